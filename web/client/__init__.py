@@ -1,0 +1,1 @@
+"""The Python of the call page, which runs in MicroPython on WebAssembly."""
