@@ -1,0 +1,56 @@
+"""Session ids as people type, read and paste them (docs/protocol.md, "Values")."""
+
+from __future__ import annotations
+
+__all__ = ["find_session_id", "group_session_id", "normalise_session_id"]
+
+ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+"""Crockford's base 32: no I, L, O or U."""
+
+LENGTH = 10
+"""Symbols in a session id."""
+
+
+def normalise_session_id(text: str) -> str:
+    """Return the canonical form of an id that somebody typed: ten symbols, upper case, no hyphens.
+
+    Any case is taken, `I` and `L` are read as `1`, `O` as `0`, and hyphens and spaces are dropped.
+
+    Raises:
+        ValueError: what is left is not ten symbols of the alphabet; the argument is a sentence for people.
+
+    """
+    symbols = ""
+    for symbol in text.upper():
+        if symbol in "- \t\r\n":
+            continue
+        if symbol in "IL":
+            symbol = "1"
+        elif symbol == "O":
+            symbol = "0"
+        elif symbol not in ALPHABET:
+            raise ValueError("A session ID has letters and digits only, and no letter U.")
+        symbols += symbol
+    if len(symbols) != LENGTH:
+        raise ValueError(f"A session ID has ten letters and digits, like ABC-DEFG-HJK; this has {len(symbols)}.")
+    return symbols
+
+
+def group_session_id(session: str) -> str:
+    """Return a canonical id as people are shown it: `ABC-DEFG-HJK`."""
+    return session[:3] + "-" + session[3:7] + "-" + session[7:]
+
+
+def find_session_id(text: str) -> str:
+    """Return the canonical form of the id in what somebody pasted: an id, or a link with the id after `#`.
+
+    Raises:
+        ValueError: there is no id in it; the argument is a sentence for people.
+
+    """
+    text = text.strip()
+    if "#" in text:
+        text = text[text.rfind("#") + 1 :]
+    elif "://" in text:
+        raise ValueError("This link names no session: the session ID stands after a # sign.")
+    return normalise_session_id(text)
