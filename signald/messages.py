@@ -1,10 +1,11 @@
 """The messages between peers and the hub, whatever dialect they travel in: plain attrs classes and their id types.
 
-Sizes and forms of the values are the dialects' business (`docs/protocol.md`, "Values"); here they are already checked.
+The bounds of a request's values stand in the fields' metadata; the dialects check them, so that the hub need not.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import Enum
 from typing import NewType
 
@@ -20,6 +21,11 @@ SessionId = NewType("SessionId", str)
 
 RequestId = NewType("RequestId", str)
 """What a client calls its request; the reply or error carries the same."""
+
+
+def _bounded(most: int, least: int = 0) -> Mapping[str, int]:
+    """Field metadata: the most characters or elements that a request may have; of a number, its range."""
+    return {"most": most, "least": least}
 
 
 class Role(Enum):
@@ -50,7 +56,7 @@ class Negotiation:
     """One offer/answer exchange of a pair: the n-th offer, counted from 1, of `offerer` to the other."""
 
     offerer: UserId
-    n: int
+    n: int = field(metadata=_bounded(2**31 - 1, least=1))
 
 
 @frozen
@@ -65,10 +71,10 @@ class Candidate:
 
     """
 
-    candidate: str
-    sdp_mid: str | None = None
-    sdp_m_line_index: int | None = None
-    username_fragment: str | None = None
+    candidate: str = field(metadata=_bounded(4096))
+    sdp_mid: str | None = field(default=None, metadata=_bounded(256))
+    sdp_m_line_index: int | None = field(default=None, metadata=_bounded(65535))
+    username_fragment: str | None = field(default=None, metadata=_bounded(256))
 
 
 @frozen
@@ -87,6 +93,22 @@ class IceServer:
     username: str | None = None
     credential: str | None = field(default=None, repr=False)
     expires: float | None = None
+
+
+@frozen
+class Traits:
+    """What a peer can take part in, told by its dialect and its hello.
+
+    Attributes:
+        rollback: whether it can take back its own offer; if not, it has to be the impolite side.
+        renegotiates: whether it takes more than one offer/answer exchange with the same member.
+        most_members: the largest session it understands; None for any.
+
+    """
+
+    rollback: bool = True
+    renegotiates: bool = True
+    most_members: int | None = None
 
 
 @frozen
@@ -115,8 +137,8 @@ class Hello:
     """The first request: who the client is and what it can do."""
 
     version: int
-    agent: str | None = None
-    features: tuple[str, ...] = ()
+    agent: str | None = field(default=None, metadata=_bounded(64))
+    features: tuple[str, ...] = field(default=(), metadata=_bounded(32))
     id: RequestId | None = None
 
 
@@ -180,7 +202,7 @@ class Candidates:
     session: SessionId
     to: UserId | None
     negotiation: Negotiation | None
-    candidates: tuple[Candidate, ...]
+    candidates: tuple[Candidate, ...] = field(metadata=_bounded(64))
     end: bool = False
     id: RequestId | None = None
 
@@ -191,7 +213,7 @@ class IceError:
 
     session: SessionId
     to: UserId | None
-    text: str
+    text: str = field(metadata=_bounded(1024))
     id: RequestId | None = None
 
 
@@ -317,9 +339,9 @@ class ForwardedCandidates:
 
     session: SessionId
     sender: UserId
-    negotiation: Negotiation | None
     candidates: tuple[Candidate, ...]
-    end: bool
+    negotiation: Negotiation | None = None
+    end: bool = False
 
 
 @frozen

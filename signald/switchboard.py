@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from typing import NewType, Protocol
+from collections import deque
+from collections.abc import Iterable
+from typing import Protocol, assert_never
 
-from signald.dialects.dialect import Dialect
+from attrs import define, field
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+
+from signald.actions import Action, Close, Decide, LogCounts, Send
+from signald.dialects.dialect import CloseFrame, DecodeError, Dialect
+from signald.hub import Hub
 from signald.limits import AddressKey
-
-PeerId = NewType("PeerId", int)
+from signald.messages import Error, Request
+from signald.registry import MemoryRegistry
+from signald.users import PeerId
 
 
 class Connection(Protocol):
@@ -20,17 +29,103 @@ class Connection(Protocol):
         """Begin the closing handshake (RFC 6455 §7.1.2) and drop the connection when it takes too long."""
 
 
+@define
+class _Line:
+    """A connection and the dialect that is spoken on it."""
+
+    connection: Connection
+    dialect: Dialect
+
+
+@define
 class Switchboard:
-    """Between the connections and the hub."""
+    """Between the connections and the hub.
+
+    Attributes:
+        hub: decides what is to be done.
+        registry: decides about identities and membership.
+        clock: gives monotonic seconds.
+
+    """
+
+    hub: Hub
+    registry: MemoryRegistry
+    clock: IReactorTime
+    _lines: dict[PeerId, _Line] = field(init=False, factory=dict)
+    _peers: int = field(init=False, default=0)
+    _actions: deque[Action] = field(init=False, factory=deque)
+    _acting: bool = field(init=False, default=False)
+    _log: Logger = field(init=False, factory=Logger)
 
     def opened(self, connection: Connection, dialect: Dialect, address: AddressKey) -> PeerId:
         """A WebSocket is open; the id is what its later facts are told under."""
-        raise NotImplementedError
+        self._peers += 1
+        peer = PeerId(self._peers)
+        self._lines[peer] = _Line(connection, dialect)
+        self._act(self.hub.connected(peer, address, dialect.traits, self.clock.seconds()))
+        self._tell(peer, dialect.opened())
+        return peer
 
     def received(self, peer: PeerId, frame: bytes) -> None:
         """A text message came."""
-        raise NotImplementedError
+        line = self._lines.get(peer)
+        if line is None:
+            return
+        try:
+            requests = line.dialect.received(frame)
+        except DecodeError as error:
+            refusal = Error(code=error.code, about=error.about, id=error.id)
+            self._act(self.hub.malformed(peer, refusal, self.clock.seconds()))
+        else:
+            self._tell(peer, requests)
 
     def closed(self, peer: PeerId) -> None:
         """The connection is gone."""
-        raise NotImplementedError
+        if self._lines.pop(peer, None) is not None:
+            self._act(self.hub.disconnected(peer, self.clock.seconds()))
+
+    def tick(self) -> None:
+        """Do what is due; to be called every second."""
+        self._act(self.hub.tick(self.clock.seconds()))
+
+    def _tell(self, peer: PeerId, requests: Iterable[Request]) -> None:
+        for request in requests:
+            self._act(self.hub.received(peer, request, self.clock.seconds()))
+
+    def _act(self, actions: Iterable[Action]) -> None:
+        """Carry actions out in the order of the facts, also when carrying one out brings about the next fact."""
+        self._actions.extend(actions)
+        if self._acting:
+            return
+        self._acting = True
+        try:
+            while self._actions:
+                self._carry_out(self._actions.popleft())
+        finally:
+            self._acting = False
+
+    def _carry_out(self, action: Action) -> None:
+        match action:
+            case Send():
+                self._send(action)
+            case Close(peer, code):
+                line = self._lines.get(peer)
+                if line is not None and code.close_code is not None:
+                    line.connection.close(code.close_code, code.value)
+            case Decide(id, operation):
+                outcome = self.registry.decide(operation)
+                self._actions.extend(self.hub.decided(id, outcome, self.clock.seconds()))
+            case LogCounts(users, sessions):
+                self._log.info("counts: {users} users, {sessions} sessions", users=users, sessions=sessions)
+            case _ as never:
+                assert_never(never)
+
+    def _send(self, action: Send) -> None:
+        line = self._lines.get(action.peer)
+        if line is None:
+            return
+        for frame in line.dialect.encode(action.event):
+            if isinstance(frame, CloseFrame):
+                line.connection.close(frame.code, frame.reason)
+                return
+            line.connection.send(frame)

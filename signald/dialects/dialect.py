@@ -8,23 +8,7 @@ from typing import ClassVar
 from attrs import frozen
 
 from signald.errors import ErrorCode
-from signald.messages import Event, Request, RequestId
-
-
-@frozen
-class Traits:
-    """What a peer can take part in, told by its dialect and its hello.
-
-    Attributes:
-        rollback: whether it can take back its own offer; if not, it has to be the impolite side.
-        renegotiates: whether it takes more than one offer/answer exchange with the same member.
-        most_members: the largest session it understands; None for any.
-
-    """
-
-    rollback: bool = True
-    renegotiates: bool = True
-    most_members: int | None = None
+from signald.messages import Event, Request, RequestId, Traits
 
 
 @frozen

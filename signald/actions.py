@@ -1,0 +1,45 @@
+"""What the hub wants done; the switchboard does it, in order."""
+
+from __future__ import annotations
+
+from attrs import frozen
+
+from signald.decisions import Operation
+from signald.errors import ErrorCode
+from signald.messages import Event
+from signald.users import DecisionId, PeerId
+
+
+@frozen
+class Send:
+    """Send an event to a peer."""
+
+    peer: PeerId
+    event: Event
+
+
+@frozen
+class Close:
+    """Close a peer's connection with an error that has a close code."""
+
+    peer: PeerId
+    code: ErrorCode
+
+
+@frozen
+class Decide:
+    """Ask the registry, and tell the hub the outcome under this id."""
+
+    id: DecisionId
+    operation: Operation
+
+
+@frozen
+class LogCounts:
+    """Write the number of users and sessions into the log."""
+
+    users: int
+    sessions: int
+
+
+Action = Send | Close | Decide | LogCounts

@@ -1,0 +1,248 @@
+"""signald's own protocol, `signald.1` (docs/protocol.md): JSON objects tagged by `type`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import NoneType
+from typing import Any, ClassVar, get_args, get_origin
+
+import orjson
+from attrs import NOTHING, fields, resolve_types
+from cattrs import Converter
+from cattrs.errors import ForbiddenExtraKeysError
+from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
+
+from signald.dialects.dialect import CloseFrame, DecodeError, Dialect
+from signald.errors import ErrorCode
+from signald.ids import is_user_id, read_session_id
+from signald.messages import (
+    Answer,
+    Candidate,
+    Candidates,
+    Ended,
+    Error,
+    Event,
+    ForwardedAnswer,
+    ForwardedCandidates,
+    ForwardedIceError,
+    ForwardedOffer,
+    Hello,
+    IceError,
+    IceServer,
+    Join,
+    Joined,
+    Leave,
+    Left,
+    MemberJoined,
+    MemberLeft,
+    MemberView,
+    Negotiation,
+    Offer,
+    Open,
+    Opened,
+    Ping,
+    Pong,
+    Request,
+    RequestId,
+    ServerLimits,
+    SessionId,
+    UserId,
+    Welcome,
+)
+
+REQUESTS: dict[str, type[Request]] = {
+    "hello": Hello,
+    "open": Open,
+    "join": Join,
+    "leave": Leave,
+    "offer": Offer,
+    "answer": Answer,
+    "candidates": Candidates,
+    "ice-error": IceError,
+    "ping": Ping,
+}
+"""The requests by their type on the wire."""
+
+EVENTS: dict[type[Event], str] = {
+    Welcome: "welcome",
+    Opened: "opened",
+    Joined: "joined",
+    Left: "left",
+    MemberJoined: "member-joined",
+    MemberLeft: "member-left",
+    Ended: "ended",
+    ForwardedOffer: "offer",
+    ForwardedAnswer: "answer",
+    ForwardedCandidates: "candidates",
+    ForwardedIceError: "ice-error",
+    Pong: "pong",
+}
+"""The events' types on the wire; `error` is encoded apart, since its code has more to say."""
+
+_TYPES: dict[type[Request], str] = {request: name for name, request in REQUESTS.items()}
+
+_KEYS = {
+    "sdp_mid": "sdpMid",
+    "sdp_m_line_index": "sdpMLineIndex",
+    "username_fragment": "usernameFragment",
+    "sender": "from",
+}
+
+_Bounds = Mapping[str, int]
+_UNBOUNDED: _Bounds = {}
+_ID_BOUNDS: _Bounds = {"most": 64}
+_MOST_WHOLE = 2**31 - 1
+
+
+def key(name: str) -> str:
+    """The JSON key of a message's field."""
+    return _KEYS.get(name, name.replace("_", "-"))
+
+
+class Native(Dialect):
+    """One connection that speaks `signald.1`."""
+
+    subprotocol: ClassVar[str | None] = "signald.1"
+
+    def received(self, frame: bytes) -> list[Request]:
+        """Decode one request, strictly.
+
+        Raises:
+            DecodeError: `bad-message`.
+
+        """
+        try:
+            body = orjson.loads(frame)
+        except orjson.JSONDecodeError:
+            raise DecodeError(ErrorCode.BAD_MESSAGE) from None
+        if type(body) is not dict:
+            raise DecodeError(ErrorCode.BAD_MESSAGE)
+        name = body.pop("type", None)
+        about = REQUESTS.get(name) if type(name) is str else None
+        if about is not None:
+            try:
+                return [_converter.structure(body, about)]
+            except (ValueError, KeyError, ForbiddenExtraKeysError):  # a wrong value, a missing key, an unknown one
+                pass
+        raise DecodeError(ErrorCode.BAD_MESSAGE, about, _readable_id(body))
+
+    def encode(self, event: Event) -> list[bytes | CloseFrame]:
+        """Encode one event."""
+        if isinstance(event, Error):
+            return [orjson.dumps(_error(event))]
+        return [orjson.dumps({"type": EVENTS[type(event)], **_converter.unstructure(event)})]
+
+
+def _error(error: Error) -> dict[str, str]:
+    body = {"type": "error", "code": error.code.value, "message": error.code.sentence}
+    if error.about in _TYPES:
+        body["about"] = _TYPES[error.about]
+    if error.session is not None:
+        body["session"] = error.session
+    if error.id is not None:
+        body["id"] = error.id
+    return body
+
+
+def _readable_id(body: dict[str, Any]) -> RequestId | None:
+    """The id of a request that is otherwise not valid, so that its sender knows which one it was."""
+    try:
+        return _request_id(body.get("id"))
+    except ValueError:
+        return None
+
+
+# Strict readers: cattrs alone would turn 5 into "5" and null into "None".
+
+
+def _string(value: object, bounds: _Bounds = _UNBOUNDED) -> str:
+    if type(value) is not str or len(value) > bounds.get("most", len(value)):
+        raise ValueError
+    return value
+
+
+def _whole(value: object, bounds: _Bounds) -> int:
+    if type(value) is not int or not bounds.get("least", 0) <= value <= bounds.get("most", _MOST_WHOLE):
+        raise ValueError
+    return value
+
+
+def _boolean(value: object, _bounds: _Bounds = _UNBOUNDED) -> bool:
+    if type(value) is not bool:
+        raise ValueError
+    return value
+
+
+def _request_id(value: object, _bounds: _Bounds = _UNBOUNDED) -> RequestId:
+    text = _string(value, _ID_BOUNDS)
+    if not text:
+        raise ValueError
+    return RequestId(text)
+
+
+def _user(value: object, _bounds: _Bounds = _UNBOUNDED) -> UserId:
+    text = _string(value)
+    if not is_user_id(text):
+        raise ValueError
+    return UserId(text)
+
+
+def _session(value: object, _bounds: _Bounds = _UNBOUNDED) -> SessionId:
+    """Read a session id in any spelling. A text that is none stays as it is: an id that no session has."""
+    text = _string(value, _ID_BOUNDS)
+    return read_session_id(text) or SessionId(text)
+
+
+_READERS: dict[Any, Callable[[object, _Bounds], object]] = {
+    str: _string,
+    int: _whole,
+    bool: _boolean,
+    RequestId: _request_id,
+    UserId: _user,
+    SessionId: _session,
+}
+
+
+def _hook(type_: Any, bounds: _Bounds) -> Callable[[object, Any], object]:
+    """The cattrs hook that reads a field of this type; null is never a value (docs/protocol.md, "Connection")."""
+    inner = [argument for argument in get_args(type_) if argument not in (NoneType, Ellipsis)]
+    if get_origin(type_) is tuple:
+        item = _hook(inner[0], _UNBOUNDED)
+
+        def read_list(value: object, _: Any) -> object:
+            if type(value) is not list or len(value) > bounds.get("most", len(value)):
+                raise ValueError
+            return tuple(item(element, inner[0]) for element in value)
+
+        return read_list
+    if inner:
+        return _hook(inner[0], bounds)
+    reader = _READERS.get(type_)
+    if reader is None:
+        return lambda value, _: _nested(value, type_)
+    return lambda value, _: reader(value, bounds)
+
+
+def _nested(value: object, type_: Any) -> object:
+    if type(value) is not dict:
+        raise ValueError
+    return _converter.structure(value, type_)
+
+
+def _make_converter() -> Converter:
+    converter = Converter(detailed_validation=False, forbid_extra_keys=True)
+    # Nested classes come first: cattrs binds their hooks when it makes those of the classes around them.
+    for class_ in (Negotiation, Candidate, MemberView, ServerLimits, IceServer, *REQUESTS.values(), *EVENTS):
+        resolve_types(class_)
+        reads: dict[str, Any] = {}
+        writes: dict[str, Any] = {}
+        for attribute in fields(class_):
+            name = key(attribute.name)
+            reads[attribute.name] = override(rename=name, struct_hook=_hook(attribute.type, attribute.metadata))
+            writes[attribute.name] = override(rename=name, omit_if_default=attribute.default is not NOTHING)
+        converter.register_structure_hook(class_, make_dict_structure_fn(class_, converter, **reads))
+        converter.register_unstructure_hook(class_, make_dict_unstructure_fn(class_, converter, **writes))
+    return converter
+
+
+_converter = _make_converter()
