@@ -1,0 +1,206 @@
+"""What the page consists of: an allow-list of bodies, made once at start from the installed packages."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator, Mapping
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from pathlib import PurePosixPath
+
+from attrs import frozen
+
+from signald.encodings import IDENTITY, best_encoding, compressed
+
+__all__ = ["Asset", "AssetError", "Representation", "load_assets"]
+
+BUNDLE = "bundle.json"
+"""The name of the page's Python: a JSON object of each module's source by its path below the import root."""
+
+INDEX = "index.html"
+
+FOREVER = "public, max-age=31536000, immutable"
+"""For what is served under a name that changes with its contents (RFC 8246)."""
+
+REVALIDATED = "no-cache"
+"""For what is served under a name that stays (RFC 9111 §5.2.2.4)."""
+
+_TYPES = {
+    ".html": "text/html; charset=utf-8",
+    ".css": "text/css; charset=utf-8",
+    ".mjs": "text/javascript; charset=utf-8",  # RFC 9239 §6.1
+    ".svg": "image/svg+xml",
+    ".json": "application/json",
+    ".wasm": "application/wasm",  # a browser compiles it while it arrives under this type alone
+}
+
+_TEMPLATES = {".html", ".css", ".mjs", ".svg"}
+"""What of the page's own files is served; the names of other assets in double braces become their paths."""
+
+_VENDORED = {".mjs", ".wasm"}
+"""What of `vendor/` is served: as it is, without placeholders."""
+
+_SUFFIXES = {"br": ".br", "gzip": ".gz"}
+
+_PLACEHOLDER = re.compile(r"\{\{([A-Za-z0-9_./-]+)\}\}")
+
+
+class AssetError(Exception):
+    """The page's files do not fit together: a fault of the installation."""
+
+
+@frozen
+class Representation:
+    """A body in one content coding.
+
+    Attributes:
+        body: the bytes to send.
+        etag: its strong validator (RFC 9110 §8.8.3), quotes included; another coding has another.
+
+    """
+
+    body: bytes
+    etag: str
+
+
+@frozen
+class Asset:
+    """One thing that is served.
+
+    Attributes:
+        path: of the URL.
+        content_type: its media type.
+        cache_control: how long it may be kept.
+        representations: by content coding; `identity` always among them.
+
+    """
+
+    path: str
+    content_type: str
+    cache_control: str
+    representations: Mapping[str, Representation]
+
+    def choose(self, accept_encoding: str | None) -> tuple[str, Representation]:
+        """The content coding and representation for a request with that Accept-Encoding header."""
+        coding = best_encoding(accept_encoding, self.representations)
+        return coding, self.representations[coding]
+
+
+def load_assets(page: Traversable | None = None, client: Traversable | None = None) -> dict[str, Asset]:
+    """Make the allow-list: every asset by the path of its URL.
+
+    Arguments:
+        page: the package of the page; `signald_page` by default.
+        client: the package of the signaling client; `signald_client` by default.
+
+    Raises:
+        AssetError: a file is missing, or refers to one that does not exist.
+
+    """
+    page = files("signald_page") if page is None else page
+    client = files("signald_client") if client is None else client
+    loading = _Loading(page, bundle(page, client))
+    assets = [loading.asset(name) for name in loading.names]
+    return {asset.path: asset for asset in assets}
+
+
+def bundle(page: Traversable, client: Traversable) -> bytes:
+    """The page's Python as one JSON object, each module's source by its path below the import root."""
+    modules = {
+        "signald_client/__init__.py": client / "__init__.py",
+        "signald_page/__init__.py": page / "__init__.py",
+        **dict(_modules(client / "signaling", "signald_client/signaling/")),
+        **dict(_modules(page / "client", "signald_page/client/")),
+        # Stand-ins for standard modules that MicroPython has not got go to the import root itself.
+        **dict(_modules(page / "stubs", "")),
+    }
+    sources = {path: modules[path].read_text("utf-8") for path in sorted(modules)}
+    return json.dumps(sources, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def _modules(folder: Traversable, prefix: str) -> Iterator[tuple[str, Traversable]]:
+    """Every Python module in a folder and the packages below it, with its path."""
+    for entry in folder.iterdir() if folder.is_dir() else ():
+        if entry.name.endswith(".py"):
+            yield prefix + entry.name, entry
+        elif entry.is_dir() and not entry.name.startswith((".", "__")):
+            yield from _modules(entry, f"{prefix}{entry.name}/")
+
+
+def _files(folder: Traversable, prefix: str, suffixes: set[str]) -> list[str]:
+    """The names, with the prefix, of the files in a folder that have one of the suffixes."""
+    found = (entry.name for entry in folder.iterdir() if entry.is_file() and not entry.name.startswith("."))
+    return sorted(prefix + name for name in found if PurePosixPath(name).suffix in suffixes)
+
+
+class _Loading:
+    """The work of `load_assets`: an asset's path depends on its contents, and these on the paths they refer to.
+
+    Attributes:
+        names: of everything that is served.
+
+    """
+
+    def __init__(self, page: Traversable, python: bytes) -> None:
+        self._page = page
+        self._python = python
+        self._templates = _files(page, "", _TEMPLATES)
+        self.names = (*self._templates, *_files(page / "vendor", "vendor/", _VENDORED), BUNDLE)
+        self._finished: dict[str, Asset] = {}
+        self._begun: list[str] = []
+
+    def asset(self, name: str) -> Asset:
+        """The asset of that name, finished once."""
+        if name not in self._finished:
+            if name in self._begun:
+                raise AssetError(f"{name} refers to itself, by way of {', '.join(self._begun)}")
+            self._begun.append(name)
+            self._finished[name] = self._finish(name)
+            self._begun.remove(name)
+        return self._finished[name]
+
+    def _finish(self, name: str) -> Asset:
+        if name in self._templates:
+            body = self._filled(name)
+            variants = compressed(body)
+        elif name == BUNDLE:
+            body = self._python
+            variants = compressed(body)
+        else:
+            body = self._read(name)
+            variants = self._precompressed(name) or compressed(body)
+        digest = hashlib.sha256(body).hexdigest()[:16]
+        file = PurePosixPath(name)
+        index = name == INDEX
+        return Asset(
+            path="/" if index else f"/assets/{file.stem}.{digest}{file.suffix}",
+            content_type=_TYPES[file.suffix],
+            cache_control=REVALIDATED if index else FOREVER,
+            representations={
+                coding: Representation(variant, f'"{digest}-{coding}"')
+                for coding, variant in {IDENTITY: body, **variants}.items()
+            },
+        )
+
+    def _precompressed(self, name: str) -> dict[str, bytes]:
+        """The compressed siblings of a large file, which would take too long at every start."""
+        siblings = {coding: self._page.joinpath(*f"{name}{suffix}".split("/")) for coding, suffix in _SUFFIXES.items()}
+        return {coding: sibling.read_bytes() for coding, sibling in siblings.items() if sibling.is_file()}
+
+    def _filled(self, name: str) -> bytes:
+        """A file of the page with each placeholder replaced by the path of the asset it names."""
+
+        def path(matched: re.Match[str]) -> str:
+            if matched[1] not in self.names:
+                raise AssetError(f"{name} refers to {matched[1]}, which is not there")
+            return self.asset(matched[1]).path
+
+        return _PLACEHOLDER.sub(path, self._read(name).decode("utf-8")).encode()
+
+    def _read(self, name: str) -> bytes:
+        try:
+            return self._page.joinpath(*name.split("/")).read_bytes()
+        except FileNotFoundError:
+            raise AssetError(f"the page has no {name}") from None

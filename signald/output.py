@@ -1,0 +1,131 @@
+"""Between a protocol and its transport: output that a slow reader has not taken, bounded in bytes and in time."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.interfaces import IDelayedCall, IPushProducer, IReactorTime
+from zope.interface import implementer
+
+__all__ = ["BoundedOutput"]
+
+_TRANSPORT_BYTES = 65536
+"""What a Twisted transport buffers before it pauses its producer (`abstract.FileDescriptor.bufferSize`)."""
+
+
+@implementer(IPushProducer)
+class BoundedOutput:
+    """The way of a protocol's bytes to its transport, whose producer it is.
+
+    A Twisted transport takes whatever is written to it, so a peer that does not read would grow it for ever. Here the
+    bytes wait while the transport is full, and when too many wait, or wait too long, the protocol is told to give up.
+    """
+
+    def __init__(
+        self,
+        transport: Any,
+        clock: IReactorTime,
+        most_bytes: int,
+        seconds: float,
+        give_up: Callable[[], None],
+    ) -> None:
+        """Take over as the transport's producer.
+
+        Arguments:
+            transport: an `ITransport` and `IConsumer`.
+            clock: measures the waiting.
+            most_bytes: that may wait, here and in the transport together.
+            seconds: for which output may wait without any of it being taken.
+            give_up: called once when either is exceeded; it has to end the connection.
+
+        """
+        self._transport = transport
+        self._clock = clock
+        self._most_bytes = most_bytes
+        self._seconds = seconds
+        self._give_up = give_up
+        self._waiting: deque[bytes] = deque()
+        self._waiting_bytes = 0
+        self._last_write = 0
+        self._paused = False
+        self._deadline: IDelayedCall | None = None
+        self._progress: object = None
+        # Under Site the HTTP channel is the transport's producer still, and a second one would be an error.
+        transport.unregisterProducer()
+        transport.registerProducer(self, True)
+
+    def write(self, data: bytes) -> None:
+        """Send the bytes after all earlier ones, or give up."""
+        if not self._paused:
+            self._last_write = len(data)
+            self._transport.write(data)
+            return
+        self._waiting.append(data)
+        self._waiting_bytes += len(data)
+        if _TRANSPORT_BYTES + self._last_write + self._waiting_bytes > self._most_bytes:
+            self._exceeded()
+
+    def flush(self) -> None:
+        """Hand everything to the transport, full or not: for the end of a connection, after which nothing is added."""
+        while self._waiting:
+            self._transport.write(self._waiting.popleft())
+        self._waiting_bytes = 0
+
+    def stop(self) -> None:
+        """Forget what waits; the connection is gone or going."""
+        self._waiting.clear()
+        self._waiting_bytes = 0
+        self._cancel()
+
+    def pauseProducing(self) -> None:
+        """The transport is full."""
+        self._paused = True
+        if self._deadline is None:
+            self._progress = _position(self._transport)
+            self._deadline = self._clock.callLater(self._seconds, self._check)
+
+    def resumeProducing(self) -> None:
+        """The transport is empty again."""
+        self._paused = False
+        self._cancel()
+        while self._waiting and not self._paused:
+            data = self._waiting.popleft()
+            self._waiting_bytes -= len(data)
+            self.write(data)
+
+    def stopProducing(self) -> None:
+        """The transport is gone."""
+        self.stop()
+
+    def _check(self) -> None:
+        """Give up unless the reader took something since the last look."""
+        self._deadline = None
+        position = _position(self._transport)
+        if position is None or position == self._progress:
+            self._exceeded()
+            return
+        self._progress = position
+        self._deadline = self._clock.callLater(self._seconds, self._check)
+
+    def _exceeded(self) -> None:
+        self.stop()
+        self._give_up()
+
+    def _cancel(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+
+def _position(transport: Any) -> tuple[int, int] | None:
+    """Where a transport is in sending its buffer, so that two looks tell whether it got on; None if it cannot be told.
+
+    Under TLS it is the wrapped socket's. A reader that takes a little at a time is slow, not gone.
+    """
+    while getattr(transport, "dataBuffer", None) is None:
+        transport = getattr(transport, "transport", None)
+        if transport is None:
+            return None
+    return len(transport.dataBuffer), transport.offset

@@ -1,0 +1,55 @@
+"""Errors as HTTP tells them: problem details (RFC 9457) of the one vocabulary, pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from http import HTTPStatus
+
+from signald.errors import ErrorCode
+
+__all__ = ["CONTENT_TYPE", "SERVER", "last_response", "problem"]
+
+CONTENT_TYPE = "application/problem+json"
+SERVER = "signald"
+"""The Server header (RFC 9110 §10.2.4): the name alone, no versions."""
+
+
+def problem(code: ErrorCode) -> bytes:
+    """The body that tells an error which has an HTTP status (RFC 9457 §3.1).
+
+    `type` is about:blank, so `title` is the status's own phrase (§4.2.1) and `code` says which error it is.
+    """
+    status = HTTPStatus(_status(code))
+    document = {
+        "type": "about:blank",
+        "title": status.phrase,
+        "status": status.value,
+        "detail": code.sentence,
+        "code": code.value,
+    }
+    return json.dumps(document, separators=(",", ":")).encode()
+
+
+def last_response(code: ErrorCode, headers: Iterable[tuple[str, str]] = ()) -> bytes:
+    """A whole HTTP/1.1 response that tells an error and is the connection's last (RFC 9112 §9.6)."""
+    body = problem(code)
+    status = HTTPStatus(_status(code))
+    lines = [
+        f"HTTP/1.1 {status.value} {status.phrase}",
+        f"Server: {SERVER}",
+        "Connection: close",
+        f"Content-Type: {CONTENT_TYPE}",
+        f"Content-Length: {len(body)}",
+        "Cache-Control: no-store",
+        "X-Content-Type-Options: nosniff",
+        *(f"{name}: {value}" for name, value in headers),
+        "",
+        "",
+    ]
+    return "\r\n".join(lines).encode("ascii") + body
+
+
+def _status(code: ErrorCode) -> int:
+    """The status of an error; one that HTTP has no status for is the server's own mistake (RFC 9110 §15.6.1)."""
+    return 500 if code.http_status is None else code.http_status

@@ -1,0 +1,466 @@
+"""The WebSocket side: Autobahn's factory and protocol with every bound set, and the switchboard behind them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, ClassVar
+
+from autobahn.twisted.websocket import WebSocketServerFactory, WebSocketServerProtocol
+from autobahn.websocket.types import ConnectionDeny, ConnectionRequest
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IAddress, IDelayedCall, IReactorTime
+from twisted.internet.protocol import connectionDone
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from signald.dialects.dialect import Dialect
+from signald.errors import ErrorCode, SignalError
+from signald.limits import AddressKey, ConnectionBudget, Limits, TokenBucket, address_key
+from signald.origins import OriginRule, read_host
+from signald.output import BoundedOutput
+from signald.problems import SERVER, last_response
+from signald.proxies import Network, client_address
+from signald.switchboard import Switchboard
+from signald.users import PeerId
+
+__all__ = ["PATH", "SignalingFactory", "SignalingProtocol"]
+
+PATH = "/ws"
+"""The path of the signaling socket on the page's port."""
+
+CLOSE_SECONDS = 5.0
+"""For a peer to answer a close frame, and for a dropped connection to send what waits, before it is aborted."""
+
+HANDSHAKE_BYTES = 16384
+"""The most that an opening handshake may have; `twisted.web` bounds its requests likewise."""
+
+_TEXT = 1
+"""The opcode of a text frame (RFC 6455 §11.8)."""
+
+_BY_VALUE: dict[str | None, ErrorCode] = {code.value: code for code in ErrorCode}
+
+_BY_STATUS = {
+    405: ErrorCode.METHOD_NOT_ALLOWED,
+    426: ErrorCode.UPGRADE_REQUIRED,
+    500: ErrorCode.INTERNAL_ERROR,
+    503: ErrorCode.SERVER_FULL,
+}
+"""What Autobahn's own refusals are called; the others are a bad request."""
+
+_HEADERS = {
+    ErrorCode.METHOD_NOT_ALLOWED: [("Allow", "GET")],  # RFC 9110 §15.5.6
+    ErrorCode.UPGRADE_REQUIRED: [("Upgrade", "websocket")],  # RFC 9110 §15.5.22
+}
+
+_log = Logger()
+
+
+class _Silence:
+    """In the place of Autobahn's logger: its lines hold peers' addresses and pieces of their requests."""
+
+    def debug(self, *args: object, **kwargs: object) -> None:
+        """Say nothing."""
+
+    trace = info = warn = warning = error = critical = failure = debug
+
+
+class _Timer:
+    """In the place of Autobahn's timer, which rounds down to whole seconds and runs on the global reactor."""
+
+    def __init__(self, clock: IReactorTime) -> None:
+        self._clock = clock
+
+    def call_later(self, delay: float, function: Callable[[], object]) -> IDelayedCall:
+        """Call the function after that many seconds."""
+        return self._clock.callLater(delay, function)
+
+
+class SignalingProtocol(WebSocketServerProtocol):
+    """One peer's WebSocket; to the switchboard it is a `Connection`.
+
+    Attributes:
+        binary_messages: whether binary messages are taken; no dialect has any.
+
+    """
+
+    binary_messages: ClassVar[bool] = False
+    log = _Silence()
+    factory: SignalingFactory
+    transport: Any
+
+    _output: BoundedOutput
+    _admitted: AddressKey | None = None
+    _address: AddressKey
+    _dialect: type[Dialect]
+    _peer: PeerId | None = None
+    _control: TokenBucket
+    _fragments = 0
+    _message_deadline: IDelayedCall | None = None
+    _last_deadline: IDelayedCall | None = None
+
+    # What the switchboard calls
+
+    def send(self, frame: bytes) -> None:
+        """Send a text message; nothing once the connection is closing."""
+        if self.state == self.STATE_OPEN:
+            # Not sendMessage: it raises for what is longer than an incoming message may be.
+            self.sendFrame(opcode=_TEXT, payload=frame)
+
+    def close(self, code: int, reason: str) -> None:
+        """Begin the closing handshake (RFC 6455 §7.1.2); without an answer the connection is aborted."""
+        # Not sendClose: it takes no code below 3000 but 1000. RFC 6455 §5.5: a control frame has at most 125 bytes.
+        if self.state == self.STATE_OPEN:
+            self.sendCloseFrame(code=code, reasonUtf8=reason.encode()[:123])
+
+    # The transport
+
+    def connectionMade(self) -> None:
+        """Bound the output before anything is written."""
+        factory = self.factory
+        limits = factory.limits
+        self._output = BoundedOutput(
+            self.transport, factory.clock, limits.output_bytes, limits.output_seconds, self._unread
+        )
+        self._control = TokenBucket.full(limits.control_rate, limits.control_burst, factory.clock.seconds())
+        factory.connections.add(self)
+        super().connectionMade()
+
+    def dataReceived(self, data: bytes) -> None:
+        """Take bytes; a message whose end is not among them has its deadline from now on."""
+        if self.state == self.STATE_CONNECTING:
+            self._handshake(data)
+        else:
+            super().dataReceived(data)
+        if self._message_deadline is None and self.state == self.STATE_OPEN and self.inside_message:
+            self._message_deadline = self.factory.clock.callLater(
+                self.factory.limits.fragments_seconds, self._message_late
+            )
+
+    def sendData(self, data: bytes, sync: bool = False, chopsize: int | None = None) -> None:
+        """Send bytes, within the bounds of the output; Autobahn's chopping is for its tests alone."""
+        self._output.write(data)
+
+    def dropConnection(self, abort: bool = False) -> None:
+        """Close the transport: at once, or when everything is sent but no later than CLOSE_SECONDS from now."""
+        if self.state != self.STATE_CLOSED:
+            if not abort:
+                self._output.flush()
+                # A peer that does not read, or does not answer TLS's closing alert, would hold the socket for ever.
+                self._last_deadline = self.factory.clock.callLater(CLOSE_SECONDS, self._last_deadline_passed)
+            self._output.stop()
+        super().dropConnection(abort)
+        self._gone()
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """The transport is gone: cancel what is pending and give back what was counted."""
+        super().connectionLost(reason)
+        self._output.stop()
+        self._end_message()
+        if self._last_deadline is not None:
+            self._last_deadline.cancel()
+            self._last_deadline = None
+        self._gone()
+        if self._admitted is not None:
+            self.factory.budget.release(self._admitted)
+            self._admitted = None
+        self.factory.lost(self)
+
+    # The opening handshake
+
+    def onConnect(self, request: ConnectionRequest) -> str | None:
+        """Accept the client or refuse it; the subprotocol that is spoken, if any.
+
+        Raises:
+            ConnectionDeny: it is refused, with an error's code in the place of the reason.
+
+        """
+        try:
+            self._dialect = self._accept(request)
+        except SignalError as error:
+            raise ConnectionDeny(error.code.http_status, error.code.value) from None
+        except Exception:  # noqa: BLE001 # whatever it is, it ends one connection
+            _log.failure("A WebSocket could not be accepted.")
+            raise ConnectionDeny(500, ErrorCode.INTERNAL_ERROR.value) from None
+        return self._dialect.subprotocol
+
+    def failHandshake(
+        self, reason: str | None, code: int = 400, responseHeaders: Iterable[tuple[str, str]] | None = None
+    ) -> None:
+        """Answer a refused handshake with problem details, and nothing of what the client said."""
+        error = _BY_VALUE.get(reason)
+        if error is None:
+            # Autobahn refused it, by itself. It checks one origin, `null`, and calls that a bad request.
+            refused = getattr(self, "websocket_origin", "").lower() == "null"
+            error = ErrorCode.BAD_ORIGIN if refused else _BY_STATUS.get(code, ErrorCode.BAD_REQUEST)
+        self.sendData(last_response(error, [*(responseHeaders or ()), *_HEADERS.get(error, ())]))
+        self.dropConnection(abort=False)
+
+    def onOpen(self) -> None:
+        """Tell the switchboard."""
+        try:
+            self._peer = self.factory.switchboard.opened(self, self._dialect(), self._address)
+        except Exception:  # noqa: BLE001 # whatever it is, it ends one connection
+            self._failed()
+
+    # Messages
+
+    def onMessageBegin(self, isBinary: bool) -> None:
+        """Begin to count the message's pieces and time."""
+        self._end_message()
+        self._fragments = 0
+        super().onMessageBegin(isBinary)
+        if isBinary and not self.binary_messages:
+            self._refuse(ErrorCode.UNSUPPORTED_DATA)
+
+    def onMessageFrameBegin(self, length: int) -> None:
+        """Refuse what is too long, or comes in too many pieces, at the frame's header."""
+        limits = self.factory.limits
+        self._fragments += 1
+        if self.message_data_total_length + length > limits.message_bytes:
+            self._refuse(ErrorCode.MESSAGE_TOO_LARGE)
+        elif self._fragments > limits.fragments:
+            self._refuse(ErrorCode.TOO_MANY_FRAGMENTS)
+        super().onMessageFrameBegin(length)
+
+    def onMessage(self, payload: bytes, isBinary: bool) -> None:
+        """Hand a whole message to the switchboard; after a close nothing is heard any more."""
+        self._end_message()
+        if self._peer is None or self.state != self.STATE_OPEN:
+            return
+        try:
+            self.factory.switchboard.received(self._peer, payload)
+        except Exception:  # noqa: BLE001 # whatever it is, it ends one connection
+            self._failed()
+
+    def onPing(self, payload: bytes) -> None:
+        """Answer within the budget of control frames."""
+        if self._may_control():
+            super().onPing(payload)
+
+    def onPong(self, payload: bytes) -> None:
+        """Count it; whether it answers a ping of ours is Autobahn's business."""
+        self._may_control()
+
+    # Details
+
+    def _handshake(self, data: bytes) -> None:
+        """Take bytes of the opening handshake; whatever they are, no exception leaves."""
+        if len(self.data) + len(data) > HANDSHAKE_BYTES:
+            self.failHandshake(ErrorCode.BAD_REQUEST.value)
+            return
+        try:
+            super().dataReceived(data)
+        except Exception:  # noqa: BLE001 # whatever it is, it ends one connection
+            _log.failure("An opening handshake could not be read.")
+            self.dropConnection(abort=True)
+
+    def _accept(self, request: ConnectionRequest) -> type[Dialect]:
+        """Check a valid handshake and count the connection.
+
+        Raises:
+            SignalError: it is refused.
+
+        """
+        factory = self.factory
+        if factory.draining:
+            raise SignalError(ErrorCode.GOING_AWAY)
+        if request.path != PATH and not factory.bare:
+            raise SignalError(ErrorCode.NOT_FOUND)
+        host = read_host([request.headers["host"]])
+        if host is None:
+            raise SignalError(ErrorCode.BAD_HOST)
+        if not factory.origins.allows(request.headers.get("origin"), host):
+            raise SignalError(ErrorCode.BAD_ORIGIN)
+        dialect = factory.dialect_for(request.protocols)
+        if dialect is None:
+            raise SignalError(ErrorCode.UNSUPPORTED_SUBPROTOCOL)
+        peer = getattr(self.transport.getPeer(), "host", "")
+        forwarded_for = request.headers.get("x-forwarded-for")
+        self._address = address_key(client_address(peer, forwarded_for, factory.trusted_proxies))
+        refused = factory.budget.admit(self._address, factory.clock.seconds())
+        if refused is not None:
+            raise SignalError(refused)
+        self._admitted = self._address
+        return dialect
+
+    def _may_control(self) -> bool:
+        """Whether one more control frame is within its budget; if not, the connection is closed."""
+        if self._control.take(self.factory.clock.seconds()):
+            return True
+        self._refuse(ErrorCode.TOO_MANY_CONTROL_FRAMES)
+        return False
+
+    def _refuse(self, code: ErrorCode) -> None:
+        """Close because of what the peer did: nothing that follows is kept (RFC 6455 §7.1.7)."""
+        self.close(_close_code(code), code.value)
+        self.failedByMe = True
+
+    def _failed(self) -> None:
+        """Something of ours raised: log it once, and end this connection alone."""
+        _log.failure("A connection is closed after an error in the server.")
+        self._refuse(ErrorCode.INTERNAL_ERROR)
+
+    def _unread(self) -> None:
+        """The peer does not read: nothing can be told to it, so abort, which waits for nothing."""
+        self.dropConnection(abort=True)
+
+    def _message_late(self) -> None:
+        self._message_deadline = None
+        self._refuse(ErrorCode.SLOW_MESSAGE)
+
+    def _end_message(self) -> None:
+        if self._message_deadline is not None:
+            self._message_deadline.cancel()
+            self._message_deadline = None
+
+    def _last_deadline_passed(self) -> None:
+        self._last_deadline = None
+        self.transport.abortConnection()
+
+    def _gone(self) -> None:
+        """Tell the switchboard, once."""
+        peer, self._peer = self._peer, None
+        if peer is None:
+            return
+        try:
+            self.factory.switchboard.closed(peer)
+        except Exception:  # noqa: BLE001 # whatever it is, it ends one connection
+            _log.failure("A closed connection could not be told to the switchboard.")
+
+
+class SignalingFactory(WebSocketServerFactory):
+    """Makes the protocol of each connection, on the page's port (under `signald.web`) or on the bare one.
+
+    Attributes:
+        connections: those whose transport is there, in their opening handshake too.
+        draining: whether upgrades are refused because the server is stopping.
+
+    """
+
+    protocol: type[SignalingProtocol] = SignalingProtocol  # type: ignore[assignment] # Factory is generic in it
+    noisy = False
+    log = _Silence()
+
+    def __init__(
+        self,
+        switchboard: Switchboard,
+        dialects: Iterable[type[Dialect]],
+        limits: Limits,
+        budget: ConnectionBudget,
+        clock: IReactorTime,
+        origins: OriginRule,
+        *,
+        trusted_proxies: Sequence[Network] = (),
+        bare: bool = False,
+    ) -> None:
+        """Make a factory.
+
+        Arguments:
+            switchboard: where messages go.
+            dialects: those that are spoken; on the bare port the one without a subprotocol alone.
+            limits: the bounds of each connection.
+            budget: admits connections; shared by the factories of a server.
+            clock: for every deadline.
+            origins: which pages may connect.
+            trusted_proxies: whose X-Forwarded-For counts.
+            bare: whether it listens by itself, on any path, and not under `/ws` of the page's port.
+
+        """
+        super().__init__(reactor=clock, server=SERVER)
+        self.switchboard = switchboard
+        self.limits = limits
+        self.budget = budget
+        self.clock = clock
+        self.origins = origins
+        self.trusted_proxies = tuple(trusted_proxies)
+        self.bare = bare
+        self.connections: set[SignalingProtocol] = set()
+        self.draining = False
+        self._drained: Deferred[None] | None = None
+        self._drain_deadline: IDelayedCall | None = None
+        self._dialects = {
+            dialect.subprotocol: dialect for dialect in dialects if dialect.subprotocol is None or not bare
+        }
+        self._batched_timer = _Timer(clock)
+        self.setProtocolOptions(
+            versions=[13],  # older drafts have their Origin in another header
+            webStatus=False,
+            utf8validateIncoming=True,
+            requireMaskedClientFrames=True,
+            maskServerFrames=False,
+            applyMask=True,
+            maxFramePayloadSize=limits.message_bytes,
+            maxMessagePayloadSize=limits.message_bytes,
+            failByDrop=False,
+            openHandshakeTimeout=limits.header_seconds,
+            closeHandshakeTimeout=CLOSE_SECONDS,
+            tcpNoDelay=True,
+            perMessageCompressionAccept=_no_compression,
+            autoPingInterval=limits.ping_seconds,
+            autoPingTimeout=limits.pong_seconds,
+            serveFlashSocketPolicy=False,
+            allowedOrigins=["*"],  # the rule is `origins`
+            allowNullOrigin=False,
+            trustXForwardedFor=0,  # the rule is `trusted_proxies`
+        )
+
+    def buildProtocol(self, addr: IAddress | None) -> SignalingProtocol | None:  # type: ignore[override] # as above
+        """Make the protocol of a connection; None, which closes it, where the bare port has too many."""
+        if self.bare and len(self.connections) >= self.limits.connections:
+            return None
+        protocol = self.protocol()
+        protocol.factory = self
+        return protocol
+
+    def dialect_for(self, offered: Sequence[str]) -> type[Dialect] | None:
+        """The dialect of the first offered subprotocol that one has; of none for no offer; None if all are unknown."""
+        if not offered:
+            return self._dialects.get(None)
+        return next((self._dialects[name] for name in offered if name in self._dialects), None)
+
+    def drain(self, seconds: float) -> Deferred[None]:
+        """Refuse upgrades and close every connection with 1012; fires when all are gone.
+
+        What is still there after that many seconds is aborted.
+        """
+        self.draining = True
+        drained: Deferred[None] = Deferred()
+        self._drained = drained
+        self._drain_deadline = self.clock.callLater(seconds, self._drain_late)
+        code = ErrorCode.GOING_AWAY
+        for connection in list(self.connections):
+            if connection.state == connection.STATE_CONNECTING:
+                connection.failHandshake(code.value)
+            else:
+                connection.close(_close_code(code), code.value)
+        self._maybe_drained()
+        return drained
+
+    def lost(self, connection: SignalingProtocol) -> None:
+        """A connection's transport is gone."""
+        self.connections.discard(connection)
+        self._maybe_drained()
+
+    def _drain_late(self) -> None:
+        self._drain_deadline = None
+        for connection in list(self.connections):
+            connection.transport.abortConnection()
+        self._maybe_drained()
+
+    def _maybe_drained(self) -> None:
+        if self._drained is None or (self.connections and self._drain_deadline is not None):
+            return
+        if self._drain_deadline is not None:
+            self._drain_deadline.cancel()
+            self._drain_deadline = None
+        drained, self._drained = self._drained, None
+        drained.callback(None)
+
+
+def _close_code(code: ErrorCode) -> int:
+    """The close code of an error; a policy violation (RFC 6455 §7.4.1) for one that usually ends nothing."""
+    return 1008 if code.close_code is None else code.close_code
+
+
+def _no_compression(_offers: Any) -> None:
+    """Accept no offer of permessage-deflate (RFC 7692): it costs 100 KiB a connection and unpacks bombs."""
