@@ -1,0 +1,63 @@
+"""The command `signald`: the service in the foreground, with its addresses on the terminal."""
+
+from __future__ import annotations
+
+import sys
+from ipaddress import ip_address
+
+from twisted.internet.interfaces import IReactorCore
+from twisted.logger import globalLogBeginner, textFileLogObserver
+from twisted.python.usage import UsageError
+
+from signald.addresses import Names, machine_names
+from signald.banner import banner
+from signald.certificates import LocalCertificate
+from signald.service import Daemon
+from signald.tap import Options, makeService
+
+
+def main() -> None:
+    """Run until SIGINT or SIGTERM.
+
+    Raises:
+        SystemExit: the options cannot be used; one sentence, status 1.
+
+    """
+    options = Options()
+    try:
+        options.parseOptions()
+    except UsageError as error:
+        sys.exit(f"signald: {error}")
+    daemon = makeService(options)
+
+    from twisted.internet import reactor
+
+    core = IReactorCore(reactor)
+    globalLogBeginner.beginLoggingTo([textFileLogObserver(sys.stderr)], redirectStandardIO=False)
+    daemon.privilegedStartService()
+    daemon.startService()
+    core.addSystemEventTrigger("before", "shutdown", daemon.stopService)
+    core.callWhenRunning(_announce, daemon)
+    core.run()
+
+
+def _announce(daemon: Daemon) -> None:
+    page = daemon.page
+    text = banner(
+        page.scheme,
+        page.port,
+        _names(daemon.interface),
+        local_ca=isinstance(daemon.certificate, LocalCertificate),
+        colour=sys.stdout.isatty(),
+    )
+    sys.stdout.write(text)
+    sys.stdout.flush()
+
+
+def _names(interface: str | None) -> Names:
+    """The machine's names, or where it listens on one interface that one's address."""
+    names = machine_names()
+    address = None if interface is None else ip_address(interface)
+    if address is None or address.is_unspecified:
+        return names
+    return Names(host=None, addresses=(address,), best=None if address.is_loopback else address)

@@ -1,0 +1,43 @@
+"""The server's listening sockets: bound before the service starts, so that a port in use is told in one sentence."""
+
+from __future__ import annotations
+
+import resource
+import socket
+
+from signald.config import ConfigError
+
+BACKLOG = 1024
+"""Connections that may wait to be accepted; the kernel lowers it to net.core.somaxconn."""
+
+SPARE_DESCRIPTORS = 64
+"""Descriptors that are kept for files, the reactor and connections that are being refused."""
+
+
+def bind(interface: str | None, port: int) -> socket.socket:
+    """Bind a listening socket; without an interface, to every IPv4 and IPv6 address.
+
+    Raises:
+        ConfigError: the address or the port cannot be used.
+
+    """
+    everywhere = interface is None
+    host = interface or "::"
+    if everywhere and not socket.has_dualstack_ipv6():
+        host = "0.0.0.0"  # noqa: S104 # serving every interface is what was asked for
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server(
+            (host, port), family=family, backlog=BACKLOG, dualstack_ipv6=everywhere and family == socket.AF_INET6
+        )
+    except OSError as error:
+        reason = (error.strerror or str(error)).partition(" (while")[0]
+        where = f"port {port}" if everywhere else f"port {port} of {interface}"
+        raise ConfigError(f"Cannot listen on {where}: {reason}.") from None
+
+
+def raise_descriptor_limit() -> int:
+    """Raise the soft limit of open files to the hard one; return how many connections that leaves room for."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    return hard - SPARE_DESCRIPTORS if hard != resource.RLIM_INFINITY else 2**31 - 1

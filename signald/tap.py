@@ -1,0 +1,209 @@
+"""The twistd plugin's options and service: the only place that wires the parts together."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import ClassVar, NoReturn, TypeVar
+
+from attrs import evolve, fields
+from twisted.internet.interfaces import IProtocolFactory, IReactorTime
+from twisted.protocols.tls import TLSMemoryBIOFactory
+from twisted.python import usage
+
+from signald import __version__
+from signald.addresses import machine_names
+from signald.assets import load_assets
+from signald.certificates import Certificate, CertificateError, LocalCertificate, SuppliedCertificate
+from signald.config import (
+    DEFAULT_PORT,
+    Config,
+    ConfigError,
+    default_data_dir,
+    read_ice_server,
+    read_interface,
+    read_network,
+    read_origin,
+    read_port,
+)
+from signald.dialects import DIALECTS
+from signald.hub import Hub
+from signald.ids import IdSource
+from signald.limits import ConnectionBudget, Limits, limits_from
+from signald.listening import bind, raise_descriptor_limit
+from signald.origins import OriginRule
+from signald.registry import MemoryRegistry
+from signald.service import Daemon, Listener
+from signald.switchboard import Switchboard
+from signald.web import make_site
+from signald.websocket import SignalingFactory
+
+_Read = TypeVar("_Read")
+
+
+class Options(usage.Options):
+    """The command line."""
+
+    synopsis: ClassVar[str] = "[options]"
+    longdesc: ClassVar[str] = "A WebRTC signaling daemon: it serves a private call page and the signaling under it."
+
+    optParameters: ClassVar[list[list[object]]] = [
+        ["port", "p", str(DEFAULT_PORT), "TCP port of the page and the signaling socket, 0 for any free one"],
+        ["interface", "i", None, "IP address to listen on [default: every address of this machine]"],
+        ["ws-port", None, None, "TCP port of a plain WebSocket for the original's clients [default: off]"],
+        ["cert", None, None, "PEM file of a certificate and its chain [default: one of a local authority]"],
+        ["key", None, None, "PEM file of its key"],
+        ["data-dir", "d", None, "folder of the local authority [default: ~/.local/share/signald]"],
+    ]
+    optFlags: ClassVar[list[list[object]]] = [
+        ["no-tls", None, "speak plain HTTP and WebSocket, for use behind a proxy [default: TLS]"],
+    ]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self["allow-origin"] = []
+        self["trusted-proxy"] = []
+        self["ice-server"] = []
+        self["limit"] = []
+
+    def opt_allow_origin(self, origin: str) -> None:
+        """Let pages of this other site connect, as https://HOST:PORT; repeatable [default: none]."""
+        self["allow-origin"].append(_checked(read_origin, origin))
+
+    def opt_trusted_proxy(self, network: str) -> None:
+        """Believe X-Forwarded-For from this network; repeatable [default: none]."""
+        self["trusted-proxy"].append(_checked(read_network, network))
+
+    def opt_ice_server(self, server: str) -> None:
+        """Tell clients of this STUN or TURN server, URL[,user,secret]; repeatable [default: none]."""
+        self["ice-server"].append(_checked(read_ice_server, server))
+
+    def opt_limit(self, setting: str) -> None:
+        """Set a limit, NAME=VALUE; repeatable. The names are below."""
+        name, equals, value = setting.partition("=")
+        if not equals:
+            raise usage.UsageError(f"A limit is set with NAME=VALUE, not {setting}.")
+        self["limit"].append((name, value))
+
+    def opt_version(self) -> NoReturn:
+        """Show the version and exit."""
+        print(f"signald {__version__}")  # noqa: T201 # what was asked for
+        sys.exit(0)
+
+    def getUsage(self, width: int | None = None) -> str:  # noqa: N802 # Twisted's name
+        """The help, with the limits below it."""
+        limits = "".join(
+            f"  {limit.name}={limit.default}  {limit.metadata['unit']}: {limit.metadata['meaning']}\n"
+            for limit in fields(Limits)
+        )
+        return f"{super().getUsage(width)}\nLimits and their defaults:\n{limits}"
+
+    def config(self, environment: Mapping[str, str]) -> Config:
+        """The configuration that these options say.
+
+        Raises:
+            ConfigError: a value cannot be used.
+
+        """
+        try:
+            limits = limits_from(self["limit"])
+        except ValueError as error:
+            raise ConfigError(f"{error}.".capitalize()) from None
+        return Config(
+            data_dir=_path(self["data-dir"]) or default_data_dir(environment),
+            port=read_port(self["port"]),
+            interface=None if self["interface"] is None else read_interface(self["interface"]),
+            ws_port=None if self["ws-port"] is None else read_port(self["ws-port"]),
+            tls=not self["no-tls"],
+            certificate=_path(self["cert"]),
+            key=_path(self["key"]),
+            origins=tuple(self["allow-origin"]),
+            proxies=tuple(self["trusted-proxy"]),
+            ice_servers=tuple(self["ice-server"]),
+            limits=limits,
+        )
+
+
+def makeService(options: Options) -> Daemon:
+    """Make the service, its sockets bound.
+
+    Raises:
+        SystemExit: it cannot be; one sentence, status 1. Neither twistd nor twist reports a `UsageError` from here
+            without a traceback.
+
+    """
+    from twisted.internet import reactor
+
+    try:
+        return make_daemon(options.config(os.environ), IReactorTime(reactor))
+    except (ConfigError, CertificateError) as error:
+        sys.exit(f"signald: {error}")
+
+
+def make_daemon(config: Config, reactor: IReactorTime) -> Daemon:
+    """Wire the parts together and bind the sockets.
+
+    Raises:
+        ConfigError: a socket cannot be bound.
+        CertificateError: the certificate cannot be used.
+
+    """
+    limits = evolve(config.limits, connections=min(config.limits.connections, raise_descriptor_limit()))
+    certificate = _certificate(config)
+    hub = Hub(limits=limits, server=f"signald/{__version__}", ice_servers=config.ice_servers)
+    registry = MemoryRegistry(ids=IdSource(secrets.token_bytes), limits=limits)
+    switchboard = Switchboard(hub=hub, registry=registry, clock=reactor)
+    budget = ConnectionBudget(limits)
+
+    def signaling(origins: OriginRule, *, bare: bool) -> SignalingFactory:
+        return SignalingFactory(
+            switchboard, DIALECTS, limits, budget, reactor, origins, trusted_proxies=config.proxies, bare=bare
+        )
+
+    page = signaling(OriginRule.of(tls=config.tls, others=config.origins), bare=False)
+    authority = certificate.authority_der if isinstance(certificate, LocalCertificate) else None
+    site: IProtocolFactory = make_site(
+        assets=load_assets(),
+        signaling=page,
+        limits=limits,
+        clock=reactor,
+        ca_der=authority,
+        hsts=isinstance(certificate, SuppliedCertificate),
+    )
+    if certificate is not None:
+        site = TLSMemoryBIOFactory(certificate.tls, False, site, clock=reactor)
+    listener = _listener(config.interface, config.port, "https" if config.tls else "http", site)
+    if config.ws_port is None:
+        return Daemon(reactor, listener, None, config.interface, (page,), switchboard, budget, certificate)
+    original = signaling(OriginRule.bare(others=config.origins), bare=True)
+    bare = _listener(config.interface, config.ws_port, "ws", original)
+    return Daemon(reactor, listener, bare, config.interface, (page, original), switchboard, budget, certificate)
+
+
+def _listener(interface: str | None, port: int, scheme: str, factory: IProtocolFactory) -> Listener:
+    socket = bind(interface, port)
+    return Listener(socket, factory, scheme, socket.getsockname()[1])
+
+
+def _certificate(config: Config) -> Certificate | None:
+    if not config.tls:
+        return None
+    if config.certificate is not None and config.key is not None:
+        return SuppliedCertificate(config.certificate, config.key, time.time())
+    return LocalCertificate(config.data_dir, machine_names(), time.time())
+
+
+def _checked(read: Callable[[str], _Read], text: str) -> _Read:
+    """Read an option's value while the command line is parsed, where its error is a `UsageError`."""
+    try:
+        return read(text)
+    except ConfigError as error:
+        raise usage.UsageError(str(error)) from None
+
+
+def _path(text: str | None) -> Path | None:
+    return None if text is None else Path(text).expanduser()

@@ -1,0 +1,132 @@
+"""A hub and its registry without I/O, and peers in it whose dialect is the messages themselves."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+
+from signald.actions import Action, Close, Decide, LogCounts, Send
+from signald.errors import ErrorCode
+from signald.hub import Hub
+from signald.ids import IdSource
+from signald.limits import AddressKey, Limits
+from signald.messages import Event, Hello, Join, Joined, Open, Opened, Request, SessionId, Traits, UserId, Welcome
+from signald.registry import MemoryRegistry
+from signald.users import PeerId
+
+HOME = AddressKey("192.0.2.1")
+
+SERDE = Traits(rollback=False, renegotiates=False, most_members=2)
+
+
+def counting_bytes() -> IdSource:
+    """Make ids that count from 1, so that tests are repeatable."""
+    made = 0
+
+    def next_bytes(count: int) -> bytes:
+        nonlocal made
+        made += 1
+        return made.to_bytes(count, "big")
+
+    return IdSource(next_bytes)
+
+
+class World:
+    """Peers, a hub and a registry that decides at once.
+
+    Attributes:
+        now: monotonic seconds, the tests' to change.
+        heard: the events that each peer was sent and that nobody has looked at yet.
+        closed: why each peer was closed.
+        counts: what was logged of users and sessions.
+
+    """
+
+    def __init__(self, limits: Limits | None = None) -> None:
+        limits = limits or Limits()
+        self.now = 1000.0
+        self.hub = Hub(limits=limits, server="signald/test")
+        self.registry = MemoryRegistry(ids=counting_bytes(), limits=limits)
+        self.heard: dict[PeerId, list[Event]] = {}
+        self.closed: dict[PeerId, ErrorCode] = {}
+        self.counts: list[tuple[int, int]] = []
+
+    def connect(self, traits: Traits | None = None, address: AddressKey = HOME) -> PeerId:
+        """Make a new peer."""
+        peer = PeerId(len(self.heard) + 1)
+        self.heard[peer] = []
+        self.act(self.hub.connected(peer, address, traits or Traits(), self.now))
+        return peer
+
+    def say(self, peer: PeerId, *requests: Request) -> list[Event]:
+        """Let a peer say something, and return all that it has heard by then."""
+        for request in requests:
+            self.act(self.hub.received(peer, request, self.now))
+        return self.hears(peer)
+
+    def hears(self, peer: PeerId) -> list[Event]:
+        """What a peer has heard since the last look."""
+        events, self.heard[peer] = self.heard[peer], []
+        return events
+
+    def disconnect(self, peer: PeerId) -> None:
+        """Let a peer's connection end."""
+        self.act(self.hub.disconnected(peer, self.now))
+
+    def tick(self, seconds: float = 0.0) -> None:
+        """Let time pass."""
+        self.now += seconds
+        self.act(self.hub.tick(self.now))
+
+    def act(self, actions: Iterable[Action]) -> None:
+        """Carry out actions."""
+        todo = deque(actions)
+        while todo:
+            match todo.popleft():
+                case Send(peer, event):
+                    self.heard[peer].append(event)
+                case Close(peer, code):
+                    self.closed[peer] = code
+                case Decide(id, operation):
+                    todo.extend(self.hub.decided(id, self.registry.decide(operation), self.now))
+                case LogCounts(users, sessions):
+                    self.counts.append((users, sessions))
+
+    # What most tests begin with
+
+    def welcomed(self, traits: Traits | None = None, address: AddressKey = HOME) -> tuple[PeerId, UserId]:
+        """Make a peer that has said hello."""
+        peer = self.connect(traits, address)
+        [welcome] = self.say(peer, Hello(version=1))
+        assert isinstance(welcome, Welcome)
+        return peer, welcome.user
+
+    def hosting(self, capacity: int = 2, traits: Traits | None = None) -> tuple[PeerId, UserId, SessionId]:
+        """Make a peer that has opened a session."""
+        peer, user = self.welcomed(traits)
+        [opened] = self.say(peer, Open(capacity=capacity))
+        assert isinstance(opened, Opened)
+        return peer, user, opened.session
+
+    def joining(self, session: SessionId, traits: Traits | None = None) -> tuple[PeerId, UserId]:
+        """Make a peer that has joined a session."""
+        peer, user = self.welcomed(traits)
+        events = self.say(peer, Join(session))
+        assert isinstance(events[0], Joined)
+        return peer, user
+
+    def pair(
+        self, host: Traits | None = None, guest: Traits | None = None
+    ) -> tuple[PeerId, UserId, PeerId, UserId, SessionId]:
+        """Make a host and a guest in a session of two, with nothing left unheard."""
+        host_peer, host_user, session = self.hosting(traits=host)
+        guest_peer, guest_user = self.joining(session, guest)
+        self.hears(host_peer)
+        return host_peer, host_user, guest_peer, guest_user, session
+
+    def state(self) -> tuple[object, ...]:
+        """All that a refused message must leave as it is; budgets and counters apart."""
+        users = {id: (user.peer, frozenset(user.sessions)) for id, user in self.hub.users.items()}
+        registered = {id: frozenset(sessions) for id, sessions in self.registry.users.items()}
+        waiting = {id: tuple(batches) for id, batches in self.hub.waiting.batches.items()}
+        return dict(self.hub.sessions), users, dict(self.registry.sessions), registered, waiting, dict(self.hub.pending)
