@@ -12,12 +12,15 @@ if TYPE_CHECKING:
     from typing import Any, Protocol
 
     class Codec(Protocol):
-        """What turns JSON into Python values and back: Python's `json` module has this form."""
+        """What turns JSON into Python values and back: Python's `json` module has this form.
 
-        def dumps(self, value: Any) -> str:
+        The leading underscores make the arguments positional, which MicroPython's syntax has no sign for.
+        """
+
+        def dumps(self, __value: Any) -> str:
             """Return the JSON text of dicts, lists, strings, numbers and booleans."""
 
-        def loads(self, text: str) -> Any:
+        def loads(self, __text: str) -> Any:
             """Return the value of a JSON text; ValueError when it is none."""
 
 
@@ -646,7 +649,7 @@ def _read_shape(shape: Any, plain: Any, key: str) -> Any:
     """Return the attribute's value for a JSON value of this shape."""
     if isinstance(shape, tuple):
         if not isinstance(plain, list):
-            raise BadMessageError(f"{key} is not a list.")
+            raise BadMessageError(f"{key} is no list.")
         return [_read_shape(shape[0], element, key) for element in plain]
     if not isinstance(shape, str):
         return read(shape, plain)
@@ -660,7 +663,7 @@ def _read_shape(shape: Any, plain: Any, key: str) -> Any:
         return plain
     if shape == "integer" and isinstance(plain, int) and not boolean:
         return plain
-    raise BadMessageError(f"{key} is not a {shape}.")
+    raise BadMessageError(f"{key} is no {shape}.")
 
 
 def read(cls: Any, plain: Any) -> Any:
@@ -671,7 +674,7 @@ def read(cls: Any, plain: Any) -> Any:
 
     """
     if not isinstance(plain, dict):
-        raise BadMessageError(f"{cls.__name__} is not an object.")
+        raise BadMessageError(f"{cls.__name__} is no object.")
     arguments = []
     for field in cls.fields:
         found = plain.get(field.key)

