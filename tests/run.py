@@ -26,7 +26,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 
 #: Seconds between the polite signal and the one that cannot be caught.
-GRACE = 5.0
+GRACE = 2.0
 
 #: prctl(2): orphaned descendants become children of this process.
 PR_SET_CHILD_SUBREAPER = 36

@@ -1,0 +1,88 @@
+# signald: `make run` and `make test` do their own set-up; `make help` lists the rest.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+# Tools that write the lock files; they are in no environment that runs or tests signald.
+PIP_TOOLS := pip-tools==7.6.2
+
+# What goes into the wheel. Directories are among them, so that a deleted file counts as a change.
+PACKED := setup.cfg pyproject.toml README.md CHANGELOG.md LICENSE signald clients web twisted
+SOURCES := $(shell find $(wildcard $(PACKED)) -name __pycache__ -prune -o ! -name '*.pyc' ! -name dropin.cache -print)
+
+# What `make run` gives to signald: make run ARGS="--port 9001"
+ARGS ?=
+# What `make test` runs: all suites, or some, or a test: make test TESTS="unit tests.e2e.test_calls"
+TESTS ?=
+
+RUN_TESTS = $(BIN)/python tests/run.py
+
+.DELETE_ON_ERROR:
+.SUFFIXES:
+.PHONY: help run test install install-test lock check unit peer conformance packaging e2e coverage clean
+
+help: ## list these targets
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
+
+run: install ## set up and start signald in the foreground (ARGS="--port 9001")
+	@requirements/foreground $(BIN)/signald $(ARGS)
+
+# The sums are the last line whatever fails, the set-up included.
+test: ## set up and run all tests and checks (TESTS="unit tests.test_hub" for some)
+	@$(MAKE) --no-print-directory install-test || { echo "0 passed, 1 failed"; exit 1; }
+	@$(RUN_TESTS) $(TESTS)
+
+install: $(VENV)/run.stamp $(VENV)/signald.stamp ## install the locked dependencies and signald into .venv
+
+install-test: $(VENV)/test.stamp $(VENV)/signald.stamp
+	@PYTHON='$(PYTHON)' requirements/system test
+
+check unit peer conformance packaging: install-test
+	@$(RUN_TESTS) $@
+
+check: ## lint, formatting and types
+unit: ## the unit tests
+peer: ## the tests of the Python peer
+conformance: ## the WebSocket conformance suite
+packaging: ## build the wheel and try it in an empty environment
+
+e2e: install-test ## real browsers in real calls: prints a table, saves screenshots in e2e-report/
+	@SIGNALD_E2E_REPORT="$(CURDIR)/e2e-report" $(RUN_TESTS) $@
+
+coverage: install-test ## branch coverage of the unit and peer tests
+	@rm -f .coverage .coverage.*
+	@$(RUN_TESTS) --coverage unit peer; status=$$?; \
+	$(BIN)/coverage combine --quiet && $(BIN)/coverage report && exit $$status
+
+lock: build/lock.stamp ## write requirements/*.txt anew from setup.cfg (UPGRADE=1: with the newest versions)
+	requirements/lock build/lock/bin/pip-compile $(if $(UPGRADE),--upgrade)
+
+clean: ## remove everything that make made
+	rm -rf $(VENV) .checks build e2e-report _trial_temp* .coverage .coverage.* .mypy_cache .ruff_cache .hypothesis
+
+# An environment with nothing in it but pip.
+$(VENV)/venv.stamp:
+	@PYTHON='$(PYTHON)' requirements/system run
+	$(PYTHON) -m venv --clear $(VENV)
+	@touch $@
+
+$(VENV)/run.stamp: requirements/run.txt $(VENV)/venv.stamp
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+$(VENV)/test.stamp: requirements/test.txt $(VENV)/venv.stamp
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@ $(VENV)/run.stamp
+
+# Built from a copy, so that nothing of an earlier build can get into the wheel and nothing is left in the checkout.
+$(VENV)/signald.stamp: $(SOURCES) | $(VENV)/venv.stamp
+	@rm -rf $(VENV)/source && mkdir $(VENV)/source
+	@cp -R $(wildcard $(PACKED)) $(VENV)/source
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --force-reinstall $(VENV)/source
+	@touch $@
+
+build/lock.stamp: Makefile
+	$(PYTHON) -m venv --clear build/lock
+	build/lock/bin/pip install --quiet --disable-pip-version-check $(PIP_TOOLS)
+	@touch $@
