@@ -1,0 +1,112 @@
+"""Chromium, driven by Playwright."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Browser as PlaywrightBrowser
+from playwright.sync_api import BrowserContext, Page, Playwright, sync_playwright
+
+#: Nothing of these may reach a network but what a test asks for.
+QUIET = (
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+#: Seconds that one step has.
+PATIENCE = 20.0
+
+
+def executable() -> str | None:
+    """Return the path of the system's Chromium, if there is one."""
+    return shutil.which("chromium")
+
+
+class ChromiumTab:
+    """A page in a context of its own."""
+
+    def __init__(self, context: BrowserContext) -> None:
+        self.context = context
+        self.page: Page = context.new_page()
+        self.messages: list[str] = []
+        self.page.on("console", lambda message: self.messages.append(f"{message.type}: {message.text}"))
+        self.page.on("pageerror", lambda error: self.messages.append(f"uncaught: {error}"))
+
+    def open(self, url: str) -> None:
+        """Go to a URL, and return when the page has loaded."""
+        self.page.goto(url)
+
+    def evaluate(self, expression: str) -> Any:
+        """Return the value of a JavaScript expression, or of the promise that it gives."""
+        return self.page.evaluate(expression)
+
+    def click(self, selector: str) -> None:
+        """Click on the middle of an element."""
+        self.page.click(selector)
+
+    def type(self, selector: str, text: str) -> None:
+        """Click on an element and type."""
+        self.page.click(selector)
+        self.page.keyboard.type(text)
+
+    def screenshot(self, path: Path) -> None:
+        """Save what is seen as a PNG file."""
+        self.page.screenshot(path=path, type="png")
+
+    def close(self) -> None:
+        """Close the page and its context."""
+        self.context.close()
+
+
+class Chromium:
+    """A headless Chromium with a fake camera and microphone.
+
+    Attributes:
+        name: what it is called in reports.
+
+    """
+
+    name = "Chromium"
+
+    def __init__(self, *, camera: bool = True, environment: dict[str, str | float | bool] | None = None) -> None:
+        """Start it.
+
+        Arguments:
+            camera: whether a page that asks for camera or microphone gets it; otherwise it is refused.
+            environment: the whole environment of its process; this process's own otherwise.
+
+        """
+        self._playwright: Playwright = sync_playwright().start()
+        flags = ["--disable-gpu", "--use-fake-device-for-media-stream", *QUIET]
+        # Without the fake dialogue nobody is there to agree, and the permissions below refuse at once.
+        flags += ["--use-fake-ui-for-media-stream"] if camera else []
+        try:
+            self._browser: PlaywrightBrowser = self._playwright.chromium.launch(
+                executable_path=executable(), args=flags, chromium_sandbox=False, env=environment
+            )
+        except BaseException:
+            self._playwright.stop()
+            raise
+
+    def tab(self, **options: Any) -> ChromiumTab:
+        """Open an empty tab.
+
+        Arguments:
+            options: Playwright's options of a context, such as `viewport` or `color_scheme`.
+
+        """
+        context = self._browser.new_context(**{"ignore_https_errors": True, **options})
+        context.set_default_timeout(PATIENCE * 1000)
+        return ChromiumTab(context)
+
+    def close(self) -> None:
+        """End the browser."""
+        try:
+            self._browser.close()
+        finally:
+            self._playwright.stop()

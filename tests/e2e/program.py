@@ -1,0 +1,149 @@
+"""A program in a process of its own, with its output collected."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import IO
+
+from tests.e2e.waiting import until
+
+#: The scripts of the environment that runs the tests: `signald`, `signald-peer`, `twistd`.
+SCRIPTS = Path(sys.executable).parent
+
+#: Seconds that a program has to end after it was asked to.
+PATIENCE = 15.0
+
+
+class Program:
+    """A running program.
+
+    Attributes:
+        process: the process; its id ends it.
+
+    """
+
+    def __init__(
+        self,
+        command: Sequence[str | Path],
+        *,
+        environment: Mapping[str, str] | None = None,
+        directory: Path | None = None,
+    ) -> None:
+        """Start it.
+
+        Arguments:
+            command: the program and its arguments.
+            environment: what is different from this process's own.
+            directory: its working directory; this process's own otherwise.
+
+        """
+        self.process = subprocess.Popen(
+            [str(part) for part in command],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env={**os.environ, "PYTHONUNBUFFERED": "1", **(environment or {})},
+            cwd=directory,
+            text=True,
+            errors="replace",
+        )
+        self._output: dict[str, list[str]] = {"stdout": [], "stderr": []}
+        self._readers = [
+            threading.Thread(target=self._collect, args=(name, getattr(self.process, name)), daemon=True)
+            for name in self._output
+        ]
+        for reader in self._readers:
+            reader.start()
+
+    def _collect(self, name: str, stream: IO[str]) -> None:
+        """Read a stream to its end, in a thread, so that the program never waits for a reader."""
+        with stream:
+            for line in stream:
+                self._output[name].append(line)
+
+    @property
+    def stdout(self) -> str:
+        """What it has written to standard output so far."""
+        return "".join(self._output["stdout"])
+
+    @property
+    def stderr(self) -> str:
+        """What it has written to standard error so far."""
+        return "".join(self._output["stderr"])
+
+    def wait_for(self, pattern: str, seconds: float) -> re.Match[str]:
+        """Return the first match of a regular expression in what it writes.
+
+        Raises:
+            AssertionError: it ended without writing that, or did not in time.
+
+        """
+
+        def look() -> re.Match[str] | None:
+            ended = self.process.poll() is not None
+            if ended:
+                self._read_all()
+            found = re.search(pattern, self.stdout) or re.search(pattern, self.stderr)
+            if not found and ended:
+                raise AssertionError(f"ended with status {self.process.returncode} before {pattern!r}: {self.stderr}")
+            return found
+
+        return until(look, seconds, f"output {pattern!r}")
+
+    def wait(self, seconds: float = PATIENCE) -> int:
+        """Return its exit status once it has ended; negative for a signal (subprocess's convention).
+
+        Raises:
+            AssertionError: it did not end in time.
+
+        """
+        try:
+            status = self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"did not end within {seconds:g} s: {self.stdout}{self.stderr}") from None
+        self._read_all()
+        return status
+
+    def stop(self, number: int = signal.SIGTERM) -> int:
+        """Send a signal, and return the exit status; a program that stays is killed.
+
+        Raises:
+            AssertionError: it had to be killed.
+
+        """
+        if self.process.poll() is None:
+            self.process.send_signal(number)
+        try:
+            return self.wait()
+        except AssertionError:
+            self.process.kill()
+            self.process.wait()
+            raise
+
+    def _read_all(self) -> None:
+        """Wait until the output of an ended program has been read; a child of its own may hold the streams open."""
+        for reader in self._readers:
+            reader.join(1)
+
+
+def run(command: Sequence[str | Path], *, seconds: float = 60, environment: Mapping[str, str] | None = None) -> Program:
+    """Return a program that has ended by itself.
+
+    Raises:
+        AssertionError: it did not end in time; it has been killed.
+
+    """
+    program = Program(command, environment=environment)
+    try:
+        program.wait(seconds)
+    except AssertionError:
+        program.stop(signal.SIGKILL)
+        raise
+    return program
