@@ -1,0 +1,153 @@
+"""The switchboard: connections on one side, the hub on the other."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any, cast
+
+from twisted.internet.task import Clock
+from twisted.logger import ILogObserver, LogEvent, globalLogPublisher
+from twisted.trial.unittest import SynchronousTestCase
+
+from signald.dialects.dialect import Dialect
+from signald.dialects.native import Native
+from signald.dialects.serde import Serde
+from signald.hub import Hub
+from signald.limits import Limits
+from signald.registry import MemoryRegistry
+from signald.switchboard import Switchboard
+from signald.users import PeerId
+from tests.world import HOME, counting_bytes
+
+
+class FakeConnection:
+    """Notes what is sent and how it is closed.
+
+    Attributes:
+        frames: what was sent.
+        closed: with which code and reason.
+        on_send: called with each frame; what a connection does that breaks while it is written to.
+
+    """
+
+    def __init__(self) -> None:
+        self.frames: list[bytes] = []
+        self.closed: list[tuple[int, str]] = []
+        self.on_send: Callable[[bytes], None] = lambda _: None
+
+    def send(self, frame: bytes) -> None:
+        """Note a frame."""
+        self.frames.append(frame)
+        self.on_send(frame)
+
+    def close(self, code: int, reason: str) -> None:
+        """Note the closing."""
+        self.closed.append((code, reason))
+
+    def last(self) -> Any:
+        """The last frame's JSON."""
+        return json.loads(self.frames[-1])
+
+
+def make_switchboard(clock: Clock, limits: Limits | None = None) -> Switchboard:
+    """A switchboard with an empty hub."""
+    limits = limits or Limits()
+    hub = Hub(limits=limits, server="signald/test")
+    return Switchboard(hub=hub, registry=MemoryRegistry(counting_bytes(), limits), clock=clock)
+
+
+class SwitchboardTests(SynchronousTestCase):
+    """Facts in, actions carried out."""
+
+    def setUp(self) -> None:
+        """An empty switchboard."""
+        self.clock = Clock()
+        self.switchboard = make_switchboard(self.clock, Limits(message_burst=20))
+
+    def open(self, dialect: Dialect) -> tuple[FakeConnection, PeerId]:
+        """Open a connection."""
+        connection = FakeConnection()
+        return connection, self.switchboard.opened(connection, dialect, HOME)
+
+    def host(self) -> tuple[FakeConnection, PeerId, str]:
+        """A native connection that hosts a session."""
+        connection, peer = self.open(Native())
+        self.switchboard.received(peer, b'{"type":"hello","version":1}')
+        self.switchboard.received(peer, b'{"type":"open"}')
+        return connection, peer, connection.last()["session"]
+
+    def test_a_request_is_answered(self) -> None:
+        """In the connection's own dialect."""
+        connection, peer = self.open(Native())
+        self.switchboard.received(peer, b'{"type":"ping","id":"1"}')
+        self.assertEqual(connection.frames, [b'{"type":"pong","id":"1"}'])
+
+    def test_a_dialect_may_speak_first(self) -> None:
+        """The original's clients are welcomed as soon as they connect."""
+        connection, _ = self.open(Serde())
+        self.assertEqual(connection.frames, [b'{"NewUser":"00000000000000000000000001"}'])
+
+    def test_a_malformed_frame_is_answered_and_nobody_else_hears(self) -> None:
+        """With what could be read of it."""
+        host, peer, _ = self.host()
+        other, _, _ = self.host()
+        heard = len(other.frames)
+        self.switchboard.received(peer, b'{"type":"join","id":"9"}')
+        self.assertEqual(host.last()["code"], "bad-message")
+        self.assertEqual((host.last()["id"], host.last()["about"]), ("9", "join"))
+        self.assertEqual(len(other.frames), heard)
+        self.assertEqual(host.closed, [])
+
+    def test_an_error_may_close(self) -> None:
+        """Where the dialect cannot say it, and where a budget is used up."""
+        connection, peer = self.open(Serde())
+        self.switchboard.received(peer, b"{")
+        self.assertEqual(connection.closed, [(1007, "bad-message")])
+        flooder, peer = self.open(Native())
+        for _ in range(21):
+            self.switchboard.received(peer, b'{"type":"ping"}')
+        self.assertEqual(flooder.closed, [(1008, "too-many-messages")])
+
+    def test_a_closed_connection_is_forgotten(self) -> None:
+        """The others are told, its state is gone, and late frames are passed over."""
+        host, host_peer, session = self.host()
+        guest, guest_peer = self.open(Native())
+        self.switchboard.received(guest_peer, b'{"type":"hello","version":1}')
+        self.switchboard.received(guest_peer, json.dumps({"type": "join", "session": session}).encode())
+        self.switchboard.closed(guest_peer)
+        self.switchboard.closed(guest_peer)
+        self.assertEqual(host.last()["type"], "member-left")
+        heard = len(guest.frames)
+        self.switchboard.received(guest_peer, b'{"type":"ping"}')
+        self.assertEqual(len(guest.frames), heard)
+        self.switchboard.closed(host_peer)
+        self.assertEqual((self.switchboard.hub.peers, self.switchboard.hub.users), ({}, {}))
+
+    def test_a_connection_that_breaks_while_it_is_written_to(self) -> None:
+        """Its end is the next fact, after the actions that are under way; all others hear both in order."""
+        host, _, session = self.host()
+        guest, guest_peer = self.open(Native())
+        self.switchboard.received(guest_peer, b'{"type":"hello","version":1}')
+        guest.on_send = lambda _: self.switchboard.closed(guest_peer)
+        self.switchboard.received(guest_peer, json.dumps({"type": "join", "session": session}).encode())
+        self.assertEqual([json.loads(frame)["type"] for frame in host.frames[-2:]], ["member-joined", "member-left"])
+
+    def test_time_passes(self) -> None:
+        """Deadlines are looked at in each tick."""
+        connection, _ = self.open(Native())
+        self.clock.advance(11)
+        self.switchboard.tick()
+        self.assertEqual(connection.closed, [(1008, "hello-timeout")])
+
+    def test_debug_writes_a_line_without_ids(self) -> None:
+        """How many users and sessions there are, and nothing else."""
+        events: list[LogEvent] = []
+        observer = cast(ILogObserver, events.append)
+        globalLogPublisher.addObserver(observer)
+        self.addCleanup(globalLogPublisher.removeObserver, observer)
+        connection, peer = self.open(Serde())
+        self.switchboard.received(peer, b'"Debug"')
+        [event] = [event for event in events if "counts" in (event.get("log_format") or "")]
+        self.assertEqual((event["users"], event["sessions"]), (1, 0))
+        self.assertEqual(len(connection.frames), 1)
