@@ -9,10 +9,51 @@ from typing import Any
 from twisted.internet.interfaces import IDelayedCall, IPushProducer, IReactorTime
 from zope.interface import implementer
 
-__all__ = ["BoundedOutput"]
+__all__ = ["BoundedOutput", "StallWatch"]
 
 _TRANSPORT_BYTES = 65536
 """What a Twisted transport buffers before it pauses its producer (`abstract.FileDescriptor.bufferSize`)."""
+
+
+class StallWatch:
+    """Notices that a transport which is full gets rid of nothing."""
+
+    def __init__(self, transport: Any, clock: IReactorTime, seconds: float, stalled: Callable[[], None]) -> None:
+        """Watch nothing yet.
+
+        Arguments:
+            transport: that is watched.
+            clock: measures the waiting.
+            seconds: for which output may wait without any of it being taken.
+            stalled: called when it did.
+
+        """
+        self._transport = transport
+        self._clock = clock
+        self._seconds = seconds
+        self._stalled = stalled
+        self._deadline: IDelayedCall | None = None
+        self._position: object = None
+
+    def start(self) -> None:
+        """The transport is full."""
+        if self._deadline is None:
+            self._position = _position(self._transport)
+            self._deadline = self._clock.callLater(self._seconds, self._look)
+
+    def stop(self) -> None:
+        """It is empty again, or gone."""
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+    def _look(self) -> None:
+        self._deadline = None
+        before, self._position = self._position, _position(self._transport)
+        if self._position is None or self._position == before:
+            self._stalled()
+        else:
+            self._deadline = self._clock.callLater(self._seconds, self._look)
 
 
 @implementer(IPushProducer)
@@ -38,20 +79,17 @@ class BoundedOutput:
             clock: measures the waiting.
             most_bytes: that may wait, here and in the transport together.
             seconds: for which output may wait without any of it being taken.
-            give_up: called once when either is exceeded; it has to end the connection.
+            give_up: called when either is exceeded; it has to abort the connection and to call `stop`.
 
         """
         self._transport = transport
-        self._clock = clock
         self._most_bytes = most_bytes
-        self._seconds = seconds
         self._give_up = give_up
+        self._watch = StallWatch(transport, clock, seconds, give_up)
         self._waiting: deque[bytes] = deque()
         self._waiting_bytes = 0
         self._last_write = 0
         self._paused = False
-        self._deadline: IDelayedCall | None = None
-        self._progress: object = None
         # Under Site the HTTP channel is the transport's producer still, and a second one would be an error.
         transport.unregisterProducer()
         transport.registerProducer(self, True)
@@ -64,32 +102,35 @@ class BoundedOutput:
             return
         self._waiting.append(data)
         self._waiting_bytes += len(data)
+        # The transport paused at its own limit, with one write on top.
         if _TRANSPORT_BYTES + self._last_write + self._waiting_bytes > self._most_bytes:
-            self._exceeded()
+            self._give_up()
 
-    def flush(self) -> None:
-        """Hand everything to the transport, full or not: for the end of a connection, after which nothing is added."""
+    def finish(self) -> None:
+        """Hand everything to the transport, full or not, and from now on watch it get rid of that.
+
+        For the end of a connection, after which nothing is added: a peer that does not read, or does not answer TLS's
+        closing alert, would hold the socket for ever.
+        """
         while self._waiting:
             self._transport.write(self._waiting.popleft())
-        self._waiting_bytes = 0
+        self._watch.start()
 
     def stop(self) -> None:
-        """Forget what waits; the connection is gone or going."""
+        """Forget what waits: the connection is going, or gone."""
         self._waiting.clear()
         self._waiting_bytes = 0
-        self._cancel()
+        self._watch.stop()
 
     def pauseProducing(self) -> None:
         """The transport is full."""
         self._paused = True
-        if self._deadline is None:
-            self._progress = _position(self._transport)
-            self._deadline = self._clock.callLater(self._seconds, self._check)
+        self._watch.start()
 
     def resumeProducing(self) -> None:
         """The transport is empty again."""
         self._paused = False
-        self._cancel()
+        self._watch.stop()
         while self._waiting and not self._paused:
             data = self._waiting.popleft()
             self._waiting_bytes -= len(data)
@@ -98,25 +139,6 @@ class BoundedOutput:
     def stopProducing(self) -> None:
         """The transport is gone."""
         self.stop()
-
-    def _check(self) -> None:
-        """Give up unless the reader took something since the last look."""
-        self._deadline = None
-        position = _position(self._transport)
-        if position is None or position == self._progress:
-            self._exceeded()
-            return
-        self._progress = position
-        self._deadline = self._clock.callLater(self._seconds, self._check)
-
-    def _exceeded(self) -> None:
-        self.stop()
-        self._give_up()
-
-    def _cancel(self) -> None:
-        if self._deadline is not None:
-            self._deadline.cancel()
-            self._deadline = None
 
 
 def _position(transport: Any) -> tuple[int, int] | None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, ClassVar
 
 from autobahn.twisted.websocket import WebSocketServerFactory, WebSocketServerProtocol
+from autobahn.util import encode_truncate
 from autobahn.websocket.types import ConnectionDeny, ConnectionRequest
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IAddress, IDelayedCall, IReactorTime
@@ -13,44 +14,31 @@ from twisted.internet.protocol import connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from signald.arrivals import Arrivals
 from signald.dialects.dialect import Dialect
 from signald.errors import ErrorCode, SignalError
 from signald.limits import AddressKey, ConnectionBudget, Limits, TokenBucket, address_key
-from signald.origins import OriginRule, read_host
+from signald.origins import OriginRule
 from signald.output import BoundedOutput
 from signald.problems import SERVER, last_response
 from signald.proxies import Network, client_address
 from signald.switchboard import Switchboard
+from signald.upgrades import UpgradeRule, refusal, refusal_headers
 from signald.users import PeerId
 
-__all__ = ["PATH", "SignalingFactory", "SignalingProtocol"]
+__all__ = ["PATH", "SignalingFactory", "SignalingProtocol", "peer_host"]
 
 PATH = "/ws"
 """The path of the signaling socket on the page's port."""
 
 CLOSE_SECONDS = 5.0
-"""For a peer to answer a close frame, and for a dropped connection to send what waits, before it is aborted."""
+"""For a peer to answer a close frame before its connection is aborted."""
 
 HANDSHAKE_BYTES = 16384
 """The most that an opening handshake may have; `twisted.web` bounds its requests likewise."""
 
 _TEXT = 1
 """The opcode of a text frame (RFC 6455 §11.8)."""
-
-_BY_VALUE: dict[str | None, ErrorCode] = {code.value: code for code in ErrorCode}
-
-_BY_STATUS = {
-    405: ErrorCode.METHOD_NOT_ALLOWED,
-    426: ErrorCode.UPGRADE_REQUIRED,
-    500: ErrorCode.INTERNAL_ERROR,
-    503: ErrorCode.SERVER_FULL,
-}
-"""What Autobahn's own refusals are called; the others are a bad request."""
-
-_HEADERS = {
-    ErrorCode.METHOD_NOT_ALLOWED: [("Allow", "GET")],  # RFC 9110 §15.5.6
-    ErrorCode.UPGRADE_REQUIRED: [("Upgrade", "websocket")],  # RFC 9110 §15.5.22
-}
 
 _log = Logger()
 
@@ -89,6 +77,7 @@ class SignalingProtocol(WebSocketServerProtocol):
     transport: Any
 
     _output: BoundedOutput
+    _arrived: AddressKey | None = None
     _admitted: AddressKey | None = None
     _address: AddressKey
     _dialect: type[Dialect]
@@ -96,7 +85,6 @@ class SignalingProtocol(WebSocketServerProtocol):
     _control: TokenBucket
     _fragments = 0
     _message_deadline: IDelayedCall | None = None
-    _last_deadline: IDelayedCall | None = None
 
     # What the switchboard calls
 
@@ -110,7 +98,7 @@ class SignalingProtocol(WebSocketServerProtocol):
         """Begin the closing handshake (RFC 6455 §7.1.2); without an answer the connection is aborted."""
         # Not sendClose: it takes no code below 3000 but 1000. RFC 6455 §5.5: a control frame has at most 125 bytes.
         if self.state == self.STATE_OPEN:
-            self.sendCloseFrame(code=code, reasonUtf8=reason.encode()[:123])
+            self.sendCloseFrame(code=code, reasonUtf8=encode_truncate(reason, 123))
 
     # The transport
 
@@ -124,9 +112,14 @@ class SignalingProtocol(WebSocketServerProtocol):
         self._control = TokenBucket.full(limits.control_rate, limits.control_burst, factory.clock.seconds())
         factory.connections.add(self)
         super().connectionMade()
+        if factory.bare:
+            self._arrive()
 
     def dataReceived(self, data: bytes) -> None:
         """Take bytes; a message whose end is not among them has its deadline from now on."""
+        if self.state == self.STATE_CLOSED:
+            # Autobahn would keep it, and TLS goes on to deliver until the closing alert is answered.
+            return
         if self.state == self.STATE_CONNECTING:
             self._handshake(data)
         else:
@@ -141,13 +134,14 @@ class SignalingProtocol(WebSocketServerProtocol):
         self._output.write(data)
 
     def dropConnection(self, abort: bool = False) -> None:
-        """Close the transport: at once, or when everything is sent but no later than CLOSE_SECONDS from now."""
+        """Close the transport: at once, or when everything is sent."""
+        # Autobahn aborts after an orderly handshake too, and the reset would overtake the close frame.
+        abort = abort and not self.wasClean
         if self.state != self.STATE_CLOSED:
-            if not abort:
-                self._output.flush()
-                # A peer that does not read, or does not answer TLS's closing alert, would hold the socket for ever.
-                self._last_deadline = self.factory.clock.callLater(CLOSE_SECONDS, self._last_deadline_passed)
-            self._output.stop()
+            if abort:
+                self._output.stop()
+            else:
+                self._output.finish()
         super().dropConnection(abort)
         self._gone()
 
@@ -156,10 +150,8 @@ class SignalingProtocol(WebSocketServerProtocol):
         super().connectionLost(reason)
         self._output.stop()
         self._end_message()
-        if self._last_deadline is not None:
-            self._last_deadline.cancel()
-            self._last_deadline = None
         self._gone()
+        self._settle()
         if self._admitted is not None:
             self.factory.budget.release(self._admitted)
             self._admitted = None
@@ -187,16 +179,16 @@ class SignalingProtocol(WebSocketServerProtocol):
         self, reason: str | None, code: int = 400, responseHeaders: Iterable[tuple[str, str]] | None = None
     ) -> None:
         """Answer a refused handshake with problem details, and nothing of what the client said."""
-        error = _BY_VALUE.get(reason)
-        if error is None:
-            # Autobahn refused it, by itself. It checks one origin, `null`, and calls that a bad request.
-            refused = getattr(self, "websocket_origin", "").lower() == "null"
-            error = ErrorCode.BAD_ORIGIN if refused else _BY_STATUS.get(code, ErrorCode.BAD_REQUEST)
-        self.sendData(last_response(error, [*(responseHeaders or ()), *_HEADERS.get(error, ())]))
+        error = refusal(reason, code, getattr(self, "websocket_origin", ""))
+        self.sendData(last_response(error, [*(responseHeaders or ()), *refusal_headers(error)]))
         self.dropConnection(abort=False)
 
     def onOpen(self) -> None:
         """Tell the switchboard."""
+        self._settle()
+        # Kept for Autobahn's own tests, they would be the largest part of an idle connection.
+        self.http_headers = {}
+        self.http_request_data, self.http_response_data = b"", ""
         try:
             self._peer = self.factory.switchboard.opened(self, self._dialect(), self._address)
         except Exception:  # noqa: BLE001 # whatever it is, it ends one connection
@@ -222,6 +214,10 @@ class SignalingProtocol(WebSocketServerProtocol):
             self._refuse(ErrorCode.TOO_MANY_FRAGMENTS)
         super().onMessageFrameBegin(length)
 
+    def onFrameData(self, payload: bytes) -> bool | None:
+        """Keep nothing of what follows a failure: Autobahn goes on, and a control frame of any length would be kept."""
+        return None if self.failedByMe else super().onFrameData(payload)
+
     def onMessage(self, payload: bytes, isBinary: bool) -> None:
         """Hand a whole message to the switchboard; after a close nothing is heard any more."""
         self._end_message()
@@ -242,6 +238,21 @@ class SignalingProtocol(WebSocketServerProtocol):
         self._may_control()
 
     # Details
+
+    def _arrive(self) -> None:
+        """Count the connection until its handshake is done."""
+        answer = self.factory.arrivals.admit(peer_host(self.transport), self.factory.clock.seconds())
+        if isinstance(answer, ErrorCode):
+            # No one has asked yet, so there is nobody to tell; and waiting for the question is what it must not cost.
+            self.dropConnection(abort=True)
+        else:
+            self._arrived = answer
+
+    def _settle(self) -> None:
+        """The handshake is done, or will never be."""
+        if self._arrived is not None:
+            self.factory.arrivals.release(self._arrived)
+            self._arrived = None
 
     def _handshake(self, data: bytes) -> None:
         """Take bytes of the opening handshake; whatever they are, no exception leaves."""
@@ -264,19 +275,9 @@ class SignalingProtocol(WebSocketServerProtocol):
         factory = self.factory
         if factory.draining:
             raise SignalError(ErrorCode.GOING_AWAY)
-        if request.path != PATH and not factory.bare:
-            raise SignalError(ErrorCode.NOT_FOUND)
-        host = read_host([request.headers["host"]])
-        if host is None:
-            raise SignalError(ErrorCode.BAD_HOST)
-        if not factory.origins.allows(request.headers.get("origin"), host):
-            raise SignalError(ErrorCode.BAD_ORIGIN)
-        dialect = factory.dialect_for(request.protocols)
-        if dialect is None:
-            raise SignalError(ErrorCode.UNSUPPORTED_SUBPROTOCOL)
-        peer = getattr(self.transport.getPeer(), "host", "")
+        dialect = factory.rule.choose(request.path, request.headers, request.protocols)
         forwarded_for = request.headers.get("x-forwarded-for")
-        self._address = address_key(client_address(peer, forwarded_for, factory.trusted_proxies))
+        self._address = address_key(client_address(peer_host(self.transport), forwarded_for, factory.trusted_proxies))
         refused = factory.budget.admit(self._address, factory.clock.seconds())
         if refused is not None:
             raise SignalError(refused)
@@ -303,6 +304,8 @@ class SignalingProtocol(WebSocketServerProtocol):
     def _unread(self) -> None:
         """The peer does not read: nothing can be told to it, so abort, which waits for nothing."""
         self.dropConnection(abort=True)
+        # Once more, for a connection that was dropped already and does not get rid of its last bytes.
+        self.transport.abortConnection()
 
     def _message_late(self) -> None:
         self._message_deadline = None
@@ -312,10 +315,6 @@ class SignalingProtocol(WebSocketServerProtocol):
         if self._message_deadline is not None:
             self._message_deadline.cancel()
             self._message_deadline = None
-
-    def _last_deadline_passed(self) -> None:
-        self._last_deadline = None
-        self.transport.abortConnection()
 
     def _gone(self) -> None:
         """Tell the switchboard, once."""
@@ -333,6 +332,7 @@ class SignalingFactory(WebSocketServerFactory):
 
     Attributes:
         connections: those whose transport is there, in their opening handshake too.
+        arrivals: admits transports; on the page's port the site does the counting.
         draining: whether upgrades are refused because the server is stopping.
 
     """
@@ -371,16 +371,18 @@ class SignalingFactory(WebSocketServerFactory):
         self.limits = limits
         self.budget = budget
         self.clock = clock
-        self.origins = origins
+        self.rule = UpgradeRule.of(
+            (dialect for dialect in dialects if dialect.subprotocol is None or not bare),
+            origins,
+            None if bare else PATH,
+        )
         self.trusted_proxies = tuple(trusted_proxies)
         self.bare = bare
+        self.arrivals = Arrivals(limits, self.trusted_proxies)
         self.connections: set[SignalingProtocol] = set()
         self.draining = False
         self._drained: Deferred[None] | None = None
         self._drain_deadline: IDelayedCall | None = None
-        self._dialects = {
-            dialect.subprotocol: dialect for dialect in dialects if dialect.subprotocol is None or not bare
-        }
         self._batched_timer = _Timer(clock)
         self.setProtocolOptions(
             versions=[13],  # older drafts have their Origin in another header
@@ -411,12 +413,6 @@ class SignalingFactory(WebSocketServerFactory):
         protocol = self.protocol()
         protocol.factory = self
         return protocol
-
-    def dialect_for(self, offered: Sequence[str]) -> type[Dialect] | None:
-        """The dialect of the first offered subprotocol that one has; of none for no offer; None if all are unknown."""
-        if not offered:
-            return self._dialects.get(None)
-        return next((self._dialects[name] for name in offered if name in self._dialects), None)
 
     def drain(self, seconds: float) -> Deferred[None]:
         """Refuse upgrades and close every connection with 1012; fires when all are gone.
@@ -455,6 +451,11 @@ class SignalingFactory(WebSocketServerFactory):
             self._drain_deadline = None
         drained, self._drained = self._drained, None
         drained.callback(None)
+
+
+def peer_host(transport: Any) -> str:
+    """The address of a transport's other end, without the port; empty where it has none (a Unix socket)."""
+    return getattr(transport.getPeer(), "host", "")
 
 
 def _close_code(code: ErrorCode) -> int:

@@ -1,0 +1,254 @@
+"""The page's port below its resources: HTTP/1.1 connections, bounded in number, time and size."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.interfaces import IAddress, IDelayedCall, IReactorTime
+from twisted.internet.protocol import connectionDone
+from twisted.python.failure import Failure
+from twisted.web.http import HTTPChannel
+from twisted.web.resource import IResource
+from twisted.web.server import Request, Site
+
+from signald.errors import ErrorCode
+from signald.limits import AddressKey, Limits
+from signald.origins import read_host
+from signald.output import StallWatch
+from signald.problems import last_response
+from signald.websocket import SignalingFactory, peer_host
+
+__all__ = ["SignalingChannel", "SignalingSite"]
+
+IDLE_SECONDS = 15.0
+"""For which a connection without a request is kept after its last one (RFC 9112 §9.3)."""
+
+
+class SignalingSite(Site):
+    """The site: HTTP/1.1 alone, no access log, and no more connections than there may be.
+
+    Attributes:
+        headers: on every response.
+        http_connections: those that have not become WebSockets.
+
+    """
+
+    noisy = False
+    displayTracebacks = False
+
+    def __init__(
+        self,
+        root: IResource,
+        requests: type[Request],
+        signaling: SignalingFactory,
+        limits: Limits,
+        clock: IReactorTime,
+        headers: tuple[tuple[str, str], ...],
+    ) -> None:
+        """Make a site.
+
+        Arguments:
+            root: what is served.
+            requests: the class of a request.
+            signaling: makes the WebSockets, whose number counts too.
+            limits: `header_seconds`, `connections` and `output_seconds` are the site's.
+            clock: for every deadline.
+            headers: on every response.
+
+        """
+        super().__init__(root, requests, timeout=None, reactor=clock)
+        self.signaling = signaling
+        self.limits = limits
+        self.headers = headers
+        self.http_connections: set[SignalingChannel] = set()
+
+    def buildProtocol(self, addr: IAddress | None) -> SignalingChannel:  # type: ignore[override] # not the generic one
+        """Make the channel of a connection."""
+        channel = SignalingChannel(self)
+        channel.factory = self
+        return channel
+
+    def admit(self, address: str) -> AddressKey | ErrorCode | None:
+        """Count one more connection, as `Arrivals.admit` does, within the number that there may be in all."""
+        # Not in buildProtocol, whose None TLS's wrapper would take for a protocol.
+        if len(self.http_connections) + len(self.signaling.connections) >= self.limits.connections:
+            return ErrorCode.SERVER_FULL
+        return self.signaling.arrivals.admit(address, self.reactor.seconds())
+
+    def acceptableProtocols(self) -> list[bytes]:
+        """For ALPN (RFC 7301): HTTP/2 would pass by the header deadline and the rule about bodies."""
+        return [b"http/1.1"]
+
+    def startFactory(self) -> None:
+        """Open no access log, which would hold addresses, and start no timer for its dates."""
+
+    def stopFactory(self) -> None:
+        """Nothing was started."""
+
+    def log(self, request: object) -> None:
+        """Write no access log."""
+
+
+class SignalingChannel(HTTPChannel):
+    """One HTTP/1.1 connection, bounded in time and size, that takes GET and HEAD without bodies."""
+
+    transport: Any
+    timeOut = None
+
+    def __init__(self, site: SignalingSite) -> None:
+        super().__init__()
+        self.site = site
+        self.requestFactory = site.requestFactory
+        self._arrived: AddressKey | None = None
+        self._deadline: IDelayedCall | None = None
+        self._watch: StallWatch | None = None
+        self._deaf = False
+        self._full = False
+        self._idle = False
+
+    # The transport
+
+    def connectionMade(self) -> None:
+        """Begin the deadline of the first request: it includes TLS's handshake, and no byte extends it."""
+        site = self.site
+        answer = site.admit(peer_host(self.transport))
+        if isinstance(answer, ErrorCode):
+            # Before TLS is there nothing can be told, and telling it would cost what the refusal is to save.
+            self._deaf = True
+            self.transport.abortConnection()
+            return
+        self._arrived = answer
+        site.http_connections.add(self)
+        super().connectionMade()
+        self._watch = StallWatch(self.transport, site.reactor, site.limits.output_seconds, self._abort)
+        self._expire_after(site.limits.header_seconds)
+
+    def dataReceived(self, data: bytes) -> None:
+        """Take bytes; the first of a further request begin its deadline."""
+        if self._deaf:
+            return
+        if self._idle:
+            self._idle = False
+            self._expire_after(self.site.limits.header_seconds)
+        super().dataReceived(data)
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """The transport is gone."""
+        self._release()
+        super().connectionLost(reason)
+
+    def loseConnection(self) -> None:
+        """Close when everything is sent; abort when it does not get sent, or TLS's closing alert is not answered."""
+        self._deaf = True
+        self._cancel_deadline()
+        if self._watch is not None:
+            self._watch.start()
+        super().loseConnection()
+
+    def upgraded(self) -> None:
+        """A WebSocket has taken over the transport."""
+        self._deaf = True
+        self._release()
+
+    def pauseProducing(self) -> None:
+        """The client does not take its responses."""
+        self._full = True
+        if self._watch is not None:
+            self._watch.start()
+        super().pauseProducing()
+
+    def resumeProducing(self) -> None:
+        """It has taken them."""
+        self._full = False
+        if self._watch is not None:
+            self._watch.stop()
+        super().resumeProducing()
+
+    # Requests
+
+    def lineReceived(self, line: bytes) -> None:
+        """Take a line of the headers."""
+        if self._deaf:
+            return
+        if self._full:
+            # One more request in spite of a response that is not taken: each could ask for the largest asset.
+            self.loseConnection()
+        elif line[:1] in (b" ", b"\t"):
+            # A folded line (RFC 9112 §5.2), which others on the way may have read otherwise.
+            self.refuse(ErrorCode.BAD_REQUEST)
+        else:
+            super().lineReceived(line)
+
+    def lineLengthExceeded(self, line: bytes) -> None:
+        """Refuse a line that is longer than all headers may be."""
+        self.refuse(ErrorCode.BAD_REQUEST)
+
+    def _respondToBadRequestAndDisconnect(self) -> None:
+        """Answer what the base class finds malformed."""
+        self.refuse(ErrorCode.BAD_REQUEST)
+
+    def allHeadersReceived(self) -> None:
+        """Check what the headers say of the request before anything of it is kept or continued."""
+        headers = self.requests[-1].requestHeaders
+        if read_host(headers.getRawHeaders("host", [])) is None:
+            self.refuse(ErrorCode.BAD_HOST)
+        elif headers.hasHeader("transfer-encoding") or headers.getRawHeaders("content-length", ["0"]) != ["0"]:
+            self.refuse(ErrorCode.BODY_REFUSED)
+        elif self._command not in (b"GET", b"HEAD"):
+            self.refuse(ErrorCode.METHOD_NOT_ALLOWED)
+        else:
+            self._cancel_deadline()
+            super().allHeadersReceived()
+
+    def allContentReceived(self) -> None:
+        """Process the request unless its headers were refused."""
+        if not self._deaf:
+            super().allContentReceived()
+
+    def rawDataReceived(self, data: bytes) -> None:
+        """Keep what follows a request that is being answered, but nothing of a refused one's body."""
+        if not self._deaf:
+            super().rawDataReceived(data)
+
+    def requestDone(self, request: Request) -> None:
+        """Wait for the next request, or close."""
+        self._idle = True
+        self._expire_after(IDLE_SECONDS)
+        super().requestDone(request)
+
+    def refuse(self, code: ErrorCode) -> None:
+        """Answer with problem details and close; nothing that follows is looked at."""
+        if not self._deaf:
+            allow = [("Allow", "GET, HEAD")] if code is ErrorCode.METHOD_NOT_ALLOWED else []
+            self.transport.write(last_response(code, [*self.site.headers, *allow]))
+            self.loseConnection()
+
+    # Details
+
+    def _release(self) -> None:
+        """The connection is HTTP's no more."""
+        self._cancel_deadline()
+        if self._watch is not None:
+            self._watch.stop()
+        self.site.http_connections.discard(self)
+        if self._arrived is not None:
+            self.site.signaling.arrivals.release(self._arrived)
+            self._arrived = None
+
+    def _abort(self) -> None:
+        self._deaf = True
+        self._cancel_deadline()
+        self.transport.abortConnection()
+
+    def _expire_after(self, seconds: float) -> None:
+        self._cancel_deadline()
+        self._deadline = self.site.reactor.callLater(seconds, self._expired)
+
+    def _expired(self) -> None:
+        self._deadline = None
+        self._abort()
+
+    def _cancel_deadline(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
