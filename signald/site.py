@@ -190,13 +190,16 @@ class SignalingChannel(HTTPChannel):
     def allHeadersReceived(self) -> None:
         """Check what the headers say of the request before anything of it is kept or continued."""
         headers = self.requests[-1].requestHeaders
-        if read_host(headers.getRawHeaders("host", [])) is None:
+        hosts = [value.decode("latin-1") for value in headers.getRawHeaders(b"host", [])]
+        if read_host(hosts) is None:
             self.refuse(ErrorCode.BAD_HOST)
-        elif headers.hasHeader("transfer-encoding") or headers.getRawHeaders("content-length", ["0"]) != ["0"]:
+        elif headers.hasHeader(b"transfer-encoding") or headers.getRawHeaders(b"content-length", [b"0"]) != [b"0"]:
             self.refuse(ErrorCode.BODY_REFUSED)
         elif self._command not in (b"GET", b"HEAD"):
             self.refuse(ErrorCode.METHOD_NOT_ALLOWED)
         else:
+            # Without a body there is nothing to continue with (RFC 9110 §10.1.1).
+            headers.removeHeader(b"expect")
             self._cancel_deadline()
             super().allHeadersReceived()
 

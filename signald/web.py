@@ -108,6 +108,11 @@ class SignalingRequest(Request):
         self.setHeader("Cache-Control", "no-store")
         return self.send(body)
 
+    def accepted_encodings(self) -> str | None:
+        """The Accept-Encoding header; several are one list (RFC 9110 §5.3)."""
+        values = self.requestHeaders.getRawHeaders(b"accept-encoding")
+        return None if values is None else b",".join(values).decode("latin-1")
+
     def send(self, body: bytes) -> bytes | int:
         """Send that body, of which HEAD is told the length alone (RFC 9110 §9.3.2); what a resource is to return."""
         self.setHeader("Content-Length", str(len(body)))
@@ -199,7 +204,7 @@ class _AssetResource(Resource):
         """Send the asset in the best content coding, or say that the client has it already."""
         if request.postpath:
             return request.refuse(ErrorCode.NOT_FOUND)
-        coding, representation = self._asset.choose(request.getHeader("accept-encoding"))
+        coding, representation = self._asset.choose(request.accepted_encodings())
         request.setHeader("Vary", "Accept-Encoding")
         request.setHeader("Cache-Control", self._asset.cache_control)
         if request.setETag(representation.etag.encode()):
@@ -235,7 +240,7 @@ class _SignalingResource(WebSocketResource):
         """Hand the transport over to Autobahn; a request that is no upgrade is told that it should be."""
         if request.postpath:
             return request.refuse(ErrorCode.NOT_FOUND)
-        if request.clientproto != b"HTTP/1.1" or not request.requestHeaders.hasHeader("upgrade"):
+        if request.clientproto != b"HTTP/1.1" or not request.requestHeaders.hasHeader(b"upgrade"):
             request.setHeader("Upgrade", "websocket")
             return request.refuse(ErrorCode.UPGRADE_REQUIRED)
         channel = request.channel
