@@ -1,0 +1,110 @@
+"""An echo on signald's own WebSocket protocol: prints its port, and runs until it is ended.
+
+Its bounds are wider, since the suite sends messages of 16 MiB and some in many fragments, and it takes binary
+messages; the frames go the same way as in the daemon.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import cast
+
+from twisted.internet import reactor
+from twisted.internet.tcp import Port
+
+from signald.dialects.dialect import CloseFrame, Dialect
+from signald.limits import AddressKey, ConnectionBudget, Limits
+from signald.messages import Event, Request
+from signald.origins import OriginRule
+from signald.switchboard import Connection, Switchboard
+from signald.users import PeerId
+from signald.websocket import SignalingFactory, SignalingProtocol
+
+LIMITS = Limits(
+    message_bytes=32 << 20,
+    output_bytes=64 << 20,
+    fragments=1 << 24,
+    fragments_seconds=600.0,
+    control_rate=10_000.0,
+    control_burst=100_000,
+    address_connections=1000,
+    address_connection_rate=1000.0,
+    address_connection_burst=10_000,
+)
+
+
+class EchoDialect(Dialect):
+    """Speaks no subprotocol; its messages are never looked at."""
+
+    subprotocol = None
+
+    def received(self, frame: bytes) -> list[Request]:
+        """Hear nothing."""
+        return []
+
+    def encode(self, event: Event) -> list[bytes | CloseFrame]:
+        """Say nothing."""
+        return []
+
+
+class EchoProtocol(SignalingProtocol):
+    """Takes binary messages too, and sends each kind back as what it came."""
+
+    binary_messages = True
+    _is_binary = False
+
+    def onMessage(self, payload: bytes, isBinary: bool) -> None:
+        """Remember the kind for the answer, which comes within this call."""
+        self._is_binary = isBinary
+        super().onMessage(payload, isBinary)
+
+    def send(self, frame: bytes) -> None:
+        """Send a message of the kind of the one that is answered."""
+        if self._is_binary:
+            self.sendFrame(opcode=2, payload=frame)
+        else:
+            super().send(frame)
+
+
+class EchoSwitchboard:
+    """Sends every message back to where it came from."""
+
+    def __init__(self) -> None:
+        self._connections: dict[PeerId, Connection] = {}
+        self._peers = 0
+
+    def opened(self, connection: Connection, dialect: Dialect, address: AddressKey) -> PeerId:
+        """Give the connection a number."""
+        self._peers += 1
+        peer = PeerId(self._peers)
+        self._connections[peer] = connection
+        return peer
+
+    def received(self, peer: PeerId, frame: bytes) -> None:
+        """Send it back."""
+        self._connections[peer].send(frame)
+
+    def closed(self, peer: PeerId) -> None:
+        """Forget the connection."""
+        del self._connections[peer]
+
+
+class EchoFactory(SignalingFactory):
+    """Makes the protocols of the echo."""
+
+    protocol = EchoProtocol
+
+
+def main() -> None:
+    """Listen on a free port of the loopback interface, say which, and run."""
+    switchboard = cast(Switchboard, EchoSwitchboard())
+    budget = ConnectionBudget(LIMITS)
+    factory = EchoFactory(switchboard, [EchoDialect], LIMITS, budget, reactor, OriginRule.bare(), bare=True)
+    port: Port = reactor.listenTCP(0, factory, interface="127.0.0.1")
+    sys.stdout.write(f"{port.getHost().port}\n")
+    sys.stdout.flush()
+    reactor.run()
+
+
+if __name__ == "__main__":
+    main()
