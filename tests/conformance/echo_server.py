@@ -10,7 +10,7 @@ import sys
 from typing import cast
 
 from twisted.internet import reactor
-from twisted.internet.tcp import Port
+from twisted.internet.address import IPv4Address
 
 from signald.dialects.dialect import CloseFrame, Dialect
 from signald.limits import AddressKey, ConnectionBudget, Limits
@@ -100,8 +100,10 @@ def main() -> None:
     switchboard = cast(Switchboard, EchoSwitchboard())
     budget = ConnectionBudget(LIMITS)
     factory = EchoFactory(switchboard, [EchoDialect], LIMITS, budget, reactor, OriginRule.bare(), bare=True)
-    port: Port = reactor.listenTCP(0, factory, interface="127.0.0.1")
-    sys.stdout.write(f"{port.getHost().port}\n")
+    port = reactor.listenTCP(0, factory, interface="127.0.0.1")
+    address = port.getHost()
+    assert isinstance(address, IPv4Address)
+    sys.stdout.write(f"{address.port}\n")
     sys.stdout.flush()
     reactor.run()
 

@@ -46,7 +46,7 @@ class ConformanceTests(SynchronousTestCase):
         every = os.environ.get("SIGNALD_CONFORMANCE") == "all"
         excluded = [] if every else [argument for pattern in SLOW for argument in ("-x", pattern)]
         with tempfile.TemporaryDirectory() as report:
-            client = Path(sys.executable).parent / "kosoku"
+            client = str(Path(sys.executable).with_name("kosoku"))
             command = [client, "-m", "fuzzingclient", "-p", "2", "-o", report, *excluded, f"ws://127.0.0.1:{self.port}"]
             result = subprocess.run(command, capture_output=True, check=False, text=True, timeout=900)
             self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
