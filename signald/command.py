@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from io import TextIOWrapper
 from ipaddress import ip_address
 
 from twisted.internet.interfaces import IReactorCore
@@ -50,6 +51,8 @@ def _announce(daemon: Daemon) -> None:
         local_ca=isinstance(daemon.certificate, LocalCertificate),
         colour=sys.stdout.isatty(),
     )
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # the QR code's blocks, where the terminal is not UTF-8
     sys.stdout.write(text)
     sys.stdout.flush()
 

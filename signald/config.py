@@ -109,7 +109,7 @@ def read_origin(text: str) -> Origin:
     try:
         return origin_from(text)
     except ValueError as error:
-        raise ConfigError(str(error)) from None
+        raise ConfigError(f"{error}.") from None
 
 
 def read_network(text: str) -> Network:

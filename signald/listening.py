@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import resource
 import socket
+from collections.abc import Iterable
 
 from signald.config import ConfigError
 
@@ -12,6 +13,24 @@ BACKLOG = 1024
 
 SPARE_DESCRIPTORS = 64
 """Descriptors that are kept for files, the reactor and connections that are being refused."""
+
+
+def bind_all(interface: str | None, ports: Iterable[int]) -> list[socket.socket]:
+    """Bind a listening socket to each port, or none at all.
+
+    Raises:
+        ConfigError: the address or a port cannot be used.
+
+    """
+    sockets: list[socket.socket] = []
+    try:
+        for port in ports:
+            sockets.append(bind(interface, port))
+    except ConfigError:
+        for bound in sockets:
+            bound.close()
+        raise
+    return sockets
 
 
 def bind(interface: str | None, port: int) -> socket.socket:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from attrs import frozen
 from twisted.application.internet import TimerService
@@ -53,7 +53,7 @@ class Daemon(MultiService):
     """Accepts connections on its listeners and keeps time.
 
     Attributes:
-        page: the listener of the page and the signaling socket.
+        page: the first listener, that of the page and the signaling socket.
         interface: the address that it listens on; None for all.
         certificate: what is shown to TLS clients; None without TLS.
 
@@ -62,8 +62,7 @@ class Daemon(MultiService):
     def __init__(
         self,
         reactor: IReactorTime,
-        page: Listener,
-        bare: Listener | None,
+        listeners: Sequence[Listener],
         interface: str | None,
         signaling: tuple[SignalingFactory, ...],
         switchboard: Switchboard,
@@ -71,9 +70,9 @@ class Daemon(MultiService):
         certificate: Certificate | None,
     ) -> None:
         super().__init__()
-        self.page = page
+        self.page = listeners[0]
         self.interface = interface
-        self._listeners = [page] if bare is None else [page, bare]
+        self._listeners = listeners
         self.certificate = certificate
         self._reactor = reactor
         self._signaling = signaling

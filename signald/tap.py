@@ -34,7 +34,7 @@ from signald.dialects import DIALECTS
 from signald.hub import Hub
 from signald.ids import IdSource
 from signald.limits import ConnectionBudget, Limits, limits_from
-from signald.listening import bind, raise_descriptor_limit
+from signald.listening import bind_all, raise_descriptor_limit
 from signald.origins import OriginRule
 from signald.registry import MemoryRegistry
 from signald.service import Daemon, Listener
@@ -176,17 +176,14 @@ def make_daemon(config: Config, reactor: IReactorTime) -> Daemon:
     )
     if certificate is not None:
         site = TLSMemoryBIOFactory(certificate.tls, False, site, clock=reactor)
-    listener = _listener(config.interface, config.port, "https" if config.tls else "http", site)
-    if config.ws_port is None:
-        return Daemon(reactor, listener, None, config.interface, (page,), switchboard, budget, certificate)
     original = signaling(OriginRule.bare(others=config.origins), bare=True)
-    bare = _listener(config.interface, config.ws_port, "ws", original)
-    return Daemon(reactor, listener, bare, config.interface, (page, original), switchboard, budget, certificate)
-
-
-def _listener(interface: str | None, port: int, scheme: str, factory: IProtocolFactory) -> Listener:
-    socket = bind(interface, port)
-    return Listener(socket, factory, scheme, socket.getsockname()[1])
+    ports = [config.port] if config.ws_port is None else [config.port, config.ws_port]
+    served: list[tuple[str, IProtocolFactory]] = [("https" if config.tls else "http", site), ("ws", original)]
+    listeners = [
+        Listener(socket, factory, scheme, socket.getsockname()[1])
+        for socket, (scheme, factory) in zip(bind_all(config.interface, ports), served, strict=False)
+    ]
+    return Daemon(reactor, listeners, config.interface, (page, original), switchboard, budget, certificate)
 
 
 def _certificate(config: Config) -> Certificate | None:
