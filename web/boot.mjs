@@ -1,0 +1,62 @@
+// Starts the page: fetches MicroPython and the page's Python side by side, and gives Python the shim.
+// A JavaScript exception must never pass through MicroPython's frames: it could not be caught there and would damage
+// the interpreter. So Python calls whatever may throw through the shim, which hands the exception over as a value.
+import { loadMicroPython } from "{{vendor/micropython.mjs}}";
+
+const page = (globalThis.signald = { marks: { js: performance.now() }, log: [] });
+
+/** Offer a reload: the interpreter, or what the page knows of itself, is damaged. */
+function broken(reason) {
+  page.log.push(String(reason));
+  document.documentElement.dataset.state = "failed";
+  const offer = document.getElementById("broken");
+  offer.hidden = false;
+  offer.querySelector("button").onclick = () => location.reload();
+}
+
+function attempt(deed) {
+  try {
+    return { ok: true, value: deed() ?? null };
+  } catch (error) {
+    return { ok: false, name: String(error?.name ?? "Error"), message: String(error?.message ?? error) };
+  }
+}
+
+const shim = {
+  window: globalThis,
+  call: (target, method, ...args) => attempt(() => target[method](...args)),
+  construct: (cls, ...args) => attempt(() => new cls(...args)),
+  get: (target, name) => attempt(() => target[name]),
+  put: (target, name, value) => attempt(() => void (target[name] = value)),
+  // As text: numbers of more than 32 bits do not cross into Python otherwise.
+  entries: (report) => JSON.stringify([...report.values()]),
+  qr: () => import("{{vendor/lean-qr.mjs}}"),
+  mark: (name) => void (page.marks[name] = performance.now()),
+  broken,
+};
+
+addEventListener("error", (event) => {
+  // What a browser extension does wrong is not the page's.
+  if (!/-extension:/.test(event.filename)) broken(event.message);
+});
+
+try {
+  const [python, sources] = await Promise.all([
+    loadMicroPython({
+      url: "{{vendor/micropython.wasm}}",
+      heapsize: 2 << 20, // bytes
+      pystack: 32768, // bytes
+      stderr: (line) => void (page.log.push(line), console.error(line)),
+    }),
+    fetch("{{bundle.json}}").then((reply) => (reply.ok ? reply.json() : Promise.reject(new Error(`${reply.status}`)))),
+  ]);
+  for (const [path, source] of Object.entries(sources)) {
+    python.FS.mkdirTree(`/lib/${path}`.replace(/\/[^/]*$/, ""));
+    python.FS.writeFile(`/lib/${path}`, source);
+  }
+  python.registerJsModule("shim", shim);
+  python.runPython("import shim\nshim.mark('python')\nfrom signald_page.client import main\nmain.start()");
+} catch (error) {
+  broken(error);
+  throw error;
+}

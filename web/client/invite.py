@@ -1,0 +1,65 @@
+"""Inviting somebody: the QR code of the link, and copying the link."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from . import texts
+from .browser import BrowserError, call, get, load_qr, spawn, wait, window
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .page import Page
+    from .state import PageState
+
+__all__ = ["Invitation"]
+
+CONFIRMED_FOR = 2.5
+"""Seconds for which the page says that the link was copied."""
+
+
+class Invitation:
+    """What the waiting screen offers."""
+
+    def __init__(self, page: Page, state: PageState, changed: Callable[[], None]) -> None:
+        self._page = page
+        self._state = state
+        self._changed = changed
+        self._drawn = ""
+        page.on("copy", "click", lambda event: spawn(self._copy()))
+        page.on("link", "focus", lambda event: call(page.element("link"), "select"))
+
+    def follow(self) -> None:
+        """Draw the code of the link, if that is not done yet."""
+        link = self._state.link
+        if link and link != self._drawn:
+            self._drawn = link
+            spawn(self._draw(link))
+
+    async def _draw(self, link: str) -> None:
+        try:
+            qr = await load_qr()
+            call(call(qr, "generate", link), "toCanvas", self._page.element("qr"))
+        except BrowserError:
+            # The link can still be copied.
+            self._drawn = ""
+
+    async def _copy(self) -> None:
+        clipboard = get(window, "navigator", "clipboard")
+        try:
+            if clipboard is None:
+                raise BrowserError("NotAllowedError", "Pages that came over http have no clipboard.")
+            await wait(call(clipboard, "writeText", self._state.link))
+        except BrowserError:
+            self._state.problem = texts.COPY_REFUSED
+            call(self._page.element("link"), "focus")
+            call(self._page.element("link"), "select")
+            self._changed()
+            return
+        self._state.copied = True
+        self._changed()
+        await asyncio.sleep(CONFIRMED_FOR)
+        self._state.copied = False
+        self._changed()

@@ -1,0 +1,168 @@
+"""The person's own camera and microphone: asked for, muted, switched off and on again, released."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .browser import BrowserError, call, construct, get, listen, put, spawn, wait, window
+from .devices import ASKING, AUDIO, MUTED, ON, VIDEO, problem_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from .devices import Device
+    from .state import PageState
+
+__all__ = ["Media"]
+
+CONSTRAINTS: dict[str, Any] = {
+    AUDIO: True,
+    VIDEO: {"facingMode": "user", "width": {"ideal": 1280}, "height": {"ideal": 720}},
+}
+"""What is asked for (Media Capture and Streams, `MediaStreamConstraints`): lengths in pixels."""
+
+
+class Media:
+    """The own tracks.
+
+    Attributes:
+        stream: a JavaScript `MediaStream` that always holds the tracks that run.
+
+    """
+
+    def __init__(self, state: PageState, changed: Callable[[], None], replaced: Callable[[str, Any], None]) -> None:
+        """Begin with nothing.
+
+        Args:
+            state: whose `microphone` and `camera` tell what is so.
+            changed: called when they changed.
+            replaced: called with a kind and the track to send from now on, or None.
+
+        """
+        self.stream = construct("MediaStream")
+        self._devices = {AUDIO: state.microphone, VIDEO: state.camera}
+        self._tracks: dict[str, Any] = {AUDIO: None, VIDEO: None}
+        self._state = state
+        self._changed = changed
+        self._replaced = replaced
+        self._round = 0  # grows with each `stop`, so that what was asked for before is released when it comes
+
+    def track(self, kind: str) -> Any:
+        """Return the track of this kind that runs; None when none does."""
+        return self._tracks[kind]
+
+    async def start(self, *kinds: str) -> None:
+        """Ask for devices, both in one question where the browser can; those that run already stay."""
+        wanted = [kind for kind in kinds if self._tracks[kind] is None and self._devices[kind].status != ASKING]
+        if not wanted:
+            return
+        for kind in wanted:
+            self._devices[kind].asked()
+        self._changed()
+        asked_in = self._round
+        problems = await self._ask(wanted, asked_in)
+        if asked_in != self._round:
+            return
+        for kind in wanted:
+            if self._tracks[kind] is None:
+                self._devices[kind].stopped(problems[kind])
+        self._state.devices_changed()
+        self._changed()
+
+    async def _ask(self, kinds: list[str], asked_in: int) -> dict[str, str]:
+        """Take what there is of these kinds; return the problem of each, empty for none."""
+        devices = get(window, "navigator", "mediaDevices")
+        if devices is None:
+            problem = "unsupported" if get(window, "isSecureContext") else "insecure"
+            return dict.fromkeys(kinds, problem)
+        problems = dict.fromkeys(kinds, "missing")
+        there = await self._kinds_there(devices)
+        wanted = [kind for kind in kinds if kind in there]
+        together = await self._open(devices, wanted, asked_in) if wanted else ""
+        for kind in wanted:
+            problems[kind] = together
+            # One of them may do alone; but a person who said no to both is not asked again.
+            if together and len(wanted) > 1 and (together != "refused" or await self._granted(kind)):
+                problems[kind] = await self._open(devices, [kind], asked_in)
+        return problems
+
+    async def _open(self, devices: Any, kinds: list[str], asked_in: int) -> str:
+        """Take devices of all these kinds; return the problem if that cannot be."""
+        try:
+            stream = await wait(call(devices, "getUserMedia", {kind: CONSTRAINTS[kind] for kind in kinds}))
+        except BrowserError as error:
+            return problem_of(error.name)
+        for track in call(stream, "getTracks"):
+            self._take(track, asked_in)
+        return ""
+
+    async def _kinds_there(self, devices: Any) -> list[str]:
+        """Return the kinds of which there is a device, as far as the browser says."""
+        try:
+            found = await wait(call(devices, "enumerateDevices"))
+        except BrowserError:
+            return [AUDIO, VIDEO]
+        names = [get(device, "kind") for device in found]
+        return [kind for kind in (AUDIO, VIDEO) if kind + "input" in names]
+
+    async def _granted(self, kind: str) -> bool:
+        name = "camera" if kind == VIDEO else "microphone"
+        try:
+            permission = await wait(call(get(window, "navigator", "permissions"), "query", {"name": name}))
+        except BrowserError:
+            return False
+        return bool(get(permission, "state") == "granted")
+
+    def _take(self, track: Any, asked_in: int) -> None:
+        if asked_in != self._round:
+            call(track, "stop")
+            return
+        kind = get(track, "kind")
+        self._tracks[kind] = track
+        self._devices[kind].started()
+        call(self.stream, "addTrack", track)
+        listen(track, "ended", lambda event: self._lost(kind, get(track, "id")))
+        self._replaced(kind, track)
+
+    def _lost(self, kind: str, track_id: str) -> None:
+        """A track ended by itself: its device was unplugged, or the permission taken back."""
+        if get(self._tracks[kind], "id") == track_id:
+            self._release(kind, "lost")
+            self._state.devices_changed()
+            self._changed()
+
+    def _release(self, kind: str, problem: str = "") -> None:
+        track = self._tracks[kind]
+        if track is None:
+            return
+        self._tracks[kind] = None
+        call(track, "stop")
+        call(self.stream, "removeTrack", track)
+        self._devices[kind].stopped(problem)
+        self._replaced(kind, None)
+
+    def toggle_microphone(self) -> None:
+        """Mute or unmute; a microphone that does not run is asked for."""
+        device: Device = self._devices[AUDIO]
+        if device.status not in (ON, MUTED):
+            spawn(self.start(AUDIO))
+            return
+        device.status = MUTED if device.status == ON else ON
+        put(self._tracks[AUDIO], "enabled", device.status == ON)
+        self._changed()
+
+    def toggle_camera(self) -> None:
+        """Switch the camera off, so that its light goes out, or on."""
+        if self._tracks[VIDEO] is None:
+            spawn(self.start(VIDEO))
+            return
+        self._release(VIDEO)
+        self._changed()
+
+    def stop(self) -> None:
+        """Release both; whatever was asked for and comes later is released, too."""
+        self._round += 1
+        for kind in (AUDIO, VIDEO):
+            self._release(kind)
+            self._devices[kind].stopped()

@@ -1,0 +1,141 @@
+"""Every sentence of the page that depends on what happens; what never changes stands in index.html."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .devices import Device
+
+TITLE = "signald: a private call"
+TITLES = {
+    "waiting": "Waiting · signald",
+    "calling": "Connecting · signald",
+    "connected": "In a call · signald",
+    "ended": "Call ended · signald",
+}
+HEADING = "A private call"
+INVITED = "You are invited to a call"
+
+# What buttons do
+
+MUTE = "Mute"
+UNMUTE = "Unmute"
+STOP_CAMERA = "Camera off"
+START_CAMERA = "Camera on"
+HANG_UP = "Hang up"
+END = "End call"
+COPY = "Copy link"
+COPIED = "Copied"
+AGAIN = "Try again"
+HOME = "Back to the start"
+
+# What is happening
+
+STARTING_DEVICES = "Starting your camera and microphone. If your browser asks, allow them."
+REACHING_SERVER = "Reaching the server…"
+OPENING = "Opening the call…"
+JOINING = "Joining the call…"
+WAITING = "Waiting for the other person."
+CALLING = "Connecting you with the other person…"
+CALLING_LONG = "Still looking for a path to the other person…"
+CONNECTED = "Connected."
+INTERRUPTED = "The connection is interrupted. Trying to restore it…"
+LEFT_WAITING = "The other person left. Your link still works."
+LOST_WAITING = "The other person's connection was lost. Your link still works."
+SERVER_LOST_CONNECTED = "The connection to the server is lost. Your call goes on without it."
+OTHER_LOST_SERVER = "The other person lost the connection to the server. Your call goes on without it."
+
+# How it ended
+
+HUNG_UP = "You left the call."
+HUNG_UP_HOST = "You ended the call. Its link no longer works."
+CALL_OVER = "The call has ended."
+ENDED = {
+    "host-left": "The other person ended the call.",
+    "host-gone": "The other person's connection was lost, and the call has ended.",
+    "idle": "The call was closed, since nobody joined for a long time.",
+    "expired": "The call was closed, since it had reached the longest time that this server allows.",
+}
+FAILED = "The call did not work."
+
+# What went wrong
+
+REFUSALS = {
+    "unknown-session": "There is no call with this ID. It may have ended, or a letter is wrong.",
+    "session-full": "This call is full: two people are in it already.",
+    "too-many-guesses": "Too many unknown IDs were tried from your network. Wait half an hour, then try again.",
+    "too-many-connections": "Too many connections come from your network. Wait a minute, then try again.",
+    "too-many-messages": "Too much was sent in too short a time, so the server ended the connection.",
+    "server-full": "The server is full. Try again later.",
+    "going-away": "The server is being restarted. Try again in a minute.",
+    "server-silent": "The server no longer answers. Check your connection to the network.",
+    "unsupported-by-peer": "The other side's program cannot do this during a call.",
+}
+SERVER_UNREACHABLE = "The server cannot be reached. Check your connection to the network."
+SERVER_LOST = "The connection to the server was lost."
+OTHER_LOST = "The connection to the other person was lost."
+NO_PATH = (
+    "No direct path between you and the other person was found. This needs a TURN server, and this server names none: "
+    "whoever runs it can add one."
+)
+NO_PATH_WITH_TURN = (
+    "No path to the other person was found, not even through the TURN server. A firewall on one of the two sides may "
+    "be in the way, or the TURN server is out of order."
+)
+NEGOTIATION_FAILED = "The two browsers could not agree on how to talk to each other."
+NO_WEBRTC = (
+    "This browser cannot make calls: WebRTC is missing or switched off. Try a current Chrome, Firefox, Edge or Safari."
+)
+NO_ID = "Type or paste the call's ID, or its link."
+COPY_REFUSED = "The browser did not allow copying. The link is marked: copy it by hand."
+
+# Devices
+
+TAKE_PART = "You can still see and hear the other person."
+PROBLEMS_BOTH = {
+    "refused": "The browser does not let this page use your camera and microphone. To allow it, press the symbol "
+    "to the left of the page's address.",
+    "missing": "No camera and no microphone were found.",
+    "busy": "The camera and the microphone could not be started. Perhaps another program is using them.",
+    "lost": "The camera and the microphone were disconnected.",
+    "insecure": "Browsers give a page a camera and a microphone only when its address begins with https.",
+    "unsupported": "This browser gives pages neither a camera nor a microphone.",
+}
+PROBLEMS = {
+    "refused": "The browser does not let this page use your {}. To allow it, press the symbol to the left of the "
+    "page's address, then “{}”.",
+    "missing": "No {} was found.",
+    "busy": "The {} could not be started. Perhaps another program is using it.",
+    "lost": "The {} was disconnected.",
+}
+
+CAMERA_NOTES = {
+    "refused": "Camera not allowed",
+    "missing": "No camera",
+    "busy": "Camera in use elsewhere",
+    "lost": "Camera disconnected",
+    "insecure": "No camera without https",
+    "unsupported": "No camera in this browser",
+}
+CAMERA_OFF = "Camera off"
+CAMERA_STARTING = "Camera is starting…"
+
+
+def devices_problem(microphone: Device, camera: Device) -> str:
+    """Return what is wrong with the devices and what that means; empty when nothing is."""
+    if microphone.problem == camera.problem:
+        if not camera.problem:
+            return ""
+        return PROBLEMS_BOTH[camera.problem] + " " + TAKE_PART
+    sentences = []
+    for device, name, button in ((camera, "camera", START_CAMERA), (microphone, "microphone", UNMUTE)):
+        if device.problem:
+            sentence = PROBLEMS.get(device.problem, PROBLEMS_BOTH["unsupported"])
+            sentences.append(sentence.format(name, button))
+    return " ".join(sentences)
+
+
+def refusal(code: str, sentence: str) -> str:
+    """Return the page's words for an error of the server, or else the server's own sentence."""
+    return REFUSALS.get(code, sentence)

@@ -1,0 +1,140 @@
+"""What each element of the page shows, as a function of the page's state: pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from signald_client.signaling.session_ids import group_session_id
+
+from . import devices, state, texts
+
+if TYPE_CHECKING:
+    from .devices import Device
+    from .state import PageState
+
+    View = dict[tuple[str, str], str | bool]
+
+__all__ = ["PAGE", "view"]
+
+PAGE = "page"
+"""Stands for the page as a whole in the place of an element's id."""
+
+BEFORE = (state.LOADING, state.START, state.CONNECTING, state.WAITING)
+IN_CALL = (state.CALLING, state.CONNECTED)
+OVER = (state.ENDED, state.FAILED)
+
+FOCUS = {
+    state.START: "start",
+    state.CONNECTING: "cancel",
+    state.WAITING: "copy",
+    state.CALLING: "hang-up",
+    state.CONNECTED: "hang-up",
+    state.ENDED: "again",
+    state.FAILED: "again",
+}
+"""The element where the keyboard goes on in a stage, if the one that had it is gone."""
+
+
+def view(now: PageState) -> View:
+    """Return the value of each (element id, property).
+
+    Properties are `text`, `hidden`, `disabled`, `value`, and `on` and `picture`, which style sheets look at; of the
+    page, `state`, `title` and `focus`.
+    """
+    stage = now.stage
+    values: View = {
+        (PAGE, "state"): stage,
+        (PAGE, "title"): texts.TITLES.get(stage, texts.TITLE),
+        (PAGE, "focus"): _focus(now),
+        ("stage", "hidden"): stage in OVER,
+        ("remotes", "hidden"): stage not in IN_CALL,
+        ("start-screen", "hidden"): stage not in (state.LOADING, state.START),
+        ("connecting-screen", "hidden"): stage != state.CONNECTING,
+        ("waiting-screen", "hidden"): stage != state.WAITING,
+        ("end-screen", "hidden"): stage not in OVER or (stage == state.FAILED and not now.role),
+    }
+    _messages(now, stage, values)
+    _start_screen(now, stage, values)
+    _waiting_screen(now, values)
+    _end_screen(stage, values)
+    _devices(now, stage, values)
+    return values
+
+
+def _focus(now: PageState) -> str:
+    stage = now.stage
+    if stage == state.START and (now.invited or now.problem):
+        return "session-input" if now.problem else "join"
+    return FOCUS.get(stage, "")
+
+
+def _messages(now: PageState, stage: str, values: View) -> None:
+    problem = now.problem
+    if not problem and stage not in OVER:
+        problem = now.device_problem
+    values["status", "text"] = status(now)
+    values["problem", "hidden"] = not problem
+    values["error", "text"] = problem
+    values["dismiss", "hidden"] = stage in OVER
+
+
+def status(now: PageState) -> str:
+    """Return what is happening, in a sentence; empty where the screen says it all."""
+    stage = now.stage
+    if stage == state.CONNECTING:
+        asking = devices.ASKING in (now.microphone.status, now.camera.status)
+        return texts.STARTING_DEVICES if asking else now.progress
+    if stage == state.WAITING:
+        return now.notice or texts.WAITING
+    if stage == state.CALLING:
+        return now.notice or texts.CALLING
+    if stage == state.CONNECTED:
+        return texts.INTERRUPTED if now.interrupted else now.notice or texts.CONNECTED
+    if stage == state.ENDED:
+        return now.outcome
+    return texts.FAILED if stage == state.FAILED else ""
+
+
+def _start_screen(now: PageState, stage: str, values: View) -> None:
+    waits = stage == state.LOADING
+    for element in ("start", "join", "session-input", "preview"):
+        values[element, "disabled"] = waits
+    values["title", "text"] = texts.INVITED if now.invited else texts.HEADING
+    values["start-screen", "on"] = bool(now.invited)
+    values["preview", "hidden"] = stage not in (state.LOADING, state.START) or now.preview
+
+
+def _waiting_screen(now: PageState, values: View) -> None:
+    values["session-id", "text"] = group_session_id(now.session) if now.session else ""
+    values["link", "value"] = now.link
+    values["copy", "text"] = texts.COPIED if now.copied else texts.COPY
+    values["only-here", "hidden"] = not now.link_only_here
+
+
+def _end_screen(stage: str, values: View) -> None:
+    values["again", "text"] = texts.AGAIN if stage == state.FAILED else texts.HOME
+    values["home", "hidden"] = stage != state.FAILED
+
+
+def _devices(now: PageState, stage: str, values: View) -> None:
+    at_start = stage in (state.LOADING, state.START)
+    asking = devices.ASKING in (now.microphone.status, now.camera.status)
+    values["controls", "hidden"] = stage in OVER or stage == state.CONNECTING or (at_start and not now.preview)
+    values["mute", "on"] = now.microphone.status == devices.ON
+    values["mute-text", "text"] = texts.MUTE if now.microphone.status == devices.ON else texts.UNMUTE
+    values["mute", "disabled"] = now.microphone.status == devices.ASKING
+    values["camera", "on"] = now.camera.status == devices.ON
+    values["camera-text", "text"] = texts.STOP_CAMERA if now.camera.status == devices.ON else texts.START_CAMERA
+    values["camera", "disabled"] = now.camera.status == devices.ASKING
+    values["hang-up", "hidden"] = at_start
+    values["hang-up-text", "text"] = texts.HANG_UP if stage in IN_CALL else texts.END
+    values["self", "picture"] = now.camera.status == devices.ON
+    values["self-note", "text"] = "" if at_start and not now.preview else _camera_note(now.camera)
+    values["skip", "hidden"] = not asking
+    values["hear", "hidden"] = not (now.sound_blocked and stage in IN_CALL)
+
+
+def _camera_note(camera: Device) -> str:
+    if camera.status == devices.ASKING:
+        return texts.CAMERA_STARTING
+    return texts.CAMERA_NOTES.get(camera.problem, texts.CAMERA_OFF)

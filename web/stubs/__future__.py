@@ -1,0 +1,3 @@
+"""What `from __future__ import annotations` needs on MicroPython, which never evaluates annotations."""
+
+annotations = None

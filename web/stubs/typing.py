@@ -1,0 +1,3 @@
+"""What `from typing import TYPE_CHECKING` needs on MicroPython."""
+
+TYPE_CHECKING = False
