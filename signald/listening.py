@@ -46,13 +46,15 @@ def bind(interface: str | None, port: int) -> socket.socket:
         host = "0.0.0.0"  # noqa: S104 # serving every interface is what was asked for
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        return socket.create_server(
+        bound = socket.create_server(
             (host, port), family=family, backlog=BACKLOG, dualstack_ipv6=everywhere and family == socket.AF_INET6
         )
     except OSError as error:
         reason = (error.strerror or str(error)).partition(" (while")[0]
         where = f"port {port}" if everywhere else f"port {port} of {interface}"
         raise ConfigError(f"Cannot listen on {where}: {reason}.") from None
+    bound.setblocking(False)  # an adopted socket stays as it is, and a blocking accept would stop the reactor
+    return bound
 
 
 def raise_descriptor_limit() -> int:
