@@ -62,7 +62,6 @@ class ErrorCode(Enum):
     TOO_MANY_CONTROL_FRAMES = ("too-many-control-frames", "Too many control frames in too short a time.", None, 1008)
     TOO_MANY_WAITING = ("too-many-waiting", "Too many messages wait for an earlier one's answer.", None, 1008)
     TOO_MANY_CONNECTIONS = ("too-many-connections", "Too many connections. Try again later.", 429, None)
-    SLOW_READER = ("slow-reader", "What was sent is not being read.", None, 1008)
     SERVER_FULL = ("server-full", "The server has no room for another connection.", 503, None)
 
     # HTTP

@@ -27,6 +27,7 @@ from signald.decisions import (
     SessionEnded,
 )
 from signald.errors import ErrorCode
+from signald.forwarding import forwarded, refusal
 from signald.limits import AddressKey, GuessBudget, Limits, TokenBucket
 from signald.messages import (
     Answer,
@@ -37,10 +38,6 @@ from signald.messages import (
     Error,
     Event,
     Forwardable,
-    ForwardedAnswer,
-    ForwardedCandidates,
-    ForwardedIceError,
-    ForwardedOffer,
     Hello,
     IceError,
     IceServer,
@@ -64,7 +61,7 @@ from signald.messages import (
     UserId,
     Welcome,
 )
-from signald.sessions import Session, refusal, view
+from signald.sessions import Session, view
 from signald.users import DecisionId, Peer, PeerId, User
 from signald.waiting import WaitingCandidates
 
@@ -263,7 +260,7 @@ class Hub:
         if code is not None:
             return [self._error(peer, code, request, session.id)]
         self.active[session.id] = now
-        return self._tell(receiver.user, session.id, _forwarded(request, user))
+        return self._tell(receiver.user, session.id, forwarded(request, user))
 
     # Outcomes
 
@@ -336,7 +333,7 @@ class Hub:
         early = self.waiting.take(session.id)
         return [
             Send(peer.id, Joined(session.id, session.capacity, members, id)),
-            *(Send(peer.id, _forwarded(batch, sender)) for sender, batch in early),
+            *(Send(peer.id, forwarded(batch, sender)) for sender, batch in early),
         ]
 
     def _left(self, operation: LeaveSession, id: RequestId | None) -> list[Action]:
@@ -442,18 +439,3 @@ class Hub:
         peer.closing = True
         peer.waiting.clear()
         return [Close(peer.id, code)]
-
-
-def _forwarded(message: Forwardable, sender: UserId) -> Event:
-    """The message as its receiver gets it, stamped with who sent it."""
-    match message:
-        case Offer():
-            return ForwardedOffer(message.session, sender, message.negotiation, message.sdp)
-        case Answer():
-            return ForwardedAnswer(message.session, sender, message.negotiation, message.sdp)
-        case Candidates():
-            return ForwardedCandidates(message.session, sender, message.candidates, message.negotiation, message.end)
-        case IceError():
-            return ForwardedIceError(message.session, sender, message.text)
-        case _ as never:
-            assert_never(never)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from attrs import evolve, frozen
 
 from signald.errors import ErrorCode, SignalError
-from signald.messages import Answer, Forwardable, MemberView, Offer, Role, SessionId, Traits, UserId
+from signald.messages import MemberView, Role, SessionId, Traits, UserId
 
 
 @frozen
@@ -105,20 +105,3 @@ def view(member: Member, viewer: Member) -> MemberView:
         polite=is_polite(viewer, member),
         renegotiates=member.traits.renegotiates,
     )
-
-
-def refusal(message: Forwardable, sender: Member, receiver: Member) -> ErrorCode | None:
-    """Why `sender` may not say this to `receiver`; None when it may.
-
-    Where either side takes one offer/answer exchange alone, the later joiner offers, once, and the earlier one answers.
-    """
-    if sender.traits.renegotiates and receiver.traits.renegotiates:
-        return None
-    later = sender.seat > receiver.seat
-    match message:
-        case Offer() if not later or message.negotiation.n > 1:
-            return ErrorCode.WRONG_ROLE if receiver.traits.renegotiates else ErrorCode.UNSUPPORTED_BY_PEER
-        case Answer() if later:
-            return ErrorCode.WRONG_ROLE
-        case _:
-            return None

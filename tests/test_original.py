@@ -7,8 +7,10 @@ call from its start to its end, and what it must hear.
 from __future__ import annotations
 
 import json
+from typing import cast
 
 from twisted.internet.task import Clock
+from twisted.logger import ILogObserver, LogEvent, eventAsText, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
 from signald.dialects.native import Native
@@ -84,6 +86,18 @@ class OriginalTests(SynchronousTestCase):
                 self.assertEqual(connections[who].frames.pop(0), frame, step)
         self.assertEqual((host.frames, guest.frames), ([], []))
         self.assertEqual((host.closed, guest.closed), ([], []))
+
+    def test_nothing_of_a_call_is_logged(self) -> None:
+        """The original logged descriptions and addresses."""
+        events: list[LogEvent] = []
+        observer = cast(ILogObserver, events.append)
+        globalLogPublisher.addObserver(observer)
+        self.addCleanup(globalLogPublisher.removeObserver, observer)
+        self.test_a_call()
+        self.assertEqual(len(events), 1)
+        written = eventAsText(events[0]) + repr(events[0])
+        for secret in (HOST, GUEST, SESSION, b"v=0", b"192.0.2", b"no route"):
+            self.assertNotIn(secret.decode(), written)
 
     def test_a_third_joiner_is_told_and_replaces_nobody(self) -> None:
         """The original let the third one take the guest's place."""
