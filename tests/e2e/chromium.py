@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import Browser as PlaywrightBrowser
-from playwright.sync_api import BrowserContext, Page, Playwright, sync_playwright
+from playwright.sync_api import BrowserContext, Error, Page, Playwright, sync_playwright
+
+__all__ = ["Chromium", "ChromiumTab", "Error", "executable"]
 
 #: Nothing of these may reach a network but what a test asks for.
 QUIET = (
