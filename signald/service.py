@@ -134,4 +134,4 @@ def _log_report(report: Report) -> None:
     for note in report.notes:
         _log.info("certificate: {note}", note=note)
     for warning in report.warnings:
-        _log.warn("certificate: {warning}", warning=warning)
+        _log.warn("certificate: {problem}", problem=warning)

@@ -573,6 +573,15 @@ class LifetimeTests(SynchronousTestCase):
         for peer in (host, guest):
             self.assertEqual(world.hears(peer), [Ended(session, EndReason.EXPIRED)])
 
+    def test_the_deadlines_of_an_ended_session_pass_unnoticed(self) -> None:
+        """Neither its idle time nor its life ends anything else."""
+        world = World(Limits(session_idle_seconds=100.0, session_life_seconds=200.0))
+        host, _, session = world.hosting()
+        world.say(host, Leave(session))
+        world.tick(100.0)
+        world.tick(100.0)
+        self.assertEqual(world.hears(host), [])
+
     def test_no_state_stays_when_all_have_gone(self) -> None:
         """A thousand short sessions leave nothing behind but a bounded heap of deadlines."""
         world = World()
@@ -655,6 +664,20 @@ class DecisionTests(SynchronousTestCase):
         self.hub.disconnected(self.peer, 0.0)
         self.hub.decided(decide.id, Refused(ErrorCode.UNKNOWN_SESSION), 0.0)
         self.assertIn(HOME, self.hub.guesses.addresses)
+
+    def test_a_session_that_is_not_ended_may_have_changed(self) -> None:
+        """Whoever decides may answer with a newer record, and the members hear what is different."""
+        user = self.welcome()
+        [decide] = self.hub.received(self.peer, Open(4), 0.0)
+        assert isinstance(decide, Decide)
+        session = Session.opened(NOWHERE, 4, user, Traits())
+        self.hub.decided(decide.id, SessionChanged(session), 0.0)
+        [end] = self.hub.tick(self.hub.limits.session_life_seconds + 1)[:1]
+        assert isinstance(end, Decide)
+        newer = session.joined(UserId("A" * 26), Traits())
+        [told] = self.hub.decided(end.id, SessionChanged(newer), 0.0)
+        assert isinstance(told, Send)
+        self.assertIsInstance(told.event, MemberJoined)
 
     def test_an_older_record_does_not_undo_a_newer_one(self) -> None:
         """Each record of a session has a version, and only a newer one counts."""

@@ -1,0 +1,136 @@
+"""The running daemon."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+from typing import Any, cast
+
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.interfaces import IReactorSocket
+from twisted.internet.testing import MemoryReactorClock
+from twisted.logger import ILogObserver, LogEvent, globalLogPublisher
+from twisted.trial.unittest import SynchronousTestCase
+from zope.interface import implementer
+
+from signald.addresses import Names
+from signald.certificates import LocalCertificate
+from signald.config import Config
+from signald.deadlines import DeadlineKind
+from signald.messages import Hello
+from signald.service import CERTIFICATE_SECONDS, TICK_SECONDS, Daemon
+from signald.tap import make_daemon
+from signald.users import PeerId
+
+
+class AdoptedPort:
+    """A port of the tests' reactor."""
+
+    def __init__(self) -> None:
+        self.listening = True
+
+    def stopListening(self) -> Deferred[None]:
+        """Note that it is closed."""
+        self.listening = False
+        return succeed(None)
+
+
+@implementer(IReactorSocket)
+class AdoptingReactor(MemoryReactorClock):
+    """A reactor in memory that takes bound sockets over.
+
+    Attributes:
+        ports: those that it has taken over.
+
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ports: list[AdoptedPort] = []
+
+    def adoptStreamPort(self, descriptor: int, family: int, factory: object) -> Any:  # noqa: N802 # Twisted's name
+        """Note the port."""
+        self.ports.append(AdoptedPort())
+        return self.ports[-1]
+
+
+class DaemonTests(SynchronousTestCase):
+    """Starting, keeping time and stopping."""
+
+    def setUp(self) -> None:
+        """A daemon that is not started."""
+        self.reactor = AdoptingReactor()
+        self.events: list[LogEvent] = []
+        observer = cast(ILogObserver, self.events.append)
+        globalLogPublisher.addObserver(observer)
+        self.addCleanup(globalLogPublisher.removeObserver, observer)
+
+    def make(self, **options: Any) -> Daemon:
+        """Make a daemon on free ports of the loopback interface."""
+        config = Config(Path(self.mktemp()), port=0, interface="127.0.0.1", **options)
+        return make_daemon(config, cast(Any, self.reactor))
+
+    def logged(self, text: str) -> list[LogEvent]:
+        """The log's events whose format has this text."""
+        return [event for event in self.events if text in (event.get("log_format") or "")]
+
+    def test_it_listens_from_start_to_stop(self) -> None:
+        """On each port; the sockets that were bound are the reactor's from then on."""
+        daemon = self.make(ws_port=0)
+        daemon.startService()
+        self.assertEqual([port.listening for port in self.reactor.ports], [True, True])
+        self.assertEqual(daemon.page.socket.fileno(), -1)
+        self.assertEqual([event["scheme"] for event in self.logged("listening")], ["https", "ws"])
+        stopped = daemon.stopService()
+        self.assertEqual([port.listening for port in self.reactor.ports], [False, False])
+        self.successResultOf(stopped)
+
+    def test_it_looks_at_deadlines(self) -> None:
+        """Every second: a peer that says nothing is closed."""
+        daemon = self.make(tls=False)
+        daemon.startService()
+        hub = daemon._switchboard.hub
+        hub.connected(PeerId(99), cast(Any, ""), cast(Any, None), self.reactor.seconds())
+        for _ in range(12):
+            self.reactor.advance(TICK_SECONDS)
+        self.assertTrue(hub.peers[PeerId(99)].closing)
+        self.successResultOf(daemon.stopService())
+
+    def test_housekeeping_survives_its_errors(self) -> None:
+        """A fault is logged, and the next tick comes all the same."""
+        daemon = self.make(tls=False)
+        daemon.startService()
+        hub = daemon._switchboard.hub
+        hub.deadlines.add(0.0, DeadlineKind.HELLO, "no peer's id")
+        self.reactor.advance(TICK_SECONDS)
+        self.assertEqual(len(self.flushLoggedErrors()), 1)
+        peer = PeerId(1)
+        hub.connected(peer, cast(Any, ""), cast(Any, None), self.reactor.seconds())
+        hub.received(peer, Hello(version=2), self.reactor.seconds())
+        for _ in range(12):
+            self.reactor.advance(TICK_SECONDS)
+        self.assertTrue(hub.peers[peer].closing)
+        self.successResultOf(daemon.stopService())
+
+    def test_it_looks_at_its_certificate(self) -> None:
+        """Every minute; what comes of it is logged."""
+        daemon = self.make()
+        assert isinstance(daemon.certificate, LocalCertificate)
+        daemon.startService()
+        self.assertEqual(len(self.logged("certificate: {note}")), len(daemon.certificate.opening.notes))
+        self.events.clear()
+        issued_for_others = Names(host="elsewhere", addresses=(), best=None)
+        daemon.certificate = LocalCertificate(Path(self.mktemp()), issued_for_others, self.reactor.seconds())
+        for _ in range(int(CERTIFICATE_SECONDS / TICK_SECONDS) + 1):
+            self.reactor.advance(TICK_SECONDS)
+        self.assertEqual(len(self.logged("certificate: {note}")), 1)
+        self.assertGreaterEqual(len(self.logged("certificate: {problem}")), 1)
+        self.successResultOf(daemon.stopService())
+
+    def test_the_port_is_the_one_that_was_bound(self) -> None:
+        """Where any free one was asked for, it is known before the service starts."""
+        daemon = self.make(tls=False)
+        self.assertGreater(daemon.page.port, 0)
+        with socket.create_connection(("127.0.0.1", daemon.page.port), timeout=5):
+            pass
+        daemon.page.socket.close()
