@@ -114,6 +114,7 @@ class BoundedOutput:
         """
         while self._waiting:
             self._transport.write(self._waiting.popleft())
+        self._watch.stop()
         self._watch.start()
 
     def stop(self) -> None:

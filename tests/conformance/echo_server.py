@@ -1,14 +1,17 @@
 """An echo on signald's own WebSocket protocol: prints its port, and runs until it is ended.
 
 Its bounds are wider, since the suite sends messages of 16 MiB and some in many fragments, and it takes binary
-messages; the frames go the same way as in the daemon.
+messages; the frames go the same way as in the daemon. `--deflate` accepts compression as well, which the daemon never
+does, for the cases that are about it.
 """
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from typing import cast
 
+from autobahn.websocket.compress import PerMessageDeflateOffer, PerMessageDeflateOfferAccept
 from twisted.internet import reactor
 from twisted.internet.address import IPv4Address
 
@@ -20,13 +23,16 @@ from signald.switchboard import Connection, Switchboard
 from signald.users import PeerId
 from signald.websocket import SignalingFactory, SignalingProtocol
 
+# The suite takes a ping that comes in the middle of a case of more than 20 s for a wrong answer.
 LIMITS = Limits(
     message_bytes=32 << 20,
-    output_bytes=64 << 20,
+    output_bytes=1 << 30,
     fragments=1 << 24,
     fragments_seconds=600.0,
     control_rate=10_000.0,
     control_burst=100_000,
+    ping_seconds=3600.0,
+    output_seconds=600.0,
     address_connections=1000,
     address_connection_rate=1000.0,
     address_connection_burst=10_000,
@@ -60,8 +66,8 @@ class EchoProtocol(SignalingProtocol):
 
     def send(self, frame: bytes) -> None:
         """Send a message of the kind of the one that is answered."""
-        if self._is_binary:
-            self.sendFrame(opcode=2, payload=frame)
+        if self._is_binary or self._perMessageCompress is not None:
+            self.sendMessage(frame, self._is_binary)
         else:
             super().send(frame)
 
@@ -95,11 +101,19 @@ class EchoFactory(SignalingFactory):
     protocol = EchoProtocol
 
 
+def first_deflate(offers: Sequence[object]) -> PerMessageDeflateOfferAccept | None:
+    """Accept the first offer of permessage-deflate (RFC 7692 §5.1)."""
+    offer = next((offer for offer in offers if isinstance(offer, PerMessageDeflateOffer)), None)
+    return None if offer is None else PerMessageDeflateOfferAccept(offer)
+
+
 def main() -> None:
     """Listen on a free port of the loopback interface, say which, and run."""
     switchboard = cast(Switchboard, EchoSwitchboard())
     budget = ConnectionBudget(LIMITS)
     factory = EchoFactory(switchboard, [EchoDialect], LIMITS, budget, reactor, OriginRule.bare(), bare=True)
+    if sys.argv[1:] == ["--deflate"]:
+        factory.setProtocolOptions(perMessageCompressionAccept=first_deflate)
     port = reactor.listenTCP(0, factory, interface="127.0.0.1")
     address = port.getHost()
     assert isinstance(address, IPv4Address)

@@ -1,0 +1,49 @@
+"""Connections that have said nothing yet."""
+
+from __future__ import annotations
+
+from ipaddress import ip_network
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from signald.arrivals import Arrivals
+from signald.errors import ErrorCode
+from signald.limits import AddressKey, Limits
+
+
+class ArrivalTests(SynchronousTestCase):
+    """Admission by the other end's address."""
+
+    def test_number_and_rate(self) -> None:
+        """As many at a time and as fast as an address may; a release makes room, time makes arrivals."""
+        arrivals = Arrivals(Limits(address_connections=2, address_connection_rate=1.0, address_connection_burst=3))
+        key = AddressKey("192.0.2.1")
+        self.assertEqual([arrivals.admit("192.0.2.1", 0.0) for _ in range(2)], [key, key])
+        self.assertIs(arrivals.admit("192.0.2.1", 0.0), ErrorCode.TOO_MANY_CONNECTIONS)
+        self.assertEqual(arrivals.admit("192.0.2.2", 0.0), "192.0.2.2")
+        arrivals.release(key)
+        self.assertEqual(arrivals.admit("192.0.2.1", 0.0), key)
+        arrivals.release(key)
+        self.assertIs(arrivals.admit("192.0.2.1", 0.5), ErrorCode.TOO_MANY_CONNECTIONS)
+        self.assertEqual(arrivals.admit("192.0.2.1", 1.0), key)
+
+    def test_networks(self) -> None:
+        """IPv6 is counted by /64."""
+        arrivals = Arrivals(Limits(address_connections=1))
+        self.assertEqual(arrivals.admit("2001:db8::1", 0.0), "2001:db8::/64")
+        self.assertIs(arrivals.admit("2001:db8::2", 0.0), ErrorCode.TOO_MANY_CONNECTIONS)
+
+    def test_trusted_proxy(self) -> None:
+        """It speaks for many, and is not counted."""
+        arrivals = Arrivals(Limits(address_connections=1), [ip_network("10.0.0.0/8")])
+        self.assertEqual([arrivals.admit("10.0.0.1", 0.0) for _ in range(3)], [None, None, None])
+
+    def test_addresses_are_forgotten(self) -> None:
+        """What owes nothing any more is dropped when others come."""
+        arrivals = Arrivals(Limits())
+        for number in range(100):
+            key = arrivals.admit(f"192.0.2.{number}", 0.0)
+            assert isinstance(key, str)
+            arrivals.release(AddressKey(key))
+        arrivals.admit("198.51.100.1", 100.0)
+        self.assertEqual(list(arrivals._budget.addresses), ["198.51.100.1"])

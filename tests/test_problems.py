@@ -1,0 +1,43 @@
+"""Errors as HTTP tells them."""
+
+from __future__ import annotations
+
+import json
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from signald.errors import ErrorCode
+from signald.problems import last_response, problem
+from tests.lines import parse_response, problem_code
+
+
+class ProblemTests(SynchronousTestCase):
+    """RFC 9457 documents of the one vocabulary."""
+
+    def test_document(self) -> None:
+        """`about:blank` with the status's phrase as its title; the code is a further member."""
+        self.assertEqual(
+            json.loads(problem(ErrorCode.BAD_HOST)),
+            {
+                "type": "about:blank",
+                "title": "Bad Request",
+                "status": 400,
+                "detail": "The request must name one valid host.",
+                "code": "bad-host",
+            },
+        )
+
+    def test_every_error(self) -> None:
+        """Each has a response; one that HTTP has no status for is the server's mistake."""
+        for code in ErrorCode:
+            status, headers, body = parse_response(last_response(code))
+            self.assertEqual(status, code.http_status or 500)
+            self.assertEqual(json.loads(body)["code"], code.value)
+            self.assertEqual(headers["connection"], "close")
+            self.assertEqual(headers["server"], "signald")
+
+    def test_headers(self) -> None:
+        """Further ones are added."""
+        response = parse_response(last_response(ErrorCode.METHOD_NOT_ALLOWED, [("Allow", "GET")]))
+        self.assertEqual(problem_code(response), ErrorCode.METHOD_NOT_ALLOWED)
+        self.assertEqual(response[1]["allow"], "GET")
