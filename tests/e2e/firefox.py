@@ -75,7 +75,7 @@ class FirefoxTab:
         self._firefox.command("browsingContext.navigate", context=self.context, url=url, wait="complete")
 
     def _script(self, expression: str) -> Any:
-        """Return the remote value of an expression (BiDi §7.10)."""
+        """Return the remote value of an expression (BiDi `script.RemoteValue`)."""
         answer = self._firefox.command(
             "script.evaluate",
             expression=expression,
@@ -127,7 +127,9 @@ class FirefoxTab:
         return element
 
     def _perform(self, source: dict[str, Any]) -> None:
-        """Do what a person's mouse or keyboard does (BiDi §7.11)."""
+        """Do what a person's mouse or keyboard does (BiDi `input.performActions`)."""
+        # As a person does, click into the front window: Firefox starts no camera for a page without the focus.
+        self._firefox.command("browsingContext.activate", context=self.context)
         self._firefox.command("input.performActions", context=self.context, actions=[source])
 
     def screenshot(self, path: Path) -> None:

@@ -1,0 +1,62 @@
+"""What `make e2e` shows and keeps: a table of the calls, and pictures of the page.
+
+Both go into the directory that SIGNALD_E2E_REPORT names; nothing is kept where it names none.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from tests.e2e.browser import Tab
+from tests.e2e.call_page import Figures
+
+HEADINGS = ("host", "guest", "first frame (s)", "frames decoded", "audio packets")
+
+_rows: list[Sequence[str]] = []
+
+
+def directory() -> Path | None:
+    """Where the report goes."""
+    name = os.environ.get("SIGNALD_E2E_REPORT")
+    if not name:
+        return None
+    Path(name).mkdir(parents=True, exist_ok=True)
+    return Path(name)
+
+
+def add_call(host: str, guest: str, at_host: Figures, at_guest: Figures) -> None:
+    """Add a call to the table; each figure is what the host and what the guest saw."""
+    _rows.append(
+        (
+            host,
+            guest,
+            f"{_seconds(at_host)} / {_seconds(at_guest)}",
+            f"{at_host.frames_in} / {at_guest.frames_in}",
+            f"{at_host.audio_in} / {at_guest.audio_in}",
+        )
+    )
+    where = directory()
+    if where is not None:
+        (where / "calls.txt").write_text(table())
+
+
+def table() -> str:
+    """Return the table as text."""
+    rows = [HEADINGS, *_rows]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(HEADINGS))]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    lines.insert(1, "  ".join("-" * width for width in widths))
+    return "Calls (seen by host / by guest)\n" + "\n".join(lines) + "\n"
+
+
+def add_picture(tab: Tab, name: str) -> None:
+    """Keep a picture of what a tab shows."""
+    where = directory()
+    if where is not None:
+        tab.screenshot(where / f"{name}.png")
+
+
+def _seconds(figures: Figures) -> str:
+    return "-" if figures.first_frame is None else f"{figures.first_frame:.2f}"
