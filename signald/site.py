@@ -102,6 +102,7 @@ class SignalingChannel(HTTPChannel):
         self._arrived: AddressKey | None = None
         self._deadline: IDelayedCall | None = None
         self._watch: StallWatch | None = None
+        self._heir: Any = None
         self._deaf = False
         self._full = False
         self._idle = False
@@ -146,7 +147,8 @@ class SignalingChannel(HTTPChannel):
         super().loseConnection()
 
     def upgraded(self) -> None:
-        """A WebSocket has taken over the transport."""
+        """A WebSocket takes over the transport."""
+        self._heir = self.transport
         self._deaf = True
         self._release()
 
@@ -210,7 +212,10 @@ class SignalingChannel(HTTPChannel):
 
     def rawDataReceived(self, data: bytes) -> None:
         """Keep what follows a request that is being answered, but nothing of a refused one's body."""
-        if not self._deaf:
+        if self._heir is not None:
+            # Frames before the answer to the handshake, which RFC 6455 §4.1 forbids; the WebSocket would miss them.
+            self._heir.abortConnection()
+        elif not self._deaf:
             super().rawDataReceived(data)
 
     def requestDone(self, request: Request) -> None:

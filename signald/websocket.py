@@ -148,6 +148,10 @@ class SignalingProtocol(WebSocketServerProtocol):
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """The transport is gone: cancel what is pending and give back what was counted."""
         super().connectionLost(reason)
+        if self.closeHandshakeTimeoutCall is not None:
+            # The only one of its calls that Autobahn forgets, and with it this whole object for seconds.
+            self.closeHandshakeTimeoutCall.cancel()
+            self.closeHandshakeTimeoutCall = None
         self._output.stop()
         self._end_message()
         self._gone()
