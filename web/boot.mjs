@@ -8,7 +8,12 @@ const page = (globalThis.signald = { marks: { js: performance.now() }, log: [] }
 /** Offer a reload: the interpreter, or what the page knows of itself, is damaged. */
 function broken(reason) {
   page.log.push(String(reason));
-  document.documentElement.dataset.state = "failed";
+  const shown = document.documentElement.dataset;
+  // A call that is under way may go on: it needs no Python.
+  if (shown.state === "loading") {
+    shown.state = "failed";
+    document.querySelector("main").hidden = true;
+  }
   const offer = document.getElementById("broken");
   offer.hidden = false;
   offer.querySelector("button").onclick = () => location.reload();
@@ -25,7 +30,8 @@ function attempt(deed) {
 const shim = {
   window: globalThis,
   call: (target, method, ...args) => attempt(() => target[method](...args)),
-  construct: (cls, ...args) => attempt(() => new cls(...args)),
+  // By name: a class comes back from Python wrapped, and is no constructor any more.
+  construct: (name, ...args) => attempt(() => new globalThis[name](...args)),
   get: (target, name) => attempt(() => target[name]),
   put: (target, name, value) => attempt(() => void (target[name] = value)),
   // As text: numbers of more than 32 bits do not cross into Python otherwise.

@@ -87,7 +87,7 @@ def call(target: Any, method: str, *args: Any) -> Any:
 
 def construct(name: str, *args: Any) -> Any:
     """Make an object of one of the browser's classes."""
-    return _value(shim.construct(get(window, name), *[_given(arg) for arg in args]))
+    return _value(shim.construct(name, *[_given(arg) for arg in args]))
 
 
 async def wait(promise: Any) -> Any:

@@ -40,7 +40,10 @@ RESTART_AFTER = 3.0
 """Seconds of interruption after which new paths are sought; shorter ones mostly pass by themselves."""
 
 GIVE_UP_AFTER = 30.0
-"""Seconds of interruption after which the other person is taken to be lost."""
+"""Seconds without a connection after which the other person is taken to be out of reach.
+
+A browser that has no candidates at all never says that it failed.
+"""
 
 
 class Other:
@@ -255,11 +258,11 @@ class PageState:
             waited = now - other.since
             if other.connection == "connected":
                 continue
-            if not other.was_connected:
+            if waited >= GIVE_UP_AFTER:
+                self._pathless(other)
+            elif not other.was_connected:
                 if waited >= CALLING_LONG_AFTER and self.stage == CALLING:
                     self.notice = texts.CALLING_LONG
-            elif waited >= GIVE_UP_AFTER:
-                self._pathless(other)
             elif waited >= RESTART_AFTER and not other.restarted:
                 other.restarted = True
                 wanted.append(other.user)

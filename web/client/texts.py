@@ -19,6 +19,10 @@ INVITED = "You are invited to a call"
 
 # What buttons do
 
+START = "Start a call"
+START_ANOTHER = "Start another call"
+JOIN = "Join"
+JOIN_INVITED = "Join the call"
 MUTE = "Mute"
 UNMUTE = "Unmute"
 STOP_CAMERA = "Camera off"

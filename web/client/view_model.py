@@ -38,8 +38,8 @@ FOCUS = {
 def view(now: PageState) -> View:
     """Return the value of each (element id, property).
 
-    Properties are `text`, `hidden`, `disabled`, `value`, and `on` and `picture`, which style sheets look at; of the
-    page, `state`, `title` and `focus`.
+    Properties are `text`, `hidden`, `disabled`, `value`, and `on`, `picture` and `quiet`, which style sheets look at; of
+    the page, `state`, `title` and `focus`.
     """
     stage = now.stage
     values: View = {
@@ -73,6 +73,7 @@ def _messages(now: PageState, stage: str, values: View) -> None:
     if not problem and stage not in OVER:
         problem = now.device_problem
     values["status", "text"] = status(now)
+    values["status", "quiet"] = status(now) == texts.CONNECTED
     values["problem", "hidden"] = not problem
     values["error", "text"] = problem
     values["dismiss", "hidden"] = stage in OVER
@@ -101,6 +102,8 @@ def _start_screen(now: PageState, stage: str, values: View) -> None:
         values[element, "disabled"] = waits
     values["title", "text"] = texts.INVITED if now.invited else texts.HEADING
     values["start-screen", "on"] = bool(now.invited)
+    values["start", "text"] = texts.START_ANOTHER if now.invited else texts.START
+    values["join", "text"] = texts.JOIN_INVITED if now.invited else texts.JOIN
     values["preview", "hidden"] = stage not in (state.LOADING, state.START) or now.preview
 
 

@@ -1,0 +1,100 @@
+"""The start screen: what a person can do before there is a call.
+
+The modules of a call are loaded after it works, or when the first button is pressed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from signald_client.signaling.session_ids import find_session_id, group_session_id
+
+from . import texts
+from .browser import call, get, listen, put, spawn, window
+from .page import Page
+from .state import FAILED, GUEST, HOST, LOADING, START, PageState
+from .view_model import view
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from .call_page import CallPage
+
+__all__ = ["StartScreen"]
+
+
+class StartScreen:
+    """What the page is before and between calls."""
+
+    def __init__(self) -> None:
+        self._state = PageState()
+        self._page = Page()
+        self._call_page: CallPage | None = None
+        self._page.on("start", "click", lambda event: self._calls().begin(HOST))
+        self._page.on("join-form", "submit", self._join)
+        self._page.on("preview", "click", lambda event: self._calls().preview())
+        self._page.on("dismiss", "click", lambda event: self._dismiss())
+        listen(window, "hashchange", lambda event: self._read_address())
+        if get(window, "RTCPeerConnection") is None or get(window, "WebSocket") is None:
+            self._state.cannot_call(texts.NO_WEBRTC)
+        self._read_address()
+
+    def prepare(self) -> None:
+        """Load what a call needs, once the browser has had time for the person."""
+        spawn(self._prepare())
+
+    async def _prepare(self) -> None:
+        await asyncio.sleep(0)
+        if self._state.phase != FAILED:
+            self._calls()
+
+    def _calls(self) -> CallPage:
+        if self._call_page is None:
+            from .call_page import CallPage
+
+            self._call_page = CallPage(self._state, self._page, self._read_address)
+        return self._call_page
+
+    def _show(self) -> None:
+        self._page.show(view(self._state))
+
+    def _read_address(self) -> None:
+        """Take the id that the page's address names."""
+        if self._state.phase in (LOADING, START):
+            fragment = get(window, "location", "hash")
+            invited = ""
+            if len(fragment) > 1:
+                try:
+                    invited = find_session_id(fragment)
+                except ValueError as error:
+                    self._state.problem = str(error)
+            self._fill(invited)
+            self._state.ready(invited)
+        self._show()
+
+    def _fill(self, session: str) -> None:
+        put(self._page.element("session-input"), "value", group_session_id(session) if session else "")
+
+    def _join(self, event: Any) -> None:
+        call(event, "preventDefault")
+        text = get(self._page.element("session-input"), "value")
+        try:
+            session = find_session_id(text) if text.strip() else ""
+        except ValueError as error:
+            self._complain(str(error))
+            return
+        if session:
+            self._fill(session)
+            self._calls().begin(GUEST, session)
+        else:
+            self._complain(texts.NO_ID)
+
+    def _complain(self, problem: str) -> None:
+        self._state.problem = problem
+        call(self._page.element("session-input"), "focus")
+        self._show()
+
+    def _dismiss(self) -> None:
+        self._state.dismissed()
+        self._show()
