@@ -69,17 +69,20 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     return options
 
 
+def _number(text: str) -> float:
+    """Return the number in a text; 0, which no option takes, when there is none."""
+    return float(text) if re.fullmatch(r"\d{1,9}(\.\d{1,9})?", text) else 0.0
+
+
 def _seconds(text: str) -> float:
-    seconds = float(text)
-    if not seconds > 0:
-        raise ValueError
+    if not (seconds := _number(text)):
+        raise argparse.ArgumentTypeError(f"{text} is not a number of seconds")
     return seconds
 
 
 def _rate(text: str) -> float:
-    rate = float(text)
-    if not 0 < rate <= MAX_RATE:
-        raise ValueError
+    if not 0 < (rate := _number(text)) <= MAX_RATE:
+        raise argparse.ArgumentTypeError(f"{text} is not a number up to {MAX_RATE:.0f}")
     return rate
 
 

@@ -79,6 +79,10 @@ class Media:
         """Return the tracks to send, at most one of each kind; asked once."""
         return ()
 
+    def sends(self, kind: str) -> bool:
+        """Whether there is something to send of a kind whose track was agreed on; asked at the end, for the report."""
+        return True
+
     def receives(self, kind: str) -> None:
         """The other side sends media of this kind, `audio` or `video`: frames may follow."""
 
@@ -264,10 +268,19 @@ class Echo(Media):
 
     def __init__(self) -> None:
         self._tracks = {kind: EchoTrack(kind) for kind in ("video", "audio")}
+        self._received: set[str] = set()
 
     def tracks(self) -> Sequence[MediaStreamTrack]:
         """Return the tracks of both kinds."""
         return list(self._tracks.values())
+
+    def sends(self, kind: str) -> bool:
+        """Whether the other side sends this kind."""
+        return kind in self._received
+
+    def receives(self, kind: str) -> None:
+        """Expect to send it back."""
+        self._received.add(kind)
 
     def frame(self, kind: str, frame: Frame) -> None:
         """Send a frame back."""
@@ -326,6 +339,8 @@ class Recording:
         self._size = (0, 0)
         self._error: Exception | None = None
         try:
+            # The library would open it with the first frame only.
+            path.open("wb").close()
             self._container: OutputContainer = av.open(str(path), "w")
         except (OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or "its name has no known ending"
@@ -430,8 +445,12 @@ class Recorded(Media):
         """Return the other media's."""
         return self._media.tracks()
 
+    def sends(self, kind: str) -> bool:
+        """Ask the other media."""
+        return self._media.sends(kind)
+
     def receives(self, kind: str) -> None:
-        """Expect it, on both sides."""
+        """Tell the other media and the recording."""
         self._media.receives(kind)
         self._recording.expect(kind)
 

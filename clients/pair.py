@@ -201,9 +201,11 @@ class Pair:
         """Fill in what only aiortc knows."""
         report = self.report
         for transceiver in self._connection.getTransceivers():
-            if transceiver.currentDirection in ("sendrecv", "sendonly") and transceiver.sender.track is not None:
-                report.sends.append(transceiver.kind)
-        report.video_frames_sent = self._counters["video"].frames if "video" in report.sends else 0
+            kind = transceiver.kind
+            if transceiver.currentDirection in ("sendrecv", "sendonly") and self._media.sends(kind):
+                report.sends.append(kind)
+        if "video" in self._counters:
+            report.video_frames_sent = self._counters["video"].frames
         for stats in (await self._connection.getStats()).values():
             if stats.type == "outbound-rtp" and stats.kind == "audio":
                 report.audio_packets_sent = stats.packetsSent

@@ -56,22 +56,27 @@ class Picture:
     def draw(self, index: int, text: str) -> tuple[bytes, bytes, bytes]:
         """Return the planes of a frame: the square's place follows from its index, and the clock shows the text."""
         luma = bytearray(self._luma)
-        cell = max(1, min(self.width // (4 * len(text) + 1), self.height // 12))
-        left = (self.width - (4 * len(text) + 1) * cell) // 2
+        self._draw_clock(luma, text)
+        side = min(self.width, self.height) // 8
+        travel = self.width - side
+        # From side to side: the place goes up and down like a triangle.
+        x = travel - abs(travel - index * max(1, self.width // 60) % (2 * travel))
+        self._fill(luma, x, self.height - side, side, side, WHITE)
+        return bytes(luma), self._chroma[0], self._chroma[1]
+
+    def _draw_clock(self, luma: bytearray, text: str) -> None:
+        """Draw the text into a box in the middle; a picture too small for it has none."""
+        columns = 4 * len(text) + 1
+        cell = min(self.width // columns, self.height // 12)
+        left = (self.width - columns * cell) // 2
         top = (self.height - 7 * cell) // 2
-        self._fill(luma, left, top, (4 * len(text) + 1) * cell, 7 * cell, BLACK)
+        self._fill(luma, left, top, columns * cell, 7 * cell, BLACK)
         for place, symbol in enumerate(text):
             for row, bits in enumerate(GLYPHS[symbol]):
                 for column in range(3):
                     if bits & 4 >> column:
                         x = left + (4 * place + 1 + column) * cell
                         self._fill(luma, x, top + (1 + row) * cell, cell, cell, WHITE)
-        side = max(2, self.height // 8)
-        travel = self.width - side
-        # From side to side: the place goes up and down like a triangle.
-        x = travel - abs(travel - index * max(1, self.width // 60) % (2 * travel))
-        self._fill(luma, x, self.height - side, side, side, WHITE)
-        return bytes(luma), self._chroma[0], self._chroma[1]
 
     def _fill(self, luma: bytearray, x: int, y: int, width: int, height: int, value: int) -> None:
         row = bytes([value]) * width

@@ -1,0 +1,78 @@
+"""The report of a call."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from signald_client.report import MemberReport, Report
+from twisted.trial.unittest import SynchronousTestCase
+
+
+def member(**changes: Any) -> MemberReport:
+    """Return the report of a connection in which both kinds went both ways, but for some changes."""
+    values: dict[str, Any] = {
+        "connection_state": "connected",
+        "ice_state": "completed",
+        "seconds_to_connected": 0.12345,
+        "sends": ["video", "audio"],
+        "receives": ["video", "audio"],
+        "video_frames_sent": 10,
+        "video_frames_received": 20,
+        "audio_packets_sent": 30,
+        "audio_packets_received": 40,
+    }
+    return MemberReport("ANN", **(values | changes))
+
+
+class FlowedTests(SynchronousTestCase):
+    """Whether media flowed."""
+
+    def test_both_ways(self) -> None:
+        """It did when each kind that a side sends arrived."""
+        self.assertTrue(member().flowed)
+        self.assertTrue(member(sends=["audio"], video_frames_sent=0).flowed)
+
+    def test_one_kind_missing(self) -> None:
+        """It did not when one kind did not come or go."""
+        for name in ("video_frames_sent", "video_frames_received", "audio_packets_sent", "audio_packets_received"):
+            self.assertFalse(member(**{name: 0}).flowed, name)
+
+    def test_one_way(self) -> None:
+        """It did not when one side sends nothing."""
+        self.assertFalse(member(sends=[]).flowed)
+        self.assertFalse(member(receives=[]).flowed)
+
+    def test_all_members(self) -> None:
+        """A call flowed when it did with each member, and there was one."""
+        self.assertTrue(Report(members=[member(), member()]).flowed)
+        self.assertFalse(Report(members=[member(), member(video_frames_sent=0)]).flowed)
+        self.assertFalse(Report().flowed)
+
+
+class JsonTests(SynchronousTestCase):
+    """The report as JSON."""
+
+    def test_sums(self) -> None:
+        """It has the session, the reason and the sums of all members."""
+        plain = json.loads(Report("7Q2M9RT6ZC", "duration", [member(), member()]).as_json())
+        self.assertEqual(plain.pop("members")[0]["user"], "ANN")
+        self.assertEqual(
+            plain,
+            {
+                "session": "7Q2M9RT6ZC",
+                "reason": "duration",
+                "flowed": True,
+                "video-frames-sent": 20,
+                "video-frames-received": 40,
+                "audio-packets-sent": 60,
+                "audio-packets-received": 80,
+            },
+        )
+
+    def test_member(self) -> None:
+        """Each member has its states and times, in seconds to the millisecond."""
+        plain = json.loads(Report(members=[member()]).as_json())["members"][0]
+        self.assertEqual((plain["connection-state"], plain["ice-state"]), ("connected", "completed"))
+        self.assertEqual((plain["seconds-to-connected"], plain["seconds-to-first-frame"]), (0.123, None))
+        self.assertEqual((plain["sends"], plain["receives"]), (["video", "audio"], ["video", "audio"]))
