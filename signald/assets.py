@@ -102,6 +102,8 @@ def load_assets(page: Traversable | None = None, client: Traversable | None = No
     page = files("signald_page") if page is None else page
     client = files("signald_client") if client is None else client
     loading = _Loading(page, bundle(page, client))
+    if INDEX not in loading.names:
+        raise AssetError(f"the page has no {INDEX}")
     assets = [loading.asset(name) for name in loading.names]
     return {asset.path: asset for asset in assets}
 
@@ -122,16 +124,23 @@ def bundle(page: Traversable, client: Traversable) -> bytes:
 
 def _modules(folder: Traversable, prefix: str) -> Iterator[tuple[str, Traversable]]:
     """Every Python module in a folder and the packages below it, with its path."""
-    for entry in folder.iterdir() if folder.is_dir() else ():
+    for entry in _entries(folder):
         if entry.name.endswith(".py"):
             yield prefix + entry.name, entry
         elif entry.is_dir() and not entry.name.startswith((".", "__")):
             yield from _modules(entry, f"{prefix}{entry.name}/")
 
 
+def _entries(folder: Traversable) -> list[Traversable]:
+    """What is in a folder, which has to be there."""
+    if not folder.is_dir():
+        raise AssetError(f"the folder {folder.name} of the page is missing")
+    return sorted(folder.iterdir(), key=lambda entry: entry.name)
+
+
 def _files(folder: Traversable, prefix: str, suffixes: set[str]) -> list[str]:
     """The names, with the prefix, of the files in a folder that have one of the suffixes."""
-    found = (entry.name for entry in folder.iterdir() if entry.is_file() and not entry.name.startswith("."))
+    found = (entry.name for entry in _entries(folder) if entry.is_file() and not entry.name.startswith("."))
     return sorted(prefix + name for name in found if PurePosixPath(name).suffix in suffixes)
 
 
@@ -171,15 +180,14 @@ class _Loading:
         else:
             body = self._read(name)
             variants = self._precompressed(name) or compressed(body)
-        digest = hashlib.sha256(body).hexdigest()[:16]
         file = PurePosixPath(name)
         index = name == INDEX
         return Asset(
-            path="/" if index else f"/assets/{file.stem}.{digest}{file.suffix}",
+            path="/" if index else f"/assets/{file.stem}.{_digest(body)}{file.suffix}",
             content_type=_TYPES[file.suffix],
             cache_control=REVALIDATED if index else FOREVER,
             representations={
-                coding: Representation(variant, f'"{digest}-{coding}"')
+                coding: Representation(variant, f'"{_digest(variant)}"')
                 for coding, variant in {IDENTITY: body, **variants}.items()
             },
         )
@@ -200,7 +208,9 @@ class _Loading:
         return _PLACEHOLDER.sub(path, self._read(name).decode("utf-8")).encode()
 
     def _read(self, name: str) -> bytes:
-        try:
-            return self._page.joinpath(*name.split("/")).read_bytes()
-        except FileNotFoundError:
-            raise AssetError(f"the page has no {name}") from None
+        return self._page.joinpath(*name.split("/")).read_bytes()
+
+
+def _digest(body: bytes) -> str:
+    """What tells one body from another: 64 bits of its SHA-256."""
+    return hashlib.sha256(body).hexdigest()[:16]
