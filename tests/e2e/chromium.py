@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import functools
 import shutil
 from pathlib import Path
 from typing import Any
@@ -27,6 +29,14 @@ PATIENCE = 20.0
 def executable() -> str | None:
     """Return the path of the system's Chromium, if there is one."""
     return shutil.which("chromium")
+
+
+@functools.cache
+def driver() -> Playwright:
+    """Return Playwright, of which a thread can have one; it ends with the process."""
+    playwright = sync_playwright().start()
+    atexit.register(playwright.stop)
+    return playwright
 
 
 class ChromiumTab:
@@ -83,17 +93,12 @@ class Chromium:
             environment: the whole environment of its process; this process's own otherwise.
 
         """
-        self._playwright: Playwright = sync_playwright().start()
         flags = ["--disable-gpu", "--use-fake-device-for-media-stream", *QUIET]
-        # Without the fake dialogue nobody is there to agree, and the permissions below refuse at once.
+        # Nobody is there to answer the question for permission: without this one the browser refuses.
         flags += ["--use-fake-ui-for-media-stream"] if camera else []
-        try:
-            self._browser: PlaywrightBrowser = self._playwright.chromium.launch(
-                executable_path=executable(), args=flags, chromium_sandbox=False, env=environment
-            )
-        except BaseException:
-            self._playwright.stop()
-            raise
+        self._browser: PlaywrightBrowser = driver().chromium.launch(
+            executable_path=executable(), args=flags, chromium_sandbox=False, env=environment
+        )
 
     def tab(self, **options: Any) -> ChromiumTab:
         """Open an empty tab.
@@ -108,7 +113,4 @@ class Chromium:
 
     def close(self) -> None:
         """End the browser."""
-        try:
-            self._browser.close()
-        finally:
-            self._playwright.stop()
+        self._browser.close()
