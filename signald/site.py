@@ -199,6 +199,9 @@ class SignalingChannel(HTTPChannel):
             self.refuse(ErrorCode.BODY_REFUSED)
         elif self._command not in (b"GET", b"HEAD"):
             self.refuse(ErrorCode.METHOD_NOT_ALLOWED)
+        elif not self._path.startswith(b"/"):
+            # The absolute form (RFC 9112 §3.2.2) is for proxies, and names a host that may not be Host's.
+            self.refuse(ErrorCode.BAD_REQUEST)
         else:
             # Without a body there is nothing to continue with (RFC 9110 §10.1.1).
             headers.removeHeader(b"expect")

@@ -10,9 +10,10 @@ from typing import Any, ClassVar, cast
 from attrs import define, field
 from twisted.internet.address import IPv4Address
 from twisted.internet.error import ConnectionDone
-from twisted.internet.interfaces import IAddress, IProtocolFactory
+from twisted.internet.interfaces import IAddress, IProtocolFactory, IPushProducer
 from twisted.python.failure import Failure
 from twisted.test.iosim import FakeTransport
+from zope.interface import implementer
 
 from signald.dialects.dialect import CloseFrame, Dialect
 from signald.errors import ErrorCode
@@ -39,11 +40,13 @@ UPGRADE = {
 """The headers of a client's opening handshake (RFC 6455 §1.3)."""
 
 
+@implementer(IPushProducer)
 class MemoryTransport(FakeTransport):
     """A transport whose peer reads when the test says so, with the buffer and the producer of a TCP transport.
 
     Attributes:
         dataBuffer: what was written and not yet read.
+        reads: whether the server takes what comes.
         lost: whether the connection was to be closed once everything is read.
         aborted: whether it was to be gone at once.
 
@@ -53,9 +56,11 @@ class MemoryTransport(FakeTransport):
         super().__init__(protocol, isServer=True, peerAddress=peer)
         self.dataBuffer = b""
         self.offset = 0
+        self.reads = True
         self.lost = False
         self.aborted = False
         self._paused = False
+        self._unread: list[bytes] = []
 
     def write(self, data: bytes) -> None:
         """Buffer, and pause the producer when that is too much."""
@@ -65,6 +70,20 @@ class MemoryTransport(FakeTransport):
         if self.producer is not None and self.streamingProducer and len(self.dataBuffer) > TRANSPORT_BYTES:
             self._paused = True
             self.producer.pauseProducing()
+
+    def deliver(self, data: bytes) -> None:
+        """Let the server take bytes, once it does, and until it has closed."""
+        self._unread.append(data)
+        while self.reads and self._unread and not self.disconnecting:
+            self.protocol.dataReceived(self._unread.pop(0))
+
+    def pauseProducing(self) -> None:
+        """The server takes no more."""
+        self.reads = False
+
+    def resumeProducing(self) -> None:
+        """It does again, though not within the call that says so."""
+        self.reads = True
 
     def take(self, count: int) -> bytes:
         """The peer reads up to that many bytes."""
@@ -113,10 +132,9 @@ class Line:
         return self.transport.lost or self.transport.aborted
 
     def send(self, *pieces: bytes) -> None:
-        """Deliver each piece by itself, as TCP does while the server has not closed."""
+        """Deliver each piece by itself."""
         for piece in pieces:
-            if not self.closed:
-                self.transport.protocol.dataReceived(piece)
+            self.transport.deliver(piece)
 
     def answer(self) -> bytes:
         """Read what the server has sent since the last time."""

@@ -1,0 +1,450 @@
+"""HTTP/1.1 connections: bounded in number, time and size, and strict about what a request is."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Any
+
+from OpenSSL import SSL
+from twisted.internet.task import Clock
+from twisted.protocols.tls import TLSMemoryBIOFactory
+from twisted.trial.unittest import SynchronousTestCase
+from twisted.web.http import H2_ENABLED
+from twisted.web.resource import Resource
+from twisted.web.server import NOT_DONE_YET, Request
+
+from signald.assets import FOREVER, Asset, Representation
+from signald.authority import Authority, wall_time
+from signald.errors import ErrorCode
+from signald.limits import ConnectionBudget, Limits
+from signald.origins import OriginRule
+from signald.site import IDLE_SECONDS, SignalingSite
+from signald.tls import ServerTLS, server_context
+from signald.web import make_site
+from signald.websocket import SignalingFactory
+from tests.handshake import client_context
+from tests.lines import (
+    CLIENT,
+    TEXT,
+    TRANSPORT_BYTES,
+    Line,
+    PlainDialect,
+    Record,
+    frame,
+    parse_response,
+    problem_code,
+    request,
+    upgrade_request,
+)
+from tests.machines import NOW, machine
+
+HOST = {"Host": "signald.example"}
+PAGE = request("/", HOST)
+BIG = bytes(range(256)) * 1000
+
+
+def asset(path: str, body: bytes) -> Asset:
+    """An asset with one representation."""
+    return Asset(path, "application/wasm", FOREVER, {"identity": Representation(body, '"etag"')})
+
+
+class Waiting(Resource):
+    """Answers when it is told to."""
+
+    isLeaf = True
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.requests: list[Request] = []
+
+    def render_GET(self, request: Request) -> int:
+        """Wait."""
+        self.requests.append(request)
+        return NOT_DONE_YET
+
+
+class SiteCase(SynchronousTestCase):
+    """A site with a small page, a big asset, and a resource that makes its clients wait."""
+
+    def setUp(self) -> None:
+        """Start with the default limits."""
+        self.serve(Limits())
+
+    def serve(self, limits: Limits) -> None:
+        """Start a site."""
+        self.clock = Clock()
+        self.record = Record()
+        budget = ConnectionBudget(limits)
+        self.signaling = SignalingFactory(
+            self.record.as_switchboard, [PlainDialect], limits, budget, self.clock, OriginRule.of(tls=False)
+        )
+        assets = {asset.path: asset for asset in (asset("/", b"page"), asset("/assets/big.wasm", BIG))}
+        self.site: SignalingSite = make_site(assets, self.signaling, limits, self.clock, None, False)
+        self.waiting = Waiting()
+        root: Any = self.site.resource
+        root.putChild(b"waiting", self.waiting)
+
+    def dial(self, address: str = CLIENT) -> Line:
+        """Make a connection."""
+        return Line(self.site, address)
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass in small steps."""
+        self.clock.pump([0.1] * round(seconds * 10))
+
+    def nothing_left(self) -> None:
+        """Assert that no connection is counted and no call pending."""
+        self.assertEqual(self.site.http_connections, set())
+        uses = self.signaling.arrivals._budget.addresses.values()
+        self.assertEqual(sum(use.connections for use in uses), 0)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+
+class TimeTests(SiteCase):
+    """How long a connection may take."""
+
+    def test_headers(self) -> None:
+        """From the connection's start to the end of its headers; bytes do not extend it."""
+        line = self.dial()
+        for position in range(9):
+            line.send(PAGE[position : position + 1])
+            self.advance(1.0)
+        self.assertFalse(line.closed)
+        self.advance(1.1)
+        self.assertTrue(line.transport.aborted)
+        line.disconnect()
+        self.nothing_left()
+
+    def test_further_headers(self) -> None:
+        """Each further request has the same time, from its first byte."""
+        line = self.dial()
+        line.send(PAGE)
+        self.assertEqual(line.response()[0], 200)
+        self.advance(10.0)
+        for position in range(9):
+            line.send(PAGE[position : position + 1])
+            self.advance(1.0)
+        self.assertFalse(line.closed)
+        self.advance(1.1)
+        self.assertTrue(line.transport.aborted)
+
+    def test_idle(self) -> None:
+        """Without a further request the connection ends."""
+        line = self.dial()
+        line.send(PAGE)
+        self.advance(IDLE_SECONDS - 0.1)
+        self.assertFalse(line.closed)
+        line.send(PAGE)
+        self.advance(IDLE_SECONDS - 0.1)
+        self.assertFalse(line.closed)
+        self.advance(0.3)
+        self.assertTrue(line.closed)
+        line.disconnect()
+        self.nothing_left()
+
+    def test_tls(self) -> None:
+        """TLS's handshake is part of the time, also when it never gets anywhere."""
+        names = machine("attic", ["192.168.1.20"])
+        tls = ServerTLS(server_context(Authority.create(names, NOW).issue(names, NOW)))
+        line = Line(TLSMemoryBIOFactory(tls, False, self.site, self.clock))
+        line.send(b"\x16\x03\x01")
+        self.advance(9.9)
+        self.assertFalse(line.closed)
+        self.advance(0.2)
+        self.assertTrue(line.transport.aborted)
+        line.disconnect()
+        self.nothing_left()
+
+    def test_upgrade(self) -> None:
+        """None of it is left for a WebSocket."""
+        line = self.dial()
+        self.assertEqual(line.upgrade(), 101)
+        self.advance(15.0)
+        self.assertFalse(line.closed)
+        line.disconnect()
+        self.nothing_left()
+
+    def test_unread_end(self) -> None:
+        """A last response that nobody takes does not hold the connection."""
+        line = self.dial()
+        line.send(request("/", HOST, method="POST"))
+        self.assertTrue(line.transport.lost)
+        self.assertFalse(line.transport.aborted)
+        self.advance(5.1)
+        self.assertTrue(line.transport.aborted)
+        line.disconnect()
+        self.nothing_left()
+
+
+class NumberTests(SiteCase):
+    """How many connections there may be."""
+
+    def test_of_an_address(self) -> None:
+        """So many that are no WebSockets."""
+        self.serve(Limits(address_connections=2))
+        self.assertEqual(self.dial().upgrade(), 101)
+        lines = [self.dial(), self.dial()]
+        self.assertTrue(self.dial().transport.aborted)
+        self.assertFalse(self.dial("192.0.2.2").closed)
+        lines.pop().disconnect()
+        self.assertFalse(self.dial().closed)
+
+    def test_in_all(self) -> None:
+        """WebSockets count too, each once; the refused ones leave no trace."""
+        self.serve(Limits(connections=3))
+        lines = [self.dial(f"192.0.2.{number}") for number in range(1, 4)]
+        self.assertEqual([line.upgrade() for line in lines[:2]], [101, 101])
+        refused = self.dial("192.0.2.9")
+        self.assertTrue(refused.transport.aborted)
+        refused.send(PAGE)
+        refused.disconnect()
+        self.assertEqual(refused.answer(), b"")
+        lines.pop().disconnect()
+        line = self.dial("192.0.2.9")
+        line.send(PAGE)
+        self.assertEqual(line.response()[0], 200)
+
+    def test_in_all_over_tls(self) -> None:
+        """The same where TLS stands between, whose wrapper wants a protocol whatever happens."""
+        self.serve(Limits(connections=1))
+        names = machine("attic", ["192.168.1.20"])
+        tls = ServerTLS(server_context(Authority.create(names, NOW).issue(names, NOW)))
+        factory = TLSMemoryBIOFactory(tls, False, self.site, self.clock)
+        lines = [Line(factory), Line(factory, "192.0.2.2")]
+        self.assertEqual([line.transport.aborted for line in lines], [False, True])
+        for line in lines:
+            line.disconnect()
+        self.nothing_left()
+
+
+class SizeTests(SiteCase):
+    """How much a request may be."""
+
+    def test_line(self) -> None:
+        """A line without end is cut off."""
+        line = self.dial()
+        line.send(b"GET /", *[b"x" * 1000] * 20)
+        self.assertIs(problem_code(line.response()), ErrorCode.BAD_REQUEST)
+
+    def test_headers(self) -> None:
+        """So are headers without end, whether long or many."""
+        for header in (b"X: " + b"x" * 1000 + b"\r\n", b"X: x\r\n"):
+            line = self.dial()
+            line.send(PAGE[:-2])
+            while not line.closed:
+                line.send(header * 10)
+            self.assertIs(problem_code(line.response()), ErrorCode.BAD_REQUEST)
+
+    def test_big_response(self) -> None:
+        """It is handed to the transport as that takes it, not copied whole for each client."""
+        line = self.dial()
+        line.send(request("/assets/big.wasm", HOST))
+        self.assertLess(len(line.transport.dataBuffer), TRANSPORT_BYTES + 40_000)
+        status, headers, body = line.response()
+        self.assertEqual((status, headers["content-length"], body), (200, str(len(BIG)), BIG))
+        line.send(PAGE)
+        self.assertEqual(line.response()[2], b"page")
+        line.disconnect()
+        self.nothing_left()
+
+    def test_unread_response(self) -> None:
+        """A client that takes nothing of it is aborted; one that takes a little now and then is not."""
+        line = self.dial()
+        line.send(request("/assets/big.wasm", HOST))
+        for _ in range(5):
+            self.advance(4.0)
+            line.transport.take(1000)
+        self.assertFalse(line.closed)
+        self.advance(10.1)
+        self.assertTrue(line.transport.aborted)
+        line.disconnect()
+        self.nothing_left()
+
+    def test_many_requests_in_one_read(self) -> None:
+        """Responses that are not taken end the answering, so that small requests do not become large memory."""
+        line = self.dial()
+        line.send(request("/assets/big.wasm", HOST) * 50)
+        most = 0
+        while line.transport.dataBuffer:
+            most = max(most, len(line.transport.dataBuffer))
+            line.transport.take(len(line.transport.dataBuffer))
+        self.assertLess(most, TRANSPORT_BYTES + 40_000)
+        line = self.dial()
+        line.send(PAGE * 400)
+        line.send(PAGE * 400)
+        self.assertLess(len(line.transport.dataBuffer), TRANSPORT_BYTES + 40_000)
+        self.assertTrue(line.transport.lost)
+
+    def test_lost_in_the_middle(self) -> None:
+        """A client that goes away while it is answered leaves nothing."""
+        line = self.dial()
+        line.send(request("/assets/big.wasm", HOST))
+        producer: Any = line.transport.producer
+        producer.stopProducing()
+        line.disconnect()
+        self.nothing_left()
+
+    def test_requests_while_one_is_answered(self) -> None:
+        """Wait for their turn."""
+        line = self.dial()
+        line.send(request("/waiting", HOST) + PAGE)
+        self.assertEqual(line.answer(), b"")
+        (waiting,) = self.waiting.requests
+        waiting.finish()
+        first, second = line.answer().split(b"HTTP/1.1 ")[1:]
+        self.assertEqual((first[:3], second[:3], second[-4:]), (b"200", b"200", b"page"))
+
+
+class RequestTests(SiteCase):
+    """What a request is."""
+
+    def refused(self, code: ErrorCode, data: bytes) -> None:
+        """Assert that the request is refused once, and nothing behind it is looked at."""
+        line = self.dial()
+        line.send(data + PAGE, PAGE)
+        response = line.response()
+        self.assertIs(problem_code(response), code, data)
+        self.assertEqual(response[1]["connection"], "close")
+        self.assertTrue(line.transport.lost)
+        line.disconnect()
+        self.assertEqual(self.waiting.requests, [])
+        self.nothing_left()
+
+    def test_bodies(self) -> None:
+        """None is taken, however it is announced; nor is a client asked to go on with one."""
+        for header in (
+            "Content-Length: 5", "Content-Length: 0005", "Content-Length: 99999999999", "Transfer-Encoding: chunked",
+            "Transfer-Encoding: identity",
+            "Content-Length: 5\r\nExpect: 100-continue",
+        ):  # fmt: skip
+            self.refused(ErrorCode.BODY_REFUSED, f"GET / HTTP/1.1\r\nHost: a\r\n{header}\r\n\r\n".encode())
+
+    def test_no_body(self) -> None:
+        """One of no bytes is none, and there is nothing to go on with."""
+        line = self.dial()
+        line.send(request("/", {**HOST, "Content-Length": "0", "Expect": "100-continue"}))
+        self.assertEqual(line.response()[0], 200)
+
+    def test_hosts(self) -> None:
+        """Exactly one, and valid; in HTTP/1.0 too."""
+        for hosts in ("", "Host: \r\n", "Host: a b\r\n", "Host: a\r\nHost: a\r\n", "Host: a:b\r\n", "Host: \xe9\r\n"):
+            for version in ("1.0", "1.1"):
+                data = f"GET / HTTP/{version}\r\n{hosts}\r\n".encode("latin-1")
+                self.refused(ErrorCode.BAD_HOST, data)
+
+    def test_methods(self) -> None:
+        """GET and HEAD; the answer says so."""
+        for method in ("POST", "PUT", "DELETE", "OPTIONS", "TRACE", "CONNECT", "PATCH", "get"):
+            self.refused(ErrorCode.METHOD_NOT_ALLOWED, request("/", HOST, method=method))
+        line = self.dial()
+        line.send(request("*", HOST, method="OPTIONS"))
+        self.assertEqual(line.response()[1]["allow"], "GET, HEAD")
+
+    def test_malformed(self) -> None:
+        """What others on the way may read otherwise is refused: RFC 9112 §2.2, §3, §5.1, §5.2, §6.3."""
+        for data in (
+            b"GET / HTTP/1.1\r\nHost: a\r\n folded\r\n\r\n",
+            b"GET / HTTP/1.1\r\nHost: a\r\n\tfolded\r\n\r\n",
+            b" GET / HTTP/1.1\r\nHost: a\r\n\r\n",
+            b"GET / HTTP/1.1\r\nHost : a\r\n\r\n",
+            b"GET / HTTP/1.1\r\nHost: a\r\nno colon\r\n\r\n",
+            b"GET / HTTP/1.1\r\n: empty\r\nHost: a\r\n\r\n",
+            b"GET / HTTP/1.1\r\nHost: a\r\nX: a\nContent-Length: 5\r\n\r\n",
+            b"GET / HTTP/1.1\r\nHost: a\r\nX: \x00\r\n\r\n",
+            b"GET / HTTP/1.1\r\nHost: a\r\nX\xe9: a\r\n\r\n",
+            b"GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n",
+            b"GET / HTTP/1.1\r\nHost: a\r\nContent-Length: +5\r\n\r\n",
+            b"GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 5, 5\r\n\r\n",
+            b"GET / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, chunked\r\n\r\n",
+            b"GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n",
+            b"GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\nTransfer-Encoding: chunked\r\n\r\n",
+            b"GET / HTTP/2.0\r\nHost: a\r\n\r\n",
+            b"GET / HTTP/0.9\r\nHost: a\r\n\r\n",
+            b"GET /\r\nHost: a\r\n\r\n",
+            b"GET  / HTTP/1.1\r\nHost: a\r\n\r\n",
+            b"GET /a b HTTP/1.1\r\nHost: a\r\n\r\n",
+            b"GET /\x7f\xff HTTP/1.1\r\nHost: a\r\n\r\n",
+            b"GET / HTTP/1.1\nHost: a\n\n",
+            b"GET * HTTP/1.1\r\nHost: a\r\n\r\n",
+            b"GET http://a/ HTTP/1.1\r\nHost: a\r\n\r\n",
+            b"GET x HTTP/1.1\r\nHost: a\r\n\r\n",
+            b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+            b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n",
+            b"\r\n\r\n",
+        ):
+            self.refused(ErrorCode.BAD_REQUEST, data)
+
+    def test_old_version(self) -> None:
+        """HTTP/1.0 gets its answer and the connection's end."""
+        line = self.dial()
+        line.send(request("/", HOST, version="HTTP/1.0") + PAGE)
+        self.assertEqual(line.response()[2], b"page")
+        self.assertTrue(line.transport.lost)
+
+    def test_wish_to_close(self) -> None:
+        """So does a client that asks for the end."""
+        line = self.dial()
+        line.send(request("/", {**HOST, "Connection": "close"}))
+        status, headers, body = line.response()
+        self.assertEqual((status, headers["connection"], body), (200, "close", b"page"))
+        self.assertTrue(line.transport.lost)
+        self.advance(11.0)
+        self.assertTrue(line.transport.aborted)
+
+
+class VersionTests(SiteCase):
+    """HTTP/2 would pass by all of this."""
+
+    def test_offer(self) -> None:
+        """It is not offered, also where the package for it is there."""
+        self.assertEqual(self.site.acceptableProtocols(), [b"http/1.1"])
+
+    def test_negotiated(self) -> None:
+        """Were it negotiated all the same, the connection would speak HTTP/1.1."""
+        line = self.dial()
+        line.transport.negotiatedProtocol = b"h2"  # type: ignore[attr-defined] # as TLS has it
+        line.send(PAGE)
+        self.assertEqual(line.response()[0], 200)
+        self.assertIn(H2_ENABLED, (True, False))
+
+
+class TLSTests(SiteCase):
+    """The site under TLS."""
+
+    def test_page_and_socket(self) -> None:
+        """The same connection carries requests and becomes a WebSocket."""
+        names = machine("attic", ["192.168.1.20"])
+        authority = Authority.create(names, NOW)
+        tls = ServerTLS(server_context(authority.issue(names, NOW)))
+        line = Line(TLSMemoryBIOFactory(tls, False, self.site, self.clock))
+        client = SSL.Connection(client_context(authority.certificate, wall_time(NOW)), None)
+        client.set_connect_state()
+
+        def exchange(data: bytes) -> bytes:
+            received = b""
+            if data:
+                client.send(data)
+            for _ in range(20):
+                with contextlib.suppress(SSL.WantReadError):
+                    line.send(client.bio_read(1 << 20))
+                self.clock.advance(0)
+                if answer := line.answer():
+                    client.bio_write(answer)
+                try:
+                    received += client.recv(1 << 20)
+                except SSL.WantReadError:
+                    continue
+            return received
+
+        try:
+            client.do_handshake()
+        except SSL.WantReadError:
+            exchange(b"")
+        client.do_handshake()
+        self.assertEqual(parse_response(exchange(PAGE))[2], b"page")
+        self.assertEqual(parse_response(exchange(request("/assets/big.wasm", HOST)))[2], BIG)
+        self.assertEqual(parse_response(exchange(upgrade_request()))[0], 101)
+        exchange(frame(TEXT, b"hello"))
+        self.assertEqual([payload for _, payload in self.record.heard], [b"hello"])
+        line.disconnect()
+        self.nothing_left()
