@@ -58,7 +58,9 @@ class CallPage:
         page.on("hear", "click", lambda event: self._tiles.hear())
         page.on("again", "click", lambda event: self._again())
         page.on("home", "click", lambda event: self._home())
-        # Tells the others at once; without it they would wait for the connection to time out.
+        # Tells the others at once; without it they would wait for the connection to time out. Firefox has closed the
+        # socket by the time of `pagehide`, and Safari on phones has no `beforeunload`.
+        listen(window, "beforeunload", lambda event: self._hang_up())
         listen(window, "pagehide", lambda event: self._hang_up())
         put(page.element("local-video"), "srcObject", self._media.stream)
         publish("stats", self._statistics)

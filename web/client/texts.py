@@ -48,7 +48,9 @@ INTERRUPTED = "The connection is interrupted. Trying to restore it…"
 LEFT_WAITING = "The other person left. Your link still works."
 LOST_WAITING = "The other person's connection was lost. Your link still works."
 SERVER_LOST_CONNECTED = "The connection to the server is lost. Your call goes on without it."
-OTHER_LOST_SERVER = "The other person lost the connection to the server. Your call goes on without it."
+OTHER_LOST_SERVER = (
+    "The other person lost the connection to the server. While you see and hear each other, the call goes on."
+)
 
 # How it ended
 

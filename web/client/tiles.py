@@ -35,8 +35,8 @@ class Tile:
         self.figure = figure
         self.video = call(figure, "querySelector", "video")
         self._blocked = blocked
-        self._frames = 0
         self._moved = 0.0
+        self._asked = False
         call(self.video, "setAttribute", "data-user", peer.user)
         # An element that was used before still has its listeners.
         self._over = False
@@ -70,18 +70,23 @@ class Tile:
 
     def _loaded(self, event: Any) -> None:
         if not self._over and not self.first_frame and get(self.video, "videoWidth"):
-            self.first_frame = now()
+            self.first_frame = self._moved = now()
             self.look()
 
     def look(self) -> None:
         """Tell the style sheet whether there is a picture."""
-        frames = get(call(self.video, "getVideoPlaybackQuality"), "totalVideoFrames")
-        time = now()
-        if frames != self._frames or not self._moved:
-            self._frames = frames
-            self._moved = time
-        picture = bool(self.first_frame) and time - self._moved < STALE_AFTER
+        if get(self.video, "requestVideoFrameCallback") is None:
+            # Without it nobody can say; `totalVideoFrames` stays at 0 in Firefox.
+            self._moved = now()
+        elif not self._asked:
+            self._asked = True
+            call(self.video, "requestVideoFrameCallback", self._frame_came)
+        picture = bool(self.first_frame) and now() - self._moved < STALE_AFTER
         call(self.figure, "setAttribute", "data-picture", "true" if picture else "false")
+
+    def _frame_came(self, *args: Any) -> None:
+        self._asked = False
+        self._moved = now()
 
     def close(self) -> None:
         """Show nobody any more."""

@@ -38,8 +38,8 @@ FOCUS = {
 def view(now: PageState) -> View:
     """Return the value of each (element id, property).
 
-    Properties are `text`, `hidden`, `disabled`, `value`, and `on`, `picture` and `quiet`, which style sheets look at; of
-    the page, `state`, `title` and `focus`.
+    Properties are `text`, `hidden`, `disabled`, `value`, and for style sheets `on`, `picture` and `quiet`; of the page,
+    `state`, `title` and `focus`.
     """
     stage = now.stage
     values: View = {
