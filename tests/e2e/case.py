@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -9,6 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from tests.e2e.browsers import browser
 from tests.e2e.call_page import CallPage
 from tests.e2e.daemon import Daemon
+from tests.e2e.peer import Peer
 
 
 class CallTestCase(SynchronousTestCase):
@@ -40,3 +42,9 @@ class CallTestCase(SynchronousTestCase):
         page = CallPage(tab)
         page.open(self.daemon.url + (f"#{fragment}" if fragment else ""))
         return page
+
+    def peer(self, *arguments: str) -> Peer:
+        """Start a peer with these arguments."""
+        peer = Peer(self.daemon, *arguments)
+        self.addCleanup(peer.program.stop, signal.SIGKILL)
+        return peer

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 
-from tests.e2e.call_page import PATIENCE, CallPage
+from tests.e2e.call_page import PATIENCE, CallPage, Figures
 from tests.e2e.case import CallTestCase
+from tests.e2e.peer import Peer
 from tests.e2e.report import add_call
 from tests.e2e.waiting import until
 
@@ -49,3 +50,61 @@ class BrowserCallTests(CallTestCase):
     def test_firefox_firefox(self) -> None:
         """Firefox calls Firefox."""
         self.check("Firefox", "Firefox")
+
+
+class PeerCallTests(CallTestCase):
+    """Calls with the peer that is no browser."""
+
+    def both_play(self, page: CallPage) -> Figures:
+        """Wait for a picture in a page, and watch it."""
+        since = time.monotonic()
+        until(lambda: page.look_for_picture(since), PATIENCE, "a picture in the page")
+        return page.watch()
+
+    def test_page_hosts(self) -> None:
+        """The peer calls Chromium, and ends its part when the host does."""
+        page = self.page()
+        peer = self.peer("join", page.host())
+        at_page = self.both_play(page)
+        page.tab.click("#hang-up")
+        page.wait_for("ended")
+        add_call("Chromium", "peer", at_page, self.flowing(peer))
+
+    def test_peer_hosts(self) -> None:
+        """Chromium calls the peer, which ends when the guest has left."""
+        peer = self.peer("host")
+        page = self.page()
+        page.join(peer.session())
+        at_page = self.both_play(page)
+        page.tab.click("#hang-up")
+        page.wait_for("ended")
+        add_call("peer", "Chromium", self.flowing(peer), at_page)
+
+    def test_firefox(self) -> None:
+        """The peer calls Firefox."""
+        page = self.page("Firefox")
+        peer = self.peer("join", page.host())
+        at_page = self.both_play(page)
+        page.tab.click("#hang-up")
+        page.wait_for("ended")
+        add_call("Firefox", "peer", at_page, self.flowing(peer))
+
+    def test_peers(self) -> None:
+        """A peer calls another."""
+        host = self.peer("host", "--duration", "20")
+        guest = self.peer("join", host.session(), "--duration", "5")
+        at_guest = self.flowing(guest)
+        add_call("peer", "peer", self.flowing(host), at_guest)
+
+    def test_echo(self) -> None:
+        """A peer that echoes shows the page its own picture."""
+        page = self.page()
+        self.peer("join", page.host(), "--echo")
+        self.both_play(page)
+
+    def flowing(self, peer: Peer) -> Figures:
+        """Return what an ended peer counted; there was something of everything."""
+        figures = peer.figures()
+        for count in (figures.frames_in, figures.frames_out, figures.audio_in, figures.audio_out):
+            self.assertGreater(count, 10)
+        return figures
