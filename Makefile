@@ -38,17 +38,21 @@ install: $(VENV)/run.stamp $(VENV)/signald.stamp ## install the locked dependenc
 install-test: $(VENV)/test.stamp $(VENV)/signald.stamp
 	@PYTHON='$(PYTHON)' requirements/system test
 
-check unit peer conformance packaging: install-test
+check unit peer packaging: install-test
 	@$(RUN_TESTS) $@
 
 check: ## lint, formatting and types
 unit: ## the unit tests
 peer: ## the tests of the Python peer
-conformance: ## the WebSocket conformance suite
 packaging: ## build the wheel and try it in an empty environment
 
+conformance: install-test ## all 517 cases of the WebSocket conformance suite, six minutes (make test runs 247)
+	@SIGNALD_CONFORMANCE=all $(RUN_TESTS) --limit 1200 $@
+
 e2e: install-test ## real browsers in real calls: prints a table, saves screenshots in e2e-report/
-	@SIGNALD_E2E_REPORT="$(CURDIR)/e2e-report" $(RUN_TESTS) $@
+	@rm -rf e2e-report
+	@SIGNALD_E2E_REPORT="$(CURDIR)/e2e-report" $(RUN_TESTS) $@; status=$$?; \
+	echo; cat e2e-report/calls.txt; exit $$status
 
 coverage: install-test ## branch coverage of the unit and peer tests
 	@rm -f .coverage .coverage.*
