@@ -48,7 +48,6 @@ _Read = TypeVar("_Read")
 class Options(usage.Options):
     """The command line."""
 
-    synopsis: ClassVar[str] = "[options]"
     longdesc: ClassVar[str] = "A WebRTC signaling daemon: it serves a private call page and the signaling under it."
 
     optParameters: ClassVar[list[list[object]]] = [
@@ -97,7 +96,7 @@ class Options(usage.Options):
     def getUsage(self, width: int | None = None) -> str:  # noqa: N802 # Twisted's name
         """The help, with the limits below it."""
         limits = "".join(
-            f"  {limit.name}={limit.default}  {limit.metadata['unit']}: {limit.metadata['meaning']}\n"
+            f"  {limit.name.replace('_', '-')}={limit.default:g}  {limit.metadata['unit']}: {limit.metadata['meaning']}\n"
             for limit in fields(Limits)
         )
         return f"{super().getUsage(width)}\nLimits and their defaults:\n{limits}"

@@ -67,7 +67,7 @@ class OptionsTests(SynchronousTestCase):
         text = str(Options())
         for option in (
             "--port", "--interface", "--ws-port", "--no-tls", "--cert", "--key", "--data-dir", "--allow-origin",
-            "--trusted-proxy", "--ice-server", "--limit", "--version", "message_bytes=65536  bytes",
+            "--trusted-proxy", "--ice-server", "--limit", "--version", "message-bytes=65536  bytes",
         ):  # fmt: skip
             self.assertIn(option, text)
 
