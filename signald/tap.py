@@ -95,11 +95,12 @@ class Options(usage.Options):
 
     def getUsage(self, width: int | None = None) -> str:  # noqa: N802 # Twisted's name
         """The help, with the limits below it."""
-        limits = "".join(
-            f"  {limit.name.replace('_', '-')}={limit.default:g}  {limit.metadata['unit']}: {limit.metadata['meaning']}\n"
+        lines = [
+            f"  {limit.name.replace('_', '-')}={limit.default:g}  {limit.metadata['unit']}: {limit.metadata['meaning']}"
             for limit in fields(Limits)
-        )
-        return f"{super().getUsage(width)}\nLimits and their defaults:\n{limits}"
+        ]
+        limits = "\n".join(lines)
+        return f"{super().getUsage(width)}\nLimits and their defaults:\n{limits}\n"
 
     def config(self, environment: Mapping[str, str]) -> Config:
         """The configuration that these options say.
