@@ -63,14 +63,14 @@ class StartScreen:
         """Take the id that the page's address names."""
         if self._state.phase in (LOADING, START):
             fragment = get(window, "location", "hash")
-            invited = ""
+            invited = problem = ""
             if len(fragment) > 1:
                 try:
                     invited = find_session_id(fragment)
                 except ValueError as error:
-                    self._state.problem = str(error)
+                    problem = str(error)
             self._fill(invited)
-            self._state.ready(invited)
+            self._state.ready(invited, problem)
         self._show()
 
     def _fill(self, session: str) -> None:

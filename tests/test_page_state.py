@@ -1,0 +1,332 @@
+"""What follows from what happens on the call page."""
+
+from __future__ import annotations
+
+from signald_page.client import state, texts
+from signald_page.client.state import GUEST, HOST, PageState
+from twisted.trial.unittest import SynchronousTestCase
+
+ID = "7Q2M9RT6ZC"
+LINK = "https://example.org:9000/#7Q2M9RT6ZC"
+
+
+def started() -> PageState:
+    """A page with its start screen."""
+    page = PageState()
+    page.ready("")
+    return page
+
+
+def hosting(*others: str) -> PageState:
+    """A page whose person has opened a session, with these others connected."""
+    page = started()
+    page.begin(HOST)
+    page.opened(ID, LINK, False)
+    for user in others:
+        page.arrived(user, 0.0)
+        page.connection_changed(user, "connected", 0.0)
+    return page
+
+
+def visiting(*others: str, connected: bool = True) -> PageState:
+    """A page whose person has joined a session with these others."""
+    page = started()
+    page.begin(GUEST, ID)
+    page.joined(ID, list(others), 0.0)
+    for user in others if connected else ():
+        page.connection_changed(user, "connected", 0.0)
+    return page
+
+
+class StartTests(SynchronousTestCase):
+    """Before a call."""
+
+    def test_begins_loading(self) -> None:
+        """Nothing can be begun before the start screen works."""
+        page = PageState()
+        self.assertFalse(page.begin(HOST))
+        self.assertEqual(page.stage, "loading")
+
+    def test_an_address_that_names_no_session(self) -> None:
+        """What is wrong with the page's address is told, and forgotten with the next address."""
+        page = PageState()
+        page.ready("", "No such form.")
+        self.assertEqual((page.stage, page.problem), ("start", "No such form."))
+        page.ready(ID)
+        self.assertEqual((page.stage, page.invited, page.problem), ("start", ID, ""))
+
+    def test_a_browser_that_cannot_call(self) -> None:
+        """Nothing but the reason is offered, whatever the address says."""
+        page = PageState()
+        page.cannot_call(texts.NO_WEBRTC)
+        page.ready(ID)
+        self.assertEqual((page.stage, page.problem, page.invited), ("failed", texts.NO_WEBRTC, ""))
+
+    def test_one_call_at_a_time(self) -> None:
+        """A second press while the first is carried out changes nothing."""
+        page = started()
+        self.assertTrue(page.begin(HOST))
+        self.assertFalse(page.begin(GUEST, ID))
+        self.assertEqual((page.stage, page.role), ("connecting", HOST))
+
+    def test_a_refused_join_goes_back(self) -> None:
+        """An id that the server does not know leads back to the start screen, where it can be mended."""
+        page = started()
+        page.begin(GUEST, ID)
+        page.refused("join", "There is no such call.")
+        self.assertEqual((page.stage, page.problem), ("start", "There is no such call."))
+
+    def test_a_refused_hello_fails(self) -> None:
+        """A server that does not even greet cannot be used."""
+        page = started()
+        page.begin(HOST)
+        page.refused("hello", "This server speaks version 2.")
+        self.assertEqual((page.stage, page.problem), ("failed", "This server speaks version 2."))
+
+    def test_a_refusal_within_a_call(self) -> None:
+        """Another refusal is told, and the call goes on."""
+        page = hosting("ann")
+        page.refused("offer", "No.")
+        self.assertEqual((page.stage, page.problem), ("connected", "No."))
+
+    def test_cancelled(self) -> None:
+        """Who cancels before the call is open is back at the start."""
+        page = started()
+        page.begin(HOST)
+        page.hung_up()
+        self.assertEqual(page.stage, "start")
+
+    def test_an_unreachable_server(self) -> None:
+        """Without a server the attempt fails, and can be repeated."""
+        page = started()
+        page.begin(GUEST, ID)
+        page.server_lost(texts.SERVER_UNREACHABLE)
+        self.assertEqual((page.stage, page.problem), ("failed", texts.SERVER_UNREACHABLE))
+        self.assertTrue(page.begin(GUEST, ID))
+        self.assertEqual((page.stage, page.problem), ("connecting", ""))
+
+    def test_late_news_change_nothing(self) -> None:
+        """What arrives after a cancelled attempt is ignored."""
+        page = started()
+        page.begin(HOST)
+        page.hung_up()
+        page.opened(ID, LINK, False)
+        page.joined(ID, ["ann"], 0.0)
+        page.arrived("ann", 0.0)
+        page.session_ended("idle")
+        page.server_lost("Lost.")
+        page.hung_up()
+        page.restart()
+        self.assertEqual((page.stage, page.session, page.others, page.problem), ("start", "", [], ""))
+
+
+class SessionTests(SynchronousTestCase):
+    """While a session lasts."""
+
+    def test_a_host_waits(self) -> None:
+        """An open session without others shows its id and link."""
+        page = hosting()
+        self.assertEqual((page.stage, page.session, page.link), ("waiting", ID, LINK))
+
+    def test_calling_until_connected(self) -> None:
+        """With another there the page is calling, and connected as soon as there is a path."""
+        page = visiting("ann", connected=False)
+        self.assertEqual(page.stage, "calling")
+        page.connection_changed("ann", "connecting", 1.0)
+        self.assertEqual(page.stage, "calling")
+        page.connection_changed("ann", "connected", 2.0)
+        self.assertEqual(page.stage, "connected")
+
+    def test_a_guest_leaves(self) -> None:
+        """The host waits again, and is told; the next arrival makes that old news."""
+        for reason, notice in (("left", texts.LEFT_WAITING), ("gone", texts.LOST_WAITING)):
+            page = hosting()
+            page.arrived("ann", 0.0)
+            page.departed("ann", reason)
+            self.assertEqual((page.stage, page.notice), ("waiting", notice))
+            page.arrived("bob", 0.0)
+            self.assertEqual((page.stage, page.notice), ("calling", ""))
+
+    def test_a_guest_who_lost_only_the_server(self) -> None:
+        """A connected call goes on without the server, until the connection breaks as well."""
+        page = hosting("ann")
+        page.departed("ann", "gone")
+        self.assertEqual((page.stage, page.notice), ("connected", texts.OTHER_LOST_SERVER))
+        page.connection_changed("ann", "disconnected", 5.0)
+        self.assertEqual((page.stage, page.notice), ("waiting", texts.LOST_WAITING))
+
+    def test_a_newcomer_replaces_whom_the_server_lost(self) -> None:
+        """Who comes back with a new connection does not meet their own shadow."""
+        page = hosting("ann")
+        page.departed("ann", "gone")
+        page.arrived("ann-again", 1.0)
+        self.assertEqual([other.user for other in page.others], ["ann-again"])
+
+    def test_strangers_change_nothing(self) -> None:
+        """News of somebody who is not here are ignored."""
+        page = hosting("ann")
+        page.departed("bob", "left")
+        page.connection_changed("bob", "failed", 1.0)
+        self.assertEqual(([other.user for other in page.others], page.stage), (["ann"], "connected"))
+
+    def test_hanging_up(self) -> None:
+        """Each side reads what its hanging up meant."""
+        host, guest = hosting("bob"), visiting("ann")
+        host.hung_up()
+        guest.hung_up()
+        self.assertEqual((host.stage, host.outcome, host.others), ("ended", texts.HUNG_UP_HOST, []))
+        self.assertEqual((guest.stage, guest.outcome), ("ended", texts.HUNG_UP))
+        guest.restart()
+        self.assertEqual(guest.stage, "start")
+
+    def test_the_session_ends(self) -> None:
+        """Every reason has its sentence, and one that is not known has one, too."""
+        for reason in ("host-left", "idle", "expired", "something-new"):
+            page = visiting("ann")
+            page.session_ended(reason)
+            self.assertEqual((page.stage, page.outcome), ("ended", texts.ENDED.get(reason, texts.CALL_OVER)))
+
+    def test_a_host_who_lost_only_the_server(self) -> None:
+        """A connected call outlives its session; when it breaks, the session's end is told."""
+        page = visiting("ann")
+        page.session_ended("host-gone")
+        self.assertEqual((page.stage, page.notice), ("connected", texts.OTHER_LOST_SERVER))
+        page.connection_changed("ann", "disconnected", 5.0)
+        self.assertEqual((page.stage, page.outcome), ("ended", texts.ENDED["host-gone"]))
+
+    def test_a_host_who_is_gone_before_there_was_a_path(self) -> None:
+        """Without a connection there is nothing that could go on."""
+        page = visiting("ann", connected=False)
+        page.session_ended("host-gone")
+        self.assertEqual((page.stage, page.outcome), ("ended", texts.ENDED["host-gone"]))
+
+
+class ServerLossTests(SynchronousTestCase):
+    """The connection to the server breaks."""
+
+    def test_while_waiting(self) -> None:
+        """Nobody can join any more, so the call has failed."""
+        page = hosting()
+        page.server_lost(texts.SERVER_LOST)
+        self.assertEqual((page.stage, page.problem), ("failed", texts.SERVER_LOST))
+
+    def test_while_connected(self) -> None:
+        """The call goes on; when it breaks as well, that is told."""
+        page = visiting("ann")
+        page.server_lost(texts.SERVER_LOST)
+        self.assertEqual((page.stage, page.notice), ("connected", texts.SERVER_LOST_CONNECTED))
+        page.connection_changed("ann", "failed", 9.0)
+        self.assertEqual((page.stage, page.problem), ("failed", texts.SERVER_LOST))
+
+    def test_keeps_only_whom_it_reaches(self) -> None:
+        """Somebody still being called is out of reach without a server."""
+        page = hosting("ann")
+        page.arrived("bob", 0.0)
+        page.server_lost(texts.SERVER_LOST)
+        self.assertEqual([other.user for other in page.others], ["ann"])
+
+    def test_hanging_up_without_a_server(self) -> None:
+        """The person ends a call that goes on by itself."""
+        page = visiting("ann")
+        page.server_lost(texts.SERVER_LOST)
+        page.hung_up()
+        self.assertEqual((page.stage, page.outcome), ("ended", texts.HUNG_UP))
+
+    def test_a_second_break(self) -> None:
+        """Of two who remain one may go, and the call goes on with the other."""
+        page = hosting("ann", "bob")
+        page.server_lost(texts.SERVER_LOST)
+        page.connection_changed("ann", "closed", 1.0)
+        self.assertEqual((page.stage, [other.user for other in page.others]), ("connected", ["bob"]))
+
+
+class PathTests(SynchronousTestCase):
+    """Paths between the two, found and lost."""
+
+    def test_no_path(self) -> None:
+        """A guest without a path has failed, and reads whether a TURN server was tried."""
+        for turn, problem in ((False, texts.NO_PATH), (True, texts.NO_PATH_WITH_TURN)):
+            page = visiting("ann", connected=False)
+            page.turn = turn
+            page.connection_changed("ann", "failed", 20.0)
+            self.assertEqual((page.stage, page.problem), ("failed", problem))
+
+    def test_no_path_to_a_guest(self) -> None:
+        """The host keeps the session open, so that the guest can try again."""
+        page = hosting()
+        page.arrived("bob", 0.0)
+        page.connection_changed("bob", "failed", 20.0)
+        self.assertEqual((page.stage, page.problem), ("waiting", texts.NO_PATH))
+
+    def test_one_of_several_without_a_path(self) -> None:
+        """The call goes on with those who can be reached."""
+        page = visiting("ann", "bob", connected=False)
+        page.connection_changed("ann", "connected", 1.0)
+        page.connection_changed("bob", "failed", 20.0)
+        self.assertEqual((page.stage, [other.user for other in page.others]), ("connected", ["ann"]))
+
+    def test_a_long_search(self) -> None:
+        """After some seconds the person reads that the search goes on, and at last that it was in vain."""
+        page = visiting("ann", connected=False)
+        self.assertEqual(page.tick(state.CALLING_LONG_AFTER - 1), [])
+        self.assertEqual(page.notice, "")
+        self.assertEqual(page.tick(state.CALLING_LONG_AFTER), [])
+        self.assertEqual(page.notice, texts.CALLING_LONG)
+        self.assertEqual(page.tick(state.GIVE_UP_AFTER), [])
+        self.assertEqual((page.stage, page.problem), ("failed", texts.NO_PATH))
+
+    def test_a_search_beside_a_call(self) -> None:
+        """While there is a picture of one, the search for another is not worth a word."""
+        page = hosting("ann")
+        page.arrived("bob", 0.0)
+        page.tick(state.CALLING_LONG_AFTER)
+        self.assertEqual((page.stage, page.notice), ("connected", ""))
+
+    def test_an_interruption(self) -> None:
+        """After a while new paths are sought, once; with the connection everything is as before."""
+        page = visiting("ann")
+        self.assertEqual(page.tick(100.0), [])
+        page.connection_changed("ann", "disconnected", 100.0)
+        self.assertTrue(page.interrupted)
+        self.assertEqual(page.stage, "connected")
+        self.assertEqual(page.tick(100.0 + state.RESTART_AFTER - 1), [])
+        self.assertEqual(page.tick(100.0 + state.RESTART_AFTER), ["ann"])
+        self.assertEqual(page.tick(101.0 + state.RESTART_AFTER), [])
+        page.connection_changed("ann", "connected", 105.0)
+        self.assertFalse(page.interrupted)
+        page.connection_changed("ann", "disconnected", 200.0)
+        self.assertEqual(page.tick(200.0 + state.RESTART_AFTER), ["ann"])
+
+    def test_an_interruption_that_lasts(self) -> None:
+        """Its steps do not prolong it: in the end the other person is lost."""
+        page = visiting("ann")
+        page.connection_changed("ann", "disconnected", 100.0)
+        page.connection_changed("ann", "failed", 115.0)
+        page.connection_changed("ann", "connecting", 116.0)
+        page.connection_changed("ann", "failed", 125.0)
+        page.tick(100.0 + state.GIVE_UP_AFTER)
+        self.assertEqual((page.stage, page.problem), ("failed", texts.OTHER_LOST))
+
+    def test_the_same_state_again(self) -> None:
+        """A state that is told twice does not start its time anew."""
+        page = visiting("ann")
+        page.connection_changed("ann", "disconnected", 100.0)
+        page.connection_changed("ann", "disconnected", 110.0)
+        self.assertEqual(page.others[0].since, 100.0)
+
+
+class DeviceTests(SynchronousTestCase):
+    """What is wrong with the devices."""
+
+    def test_told_until_read(self) -> None:
+        """A problem is shown until the person dismisses it, and gone when the devices work."""
+        page = started()
+        page.camera.stopped("missing")
+        page.devices_changed()
+        self.assertEqual(page.device_problem, "No camera was found.")
+        page.dismissed()
+        self.assertEqual((page.device_problem, page.problem), ("", ""))
+        page.devices_changed()
+        page.camera.started()
+        page.devices_changed()
+        self.assertEqual(page.device_problem, "")

@@ -1,0 +1,238 @@
+"""What each element of the call page shows."""
+
+from __future__ import annotations
+
+import re
+from importlib.resources import files
+
+from signald_page.client import devices, texts
+from signald_page.client.state import GUEST, HOST, PageState
+from signald_page.client.view_model import PAGE, view
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests.test_page_state import hosting, started, visiting
+
+SCREENS = ("start-screen", "connecting-screen", "waiting-screen", "end-screen", "remotes", "stage")
+
+
+def connecting() -> PageState:
+    """A page that reaches for the server."""
+    page = started()
+    page.begin(HOST)
+    page.progress = texts.REACHING_SERVER
+    return page
+
+
+def ended() -> PageState:
+    """A page after a call."""
+    page = visiting("ann")
+    page.hung_up()
+    return page
+
+
+def failed() -> PageState:
+    """A page after a call that did not work."""
+    page = hosting()
+    page.server_lost(texts.SERVER_LOST)
+    return page
+
+
+def visible(page: PageState) -> list[str]:
+    """The parts of the page that can be seen."""
+    shown = view(page)
+    return [screen for screen in SCREENS if not shown[screen, "hidden"]]
+
+
+class ScreenTests(SynchronousTestCase):
+    """Which parts are seen when."""
+
+    def test_every_stage(self) -> None:
+        """Each stage shows its screen, and the document carries the stage's name."""
+        for stage, page, screens in (
+            ("loading", PageState(), ["start-screen", "stage"]),
+            ("start", started(), ["start-screen", "stage"]),
+            ("connecting", connecting(), ["connecting-screen", "stage"]),
+            ("waiting", hosting(), ["waiting-screen", "stage"]),
+            ("calling", visiting("ann", connected=False), ["remotes", "stage"]),
+            ("connected", visiting("ann"), ["remotes", "stage"]),
+            ("ended", ended(), ["end-screen"]),
+            ("failed", failed(), ["end-screen"]),
+        ):
+            self.assertEqual((view(page)[PAGE, "state"], visible(page)), (stage, screens))
+
+    def test_a_browser_that_cannot_call(self) -> None:
+        """There is nothing to try again."""
+        page = PageState()
+        page.cannot_call(texts.NO_WEBRTC)
+        self.assertEqual(visible(page), [])
+        self.assertEqual(view(page)["error", "text"], texts.NO_WEBRTC)
+
+    def test_every_element_exists(self) -> None:
+        """The document has an element for each id, and every stage sets the same properties."""
+        ids = set(re.findall(r'\bid="([^"]+)"', files("signald_page").joinpath("index.html").read_text()))
+        first = view(PageState())
+        self.assertEqual({name for name, _ in first} - {PAGE} - ids, set())
+        for page in (started(), connecting(), hosting(), visiting("ann"), ended(), failed()):
+            self.assertEqual(view(page).keys(), first.keys())
+
+    def test_buttons_wait_for_the_page(self) -> None:
+        """What cannot be pressed yet is disabled."""
+        for element in ("start", "join", "session-input", "preview"):
+            self.assertTrue(view(PageState())[element, "disabled"])
+            self.assertFalse(view(started())[element, "disabled"])
+
+    def test_an_invitation(self) -> None:
+        """Who comes with a link is asked to join, first of all."""
+        page = PageState()
+        page.ready("7Q2M9RT6ZC")
+        shown = view(page)
+        self.assertEqual(
+            (shown["title", "text"], shown["join", "text"], shown["start", "text"], shown[PAGE, "focus"]),
+            (texts.INVITED, texts.JOIN_INVITED, texts.START_ANOTHER, "join"),
+        )
+
+    def test_the_waiting_screen(self) -> None:
+        """The id is shown in groups, beside the link."""
+        page = hosting()
+        shown = view(page)
+        self.assertEqual(shown["session-id", "text"], "7Q2-M9RT-6ZC")
+        self.assertEqual(shown["link", "value"], page.link)
+        self.assertEqual((shown["copy", "text"], shown["only-here", "hidden"]), (texts.COPY, True))
+        page.copied = page.link_only_here = True
+        shown = view(page)
+        self.assertEqual((shown["copy", "text"], shown["only-here", "hidden"]), (texts.COPIED, False))
+
+    def test_what_now(self) -> None:
+        """After a failure one can try again or go back, after a call only go back."""
+        after, broken = view(ended()), view(failed())
+        self.assertEqual((after["again", "text"], after["home", "hidden"]), (texts.HOME, True))
+        self.assertEqual((broken["again", "text"], broken["home", "hidden"]), (texts.AGAIN, False))
+
+    def test_where_the_keyboard_goes_on(self) -> None:
+        """Each stage names the element for it; after a refused id that is the id."""
+        page = started()
+        page.begin(GUEST, "7Q2M9RT6ZC")
+        self.assertEqual(view(page)[PAGE, "focus"], "cancel")
+        page.refused("join", texts.REFUSALS["unknown-session"])
+        self.assertEqual(view(page)[PAGE, "focus"], "session-input")
+        self.assertEqual(view(started())[PAGE, "focus"], "start")
+        self.assertEqual(view(hosting())[PAGE, "focus"], "copy")
+        self.assertEqual(view(PageState())[PAGE, "focus"], "")
+
+
+class StatusTests(SynchronousTestCase):
+    """What is happening, in words."""
+
+    def status(self, page: PageState) -> str:
+        """The text of the status line."""
+        return str(view(page)["status", "text"])
+
+    def test_start(self) -> None:
+        """The start screen says it all by itself."""
+        self.assertEqual(self.status(started()), "")
+
+    def test_connecting(self) -> None:
+        """While the devices start, the person is asked to look at the browser; then the progress is told."""
+        page = connecting()
+        self.assertEqual(self.status(page), texts.REACHING_SERVER)
+        self.assertTrue(view(page)["skip", "hidden"])
+        page.camera.asked()
+        self.assertEqual(self.status(page), texts.STARTING_DEVICES)
+        self.assertFalse(view(page)["skip", "hidden"])
+
+    def test_in_a_call(self) -> None:
+        """Each stage has its sentence, and what has happened takes its place."""
+        waiting, calling, connected = hosting(), visiting("ann", connected=False), visiting("ann")
+        self.assertEqual(self.status(waiting), texts.WAITING)
+        self.assertEqual(self.status(calling), texts.CALLING)
+        self.assertEqual(self.status(connected), texts.CONNECTED)
+        for page in (waiting, calling, connected):
+            page.notice = "Something happened."
+            self.assertEqual(self.status(page), "Something happened.")
+        connected.connection_changed("ann", "disconnected", 1.0)
+        self.assertEqual(self.status(connected), texts.INTERRUPTED)
+
+    def test_only_the_plain_state_goes_away(self) -> None:
+        """That all is well need not stay on the picture; anything else stays."""
+        page = visiting("ann")
+        self.assertTrue(view(page)["status", "quiet"])
+        page.notice = texts.OTHER_LOST_SERVER
+        self.assertFalse(view(page)["status", "quiet"])
+
+    def test_over(self) -> None:
+        """An end says how; a failure says so and names its problem."""
+        self.assertEqual(self.status(ended()), texts.HUNG_UP)
+        self.assertEqual(self.status(failed()), texts.FAILED)
+        self.assertEqual(view(failed())["error", "text"], texts.SERVER_LOST)
+
+
+class ProblemTests(SynchronousTestCase):
+    """What went wrong, in words."""
+
+    def test_none(self) -> None:
+        """Without a problem its box is not there."""
+        self.assertTrue(view(started())["problem", "hidden"])
+
+    def test_devices(self) -> None:
+        """A problem of the devices is shown unless there is a greater one, and not after the call."""
+        page = visiting("ann")
+        page.device_problem = "No camera."
+        self.assertEqual((view(page)["error", "text"], view(page)["problem", "hidden"]), ("No camera.", False))
+        page.problem = "Worse."
+        self.assertEqual(view(page)["error", "text"], "Worse.")
+        page.hung_up()
+        self.assertTrue(view(page)["problem", "hidden"])
+
+
+class DeviceTests(SynchronousTestCase):
+    """The buttons for the own devices, and the own picture."""
+
+    def test_buttons_tell_what_is_so(self) -> None:
+        """Each status of the devices has its labels; what cannot be decided now is disabled."""
+        for status, on, mute, camera, disabled in (
+            (devices.OFF, False, texts.UNMUTE, texts.START_CAMERA, False),
+            (devices.ASKING, False, texts.UNMUTE, texts.START_CAMERA, True),
+            (devices.ON, True, texts.MUTE, texts.STOP_CAMERA, False),
+            (devices.MUTED, False, texts.UNMUTE, texts.START_CAMERA, False),
+        ):
+            page = visiting("ann")
+            page.microphone.status = page.camera.status = status
+            shown = view(page)
+            self.assertEqual((shown["mute", "on"], shown["camera", "on"]), (on, on))
+            self.assertEqual((shown["mute-text", "text"], shown["camera-text", "text"]), (mute, camera))
+            self.assertEqual((shown["mute", "disabled"], shown["camera", "disabled"]), (disabled, disabled))
+
+    def test_the_own_picture(self) -> None:
+        """Where there is no picture, the reason stands in its place."""
+        page = visiting("ann")
+        self.assertEqual((view(page)["self", "picture"], view(page)["self-note", "text"]), (False, texts.CAMERA_OFF))
+        page.camera.asked()
+        self.assertEqual(view(page)["self-note", "text"], texts.CAMERA_STARTING)
+        page.camera.stopped("busy")
+        self.assertEqual(view(page)["self-note", "text"], texts.CAMERA_NOTES["busy"])
+        page.camera.started()
+        self.assertTrue(view(page)["self", "picture"])
+
+    def test_before_a_call(self) -> None:
+        """The start screen offers the picture first, and the buttons once there is one."""
+        page = started()
+        shown = view(page)
+        self.assertEqual((shown["preview", "hidden"], shown["controls", "hidden"]), (False, True))
+        page.preview = True
+        shown = view(page)
+        self.assertEqual((shown["preview", "hidden"], shown["controls", "hidden"]), (True, False))
+        self.assertTrue(shown["hang-up", "hidden"])
+
+    def test_hanging_up(self) -> None:
+        """The button says what it does: a waiting host ends the call, somebody in a call leaves it."""
+        self.assertEqual(view(hosting())["hang-up-text", "text"], texts.END)
+        self.assertEqual(view(visiting("ann"))["hang-up-text", "text"], texts.HANG_UP)
+
+    def test_blocked_sound(self) -> None:
+        """The button for sound is there in a call, when the browser wants it."""
+        page = visiting("ann")
+        self.assertTrue(view(page)["hear", "hidden"])
+        page.sound_blocked = True
+        self.assertFalse(view(page)["hear", "hidden"])
+        page.hung_up()
+        self.assertTrue(view(page)["hear", "hidden"])
