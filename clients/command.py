@@ -97,7 +97,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit status."""
     options = parse(arguments)
     if importlib.util.find_spec("aiortc") is None:
-        return complain("the library aiortc is missing; install it with: pip install 'signald[peer]'")
+        return complain("The library aiortc is missing; install it with: pip install 'signald[peer]'")
     try:
         return _run(options)
     except KeyboardInterrupt:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import math
 import queue
 import threading
@@ -371,12 +370,12 @@ class Recording:
             raise MediaError(f"The file {self._path} could not be written.") from self._error
 
     def _work(self) -> None:
-        try:
-            self._record()
-        except Exception as error:  # noqa: BLE001, whatever the encoder raises is told when the recording stops
-            self._error = error
-        with contextlib.suppress(av.FFmpegError):
-            self._container.close()
+        # A full disk may show only when the last bytes are written.
+        for step in (self._record, self._container.close):
+            try:
+                step()
+            except Exception as error:  # noqa: BLE001, whatever the encoder raises is told when the recording stops
+                self._error = self._error or error
 
     def _record(self) -> None:
         held: list[tuple[str, Frame]] = []

@@ -70,7 +70,6 @@ class Pair:
         self._clock = clock
         self._start = clock()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._closed = False
         # Without a list aiortc would ask a public STUN server.
         servers = [RTCIceServer(server.urls, server.username, server.credential) for server in ice_servers]
         self._connection = RTCPeerConnection(RTCConfiguration(iceServers=servers))
@@ -104,10 +103,7 @@ class Pair:
                 self._failed(self)
 
     async def close(self) -> None:
-        """Count what flowed, and close the connection."""
-        if self._closed:
-            return
-        self._closed = True
+        """Count what flowed, and close the connection; once."""
         await self._count()
         for task in self._tasks:
             task.cancel()

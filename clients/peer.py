@@ -112,7 +112,7 @@ class Peer:
         await self._answered([])
 
     async def open(self, capacity: int = 2) -> str:
-        """Open a session of at most so many members and return its id.
+        """Open a session of at most so many members and return its id; a peer is in one session in its life.
 
         Raises:
             RefusedError: the server does not.
@@ -193,10 +193,12 @@ class Peer:
         elif isinstance(event, messages.MemberJoined):
             self._add(event.session, event.member)
         elif isinstance(event, messages.MemberLeft):
-            self._drop(event.user)
-            self._check_alone(event.reason)
+            if event.session == self.session:
+                self._drop(event.user)
+                self._check_alone(event.reason)
         elif isinstance(event, messages.Ended):
-            self.end(event.reason)
+            if event.session == self.session:
+                self.end(event.reason)
         elif isinstance(event, Refused):
             _log.info("The server refused %s: %s", event.about, event.code)
             self._resolve(RefusedError(event.code, event.sentence))
@@ -209,6 +211,8 @@ class Peer:
             self._listener(event)
 
     def _enter(self, session: str, members: list[messages.Member]) -> None:
+        if self.session is not None:
+            return
         self.session = self.report.session = session
         for member in members:
             self._add(session, member)
@@ -219,8 +223,13 @@ class Peer:
         welcome = self._client.welcome
         if negotiator is None or welcome is None or session != self.session:
             return
-        send = self._send
-        pair = Pair(negotiator, self._media(), welcome.ice_servers, send, self._pair_failed, time.monotonic)
+        try:
+            media = self._media()
+        except Exception:  # noqa: BLE001, whatever an application's class raises costs one connection
+            _log.error("The media could not be made.", exc_info=True)
+            self._check_alone("connection-failed")
+            return
+        pair = Pair(negotiator, media, welcome.ice_servers, self._send, self._pair_failed, time.monotonic)
         self._pairs[member.user] = pair
         self.report.members.append(pair.report)
         pair.begin()

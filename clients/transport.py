@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from attrs import field, frozen
 from autobahn.twisted.websocket import WebSocketClientFactory, WebSocketClientProtocol
-from OpenSSL import SSL
+from OpenSSL import SSL, crypto
 from service_identity import VerificationError
 from signald_client.signaling.client import SUBPROTOCOL, CloseSocket, SendFrame, SignalingClient
 from signald_client.signaling.messages import Value
@@ -129,7 +129,7 @@ class Trust:
         blocks = re.findall(rb"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", self.authorities, re.DOTALL)
         try:
             certificates = [Certificate.loadPEM(block) for block in blocks]
-        except SSL.Error:
+        except crypto.Error:
             certificates = []
         if not certificates:
             raise ValueError("The CA file holds no certificate in PEM form.")
@@ -162,8 +162,11 @@ class _Protocol(WebSocketClientProtocol):
     factory: _Factory
 
     def onOpen(self) -> None:
-        """The handshake is done."""
-        self.factory.socket.opened(self)
+        """The handshake is done; a server that chose no subprotocol speaks something else."""
+        if self.websocket_protocol_in_use == SUBPROTOCOL:
+            self.factory.socket.opened(self)
+        else:
+            self.sendClose(NORMAL)
 
     def onMessage(self, payload: bytes, isBinary: bool) -> None:  # noqa: N803, Autobahn's name
         """A message came; the server sends no binary ones."""
@@ -242,15 +245,19 @@ class SignalingSocket:
         endpoint: Any = HostnameEndpoint(self._reactor, address.host, address.port, timeout=OPEN_SECONDS)
         if address.secure:
             endpoint = wrapClientTLS(trust.options(address.host), endpoint)
-        self._opening = asyncio.get_running_loop().create_future()
-        attempt: Deferred[Any] = endpoint.connect(factory)
+        loop = asyncio.get_running_loop()
+        self._opening = loop.create_future()
+        attempt: Deferred[_Protocol] = endpoint.connect(factory)
+        protocol: _Protocol | None = None
         try:
-            await attempt.asFuture(asyncio.get_running_loop())
+            protocol = await attempt.asFuture(loop)
             await self._opening
         except asyncio.CancelledError:
-            self.abort()
+            if protocol is not None:
+                protocol.dropConnection(abort=True)
             raise
-        except Exception as error:  # whatever stands between the two is a reason for people
+        except Exception as error:
+            # Whatever stands between the two.
             raise UnreachableError(_sentence(address, error, factory.failure)) from error
         self._ticking.start(TICK_SECONDS)
         self.perform(self.client.socket_opened())

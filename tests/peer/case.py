@@ -36,10 +36,9 @@ async def _complete(work: Coroutine[Any, Any, None]) -> None:
     before = asyncio.all_tasks()
     async with asyncio.timeout(LIMIT):
         await work
-    # A task that was cancelled, or whose end was only just announced, needs another turn of the loop.
-    for _ in range(10):
-        await asyncio.sleep(0)
-    left = asyncio.all_tasks() - before
+    # Tasks that were cancelled, or that end by themselves, need some turns of the loop.
+    if left := asyncio.all_tasks() - before:
+        _, left = await asyncio.wait(left, timeout=2)
     assert not left, left
 
 

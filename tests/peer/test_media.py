@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import math
 import time
 from array import array
@@ -69,7 +70,7 @@ async def audio(count: int) -> list[Any]:
 
 def contents(path: Path) -> dict[str, tuple[str, int]]:
     """Return codec and number of frames of each kind of stream in a file."""
-    found = {}
+    found: dict[str, tuple[str, int]] = {}
     with av.open(str(path)) as container:
         for stream in container.streams:
             container.seek(0)
@@ -115,8 +116,8 @@ class PatternTests(AsyncCase):
         """The clock shows the time of the wall."""
         shown = []
         for now in (0.0, 0.0, 0.1, 3600.0):
-            track = Pattern(640, 480, pace(10), lambda now=now: now)  # type: ignore[misc] # bound for the loop's sake
-            shown.append(bytes((await track.recv()).planes[0]))  # type: ignore[union-attr] # it is a video frame
+            frame: Any = await Pattern(640, 480, pace(10), functools.partial(float, now)).recv()
+            shown.append(bytes(frame.planes[0]))
         self.assertEqual(shown[0], shown[1])
         self.assertEqual(len(set(shown)), 3)
 
@@ -390,8 +391,8 @@ class FileTests(AsyncCase):
         await recording.stop()
         media = File(path)
         tracks = {track.kind: track for track in media.tracks()}
-        frame: Any = await tracks["video"].recv()
-        self.assertEqual((frame.width, frame.height), (64, 48))
+        picture: Any = await tracks["video"].recv()
+        self.assertEqual((picture.width, picture.height), (64, 48))
         self.assertIsInstance(await tracks["audio"].recv(), AudioFrame)
         with self.assertRaises(MediaStreamError):
             while True:
