@@ -96,18 +96,34 @@ class Document(HTMLParser):
     Attributes:
         elements: tag, attributes.
         ids: all ids.
+        by_id: the attributes of the element with an id.
+        texts: the text right behind each start tag, by the element's id, or its tag where it has none.
 
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.texts: dict[str, str] = {}
+        self._open = ""
         self.feed(PAGE.joinpath("index.html").read_text())
+        self.by_id = {attributes["id"] or "": attributes for _, attributes in self.elements if "id" in attributes}
         self.ids = [attributes["id"] for _, attributes in self.elements if "id" in attributes]
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         """Note an element."""
-        self.elements.append((tag, dict(attrs)))
+        attributes = dict(attrs)
+        self.elements.append((tag, attributes))
+        self._open = attributes.get("id") or tag
+
+    def handle_data(self, data: str) -> None:
+        """Note a text."""
+        self.texts.setdefault(self._open, data.strip())
+
+    def handle_endtag(self, tag: str) -> None:
+        """Note that what follows belongs to another element."""
+        self.texts.setdefault(self._open, "")
+        self._open = ""
 
 
 class FileTests(SynchronousTestCase):

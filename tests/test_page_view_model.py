@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import re
-from importlib.resources import files
-
 from signald_page.client import devices, texts
 from signald_page.client.state import GUEST, HOST, PageState
 from signald_page.client.view_model import PAGE, view
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests.test_page_layers import Document
 from tests.test_page_state import hosting, started, visiting
 
 SCREENS = ("start-screen", "connecting-screen", "waiting-screen", "end-screen", "remotes", "stage")
@@ -69,9 +67,8 @@ class ScreenTests(SynchronousTestCase):
 
     def test_every_element_exists(self) -> None:
         """The document has an element for each id, and every stage sets the same properties."""
-        ids = set(re.findall(r'\bid="([^"]+)"', files("signald_page").joinpath("index.html").read_text()))
         first = view(PageState())
-        self.assertEqual({name for name, _ in first} - {PAGE} - ids, set())
+        self.assertEqual({name for name, _ in first} - {PAGE} - Document().by_id.keys(), set())
         for page in (started(), connecting(), hosting(), visiting("ann"), ended(), failed()):
             self.assertEqual(view(page).keys(), first.keys())
 
@@ -87,7 +84,7 @@ class ScreenTests(SynchronousTestCase):
         page.ready("7Q2M9RT6ZC")
         shown = view(page)
         self.assertEqual(
-            (shown["title", "text"], shown["join", "text"], shown["start", "text"], shown[PAGE, "focus"]),
+            (shown["heading", "text"], shown["join", "text"], shown["start", "text"], shown[PAGE, "focus"]),
             (texts.INVITED, texts.JOIN_INVITED, texts.START_ANOTHER, "join"),
         )
 
@@ -236,3 +233,24 @@ class DeviceTests(SynchronousTestCase):
         self.assertFalse(view(page)["hear", "hidden"])
         page.hung_up()
         self.assertTrue(view(page)["hear", "hidden"])
+
+
+class DocumentTests(SynchronousTestCase):
+    """index.html shows by itself what the page shows while it loads."""
+
+    def test_loading(self) -> None:
+        """Nothing has to be changed, and nothing jumps, when Python begins."""
+        document = Document()
+        page = {"state": document.elements[0][1]["data-state"], "title": document.texts["title"], "focus": ""}
+        for (name, what), value in view(PageState()).items():
+            attributes = document.by_id.get(name, {})
+            if name == PAGE:
+                self.assertEqual(page[what], value)
+            elif what in ("hidden", "disabled"):
+                self.assertEqual(what in attributes, value, (name, what))
+            elif what in ("on", "picture", "quiet"):
+                self.assertEqual(attributes.get(f"data-{what}", "false"), "true" if value else "false", (name, what))
+            elif what == "value":
+                self.assertEqual(attributes.get("value", ""), value, name)
+            else:
+                self.assertEqual((what, document.texts[name]), ("text", value), name)

@@ -56,9 +56,10 @@ try {
     }),
     fetch("{{bundle.json}}").then((reply) => (reply.ok ? reply.json() : Promise.reject(new Error(`${reply.status}`)))),
   ]);
+  const encoder = new TextEncoder(); // many times faster than the file system's own
   for (const [path, source] of Object.entries(sources)) {
     python.FS.mkdirTree(`/lib/${path}`.replace(/\/[^/]*$/, ""));
-    python.FS.writeFile(`/lib/${path}`, source);
+    python.FS.writeFile(`/lib/${path}`, encoder.encode(source));
   }
   python.registerJsModule("shim", shim);
   python.runPython("import shim\nshim.mark('python')\nfrom signald_page.client import main\nmain.start()");

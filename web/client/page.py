@@ -25,10 +25,11 @@ PROPERTIES = {"text": "textContent"}
 class Page:
     """The document. What is shown already is not set again."""
 
-    def __init__(self) -> None:
+    def __init__(self, shown: View) -> None:
+        """Begin with what index.html shows by itself."""
         self._document = get(window, "document")
         self._elements: dict[str, Any] = {}
-        self._shown: View = {}
+        self._shown = shown
 
     def element(self, name: str) -> Any:
         """Return the element with this id."""
@@ -45,7 +46,7 @@ class Page:
         shown, self._shown = self._shown, view
         focus = ""
         for key, value in view.items():
-            if shown.get(key) == value:
+            if shown[key] == value:
                 continue
             name, what = key
             if name != PAGE:
@@ -54,7 +55,7 @@ class Page:
                 put(get(self._document, "documentElement", "dataset"), "state", value)
             elif what == "title":
                 put(self._document, "title", value)
-            elif shown:
+            elif shown[PAGE, "state"] != "loading":
                 focus = str(value)
         if focus:
             self._focus(focus)

@@ -29,7 +29,7 @@ class StartScreen:
 
     def __init__(self) -> None:
         self._state = PageState()
-        self._page = Page()
+        self._page = Page(view(self._state))
         self._call_page: CallPage | None = None
         self._page.on("start", "click", lambda event: self._calls().begin(HOST))
         self._page.on("join-form", "submit", self._join)

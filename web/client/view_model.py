@@ -100,7 +100,7 @@ def _start_screen(now: PageState, stage: str, values: View) -> None:
     waits = stage == state.LOADING
     for element in ("start", "join", "session-input", "preview"):
         values[element, "disabled"] = waits
-    values["title", "text"] = texts.INVITED if now.invited else texts.HEADING
+    values["heading", "text"] = texts.INVITED if now.invited else texts.HEADING
     values["start-screen", "on"] = bool(now.invited)
     values["start", "text"] = texts.START_ANOTHER if now.invited else texts.START
     values["join", "text"] = texts.JOIN_INVITED if now.invited else texts.JOIN
