@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import importlib.util
 import logging
 import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
 __all__ = ["main", "parse"]
 
@@ -98,49 +97,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parse(arguments)
     if importlib.util.find_spec("aiortc") is None:
         return complain("The library aiortc is missing; install it with: pip install 'signald[peer]'")
+    from signald_client.call import call
+    from signald_client.running import run
+
+    # What aiortc and Autobahn say in passing is of no use to the one who calls.
+    logging.basicConfig(level=logging.INFO if options.verbose else logging.CRITICAL)
     try:
-        return _run(options)
+        return run(lambda reactor: call(options, reactor))
     except KeyboardInterrupt:
         # Before the call has its own handler.
         return NOT_FLOWED
-
-
-def _run(options: argparse.Namespace) -> int:
-    """Run the call in Twisted's asyncio reactor."""
-    loop = asyncio.new_event_loop()
-    asyncio.set_event_loop(loop)
-
-    from twisted.internet import asyncioreactor
-
-    asyncioreactor.install(loop)
-
-    from signald_client.call import call
-    from twisted.internet import reactor as installed
-
-    reactor: Any = installed
-    # What aiortc and Autobahn say in passing is of no use to the one who calls.
-    logging.basicConfig(level=logging.INFO if options.verbose else logging.CRITICAL)
-
-    async def work() -> int:
-        try:
-            return await call(options, reactor)
-        finally:
-            await _tidy()
-            reactor.stop()
-
-    tasks: list[asyncio.Task[int]] = []
-    reactor.callWhenRunning(lambda: tasks.append(loop.create_task(work())))
-    reactor.run(installSignalHandlers=False)
-    return tasks[0].result()
-
-
-async def _tidy() -> None:
-    """End what libraries left running, which the interpreter would complain about at its exit."""
-    rest = asyncio.all_tasks() - {asyncio.current_task()}
-    for task in rest:
-        task.cancel()
-    await asyncio.gather(*rest, return_exceptions=True)
-    await asyncio.get_running_loop().shutdown_default_executor()
 
 
 def complain(sentence: str) -> int:

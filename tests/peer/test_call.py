@@ -111,13 +111,22 @@ class RealCallTests(CallCase):
 
     @asynchronous
     async def test_join(self) -> None:
-        """The guest joins by the link alone, and ends when its time is over, in silence."""
+        """The guest joins by the link alone, in silence."""
         host, made, link = await self.hosted()
-        running = self.begin("join", link, "--duration", "3", *self.shared)
-        self.assertEqual(await running, FLOWED)
-        self.assertEqual((self.report()["reason"], self.err.getvalue()), ("duration", ""))
-        self.assertEqual(len(made), 1)
+        running = self.begin("join", link, *self.shared)
+        while not made:
+            await asyncio.sleep(0.01)
+        await made[0].flowing
         await host.close()
+        self.assertEqual(await running, FLOWED)
+        self.assertEqual((self.report()["reason"], self.err.getvalue()), ("host-left", ""))
+
+    @asynchronous
+    async def test_duration(self) -> None:
+        """The call ends when its time is over, others or not."""
+        running = self.begin("host", "--server", self.server.url, "--duration", "0.1", *self.shared)
+        self.assertEqual(await running, NOT_FLOWED)
+        self.assertEqual(self.report()["reason"], "duration")
 
     @asynchronous
     async def test_echo(self) -> None:
@@ -125,7 +134,7 @@ class RealCallTests(CallCase):
         host, made, link = await self.hosted()
         running = self.begin("join", link, "--echo", *self.shared)
         while not made:
-            await asyncio.sleep(0)
+            await asyncio.sleep(0.01)
         await made[0].flowing
         await host.close()
         self.assertEqual(await running, FLOWED)
@@ -139,7 +148,7 @@ class RealCallTests(CallCase):
         host, made, link = await self.hosted()
         running = self.begin("join", link, "--play", str(source), "--record", str(target), *self.shared)
         while not made:
-            await asyncio.sleep(0)
+            await asyncio.sleep(0.01)
         await made[0].flowing
         await host.close()
         self.assertEqual(await running, FLOWED, self.err.getvalue())
@@ -154,7 +163,7 @@ class RealCallTests(CallCase):
         host, made, link = await self.hosted()
         running = self.begin("join", link, "--record", str(target), *self.shared)
         while not made:
-            await asyncio.sleep(0)
+            await asyncio.sleep(0.01)
         await made[0].flowing
         await host.close()
         self.assertEqual(await running, NOT_FLOWED)
@@ -231,16 +240,30 @@ class RealCallTests(CallCase):
 
     @asynchronous
     async def test_as_a_command(self) -> None:
-        """Two processes call each other: the reports alone are on standard output, and nothing but the link beside."""
-        host = await self.process("host", "--server", self.server.url, *self.shared)
-        assert host.stderr is not None
-        await host.stderr.readline()
-        link = (await host.stderr.readline()).decode().strip()
-        guest = await self.process("join", link, "--duration", "3", *self.shared)
-        for process in (guest, host):
-            out, err = await process.communicate()
-            self.assertEqual((process.returncode, err), (FLOWED, b""))
-            self.assertTrue(json.loads(out)["flowed"])
+        """In processes of their own host and guest write the link and the report, and nothing else."""
+        process = await self.process("host", "--server", self.server.url, *self.shared)
+        assert process.stderr is not None
+        await process.stderr.readline()
+        session = find_session_id((await process.stderr.readline()).decode())
+        guest, made = await self.other_side()
+        await guest.join(session)
+        await made[0].flowing
+        await guest.close()
+        await self.check_end(process)
+
+        host, made, link = await self.hosted()
+        process = await self.process("join", link, *self.shared)
+        while not made:
+            await asyncio.sleep(0.01)
+        await made[0].flowing
+        await host.close()
+        await self.check_end(process)
+
+    async def check_end(self, process: asyncio.subprocess.Process) -> None:
+        """Wait for the end of a process, which has its report to write and nothing to complain about."""
+        out, err = await process.communicate()
+        self.assertEqual((process.returncode, err), (FLOWED, b""))
+        self.assertTrue(json.loads(out)["flowed"])
 
     async def process(self, *arguments: str) -> asyncio.subprocess.Process:
         """Start the command in a process of its own, in Python's development mode, which complains about leftovers."""
