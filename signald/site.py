@@ -127,6 +127,8 @@ class SignalingChannel(HTTPChannel):
     def dataReceived(self, data: bytes) -> None:
         """Take bytes; the first of a further request begin its deadline."""
         if self._deaf:
+            # TLS goes on to decrypt after the end. Until the client is done, or aborted, it may keep the rest itself.
+            self.transport.pauseProducing()
             return
         if self._idle:
             self._idle = False
@@ -214,12 +216,15 @@ class SignalingChannel(HTTPChannel):
             super().allContentReceived()
 
     def rawDataReceived(self, data: bytes) -> None:
-        """Keep what follows a request that is being answered, but nothing of a refused one's body."""
+        """Take nothing while a request is answered, nor of a refused one's body."""
         if self._heir is not None:
             # Frames before the answer to the handshake, which RFC 6455 §4.1 forbids; the WebSocket would miss them.
             self._heir.abortConnection()
-        elif not self._deaf:
-            super().rawDataReceived(data)
+        else:
+            # A client that sends requests ahead is to ask again (RFC 9112 §9.3.2). HTTPChannel would keep them, and
+            # while a response waits for the transport without bound.
+            self.persistent = 0
+            self._deaf = True
 
     def requestDone(self, request: Request) -> None:
         """Wait for the next request, or close."""

@@ -34,6 +34,9 @@ PATH = "/ws"
 CLOSE_SECONDS = 5.0
 """For a peer to answer a close frame before its connection is aborted."""
 
+CLOSING_STEPS = 64
+"""For a peer to get from what it is sending to its close frame; after that it is not read from any more."""
+
 HANDSHAKE_BYTES = 16384
 """The most that an opening handshake may have; `twisted.web` bounds its requests likewise."""
 
@@ -84,6 +87,7 @@ class SignalingProtocol(WebSocketServerProtocol):
     _peer: PeerId | None = None
     _control: TokenBucket
     _fragments = 0
+    _closing_steps = 0
     _message_deadline: IDelayedCall | None = None
 
     # What the switchboard calls
@@ -217,6 +221,16 @@ class SignalingProtocol(WebSocketServerProtocol):
         elif self._fragments > limits.fragments:
             self._refuse(ErrorCode.TOO_MANY_FRAGMENTS)
         super().onMessageFrameBegin(length)
+
+    def processData(self) -> bool:
+        """Take a step: a frame's header, or what there is of its payload; once closing, few more to find the answer."""
+        if self.state == self.STATE_CLOSING:
+            self._closing_steps += 1
+            if self._closing_steps > CLOSING_STEPS:
+                self.data = b""
+                self.transport.pauseProducing()
+                return False
+        return super().processData()
 
     def onFrameData(self, payload: bytes) -> bool | None:
         """Keep nothing of what follows a failure: Autobahn goes on, and a control frame of any length would be kept."""

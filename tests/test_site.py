@@ -285,14 +285,23 @@ class SizeTests(SiteCase):
         self.nothing_left()
 
     def test_requests_while_one_is_answered(self) -> None:
-        """Wait for their turn."""
+        """Are neither kept nor answered: the connection ends, and the client is to ask again."""
         line = self.dial()
-        line.send(request("/waiting", HOST) + PAGE)
-        self.assertEqual(line.answer(), b"")
+        line.send(request("/waiting", HOST) + PAGE * 100, *[PAGE * 100] * 100)
+        self.assertFalse(line.transport.reads)
+        kept: Any = line.transport.protocol
+        self.assertEqual(kept._dataBuffer, [])
         (waiting,) = self.waiting.requests
         waiting.finish()
-        first, second = line.answer().split(b"HTTP/1.1 ")[1:]
-        self.assertEqual((first[:3], second[:3], second[-4:]), (b"200", b"200", b"page"))
+        self.assertEqual(line.response()[0], 200)
+        self.assertTrue(line.transport.lost)
+
+    def test_flood_after_the_end(self) -> None:
+        """What comes over TLS after the last response is not taken."""
+        line = self.dial()
+        line.send(request("/", HOST, method="POST"))
+        line.transport.protocol.dataReceived(b"x" * 10_000)
+        self.assertFalse(line.transport.reads)
 
 
 class RequestTests(SiteCase):

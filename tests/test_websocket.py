@@ -480,6 +480,17 @@ class FrameTests(WebSocketCase):
         protocol: Any = self.line.transport.protocol
         self.assertEqual(sum(map(len, protocol.control_frame_data)) + len(protocol.data), 0)
 
+    def test_flood_after_a_close(self) -> None:
+        """A peer that is to go is not listened to for long; one that finishes its message and answers is."""
+        for count, answered in ((20, True), (200, False)):
+            line = self.open()
+            line.send(frame(BINARY, b"x"))
+            line.send(frame(TEXT, b"more") * count, frame(CLOSE, close_payload(1003)))
+            self.assertEqual((line.transport.lost, line.transport.reads), (answered, answered))
+            self.assertEqual([opcode for opcode, _ in line.frames()], [CLOSE])
+            self.advance(CLOSE_SECONDS + 0.1)
+            self.assertNotEqual(line.transport.aborted, answered)
+
     def test_closing_by_the_peer(self) -> None:
         """Is answered, and the switchboard told at once; then the transport is closed, in an orderly way."""
         self.line.send(frame(CLOSE, close_payload(1001, "bye")))
