@@ -147,7 +147,7 @@ class _Believing:
     def __init__(self, host: str) -> None:
         self._host = host
 
-    def clientConnectionForTLS(self, tlsProtocol: object) -> SSL.Connection:  # noqa: N802, N803, the interface's names
+    def clientConnectionForTLS(self, tlsProtocol: object) -> SSL.Connection:
         """Return a connection that believes whatever certificate comes."""
         connection = SSL.Connection(CertificateOptions(verify=False).getContext(), None)
         if not re.fullmatch(r"[0-9.]+|.*:.*", self._host):
@@ -168,12 +168,12 @@ class _Protocol(WebSocketClientProtocol):
         else:
             self.sendClose(NORMAL)
 
-    def onMessage(self, payload: bytes, isBinary: bool) -> None:  # noqa: N803, Autobahn's name
+    def onMessage(self, payload: bytes, isBinary: bool) -> None:
         """A message came; the server sends no binary ones."""
         if not isBinary:
             self.factory.socket.received(payload.decode("utf-8"))
 
-    def onClose(self, wasClean: bool, code: int | None, reason: str | None) -> None:  # noqa: N803, Autobahn's name
+    def onClose(self, wasClean: bool, code: int | None, reason: str | None) -> None:
         """The connection is over, or never came to be."""
         self.factory.socket.closed(code or ABNORMAL, (reason or "") if wasClean else "connection-lost")
 

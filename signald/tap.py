@@ -93,7 +93,7 @@ class Options(usage.Options):
         print(f"signald {__version__}")  # noqa: T201 # what was asked for
         sys.exit(0)
 
-    def getUsage(self, width: int | None = None) -> str:  # noqa: N802 # Twisted's name
+    def getUsage(self, width: int | None = None) -> str:  # Twisted's name
         """The help, with the limits below it."""
         lines = [
             f"  {limit.name.replace('_', '-')}={limit.default:g}  {limit.metadata['unit']}: {limit.metadata['meaning']}"

@@ -36,7 +36,7 @@ class ServerTLS:
         """Use another context, as `server_context` makes it, from the next handshake on."""
         self._context = context
 
-    def serverConnectionForTLS(self, protocol: TLSMemoryBIOProtocol) -> SSL.Connection:  # noqa: N802 - Twisted's name
+    def serverConnectionForTLS(self, protocol: TLSMemoryBIOProtocol) -> SSL.Connection:
         """Make the OpenSSL connection of an accepted one."""
         return SSL.Connection(self._context)
 

@@ -48,7 +48,7 @@ class AdoptingReactor(MemoryReactorClock):
         super().__init__()
         self.ports: list[AdoptedPort] = []
 
-    def adoptStreamPort(self, descriptor: int, family: int, factory: object) -> Any:  # noqa: N802 # Twisted's name
+    def adoptStreamPort(self, descriptor: int, family: int, factory: object) -> Any:  # Twisted's name
         """Note the port."""
         self.ports.append(AdoptedPort())
         return self.ports[-1]

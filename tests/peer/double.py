@@ -33,7 +33,7 @@ class _Protocol(WebSocketServerProtocol):
         self.double.connections.append(self)
         return self.double.subprotocol
 
-    def onMessage(self, payload: bytes, isBinary: bool) -> None:  # noqa: N803, Autobahn's name
+    def onMessage(self, payload: bytes, isBinary: bool) -> None:
         """Hand the message to the test."""
         message = json.loads(payload)
         self.double.messages.append(message)
