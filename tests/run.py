@@ -146,28 +146,37 @@ def descendants() -> dict[int, str]:
     return found
 
 
-def reap_orphans() -> None:
-    """Collect the statuses of adopted processes that have ended."""
-    with contextlib.suppress(ChildProcessError):
-        while os.waitpid(-1, os.WNOHANG)[0]:
-            pass
-
-
 def leftovers() -> list[str]:
     """End, by process id, what a suite has left running after a grace, and return the command lines."""
-    deadline = time.monotonic() + GRACE
-    while (rest := descendants()) and time.monotonic() < deadline:
-        reap_orphans()
-        time.sleep(0.05)
+    rest = descendants()
+    if rest:
+        wait_for_end(list(rest))
+        rest = descendants()
     for process in rest:
         with contextlib.suppress(ProcessLookupError):
             os.kill(process, signal.SIGKILL)
-    reap_orphans()
+    wait_for_end(list(rest))
     return [f"left a process running: {command}" for command in rest.values()]
 
 
+def wait_for_end(processes: Sequence[int]) -> None:
+    """Give adopted processes a grace to end, and collect their statuses."""
+    deadline = time.monotonic() + GRACE
+    while True:
+        with contextlib.suppress(ChildProcessError):
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                pass
+        if not any(Path(f"/proc/{process}").exists() for process in processes) or time.monotonic() > deadline:
+            return
+        time.sleep(0.02)
+
+
 def end_group(process: subprocess.Popen[bytes]) -> None:
-    """Kill the process group that `process` leads, politely at first."""
+    """Kill the process group that `process` leads, politely at first; before that it may show where it is."""
+    with contextlib.suppress(ProcessLookupError):
+        process.send_signal(signal.SIGABRT)
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(GRACE)
     for number in (signal.SIGTERM, signal.SIGKILL):
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, number)

@@ -132,6 +132,7 @@ class RunTests(SynchronousTestCase):
         started = time.monotonic()
         lines = self.assert_sums("1 passed, 1 failed", "unit", "--limit", "3")
         self.assertIn("failed: unit: did not end within 3 s", lines)
+        self.assertTrue(any("in test_2" in line for line in lines), "it does not show where it was")
         self.assertLess(time.monotonic() - started, 60)
         self.assert_gone()
 

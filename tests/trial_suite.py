@@ -4,11 +4,10 @@ The record is a file of JSON lines, one an outcome, so that the tests before a c
 `{"finished": true}`.
 """
 
-# ruff: noqa: N802, trial chose the names of a reporter's methods
-
 from __future__ import annotations
 
 import argparse
+import faulthandler
 import functools
 import importlib.util
 import json
@@ -118,6 +117,8 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--reactor", default="default")
     parser.add_argument("--verbose", action="store_true")
     options = parser.parse_args(arguments)
+    # SIGABRT, with which the runner ends a suite that takes too long, shows where it is.
+    faulthandler.enable()
     sys.path[:] = [entry for entry in sys.path if Path(entry).resolve() != Path(__file__).resolve().parent]
     installReactor(options.reactor)
     import_tests_from(options.root)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,9 +17,12 @@ PATIENCE = 30.0
 #: Seconds of picture that make a call a call.
 WATCHED = 2.0
 
-#: Audio energy that is no sound: what Chromium adds to silence for comfort is about 1e-9 a second, its fake
+#: Audio energy in a second that is no sound: what Chromium adds to silence for comfort is about 1e-9, its fake
 #: microphone 0.2.
-NOISE = 1e-4
+SILENCE = 1e-4
+
+#: Frames in a second that are no picture: Firefox goes on with a black one, now and then two fall into a second.
+DARK = 2
 
 
 @dataclass(frozen=True)
@@ -157,30 +161,33 @@ class CallPage:
             first_frame=self._first_frame,
         )
 
-    def still(self, name: str) -> None:
-        """Wait until a figure stays as it is for a second.
+    def still(self, name: str, most: float) -> None:
+        """Wait until a figure rises no more than this in a second.
 
         Raises:
             AssertionError: it goes on rising.
 
         """
-        value, since = -1.0, time.monotonic()
+        until(self._second(name, lambda risen: risen <= most), PATIENCE, f"{name} to stay as it is")
 
-        def look() -> bool:
-            nonlocal value, since
-            now = float(self.statistics()[name])
-            if now - value > NOISE:
-                value, since = now, time.monotonic()
-            return time.monotonic() - since > 1
-
-        until(look, PATIENCE, f"{name} to stay as it is")
-
-    def rises(self, name: str) -> None:
-        """Wait until a figure rises.
+    def rises(self, name: str, least: float = 0.0) -> None:
+        """Wait until a figure rises more than this in a second.
 
         Raises:
             AssertionError: it does not.
 
         """
-        value = self.statistics()[name]
-        until(lambda: self.statistics()[name] > value, PATIENCE, f"{name} to rise above {value}")
+        until(self._second(name, lambda risen: risen > least), PATIENCE, f"{name} to rise")
+
+    def _second(self, name: str, right: Callable[[float], bool]) -> Callable[[], bool]:
+        """Return a probe: whether a figure rose rightly in the last full second, each of which counts anew."""
+        value, since = float(self.statistics()[name]), time.monotonic()
+
+        def look() -> bool:
+            nonlocal value, since
+            if time.monotonic() - since < 1:
+                return False
+            before, value, since = value, float(self.statistics()[name]), time.monotonic()
+            return right(value - before)
+
+        return look

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from tests.e2e import report
 from tests.e2e.browsers import chromium
-from tests.e2e.call_page import PATIENCE, CallPage
+from tests.e2e.call_page import DARK, PATIENCE, SILENCE, CallPage
 from tests.e2e.case import CallTestCase
 from tests.e2e.chromium import Chromium
 from tests.e2e.waiting import until
@@ -152,12 +152,12 @@ class PageTests(CallTestCase):
     def mutes(self, host_name: str, guest_name: str) -> None:
         """Assert that what is muted is not heard, and is heard again."""
         host, guest = self.call(host_name, guest_name)
-        host.rises("audioEnergy")
+        host.rises("audioEnergy", SILENCE)
         guest.tab.click("#mute")
-        host.still("audioEnergy")
+        host.still("audioEnergy", SILENCE)
         host.rises("framesDecoded")
         guest.tab.click("#mute")
-        host.rises("audioEnergy")
+        host.rises("audioEnergy", SILENCE)
 
     def test_mute(self) -> None:
         """A muted microphone in Chromium sends no sound."""
@@ -171,13 +171,13 @@ class PageTests(CallTestCase):
         """Assert that a camera that is off sends nothing and is released, and works again."""
         host, guest = self.call(host_name, guest_name)
         guest.tab.click("#camera")
-        host.still("framesDecoded")
+        host.still("framesDecoded", DARK)
         tracks = "document.getElementById('local-video').srcObject.getVideoTracks()"
         live = f"{tracks}.filter(track => track.readyState == 'live').length"
         self.assertEqual(guest.tab.evaluate(live), 0)
         host.rises("audioPacketsReceived")
         guest.tab.click("#camera")
-        host.rises("framesDecoded")
+        host.rises("framesDecoded", DARK)
         self.assertEqual(guest.tab.evaluate(live), 1)
 
     def test_camera(self) -> None:
