@@ -55,7 +55,7 @@ class Options(usage.Options):
         ["interface", "i", None, "IP address to listen on [default: every address of this machine]"],
         ["ws-port", None, None, "TCP port of a plain WebSocket for the original's clients [default: off]"],
         ["cert", None, None, "PEM file of a certificate and its chain [default: one of a local authority]"],
-        ["key", None, None, "PEM file of its key"],
+        ["key", None, None, "PEM file of its key [default: one of a local authority]"],
         ["data-dir", "d", None, "folder of the local authority [default: ~/.local/share/signald]"],
     ]
     optFlags: ClassVar[list[list[object]]] = [

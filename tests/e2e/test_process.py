@@ -87,7 +87,7 @@ class TerminalTests(ProcessTestCase):
             assert described is not None, name
             if name not in ("help", "version", "limit="):
                 self.assertRegex(described[1], r"\[default: .*\]")
-        self.assertRegex(limits, r"message_bytes=65536 bytes:")
+        self.assertRegex(limits, r"message-bytes=65536 bytes:")
 
     def test_version(self) -> None:
         """`--version` names the program and its version."""
