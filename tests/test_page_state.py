@@ -265,6 +265,17 @@ class PathTests(SynchronousTestCase):
         page.connection_changed("bob", "failed", 20.0)
         self.assertEqual((page.stage, [other.user for other in page.others]), ("connected", ["ann"]))
 
+    def test_browsers_that_do_not_agree(self) -> None:
+        """A first negotiation that fails ends the attempt; a later one leaves the call as it was."""
+        page = visiting("ann", connected=False)
+        page.disagreed("bob")
+        self.assertEqual(page.stage, "calling")
+        page.disagreed("ann")
+        self.assertEqual((page.stage, page.problem), ("failed", texts.NEGOTIATION_FAILED))
+        page = visiting("ann")
+        page.disagreed("ann")
+        self.assertEqual((page.stage, page.problem), ("connected", ""))
+
     def test_a_long_search(self) -> None:
         """After some seconds the person reads that the search goes on, and at last that it was in vain."""
         page = visiting("ann", connected=False)

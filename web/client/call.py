@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Call"]
 
+PERSONS = (None, "hello", "open", "join")
+"""What a person asked for, so that a refusal of it has to be told; None: the server cannot say what it was."""
+
 UNREACHABLE_AFTER = 10.0
 """Seconds after which a server that does not answer is given up."""
 
@@ -137,9 +140,16 @@ class Call:
         elif isinstance(event, messages.Ended):
             state.session_ended(event.reason)
         elif isinstance(event, client.Refused):
-            state.refused(event.about, texts.refusal(event.code, event.sentence))
+            self._refused(event)
         elif isinstance(event, client.Misunderstood):
             self._log(event.sentence)
+
+    def _refused(self, refusal: client.Refused) -> None:
+        if refusal.about in PERSONS:
+            self._state.refused(refusal.about, texts.refusal(refusal.code, refusal.sentence))
+        else:
+            # Mostly what was said to a member who left in that moment.
+            self._log(f"{refusal.about}: {refusal.code}")
 
     def _welcomed(self, welcome: messages.Welcome) -> None:
         for server in welcome.ice_servers:
@@ -173,7 +183,8 @@ class Call:
             calls,
             self._send,
             self._connection_changed,
-            lambda user, line: self._log(line),
+            self._negotiation_failed,
+            self._log,
         )
 
     def _send(self, message: Message) -> None:
@@ -181,6 +192,10 @@ class Call:
 
     def _connection_changed(self, user: str, connection: str) -> None:
         self._state.connection_changed(user, connection, now())
+        self._settle()
+
+    def _negotiation_failed(self, user: str) -> None:
+        self._state.disagreed(user)
         self._settle()
 
     def _socket_closed(self, code: int, reason: str) -> None:

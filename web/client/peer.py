@@ -40,7 +40,8 @@ class Peer:
         calls: bool,
         send: Callable[[Message], None],
         changed: Callable[[str, str], None],
-        failed: Callable[[str, str], None],
+        failed: Callable[[str], None],
+        log: Callable[[str], None],
     ) -> None:
         """Make the connection.
 
@@ -51,7 +52,8 @@ class Peer:
             calls: whether this side offers first.
             send: takes what the negotiator sends.
             changed: told the user and the new `RTCPeerConnectionState`.
-            failed: told the user and for a log why a negotiation came to nothing.
+            failed: told the user when a negotiation came to nothing.
+            log: takes lines for whoever looks for a fault.
 
         """
         self.user = negotiator.other
@@ -61,6 +63,7 @@ class Peer:
         self._send = send
         self._changed = changed
         self._failed = failed
+        self._log = log
         self._json = BrowserJson()
         self._senders: dict[str, Any] = {}
         self._commands: list[Value] = []
@@ -105,7 +108,7 @@ class Peer:
             try:
                 await wait(call(self._senders[kind], "replaceTrack", self._media.track(kind)))
             except BrowserError as error:
-                self._failed(self.user, f"replaceTrack {error.name}: {error.message}")
+                self._log(f"replaceTrack: {error.name}: {error.message}")
 
     def replace_track(self, kind: str) -> None:
         """The own track of this kind is another one, or none."""
@@ -138,7 +141,8 @@ class Peer:
         elif isinstance(command, negotiation.FlushLater):
             spawn(self._flush_after(command.seconds))
         elif isinstance(command, negotiation.Failed):
-            self._failed(self.user, f"{command.operation} {command.name}: {command.message}")
+            self._log(f"{command.operation}: {command.name}: {command.message}")
+            self._failed(self.user)
         return []
 
     async def _set_local(self) -> list[Value]:

@@ -158,7 +158,7 @@ class PageState:
     def restart(self) -> None:
         """Back to the start screen."""
         if self._enter(START):
-            self.problem = ""
+            self.dismissed()
             self.preview = False
 
     def cannot_call(self, problem: str) -> None:
@@ -248,7 +248,13 @@ class PageState:
             if other.gone or self.adrift:
                 self._drop(other)
             elif connection == "failed" and not other.was_connected:
-                self._pathless(other)
+                self._give_up(other)
+
+    def disagreed(self, user: str) -> None:
+        """A negotiation with somebody came to nothing; where there is a connection, it goes on as it was."""
+        other = self.other(user)
+        if other is not None and not other.was_connected:
+            self._without(other, texts.NEGOTIATION_FAILED)
 
     def tick(self, now: float) -> list[str]:
         """Time goes on. Return the users with whom new paths are to be sought."""
@@ -258,7 +264,7 @@ class PageState:
             if other.connection == "connected":
                 continue
             if waited >= GIVE_UP_AFTER:
-                self._pathless(other)
+                self._give_up(other)
             elif not other.was_connected:
                 if waited >= CALLING_LONG_AFTER and self.stage == CALLING:
                     self.notice = texts.CALLING_LONG
@@ -318,12 +324,16 @@ class PageState:
         else:
             self._fail(texts.SERVER_LOST)
 
-    def _pathless(self, other: Other) -> None:
-        """There is no path to somebody. A guest leaves, so as to join anew; a host keeps the session open for that."""
+    def _give_up(self, other: Other) -> None:
+        """There is no path to somebody."""
         if other.was_connected:
-            self.problem = texts.OTHER_LOST
+            self._without(other, texts.OTHER_LOST)
         else:
-            self.problem = texts.NO_PATH_WITH_TURN if self.turn else texts.NO_PATH
+            self._without(other, texts.NO_PATH_WITH_TURN if self.turn else texts.NO_PATH)
+
+    def _without(self, other: Other, problem: str) -> None:
+        """Somebody cannot be reached. A guest leaves, so as to join anew; a host keeps the session open for that."""
+        self.problem = problem
         if self.role == HOST or len(self.others) > 1:
             self.others.remove(other)
             self.notice = ""

@@ -76,7 +76,6 @@ REFUSALS = {
     "server-full": "The server is full. Try again later.",
     "going-away": "The server is being restarted. Try again in a minute.",
     "server-silent": "The server no longer answers. Check your connection to the network.",
-    "unsupported-by-peer": "The other side's program cannot do this during a call.",
 }
 SERVER_UNREACHABLE = "The server cannot be reached. Check your connection to the network."
 SERVER_LOST = "The connection to the server was lost."

@@ -21,27 +21,32 @@ STALE_AFTER = 2.0
 
 
 class Tile:
-    """One person's picture.
+    """The place of one person's picture.
 
     Attributes:
+        figure: the element.
+        user: whose picture it is, or empty.
         video: the `video` element.
         first_frame: seconds of the page's clock when the first frame was there; 0.0 before.
 
     """
 
-    def __init__(self, figure: Any, peer: Peer, blocked: Callable[[], None]) -> None:
-        """Show a peer's stream in a `figure` that holds a `video`."""
-        self.first_frame = 0.0
+    def __init__(self, figure: Any, blocked: Callable[[], None]) -> None:
+        """Take a `figure` that holds a `video`."""
         self.figure = figure
         self.video = call(figure, "querySelector", "video")
+        self.user = ""
+        self.first_frame = 0.0
         self._blocked = blocked
         self._moved = 0.0
         self._asked = False
-        call(self.video, "setAttribute", "data-user", peer.user)
-        # An element that was used before still has its listeners.
-        self._over = False
         listen(self.video, "loadeddata", self._loaded)
         listen(self.video, "resize", self._loaded)
+
+    def show(self, peer: Peer) -> None:
+        """Show this person."""
+        self.user = peer.user
+        call(self.video, "setAttribute", "data-user", peer.user)
         put(self.video, "muted", False)
         put(self.video, "srcObject", peer.stream)
         spawn(self._play())
@@ -50,7 +55,7 @@ class Tile:
         try:
             await wait(call(self.video, "play"))
         except BrowserError as error:
-            if error.name == "NotAllowedError" and not self._over:
+            if error.name == "NotAllowedError" and self.user:
                 # Without sound it may play at once.
                 put(self.video, "muted", True)
                 self._blocked()
@@ -65,16 +70,19 @@ class Tile:
 
     def hear(self) -> None:
         """The person pressed a button, so sound may play now."""
-        put(self.video, "muted", False)
-        spawn(self._play())
+        if self.user:
+            put(self.video, "muted", False)
+            spawn(self._play())
 
     def _loaded(self, event: Any) -> None:
-        if not self._over and not self.first_frame and get(self.video, "videoWidth"):
+        if self.user and not self.first_frame and get(self.video, "videoWidth"):
             self.first_frame = self._moved = now()
             self.look()
 
     def look(self) -> None:
         """Tell the style sheet whether there is a picture."""
+        if not self.user:
+            return
         if get(self.video, "requestVideoFrameCallback") is None:
             # Without it nobody can say; `totalVideoFrames` stays at 0 in Firefox.
             self._moved = now()
@@ -88,44 +96,50 @@ class Tile:
         self._asked = False
         self._moved = now()
 
-    def close(self) -> None:
+    def clear(self) -> None:
         """Show nobody any more."""
-        self._over = True
+        self.user = ""
+        self.first_frame = 0.0
         put(self.video, "srcObject", None)
         call(self.video, "removeAttribute", "data-user")
         call(self.figure, "setAttribute", "data-picture", "false")
 
 
 class Tiles:
-    """All of them. The first uses the element `remote-video`, further ones are copies of its tile."""
+    """All of them. The first has the element `remote-video`, further ones are copies of it."""
 
     def __init__(self, page: Page, state: PageState, changed: Callable[[], None]) -> None:
         self._state = state
         self._changed = changed
         self._room = page.element("remotes")
-        self._first = call(self._room, "querySelector", "figure")
-        self._blank = call(self._first, "cloneNode", True)
+        figure = call(self._room, "querySelector", "figure")
+        self._blank = call(figure, "cloneNode", True)
         call(call(self._blank, "querySelector", "video"), "removeAttribute", "id")
-        self._tiles: dict[str, Tile] = {}
+        self._tiles = [Tile(figure, self._blocked)]
 
     def follow(self, peers: dict[str, Peer]) -> None:
         """Show exactly these people."""
-        for user in [user for user in self._tiles if user not in peers]:
-            tile = self._tiles.pop(user)
-            tile.close()
-            if get(tile.video, "id") != "remote-video":
-                call(tile.figure, "remove")
+        first = self._tiles[0]
+        for tile in self._tiles[:]:
+            if tile.user and tile.user not in peers:
+                tile.clear()
+                if tile is not first:
+                    call(tile.figure, "remove")
+                    self._tiles.remove(tile)
+        shown = [tile.user for tile in self._tiles]
         for user, peer in peers.items():
-            if user not in self._tiles:
-                self._tiles[user] = Tile(self._free(), peer, self._blocked)
+            if user not in shown:
+                self._free().show(peer)
 
-    def _free(self) -> Any:
+    def _free(self) -> Tile:
         """Return a tile that shows nobody."""
-        if not any(get(tile.video, "id") == "remote-video" for tile in self._tiles.values()):
-            return self._first
+        if not self._tiles[0].user:
+            return self._tiles[0]
         figure = call(self._blank, "cloneNode", True)
         call(self._room, "append", figure)
-        return figure
+        tile = Tile(figure, self._blocked)
+        self._tiles.append(tile)
+        return tile
 
     def _blocked(self) -> None:
         self._state.sound_blocked = True
@@ -134,15 +148,18 @@ class Tiles:
     def hear(self) -> None:
         """The person wants to hear."""
         self._state.sound_blocked = False
-        for tile in self._tiles.values():
+        for tile in self._tiles:
             tile.hear()
         self._changed()
 
     def look(self) -> None:
         """Find out who has a picture: call it about once a second."""
-        for tile in self._tiles.values():
+        for tile in self._tiles:
             tile.look()
 
     def first_frame(self, user: str) -> float:
         """Return the time of the first frame of somebody, in seconds of the page's clock; 0.0 before."""
-        return self._tiles[user].first_frame if user in self._tiles else 0.0
+        for tile in self._tiles:
+            if tile.user == user:
+                return tile.first_frame
+        return 0.0
