@@ -1,4 +1,4 @@
-"""Connections that have said nothing yet: counted by the address of the other end until they have."""
+"""What a connection is counted as: by the address of its other end until it says whose it is, and then by that."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from signald.errors import ErrorCode
 from signald.limits import AddressKey, ConnectionBudget, Limits, address_key
 from signald.proxies import Network, is_trusted
 
-__all__ = ["Arrivals"]
+__all__ = ["Arrivals", "Place"]
 
 _FORGET_SECONDS = 60.0
 """Between two looks for addresses that owe nothing any more; they grow with arrivals alone, so these suffice for it."""
@@ -55,3 +55,47 @@ class Arrivals:
     def release(self, key: AddressKey) -> None:
         """An admitted connection has said what it wants, or is gone."""
         self._budget.release(key)
+
+
+@define
+class Place:
+    """What one connection holds of the budgets, each given back once.
+
+    Attributes:
+        arrivals: where it counts at first.
+        budget: where it counts as a WebSocket.
+
+    """
+
+    arrivals: Arrivals
+    budget: ConnectionBudget
+    _arrived: AddressKey | None = field(default=None, init=False)
+    _admitted: AddressKey | None = field(default=None, init=False)
+
+    def arrive(self, address: str, now: float) -> ErrorCode | None:
+        """The connection is there; or why it may not."""
+        answer = self.arrivals.admit(address, now)
+        if isinstance(answer, ErrorCode):
+            return answer
+        self._arrived = answer
+        return None
+
+    def admit(self, key: AddressKey, now: float) -> ErrorCode | None:
+        """It is to be a WebSocket; or why it may not."""
+        refused = self.budget.admit(key, now)
+        if refused is None:
+            self._admitted = key
+        return refused
+
+    def settle(self) -> None:
+        """It no longer counts by its other end."""
+        if self._arrived is not None:
+            self.arrivals.release(self._arrived)
+            self._arrived = None
+
+    def leave(self) -> None:
+        """It is gone."""
+        self.settle()
+        if self._admitted is not None:
+            self.budget.release(self._admitted)
+            self._admitted = None

@@ -11,12 +11,14 @@ from twisted.web.http import HTTPChannel
 from twisted.web.resource import IResource
 from twisted.web.server import Request, Site
 
+from signald.arrivals import Place
 from signald.errors import ErrorCode
-from signald.limits import AddressKey, Limits
+from signald.limits import Limits
 from signald.origins import read_host
 from signald.output import StallWatch
 from signald.problems import last_response
-from signald.websocket import SignalingFactory, peer_host
+from signald.proxies import peer_host
+from signald.websocket import SignalingFactory
 
 __all__ = ["SignalingChannel", "SignalingSite"]
 
@@ -68,12 +70,9 @@ class SignalingSite(Site):
         channel.factory = self
         return channel
 
-    def admit(self, address: str) -> AddressKey | ErrorCode | None:
-        """Count one more connection, as `Arrivals.admit` does, within the number that there may be in all."""
-        # Not in buildProtocol, whose None TLS's wrapper would take for a protocol.
-        if len(self.http_connections) + len(self.signaling.connections) >= self.limits.connections:
-            return ErrorCode.SERVER_FULL
-        return self.signaling.arrivals.admit(address, self.reactor.seconds())
+    def is_full(self) -> bool:
+        """Whether there are as many connections as there may be, WebSockets among them."""
+        return len(self.http_connections) + len(self.signaling.connections) >= self.limits.connections
 
     def acceptableProtocols(self) -> list[bytes]:
         """For ALPN (RFC 7301): HTTP/2 would pass by the header deadline and the rule about bodies."""
@@ -99,7 +98,7 @@ class SignalingChannel(HTTPChannel):
         super().__init__()
         self.site = site
         self.requestFactory = site.requestFactory
-        self._arrived: AddressKey | None = None
+        self._place = Place(site.signaling.arrivals, site.signaling.budget)
         self._deadline: IDelayedCall | None = None
         self._watch: StallWatch | None = None
         self._heir: Any = None
@@ -112,13 +111,13 @@ class SignalingChannel(HTTPChannel):
     def connectionMade(self) -> None:
         """Begin the deadline of the first request: it includes TLS's handshake, and no byte extends it."""
         site = self.site
-        answer = site.admit(peer_host(self.transport))
-        if isinstance(answer, ErrorCode):
+        now = site.reactor.seconds()
+        # Not in buildProtocol, whose None TLS's wrapper would take for a protocol.
+        if site.is_full() or self._place.arrive(peer_host(self.transport), now) is not None:
             # Before TLS is there nothing can be told, and telling it would cost what the refusal is to save.
             self._deaf = True
             self.transport.abortConnection()
             return
-        self._arrived = answer
         site.http_connections.add(self)
         super().connectionMade()
         self._watch = StallWatch(self.transport, site.reactor, site.limits.output_seconds, self._abort)
@@ -247,9 +246,7 @@ class SignalingChannel(HTTPChannel):
         if self._watch is not None:
             self._watch.stop()
         self.site.http_connections.discard(self)
-        if self._arrived is not None:
-            self.site.signaling.arrivals.release(self._arrived)
-            self._arrived = None
+        self._place.leave()
 
     def _abort(self) -> None:
         self._deaf = True

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar
 
 from autobahn.twisted.websocket import WebSocketServerFactory, WebSocketServerProtocol
@@ -14,25 +14,24 @@ from twisted.internet.protocol import connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from signald.arrivals import Arrivals
+from signald.arrivals import Arrivals, Place
+from signald.autobahn_options import ClockTimer, Silence, options
 from signald.dialects.dialect import Dialect
+from signald.draining import Drain
 from signald.errors import ErrorCode, SignalError
 from signald.limits import AddressKey, ConnectionBudget, Limits, TokenBucket, address_key
 from signald.origins import OriginRule
 from signald.output import BoundedOutput
 from signald.problems import SERVER, last_response
-from signald.proxies import Network, client_address
+from signald.proxies import Network, client_address, peer_host
 from signald.switchboard import Switchboard
 from signald.upgrades import UpgradeRule, refusal, refusal_headers
 from signald.users import PeerId
 
-__all__ = ["PATH", "SignalingFactory", "SignalingProtocol", "peer_host"]
+__all__ = ["PATH", "SignalingFactory", "SignalingProtocol"]
 
 PATH = "/ws"
 """The path of the signaling socket on the page's port."""
-
-CLOSE_SECONDS = 5.0
-"""For a peer to answer a close frame before its connection is aborted."""
 
 CLOSING_STEPS = 64
 """For a peer to get from what it is sending to its close frame; after that it is not read from any more."""
@@ -46,26 +45,6 @@ _TEXT = 1
 _log = Logger()
 
 
-class _Silence:
-    """In the place of Autobahn's logger: its lines hold peers' addresses and pieces of their requests."""
-
-    def debug(self, *args: object, **kwargs: object) -> None:
-        """Say nothing."""
-
-    trace = info = warn = warning = error = critical = failure = debug
-
-
-class _Timer:
-    """In the place of Autobahn's timer, which rounds down to whole seconds and runs on the global reactor."""
-
-    def __init__(self, clock: IReactorTime) -> None:
-        self._clock = clock
-
-    def call_later(self, delay: float, function: Callable[[], object]) -> IDelayedCall:
-        """Call the function after that many seconds."""
-        return self._clock.callLater(delay, function)
-
-
 class SignalingProtocol(WebSocketServerProtocol):
     """One peer's WebSocket; to the switchboard it is a `Connection`.
 
@@ -75,13 +54,12 @@ class SignalingProtocol(WebSocketServerProtocol):
     """
 
     binary_messages: ClassVar[bool] = False
-    log = _Silence()
+    log = Silence()
     factory: SignalingFactory
     transport: Any
 
     _output: BoundedOutput
-    _arrived: AddressKey | None = None
-    _admitted: AddressKey | None = None
+    _place: Place
     _address: AddressKey
     _dialect: type[Dialect]
     _peer: PeerId | None = None
@@ -113,11 +91,13 @@ class SignalingProtocol(WebSocketServerProtocol):
         self._output = BoundedOutput(
             self.transport, factory.clock, limits.output_bytes, limits.output_seconds, self._unread
         )
+        self._place = Place(factory.arrivals, factory.budget)
         self._control = TokenBucket.full(limits.control_rate, limits.control_burst, factory.clock.seconds())
         factory.connections.add(self)
         super().connectionMade()
-        if factory.bare:
-            self._arrive()
+        if factory.bare and self._place.arrive(peer_host(self.transport), factory.clock.seconds()) is not None:
+            # No one has asked yet, so there is nobody to tell; and waiting for the question is what it must not cost.
+            self.dropConnection(abort=True)
 
     def dataReceived(self, data: bytes) -> None:
         """Take bytes; a message whose end is not among them has its deadline from now on."""
@@ -159,10 +139,7 @@ class SignalingProtocol(WebSocketServerProtocol):
         self._output.stop()
         self._end_message()
         self._gone()
-        self._settle()
-        if self._admitted is not None:
-            self.factory.budget.release(self._admitted)
-            self._admitted = None
+        self._place.leave()
         self.factory.lost(self)
 
     # The opening handshake
@@ -193,7 +170,7 @@ class SignalingProtocol(WebSocketServerProtocol):
 
     def onOpen(self) -> None:
         """Tell the switchboard."""
-        self._settle()
+        self._place.settle()
         # Kept for Autobahn's own tests, they would be the largest part of an idle connection.
         self.http_headers = {}
         self.http_request_data, self.http_response_data = b"", ""
@@ -257,21 +234,6 @@ class SignalingProtocol(WebSocketServerProtocol):
 
     # Details
 
-    def _arrive(self) -> None:
-        """Count the connection until its handshake is done."""
-        answer = self.factory.arrivals.admit(peer_host(self.transport), self.factory.clock.seconds())
-        if isinstance(answer, ErrorCode):
-            # No one has asked yet, so there is nobody to tell; and waiting for the question is what it must not cost.
-            self.dropConnection(abort=True)
-        else:
-            self._arrived = answer
-
-    def _settle(self) -> None:
-        """The handshake is done, or will never be."""
-        if self._arrived is not None:
-            self.factory.arrivals.release(self._arrived)
-            self._arrived = None
-
     def _handshake(self, data: bytes) -> None:
         """Take bytes of the opening handshake; whatever they are, no exception leaves."""
         if len(self.data) + len(data) > HANDSHAKE_BYTES:
@@ -296,10 +258,9 @@ class SignalingProtocol(WebSocketServerProtocol):
         dialect = factory.rule.choose(request.path, request.headers, request.protocols)
         forwarded_for = request.headers.get("x-forwarded-for")
         self._address = address_key(client_address(peer_host(self.transport), forwarded_for, factory.trusted_proxies))
-        refused = factory.budget.admit(self._address, factory.clock.seconds())
+        refused = self._place.admit(self._address, factory.clock.seconds())
         if refused is not None:
             raise SignalError(refused)
-        self._admitted = self._address
         return dialect
 
     def _may_control(self) -> bool:
@@ -357,7 +318,7 @@ class SignalingFactory(WebSocketServerFactory):
 
     protocol: type[SignalingProtocol] = SignalingProtocol  # type: ignore[assignment] # Factory is generic in it
     noisy = False
-    log = _Silence()
+    log = Silence()
 
     def __init__(
         self,
@@ -399,30 +360,9 @@ class SignalingFactory(WebSocketServerFactory):
         self.arrivals = Arrivals(limits, self.trusted_proxies)
         self.connections: set[SignalingProtocol] = set()
         self.draining = False
-        self._drained: Deferred[None] | None = None
-        self._drain_deadline: IDelayedCall | None = None
-        self._batched_timer = _Timer(clock)
-        self.setProtocolOptions(
-            versions=[13],  # older drafts have their Origin in another header
-            webStatus=False,
-            utf8validateIncoming=True,
-            requireMaskedClientFrames=True,
-            maskServerFrames=False,
-            applyMask=True,
-            maxFramePayloadSize=limits.message_bytes,
-            maxMessagePayloadSize=limits.message_bytes,
-            failByDrop=False,
-            openHandshakeTimeout=limits.header_seconds,
-            closeHandshakeTimeout=CLOSE_SECONDS,
-            tcpNoDelay=True,
-            perMessageCompressionAccept=_no_compression,
-            autoPingInterval=limits.ping_seconds,
-            autoPingTimeout=limits.pong_seconds,
-            serveFlashSocketPolicy=False,
-            allowedOrigins=["*"],  # the rule is `origins`
-            allowNullOrigin=False,
-            trustXForwardedFor=0,  # the rule is `trusted_proxies`
-        )
+        self._drain: Drain | None = None
+        self._batched_timer = ClockTimer(clock)
+        self.setProtocolOptions(**options(limits))
 
     def buildProtocol(self, addr: IAddress | None) -> SignalingProtocol | None:  # type: ignore[override] # as above
         """Make the protocol of a connection; None, which closes it, where the bare port has too many."""
@@ -435,51 +375,29 @@ class SignalingFactory(WebSocketServerFactory):
     def drain(self, seconds: float) -> Deferred[None]:
         """Refuse upgrades and close every connection with 1012; fires when all are gone.
 
-        What is still there after that many seconds is aborted.
+        What is still there after that many seconds is aborted. To be called once.
         """
         self.draining = True
-        drained: Deferred[None] = Deferred()
-        self._drained = drained
-        self._drain_deadline = self.clock.callLater(seconds, self._drain_late)
         code = ErrorCode.GOING_AWAY
         for connection in list(self.connections):
             if connection.state == connection.STATE_CONNECTING:
                 connection.failHandshake(code.value)
             else:
                 connection.close(_close_code(code), code.value)
-        self._maybe_drained()
-        return drained
+        self._drain = Drain(self.connections, self.clock, self._abort)
+        return self._drain.begin(seconds)
 
     def lost(self, connection: SignalingProtocol) -> None:
         """A connection's transport is gone."""
         self.connections.discard(connection)
-        self._maybe_drained()
+        if self._drain is not None:
+            self._drain.look()
 
-    def _drain_late(self) -> None:
-        self._drain_deadline = None
+    def _abort(self) -> None:
         for connection in list(self.connections):
             connection.transport.abortConnection()
-        self._maybe_drained()
-
-    def _maybe_drained(self) -> None:
-        if self._drained is None or (self.connections and self._drain_deadline is not None):
-            return
-        if self._drain_deadline is not None:
-            self._drain_deadline.cancel()
-            self._drain_deadline = None
-        drained, self._drained = self._drained, None
-        drained.callback(None)
-
-
-def peer_host(transport: Any) -> str:
-    """The address of a transport's other end, without the port; empty where it has none (a Unix socket)."""
-    return getattr(transport.getPeer(), "host", "")
 
 
 def _close_code(code: ErrorCode) -> int:
     """The close code of an error; a policy violation (RFC 6455 §7.4.1) for one that usually ends nothing."""
     return 1008 if code.close_code is None else code.close_code
-
-
-def _no_compression(_offers: Any) -> None:
-    """Accept no offer of permessage-deflate (RFC 7692): it costs 100 KiB a connection and unpacks bombs."""

@@ -6,9 +6,9 @@ from ipaddress import ip_network
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from signald.arrivals import Arrivals
+from signald.arrivals import Arrivals, Place
 from signald.errors import ErrorCode
-from signald.limits import AddressKey, Limits
+from signald.limits import AddressKey, ConnectionBudget, Limits
 
 
 class ArrivalTests(SynchronousTestCase):
@@ -47,3 +47,46 @@ class ArrivalTests(SynchronousTestCase):
             arrivals.release(AddressKey(key))
         arrivals.admit("198.51.100.1", 100.0)
         self.assertEqual(list(arrivals._budget.addresses), ["198.51.100.1"])
+
+
+class PlaceTests(SynchronousTestCase):
+    """What one connection holds."""
+
+    def setUp(self) -> None:
+        """An address may have one connection of each kind."""
+        limits = Limits(address_connections=1)
+        self.arrivals, self.budget = Arrivals(limits), ConnectionBudget(limits)
+
+    def place(self) -> Place:
+        """Make the place of a further connection."""
+        return Place(self.arrivals, self.budget)
+
+    def test_whole_life(self) -> None:
+        """It is given back once, in its parts or in all."""
+        place = self.place()
+        self.assertIsNone(place.arrive("192.0.2.1", 0.0))
+        self.assertIs(self.place().arrive("192.0.2.1", 0.0), ErrorCode.TOO_MANY_CONNECTIONS)
+        self.assertIsNone(place.admit(AddressKey("198.51.100.1"), 0.0))
+        place.settle()
+        place.settle()
+        other = self.place()
+        self.assertIsNone(other.arrive("192.0.2.1", 0.0))
+        self.assertIs(other.admit(AddressKey("198.51.100.1"), 0.0), ErrorCode.TOO_MANY_CONNECTIONS)
+        for _ in range(2):
+            place.leave()
+            other.leave()
+        self.assertEqual(self.budget.total, 0)
+        self.assertIsNone(self.place().admit(AddressKey("198.51.100.1"), 0.0))
+        self.assertIsNone(self.place().arrive("192.0.2.1", 0.0))
+
+    def test_refused(self) -> None:
+        """What was never held is not given back."""
+        held = self.place()
+        held.arrive("192.0.2.1", 0.0)
+        held.admit(AddressKey("192.0.2.1"), 0.0)
+        refused = self.place()
+        refused.arrive("192.0.2.1", 0.0)
+        refused.admit(AddressKey("192.0.2.1"), 0.0)
+        refused.leave()
+        self.assertEqual(self.budget.total, 1)
+        self.assertIs(self.place().arrive("192.0.2.1", 0.0), ErrorCode.TOO_MANY_CONNECTIONS)

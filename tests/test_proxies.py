@@ -6,9 +6,11 @@ from ipaddress import ip_network
 
 from hypothesis import given
 from hypothesis import strategies as st
+from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
+from twisted.internet.testing import StringTransport
 from twisted.trial.unittest import SynchronousTestCase
 
-from signald.proxies import client_address, is_trusted
+from signald.proxies import client_address, is_trusted, peer_host
 
 TRUSTED = (ip_network("10.0.0.0/8"), ip_network("2001:db8:1::/48"))
 
@@ -49,6 +51,15 @@ class ClientAddressTests(SynchronousTestCase):
         """No header raises, or makes an untrusted peer anyone else."""
         client_address("10.0.0.1", header, TRUSTED)
         self.assertEqual(client_address("192.0.2.7", header, TRUSTED), "192.0.2.7")
+
+    def test_peer(self) -> None:
+        """The other end of a transport; a Unix socket's has no address."""
+        for address, host in (
+            (IPv4Address("TCP", "192.0.2.1", 1), "192.0.2.1"),
+            (IPv6Address("TCP", "::1", 1), "::1"),
+            (UNIXAddress(b"/run/socket"), ""),
+        ):
+            self.assertEqual(peer_host(StringTransport(peerAddress=address)), host)
 
     def test_trust(self) -> None:
         """Networks are of either version; what is no address is not trusted."""

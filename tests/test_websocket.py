@@ -12,12 +12,13 @@ from twisted.logger import ILogObserver, LogEvent, formatEvent, globalLogPublish
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
+from signald.autobahn_options import CLOSE_SECONDS
 from signald.errors import ErrorCode
 from signald.limits import ConnectionBudget, Limits
 from signald.origins import OriginRule
 from signald.users import PeerId
 from signald.web import make_site
-from signald.websocket import CLOSE_SECONDS, SignalingFactory
+from signald.websocket import SignalingFactory
 from tests.lines import (
     BINARY,
     CLIENT,
