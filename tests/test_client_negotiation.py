@@ -507,7 +507,8 @@ class Edge:
     def want(self) -> None:
         """The application changes something."""
         self.need += 1
-        if self.state == "stable" and self.doing is None:
+        # With an operation in its chain a browser waits for that to take effect, and then looks again.
+        if self.state == "stable" and (self.doing is None or self.effective):
             self.event = True
 
     def report_event(self) -> None:
