@@ -22,6 +22,7 @@ from av.container import OutputContainer
 from av.frame import Frame
 from av.packet import Packet
 from av.video.stream import VideoStream
+
 from signald_client.picture import Picture
 
 __all__ = [

@@ -15,6 +15,7 @@ from aiortc import (
 )
 from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
 from aiortc.sdp import candidate_from_sdp
+
 from signald_client.media import Counter, Media
 from signald_client.report import MemberReport
 from signald_client.signaling import messages

@@ -12,8 +12,6 @@ from attrs import field, frozen
 from autobahn.twisted.websocket import WebSocketClientFactory, WebSocketClientProtocol
 from OpenSSL import SSL, crypto
 from service_identity import VerificationError
-from signald_client.signaling.client import SUBPROTOCOL, CloseSocket, SendFrame, SignalingClient
-from signald_client.signaling.messages import Value
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
 from twisted.internet.error import DNSLookupError
@@ -23,6 +21,9 @@ from twisted.internet.ssl import Certificate, CertificateOptions, optionsForClie
 from twisted.internet.task import LoopingCall
 from twisted.python.failure import Failure
 from zope.interface import implementer
+
+from signald_client.signaling.client import SUBPROTOCOL, CloseSocket, SendFrame, SignalingClient
+from signald_client.signaling.messages import Value
 
 __all__ = ["Address", "SignalingSocket", "Trust", "UnreachableError"]
 

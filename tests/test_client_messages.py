@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from twisted.trial.unittest import SynchronousTestCase
+
 from signald_client.signaling import messages
 from signald_client.signaling.messages import BadMessageError, decode, encode, read, to_plain
-from twisted.trial.unittest import SynchronousTestCase
 
 PROTOCOL = Path(__file__).parent.parent / "docs" / "protocol.md"
 

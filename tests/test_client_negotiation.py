@@ -7,6 +7,8 @@ from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
 from signald_client.signaling import messages, negotiation
 from signald_client.signaling.messages import (
     Answer,
@@ -29,7 +31,6 @@ from signald_client.signaling.negotiation import (
     Send,
     SetRemote,
 )
-from twisted.trial.unittest import SynchronousTestCase
 
 S = "7Q2M9RT6ZC"
 CREATE_OFFER = CreateAndSetLocal("offer")

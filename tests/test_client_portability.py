@@ -8,8 +8,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-import signald_client.signaling
 from twisted.trial.unittest import SynchronousTestCase
+
+import signald_client.signaling
 
 DIRECTORY = Path(signald_client.signaling.__file__).parent
 ALLOWED = {"__future__", "typing"}

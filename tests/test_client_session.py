@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from twisted.trial.unittest import SynchronousTestCase
+
 from signald_client.signaling import client as client_module
 from signald_client.signaling.client import (
     CloseSocket,
@@ -33,7 +35,6 @@ from signald_client.signaling.messages import (
     Welcome,
 )
 from signald_client.signaling.negotiation import CLOSED, CreateAndSetLocal, Failed, Send, SetRemote
-from twisted.trial.unittest import SynchronousTestCase
 
 S = "7Q2M9RT6ZC"
 WELCOME = {

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from signald_client.signaling.session_ids import find_session_id, group_session_id, normalise_session_id
 from twisted.trial.unittest import SynchronousTestCase
+
+from signald_client.signaling.session_ids import find_session_id, group_session_id, normalise_session_id
 
 
 class NormaliseTests(SynchronousTestCase):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from signald_page.client.addresses import invitation, only_here, socket_address
 from twisted.trial.unittest import SynchronousTestCase
+
+from signald_page.client.addresses import invitation, only_here, socket_address
 
 
 class AddressTests(SynchronousTestCase):

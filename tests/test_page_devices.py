@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from twisted.trial.unittest import SynchronousTestCase
+
 from signald_page.client import devices
 from signald_page.client.devices import Device, problem_of
-from twisted.trial.unittest import SynchronousTestCase
 
 
 class DeviceTests(SynchronousTestCase):

@@ -12,8 +12,9 @@ from html.parser import HTMLParser
 from importlib.resources import files
 from pathlib import Path
 
-import signald_page.client
 from twisted.trial.unittest import SynchronousTestCase
+
+import signald_page.client
 
 PAGE = files("signald_page")
 CLIENT = Path(signald_page.client.__file__).parent

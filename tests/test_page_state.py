@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from twisted.trial.unittest import SynchronousTestCase
+
 from signald_page.client import state, texts
 from signald_page.client.state import GUEST, HOST, PageState
-from twisted.trial.unittest import SynchronousTestCase
 
 ID = "7Q2M9RT6ZC"
 LINK = "https://example.org:9000/#7Q2M9RT6ZC"

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from signald_page.client.statistics import figures
 from twisted.trial.unittest import SynchronousTestCase
+
+from signald_page.client.statistics import figures
 
 MEDIA: list[dict[str, Any]] = [
     {"id": "1", "type": "inbound-rtp", "kind": "video", "framesDecoded": 40},

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from signald_page.client import devices, texts
-from signald_page.client.devices import Device
 from twisted.trial.unittest import SynchronousTestCase
 
 from signald.errors import ErrorCode
 from signald.messages import EndReason
+from signald_page.client import devices, texts
+from signald_page.client.devices import Device
 
 PAGES_OWN = {"server-silent"}
 """Reasons that the page's signaling client makes up itself."""

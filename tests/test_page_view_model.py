@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from twisted.trial.unittest import SynchronousTestCase
+
 from signald_page.client import devices, texts
 from signald_page.client.state import GUEST, HOST, PageState
 from signald_page.client.view_model import PAGE, view
-from twisted.trial.unittest import SynchronousTestCase
-
 from tests.test_page_layers import Document
 from tests.test_page_state import hosting, started, visiting
 

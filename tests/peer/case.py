@@ -8,13 +8,13 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
-from signald_client.media import Media, PatternAndTone
-from signald_client.transport import Address, Trust
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import TestCase
 
 from signald.service import Daemon
 from signald.tap import Options, makeService
+from signald_client.media import Media, PatternAndTone
+from signald_client.transport import Address, Trust
 
 __all__ = ["AsyncCase", "SmallMedia", "asynchronous"]
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from autobahn.twisted.websocket import WebSocketServerFactory, WebSocketServerProtocol
+
 from signald_client.transport import Address
 
 __all__ = ["Double"]

@@ -13,13 +13,13 @@ from typing import Any
 
 import av
 from aiortc.mediastreams import MediaStreamError
+from twisted.internet import reactor as installed
+
 from signald_client.call import call
 from signald_client.command import FLOWED, NOT_FLOWED, USAGE, parse
 from signald_client.media import PatternAndTone, Recording
 from signald_client.peer import Peer
 from signald_client.signaling.session_ids import find_session_id
-from twisted.internet import reactor as installed
-
 from tests.peer.case import AsyncCase, SmallMedia, asynchronous, make_media
 
 reactor: Any = installed

@@ -6,9 +6,10 @@ import io
 import sys
 from pathlib import Path
 
+from twisted.trial.unittest import SynchronousTestCase
+
 from signald_client import command
 from signald_client.command import DEFAULT_SERVER, main, parse
-from twisted.trial.unittest import SynchronousTestCase
 
 
 class ParseTests(SynchronousTestCase):

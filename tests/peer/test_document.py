@@ -8,10 +8,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from signald_client.peer import Peer
-from signald_client.signaling.session_ids import find_session_id
 from twisted.internet import reactor as installed
 
+from signald_client.peer import Peer
+from signald_client.signaling.session_ids import find_session_id
 from tests.peer.case import AsyncCase, SmallMedia, asynchronous, make_media
 
 reactor: Any = installed

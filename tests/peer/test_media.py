@@ -14,6 +14,7 @@ from typing import Any
 import av
 from aiortc.mediastreams import MediaStreamError
 from av import AudioFrame, VideoFrame
+
 from signald_client.media import (
     ECHO_FRAMES,
     LOUDNESS,
@@ -31,7 +32,6 @@ from signald_client.media import (
     Recording,
     Tone,
 )
-
 from tests.peer.case import AsyncCase, asynchronous
 
 

@@ -7,12 +7,12 @@ import logging
 from typing import Any
 
 from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
+from twisted.internet import reactor as installed
+
 from signald_client.media import Media
 from signald_client.peer import Peer, RefusedError
 from signald_client.signaling.messages import MemberJoined, MemberLeft, Value
 from signald_client.transport import Address, Trust, UnreachableError
-from twisted.internet import reactor as installed
-
 from tests.peer.case import AsyncCase, SmallMedia, asynchronous, make_media
 from tests.peer.double import ME, Double
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from signald_client.picture import BARS, BLACK, WHITE, Picture
 from twisted.trial.unittest import SynchronousTestCase
+
+from signald_client.picture import BARS, BLACK, WHITE, Picture
 
 CLOCK = "12:34:56.7"
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from signald_client.report import MemberReport, Report
 from twisted.trial.unittest import SynchronousTestCase
+
+from signald_client.report import MemberReport, Report
 
 
 def member(**changes: Any) -> MemberReport:

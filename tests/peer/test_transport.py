@@ -7,15 +7,15 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from signald_client.signaling.client import Disconnected, SignalingClient
-from signald_client.signaling.messages import Value, Welcome
-from signald_client.transport import Address, SignalingSocket, Trust, UnreachableError
 from twisted.internet import reactor as installed
 from twisted.internet.interfaces import IAddress, IHostnameResolver, IHostResolution, IResolutionReceiver
 from twisted.internet.protocol import Factory, Protocol
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
+from signald_client.signaling.client import Disconnected, SignalingClient
+from signald_client.signaling.messages import Value, Welcome
+from signald_client.transport import Address, SignalingSocket, Trust, UnreachableError
 from tests.peer.case import AsyncCase, asynchronous
 from tests.peer.double import Double
 
