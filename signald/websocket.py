@@ -182,8 +182,7 @@ class SignalingProtocol(WebSocketServerProtocol):
     # Messages
 
     def onMessageBegin(self, isBinary: bool) -> None:
-        """Begin to count the message's pieces and time."""
-        self._end_message()
+        """Begin to count the message's pieces."""
         self._fragments = 0
         super().onMessageBegin(isBinary)
         if isBinary and not self.binary_messages:

@@ -350,8 +350,8 @@ class BareHandshakeTests(WebSocketCase):
         self.assertFalse(self.dial().closed)
 
     def test_full(self) -> None:
-        """More connections than there may be are closed at once."""
-        self.serve(Limits(connections=2))
+        """More connections than there may be are closed at once, also those of a proxy, which are not counted apart."""
+        self.serve(Limits(connections=2), proxies=("192.0.2.0/24",))
         lines = [self.dial(f"192.0.2.{number}") for number in range(3)]
         self.assertEqual([line.closed for line in lines], [False, False, True])
 
