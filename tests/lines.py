@@ -62,6 +62,12 @@ class MemoryTransport(FakeTransport):
         self._paused = False
         self._unread: list[bytes] = []
 
+    def registerProducer(self, producer: Any, streaming: bool) -> None:
+        """Take a producer, but not a second one."""
+        if self.producer is not None:
+            raise RuntimeError("a producer is registered already")
+        super().registerProducer(producer, streaming)
+
     def write(self, data: bytes) -> None:
         """Buffer, and pause the producer when that is too much."""
         if self.aborted:
