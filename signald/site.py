@@ -93,6 +93,7 @@ class SignalingChannel(HTTPChannel):
 
     transport: Any
     timeOut = None
+    _watch: StallWatch
 
     def __init__(self, site: SignalingSite) -> None:
         super().__init__()
@@ -100,7 +101,6 @@ class SignalingChannel(HTTPChannel):
         self.requestFactory = site.requestFactory
         self._place = Place(site.signaling.arrivals, site.signaling.budget)
         self._deadline: IDelayedCall | None = None
-        self._watch: StallWatch | None = None
         self._heir: Any = None
         self._deaf = False
         self._full = False
@@ -112,6 +112,7 @@ class SignalingChannel(HTTPChannel):
         """Begin the deadline of the first request: it includes TLS's handshake, and no byte extends it."""
         site = self.site
         now = site.reactor.seconds()
+        self._watch = StallWatch(self.transport, site.reactor, site.limits.output_seconds, self._abort)
         # Not in buildProtocol, whose None TLS's wrapper would take for a protocol.
         if site.is_full() or self._place.arrive(peer_host(self.transport), now) is not None:
             # Before TLS is there nothing can be told, and telling it would cost what the refusal is to save.
@@ -120,7 +121,6 @@ class SignalingChannel(HTTPChannel):
             return
         site.http_connections.add(self)
         super().connectionMade()
-        self._watch = StallWatch(self.transport, site.reactor, site.limits.output_seconds, self._abort)
         self._expire_after(site.limits.header_seconds)
 
     def dataReceived(self, data: bytes) -> None:
@@ -143,8 +143,7 @@ class SignalingChannel(HTTPChannel):
         """Close when everything is sent; abort when it does not get sent, or TLS's closing alert is not answered."""
         self._deaf = True
         self._cancel_deadline()
-        if self._watch is not None:
-            self._watch.start()
+        self._watch.start()
         super().loseConnection()
 
     def upgraded(self) -> None:
@@ -156,23 +155,19 @@ class SignalingChannel(HTTPChannel):
     def pauseProducing(self) -> None:
         """The client does not take its responses."""
         self._full = True
-        if self._watch is not None:
-            self._watch.start()
+        self._watch.start()
         super().pauseProducing()
 
     def resumeProducing(self) -> None:
         """It has taken them."""
         self._full = False
-        if self._watch is not None:
-            self._watch.stop()
+        self._watch.stop()
         super().resumeProducing()
 
     # Requests
 
     def lineReceived(self, line: bytes) -> None:
-        """Take a line of the headers."""
-        if self._deaf:
-            return
+        """Take a line of the headers; `LineReceiver` calls for none after the transport was closed."""
         if self._full:
             # One more request in spite of a response that is not taken: each could ask for the largest asset.
             self.loseConnection()
@@ -233,18 +228,16 @@ class SignalingChannel(HTTPChannel):
 
     def refuse(self, code: ErrorCode) -> None:
         """Answer with problem details and close; nothing that follows is looked at."""
-        if not self._deaf:
-            allow = [("Allow", "GET, HEAD")] if code is ErrorCode.METHOD_NOT_ALLOWED else []
-            self.transport.write(last_response(code, [*self.site.headers, *allow]))
-            self.loseConnection()
+        allow = [("Allow", "GET, HEAD")] if code is ErrorCode.METHOD_NOT_ALLOWED else []
+        self.transport.write(last_response(code, [*self.site.headers, *allow]))
+        self.loseConnection()
 
     # Details
 
     def _release(self) -> None:
         """The connection is HTTP's no more."""
         self._cancel_deadline()
-        if self._watch is not None:
-            self._watch.stop()
+        self._watch.stop()
         self.site.http_connections.discard(self)
         self._place.leave()
 

@@ -18,7 +18,7 @@ from signald.limits import ConnectionBudget, Limits
 from signald.origins import OriginRule
 from signald.users import PeerId
 from signald.web import make_site
-from signald.websocket import SignalingFactory
+from signald.websocket import SignalingFactory, SignalingProtocol
 from tests.lines import (
     BINARY,
     CLIENT,
@@ -263,6 +263,21 @@ class HandshakeTests(WebSocketCase):
         self.server.factory.rule = None  # type: ignore[assignment] # a fault
         self.refused(ErrorCode.INTERNAL_ERROR)
         self.assertEqual(len(self.flushLoggedErrors(AttributeError)), 1)
+
+    def test_failing_protocol(self) -> None:
+        """An error of Autobahn's, which nothing is known to cause, ends the connection and is logged once."""
+
+        class Failing(SignalingProtocol):
+            def processHandshake(self) -> None:
+                raise ArithmeticError
+
+        self.server.factory.protocol = Failing
+        line = self.dial()
+        line.send(upgrade_request())
+        self.assertTrue(line.transport.aborted)
+        self.assertEqual(len(self.flushLoggedErrors(ArithmeticError)), 1)
+        line.disconnect()
+        self.nothing_left()
 
 
 class SiteHandshakeTests(HandshakeTests):
