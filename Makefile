@@ -20,22 +20,25 @@ RUN_TESTS = $(BIN)/python tests/run.py
 
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: help run test install install-test lock check unit peer conformance packaging e2e coverage clean
+.PHONY: help run test install install-test system-test lock check unit peer conformance packaging e2e coverage clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
 
 run: install ## set up and start signald in the foreground (ARGS="--port 9001")
-	@requirements/foreground $(BIN)/signald $(ARGS)
+	@requirements/foreground.py $(BIN)/signald $(ARGS)
 
 # The sums are the last line whatever fails, the set-up included.
 test: ## set up and run all tests and checks (TESTS="unit tests.test_hub" for some)
-	@$(MAKE) --no-print-directory install-test || { echo "0 passed, 1 failed"; exit 1; }
+	@$(MAKE) --no-print-directory install-test system-test || { echo "0 passed, 1 failed"; exit 1; }
 	@$(RUN_TESTS) $(TESTS)
 
 install: $(VENV)/run.stamp $(VENV)/signald.stamp ## install the locked dependencies and signald into .venv
 
 install-test: $(VENV)/test.stamp $(VENV)/signald.stamp
+
+# Browsers and servers that the end-to-end tests run.
+system-test:
 	@PYTHON='$(PYTHON)' requirements/system test
 
 check unit peer packaging: install-test
@@ -49,7 +52,7 @@ packaging: ## build the wheel and try it in an empty environment
 conformance: install-test ## all 517 cases of the WebSocket conformance suite, six minutes (make test runs 247)
 	@SIGNALD_CONFORMANCE=all $(RUN_TESTS) --limit 1200 $@
 
-e2e: install-test ## real browsers in real calls: prints a table, saves screenshots in e2e-report/
+e2e: install-test system-test ## real browsers in real calls: prints a table, saves screenshots in e2e-report/
 	@rm -rf e2e-report
 	@SIGNALD_E2E_REPORT="$(CURDIR)/e2e-report" $(RUN_TESTS) $@; status=$$?; \
 	echo; cat e2e-report/calls.txt; exit $$status

@@ -19,7 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -254,9 +254,14 @@ def run_trial(suite: Suite, names: Sequence[str], root: Path, limit: float, cove
     return tally
 
 
-@contextlib.contextmanager
-def installed_names(root: Path) -> Iterator[list[str]]:
-    """Give the type checker the packages under the names that they are installed by; yields what to check."""
+def checked(root: Path) -> list[str]:
+    """Return the directories of the checkout that hold Python."""
+    names = ("signald", "clients", "web", "twisted", "tests", "docs", "benchmarks", "requirements")
+    return [name for name in names if (root / name).is_dir()]
+
+
+def typed(root: Path) -> list[str]:
+    """Return what the type checker looks at: the packages under the names that they are installed by, and scripts."""
     links = root / ".checks"
     links.mkdir(exist_ok=True)
     paths = ["signald", "tests"]
@@ -265,30 +270,30 @@ def installed_names(root: Path) -> Iterator[list[str]]:
         if not link.is_symlink():
             link.symlink_to(Path("..", source))
         paths.append(str(link.relative_to(root)))
-    paths += [str(path.relative_to(root)) for path in sorted((root / "twisted" / "plugins").glob("*.py"))]
-    yield [path for path in paths if (root / path).exists()]
+    for pattern in ("twisted/plugins/*.py", "requirements/*.py", "docs/*.py", "benchmarks/*.py"):
+        paths += [str(path.relative_to(root)) for path in sorted(root.glob(pattern))]
+    return [path for path in paths if (root / path).exists()]
 
 
 def run_checks(root: Path, limit: float) -> Tally:
     """Run the linter, the formatter and the type checker; each counts as a test."""
     tally = Tally()
     deadline = time.monotonic() + limit
-    with installed_names(root) as paths:
-        commands = {
-            "ruff check": ["ruff", "check", "--quiet", "."],
-            "ruff format": ["ruff", "format", "--check", "--quiet", "."],
-            "mypy": ["mypy", *paths],
-        }
-        for name, command in commands.items():
-            program = Path(sys.executable).parent / command[0]
-            if not program.exists():
-                tally.skipped.append(f"check: {name}: cannot run: {command[0]} is not installed")
-                continue
-            fault = run_command([str(program), *command[1:]], root, max(deadline - time.monotonic(), 1))
-            if fault is None:
-                tally.passed += 1
-            else:
-                tally.failed.append(f"check: {name} {fault}")
+    commands = {
+        "ruff check": ["ruff", "check", "--quiet", *checked(root)],
+        "ruff format": ["ruff", "format", "--check", "--quiet", *checked(root)],
+        "mypy": ["mypy", *typed(root)],
+    }
+    for name, command in commands.items():
+        program = Path(sys.executable).parent / command[0]
+        if not program.exists():
+            tally.skipped.append(f"check: {name}: cannot run: {command[0]} is not installed")
+            continue
+        fault = run_command([str(program), *command[1:]], root, max(deadline - time.monotonic(), 1))
+        if fault is None:
+            tally.passed += 1
+        else:
+            tally.failed.append(f"check: {name} {fault}")
     return tally
 
 

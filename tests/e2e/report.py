@@ -14,6 +14,11 @@ from tests.e2e.call_page import Figures
 
 HEADINGS = ("host", "guest", "first frame (s)", "frames decoded", "audio packets")
 
+TITLE = """Calls, each figure as the host and as the guest saw it. A page's first frame is counted from the moment
+at which the guest pressed Join, or from the start of its program; a peer's, from when both were members.
+
+"""
+
 _rows: list[Sequence[str]] = []
 
 
@@ -48,7 +53,7 @@ def table() -> str:
     widths = [max(len(row[column]) for row in rows) for column in range(len(HEADINGS))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     lines.insert(1, "  ".join("-" * width for width in widths))
-    return "Calls (seen by host / by guest)\n" + "\n".join(lines) + "\n"
+    return TITLE + "\n".join(lines) + "\n"
 
 
 def add_picture(tab: Tab, name: str) -> None:

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Runs a command in the foreground of the terminal, alone: `foreground COMMAND…`.
+"""Runs a command in the foreground of the terminal, alone: `foreground.py COMMAND…`.
 
 make stops with `Interrupt` and status 130 when it gets the SIGINT of a Ctrl-C, even if its recipe ends well. The
 command therefore gets a process group of its own, which is the one that the terminal sends its signals to.
@@ -16,7 +16,7 @@ from types import FrameType
 def main(command: list[str]) -> int:
     """Run the command, pass on the signals that end it, and return its exit status."""
     if not os.isatty(0) or os.tcgetpgrp(0) != os.getpgrp():
-        os.execvp(command[0], command)
+        os.execvp(command[0], command)  # noqa: S606 # the command is the caller's own
     # A process in the background that moves the terminal's foreground is stopped by this signal.
     signal.signal(signal.SIGTTOU, signal.SIG_IGN)
     child = os.fork()
@@ -24,7 +24,7 @@ def main(command: list[str]) -> int:
         os.setpgid(0, 0)
         os.tcsetpgrp(0, os.getpid())
         signal.signal(signal.SIGTTOU, signal.SIG_DFL)
-        os.execvp(command[0], command)
+        os.execvp(command[0], command)  # noqa: S606 # the command is the caller's own
 
     def forward(number: int, _: FrameType | None) -> None:
         os.kill(child, number)
