@@ -1,24 +1,21 @@
 """The start screen: what a person can do before there is a call.
 
-The modules of a call are loaded after it works, or when the first button is pressed.
+The modules of a call are loaded when the first button is pressed, if not before.
 """
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING
 
 from signald_client.signaling.session_ids import find_session_id, group_session_id
 
 from . import texts
-from .browser import call, get, listen, put, spawn, window
+from .browser import call, get, listen, put, window
 from .page import Page
-from .state import FAILED, GUEST, HOST, LOADING, START, PageState
+from .state import GUEST, HOST, LOADING, START, PageState
 from .view_model import view
 
 if TYPE_CHECKING:
-    from typing import Any
-
     from .call_page import CallPage
 
 __all__ = ["StartScreen"]
@@ -31,9 +28,6 @@ class StartScreen:
         self._state = PageState()
         self._page = Page(view(self._state))
         self._call_page: CallPage | None = None
-        self._page.on("start", "click", lambda event: self._calls().begin(HOST))
-        self._page.on("join-form", "submit", self._join)
-        self._page.on("preview", "click", lambda event: self._calls().preview())
         self._page.on("dismiss", "click", lambda event: self._dismiss())
         listen(window, "hashchange", lambda event: self._read_address())
         if get(window, "RTCPeerConnection") is None or get(window, "WebSocket") is None:
@@ -41,13 +35,31 @@ class StartScreen:
         self._read_address()
 
     def prepare(self) -> None:
-        """Load what a call needs, once the browser has had time for the person."""
-        spawn(self._prepare())
-
-    async def _prepare(self) -> None:
-        await asyncio.sleep(0)
-        if self._state.phase != FAILED:
+        """Load what a call needs."""
+        if self._state.phase in (LOADING, START):
             self._calls()
+
+    def start(self) -> None:
+        """The person starts a call."""
+        self._calls().begin(HOST)
+
+    def preview(self) -> None:
+        """The person wants to see themselves."""
+        self._calls().preview()
+
+    def join(self) -> None:
+        """The person joins the call whose id or link they typed, or came with."""
+        text = get(self._page.element("session-input"), "value")
+        try:
+            session = find_session_id(text) if text.strip() else ""
+        except ValueError as error:
+            self._complain(str(error))
+            return
+        if session:
+            self._fill(session)
+            self._calls().begin(GUEST, session)
+        else:
+            self._complain(texts.NO_ID)
 
     def _calls(self) -> CallPage:
         if self._call_page is None:
@@ -69,26 +81,13 @@ class StartScreen:
                     invited = find_session_id(fragment)
                 except ValueError as error:
                     problem = str(error)
-            self._fill(invited)
+            if invited:
+                self._fill(invited)
             self._state.ready(invited, problem)
         self._show()
 
     def _fill(self, session: str) -> None:
-        put(self._page.element("session-input"), "value", group_session_id(session) if session else "")
-
-    def _join(self, event: Any) -> None:
-        call(event, "preventDefault")
-        text = get(self._page.element("session-input"), "value")
-        try:
-            session = find_session_id(text) if text.strip() else ""
-        except ValueError as error:
-            self._complain(str(error))
-            return
-        if session:
-            self._fill(session)
-            self._calls().begin(GUEST, session)
-        else:
-            self._complain(texts.NO_ID)
+        put(self._page.element("session-input"), "value", group_session_id(session))
 
     def _complain(self, problem: str) -> None:
         self._state.problem = problem
