@@ -55,7 +55,7 @@ SUITES = (
     Suite("check", limit=300),
     Suite("unit", limit=300),
     Suite("peer", limit=300, reactor="asyncio"),
-    Suite("conformance", limit=600),
+    Suite("conformance", limit=1200),
     Suite("packaging", limit=600, verbose=True),
     Suite("e2e", limit=1500, verbose=True),
 )
