@@ -1,8 +1,18 @@
 """The signaling client without I/O: an edge reports what happened, and carries out what each method returns.
 
-Effects for the edge are `SendFrame`, `CloseSocket` and `Negotiate`; the others are events for the application: the
-server's own messages (`messages.Welcome`, `Opened`, `Joined`, `Left`, `MemberJoined`, `MemberLeft`, `Ended`,
-`ForwardedIceError`), and `Refused`, `Misunderstood` and `Disconnected`.
+`events` lists the effects for the edge and the events for the application. An edge is about this:
+
+    for effect in effects:                           # what every method that reports or wishes something returns
+        if isinstance(effect, SendFrame):            # send(effect.text)
+        elif isinstance(effect, CloseSocket):        # close(effect.code, effect.reason); no further report of that socket
+        elif isinstance(effect, ConnectAfter):       # open a socket later; in the place of whatever is planned or opened
+        elif isinstance(effect, Keep):               # store effect.text where a reload finds it
+        elif isinstance(effect, Negotiate):          # the commands of one pair (`negotiation`)
+        else:                                        # tell the application
+
+In every list the frames come before the events, so that an application may answer an event with another request at once.
+The parts: `connection` (is there one, and when is the next attempt), `delivery` (what has arrived), `requests` (what waits
+for its reply), and here the sessions.
 """
 
 from __future__ import annotations
@@ -10,15 +20,42 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from . import messages
-from .messages import Value
+from .connection import CLOSED, CONNECTING, GREETING, PING, READY, SILENT, Connection
+from .delivery import Delivery
+from .events import (
+    EVERYTHING,
+    NOTHING,
+    CloseSocket,
+    ConnectAfter,
+    Disconnected,
+    Dropped,
+    Interrupted,
+    Keep,
+    Misunderstood,
+    Negotiate,
+    Refused,
+    Resumed,
+    SendFrame,
+)
 from .negotiation import Negotiator
+from .requests import Requests
+from .wire import BadMessageError, decode, encode
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
-    from .messages import Codec
+    from .wire import Codec, Message, Value
 
-__all__ = ["CloseSocket", "Disconnected", "Misunderstood", "Negotiate", "Refused", "SendFrame", "SignalingClient"]
+__all__ = [
+    "CLOSED",
+    "CONNECTING",
+    "GREETING",
+    "NO_ROLLBACK",
+    "READY",
+    "SUBPROTOCOL",
+    "SignalingClient",
+]
 
 SUBPROTOCOL = "signald.1"
 """What the edge offers in `Sec-WebSocket-Protocol`."""
@@ -29,323 +66,158 @@ VERSION = 1
 NO_ROLLBACK = "no-rollback"
 """The feature of a client whose edge cannot roll back an offer."""
 
-PING_AFTER = 15.0
-"""Seconds without a word of the server after which it is asked whether it is still there."""
-
-SILENT_AFTER = 10.0
-"""Seconds without an answer after which it is taken to be gone."""
-
 SILENT_CODE = 3008
-"""The close code for that: "timeout" in IANA's registry, and one that a page may use."""
+"""The close code for a silent server: "timeout" in IANA's registry, and one that a page may use."""
 
+OVER = ("replaced", "secret-reused")
+"""Close reasons after which the client does not come back: somebody else has its identity, or nobody (docs/protocol.md)."""
 
-class SendFrame(Value):
-    """Send this text as one WebSocket message."""
+REPLACED_CODE = 4001
+"""The close code that says the same as `replaced`, for an edge that does not get to know the reason."""
 
-    def __init__(self, text: str) -> None:
-        self.text = text
-
-
-class CloseSocket(Value):
-    """Close the socket with this code and reason (RFC 6455 §7.4)."""
-
-    def __init__(self, code: int, reason: str) -> None:
-        self.code = code
-        self.reason = reason
-
-
-class Negotiate(Value):
-    """Carry out these commands on the peer connection with this member (`signaling.negotiation`)."""
-
-    def __init__(self, session: str, user: str, commands: list[Value]) -> None:
-        self.session = session
-        self.user = user
-        self.commands = commands
-
-
-class Refused(Value):
-    """A request was refused and changed nothing.
-
-    Attributes:
-        code: the error's code (docs/protocol.md, "Errors"), or `not-connected`.
-        sentence: the same for people.
-        about: type of the refused request; None when the server could not tell.
-        session: the session that it was about, if any.
-        user: the member that it was addressed to, if any.
-
-    """
-
-    def __init__(
-        self, code: str, sentence: str, about: str | None = None, session: str | None = None, user: str | None = None
-    ) -> None:
-        self.code = code
-        self.sentence = sentence
-        self.about = about
-        self.session = session
-        self.user = user
-
-
-class Misunderstood(Value):
-    """The server said something that is not valid; it changed nothing, and the sentence is for a log."""
-
-    def __init__(self, sentence: str) -> None:
-        self.sentence = sentence
-
-
-class Disconnected(Value):
-    """The connection is over, and all sessions with it: a WebSocket close code and its reason."""
-
-    def __init__(self, code: int, reason: str) -> None:
-        self.code = code
-        self.reason = reason
-
-
-# States of the connection.
-CLOSED = "closed"
-GREETING = "greeting"
-READY = "ready"
-
-# What makes it change.
-SOCKET_OPENED = "socket-opened"
-WELCOMED = "welcomed"
-SOCKET_CLOSED = "socket-closed"
-
-TRANSITIONS = {
-    (CLOSED, SOCKET_OPENED): GREETING,
-    (GREETING, WELCOMED): READY,
-    (GREETING, SOCKET_CLOSED): CLOSED,
-    (READY, SOCKET_CLOSED): CLOSED,
-}
-"""The state after something in a state; what is not listed changes nothing."""
+BY_CHANCE = ("internal-error", "going-away", "server-full")
+"""Refusals of a hello that the next attempt need not meet."""
 
 
 class SignalingClient:
     """One client's view of its connection, its sessions and their members.
 
-    Every method that returns a list returns effects, to be carried out in their order.
+    Every method that returns a list returns effects and events, to be carried out and told in their order. `now` is a
+    clock in seconds that never goes back.
+
+    A lost connection is opened again by itself. Until it is back, requests are taken for as long as the server keeps the
+    identity (the grace) and up to a bound, and are sent then.
 
     Attributes:
-        state: `closed`, `greeting` or `ready`.
         user: this client's user; None until it is welcomed.
-        welcome: the server's `messages.Welcome` with limits and ICE servers; None until then.
+        welcome: the server's latest `messages.Welcome` with limits and ICE servers; None until then.
 
     """
 
-    def __init__(self, codec: Codec, agent: str | None = None, features: list[str] | None = None) -> None:
+    def __init__(
+        self,
+        codec: Codec,
+        random: Callable[[], float],
+        instance: str,
+        agent: str | None = None,
+        features: list[str] | None = None,
+        kept: str | None = None,
+    ) -> None:
         """Begin without a connection.
 
         Args:
             codec: what has `dumps` and `loads` as Python's `json` module has.
+            random: gives floats from 0 up to 1, for the times of attempts to connect.
+            instance: 1 to 64 characters, random for each start of the program, or each time the page is loaded.
             agent: name of the program, up to 64 characters.
             features: what the client can or cannot do, as `hello` lists it.
+            kept: the text of the last `Keep` of an earlier instance, which the client tries to succeed: its sessions
+                then come as `messages.Joined` after `Resumed("membership")`.
 
         """
-        self.state = CLOSED
-        self.user: str | None = None
-        self.welcome: messages.Welcome | None = None
-        self._codec = codec
-        self._agent = agent
-        self._features = features
-        self._sessions: dict[str, dict[str, Negotiator]] = {}
-        self._requests: dict[str, messages.Message] = {}
-        self._count = 0
-        self._ticked = 0.0
-        self._since: float | None = None  # the time of the last word, or of the question; None: set it at the next tick
-        self._asked = False
+
+    @property
+    def state(self) -> str:
+        """Whether there is a connection: `closed`, `connecting`, `greeting` or `ready`."""
 
     # Facts from the edge
 
-    def socket_opened(self) -> list[Value]:
+    def socket_opened(self, now: float) -> list[Value]:
         """The WebSocket is open, with the subprotocol `signald.1`."""
-        if not self._step(SOCKET_OPENED):
-            return []
-        self._since = None
-        self._asked = True
-        return [self._request(messages.Hello(VERSION, self._agent, self._features))]
 
-    def frame_received(self, text: str) -> list[Value]:
+    def frame_received(self, text: str, now: float) -> list[Value]:
         """A text message came."""
-        if self.state == CLOSED:
-            return []
-        self._since = None
-        self._asked = False
-        try:
-            message = messages.decode(text, self._codec)
-        except messages.BadMessageError as error:
-            return [Misunderstood(str(error))]
-        if isinstance(message, messages.Welcome):
-            return self._welcomed(message)
-        if isinstance(message, messages.Error):
-            return self._refused(message)
-        if message is None or self.state != READY:
-            return []
-        return self._happened(message)
 
-    def socket_closed(self, code: int, reason: str) -> list[Value]:
-        """The WebSocket is closed, or could not be opened."""
-        if not self._step(SOCKET_CLOSED):
-            return []
-        for negotiators in self._sessions.values():
-            for negotiator in negotiators.values():
-                negotiator.close()
-        self._sessions = {}
-        self._requests = {}
-        self.user = None
-        self.welcome = None
-        return [Disconnected(code, reason)]
+    def socket_closed(self, code: int, reason: str, now: float) -> list[Value]:
+        """The WebSocket is closed, or could not be opened; of the newest socket only."""
 
     def tick(self, now: float) -> list[Value]:
-        """Time goes on: call it about once a second with a clock in seconds that never goes back."""
-        slept = now - self._ticked >= SILENT_AFTER
-        self._ticked = now
-        if self.state == CLOSED:
-            return []
-        if self._since is None:
-            self._since = now
-        elif slept and self.state == READY:
-            # A phone that slept, or a hidden tab: the silence says nothing about the server, so it is asked.
-            return self._ask(now)
-        elif self._asked and now - self._since >= SILENT_AFTER:
-            effects: list[Value] = [CloseSocket(SILENT_CODE, "server-silent")]
-            return effects + self.socket_closed(SILENT_CODE, "server-silent")
-        elif not self._asked and now - self._since >= PING_AFTER:
-            return self._ask(now)
-        return []
+        """Time goes on: call it about once a second."""
+
+    def hurry(self, now: float) -> list[Value]:
+        """Something suggests that the network changed: a page's `online` event, or that it is visible again; or a press.
+
+        An open connection has to prove itself within 3 s, and a planned attempt to connect is made at once.
+        """
 
     # Wishes of the application
 
-    def open(self, capacity: int = 2) -> list[Value]:
-        """Open a session of at most so many members; `messages.Opened` or `Refused` follows."""
-        return self.send(messages.Open(capacity))
-
-    def join(self, session: str) -> list[Value]:
-        """Join a session by its canonical id; `messages.Joined` or `Refused` follows."""
-        return self.send(messages.Join(session))
-
-    def leave(self, session: str) -> list[Value]:
-        """Leave a session; `messages.Left` follows."""
-        return self.send(messages.Leave(session))
-
-    def send(self, message: messages.Message) -> list[Value]:
-        """Send a request: what a negotiator's `Send` holds, or one of the above."""
-        if self.state != READY:
-            return [self._refusal("not-connected", "There is no connection to the server.", message)]
-        if isinstance(message, (messages.Answer, messages.Candidates, messages.IceError)):
-            return [SendFrame(messages.encode(message, self._codec))]
-        return [self._request(message)]
+    def connect(self) -> list[Value]:
+        """Connect, and stay so until `disconnect`; `messages.Welcome` follows, or `Interrupted` for each failure."""
 
     def disconnect(self) -> list[Value]:
-        """End the connection; `Disconnected` follows with the socket's end."""
-        return [] if self.state == CLOSED else [CloseSocket(1000, "")]
+        """End the connection and the identity, and so all memberships; `Disconnected` is in the list."""
+
+    def open(
+        self,
+        capacity: int | None = None,
+        name: str | None = None,
+        label: str | None = None,
+        password: str | None = None,
+        lobby: bool | None = None,
+        succession: bool | None = None,
+        keep: bool | None = None,
+        session: str | None = None,
+        host_key: str | None = None,
+    ) -> list[Value]:
+        """Open a session (docs/protocol.md, "Requests"); `messages.Opened` or `Refused` follows.
+
+        Args:
+            capacity: members at most; 2 by default.
+            name: one's own, up to 64 characters.
+            label: the session's, up to 64 characters.
+            password: what those who join have to know.
+            lobby: whether the host admits each who joins.
+            succession: whether the session outlives its host.
+            keep: whether to get a host key, with which the same id can be opened again.
+            session: the id of a kept session that is to be opened again.
+            host_key: its key.
+
+        """
+
+    def join(self, session: str, name: str | None = None, password: str | None = None) -> list[Value]:
+        """Join a session by its canonical id.
+
+        `messages.Joined` or `Refused` follows; or `messages.Waiting`, and later `Joined` or `messages.NotAdmitted`.
+        """
+
+    def leave(self, session: str) -> list[Value]:
+        """Leave a session, or wait at it no longer; `messages.Left` follows."""
+
+    def change(
+        self, session: str, label: str | None = None, locked: bool | None = None, lobby: bool | None = None
+    ) -> list[Value]:
+        """As the host, change what is not None; `messages.Changed` and `Done` follow, as for everybody and to this one."""
+
+    def admit(self, session: str, user: str) -> list[Value]:
+        """As the host, let in one who knocked; `messages.Done` follows."""
+
+    def refuse(self, session: str, user: str) -> list[Value]:
+        """As the host, turn away one who knocked; `messages.Done` follows."""
+
+    def remove(self, session: str, user: str) -> list[Value]:
+        """As the host, end a guest's membership; `messages.Done` follows."""
+
+    def hand_over(self, session: str, user: str) -> list[Value]:
+        """As the host, make a guest the host; `messages.Done` follows."""
+
+    def end(self, session: str) -> list[Value]:
+        """As the host, end the session for all; `messages.Done` and `Ended` follow."""
+
+    def say(self, session: str, content: str, to: str | None = None) -> list[Value]:
+        """Send up to 16,384 characters of one's own to a member, or to all who hear such messages; no reply follows."""
+
+    def send(self, message: Message) -> list[Value]:
+        """Send a request: what a negotiator's `Send` holds, or one of the above; its `id` is set.
+
+        `Refused` is in the list when there is no connection, nor one to wait for (`not-connected`), or when the message
+        is larger than the server takes (`message-too-large`).
+        """
 
     # Questions
 
     def negotiator(self, session: str, user: str) -> Negotiator | None:
-        """Return the negotiations with a member; None when there is no such member."""
-        return self._sessions.get(session, {}).get(user)
+        """Return the negotiations with a member; None when there is no such member.
 
-    # What follows
-
-    def _step(self, event: str) -> bool:
-        """Change the state as the table says; False when the event means nothing in this state."""
-        after = TRANSITIONS.get((self.state, event))
-        if after is None:
-            return False
-        self.state = after
-        return True
-
-    def _request(self, message: Any) -> SendFrame:
-        """Give a request an id, so that its refusal can be told from others, and encode it."""
-        self._count += 1
-        message.id = str(self._count)
-        if isinstance(message, messages.Offer):
-            # Offers have no reply: only the last of each pair is remembered.
-            self._forget(message.session, message.to)
-        self._requests[message.id] = message
-        return SendFrame(messages.encode(message, self._codec))
-
-    def _forget(self, session: str, user: str) -> None:
-        for request_id, request in list(self._requests.items()):
-            if isinstance(request, messages.Offer) and request.session == session and request.to == user:
-                del self._requests[request_id]
-
-    def _ask(self, now: float) -> list[Value]:
-        self._asked = True
-        self._since = now
-        return [SendFrame(messages.encode(messages.Ping(), self._codec))]
-
-    def _refusal(self, code: str, sentence: str, request: messages.Message) -> Refused:
-        return Refused(code, sentence, request.type, getattr(request, "session", None), getattr(request, "to", None))
-
-    def _refused(self, error: messages.Error) -> list[Value]:
-        request = self._requests.pop(error.id, None) if error.id is not None else None
-        if request is None:
-            effects: list[Value] = [Refused(error.code, error.message, error.about, error.session)]
-        else:
-            effects = [self._refusal(error.code, error.message, request)]
-        if self.state == GREETING:
-            # Without a welcome nothing else will be understood.
-            effects.append(CloseSocket(1000, ""))
-        return effects
-
-    def _welcomed(self, message: messages.Welcome) -> list[Value]:
-        if not self._step(WELCOMED):
-            return []
-        self._requests = {}
-        self.user = message.user
-        self.welcome = message
-        return [message]
-
-    def _happened(self, message: Any) -> list[Value]:
-        """Follow what the server tells of sessions and members."""
-        request_id = getattr(message, "id", None)
-        if request_id is not None:
-            self._requests.pop(request_id, None)
-        if isinstance(message, messages.Opened):
-            self._sessions[message.session] = {}
-            return [message]
-        if isinstance(message, messages.Joined):
-            self._sessions[message.session] = {}
-            for member in message.members:
-                self._add(message.session, member, True)
-            return [message]
-        if isinstance(message, messages.Pong) or message.session not in self._sessions:
-            return []
-        if isinstance(message, messages.MemberJoined):
-            self._add(message.session, message.member, False)
-            return [message]
-        if isinstance(message, messages.MemberLeft):
-            self._remove(message.session, message.user)
-            return [message]
-        if isinstance(message, (messages.Left, messages.Ended)):
-            for user in list(self._sessions[message.session]):
-                self._remove(message.session, user)
-            del self._sessions[message.session]
-            return [message]
-        return self._forwarded(message)
-
-    def _forwarded(self, message: Any) -> list[Value]:
-        negotiator = self.negotiator(message.session, message.sender)
-        if negotiator is None:
-            return []
-        if isinstance(message, messages.ForwardedIceError):
-            return [message]
-        commands = negotiator.received(message)
-        return [Negotiate(message.session, message.sender, commands)] if commands else []
-
-    def _add(self, session: str, member: messages.Member, offers_first: bool) -> None:
-        self._sessions[session][member.user] = Negotiator(
-            session,
-            self.user or "",
-            member.user,
-            offers_first,
-            member.polite,
-            member.renegotiates,
-            NO_ROLLBACK not in (self._features or []),
-        )
-
-    def _remove(self, session: str, user: str) -> None:
-        self._forget(session, user)
-        negotiator = self._sessions[session].pop(user, None)
-        if negotiator is not None:
-            negotiator.close()
+        It is another one after the member was renewed, and for every member after a resume with the membership alone.
+        """
