@@ -1,7 +1,7 @@
 """What the signaling client returns: effects for the edge to carry out, and events for the application.
 
-The effects are `SendFrame`, `CloseSocket`, `ConnectAfter`, `Keep` and `Negotiate`; the events are the others here and the
-server's own messages (`messages.Welcome`, `Opened`, `Joined` and so on).
+The effects are `SendFrame`, `CloseSocket`, `ConnectAfter`, `Keep` and `Negotiate`; the events are the others here and
+the server's own messages (`messages.Welcome`, `Opened`, `Joined` and so on).
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ class ConnectAfter(Value):
 class Keep(Value):
     """Store this text where a reload finds it, in the place of the one before; None: forget it.
 
-    It holds a secret: a page keeps it in `sessionStorage`. A program that does not come back after its end ignores this.
+    It holds a secret: a page keeps it in `sessionStorage`. A program that never succeeds itself ignores this.
     """
 
     def __init__(self, text: str | None) -> None:
@@ -166,8 +166,8 @@ class Disconnected(Value):
     """The connection is over for good, and all sessions with it, until `connect` is called again.
 
     Attributes:
-        code: a WebSocket close code: 1000 where this side ended it, 4001 (`replaced`) where another connection took this
-            identity over.
+        code: a WebSocket close code: 1000 where this side ended it, 4001 (`replaced`) where another connection took
+            this identity over.
         reason: the close reason: empty where the application ended it, else an error's code.
 
     """

@@ -174,6 +174,7 @@ class Negotiator:
         polite: bool,
         renegotiates: bool = True,
         rolls_back: bool = True,
+        base: int = 0,
     ) -> None:
         """Begin with nothing negotiated.
 
@@ -181,10 +182,12 @@ class Negotiator:
             session: the session.
             me: this client's user.
             other: the other member's user.
-            offers_first: whether this client joined later than the other.
+            offers_first: whether this client makes the first offer.
             polite: whether this client yields in a collision of offers.
             renegotiates: whether the other side takes more than one exchange.
             rolls_back: whether this side's edge can roll back an offer.
+            base: the numbers of the negotiations are greater; what belongs to a smaller one was sent before one of the
+                two came, or began anew.
 
         """
         self.session = session
@@ -198,8 +201,9 @@ class Negotiator:
         self._rolls_back = rolls_back
         self._wanted = False
         self._exchanged = False  # whether one exchange has come to its end
-        self._made = 0  # own offers sent
-        self._seen = 0  # the last offer of the other side that was applied or ignored
+        self._base = base
+        self._made = base  # the last own offer that was sent
+        self._seen = base  # the last offer of the other side that was applied or ignored
         self._offer: messages.ForwardedOffer | None = None  # waits for the end of an operation
         self._remote_current = False  # whether the remote description is the current negotiation's
         self._remote_sdp = ""
@@ -315,6 +319,8 @@ class Negotiator:
         return [SetRemote(ANSWER, message.sdp)]
 
     def _candidates_received(self, message: messages.ForwardedCandidates) -> list[Value]:
+        if message.negotiation is not None and message.negotiation.n <= self._base:
+            return []
         candidates: list[messages.Candidate | None] = list(message.candidates)
         if message.end:
             candidates.append(None)

@@ -1,0 +1,77 @@
+"""The requests that wait for a reply, so that a refusal can be told from others."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from . import messages
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from .wire import Message
+
+__all__ = ["NO_REPLY_AFTER", "Requests"]
+
+NO_REPLY_AFTER = 10.0
+"""Seconds after a resume in which a request that the server had received has to be answered.
+
+An error is not counted and so not sent again; a reply is.
+"""
+
+WITHOUT_REPLY = (messages.Offer, messages.AppMessage)
+"""Requests that are answered by nothing but an error, and are forgotten when the server has acknowledged them."""
+
+WITHOUT_ID = (messages.Answer, messages.Candidates, messages.IceError)
+"""Messages whose refusal matters to nobody: mostly the member has just left."""
+
+
+class Requests:
+    """The requests by their ids."""
+
+    def __init__(self) -> None:
+        """Begin with none."""
+        self._waiting: dict[str, Any] = {}
+        self._count = 0
+        self._deadlines: dict[str, float] = {}
+
+    def add(self, request: Any) -> None:
+        """Give a request an id and remember it, where somebody wants to know of its refusal."""
+        if isinstance(request, WITHOUT_ID):
+            return
+        self._count += 1
+        request.id = str(self._count)
+        self._waiting[request.id] = request
+
+    def take(self, request_id: str | None) -> Message | None:
+        """Return the request that is answered or refused, and forget it; None when it is none of these."""
+        if request_id is None:
+            return None
+        self._deadlines.pop(request_id, None)
+        request: Message | None = self._waiting.pop(request_id, None)
+        return request
+
+    def received(self, messages: list[Message]) -> None:
+        """The server has these: those without a reply are forgotten, unless they are refused in this moment."""
+        for message in messages:
+            if isinstance(message, WITHOUT_REPLY):
+                self.take(message.id)
+
+    def expect(self, unsent: list[Message], now: float) -> None:
+        """The connection is back with everything: all but the unsent ones arrived, and are answered now or never."""
+        for request_id, request in self._waiting.items():
+            if not [message for message in unsent if message is request]:
+                self._deadlines[request_id] = now + NO_REPLY_AFTER
+
+    def overdue(self, now: float) -> list[Message]:
+        """Return the requests that will not be answered any more, and forget them."""
+        late = sorted([request_id for request_id, deadline in self._deadlines.items() if now >= deadline], key=int)
+        return [request for request in map(self.take, late) if request is not None]
+
+    def clear(self) -> list[Message]:
+        """Forget all, and return them in their order."""
+        # By their ids, since MicroPython's dicts have no order.
+        waiting = [self._waiting[request_id] for request_id in sorted(self._waiting, key=int)]
+        self._waiting = {}
+        self._deadlines = {}
+        return waiting
