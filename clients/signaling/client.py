@@ -298,13 +298,10 @@ class SignalingClient(Wishes):
 
     def _forget_everything(self, keeps: bool) -> list[Message]:
         """Begin to count anew, without a session, and return the messages that are lost with that."""
-        kept = self._delivery.messages()
-        unanswered = [
-            request for request in self._requests.clear() if not [message for message in kept if message is request]
-        ]
+        lost = self._requests.clear(self._delivery.messages())
         self._delivery.begin(keeps)
         self._sessions.clear()
-        return unanswered + kept
+        return lost
 
     # The greeting
 

@@ -60,7 +60,7 @@ class Requests:
     def expect(self, unsent: list[Message], now: float) -> None:
         """The connection is back with everything: all but the unsent ones arrived, and are answered now or never."""
         for request_id, request in self._waiting.items():
-            if not [message for message in unsent if message is request]:
+            if not _is_in(request, unsent):
                 self._deadlines[request_id] = now + NO_REPLY_AFTER
 
     def overdue(self, now: float) -> list[Message]:
@@ -68,10 +68,18 @@ class Requests:
         late = sorted([request_id for request_id, deadline in self._deadlines.items() if now >= deadline], key=int)
         return [request for request in map(self.take, late) if request is not None]
 
-    def clear(self) -> list[Message]:
-        """Forget all, and return them in their order."""
+    def clear(self, kept: list[Message]) -> list[Message]:
+        """Forget all, and return what was not answered in its order; `kept`: all messages that are not acknowledged."""
         # By their ids, since MicroPython's dicts have no order.
         waiting = [self._waiting[request_id] for request_id in sorted(self._waiting, key=int)]
         self._waiting = {}
         self._deadlines = {}
-        return waiting
+        unanswered = [request for request in waiting if not _is_in(request, kept)]
+        return unanswered + [
+            message for message in kept if getattr(message, "id", None) is None or _is_in(message, waiting)
+        ]
+
+
+def _is_in(message: Message, messages: list[Message]) -> bool:
+    """Whether it is this very message, and not an equal one, that is in the list."""
+    return any(other is message for other in messages)
