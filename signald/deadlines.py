@@ -18,10 +18,12 @@ class DeadlineKind(IntEnum):
     HELLO = 1
     IDLE = 2
     LIFE = 3
+    GRACE = 4
+    ACK = 5
 
 
 class Deadline(NamedTuple):
-    """Something that is due at a time (monotonic seconds), for a peer or a session."""
+    """Something that is due at a time (monotonic seconds), for a peer, a user or a session."""
 
     at: float
     kind: DeadlineKind

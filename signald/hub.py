@@ -5,104 +5,85 @@ Times are monotonic seconds. A request that is refused becomes an `Error` to its
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from enum import Enum
 from typing import assert_never
 
-from attrs import define, evolve, field, frozen
+from attrs import define, field
 
-from signald.actions import Action, Close, Decide, LogCounts, Send
+from signald.actions import Action, Send
+from signald.asking import Asking, Pending
+from signald.copies import Copies
 from signald.deadlines import Deadline, DeadlineKind, Deadlines
 from signald.decisions import (
-    Done,
+    ConfirmSecret,
+    Decided,
     EndSession,
     Forget,
+    Govern,
     Identified,
-    Identify,
     JoinSession,
     LeaveSession,
+    MarkAway,
+    NotResumed,
     OpenSession,
-    Operation,
     Outcome,
     Refused,
-    SessionChanged,
-    SessionEnded,
+    RenewUser,
+    Resumed,
 )
+from signald.delivery import weight
 from signald.errors import ErrorCode
-from signald.forwarding import forwarded, refusal
-from signald.limits import AddressKey, GuessBudget, Limits, TokenBucket
+from signald.greeting import Greeting
+from signald.limits import AddressKey, Limits, TokenBucket
 from signald.messages import (
-    Answer,
-    Candidates,
-    Debug,
-    Ended,
+    UNCOUNTED,
+    Accomplished,
+    Ack,
     EndReason,
     Error,
-    Event,
-    Forwardable,
-    Hello,
-    IceError,
+    GoingAway,
     IceServer,
-    Join,
-    Joined,
-    Leave,
     LeaveReason,
     Left,
-    MemberJoined,
-    MemberLeft,
-    Offer,
-    Open,
-    Opened,
-    Ping,
-    Pong,
     Request,
-    RequestId,
-    ServerLimits,
+    Resume,
     SessionId,
     Traits,
     UserId,
-    Welcome,
 )
-from signald.sessions import Session, view
-from signald.users import DecisionId, Peer, PeerId, User
-from signald.waiting import WaitingCandidates
+from signald.post import Post, close
+from signald.requests import Requests
+from signald.sessions import Session
+from signald.users import DecisionId, Peer, PeerEvent, PeerId, PeerState, User, UserEvent, UserState
 
-PROTOCOL_VERSION = 1
-NO_ROLLBACK = "no-rollback"
-DEBUG_SECONDS = 60.0
-"""How often `Debug` is answered with a line in the log, at most."""
+_MALFORMED_BYTES = 256
+_AGAIN_SECONDS = 1.0
 
 
-@frozen
-class _Pending:
-    """A decision under way.
+class Ending(Enum):
+    """How a connection ended: with 1000 (RFC 6455 §7.4.1), with 1001 as a page that is left does, or otherwise."""
 
-    Attributes:
-        operation: what is to be decided.
-        peer, address, request: who asked for it, from where and how; None where nobody waits for it.
-
-    """
-
-    operation: Operation
-    peer: PeerId | None = None
-    address: AddressKey | None = None
-    request: Request | None = None
+    LEFT = 1
+    RELOADING = 2
+    LOST = 3
 
 
 @define
 class Hub:
-    """Owns peers, users and this node's copy of the sessions.
+    """Owns peers, users and this node's copies of the sessions.
 
     Attributes:
         limits: all bounds.
         server: name and version, for `welcome`.
         ice_servers: for `welcome`.
-        peers, users, sessions: what exists here.
-        pending: the decisions that were asked for.
-        decisions: how many were ever asked for.
-        guesses: wrong guesses of each address.
-        waiting: candidates that wait for the other member.
-        active: when each session last had a change or a message.
-        deadlines: of peers and sessions.
-        debug_due: when the next `Debug` may be answered.
+        peers: every connection.
+        deadlines: of peers, users and sessions.
+        asking: the decisions under way.
+        post: the users, and what they are told.
+        copies: the sessions.
+        greeting: welcomes the peers.
+        requests: handles what the users ask for.
 
     """
 
@@ -110,20 +91,31 @@ class Hub:
     server: str
     ice_servers: tuple[IceServer, ...] = ()
     peers: dict[PeerId, Peer] = field(factory=dict)
-    users: dict[UserId, User] = field(factory=dict)
-    sessions: dict[SessionId, Session] = field(factory=dict)
-    pending: dict[DecisionId, _Pending] = field(factory=dict)
-    decisions: int = 0
-    guesses: GuessBudget = field(init=False)
-    waiting: WaitingCandidates = field(init=False)
-    active: dict[SessionId, float] = field(factory=dict)
     deadlines: Deadlines = field(factory=Deadlines)
-    debug_due: float = float("-inf")
+    asking: Asking = field(factory=Asking)
+    post: Post = field(init=False)
+    copies: Copies = field(init=False)
+    greeting: Greeting = field(init=False)
+    requests: Requests = field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        """Make the parts that have the limits too."""
-        self.guesses = GuessBudget(self.limits)
-        self.waiting = WaitingCandidates(self.limits)
+        """Make the parts and wire them."""
+        self.post = Post(self.limits, self.deadlines)
+        self.copies = Copies(self.limits, self.post, self.asking, self.deadlines)
+        self.greeting = Greeting(
+            self.limits, self.server, self.ice_servers, self.peers, self.post, self.copies, self.asking
+        )
+        self.requests = Requests(self.limits, self.post, self.copies, self.asking)
+
+    @property
+    def users(self) -> dict[UserId, User]:
+        """Every identity here."""
+        return self.post.users
+
+    @property
+    def sessions(self) -> dict[SessionId, Session]:
+        """The sessions in which users here are, or at which they wait."""
+        return self.copies.sessions
 
     # Facts
 
@@ -137,52 +129,75 @@ class Hub:
     def received(self, id: PeerId, request: Request, now: float) -> list[Action]:
         """Take a peer's request."""
         peer = self.peers.get(id)
-        if peer is None or peer.closing:
+        if peer is None or peer.state is PeerState.CLOSING:
             return []
         if not peer.budget.take(now):
-            return self._close(peer, ErrorCode.TOO_MANY_MESSAGES)
-        if peer.decision is None:
-            return self._handle(peer, request, now)
-        if len(peer.waiting) >= self.limits.waiting_messages:
-            return self._close(peer, ErrorCode.TOO_MANY_WAITING)
-        peer.waiting.append(request)
+            return close(peer, ErrorCode.TOO_MANY_MESSAGES)
+        if peer.user is not None:
+            return self._take(peer, self.users[peer.user], request, now)
+        if peer.desk.decision is None:
+            return self.greeting.greet(peer, request)
+        if len(peer.desk.waiting) >= self.limits.waiting_messages:
+            return close(peer, ErrorCode.TOO_MANY_WAITING)
+        peer.desk.waiting.append(request)
         return []
 
     def malformed(self, id: PeerId, error: Error, now: float) -> list[Action]:
-        """Take note of a frame that was no valid request; it costs like one."""
+        """Take note of a frame that was no valid request; it costs and counts like one."""
         peer = self.peers.get(id)
-        if peer is None or peer.closing:
+        if peer is None or peer.state is PeerState.CLOSING:
             return []
         if not peer.budget.take(now):
-            return self._close(peer, ErrorCode.TOO_MANY_MESSAGES)
-        return [Send(id, error)]
+            return close(peer, ErrorCode.TOO_MANY_MESSAGES)
+        if peer.user is None:
+            return [Send(id, error)]
+        user = self.users[peer.user]
+        actions = self._confirm(user)
+        if error.about not in UNCOUNTED:
+            actions += self.post.count(user, _MALFORMED_BYTES, now)
+        return [*actions, Send(id, error)]
 
-    def disconnected(self, id: PeerId, now: float) -> list[Action]:
-        """Take note that a peer is gone: its user's memberships end."""
+    def disconnected(self, id: PeerId, ending: Ending, now: float) -> list[Action]:
+        """Take note that a peer is gone: its user is away, or its user's memberships end."""
         peer = self.peers.pop(id, None)
-        if peer is None or peer.user is None:
+        if peer is None:
             return []
-        user = self.users.pop(peer.user)
-        actions: list[Action] = [
-            self._decide(LeaveSession(user.id, session, LeaveReason.GONE)) for session in sorted(user.sessions)
-        ]
-        under_way = None if peer.decision is None else self.pending[peer.decision].operation
-        if not isinstance(under_way, OpenSession | JoinSession):
-            actions.append(self._decide(Forget(user.id)))
-        return actions
+        peer.step(PeerEvent.SOCKET_CLOSED)
+        if peer.user is None:
+            return []
+        user = self.users[peer.user]
+        user.peer = None
+        if ending is Ending.LEFT:
+            return self._over(user, UserEvent.LEFT, LeaveReason.LEFT)
+        user.step(UserEvent.LOST)
+        if user.instance is None:
+            return self._over(user, UserEvent.EXPIRED, LeaveReason.GONE)
+        seconds = self.limits.reload_seconds if ending is Ending.RELOADING else self.limits.grace_seconds
+        user.until = now + seconds
+        self.deadlines.add(user.until, DeadlineKind.GRACE, user.id)
+        return [self.asking.ask(MarkAway(user.id))]
 
     def decided(self, id: DecisionId, outcome: Outcome, now: float) -> list[Action]:
-        """Take the outcome of a decision, and go on with the messages that waited for it.
+        """Take the outcome of a decision, and go on with the requests that waited for it.
 
-        When the peer that asked is gone meanwhile, what it asked for is undone.
+        When the one who asked is gone meanwhile, what was asked for is undone.
         """
-        pending = self.pending.pop(id)
+        pending = self.asking.pending[id]
         actions = self._apply(pending, outcome, now)
-        peer = self._asker(pending)
-        if peer is not None:
-            peer.decision = None
-            while peer.waiting and peer.decision is None:
-                actions += self._handle(peer, peer.waiting.popleft(), now)
+        del self.asking.pending[id]
+        user = None if pending.user is None else self.users.get(pending.user)
+        peer = None if pending.peer is None else self.peers.get(pending.peer)
+        if user is not None and user.desk.decision == id:
+            user.desk.decision = None
+            actions += self._go_on(user, now)
+        if peer is not None and peer.desk.decision == id:
+            peer.desk.decision = None
+            while peer.desk.waiting and peer.desk.decision is None:
+                request = peer.desk.waiting.popleft()
+                if peer.user is None:
+                    actions += self.greeting.greet(peer, request)
+                else:
+                    actions += self._take(peer, self.users[peer.user], request, now)
         return actions
 
     def tick(self, now: float) -> list[Action]:
@@ -190,194 +205,95 @@ class Hub:
         actions: list[Action] = []
         for deadline in self.deadlines.due(now):
             actions += self._due(deadline, now)
-        self.deadlines.compact(len(self.peers) + 2 * len(self.sessions), self._is_alive)
-        self.guesses.tick(now)
+        alive = len(self.peers) + 2 * len(self.users) + 2 * len(self.sessions)
+        self.deadlines.compact(alive, self._is_alive)
+        self.requests.tick(now)
         return actions
+
+    def stopping(self, after: float, jitter: Callable[[], float]) -> list[Action]:
+        """Tell each client to come back after so many seconds and as many more as `jitter` gives, up to as many."""
+        return [
+            Send(peer.id, GoingAway(after + after * jitter()))
+            for peer in self.peers.values()
+            if peer.state is PeerState.WELCOMED
+        ]
 
     # Requests
 
-    def _handle(self, peer: Peer, request: Request, now: float) -> list[Action]:
-        match request:
-            case Ping():
-                return [Send(peer.id, Pong(request.id))]
-            case Debug():
-                return self._debug(now)
-            case Hello():
-                return self._hello(peer, request)
-        user = None if peer.user is None else self.users[peer.user]
-        if user is None:
-            return [self._error(peer, ErrorCode.HELLO_FIRST, request)]
-        match request:
-            case Open():
-                if not 2 <= request.capacity <= self.limits.session_members:
-                    return [self._error(peer, ErrorCode.BAD_CAPACITY, request)]
-                return [self._decide(OpenSession(user.id, peer.traits, request.capacity), peer, request)]
-            case Join():
-                if request.session in user.sessions:
-                    return [self._error(peer, ErrorCode.ALREADY_MEMBER, request)]
-                if not self.guesses.allows(peer.address, now):
-                    return [self._error(peer, ErrorCode.TOO_MANY_GUESSES, request)]
-                return [self._decide(JoinSession(user.id, peer.traits, request.session), peer, request)]
-            case Leave():
-                if request.session not in user.sessions:
-                    return [self._error(peer, ErrorCode.NOT_A_MEMBER, request)]
-                return [self._decide(LeaveSession(user.id, request.session, LeaveReason.LEFT), peer, request)]
-            case Offer() | Answer() | Candidates() | IceError():
-                if request.session not in user.sessions:
-                    return [self._error(peer, ErrorCode.NOT_A_MEMBER, request)]
-                return self._forward(peer, self.sessions[request.session], user.id, request, now)
-            case _ as never:
-                assert_never(never)
+    def _take(self, peer: Peer, user: User, request: Request, now: float) -> list[Action]:
+        """Count a request of a user, and handle it when no other one is under way."""
+        actions = self._confirm(user)
+        if isinstance(request, Ack):
+            return actions + self.requests.acknowledged(user, request)
+        is_waiting = user.desk.decision is not None or user.desk.waiting
+        if is_waiting and len(user.desk.waiting) >= self.limits.waiting_messages:
+            return actions + close(peer, ErrorCode.TOO_MANY_WAITING)
+        if not isinstance(request, UNCOUNTED):
+            actions += self.post.count(user, weight(request), now)
+        if is_waiting:
+            user.desk.waiting.append(request)
+            return actions
+        return actions + self.requests.handle(user, request, now)
 
-    def _hello(self, peer: Peer, request: Hello) -> list[Action]:
-        if peer.user is not None:
-            return [self._error(peer, ErrorCode.ALREADY_WELCOMED, request)]
-        if request.version != PROTOCOL_VERSION:
-            return [self._error(peer, ErrorCode.UNSUPPORTED_VERSION, request)]
-        if NO_ROLLBACK in request.features:
-            peer.traits = evolve(peer.traits, rollback=False)
-        return [self._decide(Identify(), peer, request)]
+    def _go_on(self, user: User, now: float) -> list[Action]:
+        actions: list[Action] = []
+        while user.desk.waiting and user.desk.decision is None:
+            actions += self.requests.handle(user, user.desk.waiting.popleft(), now)
+        return actions
 
-    def _debug(self, now: float) -> list[Action]:
-        if now < self.debug_due:
+    def _confirm(self, user: User) -> list[Action]:
+        """What comes on the new socket shows that the client has its new secret."""
+        if user.confirmed:
             return []
-        self.debug_due = now + DEBUG_SECONDS
-        return [LogCounts(users=len(self.users), sessions=len(self.sessions))]
-
-    def _forward(self, peer: Peer, session: Session, user: UserId, request: Forwardable, now: float) -> list[Action]:
-        sender = session.member(user)
-        others = session.others(user)
-        if request.to is None:
-            if not others and isinstance(request, Candidates):
-                kept = self.waiting.keep(user, request)
-                return [] if kept else [self._error(peer, ErrorCode.TOO_MANY_CANDIDATES, request, session.id)]
-            receiver = others[0] if len(others) == 1 else None
-        else:
-            receiver = next((member for member in others if member.user == request.to), None)
-        if sender is None or receiver is None:
-            return [self._error(peer, ErrorCode.UNKNOWN_MEMBER, request, session.id)]
-        code = refusal(request, sender, receiver)
-        if code is not None:
-            return [self._error(peer, code, request, session.id)]
-        self.active[session.id] = now
-        return self._tell(receiver.user, session.id, forwarded(request, user))
+        user.confirmed = True
+        return [self.asking.ask(ConfirmSecret(user.id, user.rotation))]
 
     # Outcomes
 
-    def _apply(self, pending: _Pending, outcome: Outcome, now: float) -> list[Action]:
+    def _apply(self, pending: Pending, outcome: Outcome, now: float) -> list[Action]:
         match outcome:
             case Refused(code):
-                return self._refused(pending, code, now)
-            case Identified(user):
-                return self._identified(pending, user)
-            case SessionChanged(session, reason):
-                return self._changed(pending, session, reason, now)
-            case SessionEnded(session_id, end_reason):
-                return self._ended(pending, session_id, end_reason)
-            case Done():
-                return []
+                return self.greeting.refused(pending, code) + self.requests.refused(pending, code, now)
+            case Identified():
+                return self.greeting.identified(pending, outcome)
+            case Resumed():
+                return self._absorb(pending, outcome, now) + self.greeting.resumed(pending, outcome)
+            case NotResumed():
+                return self.greeting.not_resumed(pending, outcome, now)
+            case Decided():
+                return self._done(pending, outcome, now)
             case _ as never:
                 assert_never(never)
 
-    def _refused(self, pending: _Pending, code: ErrorCode, now: float) -> list[Action]:
-        if code is ErrorCode.UNKNOWN_SESSION and isinstance(pending.request, Join) and pending.address is not None:
-            self.guesses.failed(pending.address, now)
-        peer = self._asker(pending)
-        return [] if peer is None or pending.request is None else [self._error(peer, code, pending.request)]
+    def _done(self, pending: Pending, outcome: Decided, now: float) -> list[Action]:
+        pending.session = outcome.session
+        pending.host_key = outcome.host_key
+        user = None if pending.user is None else self.users.get(pending.user)
+        actions: list[Action] = []
+        if isinstance(pending.operation, LeaveSession) and user is not None and pending.request is not None:
+            # The one who leaves is told before the others, so that it hears nothing of the session afterwards.
+            user.sessions.discard(pending.operation.session)
+            user.visits.discard(pending.operation.session)
+            actions += self.post.tell(user, Left(pending.operation.session, pending.request.id))
+        actions += self._absorb(pending, outcome, now)
+        if isinstance(pending.operation, RenewUser):
+            return actions + self.greeting.renewed(pending)
+        if user is None or pending.request is None:
+            return actions
+        if isinstance(pending.operation, Govern):
+            return actions + self.post.tell(user, Accomplished(pending.request.id))
+        if isinstance(pending.operation, OpenSession | JoinSession) and not pending.answered:
+            # It is over already: what ended it was heard first.
+            return actions + self.post.refuse(user, ErrorCode.UNKNOWN_SESSION, pending.request)
+        return actions
 
-    def _identified(self, pending: _Pending, user: UserId) -> list[Action]:
-        peer = self._asker(pending)
-        if peer is None:
-            return [self._decide(Forget(user))]
-        peer.user = user
-        self.users[user] = User(user, peer.id)
-        limits = ServerLimits(
-            message_bytes=self.limits.message_bytes,
-            messages_per_second=self.limits.message_rate,
-            messages_burst=self.limits.message_burst,
-            session_members=self.limits.session_members,
-        )
-        welcome = Welcome(
-            version=PROTOCOL_VERSION,
-            server=self.server,
-            user=user,
-            features=(),
-            limits=limits,
-            ice_servers=self.ice_servers,
-            id=None if pending.request is None else pending.request.id,
-        )
-        return [Send(peer.id, welcome)]
-
-    def _changed(self, pending: _Pending, session: Session, reason: LeaveReason | None, now: float) -> list[Action]:
-        id = None if pending.request is None else pending.request.id
-        operation = pending.operation
-        if isinstance(operation, LeaveSession):
-            return self._left(operation, id) + self._absorb(session, reason, now)
-        if not isinstance(operation, OpenSession | JoinSession):
-            return self._absorb(session, reason, now)
-        peer = self._asker(pending)
-        if peer is None:
-            return [
-                self._decide(LeaveSession(operation.user, session.id, LeaveReason.GONE)),
-                self._decide(Forget(operation.user)),
-            ]
-        actions = self._absorb(session, reason, now)
-        self.users[operation.user].sessions.add(session.id)
-        if isinstance(operation, OpenSession):
-            return [*actions, Send(peer.id, Opened(session.id, session.capacity, id))]
-        return [*actions, *self._joined(peer, operation.user, self.sessions[session.id], id)]
-
-    def _joined(self, peer: Peer, user: UserId, session: Session, id: RequestId | None) -> list[Action]:
-        viewer = session.member(user)
-        members = () if viewer is None else tuple(view(other, viewer) for other in session.others(user))
-        early = self.waiting.take(session.id)
+    def _absorb(self, pending: Pending, outcome: Decided | Resumed, now: float) -> list[Action]:
         return [
-            Send(peer.id, Joined(session.id, session.capacity, members, id)),
-            *(Send(peer.id, forwarded(batch, sender)) for sender, batch in early),
+            action
+            for change in outcome.changes
+            if not pending.is_stale(change)
+            for action in self.copies.absorb(change, now)
         ]
-
-    def _left(self, operation: LeaveSession, id: RequestId | None) -> list[Action]:
-        """Tell the one who leaves, and only then the others, so that it hears nothing of the session afterwards."""
-        told = self._tell(operation.user, operation.session, Left(operation.session, id))
-        user = self.users.get(operation.user)
-        if user is not None:
-            user.sessions.discard(operation.session)
-        return told
-
-    def _absorb(self, session: Session, reason: LeaveReason | None, now: float) -> list[Action]:
-        """Take a newer record of a session and tell the members here what is different."""
-        known = self.sessions.get(session.id)
-        if known is not None and known.version >= session.version:
-            return []
-        self.sessions[session.id] = session
-        self.active[session.id] = now
-        if known is None:
-            self.deadlines.add(now + self.limits.session_idle_seconds, DeadlineKind.IDLE, session.id)
-            self.deadlines.add(now + self.limits.session_life_seconds, DeadlineKind.LIFE, session.id)
-            return []
-        actions: list[Action] = []
-        for member in session.members:
-            for gone in known.members:
-                if session.member(gone.user) is None and reason is not None:
-                    actions += self._tell(member.user, session.id, MemberLeft(session.id, gone.user, reason))
-            for new in session.others(member.user):
-                if known.member(new.user) is None:
-                    actions += self._tell(member.user, session.id, MemberJoined(session.id, view(new, member)))
-        return actions
-
-    def _ended(self, pending: _Pending, id: SessionId, reason: EndReason) -> list[Action]:
-        actions: list[Action] = []
-        if isinstance(pending.operation, LeaveSession):
-            actions += self._left(pending.operation, None if pending.request is None else pending.request.id)
-        session = self.sessions.pop(id, None)
-        self.active.pop(id, None)
-        self.waiting.take(id)
-        for member in () if session is None else session.members:
-            actions += self._tell(member.user, id, Ended(id, reason))
-            user = self.users.get(member.user)
-            if user is not None:
-                user.sessions.discard(id)
-        return actions
 
     # Deadlines
 
@@ -385,57 +301,55 @@ class Hub:
         match deadline.kind:
             case DeadlineKind.HELLO:
                 peer = self.peers.get(PeerId(int(deadline.key)))
-                if peer is None or peer.closing or peer.user is not None or peer.decision is not None:
+                if peer is None or peer.state is not PeerState.GREETING or peer.desk.decision is not None:
                     return []
-                return self._close(peer, ErrorCode.HELLO_TIMEOUT)
+                return close(peer, ErrorCode.HELLO_TIMEOUT)
             case DeadlineKind.LIFE:
-                return self._end(SessionId(str(deadline.key)), EndReason.EXPIRED)
+                id = SessionId(str(deadline.key))
+                if self.copies.expires.get(id, now + 1) > now:
+                    return []
+                return [self.asking.ask(EndSession(id, EndReason.EXPIRED))]
             case DeadlineKind.IDLE:
                 return self._idle(SessionId(str(deadline.key)), now)
+            case DeadlineKind.GRACE:
+                return self._grace(UserId(str(deadline.key)), now)
+            case DeadlineKind.ACK:
+                return self.post.acknowledge_due(UserId(str(deadline.key)), now)
             case _ as never:
                 assert_never(never)
 
     def _idle(self, id: SessionId, now: float) -> list[Action]:
-        session = self.sessions.get(id)
-        if session is None:
+        due = self.copies.idle_at(id, now)
+        if due is None:
             return []
-        since = now if len(session.members) > 1 else self.active[id]
-        due = since + self.limits.session_idle_seconds
         if due > now:
             self.deadlines.add(due, DeadlineKind.IDLE, id)
             return []
-        return self._end(id, EndReason.IDLE)
+        return [self.asking.ask(EndSession(id, EndReason.IDLE))]
 
-    def _end(self, id: SessionId, reason: EndReason) -> list[Action]:
-        return [self._decide(EndSession(id, reason))] if id in self.sessions else []
+    def _grace(self, id: UserId, now: float) -> list[Action]:
+        user = self.users.get(id)
+        if user is None or user.state is not UserState.AWAY or user.until > now:
+            return []
+        if any(
+            isinstance(pending.request, Resume) and pending.request.user == id
+            for pending in self.asking.pending.values()
+        ):
+            # It is about to be back.
+            self.deadlines.add(now + _AGAIN_SECONDS, DeadlineKind.GRACE, id)
+            return []
+        return self._over(user, UserEvent.EXPIRED, LeaveReason.GONE)
+
+    def _over(self, user: User, event: UserEvent, reason: LeaveReason) -> list[Action]:
+        user.step(event)
+        self.post.drop(user)
+        return [self.asking.ask(Forget(user.id, reason))]
 
     def _is_alive(self, deadline: Deadline) -> bool:
-        return deadline.key in (self.peers if deadline.kind is DeadlineKind.HELLO else self.sessions)
-
-    # Actions
-
-    def _decide(self, operation: Operation, peer: Peer | None = None, request: Request | None = None) -> Decide:
-        self.decisions += 1
-        id = DecisionId(self.decisions)
-        if peer is None:
-            self.pending[id] = _Pending(operation)
-        else:
-            self.pending[id] = _Pending(operation, peer.id, peer.address, request)
-            peer.decision = id
-        return Decide(id, operation)
-
-    def _asker(self, pending: _Pending) -> Peer | None:
-        return None if pending.peer is None else self.peers.get(pending.peer)
-
-    def _tell(self, id: UserId, session: SessionId, event: Event) -> list[Action]:
-        """Send an event of a session to a member, if it is here and knows that it is one."""
-        user = self.users.get(id)
-        return [] if user is None or session not in user.sessions else [Send(user.peer, event)]
-
-    def _error(self, peer: Peer, code: ErrorCode, request: Request, session: SessionId | None = None) -> Send:
-        return Send(peer.id, Error(code=code, about=type(request), session=session, id=request.id))
-
-    def _close(self, peer: Peer, code: ErrorCode) -> list[Action]:
-        peer.closing = True
-        peer.waiting.clear()
-        return [Close(peer.id, code)]
+        match deadline.kind:
+            case DeadlineKind.HELLO:
+                return deadline.key in self.peers
+            case DeadlineKind.GRACE | DeadlineKind.ACK:
+                return deadline.key in self.users
+            case _:
+                return deadline.key in self.sessions

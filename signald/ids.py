@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import base64
+import hmac
 from collections.abc import Callable
 
 from attrs import frozen
 
-from signald.messages import SessionId, UserId
+from signald.messages import Secret, SessionId, UserId
 
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _READ = str.maketrans("abcdefghijklmnopqrstuvwxyzIOL", "ABCDEFGH1JK1MN0PQRSTUVWXYZ101", "- ")
@@ -41,6 +43,10 @@ class IdSource:
         """Make a session id of 50 random bits."""
         return SessionId(_encode(int.from_bytes(self.random_bytes(7), "big"), SESSION_SYMBOLS))
 
+    def secret(self) -> Secret:
+        """Make a secret of 256 random bits."""
+        return Secret(_base64url(self.random_bytes(32)))
+
 
 def is_user_id(text: str) -> bool:
     """Whether the text has the form of a user id."""
@@ -56,3 +62,12 @@ def read_session_id(text: str) -> SessionId | None:
     if len(canonical) == SESSION_SYMBOLS and all(symbol in _ALPHABET for symbol in canonical):
         return SessionId(canonical)
     return None
+
+
+def host_key(secret: bytes, session: SessionId) -> Secret:
+    """The host key of a session: an HMAC-SHA256 (RFC 2104) of its id, so that no list of keys has to be kept."""
+    return Secret(_base64url(hmac.digest(secret, session.encode(), "sha256")))
+
+
+def _base64url(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()

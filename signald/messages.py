@@ -22,6 +22,15 @@ SessionId = NewType("SessionId", str)
 RequestId = NewType("RequestId", str)
 """What a client calls its request; the reply or error carries the same."""
 
+Secret = NewType("Secret", str)
+"""256 random bits in base64url, 43 symbols: a resume secret or a host key."""
+
+Instance = NewType("Instance", str)
+"""What a client chose at random when it started: a reloaded page is another one."""
+
+Count = NewType("Count", int)
+"""How many countable messages (docs/protocol.md, "Resume")."""
+
 
 def _bounded(most: int, least: int = 0) -> Mapping[str, int]:
     """Field metadata: the most characters or elements that a request may have; of a number, its range."""
@@ -40,15 +49,43 @@ class LeaveReason(Enum):
 
     LEFT = "left"
     GONE = "gone"
+    REMOVED = "removed"
+    REPLACED = "replaced"
 
 
 class EndReason(Enum):
-    """Why a session is no more."""
+    """Why a session is no more, or (`REMOVED`, `REPLACED`) is no more for the one who is told."""
 
     HOST_LEFT = "host-left"
     HOST_GONE = "host-gone"
+    BY_HOST = "by-host"
     IDLE = "idle"
     EXPIRED = "expired"
+    REMOVED = "removed"
+    REPLACED = "replaced"
+
+
+class WaitReason(Enum):
+    """What somebody waits for who knocked at a session."""
+
+    HOST = "host"
+    LOBBY = "lobby"
+
+
+class RefusalReason(Enum):
+    """Why somebody who waited is not admitted."""
+
+    REFUSED = "refused"
+    FULL = "full"
+    ENDED = "ended"
+
+
+class Survival(Enum):
+    """What a resume found."""
+
+    EVERYTHING = "everything"
+    MEMBERSHIP = "membership"
+    NOTHING = "nothing"
 
 
 @frozen
@@ -102,12 +139,16 @@ class Traits:
     Attributes:
         rollback: whether it can take back its own offer; if not, it has to be the impolite side.
         renegotiates: whether it takes more than one offer/answer exchange with the same member.
+        waits: whether it understands that it is not a member yet.
+        messages: whether it hears application messages.
         most_members: the largest session it understands; None for any.
 
     """
 
     rollback: bool = True
     renegotiates: bool = True
+    waits: bool = True
+    messages: bool = True
     most_members: int | None = None
 
 
@@ -119,14 +160,24 @@ class MemberView:
         user: who.
         role: host or guest.
         polite: whether the one who is told yields to this member in a collision of offers (W3C perfect negotiation).
+        offers_first: whether the one who is told makes the pair's first offer.
+        base: the numbers of the pair's negotiations are greater.
         renegotiates: whether this member takes more than one offer/answer exchange.
+        messages: whether this member hears application messages.
+        away: whether its connection is lost just now.
+        name: what it calls itself.
 
     """
 
     user: UserId
     role: Role
     polite: bool
-    renegotiates: bool
+    offers_first: bool
+    base: int
+    renegotiates: bool = True
+    messages: bool = True
+    away: bool = False
+    name: str | None = None
 
 
 # Requests: from a peer to the hub
@@ -134,9 +185,24 @@ class MemberView:
 
 @frozen
 class Hello:
-    """The first request: who the client is and what it can do."""
+    """The first request: who the client is and what it can do; with an instance, it wants to resume later."""
 
     version: int
+    agent: str | None = field(default=None, metadata=_bounded(64))
+    features: tuple[str, ...] = field(default=(), metadata=_bounded(32))
+    instance: Instance | None = None
+    id: RequestId | None = None
+
+
+@frozen
+class Resume:
+    """The first request of one who comes back: `received` are the countable messages that it has."""
+
+    version: int
+    user: UserId
+    secret: Secret = field(repr=False)
+    instance: Instance
+    received: Count
     agent: str | None = field(default=None, metadata=_bounded(64))
     features: tuple[str, ...] = field(default=(), metadata=_bounded(32))
     id: RequestId | None = None
@@ -144,23 +210,100 @@ class Hello:
 
 @frozen
 class Open:
-    """Open a session of at most `capacity` members, with the sender as its host."""
+    """Open a session with the sender as its host, or a kept one again.
+
+    Attributes:
+        capacity: how many members at most.
+        name: what the host calls itself.
+        label: the session's name.
+        password: what those who join have to know.
+        lobby: whether the host admits each who joins.
+        succession: whether the longest member is the host when the host is gone.
+        keep: whether the host wants a host key.
+        session, host_key: of the kept session that is to be opened again.
+
+    """
 
     capacity: int = 2
+    name: str | None = field(default=None, metadata=_bounded(64))
+    label: str | None = field(default=None, metadata=_bounded(64))
+    password: str | None = field(default=None, metadata=_bounded(128, least=1), repr=False)
+    lobby: bool = False
+    succession: bool = False
+    keep: bool = False
+    session: SessionId | None = None
+    host_key: Secret | None = field(default=None, repr=False)
     id: RequestId | None = None
 
 
 @frozen
 class Join:
-    """Become a guest of a session."""
+    """Become a guest of a session; `name` is what the guest calls itself."""
+
+    session: SessionId
+    name: str | None = field(default=None, metadata=_bounded(64))
+    password: str | None = field(default=None, metadata=_bounded(128, least=1), repr=False)
+    id: RequestId | None = None
+
+
+@frozen
+class Leave:
+    """Stop being a member of a session, or waiting at it."""
 
     session: SessionId
     id: RequestId | None = None
 
 
 @frozen
-class Leave:
-    """Stop being a member of a session."""
+class Change:
+    """Make a session's settings different; None leaves one as it is. The host's, as those below to `End`."""
+
+    session: SessionId
+    label: str | None = field(default=None, metadata=_bounded(64))
+    locked: bool | None = None
+    lobby: bool | None = None
+    id: RequestId | None = None
+
+
+@frozen
+class Admit:
+    """Let one who waits in the lobby in."""
+
+    session: SessionId
+    user: UserId
+    id: RequestId | None = None
+
+
+@frozen
+class Refuse:
+    """Turn one who waits in the lobby away."""
+
+    session: SessionId
+    user: UserId
+    id: RequestId | None = None
+
+
+@frozen
+class Remove:
+    """End a guest's membership."""
+
+    session: SessionId
+    user: UserId
+    id: RequestId | None = None
+
+
+@frozen
+class HandOver:
+    """Make a guest the host."""
+
+    session: SessionId
+    user: UserId
+    id: RequestId | None = None
+
+
+@frozen
+class End:
+    """End the session for all."""
 
     session: SessionId
     id: RequestId | None = None
@@ -218,6 +361,24 @@ class IceError:
 
 
 @frozen
+class AppMessage:
+    """What an application wants told to a member, or with None to every other one that hears such messages."""
+
+    session: SessionId
+    content: str = field(metadata=_bounded(16384))
+    to: UserId | None = None
+    id: RequestId | None = None
+
+
+@frozen
+class Ack:
+    """So many countable messages have arrived; both sides say it."""
+
+    received: Count
+    id: RequestId | None = None
+
+
+@frozen
 class Ping:
     """A question whether the server is still there."""
 
@@ -231,8 +392,9 @@ class Debug:
     id: RequestId | None = None
 
 
-Forwardable = Offer | Answer | Candidates | IceError
-Request = Hello | Open | Join | Leave | Offer | Answer | Candidates | IceError | Ping | Debug
+Forwardable = Offer | Answer | Candidates | IceError | AppMessage
+HostRequest = Change | Admit | Refuse | Remove | HandOver | End
+Request = Hello | Resume | Open | Join | Leave | HostRequest | Forwardable | Ack | Ping | Debug
 
 
 # Replies and events: from the hub to a peer
@@ -250,7 +412,22 @@ class ServerLimits:
 
 @frozen
 class Welcome:
-    """The reply to `Hello`."""
+    """The reply to `Hello` and `Resume`.
+
+    Attributes:
+        version: of the protocol.
+        server: name and version.
+        user: who the client is.
+        features: what else the server can do.
+        limits: those that a client has to know.
+        ice_servers: for its peer connections.
+        secret: to resume with; None where the client cannot.
+        grace: seconds within which it may come back.
+        resumed: after a resume, what survived.
+        received: after a resume that found everything, the countable messages of the client that have arrived.
+        id: the request's.
+
+    """
 
     version: int
     server: str
@@ -258,25 +435,56 @@ class Welcome:
     features: tuple[str, ...]
     limits: ServerLimits
     ice_servers: tuple[IceServer, ...]
+    secret: Secret | None = field(default=None, repr=False)
+    grace: float | None = None
+    resumed: Survival | None = None
+    received: Count | None = None
     id: RequestId | None = None
 
 
 @frozen
 class Opened:
-    """The reply to `Open`."""
+    """The reply to `Open`; `members` are the others, and `host_key` is what opens a kept session again."""
 
     session: SessionId
     capacity: int
+    locked: bool
+    lobby: bool
+    members: tuple[MemberView, ...] = ()
+    label: str | None = None
+    host_key: Secret | None = field(default=None, repr=False)
     id: RequestId | None = None
 
 
 @frozen
 class Joined:
-    """The reply to `Join`; `members` are the others, in the order in which they came."""
+    """The reply to `Join`, and after a renewal; `members` are the others, in the order in which they came."""
 
     session: SessionId
     capacity: int
+    locked: bool
+    lobby: bool
+    role: Role
     members: tuple[MemberView, ...]
+    label: str | None = None
+    id: RequestId | None = None
+
+
+@frozen
+class Waiting:
+    """The reply to `Join` where the one who joins is not a member yet."""
+
+    session: SessionId
+    reason: WaitReason
+    id: RequestId | None = None
+
+
+@frozen
+class NotAdmitted:
+    """One who waited waits no longer, and is not a member."""
+
+    session: SessionId
+    reason: RefusalReason
     id: RequestId | None = None
 
 
@@ -285,6 +493,13 @@ class Left:
     """The reply to `Leave`."""
 
     session: SessionId
+    id: RequestId | None = None
+
+
+@frozen
+class Accomplished:
+    """The reply to a request that has no other: `done` on the wire."""
+
     id: RequestId | None = None
 
 
@@ -306,8 +521,67 @@ class MemberLeft:
 
 
 @frozen
+class MemberAway:
+    """Another member's connection is lost; what is sent to it waits."""
+
+    session: SessionId
+    user: UserId
+
+
+@frozen
+class MemberBack:
+    """Another member is back, and nothing was lost."""
+
+    session: SessionId
+    user: UserId
+
+
+@frozen
+class MemberRenewed:
+    """Another member is back without what it knew of the negotiations: they begin anew."""
+
+    session: SessionId
+    member: MemberView
+
+
+@frozen
+class HostChanged:
+    """A member is the host now."""
+
+    session: SessionId
+    user: UserId
+
+
+@frozen
+class Changed:
+    """The session's settings are like this now."""
+
+    session: SessionId
+    locked: bool
+    lobby: bool
+    label: str | None = None
+
+
+@frozen
+class Knock:
+    """Somebody waits in the lobby; the host is told."""
+
+    session: SessionId
+    user: UserId
+    name: str | None = None
+
+
+@frozen
+class KnockOver:
+    """Somebody waits in the lobby no longer; the host is told."""
+
+    session: SessionId
+    user: UserId
+
+
+@frozen
 class Ended:
-    """The session is no more."""
+    """The session is no more, or no more for the one who is told."""
 
     session: SessionId
     reason: EndReason
@@ -354,6 +628,22 @@ class ForwardedIceError:
 
 
 @frozen
+class ForwardedMessage:
+    """An `AppMessage` of another member."""
+
+    session: SessionId
+    sender: UserId
+    content: str
+
+
+@frozen
+class GoingAway:
+    """The server is about to stop; `after` is the seconds after which the client is to come back."""
+
+    after: float
+
+
+@frozen
 class Error:
     """A request was refused and changed nothing.
 
@@ -382,14 +672,30 @@ Event = (
     Welcome
     | Opened
     | Joined
+    | Waiting
+    | NotAdmitted
     | Left
+    | Accomplished
     | MemberJoined
     | MemberLeft
+    | MemberAway
+    | MemberBack
+    | MemberRenewed
+    | HostChanged
+    | Changed
+    | Knock
+    | KnockOver
     | Ended
     | ForwardedOffer
     | ForwardedAnswer
     | ForwardedCandidates
     | ForwardedIceError
+    | ForwardedMessage
     | Error
+    | Ack
+    | GoingAway
     | Pong
 )
+
+UNCOUNTED = (Hello, Resume, Welcome, Ack, Ping, Pong, Error, GoingAway)
+"""What is not counted in a resume (docs/protocol.md, "Resume"), in either direction; all else is."""

@@ -2,30 +2,54 @@
 
 from __future__ import annotations
 
+import hmac
 from typing import assert_never
 
-from attrs import define, field
+from attrs import define, evolve, field
 
 from signald.decisions import (
-    Done,
+    Change,
+    ConfirmSecret,
+    Decided,
     EndSession,
     Forget,
+    Govern,
     Identified,
     Identify,
     JoinSession,
     LeaveSession,
+    MarkAway,
+    NotResumed,
     OpenSession,
     Operation,
     Outcome,
     Refused,
+    RenewUser,
+    Resumed,
+    ResumeUser,
     SessionChanged,
     SessionEnded,
 )
 from signald.errors import ErrorCode, SignalError
-from signald.ids import IdSource
+from signald.identities import Identity, SecretCheck
+from signald.ids import IdSource, host_key
 from signald.limits import Limits
-from signald.messages import EndReason, LeaveReason, Role, SessionId, UserId
-from signald.sessions import Session
+from signald.messages import (
+    Admit,
+    EndReason,
+    HandOver,
+    HostRequest,
+    LeaveReason,
+    RefusalReason,
+    Refuse,
+    Remove,
+    Secret,
+    SessionId,
+    UserId,
+)
+from signald.messages import Change as ChangeRequest
+from signald.messages import End as EndRequest
+from signald.sessions import SESSION_TRANSITIONS, Person, Session, SessionEvent, SessionState
 
 _HOST_REASONS = {LeaveReason.LEFT: EndReason.HOST_LEFT, LeaveReason.GONE: EndReason.HOST_GONE}
 
@@ -35,81 +59,230 @@ class MemoryRegistry:
     """The one that knows every identity and every session.
 
     Attributes:
-        ids: makes new ids.
-        limits: `user_sessions` is checked here.
+        ids: makes new ids and secrets.
+        limits: `user_sessions`, `session_knocks` and those of kept sessions are checked here.
+        host_secret: what host keys are made of; whoever keeps it can open kept sessions after a restart.
+        now: monotonic seconds, as of the last tick.
         sessions: the records as they are now.
-        users: every identity, with the sessions that it is in.
+        users: every identity.
+        kept: when each session that is kept and not open became so, the oldest first.
 
     """
 
     ids: IdSource
     limits: Limits
+    host_secret: bytes = field(repr=False)
+    now: float = 0.0
     sessions: dict[SessionId, Session] = field(factory=dict)
-    users: dict[UserId, set[SessionId]] = field(factory=dict)
+    users: dict[UserId, Identity] = field(factory=dict)
+    kept: dict[SessionId, float] = field(factory=dict)
+
+    def tick(self, now: float) -> None:
+        """Forget the kept sessions that nobody has opened for long and at which nobody waits."""
+        self.now = now
+        for id, since in list(self.kept.items()):
+            if now - since < self.limits.kept_seconds:
+                break
+            self._forget_kept(id)
 
     def decide(self, operation: Operation) -> Outcome:
         """Carry out an operation whole, or refuse it and change nothing."""
         try:
             match operation:
                 case Identify():
-                    return self._identify()
+                    return self._identify(operation)
+                case ResumeUser():
+                    return self._resume(operation)
+                case RenewUser():
+                    return Decided(self._renew(operation.user))
+                case ConfirmSecret():
+                    self._identity(operation.user).confirm(operation.rotation)
+                    return Decided()
+                case MarkAway():
+                    return Decided(self._mark(operation.user, away=True))
                 case Forget():
-                    self.users.pop(operation.user, None)
-                    return Done()
+                    return Decided(self._forget(operation.user, operation.reason))
                 case OpenSession():
                     return self._open(operation)
                 case JoinSession():
                     return self._join(operation)
                 case LeaveSession():
-                    return self._leave(operation)
+                    session = self._session(operation.session)
+                    return Decided((self._leave(session, operation.user, LeaveReason.LEFT),))
+                case Govern():
+                    return Decided((self._govern(operation.user, operation.request),))
                 case EndSession():
-                    return self._end(self._session(operation.session), operation.reason)
+                    return Decided((self._end(self._session(operation.session), operation.reason),))
                 case _ as never:
                     assert_never(never)
         except SignalError as error:
             return Refused(error.code)
 
-    def _identify(self) -> Outcome:
+    # Identities
+
+    def _identify(self, operation: Identify) -> Outcome:
         user = self.ids.user()
         while user in self.users:
             user = self.ids.user()
-        self.users[user] = set()
-        return Identified(user)
+        identity = self.users[user] = Identity(instance=operation.instance)
+        if operation.instance is None:
+            return Identified(user, None)
+        secret = self.ids.secret()
+        identity.rotate(secret)
+        return Identified(user, secret)
+
+    def _resume(self, operation: ResumeUser) -> Outcome:
+        identity = self.users.get(operation.user)
+        check = SecretCheck.WRONG if identity is None else identity.check(operation.secret)
+        if identity is None or check is SecretCheck.WRONG:
+            return NotResumed()
+        if check is SecretCheck.SPENT:
+            return NotResumed(ended=True, changes=self._forget(operation.user, LeaveReason.GONE))
+        secret = self.ids.secret()
+        identity.rotate(secret)
+        whole = operation.whole and operation.instance == identity.instance
+        identity.instance = operation.instance
+        changes = self._mark(operation.user, away=False) if whole else self._renew(operation.user)
+        return Resumed(secret, identity.rotation, whole, changes)
+
+    def _mark(self, user: UserId, away: bool) -> tuple[Change, ...]:
+        identity = self._identity(user)
+        identity.away = away
+        changes = []
+        for id in sorted(identity.sessions):
+            session = self.sessions[id]
+            marked = session.marked(user, away)
+            if marked is not session:
+                changes.append(self._keep(marked))
+        return tuple(changes)
+
+    def _renew(self, user: UserId) -> tuple[Change, ...]:
+        """Renew each membership; one that cannot be renewed ends."""
+        identity = self._identity(user)
+        identity.away = False
+        changes: list[Change] = []
+        for id in sorted(identity.sessions):
+            session = self.sessions[id]
+            try:
+                renewed = session.renewed(user).marked(user, away=False)
+            except SignalError:
+                changes.append(self._leave(session, user, LeaveReason.GONE))
+            else:
+                if renewed is not session:
+                    changes.append(self._keep(renewed))
+        return tuple(changes)
+
+    def _forget(self, user: UserId, reason: LeaveReason) -> tuple[Change, ...]:
+        identity = self._identity(user)
+        changes = tuple(self._leave(self.sessions[id], user, reason) for id in sorted(identity.sessions))
+        del self.users[user]
+        return changes
+
+    def _identity(self, user: UserId) -> Identity:
+        identity = self.users.get(user)
+        if identity is None:
+            raise SignalError(ErrorCode.NOT_A_MEMBER)
+        return identity
+
+    # Sessions
 
     def _open(self, operation: OpenSession) -> Outcome:
-        self._check_room(operation.user)
-        id = self.ids.session()
-        while id in self.sessions:
+        identity = self._identity(operation.user)
+        self._check_room(identity)
+        host = Person(operation.user, operation.traits, operation.name, identity.away)
+        if operation.session is None:
             id = self.ids.session()
-        session = Session.opened(id, operation.capacity, operation.user, operation.traits)
-        self.sessions[id] = session
-        self.users[operation.user].add(id)
-        return SessionChanged(session)
+            while id in self.sessions:
+                id = self.ids.session()
+            change: SessionChanged = self._keep(Session.opened(id, operation.settings, host))
+        else:
+            id = operation.session
+            if not self._is_host_key(id, operation.host_key):
+                raise SignalError(ErrorCode.WRONG_HOST_KEY)
+            known = self.sessions.get(id)
+            if known is None:
+                change = self._keep(Session.opened(id, operation.settings, host))
+            else:
+                claimed = known.claimed(host, operation.settings)
+                change = self._keep(claimed, LeaveReason.REPLACED, RefusalReason.FULL, before=known)
+        key = host_key(self.host_secret, id) if operation.settings.keep else None
+        return Decided((change,), session=id, host_key=key)
 
     def _join(self, operation: JoinSession) -> Outcome:
-        session = self._session(operation.session).joined(operation.user, operation.traits)
-        self._check_room(operation.user)
-        self.sessions[session.id] = session
-        self.users[operation.user].add(session.id)
-        return SessionChanged(session)
-
-    def _leave(self, operation: LeaveSession) -> Outcome:
+        identity = self._identity(operation.user)
         session = self._session(operation.session)
-        rest = session.without(operation.user)
-        if any(member.user == operation.user and member.role is Role.HOST for member in session.members):
-            return self._end(session, _HOST_REASONS[operation.reason])
-        self.sessions[session.id] = rest
-        self._forget_membership(operation.user, session.id)
-        return SessionChanged(rest, operation.reason)
+        person = Person(operation.user, operation.traits, operation.name, identity.away)
+        arrived = session.arrived(person, operation.request, operation.proof, self.limits.session_knocks)
+        self._check_room(identity)
+        return Decided((self._keep(arrived),), session=session.id)
 
-    def _end(self, session: Session, reason: EndReason) -> Outcome:
-        del self.sessions[session.id]
-        for member in session.members:
-            self._forget_membership(member.user, session.id)
-        return SessionEnded(session.id, reason)
+    def _leave(self, session: Session, user: UserId, reason: LeaveReason) -> Change:
+        host = session.host
+        if host is not None and host.user == user and session.heir is None:
+            return self._end(session, _HOST_REASONS[reason])
+        return self._keep(session.without(user), reason, before=session)
 
-    def _forget_membership(self, user: UserId, session: SessionId) -> None:
-        self.users.get(user, set()).discard(session)
+    def _govern(self, user: UserId, request: HostRequest) -> Change:
+        session = self.sessions.get(request.session)
+        if session is None:
+            raise SignalError(ErrorCode.NOT_A_MEMBER)
+        match request:
+            case ChangeRequest():
+                changed = session.changed(user, request.label, request.locked, request.lobby)
+                return self._keep(changed, turned_away=RefusalReason.FULL, before=session)
+            case Admit():
+                return self._keep(session.admitted(user, request.user))
+            case Refuse():
+                refused = session.refused(user, request.user)
+                return self._keep(refused, turned_away=RefusalReason.REFUSED, before=session)
+            case Remove():
+                return self._keep(session.expelled(user, request.user), LeaveReason.REMOVED, before=session)
+            case HandOver():
+                return self._keep(session.handed_over(user, request.user))
+            case EndRequest():
+                session.check_host(user)
+                return self._end(session, EndReason.BY_HOST)
+            case _ as never:
+                assert_never(never)
+
+    def _end(self, session: Session, reason: EndReason) -> Change:
+        ended = session.ended()
+        self._keep(ended, before=session)
+        if ended.state is SessionState.KEPT:
+            self.kept[ended.id] = self.now
+            if len(self.kept) > self.limits.kept_sessions:
+                self._forget_kept(next(iter(self.kept)))
+        return SessionEnded(ended, reason)
+
+    def _keep(
+        self,
+        session: Session,
+        reason: LeaveReason = LeaveReason.LEFT,
+        turned_away: RefusalReason = RefusalReason.ENDED,
+        before: Session | None = None,
+    ) -> SessionChanged:
+        """Make this the session's record, and make the identities agree with it and with the one before."""
+        for person in _people(session):
+            self.users[person].sessions.add(session.id)
+        for person in _people(before) - _people(session) if before is not None else ():
+            self.users[person].sessions.discard(session.id)
+        if session.state is SessionState.OVER:
+            self.sessions.pop(session.id, None)
+        else:
+            self.sessions[session.id] = session
+        if session.state is not SessionState.KEPT:
+            self.kept.pop(session.id, None)
+        return SessionChanged(session, reason, turned_away)
+
+    def _forget_kept(self, id: SessionId) -> None:
+        """Forget a kept session, unless somebody waits there: then it is as new."""
+        del self.kept[id]
+        session = self.sessions[id]
+        if session.visitors:
+            self.kept[id] = self.now
+        else:
+            state = SESSION_TRANSITIONS[session.state, SessionEvent.FORGOTTEN]
+            self._keep(evolve(session, state=state))
 
     def _session(self, id: SessionId) -> Session:
         session = self.sessions.get(id)
@@ -117,6 +290,14 @@ class MemoryRegistry:
             raise SignalError(ErrorCode.UNKNOWN_SESSION)
         return session
 
-    def _check_room(self, user: UserId) -> None:
-        if len(self.users[user]) >= self.limits.user_sessions:
+    def _is_host_key(self, id: SessionId, key: Secret | None) -> bool:
+        return key is not None and hmac.compare_digest(key.encode(), host_key(self.host_secret, id).encode())
+
+    def _check_room(self, identity: Identity) -> None:
+        if len(identity.sessions) >= self.limits.user_sessions:
             raise SignalError(ErrorCode.TOO_MANY_SESSIONS)
+
+
+def _people(session: Session) -> set[UserId]:
+    """Members and visitors."""
+    return {member.user for member in session.members} | {visitor.user for visitor in session.visitors}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import socket
 import time
 from collections.abc import Callable, Sequence
@@ -24,6 +25,9 @@ TICK_SECONDS = 1.0
 
 CERTIFICATE_SECONDS = 60.0
 """Between two looks at the certificate and the machine's addresses."""
+
+RETURN_SECONDS = 2.0
+"""After which clients are told to come back when the service stops, and up to as many more."""
 
 DRAIN_SECONDS = 5.0
 """For clients to answer the closing handshake when the service stops."""
@@ -102,6 +106,7 @@ class Daemon(MultiService):
 
     def stopService(self) -> Deferred[list[tuple[bool, object]]]:
         """Accept no more connections, tell the clients, and fire when all of them are gone."""
+        self._switchboard.stopping(RETURN_SECONDS, random.random)
         waits = [super().stopService(), *(port.stopListening() for port in self._ports)]
         self._ports = []
         waits += [factory.drain(DRAIN_SECONDS) for factory in self._signaling]

@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Protocol, assert_never
 
 from attrs import define, field
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from signald.actions import Action, Close, Decide, LogCounts, Send
+from signald.decisions import JoinSession, OpenSession, Operation, Outcome, Refused
 from signald.dialects.dialect import CloseFrame, DecodeError, Dialect
-from signald.hub import Hub
+from signald.errors import ErrorCode
+from signald.hub import Ending, Hub
 from signald.limits import AddressKey
 from signald.messages import Error, Request
+from signald.passwords import Passwords
 from signald.registry import MemoryRegistry
-from signald.users import PeerId
+from signald.users import DecisionId, PeerId
+
+_ENDINGS = {1000: Ending.LEFT, 1001: Ending.RELOADING}
+"""What the close codes of RFC 6455 §7.4.1 that a client sends mean for its user."""
 
 
 class Connection(Protocol):
@@ -44,12 +52,14 @@ class Switchboard:
     Attributes:
         hub: decides what is to be done.
         registry: decides about identities and membership.
+        passwords: decides where a password is to be checked first.
         clock: gives monotonic seconds.
 
     """
 
     hub: Hub
     registry: MemoryRegistry
+    passwords: Passwords
     clock: IReactorTime
     _lines: dict[PeerId, _Line] = field(init=False, factory=dict)
     _peers: int = field(init=False, default=0)
@@ -79,14 +89,20 @@ class Switchboard:
         else:
             self._tell(peer, requests)
 
-    def closed(self, peer: PeerId) -> None:
-        """The connection is gone."""
+    def closed(self, peer: PeerId, code: int | None = None) -> None:
+        """The connection is gone, with the close code that the client sent, if any."""
         if self._lines.pop(peer, None) is not None:
-            self._act(self.hub.disconnected(peer, self.clock.seconds()))
+            ending = Ending.LOST if code is None else _ENDINGS.get(code, Ending.LOST)
+            self._act(self.hub.disconnected(peer, ending, self.clock.seconds()))
 
     def tick(self) -> None:
         """Do what is due; to be called every second."""
+        self.registry.tick(self.clock.seconds())
         self._act(self.hub.tick(self.clock.seconds()))
+
+    def stopping(self, after: float, jitter: Callable[[], float]) -> None:
+        """Tell the clients that the server is about to stop (`Hub.stopping`)."""
+        self._act(self.hub.stopping(after, jitter))
 
     def _tell(self, peer: PeerId, requests: Iterable[Request]) -> None:
         for request in requests:
@@ -113,12 +129,32 @@ class Switchboard:
                 if line is not None and code.close_code is not None:
                     line.connection.close(code.close_code, code.value)
             case Decide(id, operation):
-                outcome = self.registry.decide(operation)
-                self._actions.extend(self.hub.decided(id, outcome, self.clock.seconds()))
+                self._ask(id, operation)
             case LogCounts(users, sessions):
                 self._log.info("counts: {users} users, {sessions} sessions", users=users, sessions=sessions)
             case _ as never:
                 assert_never(never)
+
+    def _ask(self, id: DecisionId, operation: Operation) -> None:
+        outcome: Outcome | Deferred[Outcome]
+        match operation:
+            case OpenSession(password=str(password)):
+                outcome = self.passwords.open(operation, password)
+            case JoinSession(password=str(password)):
+                outcome = self.passwords.join(operation, password)
+            case _:
+                outcome = self.registry.decide(operation)
+        if isinstance(outcome, Deferred):
+            outcome.addErrback(self._failed).addCallback(lambda late: self._decided(id, late))
+        else:
+            self._decided(id, outcome)
+
+    def _decided(self, id: DecisionId, outcome: Outcome) -> None:
+        self._act(self.hub.decided(id, outcome, self.clock.seconds()))
+
+    def _failed(self, failure: Failure) -> Outcome:
+        self._log.failure("a decision failed", failure)
+        return Refused(ErrorCode.INTERNAL_ERROR)
 
     def _send(self, action: Send) -> None:
         line = self._lines.get(action.peer)

@@ -12,6 +12,8 @@ from typing import ClassVar, NoReturn, TypeVar
 
 from attrs import evolve, fields
 from twisted.internet.interfaces import IProtocolFactory, IReactorTime
+from twisted.internet.threads import deferToThread
+from twisted.logger import Logger
 from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.python import usage
 
@@ -31,11 +33,13 @@ from signald.config import (
     read_port,
 )
 from signald.dialects import DIALECTS
+from signald.host_secret import SECRET_BYTES, load_host_secret
 from signald.hub import Hub
 from signald.ids import IdSource
 from signald.limits import ConnectionBudget, Limits, limits_from
 from signald.listening import bind_all, raise_descriptor_limit
 from signald.origins import OriginRule
+from signald.passwords import Passwords
 from signald.registry import MemoryRegistry
 from signald.service import Daemon, Listener
 from signald.switchboard import Switchboard
@@ -43,6 +47,8 @@ from signald.web import make_site
 from signald.websocket import SignalingFactory
 
 _Read = TypeVar("_Read")
+
+_log = Logger()
 
 
 class Options(usage.Options):
@@ -155,8 +161,9 @@ def make_daemon(config: Config, reactor: IReactorTime) -> Daemon:
     limits = evolve(config.limits, connections=min(config.limits.connections, raise_descriptor_limit()))
     certificate = _certificate(config)
     hub = Hub(limits=limits, server=f"signald/{__version__}", ice_servers=config.ice_servers)
-    registry = MemoryRegistry(ids=IdSource(secrets.token_bytes), limits=limits)
-    switchboard = Switchboard(hub=hub, registry=registry, clock=reactor)
+    registry = MemoryRegistry(IdSource(secrets.token_bytes), limits, _host_secret(config), now=reactor.seconds())
+    passwords = Passwords(limits, registry, deferToThread)
+    switchboard = Switchboard(hub, registry, passwords, reactor)
     budget = ConnectionBudget(limits)
 
     def signaling(origins: OriginRule, *, bare: bool) -> SignalingFactory:
@@ -184,6 +191,15 @@ def make_daemon(config: Config, reactor: IReactorTime) -> Daemon:
         for socket, (scheme, factory) in zip(bind_all(config.interface, ports), served, strict=False)
     ]
     return Daemon(reactor, listeners, config.interface, (page, original), switchboard, budget, certificate)
+
+
+def _host_secret(config: Config) -> bytes:
+    """The secret of this data directory; where there is none, one for this process alone."""
+    try:
+        return load_host_secret(config.data_dir, secrets.token_bytes)
+    except OSError as error:
+        _log.warn("host keys end with this process: {reason}", reason=error.strerror)
+        return secrets.token_bytes(SECRET_BYTES)
 
 
 def _certificate(config: Config) -> Certificate | None:

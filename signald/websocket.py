@@ -300,7 +300,7 @@ class SignalingProtocol(WebSocketServerProtocol):
         if peer is None:
             return
         try:
-            self.factory.switchboard.closed(peer)
+            self.factory.switchboard.closed(peer, self.remoteCloseCode)
         except Exception:  # noqa: BLE001 # whatever it is, it ends one connection
             _log.failure("A closed connection could not be told to the switchboard.")
 

@@ -304,7 +304,7 @@ class Record:
         self._maybe_fail("received")
         self.heard.append((peer, frame))
 
-    def closed(self, peer: PeerId) -> None:
+    def closed(self, peer: PeerId, code: int | None = None) -> None:
         """Remember that the peer is gone."""
         del self.connections[peer]
         self.closed_peers.append(peer)

@@ -89,8 +89,10 @@ class Walk:
         for client in self.clients:
             self.switchboard.closed(client.peer)
         hub, registry = self.switchboard.hub, self.switchboard.registry
-        left = [hub.peers, hub.users, hub.sessions, hub.pending, hub.active, hub.waiting.batches]
-        self.test.assertEqual([*left, registry.users, registry.sessions], [{}] * 8)
+        copies = hub.copies
+        left = [hub.peers, hub.users, hub.asking.pending, copies.sessions, copies.active, copies.expires]
+        left += [copies.candidates.batches, registry.users, registry.sessions]
+        self.test.assertEqual(left, [{}] * 9)
 
     def step(self) -> None:
         """Do one thing."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from signald.actions import Close, Decide, Send
-from signald.decisions import Forget, Identified, Identify, LeaveSession, OpenSession, Refused, SessionChanged
+from signald.decisions import Decided, Forget, Identified, Identify, OpenSession, Refused, SessionChanged
 from signald.errors import ErrorCode
-from signald.hub import DEBUG_SECONDS, Hub
+from signald.hub import Ending, Hub
 from signald.limits import AddressKey, Limits
 from signald.messages import (
     Answer,
@@ -47,9 +47,10 @@ from signald.messages import (
     UserId,
     Welcome,
 )
-from signald.sessions import Session
+from signald.requests import DEBUG_SECONDS
+from signald.sessions import Person, Session, Settings
 from signald.users import PeerId
-from tests.world import HOME, SERDE, World
+from tests.world import HOME, SERDE, World, arrived
 
 NOWHERE = SessionId("ZZZZZZZZZZ")
 NOBODY = UserId("Z" * 26)
@@ -64,7 +65,7 @@ class WelcomeTests(SynchronousTestCase):
         """The welcome has the user's id, the limits and the ICE servers, and echoes the request's id."""
         limits = Limits()
         world = World(limits)
-        world.hub.ice_servers = (IceServer(("stun:stun.example.org",)),)
+        world.hub.greeting.ice_servers = (IceServer(("stun:stun.example.org",)),)
         peer = world.connect()
         self.assertEqual(
             world.say(peer, Hello(version=1, id=ONE)),
@@ -135,7 +136,7 @@ class SessionTests(SynchronousTestCase):
         world = World()
         peer, user = world.welcomed()
         [opened] = world.say(peer, Open(capacity=3, id=ONE))
-        self.assertEqual(opened, Opened(SessionId("0" * 9 + "2"), 3, ONE))
+        self.assertEqual(opened, Opened(SessionId("0" * 9 + "2"), 3, locked=False, lobby=False, id=ONE))
         self.assertEqual([m.user for m in world.hub.sessions[SessionId("0" * 9 + "2")].members], [user])
 
     def test_a_capacity_out_of_range_is_refused(self) -> None:
@@ -152,13 +153,14 @@ class SessionTests(SynchronousTestCase):
         world = World()
         host, host_user, session = world.hosting()
         guest, guest_user = world.welcomed()
+        host_view = MemberView(host_user, Role.HOST, polite=False, offers_first=True, base=0)
         self.assertEqual(
-            world.say(guest, Join(session, ONE)),
-            [Joined(session, 2, (MemberView(host_user, Role.HOST, polite=False, renegotiates=True),), ONE)],
+            world.say(guest, Join(session, id=ONE)),
+            [Joined(session, 2, False, False, Role.GUEST, (host_view,), id=ONE)],
         )
         self.assertEqual(
             world.hears(host),
-            [MemberJoined(session, MemberView(guest_user, Role.GUEST, polite=True, renegotiates=True))],
+            [MemberJoined(session, MemberView(guest_user, Role.GUEST, polite=True, offers_first=False, base=0))],
         )
 
     def test_one_that_cannot_roll_back_is_impolite(self) -> None:
@@ -182,7 +184,7 @@ class SessionTests(SynchronousTestCase):
         host, _, guest, guest_user, session = world.pair()
         third, third_user = world.welcomed()
         before = world.state()
-        self.assertEqual(world.say(third, Join(session, ONE)), [Error(ErrorCode.SESSION_FULL, Join, id=ONE)])
+        self.assertEqual(world.say(third, Join(session, id=ONE)), [Error(ErrorCode.SESSION_FULL, Join, id=ONE)])
         self.assertEqual(world.state(), before)
         self.assertEqual((world.hears(host), world.hears(guest)), ([], []))
         self.assertIsNotNone(world.hub.sessions[session].member(guest_user))
@@ -240,7 +242,7 @@ class SessionTests(SynchronousTestCase):
         [joined] = world.say(third, Join(session))
         assert isinstance(joined, Joined)
         self.assertEqual([m.user for m in joined.members], [host_user, second_user])
-        told = MemberJoined(session, MemberView(third_user, Role.GUEST, polite=True, renegotiates=True))
+        told = MemberJoined(session, MemberView(third_user, Role.GUEST, polite=True, offers_first=False, base=4096))
         self.assertEqual(world.hears(second), [told])
         self.assertEqual(world.hears(host)[-1], told)
 
@@ -259,12 +261,12 @@ class SessionTests(SynchronousTestCase):
         world = World(Limits(user_sessions=2))
         host, host_user, _ = world.hosting()
         world.say(host, Open())
-        before = set(world.registry.users[host_user])
+        before = set(world.registry.users[host_user].sessions)
         self.assertEqual(world.say(host, Open()), [Error(ErrorCode.TOO_MANY_SESSIONS, Open)])
         other, _, other_session = world.hosting()
         self.assertEqual(world.say(host, Join(other_session)), [Error(ErrorCode.TOO_MANY_SESSIONS, Join)])
         self.assertEqual(world.hears(other), [])
-        self.assertEqual(world.registry.users[host_user], before)
+        self.assertEqual(world.registry.users[host_user].sessions, before)
 
     def test_an_id_that_exists_is_not_given_again(self) -> None:
         """Fault of the original: a collision of ids overwrote a session."""
@@ -307,7 +309,7 @@ class GuessTests(SynchronousTestCase):
             world.say(guesser, Join(NOWHERE))
         world.joining(session)
         world.tick(1801.0)
-        self.assertEqual(world.hub.guesses.addresses, {})
+        self.assertEqual(world.hub.requests.guesses.addresses, {})
 
     def test_only_unknown_ids_count(self) -> None:
         """A full session is knocked at as often as one likes."""
@@ -401,7 +403,7 @@ class EarlyCandidateTests(SynchronousTestCase):
         joined, *rest = world.say(guest, Join(session))
         self.assertIsInstance(joined, Joined)
         self.assertEqual(rest, [ForwardedCandidates(session, host_user, (CANDIDATE,))] * 2)
-        self.assertEqual(world.hub.waiting.batches, {})
+        self.assertEqual(world.hub.copies.candidates.batches, {})
 
     def test_they_are_bounded_in_number(self) -> None:
         """Past the bound the sender is told, and what waited before still waits."""
@@ -437,7 +439,7 @@ class EarlyCandidateTests(SynchronousTestCase):
         self.assertEqual(world.say(host, offer), [Error(ErrorCode.UNKNOWN_MEMBER, Offer, session)])
         world.say(host, Candidates(session, None, None, (CANDIDATE,)))
         world.disconnect(host)
-        self.assertEqual(world.hub.waiting.batches, {})
+        self.assertEqual(world.hub.copies.candidates.batches, {})
 
 
 class SingleExchangeTests(SynchronousTestCase):
@@ -591,7 +593,8 @@ class LifetimeTests(SynchronousTestCase):
             world.disconnect(host)
             world.tick(0.1)
         hub = world.hub
-        self.assertEqual((hub.peers, hub.users, hub.sessions, hub.pending, hub.active), ({}, {}, {}, {}, {}))
+        left = (hub.peers, hub.users, hub.sessions, hub.asking.pending, hub.copies.active, hub.copies.expires)
+        self.assertEqual(left, ({}, {}, {}, {}, {}, {}))
         self.assertEqual((world.registry.users, world.registry.sessions), ({}, {}))
         self.assertLessEqual(len(hub.deadlines.heap), 64)
 
@@ -609,17 +612,17 @@ class DecisionTests(SynchronousTestCase):
         """Let the peer be welcomed."""
         [decide] = self.hub.received(self.peer, Hello(version=1), 0.0)
         assert isinstance(decide, Decide)
-        self.hub.decided(decide.id, Identified(NOBODY), 0.0)
+        self.hub.decided(decide.id, Identified(NOBODY, None), 0.0)
         return NOBODY
 
     def test_later_messages_wait_in_order(self) -> None:
         """Nothing overtakes a decision."""
         [decide] = self.hub.received(self.peer, Hello(version=1), 0.0)
         assert isinstance(decide, Decide)
-        self.assertEqual(decide.operation, Identify())
+        self.assertEqual(decide.operation, Identify(None))
         self.assertEqual(self.hub.received(self.peer, Ping(ONE), 0.0), [])
         self.assertEqual(self.hub.received(self.peer, Join(NOWHERE), 0.0), [])
-        welcome, pong, joining = self.hub.decided(decide.id, Identified(NOBODY), 0.0)
+        welcome, pong, joining = self.hub.decided(decide.id, Identified(NOBODY, None), 0.0)
         assert isinstance(welcome, Send)
         self.assertIsInstance(welcome.event, Welcome)
         self.assertEqual(pong, Send(self.peer, Pong(ONE)))
@@ -631,51 +634,50 @@ class DecisionTests(SynchronousTestCase):
         for _ in range(2):
             self.assertEqual(self.hub.received(self.peer, Ping(), 0.0), [])
         self.assertEqual(self.hub.received(self.peer, Ping(), 0.0), [Close(self.peer, ErrorCode.TOO_MANY_WAITING)])
-        self.assertEqual(len(self.hub.peers[self.peer].waiting), 0)
+        self.assertEqual(len(self.hub.peers[self.peer].desk.waiting), 0)
 
     def test_an_identity_for_one_who_is_gone_is_forgotten(self) -> None:
         """Nobody would ever use it."""
         [decide] = self.hub.received(self.peer, Hello(version=1), 0.0)
         assert isinstance(decide, Decide)
-        self.assertEqual(self.hub.disconnected(self.peer, 0.0), [])
-        [forget] = self.hub.decided(decide.id, Identified(NOBODY), 0.0)
+        self.assertEqual(self.hub.disconnected(self.peer, Ending.LOST, 0.0), [])
+        [forget] = self.hub.decided(decide.id, Identified(NOBODY, None), 0.0)
         assert isinstance(forget, Decide)
-        self.assertEqual(forget.operation, Forget(NOBODY))
+        self.assertEqual(forget.operation, Forget(NOBODY, LeaveReason.GONE))
 
-    def test_a_session_for_one_who_is_gone_is_left(self) -> None:
-        """And only then the identity forgotten."""
+    def test_a_session_for_one_who_is_gone_is_not_kept(self) -> None:
+        """Whoever decides forgets the identity, and its membership with it."""
         user = self.welcome()
         [decide] = self.hub.received(self.peer, Open(), 0.0)
         assert isinstance(decide, Decide)
         self.assertIsInstance(decide.operation, OpenSession)
-        self.assertEqual(self.hub.disconnected(self.peer, 0.0), [])
-        changed = SessionChanged(Session.opened(NOWHERE, 2, user, Traits()))
-        leave, forget = self.hub.decided(decide.id, changed, 0.0)
-        assert isinstance(leave, Decide)
+        [forget] = self.hub.disconnected(self.peer, Ending.LOST, 0.0)
         assert isinstance(forget, Decide)
-        self.assertEqual(leave.operation, LeaveSession(user, NOWHERE, LeaveReason.GONE))
-        self.assertEqual(forget.operation, Forget(user))
+        self.assertEqual(forget.operation, Forget(user, LeaveReason.GONE))
+        session = Session.opened(NOWHERE, Settings(), Person(user, Traits()))
+        self.assertEqual(self.hub.decided(decide.id, Decided((SessionChanged(session),), NOWHERE), 0.0), [])
+        self.assertEqual(self.hub.sessions, {})
 
     def test_a_wrong_guess_counts_though_the_guesser_is_gone(self) -> None:
         """Hanging up before the answer does not help."""
         self.welcome()
         [decide] = self.hub.received(self.peer, Join(NOWHERE), 0.0)
         assert isinstance(decide, Decide)
-        self.hub.disconnected(self.peer, 0.0)
+        self.hub.disconnected(self.peer, Ending.LOST, 0.0)
         self.hub.decided(decide.id, Refused(ErrorCode.UNKNOWN_SESSION), 0.0)
-        self.assertIn(HOME, self.hub.guesses.addresses)
+        self.assertIn(HOME, self.hub.requests.guesses.addresses)
 
     def test_a_session_that_is_not_ended_may_have_changed(self) -> None:
         """Whoever decides may answer with a newer record, and the members hear what is different."""
         user = self.welcome()
         [decide] = self.hub.received(self.peer, Open(4), 0.0)
         assert isinstance(decide, Decide)
-        session = Session.opened(NOWHERE, 4, user, Traits())
-        self.hub.decided(decide.id, SessionChanged(session), 0.0)
+        session = Session.opened(NOWHERE, Settings(capacity=4), Person(user, Traits()))
+        self.hub.decided(decide.id, Decided((SessionChanged(session),), session.id), 0.0)
         [end] = self.hub.tick(self.hub.limits.session_life_seconds + 1)[:1]
         assert isinstance(end, Decide)
-        newer = session.joined(UserId("A" * 26), Traits())
-        [told] = self.hub.decided(end.id, SessionChanged(newer), 0.0)
+        newer = arrived(session, UserId("A" * 26))
+        [told] = self.hub.decided(end.id, Decided((SessionChanged(newer),), newer.id), 0.0)
         assert isinstance(told, Send)
         self.assertIsInstance(told.event, MemberJoined)
 
@@ -684,14 +686,14 @@ class DecisionTests(SynchronousTestCase):
         user = self.welcome()
         [decide] = self.hub.received(self.peer, Open(4), 0.0)
         assert isinstance(decide, Decide)
-        session = Session.opened(NOWHERE, 4, user, Traits())
-        self.hub.decided(decide.id, SessionChanged(session), 0.0)
-        newer = session.joined(UserId("A" * 26), Traits())
-        newest = newer.joined(UserId("B" * 26), Traits())
+        session = Session.opened(NOWHERE, Settings(capacity=4), Person(user, Traits()))
+        self.hub.decided(decide.id, Decided((SessionChanged(session),), session.id), 0.0)
+        newer = arrived(session, UserId("A" * 26))
+        newest = arrived(newer, UserId("B" * 26))
         for record, expected in ((newest, 2), (newer, 0)):
             [again] = self.hub.received(self.peer, Open(), 0.0)
             assert isinstance(again, Decide)
-            told = self.hub.decided(again.id, SessionChanged(record), 0.0)
+            told = self.hub.decided(again.id, Decided((SessionChanged(record),), record.id), 0.0)
             joined = [a for a in told if isinstance(a, Send) and isinstance(a.event, MemberJoined)]
             self.assertEqual(len(joined), expected)
         self.assertEqual(self.hub.sessions[NOWHERE], newest)
@@ -701,4 +703,4 @@ class DecisionTests(SynchronousTestCase):
         gone = PeerId(9)
         self.assertEqual(self.hub.received(gone, Ping(), 0.0), [])
         self.assertEqual(self.hub.malformed(gone, Error(ErrorCode.BAD_MESSAGE), 0.0), [])
-        self.assertEqual(self.hub.disconnected(gone, 0.0), [])
+        self.assertEqual(self.hub.disconnected(gone, Ending.LOST, 0.0), [])

@@ -11,12 +11,20 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from signald.dialects.dialect import DecodeError
-from signald.dialects.native import REQUESTS, Native
+from signald.dialects.native import EVENTS, REQUESTS, Native
 from signald.errors import ErrorCode
 from signald.messages import (
+    Accomplished,
+    Ack,
+    Admit,
     Answer,
+    AppMessage,
     Candidate,
     Candidates,
+    Change,
+    Changed,
+    Count,
+    End,
     Ended,
     EndReason,
     Error,
@@ -24,30 +32,48 @@ from signald.messages import (
     ForwardedAnswer,
     ForwardedCandidates,
     ForwardedIceError,
+    ForwardedMessage,
     ForwardedOffer,
+    GoingAway,
+    HandOver,
     Hello,
+    HostChanged,
     IceError,
     IceServer,
+    Instance,
     Join,
     Joined,
+    Knock,
+    KnockOver,
     Leave,
     LeaveReason,
     Left,
+    MemberAway,
+    MemberBack,
     MemberJoined,
     MemberLeft,
+    MemberRenewed,
     MemberView,
     Negotiation,
+    NotAdmitted,
     Offer,
     Open,
     Opened,
     Ping,
     Pong,
+    RefusalReason,
+    Refuse,
+    Remove,
     Request,
     RequestId,
+    Resume,
     Role,
+    Secret,
     ServerLimits,
     SessionId,
     UserId,
+    Waiting,
+    WaitReason,
     Welcome,
 )
 
@@ -60,21 +86,42 @@ users = st.text(SYMBOLS, min_size=26, max_size=26).map(UserId)
 sessions = st.text(SYMBOLS, min_size=10, max_size=10).map(SessionId)
 ids = st.none() | st.text(string.printable, min_size=1, max_size=64).map(RequestId)
 # No surrogates: they are no text that JSON in UTF-8 could carry.
+passwords = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=128)
+secrets = st.text(string.ascii_letters, min_size=43, max_size=43).map(Secret)
+instances = st.text(string.printable, min_size=1, max_size=64).map(Instance)
+counts = st.integers(0, 2**53 - 1).map(Count)
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=60)
+features = st.lists(texts, max_size=5).map(tuple)
 negotiations = st.builds(Negotiation, users, st.integers(1, 2**31 - 1))
 one_candidate = st.builds(Candidate, texts, st.none() | texts, st.none() | st.integers(0, 65535), st.none() | texts)
 batches = st.lists(one_candidate, max_size=5).map(tuple)
 requests = st.one_of(
-    st.builds(Hello, st.integers(0, 2**31 - 1), st.none() | texts, st.lists(texts, max_size=5).map(tuple), ids),
-    st.builds(Open, st.integers(0, 2**31 - 1), ids),
-    st.builds(Join, sessions, ids),
+    st.builds(
+        Hello, st.integers(0, 2**31 - 1), st.none() | texts, features, st.none() | instances, ids
+    ),
+    st.builds(
+        Resume, st.integers(0, 2**31 - 1), users, secrets, instances, counts, st.none() | texts, features, ids
+    ),
+    st.builds(
+        Open, st.integers(0, 2**31 - 1), st.none() | texts, st.none() | texts, st.none() | passwords,
+        st.booleans(), st.booleans(), st.booleans(), st.none() | sessions, st.none() | secrets, ids,
+    ),
+    st.builds(Join, sessions, st.none() | texts, st.none() | passwords, ids),
     st.builds(Leave, sessions, ids),
+    st.builds(Change, sessions, st.none() | texts, st.none() | st.booleans(), st.none() | st.booleans(), ids),
+    st.builds(Admit, sessions, users, ids),
+    st.builds(Refuse, sessions, users, ids),
+    st.builds(Remove, sessions, users, ids),
+    st.builds(HandOver, sessions, users, ids),
+    st.builds(End, sessions, ids),
     st.builds(Offer, sessions, users, negotiations, texts, ids),
     st.builds(Answer, sessions, users, negotiations, texts, ids),
     st.builds(Candidates, sessions, users, negotiations, batches, st.booleans(), ids),
     st.builds(IceError, sessions, users, texts, ids),
+    st.builds(AppMessage, sessions, texts, st.none() | users, ids),
+    st.builds(Ack, counts, ids),
     st.builds(Ping, ids),
-)
+)  # fmt: skip
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
@@ -86,7 +133,12 @@ _TYPES = {class_: name for name, class_ in REQUESTS.items()}
 
 def as_a_client(request: Request) -> dict[str, Any]:
     """A request as a client would write it, by hand and not by the code that is tested."""
-    names = {"sdp_mid": "sdpMid", "sdp_m_line_index": "sdpMLineIndex", "username_fragment": "usernameFragment"}
+    names = {
+        "sdp_mid": "sdpMid",
+        "sdp_m_line_index": "sdpMLineIndex",
+        "username_fragment": "usernameFragment",
+        "host_key": "host-key",
+    }
 
     def write(value: object) -> object:
         if hasattr(value, "__attrs_attrs__"):
@@ -223,13 +275,17 @@ class EncodeTests(SynchronousTestCase):
         """Names and keys are those of the protocol's document; what is absent is left out."""
         negotiation = Negotiation(USER, 1)
         one = RequestId("1")
-        view = MemberView(USER, Role.GUEST, polite=True, renegotiates=False)
-        view_json = {"user": USER, "role": "guest", "polite": True, "renegotiates": False}
+        view = MemberView(USER, Role.GUEST, polite=True, offers_first=False, base=0, renegotiates=False)
+        view_json = {
+            "user": USER, "role": "guest", "polite": True, "offers-first": False, "base": 0, "renegotiates": False,
+        }  # fmt: skip
         forwarded = {"session": SESSION, "from": USER, "negotiation": NEGOTIATION}
         welcome = Welcome(
             1, "signald/test", USER, (), ServerLimits(1, 2.5, 3, 4),
-            (IceServer(("stun:a",)), IceServer(("turn:b", "turns:c"), "u", "s", 600.0)), one,
+            (IceServer(("stun:a",)), IceServer(("turn:b", "turns:c"), "u", "s", 600.0)),
+            id=one,
         )  # fmt: skip
+        opened: dict[str, Any] = {"session": SESSION, "capacity": 2, "locked": False, "lobby": True}
         cases: list[tuple[Event, dict[str, Any]]] = [
             (
                 welcome,
@@ -244,12 +300,41 @@ class EncodeTests(SynchronousTestCase):
                     ],
                 },
             ),
-            (Opened(SESSION, 2, one), {"type": "opened", "id": "1", "session": SESSION, "capacity": 2}),
-            (Opened(SESSION, 2), {"type": "opened", "session": SESSION, "capacity": 2}),
+            (Opened(SESSION, 2, locked=False, lobby=True, id=one), {"type": "opened", "id": "1", **opened}),
+            (Opened(SESSION, 2, locked=False, lobby=True), {"type": "opened", **opened}),
             (
-                Joined(SESSION, 2, (view,), one),
-                {"type": "joined", "id": "1", "session": SESSION, "capacity": 2, "members": [view_json]},
+                Opened(SESSION, 2, False, True, (view,), "label", Secret("key")),
+                {"type": "opened", **opened, "members": [view_json], "label": "label", "host-key": "key"},
             ),
+            (
+                Joined(SESSION, 2, False, True, Role.GUEST, (view,), id=one),
+                {"type": "joined", "id": "1", **opened, "role": "guest", "members": [view_json]},
+            ),
+            (
+                Waiting(SESSION, WaitReason.LOBBY, one),
+                {"type": "waiting", "id": "1", "session": SESSION, "reason": "lobby"},
+            ),
+            (
+                NotAdmitted(SESSION, RefusalReason.FULL),
+                {"type": "not-admitted", "session": SESSION, "reason": "full"},
+            ),
+            (Accomplished(one), {"type": "done", "id": "1"}),
+            (MemberAway(SESSION, USER), {"type": "member-away", "session": SESSION, "user": USER}),
+            (MemberBack(SESSION, USER), {"type": "member-back", "session": SESSION, "user": USER}),
+            (MemberRenewed(SESSION, view), {"type": "member-renewed", "session": SESSION, "member": view_json}),
+            (HostChanged(SESSION, USER), {"type": "host-changed", "session": SESSION, "user": USER}),
+            (
+                Changed(SESSION, locked=True, lobby=False),
+                {"type": "changed", "session": SESSION, "locked": True, "lobby": False},
+            ),
+            (Knock(SESSION, USER, "Bob"), {"type": "knock", "session": SESSION, "user": USER, "name": "Bob"}),
+            (KnockOver(SESSION, USER), {"type": "knock-over", "session": SESSION, "user": USER}),
+            (
+                ForwardedMessage(SESSION, USER, "hi"),
+                {"type": "message", "session": SESSION, "from": USER, "content": "hi"},
+            ),
+            (Ack(Count(3)), {"type": "ack", "received": 3}),
+            (GoingAway(2.5), {"type": "going-away", "after": 2.5}),
             (Left(SESSION, one), {"type": "left", "id": "1", "session": SESSION}),
             (MemberJoined(SESSION, view), {"type": "member-joined", "session": SESSION, "member": view_json}),
             (
@@ -295,6 +380,7 @@ class EncodeTests(SynchronousTestCase):
         ]  # fmt: skip
         for event, expected in cases:
             self.assertEqual(self.says(event), expected)
+        self.assertEqual({type(event) for event, _ in cases}, {*EVENTS, Error})
 
     def test_text_goes_out_as_utf8(self) -> None:
         """No character is escaped that need not be."""

@@ -57,7 +57,7 @@ def welcomed() -> Serde:
     """A connection that has its user id and has opened a session."""
     serde = Serde()
     serde.encode(WELCOME)
-    serde.encode(Opened(SESSION, 2))
+    serde.encode(Opened(SESSION, 2, locked=False, lobby=False))
     return serde
 
 
@@ -202,7 +202,7 @@ class EncodeTests(SynchronousTestCase):
 
     def test_what_it_does_not_know_it_does_not_hear(self) -> None:
         """Nor does it hear when another member comes or goes."""
-        view = MemberView(OTHER, Role.GUEST, polite=True, renegotiates=True)
+        view = MemberView(OTHER, Role.GUEST, polite=True, offers_first=False, base=0)
         events: list[Event] = [
             MemberJoined(SESSION, view),
             MemberLeft(SESSION, OTHER, LeaveReason.GONE),
@@ -217,8 +217,8 @@ class EncodeTests(SynchronousTestCase):
         """Each as serde writes it."""
         for event, frame in (
             (WELCOME, b'{"NewUser":"0K3PB4X7WQ2M9RT6ZC8HNJVDYA"}'),
-            (Opened(SESSION, 2), b'{"SessionReady":"7Q2M9RT6ZC"}'),
-            (Joined(SESSION, 2, ()), b'{"SessionJoinSuccess":"7Q2M9RT6ZC"}'),
+            (Opened(SESSION, 2, locked=False, lobby=False), b'{"SessionReady":"7Q2M9RT6ZC"}'),
+            (Joined(SESSION, 2, False, False, Role.GUEST, ()), b'{"SessionJoinSuccess":"7Q2M9RT6ZC"}'),
         ):
             self.assertEqual(Serde().encode(event), [frame])
 

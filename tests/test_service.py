@@ -20,7 +20,7 @@ from signald.deadlines import DeadlineKind
 from signald.messages import Hello
 from signald.service import CERTIFICATE_SECONDS, TICK_SECONDS, Daemon
 from signald.tap import make_daemon
-from signald.users import PeerId
+from signald.users import PeerId, PeerState
 
 
 class AdoptedPort:
@@ -93,7 +93,7 @@ class DaemonTests(SynchronousTestCase):
         hub.connected(PeerId(99), cast(Any, ""), cast(Any, None), self.reactor.seconds())
         for _ in range(12):
             self.reactor.advance(TICK_SECONDS)
-        self.assertTrue(hub.peers[PeerId(99)].closing)
+        self.assertIs(hub.peers[PeerId(99)].state, PeerState.CLOSING)
         self.successResultOf(daemon.stopService())
 
     def test_housekeeping_survives_its_errors(self) -> None:
@@ -109,7 +109,7 @@ class DaemonTests(SynchronousTestCase):
         hub.received(peer, Hello(version=2), self.reactor.seconds())
         for _ in range(12):
             self.reactor.advance(TICK_SECONDS)
-        self.assertTrue(hub.peers[peer].closing)
+        self.assertIs(hub.peers[peer].state, PeerState.CLOSING)
         self.successResultOf(daemon.stopService())
 
     def test_it_looks_at_its_certificate(self) -> None:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from typing import Any, cast
 
+from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.task import Clock
 from twisted.logger import ILogObserver, LogEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
@@ -15,10 +16,11 @@ from signald.dialects.native import Native
 from signald.dialects.serde import Serde
 from signald.hub import Hub
 from signald.limits import Limits
+from signald.passwords import Passwords
 from signald.registry import MemoryRegistry
 from signald.switchboard import Switchboard
 from signald.users import PeerId
-from tests.world import HOME, counting_bytes
+from tests.world import HOME, HOST_SECRET, counting_bytes
 
 
 class FakeConnection:
@@ -50,11 +52,17 @@ class FakeConnection:
         return json.loads(self.frames[-1])
 
 
+def run_at_once(call: Callable[[], str]) -> Deferred[str]:
+    """Call it here and now, in the place of a thread."""
+    return maybeDeferred(call)
+
+
 def make_switchboard(clock: Clock, limits: Limits | None = None) -> Switchboard:
     """A switchboard with an empty hub."""
     limits = limits or Limits()
     hub = Hub(limits=limits, server="signald/test")
-    return Switchboard(hub=hub, registry=MemoryRegistry(counting_bytes(), limits), clock=clock)
+    registry = MemoryRegistry(counting_bytes(), limits, HOST_SECRET)
+    return Switchboard(hub, registry, Passwords(limits, registry, run_at_once), clock)
 
 
 class SwitchboardTests(SynchronousTestCase):

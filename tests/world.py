@@ -6,17 +6,21 @@ from collections import deque
 from collections.abc import Iterable
 
 from signald.actions import Action, Close, Decide, LogCounts, Send
+from signald.dialects.serde import Serde
 from signald.errors import ErrorCode
-from signald.hub import Hub
+from signald.hub import Ending, Hub
 from signald.ids import IdSource
 from signald.limits import AddressKey, Limits
 from signald.messages import Event, Hello, Join, Joined, Open, Opened, Request, SessionId, Traits, UserId, Welcome
 from signald.registry import MemoryRegistry
+from signald.sessions import Person, Session
 from signald.users import PeerId
+
+HOST_SECRET = b"host" * 8
 
 HOME = AddressKey("192.0.2.1")
 
-SERDE = Traits(rollback=False, renegotiates=False, most_members=2)
+SERDE = Serde.traits
 
 
 def counting_bytes() -> IdSource:
@@ -29,6 +33,11 @@ def counting_bytes() -> IdSource:
         return made.to_bytes(count, "big")
 
     return IdSource(next_bytes)
+
+
+def arrived(session: Session, user: UserId, traits: Traits | None = None) -> Session:
+    """The session after somebody's join."""
+    return session.arrived(Person(user, traits or Traits()), request=None, proof=None, most_visitors=2)
 
 
 class World:
@@ -46,7 +55,7 @@ class World:
         limits = limits or Limits()
         self.now = 1000.0
         self.hub = Hub(limits=limits, server="signald/test")
-        self.registry = MemoryRegistry(ids=counting_bytes(), limits=limits)
+        self.registry = MemoryRegistry(counting_bytes(), limits, HOST_SECRET, now=self.now)
         self.heard: dict[PeerId, list[Event]] = {}
         self.closed: dict[PeerId, ErrorCode] = {}
         self.counts: list[tuple[int, int]] = []
@@ -69,13 +78,14 @@ class World:
         events, self.heard[peer] = self.heard[peer], []
         return events
 
-    def disconnect(self, peer: PeerId) -> None:
+    def disconnect(self, peer: PeerId, ending: Ending = Ending.LOST) -> None:
         """Let a peer's connection end."""
-        self.act(self.hub.disconnected(peer, self.now))
+        self.act(self.hub.disconnected(peer, ending, self.now))
 
     def tick(self, seconds: float = 0.0) -> None:
         """Let time pass."""
         self.now += seconds
+        self.registry.tick(self.now)
         self.act(self.hub.tick(self.now))
 
     def act(self, actions: Iterable[Action]) -> None:
@@ -126,7 +136,11 @@ class World:
 
     def state(self) -> tuple[object, ...]:
         """All that a refused message must leave as it is; budgets and counters apart."""
-        users = {id: (user.peer, frozenset(user.sessions)) for id, user in self.hub.users.items()}
-        registered = {id: frozenset(sessions) for id, sessions in self.registry.users.items()}
-        waiting = {id: tuple(batches) for id, batches in self.hub.waiting.batches.items()}
-        return dict(self.hub.sessions), users, dict(self.registry.sessions), registered, waiting, dict(self.hub.pending)
+        users = {
+            id: (user.peer, frozenset(user.sessions), frozenset(user.visits), tuple(user.outbox.waiting))
+            for id, user in self.hub.users.items()
+        }
+        registered = {id: frozenset(identity.sessions) for id, identity in self.registry.users.items()}
+        waiting = {id: tuple(batches) for id, batches in self.hub.copies.candidates.batches.items()}
+        pending = list(self.hub.asking.pending)
+        return dict(self.hub.sessions), users, dict(self.registry.sessions), registered, waiting, pending

@@ -16,49 +16,82 @@ from signald.dialects.dialect import CloseFrame, DecodeError, Dialect
 from signald.errors import ErrorCode
 from signald.ids import is_user_id, read_session_id
 from signald.messages import (
+    Accomplished,
+    Ack,
+    Admit,
     Answer,
+    AppMessage,
     Candidate,
     Candidates,
+    Change,
+    Changed,
+    Count,
+    End,
     Ended,
     Error,
     Event,
     ForwardedAnswer,
     ForwardedCandidates,
     ForwardedIceError,
+    ForwardedMessage,
     ForwardedOffer,
+    GoingAway,
+    HandOver,
     Hello,
+    HostChanged,
     IceError,
     IceServer,
+    Instance,
     Join,
     Joined,
+    Knock,
+    KnockOver,
     Leave,
     Left,
+    MemberAway,
+    MemberBack,
     MemberJoined,
     MemberLeft,
+    MemberRenewed,
     MemberView,
     Negotiation,
+    NotAdmitted,
     Offer,
     Open,
     Opened,
     Ping,
     Pong,
+    Refuse,
+    Remove,
     Request,
     RequestId,
+    Resume,
+    Secret,
     ServerLimits,
     SessionId,
     UserId,
+    Waiting,
     Welcome,
 )
 
 REQUESTS: dict[str, type[Request]] = {
     "hello": Hello,
+    "resume": Resume,
     "open": Open,
     "join": Join,
     "leave": Leave,
+    "change": Change,
+    "admit": Admit,
+    "refuse": Refuse,
+    "remove": Remove,
+    "hand-over": HandOver,
+    "end": End,
     "offer": Offer,
     "answer": Answer,
     "candidates": Candidates,
     "ice-error": IceError,
+    "message": AppMessage,
+    "ack": Ack,
     "ping": Ping,
 }
 """The requests by their type on the wire."""
@@ -67,17 +100,33 @@ EVENTS: dict[type[Event], str] = {
     Welcome: "welcome",
     Opened: "opened",
     Joined: "joined",
+    Waiting: "waiting",
+    NotAdmitted: "not-admitted",
     Left: "left",
+    Accomplished: "done",
     MemberJoined: "member-joined",
     MemberLeft: "member-left",
+    MemberAway: "member-away",
+    MemberBack: "member-back",
+    MemberRenewed: "member-renewed",
+    HostChanged: "host-changed",
+    Changed: "changed",
+    Knock: "knock",
+    KnockOver: "knock-over",
     Ended: "ended",
     ForwardedOffer: "offer",
     ForwardedAnswer: "answer",
     ForwardedCandidates: "candidates",
     ForwardedIceError: "ice-error",
+    ForwardedMessage: "message",
+    Ack: "ack",
+    GoingAway: "going-away",
     Pong: "pong",
 }
 """The events' types on the wire; `error` is encoded apart, since its code has more to say."""
+
+NESTED = (Negotiation, Candidate, MemberView, ServerLimits, IceServer)
+"""What stands inside messages."""
 
 _TYPES: dict[type[Request], str] = {request: name for name, request in REQUESTS.items()}
 
@@ -92,6 +141,7 @@ _Bounds = Mapping[str, int]
 _UNBOUNDED: _Bounds = {}
 _ID_BOUNDS: _Bounds = {"most": 64}
 _MOST_WHOLE = 2**31 - 1
+_COUNT_BOUNDS: _Bounds = {"most": 2**53 - 1}
 
 
 def key(name: str) -> str:
@@ -156,7 +206,7 @@ def _readable_id(body: dict[str, Any]) -> RequestId | None:
 
 
 def _string(value: object, bounds: _Bounds = _UNBOUNDED) -> str:
-    if type(value) is not str or len(value) > bounds.get("most", len(value)):
+    if type(value) is not str or not bounds.get("least", 0) <= len(value) <= bounds.get("most", len(value)):
         raise ValueError
     return value
 
@@ -193,6 +243,19 @@ def _session(value: object, _bounds: _Bounds = _UNBOUNDED) -> SessionId:
     return read_session_id(text) or SessionId(text)
 
 
+def _secret(value: object, _bounds: _Bounds = _UNBOUNDED) -> Secret:
+    """Read a secret. Any short text will do: one that is none is wrong anyhow."""
+    return Secret(_string(value, _ID_BOUNDS))
+
+
+def _instance(value: object, _bounds: _Bounds = _UNBOUNDED) -> Instance:
+    return Instance(_request_id(value))
+
+
+def _count(value: object, _bounds: _Bounds = _UNBOUNDED) -> Count:
+    return Count(_whole(value, _COUNT_BOUNDS))
+
+
 _READERS: dict[Any, Callable[[object, _Bounds], object]] = {
     str: _string,
     int: _whole,
@@ -200,6 +263,9 @@ _READERS: dict[Any, Callable[[object, _Bounds], object]] = {
     RequestId: _request_id,
     UserId: _user,
     SessionId: _session,
+    Secret: _secret,
+    Instance: _instance,
+    Count: _count,
 }
 
 
@@ -232,7 +298,7 @@ def _nested(value: object, type_: Any) -> object:
 def _make_converter() -> Converter:
     converter = Converter(detailed_validation=False, forbid_extra_keys=True)
     # Nested classes come first: cattrs binds their hooks when it makes those of the classes around them.
-    for class_ in (Negotiation, Candidate, MemberView, ServerLimits, IceServer, *REQUESTS.values(), *EVENTS):
+    for class_ in (*NESTED, *REQUESTS.values(), *EVENTS):
         resolve_types(class_)
         reads: dict[str, Any] = {}
         writes: dict[str, Any] = {}

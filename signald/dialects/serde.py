@@ -13,9 +13,12 @@ from signald.dialects.dialect import CloseFrame, DecodeError, Dialect
 from signald.errors import ErrorCode
 from signald.ids import read_session_id
 from signald.messages import (
+    Accomplished,
+    Ack,
     Answer,
     Candidate,
     Candidates,
+    Changed,
     Debug,
     Ended,
     Error,
@@ -23,15 +26,25 @@ from signald.messages import (
     ForwardedAnswer,
     ForwardedCandidates,
     ForwardedIceError,
+    ForwardedMessage,
     ForwardedOffer,
+    GoingAway,
     Hello,
+    HostChanged,
     IceError,
     Join,
     Joined,
+    Knock,
+    KnockOver,
     Left,
+    MemberAway,
+    MemberBack,
     MemberJoined,
     MemberLeft,
+    MemberRenewed,
+    MemberView,
     Negotiation,
+    NotAdmitted,
     Offer,
     Open,
     Opened,
@@ -40,6 +53,7 @@ from signald.messages import (
     SessionId,
     Traits,
     UserId,
+    Waiting,
     Welcome,
 )
 
@@ -68,15 +82,17 @@ class Serde(Dialect):
         user: its own id, since the welcome.
         negotiations: for each of its sessions the last offer, sent or received: what an answer or a candidate
             belongs to. None before the first.
+        bases: for each of its sessions, what the numbers of its negotiations are greater than.
 
     """
 
     subprotocol: ClassVar[str | None] = None
-    traits: ClassVar[Traits] = Traits(rollback=False, renegotiates=False, most_members=2)
+    traits: ClassVar[Traits] = Traits(rollback=False, renegotiates=False, waits=False, messages=False, most_members=2)
 
     def __init__(self) -> None:
         self.user = UserId("")
         self.negotiations: dict[SessionId, Negotiation | None] = {}
+        self.bases: dict[SessionId, int] = {}
 
     def opened(self) -> list[Request]:
         """Say hello on the peer's behalf."""
@@ -116,7 +132,13 @@ class Serde(Dialect):
     def _next(self, session: SessionId) -> Negotiation:
         """The negotiation that the next offer of this peer opens."""
         last = self.negotiations.get(session)
-        return Negotiation(self.user, last.n + 1 if last is not None and last.offerer == self.user else 1)
+        own = last is not None and last.offerer == self.user
+        return Negotiation(self.user, (last.n if own and last is not None else self.bases.get(session, 0)) + 1)
+
+    def _begin(self, session: SessionId, members: tuple[MemberView, ...]) -> None:
+        """Nothing is negotiated yet with those who are there: nobody, or one."""
+        self.negotiations[session] = None
+        self.bases[session] = members[0].base if members else 0
 
     def encode(self, event: Event) -> list[bytes | CloseFrame]:
         """Encode what the original's clients know; they hear nothing else."""
@@ -125,10 +147,10 @@ class Serde(Dialect):
                 self.user = event.user
                 return [_write("NewUser", event.user)]
             case Opened():
-                self.negotiations[event.session] = None
+                self._begin(event.session, event.members)
                 return [_write("SessionReady", event.session)]
             case Joined():
-                self.negotiations[event.session] = None
+                self._begin(event.session, event.members)
                 return [_write("SessionJoinSuccess", event.session)]
             case ForwardedOffer():
                 self.negotiations[event.session] = event.negotiation
@@ -143,8 +165,27 @@ class Serde(Dialect):
                 return _refusal(event)
             case Left() | Ended():
                 self.negotiations.pop(event.session, None)
+                self.bases.pop(event.session, None)
                 return []
-            case MemberJoined() | MemberLeft() | Pong():
+            case MemberJoined() | MemberRenewed():
+                self._begin(event.session, (event.member,))
+                return []
+            case (
+                Accomplished()
+                | Ack()
+                | Changed()
+                | ForwardedMessage()
+                | GoingAway()
+                | HostChanged()
+                | Knock()
+                | KnockOver()
+                | MemberAway()
+                | MemberBack()
+                | MemberLeft()
+                | NotAdmitted()
+                | Pong()
+                | Waiting()
+            ):
                 return []
             case _ as never:
                 assert_never(never)

@@ -90,7 +90,7 @@ class EchoSwitchboard:
         """Send it back."""
         self._connections[peer].send(frame)
 
-    def closed(self, peer: PeerId) -> None:
+    def closed(self, peer: PeerId, code: int | None = None) -> None:
         """Forget the connection."""
         del self._connections[peer]
 

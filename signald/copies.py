@@ -1,0 +1,242 @@
+"""The node's copies of the sessions in which its users are, and what these are told when a newer record comes."""
+
+from __future__ import annotations
+
+from attrs import define, evolve, field
+
+from signald.actions import Action
+from signald.asking import Asking, Pending
+from signald.deadlines import DeadlineKind, Deadlines
+from signald.decisions import Change, JoinSession, OpenSession, SessionChanged, SessionEnded
+from signald.forwarding import forwarded
+from signald.limits import Limits
+from signald.messages import (
+    Ended,
+    EndReason,
+    Joined,
+    LeaveReason,
+    NotAdmitted,
+    Opened,
+    RefusalReason,
+    RequestId,
+    Role,
+    SessionId,
+    Waiting,
+)
+from signald.post import Post
+from signald.sessions import Member, Session, SessionState, Visitor
+from signald.users import User
+from signald.views import knocks, news, views
+from signald.waiting import WaitingCandidates
+
+_END_REASONS = {LeaveReason.REMOVED: EndReason.REMOVED, LeaveReason.REPLACED: EndReason.REPLACED}
+
+
+@define
+class Copies:
+    """The sessions, as far as users here are members of them or wait at them.
+
+    Attributes:
+        limits: of a session's life.
+        post: tells the users.
+        asking: whose outcomes may be overtaken by newer records.
+        deadlines: the hub's.
+        sessions: the records.
+        active: when each open session last had a change or a message, monotonic seconds.
+        expires: when each open session is over, monotonic seconds.
+        candidates: those that wait for the other member.
+
+    """
+
+    limits: Limits
+    post: Post
+    asking: Asking
+    deadlines: Deadlines
+    sessions: dict[SessionId, Session] = field(factory=dict)
+    active: dict[SessionId, float] = field(factory=dict)
+    expires: dict[SessionId, float] = field(factory=dict)
+    candidates: WaitingCandidates = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        """Make the part that has the limits too."""
+        self.candidates = WaitingCandidates(self.limits)
+
+    def absorb(self, change: Change, now: float) -> list[Action]:
+        """Take a newer record, and tell the users here what is different for them; an older one changes nothing."""
+        session = change.session
+        known = self.sessions.get(session.id)
+        if known is not None and known.version >= session.version:
+            return []
+        if isinstance(change, SessionEnded):
+            actions = self._end(known, change.reason)
+            known = None if known is None else evolve(known, members=())
+            change = SessionChanged(session)
+        else:
+            actions = []
+        actions += self._members(known, change)
+        actions += self._visitors(known, session, change.turned_away)
+        self._keep(session, now)
+        return actions
+
+    def enter_again(self, user: User) -> list[Action]:
+        """Tell a user who begins anew all that it is in."""
+        actions: list[Action] = []
+        for id in sorted(user.sessions):
+            session = self.sessions[id]
+            member = session.member(user.id)
+            if member is not None:
+                actions += self.post.tell(user, _joined(session, member))
+                actions += self._knocks(user, session, member)
+        for id in sorted(user.visits):
+            actions += self.post.tell(user, Waiting(id, self.sessions[id].waits_for))
+        return actions
+
+    def touch(self, id: SessionId, now: float) -> None:
+        """Take note of a message in a session."""
+        self.active[id] = now
+
+    def idle_at(self, id: SessionId, now: float) -> float | None:
+        """When a session is idle, at the earliest; None when there is no such session open."""
+        session = self.sessions.get(id)
+        if session is None or id not in self.active:
+            return None
+        since = now if len(session.members) > 1 else self.active[id]
+        return since + self.limits.session_idle_seconds
+
+    def _members(self, known: Session | None, change: SessionChanged) -> list[Action]:
+        session = change.session
+        actions: list[Action] = []
+        for gone in () if known is None else known.members:
+            if session.member(gone.user) is None:
+                actions += self._dismiss(self.post.users.get(gone.user), session.id, change.reason)
+        for member in session.members:
+            user = self.post.users.get(member.user)
+            if known is None or known.member(member.user) is None:
+                visitor = None if known is None else known.visitor(member.user)
+                actions += [] if user is None else self._enter(user, session, member, visitor)
+                continue
+            for event in news(known, session, member, change.reason):
+                actions += self.post.tell(user, event)
+        return actions
+
+    def _enter(self, user: User, session: Session, member: Member, visitor: Visitor | None) -> list[Action]:
+        """Tell a user that it is a member now: the reply to its open or join."""
+        user.sessions.add(session.id)
+        user.visits.discard(session.id)
+        pending = self._answering(user, session)
+        if pending is None:
+            actions = self.post.tell(user, _joined(session, member, None if visitor is None else visitor.request))
+        elif isinstance(pending.operation, OpenSession):
+            actions = self.post.tell(user, _opened(session, member, pending))
+        else:
+            actions = self.post.tell(user, _joined(session, member, _id(pending)))
+        actions += self._knocks(user, session, member)
+        if len(session.members) > 1:
+            for sender, batch in self.candidates.take(session.id):
+                actions += self.post.tell(user, forwarded(batch, sender))
+        return actions
+
+    def _knocks(self, user: User, session: Session, member: Member) -> list[Action]:
+        if member.role is not Role.HOST:
+            return []
+        return [action for knock in knocks(session) for action in self.post.tell(user, knock)]
+
+    def _visitors(self, known: Session | None, session: Session, turned_away: RefusalReason) -> list[Action]:
+        actions: list[Action] = []
+        for visitor in session.visitors:
+            user = self.post.users.get(visitor.user)
+            is_new = known is None or known.visitor(visitor.user) is None
+            if user is None or not (is_new or (known is not None and known.waits_for is not session.waits_for)):
+                continue
+            user.visits.add(session.id)
+            pending = self._answering(user, session) if is_new else None
+            id = visitor.request if pending is None and is_new else None if pending is None else _id(pending)
+            actions += self.post.tell(user, Waiting(session.id, session.waits_for, id))
+        for visitor in () if known is None else known.visitors:
+            user = self.post.users.get(visitor.user)
+            if user is None or session.id not in user.visits or session.visitor(visitor.user) is not None:
+                continue
+            user.visits.discard(session.id)
+            actions += self.post.tell(user, NotAdmitted(session.id, turned_away))
+        return actions
+
+    def _answering(self, user: User, session: Session) -> Pending | None:
+        """What a user waits for, if it is this session; it is answered now."""
+        pending = self.asking.of_user(user)
+        if pending is None or pending.answered:
+            return None
+        operation = pending.operation
+        if not isinstance(operation, OpenSession | JoinSession):
+            return None
+        if session.id not in (operation.session, pending.session):
+            return None
+        pending.answered = True
+        return pending
+
+    def _dismiss(self, user: User | None, id: SessionId, reason: LeaveReason) -> list[Action]:
+        if user is None or id not in user.sessions:
+            return []
+        user.sessions.discard(id)
+        told = _END_REASONS.get(reason)
+        return [] if told is None else self.post.tell(user, Ended(id, told))
+
+    def _end(self, known: Session | None, reason: EndReason) -> list[Action]:
+        actions: list[Action] = []
+        for member in () if known is None else known.members:
+            user = self.post.users.get(member.user)
+            if known is not None and user is not None and known.id in user.sessions:
+                user.sessions.discard(known.id)
+                actions += self.post.tell(user, Ended(known.id, reason))
+        return actions
+
+    def _keep(self, session: Session, now: float) -> None:
+        """Keep the record as long as it concerns anybody here."""
+        id = session.id
+        people = [member.user for member in session.members] + [visitor.user for visitor in session.visitors]
+        if not any(user in self.post.users for user in people):
+            self.sessions.pop(id, None)
+            self.asking.dropped(id, session.version)
+        else:
+            self.sessions[id] = session
+        if session.state is SessionState.OPEN and id in self.sessions:
+            if id not in self.active:
+                self.expires[id] = now + self.limits.session_life_seconds
+                self.deadlines.add(now + self.limits.session_idle_seconds, DeadlineKind.IDLE, id)
+                self.deadlines.add(self.expires[id], DeadlineKind.LIFE, id)
+            self.active[id] = now
+        else:
+            self.active.pop(id, None)
+            self.expires.pop(id, None)
+            self.candidates.take(id)
+
+
+def _id(pending: Pending) -> RequestId | None:
+    return None if pending.request is None else pending.request.id
+
+
+def _opened(session: Session, member: Member, pending: Pending) -> Opened:
+    settings = session.settings
+    return Opened(
+        session=session.id,
+        capacity=settings.capacity,
+        locked=settings.locked,
+        lobby=settings.lobby,
+        members=views(session, member),
+        label=settings.label,
+        host_key=pending.host_key,
+        id=_id(pending),
+    )
+
+
+def _joined(session: Session, member: Member, id: RequestId | None = None) -> Joined:
+    settings = session.settings
+    return Joined(
+        session=session.id,
+        capacity=settings.capacity,
+        locked=settings.locked,
+        lobby=settings.lobby,
+        role=member.role,
+        members=views(session, member),
+        label=settings.label,
+        id=id,
+    )

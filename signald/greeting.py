@@ -1,0 +1,208 @@
+"""What a connection says before it is welcomed: hello, or that it comes back (docs/protocol.md, "Resume")."""
+
+from __future__ import annotations
+
+from attrs import define, evolve
+
+from signald.actions import Action, Send
+from signald.asking import Asking, Pending
+from signald.copies import Copies
+from signald.decisions import Forget, Identified, Identify, MarkAway, NotResumed, RenewUser, Resumed, ResumeUser
+from signald.errors import ErrorCode
+from signald.limits import Limits
+from signald.messages import (
+    Count,
+    Error,
+    Hello,
+    IceServer,
+    LeaveReason,
+    Ping,
+    Pong,
+    Request,
+    Resume,
+    Secret,
+    ServerLimits,
+    Survival,
+    Traits,
+    UserId,
+    Welcome,
+)
+from signald.post import Post, close
+from signald.users import Peer, PeerEvent, PeerId, PeerState, User, UserEvent
+
+PROTOCOL_VERSION = 1
+NO_ROLLBACK = "no-rollback"
+
+
+@define
+class Greeting:
+    """Welcomes peers, as new users or as those that they were.
+
+    Attributes:
+        limits: told in `welcome`.
+        server: name and version, for `welcome`.
+        ice_servers: for `welcome`.
+        peers: the hub's.
+        post: the users.
+        copies: the sessions.
+        asking: the decisions under way.
+
+    """
+
+    limits: Limits
+    server: str
+    ice_servers: tuple[IceServer, ...]
+    peers: dict[PeerId, Peer]
+    post: Post
+    copies: Copies
+    asking: Asking
+
+    def greet(self, peer: Peer, request: Request) -> list[Action]:
+        """Take a request of a peer that is not welcomed yet."""
+        match request:
+            case Ping():
+                return [Send(peer.id, Pong(request.id))]
+            case Hello() | Resume() if request.version != PROTOCOL_VERSION:
+                return [_refused(peer, ErrorCode.UNSUPPORTED_VERSION, request)]
+            case Hello():
+                return [self.asking.ask_for_peer(Identify(request.instance), peer, request)]
+            case Resume():
+                user = self.post.users.get(request.user)
+                whole = user is not None and user.outbox.can_continue(request.received)
+                operation = ResumeUser(request.user, request.secret, request.instance, whole)
+                return [self.asking.ask_for_peer(operation, peer, request)]
+            case _:
+                return [_refused(peer, ErrorCode.HELLO_FIRST, request)]
+
+    def identified(self, pending: Pending, outcome: Identified) -> list[Action]:
+        """Welcome a new user; forget it if its peer is gone meanwhile."""
+        peer = self._asker(pending)
+        if peer is None or not isinstance(pending.request, Hello | Resume):
+            return [self.asking.ask(Forget(outcome.user, LeaveReason.GONE))]
+        peer.traits = _traits(peer.traits, pending.request)
+        self.post.add(outcome.user, peer.id, peer.address, peer.traits, pending.request.instance)
+        survival = Survival.NOTHING if isinstance(pending.request, Resume) else None
+        return self._welcome(peer, outcome.user, pending.request, outcome.secret, survival)
+
+    def resumed(self, pending: Pending, outcome: Resumed) -> list[Action]:
+        """Give a user its new peer, whether or not it has an old one."""
+        request = pending.request
+        if not isinstance(request, Resume):
+            return []
+        user = self.post.users.get(request.user)
+        peer = self._asker(pending)
+        if user is None or outcome.rotation <= user.rotation:
+            # What another connection got meanwhile is newer.
+            return [] if peer is None else close(peer, ErrorCode.REPLACED)
+        user.rotation = outcome.rotation
+        user.confirmed = False
+        if peer is None:
+            return [self.asking.ask(MarkAway(user.id))] if user.peer is None else []
+        whole = outcome.whole and user.outbox.can_continue(request.received)
+        if outcome.whole and not whole:
+            # More came meanwhile than is kept.
+            return [self.asking.ask_for_peer(RenewUser(user.id), peer, request, outcome)]
+        return self._take_over(user, peer, request, outcome, whole)
+
+    def _take_over(self, user: User, peer: Peer, request: Resume, outcome: Resumed, whole: bool) -> list[Action]:
+        actions: list[Action] = []
+        ghost = None if user.peer is None else self.peers.get(user.peer)
+        if ghost is not None:
+            ghost.user = None
+            actions += close(ghost, ErrorCode.REPLACED)
+        user.peer = peer.id
+        user.address = peer.address
+        user.instance = request.instance
+        user.step(UserEvent.RESUMED)
+        if not whole:
+            user.outbox.restart()
+            user.inbox.restart()
+            user.desk.waiting.clear()
+            actions += self._welcome(peer, user.id, request, outcome.secret, Survival.MEMBERSHIP)
+            return actions + self.copies.enter_again(user)
+        user.outbox.acknowledge(request.received)
+        received = Count(user.inbox.acknowledge())
+        actions += self._welcome(peer, user.id, request, outcome.secret, Survival.EVERYTHING, received)
+        return actions + [Send(peer.id, event) for event, _ in user.outbox.waiting]
+
+    def not_resumed(self, pending: Pending, outcome: NotResumed, now: float) -> list[Action]:
+        """Begin a new identity for a peer that was to resume another, and end the one whose secret was used twice."""
+        request = pending.request
+        if not isinstance(request, Resume):
+            return []
+        actions: list[Action] = []
+        user = self.post.users.get(request.user) if outcome.ended else None
+        if user is not None:
+            peer = None if user.peer is None else self.peers.get(user.peer)
+            user.step(UserEvent.SECRET_REUSED)
+            self.post.drop(user)
+            if peer is not None:
+                peer.user = None
+                actions += close(peer, ErrorCode.SECRET_REUSED)
+        for change in outcome.changes:
+            actions += self.copies.absorb(change, now)
+        asker = self._asker(pending)
+        if asker is not None:
+            actions.append(self.asking.ask_for_peer(Identify(request.instance), asker, request))
+        return actions
+
+    def _welcome(
+        self,
+        peer: Peer,
+        user: UserId,
+        request: Hello | Resume,
+        secret: Secret | None,
+        resumed: Survival | None,
+        received: Count | None = None,
+    ) -> list[Action]:
+        peer.user = user
+        peer.step(PeerEvent.WELCOME)
+        limits = ServerLimits(
+            message_bytes=self.limits.message_bytes,
+            messages_per_second=self.limits.message_rate,
+            messages_burst=self.limits.message_burst,
+            session_members=self.limits.session_members,
+        )
+        welcome = Welcome(
+            version=PROTOCOL_VERSION,
+            server=self.server,
+            user=user,
+            features=(),
+            limits=limits,
+            ice_servers=self.ice_servers,
+            secret=secret,
+            grace=None if secret is None else self.limits.grace_seconds,
+            resumed=resumed,
+            received=received,
+            id=request.id,
+        )
+        return [Send(peer.id, welcome)]
+
+    def renewed(self, pending: Pending) -> list[Action]:
+        """Welcome a user with whom everybody begins anew."""
+        request, resumed = pending.request, pending.resumed
+        peer = self._asker(pending)
+        if not isinstance(request, Resume) or resumed is None:
+            return []
+        user = self.post.users.get(request.user)
+        if user is None or peer is None or user.rotation != resumed.rotation:
+            return [] if peer is None else close(peer, ErrorCode.REPLACED)
+        return self._take_over(user, peer, request, resumed, whole=False)
+
+    def refused(self, pending: Pending, code: ErrorCode) -> list[Action]:
+        """Tell a peer that it is not welcomed."""
+        peer = self._asker(pending)
+        return [] if peer is None or pending.request is None else [_refused(peer, code, pending.request)]
+
+    def _asker(self, pending: Pending) -> Peer | None:
+        """The peer that waits for its welcome, unless it is told to go meanwhile."""
+        peer = None if pending.peer is None else self.peers.get(pending.peer)
+        return None if peer is None or peer.state is PeerState.CLOSING else peer
+
+
+def _refused(peer: Peer, code: ErrorCode, request: Request) -> Send:
+    return Send(peer.id, Error(code=code, about=type(request), id=request.id))
+
+
+def _traits(traits: Traits, request: Hello | Resume) -> Traits:
+    return evolve(traits, rollback=False) if NO_ROLLBACK in request.features else traits

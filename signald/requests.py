@@ -1,0 +1,190 @@
+"""What a welcomed user asks for: each request is refused, forwarded, or asked of the registry."""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+from attrs import define, field
+
+from signald.actions import Action, LogCounts
+from signald.asking import Asking, Pending
+from signald.copies import Copies
+from signald.decisions import Govern, JoinSession, LeaveSession, OpenSession
+from signald.errors import ErrorCode
+from signald.forwarding import forwarded, receivers, refusal
+from signald.limits import GuessBudget, Limits
+from signald.messages import (
+    Ack,
+    Admit,
+    Answer,
+    AppMessage,
+    Candidates,
+    Change,
+    Debug,
+    End,
+    Forwardable,
+    HandOver,
+    Hello,
+    IceError,
+    Join,
+    Leave,
+    Offer,
+    Open,
+    Ping,
+    Pong,
+    Refuse,
+    Remove,
+    Request,
+    Resume,
+)
+from signald.post import Post
+from signald.sessions import Session, Settings
+from signald.users import User
+
+DEBUG_SECONDS = 60.0
+"""How often `Debug` is answered with a line in the log, at most."""
+
+
+@define
+class Requests:
+    """Handles the requests of users, one after the other for each.
+
+    Attributes:
+        limits: all bounds.
+        post: the users.
+        copies: the sessions.
+        asking: the decisions under way.
+        guesses: unknown sessions that each address asked for.
+        passwords: wrong passwords of each address.
+        debug_due: when the next `Debug` may be answered.
+
+    """
+
+    limits: Limits
+    post: Post
+    copies: Copies
+    asking: Asking
+    guesses: GuessBudget = field(init=False)
+    passwords: GuessBudget = field(init=False)
+    debug_due: float = float("-inf")
+
+    def __attrs_post_init__(self) -> None:
+        """Make the parts that have the limits too."""
+        self.guesses = GuessBudget(self.limits)
+        self.passwords = GuessBudget(self.limits)
+
+    def tick(self, now: float) -> None:
+        """Forget wrong guesses of long ago."""
+        self.guesses.tick(now)
+        self.passwords.tick(now)
+
+    def refused(self, pending: Pending, code: ErrorCode, now: float) -> list[Action]:
+        """Tell a user that its request is refused by who decides; count wrong guesses also of one who is gone."""
+        request = pending.request
+        if pending.user is None or pending.address is None or request is None:
+            return []
+        if isinstance(request, Join) and code is ErrorCode.UNKNOWN_SESSION:
+            self.guesses.failed(pending.address, now)
+        if code is ErrorCode.WRONG_PASSWORD:
+            self.passwords.failed(pending.address, now)
+        user = self.post.users.get(pending.user)
+        session = getattr(request, "session", None)
+        if user is None:
+            return []
+        return self.post.refuse(user, code, request, session if session in user.sessions else None)
+
+    def acknowledged(self, user: User, request: Ack) -> list[Action]:
+        """Drop what a user says that it has."""
+        if user.outbox.acknowledge(request.received):
+            return []
+        return self.post.refuse(user, ErrorCode.BAD_ACKNOWLEDGEMENT, request)
+
+    def handle(self, user: User, request: Request, now: float) -> list[Action]:
+        """Do what a user asks for, or refuse it."""
+        match request:
+            case Ping():
+                return self.post.tell(user, Pong(request.id))
+            case Debug():
+                return self.debug(now)
+            case Hello() | Resume():
+                return self.post.refuse(user, ErrorCode.ALREADY_WELCOMED, request)
+            case Ack():
+                return self.acknowledged(user, request)
+            case Open():
+                return self._open(user, request)
+            case Join():
+                return self._join(user, request, now)
+            case Leave():
+                if request.session not in user.sessions | user.visits:
+                    return self.post.refuse(user, ErrorCode.NOT_A_MEMBER, request)
+                return [self.asking.ask_for_user(LeaveSession(user.id, request.session), user, request)]
+            case Change() | Admit() | Refuse() | Remove() | HandOver() | End():
+                if request.session not in user.sessions:
+                    return self.post.refuse(user, ErrorCode.NOT_A_MEMBER, request)
+                return [self.asking.ask_for_user(Govern(user.id, request), user, request)]
+            case Offer() | Answer() | Candidates() | IceError() | AppMessage():
+                if request.session not in user.sessions:
+                    return self.post.refuse(user, ErrorCode.NOT_A_MEMBER, request)
+                return self._forward(user, self.copies.sessions[request.session], request, now)
+            case _ as never:
+                assert_never(never)
+
+    def _open(self, user: User, request: Open) -> list[Action]:
+        if not 2 <= request.capacity <= self.limits.session_members:
+            return self.post.refuse(user, ErrorCode.BAD_CAPACITY, request)
+        if (request.session is None) != (request.host_key is None):
+            return self.post.refuse(user, ErrorCode.WRONG_HOST_KEY, request)
+        if request.lobby and not user.traits.waits:
+            return self.post.refuse(user, ErrorCode.UNSUPPORTED_BY_PEER, request)
+        settings = Settings(
+            capacity=request.capacity,
+            label=request.label or None,
+            lobby=request.lobby,
+            succession=request.succession,
+            keep=request.keep,
+        )
+        operation = OpenSession(
+            user.id, user.traits, request.name, settings, request.password, request.session, request.host_key
+        )
+        return [self.asking.ask_for_user(operation, user, request)]
+
+    def _join(self, user: User, request: Join, now: float) -> list[Action]:
+        if request.session in user.sessions | user.visits:
+            return self.post.refuse(user, ErrorCode.ALREADY_MEMBER, request)
+        may_guess = request.password is None or self.passwords.allows(user.address, now)
+        if not may_guess or not self.guesses.allows(user.address, now):
+            return self.post.refuse(user, ErrorCode.TOO_MANY_GUESSES, request)
+        operation = JoinSession(
+            user.id, user.traits, request.session, request.name, request.id, password=request.password
+        )
+        return [self.asking.ask_for_user(operation, user, request)]
+
+    def debug(self, now: float) -> list[Action]:
+        """Have a line written into the log, at most one in `DEBUG_SECONDS`."""
+        if now < self.debug_due:
+            return []
+        self.debug_due = now + DEBUG_SECONDS
+        return [LogCounts(users=len(self.post.users), sessions=len(self.copies.sessions))]
+
+    def _forward(self, user: User, session: Session, request: Forwardable, now: float) -> list[Action]:
+        sender = session.member(user.id)
+        if sender is None:
+            return self.post.refuse(user, ErrorCode.NOT_A_MEMBER, request)
+        others = receivers(request, session, sender)
+        if not others and request.to is None:
+            if isinstance(request, AppMessage):
+                return []
+            if isinstance(request, Candidates) and len(session.members) == 1:
+                kept = self.copies.candidates.keep(user.id, request)
+                return [] if kept else self.post.refuse(user, ErrorCode.TOO_MANY_CANDIDATES, request, session.id)
+        if not others:
+            return self.post.refuse(user, ErrorCode.UNKNOWN_MEMBER, request, session.id)
+        event = forwarded(request, user.id)
+        for receiver in others:
+            code = refusal(request, sender, receiver)
+            if code is None and not self.post.has_room(self.post.users.get(receiver.user), event):
+                code = ErrorCode.OUTBOX_FULL
+            if code is not None:
+                return self.post.refuse(user, code, request, session.id)
+        self.copies.touch(session.id, now)
+        return [action for receiver in others for action in self.post.tell(self.post.users.get(receiver.user), event)]
