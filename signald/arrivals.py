@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from attrs import define, field
 
@@ -22,7 +22,7 @@ class Arrivals:
     """Admits connections before their first request, when a proxy cannot have said yet whose they are.
 
     Without it one address could hold every descriptor for as long as a request may take, again and again, or keep
-    the processor busy with TLS handshakes.
+    the processor busy with TLS handshakes. All ports of a server share one, since they share the descriptors.
 
     Attributes:
         limits: the bounds of an address, the same as those of its WebSockets but counted apart.
@@ -34,10 +34,19 @@ class Arrivals:
     trusted_proxies: Sequence[Network] = ()
     _budget: ConnectionBudget = field(init=False)
     _forget_at: float = field(default=-math.inf, init=False)
+    _counted: list[Collection[object]] = field(factory=list, init=False)
 
     def __attrs_post_init__(self) -> None:
         """Begin with nothing counted."""
         self._budget = ConnectionBudget(self.limits)
+
+    def count(self, connections: Collection[object]) -> None:
+        """Count those among all connections; their owner goes on to add to them and to take away."""
+        self._counted.append(connections)
+
+    def is_full(self) -> bool:
+        """Whether there are as many connections as there may be, on all ports and of all kinds."""
+        return sum(map(len, self._counted)) >= self.limits.connections
 
     def admit(self, address: str, now: float) -> AddressKey | ErrorCode | None:
         """Count one more connection from that address, until `release` of what is returned; or an error: refuse it.

@@ -95,6 +95,13 @@ class Copies:
         """Take note of a message in a session."""
         self.active[id] = now
 
+    def follow(self, id: SessionId, active: float, expires: float) -> None:
+        """Look after an open session: `active` is its last change or message, `expires` the end of its life."""
+        self.active[id] = active
+        self.expires[id] = expires
+        self.deadlines.add(active + self.limits.session_idle_seconds, DeadlineKind.IDLE, id)
+        self.deadlines.add(expires, DeadlineKind.LIFE, id)
+
     def idle_at(self, id: SessionId, now: float) -> float | None:
         """When a session is idle, at the earliest; None when there is no such session open."""
         session = self.sessions.get(id)
@@ -192,17 +199,14 @@ class Copies:
     def _keep(self, session: Session, now: float) -> None:
         """Keep the record as long as it concerns anybody here."""
         id = session.id
-        people = [member.user for member in session.members] + [visitor.user for visitor in session.visitors]
-        if not any(user in self.post.users for user in people):
+        if self.post.users.keys().isdisjoint(session.people):
             self.sessions.pop(id, None)
             self.asking.dropped(id, session.version)
         else:
             self.sessions[id] = session
         if session.state is SessionState.OPEN and id in self.sessions:
             if id not in self.active:
-                self.expires[id] = now + self.limits.session_life_seconds
-                self.deadlines.add(now + self.limits.session_idle_seconds, DeadlineKind.IDLE, id)
-                self.deadlines.add(self.expires[id], DeadlineKind.LIFE, id)
+                self.follow(id, now, now + self.limits.session_life_seconds)
             self.active[id] = now
         else:
             self.active.pop(id, None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable
 
 from attrs import define, field
 
@@ -11,6 +12,7 @@ from signald.messages import (
     Answer,
     AppMessage,
     Candidates,
+    CountedEvent,
     Event,
     ForwardedAnswer,
     ForwardedCandidates,
@@ -69,7 +71,7 @@ class Outbox:
     limits: Limits
     room: Room
     acknowledged: int = 0
-    waiting: deque[tuple[Event, int]] = field(factory=deque)
+    waiting: deque[tuple[CountedEvent, int]] = field(factory=deque)
     size: int = 0
     whole: bool = True
 
@@ -78,7 +80,7 @@ class Outbox:
         """How many events there were in all."""
         return self.acknowledged + len(self.waiting)
 
-    def has_room(self, event: Event) -> bool:
+    def has_room(self, event: CountedEvent) -> bool:
         """Whether a message of another member may be put in."""
         bytes = weight(event)
         return (
@@ -87,7 +89,7 @@ class Outbox:
             and self.room.used + bytes <= self.room.most
         )
 
-    def put(self, event: Event) -> None:
+    def put(self, event: CountedEvent) -> None:
         """Keep an event that is sent, or is to be sent when the user is back."""
         if not self.whole:
             return
@@ -118,6 +120,14 @@ class Outbox:
         self.clear()
         self.acknowledged = 0
         self.whole = True
+
+    def restore(self, acknowledged: int, waiting: Iterable[tuple[CountedEvent, int]], whole: bool) -> None:
+        """Be as an outbox was in another process."""
+        self.acknowledged = acknowledged
+        self.whole = whole
+        for event, bytes in waiting:
+            self.waiting.append((event, bytes))
+            self._add(bytes)
 
     def clear(self) -> None:
         """Drop all that is kept, and give its room back."""

@@ -9,7 +9,7 @@ from signald.messages import (
     Answer,
     AppMessage,
     Candidates,
-    Event,
+    CountedEvent,
     Forwardable,
     ForwardedAnswer,
     ForwardedCandidates,
@@ -58,7 +58,7 @@ def refusal(message: Forwardable, sender: Member, receiver: Member) -> ErrorCode
             return None
 
 
-def forwarded(message: Forwardable, sender: UserId) -> Event:
+def forwarded(message: Forwardable, sender: UserId) -> CountedEvent:
     """The message as its receiver gets it, stamped with who sent it."""
     match message:
         case Offer():

@@ -189,7 +189,7 @@ class Hub:
         peer = None if pending.peer is None else self.peers.get(pending.peer)
         if user is not None and user.desk.decision == id:
             user.desk.decision = None
-            actions += self._go_on(user, now)
+            actions += self.go_on(user, now)
         if peer is not None and peer.desk.decision == id:
             peer.desk.decision = None
             while peer.desk.waiting and peer.desk.decision is None:
@@ -235,7 +235,8 @@ class Hub:
             return actions
         return actions + self.requests.handle(user, request, now)
 
-    def _go_on(self, user: User, now: float) -> list[Action]:
+    def go_on(self, user: User, now: float) -> list[Action]:
+        """Handle the requests of a user that have waited, as far as none of them needs a decision."""
         actions: list[Action] = []
         while user.desk.waiting and user.desk.decision is None:
             actions += self.requests.handle(user, user.desk.waiting.popleft(), now)

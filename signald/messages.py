@@ -668,9 +668,8 @@ class Pong:
     id: RequestId | None = None
 
 
-Event = (
-    Welcome
-    | Opened
+CountedEvent = (
+    Opened
     | Joined
     | Waiting
     | NotAdmitted
@@ -691,11 +690,8 @@ Event = (
     | ForwardedCandidates
     | ForwardedIceError
     | ForwardedMessage
-    | Error
-    | Ack
-    | GoingAway
-    | Pong
 )
+Event = CountedEvent | Welcome | Error | Ack | GoingAway | Pong
 
 UNCOUNTED = (Hello, Resume, Welcome, Ack, Ping, Pong, Error, GoingAway)
 """What is not counted in a resume (docs/protocol.md, "Resume"), in either direction; all else is."""

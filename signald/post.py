@@ -9,7 +9,19 @@ from signald.deadlines import DeadlineKind, Deadlines
 from signald.delivery import Inbox, Outbox, Room
 from signald.errors import ErrorCode
 from signald.limits import AddressKey, Limits
-from signald.messages import UNCOUNTED, Ack, Count, Error, Event, Instance, Request, SessionId, Traits, UserId
+from signald.messages import (
+    UNCOUNTED,
+    Ack,
+    Count,
+    CountedEvent,
+    Error,
+    Event,
+    Instance,
+    Request,
+    SessionId,
+    Traits,
+    UserId,
+)
 from signald.users import Peer, PeerEvent, PeerId, PeerState, User
 
 
@@ -59,7 +71,7 @@ class Post:
         """Answer a request with an error."""
         return self.tell(user, Error(code=code, about=type(request), session=session, id=request.id))
 
-    def has_room(self, user: User | None, event: Event) -> bool:
+    def has_room(self, user: User | None, event: CountedEvent) -> bool:
         """Whether a message of another member can be told to a user."""
         return user is not None and (user.instance is None or user.outbox.has_room(event))
 

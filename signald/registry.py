@@ -262,9 +262,9 @@ class MemoryRegistry:
         before: Session | None = None,
     ) -> SessionChanged:
         """Make this the session's record, and make the identities agree with it and with the one before."""
-        for person in _people(session):
+        for person in session.people:
             self.users[person].sessions.add(session.id)
-        for person in _people(before) - _people(session) if before is not None else ():
+        for person in before.people - session.people if before is not None else ():
             self.users[person].sessions.discard(session.id)
         if session.state is SessionState.OVER:
             self.sessions.pop(session.id, None)
@@ -296,8 +296,3 @@ class MemoryRegistry:
     def _check_room(self, identity: Identity) -> None:
         if len(identity.sessions) >= self.limits.user_sessions:
             raise SignalError(ErrorCode.TOO_MANY_SESSIONS)
-
-
-def _people(session: Session) -> set[UserId]:
-    """Members and visitors."""
-    return {member.user for member in session.members} | {visitor.user for visitor in session.visitors}

@@ -168,6 +168,11 @@ class Session:
         """What its visitors wait for."""
         return WaitReason.LOBBY if self.state is SessionState.OPEN else WaitReason.HOST
 
+    @property
+    def people(self) -> frozenset[UserId]:
+        """Members and visitors."""
+        return frozenset({member.user for member in self.members} | {visitor.user for visitor in self.visitors})
+
     def member(self, user: UserId) -> Member | None:
         """The member that this user is, if any."""
         return next((member for member in self.members if member.user == user), None)

@@ -52,8 +52,8 @@ class SignalingSite(Site):
         Arguments:
             root: what is served.
             requests: the class of a request.
-            signaling: makes the WebSockets, whose number counts too.
-            limits: `header_seconds`, `connections` and `output_seconds` are the site's.
+            signaling: makes the WebSockets, and counts arrivals.
+            limits: `header_seconds` and `output_seconds` are the site's.
             clock: for every deadline.
             headers: on every response.
 
@@ -63,16 +63,13 @@ class SignalingSite(Site):
         self.limits = limits
         self.headers = headers
         self.http_connections: set[SignalingChannel] = set()
+        signaling.arrivals.count(self.http_connections)
 
     def buildProtocol(self, addr: IAddress | None) -> SignalingChannel:  # type: ignore[override] # not the generic one
         """Make the channel of a connection."""
         channel = SignalingChannel(self)
         channel.factory = self
         return channel
-
-    def is_full(self) -> bool:
-        """Whether there are as many connections as there may be, WebSockets among them."""
-        return len(self.http_connections) + len(self.signaling.connections) >= self.limits.connections
 
     def acceptableProtocols(self) -> list[bytes]:
         """For ALPN (RFC 7301): HTTP/2 would pass by the header deadline and the rule about bodies."""
@@ -114,7 +111,7 @@ class SignalingChannel(HTTPChannel):
         now = site.reactor.seconds()
         self._watch = StallWatch(self.transport, site.reactor, site.limits.output_seconds, self._abort)
         # Not in buildProtocol, whose None TLS's wrapper would take for a protocol.
-        if site.is_full() or self._place.arrive(peer_host(self.transport), now) is not None:
+        if site.signaling.arrivals.is_full() or self._place.arrive(peer_host(self.transport), now) is not None:
             # Before TLS is there nothing can be told, and telling it would cost what the refusal is to save.
             self._deaf = True
             self.transport.abortConnection()

@@ -19,6 +19,7 @@ from twisted.python import usage
 
 from signald import __version__
 from signald.addresses import machine_names
+from signald.arrivals import Arrivals
 from signald.assets import load_assets
 from signald.certificates import Certificate, CertificateError, LocalCertificate, SuppliedCertificate
 from signald.config import (
@@ -164,12 +165,10 @@ def make_daemon(config: Config, reactor: IReactorTime) -> Daemon:
     registry = MemoryRegistry(IdSource(secrets.token_bytes), limits, _host_secret(config), now=reactor.seconds())
     passwords = Passwords(limits, registry, deferToThread)
     switchboard = Switchboard(hub, registry, passwords, reactor)
-    budget = ConnectionBudget(limits)
+    budget, arrivals = ConnectionBudget(limits), Arrivals(limits, config.proxies)
 
     def signaling(origins: OriginRule, *, bare: bool) -> SignalingFactory:
-        return SignalingFactory(
-            switchboard, DIALECTS, limits, budget, reactor, origins, trusted_proxies=config.proxies, bare=bare
-        )
+        return SignalingFactory(switchboard, DIALECTS, limits, budget, arrivals, reactor, origins, bare=bare)
 
     page = signaling(OriginRule.of(tls=config.tls, others=config.origins), bare=False)
     authority = certificate.authority_der if isinstance(certificate, LocalCertificate) else None

@@ -68,7 +68,7 @@ def make_site(
     Arguments:
         assets: the page, by path.
         signaling: the factory of what speaks on `/ws`.
-        limits: `header_seconds`, `connections` and `output_seconds` are the site's.
+        limits: `header_seconds` and `output_seconds` are the site's.
         clock: for every deadline.
         ca_der: the certificate of the local authority, for people to install; None where there is none.
         hsts: whether browsers are told to use HTTPS alone from now on.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any, ClassVar
 
 from autobahn.twisted.websocket import WebSocketServerFactory, WebSocketServerProtocol
@@ -23,7 +23,7 @@ from signald.limits import AddressKey, ConnectionBudget, Limits, TokenBucket, ad
 from signald.origins import OriginRule
 from signald.output import BoundedOutput
 from signald.problems import SERVER, last_response
-from signald.proxies import Network, client_address, peer_host
+from signald.proxies import client_address, peer_host
 from signald.switchboard import Switchboard
 from signald.upgrades import UpgradeRule, refusal, refusal_headers
 from signald.users import PeerId
@@ -255,8 +255,8 @@ class SignalingProtocol(WebSocketServerProtocol):
         if factory.draining:
             raise SignalError(ErrorCode.GOING_AWAY)
         dialect = factory.rule.choose(request.path, request.headers, request.protocols)
-        forwarded_for = request.headers.get("x-forwarded-for")
-        self._address = address_key(client_address(peer_host(self.transport), forwarded_for, factory.trusted_proxies))
+        forwarded_for, proxies = request.headers.get("x-forwarded-for"), factory.arrivals.trusted_proxies
+        self._address = address_key(client_address(peer_host(self.transport), forwarded_for, proxies))
         refused = self._place.admit(self._address, factory.clock.seconds())
         if refused is not None:
             raise SignalError(refused)
@@ -310,7 +310,7 @@ class SignalingFactory(WebSocketServerFactory):
 
     Attributes:
         connections: those whose transport is there, in their opening handshake too.
-        arrivals: admits transports; on the page's port the site does the counting.
+        arrivals: admits transports; on the page's port the site asks it.
         draining: whether upgrades are refused because the server is stopping.
 
     """
@@ -325,10 +325,10 @@ class SignalingFactory(WebSocketServerFactory):
         dialects: Iterable[type[Dialect]],
         limits: Limits,
         budget: ConnectionBudget,
+        arrivals: Arrivals,
         clock: IReactorTime,
         origins: OriginRule,
         *,
-        trusted_proxies: Sequence[Network] = (),
         bare: bool = False,
     ) -> None:
         """Make a factory.
@@ -337,10 +337,10 @@ class SignalingFactory(WebSocketServerFactory):
             switchboard: where messages go.
             dialects: those that are spoken; on the bare port the one without a subprotocol alone.
             limits: the bounds of each connection.
-            budget: admits connections; shared by the factories of a server.
+            budget: admits WebSockets; shared by the factories of a server.
+            arrivals: admits transports, and knows whose X-Forwarded-For counts; shared likewise.
             clock: for every deadline.
             origins: which pages may connect.
-            trusted_proxies: whose X-Forwarded-For counts.
             bare: whether it listens by itself, on any path, and not under `/ws` of the page's port.
 
         """
@@ -354,18 +354,18 @@ class SignalingFactory(WebSocketServerFactory):
             origins,
             None if bare else PATH,
         )
-        self.trusted_proxies = tuple(trusted_proxies)
         self.bare = bare
-        self.arrivals = Arrivals(limits, self.trusted_proxies)
+        self.arrivals = arrivals
         self.connections: set[SignalingProtocol] = set()
+        arrivals.count(self.connections)
         self.draining = False
         self._drain: Drain | None = None
         self._batched_timer = ClockTimer(clock)
         self.setProtocolOptions(**options(limits))
 
     def buildProtocol(self, addr: IAddress | None) -> SignalingProtocol | None:  # type: ignore[override] # as above
-        """Make the protocol of a connection; None, which closes it, where the bare port has too many."""
-        if self.bare and len(self.connections) >= self.limits.connections:
+        """Make the protocol of a connection; None, which closes it, where there are too many on the bare port."""
+        if self.bare and self.arrivals.is_full():
             return None
         protocol = self.protocol()
         protocol.factory = self

@@ -40,6 +40,10 @@ PURE = {
         "actions", "asking", "copies", "deadlines", "decisions", "delivery", "errors", "greeting", "limits", "messages",
         "post", "requests", "sessions", "users",
     },
+    "records": {
+        "actions", "asking", "deadlines", "decisions", "delivery", "hub", "identities", "limits", "messages",
+        "registry", "sessions", "users",
+    },
     "dialects.dialect": {"errors", "messages"},
     "dialects.native": {"dialects.dialect", "errors", "ids", "messages"},
     "dialects.serde": {"dialects.dialect", "errors", "ids", "messages"},

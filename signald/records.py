@@ -1,0 +1,232 @@
+"""Users and sessions as plain records, for a restart or a hand-over between nodes: durations, no monotonic times."""
+
+from __future__ import annotations
+
+from collections import deque
+
+from attrs import field, frozen
+from cattrs.preconf.orjson import OrjsonConverter, make_converter
+from cattrs.strategies import configure_tagged_union
+
+from signald.actions import Action
+from signald.asking import Asking
+from signald.deadlines import DeadlineKind
+from signald.decisions import Forget
+from signald.delivery import weight
+from signald.hub import Hub
+from signald.identities import Identity
+from signald.limits import AddressKey
+from signald.messages import CountedEvent, Instance, LeaveReason, Request, SessionId, Traits, UserId
+from signald.registry import MemoryRegistry
+from signald.sessions import Session
+from signald.users import User, UserEvent
+
+FORMAT = 1
+
+
+@frozen
+class UserRecord:
+    """An identity that can resume.
+
+    Attributes:
+        id, address, traits, instance, rotation, confirmed: as in `users.User`.
+        away: whether its connection was lost.
+        current, previous, spent: as in `identities.Identity`.
+        received: how many messages of the user there were.
+        acknowledged: how many events the user has said that it has.
+        whole: whether no event was lost.
+        events: those that are not acknowledged.
+        requests: those that are received and not carried out.
+
+    """
+
+    id: UserId
+    address: AddressKey
+    traits: Traits
+    instance: Instance
+    rotation: int
+    confirmed: bool
+    away: bool
+    current: str | None = field(repr=False)
+    previous: str | None = field(repr=False)
+    spent: str | None = field(repr=False)
+    received: int
+    acknowledged: int
+    whole: bool
+    events: list[CountedEvent]
+    requests: list[Request]
+
+
+@frozen
+class SessionRecord:
+    """A session.
+
+    Attributes:
+        session: its record in the registry.
+        idle: seconds since its last change or message; None when it is not open.
+        remaining: seconds until it expires; None when it is not open.
+        kept: seconds for which it has been kept without being open; None when it is open.
+
+    """
+
+    session: Session
+    idle: float | None
+    remaining: float | None
+    kept: float | None
+
+
+@frozen
+class Snapshot:
+    """All that a restart has to keep.
+
+    Attributes:
+        format: of these records.
+        users: those who can come back.
+        gone: those who cannot; their memberships end.
+        sessions: all of them.
+
+    """
+
+    format: int
+    users: list[UserRecord]
+    gone: list[UserId]
+    sessions: list[SessionRecord]
+
+
+def export(hub: Hub, registry: MemoryRegistry, now: float) -> Snapshot:
+    """Take a snapshot; neither hub nor registry changes.
+
+    What the registry has decided and the hub has not heard is to be told first; requests whose decision is not begun,
+    such as a password that waits to be checked, are in the snapshot.
+    """
+    users = [
+        _user_record(user, user.instance, registry.users[id], hub.asking)
+        for id, user in hub.users.items()
+        if user.instance is not None
+    ]
+    sessions = [
+        SessionRecord(
+            session,
+            idle=_ago(hub.copies.active.get(id), now),
+            remaining=None if id not in hub.copies.expires else hub.copies.expires[id] - now,
+            kept=_ago(registry.kept.get(id), now),
+        )
+        for id, session in registry.sessions.items()
+    ]
+    back = {user.id for user in users}
+    return Snapshot(FORMAT, users, [id for id in registry.users if id not in back], sessions)
+
+
+def restore(snapshot: Snapshot, hub: Hub, registry: MemoryRegistry, now: float) -> list[Action]:
+    """Put a snapshot into a hub and a registry that are empty: all its users are away, with the whole grace.
+
+    The others in their sessions are not told of it, unless one does not come back.
+    """
+    for kept in sorted(snapshot.sessions, key=lambda record: -(record.kept or 0.0)):
+        _restore_session(kept, hub, registry, now)
+    for record in snapshot.users:
+        _restore_user(record, hub, registry, now)
+    for id in snapshot.gone:
+        registry.users[id] = Identity(sessions=_sessions_of(id, registry))
+    for kept in snapshot.sessions:
+        session = kept.session
+        if not hub.users.keys().isdisjoint(session.people):
+            hub.copies.sessions[session.id] = session
+    actions: list[Action] = [hub.asking.ask(Forget(id, LeaveReason.GONE)) for id in snapshot.gone]
+    for record in snapshot.users:
+        actions += hub.go_on(hub.users[record.id], now)
+    return actions
+
+
+def dump(snapshot: Snapshot) -> bytes:
+    """A snapshot as JSON."""
+    return _converter.dumps(snapshot)
+
+
+def load(data: bytes) -> Snapshot:
+    """Read a snapshot.
+
+    Raises:
+        ValueError: it is none, or of another format.
+
+    """
+    try:
+        snapshot = _converter.loads(data, Snapshot)
+    except Exception as error:  # cattrs raises groups of whatever its hooks raise
+        raise ValueError("These are no records of users and sessions.") from error
+    if snapshot.format != FORMAT:
+        raise ValueError("The records are of another version.")
+    return snapshot
+
+
+def _user_record(user: User, instance: Instance, identity: Identity, asking: Asking) -> UserRecord:
+    pending = asking.of_user(user)
+    under_way = [] if pending is None or pending.request is None else [pending.request]
+    return UserRecord(
+        id=user.id,
+        address=user.address,
+        traits=user.traits,
+        instance=instance,
+        rotation=identity.rotation,
+        confirmed=user.confirmed,
+        away=identity.away,
+        current=identity.current,
+        previous=identity.previous,
+        spent=identity.spent,
+        received=user.inbox.received,
+        acknowledged=user.outbox.acknowledged,
+        whole=user.outbox.whole,
+        events=[event for event, _ in user.outbox.waiting],
+        requests=[*under_way, *user.desk.waiting],
+    )
+
+
+def _restore_user(record: UserRecord, hub: Hub, registry: MemoryRegistry, now: float) -> None:
+    sessions = _sessions_of(record.id, registry)
+    registry.users[record.id] = Identity(
+        instance=record.instance,
+        current=record.current,
+        previous=record.previous,
+        spent=record.spent,
+        rotation=record.rotation,
+        away=record.away,
+        sessions=sessions,
+    )
+    user = hub.post.add(record.id, None, record.address, record.traits, record.instance)
+    user.step(UserEvent.LOST)
+    user.until = now + hub.limits.grace_seconds
+    hub.deadlines.add(user.until, DeadlineKind.GRACE, user.id)
+    user.rotation = record.rotation
+    user.confirmed = record.confirmed
+    user.inbox.received = user.inbox.acknowledged = record.received
+    user.outbox.restore(record.acknowledged, [(event, weight(event)) for event in record.events], record.whole)
+    user.desk.waiting = deque(record.requests)
+    for id in sessions:
+        (user.visits if registry.sessions[id].member(user.id) is None else user.sessions).add(id)
+
+
+def _restore_session(record: SessionRecord, hub: Hub, registry: MemoryRegistry, now: float) -> None:
+    id = record.session.id
+    registry.sessions[id] = record.session
+    if record.kept is not None:
+        registry.kept[id] = now - record.kept
+    if record.idle is not None and record.remaining is not None:
+        hub.copies.follow(id, now - record.idle, now + record.remaining)
+
+
+def _sessions_of(user: UserId, registry: MemoryRegistry) -> set[SessionId]:
+    return {id for id, session in registry.sessions.items() if user in session.people}
+
+
+def _ago(since: float | None, now: float) -> float | None:
+    return None if since is None else now - since
+
+
+def _make_converter() -> OrjsonConverter:
+    converter = make_converter(forbid_extra_keys=True)
+    configure_tagged_union(CountedEvent, converter)
+    configure_tagged_union(Request, converter)
+    return converter
+
+
+_converter = _make_converter()
