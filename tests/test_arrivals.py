@@ -33,6 +33,19 @@ class ArrivalTests(SynchronousTestCase):
         self.assertEqual(arrivals.admit("2001:db8::1", 0.0), "2001:db8::/64")
         self.assertIs(arrivals.admit("2001:db8::2", 0.0), ErrorCode.TOO_MANY_CONNECTIONS)
 
+    def test_all(self) -> None:
+        """Connections of every kind count together, as they come and go."""
+        arrivals = Arrivals(Limits(connections=3))
+        kinds: list[set[object]] = [set(), set()]
+        for kind in kinds:
+            arrivals.count(kind)
+        kinds[0].update("ab")
+        self.assertFalse(arrivals.is_full())
+        kinds[1].add("c")
+        self.assertTrue(arrivals.is_full())
+        kinds[0].remove("a")
+        self.assertFalse(arrivals.is_full())
+
     def test_trusted_proxy(self) -> None:
         """It speaks for many, and is not counted."""
         arrivals = Arrivals(Limits(address_connections=1), [ip_network("10.0.0.0/8")])

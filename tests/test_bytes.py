@@ -10,6 +10,7 @@ from twisted.logger import ILogObserver, LogEvent, LogLevel, formatEvent, global
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
+from signald.arrivals import Arrivals
 from signald.assets import FOREVER, Asset, Representation
 from signald.limits import ConnectionBudget, Limits
 from signald.origins import OriginRule
@@ -46,11 +47,12 @@ class BytesTests(SynchronousTestCase):
         self.random = random.Random(6455)
         self.record = Record()
         limits = Limits(address_connections=10**6, address_connection_rate=1e6, address_connection_burst=10**6)
-        self.budget = ConnectionBudget(limits)
+        self.budget, self.arrivals = ConnectionBudget(limits), Arrivals(limits)
 
         def signaling(origins: OriginRule, *, bare: bool) -> SignalingFactory:
+            switchboard = self.record.as_switchboard
             return SignalingFactory(
-                self.record.as_switchboard, [PlainDialect], limits, self.budget, self.clock, origins, bare=bare
+                switchboard, [PlainDialect], limits, self.budget, self.arrivals, self.clock, origins, bare=bare
             )
 
         self.page, self.bare = signaling(OriginRule.of(tls=False), bare=False), signaling(OriginRule.bare(), bare=True)

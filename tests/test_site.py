@@ -13,6 +13,7 @@ from twisted.web import http
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Request
 
+from signald.arrivals import Arrivals
 from signald.assets import FOREVER, Asset, Representation
 from signald.authority import Authority, wall_time
 from signald.errors import ErrorCode
@@ -74,10 +75,16 @@ class SiteCase(SynchronousTestCase):
         """Start a site."""
         self.clock = Clock()
         self.record = Record()
-        budget = ConnectionBudget(limits)
-        self.signaling = SignalingFactory(
-            self.record.as_switchboard, [PlainDialect], limits, budget, self.clock, OriginRule.of(tls=False)
-        )
+        budget, arrivals = ConnectionBudget(limits), Arrivals(limits)
+
+        def signaling(origins: OriginRule, *, bare: bool) -> SignalingFactory:
+            switchboard = self.record.as_switchboard
+            return SignalingFactory(
+                switchboard, [PlainDialect], limits, budget, arrivals, self.clock, origins, bare=bare
+            )
+
+        self.signaling = signaling(OriginRule.of(tls=False), bare=False)
+        self.bare = signaling(OriginRule.bare(), bare=True)
         assets = {asset.path: asset for asset in (asset("/", b"page"), asset("/assets/big.wasm", BIG))}
         self.site: SignalingSite = make_site(assets, self.signaling, limits, self.clock, None, False)
         self.waiting = Waiting()
@@ -203,6 +210,18 @@ class NumberTests(SiteCase):
         line = self.dial("192.0.2.9")
         line.send(PAGE)
         self.assertEqual(line.response()[0], 200)
+
+    def test_in_all_on_both_ports(self) -> None:
+        """The bare port's count with the page's, since they share the descriptors; so do those of one address."""
+        self.serve(Limits(connections=3, address_connections=2))
+        lines = [self.dial("192.0.2.1"), Line(self.bare, "192.0.2.1")]
+        for factory in (self.site, self.bare):
+            self.assertTrue(Line(factory, "192.0.2.1").transport.aborted)
+        lines.append(Line(self.bare, "192.0.2.2"))
+        for factory in (self.site, self.bare):
+            self.assertTrue(Line(factory, "192.0.2.3").transport.aborted)
+        lines[0].disconnect()
+        self.assertEqual(Line(self.bare, "192.0.2.3").upgrade(), 101)
 
     def test_in_all_over_tls(self) -> None:
         """The same where TLS stands between, whose wrapper wants a protocol whatever happens."""

@@ -11,6 +11,7 @@ from twisted.web.resource import Resource
 from twisted.web.server import Request
 from zope.interface import implementer
 
+from signald.arrivals import Arrivals
 from signald.assets import FOREVER, REVALIDATED, Asset, Representation, load_assets
 from signald.errors import ErrorCode
 from signald.limits import ConnectionBudget, Limits
@@ -53,9 +54,8 @@ class WebCase(SynchronousTestCase):
     def serve(self, ca_der: bytes | None, *, hsts: bool) -> None:
         """Make another."""
         clock, limits = Clock(), Limits()
-        signaling = SignalingFactory(
-            Record().as_switchboard, [PlainDialect], limits, ConnectionBudget(limits), clock, OriginRule.of(tls=True)
-        )
+        budget, arrivals, rule = ConnectionBudget(limits), Arrivals(limits), OriginRule.of(tls=True)
+        signaling = SignalingFactory(Record().as_switchboard, [PlainDialect], limits, budget, arrivals, clock, rule)
         self.site = make_site(ASSETS, signaling, limits, clock, ca_der, hsts)
 
     def ask(self, path: str, method: str = "GET", **headers: str) -> tuple[int, dict[str, str], bytes]:
@@ -132,9 +132,8 @@ class AssetTests(WebCase):
     def test_installed_page(self) -> None:
         """Everything that the installed page refers to is there."""
         clock, limits = Clock(), Limits()
-        budget = ConnectionBudget(limits)
-        rule = OriginRule.of(tls=True)
-        signaling = SignalingFactory(Record().as_switchboard, [PlainDialect], limits, budget, clock, rule)
+        budget, arrivals, rule = ConnectionBudget(limits), Arrivals(limits), OriginRule.of(tls=True)
+        signaling = SignalingFactory(Record().as_switchboard, [PlainDialect], limits, budget, arrivals, clock, rule)
         self.site = make_site(load_assets(), signaling, limits, clock, None, False)
         page = self.ask("/")[2].decode()
         paths = set(re.findall(r"/assets/[\w.-]+", page))

@@ -12,6 +12,7 @@ from twisted.logger import ILogObserver, LogEvent, formatEvent, globalLogPublish
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
+from signald.arrivals import Arrivals
 from signald.autobahn_options import CLOSE_SECONDS
 from signald.errors import ErrorCode
 from signald.limits import ConnectionBudget, Limits
@@ -62,9 +63,9 @@ class Server:
             [PlainDialect, NamedDialect],
             limits,
             self.budget,
+            Arrivals(limits, [ip_network(proxy) for proxy in proxies]),
             self.clock,
             origins,
-            trusted_proxies=[ip_network(proxy) for proxy in proxies],
             bare=bare,
         )
         self.listener: IProtocolFactory = self.factory

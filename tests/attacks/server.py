@@ -15,6 +15,7 @@ from twisted.internet.protocol import Factory
 from twisted.protocols.tls import TLSMemoryBIOFactory
 
 from signald.addresses import machine_names
+from signald.arrivals import Arrivals
 from signald.assets import Asset, Representation
 from signald.authority import Authority
 from signald.dialects.dialect import CloseFrame, Dialect
@@ -79,8 +80,8 @@ def listen(factory: Factory[Any]) -> int:
 def main() -> None:
     """Listen, say where, and run."""
     switchboard = cast(Switchboard, EchoSwitchboard())
-    budget = ConnectionBudget(LIMITS)
-    signaling = SignalingFactory(switchboard, [EchoDialect], LIMITS, budget, reactor, OriginRule.of(tls=False))
+    budget, arrivals, rule = ConnectionBudget(LIMITS), Arrivals(LIMITS), OriginRule.of(tls=False)
+    signaling = SignalingFactory(switchboard, [EchoDialect], LIMITS, budget, arrivals, reactor, rule)
     site = make_site({BIG.path: BIG}, signaling, LIMITS, reactor, None, False)
     names, now = machine_names(), time.time()
     tls = ServerTLS(server_context(Authority.create(names, now).issue(names, now)))
