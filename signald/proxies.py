@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
-from typing import Any
 
 __all__ = ["Network", "client_address", "is_trusted", "peer_host"]
 
@@ -44,9 +43,9 @@ def client_address(peer: str, forwarded_for: str | None, trusted: Sequence[Netwo
     return address
 
 
-def peer_host(transport: Any) -> str:
-    """The address of a transport's other end, without the port; empty where it has none (a Unix socket)."""
-    return getattr(transport.getPeer(), "host", "")
+def peer_host(peer: object) -> str:
+    """The IP address of a connection's other end, without the port; empty where it has none (a Unix socket)."""
+    return getattr(peer, "host", "")
 
 
 def _ip(address: str) -> IPv4Address | IPv6Address | None:

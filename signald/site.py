@@ -65,9 +65,17 @@ class SignalingSite(Site):
         self.http_connections: set[SignalingChannel] = set()
         signaling.arrivals.count(self.http_connections)
 
-    def buildProtocol(self, addr: IAddress | None) -> SignalingChannel:  # type: ignore[override] # not the generic one
-        """Make the channel of a connection."""
-        channel = SignalingChannel(self)
+    def buildProtocol(self, addr: IAddress | None) -> SignalingChannel | None:  # type: ignore[override] # not the generic one
+        """Make the channel of a connection; None, which closes it, where it may not be.
+
+        Before TLS is there nothing can be told, and telling it would cost what the refusal is to save. Closed later
+        than here, the refused ones of one round of the reactor would use up the descriptors together.
+        """
+        arrivals = self.signaling.arrivals
+        place = Place(arrivals, self.signaling.budget)
+        if arrivals.is_full() or place.arrive(peer_host(addr), self.reactor.seconds()) is not None:
+            return None
+        channel = SignalingChannel(self, place)
         channel.factory = self
         return channel
 
@@ -92,11 +100,11 @@ class SignalingChannel(HTTPChannel):
     timeOut = None
     _watch: StallWatch
 
-    def __init__(self, site: SignalingSite) -> None:
+    def __init__(self, site: SignalingSite, place: Place) -> None:
         super().__init__()
         self.site = site
         self.requestFactory = site.requestFactory
-        self._place = Place(site.signaling.arrivals, site.signaling.budget)
+        self._place = place
         self._deadline: IDelayedCall | None = None
         self._heir: Any = None
         self._deaf = False
@@ -108,14 +116,7 @@ class SignalingChannel(HTTPChannel):
     def connectionMade(self) -> None:
         """Begin the deadline of the first request: it includes TLS's handshake, and no byte extends it."""
         site = self.site
-        now = site.reactor.seconds()
         self._watch = StallWatch(self.transport, site.reactor, site.limits.output_seconds, self._abort)
-        # Not in buildProtocol, whose None TLS's wrapper would take for a protocol.
-        if site.signaling.arrivals.is_full() or self._place.arrive(peer_host(self.transport), now) is not None:
-            # Before TLS is there nothing can be told, and telling it would cost what the refusal is to save.
-            self._deaf = True
-            self.transport.abortConnection()
-            return
         site.http_connections.add(self)
         super().connectionMade()
         self._expire_after(site.limits.header_seconds)

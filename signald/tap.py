@@ -14,7 +14,6 @@ from attrs import evolve, fields
 from twisted.internet.interfaces import IProtocolFactory, IReactorTime
 from twisted.internet.threads import deferToThread
 from twisted.logger import Logger
-from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.python import usage
 
 from signald import __version__
@@ -44,6 +43,7 @@ from signald.passwords import Passwords
 from signald.registry import MemoryRegistry
 from signald.service import Daemon, Listener
 from signald.switchboard import Switchboard
+from signald.tls import TLSFactory
 from signald.web import make_site
 from signald.websocket import SignalingFactory
 
@@ -181,7 +181,7 @@ def make_daemon(config: Config, reactor: IReactorTime) -> Daemon:
         hsts=isinstance(certificate, SuppliedCertificate),
     )
     if certificate is not None:
-        site = TLSMemoryBIOFactory(certificate.tls, False, site, clock=reactor)
+        site = TLSFactory(certificate.tls, False, site, clock=reactor)
     original = signaling(OriginRule.bare(others=config.origins), bare=True)
     ports = [config.port] if config.ws_port is None else [config.port, config.ws_port]
     served: list[tuple[str, IProtocolFactory]] = [("https" if config.tls else "http", site), ("ws", original)]

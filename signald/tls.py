@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from OpenSSL import SSL
-from twisted.internet.interfaces import IOpenSSLServerConnectionCreator
-from twisted.protocols.tls import TLSMemoryBIOProtocol
+from twisted.internet.interfaces import IAddress, IOpenSSLServerConnectionCreator
+from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
 from zope.interface import implementer
 
 from signald.keyfiles import CertificateError, Pair
 
-__all__ = ["ServerTLS", "server_context"]
+__all__ = ["ServerTLS", "TLSFactory", "server_context"]
 
 # RFC 9325 §4.2, and ChaCha20-Poly1305 for devices without AES in hardware: authenticated encryption with an ephemeral
 # elliptic-curve key only. TLS 1.3 has nothing else (RFC 8446 §B.4) and is preferred wherever the client speaks it.
@@ -24,7 +24,7 @@ _PROTOCOL = b"http/1.1"
 class ServerTLS:
     """Makes the TLS side of each accepted connection, from the context that is current at that moment.
 
-    To be given to `TLSMemoryBIOFactory`, with whatever protocol class that builds. A connection keeps the certificate
+    To be given to `TLSFactory`, with whatever protocol class that builds. A connection keeps the certificate
     that it began with. `CertificateOptions` is not used: it would add HTTP/2 to what is negotiated wherever the `h2`
     package is installed, because `Site` asks for it.
     """
@@ -39,6 +39,15 @@ class ServerTLS:
     def serverConnectionForTLS(self, protocol: TLSMemoryBIOProtocol) -> SSL.Connection:
         """Make the OpenSSL connection of an accepted one."""
         return SSL.Connection(self._context)
+
+
+class TLSFactory(TLSMemoryBIOFactory):
+    """Puts TLS under the protocols of another factory, which may refuse a connection by building None."""
+
+    def buildProtocol(self, addr: IAddress | None) -> TLSMemoryBIOProtocol | None:  # type: ignore[override] # as Factory
+        """Make the protocols of a connection; None, which closes it, where the other factory makes none."""
+        wrapped = self.wrappedFactory.buildProtocol(addr)
+        return None if wrapped is None else self.protocol(self, wrapped)
 
 
 def server_context(pair: Pair) -> SSL.Context:

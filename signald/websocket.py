@@ -50,16 +50,17 @@ class SignalingProtocol(WebSocketServerProtocol):
 
     Attributes:
         binary_messages: whether binary messages are taken; no dialect has any.
+        place: what it holds of the budgets.
 
     """
 
     binary_messages: ClassVar[bool] = False
     log = Silence()
     factory: SignalingFactory
+    place: Place
     transport: Any
 
     _output: BoundedOutput
-    _place: Place
     _address: AddressKey
     _dialect: type[Dialect]
     _peer: PeerId | None = None
@@ -91,13 +92,9 @@ class SignalingProtocol(WebSocketServerProtocol):
         self._output = BoundedOutput(
             self.transport, factory.clock, limits.output_bytes, limits.output_seconds, self._unread
         )
-        self._place = Place(factory.arrivals, factory.budget)
         self._control = TokenBucket.full(limits.control_rate, limits.control_burst, factory.clock.seconds())
         factory.connections.add(self)
         super().connectionMade()
-        if factory.bare and self._place.arrive(peer_host(self.transport), factory.clock.seconds()) is not None:
-            # No one has asked yet, so there is nobody to tell; and waiting for the question is what it must not cost.
-            self.dropConnection(abort=True)
 
     def dataReceived(self, data: bytes) -> None:
         """Take bytes; a message whose end is not among them has its deadline from now on."""
@@ -139,7 +136,7 @@ class SignalingProtocol(WebSocketServerProtocol):
         self._output.stop()
         self._end_message()
         self._gone()
-        self._place.leave()
+        self.place.leave()
         self.factory.lost(self)
 
     # The opening handshake
@@ -170,7 +167,7 @@ class SignalingProtocol(WebSocketServerProtocol):
 
     def onOpen(self) -> None:
         """Tell the switchboard."""
-        self._place.settle()
+        self.place.settle()
         # Kept for Autobahn's own tests, they would be the largest part of an idle connection.
         self.http_headers = {}
         self.http_request_data, self.http_response_data = b"", ""
@@ -256,8 +253,8 @@ class SignalingProtocol(WebSocketServerProtocol):
             raise SignalError(ErrorCode.GOING_AWAY)
         dialect = factory.rule.choose(request.path, request.headers, request.protocols)
         forwarded_for, proxies = request.headers.get("x-forwarded-for"), factory.arrivals.trusted_proxies
-        self._address = address_key(client_address(peer_host(self.transport), forwarded_for, proxies))
-        refused = self._place.admit(self._address, factory.clock.seconds())
+        self._address = address_key(client_address(peer_host(self.transport.getPeer()), forwarded_for, proxies))
+        refused = self.place.admit(self._address, factory.clock.seconds())
         if refused is not None:
             raise SignalError(refused)
         return dialect
@@ -364,11 +361,14 @@ class SignalingFactory(WebSocketServerFactory):
         self.setProtocolOptions(**options(limits))
 
     def buildProtocol(self, addr: IAddress | None) -> SignalingProtocol | None:  # type: ignore[override] # as above
-        """Make the protocol of a connection; None, which closes it, where there are too many on the bare port."""
-        if self.bare and self.arrivals.is_full():
+        """Make the protocol of a connection; None, which closes it, where it may not be on the bare port."""
+        place = Place(self.arrivals, self.budget)
+        if self.bare and (self.arrivals.is_full() or place.arrive(peer_host(addr), self.clock.seconds()) is not None):
+            # No one has asked yet, so there is nobody to tell; and waiting for the question is what it must not cost.
             return None
         protocol = self.protocol()
         protocol.factory = self
+        protocol.place = place
         return protocol
 
     def drain(self, seconds: float) -> Deferred[None]:

@@ -6,8 +6,8 @@ import contextlib
 from typing import Any
 
 from OpenSSL import SSL
+from twisted.internet.address import IPv4Address
 from twisted.internet.task import Clock
-from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.web import http
 from twisted.web.resource import Resource
@@ -20,7 +20,7 @@ from signald.errors import ErrorCode
 from signald.limits import ConnectionBudget, Limits
 from signald.origins import OriginRule
 from signald.site import IDLE_SECONDS, SignalingSite
-from signald.tls import ServerTLS, server_context
+from signald.tls import ServerTLS, TLSFactory, server_context
 from signald.web import make_site
 from signald.websocket import SignalingFactory
 from tests.handshake import client_context
@@ -153,7 +153,7 @@ class TimeTests(SiteCase):
         """TLS's handshake is part of the time, also when it never gets anywhere."""
         names = machine("attic", ["192.168.1.20"])
         tls = ServerTLS(server_context(Authority.create(names, NOW).issue(names, NOW)))
-        line = Line(TLSMemoryBIOFactory(tls, False, self.site, self.clock))
+        line = Line(TLSFactory(tls, False, self.site, self.clock))
         line.send(b"\x16\x03\x01")
         self.advance(9.9)
         self.assertFalse(line.closed)
@@ -201,11 +201,7 @@ class NumberTests(SiteCase):
         self.serve(Limits(connections=3))
         lines = [self.dial(f"192.0.2.{number}") for number in range(1, 4)]
         self.assertEqual([line.upgrade() for line in lines[:2]], [101, 101])
-        refused = self.dial("192.0.2.9")
-        self.assertTrue(refused.transport.aborted)
-        refused.send(PAGE)
-        refused.disconnect()
-        self.assertEqual(refused.answer(), b"")
+        self.assertTrue(self.dial("192.0.2.9").transport.aborted)
         lines.pop().disconnect()
         line = self.dial("192.0.2.9")
         line.send(PAGE)
@@ -224,16 +220,26 @@ class NumberTests(SiteCase):
         self.assertEqual(Line(self.bare, "192.0.2.3").upgrade(), 101)
 
     def test_in_all_over_tls(self) -> None:
-        """The same where TLS stands between, whose wrapper wants a protocol whatever happens."""
+        """The same where TLS stands between."""
         self.serve(Limits(connections=1))
         names = machine("attic", ["192.168.1.20"])
         tls = ServerTLS(server_context(Authority.create(names, NOW).issue(names, NOW)))
-        factory = TLSMemoryBIOFactory(tls, False, self.site, self.clock)
+        factory = TLSFactory(tls, False, self.site, self.clock)
         lines = [Line(factory), Line(factory, "192.0.2.2")]
         self.assertEqual([line.transport.aborted for line in lines], [False, True])
-        for line in lines:
-            line.disconnect()
+        lines[0].disconnect()
         self.nothing_left()
+
+    def test_refused_at_once(self) -> None:
+        """No protocol is made, so that what is refused holds no descriptor until the reactor's next round."""
+        self.serve(Limits(address_connections=1))
+        peer = IPv4Address("TCP", CLIENT, 50000)
+        names = machine("attic", ["192.168.1.20"])
+        tls = ServerTLS(server_context(Authority.create(names, NOW).issue(names, NOW)))
+        for factory in (self.site, TLSFactory(tls, False, self.site, self.clock), self.bare):
+            line = self.dial()
+            self.assertIs(factory.buildProtocol(peer), None)
+            line.disconnect()
 
 
 class SizeTests(SiteCase):
@@ -443,7 +449,7 @@ class TLSTests(SiteCase):
         names = machine("attic", ["192.168.1.20"])
         authority = Authority.create(names, NOW)
         tls = ServerTLS(server_context(authority.issue(names, NOW)))
-        line = Line(TLSMemoryBIOFactory(tls, False, self.site, self.clock))
+        line = Line(TLSFactory(tls, False, self.site, self.clock))
         client = SSL.Connection(client_context(authority.certificate, wall_time(NOW)), None)
         client.set_connect_state()
 

@@ -12,7 +12,6 @@ from typing import Any, ClassVar, cast
 from twisted.internet import reactor
 from twisted.internet.address import IPv4Address
 from twisted.internet.protocol import Factory
-from twisted.protocols.tls import TLSMemoryBIOFactory
 
 from signald.addresses import machine_names
 from signald.arrivals import Arrivals
@@ -23,7 +22,7 @@ from signald.limits import AddressKey, ConnectionBudget, Limits
 from signald.messages import Event, Request
 from signald.origins import OriginRule
 from signald.switchboard import Connection, Switchboard
-from signald.tls import ServerTLS, server_context
+from signald.tls import ServerTLS, TLSFactory, server_context
 from signald.users import PeerId
 from signald.web import make_site
 from signald.websocket import SignalingFactory
@@ -85,7 +84,7 @@ def main() -> None:
     site = make_site({BIG.path: BIG}, signaling, LIMITS, reactor, None, False)
     names, now = machine_names(), time.time()
     tls = ServerTLS(server_context(Authority.create(names, now).issue(names, now)))
-    ports = listen(site), listen(TLSMemoryBIOFactory(tls, False, site, clock=reactor))
+    ports = listen(site), listen(TLSFactory(tls, False, site, clock=reactor))
     sys.stdout.write(f"{ports[0]} {ports[1]}\n")
     sys.stdout.flush()
     reactor.run()
