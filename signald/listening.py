@@ -12,7 +12,7 @@ BACKLOG = 1024
 """Connections that may wait to be accepted; the kernel lowers it to net.core.somaxconn."""
 
 SPARE_DESCRIPTORS = 64
-"""Descriptors that are kept for files, the reactor and connections that are being refused."""
+"""Descriptors that are kept for files and the reactor; where there are few, half of them."""
 
 
 def bind_all(interface: str | None, ports: Iterable[int]) -> list[socket.socket]:
@@ -61,4 +61,9 @@ def raise_descriptor_limit() -> int:
     """Raise the soft limit of open files to the hard one; return how many connections that leaves room for."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    return hard - SPARE_DESCRIPTORS if hard != resource.RLIM_INFINITY else 2**31 - 1
+    return room(hard) if hard != resource.RLIM_INFINITY else 2**31 - 1
+
+
+def room(descriptors: int) -> int:
+    """How many of so many descriptors are for connections."""
+    return max(1, descriptors - min(SPARE_DESCRIPTORS, descriptors // 2))

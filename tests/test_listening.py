@@ -7,7 +7,7 @@ import socket
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from signald.listening import SPARE_DESCRIPTORS, bind, raise_descriptor_limit
+from signald.listening import SPARE_DESCRIPTORS, bind, raise_descriptor_limit, room
 
 
 class BindTests(SynchronousTestCase):
@@ -34,6 +34,10 @@ class BindTests(SynchronousTestCase):
         self.addCleanup(resource.setrlimit, resource.RLIMIT_NOFILE, before)
         hard = before[1]
         resource.setrlimit(resource.RLIMIT_NOFILE, (min(256, hard), hard))
-        room = raise_descriptor_limit()
+        left = raise_descriptor_limit()
         self.assertEqual(resource.getrlimit(resource.RLIMIT_NOFILE), (hard, hard))
-        self.assertEqual(room, hard - SPARE_DESCRIPTORS)
+        self.assertEqual(left, hard - SPARE_DESCRIPTORS)
+
+    def test_few_descriptors(self) -> None:
+        """They leave room for a connection at least, so that the server starts all the same."""
+        self.assertEqual([room(number) for number in (1, 2, 64, 128, 1000)], [1, 1, 32, 64, 936])
