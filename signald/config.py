@@ -66,12 +66,31 @@ class Config:
 
 
 def default_data_dir(environment: Mapping[str, str]) -> Path:
-    """`$STATE_DIRECTORY` under systemd, else `signald` in the user's data directory (XDG Base Directory)."""
+    """`$STATE_DIRECTORY` under systemd, else `signald` in the user's data directory (XDG Base Directory).
+
+    Raises:
+        ConfigError: the user has no home.
+
+    """
     state = environment.get("STATE_DIRECTORY")
     if state:
         return Path(state.split(os.pathsep)[0])
-    data = environment.get("XDG_DATA_HOME")
-    return (Path(data) if data else Path.home() / ".local" / "share") / "signald"
+    data = environment.get("XDG_DATA_HOME", "")
+    # "All paths set in these environment variables must be absolute"; one that is not is to be ignored.
+    return Path(data) / "signald" if os.path.isabs(data) else read_path("~/.local/share/signald")
+
+
+def read_path(text: str) -> Path:
+    """Read the path of a file or folder, absolute from now on: twistd changes its working directory.
+
+    Raises:
+        ConfigError: it begins with `~`, and there is no such home.
+
+    """
+    try:
+        return Path(text).expanduser().absolute()
+    except RuntimeError:
+        raise ConfigError(f"There is no home folder to find {text} in; give the whole path.") from None
 
 
 def read_port(text: str) -> int:
@@ -81,8 +100,9 @@ def read_port(text: str) -> int:
         ConfigError: it is none.
 
     """
-    if not (text.isascii() and text.isdigit()) or int(text) > 65535:
-        raise ConfigError(f"{text} is not a port number (0 to 65535).")
+    # Its length first: Python refuses to read thousands of digits.
+    if not (text.isascii() and text.isdigit()) or len(text) > 5 or int(text) > 65535:
+        raise ConfigError(f"{text:.20} is not a port number (0 to 65535).")
     return int(text)
 
 

@@ -30,6 +30,7 @@ from signald.config import (
     read_interface,
     read_network,
     read_origin,
+    read_path,
     read_port,
 )
 from signald.dialects import DIALECTS
@@ -218,4 +219,4 @@ def _checked(read: Callable[[str], _Read], text: str) -> _Read:
 
 
 def _path(text: str | None) -> Path | None:
-    return None if text is None else Path(text).expanduser()
+    return None if text is None else read_path(text)

@@ -16,6 +16,7 @@ from signald.config import (
     read_interface,
     read_network,
     read_origin,
+    read_path,
     read_port,
 )
 from signald.messages import IceServer
@@ -35,7 +36,7 @@ class ReadTests(SynchronousTestCase):
     def test_ports(self) -> None:
         """From 0, any free one, to 65535."""
         self.assertEqual([read_port(text) for text in ("0", "443", "65535")], [0, 443, 65535])
-        self.refused(read_port, "65536", "-1", "", "http", "1.0", "²", "1_0")
+        self.refused(read_port, "65536", "-1", "", "http", "1.0", "²", "1_0", "9" * 5000)
 
     def test_interfaces(self) -> None:
         """IP addresses, canonical."""
@@ -47,6 +48,12 @@ class ReadTests(SynchronousTestCase):
         self.assertEqual(read_network("10.0.0.0/8"), ip_network("10.0.0.0/8"))
         self.assertEqual(read_network("::1"), ip_network("::1/128"))
         self.refused(read_network, "10.0.0.1/8", "proxy", "")
+
+    def test_paths(self) -> None:
+        """They hold wherever the process goes afterwards; a home that there is not is told."""
+        self.assertEqual(read_path("data"), Path.cwd() / "data")
+        self.assertEqual(read_path("~/data"), Path.home() / "data")
+        self.refused(read_path, "~nobody-of-this-name/data")
 
     def test_origins(self) -> None:
         """Scheme, host and port."""
@@ -102,3 +109,14 @@ class ConfigTests(SynchronousTestCase):
         self.assertEqual(default_data_dir({"STATE_DIRECTORY": "/a:/b", "XDG_DATA_HOME": "/c"}), Path("/a"))
         self.assertEqual(default_data_dir({"XDG_DATA_HOME": "/c"}), Path("/c/signald"))
         self.assertEqual(default_data_dir({}), Path.home() / ".local" / "share" / "signald")
+        self.assertEqual(default_data_dir({"XDG_DATA_HOME": "c"}), default_data_dir({}))
+
+    def test_no_home(self) -> None:
+        """A user without a home, as in a container, is told."""
+
+        def no_home(_path: Path) -> Path:
+            raise RuntimeError
+
+        self.patch(Path, "expanduser", no_home)
+        error = self.assertRaises(ConfigError, default_data_dir, {})
+        self.assertIn("no home", str(error))

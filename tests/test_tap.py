@@ -116,4 +116,4 @@ class WiringTests(SynchronousTestCase):
         options = Options()
         options.parseOptions(["--cert", "no.pem", "--key", "no.key"])
         error = self.assertRaises(SystemExit, makeService, options)
-        self.assertIn("signald: no.pem", str(error.code))
+        self.assertIn(f"signald: {Path.cwd() / 'no.pem'}", str(error.code))
