@@ -12,8 +12,10 @@ from typing import Any
 from signald_client.command import FLOWED, NOT_FLOWED, complain
 from signald_client.media import Echo, File, Media, MediaError, PatternAndTone, Recorded, Recording
 from signald_client.peer import Peer, RefusedError
+from signald_client.server import Address, Trust, UnreachableError
+from signald_client.signaling.messages import Waiting
 from signald_client.signaling.session_ids import find_session_id, group_session_id
-from signald_client.transport import Address, Trust, UnreachableError
+from signald_client.signaling.wire import Value
 
 __all__ = ["MediaMaker", "call"]
 
@@ -71,7 +73,15 @@ async def call(options: argparse.Namespace, reactor: Any) -> int:
     except OSError as error:
         return complain(f"The file {options.ca} cannot be read: {error.strerror}.")
 
-    peer = Peer(address, lambda: ready.pop() if ready else maker.make(), trust=trust, stay=False, reactor=reactor)
+    peer = Peer(
+        address,
+        lambda: ready.pop() if ready else maker.make(),
+        name=options.name,
+        trust=trust,
+        stay=False,
+        event=_tell,
+        reactor=reactor,
+    )
     conversation = asyncio.ensure_future(_converse(peer, options, address, session))
     loop = asyncio.get_running_loop()
     for number in SIGNALS:
@@ -105,16 +115,23 @@ async def _converse(peer: Peer, options: argparse.Namespace, address: Address, s
     """Connect, be in the session, and return why that came to its end."""
     await peer.connect()
     if session is None:
-        session = await peer.open(options.capacity)
+        session = await peer.open(options.capacity, password=options.password)
         sys.stderr.write(f"{group_session_id(session)}\n{address.link(session)}\n")
         sys.stderr.flush()
     else:
-        await peer.join(session)
+        await peer.join(session, options.password)
     try:
         async with asyncio.timeout(options.duration):
             return await peer.ended()
     except TimeoutError:
         return "duration"
+
+
+def _tell(event: Value) -> None:
+    """Say what a person would otherwise wait for in vain."""
+    if isinstance(event, Waiting):
+        sys.stderr.write("Waiting for the host.\n" if event.reason == "host" else "Waiting to be admitted.\n")
+        sys.stderr.flush()
 
 
 def _numbered(path: Path, number: int) -> Path:

@@ -7,7 +7,7 @@ import importlib.util
 import logging
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NoReturn
 
@@ -43,6 +43,8 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     )
     shared.add_argument("--ca", metavar="FILE", type=Path, help="trust this authority (PEM) in the system's place")
     shared.add_argument("--insecure", action="store_true", help="believe any certificate")
+    shared.add_argument("--name", metavar="NAME", type=_short(64), help="what the others are told that you are called")
+    shared.add_argument("--password", metavar="TEXT", type=_short(128), help="the session's password")
     source = shared.add_mutually_exclusive_group()
     source.add_argument("--play", metavar="FILE", type=Path, help="send this file, not the test pattern and the tone")
     source.add_argument("--echo", action="store_true", help="send back what is received")
@@ -66,6 +68,17 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
         link = options.command == "join" and "://" in options.session
         options.server = options.session.partition("#")[0] if link else DEFAULT_SERVER
     return options
+
+
+def _short(most: int) -> Callable[[str], str]:
+    """Return a check of a text for its length."""
+
+    def check(text: str) -> str:
+        if not 0 < len(text) <= most:
+            raise argparse.ArgumentTypeError(f"a text of 1 to {most} characters is wanted")
+        return text
+
+    return check
 
 
 def _number(text: str) -> float:

@@ -19,8 +19,8 @@ from aiortc.sdp import candidate_from_sdp
 from signald_client.media import Counter, Media
 from signald_client.report import MemberReport
 from signald_client.signaling import messages
-from signald_client.signaling.messages import Value
 from signald_client.signaling.negotiation import AddCandidate, CreateAndSetLocal, Failed, Negotiator, Send, SetRemote
+from signald_client.signaling.wire import Message, Value
 
 __all__ = ["Pair"]
 
@@ -48,7 +48,7 @@ class Pair:
         negotiator: Negotiator,
         media: Media,
         ice_servers: Sequence[messages.IceServer],
-        send: Callable[[messages.Message], None],
+        send: Callable[[Message], None],
         failed: Callable[[Pair], None],
         clock: Callable[[], float],
     ) -> None:

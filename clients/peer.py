@@ -8,6 +8,8 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import random
+import secrets
 import time
 from collections.abc import Callable
 from typing import Any
@@ -15,31 +17,39 @@ from typing import Any
 from signald_client.media import Media
 from signald_client.pair import Pair
 from signald_client.report import Report
+from signald_client.server import Address, Trust, UnreachableError
 from signald_client.signaling import messages
-from signald_client.signaling.client import (
-    NO_ROLLBACK,
+from signald_client.signaling.client import NO_ROLLBACK, READY, SignalingClient
+from signald_client.signaling.events import (
+    MEMBERSHIP,
+    NOTHING,
     Disconnected,
+    Dropped,
+    Interrupted,
     Misunderstood,
     Negotiate,
     Refused,
-    SignalingClient,
+    Resumed,
 )
-from signald_client.signaling.messages import Value
-from signald_client.transport import Address, SignalingSocket, Trust, UnreachableError
+from signald_client.signaling.wire import Message, Value
+from signald_client.transport import SignalingSocket
 
 __all__ = ["Peer", "RefusedError"]
 
 CLOSE_SECONDS = 5.0
 """For the WebSocket to close."""
 
+INSTANCE_BYTES = 16
+"""Random bytes that tell this run of the program from others."""
+
 _log = logging.getLogger(__name__)
 
 
 class RefusedError(Exception):
-    """The server refused a request.
+    """The server refused a request, or the host whom it let decide.
 
     Attributes:
-        code: the error's code (docs/protocol.md, "Errors").
+        code: the error's code (docs/protocol.md, "Errors"), or `not-admitted`.
         sentence: the same for people.
 
     """
@@ -53,6 +63,8 @@ class RefusedError(Exception):
 class Peer:
     """One peer: its connection to the server, one session, and a peer connection with each other member.
 
+    A lost connection to the server comes back by itself, within the grace that the server gives; calls go on meanwhile.
+
     Attributes:
         session: the session's id, canonical; None before `open` or `join`.
         report: what happened so far; complete after `close`.
@@ -64,6 +76,7 @@ class Peer:
         address: Address,
         media: Callable[[], Media],
         *,
+        name: str | None = None,
         trust: Trust | None = None,
         agent: str = "signald-peer",
         stay: bool = True,
@@ -75,6 +88,7 @@ class Peer:
         Args:
             address: where the server is.
             media: makes what one connection sends and receives; called for each other member.
+            name: what the peer calls itself in the session, up to 64 characters.
             trust: which certificates are believed; the system's authorities when None.
             agent: the program's name, up to 64 characters.
             stay: whether to go on when the last other member is gone.
@@ -88,14 +102,16 @@ class Peer:
         self.report = Report()
         self._address = address
         self._media = media
-        self._trust = trust or Trust()
-        self._agent = agent
+        self._name = name
         self._stay = stay
         self._listener = event
-        self._client = SignalingClient(json, agent, [NO_ROLLBACK])
-        self._socket = SignalingSocket(self._client, self._event, reactor)
+        instance = secrets.token_urlsafe(INSTANCE_BYTES)
+        self._client = SignalingClient(json, random.random, instance, agent, [NO_ROLLBACK])
+        self._socket = SignalingSocket(self._client, self._event, address, trust or Trust(), agent, reactor)
         self._pairs: dict[str, Pair] = {}
-        self._reply: asyncio.Future[Any] | None = None
+        self._welcomed: asyncio.Future[None] | None = None
+        self._asked: list[tuple[Message, asyncio.Future[Message]]] = []
+        self._grace: asyncio.TimerHandle | None = None
         self._closing: set[asyncio.Task[None]] = set()
         self._over = asyncio.Event()
 
@@ -108,30 +124,86 @@ class Peer:
             ValueError: the authorities to trust cannot be read.
 
         """
-        await self._socket.connect(self._address, self._trust, self._agent)
-        await self._answered([])
+        self._welcomed = asyncio.get_running_loop().create_future()
+        await self._socket.connect()
+        await self._welcomed
 
-    async def open(self, capacity: int = 2) -> str:
-        """Open a session of at most so many members and return its id; a peer is in one session in its life.
+    async def open(
+        self,
+        capacity: int = 2,
+        *,
+        label: str | None = None,
+        password: str | None = None,
+        lobby: bool = False,
+        succession: bool = False,
+    ) -> str:
+        """Open a session and return its id; a peer is in one session in its life.
+
+        Args:
+            capacity: members at most.
+            label: the session's name, up to 64 characters.
+            password: what those who join have to know.
+            lobby: whether each who joins has to be admitted with `admit`.
+            succession: whether the session goes on without this peer.
 
         Raises:
             RefusedError: the server does not.
-            UnreachableError: the connection was lost.
+            UnreachableError: the connection was lost for good.
 
         """
-        session: str = await self._answered(self._client.open(capacity))
+        request = messages.Open(
+            capacity=capacity, name=self._name, label=label, password=password, lobby=lobby, succession=succession
+        )
+        opened: Any = await self._ask(request)
+        session: str = opened.session
         return session
 
-    async def join(self, session: str) -> str:
-        """Join a session by its canonical id, and return it.
+    async def join(self, session: str, password: str | None = None) -> str:
+        """Join a session by its canonical id, and return it; wait for the host where it has to admit this peer.
 
         Raises:
-            RefusedError: the server does not.
-            UnreachableError: the connection was lost.
+            RefusedError: the server does not, or the host.
+            UnreachableError: the connection was lost for good.
 
         """
-        joined: str = await self._answered(self._client.join(session))
-        return joined
+        await self._ask(messages.Join(session, name=self._name, password=password))
+        return session
+
+    # In the session
+
+    def say(self, content: str, to: str | None = None) -> None:
+        """Send up to 16,384 characters to a member, or to all; a refusal comes as an event.
+
+        What is said while the connection to the server is lost arrives when it is back.
+        """
+        if self.session is not None:
+            self._socket.perform(self._client.say(self.session, content, to))
+
+    async def change(self, *, label: str | None = None, locked: bool | None = None, lobby: bool | None = None) -> None:
+        """As the host, change what is not None. The methods from here to `end_session` raise as `open` does."""
+        await self._ask(messages.Change(self._here(), label=label, locked=locked, lobby=lobby))
+
+    async def admit(self, user: str) -> None:
+        """As the host, let in one who knocked (`messages.Knock`)."""
+        await self._ask(messages.Admit(self._here(), user))
+
+    async def refuse(self, user: str) -> None:
+        """As the host, turn away one who knocked."""
+        await self._ask(messages.Refuse(self._here(), user))
+
+    async def remove(self, user: str) -> None:
+        """As the host, end a guest's membership."""
+        await self._ask(messages.Remove(self._here(), user))
+
+    async def hand_over(self, user: str) -> None:
+        """As the host, make a guest the host."""
+        await self._ask(messages.HandOver(self._here(), user))
+
+    async def end_session(self) -> None:
+        """As the host, end the session for all."""
+        await self._ask(messages.End(self._here()))
+
+    # The end
 
     async def ended(self) -> str:
         """Wait until there is nothing more to do, and return the reason (`report.Report`)."""
@@ -146,7 +218,7 @@ class Peer:
 
     async def close(self) -> Report:
         """Leave the session, close every connection, and return the report."""
-        if self.session is not None and self._client.welcome is not None:
+        if self.session is not None and self._client.state == READY:
             self._socket.perform(self._client.leave(self.session))
         for user in list(self._pairs):
             self._drop(user)
@@ -158,25 +230,70 @@ class Peer:
             self._socket.abort()
         return self.report
 
-    # What follows
+    # Requests and their replies
 
-    async def _answered(self, effects: list[Value]) -> Any:
-        """Send a request and wait for what it is answered with; with nothing to send, for the welcome."""
-        self._reply = asyncio.get_running_loop().create_future()
+    def _here(self) -> str:
+        """Return the session.
+
+        Raises:
+            RefusedError: there is none.
+
+        """
+        if self.session is None:
+            raise RefusedError("not-a-member", "You are not in a session.")
+        return self.session
+
+    async def _ask(self, request: Message) -> Message:
+        """Send a request and return its reply."""
+        reply: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
+        asked = (request, reply)
+        self._asked.append(asked)
         try:
-            self._socket.perform(effects)
-            return await self._reply
+            self._socket.perform(self._client.send(request))
+            return await reply
         finally:
-            self._reply = None
+            self._asked.remove(asked)
 
-    def _resolve(self, outcome: object) -> None:
-        """Give the waiting request its answer."""
-        if self._reply is None or self._reply.done():
-            return
-        if isinstance(outcome, Exception):
-            self._reply.set_exception(outcome)
-        else:
-            self._reply.set_result(outcome)
+    def _answer(self, meant: Callable[[Any], bool], outcome: Any) -> None:
+        """Give the requests that are meant their reply, or the error that they end with."""
+        for request, reply in self._asked:
+            if reply.done() or not meant(request):
+                continue
+            if isinstance(outcome, Exception):
+                reply.set_exception(outcome)
+            else:
+                reply.set_result(outcome)
+
+    def _follow_requests(self, event: Any) -> None:
+        """Answer what waits for an answer."""
+        if isinstance(event, (messages.Opened, messages.Done)):
+            self._answer(lambda request: request.id == event.id, event)
+        elif isinstance(event, messages.Joined):
+            self._answer(lambda request: isinstance(request, messages.Join) and request.session == event.session, event)
+        elif isinstance(event, messages.NotAdmitted):
+            self._answer(
+                lambda request: isinstance(request, messages.Join) and request.session == event.session,
+                RefusedError("not-admitted", f"The host did not admit this peer: {event.reason}."),
+            )
+        elif isinstance(event, Refused):
+            _log.info("The server refused %s: %s", event.about, event.code)
+            error = RefusedError(event.code, event.sentence)
+            self._answer(lambda request: request is event.request, error)
+            if self._welcomed is not None and not self._welcomed.done():
+                self._welcomed.set_exception(error)
+        elif isinstance(event, Dropped):
+            self._answer(
+                lambda request: any(request is message for message in event.messages),
+                UnreachableError("The request was lost with the connection."),
+            )
+        elif isinstance(event, (Interrupted, Disconnected)):
+            lost = UnreachableError(f"The connection to {self._address.authority} was lost.")
+            if isinstance(event, Disconnected):
+                self._answer(lambda request: True, lost)
+            if self._welcomed is not None and not self._welcomed.done():
+                self._welcomed.set_exception(lost)
+
+    # What happens
 
     def _event(self, event: Value) -> None:
         """Follow what happened."""
@@ -184,39 +301,63 @@ class Peer:
             if event.user in self._pairs:
                 self._pairs[event.user].carry_out(event.commands)
             return
+        self._follow_connection(event)
+        self._follow_session(event)
+        self._follow_requests(event)
+        if self._listener is not None:
+            self._listener(event)
+
+    def _follow_connection(self, event: Value) -> None:
         if isinstance(event, messages.Welcome):
-            self._resolve(event)
-        elif isinstance(event, messages.Opened):
-            self._enter(event.session, [])
-        elif isinstance(event, messages.Joined):
+            if self._welcomed is not None and not self._welcomed.done():
+                self._welcomed.set_result(None)
+        elif isinstance(event, Interrupted):
+            _log.info("There is no connection to the server; the next attempt comes after %.1f s.", event.seconds)
+            if self._grace is None:
+                grace = self._client.welcome.grace if self._client.welcome is not None else None
+                self._grace = asyncio.get_running_loop().call_later(grace or 0.0, self.end, "disconnected")
+        elif isinstance(event, Resumed):
+            _log.info("The connection to the server is back; what survived is %s.", event.survival)
+            self.report.reconnects += 1
+            self._stop_grace()
+            if event.survival == MEMBERSHIP:
+                for user in list(self._pairs):
+                    self._drop(user)
+            elif event.survival == NOTHING and self.session is not None:
+                self.end("disconnected")
+        elif isinstance(event, Disconnected):
+            self._stop_grace()
+            self.end("disconnected")
+        elif isinstance(event, Misunderstood):
+            _log.warning("The server said something that is not valid: %s", event.sentence)
+
+    def _stop_grace(self) -> None:
+        if self._grace is not None:
+            self._grace.cancel()
+            self._grace = None
+
+    def _follow_session(self, event: Value) -> None:
+        if isinstance(event, (messages.Opened, messages.Joined)):
             self._enter(event.session, event.members)
         elif isinstance(event, messages.MemberJoined):
             self._add(event.session, event.member)
+        elif isinstance(event, messages.MemberRenewed):
+            if event.session == self.session:
+                self._drop(event.member.user)
+                self._add(event.session, event.member)
         elif isinstance(event, messages.MemberLeft):
             if event.session == self.session:
                 self._drop(event.user)
                 self._check_alone(event.reason)
-        elif isinstance(event, messages.Ended):
-            if event.session == self.session:
-                self.end(event.reason)
-        elif isinstance(event, Refused):
-            _log.info("The server refused %s: %s", event.about, event.code)
-            self._resolve(RefusedError(event.code, event.sentence))
-        elif isinstance(event, Disconnected):
-            self._resolve(UnreachableError(f"The connection to {self._address.authority} was lost."))
-            self.end("disconnected")
-        elif isinstance(event, Misunderstood):
-            _log.warning("The server said something that is not valid: %s", event.sentence)
-        if self._listener is not None:
-            self._listener(event)
+        elif isinstance(event, messages.Ended) and event.session == self.session:
+            self.end(event.reason)
 
     def _enter(self, session: str, members: list[messages.Member]) -> None:
-        if self.session is not None:
+        if self.session not in (None, session):
             return
         self.session = self.report.session = session
         for member in members:
             self._add(session, member)
-        self._resolve(session)
 
     def _add(self, session: str, member: messages.Member) -> None:
         negotiator = self._client.negotiator(session, member.user)
@@ -234,7 +375,7 @@ class Peer:
         self.report.members.append(pair.report)
         pair.begin()
 
-    def _send(self, message: messages.Message) -> None:
+    def _send(self, message: Message) -> None:
         self._socket.perform(self._client.send(message))
 
     def _drop(self, user: str) -> None:
@@ -246,8 +387,9 @@ class Peer:
             task.add_done_callback(self._closing.discard)
 
     def _pair_failed(self, pair: Pair) -> None:
-        self._drop(pair.report.user)
-        self._check_alone("connection-failed")
+        if self._pairs.get(pair.report.user) is pair:
+            self._drop(pair.report.user)
+            self._check_alone("connection-failed")
 
     def _check_alone(self, reason: str) -> None:
         if not self._pairs and not self._stay:

@@ -79,13 +79,15 @@ class Report:
         session: the session's id, canonical; None when it was in none.
         reason: why it ended: `duration`, `interrupted`, `left`, `gone`, `connection-failed`, `disconnected`, the reason
             for which the session ended, or the code of the error that refused it.
-        members: the other members, in the order in which they came.
+        members: the other members, in the order in which they came; one that begins anew counts as another.
+        reconnects: how often the connection to the server was lost and came back.
 
     """
 
     session: str | None = None
     reason: str = ""
     members: list[MemberReport] = field(factory=list)
+    reconnects: int = 0
 
     @property
     def flowed(self) -> bool:
@@ -95,6 +97,7 @@ class Report:
     def as_json(self) -> str:
         """Return it as JSON, the sums of all members before the members."""
         plain: dict[str, object] = {"session": self.session, "reason": self.reason, "flowed": self.flowed}
+        plain["reconnects"] = self.reconnects
         for name in ("video_frames_sent", "video_frames_received", "audio_packets_sent", "audio_packets_received"):
             plain[name.replace("_", "-")] = sum(getattr(member, name) for member in self.members)
         plain["members"] = [member.as_plain() for member in self.members]

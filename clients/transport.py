@@ -1,31 +1,27 @@
-"""The signaling client over a real WebSocket: Autobahn's client on the asyncio reactor, and TLS that is verified."""
+"""The signaling client over real WebSockets: Autobahn's client on the asyncio reactor."""
 
 from __future__ import annotations
 
 import asyncio
-import re
+import logging
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
-from urllib.parse import urlsplit
 
-from attrs import field, frozen
+from autobahn.exception import Disconnected
 from autobahn.twisted.websocket import WebSocketClientFactory, WebSocketClientProtocol
-from OpenSSL import SSL, crypto
-from service_identity import VerificationError
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
-from twisted.internet.error import DNSLookupError
-from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
 from twisted.internet.protocol import connectionDone
-from twisted.internet.ssl import Certificate, CertificateOptions, optionsForClientTLS, trustRootFromCertificates
 from twisted.internet.task import LoopingCall
 from twisted.python.failure import Failure
-from zope.interface import implementer
 
-from signald_client.signaling.client import SUBPROTOCOL, CloseSocket, SendFrame, SignalingClient
-from signald_client.signaling.messages import Value
+from signald_client.server import Address, Trust, UnreachableError, unreachable
+from signald_client.signaling.client import CLOSED, SUBPROTOCOL, SignalingClient
+from signald_client.signaling.events import CloseSocket, ConnectAfter, Keep, SendFrame
+from signald_client.signaling.wire import Value
 
-__all__ = ["Address", "SignalingSocket", "Trust", "UnreachableError"]
+__all__ = ["SignalingSocket"]
 
 OPEN_SECONDS = 10.0
 """For the connection, and again for the WebSocket's opening handshake."""
@@ -43,140 +39,36 @@ NORMAL = 1000
 ABNORMAL = 1006
 """Close codes of RFC 6455 §7.4.1."""
 
-
-class UnreachableError(Exception):
-    """There is no server at the address, or none that can be trusted; the argument is a sentence for people."""
-
-
-@frozen
-class Address:
-    """Where the signaling server is.
-
-    Attributes:
-        secure: whether TLS is used.
-        host: its name or IP address, without brackets.
-        port: TCP port.
-        path: of the WebSocket.
-
-    """
-
-    secure: bool
-    host: str
-    port: int
-    path: str
-
-    @classmethod
-    def parse(cls, text: str) -> Address:
-        """Return the address in a URL: the socket's, `wss://HOST:PORT/ws`, or the page's, `https://HOST:PORT/`.
-
-        Raises:
-            ValueError: it is none; the argument is a sentence for people.
-
-        """
-        try:
-            parts = urlsplit(text)
-            host, port = parts.hostname, parts.port
-        except ValueError:
-            host, port, parts = None, None, urlsplit("")
-        if not host or parts.scheme not in ("wss", "ws", "https", "http"):
-            raise ValueError(f"{text!r} is not the address of a server, like wss://localhost:9000/ws.")
-        secure = parts.scheme in ("wss", "https")
-        path = parts.path
-        if path in ("", "/") or parts.scheme in ("https", "http"):
-            path = (path[: path.rfind("/") + 1] or "/") + "ws"
-        return cls(secure, host, port or (443 if secure else 80), path)
-
-    @property
-    def authority(self) -> str:
-        """Host and port as in a URL (RFC 3986 §3.2)."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{host}:{self.port}"
-
-    @property
-    def url(self) -> str:
-        """The WebSocket's URL."""
-        return f"{'wss' if self.secure else 'ws'}://{self.authority}{self.path}"
-
-    def link(self, session: str) -> str:
-        """Return the link that brings a person into a session."""
-        page = self.path[: self.path.rfind("/") + 1]
-        return f"{'https' if self.secure else 'http'}://{self.authority}{page}#{session}"
-
-
-@frozen
-class Trust:
-    """Which server certificates are believed.
-
-    Attributes:
-        authorities: PEM certificates of the authorities to trust in the place of the system's; None for the system's.
-        verify: False to believe every certificate, and so to be anybody's victim.
-
-    """
-
-    authorities: bytes | None = field(default=None, repr=False)
-    verify: bool = True
-
-    def options(self, host: str) -> IOpenSSLClientConnectionCreator:
-        """Return the TLS settings for a connection to a host.
-
-        Raises:
-            ValueError: `authorities` holds no certificate; the argument is a sentence for people.
-
-        """
-        if not self.verify:
-            return _Believing(host)
-        if self.authorities is None:
-            return _creator(optionsForClientTLS(host))
-        blocks = re.findall(rb"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", self.authorities, re.DOTALL)
-        try:
-            certificates = [Certificate.loadPEM(block) for block in blocks]
-        except crypto.Error:
-            certificates = []
-        if not certificates:
-            raise ValueError("The CA file holds no certificate in PEM form.")
-        return _creator(optionsForClientTLS(host, trustRoot=trustRootFromCertificates(certificates)))
-
-
-def _creator(options: Any) -> IOpenSSLClientConnectionCreator:
-    return IOpenSSLClientConnectionCreator(options)
-
-
-@implementer(IOpenSSLClientConnectionCreator)
-class _Believing:
-    """TLS without any verification."""
-
-    def __init__(self, host: str) -> None:
-        self._host = host
-
-    def clientConnectionForTLS(self, tlsProtocol: object) -> SSL.Connection:
-        """Return a connection that believes whatever certificate comes."""
-        connection = SSL.Connection(CertificateOptions(verify=False).getContext(), None)
-        if not re.fullmatch(r"[0-9.]+|.*:.*", self._host):
-            # No IP addresses in SNI (RFC 6066 §3).
-            connection.set_tlsext_host_name(self._host.encode("idna"))
-        return connection
+_log = logging.getLogger(__name__)
 
 
 class _Protocol(WebSocketClientProtocol):
-    """Reports to the socket what happens."""
+    """Reports to its socket what happens."""
 
     factory: _Factory
+
+    def connectionMade(self) -> None:
+        """There is a TCP connection, or TLS over one."""
+        super().connectionMade()
+        self.factory.socket.connected(self)
 
     def onOpen(self) -> None:
         """The handshake is done; a server that chose no subprotocol speaks something else."""
         if self.websocket_protocol_in_use == SUBPROTOCOL:
-            self.factory.socket.opened(self)
+            self.factory.opened()
         else:
             self.sendClose(NORMAL)
 
     def onMessage(self, payload: bytes, isBinary: bool) -> None:
         """A message came; the server sends no binary ones."""
         if not isBinary:
-            self.factory.socket.received(payload.decode("utf-8"))
+            self.factory.socket.received(self, payload.decode("utf-8"))
 
     def onClose(self, wasClean: bool, code: int | None, reason: str | None) -> None:
         """The connection is over, or never came to be."""
-        self.factory.socket.closed(code or ABNORMAL, (reason or "") if wasClean else "connection-lost")
+        reason = (reason or "") if wasClean else "connection-lost"
+        self.factory.closed(reason)
+        self.factory.socket.closed(self, code or ABNORMAL, reason)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """The TCP connection is over."""
@@ -185,10 +77,11 @@ class _Protocol(WebSocketClientProtocol):
 
 
 class _Factory(WebSocketClientFactory):
-    """Makes the one protocol.
+    """Makes the one protocol of an attempt to connect.
 
     Attributes:
         socket: whom it reports to.
+        opening: done when the WebSocket is open.
         failure: what the TCP connection ended with.
 
     """
@@ -205,121 +98,189 @@ class _Factory(WebSocketClientFactory):
             autoPingInterval=0,
         )
         self.socket = socket
+        self.opening: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.failure: Failure | None = None
+
+    def opened(self) -> None:
+        """The WebSocket is open."""
+        if not self.opening.done():
+            self.opening.set_result(None)
+
+    def closed(self, reason: str) -> None:
+        """The WebSocket is closed, or did not open."""
+        if not self.opening.done():
+            self.opening.set_exception(ConnectionError(reason))
 
 
 class SignalingSocket:
-    """A signaling client and its WebSocket: carries out the client's effects, and hands its events on.
+    """A signaling client and its WebSockets, one after the other: carries out the client's effects, tells its events.
 
     Attributes:
         client: the signaling client.
 
     """
 
-    def __init__(self, client: SignalingClient, event: Callable[[Value], None], reactor: Any) -> None:
+    def __init__(
+        self,
+        client: SignalingClient,
+        event: Callable[[Value], None],
+        address: Address,
+        trust: Trust,
+        agent: str,
+        reactor: Any,
+    ) -> None:
         """Begin without a connection.
 
         Args:
             client: the signaling client.
             event: is called with each event and each `Negotiate` of the client, in their order.
+            address: where the server is.
+            trust: which certificates are believed.
+            agent: the program's name, for the HTTP header `User-Agent`.
             reactor: Twisted's reactor, the asyncio one.
 
         """
         self.client = client
         self._event = event
+        self._address = address
+        self._trust = trust
+        self._agent = agent
         self._reactor = reactor
-        self._protocol: _Protocol | None = None
-        self._opening: asyncio.Future[None] | None = None
-        self._closed = asyncio.Event()
+        self._protocol: _Protocol | None = None  # the one that the client knows of
+        self._attempt: asyncio.Task[None] | None = None
+        self._lines: set[_Protocol] = set()  # those whose TCP connection is not over
+        self._silence = asyncio.Event()
         self._ticking = LoopingCall(self._tick)
         self._ticking.clock = reactor
 
-    async def connect(self, address: Address, trust: Trust, agent: str) -> None:
-        """Open the WebSocket and greet the server; the welcome comes as an event.
+    async def connect(self) -> None:
+        """Open the first WebSocket and greet the server; the welcome comes as an event. Later ones open by themselves.
 
         Raises:
             UnreachableError: there is no server, it is not trusted, or it speaks something else.
             ValueError: the authorities to trust cannot be read.
 
         """
-        factory = _Factory(self, address, agent, self._reactor)
+        self.client.connect()
+        try:
+            protocol = await self._open()
+        except BaseException:
+            self.client.disconnect()
+            raise
+        self._ticking.start(TICK_SECONDS)
+        self._begin(protocol)
+
+    def perform(self, effects: list[Value]) -> None:
+        """Carry out what a method of the client returned."""
+        for effect in effects:
+            if isinstance(effect, SendFrame):
+                self._send(effect.text)
+            elif isinstance(effect, CloseSocket):
+                self._give_up(effect.code, effect.reason)
+            elif isinstance(effect, ConnectAfter):
+                self._give_up(NORMAL, "")
+                self._attempt = asyncio.ensure_future(self._connect_after(effect.seconds))
+            elif not isinstance(effect, Keep):
+                # A program that ends is not succeeded by another instance.
+                self._event(effect)
+        if self.client.state == CLOSED and self._ticking.running:
+            self._ticking.stop()
+
+    async def close(self) -> None:
+        """End the connection, and wait until it is closed."""
+        self.perform(self.client.disconnect())
+        while self._lines:
+            self._silence.clear()
+            await self._silence.wait()
+
+    def abort(self) -> None:
+        """End the connection at once, without a word to the server."""
+        for protocol in list(self._lines):
+            protocol.dropConnection(abort=True)
+        self.perform(self.client.disconnect())
+
+    # What the protocols report
+
+    def connected(self, protocol: _Protocol) -> None:
+        """A connection is made, whose WebSocket is to be opened."""
+        self._lines.add(protocol)
+
+    def received(self, protocol: _Protocol, text: str) -> None:
+        """A text message came."""
+        if protocol is self._protocol:
+            self.perform(self.client.frame_received(text, self._reactor.seconds()))
+
+    def closed(self, protocol: _Protocol, code: int, reason: str) -> None:
+        """A WebSocket is closed."""
+        self._lines.discard(protocol)
+        self._silence.set()
+        if protocol is self._protocol:
+            self._protocol = None
+            self.perform(self.client.socket_closed(code, reason, self._reactor.seconds()))
+
+    # What follows
+
+    async def _open(self) -> _Protocol:
+        """Return the protocol of a new WebSocket.
+
+        Raises:
+            UnreachableError: as `connect`.
+            ValueError: as `connect`.
+
+        """
+        address = self._address
+        factory = _Factory(self, address, self._agent, self._reactor)
         endpoint: Any = HostnameEndpoint(self._reactor, address.host, address.port, timeout=OPEN_SECONDS)
         if address.secure:
-            endpoint = wrapClientTLS(trust.options(address.host), endpoint)
-        loop = asyncio.get_running_loop()
-        self._opening = loop.create_future()
+            endpoint = wrapClientTLS(self._trust.options(address.host), endpoint)
         attempt: Deferred[_Protocol] = endpoint.connect(factory)
         protocol: _Protocol | None = None
         try:
-            protocol = await attempt.asFuture(loop)
-            await self._opening
+            protocol = await attempt.asFuture(asyncio.get_running_loop())
+            await factory.opening
         except asyncio.CancelledError:
             if protocol is not None:
                 protocol.dropConnection(abort=True)
             raise
         except Exception as error:
             # Whatever stands between the two.
-            raise UnreachableError(_sentence(address, error, factory.failure)) from error
-        self._ticking.start(TICK_SECONDS)
-        self.perform(self.client.socket_opened())
+            raise unreachable(address, error, factory.failure) from error
+        return protocol
 
-    def perform(self, effects: list[Value]) -> None:
-        """Carry out what a method of the client returned."""
-        for effect in effects:
-            if isinstance(effect, SendFrame):
-                if self._protocol is not None:
-                    self._protocol.sendMessage(effect.text.encode("utf-8"))
-            elif isinstance(effect, CloseSocket):
-                if self._protocol is not None:
-                    self._protocol.sendClose(effect.code, effect.reason or None)
-            else:
-                self._event(effect)
+    async def _connect_after(self, seconds: float) -> None:
+        """Open another WebSocket, and report it."""
+        await asyncio.sleep(seconds)
+        try:
+            protocol = await self._open()
+        except UnreachableError as error:
+            _log.info("%s", error)
+            self.perform(self.client.socket_closed(ABNORMAL, "", self._reactor.seconds()))
+        else:
+            self._begin(protocol)
 
-    async def close(self) -> None:
-        """Close the WebSocket, and wait until it is closed."""
-        if self._protocol is None:
-            return
-        self.perform(self.client.disconnect())
-        await self._closed.wait()
-
-    def abort(self) -> None:
-        """Drop the connection at once."""
-        if self._protocol is not None:
-            self._protocol.dropConnection(abort=True)
-
-    # What the protocol reports
-
-    def opened(self, protocol: _Protocol) -> None:
-        """The WebSocket is open."""
+    def _begin(self, protocol: _Protocol) -> None:
         self._protocol = protocol
-        if self._opening is not None and not self._opening.done():
-            self._opening.set_result(None)
+        self._attempt = None
+        self.perform(self.client.socket_opened(self._reactor.seconds()))
+        if protocol not in self._lines:
+            # It was lost between its opening and this turn of the loop.
+            self.closed(protocol, ABNORMAL, "connection-lost")
 
-    def received(self, text: str) -> None:
-        """A text message came."""
-        self.perform(self.client.frame_received(text))
+    def _send(self, text: str) -> None:
+        if self._protocol is not None:
+            # On a connection whose end is still to be reported: the client sends it again when it is back.
+            with suppress(Disconnected):
+                self._protocol.sendMessage(text.encode("utf-8"))
 
-    def closed(self, code: int, reason: str) -> None:
-        """The WebSocket is closed."""
-        if self._opening is not None and not self._opening.done():
-            self._opening.set_exception(ConnectionError(reason))
-        self._protocol = None
-        if self._ticking.running:
-            self._ticking.stop()
-        self._closed.set()
-        self.perform(self.client.socket_closed(code, reason))
+    def _give_up(self, code: int, reason: str) -> None:
+        """Close the WebSocket that there is, and give up the one that is planned or being opened."""
+        if self._protocol is not None:
+            self._protocol.sendClose(code, reason or None)
+            self._protocol = None
+        # An attempt that failed reports that itself, and is over.
+        if self._attempt is not None and self._attempt is not asyncio.current_task():
+            self._attempt.cancel()
+        self._attempt = None
 
     def _tick(self) -> None:
         self.perform(self.client.tick(self._reactor.seconds()))
-
-
-def _sentence(address: Address, error: Exception, failure: Failure | None) -> str:
-    """Say why there is no connection."""
-    cause = error if failure is None else failure.value
-    if isinstance(cause, (SSL.Error, VerificationError)):
-        return f"The certificate of {address.authority} is not trusted; name its authority with --ca FILE."
-    if isinstance(cause, DNSLookupError):
-        return f"There is no host {address.host}."
-    if failure is not None:
-        return f"{address.url} is not a signaling server that speaks {SUBPROTOCOL}."
-    return f"Nothing answers at {address.authority}."

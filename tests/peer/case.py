@@ -14,7 +14,7 @@ from twisted.trial.unittest import TestCase
 from signald.service import Daemon
 from signald.tap import Options, makeService
 from signald_client.media import Media, PatternAndTone
-from signald_client.transport import Address, Trust
+from signald_client.server import Address, Trust
 
 __all__ = ["AsyncCase", "SmallMedia", "asynchronous"]
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Callable
 from typing import Any
 
 from autobahn.twisted.websocket import WebSocketServerFactory, WebSocketServerProtocol
 
-from signald_client.transport import Address
+from signald_client.server import Address
 
 __all__ = ["Double"]
 
@@ -21,7 +22,10 @@ WELCOME = {
     "features": [],
     "limits": {"message-bytes": 65536, "messages-per-second": 100, "messages-burst": 500, "session-members": 8},
     "ice-servers": [],
+    "secret": "secret",
+    "grace": 30,
 }
+UNCOUNTED = ("hello", "resume", "ack", "ping")
 
 
 class _Protocol(WebSocketServerProtocol):
@@ -52,7 +56,7 @@ class Double:
 
     """
 
-    def __init__(self, reactor: Any, subprotocol: str | None = "signald.1") -> None:
+    def __init__(self, reactor: Any, subprotocol: str | None = "signald.1", port: int = 0) -> None:
         self.messages: list[dict[str, Any]] = []
         self.connections: list[Any] = []
         self.script: Callable[[dict[str, Any]], None] = self.welcome
@@ -60,7 +64,7 @@ class Double:
         factory: Any = WebSocketServerFactory(reactor=reactor)
         factory.noisy = False
         factory.protocol = type("Protocol", (_Protocol,), {"double": self})
-        self.port = reactor.listenTCP(0, factory, interface="127.0.0.1")
+        self.port = reactor.listenTCP(port, factory, interface="127.0.0.1")
 
     @property
     def address(self) -> Address:
@@ -68,13 +72,25 @@ class Double:
         return Address.parse(f"ws://127.0.0.1:{self.port.getHost().port}/ws")
 
     def welcome(self, message: dict[str, Any]) -> None:
-        """Welcome whoever says hello."""
+        """Welcome whoever says hello, and whoever comes back: nothing was lost, the double has got all there was."""
         if message["type"] == "hello":
             self.say(WELCOME)
+        elif message["type"] == "resume":
+            received = len([said for said in self.types() if said not in UNCOUNTED])
+            self.say(WELCOME | {"resumed": "everything", "received": received})
 
     def say(self, message: dict[str, Any]) -> None:
         """Send a message on the last connection."""
         self.connections[-1].sendMessage(json.dumps(message).encode())
+
+    def types(self) -> list[str]:
+        """The types of what it received."""
+        return [message["type"] for message in self.messages]
+
+    async def heard(self, type_: str) -> None:
+        """Wait until it has received a message of a type."""
+        while type_ not in self.types():
+            await asyncio.sleep(0.01)
 
     def stop(self) -> Any:
         """Close everything."""

@@ -32,16 +32,18 @@ class ParseTests(SynchronousTestCase):
         self.assertEqual((options.size, options.rate, options.duration), ((640, 480), 15.0, None))
         self.assertEqual((options.play, options.echo, options.record), (None, False, None))
         self.assertEqual((options.ca, options.insecure, options.verbose), (None, False, False))
+        self.assertEqual((options.name, options.password), (None, None))
 
     def test_everything(self) -> None:
         """Every option is read."""
         line = "join 7q2-m9rt-6zc --server wss://h/ws --ca ca.pem --insecure --play a.webm --record b.mp4"
-        line += " --duration 2.5 --size 160x120 --rate 5 --verbose"
+        line += " --duration 2.5 --size 160x120 --rate 5 --verbose --name Ann --password pw"
         options = parse(line.split())
         self.assertEqual((options.command, options.session, options.server), ("join", "7q2-m9rt-6zc", "wss://h/ws"))
         self.assertEqual((options.ca, options.play, options.record), (Path("ca.pem"), Path("a.webm"), Path("b.mp4")))
         self.assertEqual((options.size, options.rate, options.duration), ((160, 120), 5.0, 2.5))
         self.assertEqual((options.insecure, options.verbose), (True, True))
+        self.assertEqual((options.name, options.password), ("Ann", "pw"))
 
     def test_server_of_the_link(self) -> None:
         """A link names its server, unless another is named."""
@@ -61,6 +63,7 @@ class ParseTests(SynchronousTestCase):
             "host --rate -1": "argument --rate: -1 is not a number up to 120",
             "host --size 640": "argument --size: 640 is not a size like 640x480, of even numbers from 16 to 3840",
             "host --size 641x480": "argument --size: 641x480 is not a size like 640x480, of even numbers",
+            f"host --name {'x' * 65}": "argument --name: a text of 1 to 64 characters is wanted",
             "host --play a --echo": "argument --echo: not allowed with argument --play",
         }
         for line, sentence in cases.items():

@@ -11,15 +11,20 @@ from twisted.internet import reactor as installed
 
 from signald_client.media import Media
 from signald_client.peer import Peer, RefusedError
-from signald_client.signaling.messages import MemberJoined, MemberLeft, Value
-from signald_client.transport import Address, Trust, UnreachableError
+from signald_client.server import Address, Trust, UnreachableError
+from signald_client.signaling import messages
+from signald_client.signaling.events import Refused, Resumed
+from signald_client.signaling.messages import MemberJoined, MemberLeft
+from signald_client.signaling.wire import Value
 from tests.peer.case import AsyncCase, SmallMedia, asynchronous, make_media
-from tests.peer.double import ME, Double
+from tests.peer.double import ME, WELCOME, Double
 
 reactor: Any = installed
 
 S = "7Q2M9RT6ZC"
-BOB = {"user": "BOB", "role": "host", "polite": False, "renegotiates": True}
+BOB = {"user": "BOB", "role": "host", "polite": False, "offers-first": True, "base": 0}
+SESSION = {"session": S, "capacity": 2, "locked": False, "lobby": False}
+JOINED = SESSION | {"type": "joined", "role": "guest", "members": [BOB]}
 
 
 class PeerCase(AsyncCase):
@@ -142,7 +147,8 @@ class CallTests(PeerCase):
 
     @asynchronous
     async def test_server_stops(self) -> None:
-        """The end of the connection ends the peer."""
+        """A server that does not come back within the grace ends the peer."""
+        self.daemon = self.start_daemon("--limit", "grace-seconds=0.2")
         peer, _ = self.real_peer()
         await peer.connect()
         await peer.open()
@@ -166,6 +172,113 @@ class CallTests(PeerCase):
         await guest.close()
         self.assertIsInstance(await heard.get(), MemberLeft)
         await host.close()
+
+    @asynchronous
+    async def test_say(self) -> None:
+        """Members with names talk to each other, to one or to all."""
+        heard: asyncio.Queue[Value] = asyncio.Queue()
+        host, _ = self.real_peer(event=heard.put_nowait, name="Ann")
+        guest, _ = self.real_peer(event=heard.put_nowait, name="Bob")
+        host.say("to nobody")
+        await host.connect()
+        session = await host.open()
+        await guest.connect()
+        await guest.join(session)
+        guest.say("hi")
+        host.say("psst", self.only_member(host))
+        names, said = set(), set()
+        while len(said) < 2:
+            event = await heard.get()
+            if isinstance(event, messages.Joined):
+                names |= {member.name for member in event.members}
+            elif isinstance(event, MemberJoined):
+                names.add(event.member.name)
+            elif isinstance(event, messages.ForwardedMessage):
+                said.add(event.content)
+        self.assertEqual((names, said), ({"Ann", "Bob"}, {"hi", "psst"}))
+        guest.say("hi", "0000000000000000000000000A")
+        while not isinstance(event := await heard.get(), Refused):
+            pass
+        self.assertEqual(event.code, "unknown-member")
+        await guest.close()
+        await host.close()
+
+    def only_member(self, peer: Peer) -> str:
+        """Return the one other member."""
+        (member,) = peer.report.members
+        return member.user
+
+    @asynchronous
+    async def test_host(self) -> None:
+        """A host admits, refuses, removes, hands over, changes and ends; only a host can."""
+        knocks: asyncio.Queue[str] = asyncio.Queue()
+
+        def hear(event: Value) -> None:
+            if isinstance(event, messages.Knock):
+                knocks.put_nowait(event.user)
+
+        host, _ = self.real_peer(event=hear)
+        ann, _ = self.real_peer()
+        bob, _ = self.real_peer()
+        for peer in (host, ann, bob):
+            await peer.connect()
+        with self.assertRaises(RefusedError):
+            await host.change(locked=True)
+        session = await host.open(3, label="Tea", password="pw", lobby=True)
+        with self.assertRaises(RefusedError) as context:
+            await ann.join(session)
+        self.assertEqual(context.exception.code, "password-needed")
+        joining = asyncio.ensure_future(ann.join(session, "pw"))
+        await host.refuse(await knocks.get())
+        with self.assertRaises(RefusedError):
+            await joining
+        joining = asyncio.ensure_future(ann.join(session, "pw"))
+        await host.admit(await knocks.get())
+        self.assertEqual(await joining, session)
+        await host.change(lobby=False)
+        await bob.join(session, "pw")
+        users = [member.user for member in host.report.members]
+        await host.remove(users[1])
+        self.assertEqual(await bob.ended(), "removed")
+        await host.hand_over(users[0])
+        with self.assertRaises(RefusedError) as context:
+            await host.end_session()
+        self.assertEqual(context.exception.code, "wrong-role")
+        await ann.end_session()
+        self.assertEqual(await host.ended(), "by-host")
+        for peer in (host, ann, bob):
+            await peer.close()
+
+    @asynchronous
+    async def test_reconnects(self) -> None:
+        """A call goes on while the connections to the server are lost and come back."""
+        heard: asyncio.Queue[Value] = asyncio.Queue()
+        host, hosts = self.real_peer(event=heard.put_nowait)
+        guest, guests = self.real_peer()
+        await host.connect()
+        session = await host.open()
+        await guest.connect()
+        await guest.join(session)
+        await guests[0].flowing
+        await hosts[0].flowing
+        lose_connection(host)
+        lose_connection(guest)
+        host.say("meanwhile")
+        while not isinstance(event := await heard.get(), Resumed):
+            self.assertNotIsInstance(event, Refused)
+        self.assertEqual(event.survival, "everything")
+        before = dict(guests[0].counts)
+        while min(guests[0].counts[kind] - before[kind] for kind in before) < 5:
+            await asyncio.sleep(0.05)
+        reports = [await guest.close(), await host.close()]
+        for report in reports:
+            self.assertEqual((report.reconnects, len(report.members), report.flowed), (1, 1, True))
+
+
+def lose_connection(peer: Peer) -> None:
+    """Lose a peer's connection to the server."""
+    (line,) = peer._socket._lines
+    line.dropConnection(abort=True)
 
 
 class SilentMedia(Media):
@@ -231,7 +344,7 @@ class OtherSide:
         """Be a session with Bob in it."""
         self.double.welcome(message)
         if message["type"] == "join":
-            self.double.say({"type": "joined", "id": message["id"], "session": S, "capacity": 2, "members": [BOB]})
+            self.double.say(JOINED | {"id": message["id"]})
         elif message["type"] == "offer":
             self.tasks.append(asyncio.ensure_future(self.answer(message)))
 
@@ -302,7 +415,7 @@ class DoubleTests(PeerCase):
         def script(message: dict[str, Any]) -> None:
             self.double.welcome(message)
             if message["type"] == "join":
-                self.double.say({"type": "joined", "session": S, "capacity": 2, "members": [BOB]})
+                self.double.say(JOINED)
 
         self.double.script = script
         peer, _ = self.make_peer(self.double.address, **options)
@@ -338,7 +451,7 @@ class DoubleTests(PeerCase):
         """So does an offer of which nothing can be made."""
         peer = await self.joined(stay=False)
         number = {"offerer": "CY", "n": 1}
-        cy = {"user": "CY", "role": "guest", "polite": True, "renegotiates": True}
+        cy = {"user": "CY", "role": "guest", "polite": True, "offers-first": False, "base": 0}
         self.double.say({"type": "member-left", "session": S, "user": "BOB", "reason": "left"})
         self.assertEqual(await peer.ended(), "left")
         self.double.say({"type": "member-joined", "session": S, "member": cy})
@@ -356,11 +469,11 @@ class DoubleTests(PeerCase):
     async def test_nonsense(self) -> None:
         """What the server should not say changes nothing."""
         peer = await self.joined()
-        stranger = {"user": "EVE", "role": "guest", "polite": True, "renegotiates": True}
+        stranger = BOB | {"user": "EVE"}
         self.double.say({"type": "opened"})
         self.double.say({"type": "error", "code": "bad-message", "message": "What?"})
         self.double.say({"type": "member-joined", "session": "0000000000", "member": stranger})
-        self.double.say({"type": "opened", "session": "0000000000", "capacity": 2})
+        self.double.say(SESSION | {"type": "opened", "session": "0000000000"})
         self.double.say({"type": "ended", "session": "0000000000", "reason": "idle"})
         self.double.say({"type": "ended", "session": S, "reason": "expired"})
         self.assertEqual(await peer.ended(), "expired")
@@ -380,15 +493,99 @@ class DoubleTests(PeerCase):
         await peer.close()
 
     @asynchronous
+    async def test_lost_before_the_welcome(self) -> None:
+        """A server that does not welcome is not tried again."""
+        self.double.script = lambda message: self.double.connections[0].dropConnection(abort=True)
+        peer, _ = self.make_peer(self.double.address)
+        with self.assertRaises(UnreachableError) as context:
+            await peer.connect()
+        self.assertEqual(str(context.exception), f"The connection to {self.double.address.authority} was lost.")
+        await peer.close()
+
+    @asynchronous
     async def test_lost_while_waiting(self) -> None:
-        """The loss of the connection ends a request that waits for its answer."""
+        """A request whose answer is lost with the identity is not waited for."""
         peer, _ = self.make_peer(self.double.address)
         await peer.connect()
-        self.double.script = lambda message: self.double.connections[0].dropConnection(abort=True)
-        with self.assertRaises(UnreachableError) as context:
+
+        def script(message: dict[str, Any]) -> None:
+            if message["type"] == "open":
+                self.double.connections[0].dropConnection(abort=True)
+            elif message["type"] == "resume":
+                self.double.say(WELCOME | {"resumed": "nothing"})
+
+        self.double.script = script
+        with self.assertRaises(UnreachableError):
             await peer.open()
-        self.assertEqual(str(context.exception), f"The connection to {self.double.address.authority} was lost.")
+        self.assertEqual(peer.report.reconnects, 1)
+        await peer.close()
+
+    @asynchronous
+    async def test_replaced(self) -> None:
+        """An identity that another connection has taken ends the peer, and what it waits for."""
+        peer, _ = self.make_peer(self.double.address)
+        await peer.connect()
+        self.double.script = lambda message: self.double.connections[0].sendClose(4001, "replaced")
+        with self.assertRaises(UnreachableError):
+            await peer.open()
         self.assertEqual(await peer.ended(), "disconnected")
+        await peer.close()
+
+    @asynchronous
+    async def test_identity_lost(self) -> None:
+        """A peer whose session did not survive ends."""
+        peer = await self.joined()
+        self.double.script = lambda message: self.double.say(WELCOME | {"resumed": "nothing"})
+        self.double.connections[0].dropConnection(abort=True)
+        self.assertEqual(await peer.ended(), "disconnected")
+        await peer.close()
+
+    @asynchronous
+    async def test_membership(self) -> None:
+        """With the membership alone, and for a member that is renewed, there is a new connection."""
+        peer = await self.joined()
+        await self.double.heard("offer")
+
+        def script(message: dict[str, Any]) -> None:
+            if message["type"] == "resume":
+                self.double.say(WELCOME | {"resumed": "membership"})
+                self.double.say(JOINED | {"members": [BOB | {"base": 1}]})
+
+        self.double.script = script
+        self.double.connections[0].dropConnection(abort=True)
+        await self.offers(2)
+        self.double.say({"type": "member-renewed", "session": S, "member": BOB | {"base": 2}})
+        await self.offers(3)
+        self.assertEqual(len(peer.report.members), 3)
+        await peer.close()
+
+    async def offers(self, n: int) -> None:
+        """Wait until the double has the n-th offer, which is numbered so."""
+        while len(offers := [message for message in self.double.messages if message["type"] == "offer"]) < n:
+            await asyncio.sleep(0.01)
+        self.assertEqual(offers[-1]["negotiation"], {"offerer": ME, "n": n})
+
+    @asynchronous
+    async def test_not_admitted(self) -> None:
+        """One who waits is a member when the host says so, or is told that it is not."""
+        answers: list[dict[str, Any]] = [
+            {"type": "not-admitted", "session": S, "reason": "refused"},
+            JOINED | {"members": []},
+        ]
+
+        def script(message: dict[str, Any]) -> None:
+            if message["type"] == "join":
+                self.double.say({"type": "waiting", "id": message["id"], "session": S, "reason": "lobby"})
+                self.double.say(answers.pop(0))
+
+        peer, _ = self.make_peer(self.double.address)
+        await peer.connect()
+        self.double.script = script
+        with self.assertRaises(RefusedError) as context:
+            await peer.join(S)
+        self.assertEqual(context.exception.code, "not-admitted")
+        await peer.join(S)
+        self.assertEqual(peer.session, S)
         await peer.close()
 
     @asynchronous

@@ -64,6 +64,7 @@ class JsonTests(SynchronousTestCase):
                 "session": "7Q2M9RT6ZC",
                 "reason": "duration",
                 "flowed": True,
+                "reconnects": 0,
                 "video-frames-sent": 20,
                 "video-frames-received": 40,
                 "audio-packets-sent": 60,

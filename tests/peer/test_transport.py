@@ -13,9 +13,12 @@ from twisted.internet.protocol import Factory, Protocol
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
-from signald_client.signaling.client import Disconnected, SignalingClient
-from signald_client.signaling.messages import Value, Welcome
-from signald_client.transport import Address, SignalingSocket, Trust, UnreachableError
+from signald_client.server import Address, Trust, UnreachableError
+from signald_client.signaling.client import SignalingClient
+from signald_client.signaling.events import Disconnected, Interrupted, Resumed
+from signald_client.signaling.messages import Welcome
+from signald_client.signaling.wire import Value
+from signald_client.transport import SignalingSocket
 from tests.peer.case import AsyncCase, asynchronous
 from tests.peer.double import Double
 
@@ -105,11 +108,11 @@ class ConnectTests(AsyncCase):
     def setUp(self) -> None:
         """Make a socket."""
         self.events: asyncio.Queue[Value] = asyncio.Queue()
-        self.socket = self.make_socket()
 
-    def make_socket(self) -> SignalingSocket:
-        """Return a socket whose events are kept."""
-        return SignalingSocket(SignalingClient(json), self.events.put_nowait, reactor)
+    def make_socket(self, address: Address, trust: Trust | None = None) -> SignalingSocket:
+        """Return a socket whose events are kept; it comes back at once, or at least within a tenth of a second."""
+        client = SignalingClient(json, lambda: 0.01, "INSTANCE")
+        return SignalingSocket(client, self.events.put_nowait, address, trust or Trust(), "test", reactor)
 
     def start_double(self, subprotocol: str | None = "signald.1") -> Double:
         """Start a server that ends with the test."""
@@ -120,7 +123,7 @@ class ConnectTests(AsyncCase):
     async def refused(self, address: Address, trust: Trust | None = None) -> str:
         """Return the sentence with which a connection is refused."""
         with self.assertRaises(UnreachableError) as context:
-            await self.socket.connect(address, trust or Trust(), "test")
+            await self.make_socket(address, trust).connect()
         self.assertTrue(self.events.empty())
         return str(context.exception)
 
@@ -128,11 +131,12 @@ class ConnectTests(AsyncCase):
     async def test_real_daemon(self) -> None:
         """The real daemon is trusted by its authority, and welcomes; the socket closes when asked to."""
         daemon = self.start_daemon()
-        await self.socket.connect(self.address(daemon), self.trust(), "test")
+        socket = self.make_socket(self.address(daemon), self.trust())
+        await socket.connect()
         self.assertIsInstance(await self.events.get(), Welcome)
-        await self.socket.close()
+        await socket.close()
         self.assertEqual(await self.events.get(), Disconnected(1000, ""))
-        await self.socket.close()
+        await socket.close()
 
     @asynchronous
     async def test_untrusted(self) -> None:
@@ -154,8 +158,8 @@ class ConnectTests(AsyncCase):
         """Who asks for it believes any certificate, by name and by address."""
         port = self.start_daemon().page.port
         for host in ("127.0.0.1", "localhost"):
-            socket = self.make_socket()
-            await socket.connect(Address(True, host, port, "/ws"), Trust(verify=False), "test")
+            socket = self.make_socket(Address(True, host, port, "/ws"), Trust(verify=False))
+            await socket.connect()
             await socket.close()
 
     @asynchronous
@@ -184,24 +188,77 @@ class ConnectTests(AsyncCase):
 
     @asynchronous
     async def test_connection_lost(self) -> None:
-        """The loss of the connection is an event, and what is sent after it goes nowhere."""
+        """A connection that is lost comes back by itself, and what was said meanwhile is sent then."""
         double = self.start_double()
-        await self.socket.connect(double.address, Trust(), "test")
+        socket = self.make_socket(double.address)
+        await socket.connect()
         await self.events.get()
         double.connections[0].dropConnection(abort=True)
-        self.assertEqual(await self.events.get(), Disconnected(1006, "connection-lost"))
-        self.socket.perform([*self.socket.client.open(), *self.socket.client.disconnect()])
-        self.socket.abort()
+        self.assertIsInstance(await self.events.get(), Interrupted)
+        socket.perform(socket.client.open())
+        self.assertIsInstance(await self.events.get(), Welcome)
+        self.assertEqual(await self.events.get(), Resumed("everything"))
+        await double.heard("open")
+        self.assertEqual(double.types(), ["hello", "resume", "ack", "open"])
+        await socket.close()
+        self.assertEqual(await self.events.get(), Disconnected(1000, ""))
+
+    @asynchronous
+    async def test_server_restarts(self) -> None:
+        """While nobody answers the attempts go on."""
+        double = self.start_double()
+        socket = self.make_socket(double.address)
+        await socket.connect()
+        await self.events.get()
+        port = double.port.getHost().port
+        await double.stop().asFuture(asyncio.get_running_loop())
+        for _ in range(3):
+            self.assertIsInstance(await self.events.get(), Interrupted)
+        again = Double(reactor, port=port)
+        self.addCleanup(again.stop)
+        while not isinstance(event := await self.events.get(), Welcome):
+            self.assertIsInstance(event, Interrupted)
+        await socket.close()
+
+    @asynchronous
+    async def test_given_up(self) -> None:
+        """One who ends while there is no connection, or while one is being opened, leaves nothing behind."""
+        double = self.start_double()
+        for refuse in (False, True):
+            socket = self.make_socket(double.address)
+            await socket.connect()
+            if refuse:
+                await double.stop().asFuture(asyncio.get_running_loop())
+            else:
+                double.connections[0].dropConnection(abort=True)
+            while not isinstance(await self.events.get(), Interrupted):
+                pass
+            await asyncio.sleep(0)
+            await socket.close()
+        socket.abort()
+
+    @asynchronous
+    async def test_aborted(self) -> None:
+        """A connection can be dropped without a word."""
+        double = self.start_double()
+        socket = self.make_socket(double.address)
+        await socket.connect()
+        await self.events.get()
+        socket.abort()
+        self.assertEqual(await self.events.get(), Disconnected(1000, ""))
+        socket.perform(socket.client.open())
+        await socket.close()
 
     @asynchronous
     async def test_binary_message(self) -> None:
         """A binary message, which the server never sends, is ignored."""
         double = self.start_double()
-        await self.socket.connect(double.address, Trust(), "test")
+        socket = self.make_socket(double.address)
+        await socket.connect()
         double.connections[0].sendMessage(b"\xff", isBinary=True)
         self.assertIsInstance(await self.events.get(), Welcome)
-        self.socket.abort()
-        self.assertIsInstance(await self.events.get(), Disconnected)
+        await socket.close()
+        self.assertEqual(await self.events.get(), Disconnected(1000, ""))
 
     @asynchronous
     async def test_cancelled(self) -> None:
@@ -212,7 +269,7 @@ class ConnectTests(AsyncCase):
         address = Address(False, "127.0.0.1", port.getHost().port, "/ws")
         for accepted in (False, True):
             greeter.called = asyncio.Event()
-            attempt = asyncio.ensure_future(self.make_socket().connect(address, Trust(), "test"))
+            attempt = asyncio.ensure_future(self.make_socket(address).connect())
             if accepted:
                 await greeter.called.wait()
             await asyncio.sleep(0)
