@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from io import TextIOWrapper
 from ipaddress import ip_address
@@ -18,7 +19,7 @@ from signald.tap import Options, makeService
 
 
 def main() -> None:
-    """Run until SIGINT or SIGTERM.
+    """Run until SIGINT or SIGTERM; a second one does not wait for the clients.
 
     Raises:
         SystemExit: the options cannot be used; one sentence, status 1.
@@ -37,9 +38,16 @@ def main() -> None:
     globalLogBeginner.beginLoggingTo([textFileLogObserver(sys.stderr)], redirectStandardIO=False)
     daemon.privilegedStartService()
     daemon.startService()
+    core.addSystemEventTrigger("before", "shutdown", _obey_the_next_signal)
     core.addSystemEventTrigger("before", "shutdown", daemon.stopService)
     core.callWhenRunning(_announce, daemon)
     core.run()
+
+
+def _obey_the_next_signal() -> None:
+    """Let a signal end the process: Twisted would do no more than log an error, since it is stopping already."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)
 
 
 def _announce(daemon: Daemon) -> None:

@@ -15,11 +15,13 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from twisted.trial.unittest import SynchronousTestCase
 
 from signald import __version__
+from signald.service import DRAIN_SECONDS
 from signald.tap import Options
 from tests.certificates import self_signed
 from tests.e2e.daemon import Daemon
 from tests.e2e.program import SCRIPTS, Program, run
 from tests.e2e.waiting import until
+from tests.lines import upgrade_request
 from tests.machines import DAY
 
 #: Seconds in which a daemon without clients ends.
@@ -62,6 +64,19 @@ class SignalTests(ProcessTestCase):
     def test_terminate(self) -> None:
         """SIGTERM, which service managers send, ends it with status 0."""
         self.stops(signal.SIGTERM)
+
+    def test_second_interrupt(self) -> None:
+        """It does not wait for the answer of a client that gives none."""
+        daemon = self.daemon("--no-tls")
+        with socket.create_connection(("127.0.0.1", daemon.port), timeout=10) as client:
+            client.sendall(upgrade_request())
+            client.recv(65536)
+            daemon.program.process.send_signal(signal.SIGINT)
+            daemon.program.wait_for("stopping", ENDS_WITHIN)
+            started = time.monotonic()
+            self.assertEqual(daemon.program.stop(signal.SIGINT), -signal.SIGINT)
+            self.assertLess(time.monotonic() - started, DRAIN_SECONDS / 2)
+        self.assertNotIn("Traceback", daemon.program.stderr)
 
 
 class TerminalTests(ProcessTestCase):
