@@ -31,23 +31,33 @@ def problem(code: ErrorCode) -> bytes:
     return json.dumps(document, separators=(",", ":")).encode()
 
 
-def last_response(code: ErrorCode, headers: Iterable[tuple[str, str]] = ()) -> bytes:
-    """A whole HTTP/1.1 response that tells an error and is the connection's last (RFC 9112 §9.6)."""
+def last_response(code: ErrorCode, headers: Iterable[tuple[str, str]] = (), *, head: bool = False) -> bytes:
+    """A whole HTTP/1.1 response that tells an error and is the connection's last (RFC 9112 §9.6).
+
+    Arguments:
+        code: the error.
+        headers: further ones, or others in the place of those that every such response has.
+        head: whether HEAD was asked, which is told the length of the body alone (RFC 9110 §9.3.2).
+
+    """
     body = problem(code)
     status = HTTPStatus(_status(code))
+    fields = {
+        "Server": SERVER,
+        "Connection": "close",
+        "Content-Type": CONTENT_TYPE,
+        "Content-Length": len(body),
+        "Cache-Control": "no-store",
+        "X-Content-Type-Options": "nosniff",
+        **dict(headers),
+    }
     lines = [
         f"HTTP/1.1 {status.value} {status.phrase}",
-        f"Server: {SERVER}",
-        "Connection: close",
-        f"Content-Type: {CONTENT_TYPE}",
-        f"Content-Length: {len(body)}",
-        "Cache-Control: no-store",
-        "X-Content-Type-Options: nosniff",
-        *(f"{name}: {value}" for name, value in headers),
+        *(f"{name}: {value}" for name, value in fields.items()),
         "",
         "",
     ]
-    return "\r\n".join(lines).encode("ascii") + body
+    return "\r\n".join(lines).encode("ascii") + (b"" if head else body)
 
 
 def _status(code: ErrorCode) -> int:

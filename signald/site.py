@@ -227,7 +227,9 @@ class SignalingChannel(HTTPChannel):
     def refuse(self, code: ErrorCode) -> None:
         """Answer with problem details and close; nothing that follows is looked at."""
         allow = [("Allow", "GET, HEAD")] if code is ErrorCode.METHOD_NOT_ALLOWED else []
-        self.transport.write(last_response(code, [*self.site.headers, *allow]))
+        # HTTPChannel has the method from a request's first line to the end of its headers.
+        head = getattr(self, "_command", None) == b"HEAD"
+        self.transport.write(last_response(code, [*self.site.headers, *allow], head=head))
         self.loseConnection()
 
     # Details

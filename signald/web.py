@@ -127,11 +127,10 @@ class SignalingRequest(Request):
         """Something of ours raised: log it, and tell no more than that."""
         _log.failure("A request could not be answered.", failure=reason)
         self._set_headers()
-        body = problem(ErrorCode.INTERNAL_ERROR)
-        self.refuse(ErrorCode.INTERNAL_ERROR)
-        self.setHeader("Content-Length", str(len(body)))
-        self.write(b"" if self.method == b"HEAD" else body)
-        self.finish()
+        body = self.refuse(ErrorCode.INTERNAL_ERROR)
+        if isinstance(body, bytes):
+            self.write(body)
+            self.finish()
         return reason
 
     def _set_headers(self) -> None:
@@ -240,7 +239,8 @@ class _SignalingResource(WebSocketResource):
         """Hand the transport over to Autobahn; a request that is no upgrade is told that it should be."""
         if request.postpath:
             return request.refuse(ErrorCode.NOT_FOUND)
-        if request.clientproto != b"HTTP/1.1" or not request.requestHeaders.hasHeader(b"upgrade"):
+        upgrades = request.method == b"GET" and request.clientproto == b"HTTP/1.1"
+        if not upgrades or not request.requestHeaders.hasHeader(b"upgrade"):
             request.setHeader("Upgrade", "websocket")
             return request.refuse(ErrorCode.UPGRADE_REQUIRED)
         channel = request.channel

@@ -37,7 +37,16 @@ class ProblemTests(SynchronousTestCase):
             self.assertEqual(headers["server"], "signald")
 
     def test_headers(self) -> None:
-        """Further ones are added."""
+        """Further ones are added, and none comes twice."""
         response = parse_response(last_response(ErrorCode.METHOD_NOT_ALLOWED, [("Allow", "GET")]))
         self.assertEqual(problem_code(response), ErrorCode.METHOD_NOT_ALLOWED)
         self.assertEqual(response[1]["allow"], "GET")
+        data = last_response(ErrorCode.BAD_REQUEST, [("X-Content-Type-Options", "nosniff")])
+        self.assertEqual(data.count(b"X-Content-Type-Options"), 1)
+
+    def test_head(self) -> None:
+        """It has the headers of the whole response, and no body."""
+        whole = last_response(ErrorCode.BAD_HOST)
+        head, _, body = whole.partition(b"\r\n\r\n")
+        self.assertEqual(last_response(ErrorCode.BAD_HOST, head=True), head + b"\r\n\r\n")
+        self.assertIn(b"Content-Length: %d" % len(body), head)

@@ -28,6 +28,7 @@ from tests.lines import (
     CLIENT,
     TEXT,
     TRANSPORT_BYTES,
+    UPGRADE,
     Line,
     PlainDialect,
     Record,
@@ -372,6 +373,20 @@ class RequestTests(SiteCase):
         line = self.dial()
         line.send(request("*", HOST, method="OPTIONS"))
         self.assertEqual(line.response()[1]["allow"], "GET, HEAD")
+
+    def test_refused_head(self) -> None:
+        """It is told what GET would be, without the body."""
+        for data in (
+            request("/", {}, method="HEAD"),
+            request("/", {**HOST, "Content-Length": "5"}, method="HEAD"),
+            request("/ws", UPGRADE, method="HEAD"),
+            request("/none", HOST, method="HEAD"),
+        ):
+            line = self.dial()
+            line.send(data)
+            status, headers, body = line.response()
+            self.assertEqual((status // 100, body), (4, b""), data)
+            self.assertGreater(int(headers["content-length"]), 0)
 
     def test_malformed(self) -> None:
         """What others on the way may read otherwise is refused: RFC 9112 §2.2, §3, §5.1, §5.2, §6.3."""
