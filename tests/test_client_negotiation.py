@@ -19,7 +19,6 @@ from signald_client.signaling.messages import (
     ForwardedOffer,
     Negotiation,
     Offer,
-    Value,
 )
 from signald_client.signaling.negotiation import (
     AddCandidate,
@@ -31,6 +30,7 @@ from signald_client.signaling.negotiation import (
     Send,
     SetRemote,
 )
+from signald_client.signaling.wire import Value
 
 S = "7Q2M9RT6ZC"
 CREATE_OFFER = CreateAndSetLocal("offer")
@@ -60,7 +60,7 @@ def their_answer(n: int, sdp: str = "theirs") -> ForwardedAnswer:
 def theirs(negotiation: Negotiation | None, *names: str, end: bool = False, fragment: str | None = None) -> Any:
     """Return candidates of the other side."""
     batch = [Candidate(name, username_fragment=fragment) for name in names]
-    return ForwardedCandidates(S, "other", negotiation, batch, end)
+    return ForwardedCandidates(S, "other", batch, negotiation, end)
 
 
 def fresh(
@@ -68,6 +68,11 @@ def fresh(
 ) -> Negotiator:
     """Return a pair that has not negotiated yet."""
     return Negotiator(S, "me", "other", offers_first, polite, renegotiates, rolls_back)
+
+
+def renewed(base: int, offers_first: bool = True) -> Negotiator:
+    """Return a pair that has not negotiated yet, but whose numbers have been used up to this one."""
+    return Negotiator(S, "me", "other", offers_first, True, base=base)
 
 
 def established(polite: bool = True, renegotiates: bool = True, rolls_back: bool = True) -> Negotiator:
@@ -362,7 +367,7 @@ class LocalCandidateTests(SynchronousTestCase):
             pair.local_candidate({"candidate": str(index)})
         sent: list[Any] = pair.local_candidate(None)
         self.assertEqual([len(send.message.candidates) for send in sent], [64, 64, 2])
-        self.assertEqual([send.message.end for send in sent], [None, None, True])
+        self.assertEqual([send.message.end for send in sent], [False, False, True])
 
 
 class RemoteCandidateTests(SynchronousTestCase):
@@ -371,7 +376,7 @@ class RemoteCandidateTests(SynchronousTestCase):
     def test_of_the_current_negotiation(self) -> None:
         """They are added in their order, as W3C names their parts; the end is None."""
         pair = established()
-        batch = ForwardedCandidates(S, "other", Negotiation("me", 1), [Candidate("a", "0", 0, "Yq8r")], True)
+        batch = ForwardedCandidates(S, "other", [Candidate("a", "0", 0, "Yq8r")], Negotiation("me", 1), True)
         self.assertEqual(
             pair.received(batch),
             [
@@ -442,6 +447,27 @@ class RemoteCandidateTests(SynchronousTestCase):
     def test_other_messages(self) -> None:
         """A message that is no part of a negotiation changes nothing."""
         self.assertEqual(established().received(messages.Pong()), [])
+
+
+class BaseTests(SynchronousTestCase):
+    """A pair that begins anew."""
+
+    def test_counts_from_the_base(self) -> None:
+        """The first offer has the number after the base."""
+        pair = renewed(7)
+        pair.negotiation_needed()
+        self.assertEqual(pair.local_description_set("mine"), [my_offer(8)])
+
+    def test_what_is_older(self) -> None:
+        """What belongs to a number up to the base is dropped, a candidate of the right generation too."""
+        pair = renewed(7, offers_first=False)
+        self.assertEqual(pair.received(their_offer(7)), [])
+        self.assertEqual(pair.received(their_answer(7)), [])
+        self.assertEqual(pair.received(their_offer(8, "a=ice-ufrag:Yq8r\r\n"))[0].__class__, SetRemote)
+        pair.remote_description_set()
+        pair.local_description_set("mine")
+        self.assertEqual(pair.received(theirs(Negotiation("other", 7), "a", fragment="Yq8r")), [])
+        self.assertEqual(len(pair.received(theirs(Negotiation("other", 8), "b", fragment="Yq8r"))), 1)
 
 
 class CloseTests(SynchronousTestCase):
@@ -574,7 +600,7 @@ class Edge:
                 forwarded = ForwardedAnswer(S, self.other.name, message.negotiation, message.sdp)
             else:
                 forwarded = ForwardedCandidates(
-                    S, self.other.name, message.negotiation, message.candidates, bool(message.end)
+                    S, self.other.name, message.candidates, message.negotiation, message.end
                 )
             self.carry_out(self.pair.received(forwarded))
 

@@ -33,7 +33,7 @@ from signald_client.signaling.messages import (
     Offer,
 )
 from signald_client.signaling.negotiation import CLOSED, CreateAndSetLocal, Failed, Send, SetRemote
-from signald_client.signaling.wire import Value
+from signald_client.signaling.wire import Message, Value
 
 S = "7Q2M9RT6ZC"
 WELCOME = {
@@ -269,7 +269,7 @@ class SessionTests(SessionCase):
         }
         for type_, keys in cases.items():
             (event,) = receive(hosting(), type_, session=S, **keys)
-            assert isinstance(event, messages.Message)
+            assert isinstance(event, Message)
             self.assertEqual(event.type, type_)
 
     def test_waiting(self) -> None:
@@ -419,7 +419,7 @@ class RefusalTests(SessionCase):
         """Answers, candidates and words about ICE, whose refusal is of no use, carry no id."""
         client = hosting()
         number = Negotiation("BOB", 1)
-        for message in (Answer(S, "BOB", number, "v=0"), Candidates(S, "BOB", [], number), IceError(S, "BOB", "lost")):
+        for message in (Answer(S, "BOB", number, "v=0"), Candidates(S, "BOB", number, []), IceError(S, "BOB", "lost")):
             (frame,) = sent(client.send(message))
             self.assertEqual((frame["type"], "id" in frame), (message.type, False))
 
@@ -579,6 +579,7 @@ class InterruptionTests(SessionCase):
                     "instance": "INSTANCE",
                     "received": 2,
                     "agent": "example",
+                    "features": [],
                 }
             ],
         )

@@ -42,9 +42,9 @@ from .wire import BadMessageError, decode, encode
 from .wishes import Wishes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from typing import Any
 
+    from .connection import Random
     from .negotiation import Negotiator
     from .wire import Codec, Message, Value
 
@@ -104,7 +104,7 @@ class SignalingClient(Wishes):
     def __init__(
         self,
         codec: Codec,
-        random: Callable[[], float],
+        random: Random,
         instance: str,
         agent: str | None = None,
         features: list[str] | None = None,
@@ -175,7 +175,7 @@ class SignalingClient(Wishes):
         self._connection.heard(now)
         try:
             message = decode(text, self._codec)
-            events = None
+            events: list[Value] | None = None
         except BadMessageError as error:
             message = None
             events = [Misunderstood(str(error))]

@@ -5,7 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from typing import Protocol
+
+    class Random(Protocol):
+        """Gives floats from 0 up to 1, as Python's `random.random` does."""
+
+        def __call__(self) -> float:
+            """Return the next one."""
+
 
 __all__ = ["ANEW", "CLOSED", "CONNECTING", "GREETING", "PING", "READY", "SILENT", "Connection"]
 
@@ -71,7 +78,7 @@ class Connection:
 
     """
 
-    def __init__(self, random: Callable[[], float]) -> None:
+    def __init__(self, random: Random) -> None:
         """Begin without one; `random` gives floats from 0 up to 1."""
         self.state = CLOSED
         self.attempts = 0
@@ -109,7 +116,7 @@ class Connection:
             self.attempts = 0
         # Full jitter over a bounded exponential ("Exponential Backoff And Jitter", AWS Architecture Blog, 2015), as
         # RFC 6455 §7.2.3 asks for: after a server's restart its clients do not come back in one moment.
-        seconds = self._random() * min(LAST_ATTEMPT, FIRST_ATTEMPT * 2 ** min(self.attempts, 10))
+        seconds = self._random() * min(LAST_ATTEMPT, FIRST_ATTEMPT * 2.0 ** min(self.attempts, 10))
         if after is not None:
             seconds = after
         if not self._step(LOST, now, seconds):

@@ -21,7 +21,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from . import messages
-from .messages import Value
+from .wire import Message, Value, read, to_plain
 
 if TYPE_CHECKING:
     from typing import Any
@@ -84,7 +84,7 @@ class RestartIce(Value):
 class Send(Value):
     """Send a message to the other side, through `SignalingClient.send`."""
 
-    def __init__(self, message: messages.Message) -> None:
+    def __init__(self, message: Message) -> None:
         self.message = message
 
 
@@ -278,7 +278,7 @@ class Negotiator:
         if candidate is None or candidate.get("candidate") == "":
             self._local_end = True
             return self._send_candidates()
-        self._local_candidates.append(messages.read(messages.Candidate, candidate))
+        self._local_candidates.append(read(messages.Candidate, candidate))
         if self._flush_planned:
             return []
         self._flush_planned = True
@@ -295,7 +295,7 @@ class Negotiator:
 
     # Facts about the other side
 
-    def received(self, message: messages.Message) -> list[Value]:
+    def received(self, message: Message) -> list[Value]:
         """The other side sent an offer, an answer or candidates (`ForwardedOffer` and so on); others change nothing."""
         if isinstance(message, messages.ForwardedOffer):
             return self._offer_received(message)
@@ -398,7 +398,7 @@ class Negotiator:
             if self._is_early(negotiation):
                 self._remote_candidates.append((negotiation, candidate))
             elif negotiation == self.current or self._fits(candidate):
-                commands.append(AddCandidate(None if candidate is None else messages.to_plain(candidate)))
+                commands.append(AddCandidate(None if candidate is None else to_plain(candidate)))
         return commands
 
     def _is_early(self, negotiation: messages.Negotiation | None) -> bool:
@@ -424,7 +424,7 @@ class Negotiator:
         while self._local_candidates or self._local_end:
             batch = self._local_candidates[:BATCH]
             self._local_candidates = self._local_candidates[BATCH:]
-            end = True if self._local_end and not self._local_candidates else None
+            end = self._local_end and not self._local_candidates
             if end:
                 self._local_end = False
             commands.append(Send(messages.Candidates(self.session, self.other, self.current, batch, end)))

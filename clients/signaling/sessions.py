@@ -39,7 +39,7 @@ class Sessions:
         if isinstance(message, (messages.Opened, messages.Joined)):
             self._leave(session)
             self._negotiators[session] = {}
-            for member in message.members:
+            for member in message.members or []:
                 self._add(session, member, me)
         elif isinstance(message, (messages.Left, messages.NotAdmitted)):
             self._leave(session)

@@ -186,7 +186,8 @@ class CallTests(PeerCase):
         await guest.join(session)
         guest.say("hi")
         host.say("psst", self.only_member(host))
-        names, said = set(), set()
+        names: set[str | None] = set()
+        said: set[str] = set()
         while len(said) < 2:
             event = await heard.get()
             if isinstance(event, messages.Joined):
