@@ -31,6 +31,7 @@ from signald_client.signaling.events import (
     Refused,
     Resumed,
 )
+from signald_client.signaling.session_ids import find_session_id
 from signald_client.signaling.wire import Message, Value
 from signald_client.transport import SignalingSocket
 
@@ -159,15 +160,19 @@ class Peer:
         return session
 
     async def join(self, session: str, password: str | None = None) -> str:
-        """Join a session by its canonical id, and return it; wait for the host where it has to admit this peer.
+        """Join a session by its id as people write it, or by the link to it, and return the canonical id.
+
+        It waits for the host where that has to admit this peer.
 
         Raises:
+            ValueError: it is no id; the argument is a sentence for people.
             RefusedError: the server does not, or the host.
             UnreachableError: the connection was lost for good.
 
         """
-        await self._ask(messages.Join(session, name=self._name, password=password))
-        return session
+        canonical = find_session_id(session)
+        await self._ask(messages.Join(canonical, name=self._name, password=password))
+        return canonical
 
     # In the session
 
@@ -338,7 +343,7 @@ class Peer:
 
     def _follow_session(self, event: Value) -> None:
         if isinstance(event, (messages.Opened, messages.Joined)):
-            self._enter(event.session, event.members)
+            self._enter(event.session, event.members or [])
         elif isinstance(event, messages.MemberJoined):
             self._add(event.session, event.member)
         elif isinstance(event, messages.MemberRenewed):
