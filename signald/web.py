@@ -108,6 +108,15 @@ class SignalingRequest(Request):
         self.setHeader("Cache-Control", "no-store")
         return self.send(body)
 
+    def has(self, etag: str) -> bool:
+        """Whether the client has the representation with that ETag already (RFC 9110 §13.1.2).
+
+        Not `setETag`, which takes neither a weak one, as a proxy makes of it, nor one that a comma follows.
+        """
+        values = b",".join(self.requestHeaders.getRawHeaders(b"if-none-match", [])).decode("latin-1").split(",")
+        tags = {value.strip(" \t").removeprefix("W/") for value in values}
+        return not tags.isdisjoint({etag, "*"})
+
     def accepted_encodings(self) -> str | None:
         """The Accept-Encoding header; several are one list (RFC 9110 §5.3)."""
         values = self.requestHeaders.getRawHeaders(b"accept-encoding")
@@ -206,7 +215,9 @@ class _AssetResource(Resource):
         coding, representation = self._asset.choose(request.accepted_encodings())
         request.setHeader("Vary", "Accept-Encoding")
         request.setHeader("Cache-Control", self._asset.cache_control)
-        if request.setETag(representation.etag.encode()):
+        request.setHeader("ETag", representation.etag)
+        if request.has(representation.etag):
+            request.setResponseCode(HTTPStatus.NOT_MODIFIED.value)
             return b""
         request.setHeader("Content-Type", self._asset.content_type)
         if coding != IDENTITY:
