@@ -20,7 +20,7 @@ RUN_TESTS = $(BIN)/python tests/run.py
 
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: help run test install install-test system-test lock check unit peer conformance packaging e2e coverage clean
+.PHONY: help generate resume-storm run test install install-test system-test lock check unit peer conformance packaging e2e coverage clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -61,6 +61,12 @@ coverage: install-test ## branch coverage of the unit and peer tests
 	@rm -f .coverage .coverage.*
 	@$(RUN_TESTS) --coverage unit peer; status=$$?; \
 	$(BIN)/coverage combine --quiet && $(BIN)/coverage report && exit $$status
+
+generate: install-test ## write what is made from the code: client messages, schemas, tables and diagrams
+	@$(BIN)/python -m codegen
+
+resume-storm: install-test ## 1,000 clients lose their sockets at once and resume (ARGS="--clients 100")
+	@$(BIN)/python -m benchmarks.resume_storm $(ARGS)
 
 lock: build/lock.stamp ## write requirements/*.txt anew from setup.cfg (UPGRADE=1: with the newest versions)
 	requirements/lock build/lock/bin/pip-compile $(if $(UPGRADE),--upgrade)

@@ -264,13 +264,13 @@ def typed(root: Path) -> list[str]:
     """Return what the type checker looks at: the packages under the names that they are installed by, and scripts."""
     links = root / ".checks"
     links.mkdir(exist_ok=True)
-    paths = ["signald", "tests"]
+    paths = ["signald", "tests", "codegen", "benchmarks", "examples"]
     for name, source in (("signald_client", "clients"), ("signald_page", "web")):
         link = links / name
         if not link.is_symlink():
             link.symlink_to(Path("..", source))
         paths.append(str(link.relative_to(root)))
-    for pattern in ("twisted/plugins/*.py", "requirements/*.py", "docs/*.py", "benchmarks/*.py"):
+    for pattern in ("twisted/plugins/*.py", "requirements/*.py"):
         paths += [str(path.relative_to(root)) for path in sorted(root.glob(pattern))]
     return [path for path in paths if (root / path).exists()]
 

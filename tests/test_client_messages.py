@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
 from signald_client.signaling import messages
-from signald_client.signaling.messages import BadMessageError, decode, encode, read, to_plain
+from signald_client.signaling.wire import BadMessageError, decode, encode, read, to_plain
 
 PROTOCOL = Path(__file__).parent.parent / "docs" / "protocol.md"
 
@@ -22,6 +23,15 @@ def example(type_: str) -> str:
     raise LookupError(type_)
 
 
+def without_defaults(plain: Any, written: Any) -> Any:
+    """A plain value without the keys that the server left out."""
+    if isinstance(plain, list):
+        return [without_defaults(one, other) for one, other in zip(plain, written, strict=True)]
+    if not isinstance(plain, dict):
+        return plain
+    return {key: without_defaults(value, written[key]) for key, value in plain.items() if key in written}
+
+
 class DecodeTests(SynchronousTestCase):
     """`decode`."""
 
@@ -32,7 +42,7 @@ class DecodeTests(SynchronousTestCase):
             _, arrow, text = line.partition(" ← ")
             if arrow:
                 message = decode(text, json)
-                self.assertEqual(to_plain(message), json.loads(text))
+                self.assertEqual(without_defaults(to_plain(message), json.loads(text)), json.loads(text))
                 count += 1
         self.assertGreater(count, 10)
 
@@ -60,8 +70,8 @@ class DecodeTests(SynchronousTestCase):
             '{"type":"left","session":5}': "session is no string.",
             '{"type":"opened","session":"A","capacity":true}': "capacity is no integer.",
             '{"type":"opened","session":"A","capacity":2.5}': "capacity is no integer.",
-            '{"type":"joined","session":"A","capacity":2,"members":{}}': "members is no list.",
-            '{"type":"joined","session":"A","capacity":2,"members":["B"]}': "Member is no object.",
+            '{"type":"candidates","session":"A","from":"B","candidates":{}}': "candidates is no list.",
+            '{"type":"member-joined","session":"A","member":["B"]}': "Member is no object.",
             '{"type":"candidates","session":"A","from":"B","candidates":[],"end":1}': "end is no boolean.",
         }
         for frame, sentence in cases.items():
@@ -114,4 +124,7 @@ class ValueTests(SynchronousTestCase):
     def test_representation(self) -> None:
         """A message shows its attributes; an ICE server does not show its secret."""
         self.assertEqual(repr(messages.Left("A")), "Left(session='A', id=None)")
-        self.assertEqual(repr(messages.IceServer(["turn:x"], "user", "secret")), "IceServer(urls=['turn:x'])")
+        self.assertEqual(
+            repr(messages.IceServer(["turn:x"], "user", "secret")),
+            "IceServer(urls=['turn:x'], username='user', expires=None)",
+        )

@@ -579,7 +579,6 @@ class InterruptionTests(SessionCase):
                     "instance": "INSTANCE",
                     "received": 2,
                     "agent": "example",
-                    "features": [],
                 }
             ],
         )

@@ -1,119 +1,13 @@
-"""The messages of docs/protocol.md as small classes, and the one place that maps JSON keys to attributes and back.
+"""The messages of docs/protocol.md as small classes.
 
-Every class lists its `fields`; decoding and encoding know nothing else. `Message` is what travels by itself,
-`Value` what stands inside one. Unknown keys and unknown types of the server are ignored.
+Made from signald/messages.py by `make generate`, not by hand.
+
+Requests are what the client sends, all else is what the server sends; `Ack` is both. `wire` says how they travel.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from typing import Any, Protocol
-
-    class Codec(Protocol):
-        """What turns JSON into Python values and back: Python's `json` module has this form.
-
-        The leading underscores make the arguments positional, which MicroPython's syntax has no sign for.
-        """
-
-        def dumps(self, __value: Any) -> str:
-            """Return the JSON text of dicts, lists, strings, numbers and booleans."""
-
-        def loads(self, __text: str) -> Any:
-            """Return the value of a JSON text; ValueError when it is none."""
-
-
-__all__ = [
-    "Answer",
-    "BadMessageError",
-    "Candidate",
-    "Candidates",
-    "Ended",
-    "Error",
-    "ForwardedAnswer",
-    "ForwardedCandidates",
-    "ForwardedIceError",
-    "ForwardedOffer",
-    "Hello",
-    "IceError",
-    "IceServer",
-    "Join",
-    "Joined",
-    "Leave",
-    "Left",
-    "Member",
-    "MemberJoined",
-    "MemberLeft",
-    "Message",
-    "Negotiation",
-    "Offer",
-    "Open",
-    "Opened",
-    "Ping",
-    "Pong",
-    "ServerLimits",
-    "Value",
-    "Welcome",
-    "decode",
-    "encode",
-    "read",
-    "to_plain",
-]
-
-
-class BadMessageError(ValueError):
-    """What came from the server is not a valid message; the argument is a sentence for a log."""
-
-
-class Field:
-    """How one attribute travels.
-
-    Attributes:
-        attribute: its name in Python.
-        key: its name in JSON.
-        shape: `string`, `integer`, `number`, `boolean` or a `Value` class; a tuple of one of these is a list of them.
-        default: what an absent key means; `REQUIRED` when it has to be there.
-
-    """
-
-    def __init__(self, attribute: str, key: str, shape: Any, default: Any) -> None:
-        self.attribute = attribute
-        self.key = key
-        self.shape = shape
-        self.default = default
-
-
-REQUIRED = ("required",)
-
-
-class Value:
-    """Plain data that equals another of its class with equal attributes.
-
-    Attributes:
-        fields: how its attributes travel, in the order of the constructor's arguments; none when it never does.
-
-    """
-
-    fields: tuple[Field, ...] = ()
-
-    def __eq__(self, other: object) -> bool:
-        return type(other) is type(self) and other.__dict__ == self.__dict__
-
-    def __repr__(self) -> str:
-        shown = ", ".join([f"{name}={value!r}" for name, value in self.__dict__.items()])
-        return f"{type(self).__name__}({shown})"
-
-
-class Message(Value):
-    """What travels in a frame of its own.
-
-    Attributes:
-        type: its name on the wire.
-
-    """
-
-    type = ""
+from .wire import FROM_SERVER, REQUIRED, Field, Message, Value
 
 
 class Negotiation(Value):
@@ -130,7 +24,7 @@ class Negotiation(Value):
 
 
 class Candidate(Value):
-    """An ICE candidate (W3C `RTCIceCandidateInit`)."""
+    """An ICE candidate (W3C `RTCIceCandidateInit`); nothing in it is interpreted."""
 
     fields = (
         Field("candidate", "candidate", "string", REQUIRED),
@@ -152,56 +46,42 @@ class Candidate(Value):
         self.username_fragment = username_fragment
 
 
-class IceServer(Value):
-    """A STUN or TURN server (W3C `RTCIceServer`); `expires` in seconds."""
-
-    fields = (
-        Field("urls", "urls", ("string",), REQUIRED),
-        Field("username", "username", "string", None),
-        Field("credential", "credential", "string", None),
-        Field("expires", "expires", "number", None),
-    )
-
-    def __init__(
-        self,
-        urls: list[str],
-        username: str | None = None,
-        credential: str | None = None,
-        expires: float | None = None,
-    ) -> None:
-        self.urls = urls
-        self.username = username
-        self.credential = credential
-        self.expires = expires
-
-    def __repr__(self) -> str:
-        # The credential is a secret.
-        return f"IceServer(urls={self.urls!r})"
-
-
 class Member(Value):
-    """Another member of a session, as this client is told of it.
-
-    Attributes:
-        user: who.
-        role: `host` or `guest`.
-        polite: whether this client yields to the member in a collision of offers.
-        renegotiates: whether the member takes more than one offer/answer exchange.
-
-    """
+    """A member as another one is told of it."""
 
     fields = (
         Field("user", "user", "string", REQUIRED),
         Field("role", "role", "string", REQUIRED),
         Field("polite", "polite", "boolean", REQUIRED),
-        Field("renegotiates", "renegotiates", "boolean", REQUIRED),
+        Field("offers_first", "offers-first", "boolean", REQUIRED),
+        Field("base", "base", "integer", REQUIRED),
+        Field("renegotiates", "renegotiates", "boolean", True),
+        Field("messages", "messages", "boolean", True),
+        Field("away", "away", "boolean", False),
+        Field("name", "name", "string", None),
     )
 
-    def __init__(self, user: str, role: str, polite: bool, renegotiates: bool) -> None:
+    def __init__(
+        self,
+        user: str,
+        role: str,
+        polite: bool,
+        offers_first: bool,
+        base: int,
+        renegotiates: bool = True,
+        messages: bool = True,
+        away: bool = False,
+        name: str | None = None,
+    ) -> None:
         self.user = user
         self.role = role
         self.polite = polite
+        self.offers_first = offers_first
+        self.base = base
         self.renegotiates = renegotiates
+        self.messages = messages
+        self.away = away
+        self.name = name
 
 
 class ServerLimits(Value):
@@ -223,47 +103,163 @@ class ServerLimits(Value):
         self.session_members = session_members
 
 
-# Requests: from the client to the server
+class IceServer(Value):
+    """A STUN or TURN server for clients (W3C `RTCIceServer`)."""
+
+    fields = (
+        Field("urls", "urls", ("string",), REQUIRED),
+        Field("username", "username", "string", None),
+        Field("credential", "credential", "string", None),
+        Field("expires", "expires", "number", None),
+    )
+    hidden = ("credential",)
+
+    def __init__(
+        self, urls: list[str], username: str | None = None, credential: str | None = None, expires: float | None = None
+    ) -> None:
+        self.urls = urls
+        self.username = username
+        self.credential = credential
+        self.expires = expires
 
 
 class Hello(Message):
-    """The first request: who the client is and what it can do."""
+    """The first request: who the client is and what it can do; with an instance, it wants to resume later."""
 
     type = "hello"
+    counted = False
     fields = (
         Field("version", "version", "integer", REQUIRED),
         Field("agent", "agent", "string", None),
         Field("features", "features", ("string",), None),
+        Field("instance", "instance", "string", None),
         Field("id", "id", "string", None),
     )
 
     def __init__(
-        self, version: int, agent: str | None = None, features: list[str] | None = None, id: str | None = None
+        self,
+        version: int,
+        agent: str | None = None,
+        features: list[str] | None = None,
+        instance: str | None = None,
+        id: str | None = None,
     ) -> None:
         self.version = version
         self.agent = agent
-        self.features = features
+        self.features = features or []
+        self.instance = instance
+        self.id = id
+
+
+class Resume(Message):
+    """The first request of one who comes back: `received` are the countable messages that it has."""
+
+    type = "resume"
+    counted = False
+    fields = (
+        Field("version", "version", "integer", REQUIRED),
+        Field("user", "user", "string", REQUIRED),
+        Field("secret", "secret", "string", REQUIRED),
+        Field("instance", "instance", "string", REQUIRED),
+        Field("received", "received", "integer", REQUIRED),
+        Field("agent", "agent", "string", None),
+        Field("features", "features", ("string",), None),
+        Field("id", "id", "string", None),
+    )
+    hidden = ("secret",)
+
+    def __init__(
+        self,
+        version: int,
+        user: str,
+        secret: str,
+        instance: str,
+        received: int,
+        agent: str | None = None,
+        features: list[str] | None = None,
+        id: str | None = None,
+    ) -> None:
+        self.version = version
+        self.user = user
+        self.secret = secret
+        self.instance = instance
+        self.received = received
+        self.agent = agent
+        self.features = features or []
         self.id = id
 
 
 class Open(Message):
-    """Open a session of at most `capacity` members, with this client as its host."""
+    """Open a session with the sender as its host, or a kept one again."""
 
     type = "open"
     fields = (
-        Field("capacity", "capacity", "integer", None),
+        Field("capacity", "capacity", "integer", 2),
+        Field("name", "name", "string", None),
+        Field("label", "label", "string", None),
+        Field("password", "password", "string", None),
+        Field("lobby", "lobby", "boolean", False),
+        Field("succession", "succession", "boolean", False),
+        Field("keep", "keep", "boolean", False),
+        Field("session", "session", "string", None),
+        Field("host_key", "host-key", "string", None),
         Field("id", "id", "string", None),
     )
+    hidden = (
+        "password",
+        "host_key",
+    )
 
-    def __init__(self, capacity: int | None = None, id: str | None = None) -> None:
+    def __init__(
+        self,
+        capacity: int = 2,
+        name: str | None = None,
+        label: str | None = None,
+        password: str | None = None,
+        lobby: bool = False,
+        succession: bool = False,
+        keep: bool = False,
+        session: str | None = None,
+        host_key: str | None = None,
+        id: str | None = None,
+    ) -> None:
         self.capacity = capacity
+        self.name = name
+        self.label = label
+        self.password = password
+        self.lobby = lobby
+        self.succession = succession
+        self.keep = keep
+        self.session = session
+        self.host_key = host_key
         self.id = id
 
 
 class Join(Message):
-    """Become a guest of a session."""
+    """Become a guest of a session; `name` is what the guest calls itself."""
 
     type = "join"
+    fields = (
+        Field("session", "session", "string", REQUIRED),
+        Field("name", "name", "string", None),
+        Field("password", "password", "string", None),
+        Field("id", "id", "string", None),
+    )
+    hidden = ("password",)
+
+    def __init__(
+        self, session: str, name: str | None = None, password: str | None = None, id: str | None = None
+    ) -> None:
+        self.session = session
+        self.name = name
+        self.password = password
+        self.id = id
+
+
+class Leave(Message):
+    """Stop being a member of a session, or waiting at it."""
+
+    type = "leave"
     fields = (
         Field("session", "session", "string", REQUIRED),
         Field("id", "id", "string", None),
@@ -274,10 +270,101 @@ class Join(Message):
         self.id = id
 
 
-class Leave(Message):
-    """Stop being a member of a session."""
+class Change(Message):
+    """Make a session's settings different; None leaves one as it is. The host's, as those below to `End`."""
 
-    type = "leave"
+    type = "change"
+    fields = (
+        Field("session", "session", "string", REQUIRED),
+        Field("label", "label", "string", None),
+        Field("locked", "locked", "boolean", None),
+        Field("lobby", "lobby", "boolean", None),
+        Field("id", "id", "string", None),
+    )
+
+    def __init__(
+        self,
+        session: str,
+        label: str | None = None,
+        locked: bool | None = None,
+        lobby: bool | None = None,
+        id: str | None = None,
+    ) -> None:
+        self.session = session
+        self.label = label
+        self.locked = locked
+        self.lobby = lobby
+        self.id = id
+
+
+class Admit(Message):
+    """Let one who waits in the lobby in."""
+
+    type = "admit"
+    fields = (
+        Field("session", "session", "string", REQUIRED),
+        Field("user", "user", "string", REQUIRED),
+        Field("id", "id", "string", None),
+    )
+
+    def __init__(self, session: str, user: str, id: str | None = None) -> None:
+        self.session = session
+        self.user = user
+        self.id = id
+
+
+class Refuse(Message):
+    """Turn one who waits in the lobby away."""
+
+    type = "refuse"
+    fields = (
+        Field("session", "session", "string", REQUIRED),
+        Field("user", "user", "string", REQUIRED),
+        Field("id", "id", "string", None),
+    )
+
+    def __init__(self, session: str, user: str, id: str | None = None) -> None:
+        self.session = session
+        self.user = user
+        self.id = id
+
+
+class Remove(Message):
+    """End a guest's membership."""
+
+    type = "remove"
+    fields = (
+        Field("session", "session", "string", REQUIRED),
+        Field("user", "user", "string", REQUIRED),
+        Field("id", "id", "string", None),
+    )
+
+    def __init__(self, session: str, user: str, id: str | None = None) -> None:
+        self.session = session
+        self.user = user
+        self.id = id
+
+
+class HandOver(Message):
+    """Make a guest the host."""
+
+    type = "hand-over"
+    fields = (
+        Field("session", "session", "string", REQUIRED),
+        Field("user", "user", "string", REQUIRED),
+        Field("id", "id", "string", None),
+    )
+
+    def __init__(self, session: str, user: str, id: str | None = None) -> None:
+        self.session = session
+        self.user = user
+        self.id = id
+
+
+class End(Message):
+    """End the session for all."""
+
+    type = "end"
     fields = (
         Field("session", "session", "string", REQUIRED),
         Field("id", "id", "string", None),
@@ -309,7 +396,7 @@ class Offer(Message):
 
 
 class Answer(Message):
-    """A session description that completes a negotiation."""
+    """A session description that completes a negotiation; `to` as in `Offer`."""
 
     type = "answer"
     fields = (
@@ -329,15 +416,15 @@ class Answer(Message):
 
 
 class Candidates(Message):
-    """A batch of candidates; `end` says that there are no more of this generation (RFC 8838 §13)."""
+    """A batch of candidates; `end` says that there are no more (RFC 8838 §13)."""
 
     type = "candidates"
     fields = (
         Field("session", "session", "string", REQUIRED),
         Field("to", "to", "string", REQUIRED),
-        Field("negotiation", "negotiation", Negotiation, None),
+        Field("negotiation", "negotiation", Negotiation, REQUIRED),
         Field("candidates", "candidates", (Candidate,), REQUIRED),
-        Field("end", "end", "boolean", None),
+        Field("end", "end", "boolean", False),
         Field("id", "id", "string", None),
     )
 
@@ -345,9 +432,9 @@ class Candidates(Message):
         self,
         session: str,
         to: str,
-        negotiation: Negotiation | None,
+        negotiation: Negotiation,
         candidates: list[Candidate],
-        end: bool | None = None,
+        end: bool = False,
         id: str | None = None,
     ) -> None:
         self.session = session
@@ -359,7 +446,7 @@ class Candidates(Message):
 
 
 class IceError(Message):
-    """What went wrong with ICE, told to another member."""
+    """What went wrong with ICE, told to the other member; `to` as in `Offer`."""
 
     type = "ice-error"
     fields = (
@@ -376,23 +463,55 @@ class IceError(Message):
         self.id = id
 
 
+class AppMessage(Message):
+    """What an application wants told to a member, or with None to every other one that hears such messages."""
+
+    type = "message"
+    fields = (
+        Field("session", "session", "string", REQUIRED),
+        Field("content", "content", "string", REQUIRED),
+        Field("to", "to", "string", None),
+        Field("id", "id", "string", None),
+    )
+
+    def __init__(self, session: str, content: str, to: str | None = None, id: str | None = None) -> None:
+        self.session = session
+        self.content = content
+        self.to = to
+        self.id = id
+
+
+class Ack(Message):
+    """So many countable messages have arrived; both sides say it."""
+
+    type = "ack"
+    counted = False
+    fields = (
+        Field("received", "received", "integer", REQUIRED),
+        Field("id", "id", "string", None),
+    )
+
+    def __init__(self, received: int, id: str | None = None) -> None:
+        self.received = received
+        self.id = id
+
+
 class Ping(Message):
     """A question whether the server is still there."""
 
     type = "ping"
+    counted = False
     fields = (Field("id", "id", "string", None),)
 
     def __init__(self, id: str | None = None) -> None:
         self.id = id
 
 
-# Replies and events: from the server to the client
-
-
 class Welcome(Message):
-    """The reply to `Hello`."""
+    """The reply to `Hello` and `Resume`."""
 
     type = "welcome"
+    counted = False
     fields = (
         Field("version", "version", "integer", REQUIRED),
         Field("server", "server", "string", REQUIRED),
@@ -400,8 +519,13 @@ class Welcome(Message):
         Field("features", "features", ("string",), REQUIRED),
         Field("limits", "limits", ServerLimits, REQUIRED),
         Field("ice_servers", "ice-servers", (IceServer,), REQUIRED),
+        Field("secret", "secret", "string", None),
+        Field("grace", "grace", "number", None),
+        Field("resumed", "resumed", "string", None),
+        Field("received", "received", "integer", None),
         Field("id", "id", "string", None),
     )
+    hidden = ("secret",)
 
     def __init__(
         self,
@@ -411,6 +535,10 @@ class Welcome(Message):
         features: list[str],
         limits: ServerLimits,
         ice_servers: list[IceServer],
+        secret: str | None = None,
+        grace: float | None = None,
+        resumed: str | None = None,
+        received: int | None = None,
         id: str | None = None,
     ) -> None:
         self.version = version
@@ -419,40 +547,115 @@ class Welcome(Message):
         self.features = features
         self.limits = limits
         self.ice_servers = ice_servers
+        self.secret = secret
+        self.grace = grace
+        self.resumed = resumed
+        self.received = received
         self.id = id
 
 
 class Opened(Message):
-    """The reply to `Open`: this client is the host of a new session."""
+    """The reply to `Open`; `members` are the others, and `host_key` is what opens a kept session again."""
 
     type = "opened"
     fields = (
         Field("session", "session", "string", REQUIRED),
         Field("capacity", "capacity", "integer", REQUIRED),
+        Field("locked", "locked", "boolean", REQUIRED),
+        Field("lobby", "lobby", "boolean", REQUIRED),
+        Field("members", "members", (Member,), None),
+        Field("label", "label", "string", None),
+        Field("host_key", "host-key", "string", None),
         Field("id", "id", "string", None),
     )
+    hidden = ("host_key",)
 
-    def __init__(self, session: str, capacity: int, id: str | None = None) -> None:
+    def __init__(
+        self,
+        session: str,
+        capacity: int,
+        locked: bool,
+        lobby: bool,
+        members: list[Member] | None = None,
+        label: str | None = None,
+        host_key: str | None = None,
+        id: str | None = None,
+    ) -> None:
         self.session = session
         self.capacity = capacity
+        self.locked = locked
+        self.lobby = lobby
+        self.members = members or []
+        self.label = label
+        self.host_key = host_key
         self.id = id
 
 
 class Joined(Message):
-    """The reply to `Join`: this client is a guest; `members` are the others, in the order in which they came."""
+    """The reply to `Join`, and after a renewal; `members` are the others, in the order in which they came."""
 
     type = "joined"
     fields = (
         Field("session", "session", "string", REQUIRED),
         Field("capacity", "capacity", "integer", REQUIRED),
+        Field("locked", "locked", "boolean", REQUIRED),
+        Field("lobby", "lobby", "boolean", REQUIRED),
+        Field("role", "role", "string", REQUIRED),
         Field("members", "members", (Member,), REQUIRED),
+        Field("label", "label", "string", None),
         Field("id", "id", "string", None),
     )
 
-    def __init__(self, session: str, capacity: int, members: list[Member], id: str | None = None) -> None:
+    def __init__(
+        self,
+        session: str,
+        capacity: int,
+        locked: bool,
+        lobby: bool,
+        role: str,
+        members: list[Member],
+        label: str | None = None,
+        id: str | None = None,
+    ) -> None:
         self.session = session
         self.capacity = capacity
+        self.locked = locked
+        self.lobby = lobby
+        self.role = role
         self.members = members
+        self.label = label
+        self.id = id
+
+
+class Waiting(Message):
+    """The reply to `Join` where the one who joins is not a member yet."""
+
+    type = "waiting"
+    fields = (
+        Field("session", "session", "string", REQUIRED),
+        Field("reason", "reason", "string", REQUIRED),
+        Field("id", "id", "string", None),
+    )
+
+    def __init__(self, session: str, reason: str, id: str | None = None) -> None:
+        self.session = session
+        self.reason = reason
+        self.id = id
+
+
+class NotAdmitted(Message):
+    """One who waited waits no longer, and is not a member."""
+
+    type = "not-admitted"
+    fields = (
+        Field("session", "session", "string", REQUIRED),
+        Field("reason", "reason", "string", REQUIRED),
+        Field("id", "id", "string", None),
+    )
+
+    def __init__(self, session: str, reason: str, id: str | None = None) -> None:
+        self.session = session
+        self.reason = reason
         self.id = id
 
 
@@ -467,6 +670,16 @@ class Left(Message):
 
     def __init__(self, session: str, id: str | None = None) -> None:
         self.session = session
+        self.id = id
+
+
+class Done(Message):
+    """The reply to a request that has no other: `done` on the wire."""
+
+    type = "done"
+    fields = (Field("id", "id", "string", None),)
+
+    def __init__(self, id: str | None = None) -> None:
         self.id = id
 
 
@@ -485,7 +698,7 @@ class MemberJoined(Message):
 
 
 class MemberLeft(Message):
-    """Another member went: `left` (said so) or `gone` (connection lost)."""
+    """Another member went."""
 
     type = "member-left"
     fields = (
@@ -500,8 +713,112 @@ class MemberLeft(Message):
         self.reason = reason
 
 
+class MemberAway(Message):
+    """Another member's connection is lost; what is sent to it waits."""
+
+    type = "member-away"
+    fields = (
+        Field("session", "session", "string", REQUIRED),
+        Field("user", "user", "string", REQUIRED),
+    )
+
+    def __init__(self, session: str, user: str) -> None:
+        self.session = session
+        self.user = user
+
+
+class MemberBack(Message):
+    """Another member is back, and nothing was lost."""
+
+    type = "member-back"
+    fields = (
+        Field("session", "session", "string", REQUIRED),
+        Field("user", "user", "string", REQUIRED),
+    )
+
+    def __init__(self, session: str, user: str) -> None:
+        self.session = session
+        self.user = user
+
+
+class MemberRenewed(Message):
+    """Another member is back without what it knew of the negotiations: they begin anew."""
+
+    type = "member-renewed"
+    fields = (
+        Field("session", "session", "string", REQUIRED),
+        Field("member", "member", Member, REQUIRED),
+    )
+
+    def __init__(self, session: str, member: Member) -> None:
+        self.session = session
+        self.member = member
+
+
+class HostChanged(Message):
+    """A member is the host now."""
+
+    type = "host-changed"
+    fields = (
+        Field("session", "session", "string", REQUIRED),
+        Field("user", "user", "string", REQUIRED),
+    )
+
+    def __init__(self, session: str, user: str) -> None:
+        self.session = session
+        self.user = user
+
+
+class Changed(Message):
+    """The session's settings are like this now."""
+
+    type = "changed"
+    fields = (
+        Field("session", "session", "string", REQUIRED),
+        Field("locked", "locked", "boolean", REQUIRED),
+        Field("lobby", "lobby", "boolean", REQUIRED),
+        Field("label", "label", "string", None),
+    )
+
+    def __init__(self, session: str, locked: bool, lobby: bool, label: str | None = None) -> None:
+        self.session = session
+        self.locked = locked
+        self.lobby = lobby
+        self.label = label
+
+
+class Knock(Message):
+    """Somebody waits in the lobby; the host is told."""
+
+    type = "knock"
+    fields = (
+        Field("session", "session", "string", REQUIRED),
+        Field("user", "user", "string", REQUIRED),
+        Field("name", "name", "string", None),
+    )
+
+    def __init__(self, session: str, user: str, name: str | None = None) -> None:
+        self.session = session
+        self.user = user
+        self.name = name
+
+
+class KnockOver(Message):
+    """Somebody waits in the lobby no longer; the host is told."""
+
+    type = "knock-over"
+    fields = (
+        Field("session", "session", "string", REQUIRED),
+        Field("user", "user", "string", REQUIRED),
+    )
+
+    def __init__(self, session: str, user: str) -> None:
+        self.session = session
+        self.user = user
+
+
 class Ended(Message):
-    """The session is no more: `host-left`, `host-gone`, `idle` or `expired`."""
+    """The session is no more, or no more for the one who is told."""
 
     type = "ended"
     fields = (
@@ -551,14 +868,14 @@ class ForwardedAnswer(Message):
 
 
 class ForwardedCandidates(Message):
-    """`Candidates` of another member; without `negotiation` they belong to the current one."""
+    """`Candidates` of another member."""
 
     type = "candidates"
     fields = (
         Field("session", "session", "string", REQUIRED),
         Field("sender", "from", "string", REQUIRED),
-        Field("negotiation", "negotiation", Negotiation, None),
         Field("candidates", "candidates", (Candidate,), REQUIRED),
+        Field("negotiation", "negotiation", Negotiation, None),
         Field("end", "end", "boolean", False),
     )
 
@@ -566,14 +883,14 @@ class ForwardedCandidates(Message):
         self,
         session: str,
         sender: str,
-        negotiation: Negotiation | None,
         candidates: list[Candidate],
+        negotiation: Negotiation | None = None,
         end: bool = False,
     ) -> None:
         self.session = session
         self.sender = sender
-        self.negotiation = negotiation
         self.candidates = candidates
+        self.negotiation = negotiation
         self.end = end
 
 
@@ -593,10 +910,49 @@ class ForwardedIceError(Message):
         self.text = text
 
 
+class ForwardedMessage(Message):
+    """An `AppMessage` of another member."""
+
+    type = "message"
+    fields = (
+        Field("session", "session", "string", REQUIRED),
+        Field("sender", "from", "string", REQUIRED),
+        Field("content", "content", "string", REQUIRED),
+    )
+
+    def __init__(self, session: str, sender: str, content: str) -> None:
+        self.session = session
+        self.sender = sender
+        self.content = content
+
+
+class GoingAway(Message):
+    """The server is about to stop; `after` is the seconds after which the client is to come back."""
+
+    type = "going-away"
+    counted = False
+    fields = (Field("after", "after", "number", REQUIRED),)
+
+    def __init__(self, after: float) -> None:
+        self.after = after
+
+
+class Pong(Message):
+    """The reply to `Ping`."""
+
+    type = "pong"
+    counted = False
+    fields = (Field("id", "id", "string", None),)
+
+    def __init__(self, id: str | None = None) -> None:
+        self.id = id
+
+
 class Error(Message):
-    """A request was refused and changed nothing: a code, a sentence for people, the refused request's type."""
+    """A request was refused and changed nothing."""
 
     type = "error"
+    counted = False
     fields = (
         Field("code", "code", "string", REQUIRED),
         Field("message", "message", "string", REQUIRED),
@@ -615,113 +971,32 @@ class Error(Message):
         self.id = id
 
 
-class Pong(Message):
-    """The reply to `Ping`."""
-
-    type = "pong"
-    fields = (Field("id", "id", "string", None),)
-
-    def __init__(self, id: str | None = None) -> None:
-        self.id = id
-
-
-FROM_SERVER = {
-    message.type: message
-    for message in (
-        Welcome,
-        Opened,
-        Joined,
-        Left,
-        MemberJoined,
-        MemberLeft,
-        Ended,
-        ForwardedOffer,
-        ForwardedAnswer,
-        ForwardedCandidates,
-        ForwardedIceError,
-        Error,
-        Pong,
-    )
-}
-
-
-def _read_shape(shape: Any, plain: Any, key: str) -> Any:
-    """Return the attribute's value for a JSON value of this shape."""
-    if isinstance(shape, tuple):
-        if not isinstance(plain, list):
-            raise BadMessageError(f"{key} is no list.")
-        return [_read_shape(shape[0], element, key) for element in plain]
-    if not isinstance(shape, str):
-        return read(shape, plain)
-    # bool is a kind of int on CPython and is none on MicroPython.
-    boolean = plain is True or plain is False
-    if shape == "string" and isinstance(plain, str):
-        return plain
-    if shape == "boolean" and boolean:
-        return plain
-    if shape == "number" and isinstance(plain, (int, float)) and not boolean:
-        return plain
-    if shape == "integer" and isinstance(plain, int) and not boolean:
-        return plain
-    raise BadMessageError(f"{key} is no {shape}.")
-
-
-def read(cls: Any, plain: Any) -> Any:
-    """Return the `Value` of class `cls` that a JSON object describes; unknown keys are ignored, null is absent.
-
-    Raises:
-        BadMessageError: it is no object, or a key is missing or has another shape.
-
-    """
-    if not isinstance(plain, dict):
-        raise BadMessageError(f"{cls.__name__} is no object.")
-    arguments = []
-    for field in cls.fields:
-        found = plain.get(field.key)
-        if found is not None:
-            arguments.append(_read_shape(field.shape, found, field.key))
-        elif field.default is REQUIRED:
-            raise BadMessageError(f"{cls.__name__} lacks {field.key}.")
-        else:
-            arguments.append(field.default)
-    return cls(*arguments)
-
-
-def to_plain(value: Any) -> Any:
-    """Return the JSON value of an attribute's value: dicts for `Value` objects, without the keys that are None."""
-    if isinstance(value, list):
-        return [to_plain(element) for element in value]
-    if not isinstance(value, Value):
-        return value
-    plain = {"type": value.type} if isinstance(value, Message) else {}
-    for field in value.fields:
-        attribute = getattr(value, field.attribute)
-        if attribute is not None:
-            plain[field.key] = to_plain(attribute)
-    return plain
-
-
-def encode(message: Message, codec: Codec) -> str:
-    """Return the frame for a request."""
-    return codec.dumps(to_plain(message))
-
-
-def decode(frame: str, codec: Codec) -> Message | None:
-    """Return the server's message in a frame; None when it is of a type that this client does not know.
-
-    Raises:
-        BadMessageError: it is not JSON, no object, or not of the form of its type.
-
-    """
-    try:
-        plain = codec.loads(frame)
-    except (ValueError, RuntimeError):
-        # RuntimeError is what nesting too deep raises, on both runtimes.
-        raise BadMessageError("The frame is not JSON.") from None
-    if not isinstance(plain, dict) or not isinstance(plain.get("type"), str):
-        raise BadMessageError("The frame is not an object with a type.")
-    cls = FROM_SERVER.get(plain["type"])
-    if cls is None:
-        return None
-    message: Message = read(cls, plain)
-    return message
+for _message in (
+    Welcome,
+    Opened,
+    Joined,
+    Waiting,
+    NotAdmitted,
+    Left,
+    Done,
+    MemberJoined,
+    MemberLeft,
+    MemberAway,
+    MemberBack,
+    MemberRenewed,
+    HostChanged,
+    Changed,
+    Knock,
+    KnockOver,
+    Ended,
+    ForwardedOffer,
+    ForwardedAnswer,
+    ForwardedCandidates,
+    ForwardedIceError,
+    ForwardedMessage,
+    Ack,
+    GoingAway,
+    Pong,
+    Error,
+):
+    FROM_SERVER[_message.type] = _message

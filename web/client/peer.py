@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from signald_client.signaling.messages import Message, Value
+    from signald_client.signaling.wire import Message, Value
     from signald_client.signaling.negotiation import Negotiator
 
     from .media import Media

@@ -1,0 +1,149 @@
+"""Writes the client's message classes, for CPython and MicroPython, from the server's attrs classes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from enum import Enum
+from pathlib import Path
+from types import NoneType
+from typing import Any, get_args, get_origin
+
+from attrs import NOTHING, Attribute, fields, resolve_types
+
+from signald.dialects.native import EVENTS, NESTED, REQUESTS, key
+from signald.errors import ErrorCode
+from signald.messages import UNCOUNTED, Ack, Error, Request
+
+PATH = Path(__file__).parents[1] / "clients" / "signaling" / "messages.py"
+
+NAMES = {"MemberView": "Member", "Accomplished": "Done"}
+"""What the client calls otherwise than the server."""
+
+_SHAPES: dict[Any, tuple[str, str]] = {
+    str: ('"string"', "str"),
+    int: ('"integer"', "int"),
+    float: ('"number"', "float"),
+    bool: ('"boolean"', "bool"),
+}
+_WIDTH = 120
+
+_HEAD = '''"""The messages of docs/protocol.md as small classes.
+
+Made from signald/messages.py by `make generate`, not by hand.
+
+Requests are what the client sends, all else is what the server sends; `Ack` is both. `wire` says how they travel.
+"""
+
+from __future__ import annotations
+
+from .wire import FROM_SERVER, REQUIRED, Field, Message, Value
+'''
+
+
+def name(class_: type) -> str:
+    """What the client calls a class of the server."""
+    return NAMES.get(class_.__name__, class_.__name__)
+
+
+def client_messages() -> str:
+    """The whole module."""
+    parts = [_HEAD]
+    parts += [_class(class_, None) for class_ in NESTED]
+    parts += [_class(class_, type_) for type_, class_ in REQUESTS.items()]
+    events: dict[type, str] = {**EVENTS, Error: "error"}
+    parts += [_class(class_, type_) for class_, type_ in events.items() if class_ is not Ack]
+    names = "\n".join(f"    {name(class_)}," for class_ in events)
+    parts.append(f"for _message in (\n{names}\n):\n    FROM_SERVER[_message.type] = _message\n")
+    return "\n\n".join(parts)
+
+
+def _class(class_: Any, type_: str | None) -> str:
+    resolve_types(class_)
+    attributes = _attributes(class_)
+    lines = [f"class {name(class_)}({'Value' if type_ is None else 'Message'}):", f'    """{_summary(class_)}"""', ""]
+    if type_ is not None:
+        lines.append(f'    type = "{type_}"')
+        if class_ in UNCOUNTED:
+            lines.append("    counted = False")
+    rows = [f'Field("{a.name}", "{key(a.name)}", {_shape(a.type)[0]}, {_default(a)})' for a in attributes]
+    lines += _tuple("fields", rows)
+    lines += _tuple("hidden", [f'"{attribute.name}"' for attribute in attributes if not attribute.repr])
+    lines += ["", *_init([_argument(attribute) for attribute in attributes])]
+    lines += [f"        self.{attribute.name} = {_value(attribute)}" for attribute in attributes]
+    return "\n".join(lines) + "\n"
+
+
+def _attributes(class_: Any) -> list[Attribute[Any]]:
+    """The attributes, those that have to be there first; an error has its sentence beside its code."""
+    found = list(fields(class_))
+    if class_ is Error:
+        sentence = found[0].evolve(name="message", type=str)
+        found = [found[0], sentence, *found[1:]]
+    return sorted(found, key=lambda attribute: attribute.default is not NOTHING)
+
+
+def _summary(class_: type) -> str:
+    """The first sentence of a class's docstring."""
+    first = (class_.__doc__ or "").strip().partition("\n\n")[0]
+    return " ".join(first.split())
+
+
+def _tuple(name: str, elements: list[str]) -> list[str]:
+    """A class attribute, laid out as the formatter would; none where it is empty."""
+    if len(elements) < 2:
+        return [f"    {name} = ({element},)" for element in elements]
+    return [f"    {name} = (", *(f"        {element}," for element in elements), "    )"]
+
+
+def _init(arguments: list[str]) -> list[str]:
+    line = f"    def __init__(self, {', '.join(arguments)}) -> None:"
+    if len(line) <= _WIDTH:
+        return [line]
+    middle = f"        self, {', '.join(arguments)}"
+    if len(middle) <= _WIDTH:
+        return ["    def __init__(", middle, "    ) -> None:"]
+    return ["    def __init__(", "        self,", *(f"        {argument}," for argument in arguments), "    ) -> None:"]
+
+
+def _argument(attribute: Attribute[Any]) -> str:
+    typed = f"{attribute.name}: {_shape(attribute.type)[1]}"
+    if attribute.default is NOTHING:
+        return typed
+    default = _default(attribute)
+    return f"{typed} | None = None" if default == "None" else f"{typed} = {default}"
+
+
+def _default(attribute: Attribute[Any]) -> str:
+    """What an absent key means. A list that may be absent is None: a default that is shared could be changed."""
+    if attribute.default is NOTHING:
+        return "REQUIRED"
+    return "None" if attribute.default == () else repr(attribute.default)
+
+
+def _value(attribute: Attribute[Any]) -> str:
+    return f"{attribute.name} or []" if attribute.default == () else attribute.name
+
+
+def _shape(type_: Any) -> tuple[str, str]:
+    """How a type travels, and its annotation."""
+    if type_ in _SHAPES:
+        return _SHAPES[type_]
+    if type_ == type[Request] or (get_args(type_) and type[Request] in get_args(type_)):
+        return _SHAPES[str]
+    inner = [argument for argument in get_args(type_) if argument not in (NoneType, Ellipsis)]
+    if get_origin(type_) is tuple:
+        shape, annotation = _shape(inner[0])
+        return f"({shape},)", f"list[{annotation}]"
+    if inner:
+        return _shape(inner[0])
+    if hasattr(type_, "__supertype__"):
+        return _shape(type_.__supertype__)
+    if type_ is ErrorCode or issubclass(type_, Enum):
+        return _SHAPES[str]
+    return name(type_), name(type_)
+
+
+def write() -> Iterable[Path]:
+    """Write the module, and name it."""
+    PATH.write_text(client_messages())
+    yield PATH

@@ -1,0 +1,87 @@
+"""Writes the tables and diagrams of docs/protocol.md that are drawn from the code."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+from attrs import fields
+
+from signald.errors import ErrorCode
+from signald.limits import Limits
+from signald.sessions import SESSION_TRANSITIONS
+from signald.users import PEER_TRANSITIONS, USER_TRANSITIONS
+from signald_client.signaling import connection, negotiation
+
+PATH = Path(__file__).parents[1] / "docs" / "protocol.md"
+
+Transitions = Mapping[tuple[Any, Any], Any]
+"""(state, event) to state; each an enum member or a text."""
+
+DIAGRAMS: dict[str, Transitions] = {
+    "PEER_TRANSITIONS in signald/users.py": PEER_TRANSITIONS,
+    "USER_TRANSITIONS in signald/users.py": USER_TRANSITIONS,
+    "SESSION_TRANSITIONS in signald/sessions.py": SESSION_TRANSITIONS,
+    "TRANSITIONS in clients/signaling/connection.py": connection.TRANSITIONS,
+    "TRANSITIONS in clients/signaling/negotiation.py": negotiation.TRANSITIONS,
+}
+
+
+def errors_table() -> str:
+    """Every error: code, sentence, HTTP status, close code."""
+    rows = ["| code | message | HTTP | close |", "| --- | --- | --- | --- |"]
+    for code in ErrorCode:
+        rows.append(f"| `{code.value}` | {code.sentence} | {code.http_status or ''} | {code.close_code or ''} |")
+    return "\n".join(rows)
+
+
+def limits_table() -> str:
+    """Every limit: name, default, unit, meaning."""
+    rows = ["| name | default | unit | bounds |", "| --- | --- | --- | --- |"]
+    for limit in fields(Limits):
+        name = limit.name.replace("_", "-")
+        rows.append(f"| `{name}` | {limit.default:g} | {limit.metadata['unit']} | {limit.metadata['meaning']} |")
+    return "\n".join(rows)
+
+
+def diagram(transitions: Transitions) -> str:
+    """A state diagram in Mermaid's language; the first state of the table is where it begins."""
+    rows = ["```mermaid", "stateDiagram-v2"]
+    begin = next(iter(transitions))[0]
+    rows.append(f"    [*] --> {_word(begin)}")
+    rows += [f"    {_word(state)} --> {_word(after)}: {_text(event)}" for (state, event), after in transitions.items()]
+    return "\n".join([*rows, "```"])
+
+
+def filled(text: str) -> str:
+    """The document with its tables and diagrams as the code has them now."""
+    for name, table in (("errors", errors_table()), ("limits", limits_table())):
+        text = _between(text, f"<!-- {name}: generated from signald/{name}.py -->", f"<!-- end of {name} -->", table)
+    for name, transitions in DIAGRAMS.items():
+        text = _between(text, f"<!-- diagram of {name} -->", "<!-- end of diagram -->", diagram(transitions))
+    return text
+
+
+def _between(text: str, begin: str, end: str, content: str) -> str:
+    """The text with other content between two marks."""
+    before, mark, rest = text.partition(begin)
+    _, end_mark, after = rest.partition(end)
+    if not mark or not end_mark:
+        raise LookupError(f"{PATH.name} lacks {begin} or its end.")
+    return f"{before}{begin}\n\n{content}\n\n{end}{after}"
+
+
+def _text(value: Any) -> str:
+    return str(value.value if isinstance(value, Enum) else value)
+
+
+def _word(state: Any) -> str:
+    return _text(state).replace("-", "_")
+
+
+def write() -> Iterable[Path]:
+    """Fill the document, and name it."""
+    PATH.write_text(filled(PATH.read_text()))
+    yield PATH

@@ -1,0 +1,24 @@
+"""What is made from the code is as the code says: `make generate` writes it."""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from codegen import client_messages, tables
+
+
+class FreshTests(SynchronousTestCase):
+    """The committed files."""
+
+    def test_the_tables_and_diagrams(self) -> None:
+        """Those of docs/protocol.md."""
+        text = tables.PATH.read_text()
+        self.assertEqual(tables.filled(text), text)
+
+    def test_a_document_without_a_mark_is_refused(self) -> None:
+        """A table that is nowhere would never be noticed."""
+        self.assertRaises(LookupError, tables.filled, "")
+
+    def test_the_client_messages(self) -> None:
+        """The classes of the server, in the client's form."""
+        self.assertEqual(client_messages.PATH.read_text(), client_messages.client_messages())
