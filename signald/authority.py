@@ -87,6 +87,7 @@ class Authority:
         try:
             basic = pair.leaf.extensions.get_extension_for_class(x509.BasicConstraints).value
             pair.leaf.extensions.get_extension_for_class(x509.NameConstraints)
+            pair.leaf.extensions.get_extension_for_class(x509.SubjectKeyIdentifier)
         except x509.ExtensionNotFound as missing:
             raise CertificateError(
                 f"The authority's certificate has no extension {missing.oid.dotted_string}."
@@ -146,14 +147,16 @@ class Authority:
         """
         try:
             leaf.verify_directly_issued_by(self.certificate)
+            covered = set(leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value)
         except (ValueError, TypeError, InvalidSignature):
             return "it is not of this authority"
+        except x509.ExtensionNotFound:
+            return "it names no machine"
         time = wall_time(now)
         if time < leaf.not_valid_before_utc:
             return "it is not valid yet"
         if leaf.not_valid_after_utc - time < RENEW_BEFORE:
             return f"it ends on {leaf.not_valid_after_utc:%Y-%m-%d}"
-        covered = set(leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value)
         new = [str(name.value) for name in self._vouched(names) if name not in covered]
         return f"it lacks {', '.join(new)}" if new else None
 

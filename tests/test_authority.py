@@ -119,6 +119,27 @@ class KeptTests(SynchronousTestCase):
         error = self.assertRaises(CertificateError, Authority.of, self.authority.issue(machine(), NOW))
         self.assertEqual(str(error), "The authority's certificate has no extension 2.5.29.30.")
 
+    def test_without_key_identifier(self) -> None:
+        """Another program's authority may lack what leaves refer to."""
+        certificate = self.authority.certificate
+        builder = (
+            x509.CertificateBuilder()
+            .subject_name(certificate.subject)
+            .issuer_name(certificate.subject)
+            .public_key(certificate.public_key())
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(certificate.not_valid_before_utc)
+            .not_valid_after(certificate.not_valid_after_utc)
+        )
+        for extension in certificate.extensions:
+            if extension.oid != ExtensionOID.SUBJECT_KEY_IDENTIFIER:
+                builder = builder.add_extension(extension.value, extension.critical)
+        key = self.authority.pair.key
+        assert isinstance(key, ec.EllipticCurvePrivateKey)
+        pair = Pair((builder.sign(key, hashes.SHA256()),), key)
+        error = self.assertRaises(CertificateError, Authority.of, pair)
+        self.assertEqual(str(error), "The authority's certificate has no extension 2.5.29.14.")
+
     def test_no_authority(self) -> None:
         """A certificate that is no authority's, or has a key of another kind, is refused."""
         key = ec.generate_private_key(ec.SECP256R1())
@@ -133,6 +154,7 @@ class KeptTests(SynchronousTestCase):
             .not_valid_before(wall_time(NOW))
             .not_valid_after(wall_time(NOW + DAY))
             .add_extension(constraints, critical=True)
+            .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
         )
         leaf = builder.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         other = builder.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
@@ -253,6 +275,11 @@ class RenewalTests(SynchronousTestCase):
         """A leaf is not issued again for a name that the authority does not permit, over and over."""
         moved = evolve(self.names, addresses=(*self.names.addresses, ip_address("8.8.8.8")))
         self.assertIsNone(self.authority.renewal_reason(self.leaf, moved, NOW))
+
+    def test_no_names(self) -> None:
+        """A certificate of the authority that no client would take is issued again."""
+        reason = self.authority.renewal_reason(self.authority.certificate, self.names, NOW)
+        self.assertEqual(reason, "it names no machine")
 
     def test_another_authority(self) -> None:
         """A leaf of another authority is not kept, even if that has the same name."""
