@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import signal
 import sys
+from contextlib import suppress
 from io import TextIOWrapper
 from ipaddress import ip_address
+from typing import TextIO
 
 from twisted.internet.interfaces import IReactorCore
 from twisted.logger import globalLogBeginner, textFileLogObserver
@@ -51,18 +53,23 @@ def _obey_the_next_signal() -> None:
 
 
 def _announce(daemon: Daemon) -> None:
+    out: TextIO | None = sys.stdout
+    if out is None:  # closed before the start (`>&-`)
+        return
     page = daemon.page
     text = banner(
         page.scheme,
         page.port,
         _names(daemon.interface),
         local_ca=isinstance(daemon.certificate, LocalCertificate),
-        colour=sys.stdout.isatty(),
+        colour=out.isatty(),
     )
-    if isinstance(sys.stdout, TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")  # the QR code's blocks, where the terminal is not UTF-8
-    sys.stdout.write(text)
-    sys.stdout.flush()
+    if isinstance(out, TextIOWrapper):
+        out.reconfigure(errors="replace")  # the QR code's blocks, where the terminal is not UTF-8
+    # A full disk or a reader that is gone is no reason not to serve.
+    with suppress(OSError):
+        out.write(text)
+        out.flush()
 
 
 def _names(interface: str | None) -> Names:
