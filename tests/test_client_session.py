@@ -394,7 +394,7 @@ class RefusalTests(SessionCase):
             self.assertIs(refused.request, request if known else None)
 
     def test_of_what_has_no_reply(self) -> None:
-        """A refused offer or message names the member, until the server has acknowledged it."""
+        """A refused offer or message names the member, until some time after the server has acknowledged it."""
         client = hosting()
         client.send(Offer(S, "BOB", Negotiation("ME", 1), "v=0"))
         client.say(S, "psst", "CY")
@@ -404,7 +404,14 @@ class RefusalTests(SessionCase):
             self.assertEqual(refused.user, user)
         client.say(S, "psst", "BOB")
         self.assertEqual(receive(client, "ack", received=4), [])
-        (refused,) = receive(client, "error", id="4", code="outbox-full", message="No more.", about="message")
+        (refused,) = receive(client, "error", id="4", code="outbox-full", message="No more.")
+        assert isinstance(refused, Refused)
+        self.assertEqual(refused.user, "BOB")
+        client.say(S, "psst", "BOB")
+        receive(client, "ack", received=5)
+        client.say(S, "psst", "BOB")
+        receive(client, "ack", received=6)
+        (refused,) = receive(client, "error", id="5", code="outbox-full", message="No more.", about="message")
         assert isinstance(refused, Refused)
         self.assertEqual((refused.about, refused.user), ("message", None))
 

@@ -20,7 +20,7 @@ An error is not counted and so not sent again; a reply is.
 """
 
 WITHOUT_REPLY = (messages.Offer, messages.AppMessage)
-"""Requests that are answered by nothing but an error, and are forgotten when the server has acknowledged them."""
+"""Requests that are answered by nothing but an error, and are forgotten some time after they were acknowledged."""
 
 WITHOUT_ID = (messages.Answer, messages.Candidates, messages.IceError)
 """Messages whose refusal matters to nobody: mostly the member has just left."""
@@ -34,6 +34,7 @@ class Requests:
         self._waiting: dict[str, Any] = {}
         self._count = 0
         self._deadlines: dict[str, float] = {}
+        self._acknowledged: list[str] = []  # by the last `ack`, and without a reply
 
     def add(self, request: Any) -> None:
         """Give a request an id and remember it, where somebody wants to know of its refusal."""
@@ -52,15 +53,18 @@ class Requests:
         return request
 
     def received(self, messages: list[Message]) -> None:
-        """The server has these: those without a reply are forgotten, unless they are refused in this moment."""
-        for message in messages:
-            if isinstance(message, WITHOUT_REPLY):
-                self.take(message.id)
+        """The server has acknowledged these: those without a reply are forgotten with the next acknowledgement.
+
+        A server acknowledges what it has taken, and may refuse it after that.
+        """
+        for request_id in self._acknowledged:
+            self.take(request_id)
+        self._acknowledged = [message.id for message in messages if isinstance(message, WITHOUT_REPLY) and message.id]
 
     def expect(self, unsent: list[Message], now: float) -> None:
         """The connection is back with everything: all but the unsent ones arrived, and are answered now or never."""
         for request_id, request in self._waiting.items():
-            if not _is_in(request, unsent):
+            if not isinstance(request, WITHOUT_REPLY) and not _is_in(request, unsent):
                 self._deadlines[request_id] = now + NO_REPLY_AFTER
 
     def overdue(self, now: float) -> list[Message]:
@@ -74,10 +78,10 @@ class Requests:
         waiting = [self._waiting[request_id] for request_id in sorted(self._waiting, key=int)]
         self._waiting = {}
         self._deadlines = {}
-        unanswered = [request for request in waiting if not _is_in(request, kept)]
-        return unanswered + [
-            message for message in kept if getattr(message, "id", None) is None or _is_in(message, waiting)
-        ]
+        self._acknowledged = []
+        received = [request for request in waiting if not _is_in(request, kept)]
+        unanswered = [request for request in received if not isinstance(request, WITHOUT_REPLY)]
+        return unanswered + [message for message in kept if message.id is None or _is_in(message, waiting)]
 
 
 def _is_in(message: Message, messages: list[Message]) -> bool:
