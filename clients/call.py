@@ -9,9 +9,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from signald_client.asking import RefusedError
 from signald_client.command import FLOWED, NOT_FLOWED, complain
 from signald_client.media import Echo, File, Media, MediaError, PatternAndTone, Recorded, Recording
-from signald_client.peer import Peer, RefusedError
+from signald_client.peer import Peer
 from signald_client.server import Address, Trust, UnreachableError
 from signald_client.signaling.messages import Waiting
 from signald_client.signaling.session_ids import find_session_id, group_session_id

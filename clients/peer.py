@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from signald_client.asking import Asking, RefusedError
 from signald_client.media import Media
 from signald_client.pair import Pair
 from signald_client.report import Report
@@ -24,7 +25,6 @@ from signald_client.signaling.events import (
     MEMBERSHIP,
     NOTHING,
     Disconnected,
-    Dropped,
     Interrupted,
     Misunderstood,
     Negotiate,
@@ -35,7 +35,7 @@ from signald_client.signaling.session_ids import find_session_id
 from signald_client.signaling.wire import Message, Value
 from signald_client.transport import SignalingSocket
 
-__all__ = ["Peer", "RefusedError"]
+__all__ = ["Peer"]
 
 CLOSE_SECONDS = 5.0
 """For the WebSocket to close."""
@@ -44,21 +44,6 @@ INSTANCE_BYTES = 16
 """Random bytes that tell this run of the program from others."""
 
 _log = logging.getLogger(__name__)
-
-
-class RefusedError(Exception):
-    """The server refused a request, or the host whom it let decide.
-
-    Attributes:
-        code: the error's code (docs/protocol.md, "Errors"), or `not-admitted`.
-        sentence: the same for people.
-
-    """
-
-    def __init__(self, code: str, sentence: str) -> None:
-        super().__init__(sentence)
-        self.code = code
-        self.sentence = sentence
 
 
 class Peer:
@@ -111,7 +96,7 @@ class Peer:
         self._socket = SignalingSocket(self._client, self._event, address, trust or Trust(), agent, reactor)
         self._pairs: dict[str, Pair] = {}
         self._welcomed: asyncio.Future[None] | None = None
-        self._asked: list[tuple[Message, asyncio.Future[Message]]] = []
+        self._asking = Asking()
         self._grace: asyncio.TimerHandle | None = None
         self._closing: set[asyncio.Task[None]] = set()
         self._over = asyncio.Event()
@@ -235,8 +220,6 @@ class Peer:
             self._socket.abort()
         return self.report
 
-    # Requests and their replies
-
     def _here(self) -> str:
         """Return the session.
 
@@ -249,54 +232,7 @@ class Peer:
         return self.session
 
     async def _ask(self, request: Message) -> Message:
-        """Send a request and return its reply."""
-        reply: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
-        asked = (request, reply)
-        self._asked.append(asked)
-        try:
-            self._socket.perform(self._client.send(request))
-            return await reply
-        finally:
-            self._asked.remove(asked)
-
-    def _answer(self, meant: Callable[[Any], bool], outcome: Any) -> None:
-        """Give the requests that are meant their reply, or the error that they end with."""
-        for request, reply in self._asked:
-            if reply.done() or not meant(request):
-                continue
-            if isinstance(outcome, Exception):
-                reply.set_exception(outcome)
-            else:
-                reply.set_result(outcome)
-
-    def _follow_requests(self, event: Any) -> None:
-        """Answer what waits for an answer."""
-        if isinstance(event, (messages.Opened, messages.Done)):
-            self._answer(lambda request: request.id == event.id, event)
-        elif isinstance(event, messages.Joined):
-            self._answer(lambda request: isinstance(request, messages.Join) and request.session == event.session, event)
-        elif isinstance(event, messages.NotAdmitted):
-            self._answer(
-                lambda request: isinstance(request, messages.Join) and request.session == event.session,
-                RefusedError("not-admitted", f"The host did not admit this peer: {event.reason}."),
-            )
-        elif isinstance(event, Refused):
-            _log.info("The server refused %s: %s", event.about, event.code)
-            error = RefusedError(event.code, event.sentence)
-            self._answer(lambda request: request is event.request, error)
-            if self._welcomed is not None and not self._welcomed.done():
-                self._welcomed.set_exception(error)
-        elif isinstance(event, Dropped):
-            self._answer(
-                lambda request: any(request is message for message in event.messages),
-                UnreachableError("The request was lost with the connection."),
-            )
-        elif isinstance(event, (Interrupted, Disconnected)):
-            lost = UnreachableError(f"The connection to {self._address.authority} was lost.")
-            if isinstance(event, Disconnected):
-                self._answer(lambda request: True, lost)
-            if self._welcomed is not None and not self._welcomed.done():
-                self._welcomed.set_exception(lost)
+        return await self._asking.ask(request, self._send)
 
     # What happens
 
@@ -308,7 +244,7 @@ class Peer:
             return
         self._follow_connection(event)
         self._follow_session(event)
-        self._follow_requests(event)
+        self._asking.follow(event)
         if self._listener is not None:
             self._listener(event)
 
@@ -316,7 +252,11 @@ class Peer:
         if isinstance(event, messages.Welcome):
             if self._welcomed is not None and not self._welcomed.done():
                 self._welcomed.set_result(None)
+        elif isinstance(event, Refused):
+            _log.info("The server refused %s: %s", event.about, event.code)
+            self._not_welcomed(RefusedError(event.code, event.sentence))
         elif isinstance(event, Interrupted):
+            self._not_welcomed(UnreachableError(f"The connection to {self._address.authority} was lost."))
             _log.info("There is no connection to the server; the next attempt comes after %.1f s.", event.seconds)
             if self._grace is None:
                 grace = self._client.welcome.grace if self._client.welcome is not None else None
@@ -335,6 +275,10 @@ class Peer:
             self.end("disconnected")
         elif isinstance(event, Misunderstood):
             _log.warning("The server said something that is not valid: %s", event.sentence)
+
+    def _not_welcomed(self, error: Exception) -> None:
+        if self._welcomed is not None and not self._welcomed.done():
+            self._welcomed.set_exception(error)
 
     def _stop_grace(self) -> None:
         if self._grace is not None:

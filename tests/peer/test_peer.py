@@ -9,8 +9,9 @@ from typing import Any
 from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 from twisted.internet import reactor as installed
 
+from signald_client.asking import RefusedError
 from signald_client.media import Media
-from signald_client.peer import Peer, RefusedError
+from signald_client.peer import Peer
 from signald_client.server import Address, Trust, UnreachableError
 from signald_client.signaling import messages
 from signald_client.signaling.events import Refused, Resumed
