@@ -34,6 +34,7 @@ from signald_client.signaling.messages import (
 )
 from signald_client.signaling.negotiation import CLOSED, CreateAndSetLocal, Failed, Send, SetRemote
 from signald_client.signaling.wire import Message, Value
+from signald_client.signaling.wishes import Wishes
 
 S = "7Q2M9RT6ZC"
 WELCOME = {
@@ -309,6 +310,10 @@ class SessionTests(SessionCase):
         assert isinstance(refused, Refused)
         self.assertEqual((refused.about, refused.session, refused.user), ("refuse", S, "EVE"))
 
+    def test_wishes_alone(self) -> None:
+        """Without a client they go nowhere."""
+        self.assertRaises(NotImplementedError, Wishes().leave, S)
+
     def test_say(self) -> None:
         """A message goes to one or to all."""
         client = hosting()
@@ -496,6 +501,7 @@ class EndTests(SessionCase):
             client = hosting()
             self.assertEqual(client.socket_closed(code, reason, 1.0), [Keep(None), Disconnected(code, reason)])
             self.assertEqual(client.state, client_module.CLOSED)
+            self.assertEqual(client.socket_closed(code, reason, 2.0), [])
 
 
 class InterruptionTests(SessionCase):
@@ -563,12 +569,15 @@ class InterruptionTests(SessionCase):
     def test_without_resume(self) -> None:
         """A server that gave no secret is greeted anew, and nothing waits for it."""
         client = welcomed(secret=None)
+        self.assert_sends(client.join(S), {"type": "join"})
         client.socket_closed(1006, "", 5.0)
         self.assertEqual(len(client.say(S, "x")), 1)
         (hello,) = sent(client.socket_opened(6.0))
         self.assertEqual(hello["type"], "hello")
-        _, resumed = client.frame_received(json.dumps(WELCOME | {"secret": None}), 7.0)[1:]
-        self.assertEqual(resumed, Resumed("nothing"))
+        effects = client.frame_received(json.dumps(WELCOME | {"secret": None}), 7.0)
+        self.assertIn(Resumed("nothing"), effects)
+        (dropped,) = [effect for effect in effects if isinstance(effect, Dropped)]
+        self.assertEqual([message.type for message in dropped.messages], ["join"])
 
     def test_resume(self) -> None:
         """The client says who it is, with the newest secret, and what it has received."""
@@ -660,6 +669,15 @@ class OutcomeTests(SessionCase):
         self.assertEqual(effects[-1], Resumed("nothing"))
         self.assertEqual(client.user, "YOU")
         self.assertIsNone(client.negotiator(S, "BOB"))
+
+    def test_no_more_secrets(self) -> None:
+        """A server that cannot resume any more is not asked to."""
+        client = hosting()
+        effects = come_back(client, "nothing", secret=None)
+        self.assertIn(Keep(None), effects)
+        client.socket_closed(1006, "", 8.0)
+        (hello,) = sent(client.socket_opened(9.0))
+        self.assertEqual(hello["type"], "hello")
 
     def test_kept(self) -> None:
         """A page that was loaded anew succeeds itself with the text that it kept."""
