@@ -19,7 +19,9 @@ from signald_client.call import call
 from signald_client.command import FLOWED, NOT_FLOWED, USAGE, parse
 from signald_client.media import PatternAndTone, Recording
 from signald_client.peer import Peer
+from signald_client.signaling.messages import Knock
 from signald_client.signaling.session_ids import find_session_id
+from signald_client.signaling.wire import Value
 from tests.peer.case import AsyncCase, SmallMedia, asynchronous, make_media
 
 reactor: Any = installed
@@ -186,6 +188,28 @@ class RealCallTests(CallCase):
             await guest.close()
         self.assertEqual(await running, FLOWED)
         self.assertTrue(target.with_name("target-2.webm").stat().st_size)
+
+    @asynchronous
+    async def test_admitted(self) -> None:
+        """With name and password the guest waits for the host, which it says, and is in the call."""
+        knocks: asyncio.Queue[Knock] = asyncio.Queue()
+
+        def hear(event: Value) -> None:
+            if isinstance(event, Knock):
+                knocks.put_nowait(event)
+
+        made: list[SmallMedia] = []
+        host = Peer(self.server, make_media(made), trust=self.trust(), event=hear, reactor=reactor)
+        await host.connect()
+        link = self.server.link(await host.open(password="pw", lobby=True))
+        running = self.begin("join", link, "--name", "Ann", "--password", "pw", *self.shared)
+        knock = await knocks.get()
+        self.assertEqual(knock.name, "Ann")
+        await host.admit(knock.user)
+        await made[0].flowing
+        await host.close()
+        self.assertEqual(await running, FLOWED)
+        self.assertEqual(self.err.getvalue(), "Waiting to be admitted.\n")
 
     @asynchronous
     async def test_signal(self) -> None:

@@ -534,6 +534,21 @@ class DoubleTests(PeerCase):
         await peer.close()
 
     @asynchronous
+    async def test_lost_twice(self) -> None:
+        """The grace counts from the first loss to the return."""
+        peer = await self.joined()
+        script = self.double.script
+        self.double.script = lambda message: self.double.connections[-1].dropConnection(abort=True)
+        self.double.connections[0].dropConnection(abort=True)
+        while len(self.double.connections) < 2:
+            await asyncio.sleep(0.01)
+        self.double.script = script
+        while not peer.report.reconnects:
+            await asyncio.sleep(0.01)
+        self.assertEqual((peer.report.reconnects, peer.report.reason), (1, ""))
+        await peer.close()
+
+    @asynchronous
     async def test_identity_lost(self) -> None:
         """A peer whose session did not survive ends."""
         peer = await self.joined()
