@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import ClassVar, NoReturn, TypeVar
+from typing import Any, ClassVar, NoReturn, TypeVar
 
 from attrs import evolve, fields
 from twisted.internet.interfaces import IProtocolFactory, IReactorTime
@@ -146,6 +146,7 @@ def makeService(options: Options) -> Daemon:
     """
     from twisted.internet import reactor
 
+    _keep_time(reactor)
     try:
         return make_daemon(options.config(os.environ), IReactorTime(reactor))
     except (ConfigError, CertificateError) as error:
@@ -191,6 +192,15 @@ def make_daemon(config: Config, reactor: IReactorTime) -> Daemon:
         for socket, (scheme, factory) in zip(bind_all(config.interface, ports), served, strict=False)
     ]
     return Daemon(reactor, listeners, config.interface, (page, original), switchboard, budget, certificate)
+
+
+def _keep_time(reactor: Any) -> None:
+    """Give the reactor, on which nothing is due yet, a clock that nobody sets: Twisted's own is the wall clock.
+
+    A step back would stop every deadline and every budget until the old time is reached again; a step forward, as that
+    of a machine which boots without a clock and then asks the network, would end every session and identity.
+    """
+    reactor.seconds = time.monotonic
 
 
 def _host_secret(config: Config) -> bytes:

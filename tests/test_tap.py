@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import socket
+import time
 from pathlib import Path
 
 from twisted.application.service import IServiceMaker
+from twisted.internet.interfaces import IReactorTime
 from twisted.internet.testing import MemoryReactorClock
 from twisted.plugin import getPlugins
 from twisted.python.usage import UsageError
@@ -111,9 +113,29 @@ class WiringTests(SynchronousTestCase):
         config = Config(self.data, port=0, certificate=self.data / "no.pem", key=self.data / "no.key")
         self.assertRaises(CertificateError, make_daemon, config, MemoryReactorClock())
 
-    def test_make_service_exits_with_a_sentence(self) -> None:
-        """Twistd would show a traceback for anything else."""
+    def make_service(self) -> SystemExit:
+        """Make a service that has no certificate; what it exits with."""
+        from twisted.internet import reactor
+
+        self.patch(reactor, "seconds", IReactorTime(reactor).seconds)
         options = Options()
         options.parseOptions(["--cert", "no.pem", "--key", "no.key"])
-        error = self.assertRaises(SystemExit, makeService, options)
+        error: SystemExit = self.assertRaises(SystemExit, makeService, options)
+        return error
+
+    def test_deadlines_do_not_follow_the_wall_clock(self) -> None:
+        """It may be set while the server runs: by hours, or by years where a machine has no clock of its own."""
+        from twisted.internet import reactor
+
+        self.make_service()
+        before = time.monotonic()
+        now = IReactorTime(reactor).seconds()
+        self.assertTrue(before <= now <= time.monotonic())
+        call = IReactorTime(reactor).callLater(60.0, self.fail)
+        self.addCleanup(call.cancel)
+        self.assertTrue(before + 60.0 <= call.getTime() <= time.monotonic() + 60.0)
+
+    def test_make_service_exits_with_a_sentence(self) -> None:
+        """Twistd would show a traceback for anything else."""
+        error = self.make_service()
         self.assertIn(f"signald: {Path.cwd() / 'no.pem'}", str(error.code))
