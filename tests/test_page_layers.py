@@ -30,7 +30,9 @@ PURE = {
     "devices": set[str](),
     "texts": set[str](),
     "statistics": set[str](),
-    "state": {"devices", "texts"},
+    "mesh": set[str](),
+    "others": set[str](),
+    "state": {"devices", "others", "texts"},
     "view_model": {"devices", "state", "texts"},
 }
 """The modules that know nothing of the browser, and those of the page's that they may import."""

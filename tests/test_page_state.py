@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from signald_page.client import state, texts
+from signald.messages import RefusalReason, WaitReason
+from signald_page.client import others, state, texts
+from signald_page.client.others import Other
 from signald_page.client.state import GUEST, HOST, PageState
 
 ID = "7Q2M9RT6ZC"
@@ -22,10 +24,11 @@ def hosting(*others: str) -> PageState:
     """A page whose person has opened a session, with these others connected."""
     page = started()
     page.begin(HOST)
-    page.opened(ID, LINK, False)
+    page.joined(ID, HOST, [])
+    page.link = LINK
     for user in others:
-        page.arrived(user, 0.0)
-        page.connection_changed(user, "connected", 0.0)
+        page.arrived(Other(user))
+        page.connection_changed(user, "connected")
     return page
 
 
@@ -33,9 +36,9 @@ def visiting(*others: str, connected: bool = True) -> PageState:
     """A page whose person has joined a session with these others."""
     page = started()
     page.begin(GUEST, ID)
-    page.joined(ID, list(others), 0.0)
+    page.joined(ID, GUEST, [Other(user) for user in others])
     for user in others if connected else ():
-        page.connection_changed(user, "connected", 0.0)
+        page.connection_changed(user, "connected")
     return page
 
 
@@ -74,20 +77,20 @@ class StartTests(SynchronousTestCase):
         """An id that the server does not know leads back to the start screen, where it can be mended."""
         page = started()
         page.begin(GUEST, ID)
-        page.refused("join", "There is no such call.")
+        page.refused("join", "unknown-session", "There is no such call.")
         self.assertEqual((page.stage, page.problem), ("start", "There is no such call."))
 
     def test_a_refused_hello_fails(self) -> None:
         """A server that does not even greet cannot be used."""
         page = started()
         page.begin(HOST)
-        page.refused("hello", "This server speaks version 2.")
+        page.refused("hello", "unsupported-version", "This server speaks version 2.")
         self.assertEqual((page.stage, page.problem), ("failed", "This server speaks version 2."))
 
     def test_a_refusal_within_a_call(self) -> None:
         """Another refusal is told, and the call goes on."""
         page = hosting("ann")
-        page.refused("offer", "No.")
+        page.refused("offer", "outbox-full", "No.")
         self.assertEqual((page.stage, page.problem), ("connected", "No."))
 
     def test_cancelled(self) -> None:
@@ -111,9 +114,8 @@ class StartTests(SynchronousTestCase):
         page = started()
         page.begin(HOST)
         page.hung_up()
-        page.opened(ID, LINK, False)
-        page.joined(ID, ["ann"], 0.0)
-        page.arrived("ann", 0.0)
+        page.joined(ID, GUEST, [Other("ann")])
+        page.arrived(Other("ann"))
         page.session_ended("idle")
         page.server_lost("Lost.")
         page.hung_up()
@@ -133,19 +135,19 @@ class SessionTests(SynchronousTestCase):
         """With another there the page is calling, and connected as soon as there is a path."""
         page = visiting("ann", connected=False)
         self.assertEqual(page.stage, "calling")
-        page.connection_changed("ann", "connecting", 1.0)
+        page.connection_changed("ann", "connecting")
         self.assertEqual(page.stage, "calling")
-        page.connection_changed("ann", "connected", 2.0)
+        page.connection_changed("ann", "connected")
         self.assertEqual(page.stage, "connected")
 
     def test_a_guest_leaves(self) -> None:
         """The host waits again, and is told; the next arrival makes that old news."""
         for reason, notice in (("left", texts.LEFT_WAITING), ("gone", texts.LOST_WAITING)):
             page = hosting()
-            page.arrived("ann", 0.0)
+            page.arrived(Other("ann"))
             page.departed("ann", reason)
             self.assertEqual((page.stage, page.notice), ("waiting", notice))
-            page.arrived("bob", 0.0)
+            page.arrived(Other("bob"))
             self.assertEqual((page.stage, page.notice), ("calling", ""))
 
     def test_a_guest_who_lost_only_the_server(self) -> None:
@@ -153,21 +155,21 @@ class SessionTests(SynchronousTestCase):
         page = hosting("ann")
         page.departed("ann", "gone")
         self.assertEqual((page.stage, page.notice), ("connected", texts.OTHER_LOST_SERVER))
-        page.connection_changed("ann", "disconnected", 5.0)
+        page.connection_changed("ann", "disconnected")
         self.assertEqual((page.stage, page.notice), ("waiting", texts.LOST_WAITING))
 
     def test_a_newcomer_replaces_whom_the_server_lost(self) -> None:
         """Who comes back with a new connection does not meet their own shadow."""
         page = hosting("ann")
         page.departed("ann", "gone")
-        page.arrived("ann-again", 1.0)
+        page.arrived(Other("ann-again"))
         self.assertEqual([other.user for other in page.others], ["ann-again"])
 
     def test_strangers_change_nothing(self) -> None:
         """News of somebody who is not here are ignored."""
         page = hosting("ann")
         page.departed("bob", "left")
-        page.connection_changed("bob", "failed", 1.0)
+        page.connection_changed("bob", "failed")
         self.assertEqual(([other.user for other in page.others], page.stage), (["ann"], "connected"))
 
     def test_hanging_up(self) -> None:
@@ -192,7 +194,7 @@ class SessionTests(SynchronousTestCase):
         page = visiting("ann")
         page.session_ended("host-gone")
         self.assertEqual((page.stage, page.notice), ("connected", texts.OTHER_LOST_SERVER))
-        page.connection_changed("ann", "disconnected", 5.0)
+        page.connection_changed("ann", "disconnected")
         self.assertEqual((page.stage, page.outcome), ("ended", texts.ENDED["host-gone"]))
 
     def test_a_host_who_is_gone_before_there_was_a_path(self) -> None:
@@ -216,13 +218,13 @@ class ServerLossTests(SynchronousTestCase):
         page = visiting("ann")
         page.server_lost(texts.SERVER_LOST)
         self.assertEqual((page.stage, page.notice), ("connected", texts.SERVER_LOST_CONNECTED))
-        page.connection_changed("ann", "failed", 9.0)
+        page.connection_changed("ann", "failed")
         self.assertEqual((page.stage, page.problem), ("failed", texts.SERVER_LOST))
 
     def test_keeps_only_whom_it_reaches(self) -> None:
         """Somebody still being called is out of reach without a server."""
         page = hosting("ann")
-        page.arrived("bob", 0.0)
+        page.arrived(Other("bob"))
         page.server_lost(texts.SERVER_LOST)
         self.assertEqual([other.user for other in page.others], ["ann"])
 
@@ -237,7 +239,7 @@ class ServerLossTests(SynchronousTestCase):
         """Of two who remain one may go, and the call goes on with the other."""
         page = hosting("ann", "bob")
         page.server_lost(texts.SERVER_LOST)
-        page.connection_changed("ann", "closed", 1.0)
+        page.connection_changed("ann", "closed")
         self.assertEqual((page.stage, [other.user for other in page.others]), ("connected", ["bob"]))
 
 
@@ -249,21 +251,21 @@ class PathTests(SynchronousTestCase):
         for turn, problem in ((False, texts.NO_PATH), (True, texts.NO_PATH_WITH_TURN)):
             page = visiting("ann", connected=False)
             page.turn = turn
-            page.connection_changed("ann", "failed", 20.0)
+            page.connection_changed("ann", "failed")
             self.assertEqual((page.stage, page.problem), ("failed", problem))
 
     def test_no_path_to_a_guest(self) -> None:
         """The host keeps the session open, so that the guest can try again."""
         page = hosting()
-        page.arrived("bob", 0.0)
-        page.connection_changed("bob", "failed", 20.0)
+        page.arrived(Other("bob"))
+        page.connection_changed("bob", "failed")
         self.assertEqual((page.stage, page.problem), ("waiting", texts.NO_PATH))
 
     def test_one_of_several_without_a_path(self) -> None:
         """The call goes on with those who can be reached."""
         page = visiting("ann", "bob", connected=False)
-        page.connection_changed("ann", "connected", 1.0)
-        page.connection_changed("bob", "failed", 20.0)
+        page.connection_changed("ann", "connected")
+        page.connection_changed("bob", "failed")
         self.assertEqual((page.stage, [other.user for other in page.others]), ("connected", ["ann"]))
 
     def test_browsers_that_do_not_agree(self) -> None:
@@ -284,47 +286,171 @@ class PathTests(SynchronousTestCase):
         self.assertEqual(page.notice, "")
         self.assertEqual(page.tick(state.CALLING_LONG_AFTER), [])
         self.assertEqual(page.notice, texts.CALLING_LONG)
-        self.assertEqual(page.tick(state.GIVE_UP_AFTER), [])
+        self.assertEqual(page.tick(others.GIVE_UP_AFTER), [])
         self.assertEqual((page.stage, page.problem), ("failed", texts.NO_PATH))
 
     def test_a_search_beside_a_call(self) -> None:
         """While there is a picture of one, the search for another is not worth a word."""
         page = hosting("ann")
-        page.arrived("bob", 0.0)
+        page.arrived(Other("bob"))
         page.tick(state.CALLING_LONG_AFTER)
         self.assertEqual((page.stage, page.notice), ("connected", ""))
 
     def test_an_interruption(self) -> None:
-        """After a while new paths are sought, once; with the connection everything is as before."""
+        """After a while new paths are sought, and again ever more seldom; then everything is as before."""
         page = visiting("ann")
         self.assertEqual(page.tick(100.0), [])
-        page.connection_changed("ann", "disconnected", 100.0)
+        page.connection_changed("ann", "disconnected")
         self.assertTrue(page.interrupted)
         self.assertEqual(page.stage, "connected")
-        self.assertEqual(page.tick(100.0 + state.RESTART_AFTER - 1), [])
-        self.assertEqual(page.tick(100.0 + state.RESTART_AFTER), ["ann"])
-        self.assertEqual(page.tick(101.0 + state.RESTART_AFTER), [])
-        page.connection_changed("ann", "connected", 105.0)
+        sought = [second for second in range(101, 120) if page.tick(float(second)) == ["ann"]]
+        self.assertEqual(sought, [102, 106, 114])
+        page.connection_changed("ann", "connected")
         self.assertFalse(page.interrupted)
-        page.connection_changed("ann", "disconnected", 200.0)
-        self.assertEqual(page.tick(200.0 + state.RESTART_AFTER), ["ann"])
+        page.tick(200.0)
+        page.connection_changed("ann", "disconnected")
+        self.assertEqual([page.tick(201.0), page.tick(202.0)], [[], ["ann"]])
+
+    def test_a_failure_is_mended_at_once(self) -> None:
+        """A browser that says so has nothing left to try by itself; the same after a change of the network."""
+        for happens in (
+            lambda page: page.connection_changed("ann", "failed"),
+            lambda page: page.reached_server(),
+            lambda page: page.presence("ann", False),
+        ):
+            page = visiting("ann")
+            page.tick(100.0)
+            page.connection_changed("ann", "disconnected")
+            happens(page)
+            self.assertEqual(page.tick(100.5), ["ann"])
+            self.assertEqual(page.others[0].restarts, 1)
+
+    def test_nothing_is_agreed_without_the_server(self) -> None:
+        """While either side has lost it, new paths are not sought and nobody is given up."""
+        for lost, back in (
+            (lambda page: page.interrupted_server(), lambda page: page.reached_server()),
+            (lambda page: page.presence("ann", True), lambda page: page.presence("ann", False)),
+        ):
+            page = visiting("ann")
+            page.connection_changed("ann", "disconnected")
+            lost(page)
+            self.assertEqual(page.tick(100.0), [])
+            self.assertEqual(page.stage, "connected")
+            back(page)
+            self.assertEqual(page.tick(100.5), ["ann"])
 
     def test_an_interruption_that_lasts(self) -> None:
         """Its steps do not prolong it: in the end the other person is lost."""
         page = visiting("ann")
-        page.connection_changed("ann", "disconnected", 100.0)
-        page.connection_changed("ann", "failed", 115.0)
-        page.connection_changed("ann", "connecting", 116.0)
-        page.connection_changed("ann", "failed", 125.0)
-        page.tick(100.0 + state.GIVE_UP_AFTER)
+        page.connection_changed("ann", "disconnected")
+        page.tick(15.0)
+        page.connection_changed("ann", "failed")
+        page.connection_changed("ann", "connecting")
+        page.tick(16.0)
+        page.connection_changed("ann", "failed")
+        page.tick(others.GIVE_UP_AFTER)
         self.assertEqual((page.stage, page.problem), ("failed", texts.OTHER_LOST))
 
     def test_the_same_state_again(self) -> None:
         """A state that is told twice does not start its time anew."""
         page = visiting("ann")
-        page.connection_changed("ann", "disconnected", 100.0)
-        page.connection_changed("ann", "disconnected", 110.0)
-        self.assertEqual(page.others[0].since, 100.0)
+        page.connection_changed("ann", "disconnected")
+        page.tick(10.0)
+        page.connection_changed("ann", "disconnected")
+        self.assertEqual(page.others[0].waited, 10.0)
+
+
+class ReconnectTests(SynchronousTestCase):
+    """The connection to the server is lost and comes back."""
+
+    def test_the_seconds_are_counted(self) -> None:
+        """From the loss to the return."""
+        page = visiting("ann")
+        page.tick(50.0)
+        page.interrupted_server()
+        page.tick(51.0)
+        page.interrupted_server()
+        page.tick(53.5)
+        self.assertEqual((page.stage, page.offline), ("connected", 3.5))
+        page.reached_server()
+        self.assertIsNone(page.offline)
+
+    def test_somebody_begins_anew(self) -> None:
+        """Who loaded the page anew is called once more, in the same place."""
+        page = visiting("ann", "bob")
+        page.presence("ann", True)
+        page.renewed("ann")
+        page.renewed("nobody")
+        ann = page.others[0]
+        self.assertEqual((ann.user, ann.away, ann.connection, ann.was_connected), ("ann", False, "new", False))
+
+    def test_the_person_begins_anew(self) -> None:
+        """After a reload, those who are there come in the place of those who were."""
+        page = visiting("ann")
+        page.joined(ID, HOST, [Other("bob")])
+        self.assertEqual((page.role, [other.user for other in page.others], page.stage), (HOST, ["bob"], "calling"))
+
+    def test_the_server_knows_nobody(self) -> None:
+        """After too long an absence the person joins anew; whoever is not in a session is not moved."""
+        page = visiting("ann")
+        page.left_behind()
+        self.assertEqual((page.stage, page.others, page.session), ("connecting", [], ID))
+        page = started()
+        page.left_behind()
+        self.assertEqual(page.stage, "start")
+
+    def test_another_tab(self) -> None:
+        """Only one of two tabs is this person; the other one says so."""
+        page = visiting("ann")
+        page.taken_over()
+        self.assertEqual((page.stage, page.problem), ("failed", texts.TAKEN_OVER))
+        page = started()
+        page.taken_over()
+        self.assertEqual(page.stage, "start")
+
+
+class DoorTests(SynchronousTestCase):
+    """Waiting before the door, and keeping it."""
+
+    def test_waiting(self) -> None:
+        """The person reads what is waited for; once in, the session begins; or the reason is told."""
+        page = started()
+        page.begin(GUEST, ID)
+        for reason in WaitReason:
+            page.waiting(reason.value)
+            self.assertEqual(page.progress, texts.WAITING_FOR[reason.value])
+        page.joined(ID, GUEST, [])
+        page.waiting("host")
+        self.assertEqual(page.stage, "waiting")
+        for why in RefusalReason:
+            page = started()
+            page.begin(GUEST, ID)
+            page.turned_away(why.value)
+            self.assertEqual((page.stage, page.problem), ("start", texts.TURNED_AWAY[why.value]))
+
+    def test_a_password(self) -> None:
+        """It is asked for when the server wants it, and no longer once it was right."""
+        for code in ("password-needed", "wrong-password"):
+            page = started()
+            page.begin(GUEST, ID)
+            page.refused("join", code, "A password.")
+            self.assertEqual((page.stage, page.password_wanted), ("start", True))
+            page.begin(GUEST, ID)
+            page.joined(ID, GUEST, [])
+            self.assertFalse(page.password_wanted)
+
+    def test_knocks(self) -> None:
+        """The host sees who waits, until they do not, or somebody else is the host."""
+        page = hosting()
+        page.knocked("bob", "Bob")
+        page.knocked("cat", "")
+        page.knock_over("bob")
+        page.knock_over("bob")
+        self.assertEqual(page.knocks, {"cat": ""})
+        page.handed_over("ann", "me")
+        self.assertEqual((page.role, page.knocks), (GUEST, {}))
+        page.handed_over("me", "me")
+        self.assertEqual(page.role, HOST)
 
 
 class DeviceTests(SynchronousTestCase):

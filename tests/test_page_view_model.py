@@ -88,6 +88,30 @@ class ScreenTests(SynchronousTestCase):
             (texts.INVITED, texts.JOIN_INVITED, texts.START_ANOTHER, "join"),
         )
 
+    def test_the_own_call(self) -> None:
+        """The link of a call that the person keeps opens it again."""
+        page = PageState()
+        page.ready("7Q2M9RT6ZC", own=True)
+        shown = view(page)
+        self.assertEqual((shown["heading", "text"], shown["join", "text"]), (texts.YOURS, texts.OPEN_AGAIN))
+
+    def test_the_password(self) -> None:
+        """Its field is there when it is wanted; those who knock are shown when there are any."""
+        page = started()
+        self.assertTrue(view(page)["password-row", "hidden"])
+        page.password_wanted = True
+        self.assertFalse(view(page)["password-row", "hidden"])
+        page = hosting()
+        self.assertTrue(view(page)["knocks", "hidden"])
+        page.knocked("bob", "")
+        self.assertFalse(view(page)["knocks", "hidden"])
+
+    def test_another_tab(self) -> None:
+        """The person can take the call back."""
+        page = visiting("ann")
+        page.taken_over()
+        self.assertEqual(view(page)["again", "text"], texts.USE_HERE)
+
     def test_the_waiting_screen(self) -> None:
         """The id is shown in groups, beside the link."""
         page = hosting()
@@ -110,7 +134,7 @@ class ScreenTests(SynchronousTestCase):
         page = started()
         page.begin(GUEST, "7Q2M9RT6ZC")
         self.assertEqual(view(page)[PAGE, "focus"], "cancel")
-        page.refused("join", texts.REFUSALS["unknown-session"])
+        page.refused("join", "unknown-session", texts.REFUSALS["unknown-session"])
         self.assertEqual(view(page)[PAGE, "focus"], "session-input")
         self.assertEqual(view(started())[PAGE, "focus"], "start")
         self.assertEqual(view(hosting())[PAGE, "focus"], "copy")
@@ -146,8 +170,23 @@ class StatusTests(SynchronousTestCase):
         for page in (waiting, calling, connected):
             page.notice = "Something happened."
             self.assertEqual(self.status(page), "Something happened.")
-        connected.connection_changed("ann", "disconnected", 1.0)
+        connected.connection_changed("ann", "disconnected")
         self.assertEqual(self.status(connected), texts.INTERRUPTED)
+
+    def test_without_the_server(self) -> None:
+        """The seconds are told, and that a call goes on."""
+        for page, sentence in ((hosting(), texts.RECONNECTING), (visiting("ann"), texts.RECONNECTING_CONNECTED)):
+            page.interrupted_server()
+            page.tick(12.9)
+            self.assertEqual(self.status(page), sentence.format(12))
+
+    def test_somebody_is_away(self) -> None:
+        """By name, where there is one."""
+        page = visiting("ann")
+        page.presence("ann", True)
+        self.assertEqual(self.status(page), texts.AWAY.format(texts.SOMEBODY))
+        page.others[0].name = "Ann"
+        self.assertEqual(self.status(page), texts.AWAY.format("Ann"))
 
     def test_only_the_plain_state_goes_away(self) -> None:
         """That all is well need not stay on the picture; anything else stays."""

@@ -30,6 +30,8 @@ __all__ = [
     "now",
     "publish",
     "put",
+    "random_float",
+    "random_text",
     "report_entries",
     "spawn",
     "wait",
@@ -137,6 +139,17 @@ def publish(name: str, function: Callable[..., Any]) -> None:
 def now() -> float:
     """Return the seconds since the page began to load; they never go back."""
     return float(call(get(window, "performance"), "now")) / 1000
+
+
+def random_float() -> float:
+    """Return a random number from 0 up to 1, good enough for the times of attempts."""
+    return float(call(get(window, "Math"), "random"))
+
+
+def random_text() -> str:
+    """Return a text that nobody can guess and that no other page has."""
+    text: str = call(get(window, "crypto"), "randomUUID") if get(window, "isSecureContext") else str(random_float())
+    return text
 
 
 def mark(name: str) -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from signald_client.signaling import client, messages
+from signald_client.signaling import client, events, messages
 
-from . import addresses, texts
-from .browser import BrowserJson, get, now, window
+from . import addresses, mesh, storage, texts
+from .browser import get, now, window
+from .others import Other
 from .peer import Peer
-from .state import HOST
-from .websocket import Socket
+from .signaling import Signaling
+from .state import CONNECTING, GUEST, HOST, SESSION
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Call"]
 
-PERSONS = (None, "hello", "open", "join")
+PERSONS = (None, "hello", "resume", "open", "join")
 """What a person asked for, so that a refusal of it has to be told; None: the server cannot say what it was."""
 
 UNREACHABLE_AFTER = 10.0
@@ -36,10 +37,20 @@ class Call:
     Attributes:
         peers: the peer connections, by user.
         over: whether the call has ended.
+        reconnects: how often the connection to the server came back.
 
     """
 
-    def __init__(self, state: PageState, media: Media, changed: Callable[[], None], log: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        state: PageState,
+        media: Media,
+        changed: Callable[[], None],
+        log: Callable[[str], None],
+        name: str,
+        password: str = "",
+        kept: str = "",
+    ) -> None:
         """Connect to the server, and open or join the session that `state` says.
 
         Args:
@@ -47,27 +58,28 @@ class Call:
             media: the own tracks.
             changed: called when `state` or `peers` changed.
             log: takes lines for whoever looks for a fault.
+            name: what the person calls themselves; empty for nothing.
+            password: of the session, if it has one.
+            kept: who the page was before it was loaded anew; empty for nobody.
 
         """
         self.peers: dict[str, Peer] = {}
         self.over = False
+        self.reconnects = 0
         self._state = state
         self._media = media
         self._changed = changed
         self._log = log
+        self._name = name
+        self._password = password
         self._begun = now()
         self._devices_settled = False
-        self._asked = False
-        self._member = False
+        self._asked = bool(kept)
         self._ice_servers: list[dict[str, Any]] = []
-        self._client = client.SignalingClient(BrowserJson(), "signald-page")
-        self._socket = Socket(
-            addresses.socket_address(get(window, "location", "href")),
-            client.SUBPROTOCOL,
-            lambda: self._carry_out(self._client.socket_opened()),
-            lambda text: self._carry_out(self._client.frame_received(text)),
-            self._socket_closed,
-        )
+        address = addresses.socket_address(get(window, "location", "href"))
+        self._signaling = Signaling(address, self._happened, kept)
+        self._client = self._signaling.client
+        self._perform(self._client.connect())
 
     # What the page tells
 
@@ -84,103 +96,181 @@ class Call:
     def tick(self) -> None:
         """Time goes on: call it about once a second."""
         time = now()
-        self._carry_out(self._client.tick(time))
+        self._perform(self._client.tick(time))
         if self._client.welcome is None and time - self._begun > UNREACHABLE_AFTER:
-            self._socket.close(1000, "")
+            self._state.server_lost(texts.SERVER_UNREACHABLE)
         for user in self._state.tick(time):
             if user in self.peers:
                 self.peers[user].run(self.peers[user].negotiator.restart_ice())
         self._settle()
+
+    def hurry(self) -> None:
+        """The network may be another one: find out now what still works."""
+        for other in self._state.others:
+            other.hurry()
+        self._perform(self._client.hurry(now()))
+
+    def answer_knock(self, user: str, admitted: bool) -> None:
+        """The person lets somebody in, or does not."""
+        ask = self._client.admit if admitted else self._client.refuse
+        self._perform(ask(self._state.session, user))
 
     def end(self) -> None:
         """Leave, and release everything but the own devices."""
         if self.over:
             return
         self.over = True
-        if self._member and self._client.state == client.READY:
-            self._carry_out(self._client.leave(self._state.session))
-        self._socket.close(1000, "")
+        storage.forget_call()
+        if self._state.session and self._client.state == client.READY:
+            self._signaling.perform(self._client.leave(self._state.session))
+        self._signaling.perform(self._client.disconnect())
         self._close_peers(list(self.peers))
 
     # What the server and the browser tell
 
-    def _carry_out(self, effects: list[Value]) -> None:
-        for effect in effects:
-            if isinstance(effect, client.SendFrame):
-                self._socket.send(effect.text)
-            elif isinstance(effect, client.CloseSocket):
-                self._socket.close(effect.code, effect.reason)
-            elif isinstance(effect, client.Negotiate):
-                if effect.user in self.peers:
-                    self.peers[effect.user].run(effect.commands)
-            else:
-                self._happened(effect)
+    def _perform(self, effects: list[Value]) -> None:
+        self._signaling.perform(effects)
         self._settle()
 
     def _happened(self, event: Value) -> None:
+        if self.over:
+            return
+        if isinstance(event, events.Negotiate):
+            if event.user in self.peers:
+                self.peers[event.user].run(event.commands)
+            return
+        self._connection_to_server(event)
+        self._of_session(event)
+        self._of_members(event)
+        self._settle()
+
+    def _connection_to_server(self, event: Value) -> None:
         state = self._state
         if isinstance(event, messages.Welcome):
             self._welcomed(event)
-        elif isinstance(event, messages.Opened):
-            href = get(window, "location", "href")
-            hostname = get(window, "location", "hostname")
-            self._member = True
-            state.opened(event.session, addresses.invitation(href, event.session), addresses.only_here(hostname))
-        elif isinstance(event, messages.Joined):
-            users = [member.user for member in event.members]
-            self._member = True
-            state.joined(event.session, users, now())
-            for user in users:
-                self._connect(event.session, user, True)
-        elif isinstance(event, messages.MemberJoined):
-            state.arrived(event.member.user, now())
-            self._connect(event.session, event.member.user, False)
-        elif isinstance(event, messages.MemberLeft):
-            state.departed(event.user, event.reason)
-        elif isinstance(event, messages.Ended):
-            state.session_ended(event.reason)
-        elif isinstance(event, client.Refused):
+        elif isinstance(event, events.Interrupted):
+            if self._client.welcome is not None:
+                state.interrupted_server()
+        elif isinstance(event, events.Resumed):
+            self.reconnects += 1
+            if event.survival == events.NOTHING:
+                self._close_peers(list(self.peers))
+                # Who was in the call already has their devices, or goes without them.
+                self._devices_settled = self._devices_settled or state.phase == SESSION
+                state.left_behind()
+                self._asked = False
+            state.reached_server()
+            self._enter()
+        elif isinstance(event, events.Disconnected):
+            if event.code == client.REPLACED_CODE:
+                state.taken_over()
+            else:
+                state.server_lost(texts.refusal(event.reason, texts.SERVER_LOST))
+        elif isinstance(event, events.Refused):
             self._refused(event)
-        elif isinstance(event, client.Misunderstood):
+        elif isinstance(event, events.Misunderstood):
             self._log(event.sentence)
 
-    def _refused(self, refusal: client.Refused) -> None:
-        if refusal.about in PERSONS:
-            self._state.refused(refusal.about, texts.refusal(refusal.code, refusal.sentence))
+    def _of_session(self, event: Value) -> None:
+        state = self._state
+        if isinstance(event, messages.Opened):
+            if event.host_key is not None:
+                storage.keep_host_key(event.session, event.host_key)
+            self._entered(event.session, HOST, event.members)
+        elif isinstance(event, messages.Joined):
+            self._entered(event.session, event.role, event.members)
+        elif isinstance(event, messages.Waiting):
+            state.waiting(event.reason)
+        elif isinstance(event, messages.NotAdmitted):
+            state.turned_away(event.reason)
+        elif isinstance(event, messages.Ended):
+            state.session_ended(event.reason)
+        elif isinstance(event, messages.HostChanged):
+            state.handed_over(event.user, self._client.user)
+        elif isinstance(event, messages.Knock):
+            state.knocked(event.user, event.name or "")
+        elif isinstance(event, messages.KnockOver):
+            state.knock_over(event.user)
+
+    def _of_members(self, event: Value) -> None:
+        state = self._state
+        if isinstance(event, messages.MemberJoined):
+            state.arrived(_other(event.member))
+            self._connect(event.session, event.member)
+        elif isinstance(event, messages.MemberLeft):
+            state.departed(event.user, event.reason)
+        elif isinstance(event, messages.MemberAway):
+            state.presence(event.user, True)
+        elif isinstance(event, messages.MemberBack):
+            state.presence(event.user, False)
+        elif isinstance(event, messages.MemberRenewed):
+            self._close_peers([event.member.user])
+            state.renewed(event.member.user)
+            self._connect(event.session, event.member)
+
+    def _refused(self, refusal: events.Refused) -> None:
+        state = self._state
+        if refusal.about == "open" and state.session and state.phase == CONNECTING:
+            # The key is of no use: whoever has the session now decides.
+            storage.keep_host_key(state.session, "")
+            state.role = GUEST
+            self._asked = False
+            self._enter()
+        elif refusal.about in PERSONS:
+            state.refused(refusal.about, refusal.code, texts.refusal(refusal.code, refusal.sentence))
         else:
             # Mostly what was said to a member who left in that moment.
             self._log(f"{refusal.about}: {refusal.code}")
 
     def _welcomed(self, welcome: messages.Welcome) -> None:
+        self._ice_servers = []
         for server in welcome.ice_servers:
             known = {"urls": server.urls, "username": server.username, "credential": server.credential}
             self._ice_servers.append({key: value for key, value in known.items() if value is not None})
         urls = [url for server in welcome.ice_servers for url in server.urls]
         self._state.turn = any(url.startswith(("turn:", "turns:")) for url in urls)
-        self._enter()
+        self._state.reached_server()
+        if welcome.resumed is None:
+            self._enter()
 
     def _enter(self) -> None:
         """Open or join, once everything that this takes is there."""
         if self._asked or self.over or self._client.state != client.READY:
             return
-        if self._state.role == HOST:
+        state = self._state
+        if state.role == HOST:
             self._asked = True
-            self._state.progress = texts.OPENING
-            self._carry_out(self._client.open())
+            state.progress = texts.OPENING
+            key = storage.host_key(state.session) if state.session else ""
+            again = state.session if key else None
+            capacity = min(mesh.CAPACITY, self._client.welcome.limits.session_members) if self._client.welcome else 2
+            self._perform(
+                self._client.open(capacity, self._name or None, keep=True, session=again, host_key=key or None)
+            )
         elif self._devices_settled:
             self._asked = True
-            self._state.progress = texts.JOINING
-            self._carry_out(self._client.join(self._state.session))
+            state.progress = texts.JOINING
+            self._perform(self._client.join(state.session, self._name or None, self._password or None))
 
-    def _connect(self, session: str, user: str, calls: bool) -> None:
-        negotiator = self._client.negotiator(session, user)
-        if negotiator is None:
+    def _entered(self, session: str, role: str, members: list[messages.Member]) -> None:
+        """The person is in the session, or begins anew in it."""
+        href = get(window, "location", "href")
+        self._close_peers(list(self.peers))
+        self._state.link = addresses.invitation(href, session)
+        self._state.link_only_here = addresses.only_here(get(window, "location", "hostname"))
+        self._state.joined(session, role, [_other(member) for member in members])
+        for member in members:
+            self._connect(session, member)
+
+    def _connect(self, session: str, member: messages.Member) -> None:
+        negotiator = self._client.negotiator(session, member.user)
+        if negotiator is None or self._state.other(member.user) is None:
             return
-        self.peers[user] = Peer(
+        self.peers[member.user] = Peer(
             negotiator,
             self._ice_servers,
             self._media,
-            calls,
+            member.offers_first,
             self._send,
             self._connection_changed,
             self._negotiation_failed,
@@ -188,31 +278,37 @@ class Call:
         )
 
     def _send(self, message: Message) -> None:
-        self._carry_out(self._client.send(message))
+        self._perform(self._client.send(message))
 
-    def _connection_changed(self, user: str, connection: str) -> None:
-        self._state.connection_changed(user, connection, now())
-        self._settle()
+    def _connection_changed(self, peer: Peer, connection: str) -> None:
+        if self.peers.get(peer.user) is peer:
+            self._state.connection_changed(peer.user, connection)
+            self._settle()
 
     def _negotiation_failed(self, user: str) -> None:
         self._state.disagreed(user)
         self._settle()
 
-    def _socket_closed(self, code: int, reason: str) -> None:
-        if self.over:
-            return
-        welcomed = self._client.welcome is not None
-        self._client.socket_closed(code, reason)
-        self._state.server_lost(texts.refusal(reason, texts.SERVER_LOST if welcomed else texts.SERVER_UNREACHABLE))
-        self._settle()
-
     # What follows
 
     def _settle(self) -> None:
-        """Let the peer connections follow the state."""
-        self._close_peers([user for user in self.peers if self._state.other(user) is None])
+        """Let the peer connections follow the state, and what a reload needs be kept."""
+        state = self._state
+        self._close_peers([user for user in self.peers if state.other(user) is None])
+        for peer in self.peers.values():
+            peer.bound_video(*mesh.video_bounds(len(self.peers)))
+        if not self.over and state.session and self._signaling.kept:
+            storage.keep_call(state.role, state.session, self._signaling.kept)
         self._changed()
 
     def _close_peers(self, users: list[str]) -> None:
         for user in users:
-            self.peers.pop(user).close()
+            peer = self.peers.pop(user, None)
+            if peer is not None:
+                peer.close()
+
+
+def _other(member: messages.Member) -> Other:
+    other = Other(member.user, member.name or "")
+    other.away = member.away
+    return other

@@ -7,13 +7,13 @@ import json
 from typing import TYPE_CHECKING
 
 from . import state as states
-from . import statistics, texts
+from . import statistics, storage, texts
 from .browser import call, get, listen, now, publish, put, spawn, window
 from .call import Call
 from .devices import AUDIO, VIDEO
 from .invite import Invitation
+from .knocks import Knocks
 from .media import Media
-from .state import GUEST
 from .tiles import Tiles
 from .view_model import view
 
@@ -50,6 +50,7 @@ class CallPage:
         self._invitation = Invitation(page, state, self._changed)
         self._call: Call | None = None
         self._pressed = 0.0
+        self._name = ""
         page.on("mute", "click", lambda event: self._media.toggle_microphone())
         page.on("camera", "click", lambda event: self._media.toggle_camera())
         page.on("hang-up", "click", lambda event: self._hang_up())
@@ -58,28 +59,44 @@ class CallPage:
         page.on("hear", "click", lambda event: self._tiles.hear())
         page.on("again", "click", lambda event: self._again())
         page.on("home", "click", lambda event: self._home())
-        # Tells the others at once; without it they would wait for the connection to time out. Firefox has closed the
-        # socket by the time of `pagehide`, and Safari on phones has no `beforeunload`.
-        listen(window, "beforeunload", lambda event: self._hang_up())
-        listen(window, "pagehide", lambda event: self._hang_up())
+        self._knocks = Knocks(page, state, self._answer_knock)
+        for target, event in (
+            (window, "online"),
+            (get(window, "document"), "visibilitychange"),
+            (get(window, "navigator", "connection"), "change"),
+        ):
+            if target is not None:
+                listen(target, event, lambda event: self._hurry())
         put(page.element("local-video"), "srcObject", self._media.stream)
         publish("stats", self._statistics)
+        publish("connection", self._connection)
         spawn(self._tick())
 
     # What the person does
 
-    def begin(self, role: str, session: str = "") -> None:
-        """Start a call, or join this one."""
+    def begin(self, role: str, session: str = "", name: str = "", password: str = "", kept: str = "") -> None:
+        """Start a call, or join this one.
+
+        Args:
+            role: `host` or `guest`.
+            session: its id; empty for a new one.
+            name: what the person calls themselves.
+            password: the session's.
+            kept: who the page was before it was loaded anew.
+
+        """
         if not self._state.begin(role, session):
             return
         self._pressed = now()
+        self._name = name
         self._state.progress = texts.REACHING_SERVER
-        if role == GUEST:
-            # A reload then finds the id again.
-            call(get(window, "history"), "replaceState", None, "", "#" + session)
-        self._call = Call(self._state, self._media, self._changed, self._log)
+        self._call = Call(self._state, self._media, self._changed, self._log, name, password, kept)
         spawn(self._settle_devices(self._call))
         self._changed()
+
+    def go_on(self, role: str, session: str, kept: str) -> None:
+        """Be in the call again in which the page was before it was loaded anew."""
+        self.begin(role, session, storage.name(), "", kept)
 
     def preview(self) -> None:
         """Show the person to themselves."""
@@ -98,13 +115,21 @@ class CallPage:
             self._call.devices_settled()
         self._changed()
 
+    def _hurry(self) -> None:
+        if self._call is not None and get(window, "document", "visibilityState") == "visible":
+            self._call.hurry()
+
+    def _answer_knock(self, user: str, admitted: bool) -> None:
+        if self._call is not None:
+            self._call.answer_knock(user, admitted)
+
     def _hang_up(self) -> None:
         self._state.hung_up()
         self._changed()
 
     def _again(self) -> None:
         if self._state.phase == states.FAILED:
-            self.begin(self._state.role, self._state.session if self._state.role == GUEST else "")
+            self.begin(self._state.role, self._state.session, self._name)
         else:
             self._home()
 
@@ -127,6 +152,10 @@ class CallPage:
                 self._media.stop()
         self._tiles.follow({} if self._call is None else self._call.peers)
         self._invitation.follow()
+        self._knocks.follow()
+        if state.phase == states.SESSION and get(window, "location", "hash") != "#" + state.session:
+            # A reload, or tomorrow, then finds the id again.
+            call(get(window, "history"), "replaceState", None, "", "#" + state.session)
         self._page.show(view(state))
 
     def _replaced(self, kind: str, track: Any) -> None:
@@ -152,6 +181,13 @@ class CallPage:
             values = statistics.figures(await peer.statistics())
             values["iceState"], values["connectionState"] = peer.states
             first_frame = self._tiles.first_frame(user)
+            other = self._state.other(user)
+            values["iceRestarts"] = other.restarts if other is not None else 0
             values["firstFrameMs"] = (first_frame - self._pressed) * 1000 if first_frame else None
             members[user] = values
         return json.dumps(members)
+
+    def _connection(self, *args: Any) -> str:
+        """Return as JSON how it is with the connection to the server (docs/page.md)."""
+        reconnects = self._call.reconnects if self._call is not None else 0
+        return json.dumps({"online": self._state.offline is None, "reconnects": reconnects})

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from signald_client.signaling.wire import Message, Value
     from signald_client.signaling.negotiation import Negotiator
+    from signald_client.signaling.wire import Message, Value
 
     from .media import Media
 
@@ -39,7 +39,7 @@ class Peer:
         media: Media,
         calls: bool,
         send: Callable[[Message], None],
-        changed: Callable[[str, str], None],
+        changed: Callable[[Peer, str], None],
         failed: Callable[[str], None],
         log: Callable[[str], None],
     ) -> None:
@@ -51,7 +51,7 @@ class Peer:
             media: the own tracks.
             calls: whether this side offers first.
             send: takes what the negotiator sends.
-            changed: told the user and the new `RTCPeerConnectionState`.
+            changed: told this peer and its new `RTCPeerConnectionState`.
             failed: told the user when a negotiation came to nothing.
             log: takes lines for whoever looks for a fault.
 
@@ -66,6 +66,7 @@ class Peer:
         self._log = log
         self._json = BrowserJson()
         self._senders: dict[str, Any] = {}
+        self._bounds: tuple[int, float] | None = None
         self._commands: list[Value] = []
         self._working = False
         self._closed = False
@@ -159,6 +160,8 @@ class Peer:
                 await self._accept()
         except BrowserError as error:
             return self.negotiator.operation_failed(error.name, error.message)
+        # Only now has the sender of an accepted medium something to set.
+        spawn(self._bound_video())
         return self.negotiator.remote_description_set()
 
     async def _add_candidate(self, candidate: dict[str, Any] | None) -> None:
@@ -183,7 +186,7 @@ class Peer:
 
     def _connection_changed(self, event: Any) -> None:
         if not self._closed:
-            self._changed(self.user, get(self._connection, "connectionState"))
+            self._changed(self, get(self._connection, "connectionState"))
 
     def _track_came(self, event: Any) -> None:
         track = get(event, "track")
@@ -191,6 +194,29 @@ class Peer:
             if get(other, "kind") == get(track, "kind"):
                 call(self.stream, "removeTrack", other)
         call(self.stream, "addTrack", track)
+
+    def bound_video(self, bitrate: int, scale: float) -> None:
+        """Send the picture with so many bits per second at most, and scaled down by so much."""
+        if self._bounds != (bitrate, scale):
+            self._bounds = (bitrate, scale)
+            spawn(self._bound_video())
+
+    async def _bound_video(self) -> None:
+        """Apply the bounds (WebRTC 1.0 `RTCRtpSender.setParameters`), once there is something to send."""
+        sender = self._senders.get(VIDEO)
+        if sender is None or self._bounds is None or self._closed:
+            return
+        parameters = call(sender, "getParameters")
+        encodings = get(parameters, "encodings")
+        if not encodings or not get(encodings, "length"):
+            return
+        encoding = get(encodings, "0")
+        put(encoding, "maxBitrate", self._bounds[0])
+        put(encoding, "scaleResolutionDownBy", self._bounds[1])
+        try:
+            await wait(call(sender, "setParameters", parameters))
+        except BrowserError as error:
+            self._log(f"setParameters: {error.name}: {error.message}")
 
     async def statistics(self) -> list[dict[str, Any]]:
         """Return the entries of the connection's statistics (W3C `webrtc-stats`)."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from signald_client.signaling.session_ids import find_session_id, group_session_id
 
-from . import texts
+from . import storage, texts
 from .browser import call, get, listen, put, window
 from .page import Page
 from .state import GUEST, HOST, LOADING, START, PageState
@@ -29,19 +29,23 @@ class StartScreen:
         self._page = Page(view(self._state))
         self._call_page: CallPage | None = None
         self._page.on("dismiss", "click", lambda event: self._dismiss())
+        put(self._page.element("name"), "value", storage.name())
         listen(window, "hashchange", lambda event: self._read_address())
         if get(window, "RTCPeerConnection") is None or get(window, "WebSocket") is None:
             self._state.cannot_call(texts.NO_WEBRTC)
         self._read_address()
 
     def prepare(self) -> None:
-        """Load what a call needs."""
+        """Load what a call needs; in the middle of one, go on with it."""
         if self._state.phase in (LOADING, START):
-            self._calls()
+            calls = self._calls()
+            kept = storage.kept_call()
+            if kept is not None:
+                calls.go_on(*kept)
 
     def start(self) -> None:
         """The person starts a call."""
-        self._calls().begin(HOST)
+        self._calls().begin(HOST, "", self._name())
 
     def preview(self) -> None:
         """The person wants to see themselves."""
@@ -57,7 +61,9 @@ class StartScreen:
             return
         if session:
             self._fill(session)
-            self._calls().begin(GUEST, session)
+            role = HOST if storage.host_key(session) else GUEST
+            password = get(self._page.element("password"), "value") if self._state.password_wanted else ""
+            self._calls().begin(role, session, self._name(), password)
         else:
             self._complain(texts.NO_ID)
 
@@ -67,6 +73,11 @@ class StartScreen:
 
             self._call_page = CallPage(self._state, self._page, self._read_address)
         return self._call_page
+
+    def _name(self) -> str:
+        name: str = get(self._page.element("name"), "value").strip()
+        storage.keep_name(name)
+        return name
 
     def _show(self) -> None:
         self._page.show(view(self._state))
@@ -83,7 +94,7 @@ class StartScreen:
                     problem = str(error)
             if invited:
                 self._fill(invited)
-            self._state.ready(invited, problem)
+            self._state.ready(invited, problem, bool(invited and storage.host_key(invited)))
         self._show()
 
     def _fill(self, session: str) -> None:

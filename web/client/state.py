@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from . import texts
 from .devices import AUDIO, VIDEO, Device
+from .others import GIVE_UP_AFTER, Other
 
-__all__ = ["GUEST", "HOST", "Other", "PageState"]
+__all__ = ["GUEST", "HOST", "PageState"]
 
 # Phases of the page.
 LOADING = "loading"
@@ -19,7 +20,7 @@ NEXT = {
     LOADING: (START, FAILED),
     START: (CONNECTING,),
     CONNECTING: (SESSION, START, FAILED),
-    SESSION: (ENDED, FAILED),
+    SESSION: (ENDED, FAILED, CONNECTING),
     ENDED: (START,),
     FAILED: (START, CONNECTING),
 }
@@ -36,37 +37,6 @@ GUEST = "guest"
 CALLING_LONG_AFTER = 8.0
 """Seconds without a path after which the person is told that the search goes on."""
 
-RESTART_AFTER = 3.0
-"""Seconds of interruption after which new paths are sought; shorter ones mostly pass by themselves."""
-
-GIVE_UP_AFTER = 30.0
-"""Seconds without a connection after which the other person is taken to be out of reach.
-
-A browser that has no candidates at all never says that it failed.
-"""
-
-
-class Other:
-    """Another person in the call.
-
-    Attributes:
-        user: who.
-        connection: the state of the peer connection with them (WebRTC 1.0 `RTCPeerConnectionState`).
-        was_connected: whether it ever was `connected`.
-        gone: whether the server no longer knows of them, while the call with them goes on.
-        since: seconds of the page's clock when they came, or the connection was made or interrupted.
-        restarted: whether new paths were sought since then.
-
-    """
-
-    def __init__(self, user: str, now: float) -> None:
-        self.user = user
-        self.connection = "new"
-        self.was_connected = False
-        self.gone = False
-        self.since = now
-        self.restarted = False
-
 
 class PageState:
     """Everything that the page shows follows from this.
@@ -78,12 +48,16 @@ class PageState:
         link: the invitation to it.
         link_only_here: whether the link works on this computer only.
         invited: the id that the page's address named, or empty.
+        own: whether this person is the host of the call that it names.
         progress: what is being done while connecting.
         notice: what has happened in the session, if it is worth saying.
         problem: what went wrong, in a sentence; empty while nothing did.
         outcome: how the session ended.
         others: the other people, in the order in which they came.
         adrift: whether the server has lost sight of a call that goes on.
+        offline: seconds for which the connection to the server has been lost; None while there is one.
+        password_wanted: whether the call that the person joins has a password.
+        knocks: those who wait to be let in by this person, by user, and what they call themselves.
         turn: whether the server names a TURN server.
         microphone: the own one.
         camera: the own one.
@@ -101,13 +75,18 @@ class PageState:
         self.link = ""
         self.link_only_here = False
         self.invited = ""
+        self.own = False
         self.progress = ""
         self.notice = ""
         self.problem = ""
         self.outcome = ""
         self.others: list[Other] = []
         self.adrift = False
+        self.offline: float | None = None
+        self.password_wanted = False
+        self.knocks: dict[str, str] = {}
         self.turn = False
+        self._ticked = 0.0
         self.microphone = Device(AUDIO)
         self.camera = Device(VIDEO)
         self.preview = False
@@ -136,11 +115,12 @@ class PageState:
 
     # Before a call
 
-    def ready(self, invited: str, problem: str = "") -> None:
+    def ready(self, invited: str, problem: str = "", own: bool = False) -> None:
         """The start screen works; `invited` is the id in the page's address, or `problem` says what is wrong there."""
         if self.phase in (LOADING, START):
             self.phase = START
             self.invited = invited
+            self.own = own
             self.problem = problem
 
     def begin(self, role: str, session: str = "") -> bool:
@@ -152,6 +132,8 @@ class PageState:
         self.link = self.notice = self.problem = self.outcome = ""
         self.others = []
         self.adrift = False
+        self.offline = None
+        self.knocks = {}
         self.sound_blocked = False
         return True
 
@@ -168,36 +150,72 @@ class PageState:
 
     # What the server says
 
-    def opened(self, session: str, link: str, only_here: bool) -> None:
-        """The session is open, with this person as its host."""
-        if self._enter(SESSION):
+    def joined(self, session: str, role: str, others: list[Other]) -> None:
+        """The person is in the session, and these are there already; also after the connections begin anew."""
+        if self.phase == SESSION or self._enter(SESSION):
             self.session = session
-            self.link = link
-            self.link_only_here = only_here
+            self.role = role
+            self.others = others
+            self.password_wanted = False
+            self.knocks = {}
 
-    def joined(self, session: str, users: list[str], now: float) -> None:
-        """The person is a guest now, and these are there already."""
-        if self._enter(SESSION):
-            self.session = session
-            self.others = [Other(user, now) for user in users]
+    def waiting(self, reason: str) -> None:
+        """The person is not in the session yet: the host is not there, or has to let them in."""
+        if self.phase == CONNECTING:
+            self.progress = texts.WAITING_FOR.get(reason, texts.JOINING)
 
-    def refused(self, about: str | None, sentence: str) -> None:
+    def turned_away(self, reason: str) -> None:
+        """The person waits no longer, and is not let in."""
+        if self._enter(START):
+            self.problem = texts.TURNED_AWAY.get(reason, texts.CALL_OVER)
+
+    def refused(self, about: str | None, code: str, sentence: str) -> None:
         """The server refused a request; a call that cannot be opened or joined goes back to the start screen."""
         if self.phase == CONNECTING:
-            if about == "hello":
+            if about in ("hello", "resume"):
                 self._fail(sentence)
             else:
                 self._enter(START)
+                self.password_wanted = code in ("password-needed", "wrong-password")
         self.problem = sentence
 
-    def arrived(self, user: str, now: float) -> None:
+    def arrived(self, other: Other) -> None:
         """Somebody joined."""
         if self.phase != SESSION:
             return
         # Whoever the server no longer knows makes room.
-        self.others = [other for other in self.others if not other.gone]
-        self.others.append(Other(user, now))
+        self.others = [known for known in self.others if not known.gone and known.user != other.user]
+        self.others.append(other)
         self.notice = self.problem = ""
+
+    def renewed(self, user: str) -> None:
+        """Somebody is back without what they knew: the connection with them begins anew."""
+        other = self.other(user)
+        if other is not None:
+            other.away = False
+            other.renewed()
+
+    def presence(self, user: str, away: bool) -> None:
+        """Somebody lost the connection to the server, or is back."""
+        other = self.other(user)
+        if other is not None:
+            other.away = away
+            if not away:
+                other.hurry()
+
+    def knocked(self, user: str, name: str) -> None:
+        """Somebody wants to be let in by this person."""
+        self.knocks[user] = name
+
+    def knock_over(self, user: str) -> None:
+        """They want it no longer, or are in."""
+        self.knocks.pop(user, None)
+
+    def handed_over(self, user: str, me: str | None) -> None:
+        """Somebody is the host now."""
+        if self.phase == SESSION:
+            self.role = HOST if user == me else GUEST
+            self.knocks = {}
 
     def departed(self, user: str, reason: str) -> None:
         """Somebody left, or the server lost sight of them; what goes on between the browsers is left alone."""
@@ -229,25 +247,42 @@ class PageState:
         elif self.phase in (CONNECTING, SESSION):
             self._fail(problem)
 
+    def interrupted_server(self) -> None:
+        """The connection to the server is lost, and comes back by itself."""
+        if self.offline is None:
+            self.offline = 0.0
+
+    def reached_server(self) -> None:
+        """The connection to the server is there; what broke meanwhile is mended at once."""
+        self.offline = None
+        for other in self.others:
+            other.hurry()
+
+    def left_behind(self) -> None:
+        """The server does not know this person any more, who joins anew."""
+        if self.phase == SESSION and self._enter(CONNECTING):
+            self.others = []
+            self.knocks = {}
+
+    def taken_over(self) -> None:
+        """Another tab is this person now."""
+        if self.phase in (CONNECTING, SESSION):
+            self._fail(texts.TAKEN_OVER)
+
     # What the browser says
 
-    def connection_changed(self, user: str, connection: str, now: float) -> None:
+    def connection_changed(self, user: str, connection: str) -> None:
         """The peer connection with somebody is in another state."""
         other = self.other(user)
         if other is None or other.connection == connection:
             return
-        if "connected" in (other.connection, connection):
-            # An interruption is one, whatever its steps.
-            other.since = now
-        other.connection = connection
+        other.changed(connection)
         if connection == "connected":
-            other.was_connected = True
-            other.restarted = False
             self.problem = self.notice = ""
         if connection in ("disconnected", "failed", "closed"):
             if other.gone or self.adrift:
                 self._drop(other)
-            elif connection == "failed" and not other.was_connected:
+            elif connection == "failed" and not other.was_connected and not other.away and self.offline is None:
                 self._give_up(other)
 
     def disagreed(self, user: str) -> None:
@@ -258,19 +293,20 @@ class PageState:
 
     def tick(self, now: float) -> list[str]:
         """Time goes on. Return the users with whom new paths are to be sought."""
+        seconds, self._ticked = now - self._ticked, now
+        if self.offline is not None:
+            self.offline += seconds
         wanted = []
         for other in self.others[:]:
-            waited = now - other.since
-            if other.connection == "connected":
+            # Without the server, on either side, nothing could be agreed.
+            if other.away or (self.offline is not None and not self.adrift):
                 continue
-            if waited >= GIVE_UP_AFTER:
-                self._give_up(other)
-            elif not other.was_connected:
-                if waited >= CALLING_LONG_AFTER and self.stage == CALLING:
-                    self.notice = texts.CALLING_LONG
-            elif waited >= RESTART_AFTER and not other.restarted:
-                other.restarted = True
+            if other.tick(seconds):
                 wanted.append(other.user)
+            if other.waited >= GIVE_UP_AFTER:
+                self._give_up(other)
+            elif not other.was_connected and other.waited >= CALLING_LONG_AFTER and self.stage == CALLING:
+                self.notice = texts.CALLING_LONG
         return wanted
 
     # What the person does
@@ -303,7 +339,7 @@ class PageState:
     @property
     def interrupted(self) -> bool:
         """Whether nothing comes at present from somebody with whom there was a connection."""
-        return any(other.was_connected and other.connection != "connected" for other in self.others)
+        return any(other.interrupted for other in self.others)
 
     # What follows
 

@@ -16,6 +16,7 @@ TITLES = {
 }
 HEADING = "A private call"
 INVITED = "You are invited to a call"
+YOURS = "Your call"
 
 # What buttons do
 
@@ -31,6 +32,10 @@ HANG_UP = "Hang up"
 END = "End call"
 COPY = "Copy link"
 COPIED = "Copied"
+ADMIT = "Let in"
+REFUSE = "Turn away"
+USE_HERE = "Use it here"
+OPEN_AGAIN = "Open the call"
 AGAIN = "Try again"
 HOME = "Back to the start"
 
@@ -41,6 +46,17 @@ REACHING_SERVER = "Reaching the server…"
 OPENING = "Opening the call…"
 JOINING = "Joining the call…"
 WAITING = "Waiting for the other person."
+WAITING_FOR = {
+    "host": "The host is not here yet. You are let in as soon as they come.",
+    "lobby": "Waiting to be let in by the host.",
+}
+KNOCK = "{} wants to join."
+SOMEBODY = "Somebody"
+THE_OTHER = "the other person"
+NO_PICTURE = "No picture from {}"
+AWAY = "{} lost the connection to the server and may be back soon."
+RECONNECTING = "Reconnecting to the server… {} s"
+RECONNECTING_CONNECTED = "Reconnecting to the server… {} s. Your call goes on."
 CALLING = "Connecting to the other person…"
 CALLING_LONG = "Still looking for a path to the other person…"
 CONNECTED = "Connected."
@@ -55,22 +71,39 @@ OTHER_LOST_SERVER = (
 # How it ended
 
 HUNG_UP = "You left the call."
-HUNG_UP_HOST = "You ended the call. Its link no longer works."
+HUNG_UP_HOST = "You ended the call. Its link opens it again, here."
 CALL_OVER = "The call has ended."
 ENDED = {
     "host-left": "The other person ended the call.",
     "host-gone": "The other person's connection was lost, and the call has ended.",
     "idle": "The call was closed, since nobody joined for a long time.",
     "expired": "The call was closed, since it had reached the longest time that this server allows.",
+    "by-host": "The host ended the call for all.",
+    "removed": "The host removed you from the call.",
+    "replaced": "You opened this call in another place.",
 }
+TURNED_AWAY = {
+    "refused": "The host did not let you in.",
+    "full": "The call is full.",
+    "ended": "The call is over.",
+}
+TAKEN_OVER = "This call goes on in another tab."
 FAILED = "The call did not work."
 
 # What went wrong
 
 REFUSALS = {
     "unknown-session": "There is no call with this ID. It may have ended, or a letter is wrong.",
-    "session-full": "This call is full: two people are in it already.",
-    "too-many-guesses": "Too many unknown IDs were tried from your network. Wait half an hour, then try again.",
+    "session-full": "This call is full.",
+    "session-locked": "The host has locked this call.",
+    "password-needed": "This call has a password. Type it, and join again.",
+    "wrong-password": "This is not the call's password.",
+    "too-many-passwords": "The server is busy with other passwords. Try again in a moment.",
+    "lobby-full": "Too many people wait to be let in. Try again later.",
+    "outbox-full": "The other person's connection does not keep up.",
+    "too-many-guesses": "Too many unknown IDs or wrong passwords were tried from your network. Wait half an hour, "
+    "then try again.",
+    "secret-reused": "This call was copied to another place, so the server ended it here. Join again.",
     "too-many-connections": "Too many connections come from your network. Wait a minute, then try again.",
     "too-many-messages": "Too much was sent in too short a time, so the server ended the connection.",
     "server-full": "The server is full. Try again later.",

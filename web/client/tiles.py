@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from . import texts
 from .browser import BrowserError, call, get, listen, now, put, spawn, wait
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
+    from .others import Other
     from .page import Page
     from .peer import Peer
     from .state import PageState
@@ -24,9 +26,10 @@ class Tile:
     """The place of one person's picture.
 
     Attributes:
-        figure: the element.
+        figure: the element; the style sheet dims one whose `data-live` is false.
         user: whose picture it is, or empty.
         video: the `video` element.
+        stream: what it shows; None for nothing.
         first_frame: seconds of the page's clock when the first frame was there; 0.0 before.
 
     """
@@ -36,6 +39,7 @@ class Tile:
         self.figure = figure
         self.video = call(figure, "querySelector", "video")
         self.user = ""
+        self.stream: Any = None
         self.first_frame = 0.0
         self._blocked = blocked
         self._moved = 0.0
@@ -46,6 +50,7 @@ class Tile:
     def show(self, peer: Peer) -> None:
         """Show this person."""
         self.user = peer.user
+        self.stream = peer.stream
         call(self.video, "setAttribute", "data-user", peer.user)
         put(self.video, "muted", False)
         put(self.video, "srcObject", peer.stream)
@@ -79,6 +84,20 @@ class Tile:
             self.first_frame = self._moved = now()
             self.look()
 
+    def follow(self, other: Other | None) -> None:
+        """Say who this is, and whether they are reached just now."""
+        if other is None:
+            return
+        name = call(self.figure, "querySelector", ".name")
+        put(name, "textContent", other.name)
+        put(name, "hidden", not other.name)
+        put(call(self.figure, "querySelector", ".trouble"), "hidden", not other.interrupted)
+        call(self.figure, "setAttribute", "data-live", "false" if other.interrupted else "true")
+        put(call(self.figure, "querySelector", "figcaption span"), "textContent", self._no_picture(other.name))
+
+    def _no_picture(self, name: str) -> str:
+        return texts.NO_PICTURE.format(name or texts.THE_OTHER)
+
     def look(self) -> None:
         """Tell the style sheet whether there is a picture."""
         if not self.user:
@@ -89,7 +108,9 @@ class Tile:
         elif not self._asked:
             self._asked = True
             call(self.video, "requestVideoFrameCallback", self._frame_came)
-        picture = bool(self.first_frame) and now() - self._moved < STALE_AFTER
+        # While the connection is interrupted, the last frame stays, dimmed.
+        live = call(self.figure, "getAttribute", "data-live") != "false"
+        picture = bool(self.first_frame) and (not live or now() - self._moved < STALE_AFTER)
         call(self.figure, "setAttribute", "data-picture", "true" if picture else "false")
 
     def _frame_came(self, *args: Any) -> None:
@@ -99,6 +120,7 @@ class Tile:
     def clear(self) -> None:
         """Show nobody any more."""
         self.user = ""
+        self.stream = None
         self.first_frame = 0.0
         put(self.video, "srcObject", None)
         call(self.video, "removeAttribute", "data-user")
@@ -126,10 +148,15 @@ class Tiles:
                 if tile is not first:
                     call(tile.figure, "remove")
                     self._tiles.remove(tile)
-        shown = [tile.user for tile in self._tiles]
+        shown = {tile.user: tile for tile in self._tiles}
         for user, peer in peers.items():
             if user not in shown:
                 self._free().show(peer)
+            elif shown[user].stream is not peer.stream:
+                shown[user].show(peer)
+        for tile in self._tiles:
+            tile.follow(self._state.other(tile.user))
+        call(self._room, "setAttribute", "data-count", str(len(peers)))
 
     def _free(self) -> Tile:
         """Return a tile that shows nobody."""

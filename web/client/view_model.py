@@ -56,7 +56,7 @@ def view(now: PageState) -> View:
     _messages(now, stage, values)
     _start_screen(now, stage, values)
     _waiting_screen(now, values)
-    _end_screen(stage, values)
+    _end_screen(now, stage, values)
     _devices(now, stage, values)
     return values
 
@@ -74,6 +74,7 @@ def _messages(now: PageState, stage: str, values: View) -> None:
         problem = now.device_problem
     values["status", "text"] = status(now)
     values["status", "quiet"] = status(now) == texts.CONNECTED
+    values["knocks", "hidden"] = not now.knocks
     values["problem", "hidden"] = not problem
     values["error", "text"] = problem
     values["dismiss", "hidden"] = stage in OVER
@@ -85,12 +86,20 @@ def status(now: PageState) -> str:
     if stage == state.CONNECTING:
         asking = devices.ASKING in (now.microphone.status, now.camera.status)
         return texts.STARTING_DEVICES if asking else now.progress
+    if now.offline is not None and (stage == state.WAITING or stage in IN_CALL):
+        sentence = texts.RECONNECTING_CONNECTED if stage == state.CONNECTED else texts.RECONNECTING
+        return sentence.format(int(now.offline))
     if stage == state.WAITING:
         return now.notice or texts.WAITING
     if stage == state.CALLING:
         return now.notice or texts.CALLING
     if stage == state.CONNECTED:
-        return texts.INTERRUPTED if now.interrupted else now.notice or texts.CONNECTED
+        if now.interrupted:
+            return texts.INTERRUPTED
+        away = [other for other in now.others if other.away]
+        if away:
+            return texts.AWAY.format(away[0].name or texts.SOMEBODY)
+        return now.notice or texts.CONNECTED
     if stage == state.ENDED:
         return now.outcome
     return texts.FAILED if stage == state.FAILED else ""
@@ -100,10 +109,13 @@ def _start_screen(now: PageState, stage: str, values: View) -> None:
     waits = stage == state.LOADING
     for element in ("start", "join", "session-input", "preview"):
         values[element, "disabled"] = waits
-    values["heading", "text"] = texts.INVITED if now.invited else texts.HEADING
+    heading = texts.YOURS if now.own else texts.INVITED
+    values["heading", "text"] = heading if now.invited else texts.HEADING
+    values["password-row", "hidden"] = not now.password_wanted
     values["start-screen", "on"] = bool(now.invited)
     values["start", "text"] = texts.START_ANOTHER if now.invited else texts.START
-    values["join", "text"] = texts.JOIN_INVITED if now.invited else texts.JOIN
+    join = texts.OPEN_AGAIN if now.own else texts.JOIN_INVITED
+    values["join", "text"] = join if now.invited else texts.JOIN
     values["preview", "hidden"] = stage not in (state.LOADING, state.START) or now.preview
 
 
@@ -114,8 +126,9 @@ def _waiting_screen(now: PageState, values: View) -> None:
     values["only-here", "hidden"] = not now.link_only_here
 
 
-def _end_screen(stage: str, values: View) -> None:
-    values["again", "text"] = texts.AGAIN if stage == state.FAILED else texts.HOME
+def _end_screen(now: PageState, stage: str, values: View) -> None:
+    again = texts.USE_HERE if now.problem == texts.TAKEN_OVER else texts.AGAIN
+    values["again", "text"] = again if stage == state.FAILED else texts.HOME
     values["home", "hidden"] = stage != state.FAILED
 
 

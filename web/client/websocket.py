@@ -41,7 +41,7 @@ class Socket:
         self._received = received
         self._over = False
         self._socket = construct("WebSocket", address, subprotocol)
-        listen(self._socket, "open", lambda event: opened())
+        listen(self._socket, "open", lambda event: None if self._over else opened())
         listen(self._socket, "message", self._message_came)
         listen(self._socket, "close", self._close_came)
 
@@ -50,14 +50,14 @@ class Socket:
         if get(self._socket, "readyState") == OPEN:
             call(self._socket, "send", text)
 
-    def close(self, code: int, reason: str) -> None:
-        """Close, without waiting for the server's part."""
+    def drop(self, code: int, reason: str) -> None:
+        """Close, and say nothing more of it."""
+        self._over = True
         try:
             call(self._socket, "close", code, reason)
         except BrowserError:
             # A code that a page may not send: the connection closes all the same.
             call(self._socket, "close")
-        self._finish(code, reason)
 
     def _message_came(self, event: Any) -> None:
         text = get(event, "data")
@@ -66,9 +66,6 @@ class Socket:
             self._received(text)
 
     def _close_came(self, event: Any) -> None:
-        self._finish(get(event, "code"), get(event, "reason"))
-
-    def _finish(self, code: int, reason: str) -> None:
         if not self._over:
             self._over = True
-            self._closed(code, reason)
+            self._closed(get(event, "code"), get(event, "reason"))

@@ -1,0 +1,57 @@
+"""Those who wait to be let in, as the host sees them: a row with two buttons for each."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from . import texts
+from .browser import call, get, listen, put, window
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from .page import Page
+    from .state import PageState
+
+__all__ = ["Knocks"]
+
+
+class Knocks:
+    """The list `knocks` in the page."""
+
+    def __init__(self, page: Page, state: PageState, answer: Callable[[str, bool], None]) -> None:
+        """Take the page's list; `answer` is called with a user and whether they may come in."""
+        self._list = page.element("knocks")
+        self._state = state
+        self._answer = answer
+        self._rows: dict[str, Any] = {}
+
+    def follow(self) -> None:
+        """Show exactly those who wait now."""
+        waiting = self._state.knocks
+        for user in list(self._rows):
+            if user not in waiting:
+                call(self._rows.pop(user), "remove")
+        for user, name in waiting.items():
+            if user not in self._rows:
+                self._rows[user] = self._row(user, name)
+                call(self._list, "append", self._rows[user])
+
+    def _row(self, user: str, name: str) -> Any:
+        row = self._make("li", "")
+        call(row, "append", self._make("span", texts.KNOCK.format(name or texts.SOMEBODY)))
+        for text, admitted in ((texts.ADMIT, True), (texts.REFUSE, False)):
+            button = self._make("button", text)
+            put(button, "type", "button")
+            listen(button, "click", self._pressed(user, admitted))
+            call(row, "append", button)
+        return row
+
+    def _pressed(self, user: str, admitted: bool) -> Callable[[Any], None]:
+        return lambda event: self._answer(user, admitted)
+
+    def _make(self, tag: str, text: str) -> Any:
+        element = call(get(window, "document"), "createElement", tag)
+        put(element, "textContent", text)
+        return element

@@ -1,0 +1,84 @@
+"""Another person in a call, and when new paths to them are to be sought: pure."""
+
+from __future__ import annotations
+
+__all__ = ["Other"]
+
+RESTART_AFTER = 2.0
+"""Seconds of interruption after which new paths are sought; shorter ones mostly pass by themselves."""
+
+RESTART_AGAIN_AFTER = 4.0
+"""Seconds after which they are sought again; twice as many each further time."""
+
+GIVE_UP_AFTER = 30.0
+"""Seconds without a connection after which the other person is taken to be out of reach.
+
+A browser that has no candidates at all never says that it failed.
+"""
+
+
+class Other:
+    """Another person in the call.
+
+    Attributes:
+        user: who.
+        name: what they call themselves; empty if they do not say.
+        connection: the state of the peer connection with them (WebRTC 1.0 `RTCPeerConnectionState`).
+        was_connected: whether it ever was `connected`.
+        away: whether their connection to the server is lost, so that nothing can be agreed with them.
+        gone: whether the server no longer knows of them, while the call with them goes on.
+        waited: seconds without a connection in which one could have come about.
+        restarts: how often new paths were sought.
+
+    """
+
+    def __init__(self, user: str, name: str = "") -> None:
+        self.user = user
+        self.name = name
+        self.away = False
+        self.restarts = 0
+        self.renewed()
+
+    def renewed(self) -> None:
+        """The connection with them begins anew."""
+        self.connection = "new"
+        self.was_connected = False
+        self.gone = False
+        self.waited = 0.0
+        self._restart_at = RESTART_AFTER
+        self._again = RESTART_AGAIN_AFTER
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether there was a connection, and is none just now."""
+        return self.was_connected and self.connection != "connected"
+
+    def changed(self, connection: str) -> None:
+        """The connection is in another state."""
+        if "connected" in (self.connection, connection):
+            # An interruption is one, whatever its steps.
+            self.waited = 0.0
+            self._restart_at = RESTART_AFTER
+            self._again = RESTART_AGAIN_AFTER
+        self.connection = connection
+        if connection == "connected":
+            self.was_connected = True
+        elif connection == "failed":
+            # The browser has given up the paths that it had.
+            self.hurry()
+
+    def hurry(self) -> None:
+        """Seek new paths with the next tick if there is no connection: a network has changed."""
+        self._restart_at = 0.0
+
+    def tick(self, seconds: float) -> bool:
+        """So much time went by in which a connection could have come about; whether new paths are to be sought now."""
+        if self.connection == "connected":
+            return False
+        self.waited += seconds
+        if not (self.was_connected or self.connection == "failed") or self.waited < self._restart_at:
+            return False
+        self._restart_at = self.waited + self._again
+        self._again *= 2
+        self.restarts += 1
+        return True
