@@ -289,9 +289,7 @@ class Session:
         state = SESSION_TRANSITIONS[self.state, event]
         visitors = self.visitors if state is SessionState.KEPT else ()
         settings = evolve(self.settings, locked=False)
-        return evolve(
-            self, settings=settings, members=(), visitors=visitors, removed=(), state=state, version=self.version + 1
-        )
+        return evolve(self, settings=settings, members=(), visitors=visitors, state=state, version=self.version + 1)
 
     # What the host does
 
