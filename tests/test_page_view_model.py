@@ -110,7 +110,11 @@ class ScreenTests(SynchronousTestCase):
         """The person can take the call back."""
         page = visiting("ann")
         page.taken_over()
-        self.assertEqual(view(page)["again", "text"], texts.USE_HERE)
+        shown = view(page)
+        self.assertEqual(
+            (shown["status", "text"], shown["problem", "hidden"], shown["again", "text"]),
+            (texts.TAKEN_OVER, True, texts.USE_HERE),
+        )
 
     def test_the_waiting_screen(self) -> None:
         """The id is shown in groups, beside the link."""

@@ -75,7 +75,7 @@ def _messages(now: PageState, stage: str, values: View) -> None:
     values["status", "text"] = status(now)
     values["status", "quiet"] = status(now) == texts.CONNECTED
     values["knocks", "hidden"] = not now.knocks
-    values["problem", "hidden"] = not problem
+    values["problem", "hidden"] = not problem or problem == status(now)
     values["error", "text"] = problem
     values["dismiss", "hidden"] = stage in OVER
 
@@ -102,7 +102,9 @@ def status(now: PageState) -> str:
         return now.notice or texts.CONNECTED
     if stage == state.ENDED:
         return now.outcome
-    return texts.FAILED if stage == state.FAILED else ""
+    if stage == state.FAILED:
+        return now.problem if now.problem == texts.TAKEN_OVER else texts.FAILED
+    return ""
 
 
 def _start_screen(now: PageState, stage: str, values: View) -> None:
