@@ -264,7 +264,7 @@ def typed(root: Path) -> list[str]:
     """Return what the type checker looks at: the packages under the names that they are installed by, and scripts."""
     links = root / ".checks"
     links.mkdir(exist_ok=True)
-    paths = ["signald", "tests", "codegen", "benchmarks", "examples"]
+    paths = ["signald", "tests", "codegen", "benchmarks"]
     for name, source in (("signald_client", "clients"), ("signald_page", "web")):
         link = links / name
         if not link.is_symlink():

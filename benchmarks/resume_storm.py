@@ -1,0 +1,226 @@
+"""A thousand clients in pairs lose their sockets in the same moment, in the middle of their traffic, and all resume.
+
+`python -m benchmarks.resume_storm [--clients N] [--no-tls]`. Every client is the library's own signaling client over a
+real WebSocket, and tells its partner numbered messages all the time: none may be lost and none may come twice. The
+first connecting of the same clients, one storm as well, is what the resume's figures are compared with. Status 1 if a
+message is lost or comes twice, or a client does not resume with everything.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import random
+import resource
+import secrets
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from attrs import define, field
+
+from benchmarks.server import Cost, Server
+from signald_client.running import run
+from signald_client.server import Address, Trust
+from signald_client.signaling import messages
+from signald_client.signaling.client import SignalingClient
+from signald_client.signaling.events import Dropped, Refused, Resumed
+from signald_client.signaling.wire import Value
+from signald_client.transport import SignalingSocket
+
+TALK_SECONDS = 1.0
+"""Between two messages of one client."""
+
+LIMIT_SECONDS = 60.0
+"""For a phase; the server's grace is 30 s."""
+
+WELCOME_AT_ONCE = 64
+"""Clients that connect at the same time at first: each needs the event loop for its own handshake."""
+
+
+class Line(SignalingSocket):
+    """A signaling socket that can be cut."""
+
+    transport: Any = None
+
+    def connected(self, protocol: Any) -> None:
+        """Remember what carries the connection."""
+        self.transport = protocol.transport
+        super().connected(protocol)
+
+    def cut(self) -> None:
+        """Lose the connection, without a word to the server."""
+        self.transport.abortConnection()
+
+
+@define(eq=False)
+class Client:
+    """One client.
+
+    Attributes:
+        line: its connection.
+        session: where it meets its partner.
+        sent: how many messages it told its partner.
+        heard: the numbers that its partner told it.
+        survivals: what its resumes found.
+        faults: what must not happen.
+        resumed: when it resumed, monotonic seconds.
+        ready: set when it is in its session.
+
+    """
+
+    line: Line = field(init=False)
+    session: str = ""
+    sent: int = 0
+    heard: list[int] = field(factory=list)
+    survivals: list[str] = field(factory=list)
+    faults: list[str] = field(factory=list)
+    resumed: float = 0.0
+    ready: asyncio.Event = field(factory=asyncio.Event)
+
+    def event(self, event: Value) -> None:
+        """Follow what happens."""
+        if isinstance(event, messages.Opened | messages.Joined):
+            self.session = event.session
+            self.ready.set()
+        elif isinstance(event, messages.ForwardedMessage):
+            self.heard.append(int(event.content))
+        elif isinstance(event, Resumed):
+            self.survivals.append(event.survival)
+            self.resumed = time.monotonic()
+        elif isinstance(event, Refused | Dropped):
+            self.faults.append(repr(event))
+
+    def talk(self) -> None:
+        """Tell the partner the next number."""
+        self.sent += 1
+        self.line.perform(self.line.client.say(self.session, str(self.sent)))
+
+
+async def connect(client: Client, address: Address, trust: Trust, reactor: Any) -> None:
+    """Connect a client."""
+    core = SignalingClient(json, random.random, secrets.token_hex(8), "resume-storm")
+    client.line = Line(core, client.event, address, trust, "resume-storm", reactor)
+    await client.line.connect()
+
+
+async def storm(server: Server, count: int, tls: bool, reactor: Any) -> bool:
+    """Connect, talk, cut, resume, compare; whether nothing was lost."""
+    address = Address(tls, "127.0.0.1", server.port, "/ws")
+    trust = Trust(server.authority.read_bytes() if tls else None)
+    clients = [Client() for _ in range(count)]
+    before, began = server.cost(), time.monotonic()
+    for start in range(0, count, WELCOME_AT_ONCE):
+        await asyncio.gather(*(connect(c, address, trust, reactor) for c in clients[start : start + WELCOME_AT_ONCE]))
+        progress("connecting", min(start + WELCOME_AT_ONCE, count), count)
+    connecting = time.monotonic() - began
+    connected = server.cost()
+    pairs = list(zip(clients[::2], clients[1::2], strict=True))
+    for host, guest in pairs:
+        host.line.perform(host.line.client.open())
+        await asyncio.wait_for(host.ready.wait(), LIMIT_SECONDS)
+        guest.line.perform(guest.line.client.join(host.session))
+    await asyncio.wait_for(asyncio.gather(*(client.ready.wait() for client in clients)), LIMIT_SECONDS)
+    talking = [asyncio.ensure_future(talk(client)) for client in clients]
+    await asyncio.sleep(2 * TALK_SECONDS)
+
+    at_cut, cut = server.cost(), time.monotonic()
+    for client in clients:
+        client.line.cut()
+    cutting = time.monotonic() - cut
+    await until(lambda: all(client.survivals for client in clients), "resuming", clients)
+    resumed = server.cost()
+    for task in talking:
+        task.cancel()
+    await until(lambda: all(a.sent == len(b.heard) for pair in pairs for a, b in (pair, pair[::-1])), "", clients)
+    whole = report(clients, pairs, cutting, cut, connecting, (before, connected, at_cut, resumed))
+    await asyncio.gather(*(client.line.close() for client in clients))
+    return whole
+
+
+async def talk(client: Client) -> None:
+    """Talk for ever, beginning at a random moment."""
+    await asyncio.sleep(random.random() * TALK_SECONDS)  # noqa: S311 # spreads the messages, protects nothing
+    while True:
+        client.talk()
+        await asyncio.sleep(TALK_SECONDS)
+
+
+async def until(done: Any, what: str, clients: list[Client]) -> None:
+    """Wait until something is so, or for `LIMIT_SECONDS`."""
+    end = time.monotonic() + LIMIT_SECONDS
+    while not done() and time.monotonic() < end:
+        if what:
+            progress(what, sum(bool(client.survivals) for client in clients), len(clients))
+        await asyncio.sleep(0.1)
+
+
+def progress(what: str, done: int, of: int) -> None:
+    """Show how far it is, on a terminal."""
+    if sys.stderr.isatty():
+        sys.stderr.write(f"\r{what}: {done} of {of} ")
+        sys.stderr.flush()
+
+
+def report(
+    clients: list[Client],
+    pairs: list[tuple[Client, Client]],
+    cutting: float,
+    cut: float,
+    connecting: float,
+    costs: tuple[Cost, Cost, Cost, Cost],
+) -> bool:
+    """Print the figures; whether all is well."""
+    before, connected, at_cut, resumed = costs
+    ways = [way for pair in pairs for way in (pair, pair[::-1])]
+    lost = sum(len(set(range(1, a.sent + 1)) - set(b.heard)) for a, b in ways)
+    twice = sum(len(b.heard) - len(set(b.heard)) for _, b in ways)
+    disorder = sum(b.heard != sorted(b.heard) for _, b in ways)
+    others = [client for client in clients if client.survivals != ["everything"]]
+    faults = [fault for client in clients for fault in client.faults]
+    times = sorted(client.resumed - cut for client in clients if client.resumed)
+    hello_cpu, resume_cpu = connected.cpu - before.cpu, resumed.cpu - at_cut.cpu
+    count = len(clients)
+    last = times[-1] if times else LIMIT_SECONDS
+    rows = [
+        ("clients", f"{count}, cut within {cutting:.2f} s"),
+        ("messages", f"{sum(a.sent for a, _ in ways)}: {lost} lost, {twice} twice, {disorder} pairs out of order"),
+        ("resumed with everything", f"{count - len(others)}"),
+        ("half of them within", f"{times[len(times) // 2] if times else LIMIT_SECONDS:.2f} s"),
+        ("the last one within", f"{last:.2f} s, {last / connecting:.2f} times the first connecting"),
+        ("first connecting", f"{connecting:.2f} s, {WELCOME_AT_ONCE} at a time"),
+        ("server CPU, first connecting", f"{1000 * hello_cpu / count:.2f} ms a client"),
+        ("server CPU, resuming", f"{1000 * resume_cpu / count:.2f} ms a client, {resume_cpu / hello_cpu:.2f} times"),
+        ("server's peak memory", f"{resumed.peak:.0f} MiB, {resumed.peak - at_cut.peak:.0f} MiB of it since the cut"),
+    ]
+    sys.stdout.write("\n" + "".join(f"{name:<30} {value}\n" for name, value in rows))
+    sys.stdout.write("".join(f"{fault}\n" for fault in faults[:5]))
+    return not (lost or twice or disorder or others or faults)
+
+
+def main() -> None:
+    """Run the storm."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--clients", type=int, default=1000, help="how many, in pairs (default: 1000)")
+    parser.add_argument("--no-tls", action="store_true", help="plain WebSockets")
+    options = parser.parse_args()
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+    many = str(4 * options.clients)
+    limits = ("address-connections", "address-connection-rate", "address-connection-burst")
+    settings = [word for name in limits for word in ("--limit", f"{name}={many}")]
+    with tempfile.TemporaryDirectory() as directory:
+        server = Server(Path(directory), *settings, *(["--no-tls"] if options.no_tls else []))
+        try:
+            whole = run(lambda reactor: storm(server, options.clients // 2 * 2, not options.no_tls, reactor))
+        finally:
+            server.stop()
+    sys.exit(0 if whole else 1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,76 @@
+"""signald in a process of its own, and what it costs."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from attrs import frozen
+
+START_SECONDS = 20.0
+STOP_SECONDS = 10.0
+POLL_SECONDS = 0.05
+
+_TICKS = os.sysconf("SC_CLK_TCK")
+
+
+@frozen
+class Cost:
+    """What a process has used so far: CPU seconds (user and system) and its largest resident memory in MiB."""
+
+    cpu: float
+    peak: float
+
+
+class Server:
+    """A running signald on a free port of the loopback interface.
+
+    Attributes:
+        port: of the page and the signaling socket.
+        authority: its local authority's certificate, where it speaks TLS.
+
+    """
+
+    def __init__(self, directory: Path, *options: str) -> None:
+        """Start it, and wait until it listens."""
+        self._log = directory / "signald.log"
+        self.authority = directory / "data" / "ca.pem"
+        program = str(Path(sys.executable).with_name("signald"))
+        data = str(directory / "data")
+        command = [program, "--port", "0", "--interface", "127.0.0.1", "--data-dir", data, *options]
+        with self._log.open("wb") as log:
+            self._process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)  # noqa: S603 # our own
+        try:
+            self.port = self._wait_for_port()
+        except BaseException:
+            self.stop()
+            raise
+
+    def cost(self) -> Cost:
+        """Read the kernel's accounts."""
+        process = Path(f"/proc/{self._process.pid}")
+        fields = (process / "stat").read_text().rpartition(")")[2].split()
+        peak = re.search(r"VmHWM:\s+(\d+) kB", (process / "status").read_text())
+        return Cost((int(fields[11]) + int(fields[12])) / _TICKS, int(peak[1]) / 1024 if peak else 0.0)
+
+    def stop(self) -> None:
+        """End it."""
+        self._process.terminate()
+        try:
+            self._process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+    def _wait_for_port(self) -> int:
+        until = time.monotonic() + START_SECONDS
+        while time.monotonic() < until and self._process.poll() is None:
+            found = re.search(r"listening: https? on port (\d+)", self._log.read_text())
+            if found:
+                return int(found[1])
+            time.sleep(POLL_SECONDS)
+        raise RuntimeError(f"signald did not start:\n{self._log.read_text()}")
