@@ -98,11 +98,6 @@ class LocalCertificate:
         self.opening = Report(notes=notes, warnings=self._told.news(self._warnings(names, now)))
 
     @property
-    def authority_pem(self) -> bytes:
-        """The authority's certificate in PEM form."""
-        return certificates_pem(self._authority.pair.chain)
-
-    @property
     def authority_der(self) -> bytes:
         """The authority's certificate in DER form, `application/x-x509-ca-cert` to browsers."""
         return self._authority.certificate.public_bytes(serialization.Encoding.DER)

@@ -16,6 +16,7 @@ from signald.origins import Origin, origin_from
 from signald.proxies import Network
 
 DEFAULT_PORT = 9000
+"""Of the page and the signaling socket."""
 
 
 class ConfigError(Exception):

@@ -20,7 +20,6 @@ _WEIGHTED = re.compile(
     r"(?P<coding>[!#$%&'*+.^_`|~A-Za-z0-9-]+)(?:[ \t]*;[ \t]*[qQ]=(?P<weight>0(?:\.\d{0,3})?|1(?:\.0{0,3})?))?"
 )
 
-
 _LARGE = 65536
 """Bytes above which Brotli's last step is left out: 140 kB of Python take it 0.2 s, for 2 % less than 0.07 s give."""
 

@@ -11,6 +11,8 @@ from signald.errors import ErrorCode
 __all__ = ["CONTENT_TYPE", "SERVER", "last_response", "problem"]
 
 CONTENT_TYPE = "application/problem+json"
+"""RFC 9457 §3."""
+
 SERVER = "signald"
 """The Server header (RFC 9110 §10.2.4): the name alone, no versions."""
 

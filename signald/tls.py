@@ -18,6 +18,7 @@ __all__ = ["ServerTLS", "TLSFactory", "server_context"]
 _TLS_1_2_SUITES = b"ECDHE+AESGCM:ECDHE+CHACHA20"
 
 _PROTOCOL = b"http/1.1"
+"""The only one that ALPN may choose (RFC 7301)."""
 
 
 @implementer(IOpenSSLServerConnectionCreator)
