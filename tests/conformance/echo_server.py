@@ -15,6 +15,7 @@ from autobahn.websocket.compress import PerMessageDeflateOffer, PerMessageDeflat
 from twisted.internet import reactor
 from twisted.internet.address import IPv4Address
 
+from signald.arrivals import Arrivals
 from signald.dialects.dialect import CloseFrame, Dialect
 from signald.limits import AddressKey, ConnectionBudget, Limits
 from signald.messages import Event, Request
@@ -110,8 +111,8 @@ def first_deflate(offers: Sequence[object]) -> PerMessageDeflateOfferAccept | No
 def main() -> None:
     """Listen on a free port of the loopback interface, say which, and run."""
     switchboard = cast(Switchboard, EchoSwitchboard())
-    budget = ConnectionBudget(LIMITS)
-    factory = EchoFactory(switchboard, [EchoDialect], LIMITS, budget, reactor, OriginRule.bare(), bare=True)
+    budget, arrivals, rule = ConnectionBudget(LIMITS), Arrivals(LIMITS), OriginRule.bare()
+    factory = EchoFactory(switchboard, [EchoDialect], LIMITS, budget, arrivals, reactor, rule, bare=True)
     if sys.argv[1:] == ["--deflate"]:
         factory.setProtocolOptions(perMessageCompressionAccept=first_deflate)
     port = reactor.listenTCP(0, factory, interface="127.0.0.1")
