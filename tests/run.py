@@ -256,7 +256,7 @@ def run_trial(suite: Suite, names: Sequence[str], root: Path, limit: float, cove
 
 def checked(root: Path) -> list[str]:
     """Return the directories of the checkout that hold Python."""
-    names = ("signald", "clients", "web", "twisted", "tests", "docs", "benchmarks", "requirements")
+    names = ("signald", "clients", "web", "twisted", "tests", "codegen", "examples", "benchmarks", "requirements")
     return [name for name in names if (root / name).is_dir()]
 
 
