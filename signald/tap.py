@@ -120,7 +120,9 @@ class Options(usage.Options):
         try:
             limits = limits_from(self["limit"])
         except ValueError as error:
-            raise ConfigError(f"{error}.".capitalize()) from None
+            # Not capitalize(), which would change what it quotes.
+            sentence = str(error)
+            raise ConfigError(f"{sentence[0].upper()}{sentence[1:]}.") from None
         return Config(
             data_dir=_path(self["data-dir"]) or default_data_dir(environment),
             port=read_port(self["port"]),

@@ -59,6 +59,11 @@ class OptionsTests(SynchronousTestCase):
         for option, value in (("--port", "x"), ("--interface", "x"), ("--ws-port", "x"), ("--limit", "x=1")):
             self.assertRaises(ConfigError, self.parse, option, value)
 
+    def test_a_wrong_limit_is_quoted(self) -> None:
+        """As it was given."""
+        error = self.assertRaises(ConfigError, self.parse, "--limit", "Message-Bytes=1")
+        self.assertIn("There is no limit called Message-Bytes", str(error))
+
     def test_the_version(self) -> None:
         """Its number, and success."""
         error = self.assertRaises(SystemExit, Options().parseOptions, ["--version"])
