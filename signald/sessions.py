@@ -230,7 +230,7 @@ class Session:
         """The session with the holder of the host key as its host, open, and with these settings.
 
         Who had come with the key is no longer in it, a host of another kind is a guest, and without a lobby those who
-        wait are let in as far as there is room: see `turned_away`.
+        wait are let in as far as there is room; the others wait no longer.
 
         Raises:
             SignalError: `already-member`; `session-full`; `unsupported-by-peer`, a lobby with one who does not know it.
@@ -238,11 +238,7 @@ class Session:
         """
         if self.member(host.user) is not None or self.visitor(host.user) is not None:
             raise SignalError(ErrorCode.ALREADY_MEMBER)
-        rest = tuple(
-            evolve(member, role=Role.GUEST)
-            for member in self.members
-            if not (member.role is Role.HOST and member.keyed)
-        )
+        rest = tuple(evolve(member, role=Role.GUEST) for member in self.members if not member.keyed)
         session = evolve(
             self,
             settings=settings,
