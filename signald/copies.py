@@ -10,6 +10,7 @@ from signald.deadlines import DeadlineKind, Deadlines
 from signald.decisions import Change, JoinSession, OpenSession, SessionChanged, SessionEnded
 from signald.forwarding import forwarded
 from signald.limits import Limits
+from signald.members import Member, Visitor
 from signald.messages import (
     Ended,
     EndReason,
@@ -24,7 +25,7 @@ from signald.messages import (
     Waiting,
 )
 from signald.post import Post
-from signald.sessions import Member, Session, SessionState, Visitor
+from signald.sessions import Session, SessionState
 from signald.users import User
 from signald.views import knocks, news, views
 from signald.waiting import WaitingCandidates

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import assert_never
 
 from signald.errors import ErrorCode
+from signald.members import Member
 from signald.messages import (
     Answer,
     AppMessage,
@@ -20,7 +21,7 @@ from signald.messages import (
     Offer,
     UserId,
 )
-from signald.sessions import Member, Session
+from signald.sessions import Session
 from signald.views import base
 
 

@@ -34,6 +34,7 @@ from signald.errors import ErrorCode, SignalError
 from signald.identities import Identity, SecretCheck
 from signald.ids import IdSource, host_key
 from signald.limits import Limits
+from signald.members import Person
 from signald.messages import (
     Admit,
     EndReason,
@@ -49,7 +50,7 @@ from signald.messages import (
 )
 from signald.messages import Change as ChangeRequest
 from signald.messages import End as EndRequest
-from signald.sessions import SESSION_TRANSITIONS, Person, Session, SessionEvent, SessionState
+from signald.sessions import SESSION_TRANSITIONS, Session, SessionEvent, SessionState
 
 _HOST_REASONS = {LeaveReason.LEFT: EndReason.HOST_LEFT, LeaveReason.GONE: EndReason.HOST_GONE}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from signald.members import Member
 from signald.messages import (
     Changed,
     Event,
@@ -19,7 +20,7 @@ from signald.messages import (
     SessionId,
     UserId,
 )
-from signald.sessions import NEGOTIATIONS_AN_EPOCH, Member, Session, SessionState
+from signald.sessions import NEGOTIATIONS_AN_EPOCH, Session, SessionState
 
 
 def is_polite(member: Member, other: Member) -> bool:

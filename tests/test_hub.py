@@ -9,6 +9,7 @@ from signald.decisions import Decided, Forget, Identified, Identify, OpenSession
 from signald.errors import ErrorCode
 from signald.hub import Ending, Hub
 from signald.limits import AddressKey, Limits
+from signald.members import Person
 from signald.messages import (
     Answer,
     Candidate,
@@ -48,7 +49,7 @@ from signald.messages import (
     Welcome,
 )
 from signald.requests import DEBUG_SECONDS
-from signald.sessions import Person, Session, Settings
+from signald.sessions import Session, Settings
 from signald.users import PeerId
 from tests.world import HOME, SERDE, World, arrived
 

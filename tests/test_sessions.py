@@ -9,10 +9,10 @@ from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
 from signald.errors import ErrorCode, SignalError
+from signald.members import Person
 from signald.messages import RequestId, Role, SessionId, Traits, UserId, WaitReason
 from signald.sessions import (
     SESSION_TRANSITIONS,
-    Person,
     Session,
     SessionEvent,
     SessionState,

@@ -14,6 +14,7 @@ from signald.errors import ErrorCode
 from signald.hub import Ending, Hub
 from signald.ids import IdSource
 from signald.limits import AddressKey, Limits
+from signald.members import Person
 from signald.messages import (
     Event,
     Hello,
@@ -29,7 +30,7 @@ from signald.messages import (
     Welcome,
 )
 from signald.registry import MemoryRegistry
-from signald.sessions import Person, Session
+from signald.sessions import Session
 from signald.users import PeerId
 
 HOST_SECRET = b"host" * 8
