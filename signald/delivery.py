@@ -31,16 +31,21 @@ def weight(message: Request | Event) -> int:
     """About how many bytes a message is: what is free text in it, and its envelope."""
     match message:
         case Offer() | Answer() | ForwardedOffer() | ForwardedAnswer():
-            text = len(message.sdp)
+            text = _bytes(message.sdp)
         case Candidates() | ForwardedCandidates():
-            text = sum(len(candidate.candidate) + _ENVELOPE_BYTES for candidate in message.candidates)
+            text = sum(_bytes(candidate.candidate) + _ENVELOPE_BYTES for candidate in message.candidates)
         case IceError() | ForwardedIceError():
-            text = len(message.text)
+            text = _bytes(message.text)
         case AppMessage() | ForwardedMessage():
-            text = len(message.content)
+            text = _bytes(message.content)
         case _:
             text = 0
     return _ENVELOPE_BYTES + text
+
+
+def _bytes(text: str) -> int:
+    """How long a text is in UTF-8; what is sent most is ASCII, which is known at once."""
+    return len(text) if text.isascii() else len(text.encode())
 
 
 @define
@@ -61,7 +66,7 @@ class Outbox:
     Attributes:
         limits: its bounds.
         room: shared by all outboxes.
-        acknowledged: how many events the user has said that it has.
+        acknowledged: how many events the user has said that it has, or could not be sent again.
         waiting: the events after those, each with its weight in bytes.
         size: the sum of the weights.
         whole: whether nothing was lost.
@@ -100,6 +105,10 @@ class Outbox:
         bytes = weight(event)
         self.waiting.append((event, bytes))
         self._add(bytes)
+
+    def skip(self) -> None:
+        """Count an event that is not kept, since the user cannot come back for it."""
+        self.acknowledged += 1
 
     def acknowledge(self, received: int) -> bool:
         """Drop what the user has; False when it cannot have so many."""

@@ -63,8 +63,11 @@ class Post:
         """Send an event to a user; while it is away, keep what counts for its return."""
         if user is None:
             return []
-        if user.instance is not None and not isinstance(event, UNCOUNTED):
-            user.outbox.put(event)
+        if not isinstance(event, UNCOUNTED):
+            if user.instance is None:
+                user.outbox.skip()
+            else:
+                user.outbox.put(event)
         return [] if user.peer is None else [Send(user.peer, event)]
 
     def refuse(self, user: User, code: ErrorCode, request: Request, session: SessionId | None = None) -> list[Action]:
