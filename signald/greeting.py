@@ -95,14 +95,17 @@ class Greeting:
             # What another connection got meanwhile is newer.
             return [] if peer is None else close(peer, ErrorCode.REPLACED)
         user.rotation = outcome.rotation
-        user.confirmed = False
         if peer is None:
-            return [self.asking.ask(MarkAway(user.id))] if user.peer is None else []
+            return self._lost_again(user)
         whole = outcome.whole and user.outbox.can_continue(request.received)
         if outcome.whole and not whole:
             # More came meanwhile than is kept.
             return [self.asking.ask_for_peer(RenewUser(user.id), peer, request, outcome)]
         return self._take_over(user, peer, request, outcome, whole)
+
+    def _lost_again(self, user: User) -> list[Action]:
+        """The peer that was to be a user's is gone: the user is away, unless it has an older one still."""
+        return [self.asking.ask(MarkAway(user.id))] if user.peer is None else []
 
     def _take_over(self, user: User, peer: Peer, request: Resume, outcome: Resumed, whole: bool) -> list[Action]:
         actions: list[Action] = []
@@ -110,6 +113,7 @@ class Greeting:
         if ghost is not None:
             ghost.user = None
             actions += close(ghost, ErrorCode.REPLACED)
+        user.confirmed = False
         user.peer = peer.id
         user.address = peer.address
         user.instance = request.instance
@@ -185,8 +189,10 @@ class Greeting:
         if not isinstance(request, Resume) or resumed is None:
             return []
         user = self.post.users.get(request.user)
-        if user is None or peer is None or user.rotation != resumed.rotation:
+        if user is None or user.rotation != resumed.rotation:
             return [] if peer is None else close(peer, ErrorCode.REPLACED)
+        if peer is None:
+            return self._lost_again(user)
         return self._take_over(user, peer, request, resumed, whole=False)
 
     def refused(self, pending: Pending, code: ErrorCode) -> list[Action]:

@@ -16,6 +16,8 @@ from signald.ids import IdSource
 from signald.limits import AddressKey, Limits
 from signald.members import Person
 from signald.messages import (
+    UNCOUNTED,
+    Count,
     Event,
     Hello,
     Instance,
@@ -24,7 +26,10 @@ from signald.messages import (
     Open,
     Opened,
     Request,
+    Resume,
+    Secret,
     SessionId,
+    Survival,
     Traits,
     UserId,
     Welcome,
@@ -65,6 +70,8 @@ class World:
         heard: the events that each peer was sent and that nobody has looked at yet.
         closed: why each peer was closed.
         counts: what was logged of users and sessions.
+        holding: the operations that are not decided at once.
+        held: those that were asked for, until `release`.
 
     """
 
@@ -76,6 +83,8 @@ class World:
         self.heard: dict[PeerId, list[Event]] = {}
         self.closed: dict[PeerId, ErrorCode] = {}
         self.counts: list[tuple[int, int]] = []
+        self.holding: tuple[type[Operation], ...] = ()
+        self.held: list[Decide] = []
 
     def connect(self, traits: Traits | None = None, address: AddressKey = HOME) -> PeerId:
         """Make a new peer."""
@@ -114,11 +123,19 @@ class World:
                     self.heard[peer].append(event)
                 case Close(peer, code):
                     self.closed[peer] = code
+                case Decide(_, operation) as decide if isinstance(operation, self.holding):
+                    self.held.append(decide)
                 case Decide(id, operation):
                     outcome = self.registry.decide(self.without_password(operation))
                     todo.extend(self.hub.decided(id, outcome, self.now))
                 case LogCounts(users, sessions):
                     self.counts.append((users, sessions))
+
+    def release(self) -> None:
+        """Decide what was held back."""
+        self.holding = ()
+        held, self.held = self.held, []
+        self.act(held)
 
     def without_password(self, operation: Operation) -> Operation:
         """Do what `signald.passwords` does, with each password as its own hash."""
@@ -175,3 +192,67 @@ class World:
         waiting = {id: tuple(batches) for id, batches in self.hub.copies.candidates.batches.items()}
         pending = list(self.hub.asking.pending)
         return dict(self.hub.sessions), users, dict(self.registry.sessions), registered, waiting, pending
+
+
+class Client:
+    """A client that keeps what it needs to come back.
+
+    Attributes:
+        world: where it is.
+        instance: of its program; None for one that cannot come back.
+        peer: its newest connection.
+        user: who it is.
+        secret: how it shows that.
+        received: how many countable messages it has heard.
+        survived: what its last resume found.
+
+    """
+
+    def __init__(self, world: World, instance: str | None = "one", address: AddressKey = HOME) -> None:
+        self.world = world
+        self.instance = None if instance is None else Instance(instance)
+        self.peer = world.connect(address=address)
+        self.secret: Secret | None = None
+        self.received = 0
+        self.survived: Survival | None = None
+        self.say(Hello(version=1, instance=self.instance))
+
+    def say(self, *requests: Request) -> list[Event]:
+        """Say something, and hear all that came by then."""
+        for request in requests:
+            self.world.act(self.world.hub.received(self.peer, request, self.world.now))
+        return self.hears()
+
+    def hears(self) -> list[Event]:
+        """What came since the last look."""
+        events = self.world.hears(self.peer)
+        for event in events:
+            if isinstance(event, Welcome):
+                self.welcomed(event)
+            else:
+                self.received += not isinstance(event, UNCOUNTED)
+        return events
+
+    def welcomed(self, welcome: Welcome) -> None:
+        """Be who the server says."""
+        self.user, self.secret, self.survived = welcome.user, welcome.secret, welcome.resumed
+        if self.survived is not Survival.EVERYTHING:
+            self.received = 0
+
+    def lose(self, ending: Ending = Ending.LOST) -> None:
+        """Lose the connection."""
+        self.world.disconnect(self.peer, ending)
+
+    def resume(self, instance: str | None = None, secret: Secret | None = None) -> list[Event]:
+        """Come back on another connection, and hear what comes after the welcome."""
+        self.instance = self.instance if instance is None else Instance(instance)
+        known = secret or self.secret
+        assert known is not None
+        assert self.instance is not None
+        self.peer = self.world.connect()
+        return self.say(Resume(1, self.user, known, self.instance, Count(self.received)))[1:]
+
+    def open(self, request: Open | None = None) -> SessionId:
+        """Open a session."""
+        opened = next(event for event in self.say(request or Open(8)) if isinstance(event, Opened))
+        return opened.session
