@@ -45,6 +45,7 @@ class Copies:
         sessions: the records.
         active: when each open session last had a change or a message, monotonic seconds.
         expires: when each open session is over, monotonic seconds.
+        looks: when to look next whether each open session is idle, monotonic seconds.
         candidates: those that wait for the other member.
 
     """
@@ -56,6 +57,7 @@ class Copies:
     sessions: dict[SessionId, Session] = field(factory=dict)
     active: dict[SessionId, float] = field(factory=dict)
     expires: dict[SessionId, float] = field(factory=dict)
+    looks: dict[SessionId, float] = field(factory=dict)
     candidates: WaitingCandidates = field(init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -100,8 +102,13 @@ class Copies:
         """Look after an open session: `active` is its last change or message, `expires` the end of its life."""
         self.active[id] = active
         self.expires[id] = expires
-        self.deadlines.add(active + self.limits.session_idle_seconds, DeadlineKind.IDLE, id)
+        self.look_again(id, active + self.limits.session_idle_seconds)
         self.deadlines.add(expires, DeadlineKind.LIFE, id)
+
+    def look_again(self, id: SessionId, at: float) -> None:
+        """Look then, and not before, whether a session is idle."""
+        self.looks[id] = at
+        self.deadlines.add(at, DeadlineKind.IDLE, id)
 
     def idle_at(self, id: SessionId, now: float) -> float | None:
         """When a session is idle, at the earliest; None when there is no such session open."""
@@ -141,7 +148,8 @@ class Copies:
         actions += self._knocks(user, session, member)
         if len(session.members) > 1:
             for sender, batch in self.candidates.take(session.id):
-                actions += self.post.tell(user, forwarded(batch, sender))
+                if session.member(sender) is not None:
+                    actions += self.post.tell(user, forwarded(batch, sender))
         return actions
 
     def _knocks(self, user: User, session: Session, member: Member) -> list[Action]:
@@ -157,15 +165,16 @@ class Copies:
             if user is None or not (is_new or (known is not None and known.waits_for is not session.waits_for)):
                 continue
             user.visits.add(session.id)
-            pending = self._answering(user, session) if is_new else None
-            id = visitor.request if pending is None and is_new else None if pending is None else _id(pending)
-            actions += self.post.tell(user, Waiting(session.id, session.waits_for, id))
+            if is_new:
+                self._answering(user, session)
+            reply = Waiting(session.id, session.waits_for, visitor.request if is_new else None)
+            actions += self.post.tell(user, reply)
         for visitor in () if known is None else known.visitors:
             user = self.post.users.get(visitor.user)
             if user is None or session.id not in user.visits or session.visitor(visitor.user) is not None:
                 continue
             user.visits.discard(session.id)
-            actions += self.post.tell(user, NotAdmitted(session.id, turned_away))
+            actions += self.post.tell(user, NotAdmitted(session.id, turned_away, visitor.request))
         return actions
 
     def _answering(self, user: User, session: Session) -> Pending | None:
@@ -212,6 +221,7 @@ class Copies:
         else:
             self.active.pop(id, None)
             self.expires.pop(id, None)
+            self.looks.pop(id, None)
             self.candidates.take(id)
 
 

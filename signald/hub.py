@@ -311,7 +311,7 @@ class Hub:
                     return []
                 return [self.asking.ask(EndSession(id, EndReason.EXPIRED))]
             case DeadlineKind.IDLE:
-                return self._idle(SessionId(str(deadline.key)), now)
+                return self._idle(deadline, now)
             case DeadlineKind.GRACE:
                 return self._grace(UserId(str(deadline.key)), now)
             case DeadlineKind.ACK:
@@ -319,12 +319,13 @@ class Hub:
             case _ as never:
                 assert_never(never)
 
-    def _idle(self, id: SessionId, now: float) -> list[Action]:
+    def _idle(self, deadline: Deadline, now: float) -> list[Action]:
+        id = SessionId(str(deadline.key))
         due = self.copies.idle_at(id, now)
-        if due is None:
+        if due is None or self.copies.looks.get(id) != deadline.at:
             return []
         if due > now:
-            self.deadlines.add(due, DeadlineKind.IDLE, id)
+            self.copies.look_again(id, due)
             return []
         return [self.asking.ask(EndSession(id, EndReason.IDLE))]
 
@@ -352,5 +353,9 @@ class Hub:
                 return deadline.key in self.peers
             case DeadlineKind.GRACE | DeadlineKind.ACK:
                 return deadline.key in self.users
-            case _:
-                return deadline.key in self.sessions
+            case DeadlineKind.LIFE:
+                return self.copies.expires.get(SessionId(str(deadline.key))) == deadline.at
+            case DeadlineKind.IDLE:
+                return self.copies.looks.get(SessionId(str(deadline.key))) == deadline.at
+            case _ as never:
+                assert_never(never)

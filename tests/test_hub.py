@@ -15,6 +15,7 @@ from signald.messages import (
     Candidate,
     Candidates,
     Debug,
+    End,
     Ended,
     EndReason,
     Error,
@@ -51,7 +52,7 @@ from signald.messages import (
 from signald.requests import DEBUG_SECONDS
 from signald.sessions import Session, Settings
 from signald.users import PeerId
-from tests.world import HOME, SERDE, World, arrived
+from tests.world import HOME, SERDE, Client, World, arrived
 
 NOWHERE = SessionId("ZZZZZZZZZZ")
 NOBODY = UserId("Z" * 26)
@@ -432,6 +433,18 @@ class EarlyCandidateTests(SynchronousTestCase):
         self.assertEqual(world.say(host, empty, empty), [])
         self.assertEqual(world.say(host, empty), [Error(ErrorCode.TOO_MANY_CANDIDATES, Candidates, session)])
 
+    def test_those_of_one_who_is_replaced_are_dropped(self) -> None:
+        """Only what members say reaches members."""
+        world = World()
+        ann = Client(world)
+        opened = ann.say(Open(keep=True))[-1]
+        assert isinstance(opened, Opened)
+        ann.say(Candidates(opened.session, None, None, (CANDIDATE,)))
+        Client(world).say(Open(session=opened.session, host_key=opened.host_key))
+        guest = Client(world)
+        self.assertEqual([type(event) for event in guest.say(Join(opened.session))], [Joined])
+        self.assertEqual(world.hub.copies.candidates.batches, {})
+
     def test_nothing_else_waits(self) -> None:
         """An offer to nobody is refused, and what waits goes with the session."""
         world = World()
@@ -585,6 +598,21 @@ class LifetimeTests(SynchronousTestCase):
         world.tick(100.0)
         self.assertEqual(world.hears(host), [])
 
+    def test_a_session_that_is_opened_again_and_again_has_few_deadlines(self) -> None:
+        """Those of before are forgotten; a session that goes idle ends at its time nevertheless."""
+        world = World(Limits(session_idle_seconds=100.0))
+        host = Client(world)
+        opened = host.say(Open(keep=True))[-1]
+        assert isinstance(opened, Opened)
+        for _ in range(300):
+            host.say(End(opened.session), Open(session=opened.session, host_key=opened.host_key, keep=True))
+            world.tick(0.1)
+        self.assertLess(len(world.hub.deadlines.heap), 80)
+        world.tick(99.0)
+        host.hears()
+        world.tick(1.0)
+        self.assertEqual(host.hears(), [Ended(opened.session, EndReason.IDLE)])
+
     def test_no_state_stays_when_all_have_gone(self) -> None:
         """A thousand short sessions leave nothing behind but a bounded heap of deadlines."""
         world = World()
@@ -595,7 +623,7 @@ class LifetimeTests(SynchronousTestCase):
             world.tick(0.1)
         hub = world.hub
         left = (hub.peers, hub.users, hub.sessions, hub.asking.pending, hub.copies.active, hub.copies.expires)
-        self.assertEqual(left, ({}, {}, {}, {}, {}, {}))
+        self.assertEqual((*left, hub.copies.looks), ({}, {}, {}, {}, {}, {}, {}))
         self.assertEqual((world.registry.users, world.registry.sessions), ({}, {}))
         self.assertLessEqual(len(hub.deadlines.heap), 64)
 
