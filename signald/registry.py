@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+from itertools import islice
 from typing import assert_never
 
 from attrs import define, evolve, field
@@ -67,6 +68,7 @@ class MemoryRegistry:
         sessions: the records as they are now.
         users: every identity.
         kept: when each session that is kept and not open became so, the oldest first.
+        newest: the highest version of a session that is over: one that is opened with its id and key is newer.
 
     """
 
@@ -77,6 +79,7 @@ class MemoryRegistry:
     sessions: dict[SessionId, Session] = field(factory=dict)
     users: dict[UserId, Identity] = field(factory=dict)
     kept: dict[SessionId, float] = field(factory=dict)
+    newest: int = 0
 
     def tick(self, now: float) -> None:
         """Forget the kept sessions that nobody has opened for long and at which nobody waits."""
@@ -202,7 +205,8 @@ class MemoryRegistry:
                 raise SignalError(ErrorCode.WRONG_HOST_KEY)
             known = self.sessions.get(id)
             if known is None:
-                change = self._keep(Session.opened(id, operation.settings, host))
+                opened = Session.opened(id, operation.settings, host)
+                change = self._keep(evolve(opened, version=self.newest + 1))
             else:
                 claimed = known.claimed(host, operation.settings)
                 change = self._keep(claimed, LeaveReason.REPLACED, RefusalReason.FULL, before=known)
@@ -251,8 +255,7 @@ class MemoryRegistry:
         self._keep(ended, before=session)
         if ended.state is SessionState.KEPT:
             self.kept[ended.id] = self.now
-            if len(self.kept) > self.limits.kept_sessions:
-                self._forget_kept(next(iter(self.kept)))
+            self._forget_oldest()
         return SessionEnded(ended, reason)
 
     def _keep(
@@ -269,11 +272,19 @@ class MemoryRegistry:
             self.users[person].sessions.discard(session.id)
         if session.state is SessionState.OVER:
             self.sessions.pop(session.id, None)
+            self.newest = max(self.newest, session.version)
         else:
             self.sessions[session.id] = session
         if session.state is not SessionState.KEPT:
             self.kept.pop(session.id, None)
         return SessionChanged(session, reason, turned_away)
+
+    def _forget_oldest(self) -> None:
+        """Forget as many kept sessions as are too many, the oldest at which nobody waits."""
+        too_many = len(self.kept) - self.limits.kept_sessions
+        if too_many > 0:
+            for id in list(islice((id for id in self.kept if not self.sessions[id].visitors), too_many)):
+                self._forget_kept(id)
 
     def _forget_kept(self, id: SessionId) -> None:
         """Forget a kept session, unless somebody waits there: then it is as new."""

@@ -59,7 +59,7 @@ PURE = {
 
 LIBRARIES = {"attrs", "cattrs", "idna", "orjson"}
 STANDARD = {
-    "__future__", "abc", "base64", "collections", "difflib", "enum", "hashlib", "heapq", "hmac", "http",
+    "__future__", "abc", "base64", "collections", "difflib", "enum", "hashlib", "heapq", "hmac", "http", "itertools",
     "ipaddress", "json", "math", "re", "types", "typing",
 }  # fmt: skip
 """What else the core may import: nothing that does I/O, looks at a clock or draws random numbers."""
