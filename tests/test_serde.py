@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
@@ -12,9 +13,13 @@ from signald.dialects.dialect import CloseFrame, DecodeError
 from signald.dialects.serde import Serde
 from signald.errors import ErrorCode
 from signald.messages import (
+    Accomplished,
+    Ack,
     Answer,
     Candidate,
     Candidates,
+    Changed,
+    Count,
     Debug,
     Ended,
     EndReason,
@@ -23,26 +28,38 @@ from signald.messages import (
     ForwardedAnswer,
     ForwardedCandidates,
     ForwardedIceError,
+    ForwardedMessage,
     ForwardedOffer,
+    GoingAway,
     Hello,
+    HostChanged,
     IceError,
     Join,
     Joined,
+    Knock,
+    KnockOver,
     Leave,
     LeaveReason,
     Left,
+    MemberAway,
+    MemberBack,
     MemberJoined,
     MemberLeft,
+    MemberRenewed,
     MemberView,
     Negotiation,
+    NotAdmitted,
     Offer,
     Open,
     Opened,
     Pong,
+    RefusalReason,
     Role,
     ServerLimits,
     SessionId,
     UserId,
+    Waiting,
+    WaitReason,
     Welcome,
 )
 
@@ -100,6 +117,26 @@ class DecodeTests(SynchronousTestCase):
             [Answer(SESSION, None, Negotiation(OTHER, 5), "v=0")],
         )
         self.assertEqual(serde.received(offer), [Offer(SESSION, None, Negotiation(ME, 1), "v=0")])
+
+    def test_offers_are_counted_from_the_base_of_the_pair(self) -> None:
+        """Which is that of the member that is there, or that came last."""
+        serde = welcomed()
+        view = MemberView(OTHER, Role.HOST, polite=True, offers_first=False, base=4096)
+        offer = b'{"VideoOffer":["v=0","7Q2M9RT6ZC"]}'
+        serde.encode(Joined(SESSION, 2, False, False, Role.GUEST, (view,)))
+        for n in (4097, 4098):
+            self.assertEqual(serde.received(offer), [Offer(SESSION, None, Negotiation(ME, n), "v=0")])
+        serde.encode(MemberLeft(SESSION, OTHER, LeaveReason.REPLACED))
+        serde.encode(MemberJoined(SESSION, evolve(view, base=8192)))
+        self.assertEqual(serde.received(offer), [Offer(SESSION, None, Negotiation(ME, 8193), "v=0")])
+
+    def test_candidates_for_the_next_member_are_not_numbered(self) -> None:
+        """What was negotiated with the one before is over with it."""
+        serde = welcomed()
+        serde.encode(ForwardedOffer(SESSION, OTHER, Negotiation(OTHER, 1), "v=0"))
+        serde.encode(MemberLeft(SESSION, OTHER, LeaveReason.LEFT))
+        frame = json.dumps({"IceCandidate": ['{"candidate":"c"}', SESSION]}).encode()
+        self.assertEqual(serde.received(frame), [Candidates(SESSION, None, None, (Candidate("c"),))])
 
     def test_candidates_before_any_offer_are_not_numbered(self) -> None:
         """They belong to whichever negotiation comes first."""
@@ -206,8 +243,21 @@ class EncodeTests(SynchronousTestCase):
         events: list[Event] = [
             MemberJoined(SESSION, view),
             MemberLeft(SESSION, OTHER, LeaveReason.GONE),
+            MemberAway(SESSION, OTHER),
+            MemberBack(SESSION, OTHER),
+            MemberRenewed(SESSION, view),
+            HostChanged(SESSION, ME),
+            Changed(SESSION, locked=True, lobby=False),
+            Waiting(SESSION, WaitReason.HOST),
+            NotAdmitted(SESSION, RefusalReason.FULL),
+            Knock(SESSION, OTHER),
+            KnockOver(SESSION, OTHER),
+            ForwardedMessage(SESSION, OTHER, "hello"),
             Ended(SESSION, EndReason.HOST_LEFT),
             Left(SESSION),
+            Accomplished(),
+            Ack(Count(1)),
+            GoingAway(2.0),
             Pong(),
         ]
         for event in events:

@@ -170,6 +170,10 @@ class Serde(Dialect):
             case MemberJoined() | MemberRenewed():
                 self._begin(event.session, (event.member,))
                 return []
+            case MemberLeft():
+                # Candidates for whoever comes next belong to no negotiation yet.
+                self._begin(event.session, ())
+                return []
             case (
                 Accomplished()
                 | Ack()
@@ -181,7 +185,6 @@ class Serde(Dialect):
                 | KnockOver()
                 | MemberAway()
                 | MemberBack()
-                | MemberLeft()
                 | NotAdmitted()
                 | Pong()
                 | Waiting()
