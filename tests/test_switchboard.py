@@ -6,16 +6,19 @@ import json
 from collections.abc import Callable
 from typing import Any, cast
 
-from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.defer import Deferred, fail, maybeDeferred
 from twisted.internet.task import Clock
 from twisted.logger import ILogObserver, LogEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
+from signald.actions import Close, Send
 from signald.dialects.dialect import Dialect
 from signald.dialects.native import Native
 from signald.dialects.serde import Serde
+from signald.errors import ErrorCode
 from signald.hub import Hub
 from signald.limits import Limits
+from signald.messages import Pong
 from signald.passwords import Passwords
 from signald.registry import MemoryRegistry
 from signald.switchboard import Switchboard
@@ -159,3 +162,88 @@ class SwitchboardTests(SynchronousTestCase):
         [event] = [event for event in events if "counts" in (event.get("log_format") or "")]
         self.assertEqual((event["users"], event["sessions"]), (1, 0))
         self.assertEqual(len(connection.frames), 1)
+
+    def test_how_a_connection_ends_says_what_becomes_of_its_user(self) -> None:
+        """1000 leaves, 1001 is a page that may be loaded anew, all else a loss (RFC 6455 §7.4.1)."""
+        for code, seconds in ((1000, 0.0), (1001, 5.0), (1006, 30.0), (None, 30.0)):
+            host, host_peer, session = self.host()
+            _, guest_peer = self.open(Native())
+            self.say(guest_peer, type="hello", version=1, instance="one")
+            self.say(guest_peer, type="join", session=session)
+            self.switchboard.closed(guest_peer, code)
+            if seconds:
+                self.assertEqual(host.last()["type"], "member-away")
+                self.clock.advance(seconds - 0.1)
+                self.switchboard.tick()
+                self.assertEqual(host.last()["type"], "member-away")
+                self.clock.advance(0.2)
+                self.switchboard.tick()
+            self.assertEqual(host.last()["type"], "member-left")
+            self.assertEqual(host.last()["reason"], "gone" if seconds else "left")
+            self.switchboard.closed(host_peer)
+
+    def say(self, peer: PeerId, **message: object) -> None:
+        """Say a message in the native dialect."""
+        self.switchboard.received(peer, json.dumps(message).encode())
+
+    def test_who_is_welcomed_is_told_that_the_server_stops(self) -> None:
+        """Each another time, so that not all come back at once; serde clients could not hear it."""
+        jitters = iter((0.25, 0.5, 0.75))
+        first, _, _ = self.host()
+        second, _, _ = self.host()
+        silent, _ = self.open(Native())
+        serde, _ = self.open(Serde())
+        heard = len(serde.frames)
+        self.switchboard.stopping(2.0, lambda: next(jitters))
+        self.assertEqual(first.last(), {"type": "going-away", "after": 2.5})
+        self.assertEqual(second.last(), {"type": "going-away", "after": 3.0})
+        self.assertEqual((silent.frames, len(serde.frames)), ([], heard))
+
+    def test_a_password_is_checked_elsewhere_and_others_go_on(self) -> None:
+        """What the same peer says meanwhile waits in order."""
+        calls: list[Callable[[], object]] = []
+        self.switchboard.passwords.run = lambda call: held(calls, call)
+        host, peer = self.open(Native())
+        self.say(peer, type="hello", version=1)
+        self.say(peer, type="open", id="1", password="sesame")
+        self.say(peer, type="ping", id="2")
+        other, _, _ = self.host()
+        self.assertEqual((host.last()["type"], other.last()["type"]), ("welcome", "opened"))
+        calls.pop()()
+        opened, pong = (json.loads(frame) for frame in host.frames[-2:])
+        self.assertEqual((opened["id"], pong["id"]), ("1", "2"))
+        guest, guest_peer = self.open(Native())
+        self.say(guest_peer, type="hello", version=1)
+        for password, expected in (("guess", "wrong-password"), ("sesame", None)):
+            self.say(guest_peer, type="join", session=opened["session"], password=password)
+            calls.pop()()
+            self.assertEqual(guest.last().get("code"), expected)
+
+    def test_a_check_that_fails_is_told_and_logged(self) -> None:
+        """The one who asked gets `internal-error`, and can go on."""
+
+        def broken(_: Callable[[], str]) -> Deferred[str]:
+            return fail(RuntimeError("no thread"))
+
+        self.switchboard.passwords.run = broken
+        connection, peer = self.open(Native())
+        self.say(peer, type="hello", version=1)
+        self.say(peer, type="open", id="1", password="sesame")
+        self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 1)
+        self.assertEqual((connection.last()["code"], connection.last()["id"]), ("internal-error", "1"))
+        self.say(peer, type="open", id="2")
+        self.assertEqual(connection.last()["type"], "opened")
+
+    def test_what_is_for_a_connection_that_is_gone_is_passed_over(self) -> None:
+        """Its user may be there still; neither a frame nor a closing has anywhere to go."""
+        connection, peer = self.open(Native())
+        self.switchboard.closed(peer)
+        self.switchboard._act([Send(peer, Pong()), Close(peer, ErrorCode.REPLACED)])
+        self.assertEqual((connection.frames, connection.closed), ([], []))
+
+
+def held(calls: list[Callable[[], object]], call: Callable[[], str]) -> Deferred[str]:
+    """Hold a call back until the test makes it."""
+    done: Deferred[str] = Deferred()
+    calls.append(lambda: maybeDeferred(call).chainDeferred(done))
+    return done
