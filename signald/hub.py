@@ -224,7 +224,7 @@ class Hub:
         """Count a request of a user, and handle it when no other one is under way."""
         actions = self._confirm(user)
         if isinstance(request, Ack):
-            return actions + self.requests.acknowledged(user, request)
+            return actions + self.requests.handle(user, request, now)
         is_waiting = user.desk.decision is not None or user.desk.waiting
         if is_waiting and len(user.desk.waiting) >= self.limits.waiting_messages:
             return actions + close(peer, ErrorCode.TOO_MANY_WAITING)

@@ -38,7 +38,7 @@ from signald.messages import (
     Resume,
 )
 from signald.post import Post
-from signald.sessions import Session, Settings
+from signald.sessions import Settings
 from signald.users import User
 
 DEBUG_SECONDS = 60.0
@@ -93,23 +93,18 @@ class Requests:
             return []
         return self.post.refuse(user, code, request, session if session in user.sessions else None)
 
-    def acknowledged(self, user: User, request: Ack) -> list[Action]:
-        """Drop what a user says that it has."""
-        if user.outbox.acknowledge(request.received):
-            return []
-        return self.post.refuse(user, ErrorCode.BAD_ACKNOWLEDGEMENT, request)
-
     def handle(self, user: User, request: Request, now: float) -> list[Action]:
         """Do what a user asks for, or refuse it."""
         match request:
             case Ping():
                 return self.post.tell(user, Pong(request.id))
             case Debug():
-                return self.debug(now)
+                return self._debug(now)
             case Hello() | Resume():
                 return self.post.refuse(user, ErrorCode.ALREADY_WELCOMED, request)
             case Ack():
-                return self.acknowledged(user, request)
+                is_possible = user.outbox.acknowledge(request.received)
+                return [] if is_possible else self.post.refuse(user, ErrorCode.BAD_ACKNOWLEDGEMENT, request)
             case Open():
                 return self._open(user, request)
             case Join():
@@ -123,9 +118,7 @@ class Requests:
                     return self.post.refuse(user, ErrorCode.NOT_A_MEMBER, request)
                 return [self.asking.ask_for_user(Govern(user.id, request), user, request)]
             case Offer() | Answer() | Candidates() | IceError() | AppMessage():
-                if request.session not in user.sessions:
-                    return self.post.refuse(user, ErrorCode.NOT_A_MEMBER, request)
-                return self._forward(user, self.copies.sessions[request.session], request, now)
+                return self._forward(user, request, now)
             case _ as never:
                 assert_never(never)
 
@@ -159,16 +152,17 @@ class Requests:
         )
         return [self.asking.ask_for_user(operation, user, request)]
 
-    def debug(self, now: float) -> list[Action]:
+    def _debug(self, now: float) -> list[Action]:
         """Have a line written into the log, at most one in `DEBUG_SECONDS`."""
         if now < self.debug_due:
             return []
         self.debug_due = now + DEBUG_SECONDS
         return [LogCounts(users=len(self.post.users), sessions=len(self.copies.sessions))]
 
-    def _forward(self, user: User, session: Session, request: Forwardable, now: float) -> list[Action]:
-        sender = session.member(user.id)
-        if sender is None:
+    def _forward(self, user: User, request: Forwardable, now: float) -> list[Action]:
+        session = self.copies.sessions.get(request.session)
+        sender = None if session is None else session.member(user.id)
+        if session is None or sender is None:
             return self.post.refuse(user, ErrorCode.NOT_A_MEMBER, request)
         others = receivers(request, session, sender)
         if not others and request.to is None:
