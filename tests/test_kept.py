@@ -9,11 +9,14 @@ from signald.hub import Ending
 from signald.limits import Limits
 from signald.messages import (
     Ack,
+    Answer,
     End,
     Ended,
     EndReason,
     Error,
     Event,
+    ForwardedAnswer,
+    ForwardedOffer,
     HandOver,
     HostChanged,
     Join,
@@ -23,7 +26,9 @@ from signald.messages import (
     LeaveReason,
     MemberJoined,
     MemberLeft,
+    Negotiation,
     NotAdmitted,
+    Offer,
     Open,
     Opened,
     RefusalReason,
@@ -131,6 +136,22 @@ class HostKeyTests(Case):
         self.assertEqual([(m.user, m.role) for m in opened.members], [(bob.user, Role.GUEST)])
         self.assertEqual(self.ann.hears()[-1], Ended(self.session, EndReason.REPLACED))
         self.assertEqual(types(bob.hears()), [MemberLeft, MemberJoined, HostChanged])
+
+    def test_a_serde_guest_meets_the_new_host(self) -> None:
+        """Who came later now, and offers first: once, with a number above all before."""
+        peer, user = self.world.welcomed(SERDE)
+        self.world.say(peer, Join(self.session))
+        host = Client(self.world)
+        [opened] = self.again(host)
+        assert isinstance(opened, Opened)
+        [guest] = opened.members
+        self.assertEqual((guest.user, guest.offers_first, guest.base), (user, True, 4096))
+        for n, code in ((4098, ErrorCode.UNSUPPORTED_BY_PEER), (4097, None)):
+            told = host.say(Offer(self.session, user, Negotiation(host.user, n), "v=0"))
+            self.assertEqual([event.code for event in told if isinstance(event, Error)], [code] if code else [])
+        self.assertEqual(types(self.world.hears(peer))[-1], ForwardedOffer)
+        self.world.say(peer, Answer(self.session, None, Negotiation(host.user, 4097), "v=0"))
+        self.assertEqual(types(host.hears()), [ForwardedAnswer])
 
     def test_a_full_session_has_no_room_for_another_host(self) -> None:
         """Its host by succession stays."""

@@ -17,10 +17,13 @@ from signald.addresses import Names
 from signald.certificates import LocalCertificate
 from signald.config import Config
 from signald.deadlines import DeadlineKind
+from signald.dialects.native import Native
 from signald.messages import Hello
-from signald.service import CERTIFICATE_SECONDS, TICK_SECONDS, Daemon
+from signald.service import CERTIFICATE_SECONDS, RETURN_SECONDS, TICK_SECONDS, Daemon
 from signald.tap import make_daemon
 from signald.users import PeerId, PeerState
+from tests.test_switchboard import FakeConnection
+from tests.world import HOME
 
 
 class AdoptedPort:
@@ -83,6 +86,18 @@ class DaemonTests(SynchronousTestCase):
         self.assertEqual([event["scheme"] for event in self.logged("listening")], ["https", "ws"])
         stopped = daemon.stopService()
         self.assertEqual([port.listening for port in self.reactor.ports], [False, False])
+        self.successResultOf(stopped)
+
+    def test_clients_are_told_when_to_come_back(self) -> None:
+        """After two to four seconds, before the connections are closed."""
+        daemon = self.make(tls=False)
+        daemon.startService()
+        connection = FakeConnection()
+        peer = daemon._switchboard.opened(connection, Native(), HOME)
+        daemon._switchboard.received(peer, b'{"type":"hello","version":1}')
+        stopped = daemon.stopService()
+        self.assertEqual(connection.last()["type"], "going-away")
+        self.assertTrue(RETURN_SECONDS <= connection.last()["after"] <= 2 * RETURN_SECONDS)
         self.successResultOf(stopped)
 
     def test_it_looks_at_deadlines(self) -> None:
