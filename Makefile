@@ -13,6 +13,8 @@ SOURCES := $(shell find $(wildcard $(PACKED)) -name __pycache__ -prune -o ! -nam
 
 # What `make run` gives to signald: make run ARGS="--port 9001"
 ARGS ?=
+# How many steps `make soak-model` takes: make soak-model STEPS=1000000
+STEPS ?= 10000000
 # What `make test` runs: all suites, or some, or a test: make test TESTS="unit tests.e2e.test_calls"
 TESTS ?=
 
@@ -20,7 +22,7 @@ RUN_TESTS = $(BIN)/python tests/run.py
 
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: help generate resume-storm run test install install-test system-test lock check unit peer conformance packaging e2e coverage clean
+.PHONY: help generate resume-storm soak-model run test install install-test system-test lock check unit peer conformance packaging e2e coverage clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -64,6 +66,9 @@ coverage: install-test ## branch coverage of the unit and peer tests
 
 generate: install-test ## write what is made from the code: client messages, schemas, tables and diagrams
 	@$(BIN)/python -m codegen
+
+soak-model: install-test ## the model of the core, beginning at random, for STEPS=10000000 steps
+	@SIGNALD_MODEL_STEPS=$(STEPS) $(RUN_TESTS) --limit 36000 tests.test_model
 
 resume-storm: install-test ## 1,000 clients lose their sockets at once and resume (ARGS="--clients 100")
 	@$(BIN)/python -m benchmarks.resume_storm $(ARGS)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from attrs import define, field
 
 from signald.actions import Decide
-from signald.decisions import Change, Operation, Resumed
+from signald.decisions import Change, Operation, Outcome, Resumed
 from signald.limits import AddressKey
 from signald.messages import Request, Secret, SessionId, UserId
 from signald.users import DecisionId, Peer, PeerId, User
@@ -22,7 +22,7 @@ class Pending:
         user: who asked since then.
         address: where it asked from.
         resumed: the outcome of the decision before, where a resume takes two.
-        floors: sessions that were dropped meanwhile, with their last version: older news of them is stale.
+        floors: sessions that were dropped meanwhile, with their last version: what is not newer is over.
         session, host_key: of the outcome, where a session was opened or joined.
         answered: whether the request has its reply.
 
@@ -39,8 +39,8 @@ class Pending:
     host_key: Secret | None = field(default=None, repr=False)
     answered: bool = False
 
-    def is_stale(self, change: Change) -> bool:
-        """Whether a change is older than what was heard meanwhile."""
+    def is_over(self, change: Change) -> bool:
+        """Whether a change is older than the end of what it changes."""
         return change.session.version <= self.floors.get(change.session.id, 0)
 
 
@@ -50,11 +50,13 @@ class Asking:
 
     Attributes:
         pending: what was asked for.
+        held: outcomes that came before an earlier one on the same session.
         asked: how many there were ever.
 
     """
 
     pending: dict[DecisionId, Pending] = field(factory=dict)
+    held: dict[DecisionId, Outcome] = field(factory=dict)
     asked: int = 0
 
     def ask(self, operation: Operation) -> Decide:

@@ -7,7 +7,17 @@ from attrs import define, evolve, field
 from signald.actions import Action
 from signald.asking import Asking, Pending
 from signald.deadlines import DeadlineKind, Deadlines
-from signald.decisions import Change, JoinSession, OpenSession, SessionChanged, SessionEnded
+from signald.decisions import (
+    Change,
+    Decided,
+    JoinSession,
+    NotResumed,
+    OpenSession,
+    Outcome,
+    Resumed,
+    SessionChanged,
+    SessionEnded,
+)
 from signald.forwarding import forwarded
 from signald.limits import Limits
 from signald.members import Member, Visitor
@@ -30,7 +40,11 @@ from signald.users import User
 from signald.views import knocks, news, views
 from signald.waiting import WaitingCandidates
 
-_END_REASONS = {LeaveReason.REMOVED: EndReason.REMOVED, LeaveReason.REPLACED: EndReason.REPLACED}
+_END_REASONS = {
+    LeaveReason.REMOVED: EndReason.REMOVED,
+    LeaveReason.REPLACED: EndReason.REPLACED,
+    LeaveReason.GONE: EndReason.GONE,
+}
 
 
 @define
@@ -63,6 +77,15 @@ class Copies:
     def __attrs_post_init__(self) -> None:
         """Make the part that has the limits too."""
         self.candidates = WaitingCandidates(self.limits)
+
+    def is_ahead(self, outcome: Outcome) -> bool:
+        """Whether an outcome builds on a change of a session that is not heard of yet."""
+        changes = outcome.changes if isinstance(outcome, Decided | Resumed | NotResumed) else ()
+        for change in changes:
+            known = self.sessions.get(change.session.id)
+            if known is not None and change.session.version > known.version + 1:
+                return True
+        return False
 
     def absorb(self, change: Change, now: float) -> list[Action]:
         """Take a newer record, and tell the users here what is different for them; an older one changes nothing."""
@@ -138,7 +161,8 @@ class Copies:
         """Tell a user that it is a member now: the reply to its open or join."""
         user.sessions.add(session.id)
         user.visits.discard(session.id)
-        pending = self._answering(user, session)
+        # One who opens what it waits for may be let in before: then that is no reply to the opening.
+        pending = None if member.role is Role.GUEST and self._opens(user) else self._answering(user, session)
         if pending is None:
             actions = self.post.tell(user, _joined(session, member, None if visitor is None else visitor.request))
         elif isinstance(pending.operation, OpenSession):
@@ -189,6 +213,10 @@ class Copies:
             return None
         pending.answered = True
         return pending
+
+    def _opens(self, user: User) -> bool:
+        pending = self.asking.of_user(user)
+        return pending is not None and isinstance(pending.operation, OpenSession)
 
     def _dismiss(self, user: User | None, id: SessionId, reason: LeaveReason) -> list[Action]:
         if user is None or id not in user.sessions:

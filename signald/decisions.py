@@ -203,6 +203,7 @@ class Resumed:
 
     Attributes:
         secret: the new one.
+        newest: whether the client had the newest one, so that it has heard the last welcome.
         rotation: counts the secrets of this identity.
         whole: whether nothing has to be negotiated anew.
         changes: of its sessions.
@@ -210,6 +211,7 @@ class Resumed:
     """
 
     secret: Secret = field(repr=False)
+    newest: bool
     rotation: int
     whole: bool
     changes: tuple[Change, ...]

@@ -99,8 +99,7 @@ class Outbox:
         if not self.whole:
             return
         if len(self.waiting) >= 2 * self.limits.outbox_messages:
-            self.clear()
-            self.whole = False
+            self.spoil()
             return
         bytes = weight(event)
         self.waiting.append((event, bytes))
@@ -123,6 +122,11 @@ class Outbox:
     def can_continue(self, received: int) -> bool:
         """Whether all that comes after so many events is still here."""
         return self.whole and self.acknowledged <= received <= self.sent
+
+    def spoil(self) -> None:
+        """Lose all that is kept, until a restart."""
+        self.clear()
+        self.whole = False
 
     def restart(self) -> None:
         """Count from 0 again, with nothing kept."""

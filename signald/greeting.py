@@ -96,10 +96,14 @@ class Greeting:
             return [] if peer is None else close(peer, ErrorCode.REPLACED)
         user.rotation = outcome.rotation
         if peer is None:
+            if not outcome.whole:
+                # Everybody begins anew with it already, and so will it when it comes again.
+                user.outbox.spoil()
             return self._lost_again(user)
-        whole = outcome.whole and user.outbox.can_continue(request.received)
+        # A client that missed the welcome of a restart counts from an earlier beginning.
+        same_count = user.instance == request.instance and (outcome.newest or not user.restarted)
+        whole = outcome.whole and same_count and user.outbox.can_continue(request.received)
         if outcome.whole and not whole:
-            # More came meanwhile than is kept.
             return [self.asking.ask_for_peer(RenewUser(user.id), peer, request, outcome)]
         return self._take_over(user, peer, request, outcome, whole)
 
@@ -121,9 +125,11 @@ class Greeting:
         if not whole:
             user.outbox.restart()
             user.inbox.restart()
+            user.restarted = True
             user.desk.waiting.clear()
             actions += self._welcome(peer, user.id, request, outcome.secret, Survival.MEMBERSHIP)
             return actions + self.copies.enter_again(user)
+        user.restarted = False
         user.outbox.acknowledge(request.received)
         received = Count(user.inbox.acknowledge())
         actions += self._welcome(peer, user.id, request, outcome.secret, Survival.EVERYTHING, received)
@@ -192,13 +198,18 @@ class Greeting:
         if user is None or user.rotation != resumed.rotation:
             return [] if peer is None else close(peer, ErrorCode.REPLACED)
         if peer is None:
+            user.outbox.spoil()
             return self._lost_again(user)
         return self._take_over(user, peer, request, resumed, whole=False)
 
     def refused(self, pending: Pending, code: ErrorCode) -> list[Action]:
-        """Tell a peer that it is not welcomed."""
-        peer = self._asker(pending)
-        return [] if peer is None or pending.request is None else [_refused(peer, code, pending.request)]
+        """Tell a peer that it is not welcomed; one whose identity ended in this moment gets another."""
+        peer, request = self._asker(pending), pending.request
+        if peer is None or request is None:
+            return []
+        if isinstance(pending.operation, RenewUser) and isinstance(request, Resume):
+            return [self.asking.ask_for_peer(Identify(request.instance), peer, request)]
+        return [_refused(peer, code, request)]
 
     def _asker(self, pending: Pending) -> Peer | None:
         """The peer that waits for its welcome, unless it is told to go meanwhile."""

@@ -180,8 +180,17 @@ class Hub:
     def decided(self, id: DecisionId, outcome: Outcome, now: float) -> list[Action]:
         """Take the outcome of a decision, and go on with the requests that waited for it.
 
-        When the one who asked is gone meanwhile, what was asked for is undone.
+        When the one who asked is gone meanwhile, what was asked for is undone. An outcome that builds on one that is
+        still to come waits for it.
         """
+        held = self.asking.held
+        held[id] = outcome
+        actions: list[Action] = []
+        while ready := next((id for id, outcome in held.items() if not self.copies.is_ahead(outcome)), None):
+            actions += self._decided(ready, held.pop(ready), now)
+        return actions
+
+    def _decided(self, id: DecisionId, outcome: Outcome, now: float) -> list[Action]:
         pending = self.asking.pending[id]
         actions = self._apply(pending, outcome, now)
         del self.asking.pending[id]
@@ -247,6 +256,7 @@ class Hub:
         if user.confirmed:
             return []
         user.confirmed = True
+        user.restarted = False
         return [self.asking.ask(ConfirmSecret(user.id, user.rotation))]
 
     # Outcomes
@@ -292,7 +302,7 @@ class Hub:
         return [
             action
             for change in outcome.changes
-            if not pending.is_stale(change)
+            if not pending.is_over(change)
             for action in self.copies.absorb(change, now)
         ]
 

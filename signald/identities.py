@@ -19,7 +19,8 @@ def hashed(secret: Secret) -> str:
 class SecretCheck(Enum):
     """What a secret is worth."""
 
-    VALID = "valid"
+    NEWEST = "newest"
+    PREVIOUS = "previous"
     SPENT = "spent"
     WRONG = "wrong"
 
@@ -50,9 +51,11 @@ class Identity:
     def check(self, secret: Secret) -> SecretCheck:
         """Say what a secret is worth; a valid one is the previous one from now on, until `confirm`."""
         given = hashed(secret)
-        if _same(given, self.current) or _same(given, self.previous):
+        if _same(given, self.current):
             self.previous = given
-            return SecretCheck.VALID
+            return SecretCheck.NEWEST
+        if _same(given, self.previous):
+            return SecretCheck.PREVIOUS
         return SecretCheck.SPENT if _same(given, self.spent) else SecretCheck.WRONG
 
     def rotate(self, secret: Secret) -> None:

@@ -54,7 +54,7 @@ class LeaveReason(Enum):
 
 
 class EndReason(Enum):
-    """Why a session is no more, or (`REMOVED`, `REPLACED`) is no more for the one who is told."""
+    """Why a session is no more, or (`REMOVED`, `REPLACED`, `GONE`) is no more for the one who is told."""
 
     HOST_LEFT = "host-left"
     HOST_GONE = "host-gone"
@@ -63,6 +63,7 @@ class EndReason(Enum):
     EXPIRED = "expired"
     REMOVED = "removed"
     REPLACED = "replaced"
+    GONE = "gone"
 
 
 class WaitReason(Enum):

@@ -29,7 +29,7 @@ class UserRecord:
     """An identity that can resume.
 
     Attributes:
-        id, address, traits, instance, rotation, confirmed: as in `users.User`.
+        id, address, traits, instance, rotation, confirmed, restarted: as in `users.User`.
         away: whether its connection was lost.
         current, previous, spent: as in `identities.Identity`.
         received: how many messages of the user there were.
@@ -46,6 +46,7 @@ class UserRecord:
     instance: Instance
     rotation: int
     confirmed: bool
+    restarted: bool
     away: bool
     current: str | None = field(repr=False)
     previous: str | None = field(repr=False)
@@ -169,6 +170,7 @@ def _user_record(user: User, instance: Instance, identity: Identity, asking: Ask
         instance=instance,
         rotation=identity.rotation,
         confirmed=user.confirmed,
+        restarted=user.restarted,
         away=identity.away,
         current=identity.current,
         previous=identity.previous,
@@ -198,6 +200,7 @@ def _restore_user(record: UserRecord, hub: Hub, registry: MemoryRegistry, now: f
     hub.deadlines.add(user.until, DeadlineKind.GRACE, user.id)
     user.rotation = record.rotation
     user.confirmed = record.confirmed
+    user.restarted = record.restarted
     user.inbox.received = user.inbox.acknowledged = record.received
     user.outbox.restore(record.acknowledged, [(event, weight(event)) for event in record.events], record.whole)
     user.desk.waiting = deque(record.requests)

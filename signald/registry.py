@@ -147,7 +147,7 @@ class MemoryRegistry:
         whole = operation.whole and operation.instance == identity.instance
         identity.instance = operation.instance
         changes = self._mark(operation.user, away=False) if whole else self._renew(operation.user)
-        return Resumed(secret, identity.rotation, whole, changes)
+        return Resumed(secret, check is SecretCheck.NEWEST, identity.rotation, whole, changes)
 
     def _mark(self, user: UserId, away: bool) -> tuple[Change, ...]:
         identity = self._identity(user)
@@ -173,7 +173,7 @@ class MemoryRegistry:
                 changes.append(self._leave(session, user, LeaveReason.GONE))
             else:
                 if renewed is not session:
-                    changes.append(self._keep(renewed))
+                    changes.append(self._keep(evolve(renewed, version=session.version + 1)))
         return tuple(changes)
 
     def _forget(self, user: UserId, reason: LeaveReason) -> tuple[Change, ...]:
@@ -251,6 +251,8 @@ class MemoryRegistry:
                 assert_never(never)
 
     def _end(self, session: Session, reason: EndReason) -> Change:
+        if session.state is not SessionState.OPEN:
+            raise SignalError(ErrorCode.UNKNOWN_SESSION)
         ended = session.ended()
         self._keep(ended, before=session)
         if ended.state is SessionState.KEPT:

@@ -135,6 +135,7 @@ class User:
         until: when its absence ends it, monotonic seconds.
         rotation: which of its secrets is the newest.
         confirmed: whether it has shown that it has that secret.
+        restarted: whether its messages are counted anew since a welcome that it has not shown to have.
         sessions: those in which it is a member, as far as it was told.
         visits: those at which it waits, as far as it was told.
         desk: of its requests.
@@ -152,6 +153,7 @@ class User:
     until: float = 0.0
     rotation: int = 1
     confirmed: bool = True
+    restarted: bool = False
     sessions: set[SessionId] = field(factory=set)
     visits: set[SessionId] = field(factory=set)
     desk: Desk = field(factory=Desk)

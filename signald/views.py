@@ -92,14 +92,11 @@ def news(known: Session, session: Session, viewer: Member, reason: LeaveReason) 
 def _of_member(id: SessionId, old: Member | None, new: Member, viewer: Member) -> list[Event]:
     if old is None:
         return [MemberJoined(id, view(new, viewer))]
-    events: list[Event] = []
     if new.epoch != old.epoch:
-        events.append(MemberRenewed(id, view(new, viewer)))
-    if new.person.away and not old.person.away:
-        events.append(MemberAway(id, new.user))
-    elif old.person.away and not new.person.away and not events:
-        events.append(MemberBack(id, new.user))
-    return events
+        return [MemberRenewed(id, view(new, viewer))]
+    if new.person.away is old.person.away:
+        return []
+    return [MemberAway(id, new.user) if new.person.away else MemberBack(id, new.user)]
 
 
 def _of_host(known: Session, session: Session) -> list[Event]:

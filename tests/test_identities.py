@@ -31,10 +31,10 @@ class SecretTests(SynchronousTestCase):
 
     def test_a_lost_welcome_locks_nobody_out(self) -> None:
         """The secret before is valid until the client confirms, however often it is used."""
-        for secret in (SECOND, THIRD):
-            self.assertIs(self.identity.check(FIRST), SecretCheck.VALID)
+        for secret, check in ((SECOND, SecretCheck.NEWEST), (THIRD, SecretCheck.PREVIOUS)):
+            self.assertIs(self.identity.check(FIRST), check)
             self.identity.rotate(secret)
-        self.assertIs(self.identity.check(THIRD), SecretCheck.VALID)
+        self.assertIs(self.identity.check(THIRD), SecretCheck.NEWEST)
 
     def test_a_secret_that_was_never_heard_of_is_worth_nothing(self) -> None:
         """Of those whose welcomes were lost only the newest is valid."""
@@ -49,17 +49,17 @@ class SecretTests(SynchronousTestCase):
         self.identity.rotate(SECOND)
         self.identity.confirm(2)
         self.assertIs(self.identity.check(FIRST), SecretCheck.SPENT)
-        self.assertIs(self.identity.check(SECOND), SecretCheck.VALID)
+        self.assertIs(self.identity.check(SECOND), SecretCheck.NEWEST)
 
     def test_only_the_newest_secret_is_confirmed(self) -> None:
         """Word of an older one comes late."""
         self.identity.check(FIRST)
         self.identity.rotate(SECOND)
         self.identity.confirm(1)
-        self.assertIs(self.identity.check(FIRST), SecretCheck.VALID)
+        self.assertIs(self.identity.check(FIRST), SecretCheck.PREVIOUS)
 
     def test_there_may_be_nothing_to_spend(self) -> None:
         """The first secret has none before it."""
         self.identity.confirm(1)
         self.assertIsNone(self.identity.spent)
-        self.assertIs(self.identity.check(FIRST), SecretCheck.VALID)
+        self.assertIs(self.identity.check(FIRST), SecretCheck.NEWEST)

@@ -81,6 +81,7 @@ ENDED = {
     "by-host": "The host ended the call for all.",
     "removed": "The host removed you from the call.",
     "replaced": "You opened this call in another place.",
+    "gone": "The other person's program cannot begin this call anew.",
 }
 TURNED_AWAY = {
     "refused": "The host did not let you in.",
