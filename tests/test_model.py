@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import random
+import sys
 from typing import Any, ClassVar
 
 from hypothesis import HealthCheck, settings
@@ -47,9 +48,14 @@ from tests.world import HOST_SECRET
 STEPS = int(os.environ.get("SIGNALD_MODEL_STEPS", "200000"))
 """Steps in all."""
 
+SOAK = "SIGNALD_MODEL_STEPS" in os.environ
+
 BATCH = 25
 RULES = 40
 """Steps a rule, and rules an example."""
+
+PROGRESS = 100_000
+"""Steps after which a long run says how far it is."""
 
 CLIENTS = 7
 LONG = 1000.0
@@ -120,8 +126,11 @@ class Model(RuleBasedStateMachine):
         self.count(1)
 
     def count(self, steps: int) -> None:
-        """Count steps."""
+        """Count steps; a long run shows how far it is."""
+        before = self.taken // PROGRESS
         type(self).taken += steps
+        if SOAK and self.taken // PROGRESS > before:
+            sys.stderr.write(f"{self.taken} of {STEPS} steps\n")
 
     # One step
 
@@ -372,18 +381,21 @@ class ModelTests(SynchronousTestCase):
     def test_whatever_happens(self) -> None:
         """200,000 steps in the ordinary run, the same ones each time."""
         Model.taken = 0
-        soak = "SIGNALD_MODEL_STEPS" in os.environ
-        run_state_machine_as_test(
-            Model,
-            settings=settings(
-                max_examples=STEPS // (BATCH * RULES // 4) + 1,
-                stateful_step_count=RULES,
-                deadline=None,
-                database=None,
-                report_multiple_bugs=False,
-                derandomize=not soak,
-                print_blob=True,
-                suppress_health_check=list(HealthCheck),
-            ),
-        )
+        try:
+            run_state_machine_as_test(
+                Model,
+                settings=settings(
+                    max_examples=STEPS // (BATCH * RULES // 4) + 1,
+                    stateful_step_count=RULES,
+                    deadline=None,
+                    database=None,
+                    report_multiple_bugs=False,
+                    derandomize=not SOAK,
+                    print_blob=True,
+                    suppress_health_check=list(HealthCheck),
+                ),
+            )
+        except Exception as error:
+            # trial does not show notes, in which hypothesis says how it came there.
+            raise AssertionError("\n".join([str(error), *getattr(error, "__notes__", [])])) from error
         self.assertGreaterEqual(Model.taken, STEPS)
