@@ -107,14 +107,14 @@ class Copies:
     def enter_again(self, user: User) -> list[Action]:
         """Tell a user who begins anew all that it is in."""
         actions: list[Action] = []
-        for id in sorted(user.sessions):
+        for id in sorted(user.sessions | user.visits):
             session = self.sessions[id]
             member = session.member(user.id)
-            if member is not None:
+            if member is None:
+                actions += self.post.tell(user, Waiting(id, session.waits_for))
+            else:
                 actions += self.post.tell(user, _joined(session, member))
                 actions += self._knocks(user, session, member)
-        for id in sorted(user.visits):
-            actions += self.post.tell(user, Waiting(id, self.sessions[id].waits_for))
         return actions
 
     def touch(self, id: SessionId, now: float) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 from attrs import define, evolve
 
 from signald.actions import Action, Send
@@ -86,9 +88,7 @@ class Greeting:
 
     def resumed(self, pending: Pending, outcome: Resumed) -> list[Action]:
         """Give a user its new peer, whether or not it has an old one."""
-        request = pending.request
-        if not isinstance(request, Resume):
-            return []
+        request = _resume_of(pending)
         user = self.post.users.get(request.user)
         peer = self._asker(pending)
         if user is None or outcome.rotation <= user.rotation:
@@ -137,9 +137,7 @@ class Greeting:
 
     def not_resumed(self, pending: Pending, outcome: NotResumed, now: float) -> list[Action]:
         """Begin a new identity for a peer that was to resume another, and end the one whose secret was used twice."""
-        request = pending.request
-        if not isinstance(request, Resume):
-            return []
+        request = _resume_of(pending)
         actions: list[Action] = []
         user = self.post.users.get(request.user) if outcome.ended else None
         if user is not None:
@@ -190,12 +188,10 @@ class Greeting:
 
     def renewed(self, pending: Pending) -> list[Action]:
         """Welcome a user with whom everybody begins anew."""
-        request, resumed = pending.request, pending.resumed
+        request, resumed = _resume_of(pending), pending.resumed
         peer = self._asker(pending)
-        if not isinstance(request, Resume) or resumed is None:
-            return []
         user = self.post.users.get(request.user)
-        if user is None or user.rotation != resumed.rotation:
+        if user is None or resumed is None or user.rotation != resumed.rotation:
             return [] if peer is None else close(peer, ErrorCode.REPLACED)
         if peer is None:
             user.outbox.spoil()
@@ -215,6 +211,11 @@ class Greeting:
         """The peer that waits for its welcome, unless it is told to go meanwhile."""
         peer = None if pending.peer is None else self.peers.get(pending.peer)
         return None if peer is None or peer.state is PeerState.CLOSING else peer
+
+
+def _resume_of(pending: Pending) -> Resume:
+    """The request behind a decision that nothing but a resume asks for."""
+    return cast(Resume, pending.request)
 
 
 def _refused(peer: Peer, code: ErrorCode, request: Request) -> Send:

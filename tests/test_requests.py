@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
-from signald.decisions import EndSession, Govern, JoinSession, LeaveSession, OpenSession
+from signald.decisions import (
+    Decided,
+    EndSession,
+    Govern,
+    Identify,
+    JoinSession,
+    LeaveSession,
+    OpenSession,
+    Refused,
+    SessionChanged,
+)
 from signald.errors import ErrorCode
 from signald.limits import AddressKey, Limits
+from signald.members import Person
 from signald.messages import (
     Accomplished,
     Admit,
@@ -33,8 +45,11 @@ from signald.messages import (
     Remove,
     RequestId,
     SessionId,
+    Traits,
     Waiting,
+    Welcome,
 )
+from signald.sessions import Session, Settings
 from tests.world import Client, World
 
 ELSEWHERE = AddressKey("198.51.100.9")
@@ -45,6 +60,11 @@ RIGHT = "open sesame"
 def types(events: list[Event]) -> list[type]:
     """What kinds of events these are."""
     return [type(event) for event in events]
+
+
+def opened_by(host: Client, session: SessionId) -> Session:
+    """A session as it was when it was opened."""
+    return Session.opened(session, Settings(), Person(host.user, Traits()))
 
 
 class Case(SynchronousTestCase):
@@ -121,6 +141,19 @@ class RaceTests(Case):
         self.ann.say(End(self.session))
         self.world.release()
         self.assertEqual(cat.hears(), [Error(ErrorCode.UNKNOWN_SESSION, Join, id=ID)])
+
+    def test_a_session_ends_before_the_outcome_of_a_join_is_heard(self) -> None:
+        """The end was heard first, so that the outcome is of no use."""
+        cat = Client(self.world)
+        self.world.holding = (JoinSession,)
+        cat.say(Join(self.session, id=ID))
+        [decide] = self.world.held
+        ended = self.ann.say(Leave(self.session))
+        self.assertEqual(ended, [Left(self.session)])
+        record = evolve(opened_by(self.ann, self.session), version=2)
+        self.world.act(self.world.hub.decided(decide.id, Decided((SessionChanged(record),), self.session), 0.0))
+        self.assertEqual(cat.hears(), [Error(ErrorCode.UNKNOWN_SESSION, Join, id=ID)])
+        self.assertNotIn(self.session, self.world.hub.sessions)
 
     def test_a_session_ends_before_it_is_left(self) -> None:
         """The guest has heard of the end, and its leave is refused."""
@@ -258,6 +291,20 @@ class ReplyTests(Case):
         ann.lose()
         world.release()
         self.assertEqual(types(ann.resume()), [Opened, Opened, Opened])
+
+    def test_a_refused_hello_may_be_said_again(self) -> None:
+        """What was said after it is heard as what it is, before a welcome."""
+        peer = self.world.connect()
+        self.world.holding = (Identify,)
+        self.world.say(peer, Hello(1, id=ID), Ping(), Open())
+        [decide] = self.world.held
+        self.world.held, self.world.holding = [], ()
+        self.world.act(self.world.hub.decided(decide.id, Refused(ErrorCode.INTERNAL_ERROR), self.world.now))
+        self.assertEqual(
+            self.world.hears(peer),
+            [Error(ErrorCode.INTERNAL_ERROR, Hello, id=ID), Pong(), Error(ErrorCode.HELLO_FIRST, Open)],
+        )
+        self.assertEqual(types(self.world.say(peer, Hello(1))), [Welcome])
 
     def test_hello_is_too_late(self) -> None:
         """Also where it waits for a decision."""
