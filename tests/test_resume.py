@@ -528,20 +528,60 @@ class DecisionTests(Case):
     def test_the_one_who_came_back_is_gone_before_the_renewal(self) -> None:
         """It is away again, until its grace is over."""
         self.bob.lose()
-        self.world.holding = (ResumeUser,)
-        self.bob.resume()
-        for n in range(33):
-            self.ann.say(Change(self.session, label=str(n)))
-        held = self.world.held
-        self.world.held = []
-        self.world.holding = (RenewUser,)
-        self.world.act(held)
+        self.renewal()
         self.bob.lose()
         self.world.release()
         self.ann.hears()
         self.assertTrue(self.world.registry.users[self.bob.user].away)
         self.world.tick(31)
         self.assertEqual(self.ann.hears()[-1], MemberLeft(self.session, self.bob.user, LeaveReason.GONE))
+
+    def renewal(self) -> None:
+        """Bob's resume finds everything, then more than is kept; the renewal is held back."""
+        self.world.holding = (ResumeUser,)
+        self.bob.resume()
+        for n in range(33):
+            self.ann.say(Change(self.session, label=str(n)))
+        held, self.world.held = self.world.held, []
+        self.world.holding = (RenewUser,)
+        self.world.act(held)
+        self.assertEqual([decide.operation for decide in self.world.held], [RenewUser(self.bob.user)])
+
+    def test_another_connection_is_faster_than_the_renewal(self) -> None:
+        """The one that waits for it is closed."""
+        first = self.bob.secret
+        self.bob.lose()
+        self.renewal()
+        slow = self.bob.peer
+        self.world.holding = ()
+        self.bob.resume(secret=first, instance="two")
+        self.world.release()
+        self.assertEqual(self.world.closed, {slow: ErrorCode.REPLACED})
+        self.assertIs(self.bob.survived, Survival.MEMBERSHIP)
+        self.assertEqual(self.bob.say(Ping())[-1], Pong())
+
+    def test_the_identity_ends_before_the_renewal(self) -> None:
+        """It left on its old connection; the new one gets another identity."""
+        old, user = self.bob.peer, self.bob.user
+        self.renewal()
+        self.world.disconnect(old, Ending.LEFT)
+        self.world.release()
+        self.bob.hears()
+        self.assertIs(self.bob.survived, Survival.NOTHING)
+        self.assertNotEqual(self.bob.user, user)
+
+    def test_a_reloaded_page_is_gone_before_the_outcome(self) -> None:
+        """The others begin anew with it already, and so it does when it comes again."""
+        first = self.bob.secret
+        self.bob.lose()
+        self.world.holding = (ResumeUser,)
+        self.bob.resume(instance="two")
+        self.bob.lose()
+        self.ann.hears()
+        self.world.release()
+        self.assertEqual([type(event) for event in self.ann.hears()], [MemberRenewed, MemberAway])
+        self.assertEqual([type(event) for event in self.bob.resume(secret=first)], [Joined])
+        self.assertIs(self.bob.survived, Survival.MEMBERSHIP)
 
     def test_the_one_who_came_back_is_gone_before_the_outcome(self) -> None:
         """It is away again, and can come back with its old secret."""
