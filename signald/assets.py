@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import re
-from collections.abc import Iterator, Mapping
+import subprocess
+from collections.abc import Mapping
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import PurePosixPath
 
 from attrs import frozen
 
+from signald.bundle import find_compiler, make_bundle
 from signald.encodings import IDENTITY, best_encoding, compressed
 
 __all__ = ["Asset", "AssetError", "Representation", "load_assets"]
 
-BUNDLE = "bundle.json"
-"""The name of the page's Python: a JSON object of each module's source by its path below the import root."""
+BUNDLE = "bundle.bin"
+"""The name of the page's Python (`bundle`)."""
 
 INDEX = "index.html"
 
@@ -32,7 +33,7 @@ _TYPES = {
     ".css": "text/css; charset=utf-8",
     ".mjs": "text/javascript; charset=utf-8",  # RFC 9239 §6.1
     ".svg": "image/svg+xml",
-    ".json": "application/json",
+    ".bin": "application/octet-stream",
     ".wasm": "application/wasm",  # a browser compiles it while it arrives under this type alone
 }
 
@@ -101,34 +102,20 @@ def load_assets(page: Traversable | None = None, client: Traversable | None = No
     """
     page = files("signald_page") if page is None else page
     client = files("signald_client") if client is None else client
-    loading = _Loading(page, bundle(page, client))
+    loading = _Loading(page, _bundle(page, client))
     if INDEX not in loading.names:
         raise AssetError(f"the page has no {INDEX}")
     assets = [loading.asset(name) for name in loading.names]
     return {asset.path: asset for asset in assets}
 
 
-def bundle(page: Traversable, client: Traversable) -> bytes:
-    """The page's Python as one JSON object, each module's source by its path below the import root."""
-    modules = {
-        "signald_client/__init__.py": client / "__init__.py",
-        "signald_page/__init__.py": page / "__init__.py",
-        **dict(_modules(client / "signaling", "signald_client/signaling/")),
-        **dict(_modules(page / "client", "signald_page/client/")),
-        # Stand-ins for standard modules that MicroPython has not got go to the import root itself.
-        **dict(_modules(page / "stubs", "")),
-    }
-    sources = {path: modules[path].read_text("utf-8") for path in sorted(modules)}
-    return json.dumps(sources, ensure_ascii=False, separators=(",", ":")).encode()
-
-
-def _modules(folder: Traversable, prefix: str) -> Iterator[tuple[str, Traversable]]:
-    """Every Python module in a folder and the packages below it, with its path."""
-    for entry in _entries(folder):
-        if entry.name.endswith(".py"):
-            yield prefix + entry.name, entry
-        elif entry.is_dir() and not entry.name.startswith((".", "__")):
-            yield from _modules(entry, f"{prefix}{entry.name}/")
+def _bundle(page: Traversable, client: Traversable) -> bytes:
+    for folder in (page / "client", page / "stubs", client / "signaling"):
+        _entries(folder)
+    try:
+        return make_bundle(page, client, find_compiler())
+    except subprocess.SubprocessError as error:
+        raise AssetError(f"the page's Python cannot be compiled: {error}") from None
 
 
 def _entries(folder: Traversable) -> list[Traversable]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-import json
 import re
 import tempfile
 import zipfile
@@ -15,6 +14,7 @@ import brotli
 from twisted.trial.unittest import SynchronousTestCase
 
 from signald.assets import FOREVER, REVALIDATED, Asset, AssetError, load_assets
+from signald.bundle import unpacked
 
 
 class AssetCase(SynchronousTestCase):
@@ -29,7 +29,7 @@ class AssetCase(SynchronousTestCase):
         self.write("page/index.html", '<link href="{{style.css}}"><script src="{{boot.mjs}}"></script>')
         self.write("page/style.css", "body { background: url({{icon.svg}}) }")
         self.write("page/icon.svg", "<svg/>")
-        self.write("page/boot.mjs", 'import "{{vendor/engine.mjs}}"; fetch("{{bundle.json}}"); f({a: {b: 1}})')
+        self.write("page/boot.mjs", 'import "{{vendor/engine.mjs}}"; fetch("{{bundle.bin}}"); f({a: {b: 1}})')
         self.write("page/vendor/engine.mjs", "engine {{not.a.placeholder}}" * 100)
         self.write("page/client/main.py", "print('caf\u00e9')\n")
         self.write("page/client/view/tiles.py", "tiles\n")
@@ -72,7 +72,7 @@ class LoadTests(AssetCase):
 
     def test_names(self) -> None:
         """The page's own files, the vendored ones and the bundle; nothing else that lies there."""
-        names = ("boot.mjs", "bundle.json", "engine.mjs", "icon.svg", "style.css")
+        names = ("boot.mjs", "bundle.bin", "engine.mjs", "icon.svg", "style.css")
         self.assertEqual(sorted(self.load()), ["/", *(f"/assets/{name}" for name in names)])
 
     def test_types(self) -> None:
@@ -88,7 +88,7 @@ class LoadTests(AssetCase):
                 "/assets/engine.wasm": "application/wasm",
                 "/assets/style.css": "text/css; charset=utf-8",
                 "/assets/icon.svg": "image/svg+xml",
-                "/assets/bundle.json": "application/json",
+                "/assets/bundle.bin": "application/octet-stream",
             },
         )
         kept = {name for name, asset in assets.items() if asset.cache_control == FOREVER}
@@ -118,15 +118,16 @@ class LoadTests(AssetCase):
 
     def test_bundle(self) -> None:
         """Every module of the page and of the signaling client, by its path below the import root."""
+        bundle = unpacked(self.load()["/assets/bundle.bin"].representations["identity"].body)
         self.assertEqual(
-            json.loads(self.body(self.load()["/assets/bundle.json"])),
+            {path.rpartition(".")[0] for path in bundle},
             {
-                "signald_client/__init__.py": '"""The client."""\n',
-                "signald_client/signaling/session.py": "session\n",
-                "signald_page/__init__.py": '"""The page."""\n',
-                "signald_page/client/main.py": "print('caf\u00e9')\n",
-                "signald_page/client/view/tiles.py": "tiles\n",
-                "typing.py": "TYPE_CHECKING = False\n",
+                "signald_client/__init__",
+                "signald_client/signaling/session",
+                "signald_page/__init__",
+                "signald_page/client/main",
+                "signald_page/client/view/tiles",
+                "typing",
             },
         )
 
@@ -224,10 +225,9 @@ class InstalledPageTests(SynchronousTestCase):
 
     def test_bundle(self) -> None:
         """It holds what the page imports first."""
-        sources = json.loads(self.asset(r"/assets/bundle\.\w+\.json").representations["identity"].body)
-        self.assertLessEqual(
-            {"signald_client/__init__.py", "signald_page/__init__.py", "typing.py", "__future__.py"}, set(sources)
-        )
+        body = self.asset(r"/assets/bundle\.\w+\.bin").representations["identity"].body
+        sources = {path.rpartition(".")[0] for path in unpacked(body)}
+        self.assertLessEqual({"signald_client/__init__", "signald_page/__init__", "typing", "__future__"}, sources)
         self.assertTrue(any(path.startswith("signald_client/signaling/") for path in sources))
         self.assertTrue(any(path.startswith("signald_page/client/") for path in sources))
         self.assertFalse(any(".." in path or path.startswith("/") for path in sources))

@@ -180,7 +180,7 @@ class FileTests(SynchronousTestCase):
         """Each placeholder is a file of the page, or the bundle."""
         for name in ("index.html", "boot.mjs", "style.css"):
             for asset in PLACEHOLDER.findall(PAGE.joinpath(name).read_text()):
-                self.assertTrue(asset == "bundle.json" or PAGE.joinpath(asset).is_file(), asset)
+                self.assertTrue(asset == "bundle.bin" or PAGE.joinpath(asset).is_file(), asset)
 
     def test_everything_is_fetched_side_by_side(self) -> None:
         """What the boot file asks for is announced in the document, so that nothing waits for it."""

