@@ -35,6 +35,7 @@ class ResumeUser:
         user: the identity.
         secret: what the client knows.
         instance: of the client.
+        traits: of the client's program; they count where everybody begins anew.
         whole: whether all messages that it has not yet received are here.
 
     """
@@ -42,14 +43,16 @@ class ResumeUser:
     user: UserId
     secret: Secret = field(repr=False)
     instance: Instance
+    traits: Traits
     whole: bool
 
 
 @frozen
 class RenewUser:
-    """Make everybody negotiate anew with this user; its outcome is `Decided`."""
+    """Make everybody negotiate anew with this user, whose program has these traits; its outcome is `Decided`."""
 
     user: UserId
+    traits: Traits
 
 
 @frozen

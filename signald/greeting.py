@@ -71,7 +71,8 @@ class Greeting:
             case Resume():
                 user = self.post.users.get(request.user)
                 whole = user is not None and user.outbox.can_continue(request.received)
-                operation = ResumeUser(request.user, request.secret, request.instance, whole)
+                traits = _traits(peer.traits, request)
+                operation = ResumeUser(request.user, request.secret, request.instance, traits, whole)
                 return [self.asking.ask_for_peer(operation, peer, request)]
             case _:
                 return [_refused(peer, ErrorCode.HELLO_FIRST, request)]
@@ -104,7 +105,8 @@ class Greeting:
         same_count = user.instance == request.instance and (outcome.newest or not user.restarted)
         whole = outcome.whole and same_count and user.outbox.can_continue(request.received)
         if outcome.whole and not whole:
-            return [self.asking.ask_for_peer(RenewUser(user.id), peer, request, outcome)]
+            operation = RenewUser(user.id, _traits(peer.traits, request))
+            return [self.asking.ask_for_peer(operation, peer, request, outcome)]
         return self._take_over(user, peer, request, outcome, whole)
 
     def _lost_again(self, user: User) -> list[Action]:
@@ -126,6 +128,7 @@ class Greeting:
             user.outbox.restart()
             user.inbox.restart()
             user.restarted = True
+            user.traits = _traits(peer.traits, request)
             user.desk.waiting.clear()
             actions += self._welcome(peer, user.id, request, outcome.secret, Survival.MEMBERSHIP)
             return actions + self.copies.enter_again(user)

@@ -47,6 +47,7 @@ from signald.messages import (
     Remove,
     Secret,
     SessionId,
+    Traits,
     UserId,
 )
 from signald.messages import Change as ChangeRequest
@@ -98,7 +99,7 @@ class MemoryRegistry:
                 case ResumeUser():
                     return self._resume(operation)
                 case RenewUser():
-                    return Decided(self._renew(operation.user))
+                    return Decided(self._renew(operation.user, operation.traits))
                 case ConfirmSecret():
                     self._identity(operation.user).confirm(operation.rotation)
                     return Decided()
@@ -146,7 +147,7 @@ class MemoryRegistry:
         identity.rotate(secret)
         whole = operation.whole and operation.instance == identity.instance
         identity.instance = operation.instance
-        changes = self._mark(operation.user, away=False) if whole else self._renew(operation.user)
+        changes = self._mark(operation.user, away=False) if whole else self._renew(operation.user, operation.traits)
         return Resumed(secret, check is SecretCheck.NEWEST, identity.rotation, whole, changes)
 
     def _mark(self, user: UserId, away: bool) -> tuple[Change, ...]:
@@ -160,7 +161,7 @@ class MemoryRegistry:
                 changes.append(self._keep(marked))
         return tuple(changes)
 
-    def _renew(self, user: UserId) -> tuple[Change, ...]:
+    def _renew(self, user: UserId, traits: Traits) -> tuple[Change, ...]:
         """Renew each membership; one that cannot be renewed ends."""
         identity = self._identity(user)
         identity.away = False
@@ -168,7 +169,7 @@ class MemoryRegistry:
         for id in sorted(identity.sessions):
             session = self.sessions[id]
             try:
-                renewed = session.renewed(user).marked(user, away=False)
+                renewed = session.renewed(user, traits).marked(user, away=False)
             except SignalError:
                 changes.append(self._leave(session, user, LeaveReason.GONE))
             else:

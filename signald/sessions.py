@@ -321,21 +321,27 @@ class Session:
         person = self._person(user)
         return self if person is None or person.away is away else self._with(evolve(person, away=away))
 
-    def renewed(self, user: UserId) -> Session:
-        """The session with a member who begins all negotiations anew; itself for a visitor.
+    def renewed(self, user: UserId, traits: Traits) -> Session:
+        """The session with a member who begins all negotiations anew, with what its program can do now.
+
+        A visitor has nothing to begin anew; the session is itself where its traits are the same.
 
         Raises:
             SignalError: `unsupported-by-peer`, another member takes one exchange alone; `session-full`, it was done
                 too often.
 
         """
-        if self.member(user) is None:
+        member, visitor = self.member(user), self.visitor(user)
+        if visitor is not None and visitor.person.traits != traits:
+            return self._with(evolve(visitor.person, traits=traits))
+        if member is None:
             return self
         if not all(other.traits.renegotiates for other in self.others(user)):
             raise SignalError(ErrorCode.UNSUPPORTED_BY_PEER)
         if self.seats >= _MOST_SEATS:
             raise SignalError(ErrorCode.SESSION_FULL)
-        members = tuple(evolve(member, epoch=self.seats) if member.user == user else member for member in self.members)
+        renewed = evolve(member, person=evolve(member.person, traits=traits), epoch=self.seats)
+        members = tuple(renewed if other.user == user else other for other in self.members)
         return evolve(self, members=members, seats=self.seats + 1, version=self.version + 1)
 
     def _person(self, user: UserId) -> Person | None:

@@ -135,7 +135,7 @@ class IdentityTests(Case):
             OpenSession(NOBODY, Traits(), None, Settings()),
             JoinSession(NOBODY, Traits(), self.session),
             MarkAway(NOBODY),
-            RenewUser(NOBODY),
+            RenewUser(NOBODY, Traits()),
             ConfirmSecret(NOBODY, 1),
             Forget(NOBODY, LeaveReason.GONE),
             LeaveSession(NOBODY, self.session),
@@ -149,7 +149,7 @@ class IdentityTests(Case):
         assert isinstance(outcome, Identified)
         self.assertIsNone(outcome.secret)
         for secret in ("", "A" * 43):
-            resume = ResumeUser(outcome.user, Secret(secret), ONE, whole=True)
+            resume = ResumeUser(outcome.user, Secret(secret), ONE, Traits(), whole=True)
             self.assertEqual(self.registry.decide(resume), NotResumed())
 
     def test_it_is_resumed_whole_or_renewed(self) -> None:
@@ -158,7 +158,7 @@ class IdentityTests(Case):
         other = Instance("two")
         for instance, whole, expected in ((ONE, True, True), (ONE, False, False), (other, True, False)):
             epoch = self.epoch(self.cat)
-            outcome = self.registry.decide(ResumeUser(self.cat, self.secret, instance, whole))
+            outcome = self.registry.decide(ResumeUser(self.cat, self.secret, instance, Traits(), whole))
             assert isinstance(outcome, Resumed)
             self.assertEqual(outcome.whole, expected)
             self.assertEqual(self.epoch(self.cat) == epoch, expected)
@@ -187,9 +187,9 @@ class IdentityTests(Case):
         """With all of its memberships."""
         self.changed(JoinSession(self.cat, Traits(), self.session))
         first = self.secret
-        self.changes(ResumeUser(self.cat, first, ONE, whole=True))
+        self.changes(ResumeUser(self.cat, first, ONE, Traits(), whole=True))
         self.changes(ConfirmSecret(self.cat, 2))
-        outcome = self.registry.decide(ResumeUser(self.cat, first, ONE, whole=True))
+        outcome = self.registry.decide(ResumeUser(self.cat, first, ONE, Traits(), whole=True))
         assert isinstance(outcome, NotResumed)
         self.assertTrue(outcome.ended)
         [change] = outcome.changes
@@ -210,7 +210,7 @@ class IdentityTests(Case):
         """Where another member takes one exchange; the others hear that it is gone."""
         session = self.open(self.bob, Settings(succession=True))
         self.changed(JoinSession(self.ann, SERDE, session))
-        [renewed, left] = sorted(self.changes(RenewUser(self.bob)), key=lambda change: change.session.id)
+        [renewed, left] = sorted(self.changes(RenewUser(self.bob, Traits())), key=lambda change: change.session.id)
         assert isinstance(left, SessionChanged)
         self.assertEqual((renewed.session.id, left.reason), (self.session, LeaveReason.GONE))
         self.assertIsNone(left.session.member(self.bob))
@@ -219,9 +219,9 @@ class IdentityTests(Case):
         """But to be there again."""
         lobby = self.open(self.ann, Settings(lobby=True))
         self.changed(JoinSession(self.cat, Traits(), lobby))
-        self.assertEqual(self.changes(RenewUser(self.cat)), [])
+        self.assertEqual(self.changes(RenewUser(self.cat, Traits())), [])
         self.changes(MarkAway(self.cat))
-        self.assertEqual(len(self.changes(RenewUser(self.cat))), 1)
+        self.assertEqual(len(self.changes(RenewUser(self.cat, Traits()))), 1)
 
 
 class SessionTests(Case):

@@ -21,6 +21,7 @@ from signald.messages import (
     EndReason,
     Error,
     ForwardedMessage,
+    Instance,
     Join,
     Joined,
     Knock,
@@ -34,8 +35,10 @@ from signald.messages import (
     Ping,
     Pong,
     RequestId,
+    Resume,
     Secret,
     Survival,
+    Traits,
     UserId,
     Waiting,
     WaitReason,
@@ -169,6 +172,23 @@ class MembershipTests(Case):
         self.assertEqual((joined.members[0].offers_first, renewed.member.offers_first), (True, False))
         user = self.world.hub.users[self.bob.user]
         self.assertEqual((user.inbox.received, user.outbox.sent), (0, 1))
+
+    def test_another_program_may_have_other_features(self) -> None:
+        """The reloaded page cannot roll back: it is the impolite one of the pair from now on."""
+        assert self.ann.secret is not None
+        features = ("no-rollback",)
+        for instance, expected in (("two", features), ("three", ())):
+            peer = self.world.connect()
+            resume = Resume(1, self.ann.user, self.ann.secret, Instance(instance), Count(0), features=expected)
+            welcome, joined = self.world.say(peer, resume)
+            [renewed] = self.bob.hears()
+            assert isinstance(welcome, Welcome)
+            assert isinstance(joined, Joined)
+            assert isinstance(renewed, MemberRenewed)
+            self.assertEqual((joined.members[0].polite, renewed.member.polite), (not expected, bool(expected)))
+            self.assertEqual(self.world.hub.users[self.ann.user].traits.rollback, not expected)
+            assert welcome.secret is not None
+            self.ann.secret = welcome.secret
 
     def test_a_lost_welcome_of_such_a_one(self) -> None:
         """It cannot know from where its messages are counted, so that they are counted anew once more."""
@@ -545,7 +565,7 @@ class DecisionTests(Case):
         held, self.world.held = self.world.held, []
         self.world.holding = (RenewUser,)
         self.world.act(held)
-        self.assertEqual([decide.operation for decide in self.world.held], [RenewUser(self.bob.user)])
+        self.assertEqual([decide.operation for decide in self.world.held], [RenewUser(self.bob.user, Traits())])
 
     def test_another_connection_is_faster_than_the_renewal(self) -> None:
         """The one that waits for it is closed."""

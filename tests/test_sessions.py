@@ -331,23 +331,32 @@ class PresenceTests(Case):
 
     def test_a_renewed_member_begins_a_new_epoch(self) -> None:
         """Higher than all before; its seat stays."""
-        session = joined(opened(), BOB, CAT).renewed(ANN)
+        session = joined(opened(), BOB, CAT).renewed(ANN, Traits())
         self.assertEqual([(m.seat, m.epoch) for m in session.members], [(0, 3), (1, 1), (2, 2)])
         self.assertEqual((session.seats, session.version), (4, 4))
 
     def test_a_visitor_has_nothing_to_renew(self) -> None:
         """Its record is as it was."""
         session = joined(opened(Settings(lobby=True)), BOB)
-        self.assertIs(session.renewed(BOB), session)
+        self.assertIs(session.renewed(BOB, Traits()), session)
+
+    def test_another_program_may_have_other_traits(self) -> None:
+        """Of a member and of one who waits."""
+        session = joined(opened(Settings(lobby=True)), BOB)
+        for user in (ANN, BOB):
+            changed = session.renewed(user, Traits(rollback=False))
+            found = changed.member(user) or changed.visitor(user)
+            assert found is not None
+            self.assertEqual((found.person.traits, changed.version), (Traits(rollback=False), session.version + 1))
 
     def test_nothing_is_renewed_with_one_that_takes_one_exchange(self) -> None:
         """Its program could not begin anew; itself it never comes back."""
         session = arrived(opened(), BOB, SERDE)
-        self.refused(ErrorCode.UNSUPPORTED_BY_PEER, session.renewed, ANN)
+        self.refused(ErrorCode.UNSUPPORTED_BY_PEER, session.renewed, ANN, Traits())
 
     def test_renewals_are_bounded(self) -> None:
         """As the seats are."""
-        self.refused(ErrorCode.SESSION_FULL, evolve(opened(), seats=LAST_SEAT).renewed, ANN)
+        self.refused(ErrorCode.SESSION_FULL, evolve(opened(), seats=LAST_SEAT).renewed, ANN, Traits())
 
 
 class TransitionTests(SynchronousTestCase):

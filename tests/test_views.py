@@ -66,7 +66,7 @@ class ViewTests(SynchronousTestCase):
         """Of a later pair, and after either side has begun anew."""
         ann, bob, cat = self.session.members
         self.assertEqual([base(ann, bob), base(ann, cat), base(bob, cat)], [0, 4096, 4096])
-        ann, bob, cat = self.session.renewed(ANN).members
+        ann, bob, cat = self.session.renewed(ANN, Traits()).members
         self.assertEqual([base(ann, bob), base(cat, ann), base(bob, cat)], [8192, 8192, 4096])
 
     def test_what_its_program_cannot_do_is_told(self) -> None:
@@ -113,10 +113,10 @@ class NewsTests(SynchronousTestCase):
     def test_who_begins_anew(self) -> None:
         """It is back as well, or lost again already: its view says it."""
         away = self.session.marked(BOB, away=True)
-        renewed = away.renewed(BOB).marked(BOB, away=False)
+        renewed = away.renewed(BOB, Traits()).marked(BOB, away=False)
         expected = MemberRenewed(ID, view(renewed.members[1], renewed.members[0]))
         self.assertEqual(told(away, renewed, ANN), [expected])
-        lost = self.session.renewed(BOB).marked(BOB, away=True)
+        lost = self.session.renewed(BOB, Traits()).marked(BOB, away=True)
         [event] = told(self.session, lost, ANN)
         assert isinstance(event, MemberRenewed)
         self.assertTrue(event.member.away)
