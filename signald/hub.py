@@ -311,10 +311,7 @@ class Hub:
     def _due(self, deadline: Deadline, now: float) -> list[Action]:
         match deadline.kind:
             case DeadlineKind.HELLO:
-                peer = self.peers.get(PeerId(int(deadline.key)))
-                if peer is None or peer.state is not PeerState.GREETING or peer.desk.decision is not None:
-                    return []
-                return close(peer, ErrorCode.HELLO_TIMEOUT)
+                return self._hello(PeerId(int(deadline.key)), now)
             case DeadlineKind.LIFE:
                 id = SessionId(str(deadline.key))
                 if self.copies.expires.get(id, now + 1) > now:
@@ -328,6 +325,16 @@ class Hub:
                 return self.post.acknowledge_due(UserId(str(deadline.key)), now)
             case _ as never:
                 assert_never(never)
+
+    def _hello(self, id: PeerId, now: float) -> list[Action]:
+        peer = self.peers.get(id)
+        if peer is None or peer.state is not PeerState.GREETING:
+            return []
+        if peer.desk.decision is not None:
+            # It is about to be welcomed.
+            self.deadlines.add(now + _AGAIN_SECONDS, DeadlineKind.HELLO, id)
+            return []
+        return close(peer, ErrorCode.HELLO_TIMEOUT)
 
     def _idle(self, deadline: Deadline, now: float) -> list[Action]:
         id = SessionId(str(deadline.key))

@@ -306,6 +306,18 @@ class ReplyTests(Case):
         )
         self.assertEqual(types(self.world.say(peer, Hello(1))), [Welcome])
 
+    def test_one_whose_hello_is_decided_late(self) -> None:
+        """It is waited for, and closed when it is refused and says no more."""
+        peer = self.world.connect()
+        self.world.holding = (Identify,)
+        self.world.say(peer, Hello(1))
+        self.world.tick(11)
+        self.assertEqual(self.world.closed, {})
+        [decide] = self.world.held
+        self.world.act(self.world.hub.decided(decide.id, Refused(ErrorCode.INTERNAL_ERROR), self.world.now))
+        self.world.tick(1)
+        self.assertEqual(self.world.closed, {peer: ErrorCode.HELLO_TIMEOUT})
+
     def test_hello_is_too_late(self) -> None:
         """Also where it waits for a decision."""
         self.world.holding = (OpenSession,)
