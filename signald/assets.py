@@ -15,7 +15,7 @@ from attrs import frozen
 from signald.bundle import find_compiler, make_bundle
 from signald.encodings import IDENTITY, best_encoding, compressed
 
-__all__ = ["Asset", "AssetError", "Representation", "load_assets"]
+__all__ = ["REVALIDATED", "Asset", "AssetError", "Representation", "load_assets", "make_asset"]
 
 BUNDLE = "bundle.bin"
 """The name of the page's Python (`bundle`)."""
@@ -109,6 +109,19 @@ def load_assets(page: Traversable | None = None, client: Traversable | None = No
     return {asset.path: asset for asset in assets}
 
 
+def make_asset(path: str, content_type: str, cache_control: str, body: bytes, variants: Mapping[str, bytes]) -> Asset:
+    """Make an asset of a body and its compressed variants, by content coding."""
+    return Asset(
+        path=path,
+        content_type=content_type,
+        cache_control=cache_control,
+        representations={
+            coding: Representation(variant, f'"{_digest(variant)}"')
+            for coding, variant in {IDENTITY: body, **variants}.items()
+        },
+    )
+
+
 def _bundle(page: Traversable, client: Traversable) -> bytes:
     for folder in (page / "client", page / "stubs", client / "signaling"):
         _entries(folder)
@@ -169,15 +182,8 @@ class _Loading:
             variants = self._precompressed(name) or compressed(body)
         file = PurePosixPath(name)
         index = name == INDEX
-        return Asset(
-            path="/" if index else f"/assets/{file.stem}.{_digest(body)}{file.suffix}",
-            content_type=_TYPES[file.suffix],
-            cache_control=REVALIDATED if index else FOREVER,
-            representations={
-                coding: Representation(variant, f'"{_digest(variant)}"')
-                for coding, variant in {IDENTITY: body, **variants}.items()
-            },
-        )
+        path = "/" if index else f"/assets/{file.stem}.{_digest(body)}{file.suffix}"
+        return make_asset(path, _TYPES[file.suffix], REVALIDATED if index else FOREVER, body, variants)
 
     def _precompressed(self, name: str) -> dict[str, bytes]:
         """The compressed siblings of a large file, which would take too long at every start."""

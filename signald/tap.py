@@ -42,6 +42,7 @@ from signald.listening import bind_all, raise_descriptor_limit
 from signald.origins import OriginRule
 from signald.passwords import Passwords
 from signald.registry import MemoryRegistry
+from signald.schemas import load_schemas
 from signald.service import Daemon, Listener
 from signald.switchboard import Switchboard
 from signald.tls import TLSFactory
@@ -177,7 +178,7 @@ def make_daemon(config: Config, reactor: IReactorTime) -> Daemon:
     page = signaling(OriginRule.of(tls=config.tls, others=config.origins), bare=False)
     authority = certificate.authority_der if isinstance(certificate, LocalCertificate) else None
     site: IProtocolFactory = make_site(
-        assets=load_assets(),
+        assets={**load_assets(), **load_schemas()},
         signaling=page,
         limits=limits,
         clock=reactor,

@@ -75,11 +75,13 @@ def make_site(
 
     """
     root = _Folder()
-    folder = _Folder()
+    folders: dict[str, Resource] = {"": root}
     for path, asset in assets.items():
-        *folders, name = path.removeprefix("/").split("/")
-        (folder if folders else root).putChild(name.encode(), _AssetResource(asset))
-    root.putChild(b"assets", folder)
+        folder, _, name = path.removeprefix("/").rpartition("/")
+        if folder not in folders:
+            folders[folder] = _Folder()
+            root.putChild(folder.encode(), folders[folder])
+        folders[folder].putChild(name.encode(), _AssetResource(asset))
     root.putChild(b"ws", _SignalingResource(signaling))
     if ca_der is not None:
         root.putChild(b"ca.crt", _CertificateResource(ca_der))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from codegen import client_messages, tables
+from codegen import client_messages, schemas, tables
 
 
 class FreshTests(SynchronousTestCase):
@@ -18,6 +18,11 @@ class FreshTests(SynchronousTestCase):
     def test_a_document_without_a_mark_is_refused(self) -> None:
         """A table that is nowhere would never be noticed."""
         self.assertRaises(LookupError, tables.filled, "")
+
+    def test_the_schemas(self) -> None:
+        """JSON Schema and AsyncAPI."""
+        self.assertEqual(schemas.SCHEMA.read_text(), schemas.text(schemas.schema()))
+        self.assertEqual(schemas.ASYNCAPI.read_text(), schemas.text(schemas.asyncapi()))
 
     def test_the_client_messages(self) -> None:
         """The classes of the server, in the client's form."""

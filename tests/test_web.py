@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 from twisted.internet.task import Clock
@@ -16,6 +17,7 @@ from signald.assets import FOREVER, REVALIDATED, Asset, Representation, load_ass
 from signald.errors import ErrorCode
 from signald.limits import ConnectionBudget, Limits
 from signald.origins import OriginRule
+from signald.schemas import load_schemas
 from signald.web import make_site
 from signald.websocket import SignalingFactory
 from tests.lines import CLIENT, Line, PlainDialect, Record, parse_response, problem_code, request
@@ -47,6 +49,8 @@ class Broken(Resource):
 class WebCase(SynchronousTestCase):
     """A site."""
 
+    assets = ASSETS
+
     def setUp(self) -> None:
         """Make it, with a certificate to install."""
         self.serve(b"certificate", hsts=False)
@@ -56,7 +60,7 @@ class WebCase(SynchronousTestCase):
         clock, limits = Clock(), Limits()
         budget, arrivals, rule = ConnectionBudget(limits), Arrivals(limits), OriginRule.of(tls=True)
         signaling = SignalingFactory(Record().as_switchboard, [PlainDialect], limits, budget, arrivals, clock, rule)
-        self.site = make_site(ASSETS, signaling, limits, clock, ca_der, hsts)
+        self.site = make_site(self.assets, signaling, limits, clock, ca_der, hsts)
 
     def ask(self, path: str, method: str = "GET", **headers: str) -> tuple[int, dict[str, str], bytes]:
         """The response to a request."""
@@ -64,6 +68,27 @@ class WebCase(SynchronousTestCase):
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         line.send(request(path, {**HOST, **named}, method=method))
         return parse_response(line.answer())
+
+
+class SchemaTests(WebCase):
+    """The descriptions of the protocol."""
+
+    def test_documents(self) -> None:
+        """The index names them, and each has its type and its validator."""
+        self.assets = load_schemas()
+        self.serve(None, hsts=False)
+        status, headers, body = self.ask("/schema/")
+        self.assertEqual((status, headers["content-type"]), (200, "application/json"))
+        types = []
+        for path in json.loads(body)["documents"]:
+            status, headers, body = self.ask(path)
+            self.assertEqual(status, 200)
+            self.assertIn("signald.1", json.dumps(json.loads(body)))
+            self.assertEqual(self.ask(path, If_None_Match=headers["etag"])[0], 304)
+            types.append(headers["content-type"])
+        self.assertEqual(types, ["application/schema+json", "application/vnd.aai.asyncapi+json"])
+        self.assertEqual(self.ask("/schema/other.json")[0], 404)
+        self.assertEqual(self.ask("/schema")[0], 404)
 
 
 class AssetTests(WebCase):
