@@ -57,7 +57,7 @@ conformance: install-test ## all 517 cases of the WebSocket conformance suite, s
 e2e: install-test system-test ## real browsers in real calls: prints a table, saves screenshots in e2e-report/
 	@rm -rf e2e-report
 	@SIGNALD_E2E_REPORT="$(CURDIR)/e2e-report" $(RUN_TESTS) $@; status=$$?; \
-	echo; cat e2e-report/calls.txt; exit $$status
+	for table in e2e-report/*.txt; do echo; cat $$table; done; exit $$status
 
 coverage: install-test ## branch coverage of the unit and peer tests
 	@rm -f .coverage .coverage.*

@@ -16,6 +16,9 @@ class Tab(Protocol):
     def open(self, url: str) -> None:
         """Go to a URL, and return when the page has loaded."""
 
+    def reload(self) -> None:
+        """Load the page anew, as a person does, and return when it has loaded."""
+
     def evaluate(self, expression: str) -> Any:
         """Return the value of a JavaScript expression, or of the promise that it gives, as JSON has it."""
 

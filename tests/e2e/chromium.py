@@ -53,6 +53,10 @@ class ChromiumTab:
         """Go to a URL, and return when the page has loaded."""
         self.page.goto(url)
 
+    def reload(self) -> None:
+        """Load the page anew, and return when it has loaded."""
+        self.page.reload()
+
     def evaluate(self, expression: str) -> Any:
         """Return the value of a JavaScript expression, or of the promise that it gives."""
         return self.page.evaluate(expression)
@@ -85,10 +89,17 @@ class Chromium:
 
     name = "Chromium"
 
-    def __init__(self, *, camera: bool = True, environment: dict[str, str | float | bool] | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        camera: bool = True,
+        environment: dict[str, str | float | bool] | None = None,
+        program: str | None = None,
+    ) -> None:
         """Start it.
 
         Arguments:
+            program: what starts it; the system's Chromium by default.
             camera: whether a page that asks for camera or microphone gets it; otherwise it is refused.
             environment: the whole environment of its process; this process's own otherwise.
 
@@ -97,7 +108,7 @@ class Chromium:
         # Nobody is there to answer the question for permission: without this one the browser refuses.
         flags += ["--use-fake-ui-for-media-stream"] if camera else []
         self._browser: PlaywrightBrowser = driver().chromium.launch(
-            executable_path=executable(), args=flags, chromium_sandbox=False, env=environment
+            executable_path=program or executable(), args=flags, chromium_sandbox=False, env=environment
         )
 
     def tab(self, **options: Any) -> ChromiumTab:

@@ -74,6 +74,10 @@ class FirefoxTab:
         """Go to a URL, and return when the page has loaded."""
         self._firefox.command("browsingContext.navigate", context=self.context, url=url, wait="complete")
 
+    def reload(self) -> None:
+        """Load the page anew, and return when it has loaded."""
+        self._firefox.command("browsingContext.reload", context=self.context, wait="complete")
+
     def _script(self, expression: str) -> Any:
         """Return the remote value of an expression (BiDi `script.RemoteValue`)."""
         answer = self._firefox.command(

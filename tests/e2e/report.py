@@ -20,6 +20,7 @@ at which the guest pressed Join, or from the start of its program; a peer's, fro
 """
 
 _rows: list[Sequence[str]] = []
+_times: list[str] = []
 
 
 def directory() -> Path | None:
@@ -54,6 +55,23 @@ def table() -> str:
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     lines.insert(1, "  ".join("-" * width for width in widths))
     return TITLE + "\n".join(lines) + "\n"
+
+
+def add_time(what: str, seconds: float, note: str) -> None:
+    """Add to the table of what was lost and how long it took to come back."""
+    _times.append(f"{what:<34}  {seconds:6.2f} s  {note}")
+    _write("times.txt", "What was lost, the seconds until it was back, and what was seen meanwhile.\n\n", _times)
+
+
+def add_mesh(rows: Sequence[str]) -> None:
+    """Add the table of a call of several."""
+    _write("mesh.txt", "Frames decoded in a call of several people: who decoded them, and of whom.\n\n", rows)
+
+
+def _write(name: str, title: str, lines: Sequence[str]) -> None:
+    where = directory()
+    if where is not None:
+        (where / name).write_text(title + "\n".join(lines) + "\n")
 
 
 def add_picture(tab: Tab, name: str) -> None:
