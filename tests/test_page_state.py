@@ -325,6 +325,20 @@ class PathTests(SynchronousTestCase):
             self.assertEqual(page.tick(100.5), ["ann"])
             self.assertEqual(page.others[0].restarts, 1)
 
+    def test_another_network(self) -> None:
+        """New paths are sought once the server is reached again, whether or not the loss of the old ones shows."""
+        page = visiting("ann")
+        page.tick(100.0)
+        page.network_changed()
+        self.assertEqual(page.tick(100.5), [])
+        page.interrupted_server()
+        page.reached_server()
+        self.assertEqual([page.tick(101.0), page.tick(102.0)], [["ann"], []])
+        page = visiting("bob", connected=False)
+        page.network_changed()
+        page.reached_server()
+        self.assertEqual(page.tick(1.0), [])
+
     def test_nothing_is_agreed_without_the_server(self) -> None:
         """While either side has lost it, new paths are not sought and nobody is given up."""
         for lost, back in (

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import signal
+import sys
+from pathlib import Path
 from typing import Any
 
 import websocket
@@ -16,6 +18,9 @@ from tests.e2e.waiting import until
 
 #: A small and slow picture: aiortc encodes each of them once for each of the others.
 SMALL = ("--size", "160x120", "--rate", "5")
+
+#: The bot of the documentation.
+BOT = Path(__file__).parents[2] / "examples" / "bot.py"
 
 #: Frames of each other person that make a stream.
 ENOUGH = 10
@@ -83,7 +88,7 @@ class MeshTests(CallTestCase):
         """The bot of the documentation in a call with a peer."""
         host = self.peer("host", "--duration", "20")
         session = host.session()
-        bot = Program(["python", "examples/bot.py", self.daemon.signaling_url, session, self.daemon.authority])
+        bot = Program([sys.executable, BOT, self.daemon.signaling_url, session, self.daemon.authority])
         self.addCleanup(bot.stop, signal.SIGKILL)
         figures = host.figures()
         self.assertGreater(min(figures.frames_in, figures.frames_out, figures.audio_in, figures.audio_out), ENOUGH)

@@ -104,8 +104,10 @@ class Call:
                 self.peers[user].run(self.peers[user].negotiator.restart_ice())
         self._settle()
 
-    def hurry(self) -> None:
-        """The network may be another one: find out now what still works."""
+    def hurry(self, moved: bool) -> None:
+        """Find out now what still works; `moved`: the network is another one."""
+        if moved:
+            self._state.network_changed()
         for other in self._state.others:
             other.hurry()
         self._perform(self._client.hurry(now()))

@@ -66,7 +66,7 @@ class CallPage:
             (get(window, "navigator", "connection"), "change"),
         ):
             if target is not None:
-                listen(target, event, lambda event: self._hurry())
+                listen(target, event, lambda event: self._hurry(get(event, "type") != "visibilitychange"))
         put(page.element("local-video"), "srcObject", self._media.stream)
         publish("stats", self._statistics)
         publish("connection", self._connection)
@@ -115,9 +115,9 @@ class CallPage:
             self._call.devices_settled()
         self._changed()
 
-    def _hurry(self) -> None:
+    def _hurry(self, moved: bool) -> None:
         if self._call is not None and get(window, "document", "visibilityState") == "visible":
-            self._call.hurry()
+            self._call.hurry(moved)
 
     def _answer_knock(self, user: str, admitted: bool) -> None:
         if self._call is not None:

@@ -45,6 +45,7 @@ class Other:
         self.was_connected = False
         self.gone = False
         self.waited = 0.0
+        self._moved = False
         self._restart_at = RESTART_AFTER
         self._again = RESTART_AGAIN_AFTER
 
@@ -68,11 +69,20 @@ class Other:
             self.hurry()
 
     def hurry(self) -> None:
-        """Seek new paths with the next tick if there is no connection: a network has changed."""
+        """Seek new paths with the next tick if there is no connection."""
         self._restart_at = 0.0
+
+    def moved(self) -> None:
+        """A network has changed: seek new paths with the next tick, whether or not the loss of the old ones shows."""
+        self._moved = True
 
     def tick(self, seconds: float) -> bool:
         """So much time went by in which a connection could have come about; whether new paths are to be sought now."""
+        if self._moved:
+            self._moved = False
+            if self.was_connected:
+                self.restarts += 1
+                return True
         if self.connection == "connected":
             return False
         self.waited += seconds

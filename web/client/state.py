@@ -86,6 +86,7 @@ class PageState:
         self.password_wanted = False
         self.knocks: dict[str, str] = {}
         self.turn = False
+        self._moved = False
         self._ticked = 0.0
         self.microphone = Device(AUDIO)
         self.camera = Device(VIDEO)
@@ -257,6 +258,13 @@ class PageState:
         self.offline = None
         for other in self.others:
             other.hurry()
+            if self._moved:
+                other.moved()
+        self._moved = False
+
+    def network_changed(self) -> None:
+        """The browser says so: when the server is reached again, new paths are sought to everybody."""
+        self._moved = True
 
     def left_behind(self) -> None:
         """The server does not know this person any more, who joins anew."""
