@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 import json
+import signal
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
 import websocket
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests.e2e.call_page import PATIENCE as PAGE_PATIENCE
+from tests.e2e.call_page import CallPage
+from tests.e2e.case import CallTestCase
 from tests.e2e.daemon import Daemon
+from tests.e2e.program import Program
+from tests.e2e.waiting import until
+
+#: Of the checkout, from which the client is run.
+ROOT = Path(__file__).parents[2]
 
 #: Seconds that an answer may take.
 PATIENCE = 10.0
@@ -42,6 +53,48 @@ class Client:
         opcode, data = self.socket.recv_data()
         assert opcode == websocket.ABNF.OPCODE_CLOSE
         return int.from_bytes(data[:2], "big"), data[2:].decode()
+
+
+class OriginalCallTests(CallTestCase):
+    """A client of the original in a call with the page, picture and sound both ways."""
+
+    def original(self, *session: str) -> Program:
+        """Start one, on the daemon's bare port."""
+        command = [sys.executable, "-m", "tests.e2e.original_peer", self.daemon.original_url, *session]
+        client = Program(command, directory=ROOT)
+        self.addCleanup(client.stop, signal.SIGKILL)
+        return client
+
+    def setUp(self) -> None:
+        """Start a daemon with the original's port open."""
+        self.directory = Path(self.mktemp()).resolve()
+        self.directory.mkdir()
+        self.daemon = Daemon(self.directory, "--ws-port", "0")
+        self.addCleanup(self.daemon.stop)
+
+    def check(self, page: CallPage, client: Program) -> None:
+        """Both decode the other's picture."""
+        client.wait_for(r"frames [2-9]0", PAGE_PATIENCE)
+        since = time.monotonic()
+        until(lambda: page.look_for_picture(since), PAGE_PATIENCE, "a picture in the page")
+        page.watch()
+
+    def test_it_calls_the_page(self) -> None:
+        """The page hosts, and the original's offer is answered."""
+        page = self.page()
+        client = self.original(page.host())
+        self.check(page, client)
+
+    def test_the_page_calls_it(self) -> None:
+        """The original hosts, and the page offers. A second page finds no room."""
+        client = self.original()
+        session = client.wait_for(r"session (\w+)", PAGE_PATIENCE)[1]
+        page = self.page()
+        page.join(session)
+        self.check(page, client)
+        third = self.page()
+        third.join(session)
+        third.wait_for_text("error", "full")
 
 
 class OriginalTests(SynchronousTestCase):
