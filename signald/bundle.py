@@ -74,7 +74,7 @@ def _compiled(sources: Mapping[str, bytes], compiler: Path) -> dict[str, bytes]:
         for path, content in sources.items():
             source.write_bytes(content)
             subprocess.run(  # noqa: S603 # the compiler that is installed beside signald, on its own files
-                [compiler, "-s", path, "-o", bytecode, source], check=True, timeout=COMPILE_SECONDS
+                [compiler, "-s", path, "-o", bytecode, source], check=True, capture_output=True, timeout=COMPILE_SECONDS
             )
             compiled[str(Path(path).with_suffix(".mpy"))] = bytecode.read_bytes()
     return compiled

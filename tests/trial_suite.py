@@ -91,19 +91,19 @@ class Recorder(reporter.Reporter):
         self.record.write(json.dumps({"finished": True}) + "\n")
 
 
-def import_tests_from(root: Path) -> None:
-    """Make `tests` importable from a checkout without making anything else in it importable.
+def import_package_from(root: Path, name: str) -> None:
+    """Make a package importable from a checkout without making anything else in it importable.
 
     The checkout holds the sources of the installed packages: on the module search path it would hide them.
     """
-    package = root / "tests"
+    package = root / name
     spec = importlib.util.spec_from_file_location(
-        "tests", package / "__init__.py", submodule_search_locations=[str(package)]
+        name, package / "__init__.py", submodule_search_locations=[str(package)]
     )
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    sys.modules["tests"] = module
+    sys.modules[name] = module
     spec.loader.exec_module(module)
 
 
@@ -121,7 +121,9 @@ def main(arguments: Sequence[str]) -> None:
     faulthandler.enable()
     sys.path[:] = [entry for entry in sys.path if Path(entry).resolve() != Path(__file__).resolve().parent]
     installReactor(options.reactor)
-    import_tests_from(options.root)
+    for package in ("tests", "codegen"):
+        if (options.root / package).is_dir():
+            import_package_from(options.root, package)
     with options.record.open("w") as record:
         tests = runner.TestLoader().loadByNames(options.names)
         report = functools.partial(Recorder, record=record, verbose=options.verbose)
