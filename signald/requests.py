@@ -83,7 +83,9 @@ class Requests:
         request = pending.request
         if pending.user is None or pending.address is None or request is None:
             return []
-        if isinstance(request, Join) and code is ErrorCode.UNKNOWN_SESSION:
+        # Who was removed hears the same, but has not guessed.
+        is_unknown = isinstance(request, Join) and request.session not in self.copies.sessions
+        if is_unknown and code is ErrorCode.UNKNOWN_SESSION:
             self.guesses.failed(pending.address, now)
         if code is ErrorCode.WRONG_PASSWORD:
             self.passwords.failed(pending.address, now)

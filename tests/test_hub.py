@@ -40,6 +40,7 @@ from signald.messages import (
     Opened,
     Ping,
     Pong,
+    Remove,
     Request,
     RequestId,
     Role,
@@ -301,6 +302,15 @@ class GuessTests(SynchronousTestCase):
             self.assertEqual(world.say(peer, Join(session)), [Error(ErrorCode.TOO_MANY_GUESSES, Join)])
         world.tick(180.0)
         self.assertIsInstance(world.say(guesser, Join(session))[0], Joined)
+
+    def test_who_was_removed_has_not_guessed(self) -> None:
+        """The answer is that for an unknown id, but it costs nothing."""
+        world = World()
+        host, _, guest, user, session = world.pair()
+        world.say(host, Remove(session, user))
+        world.hears(guest)
+        self.assertEqual(world.say(guest, Join(session)), [Error(ErrorCode.UNKNOWN_SESSION, Join)])
+        self.assertEqual(world.hub.requests.guesses.addresses, {})
 
     def test_other_addresses_are_not_affected(self) -> None:
         """The budget is each address's own, and is forgotten once it is whole again."""
