@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from attrs import define, field
 
-from signald.limits import Limits
+from signald.limits import AddressKey, Limits
 from signald.messages import (
     Answer,
     AppMessage,
@@ -50,10 +50,32 @@ def _bytes(text: str) -> int:
 
 @define
 class Room:
-    """What all outboxes hold together, in bytes."""
+    """What several outboxes hold together.
+
+    Attributes:
+        most: bytes.
+        whole: the room that this one is a part of; None for that of all.
+        address: whose users' outboxes they are; None for all.
+        used: bytes.
+        outboxes: how many there are.
+
+    """
 
     most: int
+    whole: Room | None = None
+    address: AddressKey | None = None
     used: int = 0
+    outboxes: int = 0
+
+    def fits(self, bytes: int) -> bool:
+        """Whether so many more would be within the bounds."""
+        return self.used + bytes <= self.most and (self.whole is None or self.whole.fits(bytes))
+
+    def take(self, bytes: int) -> None:
+        """Take so many, or give them back."""
+        self.used += bytes
+        if self.whole is not None:
+            self.whole.take(bytes)
 
 
 @define
@@ -65,7 +87,7 @@ class Outbox:
 
     Attributes:
         limits: its bounds.
-        room: shared by all outboxes.
+        room: shared with the others of its address, and of all.
         acknowledged: how many events the user has said that it has, or could not be sent again.
         waiting: the events after those, each with its weight in bytes.
         size: the sum of the weights.
@@ -91,7 +113,7 @@ class Outbox:
         return (
             len(self.waiting) < self.limits.outbox_messages
             and self.size + bytes <= self.limits.outbox_bytes
-            and self.room.used + bytes <= self.room.most
+            and self.room.fits(bytes)
         )
 
     def put(self, event: CountedEvent) -> None:
@@ -149,7 +171,7 @@ class Outbox:
 
     def _add(self, bytes: int) -> None:
         self.size += bytes
-        self.room.used += bytes
+        self.room.take(bytes)
 
 
 @define

@@ -68,6 +68,9 @@ class Limits:
     reload_seconds: float = _limit(5.0, "seconds", "the same after a page was left or is loaded anew", 0.1)
     outbox_messages: int = _limit(256, "messages", "to one user that are not acknowledged", 16)
     outbox_bytes: int = _limit(131072, "bytes", "of messages to one user that are not acknowledged", 65536)
+    address_outboxes_bytes: int = _limit(
+        8388608, "bytes", "of messages to the users of one address that are not acknowledged", 65536
+    )
     outboxes_bytes: int = _limit(134217728, "bytes", "of messages to all users that are not acknowledged", 131072)
     ack_messages: int = _limit(16, "messages", "of one user that the server does not yet acknowledge")
     ack_bytes: int = _limit(32768, "bytes", "of messages of one user that the server does not yet acknowledge")

@@ -34,6 +34,7 @@ class Post:
         deadlines: the hub's.
         users: every identity here.
         room: what all outboxes hold.
+        rooms: what those of the users of one address hold, by the address at which each was welcomed first.
 
     """
 
@@ -41,6 +42,7 @@ class Post:
     deadlines: Deadlines
     users: dict[UserId, User] = field(factory=dict)
     room: Room = field(init=False)
+    rooms: dict[AddressKey, Room] = field(factory=dict)
 
     def __attrs_post_init__(self) -> None:
         """Make the room, which has a limit too."""
@@ -50,7 +52,9 @@ class Post:
         self, id: UserId, peer: PeerId | None, address: AddressKey, traits: Traits, instance: Instance | None
     ) -> User:
         """Make a new identity's user."""
-        outbox = Outbox(self.limits, self.room)
+        room = self.rooms.setdefault(address, Room(self.limits.address_outboxes_bytes, self.room, address))
+        room.outboxes += 1
+        outbox = Outbox(self.limits, room)
         user = self.users[id] = User(id, address, traits, instance, outbox, Inbox(self.limits), peer=peer)
         return user
 
@@ -58,6 +62,11 @@ class Post:
         """Forget a user, and what waits for it."""
         del self.users[user.id]
         user.outbox.clear()
+        room = user.outbox.room
+        room.outboxes -= 1
+        # By the room's address: the user's own may be another one by now.
+        if not room.outboxes and room.address is not None:
+            del self.rooms[room.address]
 
     def tell(self, user: User | None, event: Event) -> list[Action]:
         """Send an event to a user; while it is away, keep what counts for its return."""

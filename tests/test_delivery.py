@@ -99,6 +99,20 @@ class OutboxTests(SynchronousTestCase):
         self.outbox.acknowledge(1)
         self.assertEqual([self.outbox.can_continue(count) for count in range(5)], [False, True, True, True, False])
 
+    def test_a_room_is_part_of_a_whole(self) -> None:
+        """What fits has to fit into both, and is given back to both."""
+        part = Room(1000, whole=self.room)
+        outbox = Outbox(LIMITS, part)
+        outbox.put(message())
+        self.assertEqual(part.used, self.room.used)
+        part.most = part.used
+        self.assertFalse(outbox.has_room(message()))
+        part.most, self.room.most = 10_000, part.used
+        self.assertFalse(outbox.has_room(message()))
+        outbox.clear()
+        self.assertTrue(outbox.has_room(message()))
+        self.assertEqual((part.used, self.room.used), (0, 0))
+
     def test_there_is_room_for_so_many_messages(self) -> None:
         """Messages of other members; acknowledged ones make room."""
         self.put(*[message()] * 15)

@@ -372,7 +372,7 @@ class Model(RuleBasedStateMachine):
         ]
         left += [hub.copies.candidates.batches, registry.users, registry.sessions, registry.kept]
         expect(left == [{}] * len(left), f"something is left: {left}")
-        expect(hub.post.room.used == 0, "room is left taken")
+        expect((hub.post.room.used, hub.post.rooms) == (0, {}), "room is left taken")
 
 
 class ModelTests(SynchronousTestCase):
