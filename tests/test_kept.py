@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from signald.decisions import OpenSession
 from signald.errors import ErrorCode
 from signald.hub import Ending
 from signald.limits import Limits
@@ -108,6 +109,22 @@ class HostKeyTests(Case):
         ):
             self.assertEqual(stranger.say(Open(session=session, host_key=key)), [Error(ErrorCode.WRONG_HOST_KEY, Open)])
         self.assertEqual(self.world.state(), before)
+
+    def test_one_who_waits_and_opens_may_be_let_in_before(self) -> None:
+        """That is no reply to the opening: it is a guest, and the opening is refused."""
+        self.ann.lose(Ending.LEFT)
+        bob, host = Client(self.world), Client(self.world)
+        bob.say(Join(self.session))
+        self.world.holding = (OpenSession,)
+        self.assertEqual(self.again(bob, keep=True), [])
+        held, self.world.held, self.world.holding = self.world.held, [], ()
+        self.assertEqual(types(self.again(host, keep=True)), [Opened])
+        [joined] = bob.hears()
+        assert isinstance(joined, Joined)
+        self.assertIs(joined.role, Role.GUEST)
+        self.world.act(held)
+        refused = Error(ErrorCode.ALREADY_MEMBER, Open, session=self.session, id=ID)
+        self.assertEqual(bob.hears(), [refused])
 
     def test_the_host_of_an_open_session_is_replaced(self) -> None:
         """It is told so; the guest meets the new one."""
