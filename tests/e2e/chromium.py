@@ -11,6 +11,8 @@ from typing import Any
 from playwright.sync_api import Browser as PlaywrightBrowser
 from playwright.sync_api import BrowserContext, Error, Page, Playwright, sync_playwright
 
+from tests.e2e.waiting import until
+
 __all__ = ["Chromium", "ChromiumTab", "Error", "executable"]
 
 #: Nothing of these may reach a network but what a test asks for.
@@ -51,7 +53,18 @@ class ChromiumTab:
 
     def open(self, url: str) -> None:
         """Go to a URL, and return when the page has loaded."""
-        self.page.goto(url)
+
+        def look() -> bool:
+            try:
+                self.page.goto(url)
+            except Error as error:
+                # A network of this machine came or went, which breaks whatever Chromium loads just then.
+                if "ERR_NETWORK_CHANGED" in error.message:
+                    return False
+                raise
+            return True
+
+        until(look, PATIENCE, "the page to load")
 
     def reload(self) -> None:
         """Load the page anew, and return when it has loaded."""
