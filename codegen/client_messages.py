@@ -145,5 +145,5 @@ def _shape(type_: Any) -> tuple[str, str]:
 
 def write() -> Iterable[Path]:
     """Write the module, and name it."""
-    PATH.write_text(client_messages())
+    PATH.write_text(client_messages(), encoding="utf-8")
     yield PATH

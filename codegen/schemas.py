@@ -115,7 +115,7 @@ def write() -> Iterable[Path]:
     """Write both, and name them."""
     FOLDER.mkdir(exist_ok=True)
     for path, document in ((SCHEMA, schema()), (ASYNCAPI, asyncapi())):
-        path.write_text(text(document))
+        path.write_text(text(document), encoding="utf-8")
         yield path
 
 

@@ -83,5 +83,5 @@ def _word(state: Any) -> str:
 
 def write() -> Iterable[Path]:
     """Fill the document, and name it."""
-    PATH.write_text(filled(PATH.read_text()))
+    PATH.write_text(filled(PATH.read_text(encoding="utf-8")), encoding="utf-8")
     yield PATH
