@@ -25,17 +25,23 @@ Json = dict[str, Any]
 
 _MOST_WHOLE = 2**31 - 1
 _MOST_COUNT = 2**53 - 1
-_SYMBOL = "[0-9A-HJKMNP-TV-Z]"
+
+
+def _symbols(length: int) -> Json:
+    """A text of Crockford's base 32."""
+    # The length is said twice: in Python's regular expressions `$` is also before a last line break.
+    return {"type": "string", "pattern": f"^[0-9A-HJKMNP-TV-Z]{{{length}}}$", "maxLength": length}
+
 
 _IDS: dict[Any, Json] = {
-    UserId: {"type": "string", "pattern": f"^{_SYMBOL}{{{USER_SYMBOLS}}}$"},
+    UserId: _symbols(USER_SYMBOLS),
     RequestId: {"type": "string", "minLength": 1, "maxLength": 64},
     Instance: {"type": "string", "minLength": 1, "maxLength": 64},
     Secret: {"type": "string", "maxLength": 64},
     Count: {"type": "integer", "minimum": 0, "maximum": _MOST_COUNT},
 }
 _SESSION_SAID: Json = {"type": "string", "maxLength": 64}
-_SESSION_HEARD: Json = {"type": "string", "pattern": f"^{_SYMBOL}{{{SESSION_SYMBOLS}}}$"}
+_SESSION_HEARD = _symbols(SESSION_SYMBOLS)
 
 
 def schema() -> Json:
@@ -50,7 +56,8 @@ def schema() -> Json:
         "$id": "urn:signald:signald.1",
         "title": "signald.1",
         "description": f"The native protocol of signald {__version__}; docs/protocol.md is normative.",
-        "oneOf": [{"$ref": "#/$defs/request"}, {"$ref": "#/$defs/event"}],
+        # Not oneOf: an ack is both.
+        "anyOf": [{"$ref": "#/$defs/request"}, {"$ref": "#/$defs/event"}],
         "$defs": {
             "request": {"oneOf": [{"$ref": f"#/$defs/request-{type_}"} for type_ in requests]},
             "event": {"oneOf": [{"$ref": f"#/$defs/event-{type_}"} for type_ in events]},
@@ -138,13 +145,18 @@ def _object(class_: Any, strict: bool) -> Json:
     attributes = [a for a in fields(class_) if strict or class_ is not Ack or a.name != "id"]
     body: Json = {
         "type": "object",
-        "description": " ".join((class_.__doc__ or "").partition("\n\n")[0].split()),
+        "description": _summary(class_),
         "properties": {key(a.name): _value(a.type, a.metadata, strict) for a in attributes},
         "required": [key(a.name) for a in attributes if _is_required(a, strict)],
     }
     if strict:
         body["additionalProperties"] = False
     return body
+
+
+def _summary(class_: Any) -> str:
+    """The first paragraph of a class's docstring."""
+    return " ".join((class_.__doc__ or "").partition("\n\n")[0].split())
 
 
 def _is_required(attribute: Attribute[Any], strict: bool) -> bool:
@@ -156,7 +168,7 @@ def _error() -> Json:
     codes = [code.value for code in ErrorCode]
     return {
         "type": "object",
-        "description": " ".join((Error.__doc__ or "").partition("\n\n")[0].split()),
+        "description": _summary(Error),
         "properties": {
             "type": {"const": "error"},
             "code": {"type": "string", "examples": codes},

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
+from enum import Enum
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from types import NoneType
+from typing import Any, get_args, get_origin
 
-from hypothesis import given
+from attrs import fields, resolve_types
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft7Validator, Draft202012Validator
 from twisted.trial.unittest import SynchronousTestCase
@@ -16,8 +20,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from signald.dialects.dialect import DecodeError
 from signald.dialects.native import EVENTS, REQUESTS, Native
 from signald.errors import ErrorCode
-from signald.messages import Error, Request
-from tests.test_native import as_a_client, requests
+from signald.messages import Ack, Count, Error, Event, Request, RequestId, Secret, SessionId, UserId
+from tests.test_native import USER, as_a_client, counts, requests, secrets, sessions, texts, users
 
 PROTOCOL = Path(__file__).parent.parent / "docs" / "protocol.md"
 OFFICIAL = Path(__file__).parent / "vendor" / "asyncapi-3.0.0.json"
@@ -38,7 +42,44 @@ def validator(definition: str) -> Draft202012Validator:
     return Draft202012Validator({"$ref": f"#/$defs/{definition}", "$defs": SCHEMA["$defs"]})
 
 
-REQUEST, EVENT = validator("request"), validator("event")
+WHOLE, REQUEST, EVENT = Draft202012Validator(SCHEMA), validator("request"), validator("event")
+
+VALUES: dict[Any, st.SearchStrategy[Any]] = {
+    UserId: users,
+    SessionId: sessions,
+    RequestId: st.just(RequestId("1")),
+    Secret: secrets,
+    Count: counts,
+    str: texts,
+    int: st.integers(0, 2**31 - 1),
+    float: st.floats(0, 1e9),
+    bool: st.booleans(),
+}
+
+
+def values(type_: Any, bounds: Mapping[str, int] | None = None) -> st.SearchStrategy[Any]:
+    """What a field of this type, or a message of this class, may be."""
+    if bounds and type_ is int:
+        return st.integers(bounds["least"], bounds["most"])
+    if type_ in VALUES:
+        return VALUES[type_]
+    inner = [argument for argument in get_args(type_) if argument not in (NoneType, Ellipsis)]
+    if get_origin(type_) is tuple:
+        return st.lists(values(inner[0]), max_size=3).map(tuple)
+    if inner:
+        return st.none() | values(inner[0], bounds)
+    if issubclass(type_, Enum):
+        return st.sampled_from(type_)
+    resolve_types(type_)
+    # An ack of the server answers no request.
+    attributes = [attribute for attribute in fields(type_) if type_ is not Ack or attribute.name != "id"]
+    return st.builds(type_, **{a.name: values(a.type, a.metadata) for a in attributes})
+
+
+events: st.SearchStrategy[Event] = st.sampled_from(list(EVENTS)).flatmap(values) | st.builds(
+    Error, st.sampled_from(ErrorCode), st.none() | st.sampled_from(list(REQUESTS.values())), st.none() | sessions
+)
+"""All that the server may say."""
 
 
 def wrong(body: dict[str, Any], key: str, value: object) -> dict[str, Any]:
@@ -61,11 +102,35 @@ class SchemaTests(SynchronousTestCase):
             body = json.loads(text)
             kind = validator(f"{'request' if arrow == '→' else 'event'}-{body['type']}")
             self.assertEqual([error.message for error in kind.iter_errors(body)], [], text)
+            self.assertTrue(WHOLE.is_valid(body), text)
 
+    @settings(deadline=None)
     @given(requests)
     def test_every_request(self, request: Request) -> None:
         """What a client may say is valid."""
         self.assertTrue(REQUEST.is_valid(as_a_client(request)), request)
+        self.assertTrue(WHOLE.is_valid(as_a_client(request)), request)
+
+    @settings(deadline=None)
+    @given(events)
+    def test_every_event(self, event: Event) -> None:
+        """What the server may say is valid, and a later one may say more; without a needed key it is not."""
+        [frame] = Native().encode(event)
+        assert isinstance(frame, bytes)
+        body = json.loads(frame)
+        self.assertTrue(WHOLE.is_valid(body), body)
+        definition = f"event-{body['type']}"
+        kind = validator(definition)
+        self.assertTrue(kind.is_valid(wrong(body, "surplus", 1)), body)
+        for key in SCHEMA["$defs"][definition]["required"]:
+            self.assertFalse(kind.is_valid({name: value for name, value in body.items() if name != key}), key)
+            self.assertFalse(kind.is_valid(wrong(body, key, None)), key)
+
+    def test_a_line_break_is_no_part_of_an_id(self) -> None:
+        """For Python's regular expressions, `$` is also before a last one."""
+        admit = {"type": "admit", "session": "7Q2M9RT6ZC", "user": USER}
+        self.assertTrue(REQUEST.is_valid(admit))
+        self.assertFalse(REQUEST.is_valid(wrong(admit, "user", USER + "\n")))
 
     @given(requests, st.data())
     def test_what_is_valid_is_understood(self, request: Request, data: st.DataObject) -> None:
