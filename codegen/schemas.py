@@ -143,10 +143,11 @@ def _object(class_: Any, strict: bool) -> Json:
     resolve_types(class_)
     # An ack has a request id where a client says it, and none where the server does.
     attributes = [a for a in fields(class_) if strict or class_ is not Ack or a.name != "id"]
+    meanings = _meanings(class_)
     body: Json = {
         "type": "object",
         "description": _summary(class_),
-        "properties": {key(a.name): _value(a.type, a.metadata, strict) for a in attributes},
+        "properties": {key(a.name): _property(a, meanings.get(a.name), strict) for a in attributes},
         "required": [key(a.name) for a in attributes if _is_required(a, strict)],
     }
     if strict:
@@ -154,9 +155,31 @@ def _object(class_: Any, strict: bool) -> Json:
     return body
 
 
+def _property(attribute: Attribute[Any], meaning: str | None, strict: bool) -> Json:
+    """The schema of a field: its values, what it means, and what its absence means."""
+    body = _value(attribute.type, attribute.metadata, strict)
+    if "$ref" in body:  # AsyncAPI allows nothing beside a reference.
+        return body
+    if meaning is not None:
+        body = {**body, "description": meaning}
+    if attribute.default not in (NOTHING, None):
+        body = {**body, "default": attribute.default}
+    return body
+
+
 def _summary(class_: Any) -> str:
     """The first paragraph of a class's docstring."""
     return " ".join((class_.__doc__ or "").partition("\n\n")[0].split())
+
+
+def _meanings(class_: Any) -> dict[str, str]:
+    """What a class's docstring says of its attributes, by their names."""
+    found: dict[str, str] = {}
+    for line in (class_.__doc__ or "").partition("Attributes:\n")[2].splitlines():
+        names, colon, meaning = line.strip().partition(": ")
+        if colon:
+            found |= dict.fromkeys(names.split(", "), meaning)
+    return found
 
 
 def _is_required(attribute: Attribute[Any], strict: bool) -> bool:

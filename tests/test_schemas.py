@@ -132,6 +132,18 @@ class SchemaTests(SynchronousTestCase):
         self.assertTrue(REQUEST.is_valid(admit))
         self.assertFalse(REQUEST.is_valid(wrong(admit, "user", USER + "\n")))
 
+    def test_words(self) -> None:
+        """What the docstrings say of an attribute, and what its absence means, stand in the schema."""
+        member = SCHEMA["$defs"]["MemberView"]["properties"]
+        self.assertEqual(
+            member["away"],
+            {"type": "boolean", "description": "whether its connection is lost just now.", "default": False},
+        )
+        opening = SCHEMA["$defs"]["request-open"]["properties"]
+        self.assertEqual(opening["capacity"]["default"], 2)
+        self.assertEqual(opening["session"]["description"], opening["host-key"]["description"])
+        self.assertNotIn("default", opening["label"])
+
     @given(requests, st.data())
     def test_what_is_valid_is_understood(self, request: Request, data: st.DataObject) -> None:
         """A message with a wrong value or key is refused by both or by neither."""
