@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
+from attrs import fields, resolve_types
+from hypothesis import given, settings
 from twisted.trial.unittest import SynchronousTestCase
 
+from codegen.client_messages import name
+from signald.dialects.native import EVENTS, NESTED, REQUESTS, Native
+from signald.messages import UNCOUNTED, Error, Event, Secret
 from signald_client.signaling import messages
 from signald_client.signaling.wire import BadMessageError, decode, encode, read, to_plain
+from tests.test_schemas import events
 
 PROTOCOL = Path(__file__).parent.parent / "docs" / "protocol.md"
 
@@ -45,6 +51,16 @@ class DecodeTests(SynchronousTestCase):
                 self.assertEqual(without_defaults(to_plain(message), json.loads(text)), json.loads(text))
                 count += 1
         self.assertGreater(count, 10)
+
+    @settings(deadline=None)
+    @given(events)
+    def test_every_event(self, event: Event) -> None:
+        """What the server may say is understood, whole."""
+        [frame] = Native().encode(event)
+        assert isinstance(frame, bytes)
+        message = decode(frame.decode(), json)
+        self.assertIs(type(message), getattr(messages, name(type(event))))
+        self.assertEqual(without_defaults(to_plain(message), json.loads(frame)), json.loads(frame))
 
     def test_nested_values(self) -> None:
         """Objects and lists inside a message become values with names."""
@@ -128,3 +144,25 @@ class ValueTests(SynchronousTestCase):
             repr(messages.IceServer(["turn:x"], "user", "secret")),
             "IceServer(urls=['turn:x'], username='user', expires=None)",
         )
+
+    def test_secrets_are_hidden(self) -> None:
+        """Neither the server's nor the client's representation of a message shows what must not get into a log."""
+        hidden = set()
+        for class_ in (*NESTED, *REQUESTS.values(), *EVENTS):
+            resolve_types(class_)
+            for attribute in fields(class_):
+                if Secret in (attribute.type, *get_args(attribute.type)) or attribute.name in (
+                    "password",
+                    "credential",
+                ):
+                    self.assertFalse(attribute.repr, attribute)
+                    self.assertIn(attribute.name, getattr(messages, name(class_)).hidden)
+                    hidden.add(attribute.name)
+        self.assertEqual(hidden, {"secret", "host_key", "password", "credential"})
+        self.assertNotIn("hush", repr(messages.Resume(1, "A", "hush", "i", 0)))
+        self.assertNotIn("hush", repr(messages.Open(password="hush", host_key="hush")))
+
+    def test_what_is_counted(self) -> None:
+        """Both sides count the same messages (docs/protocol.md, "Resume")."""
+        for class_ in (*REQUESTS.values(), *EVENTS, Error):
+            self.assertEqual(getattr(messages, name(class_)).counted, class_ not in UNCOUNTED, class_)
