@@ -85,6 +85,7 @@ class SchemaTests(WebCase):
             self.assertEqual(status, 200)
             self.assertIn("signald.1", json.dumps(json.loads(body)))
             self.assertEqual(self.ask(path, If_None_Match=headers["etag"])[0], 304)
+            self.assertEqual(self.ask(path, accept_encoding="br")[1]["content-encoding"], "br")
             types.append(headers["content-type"])
         self.assertEqual(types, ["application/schema+json", "application/vnd.aai.asyncapi+json"])
         self.assertEqual(self.ask("/schema/other.json")[0], 404)

@@ -90,6 +90,8 @@ class WheelTests(SynchronousTestCase):
         for name in (
             "signald/tap.py",
             "signald/py.typed",
+            "signald/schema/signald.1.asyncapi.json",
+            "signald/schema/signald.1.schema.json",
             "signald_client/signaling/client.py",
             "signald_page/index.html",
             "signald_page/client/main.py",
@@ -98,7 +100,7 @@ class WheelTests(SynchronousTestCase):
         ):
             self.assertIn(name, names)
         self.assertNotIn("twisted/plugins/__init__.py", names)
-        self.assertEqual([name for name in names if name.startswith(("tests", "docs", "benchmarks"))], [])
+        self.assertEqual([name for name in names if name.startswith(("tests", "docs", "benchmarks", "codegen"))], [])
         self.assertEqual((fields["Name"], fields["Version"]), ("signald", __version__))
         licences = [name for name in names if "/licenses/" in name]
         vendored = {path.name for path in (ROOT / "web" / "vendor").glob("LICENSE.*")}
