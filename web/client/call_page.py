@@ -182,6 +182,7 @@ class CallPage:
             values["iceState"], values["connectionState"] = peer.states
             first_frame = self._tiles.first_frame(user)
             other = self._state.other(user)
+            values["maxBitrate"] = peer.bounded[0] if peer.bounded is not None else None
             values["iceRestarts"] = other.restarts if other is not None else 0
             values["firstFrameMs"] = (first_frame - self._pressed) * 1000 if first_frame else None
             members[user] = values

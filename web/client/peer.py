@@ -29,6 +29,8 @@ class Peer:
         user: who that is.
         negotiator: what decides about offers, answers and candidates.
         stream: a JavaScript `MediaStream` with the other side's tracks, one of a kind.
+        bounded: the bits per second and the divisor of the size that the browser keeps to for the own picture; None
+            before it does.
 
     """
 
@@ -59,6 +61,7 @@ class Peer:
         self.user = negotiator.other
         self.negotiator = negotiator
         self.stream = construct("MediaStream")
+        self.bounded: tuple[int, float] | None = None
         self._media = media
         self._send = send
         self._changed = changed
@@ -66,7 +69,8 @@ class Peer:
         self._log = log
         self._json = BrowserJson()
         self._senders: dict[str, Any] = {}
-        self._bounds: tuple[int, float] | None = None
+        self._bounding = False
+        self._complaints: list[str] = []
         self._commands: list[Value] = []
         self._working = False
         self._closed = False
@@ -160,8 +164,6 @@ class Peer:
                 await self._accept()
         except BrowserError as error:
             return self.negotiator.operation_failed(error.name, error.message)
-        # Only now has the sender of an accepted medium something to set.
-        spawn(self._bound_video())
         return self.negotiator.remote_description_set()
 
     async def _add_candidate(self, candidate: dict[str, Any] | None) -> None:
@@ -196,27 +198,31 @@ class Peer:
         call(self.stream, "addTrack", track)
 
     def bound_video(self, bitrate: int, scale: float) -> None:
-        """Send the picture with so many bits per second at most, and scaled down by so much."""
-        if self._bounds != (bitrate, scale):
-            self._bounds = (bitrate, scale)
-            spawn(self._bound_video())
+        """Send the picture with so many bits per second at most, and scaled down by so much.
 
-    async def _bound_video(self) -> None:
-        """Apply the bounds (WebRTC 1.0 `RTCRtpSender.setParameters`), once there is something to send."""
-        sender = self._senders.get(VIDEO)
-        if sender is None or self._bounds is None or self._closed:
-            return
-        parameters = call(sender, "getParameters")
-        encodings = get(parameters, "encodings")
-        if not encodings or not get(encodings, "length"):
-            return
-        encoding = get(encodings, "0")
-        put(encoding, "maxBitrate", self._bounds[0])
-        put(encoding, "scaleResolutionDownBy", self._bounds[1])
+        Call it again and again: the browser does not take it at every moment.
+        """
+        if self.bounded != (bitrate, scale) and not self._bounding:
+            self._bounding = True
+            spawn(self._bound_video(bitrate, scale))
+
+    async def _bound_video(self, bitrate: int, scale: float) -> None:
+        """Apply the bounds (WebRTC 1.0 `RTCRtpSender.setParameters`), if this is the moment."""
         try:
-            await wait(call(sender, "setParameters", parameters))
+            # Parameters that were read before a negotiation changed them are refused.
+            if VIDEO in self._senders and get(self._connection, "signalingState") == "stable":
+                parameters = call(self._senders[VIDEO], "getParameters")
+                encoding = get(parameters, "encodings", "0")
+                if encoding is not None:
+                    put(encoding, "maxBitrate", bitrate)
+                    put(encoding, "scaleResolutionDownBy", scale)
+                    await wait(call(self._senders[VIDEO], "setParameters", parameters))
+                    self.bounded = (bitrate, scale)
         except BrowserError as error:
-            self._log(f"setParameters: {error.name}: {error.message}")
+            if error.name not in self._complaints:
+                self._complaints.append(error.name)
+                self._log(f"setParameters: {error.name}: {error.message}")
+        self._bounding = False
 
     async def statistics(self) -> list[dict[str, Any]]:
         """Return the entries of the connection's statistics (W3C `webrtc-stats`)."""
