@@ -28,6 +28,7 @@ STANDARD = {"__future__", "asyncio", "json", "sys", "typing"}
 PURE = {
     "addresses": set[str](),
     "devices": set[str](),
+    "entry": set[str](),
     "texts": set[str](),
     "statistics": set[str](),
     "mesh": set[str](),

@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING
 
 from signald_client.signaling import client, events, messages
 
-from . import addresses, mesh, storage, texts
+from . import addresses, entry, mesh, storage, texts
 from .browser import get, now, window
+from .entry import Entry
 from .others import Other
 from .peer import Peer
 from .signaling import Signaling
-from .state import CONNECTING, GUEST, HOST, SESSION
+from .state import GUEST, HOST, SESSION
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,9 +24,6 @@ if TYPE_CHECKING:
     from .state import PageState
 
 __all__ = ["Call"]
-
-PERSONS = (None, "hello", "resume", "open", "join")
-"""What a person asked for, so that a refusal of it has to be told; None: the server cannot say what it was."""
 
 UNREACHABLE_AFTER = 10.0
 """Seconds after which a server that does not answer is given up."""
@@ -74,7 +72,7 @@ class Call:
         self._password = password
         self._begun = now()
         self._devices_settled = False
-        self._asked = bool(kept)
+        self._entry = Entry(bool(kept))
         self._ice_servers: list[dict[str, Any]] = []
         address = addresses.socket_address(get(window, "location", "href"))
         self._signaling = Signaling(address, self._happened, kept)
@@ -99,6 +97,9 @@ class Call:
         self._perform(self._client.tick(time))
         if self._client.welcome is None and time - self._begun > UNREACHABLE_AFTER:
             self._state.server_lost(texts.SERVER_UNREACHABLE)
+        if self._entry.forgotten(time):
+            self._outside()
+            self._enter()
         for user in self._state.tick(time):
             if user in self.peers:
                 self.peers[user].run(self.peers[user].negotiator.restart_ice())
@@ -155,12 +156,10 @@ class Call:
                 state.interrupted_server()
         elif isinstance(event, events.Resumed):
             self.reconnects += 1
+            if event.survival != events.EVERYTHING:
+                self._entry.resumed(event.survival == events.MEMBERSHIP, now())
             if event.survival == events.NOTHING:
-                self._close_peers(list(self.peers))
-                # Who was in the call already has their devices, or goes without them.
-                self._devices_settled = self._devices_settled or state.phase == SESSION
-                state.left_behind()
-                self._asked = False
+                self._outside()
             state.reached_server()
             self._enter()
         elif isinstance(event, events.Disconnected):
@@ -182,6 +181,7 @@ class Call:
         elif isinstance(event, messages.Joined):
             self._entered(event.session, event.role, event.members)
         elif isinstance(event, messages.Waiting):
+            self._entry.entered()
             state.waiting(event.reason)
         elif isinstance(event, messages.NotAdmitted):
             state.turned_away(event.reason)
@@ -212,13 +212,13 @@ class Call:
 
     def _refused(self, refusal: events.Refused) -> None:
         state = self._state
-        if refusal.about == "open" and state.session and state.phase == CONNECTING:
-            # The key is of no use: whoever has the session now decides.
+        follows = self._entry.refused(refusal.about, refusal.code, bool(state.session))
+        if follows == entry.AS_GUEST:
             storage.keep_host_key(state.session, "")
             state.role = GUEST
-            self._asked = False
+        if follows in (entry.AS_GUEST, entry.AGAIN):
             self._enter()
-        elif refusal.about in PERSONS:
+        elif follows == entry.TOLD:
             state.refused(refusal.about, refusal.code, texts.refusal(refusal.code, refusal.sentence))
         else:
             # Mostly what was said to a member who left in that moment.
@@ -235,28 +235,35 @@ class Call:
         if welcome.resumed is None:
             self._enter()
 
+    def _outside(self) -> None:
+        """The server does not know the person in the session any more."""
+        self._close_peers(list(self.peers))
+        # Who was in the call already has their devices, or goes without them.
+        self._devices_settled = self._devices_settled or self._state.phase == SESSION
+        self._state.left_behind()
+
     def _enter(self) -> None:
         """Open or join, once everything that this takes is there."""
-        if self._asked or self.over or self._client.state != client.READY:
+        if self.over or self._client.state != client.READY:
             return
         state = self._state
-        if state.role == HOST:
-            self._asked = True
+        key = storage.host_key(state.session) if state.session else ""
+        request = self._entry.request(state.role == HOST, state.session, key, self._devices_settled)
+        if request == entry.OPEN:
             state.progress = texts.OPENING
-            key = storage.host_key(state.session) if state.session else ""
-            again = state.session if key else None
+            again = state.session or None
             capacity = min(mesh.CAPACITY, self._client.welcome.limits.session_members) if self._client.welcome else 2
             self._perform(
                 self._client.open(capacity, self._name or None, keep=True, session=again, host_key=key or None)
             )
-        elif self._devices_settled:
-            self._asked = True
+        elif request == entry.JOIN:
             state.progress = texts.JOINING
             self._perform(self._client.join(state.session, self._name or None, self._password or None))
 
     def _entered(self, session: str, role: str, members: list[messages.Member]) -> None:
         """The person is in the session, or begins anew in it."""
         href = get(window, "location", "href")
+        self._entry.entered()
         self._close_peers(list(self.peers))
         self._state.link = addresses.invitation(href, session)
         self._state.link_only_here = addresses.only_here(get(window, "location", "hostname"))
@@ -299,7 +306,7 @@ class Call:
         self._close_peers([user for user in self.peers if state.other(user) is None])
         for peer in self.peers.values():
             peer.bound_video(*mesh.video_bounds(len(self.peers)))
-        if not self.over and state.session and self._signaling.kept:
+        if not self.over and self._entry.inside and self._signaling.kept:
             storage.keep_call(state.role, state.session, self._signaling.kept)
         self._changed()
 

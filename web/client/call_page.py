@@ -51,6 +51,7 @@ class CallPage:
         self._call: Call | None = None
         self._pressed = 0.0
         self._name = ""
+        self._password = ""
         page.on("mute", "click", lambda event: self._media.toggle_microphone())
         page.on("camera", "click", lambda event: self._media.toggle_camera())
         page.on("hang-up", "click", lambda event: self._hang_up())
@@ -89,6 +90,7 @@ class CallPage:
             return
         self._pressed = now()
         self._name = name
+        self._password = password
         self._state.progress = texts.REACHING_SERVER
         self._call = Call(self._state, self._media, self._changed, self._log, name, password, kept)
         spawn(self._settle_devices(self._call))
@@ -129,7 +131,7 @@ class CallPage:
 
     def _again(self) -> None:
         if self._state.phase == states.FAILED:
-            self.begin(self._state.role, self._state.session, self._name)
+            self.begin(self._state.role, self._state.session, self._name, self._password)
         else:
             self._home()
 
