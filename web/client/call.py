@@ -10,13 +10,12 @@ from . import addresses, entry, mesh, storage, texts
 from .browser import get, now, window
 from .entry import Entry
 from .others import Other
-from .peer import Peer
+from .peers import Peers
 from .signaling import Signaling
 from .state import GUEST, HOST, SESSION
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any
 
     from signald_client.signaling.wire import Message, Value
 
@@ -33,7 +32,7 @@ class Call:
     """One call.
 
     Attributes:
-        peers: the peer connections, by user.
+        peers: the peer connections.
         over: whether the call has ended.
         reconnects: how often the connection to the server came back.
 
@@ -61,11 +60,10 @@ class Call:
             kept: who the page was before it was loaded anew; empty for nobody.
 
         """
-        self.peers: dict[str, Peer] = {}
+        self.peers = Peers(state, media, self._send, self._settle, log)
         self.over = False
         self.reconnects = 0
         self._state = state
-        self._media = media
         self._changed = changed
         self._log = log
         self._name = name
@@ -73,7 +71,6 @@ class Call:
         self._begun = now()
         self._devices_settled = False
         self._entry = Entry(bool(kept))
-        self._ice_servers: list[dict[str, Any]] = []
         address = addresses.socket_address(get(window, "location", "href"))
         self._signaling = Signaling(address, self._happened, kept)
         self._client = self._signaling.client
@@ -86,11 +83,6 @@ class Call:
         self._devices_settled = True
         self._enter()
 
-    def replace_track(self, kind: str) -> None:
-        """The own track of this kind is another one, or none."""
-        for peer in list(self.peers.values()):
-            peer.replace_track(kind)
-
     def tick(self) -> None:
         """Time goes on: call it about once a second."""
         time = now()
@@ -100,9 +92,7 @@ class Call:
         if self._entry.forgotten(time):
             self._outside()
             self._enter()
-        for user in self._state.tick(time):
-            if user in self.peers:
-                self.peers[user].run(self.peers[user].negotiator.restart_ice())
+        self.peers.seek_paths(self._state.tick(time))
         self._settle()
 
     def hurry(self, moved: bool) -> None:
@@ -127,7 +117,7 @@ class Call:
         if self._state.session and self._client.state == client.READY:
             self._signaling.perform(self._client.leave(self._state.session))
         self._signaling.perform(self._client.disconnect())
-        self._close_peers(list(self.peers))
+        self.peers.close_all()
 
     # What the server and the browser tell
 
@@ -139,8 +129,7 @@ class Call:
         if self.over:
             return
         if isinstance(event, events.Negotiate):
-            if event.user in self.peers:
-                self.peers[event.user].run(event.commands)
+            self.peers.run(event.user, event.commands)
             return
         self._connection_to_server(event)
         self._of_session(event)
@@ -206,7 +195,7 @@ class Call:
         elif isinstance(event, messages.MemberBack):
             state.presence(event.user, False)
         elif isinstance(event, messages.MemberRenewed):
-            self._close_peers([event.member.user])
+            self.peers.close([event.member.user])
             state.renewed(event.member.user)
             self._connect(event.session, event.member)
 
@@ -225,10 +214,10 @@ class Call:
             self._log(f"{refusal.about}: {refusal.code}")
 
     def _welcomed(self, welcome: messages.Welcome) -> None:
-        self._ice_servers = []
+        self.peers.ice_servers = []
         for server in welcome.ice_servers:
             known = {"urls": server.urls, "username": server.username, "credential": server.credential}
-            self._ice_servers.append({key: value for key, value in known.items() if value is not None})
+            self.peers.ice_servers.append({key: value for key, value in known.items() if value is not None})
         urls = [url for server in welcome.ice_servers for url in server.urls]
         self._state.turn = any(url.startswith(("turn:", "turns:")) for url in urls)
         self._state.reached_server()
@@ -237,7 +226,7 @@ class Call:
 
     def _outside(self) -> None:
         """The server does not know the person in the session any more."""
-        self._close_peers(list(self.peers))
+        self.peers.close_all()
         # Who was in the call already has their devices, or goes without them.
         self._devices_settled = self._devices_settled or self._state.phase == SESSION
         self._state.left_behind()
@@ -264,7 +253,7 @@ class Call:
         """The person is in the session, or begins anew in it."""
         href = get(window, "location", "href")
         self._entry.entered()
-        self._close_peers(list(self.peers))
+        self.peers.close_all()
         self._state.link = addresses.invitation(href, session)
         self._state.link_only_here = addresses.only_here(get(window, "location", "hostname"))
         self._state.joined(session, role, [_other(member) for member in members])
@@ -273,48 +262,21 @@ class Call:
 
     def _connect(self, session: str, member: messages.Member) -> None:
         negotiator = self._client.negotiator(session, member.user)
-        if negotiator is None or self._state.other(member.user) is None:
-            return
-        self.peers[member.user] = Peer(
-            negotiator,
-            self._ice_servers,
-            self._media,
-            member.offers_first,
-            self._send,
-            self._connection_changed,
-            self._negotiation_failed,
-            self._log,
-        )
+        if negotiator is not None and self._state.other(member.user) is not None:
+            self.peers.connect(negotiator, member.offers_first)
 
     def _send(self, message: Message) -> None:
         self._perform(self._client.send(message))
-
-    def _connection_changed(self, peer: Peer, connection: str) -> None:
-        if self.peers.get(peer.user) is peer:
-            self._state.connection_changed(peer.user, connection)
-            self._settle()
-
-    def _negotiation_failed(self, user: str) -> None:
-        self._state.disagreed(user)
-        self._settle()
 
     # What follows
 
     def _settle(self) -> None:
         """Let the peer connections follow the state, and what a reload needs be kept."""
         state = self._state
-        self._close_peers([user for user in self.peers if state.other(user) is None])
-        for peer in self.peers.values():
-            peer.bound_video(*mesh.video_bounds(len(self.peers)))
+        self.peers.follow()
         if not self.over and self._entry.inside and self._signaling.kept:
             storage.keep_call(state.role, state.session, self._signaling.kept)
         self._changed()
-
-    def _close_peers(self, users: list[str]) -> None:
-        for user in users:
-            peer = self.peers.pop(user, None)
-            if peer is not None:
-                peer.close()
 
 
 def _other(member: messages.Member) -> Other:

@@ -152,7 +152,7 @@ class CallPage:
                 state.preview = True
             else:
                 self._media.stop()
-        self._tiles.follow({} if self._call is None else self._call.peers)
+        self._tiles.follow({} if self._call is None else self._call.peers.by_user)
         self._invitation.follow()
         self._knocks.follow()
         if state.phase == states.SESSION and get(window, "location", "hash") != "#" + state.session:
@@ -162,7 +162,7 @@ class CallPage:
 
     def _replaced(self, kind: str, track: Any) -> None:
         if self._call is not None:
-            self._call.replace_track(kind)
+            self._call.peers.replace_track(kind)
 
     async def _tick(self) -> None:
         while True:
@@ -179,7 +179,7 @@ class CallPage:
     async def _statistics(self, *args: Any) -> str:
         """Return as JSON, for each other person, figures of the connection with them (docs/page.md)."""
         members = {}
-        for user, peer in list(self._call.peers.items()) if self._call is not None else []:
+        for user, peer in list(self._call.peers.by_user.items()) if self._call is not None else []:
             values = statistics.figures(await peer.statistics())
             values["iceState"], values["connectionState"] = peer.states
             first_frame = self._tiles.first_frame(user)
