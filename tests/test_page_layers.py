@@ -33,6 +33,7 @@ PURE = {
     "statistics": set[str](),
     "mesh": set[str](),
     "others": set[str](),
+    "shortcuts": {"devices"},
     "state": {"devices", "others", "texts"},
     "view_model": {"devices", "state", "texts"},
 }
