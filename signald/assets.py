@@ -12,13 +12,14 @@ from pathlib import PurePosixPath
 
 from attrs import frozen
 
-from signald.bundle import find_compiler, make_bundle
+from signald.bundle import find_compiler, make_bundle, make_extras
 from signald.encodings import IDENTITY, best_encoding, compressed
 
 __all__ = ["REVALIDATED", "Asset", "AssetError", "Representation", "load_assets", "make_asset"]
 
 BUNDLE = "bundle.bin"
-"""The name of the page's Python (`bundle`)."""
+EXTRAS = "extras.bin"
+"""The names of the page's Python (`bundle`): what every call needs, and what is fetched on demand."""
 
 INDEX = "index.html"
 
@@ -102,7 +103,7 @@ def load_assets(page: Traversable | None = None, client: Traversable | None = No
     """
     page = files("signald_page") if page is None else page
     client = files("signald_client") if client is None else client
-    loading = _Loading(page, _bundle(page, client))
+    loading = _Loading(page, _bundles(page, client))
     if INDEX not in loading.names:
         raise AssetError(f"the page has no {INDEX}")
     assets = [loading.asset(name) for name in loading.names]
@@ -122,11 +123,12 @@ def make_asset(path: str, content_type: str, cache_control: str, body: bytes, va
     )
 
 
-def _bundle(page: Traversable, client: Traversable) -> bytes:
-    for folder in (page / "client", page / "stubs", client / "signaling"):
+def _bundles(page: Traversable, client: Traversable) -> dict[str, bytes]:
+    for folder in (page / "client", page / "client" / "extras", page / "stubs", client / "signaling"):
         _entries(folder)
+    compiler = find_compiler()
     try:
-        return make_bundle(page, client, find_compiler())
+        return {BUNDLE: make_bundle(page, client, compiler), EXTRAS: make_extras(page, compiler)}
     except subprocess.SubprocessError as error:
         raise AssetError(f"the page's Python cannot be compiled: {error}") from None
 
@@ -152,11 +154,11 @@ class _Loading:
 
     """
 
-    def __init__(self, page: Traversable, python: bytes) -> None:
+    def __init__(self, page: Traversable, python: Mapping[str, bytes]) -> None:
         self._page = page
         self._python = python
         self._templates = _files(page, "", _TEMPLATES)
-        self.names = (*self._templates, *_files(page / "vendor", "vendor/", _VENDORED), BUNDLE)
+        self.names = (*self._templates, *_files(page / "vendor", "vendor/", _VENDORED), *python)
         self._finished: dict[str, Asset] = {}
         self._begun: list[str] = []
 
@@ -174,8 +176,8 @@ class _Loading:
         if name in self._templates:
             body = self._filled(name)
             variants = compressed(body)
-        elif name == BUNDLE:
-            body = self._python
+        elif name in self._python:
+            body = self._python[name]
             variants = compressed(body)
         else:
             body = self._read(name)

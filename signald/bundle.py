@@ -12,7 +12,11 @@ from collections.abc import Iterator, Mapping
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
-__all__ = ["find_compiler", "make_bundle", "unpacked"]
+__all__ = ["find_compiler", "make_bundle", "make_extras", "unpacked"]
+
+PAGE = "signald_page/client/"
+EXTRAS = PAGE + "extras/"
+"""Where the page's modules are imported from."""
 
 COMPILE_SECONDS = 30.0
 """For the compiler to look at one module; it takes about 2 ms."""
@@ -40,16 +44,21 @@ def make_bundle(page: Traversable, client: Traversable, compiler: Path | None) -
         subprocess.CalledProcessError: MicroPython does not take a module.
 
     """
+    pages = dict(_modules(page / "client", PAGE))
     modules = {
         "signald_client/__init__.py": client / "__init__.py",
         "signald_page/__init__.py": page / "__init__.py",
         **dict(_modules(client / "signaling", "signald_client/signaling/")),
-        **dict(_modules(page / "client", "signald_page/client/")),
+        **{path: module for path, module in pages.items() if not path.startswith(EXTRAS)},
         # Stand-ins for standard modules that MicroPython has not got go to the import root itself.
         **dict(_modules(page / "stubs", "")),
     }
-    sources = {path: modules[path].read_bytes() for path in sorted(modules)}
-    return _packed(sources if compiler is None else _compiled(sources, compiler))
+    return _packed(modules, compiler)
+
+
+def make_extras(page: Traversable, compiler: Path | None) -> bytes:
+    """The modules that a page fetches when they are first wanted; arguments and errors as of `make_bundle`."""
+    return _packed(dict(_modules(page / "client" / "extras", EXTRAS)), compiler)
 
 
 def unpacked(bundle: bytes) -> dict[str, bytes]:
@@ -61,7 +70,9 @@ def unpacked(bundle: bytes) -> dict[str, bytes]:
     return contents
 
 
-def _packed(contents: Mapping[str, bytes]) -> bytes:
+def _packed(modules: Mapping[str, Traversable], compiler: Path | None) -> bytes:
+    sources = {path: modules[path].read_bytes() for path in sorted(modules)}
+    contents = sources if compiler is None else _compiled(sources, compiler)
     index = json.dumps([[path, len(content)] for path, content in contents.items()], separators=(",", ":"))
     return b"".join([index.encode(), b"\n", *contents.values()])
 

@@ -33,6 +33,7 @@ class AssetCase(SynchronousTestCase):
         self.write("page/vendor/engine.mjs", "engine {{not.a.placeholder}}" * 100)
         self.write("page/client/main.py", "print('caf\u00e9')\n")
         self.write("page/client/view/tiles.py", "tiles\n")
+        self.write("page/client/extras/sheet.py", "sheet\n")
         self.write("page/stubs/typing.py", "TYPE_CHECKING = False\n")
         self.write("client/__init__.py", '"""The client."""\n')
         self.write("client/signaling/session.py", "session\n")
@@ -72,7 +73,7 @@ class LoadTests(AssetCase):
 
     def test_names(self) -> None:
         """The page's own files, the vendored ones and the bundle; nothing else that lies there."""
-        names = ("boot.mjs", "bundle.bin", "engine.mjs", "icon.svg", "style.css")
+        names = ("boot.mjs", "bundle.bin", "engine.mjs", "extras.bin", "icon.svg", "style.css")
         self.assertEqual(sorted(self.load()), ["/", *(f"/assets/{name}" for name in names)])
 
     def test_types(self) -> None:
@@ -89,6 +90,7 @@ class LoadTests(AssetCase):
                 "/assets/style.css": "text/css; charset=utf-8",
                 "/assets/icon.svg": "image/svg+xml",
                 "/assets/bundle.bin": "application/octet-stream",
+                "/assets/extras.bin": "application/octet-stream",
             },
         )
         kept = {name for name, asset in assets.items() if asset.cache_control == FOREVER}
@@ -130,6 +132,11 @@ class LoadTests(AssetCase):
                 "typing",
             },
         )
+
+    def test_extras(self) -> None:
+        """What is fetched on demand is a bundle of its own."""
+        extras = unpacked(self.load()["/assets/extras.bin"].representations["identity"].body)
+        self.assertEqual({path.rpartition(".")[0] for path in extras}, {"signald_page/client/extras/sheet"})
 
     def test_from_an_archive(self) -> None:
         """A package need not be a folder."""

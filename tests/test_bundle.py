@@ -9,7 +9,7 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from signald.bundle import find_compiler, make_bundle, unpacked
+from signald.bundle import find_compiler, make_bundle, make_extras, unpacked
 
 PACKAGES = files("signald_page"), files("signald_client")
 
@@ -33,6 +33,12 @@ class BundleTests(SynchronousTestCase):
         # docs.micropython.org, "MicroPython .mpy files": "M", then the version, which is 6 for 1.19 and later.
         self.assertEqual({content[:2] for content in bytecode.values()}, {b"M\x06"})
         self.assertLess(sum(map(len, bytecode.values())), sum(map(len, sources.values())) / 2)
+
+    def test_extras(self) -> None:
+        """What no call needs is in the other bundle, and in that alone."""
+        extras = unpacked(make_extras(PACKAGES[0], compiler=None))
+        self.assertIn("signald_page/client/extras/__init__.py", extras)
+        self.assertEqual(set(extras) & set(unpacked(make_bundle(*PACKAGES, compiler=None))), set())
 
     def test_lines_can_be_found(self) -> None:
         """A traceback names a module by its path in the bundle."""

@@ -27,6 +27,23 @@ function attempt(deed) {
   }
 }
 
+/** Fetch a file of the page; as bytes. */
+async function fetched(url) {
+  const reply = await fetch(url);
+  if (!reply.ok) throw new Error(`${reply.status} ${url}`);
+  return new Uint8Array(await reply.arrayBuffer());
+}
+
+/** Write the files of a bundle to where Python imports from. */
+function unpack(python, bytes) {
+  let from = bytes.indexOf(10) + 1; // behind the first line, which is the index
+  for (const [path, size] of JSON.parse(new TextDecoder().decode(bytes.subarray(0, from)))) {
+    python.FS.mkdirTree(`/lib/${path}`.replace(/\/[^/]*$/, ""));
+    python.FS.writeFile(`/lib/${path}`, bytes.subarray(from, (from += size)));
+  }
+}
+
+let python, extras;
 const shim = {
   window: globalThis,
   call: (target, method, ...args) => attempt(() => target[method](...args)),
@@ -36,6 +53,8 @@ const shim = {
   put: (target, name, value) => attempt(() => void (target[name] = value)),
   // As text: numbers of more than 32 bits do not cross into Python otherwise.
   entries: (report) => JSON.stringify([...report.values()]),
+  // Once: the second who asks waits for the same.
+  extras: () => (extras ??= fetched("{{extras.bin}}").then((bytes) => unpack(python, bytes)).catch((error) => ((extras = null), Promise.reject(error)))),
   qr: () => import("{{vendor/lean-qr.mjs}}"),
   mark: (name) => void (page.marks[name] = performance.now()),
   broken,
@@ -47,21 +66,17 @@ addEventListener("error", (event) => {
 });
 
 try {
-  const [python, bundle] = await Promise.all([
+  let bundle;
+  [python, bundle] = await Promise.all([
     loadMicroPython({
       url: "{{vendor/micropython.wasm}}",
       heapsize: 2 << 20, // bytes
       pystack: 32768, // bytes
       stderr: (line) => void (page.log.push(line), console.error(line)),
     }),
-    fetch("{{bundle.bin}}").then((reply) => (reply.ok ? reply.arrayBuffer() : Promise.reject(new Error(`${reply.status}`)))),
+    fetched("{{bundle.bin}}"),
   ]);
-  const bytes = new Uint8Array(bundle);
-  let from = bytes.indexOf(10) + 1; // behind the first line, which is the index
-  for (const [path, size] of JSON.parse(new TextDecoder().decode(bytes.subarray(0, from)))) {
-    python.FS.mkdirTree(`/lib/${path}`.replace(/\/[^/]*$/, ""));
-    python.FS.writeFile(`/lib/${path}`, bytes.subarray(from, (from += size)));
-  }
+  unpack(python, bundle);
   python.registerJsModule("shim", shim);
   python.runPython("import shim\nshim.mark('python')\nfrom signald_page.client import main\nmain.start()");
 } catch (error) {

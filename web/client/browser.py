@@ -25,6 +25,7 @@ __all__ = [
     "construct",
     "get",
     "listen",
+    "load_extras",
     "load_qr",
     "mark",
     "now",
@@ -161,6 +162,11 @@ def report_entries(report: Any) -> list[dict[str, Any]]:
     """Return the entries of an RTCStatsReport."""
     entries: list[dict[str, Any]] = json.loads(shim.entries(report))
     return entries
+
+
+async def load_extras() -> None:
+    """Make `signald_page.client.extras` importable: fetched when it is first wanted; BrowserError when it cannot be."""
+    await wait(shim.extras())
 
 
 async def load_qr() -> Any:

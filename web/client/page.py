@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from .view_model import View
 
-__all__ = ["Page"]
+__all__ = ["Page", "Part"]
 
 ATTRIBUTES = {"on": "data-on", "picture": "data-picture", "quiet": "data-quiet"}
 """Properties of a view that are attributes for the style sheet; the others are the elements' own."""
@@ -50,7 +50,7 @@ class Page:
                 continue
             name, what = key
             if name != PAGE:
-                self._set(name, what, value)
+                self.set(name, what, value)
             elif what == "state":
                 put(get(self._document, "documentElement", "dataset"), "state", value)
             elif what == "title":
@@ -60,7 +60,8 @@ class Page:
         if focus:
             self._focus(focus)
 
-    def _set(self, name: str, what: str, value: str | bool) -> None:
+    def set(self, name: str, what: str, value: str | bool) -> None:
+        """Set a property of the element with this id, in the terms of a view."""
         element = self.element(name)
         if what in ATTRIBUTES:
             call(element, "setAttribute", ATTRIBUTES[what], "true" if value else "false")
@@ -72,3 +73,20 @@ class Page:
         active = get(self._document, "activeElement")
         if active is None or get(active, "offsetParent") is None:
             call(self.element(name), "focus", {"preventScroll": True})
+
+
+class Part:
+    """A part of the page with a view of its own: a function of what its feature knows."""
+
+    def __init__(self, page: Page) -> None:
+        """Begin without knowing what the part shows."""
+        self._page = page
+        self._shown: View = {}
+
+    def show(self, view: View) -> None:
+        """Let the part be as the view says; what is so already is not set again."""
+        shown, self._shown = self._shown, view
+        for key, value in view.items():
+            if shown.get(key) != value:
+                name, what = key
+                self._page.set(name, what, value)
