@@ -28,12 +28,14 @@ STANDARD = {"__future__", "asyncio", "json", "sys", "typing"}
 PURE = {
     "addresses": set[str](),
     "devices": set[str](),
+    "conversations": set[str](),
     "entry": set[str](),
     "texts": set[str](),
     "statistics": set[str](),
     "mesh": set[str](),
     "others": set[str](),
     "shortcuts": {"devices"},
+    "presence": {"devices"},
     "state": {"devices", "others", "texts"},
     "view_model": {"devices", "state", "texts"},
 }

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
     from signald_client.signaling.wire import Message, Value
 
+    from .conversations import Conversations
     from .media import Media
+    from .screen import Screen
     from .state import PageState
 
 __all__ = ["Call"]
@@ -42,6 +44,8 @@ class Call:
         self,
         state: PageState,
         media: Media,
+        screen: Screen,
+        conversations: Conversations,
         changed: Callable[[], None],
         log: Callable[[str], None],
         name: str,
@@ -53,6 +57,8 @@ class Call:
         Args:
             state: the page's.
             media: the own tracks.
+            screen: what the person shows of their screen.
+            conversations: what the pages say to each other.
             changed: called when `state` or `peers` changed.
             log: takes lines for whoever looks for a fault.
             name: what the person calls themselves; empty for nothing.
@@ -60,7 +66,7 @@ class Call:
             kept: who the page was before it was loaded anew; empty for nobody.
 
         """
-        self.peers = Peers(state, media, self._send, self._settle, log)
+        self.peers = Peers(state, media, screen, conversations, self._send, self._settle, log)
         self.over = False
         self.reconnects = 0
         self._state = state
@@ -167,8 +173,12 @@ class Call:
             if event.host_key is not None:
                 storage.keep_host_key(event.session, event.host_key)
             self._entered(event.session, HOST, event.members)
+            state.settings(event.locked, event.lobby)
         elif isinstance(event, messages.Joined):
             self._entered(event.session, event.role, event.members)
+            state.settings(event.locked, event.lobby)
+        elif isinstance(event, messages.Changed):
+            state.settings(event.locked, event.lobby)
         elif isinstance(event, messages.Waiting):
             self._entry.entered()
             state.waiting(event.reason)
@@ -282,4 +292,5 @@ class Call:
 def _other(member: messages.Member) -> Other:
     other = Other(member.user, member.name or "")
     other.away = member.away
+    other.host = member.role == HOST
     return other

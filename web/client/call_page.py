@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING
 
 from . import state as states
 from . import statistics, storage, texts
-from .browser import call, get, listen, now, publish, put, spawn, window
+from .browser import BrowserJson, call, get, listen, now, publish, put, spawn, window
 from .call import Call
-from .devices import AUDIO, VIDEO
+from .conversations import Conversations
+from .devices import AUDIO, ON, VIDEO
 from .invite import Invitation
 from .knocks import Knocks
 from .media import Media
+from .presence import Presence
+from .screen import Screen
 from .tiles import Tiles
 from .view_model import view
 
@@ -46,6 +49,9 @@ class CallPage:
         self._page = page
         self._start_again = start_again
         self._media = Media(state, self._changed, self._replaced)
+        self._screen = Screen(state, self._changed, self._screen_replaced)
+        self._conversations = Conversations(BrowserJson(), self._tell)
+        self._presence = Presence(state, self._conversations, self._asked_to_mute)
         self._tiles = Tiles(page, state, self._changed)
         self._invitation = Invitation(page, state, self._changed)
         self._call: Call | None = None
@@ -92,7 +98,17 @@ class CallPage:
         self._name = name
         self._password = password
         self._state.progress = texts.REACHING_SERVER
-        self._call = Call(self._state, self._media, self._changed, self._log, name, password, kept)
+        self._call = Call(
+            self._state,
+            self._media,
+            self._screen,
+            self._conversations,
+            self._changed,
+            self._log,
+            name,
+            password,
+            kept,
+        )
         spawn(self._settle_devices(self._call))
         self._changed()
 
@@ -153,6 +169,9 @@ class CallPage:
             else:
                 self._media.stop()
         self._tiles.follow({} if self._call is None else self._call.peers.by_user)
+        if not state.in_session:
+            self._screen.stop()
+        self._presence.follow()
         self._invitation.follow()
         self._knocks.follow()
         if state.phase == states.SESSION and get(window, "location", "hash") != "#" + state.session:
@@ -163,6 +182,19 @@ class CallPage:
     def _replaced(self, kind: str, track: Any) -> None:
         if self._call is not None:
             self._call.peers.replace_track(kind)
+
+    def _screen_replaced(self) -> None:
+        if self._call is not None:
+            self._call.peers.share()
+
+    def _tell(self, user: str, text: str) -> bool:
+        return self._call is not None and self._call.peers.tell(user, text)
+
+    def _asked_to_mute(self) -> None:
+        if self._state.microphone.status == ON:
+            self._media.toggle_microphone()
+            self._state.notice = texts.MUTED_BY_HOST
+            self._changed()
 
     async def _tick(self) -> None:
         while True:

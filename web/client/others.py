@@ -23,6 +23,10 @@ class Other:
     Attributes:
         user: who.
         name: what they call themselves; empty if they do not say.
+        host: whether they are the session's host.
+        microphone: whether they send what their microphone hears; None where their page does not tell.
+        camera: the same of their camera.
+        screen: whether they show their screen.
         connection: the state of the peer connection with them (WebRTC 1.0 `RTCPeerConnectionState`).
         was_connected: whether it ever was `connected`.
         away: whether their connection to the server is lost, so that nothing can be agreed with them.
@@ -35,6 +39,10 @@ class Other:
     def __init__(self, user: str, name: str = "") -> None:
         self.user = user
         self.name = name
+        self.host = False
+        self.microphone: bool | None = None
+        self.camera: bool | None = None
+        self.screen = False
         self.away = False
         self.restarts = 0
         self.renewed()

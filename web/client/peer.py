@@ -8,16 +8,18 @@ from typing import TYPE_CHECKING
 from signald_client.signaling import negotiation
 
 from .browser import BrowserError, BrowserJson, call, construct, get, listen, put, report_entries, spawn, wait, window
+from .channel import Channel, proposed
 from .devices import AUDIO, VIDEO
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from typing import Any
 
     from signald_client.signaling.negotiation import Negotiator
-    from signald_client.signaling.wire import Message, Value
+    from signald_client.signaling.wire import Value
 
     from .media import Media
+    from .peers import Peers
+    from .screen import Screen
 
 __all__ = ["Peer"]
 
@@ -29,6 +31,8 @@ class Peer:
         user: who that is.
         negotiator: what decides about offers, answers and candidates.
         stream: a JavaScript `MediaStream` with the other side's tracks, one of a kind.
+        screen: one with the tracks of the other side's screen, which come beside those and stay for the next time.
+        speaks: whether the other page understands messages (`conversations`), and so knows one picture from another.
         bounded: the bits per second and the divisor of the size that the browser keeps to for the own picture; None
             before it does.
 
@@ -37,49 +41,48 @@ class Peer:
     def __init__(
         self,
         negotiator: Negotiator,
-        ice_servers: list[dict[str, Any]],
+        configuration: dict[str, Any],
         media: Media,
+        screen: Screen,
         calls: bool,
-        send: Callable[[Message], None],
-        changed: Callable[[Peer, str], None],
-        failed: Callable[[str], None],
-        log: Callable[[str], None],
+        peers: Peers,
     ) -> None:
         """Make the connection.
 
         Args:
             negotiator: the pair's.
-            ice_servers: W3C `RTCIceServer` dicts.
+            configuration: W3C `RTCConfiguration`.
             media: the own tracks.
+            screen: what the person shows of their screen.
             calls: whether this side offers first.
-            send: takes what the negotiator sends.
-            changed: told this peer and its new `RTCPeerConnectionState`.
-            failed: told the user when a negotiation came to nothing.
-            log: takes lines for whoever looks for a fault.
+            peers: told what becomes of the connection.
 
         """
         self.user = negotiator.other
         self.negotiator = negotiator
         self.stream = construct("MediaStream")
+        self.screen = construct("MediaStream")
         self.bounded: tuple[int, float] | None = None
+        self.speaks = False
         self._media = media
-        self._send = send
-        self._changed = changed
-        self._failed = failed
-        self._log = log
+        self._screen = screen
+        self._peers = peers
         self._json = BrowserJson()
         self._senders: dict[str, Any] = {}
+        self._screen_senders: dict[str, Any] = {}
+        self._channel: Channel | None = None
         self._bounding = False
         self._complaints: list[str] = []
         self._commands: list[Value] = []
         self._working = False
         self._closed = False
-        self._connection = construct("RTCPeerConnection", {"iceServers": ice_servers})
+        self._connection = construct("RTCPeerConnection", configuration)
         listen(self._connection, "icecandidate", self._candidate_found)
         listen(self._connection, "negotiationneeded", lambda event: self.run(self.negotiator.negotiation_needed()))
         listen(self._connection, "connectionstatechange", self._connection_changed)
         listen(self._connection, "track", self._track_came)
         if calls:
+            self._talk()
             self._propose()
 
     def _propose(self) -> None:
@@ -108,12 +111,55 @@ class Peer:
             await self._replace(kind)
 
     async def _replace(self, kind: str) -> None:
-        """Send the track that runs now, or nothing."""
-        if kind in self._senders and not self._closed:
+        """Send the track that runs now, or nothing; to a program that knows of one picture alone, rather the screen."""
+        if kind in self._senders:
+            track = self._media.track(kind)
+            if kind == VIDEO and not self.speaks and self._screen.track(VIDEO) is not None:
+                track = self._screen.track(VIDEO)
+            await self._set_track(self._senders[kind], track)
+
+    async def _set_track(self, sender: Any, track: Any) -> None:
+        if not self._closed:
             try:
-                await wait(call(self._senders[kind], "replaceTrack", self._media.track(kind)))
+                await wait(call(sender, "replaceTrack", track))
             except BrowserError as error:
-                self._log(f"replaceTrack: {error.name}: {error.message}")
+                self._peers.log(f"replaceTrack: {error.name}: {error.message}")
+
+    def share(self) -> None:
+        """Send what the person shows of their screen now: another thing, or nothing any more."""
+        spawn(self._share())
+
+    async def _share(self) -> None:
+        await self._replace(VIDEO)
+        for kind in (AUDIO, VIDEO):
+            track = self._screen.track(kind)
+            if kind in self._screen_senders:
+                await self._set_track(self._screen_senders[kind], track)
+            elif track is not None and self.speaks and not self._closed:
+                options = {"direction": "sendonly", "streams": [self._screen.stream]}
+                transceiver = call(self._connection, "addTransceiver", track, options)
+                self._screen_senders[kind] = get(transceiver, "sender")
+
+    def understood(self) -> None:
+        """The other page understands messages."""
+        self.speaks = True
+        if self._screen.track(VIDEO) is not None:
+            self.share()
+
+    def tell(self, text: str) -> bool:
+        """Send a text to the other page; False when there is no way now."""
+        return self._channel is not None and self._channel.send(text)
+
+    def _talk(self) -> None:
+        """Open the channel for messages."""
+        if self._channel is None:
+            peers = self._peers
+            self._channel = Channel(
+                self._connection,
+                lambda: peers.channel_opened(self),
+                lambda text: peers.text_came(self, text),
+                lambda: peers.channel_closed(self),
+            )
 
     def replace_track(self, kind: str) -> None:
         """The own track of this kind is another one, or none."""
@@ -140,14 +186,14 @@ class Peer:
         if isinstance(command, negotiation.AddCandidate):
             await self._add_candidate(command.candidate)
         elif isinstance(command, negotiation.Send):
-            self._send(command.message)
+            self._peers.send(command.message)
         elif isinstance(command, negotiation.RestartIce):
             call(self._connection, "restartIce")
         elif isinstance(command, negotiation.FlushLater):
             spawn(self._flush_after(command.seconds))
         elif isinstance(command, negotiation.Failed):
-            self._log(f"{command.operation}: {command.name}: {command.message}")
-            self._failed(self.user)
+            self._peers.log(f"{command.operation}: {command.name}: {command.message}")
+            self._peers.negotiation_failed(self.user)
         return []
 
     async def _set_local(self) -> list[Value]:
@@ -161,6 +207,8 @@ class Peer:
         try:
             await wait(call(self._connection, "setRemoteDescription", {"type": command.type, "sdp": command.sdp}))
             if command.type == "offer":
+                if proposed(command.sdp):
+                    self._talk()
                 await self._accept()
         except BrowserError as error:
             return self.negotiator.operation_failed(error.name, error.message)
@@ -188,14 +236,22 @@ class Peer:
 
     def _connection_changed(self, event: Any) -> None:
         if not self._closed:
-            self._changed(self, get(self._connection, "connectionState"))
+            self._peers.connection_changed(self, get(self._connection, "connectionState"))
 
     def _track_came(self, event: Any) -> None:
-        track = get(event, "track")
-        for other in call(self.stream, "getTracks"):
-            if get(other, "kind") == get(track, "kind"):
-                call(self.stream, "removeTrack", other)
-        call(self.stream, "addTrack", track)
+        track, kind = get(event, "track"), get(event, "track", "kind")
+        # Camera and microphone are negotiated first.
+        mids = [
+            get(transceiver, "mid")
+            for transceiver in call(self._connection, "getTransceivers")
+            if get(transceiver, "receiver", "track", "kind") == kind
+        ]
+        stream = self.stream if mids[0] == get(event, "transceiver", "mid") else self.screen
+        for other in call(stream, "getTracks"):
+            if get(other, "kind") == kind:
+                call(stream, "removeTrack", other)
+        call(stream, "addTrack", track)
+        self._peers.track_came()
 
     def bound_video(self, bitrate: int, scale: float) -> None:
         """Send the picture with so many bits per second at most, and scaled down by so much.
@@ -221,7 +277,7 @@ class Peer:
         except BrowserError as error:
             if error.name not in self._complaints:
                 self._complaints.append(error.name)
-                self._log(f"setParameters: {error.name}: {error.message}")
+                self._peers.log(f"setParameters: {error.name}: {error.message}")
         self._bounding = False
 
     async def statistics(self) -> list[dict[str, Any]]:

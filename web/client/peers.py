@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from . import mesh
+from .browser import now
 from .peer import Peer
 
 if TYPE_CHECKING:
@@ -14,7 +15,9 @@ if TYPE_CHECKING:
     from signald_client.signaling.negotiation import Negotiator
     from signald_client.signaling.wire import Message, Value
 
+    from .conversations import Conversations
     from .media import Media
+    from .screen import Screen
     from .state import PageState
 
 __all__ = ["Peers"]
@@ -33,6 +36,8 @@ class Peers:
         self,
         state: PageState,
         media: Media,
+        screen: Screen,
+        conversations: Conversations,
         send: Callable[[Message], None],
         changed: Callable[[], None],
         log: Callable[[str], None],
@@ -42,6 +47,8 @@ class Peers:
         Args:
             state: the page's.
             media: the own tracks.
+            screen: what the person shows of their screen.
+            conversations: told of the channels and of what comes through them.
             send: takes what the negotiators send.
             changed: called when the state changed.
             log: takes lines for whoever looks for a fault.
@@ -49,24 +56,18 @@ class Peers:
         """
         self.by_user: dict[str, Peer] = {}
         self.ice_servers: list[dict[str, Any]] = []
+        self.send = send
+        self.log = log
         self._state = state
         self._media = media
-        self._send = send
+        self._screen = screen
+        self._conversations = conversations
         self._changed = changed
-        self._log = log
 
     def connect(self, negotiator: Negotiator, calls: bool) -> None:
         """Make the connection of a pair; `calls`: this side offers first."""
-        self.by_user[negotiator.other] = Peer(
-            negotiator,
-            self.ice_servers,
-            self._media,
-            calls,
-            self._send,
-            self._connection_changed,
-            self._negotiation_failed,
-            self._log,
-        )
+        configuration = {"iceServers": self.ice_servers}
+        self.by_user[negotiator.other] = Peer(negotiator, configuration, self._media, self._screen, calls, self)
 
     def run(self, user: str, commands: list[Value]) -> None:
         """Carry out what somebody's negotiator wants."""
@@ -84,6 +85,15 @@ class Peers:
         for peer in list(self.by_user.values()):
             peer.replace_track(kind)
 
+    def share(self) -> None:
+        """The person shows something else of their screen, or nothing any more."""
+        for peer in list(self.by_user.values()):
+            peer.share()
+
+    def tell(self, user: str, text: str) -> bool:
+        """Send a text to somebody's page; False when there is no way now."""
+        return user in self.by_user and self.by_user[user].tell(text)
+
     def follow(self) -> None:
         """Close the connections with those who are gone, and bound the others by their number."""
         self.close([user for user in self.by_user if self._state.other(user) is None])
@@ -96,16 +106,42 @@ class Peers:
             peer = self.by_user.pop(user, None)
             if peer is not None:
                 peer.close()
+                self._conversations.closed(user)
 
     def close_all(self) -> None:
         """Close every connection."""
         self.close(list(self.by_user))
 
-    def _connection_changed(self, peer: Peer, connection: str) -> None:
+    # What a connection tells
+
+    def connection_changed(self, peer: Peer, connection: str) -> None:
+        """It is in another `RTCPeerConnectionState`."""
         if self.by_user.get(peer.user) is peer:
             self._state.connection_changed(peer.user, connection)
             self._changed()
 
-    def _negotiation_failed(self, user: str) -> None:
+    def negotiation_failed(self, user: str) -> None:
+        """A negotiation with this user came to nothing."""
         self._state.disagreed(user)
         self._changed()
+
+    def track_came(self) -> None:
+        """Somebody sends one more track."""
+        self._changed()
+
+    def channel_opened(self, peer: Peer) -> None:
+        """Texts can be sent."""
+        if self.by_user.get(peer.user) is peer:
+            self._conversations.opened(peer.user, now())
+
+    def text_came(self, peer: Peer, text: str) -> None:
+        """A text came."""
+        if self.by_user.get(peer.user) is peer:
+            self._conversations.received(peer.user, text, now())
+            if self._conversations.speaks(peer.user) and not peer.speaks:
+                peer.understood()
+
+    def channel_closed(self, peer: Peer) -> None:
+        """The channel is over, maybe before the connection."""
+        if self.by_user.get(peer.user) is peer:
+            self._conversations.closed(peer.user)

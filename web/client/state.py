@@ -57,6 +57,9 @@ class PageState:
         adrift: whether the server has lost sight of a call that goes on.
         offline: seconds for which the connection to the server has been lost; None while there is one.
         password_wanted: whether the call that the person joins has a password.
+        locked: whether nobody may join any more.
+        lobby: whether the host lets in each who joins.
+        sharing: whether the own screen is shown to the others.
         knocks: those who wait to be let in by this person, by user, and what they call themselves.
         turn: whether the server names a TURN server.
         microphone: the own one.
@@ -84,6 +87,9 @@ class PageState:
         self.adrift = False
         self.offline: float | None = None
         self.password_wanted = False
+        self.locked = False
+        self.lobby = False
+        self.sharing = False
         self.knocks: dict[str, str] = {}
         self.turn = False
         self._moved = False
@@ -216,7 +222,14 @@ class PageState:
         """Somebody is the host now."""
         if self.phase == SESSION:
             self.role = HOST if user == me else GUEST
+            for other in self.others:
+                other.host = other.user == user
             self.knocks = {}
+
+    def settings(self, locked: bool, lobby: bool) -> None:
+        """The session is locked or not, and has a lobby or not."""
+        self.locked = locked
+        self.lobby = lobby
 
     def departed(self, user: str, reason: str) -> None:
         """Somebody left, or the server lost sight of them; what goes on between the browsers is left alone."""
@@ -299,6 +312,18 @@ class PageState:
         if other is not None and not other.was_connected:
             self._without(other, texts.NEGOTIATION_FAILED)
 
+    def presented(self, user: str, microphone: bool | None, camera: bool | None, screen: bool) -> None:
+        """Somebody's page tells which of their devices it sends."""
+        other = self.other(user)
+        if other is not None:
+            other.microphone = microphone
+            other.camera = camera
+            other.screen = screen
+
+    def screen_refused(self) -> None:
+        """The browser cannot show the screen, though the person wanted it."""
+        self.problem = texts.SCREEN_REFUSED
+
     def tick(self, now: float) -> list[str]:
         """Time goes on. Return the users with whom new paths are to be sought."""
         seconds, self._ticked = now - self._ticked, now
@@ -343,6 +368,11 @@ class PageState:
             if other.user == user:
                 return other
         return None
+
+    @property
+    def in_session(self) -> bool:
+        """Whether the person is in a session, be it alone."""
+        return self.phase == SESSION
 
     @property
     def interrupted(self) -> bool:

@@ -68,6 +68,8 @@ OTHER_LOST_SERVER = (
     "The other person lost the connection to the server. While you see and hear each other, the call goes on."
 )
 
+MUTED_BY_HOST = "The host asked for silence, so your microphone is muted. You can switch it on again."
+
 # How it ended
 
 HUNG_UP = "You left the call."
@@ -128,6 +130,8 @@ NO_WEBRTC = (
 )
 NO_ID = "Type or paste the call's ID, or its link."
 COPY_REFUSED = "The browser did not allow copying. The link is marked: copy it by hand."
+
+SCREEN_REFUSED = "The browser cannot show your screen. Perhaps the system does not allow it to."
 
 # Devices
 

@@ -1,0 +1,65 @@
+"""The data channel to another page, beside picture and sound."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .browser import BrowserError, call, get, listen
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+__all__ = ["Channel", "proposed"]
+
+LABEL = "signald"
+STREAM = 0
+"""Both pages open the same stream (RFC 8832 §6.1: negotiated by the application), so that either may come first."""
+
+MOST_WAITING = 1_000_000
+"""Bytes that wait to be sent; with more, the other side does not keep up."""
+
+
+def proposed(sdp: str) -> bool:
+    """Return whether a description has data channels (RFC 8841 §4)."""
+    return "\r\nm=application " in sdp
+
+
+class Channel:
+    """One channel."""
+
+    def __init__(
+        self,
+        connection: Any,
+        opened: Callable[[], None],
+        received: Callable[[str], None],
+        closed: Callable[[], None],
+    ) -> None:
+        """Make the channel.
+
+        Args:
+            connection: an `RTCPeerConnection`.
+            opened: called when texts can be sent.
+            received: called with each text.
+            closed: called when the channel is over.
+
+        """
+        self._channel = call(connection, "createDataChannel", LABEL, {"negotiated": True, "id": STREAM})
+        listen(self._channel, "open", lambda event: opened())
+        listen(self._channel, "message", lambda event: _came(get(event, "data"), received))
+        listen(self._channel, "close", lambda event: closed())
+
+    def send(self, text: str) -> bool:
+        """Send a text; False when the channel is not open, or too much waits already."""
+        if get(self._channel, "readyState") != "open" or get(self._channel, "bufferedAmount") > MOST_WAITING:
+            return False
+        try:
+            call(self._channel, "send", text)
+        except BrowserError:
+            return False
+        return True
+
+
+def _came(data: Any, received: Callable[[str], None]) -> None:
+    if isinstance(data, str):
+        received(data)
