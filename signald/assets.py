@@ -34,19 +34,30 @@ _TYPES = {
     ".css": "text/css; charset=utf-8",
     ".mjs": "text/javascript; charset=utf-8",  # RFC 9239 §6.1
     ".svg": "image/svg+xml",
+    ".png": "image/png",
+    ".json": "application/json",
+    ".js": "text/javascript; charset=utf-8",
+    ".webmanifest": "application/manifest+json",  # Web Application Manifest, "Media type registration"
     ".bin": "application/octet-stream",
     ".wasm": "application/wasm",  # a browser compiles it while it arrives under this type alone
 }
 
-_TEMPLATES = {".html", ".css", ".mjs", ".svg"}
+_TEMPLATES = {".html", ".css", ".js", ".mjs", ".svg", ".webmanifest"}
 """What of the page's own files is served; the names of other assets in double braces become their paths."""
+
+_STABLE = {INDEX: "/", "service-worker.js": "/service-worker.js", "manifest.webmanifest": "/manifest.webmanifest"}
+"""The paths of what the browser looks for anew under the same name; others are hashed."""
+
+_PLAIN = {"icons/": {".png"}, "languages/": {".json"}}
+"""What of further folders is served, without placeholders."""
 
 _VENDORED = {".mjs", ".wasm"}
 """What of `vendor/` is served: as it is, without placeholders."""
 
 _SUFFIXES = {"br": ".br", "gzip": ".gz"}
 
-_PLACEHOLDER = re.compile(r"\{\{([A-Za-z0-9_./-]+)\}\}")
+_PLACEHOLDER = re.compile(r"\{\{(#?)([A-Za-z0-9_./-]+)\}\}")
+"""The path of an asset; with `#`, what tells its contents from others."""
 
 
 class AssetError(Exception):
@@ -158,7 +169,8 @@ class _Loading:
         self._page = page
         self._python = python
         self._templates = _files(page, "", _TEMPLATES)
-        self.names = (*self._templates, *_files(page / "vendor", "vendor/", _VENDORED), *python)
+        plain = [name for folder, suffixes in _PLAIN.items() for name in _files(page / folder[:-1], folder, suffixes)]
+        self.names = (*self._templates, *_files(page / "vendor", "vendor/", _VENDORED), *plain, *python)
         self._finished: dict[str, Asset] = {}
         self._begun: list[str] = []
 
@@ -183,9 +195,8 @@ class _Loading:
             body = self._read(name)
             variants = self._precompressed(name) or compressed(body)
         file = PurePosixPath(name)
-        index = name == INDEX
-        path = "/" if index else f"/assets/{file.stem}.{_digest(body)}{file.suffix}"
-        return make_asset(path, _TYPES[file.suffix], REVALIDATED if index else FOREVER, body, variants)
+        path = _STABLE.get(name) or f"/assets/{file.stem}.{_digest(body)}{file.suffix}"
+        return make_asset(path, _TYPES[file.suffix], REVALIDATED if name in _STABLE else FOREVER, body, variants)
 
     def _precompressed(self, name: str) -> dict[str, bytes]:
         """The compressed siblings of a large file, which would take too long at every start."""
@@ -193,14 +204,15 @@ class _Loading:
         return {coding: sibling.read_bytes() for coding, sibling in siblings.items() if sibling.is_file()}
 
     def _filled(self, name: str) -> bytes:
-        """A file of the page with each placeholder replaced by the path of the asset it names."""
+        """A file of the page with each placeholder replaced by what it asks of the asset it names."""
 
-        def path(matched: re.Match[str]) -> str:
-            if matched[1] not in self.names:
-                raise AssetError(f"{name} refers to {matched[1]}, which is not there")
-            return self.asset(matched[1]).path
+        def value(matched: re.Match[str]) -> str:
+            if matched[2] not in self.names:
+                raise AssetError(f"{name} refers to {matched[2]}, which is not there")
+            asset = self.asset(matched[2])
+            return _digest(asset.representations[IDENTITY].body) if matched[1] else asset.path
 
-        return _PLACEHOLDER.sub(path, self._read(name).decode("utf-8")).encode()
+        return _PLACEHOLDER.sub(value, self._read(name).decode("utf-8")).encode()
 
     def _read(self, name: str) -> bytes:
         return self._page.joinpath(*name.split("/")).read_bytes()

@@ -37,7 +37,12 @@ class AssetCase(SynchronousTestCase):
         self.write("page/stubs/typing.py", "TYPE_CHECKING = False\n")
         self.write("client/__init__.py", '"""The client."""\n')
         self.write("client/signaling/session.py", "session\n")
+        self.write("page/service-worker.js", 'const KEPT = "{{#index.html}}", SHELL = ["/", "{{style.css}}"];')
+        self.write("page/manifest.webmanifest", '{"icons": [{"src": "{{icons/icon.png}}"}]}')
+        self.write("page/icons/icon.png", "png")
+        self.write("page/languages/ar.json", '{"dir": "{{rtl}}"}')
         # What is not served
+        self.write("page/icons/draw.py", "draw")
         self.write("page/.hidden.mjs", "hidden")
         self.write("page/py.typed", "")
         self.write("page/vendor/README.md", "read me")
@@ -73,11 +78,14 @@ class LoadTests(AssetCase):
 
     def test_names(self) -> None:
         """The page's own files, the vendored ones and the bundle; nothing else that lies there."""
-        names = ("boot.mjs", "bundle.bin", "engine.mjs", "extras.bin", "icon.svg", "style.css")
-        self.assertEqual(sorted(self.load()), ["/", *(f"/assets/{name}" for name in names)])
+        names = ("ar.json", "boot.mjs", "bundle.bin", "engine.mjs", "extras.bin", "icon.png", "icon.svg", "style.css")
+        self.assertEqual(
+            sorted(self.load()),
+            ["/", *(f"/assets/{name}" for name in names), "/manifest.webmanifest", "/service-worker.js"],
+        )
 
     def test_types(self) -> None:
-        """Each has its media type; only the page itself is asked for again."""
+        """Each has its media type; only what has the same name for ever is asked for again."""
         self.write("page/vendor/engine.wasm", "wasm")
         assets = self.load()
         self.assertEqual(
@@ -89,13 +97,19 @@ class LoadTests(AssetCase):
                 "/assets/engine.wasm": "application/wasm",
                 "/assets/style.css": "text/css; charset=utf-8",
                 "/assets/icon.svg": "image/svg+xml",
+                "/assets/icon.png": "image/png",
+                "/assets/ar.json": "application/json",
+                "/manifest.webmanifest": "application/manifest+json",
+                "/service-worker.js": "text/javascript; charset=utf-8",
                 "/assets/bundle.bin": "application/octet-stream",
                 "/assets/extras.bin": "application/octet-stream",
             },
         )
         kept = {name for name, asset in assets.items() if asset.cache_control == FOREVER}
-        self.assertEqual(kept, set(assets) - {"/"})
-        self.assertEqual(assets["/"].cache_control, REVALIDATED)
+        stable = {"/", "/manifest.webmanifest", "/service-worker.js"}
+        self.assertEqual(kept, set(assets) - stable)
+        for path in stable:
+            self.assertEqual(assets[path].cache_control, REVALIDATED)
 
     def test_placeholders(self) -> None:
         """Become the paths of what they name, in the page's own files alone."""
@@ -108,6 +122,17 @@ class LoadTests(AssetCase):
         self.assertIn(f'import "{paths["/assets/engine.mjs"]}"', self.body(assets["/assets/boot.mjs"]))
         self.assertIn("f({a: {b: 1}})", self.body(assets["/assets/boot.mjs"]))
         self.assertIn("{{not.a.placeholder}}", self.body(assets["/assets/engine.mjs"]))
+
+    def test_digest(self) -> None:
+        """A placeholder with # becomes what tells the asset's contents from others."""
+        before = self.body(self.load()["/service-worker.js"])
+        self.assertRegex(before, r'^const KEPT = "[0-9a-f]{16}", SHELL = \["/", "/assets/style\.[0-9a-f]{16}\.css"\];$')
+        self.write("page/boot.mjs", "something else")
+        self.assertNotEqual(self.body(self.load()["/service-worker.js"]), before)
+
+    def test_plain(self) -> None:
+        """Languages and icons are served as they are."""
+        self.assertEqual(self.body(self.load()["/assets/ar.json"]), '{"dir": "{{rtl}}"}')
 
     def test_hashes(self) -> None:
         """A change goes up to everything that refers to it, and no further."""

@@ -42,8 +42,13 @@ class Entrance:
         """Load the rest, piece by piece, so that the browser can answer the person in between."""
         await asyncio.sleep(0)
         screen = self._start_screen()
+        await screen.greet()
         await asyncio.sleep(0)
         screen.prepare()
+        await asyncio.sleep(0)
+        from .installed import install
+
+        await install()
 
 
 def start() -> None:
