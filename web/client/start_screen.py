@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 from signald_client.signaling.session_ids import find_session_id, group_session_id
 
 from . import storage, texts
-from .browser import call, get, listen, put, window
+from .browser import BrowserError, call, get, listen, put, spawn, window
 from .page import Page
 from .state import GUEST, HOST, LOADING, START, PageState
+from .translation import ENGLISH, choose
 from .view_model import view
 
 if TYPE_CHECKING:
@@ -28,12 +29,18 @@ class StartScreen:
         self._state = PageState()
         self._page = Page(view(self._state))
         self._call_page: CallPage | None = None
+        self._language = ENGLISH
         self._page.on("dismiss", "click", lambda event: self._dismiss())
+        self._page.on("language", "change", lambda event: spawn(self._switch()))
         put(self._page.element("name"), "value", storage.name())
         listen(window, "hashchange", lambda event: self._read_address())
-        if get(window, "RTCPeerConnection") is None or get(window, "WebSocket") is None:
-            self._state.cannot_call(texts.NO_WEBRTC)
-        self._read_address()
+        self._look()
+
+    async def greet(self) -> None:
+        """Speak the person's language, as far as it can be had; English is spoken already."""
+        language = choose(storage.language(), list(get(window, "navigator", "languages")))
+        if language != ENGLISH:
+            await self._speak(language)
 
     def prepare(self) -> None:
         """Load what a call needs; in the middle of one, go on with it."""
@@ -56,8 +63,8 @@ class StartScreen:
         text = get(self._page.element("session-input"), "value")
         try:
             session = find_session_id(text) if text.strip() else ""
-        except ValueError as error:
-            self._complain(str(error))
+        except ValueError:
+            self._complain(texts.BAD_ID)
             return
         if session:
             self._fill(session)
@@ -66,6 +73,34 @@ class StartScreen:
             self._calls().begin(role, session, self._name(), password)
         else:
             self._complain(texts.NO_ID)
+
+    async def _switch(self) -> None:
+        language = get(self._page.element("language"), "value")
+        if await self._speak(language):
+            storage.keep_language(language)
+        else:
+            self._complain(texts.SERVER_UNREACHABLE)
+
+    async def _speak(self, language: str) -> bool:
+        """Speak a language; False when it cannot be had."""
+        from .language import fetch, speak
+
+        previous, self._language = self._language, language
+        try:
+            sections = await fetch(language)
+        except BrowserError:
+            language = self._language = previous
+            sections = None
+        # The last of several choices counts, whichever comes first.
+        if language == self._language:
+            put(self._page.element("language"), "value", language)
+            if sections is not None:
+                speak(language, sections)
+                if self._state.phase in (LOADING, START):
+                    # What was said before is said anew, or not at all.
+                    self._state.dismissed()
+                self._look()
+        return sections is not None
 
     def _calls(self) -> CallPage:
         if self._call_page is None:
@@ -82,6 +117,12 @@ class StartScreen:
     def _show(self) -> None:
         self._page.show(view(self._state))
 
+    def _look(self) -> None:
+        """See whether this browser can make calls, and to which one the address invites."""
+        if get(window, "RTCPeerConnection") is None or get(window, "WebSocket") is None:
+            self._state.cannot_call(texts.NO_WEBRTC)
+        self._read_address()
+
     def _read_address(self) -> None:
         """Take the id that the page's address names."""
         if self._state.phase in (LOADING, START):
@@ -90,8 +131,8 @@ class StartScreen:
             if len(fragment) > 1:
                 try:
                     invited = find_session_id(fragment)
-                except ValueError as error:
-                    problem = str(error)
+                except ValueError:
+                    problem = texts.BAD_ID
             if invited:
                 self._fill(invited)
             self._state.ready(invited, problem, bool(invited and storage.host_key(invited)))

@@ -10,13 +10,27 @@ from .browser import BrowserError, call, get, window
 if TYPE_CHECKING:
     from typing import Any
 
-__all__ = ["forget_call", "host_key", "keep_call", "keep_host_key", "keep_name", "kept_call", "name"]
+__all__ = [
+    "forget_call",
+    "host_key",
+    "keep_call",
+    "keep_host_key",
+    "keep_language",
+    "keep_name",
+    "keep_single_keys",
+    "kept_call",
+    "language",
+    "name",
+    "single_keys",
+]
 
 CALL = "signald.call"
 """In `sessionStorage`: a tab's own, which a reload finds."""
 
 HOST_KEYS = "signald.host-keys"
 NAME = "signald.name"
+LANGUAGE = "signald.language"
+SINGLE_KEYS = "signald.single-keys"
 """In `localStorage`: the person's, which tomorrow finds."""
 
 MOST_HOST_KEYS = 20
@@ -73,6 +87,26 @@ def name() -> str:
 def keep_name(text: str) -> None:
     """Remember what the person calls themselves."""
     _write("localStorage", NAME, text or None)
+
+
+def language() -> str:
+    """Return the language that the person chose; empty if none."""
+    return _text("localStorage", LANGUAGE) or ""
+
+
+def keep_language(code: str) -> None:
+    """Remember the language that the person chose."""
+    _write("localStorage", LANGUAGE, code)
+
+
+def single_keys() -> bool:
+    """Return whether keys that are characters do something: yes, unless the person switched them off."""
+    return _text("localStorage", SINGLE_KEYS) != "off"
+
+
+def keep_single_keys(on: bool) -> None:
+    """Remember whether they do."""
+    _write("localStorage", SINGLE_KEYS, None if on else "off")
 
 
 def _text(storage: str, key: str) -> str | None:

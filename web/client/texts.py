@@ -129,12 +129,15 @@ NO_WEBRTC = (
     "This browser cannot make calls: WebRTC is missing or switched off. Try a current Chrome, Firefox, Edge or Safari."
 )
 NO_ID = "Type or paste the call's ID, or its link."
+BAD_ID = "An ID has ten letters and digits, like ABC-DEFG-HJK. In a link it stands behind the sign #."
 COPY_REFUSED = "The browser did not allow copying. The link is marked: copy it by hand."
 
 SCREEN_REFUSED = "The browser cannot show your screen. Perhaps the system does not allow it to."
 
 # Devices
 
+CAMERA = "camera"
+MICROPHONE = "microphone"
 TAKE_PART = "You can still see and hear the other person."
 PROBLEMS_BOTH = {
     "refused": "The browser does not let this page use your camera and microphone. To allow it, press the symbol "
@@ -172,7 +175,7 @@ def devices_problem(microphone: Device, camera: Device) -> str:
             return ""
         return PROBLEMS_BOTH[camera.problem] + " " + TAKE_PART
     sentences = []
-    for device, name, button in ((camera, "camera", START_CAMERA), (microphone, "microphone", UNMUTE)):
+    for device, name, button in ((camera, CAMERA, START_CAMERA), (microphone, MICROPHONE, UNMUTE)):
         if device.problem:
             sentence = PROBLEMS.get(device.problem, PROBLEMS_BOTH["unsupported"])
             sentences.append(sentence.format(name, button))
