@@ -13,6 +13,7 @@ from .call import Call
 from .conversations import Conversations
 from .devices import AUDIO, ON, VIDEO
 from .invite import Invitation
+from .keyboard import Keyboard
 from .knocks import Knocks
 from .media import Media
 from .presence import Presence
@@ -67,6 +68,7 @@ class CallPage:
         page.on("again", "click", lambda event: self._again())
         page.on("home", "click", lambda event: self._home())
         self._knocks = Knocks(page, state, self._answer_knock)
+        self._keyboard = Keyboard(page, state)
         for target, event in (
             (window, "online"),
             (get(window, "document"), "visibilitychange"),
@@ -174,6 +176,7 @@ class CallPage:
         self._presence.follow()
         self._invitation.follow()
         self._knocks.follow()
+        self._keyboard.follow()
         if state.phase == states.SESSION and get(window, "location", "hash") != "#" + state.session:
             # A reload, or tomorrow, then finds the id again.
             call(get(window, "history"), "replaceState", None, "", "#" + state.session)

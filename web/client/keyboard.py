@@ -1,0 +1,133 @@
+"""The keyboard shortcuts in the page: which key goes to which button, push to talk, and the sheet that names them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from . import storage
+from .browser import BrowserError, call, get, listen, load_extras, put, spawn, window
+from .shortcuts import CLOSE, SHEET, TALK, PushToTalk, action, kept_by
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from .page import Page
+    from .state import PageState
+
+__all__ = ["Keyboard"]
+
+MODIFIERS = ("ctrlKey", "altKey", "metaKey", "isComposing", "defaultPrevented")
+"""Properties of a `KeyboardEvent` that make it somebody else's."""
+
+MICROPHONE = "mute"
+
+
+class Keyboard:
+    """What listens to the keys. A shortcut presses a button, and what that does is the button's."""
+
+    def __init__(self, page: Page, state: PageState) -> None:
+        self._page = page
+        self._state = state
+        self._document = get(window, "document")
+        self._talk = PushToTalk()
+        self._single = storage.single_keys()
+        listen(window, "keydown", self._down)
+        listen(window, "keyup", self._up)
+        listen(window, "blur", lambda event: self._let_go())
+        listen(self._document, "visibilitychange", lambda event: self._let_go())
+        page.on("shortcuts-button", "click", lambda event: spawn(self._show_sheet()))
+        page.on("single-keys", "change", lambda event: self._switch())
+
+    def follow(self) -> None:
+        """Mute again what was on while a key was held."""
+        if self._talk.settle(self._state.microphone.status):
+            self._press(MICROPHONE)
+
+    def _down(self, event: Any) -> None:
+        for name in MODIFIERS:
+            if get(event, name):
+                return
+        does = action(get(event, "key") or "", get(event, "code") or "", self._kept(), self._dialog(), self._single)
+        if does == TALK:
+            self._speak(event)
+        elif does and not get(event, "repeat"):
+            if does == SHEET:
+                call(event, "preventDefault")
+                spawn(self._show_sheet())
+            elif does == CLOSE:
+                self._close()
+            elif self._press(does):
+                call(event, "preventDefault")
+
+    def _up(self, event: Any) -> None:
+        if self._talk.held and get(event, "code") == "Space":
+            call(event, "preventDefault")
+            self._let_go()
+
+    def _speak(self, event: Any) -> None:
+        """The space key is down: it must not scroll while it lets the person be heard."""
+        if self._pressable(MICROPHONE) and not get(event, "repeat") and self._talk.down(self._state.microphone.status):
+            self._press(MICROPHONE)
+        if self._talk.held:
+            call(event, "preventDefault")
+
+    def _let_go(self) -> None:
+        if self._talk.held:
+            self._talk.up()
+            self.follow()
+
+    def _kept(self) -> str:
+        element = get(self._document, "activeElement")
+        if element is None:
+            return kept_by("", "", False, "")
+        return kept_by(
+            get(element, "tagName").lower(),
+            get(element, "type") or "",
+            bool(get(element, "isContentEditable")),
+            call(element, "getAttribute", "role") or "",
+        )
+
+    def _dialog(self) -> str:
+        dialog = call(self._document, "querySelector", "dialog[open]")
+        return "" if dialog is None else get(dialog, "id")
+
+    def _pressable(self, name: str) -> bool:
+        element = self._page.element(name)
+        return (
+            element is not None
+            and not get(element, "disabled")
+            and bool(get(call(element, "getClientRects"), "length"))
+        )
+
+    def _press(self, name: str) -> bool:
+        pressed = self._pressable(name)
+        if pressed:
+            call(self._page.element(name), "click")
+        return pressed
+
+    def _close(self) -> None:
+        """Close what lies beside the call, by the button that does it."""
+        button = call(self._document, "querySelector", "aside:not([hidden]) .close")
+        if button is not None:
+            call(button, "click")
+
+    # The sheet
+
+    def _switch(self) -> None:
+        self._single = bool(get(self._page.element("single-keys"), "checked"))
+        storage.keep_single_keys(self._single)
+
+    async def _show_sheet(self) -> None:
+        sheet = self._page.element("shortcuts")
+        if get(sheet, "open"):
+            call(sheet, "close")
+            return
+        try:
+            await load_extras()
+        except BrowserError:
+            return
+        from .extras.shortcut_sheet import fill
+
+        fill(self._page)
+        put(self._page.element("single-keys"), "checked", self._single)
+        call(sheet, "showModal")
