@@ -39,6 +39,7 @@ PURE = {
     "shortcuts": {"devices"},
     "presence": {"devices"},
     "verification": set[str](),
+    "quality": set[str](),
     "state": {"devices", "others", "texts"},
     "view_model": {"devices", "state", "texts"},
 }

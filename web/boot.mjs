@@ -51,8 +51,8 @@ const shim = {
   construct: (name, ...args) => attempt(() => new globalThis[name](...args)),
   get: (target, name) => attempt(() => target[name]),
   put: (target, name, value) => attempt(() => void (target[name] = value)),
-  // As text: numbers of more than 32 bits do not cross into Python otherwise.
-  entries: (report) => JSON.stringify([...report.values()]),
+  // As text: numbers of more than 32 bits do not cross into Python otherwise. No more than is wanted: Python is slow.
+  entries: (report, types, keys) => JSON.stringify([...report.values()].filter((entry) => types.includes(entry.type)), keys),
   // Once: the second who asks waits for the same.
   extras: () => (extras ??= fetched("{{extras.bin}}").then((bytes) => unpack(python, bytes)).catch((error) => ((extras = null), Promise.reject(error)))),
   qr: () => import("{{vendor/lean-qr.mjs}}"),

@@ -158,9 +158,9 @@ def mark(name: str) -> None:
     shim.mark(name)
 
 
-def report_entries(report: Any) -> list[dict[str, Any]]:
-    """Return the entries of an RTCStatsReport."""
-    entries: list[dict[str, Any]] = json.loads(shim.entries(report))
+def report_entries(report: Any, types: list[str], keys: list[str]) -> list[dict[str, Any]]:
+    """Return these keys of an RTCStatsReport's entries of these types."""
+    entries: list[dict[str, Any]] = json.loads(shim.entries(report, _given(types), _given(keys)))
     return entries
 
 

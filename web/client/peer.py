@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from signald_client.signaling import negotiation
 
+from . import statistics
 from .browser import BrowserError, BrowserJson, call, construct, get, listen, put, report_entries, spawn, wait, window
 from .channel import Channel, proposed
 from .devices import AUDIO, VIDEO
@@ -281,8 +282,8 @@ class Peer:
         self._bounding = False
 
     async def statistics(self) -> list[dict[str, Any]]:
-        """Return the entries of the connection's statistics (W3C `webrtc-stats`)."""
-        return report_entries(await wait(call(self._connection, "getStats")))
+        """Return the entries of the connection's statistics (W3C `webrtc-stats`), as far as `statistics` reads them."""
+        return report_entries(await wait(call(self._connection, "getStats")), statistics.TYPES, statistics.KEYS)
 
     @property
     def states(self) -> tuple[str, str]:

@@ -7,7 +7,59 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from typing import Any
 
-__all__ = ["figures"]
+__all__ = ["KEYS", "TYPES", "by_id", "figures", "measured"]
+
+TYPES = [
+    "inbound-rtp",
+    "outbound-rtp",
+    "remote-inbound-rtp",
+    "candidate-pair",
+    "local-candidate",
+    "remote-candidate",
+    "codec",
+    "transport",
+]
+"""The types of entries that are looked at."""
+
+KEYS = [
+    "id",
+    "type",
+    "timestamp",
+    "kind",
+    "ssrc",
+    "codecId",
+    "mimeType",
+    "jitter",
+    "packetsLost",
+    "packetsReceived",
+    "packetsSent",
+    "bytesReceived",
+    "bytesSent",
+    "headerBytesReceived",
+    "headerBytesSent",
+    "framesDecoded",
+    "framesSent",
+    "frameWidth",
+    "frameHeight",
+    "totalAudioEnergy",
+    "fractionLost",
+    "roundTripTime",
+    "currentRoundTripTime",
+    "localId",
+    "qualityLimitationReason",
+    "targetBitrate",
+    "selectedCandidatePairId",
+    "selected",
+    "localCandidateId",
+    "remoteCandidateId",
+    "candidateType",
+    "protocol",
+    "relayProtocol",
+]
+"""What is read of them. The rest, addresses among it, stays in the browser: to read all of it takes Python too long."""
+
+FEW = 20
+"""Packets within a sample from which a loss is computed: of fewer, one lost packet would look like a bad network."""
 
 COUNTED = (
     ("inbound-rtp", "video", "framesDecoded", "framesDecoded"),
@@ -25,28 +77,153 @@ def figures(entries: list[dict[str, Any]]) -> dict[str, Any]:
     `selectedPair` is `{"local": type, "remote": type}`, types of `RTCIceCandidate`; None before there is a path.
     """
     values: dict[str, Any] = {figure: 0 for _, _, _, figure in COUNTED}
-    by_id = {}
     for entry in entries:
-        by_id[entry.get("id")] = entry
         for kind_of_entry, kind, key, figure in COUNTED:
             if entry.get("type") == kind_of_entry and entry.get("kind") == kind:
                 values[figure] += entry.get(key, 0)
-    pair = _selected_pair(entries, by_id)
+    known = by_id(entries)
+    pair = _selected_pair(known)
     values["selectedPair"] = None
     if pair is not None:
         ends = {}
         for end in ("local", "remote"):
-            ends[end] = by_id.get(pair.get(end + "CandidateId"), {}).get("candidateType", "")
+            ends[end] = known.get(pair.get(end + "CandidateId"), {}).get("candidateType", "")
         values["selectedPair"] = ends
     return values
 
 
-def _selected_pair(entries: list[dict[str, Any]], by_id: dict[Any, dict[str, Any]]) -> dict[str, Any] | None:
-    for entry in entries:
-        if entry.get("type") == "transport" and entry.get("selectedCandidatePairId") in by_id:
-            return by_id[entry["selectedCandidatePairId"]]
-    for entry in entries:
-        # Firefox has no transport entries.
+def by_id(entries: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Return the entries under their ids."""
+    return {entry.get("id", ""): entry for entry in entries}
+
+
+def _selected_pair(known: dict[str, dict[str, Any]]) -> dict[str, Any] | None:
+    for entry in known.values():
+        if entry.get("type") == "transport" and entry.get("selectedCandidatePairId") in known:
+            return known[entry["selectedCandidatePairId"]]
+    for entry in known.values():
+        # Older Firefox has no transport entries.
         if entry.get("type") == "candidate-pair" and entry.get("selected"):
             return entry
     return None
+
+
+def measured(before: dict[str, dict[str, Any]], after: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """Return what two samples of one connection say (entries under their ids, the older ones first).
+
+    What a browser does not tell, and what cannot be known yet, is None. `rtt`, `jitter`: milliseconds. `loss_in`,
+    `loss_out`: percent of the packets of what the other side sends, and of the own. `rate_in`, `rate_out`: kbit/s of
+    media. `size_in`, `size_out`: width and height of the largest picture; `frames_in`, `frames_out`: its frames per
+    second. `codecs_in`, `codecs_out`: names. `local`, `remote`: types of the path's `RTCIceCandidate`s; `protocol` and
+    `relay`: the transport of the path, and the one to the TURN server. `limit`: what keeps the own picture small,
+    `cpu`, `bandwidth`, or empty; `target`: bits per second that it may take at present.
+    """
+    values: dict[str, Any] = {"limit": None, "target": None}
+    for way, arrived, packets in (("in", "Received", "inbound-rtp"), ("out", "Sent", "outbound-rtp")):
+        streams = [entry for entry in after.values() if entry.get("type") == packets]
+        values["rate_" + way] = _rate(before, streams, arrived)
+        values["codecs_" + way] = _codecs(after, streams)
+        _picture(values, before, streams, way)
+    values["loss_in"] = _loss_in(before, after)
+    values["loss_out"] = _loss_out(before, after)
+    jitters = [entry["jitter"] for entry in after.values() if _is(entry, "inbound-rtp", "jitter")]
+    values["jitter"] = round(1000 * max(jitters)) if jitters else None
+    _limit(values, after)
+    _path(values, after)
+    return values
+
+
+def _is(entry: dict[str, Any], kind: str, key: str) -> bool:
+    """Whether an entry is of this type, and says this."""
+    return entry.get("type") == kind and entry.get(key) is not None
+
+
+def _risen(before: dict[str, dict[str, Any]], entry: dict[str, Any], key: str) -> float | None:
+    """Return by how much a count rose; None when it is not known, or began anew."""
+    old = before.get(entry.get("id", ""))
+    if old is None or old.get("ssrc") != entry.get("ssrc") or old.get(key) is None or entry.get(key) is None:
+        return None
+    risen: float = entry[key] - old[key]
+    return risen if risen >= 0 else None
+
+
+def _rate(before: dict[str, dict[str, Any]], streams: list[dict[str, Any]], arrived: str) -> int | None:
+    rates = []
+    for entry in streams:
+        milliseconds = _risen(before, entry, "timestamp")
+        octets = _risen(before, entry, "bytes" + arrived)
+        if milliseconds and octets is not None:
+            rates.append(8 * (octets + (_risen(before, entry, "headerBytes" + arrived) or 0)) / milliseconds)
+    return round(sum(rates)) if rates else None
+
+
+def _codecs(after: dict[str, dict[str, Any]], streams: list[dict[str, Any]]) -> str | None:
+    names = []
+    for entry in streams:
+        name = after.get(entry.get("codecId", ""), {}).get("mimeType", "").split("/")[-1]
+        if name and name not in names:
+            names.append(name)
+    return ", ".join(sorted(names)) if names else None
+
+
+def _picture(
+    values: dict[str, Any], before: dict[str, dict[str, Any]], streams: list[dict[str, Any]], way: str
+) -> None:
+    values["size_" + way] = values["frames_" + way] = None
+    largest = 0
+    for entry in streams:
+        width = entry.get("frameWidth") or 0
+        if width > largest:
+            largest = width
+            values["size_" + way] = (width, entry.get("frameHeight") or 0)
+            milliseconds = _risen(before, entry, "timestamp")
+            frames = _risen(before, entry, "framesDecoded" if way == "in" else "framesSent")
+            values["frames_" + way] = (
+                round(1000 * frames / milliseconds) if milliseconds and frames is not None else None
+            )
+
+
+def _loss_in(before: dict[str, dict[str, Any]], after: dict[str, dict[str, Any]]) -> float | None:
+    came = lost = 0.0
+    for entry in after.values():
+        if entry.get("type") == "inbound-rtp":
+            came += _risen(before, entry, "packetsReceived") or 0
+            # What comes late after all makes it fall (RFC 3550 §6.4.1).
+            lost += _risen(before, entry, "packetsLost") or 0
+    return round(100 * lost / (came + lost), 1) if came + lost >= FEW else None
+
+
+def _loss_out(before: dict[str, dict[str, Any]], after: dict[str, dict[str, Any]]) -> float | None:
+    """Return the loss that the other side reported last (RFC 3550 §6.4.1), weighted by what was sent of a stream."""
+    sent = lost = 0.0
+    for entry in after.values():
+        stream = after.get(entry.get("localId", ""))
+        if _is(entry, "remote-inbound-rtp", "fractionLost") and stream is not None:
+            packets = _risen(before, stream, "packetsSent") or 0
+            sent += packets
+            lost += packets * entry["fractionLost"]
+    return round(100 * lost / sent, 1) if sent >= FEW else None
+
+
+def _limit(values: dict[str, Any], after: dict[str, dict[str, Any]]) -> None:
+    for entry in after.values():
+        if _is(entry, "outbound-rtp", "qualityLimitationReason") and entry.get("kind") == "video":
+            reason = entry["qualityLimitationReason"]
+            if values["limit"] != "cpu":
+                values["limit"] = reason if reason in ("cpu", "bandwidth") else values["limit"] or ""
+            values["target"] = (values["target"] or 0) + (entry.get("targetBitrate") or 0)
+
+
+def _path(values: dict[str, Any], after: dict[str, dict[str, Any]]) -> None:
+    pair = _selected_pair(after) or {}
+    local = after.get(pair.get("localCandidateId", ""), {})
+    values["local"] = local.get("candidateType")
+    values["protocol"] = local.get("protocol")
+    values["relay"] = local.get("relayProtocol")
+    values["remote"] = after.get(pair.get("remoteCandidateId", ""), {}).get("candidateType")
+    # The report that came last tells of now; the paths' own figure can be many seconds old in Firefox.
+    last, seconds = 0.0, pair.get("currentRoundTripTime")
+    for entry in after.values():
+        if _is(entry, "remote-inbound-rtp", "roundTripTime") and entry.get("timestamp", 0.0) > last:
+            last, seconds = entry["timestamp"], entry["roundTripTime"]
+    values["rtt"] = round(1000 * seconds) if seconds is not None else None
