@@ -37,6 +37,7 @@ PURE = {
     "mesh": set[str](),
     "others": set[str](),
     "shortcuts": {"devices"},
+    "people": {"devices", "state", "texts"},
     "presence": {"devices"},
     "verification": set[str](),
     "quality": set[str](),

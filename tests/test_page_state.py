@@ -174,10 +174,14 @@ class SessionTests(SynchronousTestCase):
 
     def test_hanging_up(self) -> None:
         """Each side reads what its hanging up meant."""
-        host, guest = hosting("bob"), visiting("ann")
+        host, guest, heir = hosting("bob"), visiting("ann"), visiting("ann")
+        host.own = True
         host.hung_up()
+        heir.handed_over("me", "me")
+        heir.hung_up()
         guest.hung_up()
         self.assertEqual((host.stage, host.outcome, host.others), ("ended", texts.HUNG_UP_HOST, []))
+        self.assertEqual((heir.stage, heir.outcome), ("ended", texts.YOU_ENDED))
         self.assertEqual((guest.stage, guest.outcome), ("ended", texts.HUNG_UP))
         guest.restart()
         self.assertEqual(guest.stage, "start")
@@ -465,6 +469,69 @@ class DoorTests(SynchronousTestCase):
         self.assertEqual((page.role, page.knocks), (GUEST, {}))
         page.handed_over("me", "me")
         self.assertEqual(page.role, HOST)
+
+    def test_another_host(self) -> None:
+        """Everybody is told who the host is now."""
+        page = hosting("ann", "bob")
+        page.others[0].name = "Ann"
+        page.handed_over("ann", "me")
+        self.assertEqual((page.role, page.notice), (GUEST, texts.IS_HOST.format("Ann")))
+        page.handed_over("bob", "me")
+        self.assertEqual(page.notice, texts.IS_HOST.format(texts.SOMEBODY))
+        self.assertEqual([other.host for other in page.others], [False, True])
+        page.handed_over("me", "me")
+        self.assertEqual((page.role, page.notice), (HOST, texts.YOU_ARE_HOST))
+        self.assertEqual([other.host for other in page.others], [False, False])
+
+    def test_making_somebody_the_host_and_leaving(self) -> None:
+        """The person leaves when the server says that the other is the host, and not before."""
+        page = hosting("ann")
+        page.leaving = "ann"
+        self.assertTrue(page.in_session)
+        page.handed_over("ann", "me")
+        self.assertEqual((page.stage, page.role), ("ended", GUEST))
+        self.assertEqual(page.outcome, texts.HUNG_UP + " " + texts.IS_HOST.format(texts.SOMEBODY))
+
+    def test_nobody_to_make_the_host(self) -> None:
+        """Where the server refuses, the person stays, and does not leave with a later host."""
+        page = hosting("ann", "bob")
+        page.leaving = "bob"
+        page.departed("bob", "left")
+        page.refused("hand-over", "unknown-member", "Gone.")
+        self.assertEqual((page.stage, page.leaving, page.problem), ("connected", "", "Gone."))
+        page.arrived(Other("bob"))
+        page.handed_over("bob", "me")
+        self.assertEqual((page.stage, page.role), ("connected", GUEST))
+
+    def test_another_host_than_the_one_wanted(self) -> None:
+        """Who wanted to leave the call to somebody stays when it came otherwise."""
+        page = hosting("ann", "bob")
+        page.leaving = "bob"
+        page.handed_over("ann", "me")
+        self.assertEqual((page.stage, page.leaving), ("connected", ""))
+
+    def test_the_door(self) -> None:
+        """That the host locked or unlocked the call is told to everybody; how it was before is not."""
+        page = visiting("ann")
+        page.settings(True, False)
+        self.assertEqual((page.locked, page.notice), (True, ""))
+        page.settings(False, False, True)
+        self.assertEqual((page.locked, page.notice), (False, texts.UNLOCKED))
+        page.settings(True, False, True)
+        self.assertEqual((page.locked, page.notice), (True, texts.LOCKED))
+        page.notice = ""
+        page.settings(True, True, True)
+        self.assertEqual((page.lobby, page.notice), (True, ""))
+
+    def test_the_next_call(self) -> None:
+        """It has none of the settings of the one before."""
+        page = hosting()
+        page.password = "sesame"
+        page.settings(True, True)
+        page.hung_up()
+        page.restart()
+        page.begin(GUEST, ID)
+        self.assertEqual((page.password, page.locked, page.lobby), ("", False, False))
 
 
 class DeviceTests(SynchronousTestCase):

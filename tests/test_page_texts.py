@@ -9,7 +9,7 @@ from signald.messages import EndReason
 from signald_page.client import devices, texts
 from signald_page.client.devices import Device
 
-PAGES_OWN = {"server-silent"}
+PAGES_OWN = {"not-connected", "server-silent"}
 """Reasons that the page's signaling client makes up itself."""
 
 

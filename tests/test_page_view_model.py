@@ -65,6 +65,13 @@ class ScreenTests(SynchronousTestCase):
         self.assertEqual(visible(page), [])
         self.assertEqual(view(page)["error", "text"], texts.NO_WEBRTC)
 
+    def test_the_password_of_the_own_call(self) -> None:
+        """Whoever chose one can read it when they invite."""
+        page = hosting()
+        self.assertEqual(view(page)["tell-password", "text"], "")
+        page.password = "sesame"
+        self.assertEqual(view(page)["tell-password", "text"], texts.GUESTS_NEED.format("sesame"))
+
     def test_every_element_exists(self) -> None:
         """The document has an element for each id, and every stage sets the same properties."""
         first = view(PageState())

@@ -51,6 +51,7 @@ class Call:
         name: str,
         password: str = "",
         kept: str = "",
+        lobby: bool = False,
     ) -> None:
         """Connect to the server, and open or join the session that `state` says.
 
@@ -62,8 +63,9 @@ class Call:
             changed: called when `state` or `peers` changed.
             log: takes lines for whoever looks for a fault.
             name: what the person calls themselves; empty for nothing.
-            password: of the session, if it has one.
+            password: of the session, if it has one, or is to have one.
             kept: who the page was before it was loaded anew; empty for nobody.
+            lobby: whether a session that is opened has a lobby.
 
         """
         self.peers = Peers(state, media, screen, conversations, self._send, self._settle, log)
@@ -74,6 +76,7 @@ class Call:
         self._log = log
         self._name = name
         self._password = password
+        self._lobby = lobby
         self._begun = now()
         self._devices_settled = False
         self._entry = Entry(bool(kept))
@@ -114,14 +117,27 @@ class Call:
         ask = self._client.admit if admitted else self._client.refuse
         self._perform(ask(self._state.session, user))
 
+    def change(self, locked: bool | None = None, lobby: bool | None = None) -> None:
+        """The host opens or shuts the door."""
+        self._perform(self._client.change(self._state.session, locked=locked, lobby=lobby))
+
+    def remove(self, user: str) -> None:
+        """The host removes somebody."""
+        self._perform(self._client.remove(self._state.session, user))
+
+    def hand_over(self, user: str) -> None:
+        """The host makes somebody the host."""
+        self._perform(self._client.hand_over(self._state.session, user))
+
     def end(self) -> None:
-        """Leave, and release everything but the own devices."""
+        """Leave, the host by ending the session for all, and release everything but the own devices."""
         if self.over:
             return
         self.over = True
         storage.forget_call()
         if self._state.session and self._client.state == client.READY:
-            self._signaling.perform(self._client.leave(self._state.session))
+            wish = self._client.end if self._state.role == HOST else self._client.leave
+            self._signaling.perform(wish(self._state.session))
         self._signaling.perform(self._client.disconnect())
         self.peers.close_all()
 
@@ -171,14 +187,18 @@ class Call:
         state = self._state
         if isinstance(event, messages.Opened):
             if event.host_key is not None:
-                storage.keep_host_key(event.session, event.host_key)
+                storage.keep_host_key(event.session, event.host_key, self._password, event.lobby)
             self._entered(event.session, HOST, event.members)
             state.settings(event.locked, event.lobby)
         elif isinstance(event, messages.Joined):
             self._entered(event.session, event.role, event.members)
             state.settings(event.locked, event.lobby)
         elif isinstance(event, messages.Changed):
-            state.settings(event.locked, event.lobby)
+            state.settings(event.locked, event.lobby, True)
+            key = storage.host_key(event.session)
+            if key and state.role == HOST:
+                self._lobby = event.lobby
+                storage.keep_host_key(event.session, key, self._password, self._lobby)
         elif isinstance(event, messages.Waiting):
             self._entry.entered()
             state.waiting(event.reason)
@@ -253,7 +273,15 @@ class Call:
             again = state.session or None
             capacity = min(mesh.CAPACITY, self._client.welcome.limits.session_members) if self._client.welcome else 2
             self._perform(
-                self._client.open(capacity, self._name or None, keep=True, session=again, host_key=key or None)
+                self._client.open(
+                    capacity,
+                    self._name or None,
+                    password=self._password or None,
+                    lobby=self._lobby,
+                    keep=True,
+                    session=again,
+                    host_key=key or None,
+                )
             )
         elif request == entry.JOIN:
             state.progress = texts.JOINING
@@ -264,6 +292,8 @@ class Call:
         href = get(window, "location", "href")
         self._entry.entered()
         self.peers.close_all()
+        self._state.own = bool(storage.host_key(session))
+        self._state.password = self._password if self._state.own else ""
         self._state.link = addresses.invitation(href, session)
         self._state.link_only_here = addresses.only_here(get(window, "location", "hostname"))
         self._state.joined(session, role, [_other(member) for member in members])

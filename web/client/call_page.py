@@ -59,6 +59,7 @@ class CallPage:
         self._pressed = 0.0
         self._name = ""
         self._password = ""
+        self._lobby = False
         page.on("mute", "click", lambda event: self._media.toggle_microphone())
         page.on("camera", "click", lambda event: self._media.toggle_camera())
         page.on("hang-up", "click", lambda event: self._hang_up())
@@ -83,7 +84,15 @@ class CallPage:
 
     # What the person does
 
-    def begin(self, role: str, session: str = "", name: str = "", password: str = "", kept: str = "") -> None:
+    def begin(
+        self,
+        role: str,
+        session: str = "",
+        name: str = "",
+        password: str = "",
+        kept: str = "",
+        lobby: bool = False,
+    ) -> None:
         """Start a call, or join this one.
 
         Args:
@@ -92,6 +101,7 @@ class CallPage:
             name: what the person calls themselves.
             password: the session's.
             kept: who the page was before it was loaded anew.
+            lobby: whether a session that is opened has a lobby.
 
         """
         if not self._state.begin(role, session):
@@ -99,6 +109,7 @@ class CallPage:
         self._pressed = now()
         self._name = name
         self._password = password
+        self._lobby = lobby
         self._state.progress = texts.REACHING_SERVER
         self._call = Call(
             self._state,
@@ -110,13 +121,15 @@ class CallPage:
             name,
             password,
             kept,
+            lobby,
         )
         spawn(self._settle_devices(self._call))
         self._changed()
 
     def go_on(self, role: str, session: str, kept: str) -> None:
         """Be in the call again in which the page was before it was loaded anew."""
-        self.begin(role, session, storage.name(), "", kept)
+        password, lobby = storage.settings(session)
+        self.begin(role, session, storage.name(), password, kept, lobby)
 
     def preview(self) -> None:
         """Show the person to themselves."""
@@ -149,7 +162,7 @@ class CallPage:
 
     def _again(self) -> None:
         if self._state.phase == states.FAILED:
-            self.begin(self._state.role, self._state.session, self._name, self._password)
+            self.begin(self._state.role, self._state.session, self._name, self._password, "", self._lobby)
         else:
             self._home()
 

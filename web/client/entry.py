@@ -14,7 +14,7 @@ IGNORED = "ignored"
 AGAIN = "again"
 AS_GUEST = "as-guest"
 
-PERSONS = (None, "hello", "resume", OPEN, JOIN)
+PERSONS = (None, "hello", "resume", OPEN, JOIN, "change", "admit", "refuse", "remove", "hand-over", "end")
 """What a person asked for, so that a refusal of it has to be told; None: the server cannot say what it was."""
 
 SPENT_KEY = ("wrong-host-key", "unknown-session")

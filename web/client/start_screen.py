@@ -52,7 +52,9 @@ class StartScreen:
 
     def start(self) -> None:
         """The person starts a call."""
-        self._calls().begin(HOST, "", self._name())
+        password = get(self._page.element("new-password"), "value")
+        lobby = get(self._page.element("new-lobby"), "checked")
+        self._calls().begin(HOST, "", self._name(), password, "", lobby)
 
     def preview(self) -> None:
         """The person wants to see themselves."""
@@ -69,8 +71,10 @@ class StartScreen:
         if session:
             self._fill(session)
             role = HOST if storage.host_key(session) else GUEST
-            password = get(self._page.element("password"), "value") if self._state.password_wanted else ""
-            self._calls().begin(role, session, self._name(), password)
+            password, lobby = storage.settings(session)
+            if self._state.password_wanted:
+                password = get(self._page.element("password"), "value")
+            self._calls().begin(role, session, self._name(), password, "", lobby)
         else:
             self._complain(texts.NO_ID)
 

@@ -48,7 +48,7 @@ class PageState:
         link: the invitation to it.
         link_only_here: whether the link works on this computer only.
         invited: the id that the page's address named, or empty.
-        own: whether this person is the host of the call that it names.
+        own: whether this person has the host key of the call that it names.
         progress: what is being done while connecting.
         notice: what has happened in the session, if it is worth saying.
         problem: what went wrong, in a sentence; empty while nothing did.
@@ -57,6 +57,8 @@ class PageState:
         adrift: whether the server has lost sight of a call that goes on.
         offline: seconds for which the connection to the server has been lost; None while there is one.
         password_wanted: whether the call that the person joins has a password.
+        password: what those who join have to know, where this person chose it; else empty.
+        leaving: the user whom this person makes the host so as to leave then; empty for nobody.
         locked: whether nobody may join any more.
         lobby: whether the host lets in each who joins.
         sharing: whether the own screen is shown to the others.
@@ -87,6 +89,8 @@ class PageState:
         self.adrift = False
         self.offline: float | None = None
         self.password_wanted = False
+        self.password = ""
+        self.leaving = ""
         self.locked = False
         self.lobby = False
         self.sharing = False
@@ -141,6 +145,8 @@ class PageState:
         self.adrift = False
         self.offline = None
         self.knocks = {}
+        self.password = self.leaving = ""
+        self.locked = self.lobby = False
         self.sound_blocked = False
         return True
 
@@ -165,6 +171,7 @@ class PageState:
             self.others = others
             self.password_wanted = False
             self.knocks = {}
+            self.leaving = ""
 
     def waiting(self, reason: str) -> None:
         """The person is not in the session yet: the host is not there, or has to let them in."""
@@ -178,6 +185,8 @@ class PageState:
 
     def refused(self, about: str | None, code: str, sentence: str) -> None:
         """The server refused a request; a call that cannot be opened or joined goes back to the start screen."""
+        if about == "hand-over":
+            self.leaving = ""
         if self.phase == CONNECTING:
             if about in ("hello", "resume"):
                 self._fail(sentence)
@@ -220,14 +229,24 @@ class PageState:
 
     def handed_over(self, user: str, me: str | None) -> None:
         """Somebody is the host now."""
-        if self.phase == SESSION:
-            self.role = HOST if user == me else GUEST
-            for other in self.others:
-                other.host = other.user == user
-            self.knocks = {}
+        if self.phase != SESSION:
+            return
+        self.role = HOST if user == me else GUEST
+        self.knocks = {}
+        self.notice = texts.YOU_ARE_HOST
+        for other in self.others:
+            other.host = other.user == user
+            if other.host:
+                self.notice = texts.IS_HOST.format(other.name or texts.SOMEBODY)
+        leaving, self.leaving = self.leaving, ""
+        if leaving == user:
+            self.outcome = texts.HUNG_UP + " " + self.notice
+            self._end()
 
-    def settings(self, locked: bool, lobby: bool) -> None:
-        """The session is locked or not, and has a lobby or not."""
+    def settings(self, locked: bool, lobby: bool, changed: bool = False) -> None:
+        """The session is locked or not, and has a lobby or not; `changed`: the host has just seen to that."""
+        if changed and locked != self.locked:
+            self.notice = texts.LOCKED if locked else texts.UNLOCKED
         self.locked = locked
         self.lobby = lobby
 
@@ -357,7 +376,9 @@ class PageState:
         if self.phase == CONNECTING:
             self._enter(START)
         elif self.phase == SESSION:
-            self.outcome = texts.HUNG_UP_HOST if self.role == HOST else texts.HUNG_UP
+            self.outcome = texts.HUNG_UP
+            if self.role == HOST:
+                self.outcome = texts.HUNG_UP_HOST if self.own else texts.YOU_ENDED
             self._end()
 
     # Questions

@@ -21,6 +21,7 @@ __all__ = [
     "kept_call",
     "language",
     "name",
+    "settings",
     "single_keys",
 ]
 
@@ -56,27 +57,42 @@ def kept_call() -> tuple[str, str, str] | None:
 
 def host_key(session: str) -> str:
     """Return the key with which this person can open a session again; empty if there is none."""
-    for known, key in _host_keys():
-        if known == session:
-            return key
-    return ""
+    return _kept_session(session)[1]
 
 
-def keep_host_key(session: str, key: str) -> None:
-    """Remember the key of a session; an empty one: forget it. Of too many, the oldest are forgotten."""
-    keys = [pair for pair in _host_keys() if pair[0] != session]
+def settings(session: str) -> tuple[str, bool]:
+    """Return the password, empty for none, and the lobby with which this person opened a session."""
+    _, _, password, lobby = _kept_session(session)
+    return password, lobby
+
+
+def keep_host_key(session: str, key: str, password: str = "", lobby: bool = False) -> None:
+    """Remember the key of a session and its settings, which the server wants anew when it is opened again.
+
+    An empty key: forget them. Of too many, the oldest are forgotten.
+    """
+    keys = [kept for kept in _host_keys() if kept[0] != session]
     if key:
-        keys.append((session, key))
-    _write("localStorage", HOST_KEYS, json.dumps([[known, value] for known, value in keys[-MOST_HOST_KEYS:]]))
+        keys.append((session, key, password, lobby))
+    _write("localStorage", HOST_KEYS, json.dumps([list(kept) for kept in keys[-MOST_HOST_KEYS:]]))
 
 
-def _host_keys() -> list[tuple[str, str]]:
+def _kept_session(session: str) -> tuple[str, str, str, bool]:
+    for kept in _host_keys():
+        if kept[0] == session:
+            return kept
+    return session, "", "", False
+
+
+def _host_keys() -> list[tuple[str, str, str, bool]]:
     found = _read("localStorage", HOST_KEYS)
-    pairs = []
-    for pair in found if isinstance(found, list) else []:
-        if isinstance(pair, list) and len(pair) == 2 and isinstance(pair[0], str) and isinstance(pair[1], str):
-            pairs.append((pair[0], pair[1]))
-    return pairs
+    keys = []
+    for kept in found if isinstance(found, list) else []:
+        # What an earlier page has kept has no settings.
+        if isinstance(kept, list) and len(kept) in (2, 4) and all(isinstance(part, str) for part in kept[:3]):
+            password, lobby = kept[2:] or ("", False)
+            keys.append((kept[0], kept[1], password, lobby is True))
+    return keys
 
 
 def name() -> str:

@@ -68,11 +68,47 @@ OTHER_LOST_SERVER = (
     "The other person lost the connection to the server. While you see and hear each other, the call goes on."
 )
 
+HOST = "host"
+YOU = "You"
+YOU_NAMED = "{} (you)"
+SHARES = "shares their screen"
+GONE_AWAY = "connection lost"
+YOU_ARE_HOST = "You are the host now."
+IS_HOST = "{} is the host now."
+LOCKED = "The call is locked: nobody else can join."
+UNLOCKED = "The call is open again to those who have the link."
+HAS_LOBBY = "The host lets in each who joins."
+ASKED_TO_MUTE = "{} is asked to mute…"
+ASKED_ALL_TO_MUTE = "Everybody is asked to mute…"
+GUESTS_NEED = "Password: {}"
+MICROPHONE_IS = {"true": "Microphone on", "false": "Muted"}
+CAMERA_IS = {"true": "Camera on", "false": "Camera off"}
+WHAT_TO_DO = "What to do with {}"
+ACTIONS = {"mute": "Ask to mute", "host": "Make host", "remove": "Remove"}
+QUESTIONS = {
+    "host": "Make {} the host?",
+    "remove": "Remove {} from the call?",
+    "end": "End the call for all?",
+    "leave": "Leave the call?",
+}
+CONSEQUENCES = {
+    "host": "Only {} can then let people in, remove them or end the call. You stay in it.",
+    "remove": "Whoever has the link can join again, unless you lock the call.",
+    "end": "Everybody is disconnected.",
+    "leave": "You are the host. The others can go on without you if one of them is the host.",
+}
+ANSWERS = {
+    "host": "Make host",
+    "remove": "Remove",
+    "end": "End for all",
+    "leave": "Leave, and make {} the host",
+}
 MUTED_BY_HOST = "The host asked for silence, so your microphone is muted. You can switch it on again."
 
 # How it ended
 
 HUNG_UP = "You left the call."
+YOU_ENDED = "You ended the call."
 HUNG_UP_HOST = "You ended the call. Its link opens it again, here."
 CALL_OVER = "The call has ended."
 ENDED = {
@@ -103,6 +139,9 @@ REFUSALS = {
     "wrong-password": "This is not the call's password.",
     "too-many-passwords": "The server is busy with other passwords. Try again in a moment.",
     "lobby-full": "Too many people wait to be let in. Try again later.",
+    "wrong-role": "Only the host can do this, and you are not the host now.",
+    "unknown-member": "This person is no longer there.",
+    "not-connected": "There is no connection to the server. Try again in a moment.",
     "outbox-full": "The other person's connection does not keep up.",
     "too-many-guesses": "Too many unknown IDs or wrong passwords were tried from your network. Wait half an hour, "
     "then try again.",

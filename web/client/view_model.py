@@ -125,6 +125,7 @@ def _waiting_screen(now: PageState, values: View) -> None:
     values["session-id", "text"] = group_session_id(now.session) if now.session else ""
     values["link", "value"] = now.link
     values["copy", "text"] = texts.COPIED if now.copied else texts.COPY
+    values["tell-password", "text"] = texts.GUESTS_NEED.format(now.password) if now.password else ""
     values["only-here", "hidden"] = not now.link_only_here
 
 
