@@ -204,11 +204,11 @@ class FileTests(SynchronousTestCase):
         self.assertEqual(asked - announced, {"{{vendor/lean-qr.mjs}}", "{{extras.bin}}"})
 
     def test_the_worker_keeps_what_the_page_begins_with(self) -> None:
-        """What the document announces opens without a network, too; icons and the manifest are the browser's."""
+        """What the document announces opens without a network, too; the manifest is the browser's."""
         announced = {
             (attributes.get("href") or attributes.get("src") or "").strip("{}")
             for tag, attributes in Document().elements
-            if tag in ("link", "script") and attributes.get("rel") not in ("manifest", "apple-touch-icon")
+            if tag in ("link", "script") and attributes.get("rel") != "manifest"
         }
         kept = set(PLACEHOLDER.findall(PAGE.joinpath("service-worker.js").read_text()))
         self.assertEqual(kept - {"index.html"}, announced)

@@ -16,20 +16,21 @@ addEventListener("install", (event) => event.waitUntil(keep((kept) => kept.addAl
 
 addEventListener("activate", (event) => {
   const forget = (names) => Promise.all(names.filter((name) => name !== KEPT).map((name) => caches.delete(name)));
-  event.waitUntil(Promise.all([caches.keys().then(forget), registration.navigationPreload?.enable()]));
+  event.waitUntil(caches.keys().then(forget));
 });
 
 addEventListener("fetch", (event) => {
   const { origin, pathname } = new URL(event.request.url);
   if (event.request.method !== "GET" || origin !== location.origin) return;
-  if (pathname === "/") event.respondWith(page(event));
+  if (pathname === "/") event.respondWith(page(event.request));
   else if (pathname.startsWith("/assets/")) event.respondWith(asset(event));
 });
 
+// Without navigation preload: in Firefox 153 a preload that fails is the end of it.
 /** The page as the server has it; without the server as it was, and told so. */
-async function page(event) {
+async function page(request) {
   try {
-    return (await event.preloadResponse) ?? (await fetch(event.request));
+    return await fetch(request);
   } catch {
     const known = await keep((kept) => kept.match("/"));
     const text = await known.text();
