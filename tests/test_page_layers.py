@@ -27,7 +27,6 @@ STANDARD = {"__future__", "asyncio", "hashlib", "json", "sys", "typing"}
 
 PURE = {
     "addresses": set[str](),
-    "code_words": set[str](),
     "devices": set[str](),
     "conversations": set[str](),
     "entry": set[str](),
@@ -41,6 +40,9 @@ PURE = {
     "presence": {"devices"},
     "verification": set[str](),
     "quality": set[str](),
+    "trust": {"texts", "verification"},
+    "extras/code_words": set[str](),
+    "extras/verify_view": {"code_words", "texts", "verification"},
     "state": {"devices", "others", "texts"},
     "view_model": {"devices", "state", "texts"},
 }

@@ -258,6 +258,15 @@ class PathTests(SynchronousTestCase):
             page.connection_changed("ann", "failed")
             self.assertEqual((page.stage, page.problem), ("failed", problem))
 
+    def test_no_path_with_a_hidden_address(self) -> None:
+        """Who hides their address, and has no TURN server to hide behind, reads that this is why."""
+        for turn, problem in ((False, texts.NO_PATH_RELAY_ONLY), (True, texts.NO_PATH_WITH_TURN)):
+            page = visiting("ann", connected=False)
+            page.relay_only = True
+            page.turn = turn
+            page.connection_changed("ann", "failed")
+            self.assertEqual(page.problem, problem)
+
     def test_no_path_to_a_guest(self) -> None:
         """The host keeps the session open, so that the guest can try again."""
         page = hosting()

@@ -32,6 +32,7 @@ __all__ = [
     "publish",
     "put",
     "random_float",
+    "random_hex",
     "random_text",
     "report_entries",
     "spawn",
@@ -145,6 +146,13 @@ def now() -> float:
 def random_float() -> float:
     """Return a random number from 0 up to 1, good enough for the times of attempts."""
     return float(call(get(window, "Math"), "random"))
+
+
+def random_hex(count: int) -> str:
+    """Return so many random bytes that nobody can guess, as hexadecimal digits; on any page, secure or not."""
+    numbers = call(get(window, "crypto"), "getRandomValues", construct("Uint8Array", count))
+    # As text: bytes do not cross.
+    return bytes([int(number) for number in call(numbers, "join", " ").split()]).hex()
 
 
 def random_text() -> str:

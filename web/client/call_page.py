@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from . import state as states
 from . import statistics, storage, texts
-from .browser import BrowserJson, call, get, listen, now, publish, put, spawn, window
+from .badges import Badges
+from .browser import BrowserJson, call, get, listen, now, publish, put, random_hex, spawn, window
 from .call import Call
 from .conversations import Conversations
 from .devices import AUDIO, ON, VIDEO
@@ -19,6 +20,7 @@ from .media import Media
 from .presence import Presence
 from .screen import Screen
 from .tiles import Tiles
+from .trust import Trust
 from .view_model import view
 
 if TYPE_CHECKING:
@@ -26,9 +28,13 @@ if TYPE_CHECKING:
     from typing import Any
 
     from .page import Page
+    from .peer import Peer
     from .state import PageState
 
 __all__ = ["CallPage"]
+
+NONCE_BYTES = 32
+"""Of the random number behind a verification code."""
 
 TICK = 1.0
 """Seconds between two looks at what time alone changes."""
@@ -53,6 +59,8 @@ class CallPage:
         self._screen = Screen(state, self._changed, self._screen_replaced)
         self._conversations = Conversations(BrowserJson(), self._tell)
         self._presence = Presence(state, self._conversations, self._asked_to_mute)
+        state.relay_only = storage.relay_only()
+        self._trust = Trust(state, self._conversations, lambda: random_hex(NONCE_BYTES), self._changed)
         self._tiles = Tiles(page, state, self._changed)
         self._invitation = Invitation(page, state, self._changed)
         self._call: Call | None = None
@@ -70,6 +78,7 @@ class CallPage:
         page.on("home", "click", lambda event: self._home())
         self._knocks = Knocks(page, state, self._answer_knock)
         self._keyboard = Keyboard(page, state)
+        self._badges = Badges(page, state, self._trust, self._connections)
         for target, event in (
             (window, "online"),
             (get(window, "document"), "visibilitychange"),
@@ -183,7 +192,10 @@ class CallPage:
                 state.preview = True
             else:
                 self._media.stop()
-        self._tiles.follow({} if self._call is None else self._call.peers.by_user)
+        peers = self._connections()
+        self._trust.follow({user: peer.descriptions for user, peer in peers.items()})
+        self._tiles.follow(peers)
+        self._badges.follow()
         if not state.in_session:
             self._screen.stop()
         self._presence.follow()
@@ -194,6 +206,9 @@ class CallPage:
             # A reload, or tomorrow, then finds the id again.
             call(get(window, "history"), "replaceState", None, "", "#" + state.session)
         self._page.show(view(state))
+
+    def _connections(self) -> dict[str, Peer]:
+        return {} if self._call is None else self._call.peers.by_user
 
     def _replaced(self, kind: str, track: Any) -> None:
         if self._call is not None:
@@ -215,6 +230,7 @@ class CallPage:
     async def _tick(self) -> None:
         while True:
             await asyncio.sleep(TICK)
+            self._trust.tick(now())
             if self._call is not None:
                 self._call.tick()
                 self._tiles.look()

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Page", "Part"]
 
-ATTRIBUTES = {"on": "data-on", "picture": "data-picture", "quiet": "data-quiet"}
+ATTRIBUTES = {"pressed": "aria-pressed", "on": "data-on", "picture": "data-picture", "quiet": "data-quiet"}
 """Properties of a view that are attributes for the style sheet; the others are the elements' own."""
 
 PROPERTIES = {"text": "textContent"}

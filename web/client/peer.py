@@ -33,6 +33,7 @@ class Peer:
         negotiator: what decides about offers, answers and candidates.
         stream: a JavaScript `MediaStream` with the other side's tracks, one of a kind.
         screen: one with the tracks of the other side's screen, which come beside those and stay for the next time.
+        descriptions: the own and the other side's, SDP; the other's as it came, and as the browser understood it.
         speaks: whether the other page understands messages (`conversations`), and so knows one picture from another.
         bounded: the bits per second and the divisor of the size that the browser keeps to for the own picture; None
             before it does.
@@ -64,6 +65,7 @@ class Peer:
         self.stream = construct("MediaStream")
         self.screen = construct("MediaStream")
         self.bounded: tuple[int, float] | None = None
+        self.descriptions = ("", "")
         self.speaks = False
         self._media = media
         self._screen = screen
@@ -202,7 +204,9 @@ class Peer:
             await wait(call(self._connection, "setLocalDescription"))
         except BrowserError as error:
             return self.negotiator.operation_failed(error.name, error.message)
-        return self.negotiator.local_description_set(get(self._connection, "localDescription", "sdp"))
+        sdp = get(self._connection, "localDescription", "sdp")
+        self._described(sdp, self.descriptions[1])
+        return self.negotiator.local_description_set(sdp)
 
     async def _set_remote(self, command: negotiation.SetRemote) -> list[Value]:
         try:
@@ -213,7 +217,13 @@ class Peer:
                 await self._accept()
         except BrowserError as error:
             return self.negotiator.operation_failed(error.name, error.message)
+        understood = get(self._connection, "remoteDescription", "sdp")
+        self._described(self.descriptions[0], command.sdp + "\n" + understood)
         return self.negotiator.remote_description_set()
+
+    def _described(self, own: str, others: str) -> None:
+        self.descriptions = (own, others)
+        self._peers.described()
 
     async def _add_candidate(self, candidate: dict[str, Any] | None) -> None:
         try:

@@ -66,7 +66,10 @@ class Peers:
 
     def connect(self, negotiator: Negotiator, calls: bool) -> None:
         """Make the connection of a pair; `calls`: this side offers first."""
-        configuration = {"iceServers": self.ice_servers}
+        configuration = {
+            "iceServers": self.ice_servers,
+            "iceTransportPolicy": "relay" if self._state.relay_only else "all",
+        }
         self.by_user[negotiator.other] = Peer(negotiator, configuration, self._media, self._screen, calls, self)
 
     def run(self, user: str, commands: list[Value]) -> None:
@@ -123,6 +126,10 @@ class Peers:
     def negotiation_failed(self, user: str) -> None:
         """A negotiation with this user came to nothing."""
         self._state.disagreed(user)
+        self._changed()
+
+    def described(self) -> None:
+        """One of its descriptions is another."""
         self._changed()
 
     def track_came(self) -> None:

@@ -62,6 +62,7 @@ class PageState:
         locked: whether nobody may join any more.
         lobby: whether the host lets in each who joins.
         sharing: whether the own screen is shown to the others.
+        relay_only: whether the person hides their address: connections from now on go through a TURN server alone.
         knocks: those who wait to be let in by this person, by user, and what they call themselves.
         turn: whether the server names a TURN server.
         microphone: the own one.
@@ -94,6 +95,7 @@ class PageState:
         self.locked = False
         self.lobby = False
         self.sharing = False
+        self.relay_only = False
         self.knocks: dict[str, str] = {}
         self.turn = False
         self._moved = False
@@ -424,7 +426,8 @@ class PageState:
         if other.was_connected:
             self._without(other, texts.OTHER_LOST)
         else:
-            self._without(other, texts.NO_PATH_WITH_TURN if self.turn else texts.NO_PATH)
+            no_turn = texts.NO_PATH_RELAY_ONLY if self.relay_only else texts.NO_PATH
+            self._without(other, texts.NO_PATH_WITH_TURN if self.turn else no_turn)
 
     def _without(self, other: Other, problem: str) -> None:
         """Somebody cannot be reached. A guest leaves, so as to join anew; a host keeps the session open for that."""

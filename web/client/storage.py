@@ -17,10 +17,12 @@ __all__ = [
     "keep_host_key",
     "keep_language",
     "keep_name",
+    "keep_relay_only",
     "keep_single_keys",
     "kept_call",
     "language",
     "name",
+    "relay_only",
     "settings",
     "single_keys",
 ]
@@ -32,6 +34,7 @@ HOST_KEYS = "signald.host-keys"
 NAME = "signald.name"
 LANGUAGE = "signald.language"
 SINGLE_KEYS = "signald.single-keys"
+RELAY_ONLY = "signald.relay-only"
 """In `localStorage`: the person's, which tomorrow finds."""
 
 MOST_HOST_KEYS = 20
@@ -113,6 +116,16 @@ def language() -> str:
 def keep_language(code: str) -> None:
     """Remember the language that the person chose."""
     _write("localStorage", LANGUAGE, code)
+
+
+def relay_only() -> bool:
+    """Return whether the person hides their address."""
+    return _text("localStorage", RELAY_ONLY) == "on"
+
+
+def keep_relay_only(on: bool) -> None:
+    """Remember whether they do."""
+    _write("localStorage", RELAY_ONLY, "on" if on else None)
 
 
 def single_keys() -> bool:

@@ -105,6 +105,21 @@ ANSWERS = {
 }
 MUTED_BY_HOST = "The host asked for silence, so your microphone is muted. You can switch it on again."
 
+# Whether somebody is between the two
+
+TRUST = {
+    "none": "{}: cannot be verified",
+    "exchanging": "{}: the code is being made",
+    "code": "{}: not verified yet, compare the codes",
+    "confirmed": "{}: verified",
+    "denied": "{}: the codes differ",
+    "not-verified": "{}: not verified",
+}
+VERIFY_AGAIN = "The connection with {} began anew: compare the codes again."
+VERIFIED_NO_MORE = (
+    "The connection with {} is not verified any more: it may have been taken over. Say nothing that must stay private."
+)
+
 # How it ended
 
 HUNG_UP = "You left the call."
@@ -158,6 +173,10 @@ OTHER_LOST = "The connection to the other person was lost."
 NO_PATH = (
     "No direct path between you and the other person was found. This needs a TURN server, and this server names none: "
     "whoever runs it can add one."
+)
+NO_PATH_RELAY_ONLY = (
+    "You hide your address, for which a TURN server is needed, and this server names none. Under “Privacy” you can "
+    "change that."
 )
 NO_PATH_WITH_TURN = (
     "No path to the other person was found, not even through the TURN server. A firewall on one of the two sides may "

@@ -1,0 +1,60 @@
+"""What the sheet about verification shows: pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..verification import ANSWERABLE, CONFIRMED, DENIED, NOT_VERIFIED
+from . import texts
+from .code_words import EMOJI
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from ..verification import Verification
+
+    View = dict[tuple[str, str], str | bool]
+
+__all__ = ["path", "symbols", "view"]
+
+
+def view(exchange: Verification | None, who: str, way: str, people: int, without_turn: bool) -> View:
+    """Return the value of each (element id, property).
+
+    Args:
+        exchange: with the person whom the sheet is about; None when nobody is there.
+        who: their name.
+        way: `direct`, `relayed`, or empty while that is not known.
+        people: how many others there are.
+        without_turn: whether it is known that the server names no TURN server.
+
+    """
+    values: View = {
+        ("verify-person", "hidden"): exchange is None,
+        ("verify-who", "hidden"): people < 2,
+        ("verify-path", "text"): texts.PATHS[way].format(who) if way else "",
+        ("relay-note", "text"): texts.NO_TURN if without_turn else "",
+    }
+    if exchange is None:
+        return values
+    told = texts.CODE_REASONS[exchange.reason] if exchange.state == NOT_VERIFIED else who
+    values["verify-status", "text"] = texts.CODE_STATES[exchange.state].format(told)
+    for element in ("verify-code", "verify-how", "verify-answers"):
+        values[element, "hidden"] = exchange.state not in ANSWERABLE
+    values["verify-match", "pressed"] = exchange.state == CONFIRMED
+    values["verify-differ", "pressed"] = exchange.state == DENIED
+    return values
+
+
+def symbols(code: list[int]) -> list[tuple[str, str]]:
+    """Return the emoji and the word of each symbol."""
+    words = texts.CODE_WORDS.split()
+    return [(EMOJI[number], words[number]) for number in code]
+
+
+def path(figures: dict[str, Any]) -> str:
+    """Return `direct`, `relayed`, or nothing where there is no path, by the figures of a connection's statistics."""
+    pair = figures["selectedPair"]
+    if pair is None:
+        return ""
+    return "relayed" if "relay" in (pair["local"], pair["remote"]) else "direct"

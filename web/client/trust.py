@@ -1,0 +1,124 @@
+"""Whom a person has verified: the exchanges behind the codes with everybody in the call. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from . import texts
+from .verification import COMMIT, CONFIRMED, DENIED, NOT_VERIFIED, REVEAL, Verification
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from .conversations import Conversations
+    from .state import PageState
+
+__all__ = ["Trust", "badge"]
+
+ICONS = {CONFIRMED: "verified", DENIED: "alert", NOT_VERIFIED: "alert"}
+"""Of the states that are not shown by a plain shield."""
+
+MOST_LOST = 8
+"""People remembered who were verified and whose connection is over."""
+
+
+class Trust:
+    """One `Verification` with each person whose page can exchange messages."""
+
+    def __init__(
+        self,
+        state: PageState,
+        conversations: Conversations,
+        nonce: Callable[[], str],
+        changed: Callable[[], None],
+    ) -> None:
+        """Begin with nobody.
+
+        Args:
+            state: the page's; told when somebody who was verified is so no longer.
+            conversations: carries the messages.
+            nonce: returns 32 new random bytes, as 64 lower-case hexadecimal digits.
+            changed: called when an exchange is in another state.
+
+        """
+        self._state = state
+        self._conversations = conversations
+        self._nonce = nonce
+        self._changed = changed
+        self._with: dict[str, Verification] = {}
+        self._descriptions: dict[str, tuple[str, str]] = {}
+        self._lost: list[str] = []
+        self._ticked = 0.0
+        conversations.begun(self._begin)
+        conversations.over(self._end)
+        conversations.hear(COMMIT, self._received)
+        conversations.hear(REVEAL, self._received)
+
+    def of(self, user: str) -> Verification:
+        """Return the exchange with somebody, or one that never began."""
+        return self._with.get(user) or Verification("")
+
+    def follow(self, descriptions: dict[str, tuple[str, str]]) -> None:
+        """Take the descriptions, own and other, of each connection there is: call it whenever one may have changed."""
+        before, self._descriptions = self._descriptions, descriptions
+        for user, pair in descriptions.items():
+            if user in self._with and before.get(user) != pair:
+                was = self._with[user].state
+                self._with[user].described(*pair)
+                self._warn(user, was)
+
+    def answer(self, user: str, alike: bool) -> None:
+        """The person has compared the code with somebody's."""
+        self.of(user).answer(alike)
+        self._changed()
+
+    def tick(self, now: float) -> None:
+        """Time goes on: call it about once a second, with seconds that never go back."""
+        seconds, self._ticked = now - self._ticked, now
+        late = False
+        for exchange in self._with.values():
+            was = exchange.state
+            exchange.tick(seconds)
+            late = late or exchange.state != was
+        if late:
+            self._changed()
+
+    def _begin(self, user: str) -> None:
+        exchange = self._with[user] = Verification(self._nonce())
+        local, remote = self._descriptions.get(user, ("", ""))
+        for message in exchange.opened(local, remote, self._state.session):
+            self._conversations.tell(user, message)
+        if user in self._lost:
+            self._lost.remove(user)
+            self._state.notice = texts.VERIFY_AGAIN.format(self._name(user))
+        self._changed()
+
+    def _end(self, user: str) -> None:
+        exchange = self._with.pop(user, None)
+        if exchange is not None and exchange.state == CONFIRMED:
+            self._lost = self._lost[1 - MOST_LOST :]
+            self._lost.append(user)
+
+    def _received(self, user: str, message: dict[str, Any]) -> None:
+        exchange = self.of(user)
+        was = exchange.state
+        for answer in exchange.received(message):
+            self._conversations.tell(user, answer)
+        self._warn(user, was)
+        if exchange.state != was:
+            self._changed()
+
+    def _warn(self, user: str, was: str) -> None:
+        """Say it aloud when somebody who was verified is so no longer."""
+        if was == CONFIRMED and self.of(user).state == NOT_VERIFIED:
+            self._state.problem = texts.VERIFIED_NO_MORE.format(self._name(user))
+
+    def _name(self, user: str) -> str:
+        other = self._state.other(user)
+        return texts.THE_OTHER if other is None or not other.name else other.name
+
+
+def badge(exchange: Verification, name: str) -> tuple[str, str]:
+    """Return the icon beside somebody's name, and what it means."""
+    return ICONS.get(exchange.state, "shield"), texts.TRUST[exchange.state].format(name or texts.THE_OTHER)
