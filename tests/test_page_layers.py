@@ -27,9 +27,12 @@ STANDARD = {"__future__", "asyncio", "hashlib", "json", "sys", "typing"}
 
 PURE = {
     "addresses": set[str](),
+    "chat": {"texts"},
+    "code_words": set[str](),
     "devices": set[str](),
     "conversations": set[str](),
     "entry": set[str](),
+    "links": set[str](),
     "texts": set[str](),
     "translation": set[str](),
     "statistics": set[str](),

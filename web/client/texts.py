@@ -226,6 +226,21 @@ CAMERA_OFF = "Camera off"
 CAMERA_STARTING = "Camera is starting…"
 
 
+# Messages
+
+CHAT_UNREAD = "Chat, unread messages: {}"
+CHAT_TOO_LONG = "This message has {} characters, and may have {}. Shorten it, or send it in parts."
+CHAT_ALONE = "Nobody else is here yet. What you write waits for the first person who comes."
+CHAT_DEAF = "{} cannot read messages."
+CHAT_MARKS = {
+    "waiting": "Waiting to be sent",
+    "sent": "Sent",
+    "part": "Delivered to {} of {}",
+    "delivered": "Delivered",
+    "missed": "Not delivered",
+}
+
+
 def devices_problem(microphone: Device, camera: Device) -> str:
     """Return what is wrong with the devices and what that means; empty when nothing is."""
     if microphone.problem == camera.problem:
