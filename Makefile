@@ -22,7 +22,7 @@ RUN_TESTS = $(BIN)/python tests/run.py
 
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: help generate resume-storm soak-model run test install install-test system-test lock check unit peer conformance packaging e2e coverage clean
+.PHONY: help generate resume-storm soak-model bench-page run test install install-test system-test lock check unit peer conformance packaging e2e coverage clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -73,11 +73,14 @@ soak-model: install-test ## the model of the core, beginning at random, for STEP
 resume-storm: install-test ## 1,000 clients lose their sockets at once and resume (ARGS="--clients 100")
 	@$(BIN)/python -m benchmarks.resume_storm $(ARGS)
 
+bench-page: install-test system-test ## the call page's speed, size and tasks beside their bounds (ARGS="--only load")
+	@$(BIN)/python -m benchmarks.page $(ARGS)
+
 lock: build/lock.stamp ## write requirements/*.txt anew from setup.cfg (UPGRADE=1: with the newest versions)
 	requirements/lock build/lock/bin/pip-compile $(if $(UPGRADE),--upgrade)
 
 clean: ## remove everything that make made
-	rm -rf $(VENV) .checks build e2e-report _trial_temp* .coverage .coverage.* .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .checks build e2e-report bench-report _trial_temp* .coverage .coverage.* .mypy_cache .ruff_cache .hypothesis
 
 # An environment with nothing in it but pip.
 $(VENV)/venv.stamp:

@@ -22,6 +22,7 @@ from typing import Any
 
 from attrs import define, field
 
+from benchmarks.progress import progress
 from benchmarks.server import Cost, Server
 from signald_client.running import run
 from signald_client.server import Address, Trust
@@ -158,13 +159,6 @@ async def until(done: Any, what: str, clients: list[Client]) -> None:
         await asyncio.sleep(0.1)
 
 
-def progress(what: str, done: int, of: int) -> None:
-    """Show how far it is, on a terminal."""
-    if sys.stderr.isatty():
-        sys.stderr.write(f"\r{what}: {done} of {of} ")
-        sys.stderr.flush()
-
-
 def report(
     clients: list[Client],
     pairs: list[tuple[Client, Client]],
@@ -196,7 +190,7 @@ def report(
         ("server CPU, resuming", f"{1000 * resume_cpu / count:.2f} ms a client, {resume_cpu / hello_cpu:.2f} times"),
         ("server's peak memory", f"{resumed.peak:.0f} MiB, {resumed.peak - at_cut.peak:.0f} MiB of it since the cut"),
     ]
-    sys.stdout.write("\n" + "".join(f"{name:<30} {value}\n" for name, value in rows))
+    sys.stdout.write("".join(f"{name:<30} {value}\n" for name, value in rows))
     sys.stdout.write("".join(f"{fault}\n" for fault in faults[:5]))
     return not (lost or twice or disorder or others or faults)
 

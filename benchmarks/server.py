@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 from attrs import frozen
@@ -35,20 +36,38 @@ class Server:
 
     """
 
-    def __init__(self, directory: Path, *options: str) -> None:
-        """Start it, and wait until it listens."""
+    def __init__(self, directory: Path, *options: str, environment: Mapping[str, str] | None = None) -> None:
+        """Start it, and wait until it listens.
+
+        Arguments:
+            directory: for its log and its data.
+            options: of the command line.
+            environment: what is different from this process's own.
+
+        """
         self._log = directory / "signald.log"
         self.authority = directory / "data" / "ca.pem"
         program = str(Path(sys.executable).with_name("signald"))
         data = str(directory / "data")
         command = [program, "--port", "0", "--interface", "127.0.0.1", "--data-dir", data, *options]
+        own = {**os.environ, **(environment or {})}
         with self._log.open("wb") as log:
-            self._process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)  # noqa: S603 # our own
+            self._process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, env=own)  # noqa: S603 # ours
         try:
             self.port = self._wait_for_port()
         except BaseException:
             self.stop()
             raise
+
+    @property
+    def url(self) -> str:
+        """The page, where it speaks plain HTTP: under a name that counts as secure all the same."""
+        return f"http://localhost:{self.port}/"
+
+    @property
+    def signaling_url(self) -> str:
+        """The signaling socket, where it speaks plain HTTP."""
+        return f"ws://localhost:{self.port}/ws"
 
     def cost(self) -> Cost:
         """Read the kernel's accounts."""

@@ -119,9 +119,14 @@ class CallPage:
 
     def statistics(self) -> dict[str, Any]:
         """The figures of the only peer connection; none where there is no connection."""
-        members = list(json.loads(self.tab.evaluate("globalThis.signald.stats()")).values())
+        members = list(self.statistics_of_all().values())
         assert len(members) < 2, members
         return members[0] if members else {}
+
+    def statistics_of_all(self) -> dict[str, dict[str, Any]]:
+        """The figures of each peer connection, by the other's user id."""
+        members: dict[str, dict[str, Any]] = json.loads(self.tab.evaluate("globalThis.signald.stats()"))
+        return members
 
     def look_for_picture(self, since: float) -> bool:
         """Whether there is a picture; notes down when it was first seen.

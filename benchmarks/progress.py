@@ -1,0 +1,14 @@
+"""How far a benchmark is."""
+
+from __future__ import annotations
+
+import sys
+
+__all__ = ["progress"]
+
+
+def progress(what: str, done: int, of: int) -> None:
+    """Show how far it is, on a terminal; the line is erased when all is done."""
+    if sys.stderr.isatty():
+        sys.stderr.write(f"\r\x1b[K{what}: {done} of {of} " if done < of else "\r\x1b[K")
+        sys.stderr.flush()
