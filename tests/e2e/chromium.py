@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import Browser as PlaywrightBrowser
-from playwright.sync_api import BrowserContext, Error, Page, Playwright, sync_playwright
+from playwright.sync_api import BrowserContext, ConsoleMessage, Error, Page, Playwright, sync_playwright
 
 from tests.e2e.waiting import until
 
@@ -23,6 +23,10 @@ QUIET = (
     "--disable-component-update",
     "--disable-sync",
 )
+
+#: What Chromium writes when it refuses a service worker: the tests make it overlook doubts of a page's certificate, but
+#: not of its worker's.
+NO_WORKER = "An SSL certificate error occurred when fetching the script."
 
 #: Seconds that one step has.
 PATIENCE = 20.0
@@ -48,8 +52,12 @@ class ChromiumTab:
         self.context = context
         self.page: Page = context.new_page()
         self.messages: list[str] = []
-        self.page.on("console", lambda message: self.messages.append(f"{message.type}: {message.text}"))
+        self.page.on("console", self._heard)
         self.page.on("pageerror", lambda error: self.messages.append(f"uncaught: {error}"))
+
+    def _heard(self, message: ConsoleMessage) -> None:
+        if message.text != NO_WORKER:
+            self.messages.append(f"{message.type}: {message.text}")
 
     def open(self, url: str) -> None:
         """Go to a URL, and return when the page has loaded."""
