@@ -28,7 +28,6 @@ STANDARD = {"__future__", "asyncio", "hashlib", "json", "sys", "typing"}
 PURE = {
     "addresses": set[str](),
     "chat": {"texts"},
-    "code_words": set[str](),
     "devices": set[str](),
     "conversations": set[str](),
     "entry": set[str](),
