@@ -45,7 +45,10 @@ PURE = {
     "trust": {"texts", "verification"},
     "extras/code_words": set[str](),
     "extras/verify_view": {"code_words", "texts", "verification"},
-    "state": {"devices", "others", "texts"},
+    "state": {"devices", "layout", "others", "texts"},
+    "choices": {"devices", "texts"},
+    "layout": set[str](),
+    "speech": set[str](),
     "view_model": {"devices", "state", "texts"},
 }
 """The modules that know nothing of the browser, and those of the page's that they may import; with `extras/` in front

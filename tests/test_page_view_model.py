@@ -261,13 +261,16 @@ class DeviceTests(SynchronousTestCase):
         self.assertTrue(view(page)["self", "picture"])
 
     def test_before_a_call(self) -> None:
-        """The start screen offers the picture first, and the buttons once there is one."""
+        """The buttons say with what the person joins, and with a picture what runs."""
         page = started()
         shown = view(page)
-        self.assertEqual((shown["preview", "hidden"], shown["controls", "hidden"]), (False, True))
+        self.assertEqual((shown["preview", "hidden"], shown["controls", "hidden"]), (False, False))
+        self.assertEqual((shown["mute", "on"], shown["camera", "on"]), (True, True))
+        page.camera.wanted = False
+        self.assertEqual((view(page)["mute", "on"], view(page)["camera", "on"]), (True, False))
         page.preview = True
         shown = view(page)
-        self.assertEqual((shown["preview", "hidden"], shown["controls", "hidden"]), (True, False))
+        self.assertEqual((shown["preview", "hidden"], shown["mute", "on"]), (True, False))
         self.assertTrue(shown["hang-up", "hidden"])
 
     def test_hanging_up(self) -> None:
@@ -291,14 +294,21 @@ class DocumentTests(SynchronousTestCase):
     def test_loading(self) -> None:
         """Nothing has to be changed, and nothing jumps, when Python begins."""
         document = Document()
-        page = {"state": document.elements[0][1]["data-state"], "title": document.texts["title"], "focus": ""}
+        page = {
+            "state": document.elements[0][1]["data-state"],
+            "title": document.texts["title"],
+            "focus": "",
+            "side": "",
+        }
         for (name, what), value in view(PageState()).items():
             attributes = document.by_id.get(name, {})
             if name == PAGE:
                 self.assertEqual(page[what], value)
             elif what in ("hidden", "disabled"):
                 self.assertEqual(what in attributes, value, (name, what))
-            elif what in ("on", "picture", "quiet"):
+            elif what == "expanded":
+                self.assertEqual(attributes["aria-expanded"], "true" if value else "false", name)
+            elif what in ("on", "picture", "quiet", "mirror"):
                 self.assertEqual(attributes.get(f"data-{what}", "false"), "true" if value else "false", (name, what))
             elif what == "value":
                 self.assertEqual(attributes.get("value", ""), value, name)

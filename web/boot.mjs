@@ -56,6 +56,7 @@ const shim = {
   // Once: the second who asks waits for the same.
   extras: () => (extras ??= fetched("{{extras.bin}}").then((bytes) => unpack(python, bytes)).catch((error) => ((extras = null), Promise.reject(error)))),
   qr: () => import("{{vendor/lean-qr.mjs}}"),
+  loudness: (analyser, samples) => (analyser.getFloatTimeDomainData(samples), Math.hypot(...samples) / Math.sqrt(samples.length)),
   mark: (name) => void (page.marks[name] = performance.now()),
   broken,
 };

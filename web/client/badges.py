@@ -32,14 +32,15 @@ class Badges:
         self._room = page.element("remotes")
         self._sheet: VerifySheet | None = None
         listen(self._room, "click", self._pressed)
-        page.on("privacy", "click", lambda event: spawn(self._open("")))
+        for name in ("privacy", "open-verify"):
+            page.on(name, "click", lambda event: spawn(self._open("")))
 
     def follow(self) -> None:
         """Show what is known of each person now."""
         for figure in call(self._room, "querySelectorAll", ".remote"):
             other = self._state.other(_user(figure))
             button = call(figure, "querySelector", ".trust")
-            put(button, "hidden", other is None)
+            put(button, "hidden", other is None or call(figure, "getAttribute", "data-screen") == "true")
             if other is None:
                 continue
             icon, label = badge(self._trust.of(other.user), other.name)

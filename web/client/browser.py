@@ -27,6 +27,7 @@ __all__ = [
     "listen",
     "load_extras",
     "load_qr",
+    "loudness",
     "mark",
     "now",
     "publish",
@@ -180,6 +181,11 @@ async def load_extras() -> None:
 async def load_qr() -> Any:
     """Return the module that draws QR codes, fetched when it is first wanted."""
     return await wait(shim.qr())
+
+
+def loudness(analyser: Any, samples: Any) -> float:
+    """Return how loud an `AnalyserNode` is: 0.0 for silence, 1.0 for the loudest; `samples` is its `Float32Array`."""
+    return float(shim.loudness(analyser, samples))
 
 
 class BrowserJson:

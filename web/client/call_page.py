@@ -11,17 +11,24 @@ from . import statistics, storage, texts
 from .badges import Badges
 from .browser import BrowserJson, call, get, listen, now, publish, put, random_hex, spawn, window
 from .call import Call
+from .choices import SPEAKER, USER, Choices
 from .conversations import Conversations
 from .devices import AUDIO, ON, VIDEO
 from .invite import Invitation
 from .keyboard import Keyboard
 from .knocks import Knocks
+from .listening import Listening
 from .media import Media
+from .pickers import Pickers
 from .presence import Presence
 from .screen import Screen
+from .screen import possible as screen_possible
+from .side import Side
+from .stage import Stage
 from .tiles import Tiles
 from .trust import Trust
 from .view_model import view
+from .wake_lock import WakeLock
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -55,21 +62,31 @@ class CallPage:
         self._state = state
         self._page = page
         self._start_again = start_again
-        self._media = Media(state, self._changed, self._replaced)
+        self._choices = Choices(storage.devices())
+        self._media = Media(state, self._choices, self._changed, self._replaced)
         self._screen = Screen(state, self._changed, self._screen_replaced)
         self._conversations = Conversations(BrowserJson(), self._tell)
         self._presence = Presence(state, self._conversations, self._asked_to_mute)
         state.relay_only = storage.relay_only()
         self._trust = Trust(state, self._conversations, lambda: random_hex(NONCE_BYTES), self._changed)
-        self._tiles = Tiles(page, state, self._changed)
+        self._tiles = Tiles(page, state, lambda: self._choices.chosen.get(SPEAKER, ""), self._changed)
+        self._stage = Stage(page, state, self._changed)
+        self._side = Side(page, state, self._changed)
+        self._pickers = Pickers(page, state, self._choices, self._media, self._tiles.speaker_chosen)
+        self._listening = Listening(page, state, self._media, self._peers, self._changed)
+        self._wake_lock = WakeLock()
+        state.hints = storage.hints()
+        state.can_share = screen_possible()
         self._invitation = Invitation(page, state, self._changed)
         self._call: Call | None = None
         self._pressed = 0.0
         self._name = ""
         self._password = ""
         self._lobby = False
-        page.on("mute", "click", lambda event: self._media.toggle_microphone())
-        page.on("camera", "click", lambda event: self._media.toggle_camera())
+        page.on("mute", "click", lambda event: self._toggle(AUDIO))
+        page.on("camera", "click", lambda event: self._toggle(VIDEO))
+        page.on("share", "click", lambda event: self._screen.toggle())
+        page.on("flip", "click", lambda event: self._flip())
         page.on("hang-up", "click", lambda event: self._hang_up())
         page.on("cancel", "click", lambda event: self._hang_up())
         page.on("skip", "click", lambda event: self._skip())
@@ -78,7 +95,7 @@ class CallPage:
         page.on("home", "click", lambda event: self._home())
         self._knocks = Knocks(page, state, self._answer_knock)
         self._keyboard = Keyboard(page, state)
-        self._badges = Badges(page, state, self._trust, self._connections)
+        self._badges = Badges(page, state, self._trust, self._peers)
         for target, event in (
             (window, "online"),
             (get(window, "document"), "visibilitychange"),
@@ -86,6 +103,10 @@ class CallPage:
         ):
             if target is not None:
                 listen(target, event, lambda event: self._hurry(get(event, "type") != "visibilitychange"))
+        self._by_thumb = bool(get(call(window, "matchMedia", "(pointer: coarse)"), "matches"))
+        devices = get(window, "navigator", "mediaDevices")
+        if devices is not None:
+            listen(devices, "devicechange", lambda event: spawn(self._media.devices_changed()))
         put(page.element("local-video"), "srcObject", self._media.stream)
         publish("stats", self._statistics)
         publish("connection", self._connection)
@@ -143,12 +164,20 @@ class CallPage:
     def preview(self) -> None:
         """Show the person to themselves."""
         self._state.preview = True
+        self._state.microphone.wanted = self._state.camera.wanted = True
         spawn(self._media.start(AUDIO, VIDEO))
         self._changed()
 
+    async def preview_if_granted(self) -> None:
+        """Show the person to themselves if that takes no question."""
+        if await self._media.granted() and self._state.phase == states.START and not self._state.preview:
+            self.preview()
+
     async def _settle_devices(self, for_call: Call) -> None:
         if not self._state.preview:
-            await self._media.start(AUDIO, VIDEO)
+            state = self._state
+            wanted = [device.kind for device in (state.microphone, state.camera) if device.wanted]
+            await self._media.start(*wanted)
         for_call.devices_settled()
 
     def _skip(self) -> None:
@@ -156,6 +185,22 @@ class CallPage:
         if self._call is not None:
             self._call.devices_settled()
         self._changed()
+
+    def _toggle(self, kind: str) -> None:
+        state = self._state
+        if state.phase == states.START and not state.preview:
+            # Nothing runs yet: it is decided what will.
+            device = state.microphone if kind == AUDIO else state.camera
+            device.wanted = not device.wanted
+            self._changed()
+        elif kind == AUDIO:
+            self._media.toggle_microphone()
+        else:
+            self._media.toggle_camera()
+
+    def _flip(self) -> None:
+        self._choices.turn()
+        self._media.choose(VIDEO)
 
     def _hurry(self, moved: bool) -> None:
         if self._call is not None and get(window, "document", "visibilityState") == "visible":
@@ -192,10 +237,16 @@ class CallPage:
                 state.preview = True
             else:
                 self._media.stop()
-        peers = self._connections()
+        peers = self._peers()
         self._trust.follow({user: peer.descriptions for user, peer in peers.items()})
-        self._tiles.follow(peers)
+        self._tiles.follow(peers, self._listening.speech)
         self._badges.follow()
+        self._stage.follow()
+        self._pickers.follow()
+        self._listening.follow()
+        self._wake_lock.follow(state.stage in ("calling", "connected"))
+        state.front_camera = self._choices.facing == USER
+        state.can_flip = self._choices.several_cameras and self._by_thumb
         if not state.in_session:
             self._screen.stop()
         self._presence.follow()
@@ -207,7 +258,7 @@ class CallPage:
             call(get(window, "history"), "replaceState", None, "", "#" + state.session)
         self._page.show(view(state))
 
-    def _connections(self) -> dict[str, Peer]:
+    def _peers(self) -> dict[str, Peer]:
         return {} if self._call is None else self._call.peers.by_user
 
     def _replaced(self, kind: str, track: Any) -> None:
@@ -243,7 +294,7 @@ class CallPage:
     async def _statistics(self, *args: Any) -> str:
         """Return as JSON, for each other person, figures of the connection with them (docs/page.md)."""
         members = {}
-        for user, peer in list(self._call.peers.by_user.items()) if self._call is not None else []:
+        for user, peer in list(self._peers().items()):
             values = statistics.figures(await peer.statistics())
             values["iceState"], values["connectionState"] = peer.states
             first_frame = self._tiles.first_frame(user)

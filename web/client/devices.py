@@ -31,6 +31,7 @@ class Device:
 
     Attributes:
         kind: `audio` or `video`.
+        wanted: whether the person wants to be heard, or seen, when a call begins.
         status: `off`, `asking`, `on`, or `muted` (it runs, and sends silence).
         problem: why it does not work: `refused`, `missing`, `busy`, `lost` (unplugged), `insecure` (the page came over
             http), `unsupported`; empty while nothing is wrong.
@@ -39,6 +40,7 @@ class Device:
 
     def __init__(self, kind: str) -> None:
         self.kind = kind
+        self.wanted = True
         self.status = OFF
         self.problem = ""
 

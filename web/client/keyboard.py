@@ -35,7 +35,8 @@ class Keyboard:
         listen(window, "keyup", self._up)
         listen(window, "blur", lambda event: self._let_go())
         listen(self._document, "visibilitychange", lambda event: self._let_go())
-        page.on("shortcuts-button", "click", lambda event: spawn(self._show_sheet()))
+        for name in ("shortcuts-button", "open-shortcuts"):
+            page.on(name, "click", lambda event: spawn(self._show_sheet()))
         page.on("single-keys", "change", lambda event: self._switch())
 
     def follow(self) -> None:

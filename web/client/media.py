@@ -4,23 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from . import texts
 from .browser import BrowserError, call, construct, get, listen, put, spawn, wait, window
+from .choices import kind_of
 from .devices import ASKING, AUDIO, MUTED, ON, VIDEO, problem_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
+    from .choices import Choices
     from .devices import Device
     from .state import PageState
 
 __all__ = ["Media"]
-
-CONSTRAINTS: dict[str, Any] = {
-    AUDIO: True,
-    VIDEO: {"facingMode": "user", "width": {"ideal": 1280}, "height": {"ideal": 720}},
-}
-"""What is asked for (Media Capture and Streams, `MediaStreamConstraints`): lengths in pixels."""
 
 
 class Media:
@@ -31,11 +28,18 @@ class Media:
 
     """
 
-    def __init__(self, state: PageState, changed: Callable[[], None], replaced: Callable[[str, Any], None]) -> None:
+    def __init__(
+        self,
+        state: PageState,
+        choices: Choices,
+        changed: Callable[[], None],
+        replaced: Callable[[str, Any], None],
+    ) -> None:
         """Begin with nothing.
 
         Args:
             state: whose `microphone` and `camera` tell what is so.
+            choices: which devices the person wants.
             changed: called when they changed.
             replaced: called with a kind and the track to send from now on, or None.
 
@@ -44,6 +48,7 @@ class Media:
         self._devices = {AUDIO: state.microphone, VIDEO: state.camera}
         self._tracks: dict[str, Any] = {AUDIO: None, VIDEO: None}
         self._state = state
+        self._choices = choices
         self._changed = changed
         self._replaced = replaced
         self._round = 0  # grows with each `stop`, so that what was asked for before is released when it comes
@@ -51,6 +56,11 @@ class Media:
     def track(self, kind: str) -> Any:
         """Return the track of this kind that runs; None when none does."""
         return self._tracks[kind]
+
+    def device(self, kind: str) -> str:
+        """Return the id of the device whose track of this kind runs; empty where none does."""
+        track = self._tracks[kind]
+        return "" if track is None else get(call(track, "getSettings"), "deviceId") or ""
 
     async def start(self, *kinds: str) -> None:
         """Ask for devices, both in one question where the browser can; those that run already stay."""
@@ -67,6 +77,7 @@ class Media:
         for kind in wanted:
             if self._tracks[kind] is None:
                 self._devices[kind].stopped(problems[kind])
+        await self.discover()
         self._state.devices_changed()
         self._changed()
 
@@ -90,7 +101,9 @@ class Media:
     async def _open(self, devices: Any, kinds: list[str], asked_in: int) -> str:
         """Take devices of all these kinds; return the problem if that cannot be."""
         try:
-            stream = await wait(call(devices, "getUserMedia", {kind: CONSTRAINTS[kind] for kind in kinds}))
+            stream = await wait(
+                call(devices, "getUserMedia", {kind: self._choices.constraints(kind) for kind in kinds})
+            )
         except BrowserError as error:
             return problem_of(error.name)
         for track in call(stream, "getTracks"):
@@ -104,7 +117,22 @@ class Media:
         except BrowserError:
             return [AUDIO, VIDEO]
         names = [get(device, "kind") for device in found]
-        return [kind for kind in (AUDIO, VIDEO) if kind + "input" in names]
+        return [kind for kind in (AUDIO, VIDEO) if kind_of(kind) in names]
+
+    async def discover(self) -> list[str]:
+        """Find out which devices there are; return the kinds of which there is one more now."""
+        try:
+            found = await wait(call(get(window, "navigator", "mediaDevices"), "enumerateDevices"))
+        except BrowserError:
+            return []
+        entries = [(get(device, "kind"), get(device, "deviceId"), get(device, "label")) for device in found]
+        return self._choices.discovered(entries)
+
+    async def granted(self) -> bool:
+        """Return whether camera and microphone can be had without a question."""
+        return get(window, "navigator", "mediaDevices") is not None and (
+            await self._granted(VIDEO) and await self._granted(AUDIO)
+        )
 
     async def _granted(self, kind: str) -> bool:
         name = "camera" if kind == VIDEO else "microphone"
@@ -148,8 +176,11 @@ class Media:
         if device.status not in (ON, MUTED):
             spawn(self.start(AUDIO))
             return
-        device.status = MUTED if device.status == ON else ON
-        put(self._tracks[AUDIO], "enabled", device.status == ON)
+        if device.status == ON and not self._state.hints:
+            self._release(AUDIO)
+        else:
+            device.status = MUTED if device.status == ON else ON
+            put(self._tracks[AUDIO], "enabled", device.status == ON)
         self._changed()
 
     def toggle_camera(self) -> None:
@@ -158,6 +189,33 @@ class Media:
             spawn(self.start(VIDEO))
             return
         self._release(VIDEO)
+        self._changed()
+
+    def choose(self, kind: str) -> None:
+        """Another device of this kind was chosen: take it, if one runs."""
+        if self._tracks[kind] is not None:
+            spawn(self._exchange(kind))
+
+    async def _exchange(self, kind: str) -> None:
+        muted = self._devices[kind].status == MUTED
+        # Phones cannot open two cameras at once.
+        self._release(kind)
+        await self.start(kind)
+        if muted and self._devices[kind].status == ON:
+            self.toggle_microphone()
+
+    async def devices_changed(self) -> None:
+        """A device was plugged in or out: what is wanted and was missing is taken as soon as it is there."""
+        more = await self.discover()
+        lost = [
+            kind
+            for kind in (AUDIO, VIDEO)
+            if self._devices[kind].problem in ("lost", "missing") and self._choices.found[kind_of(kind)]
+        ]
+        if lost and (self._state.in_session or self._state.preview):
+            await self.start(*lost)
+        elif more and self._state.in_session:
+            self._state.notice = texts.NEW_DEVICE
         self._changed()
 
     def stop(self) -> None:

@@ -15,7 +15,14 @@ if TYPE_CHECKING:
 
 __all__ = ["Page", "Part"]
 
-ATTRIBUTES = {"pressed": "aria-pressed", "on": "data-on", "picture": "data-picture", "quiet": "data-quiet"}
+ATTRIBUTES = {
+    "on": "data-on",
+    "picture": "data-picture",
+    "quiet": "data-quiet",
+    "mirror": "data-mirror",
+    "pressed": "aria-pressed",
+    "expanded": "aria-expanded",
+}
 """Properties of a view that are attributes for the style sheet; the others are the elements' own."""
 
 PROPERTIES = {"text": "textContent"}
@@ -53,6 +60,8 @@ class Page:
                 self.set(name, what, value)
             elif what == "state":
                 put(get(self._document, "documentElement", "dataset"), "state", value)
+            elif what == "side":
+                call(get(self._document, "documentElement"), "toggleAttribute", "data-side", bool(value))
             elif what == "title":
                 put(self._document, "title", value)
             elif shown[PAGE, "state"] != "loading":

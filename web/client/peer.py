@@ -74,6 +74,7 @@ class Peer:
         self._senders: dict[str, Any] = {}
         self._screen_senders: dict[str, Any] = {}
         self._channel: Channel | None = None
+        self._audio: Any = None
         self._bounding = False
         self._complaints: list[str] = []
         self._commands: list[Value] = []
@@ -258,11 +259,21 @@ class Peer:
             if get(transceiver, "receiver", "track", "kind") == kind
         ]
         stream = self.stream if mids[0] == get(event, "transceiver", "mid") else self.screen
+        if kind == AUDIO and stream is self.stream:
+            self._audio = get(event, "receiver")
         for other in call(stream, "getTracks"):
             if get(other, "kind") == kind:
                 call(stream, "removeTrack", other)
         call(stream, "addTrack", track)
         self._peers.track_came()
+
+    def loudness(self) -> float:
+        """Return how loud the other side is: 0.0 for silence, 1.0 for the loudest (WebRTC 1.0 `audioLevel`)."""
+        loudest = 0.0
+        if self._audio is not None:
+            for source in call(self._audio, "getSynchronizationSources"):
+                loudest = max(loudest, float(get(source, "audioLevel") or 0))
+        return loudest
 
     def bound_video(self, bitrate: int, scale: float) -> None:
         """Send the picture with so many bits per second at most, and scaled down by so much.

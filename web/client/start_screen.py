@@ -49,6 +49,8 @@ class StartScreen:
             kept = storage.kept_call()
             if kept is not None:
                 calls.go_on(*kept)
+            else:
+                spawn(calls.preview_if_granted())
 
     def start(self) -> None:
         """The person starts a call."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import texts
+from . import layout, texts
 from .devices import AUDIO, VIDEO, Device
 from .others import GIVE_UP_AFTER, Other
 
@@ -61,12 +61,24 @@ class PageState:
         leaving: the user whom this person makes the host so as to leave then; empty for nobody.
         locked: whether nobody may join any more.
         lobby: whether the host lets in each who joins.
+        can_share: whether the browser can show the screen.
+        can_flip: whether there is a camera that looks the other way.
+        full_screen: whether the page fills the screen.
         sharing: whether the own screen is shown to the others.
         relay_only: whether the person hides their address: connections from now on go through a TURN server alone.
         knocks: those who wait to be let in by this person, by user, and what they call themselves.
         turn: whether the server names a TURN server.
         microphone: the own one.
         camera: the own one.
+        hints: whether the person wants to be told when they talk while muted, which keeps the microphone on.
+        talking: whether they do.
+        front_camera: whether the camera looks at the person, who then sees themselves as in a mirror.
+        pinned: the picture that the person wants large (`layout`); empty for none.
+        arrangement: `GRID` or `SPOTLIGHT` of `layout`, if the person wants one of them; else empty.
+        speaker: the user who speaks, or spoke last; empty for nobody.
+        swapped: whether the own picture is the large one.
+        corner: where the own picture is (`layout`).
+        side: what is shown beside the call: `chat`, `people`, or empty for nothing.
         preview: whether the person asked to see themselves before a call.
         sound_blocked: whether the browser wants a click before it plays sound.
         device_problem: what is wrong with them, in a sentence, until the person has read it.
@@ -94,6 +106,9 @@ class PageState:
         self.leaving = ""
         self.locked = False
         self.lobby = False
+        self.can_share = False
+        self.can_flip = False
+        self.full_screen = False
         self.sharing = False
         self.relay_only = False
         self.knocks: dict[str, str] = {}
@@ -102,6 +117,15 @@ class PageState:
         self._ticked = 0.0
         self.microphone = Device(AUDIO)
         self.camera = Device(VIDEO)
+        self.hints = True
+        self.talking = False
+        self.front_camera = True
+        self.pinned = ""
+        self.arrangement = ""
+        self.speaker = ""
+        self.swapped = False
+        self.corner = layout.CORNERS[0]
+        self.side = ""
         self.preview = False
         self.sound_blocked = False
         self.device_problem = ""
@@ -149,7 +173,8 @@ class PageState:
         self.knocks = {}
         self.password = self.leaving = ""
         self.locked = self.lobby = False
-        self.sound_blocked = False
+        self.sound_blocked = self.talking = self.swapped = False
+        self.arrangement = self.pinned = self.speaker = self.side = ""
         return True
 
     def restart(self) -> None:
@@ -339,6 +364,8 @@ class PageState:
         if other is not None:
             other.microphone = microphone
             other.camera = camera
+            if screen and not other.screen and self.arrangement == layout.GRID:
+                self.arrangement = ""
             other.screen = screen
 
     def screen_refused(self) -> None:
@@ -373,6 +400,24 @@ class PageState:
         """The person has read what went wrong."""
         self.problem = self.device_problem = ""
 
+    def pin(self, picture: str) -> None:
+        """The person wants this picture large, or no longer."""
+        self.pinned = "" if self.pinned == picture else picture
+        self.swapped = False
+
+    def change_layout(self) -> None:
+        """The person wants one picture large, or all alike."""
+        self.arrangement = layout.GRID if self.pictures[1] else layout.SPOTLIGHT
+        self.pinned = ""
+
+    def swap(self) -> None:
+        """The person wants their own picture large, or small again."""
+        self.swapped = not self.swapped
+
+    def show_side(self, side: str) -> None:
+        """The person opens what is beside the call, or closes it."""
+        self.side = "" if self.side == side else side
+
     def hung_up(self) -> None:
         """The person ended their part."""
         if self.phase == CONNECTING:
@@ -391,6 +436,11 @@ class PageState:
             if other.user == user:
                 return other
         return None
+
+    @property
+    def pictures(self) -> tuple[list[str], str]:
+        """The pictures of the others, and the large one (`layout.arrange`)."""
+        return layout.arrange(self.others, self.pinned, self.arrangement, self.speaker)
 
     @property
     def in_session(self) -> bool:

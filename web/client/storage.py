@@ -11,9 +11,13 @@ if TYPE_CHECKING:
     from typing import Any
 
 __all__ = [
+    "devices",
     "forget_call",
+    "hints",
     "host_key",
     "keep_call",
+    "keep_devices",
+    "keep_hints",
     "keep_host_key",
     "keep_language",
     "keep_name",
@@ -35,6 +39,8 @@ NAME = "signald.name"
 LANGUAGE = "signald.language"
 SINGLE_KEYS = "signald.single-keys"
 RELAY_ONLY = "signald.relay-only"
+DEVICES = "signald.devices"
+NO_HINTS = "signald.no-hints"
 """In `localStorage`: the person's, which tomorrow finds."""
 
 MOST_HOST_KEYS = 20
@@ -136,6 +142,31 @@ def single_keys() -> bool:
 def keep_single_keys(on: bool) -> None:
     """Remember whether they do."""
     _write("localStorage", SINGLE_KEYS, None if on else "off")
+
+
+def devices() -> dict[str, str]:
+    """Return the ids of the devices that the person chose, by kind."""
+    found = _read("localStorage", DEVICES)
+    chosen = {}
+    for kind, device in found.items() if isinstance(found, dict) else []:
+        if isinstance(kind, str) and isinstance(device, str):
+            chosen[kind] = device
+    return chosen
+
+
+def keep_devices(chosen: dict[str, str]) -> None:
+    """Remember the devices that the person chose."""
+    _write("localStorage", DEVICES, json.dumps(chosen))
+
+
+def hints() -> bool:
+    """Return whether the person wants to be told when they talk while muted; so if they never said."""
+    return not _text("localStorage", NO_HINTS)
+
+
+def keep_hints(wanted: bool) -> None:
+    """Remember whether they want that."""
+    _write("localStorage", NO_HINTS, None if wanted else "1")
 
 
 def _text(storage: str, key: str) -> str | None:

@@ -28,6 +28,14 @@ MUTE = "Mute"
 UNMUTE = "Unmute"
 STOP_CAMERA = "Camera off"
 START_CAMERA = "Camera on"
+SHARE = "Share"
+STOP_SHARE = "Stop"
+SPOTLIGHT = "One large picture"
+GRID = "All pictures alike"
+FULL_SCREEN = "Full screen"
+NO_FULL_SCREEN = "Leave full screen"
+CHAT = "Chat"
+PEOPLE = "People"
 HANG_UP = "Hang up"
 END = "End call"
 COPY = "Copy link"
@@ -53,6 +61,7 @@ WAITING_FOR = {
 KNOCK = "{} wants to join."
 SOMEBODY = "Somebody"
 THE_OTHER = "the other person"
+SCREEN_OF = "{}: screen"
 NO_PICTURE = "No picture from {}"
 AWAY = "{} lost the connection to the server and may be back soon."
 RECONNECTING = "Reconnecting to the server… {} s"
@@ -119,6 +128,9 @@ VERIFY_AGAIN = "The connection with {} began anew: compare the codes again."
 VERIFIED_NO_MORE = (
     "The connection with {} is not verified any more: it may have been taken over. Say nothing that must stay private."
 )
+NEW_DEVICE = "Another device was plugged in. You can choose it under “Devices and settings”."
+TALKING = "You are muted: nobody hears you."
+SHARING = "You are showing your screen."
 
 # How it ended
 
@@ -222,6 +234,7 @@ CAMERA_NOTES = {
     "insecure": "No camera without https",
     "unsupported": "No camera in this browser",
 }
+DEVICE_NAMES = {"videoinput": "Camera {}", "audioinput": "Microphone {}", "audiooutput": "Speaker {}"}
 CAMERA_OFF = "Camera off"
 CAMERA_STARTING = "Camera is starting…"
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from . import texts
-from .browser import BrowserError, call, get, listen, now, put, spawn, wait
+from .browser import BrowserError, call, get, listen, now, put, spawn, wait, window
+from .layout import GRID, SPOTLIGHT, picture
+from .pickers import set_speaker
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -14,7 +16,10 @@ if TYPE_CHECKING:
     from .others import Other
     from .page import Page
     from .peer import Peer
+    from .speech import Speech
     from .state import PageState
+
+    Speaker = Callable[[], str]
 
 __all__ = ["Tiles"]
 
@@ -27,6 +32,7 @@ class Tile:
 
     Attributes:
         figure: the element; the style sheet dims one whose `data-live` is false.
+        name: of the picture (`layout`), or empty.
         user: whose picture it is, or empty.
         video: the `video` element.
         stream: what it shows; None for nothing.
@@ -34,26 +40,47 @@ class Tile:
 
     """
 
-    def __init__(self, figure: Any, blocked: Callable[[], None]) -> None:
-        """Take a `figure` that holds a `video`."""
+    def __init__(
+        self, figure: Any, blocked: Callable[[], None], pinned: Callable[[str], None], speaker: Speaker
+    ) -> None:
+        """Take a `figure` that holds a `video`.
+
+        Args:
+            figure: the element.
+            blocked: called when the browser wants a press before it plays sound.
+            pinned: called with the picture's name when the person presses its pin.
+            speaker: gives the id of the speaker to play through.
+
+        """
         self.figure = figure
         self.video = call(figure, "querySelector", "video")
+        self.name = ""
         self.user = ""
         self.stream: Any = None
         self.first_frame = 0.0
         self._blocked = blocked
+        self._speaker = speaker
         self._moved = 0.0
         self._asked = False
+        document = get(window, "document")
+        pin, pip, full = (call(figure, "querySelector", "." + button) for button in ("pin", "pip", "full"))
+        listen(pin, "click", lambda event: pinned(self.name))
+        listen(pip, "click", lambda event: spawn(_tried(self.video, "requestPictureInPicture")))
+        listen(full, "click", lambda event: spawn(_tried(figure, "requestFullscreen")))
+        put(pip, "hidden", not get(document, "pictureInPictureEnabled"))
+        put(full, "hidden", not get(document, "fullscreenEnabled"))
         listen(self.video, "loadeddata", self._loaded)
         listen(self.video, "resize", self._loaded)
 
-    def show(self, peer: Peer) -> None:
-        """Show this person."""
-        self.user = peer.user
-        self.stream = peer.stream
-        call(self.video, "setAttribute", "data-user", peer.user)
+    def show(self, name: str, user: str, stream: Any) -> None:
+        """Show this picture of this person."""
+        self.name = name
+        self.user = user
+        self.stream = stream
+        call(self.video, "setAttribute", "data-user", user)
         put(self.video, "muted", False)
-        put(self.video, "srcObject", peer.stream)
+        put(self.video, "srcObject", stream)
+        set_speaker(self.video, self._speaker())
         spawn(self._play())
 
     async def _play(self) -> None:
@@ -84,19 +111,31 @@ class Tile:
             self.first_frame = self._moved = now()
             self.look()
 
-    def follow(self, other: Other | None) -> None:
-        """Say who this is, and whether they are reached just now."""
+    def follow(self, other: Other | None, large: bool, speaking: bool) -> None:
+        """Say who this is, whether they are reached just now, and what they do."""
         if other is None:
             return
-        name = call(self.figure, "querySelector", ".name")
-        put(name, "textContent", other.name)
-        put(name, "hidden", not other.name)
-        put(call(self.figure, "querySelector", ".trouble"), "hidden", not other.interrupted)
-        call(self.figure, "setAttribute", "data-live", "false" if other.interrupted else "true")
-        put(call(self.figure, "querySelector", "figcaption span"), "textContent", self._no_picture(other.name))
+        screen = self.name != picture(other.user)
+        name = other.name
+        if screen:
+            name = texts.SCREEN_OF.format(other.name or texts.SOMEBODY)
+        self._set(".name", "textContent", name)
+        self._set(".name", "hidden", not name)
+        self._set(".silent", "hidden", screen or other.microphone is not False)
+        self._set(".trouble", "hidden", not other.interrupted)
+        self._set("figcaption span", "textContent", texts.NO_PICTURE.format(name or texts.THE_OTHER))
+        call(self.video, "setAttribute", "aria-label", name or texts.THE_OTHER)
+        call(call(self.figure, "querySelector", ".pin"), "setAttribute", "aria-pressed", "true" if large else "false")
+        for attribute, value in (
+            ("data-live", not other.interrupted),
+            ("data-main", large),
+            ("data-screen", screen),
+            ("data-speaking", speaking and not screen),
+        ):
+            call(self.figure, "setAttribute", attribute, "true" if value else "false")
 
-    def _no_picture(self, name: str) -> str:
-        return texts.NO_PICTURE.format(name or texts.THE_OTHER)
+    def _set(self, selector: str, name: str, value: str | bool) -> None:
+        put(call(self.figure, "querySelector", selector), name, value)
 
     def look(self) -> None:
         """Tell the style sheet whether there is a picture."""
@@ -119,6 +158,7 @@ class Tile:
 
     def clear(self) -> None:
         """Show nobody any more."""
+        self.name = ""
         self.user = ""
         self.stream = None
         self.first_frame = 0.0
@@ -130,46 +170,74 @@ class Tile:
 class Tiles:
     """All of them. The first has the element `remote-video`, further ones are copies of it."""
 
-    def __init__(self, page: Page, state: PageState, changed: Callable[[], None]) -> None:
+    def __init__(self, page: Page, state: PageState, speaker: Speaker, changed: Callable[[], None]) -> None:
+        """Take the page's first tile.
+
+        Args:
+            page: which has it.
+            state: the page's.
+            speaker: gives the id of the speaker to play through.
+            changed: called when the state changed.
+
+        """
         self._state = state
+        self._speaker = speaker
         self._changed = changed
         self._room = page.element("remotes")
         figure = call(self._room, "querySelector", "figure")
         self._blank = call(figure, "cloneNode", True)
         call(call(self._blank, "querySelector", "video"), "removeAttribute", "id")
-        self._tiles = [Tile(figure, self._blocked)]
+        self._tiles = [self._made(figure)]
 
-    def follow(self, peers: dict[str, Peer]) -> None:
-        """Show exactly these people."""
+    def follow(self, peers: dict[str, Peer], speech: Speech) -> None:
+        """Show exactly the pictures of these people."""
+        names, large = self._state.pictures
+        wanted = {}
+        for user, peer in peers.items():
+            for name, stream in ((picture(user), peer.stream), (picture(user, True), peer.screen)):
+                if name in names:
+                    wanted[name] = (user, stream)
         first = self._tiles[0]
         for tile in self._tiles[:]:
-            if tile.user and tile.user not in peers:
+            if tile.name and tile.name not in wanted:
                 tile.clear()
                 if tile is not first:
                     call(tile.figure, "remove")
                     self._tiles.remove(tile)
-        shown = {tile.user: tile for tile in self._tiles}
-        for user, peer in peers.items():
-            if user not in shown:
-                self._free().show(peer)
-            elif shown[user].stream is not peer.stream:
-                shown[user].show(peer)
+        shown = {tile.name: tile for tile in self._tiles}
+        for name in names:
+            if name not in wanted:
+                continue
+            user, stream = wanted[name]
+            if name not in shown:
+                self._free().show(name, user, stream)
+            elif shown[name].stream is not stream:
+                shown[name].show(name, user, stream)
+        time = now()
         for tile in self._tiles:
-            tile.follow(self._state.other(tile.user))
-        call(self._room, "setAttribute", "data-count", str(len(peers)))
+            tile.follow(self._state.other(tile.user), tile.name == large, speech.speaks(tile.user, time))
+        call(self._room, "setAttribute", "data-count", str(len(wanted)))
+        call(self._room, "setAttribute", "data-layout", SPOTLIGHT if large else GRID)
+
+    def _made(self, figure: Any) -> Tile:
+        return Tile(figure, self._blocked, self._pinned, self._speaker)
 
     def _free(self) -> Tile:
         """Return a tile that shows nobody."""
-        if not self._tiles[0].user:
+        if not self._tiles[0].name:
             return self._tiles[0]
         figure = call(self._blank, "cloneNode", True)
         call(self._room, "append", figure)
-        tile = Tile(figure, self._blocked)
+        tile = self._made(figure)
         self._tiles.append(tile)
         return tile
 
     def _blocked(self) -> None:
         self._state.sound_blocked = True
+        self._changed()
+
+    def _pinned(self, name: str) -> None:
+        self._state.pin(name)
         self._changed()
 
     def hear(self) -> None:
@@ -179,6 +247,11 @@ class Tiles:
             tile.hear()
         self._changed()
 
+    def speaker_chosen(self) -> None:
+        """Play through another speaker from now on."""
+        for tile in self._tiles:
+            set_speaker(tile.video, self._speaker())
+
     def look(self) -> None:
         """Find out who has a picture: call it about once a second."""
         for tile in self._tiles:
@@ -187,6 +260,14 @@ class Tiles:
     def first_frame(self, user: str) -> float:
         """Return the time of the first frame of somebody, in seconds of the page's clock; 0.0 before."""
         for tile in self._tiles:
-            if tile.user == user:
+            if tile.name == picture(user):
                 return tile.first_frame
         return 0.0
+
+
+async def _tried(element: Any, method: str) -> None:
+    """Ask the browser for what it may refuse, which the person then sees."""
+    try:
+        await wait(call(element, method))
+    except BrowserError:
+        return

@@ -21,6 +21,7 @@ PAGE = "page"
 
 BEFORE = (state.LOADING, state.START, state.CONNECTING, state.WAITING)
 IN_CALL = (state.CALLING, state.CONNECTED)
+WITH_OTHERS = (state.WAITING, state.CALLING, state.CONNECTED)
 OVER = (state.ENDED, state.FAILED)
 
 FOCUS = {
@@ -38,8 +39,8 @@ FOCUS = {
 def view(now: PageState) -> View:
     """Return the value of each (element id, property).
 
-    Properties are `text`, `hidden`, `disabled`, `value`, and for style sheets `on`, `picture` and `quiet`; of the page,
-    `state`, `title` and `focus`.
+    Properties are `text`, `hidden`, `disabled`, `value`, `expanded`, and for style sheets `on`, `picture`, `mirror` and
+    `quiet`; of the page, `state`, `side`, `title` and `focus`.
     """
     stage = now.stage
     values: View = {
@@ -58,6 +59,7 @@ def view(now: PageState) -> View:
     _waiting_screen(now, values)
     _end_screen(now, stage, values)
     _devices(now, stage, values)
+    _call(now, stage, values)
     return values
 
 
@@ -99,7 +101,7 @@ def status(now: PageState) -> str:
         away = [other for other in now.others if other.away]
         if away:
             return texts.AWAY.format(away[0].name or texts.SOMEBODY)
-        return now.notice or texts.CONNECTED
+        return now.notice or (texts.SHARING if now.sharing else texts.CONNECTED)
     if stage == state.ENDED:
         return now.outcome
     if stage == state.FAILED:
@@ -138,19 +140,48 @@ def _end_screen(now: PageState, stage: str, values: View) -> None:
 def _devices(now: PageState, stage: str, values: View) -> None:
     at_start = stage in (state.LOADING, state.START)
     asking = devices.ASKING in (now.microphone.status, now.camera.status)
-    values["controls", "hidden"] = stage in OVER or stage == state.CONNECTING or (at_start and not now.preview)
-    values["mute", "on"] = now.microphone.status == devices.ON
-    values["mute-text", "text"] = texts.MUTE if now.microphone.status == devices.ON else texts.UNMUTE
-    values["mute", "disabled"] = now.microphone.status == devices.ASKING
-    values["camera", "on"] = now.camera.status == devices.ON
-    values["camera-text", "text"] = texts.STOP_CAMERA if now.camera.status == devices.ON else texts.START_CAMERA
-    values["camera", "disabled"] = now.camera.status == devices.ASKING
+    # Before the devices run, the buttons say what is wanted of them.
+    heard = now.microphone.wanted if at_start and not now.preview else now.microphone.status == devices.ON
+    seen = now.camera.wanted if at_start and not now.preview else now.camera.status == devices.ON
+    values["controls", "hidden"] = stage in OVER or stage == state.CONNECTING
+    values["mute", "on"] = heard
+    values["mute-text", "text"] = texts.MUTE if heard else texts.UNMUTE
+    values["mute", "disabled"] = stage == state.LOADING or now.microphone.status == devices.ASKING
+    values["camera", "on"] = seen
+    values["camera-text", "text"] = texts.STOP_CAMERA if seen else texts.START_CAMERA
+    values["camera", "disabled"] = stage == state.LOADING or now.camera.status == devices.ASKING
     values["hang-up", "hidden"] = at_start
     values["hang-up-text", "text"] = texts.HANG_UP if stage in IN_CALL else texts.END
     values["self", "picture"] = now.camera.status == devices.ON
     values["self-note", "text"] = "" if at_start and not now.preview else _camera_note(now.camera)
     values["skip", "hidden"] = not asking
+    values["self-level", "hidden"] = not (at_start and now.preview and now.microphone.status == devices.ON)
+    values["local-video", "mirror"] = now.front_camera
+    values["talking", "hidden"] = not (now.talking and stage in IN_CALL)
+    values["talking", "text"] = texts.TALKING if now.talking else ""
     values["hear", "hidden"] = not (now.sound_blocked and stage in IN_CALL)
+
+
+def _call(now: PageState, stage: str, values: View) -> None:
+    pictures, large = now.pictures if stage in IN_CALL else ([], "")
+    values["share", "hidden"] = stage not in IN_CALL or not now.can_share
+    values["share", "on"] = now.sharing
+    values["share-text", "text"] = texts.STOP_SHARE if now.sharing else texts.SHARE
+    for button in ("chat-button", "people-button", "more-button"):
+        values[button, "hidden"] = stage not in WITH_OTHERS
+    values["layout", "hidden"] = len(pictures) < 2
+    values["layout-text", "text"] = texts.GRID if large else texts.SPOTLIGHT
+    values["full-screen-text", "text"] = texts.NO_FULL_SCREEN if now.full_screen else texts.FULL_SCREEN
+    values["self-tools", "hidden"] = stage not in IN_CALL
+    values["swap", "hidden"] = len(pictures) != 1
+    values["flip", "hidden"] = not now.can_flip
+    side = now.side if stage in WITH_OTHERS else ""
+    values[PAGE, "side"] = side
+    values["side", "hidden"] = not side
+    values["side-heading", "text"] = {"chat": texts.CHAT, "people": texts.PEOPLE}.get(side, "")
+    for name in ("chat", "people"):
+        values[name + "-button", "expanded"] = side == name
+        values[name + "-panel", "hidden"] = side != name
 
 
 def _camera_note(camera: Device) -> str:
