@@ -65,6 +65,12 @@ class ScreenTests(SynchronousTestCase):
         self.assertEqual(visible(page), [])
         self.assertEqual(view(page)["error", "text"], texts.NO_WEBRTC)
 
+    def test_unread_messages(self) -> None:
+        """The title counts them."""
+        page = visiting("ann")
+        page.unread = 2
+        self.assertEqual(view(page)[PAGE, "title"], f"(2) {texts.TITLES['connected']}")
+
     def test_the_password_of_the_own_call(self) -> None:
         """Whoever chose one can read it when they invite."""
         page = hosting()

@@ -11,6 +11,7 @@ from . import statistics, storage, texts
 from .badges import Badges
 from .browser import BrowserJson, call, get, listen, now, publish, put, random_hex, spawn, window
 from .call import Call
+from .chat_panel import ChatPanel
 from .choices import SPEAKER, USER, Choices
 from .conversations import Conversations
 from .devices import AUDIO, ON, VIDEO
@@ -72,6 +73,7 @@ class CallPage:
         self._tiles = Tiles(page, state, lambda: self._choices.chosen.get(SPEAKER, ""), self._changed)
         self._stage = Stage(page, state, self._changed)
         self._side = Side(page, state, self._changed)
+        self._chat = ChatPanel(page, state, self._conversations, self._changed)
         self._pickers = Pickers(page, state, self._choices, self._media, self._tiles.speaker_chosen)
         self._listening = Listening(page, state, self._media, self._peers, self._changed)
         self._wake_lock = WakeLock()
@@ -250,6 +252,7 @@ class CallPage:
         if not state.in_session:
             self._screen.stop()
         self._presence.follow()
+        self._chat.follow()
         self._invitation.follow()
         self._knocks.follow()
         self._keyboard.follow()

@@ -82,6 +82,7 @@ class PageState:
         preview: whether the person asked to see themselves before a call.
         sound_blocked: whether the browser wants a click before it plays sound.
         device_problem: what is wrong with them, in a sentence, until the person has read it.
+        unread: how many messages the person has not seen.
         copied: whether the link was copied a moment ago.
 
     """
@@ -129,6 +130,7 @@ class PageState:
         self.preview = False
         self.sound_blocked = False
         self.device_problem = ""
+        self.unread = 0
         self.copied = False
 
     @property

@@ -43,9 +43,10 @@ def view(now: PageState) -> View:
     `quiet`; of the page, `state`, `side`, `title` and `focus`.
     """
     stage = now.stage
+    title = texts.TITLES.get(stage, texts.TITLE)
     values: View = {
         (PAGE, "state"): stage,
-        (PAGE, "title"): texts.TITLES.get(stage, texts.TITLE),
+        (PAGE, "title"): f"({now.unread}) {title}" if now.unread else title,
         (PAGE, "focus"): _focus(now),
         ("stage", "hidden"): stage in OVER,
         ("remotes", "hidden"): stage not in IN_CALL,
