@@ -94,6 +94,22 @@ class CallPage:
             self.tab.type("#session-input", session)
         self.tab.click("#join")
 
+    def hang_up(self) -> None:
+        """As the host of a call with others in it, end it for all."""
+        self.tab.click("#hang-up")
+        self.tab.click("#confirm-end")
+
+    def people(self) -> None:
+        """Show the list of people."""
+        if not self.shown("people-panel"):
+            self.tab.click("#people-button")
+            until(lambda: self.shown("people-panel"), PATIENCE, "the list of people")
+
+    def close_side(self) -> None:
+        """Close what is shown beside the call."""
+        self.tab.click("#side-close")
+        until(lambda: not self.shown("side"), PATIENCE, "nothing beside the call")
+
     def text(self, element: str) -> str:
         """What an element says."""
         text: str = self.tab.evaluate(f"document.getElementById('{element}').textContent.trim()")

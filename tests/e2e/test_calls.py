@@ -66,7 +66,7 @@ class PeerCallTests(CallTestCase):
         page = self.page()
         peer = self.peer("join", page.host())
         at_page = self.both_play(page)
-        page.tab.click("#hang-up")
+        page.hang_up()
         page.wait_for("ended")
         add_call("Chromium", "peer", at_page, self.flowing(peer))
 
@@ -85,7 +85,7 @@ class PeerCallTests(CallTestCase):
         page = self.page("Firefox")
         peer = self.peer("join", page.host())
         at_page = self.both_play(page)
-        page.tab.click("#hang-up")
+        page.hang_up()
         page.wait_for("ended")
         add_call("Firefox", "peer", at_page, self.flowing(peer))
 

@@ -111,7 +111,7 @@ class PageTests(CallTestCase):
     def test_host_leaves(self) -> None:
         """The guest is told that the host ended the call."""
         host, guest = self.call()
-        host.tab.click("#hang-up")
+        host.hang_up()
         guest.wait_for("ended")
         guest.wait_for_text("status", "ended")
 
@@ -129,7 +129,7 @@ class PageTests(CallTestCase):
     def test_again(self) -> None:
         """After a call has ended, the same page makes another."""
         host, guest = self.call()
-        host.tab.click("#hang-up")
+        host.hang_up()
         for page in (host, guest):
             page.wait_for("ended")
             page.tab.click("#again")

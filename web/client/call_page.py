@@ -20,6 +20,7 @@ from .keyboard import Keyboard
 from .knocks import Knocks
 from .listening import Listening
 from .media import Media
+from .people_panel import PeoplePanel
 from .pickers import Pickers
 from .presence import Presence
 from .screen import Screen
@@ -80,6 +81,7 @@ class CallPage:
         state.hints = storage.hints()
         state.can_share = screen_possible()
         self._invitation = Invitation(page, state, self._changed)
+        self._people = PeoplePanel(page, state, self._presence, lambda: self._call, self._changed)
         self._call: Call | None = None
         self._pressed = 0.0
         self._name = ""
@@ -89,8 +91,8 @@ class CallPage:
         page.on("camera", "click", lambda event: self._toggle(VIDEO))
         page.on("share", "click", lambda event: self._screen.toggle())
         page.on("flip", "click", lambda event: self._flip())
-        page.on("hang-up", "click", lambda event: self._hang_up())
-        page.on("cancel", "click", lambda event: self._hang_up())
+        page.on("hang-up", "click", lambda event: self._people.hang_up())
+        page.on("cancel", "click", lambda event: self._people.hang_up())
         page.on("skip", "click", lambda event: self._skip())
         page.on("hear", "click", lambda event: self._tiles.hear())
         page.on("again", "click", lambda event: self._again())
@@ -212,10 +214,6 @@ class CallPage:
         if self._call is not None:
             self._call.answer_knock(user, admitted)
 
-    def _hang_up(self) -> None:
-        self._state.hung_up()
-        self._changed()
-
     def _again(self) -> None:
         if self._state.phase == states.FAILED:
             self.begin(self._state.role, self._state.session, self._name, self._password, "", self._lobby)
@@ -255,6 +253,7 @@ class CallPage:
         self._chat.follow()
         self._invitation.follow()
         self._knocks.follow()
+        self._people.follow(self._name)
         self._keyboard.follow()
         if state.phase == states.SESSION and get(window, "location", "hash") != "#" + state.session:
             # A reload, or tomorrow, then finds the id again.

@@ -21,15 +21,19 @@ CONFIRMED_FOR = 2.5
 
 
 class Invitation:
-    """What the waiting screen offers."""
+    """What the waiting screen offers, and the people's panel."""
 
     def __init__(self, page: Page, state: PageState, changed: Callable[[], None]) -> None:
         self._page = page
         self._state = state
         self._changed = changed
         self._drawn = ""
-        page.on("copy", "click", lambda event: spawn(self._copy()))
-        page.on("link", "focus", lambda event: call(page.element("link"), "select"))
+        self._offer("copy", "link")
+        self._offer("people-copy", "people-link")
+
+    def _offer(self, button: str, field: str) -> None:
+        self._page.on(button, "click", lambda event: spawn(self._copy(field)))
+        self._page.on(field, "focus", lambda event: call(self._page.element(field), "select"))
 
     def follow(self) -> None:
         """Draw the code of the link, if that is not done yet."""
@@ -46,7 +50,7 @@ class Invitation:
             # The link can still be copied.
             self._drawn = ""
 
-    async def _copy(self) -> None:
+    async def _copy(self, field: str) -> None:
         clipboard = get(window, "navigator", "clipboard")
         try:
             if clipboard is None:
@@ -54,8 +58,8 @@ class Invitation:
             await wait(call(clipboard, "writeText", self._state.link))
         except BrowserError:
             self._state.problem = texts.COPY_REFUSED
-            call(self._page.element("link"), "focus")
-            call(self._page.element("link"), "select")
+            call(self._page.element(field), "focus")
+            call(self._page.element(field), "select")
             self._changed()
             return
         self._state.copied = True

@@ -22,7 +22,9 @@ class Knocks:
 
     def __init__(self, page: Page, state: PageState, answer: Callable[[str, bool], None]) -> None:
         """Take the page's list; `answer` is called with a user and whether they may come in."""
+        self._page = page
         self._list = page.element("knocks")
+        self._beside = False
         self._state = state
         self._answer = answer
         self._rows: dict[str, Any] = {}
@@ -30,6 +32,11 @@ class Knocks:
     def follow(self) -> None:
         """Show exactly those who wait now."""
         waiting = self._state.knocks
+        beside = self._state.in_session and bool(self._state.side)
+        if beside != self._beside:
+            # On a phone what is beside the call covers everything else.
+            self._beside = beside
+            call(self._page.element("side-header" if beside else "problem"), "after", self._list)
         for user in list(self._rows):
             if user not in waiting:
                 call(self._rows.pop(user), "remove")

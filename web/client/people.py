@@ -15,14 +15,19 @@ if TYPE_CHECKING:
     from .state import PageState
     from .view_model import View
 
-__all__ = ["END", "LEAVE", "MAKE_HOST", "MUTE", "REMOVE", "People", "Row", "rows", "view"]
+__all__ = ["END", "LEAVE", "LOBBY", "LOCK", "MAKE_HOST", "MUTE", "REMOVE", "People", "Row", "rows", "view"]
 
 MUTE = "mute"
 MAKE_HOST = "host"
 REMOVE = "remove"
+LOCK = "lock"
+LOBBY = "lobby"
 END = "end"
 LEAVE = "leave"
-"""What a host does: to one of the others, or to the call. `LEAVE`: make one of them the host, then leave."""
+"""What a host does: to one of the others, or to the call.
+
+`LOCK` and `LOBBY` turn their switches over; `LEAVE` makes one of the others the host, and then the person leaves.
+"""
 
 
 class Row:
@@ -75,8 +80,12 @@ class People:
             return bool(now.others)
         if action == MUTE and not user:
             return any(self.may(MUTE, other.user) for other in now.others)
+        if now.offline is not None:
+            return False
+        if action in (LOCK, LOBBY):
+            return True
         other = now.other(user)
-        if now.offline is not None or other is None or other.gone:
+        if other is None or other.gone:
             return False
         if action == MUTE:
             return other.microphone is True
@@ -92,6 +101,7 @@ class People:
             return False
         if action == MUTE:
             self.muting = user
+        if action in (MUTE, LOCK, LOBBY):
             return True
         self.question = action
         self.about = user
@@ -155,17 +165,17 @@ def rows(people: People, now: PageState, name: str) -> list[Row]:
 def view(people: People, now: PageState) -> View:
     """Return what the panel and the question show, in the terms of `view_model`."""
     host = now.role == HOST
-    reached = now.in_session and now.offline is None and not now.adrift
     values: View = {
         ("people-badge", "text"): str(len(now.knocks)),
         ("people-badge", "hidden"): not now.knocks,
+        ("knock-news", "text"): " ".join([texts.KNOCK.format(name or texts.SOMEBODY) for name in now.knocks.values()]),
         ("people-said", "text"): _said(people),
         ("door", "text"): "" if host else _door(now),
         ("door-tools", "hidden"): not host,
         ("lock", "ariaChecked"): "true" if now.locked else "false",
-        ("lock", "disabled"): not reached,
+        ("lock", "disabled"): not people.may(LOCK),
         ("lobby", "ariaChecked"): "true" if now.lobby else "false",
-        ("lobby", "disabled"): not reached,
+        ("lobby", "disabled"): not people.may(LOBBY),
         ("mute-all", "disabled"): not people.may(MUTE),
         ("end-all", "disabled"): not people.may(END),
         ("people-invite", "hidden"): now.locked,
@@ -197,5 +207,6 @@ def _question(people: People, values: View) -> None:
     values["confirm-text", "text"] = texts.CONSEQUENCES[question].format(name) if question else ""
     values["confirm-yes", "text"] = texts.ANSWERS[question].format(name) if question else ""
     values["confirm-yes", "hidden"] = question == LEAVE and not people.about
+    values["confirm-yes", "on"] = question in (REMOVE, END)
     values["confirm-end", "hidden"] = question != LEAVE
     values["heir-row", "hidden"] = question != LEAVE or len(people.heirs()) < 2
