@@ -177,7 +177,7 @@ def view(people: People, now: PageState) -> View:
         ("lobby", "ariaChecked"): "true" if now.lobby else "false",
         ("lobby", "disabled"): not people.may(LOBBY),
         ("mute-all", "disabled"): not people.may(MUTE),
-        ("end-all", "disabled"): not people.may(END),
+        ("end-all", "hidden"): not people.may(END),
         ("people-invite", "hidden"): now.locked,
         ("people-id", "text"): group_session_id(now.session) if now.session else "",
         ("people-link", "value"): now.link,
