@@ -45,8 +45,15 @@ class TrustTests(SynchronousTestCase):
         self.changes = 0
         self.nonces = list(NONCES)
         self.conversations = Conversations(Codec(), self._send)
-        self.trust = Trust(self.state, self.conversations, lambda: self.nonces.pop(0), self._changed)
-        self.trust.follow({"bob": (ANN, BOB), "cat": (ANN, EVE)})
+        self.descriptions = {"bob": (ANN, BOB), "cat": (ANN, EVE)}
+        self.trust = Trust(
+            self.state,
+            self.conversations,
+            lambda: self.nonces.pop(0),
+            lambda user: self.descriptions[user],
+            self._changed,
+        )
+        self.trust.follow({"bob": 2, "cat": 2})
 
     def _send(self, user: str, text: str) -> bool:
         message = json.loads(text)
@@ -132,9 +139,13 @@ class TrustTests(SynchronousTestCase):
         self.greet()
         self.exchange()
         self.trust.answer("bob", True)
-        self.trust.follow({"bob": (ANN + "\r\na=candidate", BOB)})
+        self.descriptions["bob"] = (ANN + "\r\na=candidate", BOB)
+        self.trust.follow({"bob": 3})
         self.assertEqual((self.trust.of("bob").state, self.state.problem), ("confirmed", ""))
-        self.trust.follow({"bob": (ANN, EVE)})
+        self.descriptions["bob"] = (ANN, EVE)
+        self.trust.follow({"bob": 3})
+        self.assertEqual(self.trust.of("bob").state, "confirmed")
+        self.trust.follow({"bob": 4})
         self.assertEqual(self.trust.of("bob").reason, "changed")
         self.assertEqual(self.state.problem, texts.VERIFIED_NO_MORE.format("Bob"))
 
@@ -152,7 +163,7 @@ class TrustTests(SynchronousTestCase):
         for number in range(50):
             user = f"user-{number}"
             self.nonces = [f"{number:064x}"]
-            self.trust.follow({user: (ANN, BOB)})
+            self.descriptions[user] = (ANN, BOB)
             self.conversations.opened(user, 0.0)
             self.conversations.received(user, '{"type": "hello"}', 0.0)
             for message in ({"type": "commit", "hash": commitment("b" * 64)}, {"type": "reveal", "nonce": "b" * 64}):

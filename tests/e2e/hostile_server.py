@@ -160,8 +160,41 @@ class ToServer(WebSocketClientProtocol):
         self.page.sendClose()
 
 
+class Fronts(WebSocketServerFactory):
+    """Makes the connections of pages.
+
+    Attributes:
+        target: the port of the honest server.
+        middle: what changes what they say.
+
+    """
+
+    def __init__(self, target: int, middle: Middle) -> None:
+        super().__init__(protocols=[SUBPROTOCOL])
+        self.target = target
+        self.middle = middle
+
+
+class ToServers(WebSocketClientFactory):
+    """Makes the connection to the honest server for one page."""
+
+    def __init__(self, page: Front) -> None:
+        super().__init__(f"ws://{LOCAL}:{page.factory.target}/ws", protocols=[SUBPROTOCOL])
+        self._page = page
+
+    def buildProtocol(self, addr: Any) -> ToServer:
+        """Let it belong to the page."""
+        server = ToServer()
+        server.factory = self
+        server.page = self._page
+        return server
+
+
 class Front(WebSocketServerProtocol):
     """The connection of a page. What it says is changed in its order, and sent to the honest server."""
+
+    factory: Fronts
+    _server: ToServer | None = None
 
     def onConnect(self, request: Any) -> str:
         """Speak the native protocol."""
@@ -170,15 +203,7 @@ class Front(WebSocketServerProtocol):
     def onOpen(self) -> None:
         """Connect to the honest server."""
         self._said: asyncio.Queue[str] = asyncio.Queue()
-        self._server: ToServer | None = None
-        factory = WebSocketClientFactory(f"ws://{LOCAL}:{self.factory.target}/ws", protocols=[SUBPROTOCOL])
-        factory.protocol = self._to_server
-        self.factory.reactor.connectTCP(LOCAL, self.factory.target, factory)
-
-    def _to_server(self) -> ToServer:
-        server = ToServer()
-        server.page = self
-        return server
+        self.factory.reactor.connectTCP(LOCAL, self.factory.target, ToServers(self))
 
     def reached(self, server: ToServer) -> None:
         """The honest server is there."""
@@ -196,7 +221,7 @@ class Front(WebSocketServerProtocol):
 
     def onClose(self, wasClean: bool, code: int, reason: str) -> None:
         """End the connection to the server, too."""
-        if getattr(self, "_server", None) is not None:
+        if self._server is not None:
             self._server.sendClose()
             self._work.cancel()
 
@@ -207,9 +232,9 @@ async def main(reactor: Any, target: int, conduct: str) -> None:
     from autobahn.twisted.resource import WebSocketResource
     from twisted.web.proxy import ReverseProxyResource
 
-    factory = WebSocketServerFactory(protocols=[SUBPROTOCOL])
+    factory = Fronts(target, Middle(conduct))
     factory.protocol = Front
-    factory.target, factory.middle, factory.reactor = target, Middle(conduct), reactor
+    factory.reactor = reactor
     factory.startFactory()
     root = ReverseProxyResource(LOCAL, target, b"")
     root.putChild(b"ws", WebSocketResource(factory))

@@ -70,7 +70,9 @@ class CallPage:
         self._conversations = Conversations(BrowserJson(), self._tell)
         self._presence = Presence(state, self._conversations, self._asked_to_mute)
         state.relay_only = storage.relay_only()
-        self._trust = Trust(state, self._conversations, lambda: random_hex(NONCE_BYTES), self._changed)
+        self._trust = Trust(
+            state, self._conversations, lambda: random_hex(NONCE_BYTES), self._descriptions, self._changed
+        )
         self._tiles = Tiles(page, state, lambda: self._choices.chosen.get(SPEAKER, ""), self._changed)
         self._stage = Stage(page, state, self._changed)
         self._side = Side(page, state, self._changed)
@@ -238,7 +240,7 @@ class CallPage:
             else:
                 self._media.stop()
         peers = self._peers()
-        self._trust.follow({user: peer.descriptions for user, peer in peers.items()})
+        self._trust.follow({user: peer.described for user, peer in peers.items()})
         self._tiles.follow(peers, self._listening.speech)
         self._badges.follow()
         self._stage.follow()
@@ -262,6 +264,10 @@ class CallPage:
 
     def _peers(self) -> dict[str, Peer]:
         return {} if self._call is None else self._call.peers.by_user
+
+    def _descriptions(self, user: str) -> tuple[str, str]:
+        peer = self._peers().get(user)
+        return ("", "") if peer is None else peer.descriptions
 
     def _replaced(self, kind: str, track: Any) -> None:
         if self._call is not None:

@@ -33,7 +33,7 @@ class Peer:
         negotiator: what decides about offers, answers and candidates.
         stream: a JavaScript `MediaStream` with the other side's tracks, one of a kind.
         screen: one with the tracks of the other side's screen, which come beside those and stay for the next time.
-        descriptions: the own and the other side's, SDP; the other's as it came, and as the browser understood it.
+        described: how many descriptions were set, or tried.
         speaks: whether the other page understands messages (`conversations`), and so knows one picture from another.
         bounded: the bits per second and the divisor of the size that the browser keeps to for the own picture; None
             before it does.
@@ -65,7 +65,8 @@ class Peer:
         self.stream = construct("MediaStream")
         self.screen = construct("MediaStream")
         self.bounded: tuple[int, float] | None = None
-        self.descriptions = ("", "")
+        self.described = 0
+        self._came = ""
         self.speaks = False
         self._media = media
         self._screen = screen
@@ -205,11 +206,12 @@ class Peer:
             await wait(call(self._connection, "setLocalDescription"))
         except BrowserError as error:
             return self.negotiator.operation_failed(error.name, error.message)
-        sdp = get(self._connection, "localDescription", "sdp")
-        self._described(sdp, self.descriptions[1])
-        return self.negotiator.local_description_set(sdp)
+        self._count_description()
+        return self.negotiator.local_description_set(get(self._connection, "localDescription", "sdp"))
 
     async def _set_remote(self, command: negotiation.SetRemote) -> list[Value]:
+        # Noted first: the channel may be open before Python hears that this is done.
+        self._came = command.sdp
         try:
             await wait(call(self._connection, "setRemoteDescription", {"type": command.type, "sdp": command.sdp}))
             if command.type == "offer":
@@ -218,13 +220,19 @@ class Peer:
                 await self._accept()
         except BrowserError as error:
             return self.negotiator.operation_failed(error.name, error.message)
-        understood = get(self._connection, "remoteDescription", "sdp")
-        self._described(self.descriptions[0], command.sdp + "\n" + understood)
+        self._count_description()
         return self.negotiator.remote_description_set()
 
-    def _described(self, own: str, others: str) -> None:
-        self.descriptions = (own, others)
+    def _count_description(self) -> None:
+        self.described += 1
         self._peers.described()
+
+    @property
+    def descriptions(self) -> tuple[str, str]:
+        """The own and the other side's, SDP; the other's as it came, and as the browser understood it."""
+        own = get(self._connection, "localDescription", "sdp")
+        others = get(self._connection, "remoteDescription", "sdp")
+        return own or "", self._came + "\n" + (others or "")
 
     async def _add_candidate(self, candidate: dict[str, Any] | None) -> None:
         try:

@@ -129,7 +129,7 @@ class Peers:
         self._changed()
 
     def described(self) -> None:
-        """One of its descriptions is another."""
+        """A connection has another description."""
         self._changed()
 
     def track_came(self) -> None:

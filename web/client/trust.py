@@ -31,6 +31,7 @@ class Trust:
         state: PageState,
         conversations: Conversations,
         nonce: Callable[[], str],
+        describe: Callable[[str], tuple[str, str]],
         changed: Callable[[], None],
     ) -> None:
         """Begin with nobody.
@@ -39,15 +40,17 @@ class Trust:
             state: the page's; told when somebody who was verified is so no longer.
             conversations: carries the messages.
             nonce: returns 32 new random bytes, as 64 lower-case hexadecimal digits.
+            describe: returns the own and the other's description of the connection with a user, SDP; empty without one.
             changed: called when an exchange is in another state.
 
         """
         self._state = state
         self._conversations = conversations
         self._nonce = nonce
+        self._describe = describe
         self._changed = changed
         self._with: dict[str, Verification] = {}
-        self._descriptions: dict[str, tuple[str, str]] = {}
+        self._described: dict[str, int] = {}
         self._lost: list[str] = []
         self._ticked = 0.0
         conversations.begun(self._begin)
@@ -59,13 +62,18 @@ class Trust:
         """Return the exchange with somebody, or one that never began."""
         return self._with.get(user) or Verification("")
 
-    def follow(self, descriptions: dict[str, tuple[str, str]]) -> None:
-        """Take the descriptions, own and other, of each connection there is: call it whenever one may have changed."""
-        before, self._descriptions = self._descriptions, descriptions
-        for user, pair in descriptions.items():
-            if user in self._with and before.get(user) != pair:
+    def follow(self, described: dict[str, int]) -> None:
+        """Look at the descriptions of each connection of which there are more: call it when that may be so.
+
+        Args:
+            described: how many there were, by user.
+
+        """
+        before, self._described = self._described, described
+        for user, count in described.items():
+            if user in self._with and before.get(user) != count:
                 was = self._with[user].state
-                self._with[user].described(*pair)
+                self._with[user].described(*self._describe(user))
                 self._warn(user, was)
 
     def answer(self, user: str, alike: bool) -> None:
@@ -86,7 +94,7 @@ class Trust:
 
     def _begin(self, user: str) -> None:
         exchange = self._with[user] = Verification(self._nonce())
-        local, remote = self._descriptions.get(user, ("", ""))
+        local, remote = self._describe(user)
         for message in exchange.opened(local, remote, self._state.session):
             self._conversations.tell(user, message)
         if user in self._lost:
