@@ -267,6 +267,21 @@ class PathTests(SynchronousTestCase):
             page.connection_changed("ann", "failed")
             self.assertEqual(page.problem, problem)
 
+    def test_a_hidden_address_and_nothing_to_hide_behind(self) -> None:
+        """Nobody waits for a path that cannot be; one that there is goes on."""
+        page = visiting("ann", connected=False)
+        page.relay_only = True
+        page.tick(1.0)
+        self.assertEqual((page.stage, page.problem), ("failed", texts.NO_PATH_RELAY_ONLY))
+        page = visiting("ann", connected=False)
+        page.relay_only = page.turn = True
+        page.tick(1.0)
+        self.assertEqual(page.stage, "calling")
+        page = visiting("ann")
+        page.relay_only = True
+        page.tick(1.0)
+        self.assertEqual(page.stage, "connected")
+
     def test_no_path_to_a_guest(self) -> None:
         """The host keeps the session open, so that the guest can try again."""
         page = hosting()

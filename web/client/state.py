@@ -386,7 +386,9 @@ class PageState:
                 continue
             if other.tick(seconds):
                 wanted.append(other.user)
-            if other.waited >= GIVE_UP_AFTER:
+            # Without a server to hide behind, who hides their address has none to offer.
+            hopeless = self.relay_only and not self.turn and not other.was_connected
+            if other.waited >= GIVE_UP_AFTER or hopeless:
                 self._give_up(other)
             elif not other.was_connected and other.waited >= CALLING_LONG_AFTER and self.stage == CALLING:
                 self.notice = texts.CALLING_LONG
