@@ -5,7 +5,7 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from signald_page.client.devices import ASKING, MUTED, OFF, ON
-from signald_page.client.shortcuts import (
+from signald_page.client.extras.shortcuts import (
     ALL,
     CLOSE,
     NOTHING,

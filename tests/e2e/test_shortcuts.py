@@ -46,6 +46,14 @@ class ShortcutTests(CallTestCase):
         """Whether the sheet is open."""
         return bool(self.tab.evaluate("document.getElementById('shortcuts').open"))
 
+    def warm(self) -> None:
+        """Let the page know that keys are used."""
+        self.keys.press("?")
+        until(self.open, PATIENCE, "the sheet")
+        self.keys.press("?")
+        until(lambda: not self.open(), PATIENCE, "no sheet")
+        self.away()
+
     def test_devices(self) -> None:
         """M is the microphone, V the camera, with capital letters as well, and once for a press that repeats."""
         self.keys.press("m")
@@ -62,6 +70,7 @@ class ShortcutTests(CallTestCase):
 
     def test_each(self) -> None:
         """Each key presses its button where there is one that can be pressed, and nothing elsewhere."""
+        self.warm()
         self.tab.evaluate(LISTEN)
         for key, name in (
             ("m", "mute"),
@@ -82,6 +91,7 @@ class ShortcutTests(CallTestCase):
 
     def test_not_while_typing(self) -> None:
         """What is typed into a field, or pressed with another key, is no shortcut."""
+        self.warm()
         self.tab.evaluate("document.getElementById('link').focus()")
         self.keys.press("m")
         self.keys.press("?")
@@ -111,6 +121,19 @@ class ShortcutTests(CallTestCase):
         self.wait_for_microphone(False)
         self.assertEqual(self.tab.evaluate("scrollY"), 0)
 
+    def test_push_to_talk_first(self) -> None:
+        """It works for who has pressed no other key before, and never goes on when the key is let go at once."""
+        self.tab.click("#mute")
+        self.wait_for_microphone(False)
+        self.away()
+        self.keys.press("Space")
+        self.warm()
+        self.assertFalse(self.on("mute"))
+        self.keys.down("Space")
+        self.wait_for_microphone(True)
+        self.keys.up("Space")
+        self.wait_for_microphone(False)
+
     def test_push_to_talk_ends(self) -> None:
         """It ends when the window loses the keyboard."""
         self.keys.press("m")
@@ -124,6 +147,7 @@ class ShortcutTests(CallTestCase):
 
     def test_push_to_talk_unmuted(self) -> None:
         """Who can be heard already is not muted by it."""
+        self.warm()
         self.keys.press("Space")
         self.assertTrue(self.on("mute"))
 

@@ -16,7 +16,7 @@ from .choices import SPEAKER, USER, Choices
 from .conversations import Conversations
 from .devices import AUDIO, ON, VIDEO
 from .invite import Invitation
-from .keyboard import Keyboard
+from .keys import Keys
 from .knocks import Knocks
 from .listening import Listening
 from .media import Media
@@ -100,7 +100,7 @@ class CallPage:
         page.on("again", "click", lambda event: self._again())
         page.on("home", "click", lambda event: self._home())
         self._knocks = Knocks(page, state, self._answer_knock)
-        self._keyboard = Keyboard(page, state)
+        self._keys = Keys(page, state)
         self._badges = Badges(page, state, self._trust, self._peers)
         for target, event in (
             (window, "online"),
@@ -256,7 +256,7 @@ class CallPage:
         self._invitation.follow()
         self._knocks.follow()
         self._people.follow(self._name)
-        self._keyboard.follow()
+        self._keys.follow()
         if state.phase == states.SESSION and get(window, "location", "hash") != "#" + state.session:
             # A reload, or tomorrow, then finds the id again.
             call(get(window, "history"), "replaceState", None, "", "#" + state.session)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from signald_client.signaling.session_ids import find_session_id, group_session_id
 
 from . import storage, texts
-from .browser import BrowserError, call, get, listen, put, spawn, window
+from .browser import BrowserError, call, get, listen, load_extras, put, spawn, window
 from .page import Page
 from .state import GUEST, HOST, LOADING, START, PageState
 from .translation import ENGLISH, choose
@@ -89,14 +89,15 @@ class StartScreen:
 
     async def _speak(self, language: str) -> bool:
         """Speak a language; False when it cannot be had."""
-        from .language import fetch, speak
-
         previous, self._language = self._language, language
+        sections = None
         try:
+            await load_extras()
+            from .extras.language import fetch, speak
+
             sections = await fetch(language)
         except BrowserError:
             language = self._language = previous
-            sections = None
         # The last of several choices counts, whichever comes first.
         if language == self._language:
             put(self._page.element("language"), "value", language)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..browser import call, get, put, window
-from ..shortcuts import SHORTCUTS
 from . import texts
+from .shortcuts import SHORTCUTS
 
 if TYPE_CHECKING:
     from ..page import Page

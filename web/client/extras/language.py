@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from . import texts, translation
-from .browser import BrowserError, call, get, put, wait, window
+from .. import texts, translation
+from ..browser import BrowserError, call, get, put, wait, window
 
 if TYPE_CHECKING:
     from typing import Any

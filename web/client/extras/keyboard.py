@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from . import storage
-from .browser import BrowserError, call, get, listen, load_extras, put, spawn, window
+from .. import storage
+from ..browser import call, get, listen, put, window
+from . import shortcut_sheet
 from .shortcuts import CLOSE, SHEET, TALK, PushToTalk, action, kept_by
 
 if TYPE_CHECKING:
     from typing import Any
 
-    from .page import Page
-    from .state import PageState
+    from ..page import Page
+    from ..state import PageState
 
 __all__ = ["Keyboard"]
 
@@ -31,12 +32,10 @@ class Keyboard:
         self._document = get(window, "document")
         self._talk = PushToTalk()
         self._single = storage.single_keys()
-        listen(window, "keydown", self._down)
+        listen(window, "keydown", self.down)
         listen(window, "keyup", self._up)
         listen(window, "blur", lambda event: self._let_go())
         listen(self._document, "visibilitychange", lambda event: self._let_go())
-        for name in ("shortcuts-button", "open-shortcuts"):
-            page.on(name, "click", lambda event: spawn(self._show_sheet()))
         page.on("single-keys", "change", lambda event: self._switch())
 
     def follow(self) -> None:
@@ -44,7 +43,8 @@ class Keyboard:
         if self._talk.settle(self._state.microphone.status):
             self._press(MICROPHONE)
 
-    def _down(self, event: Any) -> None:
+    def down(self, event: Any) -> None:
+        """A key went down."""
         for name in MODIFIERS:
             if get(event, name):
                 return
@@ -54,7 +54,7 @@ class Keyboard:
         elif does and not get(event, "repeat"):
             if does == SHEET:
                 call(event, "preventDefault")
-                spawn(self._show_sheet())
+                self.show_sheet()
             elif does == CLOSE:
                 self._close()
             elif self._press(does):
@@ -67,7 +67,7 @@ class Keyboard:
 
     def _speak(self, event: Any) -> None:
         """The space key is down: it must not scroll while it lets the person be heard."""
-        if self._pressable(MICROPHONE) and not get(event, "repeat") and self._talk.down(self._state.microphone.status):
+        if self._pressable(MICROPHONE) and self._talk.down(self._state.microphone.status):
             self._press(MICROPHONE)
         if self._talk.held:
             call(event, "preventDefault")
@@ -118,17 +118,12 @@ class Keyboard:
         self._single = bool(get(self._page.element("single-keys"), "checked"))
         storage.keep_single_keys(self._single)
 
-    async def _show_sheet(self) -> None:
-        sheet = self._page.element("shortcuts")
+    def show_sheet(self) -> None:
+        """Open the list of shortcuts; close it where it is open."""
+        sheet = self._page.element(SHEET)
         if get(sheet, "open"):
             call(sheet, "close")
             return
-        try:
-            await load_extras()
-        except BrowserError:
-            return
-        from .extras.shortcut_sheet import fill
-
-        fill(self._page)
+        shortcut_sheet.fill(self._page)
         put(self._page.element("single-keys"), "checked", self._single)
         call(sheet, "showModal")
