@@ -14,6 +14,11 @@ LISTEN = """document.addEventListener('click', event => {
     event.stopImmediatePropagation();
 }, true)"""
 
+#: JavaScript: whether a button can be pressed, if need be after its menu was opened.
+CAN = """(button => Boolean(button && !button.disabled && !button.hidden && (button.checkVisibility()
+    || (button.closest('[popover]') && document.getElementById('more-button').checkVisibility())
+)))(document.getElementById('{}'))"""
+
 
 class ShortcutTests(CallTestCase):
     """A person at a keyboard."""
@@ -82,10 +87,7 @@ class ShortcutTests(CallTestCase):
             ("f", "full-screen"),
         ):
             self.tab.evaluate("globalThis.pressed = ''")
-            can = self.tab.evaluate(
-                f"(button => Boolean(button && !button.disabled && button.checkVisibility()))"
-                f"(document.getElementById('{name}'))"
-            )
+            can = self.tab.evaluate(CAN.format(name))
             self.keys.press(key)
             self.assertEqual(self.tab.evaluate("globalThis.pressed"), name if can else "", key)
 

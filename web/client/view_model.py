@@ -28,12 +28,13 @@ FOCUS = {
     state.START: "start",
     state.CONNECTING: "cancel",
     state.WAITING: "copy",
-    state.CALLING: "hang-up",
-    state.CONNECTED: "hang-up",
+    state.CALLING: "stage",
+    state.CONNECTED: "stage",
     state.ENDED: "again",
     state.FAILED: "again",
 }
-"""The element where the keyboard goes on in a stage, if the one that had it is gone."""
+"""The element where the keyboard goes on in a stage, if the one that had it is gone; in a call none that the space key,
+which lets the person talk, would press."""
 
 
 def view(now: PageState) -> View:

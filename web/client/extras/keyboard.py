@@ -94,11 +94,13 @@ class Keyboard:
 
     def _pressable(self, name: str) -> bool:
         element = self._page.element(name)
-        return (
-            element is not None
-            and not get(element, "disabled")
-            and bool(get(call(element, "getClientRects"), "length"))
-        )
+        if element is None or get(element, "disabled") or get(element, "hidden"):
+            return False
+        menu = call(element, "closest", "[popover]")
+        if menu is not None:
+            # What a menu holds can be pressed wherever the menu can be opened.
+            element = call(self._document, "querySelector", "[popovertarget=" + get(menu, "id") + "]:not([hidden])")
+        return element is not None and bool(get(call(element, "getClientRects"), "length"))
 
     def _press(self, name: str) -> bool:
         pressed = self._pressable(name)
@@ -107,10 +109,9 @@ class Keyboard:
         return pressed
 
     def _close(self) -> None:
-        """Close what lies beside the call, by the button that does it."""
-        button = call(self._document, "querySelector", "aside:not([hidden]) .close")
-        if button is not None:
-            call(button, "click")
+        """Close what lies beside the call; out of full screen the browser leads."""
+        if get(self._document, "fullscreenElement") is None:
+            self._press("side-close")
 
     # The sheet
 
