@@ -51,6 +51,23 @@ class StartTests(SynchronousTestCase):
         self.assertFalse(page.begin(HOST))
         self.assertEqual(page.stage, "loading")
 
+    def test_connectivity_test(self) -> None:
+        """The connectivity test is shown in the place of the start screen, and leads back to it."""
+        page = PageState()
+        self.assertTrue(page.test())
+        page.ready(ID)
+        page.preview = True
+        page.problem = "What went wrong."
+        self.assertTrue(page.test())
+        self.assertEqual((page.stage, page.problem, page.preview), ("test", "", False))
+        self.assertFalse(page.test())
+        self.assertFalse(page.begin(HOST))
+        page.ready(ID)
+        self.assertEqual((page.stage, page.invited), ("start", ID))
+        page.begin(HOST)
+        self.assertFalse(page.test())
+        self.assertEqual(page.stage, "connecting")
+
     def test_an_address_that_names_no_session(self) -> None:
         """What is wrong with the page's address is told, and forgotten with the next address."""
         page = PageState()

@@ -10,7 +10,7 @@ from signald_page.client.view_model import PAGE, view
 from tests.test_page_layers import Document
 from tests.test_page_state import hosting, started, visiting
 
-SCREENS = ("start-screen", "connecting-screen", "waiting-screen", "end-screen", "remotes", "stage")
+SCREENS = ("start-screen", "connecting-screen", "waiting-screen", "end-screen", "test-screen", "remotes", "stage")
 
 
 def connecting() -> PageState:
@@ -35,6 +35,13 @@ def failed() -> PageState:
     return page
 
 
+def testing() -> PageState:
+    """A page that shows the connectivity test."""
+    page = started()
+    page.test()
+    return page
+
+
 def visible(page: PageState) -> list[str]:
     """The parts of the page that can be seen."""
     shown = view(page)
@@ -55,6 +62,7 @@ class ScreenTests(SynchronousTestCase):
             ("connected", visiting("ann"), ["remotes", "stage"]),
             ("ended", ended(), ["end-screen"]),
             ("failed", failed(), ["end-screen"]),
+            ("test", testing(), ["test-screen"]),
         ):
             self.assertEqual((view(page)[PAGE, "state"], visible(page)), (stage, screens))
 

@@ -16,6 +16,7 @@ from .state import GUEST, HOST, SESSION
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
     from signald_client.signaling.wire import Message, Value
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from .screen import Screen
     from .state import PageState
 
-__all__ = ["Call"]
+__all__ = ["Call", "ice_servers"]
 
 UNREACHABLE_AFTER = 10.0
 """Seconds after which a server that does not answer is given up."""
@@ -244,10 +245,7 @@ class Call:
             self._log(f"{refusal.about}: {refusal.code}")
 
     def _welcomed(self, welcome: messages.Welcome) -> None:
-        self.peers.ice_servers = []
-        for server in welcome.ice_servers:
-            known = {"urls": server.urls, "username": server.username, "credential": server.credential}
-            self.peers.ice_servers.append({key: value for key, value in known.items() if value is not None})
+        self.peers.ice_servers = ice_servers(welcome)
         urls = [url for server in welcome.ice_servers for url in server.urls]
         self._state.turn = any(url.startswith(("turn:", "turns:")) for url in urls)
         self._state.reached_server()
@@ -317,6 +315,15 @@ class Call:
         if not self.over and self._entry.inside and self._signaling.kept:
             storage.keep_call(state.role, state.session, self._signaling.kept)
         self._changed()
+
+
+def ice_servers(welcome: messages.Welcome) -> list[dict[str, Any]]:
+    """Return the STUN and TURN servers that the server names, as W3C `RTCIceServer` dicts."""
+    servers = []
+    for server in welcome.ice_servers:
+        known = {"urls": server.urls, "username": server.username, "credential": server.credential}
+        servers.append({key: value for key, value in known.items() if value is not None})
+    return servers
 
 
 def _other(member: messages.Member) -> Other:

@@ -179,6 +179,11 @@ class CallPage:
         if await self._media.granted() and self._state.phase == states.START and not self._state.preview:
             self.preview()
 
+    def release(self) -> None:
+        """Stop what was started to see oneself."""
+        self._media.stop()
+        self._changed()
+
     async def _settle_devices(self, for_call: Call) -> None:
         if not self._state.preview:
             state = self._state

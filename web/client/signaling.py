@@ -24,6 +24,7 @@ class Signaling:
     Attributes:
         client: the signaling client.
         kept: what has to be known to come back after a reload; empty where that cannot be.
+        heard: when the server said something last, in seconds of the page's clock; 0.0 before.
 
     """
 
@@ -40,6 +41,7 @@ class Signaling:
             BrowserJson(), random_float, random_text(), "signald-page", None, kept or None
         )
         self.kept = kept
+        self.heard = 0.0
         self._address = address
         self._happened = happened
         self._socket: Socket | None = None
@@ -77,7 +79,8 @@ class Signaling:
         self.perform(self.client.socket_opened(now()))
 
     def _received(self, text: str) -> None:
-        self.perform(self.client.frame_received(text, now()))
+        self.heard = now()
+        self.perform(self.client.frame_received(text, self.heard))
 
     def _closed(self, code: int, reason: str) -> None:
         self._socket = None

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from signald_client.signaling.session_ids import find_session_id, group_session_id
 
+from . import state as states
 from . import storage, texts
 from .browser import BrowserError, call, get, listen, load_extras, put, spawn, window
 from .page import Page
@@ -18,8 +19,12 @@ from .view_model import view
 
 if TYPE_CHECKING:
     from .call_page import CallPage
+    from .extras.check_screen import CheckScreen
 
 __all__ = ["StartScreen"]
+
+TEST = "#test"
+"""The address's fragment that stands for the connectivity test."""
 
 
 class StartScreen:
@@ -29,9 +34,12 @@ class StartScreen:
         self._state = PageState()
         self._page = Page(view(self._state))
         self._call_page: CallPage | None = None
+        self._check_screen: CheckScreen | None = None
+        self._before_test = ""
         self._language = ENGLISH
         self._page.on("dismiss", "click", lambda event: self._dismiss())
         self._page.on("language", "change", lambda event: spawn(self._switch()))
+        self._page.on("test-back", "click", lambda event: put(get(window, "location"), "hash", self._before_test))
         put(self._page.element("name"), "value", storage.name())
         listen(window, "hashchange", lambda event: self._read_address())
         self._look()
@@ -131,9 +139,18 @@ class StartScreen:
         self._read_address()
 
     def _read_address(self) -> None:
-        """Take the id that the page's address names."""
-        if self._state.phase in (LOADING, START):
-            fragment = get(window, "location", "hash")
+        """Take the id that the page's address names, or show the test."""
+        fragment = get(window, "location", "hash")
+        if fragment == TEST:
+            if self._state.test():
+                if self._call_page is not None:
+                    self._call_page.release()
+                spawn(self._open_test())
+        elif self._state.phase in (LOADING, START, states.TEST):
+            if self._check_screen is not None:
+                self._check_screen.leave()
+            tested = self._state.phase == states.TEST
+            self._before_test = fragment
             invited = problem = ""
             if len(fragment) > 1:
                 try:
@@ -143,7 +160,22 @@ class StartScreen:
             if invited:
                 self._fill(invited)
             self._state.ready(invited, problem, bool(invited and storage.host_key(invited)))
+            if tested:
+                self.prepare()
         self._show()
+
+    async def _open_test(self) -> None:
+        """Fetch the connectivity test, unless it is there."""
+        try:
+            await load_extras()
+        except BrowserError:
+            self._state.problem = texts.NO_EXTRAS
+            self._show()
+            return
+        if self._check_screen is None:
+            from .extras.check_screen import CheckScreen
+
+            self._check_screen = CheckScreen(self._page)
 
     def _fill(self, session: str) -> None:
         put(self._page.element("session-input"), "value", group_session_id(session))

@@ -15,14 +15,16 @@ CONNECTING = "connecting"
 SESSION = "session"
 ENDED = "ended"
 FAILED = "failed"
+TEST = "test"
 
 NEXT = {
-    LOADING: (START, FAILED),
-    START: (CONNECTING,),
+    LOADING: (START, FAILED, TEST),
+    START: (CONNECTING, TEST),
     CONNECTING: (SESSION, START, FAILED),
     SESSION: (ENDED, FAILED, CONNECTING),
     ENDED: (START,),
     FAILED: (START, CONNECTING),
+    TEST: (START,),
 }
 """The phases that may follow a phase."""
 
@@ -156,11 +158,20 @@ class PageState:
 
     def ready(self, invited: str, problem: str = "", own: bool = False) -> None:
         """The start screen works; `invited` is the id in the page's address, or `problem` says what is wrong there."""
-        if self.phase in (LOADING, START):
+        if self.phase in (LOADING, START, TEST):
             self.phase = START
             self.invited = invited
             self.own = own
             self.problem = problem
+
+    def test(self) -> bool:
+        """The person wants to see whether calls work here; False when this is not the moment, or that is shown."""
+        if self.phase not in (LOADING, START):
+            return False
+        self.phase = TEST
+        self.dismissed()
+        self.preview = False
+        return True
 
     def begin(self, role: str, session: str = "") -> bool:
         """A call is to be started or joined; False when this is not the moment."""

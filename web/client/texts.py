@@ -13,6 +13,7 @@ TITLES = {
     "calling": "Connecting · signald",
     "connected": "In a call · signald",
     "ended": "Call ended · signald",
+    "test": "Test · signald",
 }
 HEADING = "A private call"
 INVITED = "You are invited to a call"
@@ -198,6 +199,7 @@ NEGOTIATION_FAILED = "The two browsers could not agree on how to talk to each ot
 NO_WEBRTC = (
     "This browser cannot make calls: WebRTC is missing or switched off. Try a current Chrome, Firefox, Edge or Safari."
 )
+NO_EXTRAS = "This part of the page could not be fetched. Check your connection to the network, and try again."
 NO_ID = "Type or paste the call's ID, or its link."
 BAD_ID = "An ID has ten letters and digits, like ABC-DEFG-HJK. In a link it stands behind the sign #."
 COPY_REFUSED = "The browser did not allow copying. The link is marked: copy it by hand."

@@ -32,6 +32,7 @@ FOCUS = {
     state.CONNECTED: "stage",
     state.ENDED: "again",
     state.FAILED: "again",
+    state.TEST: "test-start",
 }
 """The element where the keyboard goes on in a stage, if the one that had it is gone; in a call none that the space key,
 which lets the person talk, would press."""
@@ -49,11 +50,12 @@ def view(now: PageState) -> View:
         (PAGE, "state"): stage,
         (PAGE, "title"): f"({now.unread}) {title}" if now.unread else title,
         (PAGE, "focus"): _focus(now),
-        ("stage", "hidden"): stage in OVER,
+        ("stage", "hidden"): stage in OVER or stage == state.TEST,
         ("remotes", "hidden"): stage not in IN_CALL,
         ("start-screen", "hidden"): stage not in (state.LOADING, state.START),
         ("connecting-screen", "hidden"): stage != state.CONNECTING,
         ("waiting-screen", "hidden"): stage != state.WAITING,
+        ("test-screen", "hidden"): stage != state.TEST,
         ("end-screen", "hidden"): stage not in OVER or (stage == state.FAILED and not now.role),
     }
     _messages(now, stage, values)

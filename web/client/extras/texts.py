@@ -18,6 +18,144 @@ SHORTCUTS = {
     "shortcuts": "Open or close this list",
 }
 
+# The connectivity test: by check, then by outcome
+
+TEST_START = "Start the test"
+TEST_STOP = "Stop the test"
+TEST_AGAIN = "Test again"
+TEST_COPY = "Copy the result"
+TEST_COPIED = "Copied"
+TEST_COPY_REFUSED = "The browser did not allow copying"
+TEST_NAMES = {
+    "camera": "Camera",
+    "microphone": "Microphone",
+    "server": "Server",
+    "stun": "Your address on the internet (STUN)",
+    "turn": "Relay for difficult networks (TURN)",
+    "call": "A call with yourself",
+}
+TEST_STATES = {
+    "waiting": "not tested yet",
+    "running": "being tested",
+    "passed": "works",
+    "warned": "worth knowing",
+    "failed": "does not work",
+    "skipped": "not tested",
+}
+TEST_DOING = {
+    "camera": "Starting your camera. If your browser asks, allow it.",
+    "microphone": "Say something. If your browser asks, allow the microphone.",
+    "server": "Reaching the server…",
+    "stun": "Asking how others see your address…",
+    "turn": "Asking for a relay…",
+    "call": "Calling yourself through the server…",
+}
+TEST_STOPPED = "The test was stopped before."
+TEST_SKIPPED = "This needs the server, which was not reached."
+TEST_MILLISECONDS = "{} ms"
+TEST_DIRECT = "directly"
+TEST_RELAYED = "through the relay"
+TEST_FOUND = {
+    "camera": {
+        "works": "{}, {} by {} pixels",
+        "dark": "The camera was started, and no picture came.",
+        "refused": "The browser does not let this page use your camera.",
+        "busy": "The camera could not be started.",
+        "missing": "No camera was found.",
+        "insecure": "Browsers give a page a camera only when its address begins with https.",
+        "unsupported": "This browser gives pages no camera.",
+        "late": "The browser gave no camera within a minute.",
+    },
+    "microphone": {
+        "works": "We hear you: {}",
+        "silent": "It stayed silent for 3 seconds: {}",
+        "unmeasured": "It was started, and this browser does not tell how loud it is: {}",
+        "refused": "The browser does not let this page use your microphone.",
+        "busy": "The microphone could not be started.",
+        "missing": "No microphone was found.",
+        "insecure": "Browsers give a page a microphone only when its address begins with https.",
+        "unsupported": "This browser gives pages no microphone.",
+        "late": "The browser gave no microphone within a minute.",
+    },
+    "server": {
+        "works": "Reached through a WebSocket. It answers after {}.",
+        "refused": "{}",
+        "unreachable": "The server cannot be reached.",
+    },
+    "stun": {
+        "works": "Servers that answer: {}.",
+        "same": "Servers that answer: {}. Your device has no other address than its own.",
+        "unnamed": "This server names no STUN server.",
+        "some": "Servers that answer: {}.",
+        "silent": "No STUN server answers.",
+    },
+    "turn": {
+        "works": "There is a relay, over {}.",
+        "some": "There is a relay over {}, and none over {}.",
+        "unnamed": "This server names no TURN server.",
+        "refused": "The TURN server does not accept the user and the secret that this server gives out.",
+        "silent": "No TURN server answers.",
+    },
+    "call": {
+        "works": "Connected {}, with an answer after {}.",
+        "relay-works": "Connected {}, with an answer after {}. Through the relay: after {}.",
+        "relay-fails": "Connected {}, with an answer after {}. Through the relay it did not work.",
+        "one-way": "Connected, and nothing came through.",
+        "refused": "{}",
+        "fails": "No path was found, not even from this device to itself.",
+    },
+}
+TEST_REMEDIES = {
+    "camera": {
+        "dark": "Look for a cover or a switch on the camera, or choose another one.",
+        "refused": "Press the symbol to the left of the page's address, allow the camera, and test again.",
+        "busy": "Close other programs that use the camera, and test again.",
+        "missing": "Connect one, and test again. You can call without.",
+        "insecure": "Open this page with https.",
+        "unsupported": "Try a current Chrome, Firefox, Edge or Safari.",
+        "late": "Answer the browser's question, and test again.",
+    },
+    "microphone": {
+        "unmeasured": "Connect a loudspeaker or headphones, and test again.",
+        "silent": "Speak louder, look for a switch on the microphone or the headset, or choose another one.",
+        "refused": "Press the symbol to the left of the page's address, allow the microphone, and test again.",
+        "busy": "Close other programs that use the microphone, and test again.",
+        "missing": "Connect one, and test again. Without, you can only listen.",
+        "insecure": "Open this page with https.",
+        "unsupported": "Try a current Chrome, Firefox, Edge or Safari.",
+        "late": "Answer the browser's question, and test again.",
+    },
+    "server": {
+        "refused": "Wait a moment, and test again.",
+        "unreachable": "Check your connection to the network. Some companies' proxies block WebSockets.",
+    },
+    "stun": {
+        "unnamed": "Calls within one network work without. For others, whoever runs the server can add one.",
+        "some": "Calls work. Whoever runs the server may look after the others.",
+        "silent": "A firewall may block UDP. Then calls work only within your network, or through a relay.",
+    },
+    "turn": {
+        "unnamed": "Most calls work without. Between two strict networks they need one: whoever runs the server can "
+        "add it.",
+        "some": "Calls work. A firewall may block the rest.",
+        "refused": "Whoever runs the server has to correct them.",
+        "silent": "A firewall may block it, or it is out of order. Calls between two strict networks do not work.",
+    },
+    "call": {
+        "relay-fails": "Most calls work. Whoever runs the TURN server may look whether it forwards anything.",
+        "one-way": "A program that protects this device may be in the way.",
+        "refused": "Wait a moment, and test again.",
+        "fails": "A browser extension or a setting may switch WebRTC off.",
+    },
+}
+TEST_VERDICTS = {
+    "ready": "Everything works.",
+    "usable": "You can make calls. Some things are worth knowing.",
+    "troubled": "You can make calls, but something needs your attention.",
+    "broken": "Calls do not work from here.",
+    "stopped": "The test was stopped.",
+}
+
 # The verification code
 
 CODE_WORDS = (

@@ -1,0 +1,312 @@
+"""The connectivity test as it happens: one check after the other, and everything released behind it."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from .. import statistics, storage
+from ..browser import BrowserError, call, construct, get, loudness, now, put, spawn, wait, window
+from ..choices import Choices
+from ..devices import AUDIO, VIDEO, problem_of
+from ..speech import LOUD
+from . import checks, texts
+from .checks import CALL, CAMERA, MICROPHONE, SERVER, STUN, TURN
+from .gathering import RELAY, SRFLX, Gathering
+from .self_call import Side
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from .checks import Checks
+
+__all__ = ["Run"]
+
+LOOK = 0.05
+"""Seconds between two looks at what has happened."""
+
+SEEN_FOR = 1.5
+"""Seconds for which the person sees themselves at least."""
+
+DARK_AFTER = 6.0
+"""Seconds without a frame after which a camera counts as dark."""
+
+HEARD_FOR = 1.5
+"""Seconds for which the level is shown at least."""
+
+SILENT_AFTER = 3.0
+"""Seconds within which something has to be heard."""
+
+SAMPLES = 2048
+"""Of the sound, which a level is taken from: 43 ms at 48 kHz, about as long as between two looks."""
+
+GATHERED_AFTER = 6.0
+"""Seconds that a STUN or TURN server has; browsers take 10 or more to give one up."""
+
+PINGS = 3
+"""Questions to the server, of which the fastest answer counts."""
+
+TRIED_FOR = 15.0
+"""Seconds that one call with oneself may take."""
+
+
+class Run:
+    """One test, from its start to its end, or until it is stopped."""
+
+    def __init__(self, test: Checks, video: Any, level: Any, changed: Callable[[], None]) -> None:
+        """Prepare a test.
+
+        Args:
+            test: the checks, which are told what is found.
+            video: the `video` element for the own picture.
+            level: the element for the level of the microphone.
+            changed: called when `test` has changed.
+
+        """
+        self._test = test
+        self._video = video
+        self._level = level
+        self._changed = changed
+        self._streams: list[Any] = []
+        self._closed: list[Callable[[], object]] = []
+        self._sides: list[Side] = []
+        self._choices = Choices(storage.devices())
+
+    async def go(self) -> None:
+        """Make one check after the other, of a test that was begun."""
+        for name, made in (
+            (CAMERA, self._camera),
+            (MICROPHONE, self._microphone),
+            (SERVER, self._server),
+            (STUN, self._stun),
+            (TURN, self._turn),
+            (CALL, self._call),
+        ):
+            if self._test.start(name, now()):
+                self._changed()
+                try:
+                    await made()
+                except BrowserError as error:
+                    self._log(f"{name}: {error.name}: {error.message}")
+                    self._test.unexpected(name)
+                self._release()
+                self._changed()
+        self._end()
+
+    def stop(self) -> None:
+        """End it now."""
+        self._test.stop()
+        self._end()
+        self._changed()
+
+    def _end(self) -> None:
+        self._release()
+        while self._sides:
+            self._sides.pop().end()
+
+    def _release(self) -> None:
+        """Release what one check alone needs."""
+        put(self._video, "srcObject", None)
+        while self._streams:
+            _stop_tracks(self._streams.pop())
+        while self._closed:
+            self._closed.pop()()
+
+    async def _until(self, name: str, done: Callable[[], object]) -> bool:
+        """Wait until something is so; False when this check is over before, for which reason ever."""
+        while self._test.running(name):
+            if done():
+                return True
+            await asyncio.sleep(LOOK)
+            for side in self._sides:
+                side.tick()
+            self._test.tick(now())
+        return False
+
+    def _log(self, line: str) -> None:
+        call(get(window, "signald", "log"), "push", line)
+
+    # Devices
+
+    async def _open(self, name: str, kind: str) -> Any:
+        """Return a stream of the camera or the microphone; None when there is none, which is noted then."""
+        devices = get(window, "navigator", "mediaDevices")
+        if devices is None:
+            self._test.finish(name, "unsupported" if get(window, "isSecureContext") else "insecure")
+            return None
+        # Beside this, since the browser may never answer.
+        spawn(self._ask(name, kind, devices))
+        return self._streams[0] if await self._until(name, lambda: self._streams) else None
+
+    async def _ask(self, name: str, kind: str, devices: Any) -> None:
+        try:
+            stream = await wait(call(devices, "getUserMedia", {kind: self._choices.constraints(kind)}))
+        except BrowserError as error:
+            self._test.finish(name, problem_of(error.name))
+            return
+        if self._test.running(name):
+            self._streams.append(stream)
+        else:
+            _stop_tracks(stream)
+
+    async def _camera(self) -> None:
+        stream = await self._open(CAMERA, VIDEO)
+        if stream is None:
+            return
+        put(self._video, "srcObject", stream)
+        since = now()
+        label = get(call(stream, "getVideoTracks"), "0", "label")
+
+        def seen() -> bool:
+            patience = SEEN_FOR if get(self._video, "videoWidth") else DARK_AFTER
+            return now() - since >= patience
+
+        if await self._until(CAMERA, seen):
+            width, height = get(self._video, "videoWidth"), get(self._video, "videoHeight")
+            self._test.finish(CAMERA, "works" if width else "dark", label, width, height)
+
+    async def _microphone(self) -> None:
+        stream = await self._open(MICROPHONE, AUDIO)
+        if stream is None:
+            return
+        context = construct("AudioContext")
+        self._closed.append(lambda: spawn(_whatever(call(context, "close"))))
+        # Some browsers begin by themselves, others when they are asked to.
+        spawn(_whatever(call(context, "resume")))
+        analyser = call(context, "createAnalyser")
+        put(analyser, "fftSize", SAMPLES)
+        call(call(context, "createMediaStreamSource", stream), "connect", analyser)
+        samples = construct("Float32Array", SAMPLES)
+        label = get(call(stream, "getAudioTracks"), "0", "label")
+        since = now()
+        loudest = 0.0
+
+        def heard() -> bool:
+            nonlocal loudest
+            level = loudness(analyser, samples)
+            self._show(level)
+            loudest = max(loudest, level)
+            return now() - since >= (HEARD_FOR if loudest >= LOUD else SILENT_AFTER)
+
+        if await self._until(MICROPHONE, heard):
+            if get(context, "state") != "running":
+                # Where there is no loudspeaker, Firefox does not begin.
+                self._test.finish(MICROPHONE, "unmeasured", label)
+            else:
+                self._test.finish(MICROPHONE, "works" if loudest >= LOUD else "silent", label)
+
+    def _show(self, level: float) -> None:
+        # Ears hear ratios: the root makes soft speech visible.
+        shown = min(1.0, (level * 4) ** 0.5)
+        call(get(self._level, "style"), "setProperty", "--level", str(shown))
+        put(self._level, "ariaValueNow", str(int(shown * 100)))
+
+    # The server, and what it names
+
+    def _side(self) -> Side:
+        side = Side(self._log)
+        self._sides.append(side)
+        return side
+
+    async def _server(self) -> None:
+        side = self._side()
+        if not await self._until(SERVER, lambda: side.welcomed or side.problem or side.lost):
+            return
+        if side.problem:
+            self._test.finish(SERVER, "refused", side.problem)
+            return
+        fastest = None
+        for _ in range(PINGS):
+            seconds = await self._ping(side)
+            if seconds is not None and (fastest is None or seconds < fastest):
+                fastest = seconds
+        if fastest is None:
+            self._test.finish(SERVER, "unreachable")
+        else:
+            self._test.finish(SERVER, "works", checks.milliseconds(fastest))
+
+    async def _ping(self, side: Side) -> float | None:
+        """Return the seconds from a question to the server until its answer; None without one."""
+        asked = side.ping()
+        if not side.welcomed or not await self._until(SERVER, lambda: side.lost or side.heard > asked) or side.lost:
+            return None
+        return side.heard - asked
+
+    async def _answers(self, name: str, wanted: str, servers: list[dict[str, Any]]) -> list[str] | None:
+        """Return how each server answered; None when the test is over before."""
+        gatherings = [Gathering(server, wanted) for server in servers]
+        self._closed += [gathering.close for gathering in gatherings]
+        since = now()
+
+        def over() -> bool:
+            return now() - since >= GATHERED_AFTER or all(gathering.over for gathering in gatherings)
+
+        return [gathering.answer for gathering in gatherings] if await self._until(name, over) else None
+
+    async def _stun(self) -> None:
+        answers = await self._answers(STUN, SRFLX, checks.stun_servers(self._sides[0].ice_servers))
+        if answers is not None:
+            outcome, count = checks.stun_outcome(answers)
+            self._test.finish(STUN, outcome, count)
+
+    async def _turn(self) -> None:
+        servers = checks.turn_servers(self._sides[0].ice_servers)
+        answers = await self._answers(TURN, RELAY, [server for _, server in servers])
+        if answers is not None:
+            named = [(servers[place][0], each) for place, each in enumerate(answers)]
+            outcome, works, fails = checks.turn_outcome(named)
+            self._test.finish(TURN, outcome, works, fails)
+
+    # A call with oneself
+
+    async def _call(self) -> None:
+        host, guest = self._sides[0], self._side()
+        if not await self._until(CALL, lambda: guest.welcomed or guest.problem or guest.lost):
+            return
+        seconds = await self._try_call(host, guest, False)
+        problem = host.problem or guest.problem
+        if problem:
+            self._test.finish(CALL, "refused", problem)
+        elif seconds is None:
+            self._test.finish(CALL, "one-way" if host.connected and guest.connected else "fails")
+        else:
+            relayed = statistics.figures(await host.statistics())["selectedPair"] or {}
+            path = texts.TEST_RELAYED if "relay" in relayed.values() else texts.TEST_DIRECT
+            outcome, first, second = "works", checks.milliseconds(seconds), ""
+            if self._test.relays:
+                through = await self._try_call(host, guest, True)
+                outcome = "relay-fails" if through is None else "relay-works"
+                second = "" if through is None else checks.milliseconds(through)
+            self._test.finish(CALL, outcome, path, first, second)
+
+    async def _try_call(self, host: Side, guest: Side, relay_only: bool) -> float | None:
+        """Call oneself, and return the seconds from a message to its answer, the slower side's; None without."""
+        guest.leave()
+        host.leave()
+        until = now() + TRIED_FOR
+
+        def stuck() -> bool:
+            return bool(host.problem or guest.problem or host.failed or guest.failed) or now() >= until
+
+        host.open(relay_only)
+        if not await self._until(CALL, lambda: host.session or stuck()) or not host.session:
+            return None
+        guest.join(host.session, relay_only)
+        await self._until(CALL, lambda: None not in (host.round_trip, guest.round_trip) or stuck())
+        if host.round_trip is None or guest.round_trip is None:
+            return None
+        return max(host.round_trip, guest.round_trip)
+
+
+def _stop_tracks(stream: Any) -> None:
+    for track in call(stream, "getTracks"):
+        call(track, "stop")
+
+
+async def _whatever(promise: Any) -> None:
+    """Wait for a promise of which nobody needs to know what it came to."""
+    try:
+        await wait(promise)
+    except BrowserError:
+        return

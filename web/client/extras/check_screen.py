@@ -1,0 +1,86 @@
+"""The screen of the connectivity test: its rows and its buttons."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from ..browser import BrowserError, call, construct, get, put, spawn, wait, window
+from ..page import Part
+from . import check_view, checks, texts
+from .check_runner import Run
+from .checks import Checks
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from ..page import Page
+
+__all__ = ["CheckScreen"]
+
+CONFIRMED_FOR = 2.5
+"""Seconds for which the page says that the result was copied."""
+
+
+class CheckScreen:
+    """What `test-screen` shows while the page is there for the test."""
+
+    def __init__(self, page: Page) -> None:
+        self._page = page
+        self._part = Part(page)
+        self._test = Checks()
+        self._run: Run | None = None
+        self._copied = ""
+        self._document = get(window, "document")
+        rows = {name: self._row(name) for name in checks.ORDER}
+        call(rows[checks.CAMERA], "append", page.element("test-video"))
+        call(rows[checks.MICROPHONE], "append", page.element("test-level"))
+        for name in checks.ORDER:
+            call(page.element("test-checks"), "append", rows[name])
+        page.on("test-start", "click", lambda event: self._pressed())
+        page.on("test-copy", "click", lambda event: spawn(self._copy()))
+        self._show()
+
+    def leave(self) -> None:
+        """The person leaves the screen."""
+        if self._run is not None:
+            self._run.stop()
+        self._test = Checks()
+        self._show()
+
+    def _pressed(self) -> None:
+        if self._run is not None and self._test.going:
+            self._run.stop()
+            return
+        self._test = Checks()
+        self._test.begin()
+        self._run = Run(self._test, self._page.element("test-video"), self._page.element("test-level"), self._show)
+        spawn(self._run.go())
+
+    def _show(self) -> None:
+        self._part.show(check_view.view(self._test, self._copied))
+
+    def _row(self, name: str) -> Any:
+        """Return a copy of the row that index.html has as a template, with ids for this check."""
+        row = call(get(self._page.element("test-row"), "content", "firstElementChild"), "cloneNode", True)
+        put(row, "id", f"test-{name}")
+        for part in ("name", "state", "found", "remedy"):
+            put(call(row, "querySelector", f"[data-part={part}]"), "id", f"test-{name}-{part}")
+        return row
+
+    async def _copy(self) -> None:
+        place = get(window, "location", "origin")
+        today = call(construct("Date"), "toISOString")
+        text = self._test.summary(f"{place}, {today}", get(window, "navigator", "userAgent"))
+        clipboard = get(window, "navigator", "clipboard")
+        self._copied = texts.TEST_COPIED
+        try:
+            if clipboard is None:
+                raise BrowserError("NotAllowedError", "Pages that came over http have no clipboard.")
+            await wait(call(clipboard, "writeText", text))
+        except BrowserError:
+            self._copied = texts.TEST_COPY_REFUSED
+        self._show()
+        await asyncio.sleep(CONFIRMED_FOR)
+        self._copied = ""
+        self._show()

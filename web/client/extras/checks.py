@@ -1,0 +1,360 @@
+"""The connectivity test: what is looked at, what it was found to be, and what follows: pure, and told the time."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from . import texts
+
+if TYPE_CHECKING:
+    from typing import Any
+
+__all__ = [
+    "Check",
+    "Checks",
+    "answer",
+    "milliseconds",
+    "stun_outcome",
+    "stun_servers",
+    "turn_outcome",
+    "turn_servers",
+]
+
+# What is looked at, in this order.
+CAMERA = "camera"
+MICROPHONE = "microphone"
+SERVER = "server"
+STUN = "stun"
+TURN = "turn"
+CALL = "call"
+ORDER = (CAMERA, MICROPHONE, SERVER, STUN, TURN, CALL)
+
+NEEDS = {STUN: SERVER, TURN: SERVER, CALL: SERVER}
+"""What each check follows from: the server names STUN and TURN servers, and carries the call."""
+
+# States of a check.
+WAITING = "waiting"
+RUNNING = "running"
+PASSED = "passed"
+WARNED = "warned"
+FAILED = "failed"
+SKIPPED = "skipped"
+
+NEXT = {
+    WAITING: (RUNNING, SKIPPED),
+    RUNNING: (PASSED, WARNED, FAILED, SKIPPED),
+    PASSED: (),
+    WARNED: (),
+    FAILED: (),
+    SKIPPED: (),
+}
+"""The states that may follow a state."""
+
+SECONDS = {CAMERA: 60.0, MICROPHONE: 60.0, SERVER: 12.0, STUN: 8.0, TURN: 12.0, CALL: 40.0}
+"""How long each may take; for devices this is the time to answer the browser's question, too."""
+
+LATE = {
+    CAMERA: "late",
+    MICROPHONE: "late",
+    SERVER: "unreachable",
+    STUN: "silent",
+    TURN: "silent",
+    CALL: "fails",
+}
+"""The outcome of a check that took longer."""
+
+OUTCOMES = {
+    CAMERA: {
+        "works": PASSED,
+        "missing": WARNED,
+        "dark": FAILED,
+        "refused": FAILED,
+        "busy": FAILED,
+        "insecure": FAILED,
+        "unsupported": FAILED,
+        "late": FAILED,
+    },
+    MICROPHONE: {
+        "works": PASSED,
+        "missing": WARNED,
+        "silent": WARNED,
+        "unmeasured": WARNED,
+        "refused": FAILED,
+        "busy": FAILED,
+        "insecure": FAILED,
+        "unsupported": FAILED,
+        "late": FAILED,
+    },
+    SERVER: {"works": PASSED, "refused": FAILED, "unreachable": FAILED},
+    STUN: {"works": PASSED, "same": PASSED, "unnamed": WARNED, "some": WARNED, "silent": FAILED},
+    TURN: {"works": PASSED, "unnamed": WARNED, "some": WARNED, "refused": FAILED, "silent": FAILED},
+    CALL: {
+        "works": PASSED,
+        "relay-works": PASSED,
+        "relay-fails": WARNED,
+        "one-way": FAILED,
+        "refused": FAILED,
+        "fails": FAILED,
+    },
+}
+"""The state that each outcome of each check means; a device's are the problems of `devices.Device`, and more."""
+
+UNEXPECTED = {CAMERA: "unsupported", MICROPHONE: "unsupported"}
+"""The outcome of a check in which the browser refused what it should not, where it is not that of `LATE`."""
+
+# What the whole test comes to.
+READY = "ready"
+USABLE = "usable"
+TROUBLED = "troubled"
+BROKEN = "broken"
+STOPPED = "stopped"
+
+SERVERS = 8
+"""STUN servers, and TURN servers, that are tried at most."""
+
+# How one STUN or TURN server answered.
+FOUND = "found"
+SAME = "same"
+REFUSED = "refused"
+SILENT = "silent"
+
+
+class Check:
+    """One of them.
+
+    Attributes:
+        name: which.
+        state: one of the states above.
+        found: what it found, in a sentence; empty before.
+        remedy: what a person can do about it, in a sentence; empty where nothing is wrong.
+        until: the time at which it counts as late, in seconds.
+
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.state = WAITING
+        self.found = ""
+        self.remedy = ""
+        self.until = 0.0
+
+    def enter(self, state: str) -> bool:
+        """Change the state if it may follow; else nothing happens."""
+        if state not in NEXT[self.state]:
+            return False
+        self.state = state
+        return True
+
+
+class Checks:
+    """All of them, once.
+
+    Attributes:
+        all: in the order in which they are made.
+        going: whether the test was begun, and is neither over nor stopped.
+        stopped: whether the person ended it before its end.
+        relays: whether a TURN server gave a relay.
+
+    """
+
+    def __init__(self) -> None:
+        self.all = [Check(name) for name in ORDER]
+        self.going = False
+        self.stopped = False
+        self.relays = False
+
+    def __getitem__(self, name: str) -> Check:
+        for check in self.all:
+            if check.name == name:
+                return check
+        raise KeyError(name)
+
+    # What happens
+
+    def begin(self) -> None:
+        """The person wants to know."""
+        self.going = True
+
+    def stop(self) -> None:
+        """The person has seen enough, or leaves: nothing that comes later matters."""
+        if self.going:
+            self.going = False
+            self.stopped = True
+            for check in self.all:
+                if check.enter(SKIPPED):
+                    check.found = texts.TEST_STOPPED
+
+    def start(self, name: str, now: float) -> bool:
+        """Begin this one; False when it is skipped, or the test is not going on."""
+        check = self[name]
+        if not self.going or not check.enter(RUNNING):
+            return False
+        check.until = now + SECONDS[name]
+        return True
+
+    def finish(self, name: str, outcome: str, *values: object) -> None:
+        """Note the outcome of one that runs, as `OUTCOMES` lists them; `values` fill in its sentence."""
+        check = self[name]
+        if not self.going or not check.enter(OUTCOMES[name][outcome]):
+            return
+        check.found = texts.TEST_FOUND[name][outcome].format(*values)
+        check.remedy = texts.TEST_REMEDIES[name].get(outcome, "")
+        if name == TURN:
+            self.relays = outcome in ("works", "some")
+        if check.state == FAILED:
+            self._skip(name)
+        self.going = self.now is not None
+
+    def tick(self, now: float) -> None:
+        """Time goes on: what takes too long is over."""
+        check = self.now
+        if check is not None and check.state == RUNNING and now >= check.until:
+            self.finish(check.name, LATE[check.name])
+
+    def unexpected(self, name: str) -> None:
+        """Note that the browser refused this one something that it should not."""
+        self.finish(name, UNEXPECTED.get(name, LATE[name]))
+
+    def _skip(self, needed: str) -> None:
+        for check in self.all:
+            if NEEDS.get(check.name) == needed and check.enter(SKIPPED):
+                check.found = texts.TEST_SKIPPED
+
+    # Questions
+
+    def running(self, name: str) -> bool:
+        """Whether this one is under way."""
+        return self.going and self[name].state == RUNNING
+
+    @property
+    def now(self) -> Check | None:
+        """The first one that is not over; None when the test is."""
+        for check in self.all:
+            if check.state in (WAITING, RUNNING):
+                return check
+        return None
+
+    @property
+    def verdict(self) -> str:
+        """What the whole comes to: `ready`, `usable`, `troubled` (calls work, and something else does not), `broken`.
+
+        Or `stopped`; empty while it is not over.
+        """
+        if self.now is not None:
+            return ""
+        if self.stopped:
+            return STOPPED
+        if self[CALL].state in (FAILED, SKIPPED):
+            return BROKEN
+        states = [check.state for check in self.all]
+        if FAILED in states:
+            return TROUBLED
+        return USABLE if WARNED in states else READY
+
+    def summary(self, *about: str) -> str:
+        """Return the result as text to send to somebody who helps: no address, no name of a person.
+
+        Args:
+            about: lines to begin with, such as the page's address and the browser.
+
+        """
+        lines = list(about)
+        for check in self.all:
+            lines.append(f"{texts.TEST_NAMES[check.name]}: {texts.TEST_STATES[check.state]}. {check.found}".rstrip())
+        if self.verdict:
+            lines.append(texts.TEST_VERDICTS[self.verdict])
+        return "\n".join(lines) + "\n"
+
+
+def milliseconds(seconds: float) -> str:
+    """Return a duration in words; one that is too short to be measured counts as 1 ms."""
+    return texts.TEST_MILLISECONDS.format(max(1, int(seconds * 1000 + 0.5)))
+
+
+# STUN and TURN
+
+
+def _each(ice_servers: list[dict[str, Any]], schemes: tuple[str, str]) -> list[dict[str, Any]]:
+    """Return a W3C `RTCIceServer` for each URL of these schemes."""
+    found = []
+    for server in ice_servers:
+        for url in server["urls"]:
+            if url.split(":")[0].lower() in schemes:
+                each = {"urls": [url]}
+                each.update({key: server[key] for key in ("username", "credential") if key in server})
+                found.append(each)
+    return found[:SERVERS]
+
+
+def stun_servers(ice_servers: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the STUN servers among them, one URL in each."""
+    return _each(ice_servers, ("stun", "stuns"))
+
+
+def turn_servers(ice_servers: list[dict[str, Any]]) -> list[tuple[str, dict[str, Any]]]:
+    """Return the TURN servers among them, one URL in each, and `UDP`, `TCP` or `TLS` as it is reached (RFC 7065)."""
+    named = []
+    for server in _each(ice_servers, ("turn", "turns")):
+        url = server["urls"][0].lower()
+        tcp = url.endswith("transport=tcp")
+        if url.startswith("turns:"):
+            # TLS runs over TCP unless the URL says otherwise.
+            transport = "DTLS" if url.endswith("transport=udp") else "TLS"
+        else:
+            transport = "TCP" if tcp else "UDP"
+        named.append((transport, server))
+    return named
+
+
+def answer(wanted: str, candidates: list[str], errors: list[int], complete: bool) -> str:
+    """Return how a server answered that was alone in a configuration.
+
+    A browser leaves out a `srflx` candidate that says the same as a `host` one (RFC 8445 §5.1.3), so that for STUN the
+    end of gathering without any error is an answer, too.
+
+    Args:
+        wanted: the type of candidate that it is there for, `srflx` or `relay`.
+        candidates: the gathered ones, as `RTCIceCandidate.candidate` has them.
+        errors: the codes of `icecandidateerror`.
+        complete: whether gathering came to its end.
+
+    """
+    for candidate in candidates:
+        if f" typ {wanted}" in candidate:
+            return FOUND
+    # 401 and 403 are the server's own words (RFC 8656 §19), 701 is the browser's for none.
+    if 401 in errors or 403 in errors:
+        return REFUSED
+    return SAME if wanted == "srflx" and complete and candidates and not errors else SILENT
+
+
+def stun_outcome(answers: list[str]) -> tuple[str, str]:
+    """Return the outcome of the answers of all STUN servers, and how many of how many answered."""
+    count = len([each for each in answers if each in (FOUND, SAME)])
+    values = f"{count}/{len(answers)}"
+    if not answers:
+        return "unnamed", values
+    if count < len(answers):
+        return "some" if count else "silent", values
+    return "works" if FOUND in answers else "same", values
+
+
+def turn_outcome(answers: list[tuple[str, str]]) -> tuple[str, str, str]:
+    """Return the outcome of the (transport, answer) pairs, the transports that work and those that do not."""
+    works = [transport for transport, each in answers if each == FOUND]
+    fails = [transport for transport, each in answers if each != FOUND and transport not in works]
+    if not answers:
+        outcome = "unnamed"
+    elif works:
+        outcome = "some" if fails else "works"
+    else:
+        outcome = "refused" if [each for _, each in answers if each == REFUSED] else "silent"
+    return outcome, _listed(works), _listed(fails)
+
+
+def _listed(words: list[str]) -> str:
+    once: list[str] = []
+    for word in words:
+        if word not in once:
+            once.append(word)
+    return ", ".join(once)
