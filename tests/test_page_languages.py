@@ -30,6 +30,9 @@ NAMES = ("aria-label", "placeholder", "title", "alt")
 SAME = {"signald", "ABC-DEFG-HJK"}
 """What every language says alike."""
 
+INNERMOST = re.compile(r"([^{};]+)\{([^{}]*)\}")
+"""A rule of the style sheet that has none within it."""
+
 PLACEHOLDER = re.compile(r"\{[^}]*\}")
 
 
@@ -196,3 +199,29 @@ class SourceTests(SynchronousTestCase):
                     if isinstance(part, ast.ImportFrom) and part.module == "texts":
                         taken = [alias.name for alias in part.names if alias.name.isupper()]
                         self.assertEqual(taken, [], f"{path.name}:{part.lineno}")
+
+
+class StyleTests(SynchronousTestCase):
+    """The style sheet, which serves both directions."""
+
+    def test_start_and_end(self) -> None:
+        """It says start and end; left and right are for the middle, and for corners into which a person puts things."""
+        source = re.sub(r"/\*.*?\*/", "", PAGE.joinpath("style.css").read_text(), flags=re.S)
+        while rule := INNERMOST.search(source):
+            source = source[: rule.start()] + source[rule.end() :]
+            selector, declarations = rule[1].strip(), rule[2]
+            if "#self" in selector or "[data-swapped]" in selector:
+                continue
+            for name, value in re.findall(r"([\w-]+)\s*:\s*([^;]+)", declarations):
+                self.assertFalse(self.sided(name, value.strip()), f"{selector} {{ {name}: {value} }}")
+
+    def sided(self, name: str, value: str) -> bool:
+        """Whether a declaration knows left from right."""
+        parts = re.findall(r"(?:[^\s(]|\((?:[^()]|\([^()]*\))*\))+", value)
+        if name in ("padding", "margin", "inset"):
+            return len(parts) == 4 and parts[1] != parts[3]
+        if name in ("left", "right"):
+            return value != "50%"
+        if name in ("text-align", "float"):
+            return value in ("left", "right")
+        return bool(re.fullmatch(r"(padding|margin|border)-(left|right).*", name))
