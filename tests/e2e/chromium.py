@@ -116,16 +116,18 @@ class Chromium:
         camera: bool = True,
         environment: dict[str, str | float | bool] | None = None,
         program: str | None = None,
+        devices: int = 1,
     ) -> None:
         """Start it.
 
         Arguments:
             program: what starts it; the system's Chromium by default.
+            devices: how many cameras there are.
             camera: whether a page that asks for camera or microphone gets it; otherwise it is refused.
             environment: the whole environment of its process; this process's own otherwise.
 
         """
-        flags = ["--disable-gpu", "--use-fake-device-for-media-stream", *QUIET]
+        flags = ["--disable-gpu", f"--use-fake-device-for-media-stream=device-count={devices}", *QUIET]
         # Nobody is there to answer the question for permission: without this one the browser refuses.
         flags += ["--use-fake-ui-for-media-stream"] if camera else []
         self._browser: PlaywrightBrowser = driver().chromium.launch(

@@ -85,6 +85,7 @@ class CallPage:
         self._invitation = Invitation(page, state, self._changed)
         self._people = PeoplePanel(page, state, self._presence, lambda: self._call, self._changed)
         self._call: Call | None = None
+        self._following = False
         self._pressed = 0.0
         self._name = ""
         self._password = ""
@@ -234,7 +235,7 @@ class CallPage:
     # What follows
 
     def _changed(self) -> None:
-        """Let everything follow the state."""
+        """Let everything follow the state: a call that is over at once, what is seen of it soon, and once."""
         state = self._state
         if self._call is not None and state.phase not in (states.CONNECTING, states.SESSION):
             ended, self._call = self._call, None
@@ -244,6 +245,14 @@ class CallPage:
                 state.preview = True
             else:
                 self._media.stop()
+        if not self._following:
+            self._following = True
+            spawn(self._follow())
+
+    async def _follow(self) -> None:
+        await asyncio.sleep(0)
+        self._following = False
+        state = self._state
         peers = self._peers()
         self._trust.follow({user: peer.described for user, peer in peers.items()})
         self._tiles.follow(peers, self._listening.speech)

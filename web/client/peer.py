@@ -144,6 +144,7 @@ class Peer:
                 options = {"direction": "sendonly", "streams": [self._screen.stream]}
                 transceiver = call(self._connection, "addTransceiver", track, options)
                 self._screen_senders[kind] = get(transceiver, "sender")
+                self.bounded = None
 
     def understood(self) -> None:
         """The other page understands messages."""
@@ -297,12 +298,10 @@ class Peer:
         try:
             # Parameters that were read before a negotiation changed them are refused.
             if VIDEO in self._senders and get(self._connection, "signalingState") == "stable":
-                parameters = call(self._senders[VIDEO], "getParameters")
-                encoding = get(parameters, "encodings", "0")
-                if encoding is not None:
-                    put(encoding, "maxBitrate", bitrate)
-                    put(encoding, "scaleResolutionDownBy", scale)
-                    await wait(call(self._senders[VIDEO], "setParameters", parameters))
+                screen = self._screen_senders.get(VIDEO)
+                taken = await _set_bounds(self._senders[VIDEO], bitrate, scale)
+                # A screen keeps its size: its letters are to be read.
+                if (screen is None or await _set_bounds(screen, bitrate, 1.0)) and taken:
                     self.bounded = (bitrate, scale)
         except BrowserError as error:
             if error.name not in self._complaints:
@@ -324,3 +323,15 @@ class Peer:
         self._closed = True
         self._commands = []
         call(self._connection, "close")
+
+
+async def _set_bounds(sender: Any, bitrate: int, scale: float) -> bool:
+    """Bound what a sender sends; False when its parameters are not there yet."""
+    parameters = call(sender, "getParameters")
+    encoding = get(parameters, "encodings", "0")
+    if encoding is None:
+        return False
+    put(encoding, "maxBitrate", bitrate)
+    put(encoding, "scaleResolutionDownBy", scale)
+    await wait(call(sender, "setParameters", parameters))
+    return True
