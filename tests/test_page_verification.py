@@ -245,6 +245,11 @@ class SideTests(SynchronousTestCase):
         self.assertNotEqual(side(BOB + OTHER), side(BOB))
         self.assertNotEqual(side(OTHER + BOB), side(BOB))
 
+    def test_thousands(self) -> None:
+        """As many as fit into a message of the server take no time that anybody notices."""
+        sdp = "".join(f"a=fingerprint:x {number}\n" for number in range(20_000))
+        self.assertEqual(len(side(sdp).split(",")), 20_000)
+
     def test_odd_lines(self) -> None:
         """What looks like a fingerprint counts as one, even if it is none."""
         self.assertEqual(side("a=fingerprint:\r\n"), "")

@@ -45,6 +45,9 @@ PATIENCE = 10.0
 DOMAIN = "signald verification 1 "
 """Begins whatever is hashed here, so that no hash made for something else fits."""
 
+MARK = "fingerprint:"
+"""Begins a fingerprint in a description, behind `a=` (RFC 8122 §5)."""
+
 SYMBOLS = 7
 """Of a code."""
 
@@ -164,14 +167,11 @@ def side(sdp: str) -> str:
     All of them: with several, each is good for a certificate (RFC 8122 §5), so one alone would leave room for
     another's. Whatever looks like one counts, since the browser may read a line that is not quite in order.
     """
-    found = []
-    for line in sdp.replace("\r", "\n").split("\n"):
-        at = line.lower().find("fingerprint:")
-        if at >= 0:
-            words = line[at + 12 :].split()
-            text = " ".join([words[0].lower()] + [word.upper() for word in words[1:]]) if words else ""
-            if text not in found:
-                found.append(text)
+    found = set()
+    # Not by index: MicroPython counts from a text's beginning each time.
+    for rest in sdp.lower().replace("\r", "\n").split(MARK)[1:]:
+        words = rest.split("\n", 1)[0].split()
+        found.add(" ".join(words[:1] + [word.upper() for word in words[1:]]))
     return ",".join(sorted(found))
 
 
