@@ -22,7 +22,7 @@ RUN_TESTS = $(BIN)/python tests/run.py
 
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: help generate resume-storm soak-model bench-page run test install install-test system-test lock check unit peer conformance packaging e2e coverage clean
+.PHONY: help generate resume-storm soak-model bench-page soak-page a11y run test install install-test system-test lock check unit peer conformance packaging e2e coverage clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -59,6 +59,11 @@ e2e: install-test system-test ## real browsers in real calls: prints a table, sa
 	@SIGNALD_E2E_REPORT="$(CURDIR)/e2e-report" $(RUN_TESTS) $@; status=$$?; \
 	for table in e2e-report/*.txt; do echo; cat $$table; done; exit $$status
 
+a11y: install-test system-test ## every screen by the rules of accessibility: prints a table, saves screenshots in e2e-report/
+	@rm -f e2e-report/accessibility.txt
+	@SIGNALD_E2E_REPORT="$(CURDIR)/e2e-report" $(RUN_TESTS) tests.e2e.test_accessibility; status=$$?; \
+	echo; cat e2e-report/accessibility.txt; exit $$status
+
 coverage: install-test ## branch coverage of the unit and peer tests
 	@rm -f .coverage .coverage.*
 	@$(RUN_TESTS) --coverage unit peer; status=$$?; \
@@ -75,6 +80,9 @@ resume-storm: install-test ## 1,000 clients lose their sockets at once and resum
 
 bench-page: install-test system-test ## the call page's speed, size and tasks beside their bounds (ARGS="--only load")
 	@$(BIN)/python -m benchmarks.page $(ARGS)
+
+soak-page: install-test system-test ## an hour's call in a few minutes: do both heaps stay flat? (ARGS="--minutes 600")
+	@$(BIN)/python -m benchmarks.page_memory $(ARGS)
 
 lock: build/lock.stamp ## write requirements/*.txt anew from setup.cfg (UPGRADE=1: with the newest versions)
 	requirements/lock build/lock/bin/pip-compile $(if $(UPGRADE),--upgrade)

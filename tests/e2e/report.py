@@ -6,7 +6,8 @@ Both go into the directory that SIGNALD_E2E_REPORT names; nothing is kept where 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tests.e2e.browser import Tab
@@ -21,6 +22,7 @@ at which the guest pressed Join, or from the start of its program; a peer's, fro
 
 _rows: list[Sequence[str]] = []
 _times: list[str] = []
+_screens: list[str] = []
 
 
 def directory() -> Path | None:
@@ -66,6 +68,19 @@ def add_time(what: str, seconds: float, note: str) -> None:
 def add_mesh(rows: Sequence[str]) -> None:
     """Add the table of a call of several."""
     _write("mesh.txt", "Frames decoded in a call of several people: who decoded them, and of whom.\n\n", rows)
+
+
+def add_screen(name: str, found: Mapping[str, Sequence[tuple[str, str]]]) -> None:
+    """Add a screen to the table of accessibility: the impacts and rules that were found, by how it was looked at."""
+    cells = [
+        ", ".join(f"{count} {impact}" for impact, count in Counter(impact for impact, _ in one).items()) or "-"
+        for one in found.values()
+    ]
+    rules = ", ".join(sorted({rule for one in found.values() for _, rule in one}))
+    _screens.append(f"{name:<16}" + "".join(f"{cell:<14}" for cell in cells) + rules)
+    headings = f"{'':<16}" + "".join(f"{look:<14}" for look in found)
+    title = "What axe-core finds on each screen (WCAG 2.2 A and AA, and advice).\n\n"
+    _write("accessibility.txt", title + headings + "\n", _screens)
 
 
 def _write(name: str, title: str, lines: Sequence[str]) -> None:

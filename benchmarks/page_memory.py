@@ -1,0 +1,230 @@
+"""Whether a long call leaves the page's memory as it was: an hour's events in a few minutes.
+
+`python -m benchmarks.page_memory [--minutes N] [--strict]`. Two pages are in a call, and all that happens in N minutes
+of it happens as fast as it can: looks at the statistics, microphones that are switched, new paths, windows of another
+size, somebody who comes and goes. After each tenth of it both heaps are collected and measured: JavaScript's and the
+interpreter's. Growth is counted from the second sample on, since the first minutes load what is loaded once. Status 1
+under `--strict` when it is more than the bound.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import websocket
+from attrs import frozen
+
+from benchmarks.figures import REPORT
+from benchmarks.plots import lines
+from benchmarks.progress import progress
+from benchmarks.server import Server
+from tests.e2e.call_page import CallPage
+from tests.e2e.chromium import Chromium, ChromiumTab
+from tests.e2e.waiting import until
+
+MINUTES = 60
+SAMPLES = 10
+
+GROWTH = 0.02
+"""Of a heap, from the second sample to the last."""
+
+LOOKS = 60
+SWITCHES = 6
+RESIZES = 2
+"""What happens in a minute of a call: looks at the statistics, presses on the microphone, other sizes of the window."""
+
+PATIENCE = 60.0
+
+SIZES = ({"width": 1280, "height": 800}, {"width": 700, "height": 800})
+
+# Hands the connections over, so that new paths can be sought.
+REMEMBER = """
+globalThis.connections = [];
+globalThis.RTCPeerConnection = class extends RTCPeerConnection {
+  constructor(...given) { super(...given); connections.push(new WeakRef(this)); }
+};
+"""
+
+# A minute's events within the page.
+MINUTE = """async ([looks, switches]) => {
+  for (let count = 0; count < looks; count++) {
+    await signald.stats();
+    if (count % (looks / switches) < 1) document.getElementById("mute").click();
+  }
+  for (const one of connections) if (one.deref()?.signalingState === "stable") one.deref().restartIce();
+}"""
+
+ALONE = "document.querySelectorAll('#remotes [data-user]').length === 1"
+
+# Runs a statement in the page's interpreter.
+PYTHON = """(code) => {
+  const length = Module.lengthBytesUTF8(code);
+  const [text, value] = [Module._malloc(length + 1), Module._malloc(12)];
+  Module.stringToUTF8(code, text, length + 1);
+  Module.ccall("mp_js_do_exec", "number", ["pointer", "number", "pointer"], [text, length, value]);
+  Module._free(text);
+  Module._free(value);
+}"""
+
+
+@frozen
+class Sample:
+    """Both heaps of a page, collected.
+
+    Attributes:
+        minutes: of the call that have passed.
+        javascript: bytes in use.
+        python: bytes in use by the interpreter's objects.
+        memory: bytes that the interpreter has from the browser.
+
+    """
+
+    minutes: float
+    javascript: int
+    python: int
+    memory: int
+
+
+class Watched:
+    """A page whose memory is watched."""
+
+    def __init__(self, browser: Chromium, url: str) -> None:
+        self.tab: ChromiumTab = browser.tab(ignore_https_errors=False, permissions=["camera", "microphone"])
+        self.tab.page.add_init_script(REMEMBER)
+        self.page = CallPage(self.tab)
+        self.page.open(url)
+        self._session = self.tab.context.new_cdp_session(self.tab.page)
+        self._session.send("HeapProfiler.enable")
+
+    def sample(self, minutes: float) -> Sample:
+        """Collect and measure.
+
+        Each heap holds objects of the other, which are free only after the other was collected.
+        """
+        for _ in range(3):
+            # The interpreter collects when it returns to the browser.
+            self._python("import gc\ngc.collect()")
+            self._session.send("HeapProfiler.collectGarbage")
+            self.tab.page.wait_for_timeout(50)
+        self._python("import gc, shim\nshim.window.signald.allocated = gc.mem_alloc()")
+        used: dict[str, Any] = self._session.send("Runtime.getHeapUsage")
+        allocated, memory = self.tab.evaluate("[signald.allocated, Module.HEAPU8.length]")
+        return Sample(minutes, int(used["usedSize"]), int(allocated), int(memory))
+
+    def minute(self) -> None:
+        """Let a minute's events happen."""
+        self.tab.page.evaluate(MINUTE, [LOOKS, SWITCHES])
+        for count in range(RESIZES):
+            size = SIZES[count % len(SIZES)]
+            self.tab.page.set_viewport_size({"width": size["width"], "height": size["height"]})
+
+    def _python(self, code: str) -> None:
+        self.tab.page.evaluate(PYTHON, code)
+
+
+def visit(server: Server, session: str) -> None:
+    """Somebody without media comes, and goes again."""
+    caller = websocket.create_connection(server.signaling_url, timeout=PATIENCE, subprotocols=["signald.1"])
+    for message in ({"type": "hello", "version": 1}, {"type": "join", "session": session, "name": "Cat"}):
+        caller.send(json.dumps(message))
+    while json.loads(caller.recv())["type"] != "joined":
+        pass
+    caller.send(json.dumps({"type": "leave", "session": session}))
+    caller.close()
+
+
+def soak(server: Server, browser: Chromium, minutes: int) -> dict[str, list[Sample]]:
+    """Let the minutes of a call pass; return the samples of both pages."""
+    host = Watched(browser, server.url)
+    session = host.page.host()
+    guest = Watched(browser, f"{server.url}#{session}")
+    guest.page.join()
+    until(lambda: guest.page.statistics().get("firstFrameMs"), PATIENCE, "a first frame")
+    pages = {"host": host, "guest": guest}
+    samples = {name: [page.sample(0)] for name, page in pages.items()}
+    step = max(1, minutes // SAMPLES)
+    for minute in range(1, minutes + 1):
+        for page in pages.values():
+            page.minute()
+        visit(server, session)
+        progress("minutes", minute, minutes)
+        if minute % step == 0:
+            for name, page in pages.items():
+                until(lambda page=page: page.tab.evaluate(ALONE), PATIENCE, "the visitor to be gone")  # type: ignore[misc]
+                samples[name].append(page.sample(minute))
+    for page in pages.values():
+        page.tab.close()
+    return samples
+
+
+def growth(samples: list[Sample], heap: str) -> float:
+    """How much larger a heap is at the end than at the second sample, as a part of it."""
+    return float(getattr(samples[-1], heap) / getattr(samples[1], heap)) - 1
+
+
+def slope(samples: list[Sample], heap: str) -> float:
+    """Bytes a minute, by least squares, from the second sample on."""
+    points = [(sample.minutes, float(getattr(sample, heap))) for sample in samples[1:]]
+    mean_x, mean_y = (sum(point[axis] for point in points) / len(points) for axis in (0, 1))
+    spread = sum((x - mean_x) ** 2 for x, _ in points)
+    return sum((x - mean_x) * (y - mean_y) for x, y in points) / spread if spread else 0.0
+
+
+def report(samples: dict[str, list[Sample]]) -> bool:
+    """Print and save what was measured; whether it is flat."""
+    text = ["minutes" + "".join(f"  {name:>5}: JavaScript   Python   memory (kB)" for name in samples)]
+    for row in zip(*samples.values(), strict=True):
+        cells = [f"  {one.javascript / 1000:17.0f} {one.python / 1000:8.1f} {one.memory / 1000:13.0f}" for one in row]
+        text.append(f"{row[0].minutes:7.0f}{''.join(cells)}")
+    text.append("")
+    flat = True
+    for name, known in samples.items():
+        for heap in ("javascript", "python"):
+            grown = growth(known, heap)
+            flat = flat and grown <= GROWTH
+            verdict = "met" if grown <= GROWTH else "MISSED"
+            text.append(
+                f"{name}, {heap:<10} {grown:+7.2%}, {slope(known, heap):+8.0f} bytes a minute  "
+                f"(bound {GROWTH:.0%}: {verdict})"
+            )
+    REPORT.mkdir(exist_ok=True)
+    (REPORT / "memory.txt").write_text("\n".join(text) + "\n")
+    series = {
+        f"{name}, {heap}": [float(getattr(one, heap)) for one in known[1:]]
+        for name, known in samples.items()
+        for heap in ("javascript", "python")
+    }
+    times = [one.minutes * 60 for one in next(iter(samples.values()))[1:]]
+    (REPORT / "memory.svg").write_text(lines("Heaps in a call, as parts of the second sample", times, series))
+    sys.stdout.write("\n".join(text) + f"\n\nin {REPORT}: memory.svg, memory.txt\n")
+    return flat
+
+
+def main() -> None:
+    """Run it."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--minutes", type=int, default=MINUTES, help=f"of a call (default: {MINUTES})")
+    parser.add_argument("--strict", action="store_true", help="status 1 when a heap grows")
+    options = parser.parse_args()
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory() as directory:
+        server = Server(Path(directory), "--no-tls")
+        try:
+            browser = Chromium()
+            samples = soak(server, browser, max(options.minutes, 3))
+            browser.close()
+        finally:
+            server.stop()
+    flat = report(samples)
+    sys.stdout.write(f"{options.minutes} minutes of a call in {time.monotonic() - began:.0f} s\n")
+    sys.exit(0 if flat or not options.strict else 1)
+
+
+if __name__ == "__main__":
+    main()
