@@ -59,11 +59,11 @@ SMALL = """[...document.querySelectorAll('button, input, select, summary, a[href
     .filter((element) => { const {width, height} = element.getBoundingClientRect(); return width < 24 || height < 24; })
     .map((element) => element.id || element.outerHTML.slice(0, 80))"""
 
-#: What a person reaches by Tab, in the order of the document: in the dialog that is open, or in the page.
+#: What a person reaches by Tab, in order: in the dialog that is open, or in the page; a popover is behind its button.
 REACHABLE = """(() => {
   const inside = document.querySelector(':modal') ?? document.body;
   const groups = new Set();
-  return [...inside.querySelectorAll('a[href], button, input, select, textarea, summary, [tabindex]')]
+  const found = [...inside.querySelectorAll('a[href], button, input, select, textarea, summary, [tabindex]')]
     .filter((element) => element.tabIndex >= 0 && !element.disabled && !element.closest('[inert]')
         && element.checkVisibility({visibilityProperty: true}))
     .filter((element) => {
@@ -71,7 +71,14 @@ REACHABLE = """(() => {
       const known = groups.has(element.name);
       groups.add(element.name);
       return !known;
-    }).map(%s);
+    });
+  for (const popover of document.querySelectorAll(':popover-open')) {
+    const shown = found.filter((element) => popover.contains(element));
+    const rest = found.filter((element) => !popover.contains(element));
+    const button = rest.findIndex((element) => element.getAttribute('popovertarget') === popover.id);
+    found.splice(0, found.length, ...rest.slice(0, button + 1), ...shown, ...rest.slice(button + 1));
+  }
+  return found.map(%s);
 })()"""
 
 #: An element's name in these lists.
@@ -81,7 +88,8 @@ NAMED = """((element) => element.id || `${element.tagName.toLowerCase()}.${eleme
 #: The element that has the keyboard: its name, whether that can be seen, and where it is.
 FOCUSED = """(() => {
   const element = document.activeElement;
-  if (!element || element === document.body || element === document.documentElement) return null;
+  // A dialog that scrolls takes the keyboard itself, for the arrows.
+  if (!element || element.matches('html, body, :modal')) return null;
   const style = getComputedStyle(element);
   const {left, right, top, bottom} = element.getBoundingClientRect();
   const outlined = style.outlineStyle !== 'none' && parseFloat(style.outlineWidth) >= 2;

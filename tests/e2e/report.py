@@ -77,8 +77,8 @@ def add_screen(name: str, found: Mapping[str, Sequence[tuple[str, str]]]) -> Non
         for one in found.values()
     ]
     rules = ", ".join(sorted({rule for one in found.values() for _, rule in one}))
-    _screens.append(f"{name:<16}" + "".join(f"{cell:<14}" for cell in cells) + rules)
-    headings = f"{'':<16}" + "".join(f"{look:<14}" for look in found)
+    _screens.append(f"{name:<22}" + "".join(f"{cell:<14}" for cell in cells) + rules)
+    headings = f"{'':<22}" + "".join(f"{look:<14}" for look in found)
     title = "What axe-core finds on each screen (WCAG 2.2 A and AA, and advice).\n\n"
     _write("accessibility.txt", title + headings + "\n", _screens)
 

@@ -21,7 +21,8 @@ PHONE = {"width": 390, "height": 844}
 
 Screens = Iterator[tuple[str, CallPage]]
 
-#: JavaScript of a browser that asks its user, who does not answer, refuses, or has no device at all.
+#: JavaScript of a browser that has not asked its user yet; whose user does not answer, or refuses; without devices.
+UNASKED = "navigator.permissions.query = () => Promise.resolve({state: 'prompt'})"
 UNANSWERED = "navigator.mediaDevices.getUserMedia = () => new Promise(() => {})"
 REFUSED = "navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException('', 'NotAllowedError'))"
 NO_DEVICES = "navigator.mediaDevices.enumerateDevices = () => Promise.resolve([])"
@@ -72,9 +73,16 @@ def closed(page: CallPage, dialog: str) -> None:
     until(lambda: not page.tab.evaluate(f"document.getElementById('{dialog}').open"), PATIENCE, f"#{dialog} to close")
 
 
+def closed_popover(page: CallPage, popover: str) -> None:
+    """Close it by the keyboard."""
+    tab_of(page).page.keyboard.press("Escape")
+    shown = f"document.getElementById('{popover}').matches(':popover-open')"
+    until(lambda: not page.tab.evaluate(shown), PATIENCE, f"#{popover} to close")
+
+
 def before_a_call(case: ScreenTestCase) -> Screens:
     """What a person meets first, and what can be opened there."""
-    page = case.chromium_page()
+    page = case.chromium_page(prepare=UNASKED)
     yield "start", page
     page.tab.click("#options summary")
     yield "start-options", page
@@ -133,11 +141,28 @@ def host_of_a_call(case: ScreenTestCase) -> Screens:
     page.wait_for("connected")
     until(lambda: page.picture()[1] > 0, PATIENCE, "a picture")
     yield "connected", page
+    page.tab.click("#more-button")
+    yield "more", page
+    closed_popover(page, "more")
+    for button, dialog in (("open-settings", "settings"), ("open-shortcuts", "shortcuts"), ("open-verify", "verify")):
+        page.tab.click("#more-button")
+        yield f"{dialog}-in-a-call", opened(page, button, dialog)
+        closed(page, dialog)
+    page.tab.click("#chat-button")
+    page.tab.type("#chat-text", "See https://example.org/")
+    tab_of(page).page.keyboard.press("Enter")
+    yield "chat", page
+    page.tab.click("#people-button")
+    yield "people", page
+    page.tab.click("#people-button")
     for name in ("Cat", "Dan", "Eve", "Fay"):
         case.caller().say("join", session=session, name=name)
     count = "document.querySelectorAll('#remotes [data-user]').length"
     until(lambda: page.tab.evaluate(count) == 5, PATIENCE, "five others")
     yield "six", page
+    page.tab.click("#more-button")
+    page.tab.click("#layout")
+    yield "spotlight", page
     case.daemon.kill()
     page.wait_for_text("status", "Reconnecting")
     yield "reconnecting", page
@@ -155,6 +180,8 @@ def host_with_a_lobby(case: ScreenTestCase) -> Screens:
     caller.say("join", session=page.host(), name="Cat")
     page.wait_for_text("knocks", "Cat wants to join")
     yield "knocks", page
+    page.tab.click("#people-button")
+    yield "people-knocks", page
 
 
 def without_a_path(case: ScreenTestCase) -> Screens:

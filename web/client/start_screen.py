@@ -159,6 +159,8 @@ class StartScreen:
                     problem = texts.BAD_ID
             if invited:
                 self._fill(invited)
+            if bool(invited) != bool(self._state.invited):
+                self._put_first(bool(invited))
             self._state.ready(invited, problem, bool(invited and storage.host_key(invited)))
             if tested:
                 self.prepare()
@@ -176,6 +178,11 @@ class StartScreen:
             from .extras.check_screen import CheckScreen
 
             self._check_screen = CheckScreen(self._page)
+
+    def _put_first(self, joining: bool) -> None:
+        """Who comes with a link mostly wants to join: for the eye and for the keyboard that is first then."""
+        form = self._page.element("join-form")
+        call(get(form, "parentNode"), "prepend" if joining else "append", form)
 
     def _fill(self, session: str) -> None:
         put(self._page.element("session-input"), "value", group_session_id(session))
