@@ -12,7 +12,7 @@ from pathlib import Path
 
 from attrs import frozen
 
-START_SECONDS = 20.0
+START_SECONDS = 60.0
 STOP_SECONDS = 10.0
 POLL_SECONDS = 0.05
 
