@@ -30,8 +30,8 @@ TEST_NAMES = {
     "camera": "Camera",
     "microphone": "Microphone",
     "server": "Server",
-    "stun": "Your address on the internet (STUN)",
-    "turn": "Relay for difficult networks (TURN)",
+    "stun": "Address (STUN)",
+    "turn": "Relay (TURN)",
     "call": "A call with yourself",
 }
 TEST_STATES = {
