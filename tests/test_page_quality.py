@@ -76,6 +76,13 @@ class BarsTests(SynchronousTestCase):
             self.assertEqual(bars(target=share * BOUND), GOOD)
         self.assertEqual(bars(limit="bandwidth", target=None), GOOD)
 
+    def test_bandwidth_that_suffices(self) -> None:
+        """A browser that blames the bandwidth of a picture that has all it could have is not believed."""
+        fine = connection(*[{"limit": "bandwidth"}] * (LEARNING + STEADY))
+        self.assertEqual((fine.bars, fine.values["limit"]), (GOOD, ""))
+        narrow = connection(*[{"limit": "bandwidth", "target": 500_000}] * (LEARNING + STEADY))
+        self.assertEqual((narrow.bars, narrow.values["limit"]), (2, "bandwidth"))
+
     def test_bandwidth_at_first(self) -> None:
         """Every call begins with little, until the browser knows what the path carries."""
         self.assertEqual(connection(*[{"limit": "bandwidth", "target": 300_000}] * LEARNING).bars, GOOD)
@@ -156,7 +163,7 @@ class FaultTests(SynchronousTestCase):
         self.assertEqual(own_fault([lossy]), "")
         self.assertEqual(lossy.fault(""), "out")
         self.assertEqual(connection({"loss_in": 20.0}).fault(""), "in")
-        self.assertEqual(connection({"jitter": 200}).fault(""), "in")
+        self.assertEqual(connection({"jitter": 200}).fault(""), "delay")
         self.assertEqual(connection({"rtt": 600}).fault(""), "delay")
 
     def test_all_connections_are_weak(self) -> None:

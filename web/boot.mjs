@@ -49,6 +49,7 @@ const shim = {
   call: (target, method, ...args) => attempt(() => target[method](...args)),
   // By name: a class comes back from Python wrapped, and is no constructor any more.
   construct: (name, ...args) => attempt(() => new globalThis[name](...args)),
+  callStatic: (name, method, ...args) => attempt(() => globalThis[name][method](...args)),
   get: (target, name) => attempt(() => target[name]),
   put: (target, name, value) => attempt(() => void (target[name] = value)),
   // As text: numbers of more than 32 bits do not cross into Python otherwise. No more than is wanted: Python is slow.

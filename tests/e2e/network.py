@@ -59,6 +59,23 @@ class Host:
         ip("-n", self.name, "addr", "flush", "dev", self._there)
         self._join(1)
 
+    def cut(self, cut: bool) -> None:
+        """Pull the cable out, or put it back."""
+        ip("link", "set", self._here, "down" if cut else "up")
+
+    def lose(self, percent: int) -> None:
+        """Lose so much of what the host sends over UDP."""
+        self._nft("add", "table", "inet", "loss")
+        self._nft("delete", "table", "inet", "loss")
+        if percent:
+            self._nft("add", "table", "inet", "loss")
+            self._nft("add", "chain", "inet", "loss", "out", "{ type filter hook output priority 0; }")
+            drop = ("meta", "l4proto", "udp", "numgen", "random", "mod", "100", "<", str(percent), "drop")
+            self._nft("add", "rule", "inet", "loss", "out", *drop)
+
+    def _nft(self, *arguments: str) -> None:
+        ip("netns", "exec", self.name, "nft", *arguments)
+
     def program(self, path: str, directory: Path) -> str:
         """Write a script that runs a program in the namespace, and return its path."""
         script = directory / f"{Path(path).name}-{self.name}"

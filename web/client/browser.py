@@ -22,6 +22,7 @@ __all__ = [
     "BrowserError",
     "BrowserJson",
     "call",
+    "call_static",
     "construct",
     "get",
     "listen",
@@ -88,6 +89,11 @@ def put(target: Any, name: str, value: Any) -> None:
 def call(target: Any, method: str, *args: Any) -> Any:
     """Call a method; None stands for null and undefined, both ways."""
     return _value(shim.call(target, method, *[_given(arg) for arg in args]))
+
+
+def call_static(name: str, method: str, *args: Any) -> Any:
+    """Call a method of one of the browser's classes."""
+    return _value(shim.callStatic(name, method, *[_given(arg) for arg in args]))
 
 
 def construct(name: str, *args: Any) -> Any:

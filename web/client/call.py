@@ -86,6 +86,11 @@ class Call:
         self._client = self._signaling.client
         self._perform(self._client.connect())
 
+    @property
+    def server(self) -> str:
+        """What the server calls itself; empty before it was reached."""
+        return "" if self._client.welcome is None else self._client.welcome.server
+
     # What the page tells
 
     def devices_settled(self) -> None:

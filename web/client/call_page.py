@@ -19,6 +19,7 @@ from .invite import Invitation
 from .keys import Keys
 from .knocks import Knocks
 from .listening import Listening
+from .measuring import Measuring
 from .media import Media
 from .people_panel import PeoplePanel
 from .pickers import Pickers
@@ -102,6 +103,7 @@ class CallPage:
         page.on("home", "click", lambda event: self._home())
         self._knocks = Knocks(page, state, self._answer_knock)
         self._keys = Keys(page, state)
+        self._measuring = Measuring(page, state, self._conversations, self._changed)
         self._badges = Badges(page, state, self._trust, self._peers)
         for target, event in (
             (window, "online"),
@@ -257,6 +259,8 @@ class CallPage:
         self._trust.follow({user: peer.described for user, peer in peers.items()})
         self._tiles.follow(peers, self._listening.speech)
         self._badges.follow()
+        self._measuring.call = self._call
+        self._measuring.follow()
         self._stage.follow()
         self._pickers.follow()
         self._listening.follow()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from .quality import Quality
+
 __all__ = ["Other"]
 
 RESTART_AFTER = 2.0
@@ -33,6 +35,8 @@ class Other:
         gone: whether the server no longer knows of them, while the call with them goes on.
         waited: seconds without a connection in which one could have come about.
         restarts: how often new paths were sought.
+        interrupted_for: seconds since there was a connection, whether or not one could come about; 0.0 while there is.
+        quality: how good the connection is.
 
     """
 
@@ -45,6 +49,7 @@ class Other:
         self.screen = False
         self.away = False
         self.restarts = 0
+        self.quality = Quality()
         self.renewed()
 
     def renewed(self) -> None:
@@ -53,6 +58,8 @@ class Other:
         self.was_connected = False
         self.gone = False
         self.waited = 0.0
+        self.interrupted_for = 0.0
+        self.quality.renewed()
         self._moved = False
         self._restart_at = RESTART_AFTER
         self._again = RESTART_AGAIN_AFTER
@@ -67,6 +74,7 @@ class Other:
         if "connected" in (self.connection, connection):
             # An interruption is one, whatever its steps.
             self.waited = 0.0
+            self.interrupted_for = 0.0
             self._restart_at = RESTART_AFTER
             self._again = RESTART_AGAIN_AFTER
         self.connection = connection
@@ -83,6 +91,10 @@ class Other:
     def moved(self) -> None:
         """A network has changed: seek new paths with the next tick, whether or not the loss of the old ones shows."""
         self._moved = True
+
+    def count(self, seconds: float) -> None:
+        """So much time went by."""
+        self.interrupted_for = self.interrupted_for + seconds if self.interrupted else 0.0
 
     def tick(self, seconds: float) -> bool:
         """So much time went by in which a connection could have come about; whether new paths are to be sought now."""

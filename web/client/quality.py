@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from typing import Any
 
-__all__ = ["CPU", "INTERVAL", "NETWORK", "Quality", "own_fault"]
+    from .others import Other
+    from .state import PageState
+
+__all__ = ["CPU", "INTERVAL", "NETWORK", "SAMPLES", "SERIES", "Quality", "own_fault", "rating"]
 
 INTERVAL = 2.0
 """Seconds between two samples of one connection."""
@@ -93,11 +96,16 @@ class Quality:
         self._told_fault = ""
 
     def take(self, values: dict[str, Any], bound: int | None) -> None:
-        """There is a new sample; `bound`: bits per second that the own picture may take at most."""
+        """There is a new sample; `bound`: bits per second that the own picture may take at most.
+
+        A `limit` of `bandwidth` that is none becomes empty.
+        """
         self.values = values
         self._taken += 1
+        if values["limit"] == "bandwidth" and (self._taken <= LEARNING or not _narrow(values["target"], bound)):
+            values["limit"] = ""
         self._levels = self._levels[1 - STEADY :]
-        self._levels.append(_level(values, bound if self._taken > LEARNING else None))
+        self._levels.append(_level(values, bound))
         levels = sorted([level for level, _ in self._levels])
         middle = levels[len(levels) // 2]
         if self.measured is None or middle < self.measured:
@@ -158,16 +166,26 @@ def own_fault(connections: list[Quality]) -> str:
     return NETWORK if len(known) > 1 and max(known) <= WEAK else ""
 
 
+def rating(state: PageState, other: Other) -> tuple[int | None, str]:
+    """Return the bars of the connection with somebody, and whose fault it is if some are missing (`Quality.fault`).
+
+    Of a connection that is lost altogether, the side is at fault that has lost the server, too.
+    """
+    if other.interrupted:
+        return 0, YOUR_NETWORK if state.offline is not None else THEIR_NETWORK if other.away else ""
+    return other.quality.bars, other.quality.fault(own_fault([known.quality for known in state.others]))
+
+
 def _level(values: dict[str, Any], bound: int | None) -> tuple[int, str]:
     """Return the bars of one sample, and what takes the missing ones away."""
     found = [
         (_above(values["loss_in"], LOSS), INCOMING),
         (_above(values["loss_out"], LOSS), OUTGOING),
         (_above(values["rtt"], ROUND_TRIP), DELAY),
-        (_above(values["jitter"], JITTER), INCOMING),
+        (_above(values["jitter"], JITTER), DELAY),
     ]
-    if values["limit"] == "bandwidth" and bound and values["target"] is not None:
-        found.append((GOOD - len([share for share in SHARE if values["target"] < share * bound]), OUTGOING))
+    if values["limit"] == "bandwidth":
+        found.append((GOOD - _narrow(values["target"], bound), OUTGOING))
     if values["limit"] == CPU:
         found.append((WEAK if (values["frames_out"] or 0) < JERKY else GOOD - 1, CPU))
     worst = (GOOD, "")
@@ -175,6 +193,11 @@ def _level(values: dict[str, Any], bound: int | None) -> tuple[int, str]:
         if level[0] < worst[0]:
             worst = level
     return worst
+
+
+def _narrow(target: float | None, bound: int | None) -> int:
+    """Return how many bars it takes that the own picture has this of so many bits per second."""
+    return len([share for share in SHARE if target is not None and bound and target < share * bound])
 
 
 def _above(value: float | None, steps: tuple[float, ...]) -> int:

@@ -392,6 +392,7 @@ class PageState:
             self.offline += seconds
         wanted = []
         for other in self.others[:]:
+            other.count(seconds)
             # Without the server, on either side, nothing could be agreed.
             if other.away or (self.offline is not None and not self.adrift):
                 continue

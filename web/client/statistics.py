@@ -87,7 +87,7 @@ def figures(entries: list[dict[str, Any]]) -> dict[str, Any]:
     if pair is not None:
         ends = {}
         for end in ("local", "remote"):
-            ends[end] = known.get(pair.get(end + "CandidateId"), {}).get("candidateType", "")
+            ends[end] = known.get(pair.get(end + "CandidateId", ""), {}).get("candidateType", "")
         values["selectedPair"] = ends
     return values
 

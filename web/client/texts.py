@@ -132,6 +132,23 @@ VERIFIED_NO_MORE = (
 NEW_DEVICE = "Another device was plugged in. You can choose it under “Devices and settings”."
 TALKING = "You are muted: nobody hears you."
 SHARING = "You are showing your screen."
+# How good a connection is
+
+QUALITY = "Connection with {}: {}"
+QUALITY_WHY = "Connection with {}: {} ({})"
+BARS = {"0": "interrupted", "1": "bad", "2": "weak", "3": "fair", "4": "good"}
+FAULTS = {
+    "yours": "your network",
+    "theirs": "their network",
+    "cpu": "your computer is too slow",
+    "their-cpu": "their computer is too slow",
+    "in": "not all that they send arrives",
+    "out": "not all that you send arrives",
+    "delay": "long or uneven delay",
+}
+TROUBLE = "Reconnecting… {} s"
+TROUBLE_AWAY = "They lost their network. Waiting… {} s"
+NOT_LOADED = "This part of the page could not be loaded. Check your connection to the network."
 
 # How it ended
 
@@ -273,3 +290,13 @@ def devices_problem(microphone: Device, camera: Device) -> str:
 def refusal(code: str, sentence: str) -> str:
     """Return the page's words for an error of the server, or else the server's own sentence."""
     return REFUSALS.get(code, sentence)
+
+
+def quality(name: str, bars: int | None, fault: str) -> str:
+    """Return how good the connection with somebody is and why (`quality.rating`); empty before that is known."""
+    if bars is None:
+        return ""
+    name = name or THE_OTHER
+    if fault:
+        return QUALITY_WHY.format(name, BARS[str(bars)], FAULTS[fault])
+    return QUALITY.format(name, BARS[str(bars)])

@@ -2,6 +2,31 @@
 
 from __future__ import annotations
 
+# Statistics of the connections
+
+STATISTICS = {
+    "rtt": "There and back",
+    "loss_in": "Lost of what they send",
+    "loss_out": "Lost of what you send",
+    "jitter": "Jitter",
+    "rate_in": "Received",
+    "rate_out": "Sent",
+    "picture_in": "Their picture",
+    "picture_out": "Your picture",
+    "codecs_in": "Codecs received",
+    "codecs_out": "Codecs sent",
+    "path": "Path",
+    "limit": "What limits your picture",
+}
+UNITS = {"rtt": "{} ms", "jitter": "{} ms", "loss": "{} %", "rate": "{} kbit/s"}
+SIZE = "{} by {}"
+PICTURE = "{} by {}, {} frames/s"
+WAYS = {"direct": "Direct ({} to {}, {})", "relayed": "Relayed ({} to {}, {})"}
+LIMITS = {"none": "Nothing", "cpu": "This computer", "bandwidth": "The network"}
+REACH = "{} to {} in the last two minutes"
+UNKNOWN = "not known"
+NAMELESS = "Somebody"
+
 # The keyboard's shortcuts
 
 KEYS = {" ": "Space", "Escape": "Esc"}

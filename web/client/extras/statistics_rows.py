@@ -1,0 +1,86 @@
+"""What the statistics panel says of one connection: pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..quality import SAMPLES, SERIES
+from . import texts
+
+if TYPE_CHECKING:
+    from typing import Any
+
+__all__ = ["HEIGHT", "WIDTH", "points", "reach", "rows"]
+
+WIDTH = SAMPLES - 1
+HEIGHT = 16
+"""Of a line's field, in units of its own: a sample is 1 wide."""
+
+LEAST = {"rtt": 50, "loss_in": 2, "loss_out": 2, "jitter": 20, "rate_in": 100, "rate_out": 100}
+"""What the top of a line's field is at least (units: `statistics.measured`), so that small noise stays small."""
+
+RELAYED = "relay"
+
+
+def rows(values: dict[str, Any]) -> list[tuple[str, str, str]]:
+    """Return label, value in words, and series (empty where no line is drawn), for each row of the table."""
+    found = []
+    for name in SERIES:
+        value = values.get(name)
+        found.append((texts.STATISTICS[name], texts.UNKNOWN if value is None else _number(name, value), name))
+    for name in ("in", "out"):
+        found.append((texts.STATISTICS["picture_" + name], _picture(values, name), ""))
+    for name in ("codecs_in", "codecs_out"):
+        found.append((texts.STATISTICS[name], values.get(name) or texts.UNKNOWN, ""))
+    found.append((texts.STATISTICS["path"], _path(values), ""))
+    limit = texts.UNKNOWN if values.get("limit") is None else texts.LIMITS[values["limit"] or "none"]
+    found.append((texts.STATISTICS["limit"], limit, ""))
+    return found
+
+
+def _number(name: str, value: float) -> str:
+    unit = texts.UNITS[name.split("_")[0]]
+    return unit.format(value)
+
+
+def _picture(values: dict[str, Any], way: str) -> str:
+    size, frames = values.get("size_" + way), values.get("frames_" + way)
+    if size is None:
+        return texts.UNKNOWN
+    if frames is None:
+        return texts.SIZE.format(size[0], size[1])
+    return texts.PICTURE.format(size[0], size[1], frames)
+
+
+def _path(values: dict[str, Any]) -> str:
+    local, remote = values.get("local"), values.get("remote")
+    if not local or not remote:
+        return texts.UNKNOWN
+    kind = texts.WAYS["relayed" if RELAYED in (local, remote) else "direct"]
+    ways = [way for way in (values.get("protocol"), values.get("relay")) if way]
+    return kind.format(local, remote, "/".join(ways).upper())
+
+
+def series(history: list[tuple[Any, ...]], name: str) -> list[float | None]:
+    """Return the values of one series of `Quality.history`."""
+    index = SERIES.index(name)
+    return [sample[index] for sample in history]
+
+
+def points(history: list[tuple[Any, ...]], name: str) -> str:
+    """Return the points of a line (SVG 2 `points`), the newest at the right; what was not known is left out."""
+    values = series(history, name)
+    known = [value for value in values if value is not None]
+    top = max([LEAST[name]] + known)  # noqa: RUF005 - MicroPython has no unpacking here
+    first = SAMPLES - len(values)
+    found = []
+    for index, value in enumerate(values):
+        if value is not None:
+            found.append(f"{first + index},{HEIGHT - round(HEIGHT * value / top, 1)}")
+    return " ".join(found)
+
+
+def reach(history: list[tuple[Any, ...]], name: str) -> str:
+    """Return between which values the line lies, in words; empty before there is one."""
+    known = [value for value in series(history, name) if value is not None]
+    return texts.REACH.format(min(known), _number(name, max(known))) if known else ""
