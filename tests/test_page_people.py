@@ -5,7 +5,7 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from signald_page.client import devices, texts
-from signald_page.client.people import END, LEAVE, MAKE_HOST, MUTE, REMOVE, People, rows, view
+from signald_page.client.people import END, LEAVE, LOBBY, LOCK, MAKE_HOST, MUTE, REMOVE, People, rows, view
 from signald_page.client.state import PageState
 from tests.test_page_state import ID, LINK, hosting, visiting
 
@@ -107,7 +107,7 @@ class QuestionTests(SynchronousTestCase):
         self.state.presented("ann", False, True, False)
         self.people.settle()
         self.assertIsNone(self.people.muting)
-        self.assertTrue(view(self.people, self.state)["mute-all", "disabled"])
+        self.assertEqual(view(self.people, self.state)["mute-all", "ariaDisabled"], "true")
         self.assertFalse(self.people.wish(MUTE))
 
     def test_yes(self) -> None:
@@ -231,10 +231,12 @@ class ViewTests(SynchronousTestCase):
     def test_offline(self) -> None:
         """What takes the server waits for it."""
         page = three()
-        self.assertFalse(view(People(page), page)["lock", "disabled"])
+        self.assertEqual(view(People(page), page)["lock", "ariaDisabled"], "false")
         page.interrupted_server()
         shown = view(People(page), page)
-        self.assertEqual((shown["lock", "disabled"], shown["lobby", "disabled"]), (True, True))
+        self.assertEqual((shown["lock", "ariaDisabled"], shown["lobby", "ariaDisabled"]), ("true", "true"))
+        for switch in (LOCK, LOBBY):
+            self.assertFalse(People(page).wish(switch))
 
     def test_the_invitation(self) -> None:
         """Everybody can invite, unless the call is locked; who chose the password reads it."""

@@ -564,6 +564,23 @@ class DoorTests(SynchronousTestCase):
         page.settings(True, True, True)
         self.assertEqual((page.lobby, page.notice), (True, ""))
 
+    def test_news(self) -> None:
+        """They are told for some seconds, and take nothing with them that was told since."""
+        page = visiting("ann")
+        page.tick(100.0)
+        page.settings(True, False, True)
+        page.tick(100.0 + state.NEWS_FOR / 2)
+        self.assertEqual(page.notice, texts.LOCKED)
+        page.settings(False, False, True)
+        page.tick(100.0 + state.NEWS_FOR)
+        self.assertEqual(page.notice, texts.UNLOCKED)
+        page.tick(100.0 + 2 * state.NEWS_FOR)
+        self.assertEqual(page.notice, "")
+        page.settings(True, False, True)
+        page.notice = texts.LEFT_WAITING
+        page.tick(200.0)
+        self.assertEqual(page.notice, texts.LEFT_WAITING)
+
     def test_the_next_call(self) -> None:
         """It has none of the settings of the one before."""
         page = hosting()

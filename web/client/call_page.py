@@ -301,7 +301,7 @@ class CallPage:
     def _asked_to_mute(self) -> None:
         if self._state.microphone.status == ON:
             self._media.toggle_microphone()
-            self._state.notice = texts.MUTED_BY_HOST
+            self._state.news(texts.MUTED_BY_HOST)
             self._changed()
 
     async def _tick(self) -> None:

@@ -39,7 +39,12 @@ class Knocks:
             call(self._page.element("side-header" if beside else "problem"), "after", self._list)
         for user in list(self._rows):
             if user not in waiting:
-                call(self._rows.pop(user), "remove")
+                row = self._rows.pop(user)
+                focused = call(row, "contains", get(window, "document", "activeElement"))
+                call(row, "remove")
+                if focused:
+                    following = call(self._list, "querySelector", "button") or self._page.element("people-button")
+                    call(following, "focus")
         for user, name in waiting.items():
             if user not in self._rows:
                 self._rows[user] = self._row(user, name)

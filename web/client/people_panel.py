@@ -66,10 +66,11 @@ class PersonRow:
         put(self._notes, "textContent", row.notes)
         _tell(self._microphone, row.microphone, texts.MICROPHONE_IS)
         _tell(self._camera, row.camera, texts.CAMERA_IS)
+        if not row.actions:
+            _leave(self.element)
+            self._open(False)
         put(self._opener, "hidden", not row.actions)
         put(self._opener, "ariaLabel", texts.WHAT_TO_DO.format(row.name))
-        if not row.actions:
-            self._open(False)
         for action, button in self._buttons.items():
             put(button, "hidden", action not in row.actions)
 
@@ -118,7 +119,7 @@ class PeoplePanel:
         self._list = page.element("people")
         self._rows: dict[str, PersonRow] = {}
         self._heirs: list[tuple[str, str]] = []
-        self._asking = ""
+        self._asking = False
         page.on("mute-all", "click", lambda event: self._wish(MUTE))
         page.on("lock", "click", lambda event: self._wish(LOCK))
         page.on("lobby", "click", lambda event: self._wish(LOBBY))
@@ -169,21 +170,18 @@ class PeoplePanel:
         users = [row.user for row in found]
         for user in list(self._rows):
             if user not in users:
-                self._drop(self._rows.pop(user).element)
+                element = self._rows.pop(user).element
+                _leave(element)
+                call(element, "remove")
         for row in found:
             if row.user not in self._rows:
                 self._rows[row.user] = PersonRow(row, self._wish)
                 call(self._list, "append", self._rows[row.user].element)
             self._rows[row.user].show(row)
         self._offer_heirs()
-        if people.question != self._asking:
-            self._asking = people.question
-            call(self._page.element("confirm"), "showModal" if people.question else "close")
-
-    def _drop(self, element: Any) -> None:
-        if call(element, "contains", get(window, "document", "activeElement")):
-            call(self._list, "focus")
-        call(element, "remove")
+        if self._asking != bool(people.question):
+            self._asking = not self._asking
+            call(self._page.element("confirm"), "showModal" if self._asking else "close")
 
     def _offer_heirs(self) -> None:
         """Let the person choose the next host among those who can be it."""
@@ -214,6 +212,12 @@ class PeoplePanel:
         """The dialog is closed; where the person did that by a key, they said no."""
         if self._asking:
             self._answer("")
+
+
+def _leave(row: Any) -> None:
+    """Let the keyboard go on at the list where what it was at goes away."""
+    if call(row, "contains", get(window, "document", "activeElement")):
+        call(get(row, "parentNode"), "focus")
 
 
 def _make(tag: str, style: str) -> Any:

@@ -40,6 +40,10 @@ CALLING_LONG_AFTER = 8.0
 """Seconds without a path after which the person is told that the search goes on."""
 
 
+NEWS_FOR = 8.0
+"""Seconds for which the person is told what changed in a call, where it can be seen elsewhere as well."""
+
+
 class PageState:
     """Everything that the page shows follows from this.
 
@@ -107,6 +111,8 @@ class PageState:
         self.password_wanted = False
         self.password = ""
         self.leaving = ""
+        self._news = ""
+        self._news_until = 0.0
         self.locked = False
         self.lobby = False
         self.can_share = False
@@ -273,22 +279,28 @@ class PageState:
             return
         self.role = HOST if user == me else GUEST
         self.knocks = {}
-        self.notice = texts.YOU_ARE_HOST
+        news = texts.YOU_ARE_HOST
         for other in self.others:
             other.host = other.user == user
             if other.host:
-                self.notice = texts.IS_HOST.format(other.name or texts.SOMEBODY)
+                news = texts.IS_HOST.format(other.name or texts.SOMEBODY)
+        self.news(news)
         leaving, self.leaving = self.leaving, ""
         if leaving == user:
-            self.outcome = texts.HUNG_UP + " " + self.notice
+            self.outcome = texts.HUNG_UP + " " + news
             self._end()
 
     def settings(self, locked: bool, lobby: bool, changed: bool = False) -> None:
         """The session is locked or not, and has a lobby or not; `changed`: the host has just seen to that."""
         if changed and locked != self.locked:
-            self.notice = texts.LOCKED if locked else texts.UNLOCKED
+            self.news(texts.LOCKED if locked else texts.UNLOCKED)
         self.locked = locked
         self.lobby = lobby
+
+    def news(self, sentence: str) -> None:
+        """The person is to be told this for a few seconds."""
+        self.notice = self._news = sentence
+        self._news_until = self._ticked + NEWS_FOR
 
     def departed(self, user: str, reason: str) -> None:
         """Somebody left, or the server lost sight of them; what goes on between the browsers is left alone."""
@@ -388,6 +400,10 @@ class PageState:
     def tick(self, now: float) -> list[str]:
         """Time goes on. Return the users with whom new paths are to be sought."""
         seconds, self._ticked = now - self._ticked, now
+        if self._news and now >= self._news_until:
+            if self.notice == self._news:
+                self.notice = ""
+            self._news = ""
         if self.offline is not None:
             self.offline += seconds
         wanted = []
