@@ -16,12 +16,12 @@ PAGES_OWN = {"not-connected", "server-silent"}
 class DeviceTests(SynchronousTestCase):
     """`devices_problem`."""
 
-    def problem(self, microphone: str, camera: str) -> str:
+    def problem(self, microphone: str, camera: str, browser: str = "chromium") -> str:
         """What the page says for these two problems."""
         first, second = Device(devices.AUDIO), Device(devices.VIDEO)
         first.stopped(microphone)
         second.stopped(camera)
-        return texts.devices_problem(first, second)
+        return texts.devices_problem(first, second, browser)
 
     def test_none(self) -> None:
         """Devices that were not asked for are no problem."""
@@ -31,7 +31,13 @@ class DeviceTests(SynchronousTestCase):
         """Only the one that does not work is named."""
         self.assertEqual(self.problem("missing", ""), "No microphone was found.")
         self.assertEqual(self.problem("", "lost"), "The camera was disconnected.")
-        self.assertIn("then “Camera on”", self.problem("", "refused"))
+
+    def test_the_way_out(self) -> None:
+        """Whoever refused is told how to allow it, in the words of their browser."""
+        for browser, words in (("chromium", "View site information"), ("firefox", "Blocked"), ("safari", "Website")):
+            self.assertIn(words, self.problem("", "refused", browser))
+            self.assertIn(words, self.problem("refused", "refused", browser))
+        self.assertNotIn("To allow it", self.problem("busy", "missing"))
 
     def test_two(self) -> None:
         """Two different problems are two sentences."""

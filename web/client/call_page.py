@@ -14,7 +14,7 @@ from .call import Call
 from .chat_panel import ChatPanel
 from .choices import SPEAKER, USER, Choices
 from .conversations import Conversations
-from .devices import AUDIO, ON, VIDEO
+from .devices import AUDIO, ON, VIDEO, browser_family
 from .invite import Invitation
 from .keys import Keys
 from .knocks import Knocks
@@ -82,6 +82,7 @@ class CallPage:
         self._listening = Listening(page, state, self._media, self._peers, self._changed)
         self._wake_lock = WakeLock()
         state.hints = storage.hints()
+        state.browser = browser_family(get(window, "navigator", "userAgent"))
         state.can_share = screen_possible()
         self._invitation = Invitation(page, state, self._changed)
         self._people = PeoplePanel(page, state, self._presence, lambda: self._call, self._changed)

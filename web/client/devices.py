@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["ASKING", "AUDIO", "MUTED", "OFF", "ON", "VIDEO", "Device", "problem_of"]
+__all__ = ["ASKING", "AUDIO", "MUTED", "OFF", "ON", "VIDEO", "Device", "browser_family", "problem_of"]
 
 # Kinds, as WebRTC names them.
 AUDIO = "audio"
@@ -63,3 +63,12 @@ class Device:
 def problem_of(error_name: str) -> str:
     """Return why there is no device, from the name of the browser's error."""
     return ERRORS.get(error_name, "unsupported")
+
+
+def browser_family(agent: str) -> str:
+    """Return `firefox`, `safari` or `chromium`, from `navigator.userAgent`: they ask for devices in different words."""
+    if "Firefox/" in agent or "FxiOS/" in agent:
+        return "firefox"
+    if "Safari/" in agent and "Chrome/" not in agent and "Chromium/" not in agent:
+        return "safari"
+    return "chromium"

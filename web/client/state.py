@@ -74,6 +74,7 @@ class PageState:
         relay_only: whether the person hides their address: connections from now on go through a TURN server alone.
         knocks: those who wait to be let in by this person, by user, and what they call themselves.
         turn: whether the server names a TURN server.
+        browser: the browser's family (`devices.browser_family`).
         microphone: the own one.
         camera: the own one.
         hints: whether the person wants to be told when they talk while muted, which keeps the microphone on.
@@ -124,6 +125,7 @@ class PageState:
         self.turn = False
         self._moved = False
         self._ticked = 0.0
+        self.browser = "chromium"
         self.microphone = Device(AUDIO)
         self.camera = Device(VIDEO)
         self.hints = True
@@ -426,7 +428,7 @@ class PageState:
 
     def devices_changed(self) -> None:
         """The camera or the microphone does something else now."""
-        self.device_problem = texts.devices_problem(self.microphone, self.camera)
+        self.device_problem = texts.devices_problem(self.microphone, self.camera, self.browser)
 
     def dismissed(self) -> None:
         """The person has read what went wrong."""

@@ -229,8 +229,7 @@ CAMERA = "camera"
 MICROPHONE = "microphone"
 TAKE_PART = "You can still see and hear the other person."
 PROBLEMS_BOTH = {
-    "refused": "The browser does not let this page use your camera and microphone. To allow it, press the symbol "
-    "to the left of the page's address.",
+    "refused": "The browser does not let this page use your camera and microphone.",
     "missing": "No camera and no microphone were found.",
     "busy": "The camera and the microphone could not be started. Perhaps another program is using them.",
     "lost": "The camera and the microphone were disconnected.",
@@ -238,11 +237,18 @@ PROBLEMS_BOTH = {
     "unsupported": "This browser gives pages neither a camera nor a microphone.",
 }
 PROBLEMS = {
-    "refused": "The browser does not let this page use your {}. To allow it, press the symbol to the left of the "
-    "page's address, then “{}”.",
+    "refused": "The browser does not let this page use your {}.",
     "missing": "No {} was found.",
     "busy": "The {} could not be started. Perhaps another program is using it.",
     "lost": "The {} was disconnected.",
+}
+WAY_OUT = {
+    "chromium": "To allow it, press “View site information” to the left of the page's address, then switch on camera "
+    "and microphone there, and try again here.",
+    "firefox": "To allow it, press the crossed-out symbol to the left of the page's address, take away “Blocked”, and "
+    "try again here.",
+    "safari": "To allow it, open the page's menu beside its address, then “Website Settings”, choose “Allow” for "
+    "camera and microphone, and try again here.",
 }
 
 CAMERA_NOTES = {
@@ -273,18 +279,28 @@ CHAT_MARKS = {
 }
 
 
-def devices_problem(microphone: Device, camera: Device) -> str:
-    """Return what is wrong with the devices and what that means; empty when nothing is."""
+def devices_problem(microphone: Device, camera: Device, browser: str) -> str:
+    """Return what is wrong with the devices and what that means; empty when nothing is.
+
+    Args:
+        microphone: the own one.
+        camera: the own one.
+        browser: its family (`devices.browser_family`), in whose words the way out is told.
+
+    """
     if microphone.problem == camera.problem:
         if not camera.problem:
             return ""
-        return PROBLEMS_BOTH[camera.problem] + " " + TAKE_PART
-    sentences = []
-    for device, name, button in ((camera, CAMERA, START_CAMERA), (microphone, MICROPHONE, UNMUTE)):
-        if device.problem:
-            sentence = PROBLEMS.get(device.problem, PROBLEMS_BOTH["unsupported"])
-            sentences.append(sentence.format(name, button))
-    return " ".join(sentences)
+        sentences = [PROBLEMS_BOTH[camera.problem]]
+        last = [TAKE_PART]
+    else:
+        sentences, last = [], []
+        for device, name in ((camera, CAMERA), (microphone, MICROPHONE)):
+            if device.problem:
+                sentences.append(PROBLEMS.get(device.problem, PROBLEMS_BOTH["unsupported"]).format(name))
+    if "refused" in (microphone.problem, camera.problem):
+        sentences.append(WAY_OUT[browser])
+    return " ".join(sentences + last)
 
 
 def refusal(code: str, sentence: str) -> str:
