@@ -98,6 +98,18 @@ def before_a_call(case: ScreenTestCase) -> Screens:
     yield "error", page
 
 
+def connectivity(case: ScreenTestCase) -> Screens:
+    """The connectivity test before it begins, and with its result."""
+    page = case.chromium_page()
+    page.tab.click("#open-test")
+    page.wait_for("test")
+    until(lambda: page.text("test-checks"), PATIENCE, "the list of checks")
+    yield "test", page
+    page.tab.click("#test-start")
+    until(lambda: page.shown("test-copy"), 2 * PATIENCE, "the test to end")
+    yield "test-over", page
+
+
 def invited(case: ScreenTestCase) -> Screens:
     """What a guest meets, up to a call in which nobody answers."""
     host = case.caller()
@@ -209,6 +221,7 @@ def with_a_peer_that_freezes(case: ScreenTestCase) -> Screens:
 
 JOURNEYS: tuple[Callable[[ScreenTestCase], Screens], ...] = (
     before_a_call,
+    connectivity,
     invited,
     without_devices,
     host_of_a_call,

@@ -11,6 +11,7 @@ from tests.e2e.screens import (
     Screens,
     ScreenTestCase,
     before_a_call,
+    connectivity,
     host_of_a_call,
     host_with_a_lobby,
     invited,
@@ -62,6 +63,10 @@ class AccessibilityTests(ScreenTestCase):
     def test_before_a_call(self) -> None:
         """The start screen, its dialogs, an error, the own picture."""
         self.look(before_a_call)
+
+    def test_connectivity(self) -> None:
+        """The connectivity test."""
+        self.look(connectivity)
 
     def test_invited(self) -> None:
         """An invitation, a password, a lobby, a call in which nobody answers."""

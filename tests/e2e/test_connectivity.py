@@ -261,6 +261,21 @@ class ConnectivityTests(CallTestCase):
         page.join()
         page.wait_for("connected")
 
+    def test_not_fetched(self) -> None:
+        """Where the test cannot be fetched, the start screen says so, and the link can be tried again."""
+        tab = chromium().tab(service_workers="block")
+        self.addCleanup(tab.close)
+        page = CallPage(tab)
+        page.open(self.daemon.url)
+        tab.page.route("**/extras*", lambda route: route.abort())
+        tab.click("#open-test")
+        page.wait_for_text("error", "could not be fetched")
+        page.wait_for("start")
+        tab.page.unroute("**/extras*")
+        tab.click("#open-test")
+        page.wait_for("test")
+        until(lambda: page.text("test-checks"), PATIENCE, "the list")
+
     def test_camera_of_the_start_screen(self) -> None:
         """Whoever looks at themselves on the start screen gives the camera up for the test, and has it back after."""
         tab = chromium().tab(permissions=["camera", "microphone"])

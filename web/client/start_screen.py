@@ -171,6 +171,9 @@ class StartScreen:
         try:
             await load_extras()
         except BrowserError:
+            # Back, so that the link can be tried again.
+            call(get(window, "history"), "replaceState", None, "", self._before_test or "#")
+            self._read_address()
             self._state.problem = texts.NO_EXTRAS
             self._show()
             return
