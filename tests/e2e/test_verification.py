@@ -13,6 +13,7 @@ from tests.e2e.case import CallTestCase
 from tests.e2e.daemon import Daemon
 from tests.e2e.program import Program
 from tests.e2e.proxy import Proxy
+from tests.e2e.turn import TurnServer
 from tests.e2e.waiting import until
 
 #: Of the checkout, from which the hostile server is run.
@@ -49,6 +50,19 @@ class SheetPage(CallPage):
         words: list[str] = until(lambda: self.tab.evaluate(WORDS), PATIENCE, "a code")
         assert len(words) == 7, words
         return words
+
+    def listed(self, count: int) -> list[list[str]] | None:
+        """Return user and name of those whom the sheet can be about, if they are so many."""
+        options = "[...document.getElementById('verify-who').options].map(option => [option.value, option.text])"
+        found: list[list[str]] = self.tab.evaluate(options)
+        return found if len(found) == count else None
+
+    def choose(self, user: str) -> None:
+        """Let the sheet be about somebody else."""
+        self.tab.evaluate(
+            f"(who => {{ who.value = '{user}'; who.dispatchEvent(new Event('change')); }})"
+            "(document.getElementById('verify-who'))"
+        )
 
     def not_verified(self, reason: str) -> None:
         """Wait until the page says that it cannot verify, and why."""
@@ -146,6 +160,47 @@ class HonestTests(VerificationCase):
         host.wait_for_label("cannot be verified")
         host.open_sheet()
         host.wait_for_text("verify-status", "has no code")
+
+    def test_three(self) -> None:
+        """Each pair has a code of its own, and the sheet has a choice of people."""
+        pages = [self.sheet_page(self.daemon.url) for _ in range(3)]
+        for page, name in zip(pages, ("Ann", "Bob", "Cat"), strict=True):
+            page.tab.type("#name", name)
+        session = pages[0].host()
+        for page in pages[1:]:
+            page.join(session)
+            page.wait_for("connected")
+        codes: dict[frozenset[str], set[tuple[str, ...]]] = {}
+        for page, name in zip(pages, ("Ann", "Bob", "Cat"), strict=True):
+            page.tab.click("#more-button")
+            page.tab.click("#open-verify")
+            people = until(lambda page=page: page.listed(2), PATIENCE, "two others")  # type: ignore[misc]
+            for user, other in people:
+                page.choose(user)
+                page.wait_for_text("verify-status", other)
+                words = until(lambda page=page: page.tab.evaluate(WORDS), PATIENCE, "a code")  # type: ignore[misc]
+                codes.setdefault(frozenset((name, other)), set()).add(tuple(words))
+        report.add_picture(pages[0].tab, "verify-three")
+        self.assertEqual([len(found) for found in codes.values()], [1, 1, 1])
+        self.assertEqual(len(set.union(*codes.values())), 3)
+
+    def test_relayed(self) -> None:
+        """Who hides their address behind a TURN server is connected through it alone, which both can read."""
+        turn = TurnServer()
+        self.addCleanup(turn.stop)
+        daemon = Daemon(self.directory / "turn", *turn.options)
+        self.addCleanup(daemon.stop)
+        host, guest = self.sheet_page(daemon.url), self.sheet_page(daemon.url)
+        guest.tab.click("#privacy")
+        until(lambda: guest.tab.evaluate(OPEN), PATIENCE, "the sheet")
+        guest.tab.click("#relay-only")
+        guest.close_sheet()
+        guest.join(host.host())
+        for page in (host, guest):
+            page.wait_for("connected")
+            page.code()
+            page.wait_for_text("verify-path", "relayed")
+        self.assertEqual(guest.statistics()["selectedPair"]["local"], "relay")
 
     def test_hidden_address(self) -> None:
         """Who hides their address finds nobody without a TURN server, reads why, and can change it; it is kept."""
