@@ -37,9 +37,12 @@ async function fetched(url) {
 /** Write the files of a bundle to where Python imports from. */
 function unpack(python, bytes) {
   let from = bytes.indexOf(10) + 1; // behind the first line, which is the index
+  const folders = new Set();
   for (const [path, size] of JSON.parse(new TextDecoder().decode(bytes.subarray(0, from)))) {
-    python.FS.mkdirTree(`/lib/${path}`.replace(/\/[^/]*$/, ""));
-    python.FS.writeFile(`/lib/${path}`, bytes.subarray(from, (from += size)));
+    const [, folder, name] = /^(.*?)([^/]*)$/.exec(`/lib/${path}`);
+    if (!folders.has(folder)) folders.add(folder) && python.FS.mkdirTree(folder);
+    // Without a copy (the last argument), and in half the time that writing takes.
+    python.FS.createDataFile(folder, name, bytes.subarray(from, (from += size)), true, true, true);
   }
 }
 
@@ -68,19 +71,17 @@ addEventListener("error", (event) => {
 });
 
 try {
-  let bundle;
-  [python, bundle] = await Promise.all([
-    loadMicroPython({
-      url: "{{vendor/micropython.wasm}}",
-      heapsize: 2 << 20, // bytes
-      pystack: 32768, // bytes
-      stderr: (line) => void (page.log.push(line), console.error(line)),
-    }),
-    fetched("{{bundle.bin}}"),
-  ]);
-  unpack(python, bundle);
+  const bundle = fetched("{{bundle.bin}}");
+  python = await loadMicroPython({
+    url: "{{vendor/micropython.wasm}}",
+    heapsize: 2 << 20, // bytes
+    pystack: 32768, // bytes
+    stderr: (line) => void (page.log.push(line), console.error(line)),
+  });
   python.registerJsModule("shim", shim);
-  python.runPython("import shim\nshim.mark('python')\nfrom signald_page.client import main\nmain.start()");
+  python.runPython("import shim\nshim.mark('python')");
+  unpack(python, await bundle);
+  python.runPython("from signald_page.client import main\nmain.start()");
 } catch (error) {
   broken(error);
   throw error;
