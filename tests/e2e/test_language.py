@@ -23,7 +23,7 @@ FOUND = """(pattern => {{
     const look = text => {{
         if (pattern.test(text.replace(apart, ''))) found.push(text.trim());
     }};
-    const alike = '[translate=no], noscript, script, kbd, .name, #session-id, #session-input';
+    const alike = '[translate=no], noscript, script, kbd, .name, #session-id, #people-id, #session-input';
     const walker = document.createTreeWalker(document.documentElement, NodeFilter.SHOW_TEXT);
     while (walker.nextNode()) if (!walker.currentNode.parentElement.closest(alike)) look(walker.currentNode.nodeValue);
     for (const name of ['aria-label', 'placeholder', 'title', 'alt'])
@@ -119,15 +119,36 @@ class LanguageTests(CallTestCase):
         self.assertEqual(tab.evaluate("document.getElementById('language').value"), "ar")
 
     def test_between_calls(self) -> None:
-        """Who changes the language after a call has nothing left of the other one in the next."""
-        page = self.page()
-        page.host()
-        page.tab.click("#hang-up")
+        """Who changes the language after a call has nothing left of the other one in the next, whatever was opened."""
+        page, guest, third = self.page(), self.page(), self.page()
+        guest.join(page.host())
+        page.wait_for("connected")
+        self.open_all(page)
+        page.hang_up()
         page.wait_for("ended")
         page.tab.click("#again")
         page.wait_for("start")
         page.tab.evaluate("document.getElementById('language').value = 'ar'")
         page.tab.evaluate("document.getElementById('language').dispatchEvent(new Event('change'))")
         until(lambda: page.tab.evaluate("document.dir") == "rtl", PATIENCE, "Arabic")
-        page.host()
-        self.assertEqual(page.tab.evaluate(ENGLISH), [])
+        session = page.host()
+        guest.wait_for("ended")
+        for other in (guest, third):
+            other.open(f"{self.daemon.url}?#{session}")
+            other.join()
+        tiles = "document.querySelectorAll('#remotes [data-user]').length"
+        until(lambda: page.tab.evaluate(tiles) == 2, PATIENCE, "two others")
+        self.open_all(page)
+        self.check(page, "wide-three")
+
+    def open_all(self, page: CallPage) -> None:
+        """Open whatever there is to open in a call, and close it."""
+        for name in ("chat-button", "people-button"):
+            page.tab.click(f"#{name}")
+            until(lambda: page.shown("side"), PATIENCE, "what lies beside the call")
+            page.tab.click("#side-close")
+        for name in ("open-settings", "open-verify", "open-shortcuts"):
+            page.tab.click("#more-button")
+            page.tab.click(f"#{name}")
+            until(lambda: page.tab.evaluate("Boolean(document.querySelector('dialog[open]'))"), PATIENCE, name)
+            page.tab.evaluate("document.querySelector('dialog[open]').close()")

@@ -187,6 +187,11 @@ class Tiles:
         figure = call(self._room, "querySelector", "figure")
         self._blank = call(figure, "cloneNode", True)
         call(call(self._blank, "querySelector", "video"), "removeAttribute", "id")
+        # In the document, so that it speaks the language that the document speaks.
+        document = get(window, "document")
+        keeper = call(document, "createElement", "template")
+        call(get(keeper, "content"), "append", self._blank)
+        call(get(document, "body"), "append", keeper)
         self._tiles = [self._made(figure)]
 
     def follow(self, peers: dict[str, Peer], speech: Speech) -> None:

@@ -56,7 +56,7 @@ def speak(language: str, sections: dict[str, Any]) -> None:
 
 
 def _translate(root: Any, sentences: dict[str, str]) -> None:
-    """Replace each English sentence in the document that has a counterpart."""
+    """Replace each English sentence below a node that has a counterpart."""
     walker = call(get(window, "document"), "createTreeWalker", root, SHOW_TEXT)
     while True:
         node = call(walker, "nextNode")
@@ -66,6 +66,8 @@ def _translate(root: Any, sentences: dict[str, str]) -> None:
     for name in NAMES:
         for element in call(root, "querySelectorAll", "[" + name + "]"):
             _exchange(element, name, sentences)
+    for template in call(root, "querySelectorAll", "template"):
+        _translate(get(template, "content"), sentences)
 
 
 def _exchange(node: Any, name: str, sentences: dict[str, str]) -> None:
