@@ -19,7 +19,7 @@ PHONE = {"width": 390, "height": 844}
 #: says alike, people's names, and what devices call themselves.
 FOUND = """(pattern => {{
     const found = [];
-    const apart = /signald|ABC-DEFG-HJK|localhost|https|TURN|WebRTC|Chrome|Firefox|Edge|Safari|fake\\w+|Fake \\w+.*/g;
+    const apart = /signald|ABC-DEFG-HJK|localhost|https|TURN|STUN|WebRTC|Chrome|Firefox|Edge|Safari|[Ff]ake[_ ]\\w+.*/g;
     const look = text => {{
         if (pattern.test(text.replace(apart, ''))) found.push(text.trim());
     }};

@@ -95,6 +95,10 @@ class WheelTests(SynchronousTestCase):
             "signald_client/signaling/client.py",
             "signald_page/index.html",
             "signald_page/client/main.py",
+            "signald_page/icons/icon-192.png",
+            "signald_page/languages/ar.json",
+            "signald_page/manifest.webmanifest",
+            "signald_page/service-worker.js",
             "signald_page/vendor/micropython.wasm",
             "twisted/plugins/signald_plugin.py",
         ):

@@ -237,6 +237,10 @@ class CallPage:
 
     # What follows
 
+    def say_anew(self) -> None:
+        """Show everything in the language that is spoken now."""
+        self._changed()
+
     def _changed(self) -> None:
         """Let everything follow the state: a call that is over at once, what is seen of it soon, and once."""
         state = self._state

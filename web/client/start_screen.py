@@ -115,6 +115,8 @@ class StartScreen:
                     # What was said before is said anew, or not at all.
                     self._state.dismissed()
                 self._look()
+                if self._call_page is not None:
+                    self._call_page.say_anew()
         return sections is not None
 
     def _calls(self) -> CallPage:
