@@ -11,11 +11,12 @@ from signald_page.client import state as states
 from signald_page.client import texts
 from signald_page.client.chat import (
     AT_ONCE,
+    BESIDE,
     DEAF_AFTER,
     LONGEST_ID,
     MOMENTS,
     MOST_CHARACTERS,
-    MOST_MESSAGES,
+    MOST_SIZE,
     Chat,
     Message,
     clean,
@@ -488,18 +489,29 @@ class ReceivingTests(SynchronousTestCase):
         """The log is bounded, and a flood pushes out what its own writer wrote, not what others did."""
         own = self.side.say("mine")
         self.side.receive("bob", type="chat", id="1", text="bob's")
-        for number in range(MOST_MESSAGES + 500):
+        for number in range(1500):
             self.side.now += 1
             self.side.receive("ann", type="chat", id=str(number), text=str(number))
             self.side.wire.clear()
         messages = self.side.chat.messages
-        self.assertEqual(len(messages), MOST_MESSAGES)
+        size = sum(len(message.text) + BESIDE for message in messages)
+        self.assertTrue(MOST_SIZE - BESIDE - 4 < size <= MOST_SIZE, size)
         self.assertEqual([messages[0], messages[1].name], [own, "Bob"])
-        self.assertEqual(messages[-1].text, str(MOST_MESSAGES + 499))
-        self.assertEqual(len(self.side.chat._by_id), MOST_MESSAGES)
+        self.assertEqual(messages[-1].text, "1499")
+        self.assertEqual(len(self.side.chat._by_id), len(messages))
         news = self.side.chat.news()
-        self.assertEqual(len([message for message in news if message.dropped]), 502)
+        self.assertEqual(len(news), 1502)
+        self.assertEqual(len([message for message in news if not message.dropped]), len(messages))
         self.assertEqual(self.side.chat.view()["chat-badge", "text"], "99+")
+
+    def test_flood_of_long_ones(self) -> None:
+        """Long messages count by their length."""
+        own = self.side.say("mine")
+        for number in range(100):
+            self.side.now += 1
+            self.side.receive("ann", type="chat", id=str(number), text="x" * MOST_CHARACTERS)
+        messages = self.side.chat.messages
+        self.assertEqual((messages[0], len(messages)), (own, 1 + MOST_SIZE // (MOST_CHARACTERS + BESIDE)))
 
     def test_gone_in_between(self) -> None:
         """What comes of somebody who is not in the call is neither shown nor acknowledged."""

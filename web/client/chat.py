@@ -20,8 +20,12 @@ if TYPE_CHECKING:
 
 __all__ = ["Chat", "Message", "clean"]
 
-MOST_MESSAGES = 1000
-"""Kept of a call. Beyond, whoever wrote most loses their oldest, so that nobody pushes out what others wrote."""
+MOST_SIZE = 200_000
+"""Characters kept of a call. Beyond, whoever wrote most loses their oldest, so that nobody pushes out what others
+wrote. It is also what a browser lays out in a moment."""
+
+BESIDE = 200
+"""Characters that each message counts beside its own, for its row in the page: there are at most 1,000 of them."""
 
 MOST_CHARACTERS = 4000
 """Of a message."""
@@ -154,7 +158,7 @@ class Chat:
         self.unread = 0
         self.deaf: list[str] = []
         self._by_id: dict[tuple[str, str], Message] = {}
-        self._written: dict[str, int] = {}
+        self._sizes: dict[str, int] = {}
         self._present: list[str] = []
         self._silent: dict[str, float] = {}
         self._due: dict[str, list[Message]] = {}
@@ -323,18 +327,18 @@ class Chat:
         user = message.user
         self.messages.append(message)
         self._by_id[user, message.ident] = message
-        self._written[user] = self._written.get(user, 0) + 1
+        self._sizes[user] = self._sizes.get(user, 0) + len(message.text) + BESIDE
         self._tell(message)
-        if len(self.messages) > MOST_MESSAGES:
+        while sum(self._sizes.values()) > MOST_SIZE:
             self._drop_one()
 
     def _drop_one(self) -> None:
-        most = max(self._written.values())
+        most = max(self._sizes.values())
         for message in self.messages:
-            if self._written[message.user] == most:
+            if self._sizes[message.user] == most:
                 self.messages.remove(message)
                 del self._by_id[message.user, message.ident]
-                self._written[message.user] -= 1
+                self._sizes[message.user] -= len(message.text) + BESIDE
                 message.dropped = True
                 self._tell(message)
                 return

@@ -26,6 +26,9 @@ __all__ = ["ChatPanel"]
 TOGETHER = 0.05
 """Seconds in which what comes is shown at once, so that many messages cost little more than one."""
 
+BUDGET = 0.01
+"""Seconds in which rows are made before the browser does something else."""
+
 TOAST = 6.0
 """Seconds for which a new message is seen beside the call."""
 
@@ -33,6 +36,9 @@ TOAST_CHARACTERS = 120
 
 NEAR = 48
 """CSS pixels from the end of the list within which the person reads the newest message."""
+
+COMPOSING = 229
+"""`KeyboardEvent.keyCode` while an input method has the key (UI Events, §8.3.1)."""
 
 ICONS = {"part": "sent"}
 """Marks that have the icon of another."""
@@ -53,6 +59,7 @@ class ChatPanel:
         self._text = page.element("chat-text")
         self._blank = get(page.element("chat-row"), "content", "firstElementChild")
         self._rows: dict[tuple[str, str], Any] = {}
+        self._todo: list[Message] = []
         self._pending = False
         self._at_end = True
         self._opened = False
@@ -82,11 +89,11 @@ class ChatPanel:
         if chat.watched:
             chat.read()
         chat.follow()
-        news = chat.news()
-        if news:
-            self._show(news)
-        state.unread = chat.unread
-        if opened or not chat.unread:
+        self._todo += chat.news()
+        if self._todo:
+            self._work()
+        state.unread = chat.unread if state.in_session else 0
+        if opened or not state.unread:
             self._page.set("chat-toast", "hidden", True)
         self._part.show(chat.view())
 
@@ -96,8 +103,10 @@ class ChatPanel:
         for row in self._rows.values():
             call(row, "remove")
         self._rows = {}
+        self._todo = []
         put(self._text, "value", "")
         self._typed()
+        self._to_end()
 
     async def _appear(self) -> None:
         """Go on where the person writes, once the panel is seen; where they use a keyboard."""
@@ -119,8 +128,9 @@ class ChatPanel:
         self._changed()
 
     def _pressed(self, event: Any) -> None:
-        # While somebody composes a letter out of several keys, Enter is theirs.
-        if get(event, "key") == "Enter" and not get(event, "shiftKey") and not get(event, "isComposing"):
+        # While somebody composes a letter out of several keys, Enter is theirs; Safari tells that by the code alone.
+        composing = get(event, "isComposing") or get(event, "keyCode") == COMPOSING
+        if get(event, "key") == "Enter" and not get(event, "shiftKey") and not composing:
             self._submitted(event)
 
     def _typed(self) -> None:
@@ -162,20 +172,24 @@ class ChatPanel:
         self._pending = False
         self._changed()
 
-    def _show(self, news: list[Message]) -> None:
-        at_end, came = self._at_end, None
-        for message in news:
+    def _work(self) -> None:
+        """Show what is new, as far as there is time for it now."""
+        at_end, came, began = self._at_end, None, now()
+        while self._todo and now() - began < BUDGET:
+            message = self._todo.pop(0)
             key = (message.user, message.ident)
             if message.dropped:
                 if key in self._rows:
                     call(self._rows.pop(key), "remove")
-            else:
-                if key not in self._rows:
-                    self._rows[key] = self._row(message)
-                    call(self._list, "append", self._rows[key])
-                    came = message if message.user else came
-                if not message.user:
-                    self._mark(self._rows[key], message)
+                continue
+            if key not in self._rows:
+                self._rows[key] = self._row(message)
+                call(self._list, "append", self._rows[key])
+                came = message if message.user else came
+            if not message.user:
+                self._mark(self._rows[key], message)
+        if self._todo:
+            self._soon()
         if at_end:
             self._to_end()
         elif came is not None:
