@@ -31,6 +31,29 @@ LINKS = """[...document.querySelectorAll('#chat-log a')].map(link => [
 
 DELIVERED = "Delivered"
 
+#: JavaScript: lets a test send through a page's data channel what the page itself would not.
+LEAK = """{
+    const make = RTCPeerConnection.prototype.createDataChannel;
+    RTCPeerConnection.prototype.createDataChannel = function (...given) {
+        return (globalThis.leaked = make.apply(this, given));
+    };
+}"""
+
+#: JavaScript: sends what no page sends, and then more than anybody reads.
+ATTACK = """{
+    const chat = (id, text) => leaked.send(JSON.stringify({type: 'chat', id, text}));
+    for (const text of ['{', '[]', '{"type":"chat"}', '{"type":"chat","id":[],"text":{}}']) leaked.send(text);
+    leaked.send('['.repeat(7000) + ']'.repeat(7000));
+    leaked.send('{"type":'.repeat(1000) + '1' + '}'.repeat(1000));
+    leaked.send(new Uint8Array(100));
+    chat('1', '<img src=x onerror=leaked.close()>');
+    chat('2', 'javascript:alert(1) \u202egpj.exe\u0000\ud83d\ude00\ud800');
+    chat('3', 'https://a.example@evil.example/');
+    chat('3', 'twice');
+    leaked.send(JSON.stringify({type: 'chat-received', id: 'unknown'}));
+    for (let number = 0; number < 150; number++) chat('f' + number, 'https://a.example/ '.repeat(200));
+}"""
+
 #: Seconds after which what was to come a second time would have come.
 WATCHED = 2.0
 
@@ -219,6 +242,31 @@ class ChatTests(CallTestCase):
         ann.wait_for("connected")
         open_chat(ann)
         ann.wait_for_text("chat-note", "Robot cannot read messages")
+
+    def test_hostile(self) -> None:
+        """Whatever somebody sends, the page goes on, and shows it as nothing but text."""
+        tab = chromium().tab()
+        self.addCleanup(tab.close)
+        tab.page.add_init_script(LEAK)
+        eve, bob = CallPage(tab), self.page()
+        eve.open(self.daemon.url)
+        bob.join(eve.host())
+        for page in (eve, bob):
+            page.wait_for("connected")
+        open_chat(eve, bob)
+        write(eve, "hello")
+        wait_for_messages(bob, ["Somebody", "hello", ""])
+        tab.page.evaluate(ATTACK)
+        until(lambda: len(messages(bob)) > 40, PATIENCE, "the flood")
+        for _, said, _ in messages(bob)[4:]:
+            self.assertEqual(len(said), 3799)
+        self.assertEqual(bob.tab.evaluate("document.querySelectorAll('#chat-log img').length"), 0)
+        hosts = bob.tab.evaluate("[...new Set([...document.querySelectorAll('#chat-log a')].map(link => link.href))]")
+        self.assertEqual(hosts, ["https://a.example/"])
+        write(bob, "I am still here")
+        until(lambda: messages(bob)[-1][1:] == ["I am still here", DELIVERED], PATIENCE, "an answer")
+        self.assertEqual(bob.tab.evaluate("globalThis.signald.log"), [])
+        self.assertFalse(bob.shown("broken"))
 
     def test_after_the_call(self) -> None:
         """Each call begins without messages."""

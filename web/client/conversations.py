@@ -122,7 +122,8 @@ class Conversations:
             return
         try:
             message = self._codec.loads(text)
-        except (ValueError, RecursionError, RuntimeError):
+        except (ValueError, RuntimeError):
+            # RuntimeError: it is nested too deeply. MicroPython has no RecursionError.
             return
         kind = message.get("type") if isinstance(message, dict) else None
         if kind == "hello":
