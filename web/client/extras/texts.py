@@ -211,7 +211,7 @@ CODE_REASONS = {
     "timeout": "The other side did not answer in time.",
 }
 PATHS = {
-    "direct": "The connection with {} is direct: picture and sound go from one browser to the other.",
-    "relayed": "The connection with {} is relayed: picture and sound pass a TURN server, encrypted.",
+    "direct": "The path to {} is direct: there is no TURN server in it.",
+    "relayed": "The path to {} is relayed: picture and sound pass a TURN server, encrypted.",
 }
 NO_TURN = "This server names no TURN server: with this switched on, no connection comes about."
