@@ -7,11 +7,19 @@ __all__ = ["pieces"]
 MOST = 20
 """Addresses that are looked at in one text."""
 
-NEVER = '<>"`{}|\\^'
-"""Characters that end an address (RFC 3986 has none of them; browsers read a backslash as a slash)."""
+LONGEST = 2000
+"""Characters of an address; a longer one stays plain."""
 
-SPACES = (("\u0000", " "), ("\u007f", "\u00a0"), ("\u2000", "\u200f"), ("\u2028", "\u202f"), ("\u205f", "\u206f"))
-"""First and last of the ranges that are not seen, and end an address, too; U+3000 and U+FEFF besides."""
+NEVER = (
+    ' \n<>"`{}|\\^\u3000\ufeff'
+    + "".join([chr(code) for code in range(33)])
+    + "".join([chr(code) for code in range(127, 161)])
+    + "".join(
+        [chr(code) for code in range(0x2000, 0x2070) if not 0x2010 <= code <= 0x2027 and not 0x2030 <= code < 0x205F]
+    )
+)
+"""Characters that end an address: those that are not seen, and those that RFC 3986 leaves out. Browsers read a
+backslash as a slash."""
 
 BEHIND = ".,;:!?'*_~…。、」』】》»”" + "\uff0c\uff01\uff1f\uff1b\uff1a\u203a\u2019"
 """Punctuation that ends the sentence around an address rather than the address."""
@@ -28,7 +36,7 @@ def pieces(text: str) -> list[tuple[str, str]]:
         if at < 0:
             break
         begin = _scheme(text, at)
-        address = _address(text[begin:], at + 3 - begin) if begin < at else ""
+        address = _address(text[begin : begin + LONGEST + 1], at + 3 - begin) if begin < at else ""
         if address:
             if plain < begin:
                 found.append((text[plain:begin], ""))
@@ -54,14 +62,12 @@ def _scheme(text: str, at: int) -> int:
 
 def _address(text: str, host: int) -> str:
     """Return the address that a text begins with, whose host begins at `host`; empty when there is none."""
-    length = 0
-    for character in text:
-        if character in NEVER or character in "\u3000\ufeff":
-            break
-        if any(first <= character <= last for first, last in SPACES):
-            break
-        length += 1
-    address = text[:length]
+    address = text
+    for character in NEVER:
+        if character in address:
+            address = address.split(character, 1)[0]
+    if len(address) > LONGEST:
+        return ""
     surplus = {closing: address.count(closing) - address.count(opening) for closing, opening in OPENED_BY.items()}
     while True:
         address = address.rstrip(BEHIND)
