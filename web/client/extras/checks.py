@@ -252,7 +252,7 @@ class Checks:
         return USABLE if WARNED in states else READY
 
     def summary(self, *about: str) -> str:
-        """Return the result as text to send to somebody who helps: no address, no name of a person.
+        """Return the result as text to send to somebody who helps; it has no network address.
 
         Args:
             about: lines to begin with, such as the page's address and the browser.
