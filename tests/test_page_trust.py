@@ -141,13 +141,17 @@ class TrustTests(SynchronousTestCase):
         self.trust.answer("bob", True)
         self.descriptions["bob"] = (ANN + "\r\na=candidate", BOB)
         self.trust.follow({"bob": 3})
-        self.assertEqual((self.trust.of("bob").state, self.state.problem), ("confirmed", ""))
+        self.assertEqual((self.trust.of("bob").state, self.state.alarm), ("confirmed", ""))
         self.descriptions["bob"] = (ANN, EVE)
         self.trust.follow({"bob": 3})
         self.assertEqual(self.trust.of("bob").state, "confirmed")
         self.trust.follow({"bob": 4})
         self.assertEqual(self.trust.of("bob").reason, "changed")
-        self.assertEqual(self.state.problem, texts.VERIFIED_NO_MORE.format("Bob"))
+        self.assertEqual(self.state.alarm, texts.VERIFIED_NO_MORE.format("Bob"))
+        self.state.connection_changed("bob", "connected")
+        self.assertEqual(self.state.alarm, texts.VERIFIED_NO_MORE.format("Bob"))
+        self.state.dismissed()
+        self.assertEqual(self.state.alarm, "")
 
     def test_a_hostile_message_after_the_confirmation(self) -> None:
         """It ends the verification aloud, too."""
@@ -156,7 +160,7 @@ class TrustTests(SynchronousTestCase):
         self.trust.answer("bob", True)
         self.exchange()
         self.assertEqual(self.trust.of("bob").reason, "repeated")
-        self.assertEqual(self.state.problem, texts.VERIFIED_NO_MORE.format("Bob"))
+        self.assertEqual(self.state.alarm, texts.VERIFIED_NO_MORE.format("Bob"))
 
     def test_many_come_and_go(self) -> None:
         """What is remembered of those who left stays bounded."""

@@ -234,6 +234,15 @@ class ProblemTests(SynchronousTestCase):
         """Without a problem its box is not there."""
         self.assertTrue(view(started())["problem", "hidden"])
 
+    def test_alarm(self) -> None:
+        """A danger in the call is told before anything else, and no longer when the call is over."""
+        page = visiting("ann")
+        page.problem, page.alarm = texts.COPY_REFUSED, texts.VERIFIED_NO_MORE
+        self.assertEqual(view(page)["error", "text"], texts.VERIFIED_NO_MORE)
+        self.assertFalse(view(page)["problem", "hidden"])
+        page.hung_up()
+        self.assertTrue(view(page)["problem", "hidden"])
+
     def test_devices(self) -> None:
         """A problem of the devices is shown unless there is a greater one, and not after the call."""
         page = visiting("ann")

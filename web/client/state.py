@@ -58,6 +58,7 @@ class PageState:
         progress: what is being done while connecting.
         notice: what has happened in the session, if it is worth saying.
         problem: what went wrong, in a sentence; empty while nothing did.
+        alarm: a danger in the call, in a sentence, until the person has read it.
         outcome: how the session ended.
         others: the other people, in the order in which they came.
         adrift: whether the server has lost sight of a call that goes on.
@@ -105,6 +106,7 @@ class PageState:
         self.progress = ""
         self.notice = ""
         self.problem = ""
+        self.alarm = ""
         self.outcome = ""
         self.others: list[Other] = []
         self.adrift = False
@@ -187,7 +189,7 @@ class PageState:
             return False
         self.role = role
         self.session = session
-        self.link = self.notice = self.problem = self.outcome = ""
+        self.link = self.notice = self.problem = self.alarm = self.outcome = ""
         self.others = []
         self.adrift = False
         self.offline = None
@@ -432,7 +434,7 @@ class PageState:
 
     def dismissed(self) -> None:
         """The person has read what went wrong."""
-        self.problem = self.device_problem = ""
+        self.problem = self.device_problem = self.alarm = ""
 
     def pin(self, picture: str) -> None:
         """The person wants this picture large, or no longer."""

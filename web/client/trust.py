@@ -120,7 +120,7 @@ class Trust:
     def _warn(self, user: str, was: str) -> None:
         """Say it aloud when somebody who was verified is so no longer."""
         if was == CONFIRMED and self.of(user).state == NOT_VERIFIED:
-            self._state.problem = texts.VERIFIED_NO_MORE.format(self._name(user))
+            self._state.alarm = texts.VERIFIED_NO_MORE.format(self._name(user))
 
     def _name(self, user: str) -> str:
         other = self._state.other(user)

@@ -75,7 +75,7 @@ def _focus(now: PageState) -> str:
 
 
 def _messages(now: PageState, stage: str, values: View) -> None:
-    problem = now.problem
+    problem = now.alarm if now.alarm and stage in IN_CALL else now.problem
     if not problem and stage not in OVER:
         problem = now.device_problem
     values["status", "text"] = status(now)
