@@ -94,7 +94,7 @@ class LineTests(SynchronousTestCase):
 
     def test_nothing(self) -> None:
         """There is no line yet."""
-        self.assertEqual((points([], "rtt"), reach([], "rtt")), ("", ""))
+        self.assertEqual((points([], "rtt"), reach([], "rtt")), ("", texts.UNKNOWN))
 
     def test_points(self) -> None:
         """The newest is at the right, the largest at the top, and what was not known is left out."""

@@ -81,6 +81,6 @@ def points(history: list[tuple[Any, ...]], name: str) -> str:
 
 
 def reach(history: list[tuple[Any, ...]], name: str) -> str:
-    """Return between which values the line lies, in words; empty before there is one."""
+    """Return between which values the line lies, in words."""
     known = [value for value in series(history, name) if value is not None]
-    return texts.REACH.format(min(known), _number(name, max(known))) if known else ""
+    return texts.REACH.format(min(known), _number(name, max(known))) if known else texts.UNKNOWN
