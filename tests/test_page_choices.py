@@ -47,13 +47,15 @@ class ChoicesTests(SynchronousTestCase):
         self.assertEqual(len(self.choices.options(CAMERA, "")), MOST_DEVICES)
 
     def test_what_is_asked_for(self) -> None:
-        """A choice is wished for, so that a device that is gone is replaced; without one, the camera at the person."""
+        """A choice that is there is demanded; without one, the camera that looks at the person is asked for."""
         self.assertEqual(self.choices.constraints(VIDEO)["facingMode"], "user")
         self.assertNotIn("deviceId", self.choices.constraints(AUDIO))
         self.choices.choose(CAMERA, "c2")
         self.choices.choose(MICROPHONE, "m1")
-        self.assertEqual(self.choices.constraints(VIDEO)["deviceId"], {"ideal": "c2"})
+        self.assertEqual(self.choices.constraints(VIDEO)["deviceId"], {"exact": "c2"})
         self.assertNotIn("facingMode", self.choices.constraints(VIDEO))
+        self.assertEqual(self.choices.constraints(AUDIO)["deviceId"], {"exact": "m1"})
+        self.choices.discovered([])
         self.assertEqual(self.choices.constraints(AUDIO)["deviceId"], {"ideal": "m1"})
 
     def test_turning(self) -> None:

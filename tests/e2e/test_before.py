@@ -62,10 +62,11 @@ class BeforeTests(CallTestCase):
         page, tab = self.before(granted=False)
         tab.click("#mute")
         tab.click("#camera")
-        self.assertEqual((page.text("mute"), page.text("camera")), ("Unmute", "Camera on"))
+        page.wait_for_text("mute", "Unmute")
+        page.wait_for_text("camera", "Camera on")
         page.host()
         self.assertEqual(tab.evaluate("asked.length"), 0)
-        self.assertEqual((page.text("mute"), page.text("camera")), ("Unmute", "Camera on"))
+        page.wait_for_text("camera", "Camera on")
 
     def test_muted(self) -> None:
         """Somebody who joins muted gives the camera alone."""

@@ -99,9 +99,11 @@ class Choices:
             wanted = {"echoCancellation": True, "noiseSuppression": True, "autoGainControl": True}
         else:
             wanted = {"facingMode": self.facing, "width": {"ideal": 1280}, "height": {"ideal": 720}}
-        device = self.chosen.get(kind_of(track_kind))
+        kind = kind_of(track_kind)
+        device = self.chosen.get(kind)
         if device:
-            # What is not there is replaced by what is.
-            wanted["deviceId"] = {"ideal": device}
+            # What is not there is replaced by what is; and an ideal weighs no more than the size of the picture.
+            there = device in [found for found, _ in self.found[kind]]
+            wanted["deviceId"] = {"exact" if there else "ideal": device}
             wanted.pop("facingMode", None)
         return wanted
