@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 from tests.e2e.browsers import chromium
 from tests.e2e.call_page import PATIENCE, CallPage
@@ -34,7 +35,7 @@ WATCH = """(() => {
 class StageTests(CallTestCase):
     """Two pages in a call, of which the host's is watched."""
 
-    def tab(self, browser: Chromium | None = None, **options: object) -> CallPage:
+    def tab(self, browser: Chromium | None = None, **options: Any) -> CallPage:
         """Open the page in Chromium, and watch what it asks of it."""
         tab = (browser or chromium()).tab(**options)
         self.addCleanup(tab.close)
@@ -43,7 +44,7 @@ class StageTests(CallTestCase):
         page.open(self.daemon.url)
         return page
 
-    def call(self, guest_name: str = "Chromium", **options: object) -> tuple[CallPage, CallPage]:
+    def call(self, guest_name: str = "Chromium", **options: Any) -> tuple[CallPage, CallPage]:
         """Return host and guest of a call that has a picture on both sides."""
         host = self.tab(**options)
         guest = self.page(guest_name)
@@ -211,10 +212,10 @@ class StageTests(CallTestCase):
 
     def test_the_screen_stays_on(self) -> None:
         """While a call lasts, and no longer."""
-        host, _ = self.call()
+        host, guest = self.call()
         until(lambda: host.tab.evaluate("locks.length") > 0, PATIENCE, "the lock")
         self.assertEqual(host.tab.evaluate("locks"), ["screen"])
-        host.tab.click("#hang-up")
+        guest.tab.click("#hang-up")
         until(lambda: "released" in host.tab.evaluate("locks"), PATIENCE, "the lock to be released")
 
     def test_a_camera_that_is_unplugged(self) -> None:

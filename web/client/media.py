@@ -88,7 +88,7 @@ class Media:
             problem = "unsupported" if get(window, "isSecureContext") else "insecure"
             return dict.fromkeys(kinds, problem)
         problems = dict.fromkeys(kinds, "missing")
-        there = await self._kinds_there(devices)
+        there = await self._kinds_there()
         wanted = [kind for kind in kinds if kind in there]
         together = await self._open(devices, wanted, asked_in) if wanted else ""
         for kind in wanted:
@@ -110,23 +110,27 @@ class Media:
             self._take(track, asked_in)
         return ""
 
-    async def _kinds_there(self, devices: Any) -> list[str]:
+    async def _kinds_there(self) -> list[str]:
         """Return the kinds of which there is a device, as far as the browser says."""
-        try:
-            found = await wait(call(devices, "enumerateDevices"))
-        except BrowserError:
+        entries = await self._entries()
+        if entries is None:
             return [AUDIO, VIDEO]
-        names = [get(device, "kind") for device in found]
-        return [kind for kind in (AUDIO, VIDEO) if kind_of(kind) in names]
+        # What was chosen is known again before it is asked for.
+        self._choices.discovered(entries)
+        kinds = [kind for kind, _, _ in entries]
+        return [kind for kind in (AUDIO, VIDEO) if kind_of(kind) in kinds]
 
     async def discover(self) -> list[str]:
         """Find out which devices there are; return the kinds of which there is one more now."""
+        return self._choices.discovered(await self._entries() or [])
+
+    async def _entries(self) -> list[tuple[str, str, str]] | None:
+        """Return kind, id and name of each device; None when the browser does not say."""
         try:
             found = await wait(call(get(window, "navigator", "mediaDevices"), "enumerateDevices"))
         except BrowserError:
-            return []
-        entries = [(get(device, "kind"), get(device, "deviceId"), get(device, "label")) for device in found]
-        return self._choices.discovered(entries)
+            return None
+        return [(get(device, "kind"), get(device, "deviceId"), get(device, "label")) for device in found]
 
     async def granted(self) -> bool:
         """Return whether camera and microphone can be had without a question."""
