@@ -9,13 +9,15 @@ ends here, with a key of this program's, in the place of the other page. Picture
 - `reflect`: it sends each what they said themselves;
 - `early-reveal`: it reveals a number before it has committed to any;
 - `mismatch`: it reveals another number than the one it committed to;
-- `dumb`: it never says hello.
+- `dumb`: it never says hello;
+- `late-key`: it lets the two connect as they are, and puts another key into what they agree on later.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
+import re
 import sys
 from typing import Any
 
@@ -47,6 +49,8 @@ ANSWERS = {
     "mismatch": {"hello": [HELLO, COMMIT], "commit": [REVEAL_ANOTHER]},
 }
 """By conduct and the type of a page's message: what it is told."""
+
+FINGERPRINT = "EE:" * 31 + "EE"
 
 
 class End:
@@ -122,11 +126,18 @@ class Middle:
         self._conduct = conduct
         self._ends: dict[object, End] = {}
         self._caller: End | None = None
+        self._offers = 0
 
     async def changed(self, page: object, text: str) -> str:
         """Return what the server is told in the place of a page's message."""
         message = json.loads(text)
-        if message["type"] == "offer":
+        if self._conduct == "late-key":
+            self._offers += message["type"] == "offer"
+            if self._offers > 1 and "sdp" in message:
+                message["sdp"] = re.sub(
+                    r"(?m)(^a=fingerprint:sha-256 )[0-9A-F:]+", rf"\g<1>{FINGERPRINT}", message["sdp"]
+                )
+        elif message["type"] == "offer":
             self._caller = self._ends[page] = End(self._conduct)
             await self._caller.answer(message["sdp"])
             self._caller.other = End(self._conduct)

@@ -269,6 +269,18 @@ class HostileTests(VerificationCase):
         for page in self.attacked("mismatch"):
             page.not_verified("something else than it had committed to")
 
+    def test_late_key(self) -> None:
+        """A key that is swapped in a call which people have verified is found out, and told at once."""
+        host, guest = self.attacked("late-key")
+        self.assertEqual(host.code(), guest.code())
+        for page in (host, guest):
+            page.tab.click("#verify-match")
+            page.close_sheet()
+            page.wait_for_label(": verified")
+        guest.tab.click("#share")
+        host.wait_for_text("error", "not verified any more")
+        host.not_verified("another one than at its beginning")
+
     def test_no_hello(self) -> None:
         """Who hides that there is a code cannot be verified."""
         for page in self.attacked("dumb"):
