@@ -101,6 +101,21 @@ class StatisticsTests(Pages):
         until(lambda: not host.shown("statistics"), PATIENCE, "the panel to close")
         self.assertEqual(host.tab.evaluate("signald.log"), [])
 
+    def test_firefox(self) -> None:
+        """In Firefox bars and panel are there as well; what it does not tell says so."""
+        host, guest = self.page("Firefox"), self.page()
+        guest.join(host.host())
+        for page in (host, guest):
+            page.wait_for("connected")
+            self.graded(page)
+        self.open(host)
+        for label in ("Received", "Sent", "There and back", "Jitter"):
+            self.number(host, label)
+        rows = self.rows(host)
+        self.assertRegex(rows["Their picture"][0], r"^\d+ by \d+, \d+ frames/s$")
+        self.assertEqual(rows["What limits your picture"][0], "not known")
+        self.assertEqual(host.tab.evaluate("signald.log"), [])
+
     def test_report(self) -> None:
         """The report is saved as JSON, with the last samples, and without names, addresses or the call's id."""
         host, _ = self.call(("Annabel", "Bartholomew"))

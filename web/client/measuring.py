@@ -76,12 +76,14 @@ class Measuring:
     async def _measure(self) -> None:
         while True:
             users = [] if self.call is None else list(self.call.peers.by_user)
+            for kept in (self._before, self._told):
+                for user in list(kept):
+                    if user not in users:
+                        del kept[user]
             for user in users:
                 await asyncio.sleep(INTERVAL / len(users))
                 await self._sample(user)
             if not users:
-                self._before.clear()
-                self._told.clear()
                 await asyncio.sleep(INTERVAL)
 
     async def _sample(self, user: str) -> None:
