@@ -40,7 +40,7 @@ class BundleTests(SynchronousTestCase):
         self.assertIn("signald_page/client/extras/__init__.py", extras)
         self.assertEqual(set(extras) & set(unpacked(make_bundle(*PACKAGES, compiler=None))), set())
 
-    def test_lines_can_be_found(self) -> None:
+    def test_modules_can_be_found(self) -> None:
         """A traceback names a module by its path in the bundle."""
         bytecode = unpacked(make_bundle(*PACKAGES, compiler=find_compiler()))
         self.assertIn(b"signald_page/client/call.py", bytecode["signald_page/client/call.mpy"])
