@@ -147,7 +147,7 @@ class LanguageTests(CallTestCase):
             page.tab.click(f"#{name}")
             until(lambda: page.shown("side"), PATIENCE, "what lies beside the call")
             page.tab.click("#side-close")
-        for name in ("open-settings", "open-verify", "open-shortcuts"):
+        for name in ("open-settings", "open-verify", "open-statistics", "open-shortcuts"):
             page.tab.click("#more-button")
             page.tab.click(f"#{name}")
             until(lambda: page.tab.evaluate("Boolean(document.querySelector('dialog[open]'))"), PATIENCE, name)
