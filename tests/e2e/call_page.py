@@ -105,6 +105,11 @@ class CallPage:
             self.tab.click("#people-button")
             until(lambda: self.shown("people-panel"), PATIENCE, "the list of people")
 
+    def wait_for_people(self, count: int) -> None:
+        """Wait until the list has so many people."""
+        rows = "document.querySelectorAll('#people li').length"
+        until(lambda: self.tab.evaluate(rows) == count, PATIENCE, f"{count} people")
+
     def close_side(self) -> None:
         """Close what is shown beside the call."""
         self.tab.click("#side-close")
