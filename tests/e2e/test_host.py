@@ -162,7 +162,7 @@ class DoorTests(HostTestCase):
         ann.wait_for("waiting")
         bob.join()
         bob.wait_for_text("error", "has a password")
-        bob.tab.type("#password", "sesame 🔑")
+        # The one that was typed before is still in the field.
         bob.join()
         ann.wait_for_text("knocks", "Bob wants to join")
 
