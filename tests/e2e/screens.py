@@ -165,7 +165,11 @@ def host_of_a_call(case: ScreenTestCase) -> Screens:
     tab_of(page).page.keyboard.press("Enter")
     yield "chat", page
     page.tab.click("#people-button")
+    page.tab.click("#people li:nth-child(2) > button")
     yield "people", page
+    page.tab.click("#people li:nth-child(2) .actions button:nth-child(3)")
+    yield "remove", page
+    closed(page, "confirm")
     page.tab.click("#people-button")
     for name in ("Cat", "Dan", "Eve", "Fay"):
         case.caller().say("join", session=session, name=name)
@@ -175,10 +179,12 @@ def host_of_a_call(case: ScreenTestCase) -> Screens:
     page.tab.click("#more-button")
     page.tab.click("#layout")
     yield "spotlight", page
+    yield "leave", opened(page, "hang-up", "confirm")
+    closed(page, "confirm")
     case.daemon.kill()
     page.wait_for_text("status", "Reconnecting")
     yield "reconnecting", page
-    page.tab.click("#hang-up")
+    page.hang_up()
     page.wait_for("ended")
     yield "ended", page
 

@@ -52,7 +52,7 @@ class PersonRow:
             call(self._actions, "append", self._buttons[action])
         listen(self._opener, "click", lambda event: self._open(get(self._actions, "hidden")))
         self._open(False)
-        who = _make("div", "who")
+        who = _make("div", "entry")
         call(who, "append", self._name, self._notes)
         call(self.element, "append", who, self._microphone, self._camera, self._opener, self._actions)
 
