@@ -251,6 +251,11 @@ class ViewTests(SynchronousTestCase):
         self.assertEqual(shown["people-password", "text"], texts.GUESTS_NEED.format("sesame"))
         self.assertTrue(shown["people-invite", "hidden"])
 
+    def test_nobody_to_mute(self) -> None:
+        """Who is alone is not offered to mute everybody."""
+        for page, hidden in ((three(), False), (hosting(), True)):
+            self.assertEqual(view(People(page), page)["mute-all", "hidden"], hidden)
+
     def test_the_badge(self) -> None:
         """It counts those who knock."""
         page = three()

@@ -176,6 +176,7 @@ def view(people: People, now: PageState) -> View:
         ("lock", "ariaDisabled"): "false" if people.may(LOCK) else "true",
         ("lobby", "ariaChecked"): "true" if now.lobby else "false",
         ("lobby", "ariaDisabled"): "false" if people.may(LOBBY) else "true",
+        ("mute-all", "hidden"): not now.others,
         ("mute-all", "ariaDisabled"): "false" if people.may(MUTE) else "true",
         ("end-all", "hidden"): not people.may(END),
         ("people-invite", "hidden"): now.locked,
