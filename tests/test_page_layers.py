@@ -237,3 +237,23 @@ class VendoredTests(SynchronousTestCase):
         digest = hashlib.sha256(PAGE.joinpath("vendor/lean-qr.mjs").read_bytes()).hexdigest()
         self.assertIn(digest, readme)
         self.assertIn("MIT License", PAGE.joinpath("vendor/LICENSE.lean-qr").read_text())
+
+    def test_icons(self) -> None:
+        """Each symbol of the document is an icon of the library, shape by shape; a slash may be added."""
+        text = PAGE.joinpath("index.html").read_text()
+        icons = set()
+        for icon in PAGE.joinpath("vendor/lucide").iterdir():
+            if icon.name.endswith(".svg"):
+                icons.add("".join(shapes(icon.read_text())))
+        symbols = dict(re.findall(r'<symbol id="icon-([a-z-]+)" viewBox="0 0 24 24">(.*?)</symbol>', text, re.DOTALL))
+        self.assertGreater(len(symbols), 20)
+        # Which of four results it shows, the style sheet says.
+        symbols.pop("result")
+        for name, symbol in symbols.items():
+            plain = [shape for shape in shapes(symbol) if 'class="slash"' not in shape]
+            self.assertIn("".join(plain), icons, name)
+
+
+def shapes(markup: str) -> list[str]:
+    """The shapes of an icon, without the spaces around them."""
+    return [re.sub(r"\s*/>", "/>", shape) for shape in re.findall(r"<(?:path|rect|circle|line)\b[^>]*>", markup)]
