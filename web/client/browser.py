@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = [
     "BrowserError",
     "BrowserJson",
+    "Ears",
     "call",
     "call_static",
     "construct",
@@ -130,14 +131,35 @@ def _fail(error: Exception) -> None:
 
 def listen(target: Any, event: str, heard: Callable[[Any], object]) -> None:
     """Call `heard` with each of the target's events of this name, for the target's whole life."""
+    _listen(target, event, heard, {})
 
+
+def _listen(target: Any, event: str, heard: Callable[[Any], object], options: dict[str, Any]) -> None:
     def guarded(*args: Any) -> None:
         try:
             heard(*args)
         except Exception as error:  # noqa: BLE001 - an exception must not cross into JavaScript
             _fail(error)
 
-    call(target, "addEventListener", event, guarded)
+    call(target, "addEventListener", event, guarded, options)
+
+
+class Ears:
+    """What hears events for something that is over before the page is.
+
+    A listener that holds its target would keep both for ever: no collector sees through the other side's heap.
+    """
+
+    def __init__(self) -> None:
+        self._ending = construct("AbortController")
+
+    def listen(self, target: Any, event: str, heard: Callable[[Any], object]) -> None:
+        """Call `heard` with each of the target's events of this name, until the end."""
+        _listen(target, event, heard, {"signal": get(self._ending, "signal")})
+
+    def end(self) -> None:
+        """Hear nothing any more."""
+        call(self._ending, "abort")
 
 
 def publish(name: str, function: Callable[..., Any]) -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .browser import BrowserError, call, get, listen
+from .browser import BrowserError, call, get
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
+
+    from .browser import Ears
 
 __all__ = ["Channel", "proposed"]
 
@@ -31,6 +33,7 @@ class Channel:
     def __init__(
         self,
         connection: Any,
+        ears: Ears,
         opened: Callable[[], None],
         received: Callable[[str], None],
         closed: Callable[[], None],
@@ -39,15 +42,16 @@ class Channel:
 
         Args:
             connection: an `RTCPeerConnection`.
+            ears: hear what happens to it.
             opened: called when texts can be sent.
             received: called with each text.
             closed: called when the channel is over.
 
         """
         self._channel = call(connection, "createDataChannel", LABEL, {"negotiated": True, "id": STREAM})
-        listen(self._channel, "open", lambda event: opened())
-        listen(self._channel, "message", lambda event: _came(get(event, "data"), received))
-        listen(self._channel, "close", lambda event: closed())
+        ears.listen(self._channel, "open", lambda event: opened())
+        ears.listen(self._channel, "message", lambda event: _came(get(event, "data"), received))
+        ears.listen(self._channel, "close", lambda event: closed())
 
     def send(self, text: str) -> bool:
         """Send a text; False when the channel is not open, or too much waits already."""

@@ -154,7 +154,9 @@ class Media:
         self._tracks[kind] = track
         self._devices[kind].started()
         call(self.stream, "addTrack", track)
-        listen(track, "ended", lambda event: self._lost(kind, get(track, "id")))
+        track_id = get(track, "id")
+        # Without a hold on the track, which would never be released.
+        listen(track, "ended", lambda event: self._lost(kind, track_id))
         self._replaced(kind, track)
 
     def _lost(self, kind: str, track_id: str) -> None:

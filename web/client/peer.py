@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from signald_client.signaling import negotiation
 
 from . import statistics
-from .browser import BrowserError, BrowserJson, call, construct, get, listen, put, report_entries, spawn, wait, window
+from .browser import BrowserError, BrowserJson, Ears, call, construct, get, put, report_entries, spawn, wait, window
 from .channel import Channel, proposed
 from .devices import AUDIO, VIDEO
 
@@ -82,10 +82,11 @@ class Peer:
         self._working = False
         self._closed = False
         self._connection = construct("RTCPeerConnection", configuration)
-        listen(self._connection, "icecandidate", self._candidate_found)
-        listen(self._connection, "negotiationneeded", lambda event: self.run(self.negotiator.negotiation_needed()))
-        listen(self._connection, "connectionstatechange", self._connection_changed)
-        listen(self._connection, "track", self._track_came)
+        self._ears = ears = Ears()
+        ears.listen(self._connection, "icecandidate", self._candidate_found)
+        ears.listen(self._connection, "negotiationneeded", lambda event: self.run(self.negotiator.negotiation_needed()))
+        ears.listen(self._connection, "connectionstatechange", self._connection_changed)
+        ears.listen(self._connection, "track", self._track_came)
         if calls:
             self._talk()
             self._propose()
@@ -162,6 +163,7 @@ class Peer:
             peers = self._peers
             self._channel = Channel(
                 self._connection,
+                self._ears,
                 lambda: peers.channel_opened(self),
                 lambda text: peers.text_came(self, text),
                 lambda: peers.channel_closed(self),
@@ -323,6 +325,7 @@ class Peer:
         self._closed = True
         self._commands = []
         call(self._connection, "close")
+        self._ears.end()
 
 
 async def _set_bounds(sender: Any, bitrate: int, scale: float) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from . import texts
-from .browser import call, get, listen, put, window
+from .browser import Ears, call, get, put, window
 from .page import Part
 from .people import END, LEAVE, LOBBY, LOCK, MAKE_HOST, MUTE, REMOVE, People, rows, view
 
@@ -46,15 +46,22 @@ class PersonRow:
         call(self._opener, "append", _picture("more"))
         self._actions = _make("div", "actions")
         self._buttons = {}
+        self._ears = Ears()
         for action in (MUTE, MAKE_HOST, REMOVE) if row.user else ():
             self._buttons[action] = _button(texts.ACTIONS[action])
-            listen(self._buttons[action], "click", self._pressed(action))
+            self._ears.listen(self._buttons[action], "click", self._pressed(action))
             call(self._actions, "append", self._buttons[action])
-        listen(self._opener, "click", lambda event: self._open(get(self._actions, "hidden")))
+        self._ears.listen(self._opener, "click", lambda event: self._open(get(self._actions, "hidden")))
         self._open(False)
         who = _make("div", "entry")
         call(who, "append", self._name, self._notes)
         call(self.element, "append", who, self._microphone, self._camera, self._opener, self._actions)
+
+    def remove(self) -> None:
+        """Take it out of the page for ever."""
+        self._ears.end()
+        _leave(self.element)
+        call(self.element, "remove")
 
     def show(self, row: Row) -> None:
         """Let the row be as it is now."""
@@ -170,9 +177,7 @@ class PeoplePanel:
         users = [row.user for row in found]
         for user in list(self._rows):
             if user not in users:
-                element = self._rows.pop(user).element
-                _leave(element)
-                call(element, "remove")
+                self._rows.pop(user).remove()
         for row in found:
             if row.user not in self._rows:
                 self._rows[row.user] = PersonRow(row, self._wish)

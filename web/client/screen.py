@@ -85,14 +85,16 @@ class Screen:
         video = self.track(VIDEO)
         # Text is to stay sharp; of a film, nobody knows.
         put(video, "contentHint", "detail")
-        listen(video, "ended", lambda event: self._over(stream))
+        stream_id = get(stream, "id")
+        # Without a hold on the stream, which would never be released.
+        listen(video, "ended", lambda event: self._over(stream_id))
         self._state.sharing = True
         self._replaced()
         self._changed()
 
-    def _over(self, stream: Any) -> None:
+    def _over(self, stream_id: str) -> None:
         """The person ended it through the browser, or closed the window."""
-        if self.stream is not None and get(self.stream, "id") == get(stream, "id"):
+        if self.stream is not None and get(self.stream, "id") == stream_id:
             self.stop()
 
     def stop(self) -> None:

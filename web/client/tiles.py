@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from . import texts
-from .browser import BrowserError, call, get, listen, now, put, spawn, wait, window
+from .browser import BrowserError, Ears, call, get, now, put, spawn, wait, window
 from .layout import GRID, SPOTLIGHT, picture
 from .pickers import set_speaker
 
@@ -63,14 +63,15 @@ class Tile:
         self._moved = 0.0
         self._asked = False
         document = get(window, "document")
+        self._ears = Ears()
         pin, pip, full = (call(figure, "querySelector", "." + button) for button in ("pin", "pip", "full"))
-        listen(pin, "click", lambda event: pinned(self.name))
-        listen(pip, "click", lambda event: spawn(_tried(self.video, "requestPictureInPicture")))
-        listen(full, "click", lambda event: spawn(_tried(figure, "requestFullscreen")))
+        self._ears.listen(pin, "click", lambda event: pinned(self.name))
+        self._ears.listen(pip, "click", lambda event: spawn(_tried(self.video, "requestPictureInPicture")))
+        self._ears.listen(full, "click", lambda event: spawn(_tried(figure, "requestFullscreen")))
         put(pip, "hidden", not get(document, "pictureInPictureEnabled"))
         put(full, "hidden", not get(document, "fullscreenEnabled"))
-        listen(self.video, "loadeddata", self._loaded)
-        listen(self.video, "resize", self._loaded)
+        self._ears.listen(self.video, "loadeddata", self._loaded)
+        self._ears.listen(self.video, "resize", self._loaded)
 
     def show(self, name: str, user: str, stream: Any) -> None:
         """Show this picture of this person."""
@@ -156,6 +157,11 @@ class Tile:
         self._asked = False
         self._moved = now()
 
+    def remove(self) -> None:
+        """Take it out of the page for ever."""
+        self._ears.end()
+        call(self.figure, "remove")
+
     def clear(self) -> None:
         """Show nobody any more."""
         self.name = ""
@@ -207,7 +213,7 @@ class Tiles:
             if tile.name and tile.name not in wanted:
                 tile.clear()
                 if tile is not first:
-                    call(tile.figure, "remove")
+                    tile.remove()
                     self._tiles.remove(tile)
         shown = {tile.name: tile for tile in self._tiles}
         for name in names:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .browser import BrowserError, call, construct, get, listen
+from .browser import BrowserError, Ears, call, construct, get
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,9 +41,10 @@ class Socket:
         self._received = received
         self._over = False
         self._socket = construct("WebSocket", address, subprotocol)
-        listen(self._socket, "open", lambda event: None if self._over else opened())
-        listen(self._socket, "message", self._message_came)
-        listen(self._socket, "close", self._close_came)
+        self._ears = Ears()
+        self._ears.listen(self._socket, "open", lambda event: None if self._over else opened())
+        self._ears.listen(self._socket, "message", self._message_came)
+        self._ears.listen(self._socket, "close", self._close_came)
 
     def send(self, text: str) -> None:
         """Send a text message; on a closing connection nothing happens."""
@@ -52,12 +53,16 @@ class Socket:
 
     def drop(self, code: int, reason: str) -> None:
         """Close, and say nothing more of it."""
-        self._over = True
+        self._end()
         try:
             call(self._socket, "close", code, reason)
         except BrowserError:
             # A code that a page may not send: the connection closes all the same.
             call(self._socket, "close")
+
+    def _end(self) -> None:
+        self._over = True
+        self._ears.end()
 
     def _message_came(self, event: Any) -> None:
         text = get(event, "data")
@@ -67,5 +72,5 @@ class Socket:
 
     def _close_came(self, event: Any) -> None:
         if not self._over:
-            self._over = True
+            self._end()
             self._closed(get(event, "code"), get(event, "reason"))
