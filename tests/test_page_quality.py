@@ -198,6 +198,12 @@ class FaultTests(SynchronousTestCase):
         other.heard({"bars": 2, "fault": "cpu"})
         self.assertEqual(other.fault(""), "their-cpu")
 
+    def test_a_slow_computer_is_not_all(self) -> None:
+        """Where the own side sees less than the slow computer explains, that is the reason."""
+        lossy = connection({"loss_in": 20.0})
+        lossy.heard({"bars": 3, "fault": "cpu"})
+        self.assertEqual((lossy.bars, lossy.fault(""), lossy.fault(NETWORK)), (1, "in", "yours"))
+
     def test_only_they_see_it(self) -> None:
         """Bars that only the other side misses come without a reason of this side's."""
         quality = connection({})

@@ -150,9 +150,12 @@ class Quality:
             return ""
         if bars == self.measured and self._flaw == CPU:
             return CPU
-        if self._told_fault == CPU:
-            return THEIR_CPU
-        if own != self._told_fault:
+        theirs = self._told_fault
+        if theirs == CPU:
+            if bars == self._told_bars:
+                return THEIR_CPU
+            theirs = ""
+        if own != theirs:
             return YOUR_NETWORK if own else THEIR_NETWORK
         return self._flaw
 
