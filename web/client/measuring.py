@@ -53,6 +53,8 @@ class Measuring:
         """Note what changed, and show how good each connection is."""
         self._journal.follow(now(), self._state)
         self._grade()
+        if self._sheet is not None:
+            self._sheet.follow()
 
     def _grade(self) -> None:
         for figure in call(self._room, "querySelectorAll", ".remote"):
@@ -105,7 +107,7 @@ class Measuring:
         self._tell(user)
         self._grade()
         if self._sheet is not None:
-            self._sheet.follow(self._state, user)
+            self._sheet.follow(user)
 
     # What the pages tell each other
 
@@ -138,5 +140,5 @@ class Measuring:
         from .extras.statistics_sheet import StatisticsSheet
 
         if self._sheet is None:
-            self._sheet = StatisticsSheet(self._page, self._journal)
-        self._sheet.open(self._state, "" if self.call is None else self.call.server)
+            self._sheet = StatisticsSheet(self._page, self._state, self._journal)
+        await self._sheet.open("" if self.call is None else self.call.server)

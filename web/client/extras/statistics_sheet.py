@@ -88,32 +88,34 @@ class Person:
 class StatisticsSheet:
     """The dialog `statistics`."""
 
-    def __init__(self, page: Page, journal: Journal) -> None:
+    def __init__(self, page: Page, state: PageState, journal: Journal) -> None:
         self._dialog = page.element("statistics")
         self._list = page.element("statistics-people")
         self._nobody = page.element("statistics-nobody")
+        self._state = state
         self._journal = journal
         self._people: dict[str, Person] = {}
-        self._state: PageState | None = None
         self._server = ""
         page.on("save-report", "click", lambda event: self._save())
 
-    def open(self, state: PageState, server: str) -> None:
-        """Show it; `server`: what the server calls itself."""
-        self._state = state
+    async def open(self, server: str) -> None:
+        """Show it, person by person, so that no step takes Python long; `server`: what the server calls itself."""
         self._server = server
         put(self._list, "textContent", "")
         self._people = {}
-        self._arrange(state)
+        put(self._nobody, "hidden", bool(self._state.others))
         if not get(self._dialog, "open"):
             call(self._dialog, "showModal")
+        for other in self._state.others[:]:
+            self._add(other)
+            await asyncio.sleep(0)
 
-    def follow(self, state: PageState, user: str) -> None:
-        """There are new figures of this person; nothing is done while the dialog is closed."""
+    def follow(self, user: str = "") -> None:
+        """There are new figures of this person, or other people; nothing is done while the dialog is closed."""
         if get(self._dialog, "open"):
-            self._arrange(state)
+            self._arrange(self._state)
             if user in self._people:
-                self._people[user].show(state)
+                self._people[user].show(self._state)
 
     def _arrange(self, state: PageState) -> None:
         """Have a part for each of the people who are there."""
@@ -121,11 +123,14 @@ class StatisticsSheet:
             if state.other(user) is not self._people[user].other:
                 call(self._people.pop(user).element, "remove")
         for other in state.others:
-            if other.user not in self._people:
-                self._people[other.user] = Person(other)
-                call(self._list, "append", self._people[other.user].element)
-                self._people[other.user].show(state)
+            self._add(other)
         put(self._nobody, "hidden", bool(state.others))
+
+    def _add(self, other: Other) -> None:
+        if other.user not in self._people:
+            self._people[other.user] = Person(other)
+            call(self._list, "append", self._people[other.user].element)
+            self._people[other.user].show(self._state)
 
     def _save(self) -> None:
         """Let the browser save the report."""
@@ -138,9 +143,8 @@ class StatisticsSheet:
             "server": self._server,
         }
         hidden = [get(window, "location", "host"), get(window, "location", "hostname")]
-        if self._state is not None:
-            hidden.append(self._state.session)
-            hidden += [known.other.name for known in self._journal.people]
+        hidden.append(self._state.session)
+        hidden += [known.other.name for known in self._journal.people]
         log = [str(line) for line in get(page, "log")]
         text = BrowserJson().dumps(report(self._journal, facts, log, hidden))
         blob = construct("Blob", [text], {"type": "application/json"})
