@@ -533,7 +533,7 @@ class ViewTests(SynchronousTestCase):
             side.receive("ann", type="chat", id=ident, text="hello")
         view = side.chat.view()
         self.assertEqual((view["chat-badge", "text"], view["chat-badge", "hidden"]), ("2", False))
-        self.assertEqual(view["chat-button", "ariaLabel"], texts.CHAT_UNREAD.format(2))
+        self.assertEqual(view["chat-button", "title"], texts.CHAT_UNREAD.format(2))
         side.chat.read()
         side.chat.watched = True
         side.receive("ann", type="chat", id="c", text="hello")

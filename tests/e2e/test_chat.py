@@ -179,7 +179,7 @@ class ChatTests(CallTestCase):
         bob.wait_for_text("chat-toast", "two")
         self.assertEqual(bob.text("chat-toast"), "Anntwo")
         until(lambda: bob.tab.evaluate("document.title").startswith("(2) "), PATIENCE, "the title")
-        self.assertIn("2", bob.tab.evaluate("document.getElementById('chat-button').ariaLabel"))
+        self.assertIn("2", bob.tab.evaluate("document.getElementById('chat-button').title"))
         add_picture(bob.tab, "chat-toast")
         bob.tab.click("#chat-toast")
         until(lambda: not bob.shown("chat-badge") and not bob.shown("chat-toast"), PATIENCE, "nothing unread")

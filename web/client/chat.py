@@ -233,7 +233,7 @@ class Chat:
         return {
             ("chat-badge", "text"): str(self.unread) if self.unread < 100 else "99+",
             ("chat-badge", "hidden"): not self.unread,
-            ("chat-button", "ariaLabel"): texts.CHAT_UNREAD.format(self.unread) if self.unread else "",
+            ("chat-button", "title"): texts.CHAT_UNREAD.format(self.unread) if self.unread else "",
             ("chat-note", "text"): note,
             ("chat-note", "hidden"): not note,
         }

@@ -266,7 +266,7 @@ CAMERA_STARTING = "Camera is starting…"
 
 # Messages
 
-CHAT_UNREAD = "Chat, unread messages: {}"
+CHAT_UNREAD = "Unread messages: {}"
 CHAT_TOO_LONG = "This message has {} characters, and may have {}. Shorten it, or send it in parts."
 CHAT_ALONE = "Nobody else is here yet. What you write waits for the first person who comes."
 CHAT_DEAF = "{} cannot read messages."
