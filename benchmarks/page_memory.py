@@ -15,7 +15,6 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
 
 import websocket
 from attrs import frozen
@@ -26,6 +25,7 @@ from benchmarks.progress import progress
 from benchmarks.server import Server
 from tests.e2e.call_page import CallPage
 from tests.e2e.chromium import Chromium, ChromiumTab
+from tests.e2e.heaps import REMEMBER, Heaps
 from tests.e2e.waiting import until
 
 MINUTES = 60
@@ -46,23 +46,6 @@ PATIENCE = 60.0
 
 SIZES = ({"width": 1280, "height": 800}, {"width": 700, "height": 800})
 
-# Hands over the connections, so that new paths can be sought, and the interpreter's memory, to be measured.
-REMEMBER = """
-globalThis.connections = [];
-globalThis.RTCPeerConnection = class extends RTCPeerConnection {
-  constructor(...given) { super(...given); connections.push(new WeakRef(this)); }
-};
-for (const name of ["instantiate", "instantiateStreaming"]) {
-  const own = WebAssembly[name];
-  WebAssembly[name] = async (...given) => {
-    const made = await own(...given);
-    const exported = Object.values((made.instance ?? made).exports);
-    globalThis.memory = exported.find((one) => one instanceof WebAssembly.Memory);
-    return made;
-  };
-}
-"""
-
 # A minute's events within the page.
 MINUTE = """async ([looks, switches]) => {
   for (let count = 0; count < looks; count++) {
@@ -73,16 +56,6 @@ MINUTE = """async ([looks, switches]) => {
 }"""
 
 ALONE = "document.querySelectorAll('#remotes [data-user]').length === 1"
-
-# Runs a statement in the page's interpreter.
-PYTHON = """(code) => {
-  const length = Module.lengthBytesUTF8(code);
-  const [text, value] = [Module._malloc(length + 1), Module._malloc(12)];
-  Module.stringToUTF8(code, text, length + 1);
-  Module.ccall("mp_js_do_exec", "number", ["pointer", "number", "pointer"], [text, length, value]);
-  Module._free(text);
-  Module._free(value);
-}"""
 
 
 @frozen
@@ -111,26 +84,16 @@ class Watched:
         self.tab.page.add_init_script(REMEMBER)
         self.page = CallPage(self.tab)
         self.page.open(url)
-        self._session = self.tab.context.new_cdp_session(self.tab.page)
-        self._session.send("HeapProfiler.enable")
+        self._heaps = Heaps(self.tab)
 
     def sample(self, minutes: float) -> Sample:
         """Collect and measure, several times, and keep the least: what happens just now needs memory, too."""
-        found = [self._look() for _ in range(LOOKS_AT_ONCE)]
+        found = []
+        for _ in range(LOOKS_AT_ONCE):
+            self._heaps.collect()
+            found.append(self._heaps.used())
         least = [min(one[place] for one in found) for place in range(3)]
         return Sample(minutes, *least)
-
-    def _look(self) -> tuple[int, int, int]:
-        # Each heap holds objects of the other, which are free only after the other was collected.
-        for _ in range(3):
-            # The interpreter collects when it returns to the browser.
-            self._python("import gc\ngc.collect()")
-            self._session.send("HeapProfiler.collectGarbage")
-            self.tab.page.wait_for_timeout(100)
-        self._python("import gc, shim\nshim.window.signald.allocated = gc.mem_alloc()")
-        used: dict[str, Any] = self._session.send("Runtime.getHeapUsage")
-        allocated, memory = self.tab.evaluate("[signald.allocated, memory.buffer.byteLength]")
-        return int(used["usedSize"]), int(allocated), int(memory)
 
     def minute(self) -> None:
         """Let a minute's events happen."""
@@ -138,9 +101,6 @@ class Watched:
         for count in range(RESIZES):
             size = SIZES[count % len(SIZES)]
             self.tab.page.set_viewport_size({"width": size["width"], "height": size["height"]})
-
-    def _python(self, code: str) -> None:
-        self.tab.page.evaluate(PYTHON, code)
 
 
 def visit(server: Server, session: str) -> None:
