@@ -50,11 +50,12 @@ MOVING = """document.getAnimations().filter((animation) => animation.playState =
     .map((animation) => `${animation.animationName ?? animation.transitionProperty} at ${
         animation.effect.target.id || animation.effect.target.className}`)"""
 
-#: What takes presses and lies within the window, or in a box that scrolls there, but is too small (WCAG 2.5.8).
+#: What takes presses and is too small; a link within a text may be as the text is (WCAG 2.5.8, exception “inline”).
 SMALL = """[...document.querySelectorAll('button, input, select, summary, a[href], [role=button], label.check')]
     .filter((element) => element.checkVisibility({visibilityProperty: true}) && !element.disabled
         && !element.closest('label.check input') && !element.closest('dialog:not([open])')
         && (!document.querySelector(':modal') || element.closest(':modal')))
+    .filter((element) => getComputedStyle(element).display !== 'inline')
     .filter((element) => !(element.matches('input[type=checkbox], input[type=radio]') && element.labels.length))
     .filter((element) => { const {width, height} = element.getBoundingClientRect(); return width < 24 || height < 24; })
     .map((element) => element.id || element.outerHTML.slice(0, 80))"""
