@@ -19,11 +19,12 @@ PHONE = {"width": 390, "height": 844}
 #: says alike, people's names, and what devices call themselves.
 FOUND = """(pattern => {{
     const found = [];
-    const apart = /signald|ABC-DEFG-HJK|localhost|https|TURN|STUN|WebRTC|Chrome|Firefox|Edge|Safari|[Ff]ake[_ ]\\w+.*/g;
+    const apart = /signald|ABC-DEFG-HJK|localhost|https|TURN|STUN|WebRTC|Chrome|Firefox|Edge|Safari/g;
     const look = text => {{
         if (pattern.test(text.replace(apart, ''))) found.push(text.trim());
     }};
-    const alike = '[translate=no], noscript, script, kbd, .name, #session-id, #people-id, #session-input';
+    const ids = '#session-id, #people-id, #session-input';
+    const alike = `${{ids}}, [translate=no], noscript, script, kbd, .name, [id^=pick-] option`;
     const walker = document.createTreeWalker(document.documentElement, NodeFilter.SHOW_TEXT);
     while (walker.nextNode()) if (!walker.currentNode.parentElement.closest(alike)) look(walker.currentNode.nodeValue);
     for (const name of ['aria-label', 'placeholder', 'title', 'alt'])
@@ -102,7 +103,8 @@ class LanguageTests(CallTestCase):
         fetched: list[str] = []
         tab.page.on("request", lambda request: fetched.append(request.url))
         page.open(self.daemon.url)
-        until(lambda: not tab.evaluate("document.getElementById('start').disabled"), PATIENCE, "the page")
+        until(lambda: tab.evaluate("document.getElementById('local-video').videoWidth"), PATIENCE, "the own picture")
+        until(lambda: not tab.evaluate("document.getElementById('mute').disabled"), PATIENCE, "the microphone")
         before = tab.evaluate("document.body.innerText")
         self.assertEqual([url for url in fetched if "/ar." in url], [])
         tab.page.select_option("#language", "ar")
@@ -117,6 +119,18 @@ class LanguageTests(CallTestCase):
         tab.reload()
         until(lambda: tab.evaluate("document.dir") == "rtl", PATIENCE, "Arabic after a reload")
         self.assertEqual(tab.evaluate("document.getElementById('language').value"), "ar")
+
+    def test_firefox(self) -> None:
+        """A choice takes effect in Firefox as well, and after a reload."""
+        page = self.page("Firefox")
+        page.tab.evaluate("document.getElementById('language').value = 'ar'")
+        page.tab.evaluate("void document.getElementById('language').dispatchEvent(new Event('change'))")
+        until(lambda: page.tab.evaluate("document.dir") == "rtl", PATIENCE, "Arabic")
+        self.assertEqual(page.tab.evaluate(ENGLISH), [])
+        page.tab.reload()
+        until(lambda: page.tab.evaluate("document.dir") == "rtl", PATIENCE, "Arabic after a reload")
+        page.host()
+        self.assertEqual(page.tab.evaluate(ENGLISH), [])
 
     def test_between_calls(self) -> None:
         """Who changes the language after a call has nothing left of the other one in the next, whatever was opened."""

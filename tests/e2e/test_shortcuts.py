@@ -197,3 +197,29 @@ class ShortcutTests(CallTestCase):
         self.away()
         self.keys.press("m")
         self.assertTrue(self.on("mute"))
+
+
+class FirefoxTests(CallTestCase):
+    """The same in Firefox, with events in the place of a keyboard."""
+
+    def test_keys(self) -> None:
+        """A key presses its button, and space lets who is muted talk for as long as it is held."""
+        page = self.page("Firefox")
+        page.host()
+        until(lambda: page.tab.evaluate("document.getElementById('mute').dataset.on") == "true", PATIENCE, "sound")
+        page.tab.evaluate("void document.activeElement.blur()")
+        for name, key, code, on in (
+            ("keydown", "m", "KeyM", False),
+            ("keydown", " ", "Space", True),
+            ("keyup", " ", "Space", False),
+        ):
+            self.send(page, name, key, code)
+            wanted = f"document.getElementById('mute').dataset.on == '{str(on).lower()}'"
+            until(lambda wanted=wanted: page.tab.evaluate(wanted), PATIENCE, f"{name} {code}")  # type: ignore[misc]
+        self.send(page, "keydown", "?", "Slash")
+        until(lambda: page.tab.evaluate("document.getElementById('shortcuts').open"), PATIENCE, "the sheet")
+
+    def send(self, page: CallPage, name: str, key: str, code: str) -> None:
+        """Send an event of the keyboard to the document."""
+        event = f"new KeyboardEvent('{name}', {{key: '{key}', code: '{code}', bubbles: true}})"
+        page.tab.evaluate(f"void document.body.dispatchEvent({event})")
