@@ -42,6 +42,9 @@ RESIZES = 2
 LOOKS_AT_ONCE = 4
 """For a sample."""
 
+SETTLE_SECONDS = 6.0
+"""Before a sample: messages are kept until the server acknowledges them, which it does after 5 s."""
+
 PATIENCE = 60.0
 
 SIZES = ({"width": 1280, "height": 800}, {"width": 700, "height": 800})
@@ -130,6 +133,7 @@ def soak(server: Server, browser: Chromium, minutes: int) -> dict[str, list[Samp
         visit(server, session)
         progress("minutes", minute, minutes)
         if minute % step == 0:
+            host.tab.page.wait_for_timeout(SETTLE_SECONDS * 1000)
             for name, page in pages.items():
                 until(lambda page=page: page.tab.evaluate(ALONE), PATIENCE, "the visitor to be gone")  # type: ignore[misc]
                 samples[name].append(page.sample(minute))

@@ -156,7 +156,12 @@ def host_of_a_call(case: ScreenTestCase) -> Screens:
     page.tab.click("#more-button")
     yield "more", page
     closed_popover(page, "more")
-    for button, dialog in (("open-settings", "settings"), ("open-shortcuts", "shortcuts"), ("open-verify", "verify")):
+    for button, dialog in (
+        ("open-settings", "settings"),
+        ("open-shortcuts", "shortcuts"),
+        ("open-verify", "verify"),
+        ("open-statistics", "statistics"),
+    ):
         page.tab.click("#more-button")
         yield f"{dialog}-in-a-call", opened(page, button, dialog)
         closed(page, dialog)
