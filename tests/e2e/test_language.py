@@ -16,10 +16,10 @@ WIDE = {"width": 1280, "height": 800}
 PHONE = {"width": 390, "height": 844}
 
 #: JavaScript: every text and label of the document, seen or not, in which a pattern is found; but what every language
-#: says alike, people's names, and what devices call themselves.
+#: says alike, people's names, and what devices, codecs and candidates call themselves.
 FOUND = """(pattern => {{
     const found = [];
-    const apart = /signald|ABC-DEFG-HJK|localhost|https|TURN|STUN|WebRTC|Chrome|Firefox|Edge|Safari/g;
+    const apart = /signald|ABC-DEFG-HJK|localhost|https|Chrome|Firefox|Edge|Safari|TURN|STUN|WebRTC|VP8|opus|host|UDP/g;
     const look = text => {{
         if (pattern.test(text.replace(apart, ''))) found.push(text.trim());
     }};
