@@ -40,7 +40,7 @@ PURE = {
     "journal": set[str](),
     "extras/report": {"quality"},
     "extras/statistics_rows": {"quality", "texts"},
-    "people": {"devices", "state", "texts"},
+    "extras/people": {"devices", "state", "texts"},
     "presence": {"devices"},
     "extras/checks": {"texts"},
     "extras/check_view": {"checks", "texts"},

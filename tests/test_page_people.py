@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from signald_page.client import devices, texts
-from signald_page.client.people import END, LEAVE, LOBBY, LOCK, MAKE_HOST, MUTE, REMOVE, People, rows, view
+from signald_page.client import devices
+from signald_page.client import texts as common
+from signald_page.client.extras import texts
+from signald_page.client.extras.people import END, LEAVE, LOBBY, LOCK, MAKE_HOST, MUTE, REMOVE, People, rows, view
 from signald_page.client.state import PageState
 from tests.test_page_state import ID, LINK, hosting, visiting
 
@@ -30,9 +32,9 @@ class RowTests(SynchronousTestCase):
         page = three()
         page.others[1].name = ""
         found = rows(People(page), page, "Eve")
-        self.assertEqual([row.name for row in found], ["Eve (you)", "Ann", texts.SOMEBODY])
+        self.assertEqual([row.name for row in found], ["Eve (you)", "Ann", common.SOMEBODY])
         self.assertEqual([row.user for row in found], ["", "ann", "bob"])
-        self.assertEqual(rows(People(page), page, "")[0].name, texts.YOU)
+        self.assertEqual(rows(People(page), page, "")[0].name, common.YOU)
 
     def test_what_a_host_may(self) -> None:
         """Everything but muting one who is muted, or whose page does not tell."""
@@ -220,7 +222,7 @@ class ViewTests(SynchronousTestCase):
         self.assertEqual((shown["door-tools", "hidden"], shown["door", "text"]), (False, ""))
         page.handed_over("ann", "me")
         for locked, lobby, text in (
-            (True, True, texts.LOCKED),
+            (True, True, common.LOCKED),
             (False, True, texts.HAS_LOBBY),
             (False, False, ""),
         ):
@@ -248,22 +250,13 @@ class ViewTests(SynchronousTestCase):
         page.password = "sesame"
         page.settings(True, False)
         shown = view(People(page), page)
-        self.assertEqual(shown["people-password", "text"], texts.GUESTS_NEED.format("sesame"))
+        self.assertEqual(shown["people-password", "text"], common.GUESTS_NEED.format("sesame"))
         self.assertTrue(shown["people-invite", "hidden"])
 
     def test_nobody_to_mute(self) -> None:
         """Who is alone is not offered to mute everybody."""
         for page, hidden in ((three(), False), (hosting(), True)):
             self.assertEqual(view(People(page), page)["mute-all", "hidden"], hidden)
-
-    def test_the_badge(self) -> None:
-        """It counts those who knock."""
-        page = three()
-        self.assertTrue(view(People(page), page)["people-badge", "hidden"])
-        page.knocked("cat", "Cat")
-        page.knocked("dan", "")
-        shown = view(People(page), page)
-        self.assertEqual((shown["people-badge", "hidden"], shown["people-badge", "text"]), (False, "2"))
 
     def test_the_same_elements(self) -> None:
         """Every view sets the same properties."""

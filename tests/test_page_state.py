@@ -564,6 +564,13 @@ class DoorTests(SynchronousTestCase):
         page.settings(True, True, True)
         self.assertEqual((page.lobby, page.notice), (True, ""))
 
+    def test_who_leads(self) -> None:
+        """A host of others, as long as the server may hear of it."""
+        drifting = hosting("ann")
+        drifting.server_lost("Lost.")
+        for page, leads in ((hosting("ann"), True), (hosting(), False), (visiting("ann"), False), (drifting, False)):
+            self.assertEqual(page.leads, leads)
+
     def test_news(self) -> None:
         """They are told for some seconds, and take nothing with them that was told since."""
         page = visiting("ann")

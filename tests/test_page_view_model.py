@@ -79,6 +79,19 @@ class ScreenTests(SynchronousTestCase):
         page.unread = 2
         self.assertEqual(view(page)[PAGE, "title"], f"(2) {texts.TITLES['connected']}")
 
+    def test_knocks(self) -> None:
+        """They are seen, counted at the button, and said."""
+        page = hosting("ann")
+        shown = view(page)
+        self.assertEqual((shown["people-badge", "hidden"], shown["knock-news", "text"]), (True, ""))
+        page.knocked("cat", "Cat")
+        shown = view(page)
+        self.assertEqual((shown["knock-news", "text"], shown["knocks", "hidden"]), (texts.KNOCK.format("Cat"), False))
+        page.knocked("dan", "")
+        shown = view(page)
+        self.assertEqual((shown["people-badge", "hidden"], shown["people-badge", "text"]), (False, "2"))
+        self.assertIn(texts.KNOCK.format(texts.SOMEBODY), str(shown["knock-news", "text"]))
+
     def test_the_password_of_the_own_call(self) -> None:
         """Whoever chose one can read it when they invite."""
         page = hosting()

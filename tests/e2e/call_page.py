@@ -103,10 +103,12 @@ class CallPage:
         """Show the list of people."""
         if not self.shown("people-panel"):
             self.tab.click("#people-button")
-            until(lambda: self.shown("people-panel"), PATIENCE, "the list of people")
+            rows = "document.querySelectorAll('#people li').length"
+            until(lambda: self.tab.evaluate(rows), PATIENCE, "the list of people")
 
     def wait_for_people(self, count: int) -> None:
         """Wait until the list has so many people."""
+        self.people()
         rows = "document.querySelectorAll('#people li').length"
         until(lambda: self.tab.evaluate(rows) == count, PATIENCE, f"{count} people")
 

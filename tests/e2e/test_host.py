@@ -127,6 +127,7 @@ class DoorTests(HostTestCase):
                 f"[...document.querySelectorAll('#knocks li')].findIndex(row => row.textContent.includes('{name}')) + 1"
             )
             ann.tab.click(f"#knocks li:nth-child({place}) button:nth-of-type({button})")
+            until(lambda name=name: name not in ann.text("knocks"), PATIENCE, f"{name} to wait no longer")  # type: ignore[misc]
         cat.wait_for("connected")
         dan.wait_for_text("error", "did not let you in")
         until(lambda: not ann.shown("knocks") and not ann.shown("people-badge"), PATIENCE, "nobody to knock")

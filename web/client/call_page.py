@@ -13,6 +13,7 @@ from .browser import BrowserJson, call, get, listen, now, publish, put, random_h
 from .call import Call
 from .chat_panel import ChatPanel
 from .choices import SPEAKER, USER, Choices
+from .company import Company
 from .conversations import Conversations
 from .devices import AUDIO, ON, VIDEO, browser_family
 from .invite import Invitation
@@ -21,7 +22,6 @@ from .knocks import Knocks
 from .listening import Listening
 from .measuring import Measuring
 from .media import Media
-from .people_panel import PeoplePanel
 from .pickers import Pickers
 from .presence import Presence
 from .screen import Screen
@@ -85,7 +85,7 @@ class CallPage:
         state.browser = browser_family(get(window, "navigator", "userAgent"))
         state.can_share = screen_possible()
         self._invitation = Invitation(page, state, self._changed)
-        self._people = PeoplePanel(page, state, self._presence, lambda: self._call, self._changed)
+        self._company = Company(page, state, self._presence, lambda: self._call, self._changed)
         self._call: Call | None = None
         self._following = False
         self._pressed = 0.0
@@ -96,8 +96,8 @@ class CallPage:
         page.on("camera", "click", lambda event: self._toggle(VIDEO))
         page.on("share", "click", lambda event: self._screen.toggle())
         page.on("flip", "click", lambda event: self._flip())
-        page.on("hang-up", "click", lambda event: self._people.hang_up())
-        page.on("cancel", "click", lambda event: self._people.hang_up())
+        page.on("hang-up", "click", lambda event: self._company.hang_up())
+        page.on("cancel", "click", lambda event: self._company.hang_up())
         page.on("skip", "click", lambda event: self._skip())
         page.on("hear", "click", lambda event: self._tiles.hear())
         page.on("again", "click", lambda event: self._again())
@@ -278,7 +278,7 @@ class CallPage:
         self._chat.follow()
         self._invitation.follow()
         self._knocks.follow()
-        self._people.follow(self._name)
+        self._company.follow(self._name)
         self._keys.follow()
         if state.phase == states.SESSION and get(window, "location", "hash") != "#" + state.session:
             # A reload, or tomorrow, then finds the id again.

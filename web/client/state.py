@@ -479,6 +479,11 @@ class PageState:
         return layout.arrange(self.others, self.pinned, self.arrangement, self.speaker)
 
     @property
+    def leads(self) -> bool:
+        """Whether this person is the host of others, whom the server can tell what becomes of the call."""
+        return self.in_session and self.role == HOST and not self.adrift and bool(self.others)
+
+    @property
     def in_session(self) -> bool:
         """Whether the person is in a session, be it alone."""
         return self.phase == SESSION

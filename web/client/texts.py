@@ -78,41 +78,12 @@ OTHER_LOST_SERVER = (
     "The other person lost the connection to the server. While you see and hear each other, the call goes on."
 )
 
-HOST = "host"
 YOU = "You"
-YOU_NAMED = "{} (you)"
-SHARES = "shares their screen"
-GONE_AWAY = "connection lost"
 YOU_ARE_HOST = "You are the host now."
 IS_HOST = "{} is the host now."
 LOCKED = "The call is locked: nobody else can join."
 UNLOCKED = "The call is open again to those who have the link."
-HAS_LOBBY = "The host lets in each who joins."
-ASKED_TO_MUTE = "{} is asked to mute…"
-ASKED_ALL_TO_MUTE = "Everybody is asked to mute…"
 GUESTS_NEED = "Password: {}"
-MICROPHONE_IS = {"true": "Microphone on", "false": "Muted"}
-CAMERA_IS = {"true": "Camera on", "false": "Camera off"}
-WHAT_TO_DO = "What to do with {}"
-ACTIONS = {"mute": "Ask to mute", "host": "Make host", "remove": "Remove"}
-QUESTIONS = {
-    "host": "Make {} the host?",
-    "remove": "Remove {} from the call?",
-    "end": "End the call for all?",
-    "leave": "Leave the call?",
-}
-CONSEQUENCES = {
-    "host": "Only {} can then let people in, remove them or end the call. You stay in it.",
-    "remove": "Whoever has the link can join again, unless you lock the call.",
-    "end": "Everybody is disconnected.",
-    "leave": "You are the host. The others can go on without you if one of them is the host.",
-}
-ANSWERS = {
-    "host": "Make host",
-    "remove": "Remove",
-    "end": "End for all",
-    "leave": "Leave, and make {} the host",
-}
 MUTED_BY_HOST = "The host asked for silence, so your microphone is muted. You can switch it on again."
 
 # Whether somebody is between the two

@@ -81,6 +81,10 @@ def _messages(now: PageState, stage: str, values: View) -> None:
     values["status", "text"] = status(now)
     values["status", "quiet"] = status(now) == texts.CONNECTED
     values["knocks", "hidden"] = not now.knocks
+    values["people-badge", "hidden"] = not now.knocks
+    values["people-badge", "text"] = str(len(now.knocks)) if now.knocks else ""
+    news = [texts.KNOCK.format(name or texts.SOMEBODY) for name in now.knocks.values()]
+    values["knock-news", "text"] = " ".join(news)
     values["problem", "hidden"] = not problem or problem == status(now)
     values["error", "text"] = problem
     values["dismiss", "hidden"] = stage in OVER

@@ -215,3 +215,35 @@ PATHS = {
     "relayed": "The path to {} is relayed: picture and sound pass a TURN server, encrypted.",
 }
 NO_TURN = "This server names no TURN server: with this switched on, no connection comes about."
+
+# The people of a call
+
+HOST = "host"
+YOU_NAMED = "{} (you)"
+SHARES = "shares their screen"
+GONE_AWAY = "connection lost"
+HAS_LOBBY = "The host lets in each who joins."
+ASKED_TO_MUTE = "{} is asked to mute…"
+ASKED_ALL_TO_MUTE = "Everybody is asked to mute…"
+MICROPHONE_IS = {"true": "Microphone on", "false": "Muted"}
+CAMERA_IS = {"true": "Camera on", "false": "Camera off"}
+WHAT_TO_DO = "What to do with {}"
+ACTIONS = {"mute": "Ask to mute", "host": "Make host", "remove": "Remove"}
+QUESTIONS = {
+    "host": "Make {} the host?",
+    "remove": "Remove {} from the call?",
+    "end": "End the call for all?",
+    "leave": "Leave the call?",
+}
+CONSEQUENCES = {
+    "host": "Only {} can then let people in, remove them or end the call. You stay in it.",
+    "remove": "Whoever has the link can join again, unless you lock the call.",
+    "end": "Everybody is disconnected.",
+    "leave": "You are the host. The others can go on without you if one of them is the host.",
+}
+ANSWERS = {
+    "host": "Make host",
+    "remove": "Remove",
+    "end": "End for all",
+    "leave": "Leave, and make {} the host",
+}

@@ -6,14 +6,15 @@ from typing import TYPE_CHECKING
 
 from signald_client.signaling.session_ids import group_session_id
 
+from .. import texts as common
+from ..devices import ON
+from ..state import HOST
 from . import texts
-from .devices import ON
-from .state import HOST
 
 if TYPE_CHECKING:
-    from .others import Other
-    from .state import PageState
-    from .view_model import View
+    from ..others import Other
+    from ..state import PageState
+    from ..view_model import View
 
 __all__ = ["END", "LEAVE", "LOBBY", "LOCK", "MAKE_HOST", "MUTE", "REMOVE", "People", "Row", "rows", "view"]
 
@@ -73,11 +74,10 @@ class People:
     def may(self, action: str, user: str = "") -> bool:
         """Whether the server would do this now, as far as the page knows. `MUTE` without a user means everybody."""
         now = self._now
+        if action in (END, LEAVE):
+            return now.leads
         if not now.in_session or now.role != HOST or now.adrift:
             return False
-        if action in (END, LEAVE):
-            # Whoever is left alone need not be asked.
-            return bool(now.others)
         if action == MUTE and not user:
             return any(self.may(MUTE, other.user) for other in now.others)
         if now.offline is not None:
@@ -141,7 +141,7 @@ class People:
     def name(self, user: str) -> str:
         """Return what somebody is called."""
         other = self._now.other(user)
-        return (other.name if other is not None else "") or texts.SOMEBODY
+        return (other.name if other is not None else "") or common.SOMEBODY
 
 
 def rows(people: People, now: PageState, name: str) -> list[Row]:
@@ -149,7 +149,7 @@ def rows(people: People, now: PageState, name: str) -> list[Row]:
     notes = [texts.HOST] if now.role == HOST else []
     if now.sharing:
         notes.append(texts.SHARES)
-    me = texts.YOU_NAMED.format(name) if name else texts.YOU
+    me = texts.YOU_NAMED.format(name) if name else common.YOU
     found = [Row("", me, notes, now.microphone.status == ON, now.camera.status == ON, [])]
     for other in now.others:
         notes = [texts.HOST] if other.host else []
@@ -166,9 +166,6 @@ def view(people: People, now: PageState) -> View:
     """Return what the panel and the question show, in the terms of `view_model`."""
     host = now.role == HOST
     values: View = {
-        ("people-badge", "text"): str(len(now.knocks)),
-        ("people-badge", "hidden"): not now.knocks,
-        ("knock-news", "text"): " ".join([texts.KNOCK.format(name or texts.SOMEBODY) for name in now.knocks.values()]),
         ("people-said", "text"): _said(people),
         ("door", "text"): "" if host else _door(now),
         ("door-tools", "hidden"): not host,
@@ -182,8 +179,8 @@ def view(people: People, now: PageState) -> View:
         ("people-invite", "hidden"): now.locked,
         ("people-id", "text"): group_session_id(now.session) if now.session else "",
         ("people-link", "value"): now.link,
-        ("people-copy", "text"): texts.COPIED if now.copied else texts.COPY,
-        ("people-password", "text"): texts.GUESTS_NEED.format(now.password) if now.password else "",
+        ("people-copy", "text"): common.COPIED if now.copied else common.COPY,
+        ("people-password", "text"): common.GUESTS_NEED.format(now.password) if now.password else "",
     }
     _question(people, values)
     return values
@@ -197,7 +194,7 @@ def _said(people: People) -> str:
 
 def _door(now: PageState) -> str:
     if now.locked:
-        return texts.LOCKED
+        return common.LOCKED
     return texts.HAS_LOBBY if now.lobby else ""
 
 

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ..browser import Ears, call, get, put, window
+from ..page import Part
 from . import texts
-from .browser import Ears, call, get, put, window
-from .page import Part
 from .people import END, LEAVE, LOBBY, LOCK, MAKE_HOST, MUTE, REMOVE, People, rows, view
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from .call import Call
-    from .page import Page
+    from ..call import Call
+    from ..page import Page
+    from ..presence import Presence
+    from ..state import PageState
     from .people import Row
-    from .presence import Presence
-    from .state import PageState
 
 __all__ = ["PeoplePanel"]
 
@@ -137,13 +137,9 @@ class PeoplePanel:
         page.on("confirm", "close", lambda event: self._closed())
         page.on("heir", "change", lambda event: self._choose())
 
-    def hang_up(self) -> None:
-        """The person ends their part; a host is asked what becomes of the others."""
-        if self._people.may(LEAVE):
-            self._wish(LEAVE)
-        else:
-            self._state.hung_up()
-            self._changed()
+    def ask_to_leave(self) -> None:
+        """A host wants to hang up: ask what becomes of the others."""
+        self._wish(LEAVE)
 
     def _wish(self, action: str, user: str = "") -> None:
         if self._people.wish(action, user):
