@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import importlib.util
 import io
 import json
@@ -81,3 +82,15 @@ class RefreshTests(SynchronousTestCase):
         self.patch(sys, "stderr", io.StringIO())
         self.assertEqual(self.refresh.main([]), 2)
         self.assertEqual(self.refresh.main([str(self.folder / "missing.tgz")]), 1)
+
+
+class TestsOwnTests(SynchronousTestCase):
+    """What is vendored for the tests alone."""
+
+    def test_documented(self) -> None:
+        """Each file has its SHA-256 in the README beside it, and its licence."""
+        folder = Path(__file__).parent / "vendor"
+        readme = (folder / "README.md").read_text()
+        for name in ("asyncapi-3.0.0.json", "axe.min.js"):
+            self.assertIn(hashlib.sha256((folder / name).read_bytes()).hexdigest(), readme)
+        self.assertIn("Mozilla Public License", (folder / "LICENSE.axe-core").read_text())
