@@ -5,6 +5,7 @@ The first line is a JSON list of `[path, bytes]`, each path below the import roo
 
 from __future__ import annotations
 
+import ast
 import json
 import subprocess
 import tempfile
@@ -87,7 +88,7 @@ def _compiled(sources: Mapping[str, bytes], compiler: Path) -> dict[str, bytes]:
     with tempfile.TemporaryDirectory() as directory:
         source, bytecode = Path(directory, "source.py"), Path(directory, "bytecode.mpy")
         for path, content in sources.items():
-            source.write_bytes(content)
+            source.write_text(_for_browsers(content.decode("utf-8")), encoding="utf-8")
             subprocess.run(  # noqa: S603 # the compiler that is installed beside signald, on its own files
                 [compiler, "-O3", "-s", path, "-o", bytecode, source],
                 check=True,
@@ -96,6 +97,32 @@ def _compiled(sources: Mapping[str, bytes], compiler: Path) -> dict[str, bytes]:
             )
             compiled[str(Path(path).with_suffix(".mpy"))] = bytecode.read_bytes()
     return compiled
+
+
+def _for_browsers(source: str) -> str:
+    """The source without what does nothing in a browser: imports for the type checker, and `__all__`."""
+    try:
+        statements = ast.parse(source).body
+    except SyntaxError:
+        # The compiler says the same, with the module's name.
+        return source
+    lines = source.splitlines()
+    for statement in statements:
+        if _does_nothing(statement) and statement.end_lineno is not None:
+            for line in range(statement.lineno - 1, statement.end_lineno):
+                lines[line] = ""
+    return "\n".join(lines)
+
+
+def _does_nothing(statement: ast.stmt) -> bool:
+    match statement:
+        case ast.If(test=ast.Name(id="TYPE_CHECKING"), orelse=[]):
+            return True
+        case ast.ImportFrom(module="__future__" | "typing"):
+            return True
+        case ast.Assign(targets=[ast.Name(id="__all__")]):
+            return True
+    return False
 
 
 def _modules(folder: Traversable, prefix: str) -> Iterator[tuple[str, Traversable]]:

@@ -40,6 +40,13 @@ class BundleTests(SynchronousTestCase):
         self.assertIn("signald_page/client/extras/__init__.py", extras)
         self.assertEqual(set(extras) & set(unpacked(make_bundle(*PACKAGES, compiler=None))), set())
 
+    def test_what_only_checkers_need_is_left_out(self) -> None:
+        """Neither types nor `__all__` are sent to browsers."""
+        bytecode = unpacked(make_bundle(*PACKAGES, compiler=find_compiler()))
+        for content in (bytecode["signald_page/client/call.mpy"], bytecode["signald_client/signaling/client.mpy"]):
+            for needless in (b"TYPE_CHECKING", b"Callable", b"__all__"):
+                self.assertNotIn(needless, content)
+
     def test_modules_can_be_found(self) -> None:
         """A traceback names a module by its path in the bundle."""
         bytecode = unpacked(make_bundle(*PACKAGES, compiler=find_compiler()))

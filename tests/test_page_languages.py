@@ -206,7 +206,8 @@ class StyleTests(SynchronousTestCase):
 
     def test_start_and_end(self) -> None:
         """It says start and end; left and right are for the middle, and for corners into which a person puts things."""
-        source = re.sub(r"/\*.*?\*/", "", PAGE.joinpath("style.css").read_text(), flags=re.S)
+        sheets = "".join(PAGE.joinpath(name).read_text() for name in ("style.css", "extras.css"))
+        source = re.sub(r"/\*.*?\*/", "", sheets, flags=re.S)
         while rule := INNERMOST.search(source):
             source = source[: rule.start()] + source[rule.end() :]
             selector, declarations = rule[1].strip(), rule[2]

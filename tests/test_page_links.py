@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from signald_page.client.links import LONGEST, MOST, pieces
+from signald_page.client.extras.links import LONGEST, MOST, pieces
 
 
 def links(text: str) -> list[str]:

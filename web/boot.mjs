@@ -46,6 +46,15 @@ function unpack(python, bytes) {
   }
 }
 
+/** Fetch what no call needs: how it looks, and its modules. */
+async function fetchExtras() {
+  const style = Object.assign(document.createElement("link"), { rel: "stylesheet", href: "{{extras.css}}" });
+  const styled = new Promise((done) => (style.onload = style.onerror = done));
+  document.head.append(style);
+  unpack(python, await fetched("{{extras.bin}}"));
+  await styled;
+}
+
 let python, extras;
 const shim = {
   window: globalThis,
@@ -58,7 +67,7 @@ const shim = {
   // As text: numbers of more than 32 bits do not cross into Python otherwise. No more than is wanted: Python is slow.
   entries: (report, types, keys) => JSON.stringify([...report.values()].filter((entry) => types.includes(entry.type)), keys),
   // Once: the second who asks waits for the same.
-  extras: () => (extras ??= fetched("{{extras.bin}}").then((bytes) => unpack(python, bytes)).catch((error) => ((extras = null), Promise.reject(error)))),
+  extras: () => (extras ??= fetchExtras().catch((error) => ((extras = null), Promise.reject(error)))),
   qr: () => import("{{vendor/lean-qr.mjs}}"),
   loudness: (analyser, samples) => (analyser.getFloatTimeDomainData(samples), Math.hypot(...samples) / Math.sqrt(samples.length)),
   mark: (name) => void (page.marks[name] = performance.now()),

@@ -99,6 +99,8 @@ class BeforeTests(CallTestCase):
         """A press plays a sound."""
         _, tab = self.before()
         tab.click("#devices summary")
+        cameras = "document.getElementById('pick-camera').options.length"
+        until(lambda: tab.evaluate(cameras) > 0, PATIENCE, "the lists of devices")
         tab.click("#test-speaker")
         until(lambda: tab.evaluate("played") == 1, PATIENCE, "a sound")
 

@@ -9,9 +9,22 @@ from typing import TYPE_CHECKING
 from . import state as states
 from . import statistics, storage, texts
 from .badges import Badges
-from .browser import BrowserJson, call, get, listen, now, publish, put, random_hex, spawn, window
+from .browser import (
+    BrowserError,
+    BrowserJson,
+    call,
+    get,
+    listen,
+    load_extras,
+    now,
+    publish,
+    put,
+    random_hex,
+    spawn,
+    window,
+)
 from .call import Call
-from .chat_panel import ChatPanel
+from .chat_feed import ChatFeed
 from .choices import SPEAKER, USER, Choices
 from .company import Company
 from .conversations import Conversations
@@ -22,7 +35,6 @@ from .knocks import Knocks
 from .listening import Listening
 from .measuring import Measuring
 from .media import Media
-from .pickers import Pickers
 from .presence import Presence
 from .screen import Screen
 from .screen import possible as screen_possible
@@ -37,6 +49,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
+    from .extras.panels import Panels
     from .page import Page
     from .peer import Peer
     from .state import PageState
@@ -77,8 +90,7 @@ class CallPage:
         self._tiles = Tiles(page, state, lambda: self._choices.chosen.get(SPEAKER, ""), self._changed)
         self._stage = Stage(page, state, self._changed)
         self._side = Side(page, state, self._changed)
-        self._chat = ChatPanel(page, state, self._conversations, self._changed)
-        self._pickers = Pickers(page, state, self._choices, self._media, self._tiles.speaker_chosen)
+        self._feed = ChatFeed(state, self._conversations, self._changed)
         self._listening = Listening(page, state, self._media, self._peers, self._changed)
         self._wake_lock = WakeLock()
         state.hints = storage.hints()
@@ -86,6 +98,8 @@ class CallPage:
         state.can_share = screen_possible()
         self._invitation = Invitation(page, state, self._changed)
         self._company = Company(page, state, self._presence, lambda: self._call, self._changed)
+        self._panels: Panels | None = None
+        self._fetching = False
         self._call: Call | None = None
         self._following = False
         self._pressed = 0.0
@@ -98,6 +112,8 @@ class CallPage:
         page.on("flip", "click", lambda event: self._flip())
         page.on("hang-up", "click", lambda event: self._company.hang_up())
         page.on("cancel", "click", lambda event: self._company.hang_up())
+        page.on("open-settings", "click", lambda event: spawn(self._settings()))
+        page.on("devices", "toggle", lambda event: spawn(self._fetch_panels()))
         page.on("skip", "click", lambda event: self._skip())
         page.on("hear", "click", lambda event: self._tiles.hear())
         page.on("again", "click", lambda event: self._again())
@@ -195,6 +211,35 @@ class CallPage:
             await self._media.start(*wanted)
         for_call.devices_settled()
 
+    async def _fetch_panels(self) -> None:
+        """Fetch messages and device lists when they are first wanted."""
+        if self._panels is None and not self._fetching:
+            self._fetching = True
+            try:
+                await load_extras()
+                from .extras.panels import Panels
+
+                self._panels = Panels(
+                    self._page,
+                    self._state,
+                    self._feed,
+                    self._choices,
+                    self._media,
+                    self._tiles.speaker_chosen,
+                    self._changed,
+                )
+            except BrowserError:
+                # Whoever asks again, asks again.
+                self._state.side = ""
+                self._state.problem = texts.NO_EXTRAS
+            self._fetching = False
+            self._changed()
+
+    async def _settings(self) -> None:
+        await self._fetch_panels()
+        if self._panels is not None:
+            self._panels.pickers.open()
+
     def _skip(self) -> None:
         self._media.stop()
         if self._call is not None:
@@ -267,7 +312,6 @@ class CallPage:
         self._measuring.call = self._call
         self._measuring.follow()
         self._stage.follow()
-        self._pickers.follow()
         self._listening.follow()
         self._wake_lock.follow(state.stage in ("calling", "connected"))
         state.front_camera = self._choices.facing == USER
@@ -275,10 +319,14 @@ class CallPage:
         if not state.in_session:
             self._screen.stop()
         self._presence.follow()
-        self._chat.follow()
+        self._feed.follow()
         self._invitation.follow()
         self._knocks.follow()
         self._company.follow(self._name)
+        if self._panels is not None:
+            self._panels.follow()
+        elif state.side == "chat" or state.unread:
+            spawn(self._fetch_panels())
         self._keys.follow()
         if state.phase == states.SESSION and get(window, "location", "hash") != "#" + state.session:
             # A reload, or tomorrow, then finds the id again.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 from . import texts
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from .state import PageState
 
 __all__ = ["Company"]
+
+ASK_WITHIN = 2.0
+"""Seconds for what asks a host to arrive: a network that is gone must keep nobody in a call."""
 
 
 class Company:
@@ -58,7 +62,10 @@ class Company:
             spawn(self._open())
 
     async def _ask(self) -> None:
-        panel = await self._loaded()
+        try:
+            panel = await asyncio.wait_for(self._loaded(), ASK_WITHIN)
+        except asyncio.TimeoutError:
+            panel = None
         if panel is not None:
             panel.ask_to_leave()
         else:

@@ -147,6 +147,7 @@ FAILED = "The call did not work."
 
 # What went wrong
 
+
 REFUSALS = {
     "unknown-session": "There is no call with this ID. It may have ended, or a letter is wrong.",
     "session-full": "This call is full.",

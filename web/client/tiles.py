@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from . import texts
 from .browser import BrowserError, Ears, call, get, now, put, spawn, wait, window
 from .layout import GRID, SPOTLIGHT, picture
-from .pickers import set_speaker
+from .speaker import set_speaker
 
 if TYPE_CHECKING:
     from collections.abc import Callable

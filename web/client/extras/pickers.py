@@ -5,21 +5,22 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from . import storage
-from .browser import BrowserError, call, construct, get, put, spawn, wait, window
-from .choices import CAMERA, MICROPHONE, SPEAKER
-from .devices import AUDIO, VIDEO
+from .. import storage
+from ..browser import BrowserError, call, construct, get, put, spawn, wait, window
+from ..choices import CAMERA, MICROPHONE, SPEAKER
+from ..devices import AUDIO, VIDEO
+from ..speaker import set_speaker
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from .choices import Choices
-    from .media import Media
-    from .page import Page
-    from .state import PageState
+    from ..choices import Choices
+    from ..media import Media
+    from ..page import Page
+    from ..state import PageState
 
-__all__ = ["Pickers", "set_speaker"]
+__all__ = ["Pickers"]
 
 PICKERS = {CAMERA: "pick-camera", MICROPHONE: "pick-microphone", SPEAKER: "pick-speaker"}
 
@@ -30,20 +31,6 @@ TONE = 440.0
 
 TONE_FOR = 0.6
 """Seconds."""
-
-
-def set_speaker(element: Any, device: str) -> None:
-    """Let a media element sound from this speaker, where the browser can; empty for the system's choice."""
-    if get(element, "setSinkId") is not None:
-        spawn(_sink(element, device))
-
-
-async def _sink(element: Any, device: str) -> None:
-    try:
-        await wait(call(element, "setSinkId", device))
-    except BrowserError:
-        # A speaker that is gone: the browser stays with the one that sounds.
-        return
 
 
 class Pickers:
@@ -73,7 +60,6 @@ class Pickers:
             page.on(name, "change", self._picked(kind))
         page.on("test-speaker", "click", lambda event: self._test())
         page.on("hint-muted", "change", lambda event: self._hint())
-        page.on("open-settings", "click", lambda event: self._open())
         page.on("settings", "close", lambda event: call(page.element("devices"), "append", page.element("pickers")))
         put(page.element("hint-muted"), "checked", state.hints)
 
@@ -114,7 +100,8 @@ class Pickers:
         self._state.hints = bool(get(self._page.element("hint-muted"), "checked"))
         storage.keep_hints(self._state.hints)
 
-    def _open(self) -> None:
+    def open(self) -> None:
+        """Show them in the sheet."""
         call(self._page.element("settings-pickers"), "append", self._page.element("pickers"))
         call(self._page.element("settings"), "showModal")
 

@@ -5,26 +5,22 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from . import texts
-from .browser import call, construct, get, listen, now, put, random_text, spawn, window
-from .chat import MOST_CHARACTERS, Chat
+from .. import texts
+from ..browser import call, get, listen, now, put, spawn, window
+from ..chat import MOST_CHARACTERS
+from ..page import Part
 from .links import pieces
-from .page import Part
-from .state import ENDED, START
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from .chat import Message
-    from .conversations import Conversations
-    from .page import Page
-    from .state import PageState
+    from ..chat import Message
+    from ..chat_feed import ChatFeed
+    from ..page import Page
+    from ..state import PageState
 
 __all__ = ["ChatPanel"]
-
-TOGETHER = 0.05
-"""Seconds in which what comes is shown at once, so that many messages cost little more than one."""
 
 BUDGET = 0.01
 """Seconds in which rows are made before the browser does something else."""
@@ -47,23 +43,23 @@ ICONS = {"part": "sent"}
 class ChatPanel:
     """The messages as the person sees them: `chat-panel`, `chat-toast`, and the number in `chat-badge`."""
 
-    def __init__(self, page: Page, state: PageState, conversations: Conversations, changed: Callable[[], None]) -> None:
+    def __init__(self, page: Page, state: PageState, feed: ChatFeed, changed: Callable[[], None]) -> None:
         """Take the elements of the page; `changed` is called when `follow` has something to do."""
         self._page = page
         self._state = state
+        self._feed = feed
         self._changed = changed
         self._part = Part(page)
-        self._chat = Chat(state, conversations, now, _time_of_day, random_text, self._soon)
+        self._chat = feed.chat
+        self._calls = feed.calls
         self._document = get(window, "document")
         self._list = page.element("chat-log")
         self._text = page.element("chat-text")
         self._blank = get(page.element("chat-row"), "content", "firstElementChild")
         self._rows: dict[tuple[str, str], Any] = {}
         self._todo: list[Message] = []
-        self._pending = False
         self._at_end = True
         self._opened = False
-        self._over = True
         self._toasted = 0
         page.on("chat-form", "submit", self._submitted)
         page.on("chat-text", "keydown", self._pressed)
@@ -72,34 +68,25 @@ class ChatPanel:
         page.on("chat-new", "click", lambda event: self._to_end())
         page.on("chat-toast", "click", lambda event: call(page.element("chat-button"), "click"))
         listen(window, "resize", lambda event: self._resized())
-        listen(self._document, "visibilitychange", lambda event: self._soon())
 
     def follow(self) -> None:
         """Show what there is now."""
-        chat, state = self._chat, self._state
-        over = state.phase in (START, ENDED)
-        if over and not self._over:
+        chat, opened = self._chat, self._feed.opened
+        if self._calls != self._feed.calls:
+            self._calls = self._feed.calls
             self._clear()
-        self._over = over
-        opened = state.side == "chat" and state.in_session
         if opened and not self._opened:
             spawn(self._appear())
         self._opened = opened
-        chat.watched = opened and get(self._document, "visibilityState") == "visible"
-        if chat.watched:
-            chat.read()
-        chat.follow()
         self._todo += chat.news()
         if self._todo:
             self._work()
-        state.unread = chat.unread if state.in_session else 0
-        if opened or not state.unread:
+        if opened or not self._state.unread:
             self._page.set("chat-toast", "hidden", True)
         self._part.show(chat.view())
 
     def _clear(self) -> None:
         """Forget the messages: the call is over."""
-        self._chat.begin()
         for row in self._rows.values():
             call(row, "remove")
         self._rows = {}
@@ -162,16 +149,6 @@ class ChatPanel:
 
     # What comes
 
-    def _soon(self) -> None:
-        if not self._pending:
-            self._pending = True
-            spawn(self._later())
-
-    async def _later(self) -> None:
-        await asyncio.sleep(TOGETHER)
-        self._pending = False
-        self._changed()
-
     def _work(self) -> None:
         """Show what is new, as far as there is time for it now."""
         at_end, came, began = self._at_end, None, now()
@@ -189,7 +166,7 @@ class ChatPanel:
             if not message.user:
                 self._mark(self._rows[key], message)
         if self._todo:
-            self._soon()
+            self._feed.soon()
         if at_end:
             self._to_end()
         elif came is not None:
@@ -236,13 +213,3 @@ class ChatPanel:
         await asyncio.sleep(TOAST)
         if toasted == self._toasted:
             self._page.set("chat-toast", "hidden", True)
-
-
-def _time_of_day() -> str:
-    text: str = call(
-        construct("Date"),
-        "toLocaleTimeString",
-        get(window, "document", "documentElement", "lang"),
-        {"hour": "2-digit", "minute": "2-digit"},
-    )
-    return text

@@ -1,0 +1,47 @@
+"""The messages beside a call, and the lists of devices before and in it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .chat_panel import ChatPanel
+from .pickers import Pickers
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ..chat_feed import ChatFeed
+    from ..choices import Choices
+    from ..media import Media
+    from ..page import Page
+    from ..state import PageState
+
+__all__ = ["Panels"]
+
+
+class Panels:
+    """Both.
+
+    Attributes:
+        pickers: the lists of devices.
+
+    """
+
+    def __init__(
+        self,
+        page: Page,
+        state: PageState,
+        feed: ChatFeed,
+        choices: Choices,
+        media: Media,
+        speaker_chosen: Callable[[], None],
+        changed: Callable[[], None],
+    ) -> None:
+        """Take the page's elements; each argument is what one of the panels needs (see there)."""
+        self._chat = ChatPanel(page, state, feed, changed)
+        self.pickers = Pickers(page, state, choices, media, speaker_chosen)
+
+    def follow(self) -> None:
+        """Show what there is now."""
+        self._chat.follow()
+        self.pickers.follow()
