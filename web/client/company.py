@@ -64,7 +64,7 @@ class Company:
     async def _ask(self) -> None:
         try:
             panel = await asyncio.wait_for(self._loaded(), ASK_WITHIN)
-        except asyncio.TimeoutError:
+        except asyncio.TimeoutError:  # noqa: UP041 - MicroPython has no builtin of this name
             panel = None
         if panel is not None:
             panel.ask_to_leave()
