@@ -584,6 +584,9 @@ class DoorTests(SynchronousTestCase):
         page.tick(100.0 + 2 * state.NEWS_FOR)
         self.assertEqual(page.notice, "")
         page.settings(True, False, True)
+        page.arrived(Other("bob"))
+        page.connection_changed("bob", "connected")
+        self.assertEqual(page.notice, texts.LOCKED)
         page.notice = texts.LEFT_WAITING
         page.tick(200.0)
         self.assertEqual(page.notice, texts.LEFT_WAITING)
@@ -592,11 +595,14 @@ class DoorTests(SynchronousTestCase):
         """It has none of the settings of the one before."""
         page = hosting()
         page.password = "sesame"
-        page.settings(True, True)
+        page.settings(True, True, True)
         page.hung_up()
         page.restart()
         page.begin(GUEST, ID)
         self.assertEqual((page.password, page.locked, page.lobby), ("", False, False))
+        page.joined(ID, GUEST, [])
+        page.arrived(Other("ann"))
+        self.assertEqual(page.notice, "")
 
 
 class DeviceTests(SynchronousTestCase):

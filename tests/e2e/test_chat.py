@@ -273,7 +273,8 @@ class ChatTests(CallTestCase):
         ann, bob = self.call("Chromium")
         write(ann, "secret")
         wait_for_messages(bob, ["Ann", "secret", ""])
-        for page in (bob, ann):
+        for page, alone in ((bob, "connected"), (ann, "waiting")):
+            page.wait_for(alone)
             page.tab.click("#side-close")
             page.tab.click("#hang-up")
         ann.wait_for("ended")

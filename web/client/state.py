@@ -194,7 +194,7 @@ class PageState:
         self.adrift = False
         self.offline = None
         self.knocks = {}
-        self.password = self.leaving = ""
+        self.password = self.leaving = self._news = ""
         self.locked = self.lobby = False
         self.sound_blocked = self.talking = self.swapped = False
         self.arrangement = self.pinned = self.speaker = self.side = ""
@@ -252,7 +252,7 @@ class PageState:
         # Whoever the server no longer knows makes room.
         self.others = [known for known in self.others if not known.gone and known.user != other.user]
         self.others.append(other)
-        self.notice = self.problem = ""
+        self._go_on()
 
     def renewed(self, user: str) -> None:
         """Somebody is back without what they knew: the connection with them begins anew."""
@@ -374,7 +374,7 @@ class PageState:
             return
         other.changed(connection)
         if connection == "connected":
-            self.problem = self.notice = ""
+            self._go_on()
         if connection in ("disconnected", "failed", "closed"):
             if other.gone or self.adrift:
                 self._drop(other)
@@ -494,6 +494,11 @@ class PageState:
         return any(other.interrupted for other in self.others)
 
     # What follows
+
+    def _go_on(self) -> None:
+        """What was wrong is over; news are told to their end."""
+        self.problem = ""
+        self.notice = self._news
 
     def _drift(self) -> bool:
         """Keep those with whom there is a connection, without the server; False when there is none."""
