@@ -232,37 +232,49 @@ def slow_line(stand: Stand) -> tuple[list[Figure], str]:
 
 
 def fetched(stand: Stand) -> tuple[list[Figure], str]:
-    """What is fetched, with headers: for the start screen, and until a call was made; and a list of all of it."""
+    """What is fetched for the start screen, and until a call was made as its host; and a list of all of it."""
     tab = stand.tab()
-    sizes: dict[str, int] = {}
+    bodies: dict[str, int] = {}
+    whole: dict[str, int] = {}
     names: dict[str, str] = {}
     session = tab.context.new_cdp_session(tab.page)
-    session.on("Network.requestWillBeSent", lambda event: names.update({event["requestId"]: event["request"]["url"]}))
+
+    def begun(event: dict[str, Any]) -> None:
+        names[event["requestId"]] = urlsplit(event["request"]["url"]).path
+
+    def came(event: dict[str, Any]) -> None:
+        name = names[event["requestId"]]
+        bodies[name] = bodies.get(name, 0) + int(event["encodedDataLength"])
 
     def finished(event: dict[str, Any]) -> None:
-        name = urlsplit(names[event["requestId"]]).path
-        sizes[name] = sizes.get(name, 0) + int(event["encodedDataLength"])
+        name = names[event["requestId"]]
+        whole[name] = whole.get(name, 0) + int(event["encodedDataLength"])
 
+    session.on("Network.requestWillBeSent", begun)
+    session.on("Network.dataReceived", came)
     session.on("Network.loadingFinished", finished)
     session.send("Network.enable")
     page = CallPage(tab)
     page.open(stand.server.url)
     tab.page.wait_for_load_state("networkidle")
-    opened = dict(sizes)
+    opened = set(whole)
     guest_tab, guest = stand.page("#" + page.host())
     guest.join()
     page.wait_for("connected")
     tab.page.wait_for_load_state("networkidle")
     close([guest_tab, tab])
     rows = [
-        f"  {size:>8}  {name}{'' if name in opened else '  (on demand)'}\n"
-        for name, size in sorted(sizes.items(), key=lambda item: -item[1])
+        f"  {bodies.get(name, 0):>8} {size:>8}  {name}{'' if name in opened else '  (on demand)'}\n"
+        for name, size in sorted(whole.items(), key=lambda item: -item[1])
     ]
+    first = sum(bodies.get(name, 0) for name in opened) / 1000
+    with_headers = sum(whole[name] for name in opened) / 1000
     figures = [
-        Figure("fetched for the start screen, Brotli", "kB", [sum(opened.values()) / 1000], FETCHED_KB, 1),
-        Figure("fetched until a call was made", "kB", [sum(sizes.values()) / 1000], FETCHED_KB, 1),
+        Figure("fetched for the start screen, Brotli", "kB", [first], FETCHED_KB, 1),
+        Figure("the same with its headers", "kB", [with_headers], None, 1),
+        Figure("fetched until a host's call was made", "kB", [sum(bodies.values()) / 1000], FETCHED_KB, 1),
     ]
-    return figures, "\nBytes fetched, each with its headers:\n\n" + "".join(rows)
+    return figures, "\nBytes fetched, bodies and with headers:\n\n" + "".join(rows)
 
 
 def busy(tab: ChromiumTab, page: CallPage) -> None:
