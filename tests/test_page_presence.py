@@ -26,8 +26,9 @@ class PresenceTests(SynchronousTestCase):
         self.state.joined("S", states.GUEST, [ann, bob])
         self.sent: list[tuple[str, Any]] = []
         self.asked = 0
+        self.changes = 0
         self.conversations = Conversations(json, self.send)
-        self.presence = Presence(self.state, self.conversations, self.ask)
+        self.presence = Presence(self.state, self.conversations, self.ask, self.changed)
         for user in ("ann", "bob"):
             self.conversations.opened(user, 0.0)
         self.sent.clear()
@@ -36,6 +37,10 @@ class PresenceTests(SynchronousTestCase):
         """Note what is sent."""
         self.sent.append((user, json.loads(text)))
         return True
+
+    def changed(self) -> None:
+        """Somebody told something."""
+        self.changes += 1
 
     def ask(self) -> None:
         """The host asked for silence."""
@@ -71,7 +76,7 @@ class PresenceTests(SynchronousTestCase):
         self.assertEqual((ann.microphone, ann.camera, ann.screen), (None, None, False))
         self.hello("ann")
         self.receive("ann", type="presence", microphone=True, camera=False, screen=True)
-        self.assertEqual((ann.microphone, ann.camera, ann.screen), (True, False, True))
+        self.assertEqual((ann.microphone, ann.camera, ann.screen, self.changes), (True, False, True, 1))
         self.receive("ann", type="presence", microphone="yes", camera=0)
         self.assertEqual((ann.microphone, ann.camera, ann.screen), (True, False, True))
         self.conversations.closed("ann")

@@ -6,6 +6,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from signald.messages import RefusalReason, WaitReason
 from signald_page.client import others, state, texts
+from signald_page.client.layout import GRID
 from signald_page.client.others import Other
 from signald_page.client.state import GUEST, HOST, PageState
 
@@ -620,3 +621,20 @@ class DeviceTests(SynchronousTestCase):
         page.camera.started()
         page.devices_changed()
         self.assertEqual(page.device_problem, "")
+
+
+class ArrangementTests(SynchronousTestCase):
+    """What the person wants to see large."""
+
+    def test_a_screen_takes_the_grid_away_once(self) -> None:
+        """A new screen is large; but nobody takes the person's choice away again and again."""
+        page = visiting("ann", "bob")
+        page.change_layout()
+        page.change_layout()
+        self.assertEqual(page.arrangement, GRID)
+        page.presented("ann", True, True, True)
+        self.assertEqual(page.pictures[1], "ann/screen")
+        page.change_layout()
+        for screen in (False, True):
+            page.presented("ann", True, True, screen)
+            self.assertEqual(page.arrangement, GRID)

@@ -11,7 +11,7 @@ from signald_page.client import texts
 from signald_page.client.conversations import Conversations
 from signald_page.client.others import Other
 from signald_page.client.state import HOST, PageState
-from signald_page.client.trust import ICONS, Trust, badge
+from signald_page.client.trust import ICONS, SILENT_FOR, Trust, badge
 from signald_page.client.verification import Verification, commitment
 
 ANN = "a=fingerprint:sha-256 AA"
@@ -133,6 +133,21 @@ class TrustTests(SynchronousTestCase):
         self.conversations.closed("bob")
         self.greet()
         self.assertEqual(self.state.notice, "")
+
+    def test_one_who_was_verified_and_says_nothing_any_more(self) -> None:
+        """Whoever takes the place of somebody verified, and has no code, is told after some seconds of connection."""
+        self.greet()
+        self.exchange()
+        self.trust.answer("bob", True)
+        self.conversations.closed("bob")
+        self.trust.tick(1.0)
+        self.trust.tick(2.0 + SILENT_FOR)
+        self.assertEqual(self.state.alarm, "")
+        self.state.connection_changed("bob", "connected")
+        self.trust.tick(3.0 + SILENT_FOR)
+        self.assertEqual(self.state.alarm, "")
+        self.trust.tick(3.0 + 2 * SILENT_FOR)
+        self.assertEqual(self.state.alarm, texts.VERIFIED_NO_MORE.format("Bob"))
 
     def test_descriptions_that_change(self) -> None:
         """New candidates change nothing; another key ends the verification, aloud if it was confirmed."""

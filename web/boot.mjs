@@ -49,10 +49,14 @@ function unpack(python, bytes) {
 /** Fetch what no call needs: how it looks, and its modules. */
 async function fetchExtras() {
   const style = Object.assign(document.createElement("link"), { rel: "stylesheet", href: "{{extras.css}}" });
-  const styled = new Promise((done) => (style.onload = style.onerror = done));
+  const styled = new Promise((done, failed) => Object.assign(style, { onload: done, onerror: () => failed(new Error("style")) }));
   document.head.append(style);
-  unpack(python, await fetched("{{extras.bin}}"));
-  await styled;
+  try {
+    unpack(python, (await Promise.all([fetched("{{extras.bin}}"), styled]))[0]);
+  } catch (error) {
+    style.remove();
+    throw error;
+  }
 }
 
 let python, extras;
@@ -69,6 +73,7 @@ const shim = {
   // Once: the second who asks waits for the same.
   extras: () => (extras ??= fetchExtras().catch((error) => ((extras = null), Promise.reject(error)))),
   qr: () => import("{{vendor/lean-qr.mjs}}"),
+  text: (event, most) => (typeof event.data === "string" && event.data.length <= most ? event.data : null),
   loudness: (analyser, samples) => (analyser.getFloatTimeDomainData(samples), Math.hypot(...samples) / Math.sqrt(samples.length)),
   mark: (name) => void (page.marks[name] = performance.now()),
   broken,

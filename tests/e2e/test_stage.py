@@ -5,8 +5,10 @@ from __future__ import annotations
 import time
 from typing import Any
 
+from playwright.sync_api import Route
+
 from tests.e2e.browsers import chromium
-from tests.e2e.call_page import PATIENCE, CallPage
+from tests.e2e.call_page import PATIENCE, SILENCE, CallPage
 from tests.e2e.case import CallTestCase
 from tests.e2e.chromium import Chromium, ChromiumTab
 from tests.e2e.waiting import until
@@ -243,3 +245,54 @@ class StageTests(CallTestCase):
         )
         until(lambda: self.attribute(host, "#local-video", "data-mirror") == "false", PATIENCE, "the picture as it is")
         self.plays(guest, CAMERA)
+
+    def test_a_muted_microphone_that_is_unplugged(self) -> None:
+        """Whoever was muted stays so, whatever device comes, and nobody hears them."""
+        host, guest = self.call()
+        host.tab.click("#mute")
+        host.wait_for_text("mute", "Unmute")
+        track = "document.getElementById('local-video').srcObject.getAudioTracks()[0]"
+        host.tab.evaluate(f"{track}.dispatchEvent(new Event('ended'))")
+        host.wait_for_text("error", "disconnected")
+        host.tab.evaluate("navigator.mediaDevices.dispatchEvent(new Event('devicechange'))")
+        until(lambda: host.tab.evaluate(f"!!{track}"), PATIENCE, "the microphone")
+        self.assertEqual((host.tab.evaluate(f"{track}.enabled"), host.text("mute")), (False, "Unmute"))
+        guest.still("audioEnergy", SILENCE)
+
+    def test_devices_after_a_failure(self) -> None:
+        """Whoever tries again has the devices that they had, and those alone."""
+        host, guest = self.call()
+        guest.tab.click("#mute")
+        guest.wait_for_text("mute", "Unmute")
+        self.daemon.stop()
+        host.tab.close()
+        guest.wait_for("failed")
+        self.assertEqual(guest.tab.evaluate("document.getElementById('local-video').srcObject.getTracks().length"), 0)
+        guest.tab.click("#again")
+        video = "document.getElementById('local-video').srcObject.getTracks().map(track => track.kind).join()"
+        until(lambda: guest.tab.evaluate(video) == "video", PATIENCE, "the camera alone")
+
+    def test_messages_that_cannot_be_shown(self) -> None:
+        """A message whose panel cannot be fetched is told once, and the page goes on."""
+        host, guest = self.call()
+        assert isinstance(host.tab, ChromiumTab)
+        tries: list[str] = []
+
+        def refuse(route: Route) -> None:
+            tries.append(route.request.url)
+            route.abort()
+
+        host.tab.context.route("**/assets/extras.*", refuse)
+        guest.tab.click("#chat-button")
+        guest.tab.type("#chat-text", "Hello")
+        guest.tab.click("#chat-form button")
+        host.wait_for_text("error", "could not be fetched")
+        host.wait_for_text("chat-badge", "1")
+        count = len(tries)
+        host.rises("framesDecoded")
+        host.rises("framesDecoded")
+        self.assertEqual(len(tries), count)
+        self.assertEqual(host.tab.evaluate("document.querySelectorAll('link[href*=extras]').length"), 0)
+        host.tab.context.unroute("**/assets/extras.*")
+        host.tab.click("#chat-button")
+        host.wait_for_text("chat-log", "Hello")

@@ -38,6 +38,7 @@ __all__ = [
     "random_hex",
     "random_text",
     "report_entries",
+    "short_text",
     "spawn",
     "wait",
     "window",
@@ -209,6 +210,12 @@ async def load_extras() -> None:
 async def load_qr() -> Any:
     """Return the module that draws QR codes, fetched when it is first wanted."""
     return await wait(shim.qr())
+
+
+def short_text(event: Any, most: int) -> str | None:
+    """Return the text of a message event; None where it has none, or one of more characters than this."""
+    text: str | None = shim.text(event, most)
+    return text
 
 
 def loudness(analyser: Any, samples: Any) -> float:

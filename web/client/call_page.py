@@ -28,7 +28,7 @@ from .chat_feed import ChatFeed
 from .choices import SPEAKER, USER, Choices
 from .company import Company
 from .conversations import Conversations
-from .devices import AUDIO, ON, VIDEO, browser_family
+from .devices import ASKING, AUDIO, ON, VIDEO, browser_family
 from .invite import Invitation
 from .keys import Keys
 from .knocks import Knocks
@@ -82,7 +82,7 @@ class CallPage:
         self._media = Media(state, self._choices, self._changed, self._replaced)
         self._screen = Screen(state, self._changed, self._screen_replaced)
         self._conversations = Conversations(BrowserJson(), self._tell)
-        self._presence = Presence(state, self._conversations, self._asked_to_mute)
+        self._presence = Presence(state, self._conversations, self._asked_to_mute, self._changed)
         state.relay_only = storage.relay_only()
         self._trust = Trust(
             state, self._conversations, lambda: random_hex(NONCE_BYTES), self._descriptions, self._changed
@@ -100,6 +100,7 @@ class CallPage:
         self._company = Company(page, state, self._presence, lambda: self._call, self._changed)
         self._panels: Panels | None = None
         self._fetching = False
+        self._missed = 0  # messages that were unread when the panel could not be fetched
         self._call: Call | None = None
         self._following = False
         self._pressed = 0.0
@@ -212,13 +213,17 @@ class CallPage:
         for_call.devices_settled()
 
     async def _fetch_panels(self) -> None:
-        """Fetch messages and device lists when they are first wanted."""
-        if self._panels is None and not self._fetching:
-            self._fetching = True
-            try:
-                await load_extras()
-                from .extras.panels import Panels
+        """Fetch messages and device lists when they are first wanted; where that cannot be, say so."""
+        try:
+            await load_extras()
+        except BrowserError:
+            self._state.side = ""
+            self._state.problem = texts.NO_EXTRAS
+            self._missed = self._state.unread
+        else:
+            from .extras.panels import Panels
 
+            if self._panels is None:
                 self._panels = Panels(
                     self._page,
                     self._state,
@@ -228,12 +233,8 @@ class CallPage:
                     self._tiles.speaker_chosen,
                     self._changed,
                 )
-            except BrowserError:
-                # Whoever asks again, asks again.
-                self._state.side = ""
-                self._state.problem = texts.NO_EXTRAS
-            self._fetching = False
-            self._changed()
+        self._fetching = False
+        self._changed()
 
     async def _settings(self) -> None:
         await self._fetch_panels()
@@ -297,6 +298,7 @@ class CallPage:
                 state.preview = True
             else:
                 self._media.stop()
+                state.preview = False
         if not self._following:
             self._following = True
             spawn(self._follow())
@@ -325,7 +327,8 @@ class CallPage:
         self._company.follow(self._name)
         if self._panels is not None:
             self._panels.follow()
-        elif state.side == "chat" or state.unread:
+        elif (state.side == "chat" or state.unread > self._missed) and not self._fetching:
+            self._fetching = True
             spawn(self._fetch_panels())
         self._keys.follow()
         if state.phase == states.SESSION and get(window, "location", "hash") != "#" + state.session:
@@ -352,7 +355,7 @@ class CallPage:
         return self._call is not None and self._call.peers.tell(user, text)
 
     def _asked_to_mute(self) -> None:
-        if self._state.microphone.status == ON:
+        if self._state.microphone.wanted and self._state.microphone.status in (ASKING, ON):
             self._media.toggle_microphone()
             self._state.news(texts.MUTED_BY_HOST)
             self._changed()

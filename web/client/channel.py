@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .browser import BrowserError, call, get
+from .browser import BrowserError, call, get, short_text
+from .conversations import MOST_CHARACTERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -50,7 +51,7 @@ class Channel:
         """
         self._channel = call(connection, "createDataChannel", LABEL, {"negotiated": True, "id": STREAM})
         ears.listen(self._channel, "open", lambda event: opened())
-        ears.listen(self._channel, "message", lambda event: _came(get(event, "data"), received))
+        ears.listen(self._channel, "message", lambda event: _came(event, received))
         ears.listen(self._channel, "close", lambda event: closed())
 
     def send(self, text: str) -> bool:
@@ -64,6 +65,7 @@ class Channel:
         return True
 
 
-def _came(data: Any, received: Callable[[str], None]) -> None:
-    if isinstance(data, str):
-        received(data)
+def _came(event: Any, received: Callable[[str], None]) -> None:
+    text = short_text(event, MOST_CHARACTERS)
+    if text is not None:
+        received(text)

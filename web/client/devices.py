@@ -31,7 +31,7 @@ class Device:
 
     Attributes:
         kind: `audio` or `video`.
-        wanted: whether the person wants to be heard, or seen, when a call begins.
+        wanted: whether the person wants to be heard, or seen: what they said last, also before it runs.
         status: `off`, `asking`, `on`, or `muted` (it runs, and sends silence).
         problem: why it does not work: `refused`, `missing`, `busy`, `lost` (unplugged), `insecure` (the page came over
             http), `unsupported`; empty while nothing is wrong.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from . import texts
 from .browser import BrowserError, call, construct, get, listen, put, spawn, wait, window
 from .choices import kind_of
-from .devices import ASKING, AUDIO, MUTED, ON, VIDEO, problem_of
+from .devices import ASKING, AUDIO, MUTED, OFF, ON, VIDEO, problem_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,6 +51,7 @@ class Media:
         self._choices = choices
         self._changed = changed
         self._replaced = replaced
+        self._chosen_anew: list[str] = []  # while the device before was still asked for
         self._round = 0  # grows with each `stop`, so that what was asked for before is released when it comes
 
     def track(self, kind: str) -> Any:
@@ -80,6 +81,9 @@ class Media:
         await self.discover()
         self._state.devices_changed()
         self._changed()
+        again, self._chosen_anew = self._chosen_anew, []
+        for kind in again:
+            self.choose(kind)
 
     async def _ask(self, kinds: list[str], asked_in: int) -> dict[str, str]:
         """Take what there is of these kinds; return the problem of each, empty for none."""
@@ -100,6 +104,8 @@ class Media:
 
     async def _open(self, devices: Any, kinds: list[str], asked_in: int) -> str:
         """Take devices of all these kinds; return the problem if that cannot be."""
+        if asked_in != self._round:
+            return ""
         try:
             stream = await wait(
                 call(devices, "getUserMedia", {kind: self._choices.constraints(kind) for kind in kinds})
@@ -151,8 +157,16 @@ class Media:
             call(track, "stop")
             return
         kind = get(track, "kind")
+        wanted = self._devices[kind].wanted
+        if kind == VIDEO and not wanted:
+            call(track, "stop")
+            return
         self._tracks[kind] = track
         self._devices[kind].started()
+        if not wanted:
+            # Nobody is heard who did not want it, not even for a moment.
+            self._devices[kind].status = MUTED
+            put(track, "enabled", False)
         call(self.stream, "addTrack", track)
         track_id = get(track, "id")
         # Without a hold on the track, which would never be released.
@@ -179,19 +193,22 @@ class Media:
     def toggle_microphone(self) -> None:
         """Mute or unmute; a microphone that does not run is asked for."""
         device: Device = self._devices[AUDIO]
-        if device.status not in (ON, MUTED):
+        device.wanted = device.status in (OFF, MUTED) or (device.status == ASKING and not device.wanted)
+        if device.status == OFF:
             spawn(self.start(AUDIO))
             return
-        if device.status == ON and not self._state.hints:
+        if not device.wanted and not self._state.hints:
             self._release(AUDIO)
-        else:
-            device.status = MUTED if device.status == ON else ON
-            put(self._tracks[AUDIO], "enabled", device.status == ON)
+        elif device.status != ASKING:
+            device.status = ON if device.wanted else MUTED
+            put(self._tracks[AUDIO], "enabled", device.wanted)
         self._changed()
 
     def toggle_camera(self) -> None:
         """Switch the camera off, so that its light goes out, or on."""
-        if self._tracks[VIDEO] is None:
+        device: Device = self._devices[VIDEO]
+        device.wanted = device.status == OFF or (device.status == ASKING and not device.wanted)
+        if device.status == OFF:
             spawn(self.start(VIDEO))
             return
         self._release(VIDEO)
@@ -199,16 +216,15 @@ class Media:
 
     def choose(self, kind: str) -> None:
         """Another device of this kind was chosen: take it, if one runs."""
-        if self._tracks[kind] is not None:
+        if self._devices[kind].status == ASKING:
+            self._chosen_anew.append(kind)
+        elif self._tracks[kind] is not None:
             spawn(self._exchange(kind))
 
     async def _exchange(self, kind: str) -> None:
-        muted = self._devices[kind].status == MUTED
         # Phones cannot open two cameras at once.
         self._release(kind)
         await self.start(kind)
-        if muted and self._devices[kind].status == ON:
-            self.toggle_microphone()
 
     async def devices_changed(self) -> None:
         """A device was plugged in or out: what is wanted and was missing is taken as soon as it is there."""
@@ -216,7 +232,9 @@ class Media:
         lost = [
             kind
             for kind in (AUDIO, VIDEO)
-            if self._devices[kind].problem in ("lost", "missing") and self._choices.found[kind_of(kind)]
+            if self._devices[kind].problem in ("lost", "missing")
+            and self._choices.found[kind_of(kind)]
+            and (self._devices[kind].wanted or (kind == AUDIO and self._state.hints))
         ]
         if lost and (self._state.in_session or self._state.preview):
             await self.start(*lost)

@@ -29,6 +29,7 @@ class Other:
         microphone: whether they send what their microphone hears; None where their page does not tell.
         camera: the same of their camera.
         screen: whether they show their screen.
+        showed: whether they ever did.
         connection: the state of the peer connection with them (WebRTC 1.0 `RTCPeerConnectionState`).
         was_connected: whether it ever was `connected`.
         away: whether their connection to the server is lost, so that nothing can be agreed with them.
@@ -47,6 +48,7 @@ class Other:
         self.microphone: bool | None = None
         self.camera: bool | None = None
         self.screen = False
+        self.showed = False
         self.away = False
         self.restarts = 0
         self.quality = Quality()

@@ -23,11 +23,26 @@ SCREEN = "screen"
 class Presence:
     """Messages of two types: `presence` says which devices are sent, `mute` is a host's request."""
 
-    def __init__(self, state: PageState, conversations: Conversations, asked_to_mute: Callable[[], None]) -> None:
-        """Begin; `asked_to_mute` is called when the host asks for silence."""
+    def __init__(
+        self,
+        state: PageState,
+        conversations: Conversations,
+        asked_to_mute: Callable[[], None],
+        changed: Callable[[], None],
+    ) -> None:
+        """Begin.
+
+        Args:
+            state: the page's.
+            conversations: carries the messages.
+            asked_to_mute: called when the host asks for silence.
+            changed: called when somebody told something else of their devices.
+
+        """
         self._state = state
         self._conversations = conversations
         self._asked_to_mute = asked_to_mute
+        self._changed = changed
         self._told: dict[str, Any] = {}
         conversations.hear("presence", self._received)
         conversations.hear("mute", self._mute)
@@ -64,9 +79,11 @@ class Presence:
         told = {name: message.get(name) for name in (MICROPHONE, CAMERA, SCREEN)}
         if all(isinstance(value, bool) for value in told.values()):
             self._state.presented(user, told[MICROPHONE] is True, told[CAMERA] is True, told[SCREEN] is True)
+            self._changed()
 
     def _forget(self, user: str) -> None:
         self._state.presented(user, None, None, False)
+        self._changed()
 
     def _mute(self, user: str, message: dict[str, Any]) -> None:
         # Who the host is says the server; anybody else may not ask.

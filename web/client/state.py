@@ -393,8 +393,10 @@ class PageState:
         if other is not None:
             other.microphone = microphone
             other.camera = camera
-            if screen and not other.screen and self.arrangement == layout.GRID:
+            if screen and not other.showed and self.arrangement == layout.GRID:
+                # Once: nobody takes the person's choice away again and again.
                 self.arrangement = ""
+            other.showed = other.showed or screen
             other.screen = screen
 
     def screen_refused(self) -> None:

@@ -62,6 +62,7 @@ class Tile:
         self._speaker = speaker
         self._moved = 0.0
         self._asked = False
+        self._awaited = 0
         document = get(window, "document")
         self._ears = Ears()
         pin, pip, full = (call(figure, "querySelector", "." + button) for button in ("pin", "pip", "full"))
@@ -147,7 +148,7 @@ class Tile:
             self._moved = now()
         elif not self._asked:
             self._asked = True
-            call(self.video, "requestVideoFrameCallback", self._frame_came)
+            self._awaited = call(self.video, "requestVideoFrameCallback", self._frame_came)
         # While the connection is interrupted, the last frame stays, dimmed.
         live = call(self.figure, "getAttribute", "data-live") != "false"
         picture = bool(self.first_frame) and (not live or now() - self._moved < STALE_AFTER)
@@ -168,6 +169,10 @@ class Tile:
         self.user = ""
         self.stream = None
         self.first_frame = 0.0
+        if self._asked:
+            # Its callback would keep the tile.
+            self._asked = False
+            call(self.video, "cancelVideoFrameCallback", self._awaited)
         put(self.video, "srcObject", None)
         call(self.video, "removeAttribute", "data-user")
         call(self.figure, "setAttribute", "data-picture", "false")

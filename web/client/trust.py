@@ -22,6 +22,9 @@ ICONS = {CONFIRMED: "verified", DENIED: "alert", NOT_VERIFIED: "alert"}
 MOST_LOST = 8
 """People remembered who were verified and whose connection is over."""
 
+SILENT_FOR = 10.0
+"""Seconds of connection after which one who was verified, and whose page says nothing any more, is none."""
+
 
 class Trust:
     """One `Verification` with each person whose page can exchange messages."""
@@ -52,6 +55,7 @@ class Trust:
         self._with: dict[str, Verification] = {}
         self._described: dict[str, int] = {}
         self._lost: list[str] = []
+        self._silent: dict[str, float] = {}
         self._ticked = 0.0
         conversations.begun(self._begin)
         conversations.over(self._end)
@@ -89,6 +93,17 @@ class Trust:
             was = exchange.state
             exchange.tick(seconds)
             late = late or exchange.state != was
+        for user in self._lost[:]:
+            other = self._state.other(user)
+            if other is None or other.connection != "connected":
+                self._silent.pop(user, None)
+                continue
+            self._silent[user] = self._silent.get(user, 0.0) + seconds
+            if self._silent[user] >= SILENT_FOR:
+                # Somebody is there in their place who says nothing of a code.
+                self._found(user)
+                self._state.alarm = texts.VERIFIED_NO_MORE.format(self._name(user))
+                late = True
         if late:
             self._changed()
 
@@ -98,7 +113,7 @@ class Trust:
         for message in exchange.opened(local, remote, self._state.session):
             self._conversations.tell(user, message)
         if user in self._lost:
-            self._lost.remove(user)
+            self._found(user)
             self._state.notice = texts.VERIFY_AGAIN.format(self._name(user))
         self._changed()
 
@@ -107,6 +122,10 @@ class Trust:
         if exchange is not None and exchange.state == CONFIRMED:
             self._lost = self._lost[1 - MOST_LOST :]
             self._lost.append(user)
+
+    def _found(self, user: str) -> None:
+        self._lost.remove(user)
+        self._silent.pop(user, None)
 
     def _received(self, user: str, message: dict[str, Any]) -> None:
         exchange = self.of(user)

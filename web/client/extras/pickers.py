@@ -65,6 +65,8 @@ class Pickers:
 
     def follow(self) -> None:
         """Show what there is now."""
+        if not self._state.in_session and get(self._page.element("settings"), "open"):
+            call(self._page.element("settings"), "close")
         for kind, name in PICKERS.items():
             used = self._media.device(TRACKS[kind]) if kind in TRACKS else ""
             options = self._choices.options(kind, used)
