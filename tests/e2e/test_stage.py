@@ -261,16 +261,17 @@ class StageTests(CallTestCase):
 
     def test_devices_after_a_failure(self) -> None:
         """Whoever tries again has the devices that they had, and those alone."""
-        host, guest = self.call()
-        guest.tab.click("#mute")
-        guest.wait_for_text("mute", "Unmute")
+        page = self.tab()
+        kinds = "document.getElementById('local-video').srcObject.getTracks().map(track => track.kind).sort().join()"
+        until(lambda: page.tab.evaluate(kinds) == "audio,video", PATIENCE, "the own picture and sound")
+        page.tab.click("#mute")
+        page.wait_for_text("mute", "Unmute")
         self.daemon.stop()
-        host.tab.close()
-        guest.wait_for("failed")
-        self.assertEqual(guest.tab.evaluate("document.getElementById('local-video').srcObject.getTracks().length"), 0)
-        guest.tab.click("#again")
-        video = "document.getElementById('local-video').srcObject.getTracks().map(track => track.kind).join()"
-        until(lambda: guest.tab.evaluate(video) == "video", PATIENCE, "the camera alone")
+        page.tab.click("#start")
+        page.wait_for("failed")
+        until(lambda: page.tab.evaluate(kinds) == "", PATIENCE, "the devices to be released")
+        page.tab.click("#again")
+        until(lambda: page.tab.evaluate(kinds) == "video", PATIENCE, "the camera alone")
 
     def test_messages_that_cannot_be_shown(self) -> None:
         """A message whose panel cannot be fetched is told once, and the page goes on."""

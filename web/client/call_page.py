@@ -90,7 +90,7 @@ class CallPage:
         self._tiles = Tiles(page, state, lambda: self._choices.chosen.get(SPEAKER, ""), self._changed)
         self._stage = Stage(page, state, self._changed)
         self._side = Side(page, state, self._changed)
-        self._feed = ChatFeed(state, self._conversations, self._changed)
+        self._feed = ChatFeed(page, state, self._conversations, self._changed)
         self._listening = Listening(page, state, self._media, self._peers, self._changed)
         self._wake_lock = WakeLock()
         state.hints = storage.hints()

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 
 from .browser import call, construct, get, listen, now, random_text, spawn, window
 from .chat import Chat
+from .page import Part
 from .state import ENDED, START
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from .conversations import Conversations
+    from .page import Page
     from .state import PageState
 
 __all__ = ["ChatFeed"]
@@ -31,11 +33,12 @@ class ChatFeed:
 
     """
 
-    def __init__(self, state: PageState, conversations: Conversations, changed: Callable[[], None]) -> None:
+    def __init__(self, page: Page, state: PageState, conversations: Conversations, changed: Callable[[], None]) -> None:
         """Begin without a message; `changed` is called when `follow` has something to do."""
         self.chat = Chat(state, conversations, now, _time_of_day, random_text, self.soon)
         self.opened = False
         self.calls = 0
+        self._part = Part(page)
         self._state = state
         self._changed = changed
         self._document = get(window, "document")
@@ -57,6 +60,7 @@ class ChatFeed:
             chat.read()
         chat.follow()
         state.unread = chat.unread if state.in_session else 0
+        self._part.show(chat.view())
 
     def soon(self) -> None:
         """There is something to follow."""

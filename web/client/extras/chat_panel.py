@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from .. import texts
 from ..browser import call, get, listen, now, put, spawn, window
 from ..chat import MOST_CHARACTERS
-from ..page import Part
 from .links import pieces
 
 if TYPE_CHECKING:
@@ -49,7 +48,6 @@ class ChatPanel:
         self._state = state
         self._feed = feed
         self._changed = changed
-        self._part = Part(page)
         self._chat = feed.chat
         self._calls = feed.calls
         self._document = get(window, "document")
@@ -83,7 +81,6 @@ class ChatPanel:
             self._work()
         if opened or not self._state.unread:
             self._page.set("chat-toast", "hidden", True)
-        self._part.show(chat.view())
 
     def _clear(self) -> None:
         """Forget the messages: the call is over."""
