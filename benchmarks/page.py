@@ -237,21 +237,23 @@ def fetched(stand: Stand) -> tuple[list[Figure], str]:
     bodies: dict[str, int] = {}
     whole: dict[str, int] = {}
     names: dict[str, str] = {}
+    headers: dict[str, int] = {}
     session = tab.context.new_cdp_session(tab.page)
 
     def begun(event: dict[str, Any]) -> None:
         names[event["requestId"]] = urlsplit(event["request"]["url"]).path
 
-    def came(event: dict[str, Any]) -> None:
-        name = names[event["requestId"]]
-        bodies[name] = bodies.get(name, 0) + int(event["encodedDataLength"])
+    def answered(event: dict[str, Any]) -> None:
+        # What has come by then is the headers.
+        headers[event["requestId"]] = int(event["response"]["encodedDataLength"])
 
     def finished(event: dict[str, Any]) -> None:
-        name = names[event["requestId"]]
-        whole[name] = whole.get(name, 0) + int(event["encodedDataLength"])
+        name, size = names[event["requestId"]], int(event["encodedDataLength"])
+        whole[name] = whole.get(name, 0) + size
+        bodies[name] = bodies.get(name, 0) + size - headers.get(event["requestId"], 0)
 
     session.on("Network.requestWillBeSent", begun)
-    session.on("Network.dataReceived", came)
+    session.on("Network.responseReceived", answered)
     session.on("Network.loadingFinished", finished)
     session.send("Network.enable")
     page = CallPage(tab)
