@@ -191,11 +191,15 @@ class ChatTests(CallTestCase):
         ann, bob = self.call("Chromium")
         for number in range(12):
             write(ann, f"message {number}")
+        bob.wait_for_text("chat-log", "message 11")
         log = "document.getElementById('chat-log')"
         place = f"{log}.scrollHeight - {log}.clientHeight - {log}.scrollTop"
         until(lambda: bob.tab.evaluate(f"{log}.scrollHeight > {log}.clientHeight"), PATIENCE, "many messages")
         until(lambda: bob.tab.evaluate(place) < 2, PATIENCE, "the end of the list")
-        bob.tab.evaluate(f"{log}.scrollTop = 0")
+        # Until the page has heard of it, the next message would scroll to the end again.
+        bob.tab.evaluate(
+            f"new Promise(done => {{ {log}.onscroll = () => setTimeout(done, 50); {log}.scrollTop = 0; }})"
+        )
         write(ann, "news")
         until(lambda: bob.shown("chat-new"), PATIENCE, "the button")
         self.assertEqual(bob.tab.evaluate(f"{log}.scrollTop"), 0)
