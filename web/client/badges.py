@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .browser import BrowserError, call, get, listen, load_extras, put, spawn
+from .browser import call, get, listen, load_extras, put, spawn
 from .trust import badge
 
 if TYPE_CHECKING:
@@ -60,9 +60,7 @@ class Badges:
     async def _open(self, user: str) -> None:
         """Show the sheet, about this person or else the first."""
         if self._sheet is None:
-            try:
-                await load_extras()
-            except BrowserError:
+            if not await load_extras():
                 return
             from .extras.verify import VerifySheet
 

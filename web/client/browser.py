@@ -202,9 +202,13 @@ def report_entries(report: Any, types: list[str], keys: list[str]) -> list[dict[
     return entries
 
 
-async def load_extras() -> None:
-    """Make `signald_page.client.extras` importable: fetched when it is first wanted; BrowserError when it cannot be."""
-    await wait(shim.extras())
+async def load_extras() -> bool:
+    """Make `signald_page.client.extras` importable: fetched when it is first wanted; False when it cannot be."""
+    try:
+        await wait(shim.extras())
+    except BrowserError:
+        return False
+    return True
 
 
 async def load_qr() -> Any:

@@ -10,7 +10,6 @@ from . import state as states
 from . import statistics, storage, texts
 from .badges import Badges
 from .browser import (
-    BrowserError,
     BrowserJson,
     call,
     get,
@@ -214,25 +213,22 @@ class CallPage:
 
     async def _fetch_panels(self) -> None:
         """Fetch messages and device lists when they are first wanted; where that cannot be, say so."""
-        try:
-            await load_extras()
-        except BrowserError:
+        if not await load_extras():
             self._state.side = ""
             self._state.problem = texts.NO_EXTRAS
             self._missed = self._state.unread
-        else:
+        elif self._panels is None:
             from .extras.panels import Panels
 
-            if self._panels is None:
-                self._panels = Panels(
-                    self._page,
-                    self._state,
-                    self._feed,
-                    self._choices,
-                    self._media,
-                    self._tiles.speaker_chosen,
-                    self._changed,
-                )
+            self._panels = Panels(
+                self._page,
+                self._state,
+                self._feed,
+                self._choices,
+                self._media,
+                self._tiles.speaker_chosen,
+                self._changed,
+            )
         self._fetching = False
         self._changed()
 
@@ -343,7 +339,7 @@ class CallPage:
         peer = self._peers().get(user)
         return ("", "") if peer is None else peer.descriptions
 
-    def _replaced(self, kind: str, track: Any) -> None:
+    def _replaced(self, kind: str) -> None:
         if self._call is not None:
             self._call.peers.replace_track(kind)
 

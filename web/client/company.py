@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from . import texts
-from .browser import BrowserError, load_extras, spawn
+from .browser import load_extras, spawn
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -79,9 +79,7 @@ class Company:
         self._changed()
 
     async def _loaded(self) -> PeoplePanel | None:
-        try:
-            await load_extras()
-        except BrowserError:
+        if not await load_extras():
             return None
         from .extras.people_panel import PeoplePanel
 

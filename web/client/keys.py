@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .browser import BrowserError, call, get, listen, load_extras, spawn, window
+from .browser import call, get, listen, load_extras, spawn, window
 
 if TYPE_CHECKING:
     from typing import Any
@@ -63,9 +63,7 @@ class Keys:
             keyboard.show_sheet()
 
     async def _loaded(self) -> Keyboard | None:
-        try:
-            await load_extras()
-        except BrowserError:
+        if not await load_extras():
             self._asked = False
             return None
         from .extras.keyboard import Keyboard

@@ -131,9 +131,7 @@ class Measuring:
     # The statistics
 
     async def _open(self) -> None:
-        try:
-            await load_extras()
-        except BrowserError:
+        if not await load_extras():
             self._state.problem = texts.NOT_LOADED
             self._changed()
             return

@@ -33,7 +33,7 @@ class Media:
         state: PageState,
         choices: Choices,
         changed: Callable[[], None],
-        replaced: Callable[[str, Any], None],
+        replaced: Callable[[str], None],
     ) -> None:
         """Begin with nothing.
 
@@ -41,7 +41,7 @@ class Media:
             state: whose `microphone` and `camera` tell what is so.
             choices: which devices the person wants.
             changed: called when they changed.
-            replaced: called with a kind and the track to send from now on, or None.
+            replaced: called with a kind of which there is another track now, or none.
 
         """
         self.stream = construct("MediaStream")
@@ -171,7 +171,7 @@ class Media:
         track_id = get(track, "id")
         # Without a hold on the track, which would never be released.
         listen(track, "ended", lambda event: self._lost(kind, track_id))
-        self._replaced(kind, track)
+        self._replaced(kind)
 
     def _lost(self, kind: str, track_id: str) -> None:
         """A track ended by itself: its device was unplugged, or the permission taken back."""
@@ -188,7 +188,7 @@ class Media:
         call(track, "stop")
         call(self.stream, "removeTrack", track)
         self._devices[kind].stopped(problem)
-        self._replaced(kind, None)
+        self._replaced(kind)
 
     def toggle_microphone(self) -> None:
         """Mute or unmute; a microphone that does not run is asked for."""

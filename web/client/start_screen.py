@@ -100,11 +100,13 @@ class StartScreen:
         previous, self._language = self._language, language
         sections = None
         try:
-            await load_extras()
-            from .extras.language import fetch, speak
+            if await load_extras():
+                from .extras.language import fetch, speak
 
-            sections = await fetch(language)
+                sections = await fetch(language)
         except BrowserError:
+            sections = None
+        if sections is None:
             language = self._language = previous
         # The last of several choices counts, whichever comes first.
         if language == self._language:
@@ -170,9 +172,7 @@ class StartScreen:
 
     async def _open_test(self) -> None:
         """Fetch the connectivity test, unless it is there."""
-        try:
-            await load_extras()
-        except BrowserError:
+        if not await load_extras():
             # Back, so that the link can be tried again.
             call(get(window, "history"), "replaceState", None, "", self._before_test or "#")
             self._read_address()
