@@ -45,7 +45,7 @@ class MeshTests(CallTestCase):
         for name in ("Cat", "Dan", "Eve", "Fay"):
             server = ["--server", self.daemon.signaling_url, "--ca", str(self.daemon.authority)]
             program = str(SCRIPTS / "signald-peer")
-            peer = Program([program, "join", session, "--name", name, *SMALL, *server, "--duration", "25"])
+            peer = Program([program, "join", session, "--name", name, *SMALL, *server])
             self.addCleanup(peer.stop, signal.SIGKILL)
             peers.append(peer)
         for page in (host, guest):
@@ -59,6 +59,8 @@ class MeshTests(CallTestCase):
         rows = []
         for name, page in (("page", host), ("page", guest)):
             rows.append(f"{name:<6}" + "".join(f"{user}: {count:<8}" for user, count in decoded(page).items()))
+        for peer in peers:
+            peer.process.send_signal(signal.SIGINT)
         for peer in peers:
             self.assertEqual(peer.wait(2 * PATIENCE), 0, peer.stderr)
             members = json.loads(peer.stdout)["members"]
