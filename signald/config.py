@@ -1,65 +1,189 @@
-"""The configuration: one tree of checked values, and how each is read from text."""
+"""The configuration: one tree of checked values. Each says in its field's metadata what it is for.
+
+The tree comes from the defaults here, a TOML file, the environment and the command line, each over the one before
+(`signald/layers.py`).
+"""
 
 from __future__ import annotations
 
-import ipaddress
 import os
 from collections.abc import Mapping
+from enum import Enum
 from pathlib import Path
-from urllib.parse import urlsplit
+from typing import Any
 
-from attrs import field, frozen
+from attrs import NOTHING, field, frozen
 
 from signald.limits import Limits
 from signald.messages import IceServer
-from signald.origins import Origin, origin_from
+from signald.origins import Origin
 from signald.proxies import Network
+from signald.values import ConfigError, read_path
+
+__all__ = [
+    "DEFAULT_PORT",
+    "Config",
+    "Ice",
+    "Log",
+    "LogFormat",
+    "LogLevel",
+    "Operations",
+    "TokenNeed",
+    "Tokens",
+    "Webhook",
+    "default_data_dir",
+]
 
 DEFAULT_PORT = 9000
 """Of the page and the signaling socket."""
 
 
-class ConfigError(Exception):
-    """The configuration cannot be used; the text is one sentence for the operator."""
+def setting(
+    meaning: str,
+    default: Any = NOTHING,
+    *,
+    unit: str | None = None,
+    option: str | None = None,
+    letter: str | None = None,
+    reload: bool = False,
+) -> Any:
+    """Declare a setting.
+
+    Arguments:
+        meaning: a phrase for the help and the documentation.
+        default: what holds where nobody says anything.
+        unit: of a number.
+        option: on the command line, where it is not the path with hyphens; for a list the option of one element.
+        letter: a short option.
+        reload: whether a change takes effect on SIGHUP; otherwise it needs a restart.
+
+    """
+    metadata = {"meaning": meaning, "unit": unit, "option": option, "letter": letter, "reload": reload}
+    return field(default=default, metadata=metadata)
+
+
+class TokenNeed(Enum):
+    """Who must show a token."""
+
+    NOBODY = "nobody"
+    HOSTS = "hosts"
+    EVERYONE = "everyone"
+
+
+class LogFormat(Enum):
+    """How a line of the log looks."""
+
+    HUMAN = "human"
+    JSON = "json"
+
+
+class LogLevel(Enum):
+    """The least level of what is logged."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARN = "warn"
+    ERROR = "error"
+
+
+@frozen
+class Ice:
+    """The section `ice`: STUN and TURN servers."""
+
+    servers: tuple[IceServer, ...] = setting(
+        "a STUN or TURN server, URL[,user,secret]", (), option="ice-server", reload=True
+    )
+    turn_urls: tuple[str, ...] = setting(
+        "URL of a TURN server that knows the secret; members get credentials of their own for it",
+        (),
+        option="turn-url",
+        reload=True,
+    )
+    turn_secret_file: Path | None = setting(
+        "file with the secret shared with the TURN servers (coturn's static-auth-secret)", None, reload=True
+    )
+    turn_seconds: float = setting("for which a member's TURN credentials are good", 600.0, unit="seconds", reload=True)
+    relay_only: bool = setting("whether media goes through TURN alone, in every session", False, reload=True)
+
+
+@frozen
+class Tokens:
+    """The section `tokens`: who must show a token (JWT, RFC 7519), and the keys that tokens are checked with."""
+
+    need: TokenNeed = setting("who must show one", TokenNeed.NOBODY, reload=True)
+    secret_file: Path | None = setting("file with the secret of HS256 tokens", None, reload=True)
+    key_files: tuple[Path, ...] = setting(
+        "PEM file of a public key, for EdDSA or RS256 tokens", (), option="tokens-key-file", reload=True
+    )
+    jwks_file: Path | None = setting("JWKS file of public keys (RFC 7517)", None, reload=True)
+    issuer: str | None = setting("the `iss` that a token must have", None, reload=True)
+    audience: str | None = setting("the `aud` that a token must have", None, reload=True)
+    leeway_seconds: float = setting("by which clocks may differ", 10.0, unit="seconds", reload=True)
+
+
+@frozen
+class Webhook:
+    """The section `webhook`: an HTTP service of the operator that decides who may open and join."""
+
+    url: str | None = setting("where it is asked, with POST", None, reload=True)
+    secret_file: Path | None = setting("file with the secret that signs the questions", None, reload=True)
+    timeout_seconds: float = setting("for an answer; none in time is a refusal", 2.0, unit="seconds", reload=True)
+    cache_seconds: float = setting("for which an answer is used again", 30.0, unit="seconds", reload=True)
+
+
+@frozen
+class Operations:
+    """The section `operations`: the listener for the operator, with metrics, health and the admin page."""
+
+    port: int | None = setting("TCP port of metrics, health and admin page, 0 for any free one", None)
+    interface: str = setting("IP address that it listens on", "127.0.0.1")
+    admin_token_file: Path | None = setting("file with the token of the admin page", None, reload=True)
+    stall_seconds: float = setting("after which a stalled reactor is logged with its stack", 1.0, unit="seconds")
+
+
+@frozen
+class Log:
+    """The section `log`."""
+
+    format: LogFormat = setting("how a line looks", LogFormat.HUMAN)
+    level: LogLevel = setting("the least that is logged", LogLevel.INFO, reload=True)
 
 
 @frozen
 class Config:
     """All that can be set.
 
-    Attributes:
-        data_dir: where the local authority and its certificates are kept.
-        port: of the page and the signaling socket; 0 for any free one.
-        interface: the address to listen on; None for all.
-        ws_port: of the original's bare WebSocket; 0 for any free one, None for none.
-        tls: whether `port` speaks TLS.
-        certificate, key: files of a supplied certificate; None for one of the local authority.
-        origins: other sites whose pages may connect.
-        proxies: networks whose forwarding headers count.
-        ice_servers: told to native clients.
-        limits: all limits.
+    Raises:
+        ConfigError: values do not fit each other.
 
     """
 
-    data_dir: Path
-    port: int = DEFAULT_PORT
-    interface: str | None = None
-    ws_port: int | None = None
-    tls: bool = True
-    certificate: Path | None = None
-    key: Path | None = None
-    origins: tuple[Origin, ...] = ()
-    proxies: tuple[Network, ...] = ()
-    ice_servers: tuple[IceServer, ...] = ()
+    data_dir: Path = setting("folder of the local authority and all that is kept", letter="d")
+    port: int = setting("TCP port of the page and the signaling socket, 0 for any free one", DEFAULT_PORT, letter="p")
+    interface: str | None = setting("IP address to listen on; none is every address of this machine", None, letter="i")
+    ws_port: int | None = setting("TCP port of a plain WebSocket for the original's clients", None)
+    tls: bool = setting("whether the page's port speaks TLS; not behind a proxy that does", True)
+    certificate: Path | None = setting(
+        "PEM file of a certificate and its chain; none is one of a local authority", None, option="cert"
+    )
+    key: Path | None = setting("PEM file of its key", None)
+    allow_origins: tuple[Origin, ...] = setting(
+        "another site whose pages may connect, as https://HOST:PORT", (), option="allow-origin", reload=True
+    )
+    trusted_proxies: tuple[Network, ...] = setting(
+        "network whose X-Forwarded-For and PROXY headers are believed", (), option="trusted-proxy", reload=True
+    )
+    proxy_protocol: bool = setting("whether connections from trusted proxies begin with a PROXY header", False)
+    drain_seconds: float = setting("for clients to go when the service stops", 5.0, unit="seconds")
+    ice: Ice = field(factory=Ice)
+    tokens: Tokens = field(factory=Tokens)
+    webhook: Webhook = field(factory=Webhook)
+    operations: Operations = field(factory=Operations)
+    log: Log = field(factory=Log)
     limits: Limits = field(factory=Limits)
 
     def __attrs_post_init__(self) -> None:
-        """Check what concerns several values.
-
-        Raises:
-            ConfigError: they do not fit each other.
-
-        """
+        """Check what concerns several values."""
         if (self.certificate is None) != (self.key is None):
             raise ConfigError("A certificate and its key are given together: --cert and --key.")
         if self.certificate is not None and not self.tls:
@@ -79,101 +203,3 @@ def default_data_dir(environment: Mapping[str, str]) -> Path:
     data = environment.get("XDG_DATA_HOME", "")
     # "All paths set in these environment variables must be absolute"; one that is not is to be ignored.
     return Path(data) / "signald" if os.path.isabs(data) else read_path("~/.local/share/signald")
-
-
-def read_path(text: str) -> Path:
-    """Read the path of a file or folder, absolute from now on: twistd changes its working directory.
-
-    Raises:
-        ConfigError: it begins with `~`, and there is no such home.
-
-    """
-    try:
-        return Path(text).expanduser().absolute()
-    except RuntimeError:
-        raise ConfigError(f"There is no home folder to find {text} in; give the whole path.") from None
-
-
-def read_port(text: str) -> int:
-    """Read a port number, 0 for any free one.
-
-    Raises:
-        ConfigError: it is none.
-
-    """
-    # Its length first: Python refuses to read thousands of digits.
-    if not (text.isascii() and text.isdigit()) or len(text) > 5 or int(text) > 65535:
-        raise ConfigError(f"{text:.20} is not a port number (0 to 65535).")
-    return int(text)
-
-
-def read_interface(text: str) -> str:
-    """Read the address of an interface.
-
-    Raises:
-        ConfigError: it is no IP address.
-
-    """
-    try:
-        return str(ipaddress.ip_address(text))
-    except ValueError:
-        raise ConfigError(f"{text} is not an IP address to listen on.") from None
-
-
-def read_origin(text: str) -> Origin:
-    """Read an origin (RFC 6454 §6.2).
-
-    Raises:
-        ConfigError: it is none.
-
-    """
-    try:
-        return origin_from(text)
-    except ValueError as error:
-        raise ConfigError(f"{error}.") from None
-
-
-def read_network(text: str) -> Network:
-    """Read a network or a single address.
-
-    Raises:
-        ConfigError: it is neither.
-
-    """
-    try:
-        return ipaddress.ip_network(text)
-    except ValueError:
-        raise ConfigError(f"{text} is not a network such as 10.0.0.0/8 or an address.") from None
-
-
-def read_ice_server(text: str) -> IceServer:
-    """Read `URL` or `URL,user,secret`: a STUN or TURN server (RFC 7064, RFC 7065).
-
-    Raises:
-        ConfigError: it is none.
-
-    """
-    url, *credentials = text.split(",", 2)
-    scheme, colon, rest = url.partition(":")
-    if scheme not in ("stun", "stuns", "turn", "turns") or not colon or not _is_ice_address(rest, scheme):
-        raise ConfigError(f"{url} is not a STUN or TURN server such as stun:HOST:PORT or turn:HOST?transport=udp.")
-    if scheme in ("stun", "stuns"):
-        if credentials:
-            raise ConfigError(f"{url} is a STUN server, which takes no user and secret.")
-        return IceServer((url,))
-    if len(credentials) != 2 or not all(credentials):
-        raise ConfigError(f"{url} is a TURN server, which needs a user and a secret: URL,user,secret.")
-    user, secret = credentials
-    return IceServer((url,), username=user, credential=secret)
-
-
-def _is_ice_address(text: str, scheme: str) -> bool:
-    """Whether this is HOST[:PORT], with `?transport=` where it is a TURN server's (RFC 7065 §3.1)."""
-    host, mark, query = text.partition("?")
-    if mark and (scheme.startswith("stun") or query not in ("transport=udp", "transport=tcp")):
-        return False
-    try:
-        parts = urlsplit(f"//{host}")
-        return bool(parts.hostname) and parts.netloc == host and "@" not in host and parts.port != 0
-    except ValueError:
-        return False

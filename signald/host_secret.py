@@ -7,8 +7,8 @@ import stat
 from collections.abc import Callable
 from pathlib import Path
 
-from signald.config import ConfigError
 from signald.keyfiles import OWNER_ALONE, locked, write_files
+from signald.values import ConfigError
 
 SECRET_BYTES = 32
 

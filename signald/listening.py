@@ -6,7 +6,7 @@ import resource
 import socket
 from collections.abc import Iterable
 
-from signald.config import ConfigError
+from signald.values import ConfigError
 
 BACKLOG = 1024
 """Connections that may wait to be accepted; the kernel lowers it to net.core.somaxconn."""

@@ -24,14 +24,8 @@ from signald.certificates import Certificate, CertificateError, LocalCertificate
 from signald.config import (
     DEFAULT_PORT,
     Config,
-    ConfigError,
+    Ice,
     default_data_dir,
-    read_ice_server,
-    read_interface,
-    read_network,
-    read_origin,
-    read_path,
-    read_port,
 )
 from signald.dialects import DIALECTS
 from signald.host_secret import SECRET_BYTES, load_host_secret
@@ -46,6 +40,15 @@ from signald.schemas import load_schemas
 from signald.service import Daemon, Listener
 from signald.switchboard import Switchboard
 from signald.tls import TLSFactory
+from signald.values import (
+    ConfigError,
+    read_ice_server,
+    read_interface,
+    read_network,
+    read_origin,
+    read_path,
+    read_port,
+)
 from signald.web import make_site
 from signald.websocket import SignalingFactory
 
@@ -132,9 +135,9 @@ class Options(usage.Options):
             tls=not self["no-tls"],
             certificate=_path(self["cert"]),
             key=_path(self["key"]),
-            origins=tuple(self["allow-origin"]),
-            proxies=tuple(self["trusted-proxy"]),
-            ice_servers=tuple(self["ice-server"]),
+            allow_origins=tuple(self["allow-origin"]),
+            trusted_proxies=tuple(self["trusted-proxy"]),
+            ice=Ice(servers=tuple(self["ice-server"])),
             limits=limits,
         )
 
@@ -166,16 +169,16 @@ def make_daemon(config: Config, reactor: IReactorTime) -> Daemon:
     """
     limits = evolve(config.limits, connections=min(config.limits.connections, raise_descriptor_limit()))
     certificate = _certificate(config)
-    hub = Hub(limits=limits, server=f"signald/{__version__}", ice_servers=config.ice_servers)
+    hub = Hub(limits=limits, server=f"signald/{__version__}", ice_servers=config.ice.servers)
     registry = MemoryRegistry(IdSource(secrets.token_bytes), limits, _host_secret(config), now=reactor.seconds())
     passwords = Passwords(limits, registry, deferToThread)
     switchboard = Switchboard(hub, registry, passwords, reactor)
-    budget, arrivals = ConnectionBudget(limits), Arrivals(limits, config.proxies)
+    budget, arrivals = ConnectionBudget(limits), Arrivals(limits, config.trusted_proxies)
 
     def signaling(origins: OriginRule, *, bare: bool) -> SignalingFactory:
         return SignalingFactory(switchboard, DIALECTS, limits, budget, arrivals, reactor, origins, bare=bare)
 
-    page = signaling(OriginRule.of(tls=config.tls, others=config.origins), bare=False)
+    page = signaling(OriginRule.of(tls=config.tls, others=config.allow_origins), bare=False)
     authority = certificate.authority_der if isinstance(certificate, LocalCertificate) else None
     site: IProtocolFactory = make_site(
         assets={**load_assets(), **load_schemas()},
@@ -187,7 +190,7 @@ def make_daemon(config: Config, reactor: IReactorTime) -> Daemon:
     )
     if certificate is not None:
         site = TLSFactory(certificate.tls, False, site, clock=reactor)
-    original = signaling(OriginRule.bare(others=config.origins), bare=True)
+    original = signaling(OriginRule.bare(others=config.allow_origins), bare=True)
     ports = [config.port] if config.ws_port is None else [config.port, config.ws_port]
     served: list[tuple[str, IProtocolFactory]] = [("https" if config.tls else "http", site), ("ws", original)]
     listeners = [

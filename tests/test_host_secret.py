@@ -10,9 +10,10 @@ from twisted.internet.testing import MemoryReactorClock
 from twisted.logger import ILogObserver, LogEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
-from signald.config import Config, ConfigError
+from signald.config import Config
 from signald.host_secret import FILE_NAME, SECRET_BYTES, load_host_secret
 from signald.tap import make_daemon
+from signald.values import ConfigError
 
 
 def no_bytes(_count: int) -> bytes:

@@ -14,10 +14,11 @@ from twisted.python.usage import UsageError
 from twisted.trial.unittest import SynchronousTestCase
 
 from signald.certificates import CertificateError
-from signald.config import Config, ConfigError
+from signald.config import Config
 from signald.limits import Limits
 from signald.messages import IceServer
 from signald.tap import Options, make_daemon, makeService
+from signald.values import ConfigError
 
 
 class OptionsTests(SynchronousTestCase):
@@ -41,8 +42,10 @@ class OptionsTests(SynchronousTestCase):
             "--trusted-proxy", "10.0.0.0/8", "--ice-server", "stun:stun.example.org", "--limit", "message-bytes=4096",
         )  # fmt: skip
         self.assertEqual((config.port, config.interface, config.ws_port, config.tls), (1, "::1", 2794, False))
-        self.assertEqual((config.data_dir, len(config.origins), len(config.proxies)), (Path("/here"), 2, 1))
-        self.assertEqual(config.ice_servers, (IceServer(("stun:stun.example.org",)),))
+        self.assertEqual(
+            (config.data_dir, len(config.allow_origins), len(config.trusted_proxies)), (Path("/here"), 2, 1)
+        )
+        self.assertEqual(config.ice.servers, (IceServer(("stun:stun.example.org",)),))
         self.assertEqual(config.limits, Limits(message_bytes=4096))
 
     def test_a_wrong_option_is_told(self) -> None:

@@ -21,6 +21,11 @@ SCRIPTS = Path(sys.executable).parent
 PATIENCE = 15.0
 
 
+def surroundings() -> dict[str, str]:
+    """Return this process's environment without what is said to the tests, which a daemon would take for settings."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("SIGNALD_")}
+
+
 class Program:
     """A running program.
 
@@ -49,7 +54,7 @@ class Program:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            env={**os.environ, "PYTHONUNBUFFERED": "1", **(environment or {})},
+            env={**surroundings(), "PYTHONUNBUFFERED": "1", **(environment or {})},
             cwd=directory,
             text=True,
             errors="replace",
