@@ -17,6 +17,8 @@ from twisted.logger import Logger
 from signald.addresses import machine_names
 from signald.certificates import Certificate, Report
 from signald.limits import ConnectionBudget
+from signald.metrics import Metrics
+from signald.readiness import Readiness
 from signald.switchboard import Switchboard
 from signald.websocket import SignalingFactory
 
@@ -60,6 +62,8 @@ class Daemon(MultiService):
         page: the first listener, that of the page and the signaling socket.
         interface: the address that it listens on; None for all.
         certificate: what is shown to TLS clients; None without TLS.
+        metrics: what is counted.
+        readiness: whether new clients are welcome.
 
     """
 
@@ -72,12 +76,16 @@ class Daemon(MultiService):
         switchboard: Switchboard,
         budget: ConnectionBudget,
         certificate: Certificate | None,
+        metrics: Metrics,
+        readiness: Readiness,
     ) -> None:
         super().__init__()
         self.page = listeners[0]
         self.interface = interface
         self._listeners = listeners
         self.certificate = certificate
+        self.metrics = metrics
+        self.readiness = readiness
         self._reactor = reactor
         self._signaling = signaling
         self._switchboard = switchboard
@@ -106,6 +114,7 @@ class Daemon(MultiService):
 
     def stopService(self) -> Deferred[list[tuple[bool, object]]]:
         """Accept no more connections, tell the clients, and fire when all of them are gone."""
+        self.readiness.drain()
         self._switchboard.stopping(RETURN_SECONDS, random.random)
         waits = [super().stopService(), *(port.stopListening() for port in self._ports)]
         self._ports = []

@@ -33,8 +33,10 @@ from signald.hub import Hub
 from signald.ids import IdSource
 from signald.limits import ConnectionBudget, Limits, limits_from
 from signald.listening import bind_all, raise_descriptor_limit
+from signald.metrics import Metrics
 from signald.origins import OriginRule
 from signald.passwords import Passwords
+from signald.readiness import Readiness
 from signald.registry import MemoryRegistry
 from signald.schemas import load_schemas
 from signald.service import Daemon, Listener
@@ -168,6 +170,7 @@ def make_daemon(config: Config, reactor: IReactorTime) -> Daemon:
 
     """
     limits = evolve(config.limits, connections=min(config.limits.connections, raise_descriptor_limit()))
+    metrics, readiness = Metrics(), Readiness()
     certificate = _certificate(config)
     hub = Hub(limits=limits, server=f"signald/{__version__}", ice_servers=config.ice.servers)
     registry = MemoryRegistry(IdSource(secrets.token_bytes), limits, _host_secret(config), now=reactor.seconds())
@@ -197,7 +200,9 @@ def make_daemon(config: Config, reactor: IReactorTime) -> Daemon:
         Listener(socket, factory, scheme, socket.getsockname()[1])
         for socket, (scheme, factory) in zip(bind_all(config.interface, ports), served, strict=False)
     ]
-    return Daemon(reactor, listeners, config.interface, (page, original), switchboard, budget, certificate)
+    return Daemon(
+        reactor, listeners, config.interface, (page, original), switchboard, budget, certificate, metrics, readiness
+    )
 
 
 def _keep_time(reactor: Any) -> None:

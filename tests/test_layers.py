@@ -53,6 +53,7 @@ PURE = {
     "origins": set[str](),
     "problems": {"errors"},
     "proxies": set[str](),
+    "readiness": set[str](),
     "upgrades": {"dialects.dialect", "errors", "origins"},
 }  # fmt: skip
 """Each module of the core, and those of signald's that it may import."""
