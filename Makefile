@@ -22,7 +22,7 @@ RUN_TESTS = $(BIN)/python tests/run.py
 
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: help generate resume-storm soak-model bench-page soak-page a11y run test install install-test system-test lock check unit peer conformance packaging e2e coverage clean
+.PHONY: help generate resume-storm soak-model bench-page soak-page a11y run test install install-test system-test lock check unit peer conformance packaging attack faults e2e coverage clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -53,6 +53,16 @@ packaging: ## build the wheel and try it in an empty environment
 
 conformance: install-test ## all 517 cases of the WebSocket conformance suite, six minutes (make test runs 247)
 	@SIGNALD_CONFORMANCE=all $(RUN_TESTS) --limit 1200 $@
+
+attack: install-test system-test ## every threat against a real daemon: prints a table of memory and of a bystander's wait
+	@rm -rf attack-report
+	@SIGNALD_ATTACK=all SIGNALD_REPORT="$(CURDIR)/attack-report" $(RUN_TESTS) --limit 3600 attacks; status=$$?; \
+	for table in attack-report/*.txt; do echo; cat $$table; done; exit $$status
+
+faults: install-test system-test ## faults of machine, network and files, in full numbers: prints a table
+	@rm -rf faults-report
+	@SIGNALD_FAULTS=all SIGNALD_REPORT="$(CURDIR)/faults-report" $(RUN_TESTS) --limit 3600 faults; status=$$?; \
+	for table in faults-report/*.txt; do echo; cat $$table; done; exit $$status
 
 e2e: install-test system-test ## real browsers in real calls: prints a table, saves screenshots in e2e-report/
 	@rm -rf e2e-report
@@ -88,7 +98,7 @@ lock: build/lock.stamp ## write requirements/*.txt anew from setup.cfg (UPGRADE=
 	requirements/lock build/lock/bin/pip-compile $(if $(UPGRADE),--upgrade)
 
 clean: ## remove everything that make made
-	rm -rf $(VENV) .checks build e2e-report bench-report _trial_temp* .coverage .coverage.* .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .checks build e2e-report attack-report faults-report bench-report _trial_temp* .coverage .coverage.* .mypy_cache .ruff_cache .hypothesis
 
 # An environment with nothing in it but pip.
 $(VENV)/venv.stamp:

@@ -20,6 +20,7 @@ from signald.limits import ConnectionBudget
 from signald.metrics import Metrics
 from signald.readiness import Readiness
 from signald.switchboard import Switchboard
+from signald.unaccepted import Unaccepted
 from signald.websocket import SignalingFactory
 
 TICK_SECONDS = 1.0
@@ -107,6 +108,8 @@ class Daemon(MultiService):
                 listener.factory,  # type: ignore[arg-type] # any IProtocolFactory will do
             )
             listener.socket.close()
+            # Twisted offers no other way to what a port alone logs.
+            port._logger = Logger(observer=Unaccepted(self._reactor, self._refused_at_the_door))  # type: ignore[attr-defined]
             self._ports.append(port)
             _log.info("listening: {scheme} on port {port}", scheme=listener.scheme, port=listener.port)
         if self.certificate is not None:
@@ -126,6 +129,9 @@ class Daemon(MultiService):
         timer = TimerService(seconds, _guarded, call)
         timer.clock = self._reactor
         timer.setServiceParent(self)
+
+    def _refused_at_the_door(self) -> None:
+        self.metrics.refused("connections")
 
     def _tick(self) -> None:
         self._switchboard.tick()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tests.e2e.program import SCRIPTS, Program
@@ -22,17 +23,25 @@ class Daemon:
 
     """
 
-    def __init__(self, directory: Path, *options: str) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        *options: str,
+        through: Sequence[str | Path] = (),
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
         """Start it, and wait until it listens.
 
         Arguments:
             directory: made when it is not there; the data directory is in it.
             options: further options of the command line.
+            through: a command that runs another one in its own place, such as `prlimit --nofile=64`.
+            environment: what is different from this process's own.
 
         """
         self.data = directory / "data"
-        command: list[str | Path] = [SCRIPTS / "signald", "--port", "0", "--data-dir", self.data, *options]
-        self.program = Program(command, environment={"HOME": str(directory)})
+        command: list[str | Path] = [*through, SCRIPTS / "signald", "--port", "0", "--data-dir", self.data, *options]
+        self.program = Program(command, environment={"HOME": str(directory), **(environment or {})})
         try:
             # Its last line before it waits for clients, so that all the rest has been written.
             self.program.wait_for(r"Open .* (on this machine|in a browser)", PATIENCE)

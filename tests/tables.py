@@ -1,0 +1,52 @@
+"""Tables of what a suite has measured: printed by `make attack` and `make faults` when it is over.
+
+They go, as text, into the directory that SIGNALD_REPORT names; nothing is kept where it names none.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+
+class Table:
+    """A table to which tests add rows.
+
+    Attributes:
+        rows: those that were added, each with a cell for each heading.
+
+    """
+
+    def __init__(self, name: str, title: str, headings: Sequence[str]) -> None:
+        """Make an empty one.
+
+        Arguments:
+            name: of its file, without the extension.
+            title: sentences above it.
+            headings: of its columns.
+
+        """
+        self._name = name
+        self._title = title
+        self._headings = headings
+        self.rows: list[Sequence[str]] = []
+
+    def add(self, *cells: str) -> None:
+        """Add a row, and write the table as it is now: a suite that dies leaves what it knew."""
+        assert len(cells) == len(self._headings), cells
+        self.rows.append(cells)
+        name = os.environ.get("SIGNALD_REPORT")
+        if name:
+            Path(name).mkdir(parents=True, exist_ok=True)
+            Path(name, f"{self._name}.txt").write_text(self.text())
+
+    def text(self) -> str:
+        """The table."""
+        lines = [self._headings, *self.rows]
+        widths = [max(len(line[column]) for line in lines) for column in range(len(self._headings))]
+        shown = [
+            "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines
+        ]
+        shown.insert(1, "  ".join("-" * width for width in widths))
+        return f"{self._title}\n\n" + "\n".join(shown) + "\n"
