@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sys
 
-from codegen import client_messages, schemas
+from codegen import client_messages, configuration, schemas
 
-for _path in (*client_messages.write(), *schemas.write()):
+for _path in (*client_messages.write(), *schemas.write(), *configuration.write()):
     sys.stdout.write(f"{_path.name} is up to date.\n")
 
 # The tables show what the client's modules hold, which need the messages.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from contextlib import suppress
@@ -16,22 +17,26 @@ from twisted.python.usage import UsageError
 from signald.addresses import Names, machine_names
 from signald.banner import banner
 from signald.certificates import LocalCertificate
+from signald.commands import find_command
+from signald.options import Options
 from signald.service import Daemon
-from signald.tap import Options, makeService
+from signald.tap import complaint, makeService
 
 
 def main() -> None:
-    """Run until SIGINT or SIGTERM; a second one does not wait for the clients.
+    """Run until SIGINT or SIGTERM, of which a second one does not wait for the clients; or do what a command says.
 
     Raises:
         SystemExit: the options cannot be used; one sentence, status 1.
 
     """
+    if len(sys.argv) > 1 and (command := find_command(sys.argv[1])) is not None:
+        sys.exit(command(sys.argv[2:], os.environ))
     options = Options()
     try:
         options.parseOptions()
     except UsageError as error:
-        sys.exit(f"signald: {error}")
+        sys.exit(complaint(error))
     daemon = makeService(options)
 
     from twisted.internet import reactor

@@ -7,18 +7,19 @@ The tree comes from the defaults here, a TOML file, the environment and the comm
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import Enum
 from pathlib import Path
 from typing import Any
 
 from attrs import NOTHING, field, frozen
+from attrs.validators import ge, le
 
 from signald.limits import Limits
 from signald.messages import IceServer
 from signald.origins import Origin
 from signald.proxies import Network
-from signald.values import ConfigError, read_path
+from signald.values import ConfigError, read_interface, read_path, read_port
 
 __all__ = [
     "DEFAULT_PORT",
@@ -46,6 +47,9 @@ def setting(
     option: str | None = None,
     letter: str | None = None,
     reload: bool = False,
+    read: Callable[[str], Any] | None = None,
+    least: float | None = None,
+    most: float | None = None,
 ) -> Any:
     """Declare a setting.
 
@@ -56,10 +60,22 @@ def setting(
         option: on the command line, where it is not the path with hyphens; for a list the option of one element.
         letter: a short option.
         reload: whether a change takes effect on SIGHUP; otherwise it needs a restart.
+        read: reads the value, or one of a list, where its type does not tell how; raises ConfigError.
+        least: of a number; the tree refuses smaller ones with ValueError.
+        most: the same for larger ones.
 
     """
-    metadata = {"meaning": meaning, "unit": unit, "option": option, "letter": letter, "reload": reload}
-    return field(default=default, metadata=metadata)
+    metadata = {
+        "meaning": meaning,
+        "unit": unit,
+        "option": option,
+        "letter": letter,
+        "reload": reload,
+        "read": read,
+        "range": (least, most),
+    }
+    bounds = [bound for bound in (least is not None and ge(least), most is not None and le(most)) if bound]
+    return field(default=default, metadata=metadata, validator=bounds or None)
 
 
 class TokenNeed(Enum):
@@ -102,7 +118,9 @@ class Ice:
     turn_secret_file: Path | None = setting(
         "file with the secret shared with the TURN servers (coturn's static-auth-secret)", None, reload=True
     )
-    turn_seconds: float = setting("for which a member's TURN credentials are good", 600.0, unit="seconds", reload=True)
+    turn_seconds: float = setting(
+        "for which a member's TURN credentials are good", 600.0, unit="seconds", least=10.0, most=86400.0, reload=True
+    )
     relay_only: bool = setting("whether media goes through TURN alone, in every session", False, reload=True)
 
 
@@ -118,7 +136,9 @@ class Tokens:
     jwks_file: Path | None = setting("JWKS file of public keys (RFC 7517)", None, reload=True)
     issuer: str | None = setting("the `iss` that a token must have", None, reload=True)
     audience: str | None = setting("the `aud` that a token must have", None, reload=True)
-    leeway_seconds: float = setting("by which clocks may differ", 10.0, unit="seconds", reload=True)
+    leeway_seconds: float = setting(
+        "by which clocks may differ", 10.0, unit="seconds", least=0.0, most=3600.0, reload=True
+    )
 
 
 @frozen
@@ -127,18 +147,24 @@ class Webhook:
 
     url: str | None = setting("where it is asked, with POST", None, reload=True)
     secret_file: Path | None = setting("file with the secret that signs the questions", None, reload=True)
-    timeout_seconds: float = setting("for an answer; none in time is a refusal", 2.0, unit="seconds", reload=True)
-    cache_seconds: float = setting("for which an answer is used again", 30.0, unit="seconds", reload=True)
+    timeout_seconds: float = setting(
+        "for an answer; none in time is a refusal", 2.0, unit="seconds", least=0.1, most=60.0, reload=True
+    )
+    cache_seconds: float = setting(
+        "for which an answer is used again", 30.0, unit="seconds", least=0.0, most=86400.0, reload=True
+    )
 
 
 @frozen
 class Operations:
     """The section `operations`: the listener for the operator, with metrics, health and the admin page."""
 
-    port: int | None = setting("TCP port of metrics, health and admin page, 0 for any free one", None)
-    interface: str = setting("IP address that it listens on", "127.0.0.1")
+    port: int | None = setting("TCP port of metrics, health and admin page, 0 for any free one", None, read=read_port)
+    interface: str = setting("IP address that it listens on", "127.0.0.1", read=read_interface)
     admin_token_file: Path | None = setting("file with the token of the admin page", None, reload=True)
-    stall_seconds: float = setting("after which a stalled reactor is logged with its stack", 1.0, unit="seconds")
+    stall_seconds: float = setting(
+        "after which a stalled reactor is logged with its stack", 1.0, unit="seconds", least=0.1, most=3600.0
+    )
 
 
 @frozen
@@ -159,9 +185,13 @@ class Config:
     """
 
     data_dir: Path = setting("folder of the local authority and all that is kept", letter="d")
-    port: int = setting("TCP port of the page and the signaling socket, 0 for any free one", DEFAULT_PORT, letter="p")
-    interface: str | None = setting("IP address to listen on; none is every address of this machine", None, letter="i")
-    ws_port: int | None = setting("TCP port of a plain WebSocket for the original's clients", None)
+    port: int = setting(
+        "TCP port of the page and the signaling socket, 0 for any free one", DEFAULT_PORT, letter="p", read=read_port
+    )
+    interface: str | None = setting(
+        "IP address to listen on; none is every address of this machine", None, letter="i", read=read_interface
+    )
+    ws_port: int | None = setting("TCP port of a plain WebSocket for the original's clients", None, read=read_port)
     tls: bool = setting("whether the page's port speaks TLS; not behind a proxy that does", True)
     certificate: Path | None = setting(
         "PEM file of a certificate and its chain; none is one of a local authority", None, option="cert"
@@ -174,7 +204,9 @@ class Config:
         "network whose X-Forwarded-For and PROXY headers are believed", (), option="trusted-proxy", reload=True
     )
     proxy_protocol: bool = setting("whether connections from trusted proxies begin with a PROXY header", False)
-    drain_seconds: float = setting("for clients to go when the service stops", 5.0, unit="seconds")
+    drain_seconds: float = setting(
+        "for clients to go when the service stops", 5.0, unit="seconds", least=0.1, most=600.0
+    )
     ice: Ice = field(factory=Ice)
     tokens: Tokens = field(factory=Tokens)
     webhook: Webhook = field(factory=Webhook)

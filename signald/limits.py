@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import ipaddress
 import math
-from collections.abc import Iterable
-from difflib import get_close_matches
 from typing import NewType, TypeVar
 
-from attrs import Attribute, define, field, fields, frozen
+from attrs import Attribute, define, field, frozen
 
 from signald.errors import ErrorCode
 
@@ -75,33 +73,6 @@ class Limits:
     ack_messages: int = _limit(16, "messages", "of one user that the server does not yet acknowledge")
     ack_bytes: int = _limit(32768, "bytes", "of messages of one user that the server does not yet acknowledge")
     ack_seconds: float = _limit(5.0, "seconds", "after which the server acknowledges a message", 0.1)
-
-
-def limits_from(settings: Iterable[tuple[str, str]]) -> Limits:
-    """Make the limits from (name, value) pairs over the defaults.
-
-    Names are the fields' names, with hyphens or underscores.
-
-    Raises:
-        ValueError: an unknown name or a value out of range, in one sentence.
-
-    """
-    chosen: dict[str, int | float] = {}
-    known = {attribute.name: attribute for attribute in fields(Limits)}
-    for given, text in settings:
-        attribute = known.get(given.replace("-", "_"))
-        if attribute is None:
-            nearest = get_close_matches(given.replace("-", "_"), known, n=1)
-            hint = f"; did you mean {nearest[0]}?" if nearest else ""
-            raise ValueError(f"there is no limit called {given}{hint}")
-        try:
-            chosen[attribute.name] = (int if isinstance(attribute.default, int) else float)(text)
-            Limits(**{attribute.name: chosen[attribute.name]})  # type: ignore[arg-type] # the type is the field's own
-        except (TypeError, ValueError, OverflowError):
-            raise ValueError(
-                f"{text} is not a valid value of the limit {given} ({attribute.metadata['unit']})"
-            ) from None
-    return Limits(**chosen)  # type: ignore[arg-type] # the types are the fields' own
 
 
 @define

@@ -49,6 +49,10 @@ class Origin:
     name: str
     port: int | None
 
+    def __str__(self) -> str:
+        host = f"[{self.name}]" if ":" in self.name else self.name
+        return f"{self.scheme}://{host}" + ("" if self.port is None else f":{self.port}")
+
 
 def read_host(values: Sequence[str]) -> Host | None:
     """The host that a request's Host headers name, or None unless there is exactly one, and valid (RFC 9112 §3.2)."""

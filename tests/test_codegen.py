@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from codegen import client_messages, schemas, tables
+from codegen import client_messages, configuration, schemas, tables
 
 
 class FreshTests(SynchronousTestCase):
@@ -15,9 +15,15 @@ class FreshTests(SynchronousTestCase):
         text = tables.PATH.read_text()
         self.assertEqual(tables.filled(text), text)
 
+    def test_the_settings(self) -> None:
+        """Those of docs/configuration.md."""
+        text = configuration.PATH.read_text("utf-8")
+        self.assertEqual(configuration.filled(text), text)
+
     def test_a_document_without_a_mark_is_refused(self) -> None:
         """A table that is nowhere would never be noticed."""
         self.assertRaises(LookupError, tables.filled, "")
+        self.assertRaises(LookupError, configuration.filled, "")
 
     def test_the_schemas(self) -> None:
         """JSON Schema and AsyncAPI."""

@@ -10,76 +10,17 @@ from twisted.application.service import IServiceMaker
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.testing import MemoryReactorClock
 from twisted.plugin import getPlugins
-from twisted.python.usage import UsageError
 from twisted.trial.unittest import SynchronousTestCase
 
 from signald.certificates import CertificateError
 from signald.config import Config
-from signald.limits import Limits
-from signald.messages import IceServer
-from signald.tap import Options, make_daemon, makeService
+from signald.options import Options
+from signald.tap import make_daemon, makeService
 from signald.values import ConfigError
 
 
-class OptionsTests(SynchronousTestCase):
-    """The command line."""
-
-    def parse(self, *arguments: str) -> Config:
-        """The configuration of a command line."""
-        options = Options()
-        options.parseOptions(list(arguments))
-        return options.config({"XDG_DATA_HOME": "/data"})
-
-    def test_defaults(self) -> None:
-        """Without options: TLS on port 9000 of every address, and no bare port."""
-        self.assertEqual(self.parse(), Config(data_dir=Path("/data/signald")))
-
-    def test_everything_can_be_set(self) -> None:
-        """Each option arrives."""
-        config = self.parse(
-            "--port", "1", "--interface", "::1", "--ws-port", "2794", "--no-tls", "--data-dir", "/here",
-            "--allow-origin", "https://a.example", "--allow-origin", "https://b.example:8443",
-            "--trusted-proxy", "10.0.0.0/8", "--ice-server", "stun:stun.example.org", "--limit", "message-bytes=4096",
-        )  # fmt: skip
-        self.assertEqual((config.port, config.interface, config.ws_port, config.tls), (1, "::1", 2794, False))
-        self.assertEqual(
-            (config.data_dir, len(config.allow_origins), len(config.trusted_proxies)), (Path("/here"), 2, 1)
-        )
-        self.assertEqual(config.ice.servers, (IceServer(("stun:stun.example.org",)),))
-        self.assertEqual(config.limits, Limits(message_bytes=4096))
-
-    def test_a_wrong_option_is_told(self) -> None:
-        """While the command line is parsed, or when the configuration is made of it."""
-        for arguments in (
-            ["--unknown"],
-            ["extra"],
-            ["--allow-origin", "*"],
-            ["--trusted-proxy", "x"],
-            ["--ice-server", "x"],
-            ["--limit", "message-bytes"],
-        ):
-            self.assertRaises(UsageError, Options().parseOptions, arguments)
-        for option, value in (("--port", "x"), ("--interface", "x"), ("--ws-port", "x"), ("--limit", "x=1")):
-            self.assertRaises(ConfigError, self.parse, option, value)
-
-    def test_a_wrong_limit_is_quoted(self) -> None:
-        """As it was given."""
-        error = self.assertRaises(ConfigError, self.parse, "--limit", "Message-Bytes=1")
-        self.assertIn("There is no limit called Message-Bytes", str(error))
-
-    def test_the_version(self) -> None:
-        """Its number, and success."""
-        error = self.assertRaises(SystemExit, Options().parseOptions, ["--version"])
-        self.assertEqual(error.code, 0)
-
-    def test_the_help_names_every_option_with_its_default(self) -> None:
-        """And every limit with its unit."""
-        text = str(Options())
-        for option in (
-            "--port", "--interface", "--ws-port", "--no-tls", "--cert", "--key", "--data-dir", "--allow-origin",
-            "--trusted-proxy", "--ice-server", "--limit", "--version", "message-bytes=65536  bytes",
-        ):  # fmt: skip
-            self.assertIn(option, text)
+class PluginTests(SynchronousTestCase):
+    """`twistd signald`."""
 
     def test_twistd_finds_the_plugin(self) -> None:
         """Under the name `signald`."""

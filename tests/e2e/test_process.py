@@ -15,8 +15,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from twisted.trial.unittest import SynchronousTestCase
 
 from signald import __version__
+from signald.options import Options
 from signald.service import DRAIN_SECONDS
-from signald.tap import Options
 from tests.certificates import self_signed
 from tests.e2e.daemon import Daemon
 from tests.e2e.program import SCRIPTS, Program, run

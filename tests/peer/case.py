@@ -11,8 +11,9 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import TestCase
 
+from signald.options import Options
 from signald.service import Daemon
-from signald.tap import Options, makeService
+from signald.tap import makeService
 from signald_client.media import Media, PatternAndTone
 from signald_client.server import Address, Trust
 

@@ -1,0 +1,60 @@
+"""Writes the tables of all settings into their page, out of the configuration's tree."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from attrs import NOTHING
+
+from signald.settings import Setting, settings
+
+__all__ = ["PATH", "filled", "write"]
+
+PATH = Path(__file__).parents[1] / "docs" / "configuration.md"
+
+_MARK = "<!-- settings: what follows is written by `make generate` -->\n"
+
+
+def write() -> list[Path]:
+    """Write them; return the page's path."""
+    PATH.write_text(filled(PATH.read_text("utf-8")), "utf-8")
+    return [PATH]
+
+
+def filled(text: str) -> str:
+    """The page with the tables of now.
+
+    Raises:
+        LookupError: the mark before them is missing.
+
+    """
+    prose, mark, _old = text.partition(_MARK)
+    if not mark:
+        raise LookupError(f"{PATH.name} has no mark")
+    lines, section = list[str](), None
+    for setting in settings().values():
+        here = setting.path[0] if len(setting.path) > 1 else ""
+        if here != section:
+            section = here
+            lines += ["", f"## Section `{here}`" if here else "## At the top", "", *_table_head(here)]
+        lines.append(_row(setting))
+    return prose + mark + "\n".join(lines) + "\n"
+
+
+def _table_head(section: str) -> list[str]:
+    names = ("key", "default", "unit", "") if section == "limits" else ("key", "option", "default", "", "reload")
+    return [f"| {' | '.join(names)} |", f"|{' --- |' * len(names)}"]
+
+
+def _row(setting: Setting) -> str:
+    """One line; an option and a variable that only repeat the key are not spelled out."""
+    default = "" if setting.default is NOTHING else setting.shown(setting.default)
+    shown = f"`{default}`" if default else "none"
+    if setting.path == ("data_dir",):
+        shown = "`~/.local/share/signald`; under systemd `$STATE_DIRECTORY`"
+    if setting.path[0] == "limits":
+        return f"| `{setting.path[-1]}` | {shown} | {setting.unit} | {setting.meaning} |"
+    unit = "" if setting.unit is None else f", in {setting.unit}"
+    option = f"`--{setting.option}`" + (f", `-{setting.letter}`" if setting.letter else "")
+    reload = "yes" if setting.reload else "no"
+    return f"| `{setting.path[-1]}` | {option} | {shown} | {setting.meaning}{unit} | {reload} |"
