@@ -19,6 +19,7 @@ from signald.errors import ErrorCode
 from signald.hub import Ending, Hub
 from signald.limits import AddressKey
 from signald.messages import Error, Request
+from signald.metrics import FORWARDED, Metrics
 from signald.passwords import Passwords
 from signald.registry import MemoryRegistry
 from signald.users import DecisionId, PeerId
@@ -54,6 +55,7 @@ class Switchboard:
         registry: decides about identities and membership.
         passwords: decides where a password is to be checked first.
         clock: gives monotonic seconds.
+        metrics: counts the messages and measures their way.
 
     """
 
@@ -61,6 +63,7 @@ class Switchboard:
     registry: MemoryRegistry
     passwords: Passwords
     clock: IReactorTime
+    metrics: Metrics = field(factory=Metrics)
     _lines: dict[PeerId, _Line] = field(init=False, factory=dict)
     _peers: int = field(init=False, default=0)
     _actions: deque[Action] = field(init=False, factory=deque)
@@ -81,13 +84,19 @@ class Switchboard:
         line = self._lines.get(peer)
         if line is None:
             return
+        began, metrics = self.clock.seconds(), self.metrics
         try:
             requests = line.dialect.received(frame)
         except DecodeError as error:
+            metrics.malformed[error.about or type(None)] += 1
             refusal = Error(code=error.code, about=error.about, id=error.id)
             self._act(self.hub.malformed(peer, refusal, self.clock.seconds()))
         else:
             self._tell(peer, requests)
+            for request in requests:
+                metrics.received[type(request)] += 1
+                if type(request) in FORWARDED:
+                    metrics.forward.observe(self.clock.seconds() - began)
 
     def closed(self, peer: PeerId, code: int | None = None) -> None:
         """The connection is gone, with the close code that the client sent, if any."""
@@ -127,6 +136,7 @@ class Switchboard:
             case Close(peer, code):
                 line = self._lines.get(peer)
                 if line is not None and code.close_code is not None:
+                    self.metrics.told(code)
                     line.connection.close(code.close_code, code.value)
             case Decide(id, operation):
                 self._ask(id, operation)
@@ -160,7 +170,12 @@ class Switchboard:
         line = self._lines.get(action.peer)
         if line is None:
             return
-        for frame in line.dialect.encode(action.event):
+        event = action.event
+        self.metrics.sent[type(event)] += 1
+        if isinstance(event, Error):
+            self.metrics.told(event.code)
+            self.metrics.declined[event.about or type(None)] += 1
+        for frame in line.dialect.encode(event):
             if isinstance(frame, CloseFrame):
                 line.connection.close(frame.code, frame.reason)
                 return
