@@ -110,9 +110,7 @@ class Metrics:
     bytes_in: int = 0
     bytes_out: int = 0
     errors: dict[ErrorCode, int] = field(factory=lambda: dict.fromkeys(ErrorCode, 0))
-    limits: dict[str, int] = field(
-        factory=lambda: dict.fromkeys([*(limit.name for limit in fields(Limits)), OTHER], 0)
-    )
+    limits: dict[str, int] = field(factory=lambda: dict.fromkeys([*(limit.name for limit in fields(Limits)), OTHER], 0))
     forward: Histogram = field(factory=lambda: Histogram(_FORWARD_BOUNDS))
     tls_handshake: Histogram = field(factory=lambda: Histogram(_HANDSHAKE_BOUNDS))
     websocket_handshake: Histogram = field(factory=lambda: Histogram(_HANDSHAKE_BOUNDS))

@@ -94,6 +94,11 @@ class BoundedOutput:
         transport.unregisterProducer()
         transport.registerProducer(self, True)
 
+    @property
+    def waiting_bytes(self) -> int:
+        """What waits here, for the transport to be empty."""
+        return self._waiting_bytes
+
     def write(self, data: bytes) -> None:
         """Send the bytes after all earlier ones, or give up."""
         if not self._paused:

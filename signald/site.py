@@ -4,21 +4,22 @@ from __future__ import annotations
 
 from typing import Any
 
-from twisted.internet.interfaces import IAddress, IDelayedCall, IReactorTime
+from twisted.internet.interfaces import IAddress, IDelayedCall, IHandshakeListener, IReactorTime
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 from twisted.web.http import HTTPChannel
 from twisted.web.resource import IResource
 from twisted.web.server import Request, Site
+from zope.interface import implementer
 
-from signald.arrivals import Place
+from signald.arrivals import Arrivals, Place
 from signald.errors import ErrorCode
-from signald.limits import Limits
+from signald.limits import ConnectionBudget, Limits
+from signald.metrics import Metrics
 from signald.origins import read_host
 from signald.output import StallWatch
 from signald.problems import last_response
 from signald.proxies import peer_host
-from signald.websocket import SignalingFactory
 
 __all__ = ["SignalingChannel", "SignalingSite"]
 
@@ -31,6 +32,8 @@ class SignalingSite(Site):
 
     Attributes:
         headers: on every response.
+        metrics: counts the errors, and measures the TLS handshakes.
+        methods: that any resource knows.
         http_connections: those that have not become WebSockets.
 
     """
@@ -42,28 +45,37 @@ class SignalingSite(Site):
         self,
         root: IResource,
         requests: type[Request],
-        signaling: SignalingFactory,
+        arrivals: Arrivals,
+        budget: ConnectionBudget,
+        metrics: Metrics,
         limits: Limits,
         clock: IReactorTime,
         headers: tuple[tuple[str, str], ...],
+        methods: tuple[bytes, ...] = (b"GET", b"HEAD"),
     ) -> None:
         """Make a site.
 
         Arguments:
             root: what is served.
             requests: the class of a request.
-            signaling: makes the WebSockets, and counts arrivals.
+            arrivals: admits connections.
+            budget: of WebSockets.
+            metrics: counts the errors, and measures the TLS handshakes.
             limits: `header_seconds` and `output_seconds` are the site's.
             clock: for every deadline.
             headers: on every response.
+            methods: that any resource knows.
 
         """
         super().__init__(root, requests, timeout=None, reactor=clock)
-        self.signaling = signaling
+        self.arrivals = arrivals
+        self.budget = budget
         self.limits = limits
         self.headers = headers
+        self.metrics = metrics
+        self.methods = methods
         self.http_connections: set[SignalingChannel] = set()
-        signaling.arrivals.count(self.http_connections)
+        arrivals.count(self.http_connections)
 
     def buildProtocol(self, addr: IAddress | None) -> SignalingChannel | None:  # type: ignore[override] # not the generic one
         """Make the channel of a connection; None, which closes it, where it may not be.
@@ -71,9 +83,8 @@ class SignalingSite(Site):
         Before TLS is there nothing can be told, and telling it would cost what the refusal is to save. Closed later
         than here, the refused ones of one round of the reactor would use up the descriptors together.
         """
-        arrivals = self.signaling.arrivals
-        place = Place(arrivals, self.signaling.budget)
-        if arrivals.is_full() or place.arrive(peer_host(addr), self.reactor.seconds()) is not None:
+        place = Place(self.arrivals, self.budget)
+        if self.arrivals.is_full() or place.arrive(peer_host(addr), self.reactor.seconds()) is not None:
             return None
         channel = SignalingChannel(self, place)
         channel.factory = self
@@ -93,8 +104,14 @@ class SignalingSite(Site):
         """Write no access log."""
 
 
+@implementer(IHandshakeListener)
 class SignalingChannel(HTTPChannel):
-    """One HTTP/1.1 connection, bounded in time and size, that takes GET and HEAD without bodies."""
+    """One HTTP/1.1 connection, bounded in time and size, that takes requests without bodies.
+
+    Attributes:
+        began: when its present request, or its TLS handshake before the first one, began: monotonic seconds.
+
+    """
 
     transport: Any
     timeOut = None
@@ -116,10 +133,15 @@ class SignalingChannel(HTTPChannel):
     def connectionMade(self) -> None:
         """Begin the deadline of the first request: it includes TLS's handshake, and no byte extends it."""
         site = self.site
+        self.began = site.reactor.seconds()
         self._watch = StallWatch(self.transport, site.reactor, site.limits.output_seconds, self._abort)
         site.http_connections.add(self)
         super().connectionMade()
         self._expire_after(site.limits.header_seconds)
+
+    def handshakeCompleted(self) -> None:  # Twisted's name
+        """TLS is there."""
+        self.site.metrics.tls_handshake.observe(self.site.reactor.seconds() - self.began)
 
     def dataReceived(self, data: bytes) -> None:
         """Take bytes; the first of a further request begin its deadline."""
@@ -129,6 +151,7 @@ class SignalingChannel(HTTPChannel):
             return
         if self._idle:
             self._idle = False
+            self.began = self.site.reactor.seconds()
             self._expire_after(self.site.limits.header_seconds)
         super().dataReceived(data)
 
@@ -191,7 +214,7 @@ class SignalingChannel(HTTPChannel):
             self.refuse(ErrorCode.BAD_HOST)
         elif headers.hasHeader(b"transfer-encoding") or headers.getRawHeaders(b"content-length", [b"0"]) != [b"0"]:
             self.refuse(ErrorCode.BODY_REFUSED)
-        elif self._command not in (b"GET", b"HEAD"):
+        elif self._command not in self.site.methods:
             self.refuse(ErrorCode.METHOD_NOT_ALLOWED)
         elif not self._path.startswith(b"/"):
             # The absolute form (RFC 9112 §3.2.2) is for proxies, and names a host that may not be Host's.
@@ -226,6 +249,7 @@ class SignalingChannel(HTTPChannel):
 
     def refuse(self, code: ErrorCode) -> None:
         """Answer with problem details and close; nothing that follows is looked at."""
+        self.site.metrics.told(code)
         allow = [("Allow", "GET, HEAD")] if code is ErrorCode.METHOD_NOT_ALLOWED else []
         # HTTPChannel has the method from a request's first line to the end of its headers.
         head = getattr(self, "_command", None) == b"HEAD"

@@ -78,11 +78,14 @@ def make_daemon(config: Config, reactor: IReactorTime) -> Daemon:
     hub = Hub(limits=limits, server=f"signald/{__version__}", ice_servers=config.ice.servers)
     registry = MemoryRegistry(IdSource(secrets.token_bytes), limits, _host_secret(config), now=reactor.seconds())
     passwords = Passwords(limits, registry, deferToThread)
-    switchboard = Switchboard(hub, registry, passwords, reactor)
+    switchboard = Switchboard(hub, registry, passwords, reactor, metrics)
     budget, arrivals = ConnectionBudget(limits), Arrivals(limits, config.trusted_proxies)
 
     def signaling(origins: OriginRule, *, bare: bool) -> SignalingFactory:
-        return SignalingFactory(switchboard, DIALECTS, limits, budget, arrivals, reactor, origins, bare=bare)
+        scheme = "wss" if config.tls and not bare else "ws"
+        return SignalingFactory(
+            switchboard, DIALECTS, limits, budget, arrivals, reactor, origins, bare=bare, scheme=scheme
+        )
 
     page = signaling(OriginRule.of(tls=config.tls, others=config.allow_origins), bare=False)
     authority = certificate.authority_der if isinstance(certificate, LocalCertificate) else None

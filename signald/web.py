@@ -86,7 +86,8 @@ def make_site(
     if ca_der is not None:
         root.putChild(b"ca.crt", _CertificateResource(ca_der))
     headers = (*_HEADERS, _HSTS) if hsts else _HEADERS
-    return SignalingSite(root, SignalingRequest, signaling, limits, clock, headers)
+    arrivals, budget, metrics = signaling.arrivals, signaling.budget, signaling.metrics
+    return SignalingSite(root, SignalingRequest, arrivals, budget, metrics, limits, clock, headers)
 
 
 class SignalingRequest(Request):
@@ -104,6 +105,7 @@ class SignalingRequest(Request):
     def refuse(self, code: ErrorCode) -> bytes | int:
         """Make the response tell an error; its body."""
         body = problem(code)
+        self.site.metrics.told(code)
         status = HTTPStatus(code.http_status or 500)
         self.setResponseCode(status.value, status.phrase.encode())
         self.setHeader("Content-Type", CONTENT_TYPE)
@@ -259,5 +261,9 @@ class _SignalingResource(WebSocketResource):
         channel = request.channel
         # Before the transport changes hands: one connection is not to count twice.
         channel.upgraded()
-        answer: bytes | int = super().render(request)
+        self._factory.asked = channel.began
+        try:
+            answer: bytes | int = super().render(request)
+        finally:
+            self._factory.asked = None
         return answer

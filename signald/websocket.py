@@ -51,6 +51,7 @@ class SignalingProtocol(WebSocketServerProtocol):
     Attributes:
         binary_messages: whether binary messages are taken; no dialect has any.
         place: what it holds of the budgets.
+        began: when the client began to ask for it, monotonic seconds.
 
     """
 
@@ -58,16 +59,23 @@ class SignalingProtocol(WebSocketServerProtocol):
     log = Silence()
     factory: SignalingFactory
     place: Place
+    began: float
     transport: Any
 
     _output: BoundedOutput
     _address: AddressKey
     _dialect: type[Dialect]
     _peer: PeerId | None = None
+    _counted = False
     _control: TokenBucket
     _fragments = 0
     _closing_steps = 0
     _message_deadline: IDelayedCall | None = None
+
+    @property
+    def waiting_bytes(self) -> int:
+        """Output that the peer has not taken, without what the transport buffers."""
+        return self._output.waiting_bytes
 
     # What the switchboard calls
 
@@ -101,6 +109,7 @@ class SignalingProtocol(WebSocketServerProtocol):
         if self.state == self.STATE_CLOSED:
             # Autobahn would keep it, and TLS goes on to deliver until the closing alert is answered.
             return
+        self.factory.metrics.bytes_in += len(data)
         if self.state == self.STATE_CONNECTING:
             self._handshake(data)
         else:
@@ -112,6 +121,7 @@ class SignalingProtocol(WebSocketServerProtocol):
 
     def sendData(self, data: bytes, sync: bool = False, chopsize: int | None = None) -> None:
         """Send bytes, within the bounds of the output; Autobahn's chopping is for its tests alone."""
+        self.factory.metrics.bytes_out += len(data)
         self._output.write(data)
 
     def dropConnection(self, abort: bool = False) -> None:
@@ -136,6 +146,9 @@ class SignalingProtocol(WebSocketServerProtocol):
         self._output.stop()
         self._end_message()
         self._gone()
+        if self._counted:
+            factory = self.factory
+            factory.metrics.close(self._dialect_name, factory.scheme)
         self.place.leave()
         self.factory.lost(self)
 
@@ -162,6 +175,7 @@ class SignalingProtocol(WebSocketServerProtocol):
     ) -> None:
         """Answer a refused handshake with problem details, and nothing of what the client said."""
         error = refusal(reason, code, getattr(self, "websocket_origin", ""))
+        self.factory.metrics.told(error)
         self.sendData(last_response(error, [*(responseHeaders or ()), *refusal_headers(error)]))
         self.dropConnection(abort=False)
 
@@ -171,8 +185,12 @@ class SignalingProtocol(WebSocketServerProtocol):
         # Kept for Autobahn's own tests, they would be the largest part of an idle connection.
         self.http_headers = {}
         self.http_request_data, self.http_response_data = b"", ""
+        factory = self.factory
+        factory.metrics.open(self._dialect_name, factory.scheme)
+        factory.metrics.websocket_handshake.observe(factory.clock.seconds() - self.began)
+        self._counted = True
         try:
-            self._peer = self.factory.switchboard.opened(self, self._dialect(), self._address)
+            self._peer = factory.switchboard.opened(self, self._dialect(), self._address)
         except Exception:  # noqa: BLE001 # whatever it is, it ends one connection
             self._failed()
 
@@ -230,6 +248,10 @@ class SignalingProtocol(WebSocketServerProtocol):
 
     # Details
 
+    @property
+    def _dialect_name(self) -> str:
+        return self._dialect.__name__.lower()
+
     def _handshake(self, data: bytes) -> None:
         """Take bytes of the opening handshake; whatever they are, no exception leaves."""
         if len(self.data) + len(data) > HANDSHAKE_BYTES:
@@ -268,6 +290,7 @@ class SignalingProtocol(WebSocketServerProtocol):
 
     def _refuse(self, code: ErrorCode) -> None:
         """Close because of what the peer did: nothing that follows is kept (RFC 6455 §7.1.7)."""
+        self.factory.metrics.told(code)
         self.close(_close_code(code), code.value)
         self.failedByMe = True
 
@@ -308,7 +331,10 @@ class SignalingFactory(WebSocketServerFactory):
     Attributes:
         connections: those whose transport is there, in their opening handshake too.
         arrivals: admits transports; on the page's port the site asks it.
+        metrics: counts connections, bytes and errors.
+        scheme: of its WebSockets, `wss` or `ws`.
         draining: whether upgrades are refused because the server is stopping.
+        asked: when the client whose protocol is made next began to ask, monotonic seconds; None is now.
 
     """
 
@@ -327,6 +353,7 @@ class SignalingFactory(WebSocketServerFactory):
         origins: OriginRule,
         *,
         bare: bool = False,
+        scheme: str = "ws",
     ) -> None:
         """Make a factory.
 
@@ -339,6 +366,7 @@ class SignalingFactory(WebSocketServerFactory):
             clock: for every deadline.
             origins: which pages may connect.
             bare: whether it listens by itself, on any path, and not under `/ws` of the page's port.
+            scheme: of its WebSockets.
 
         """
         super().__init__(reactor=clock, server=SERVER)
@@ -353,9 +381,12 @@ class SignalingFactory(WebSocketServerFactory):
         )
         self.bare = bare
         self.arrivals = arrivals
+        self.metrics = switchboard.metrics
+        self.scheme = scheme
         self.connections: set[SignalingProtocol] = set()
         arrivals.count(self.connections)
         self.draining = False
+        self.asked: float | None = None
         self._drain: Drain | None = None
         self._batched_timer = ClockTimer(clock)
         self.setProtocolOptions(**options(limits))
@@ -369,6 +400,7 @@ class SignalingFactory(WebSocketServerFactory):
         protocol = self.protocol()
         protocol.factory = self
         protocol.place = place
+        protocol.began = self.clock.seconds() if self.asked is None else self.asked
         return protocol
 
     def drain(self, seconds: float) -> Deferred[None]:

@@ -19,6 +19,7 @@ from signald.dialects.dialect import CloseFrame, Dialect
 from signald.errors import ErrorCode
 from signald.limits import AddressKey
 from signald.messages import Event, Request
+from signald.metrics import Metrics
 from signald.switchboard import Connection, Switchboard
 from signald.users import PeerId
 
@@ -277,6 +278,7 @@ class Record:
         heard: every message with its peer.
         closed_peers: those that are gone.
         fails: what raises when it is called: `opened`, `received`, `closed`.
+        metrics: what the network's side counts.
 
     """
 
@@ -286,6 +288,7 @@ class Record:
     heard: list[tuple[PeerId, bytes]] = field(factory=list)
     closed_peers: list[PeerId] = field(factory=list)
     fails: set[str] = field(factory=set)
+    metrics: Metrics = field(factory=Metrics)
 
     @property
     def as_switchboard(self) -> Switchboard:

@@ -50,6 +50,7 @@ PURE = {
     "dialects.serde": {"dialects.dialect", "errors", "ids", "messages"},
     "dialects.__init__": {"dialects.dialect", "dialects.native", "dialects.serde"},
     "arrivals": {"errors", "limits", "proxies"},
+    "metrics": {"errors", "limits", "messages"},
     "origins": set[str](),
     "problems": {"errors"},
     "proxies": set[str](),
@@ -60,8 +61,8 @@ PURE = {
 
 LIBRARIES = {"attrs", "cattrs", "idna", "orjson"}
 STANDARD = {
-    "__future__", "abc", "base64", "collections", "difflib", "enum", "hashlib", "heapq", "hmac", "http", "itertools",
-    "ipaddress", "json", "math", "re", "types", "typing",
+    "__future__", "abc", "base64", "bisect", "collections", "difflib", "enum", "hashlib", "heapq", "hmac", "http",
+    "ipaddress", "itertools", "json", "math", "re", "types", "typing",
 }  # fmt: skip
 """What else the core may import: nothing that does I/O, looks at a clock or draws random numbers."""
 

@@ -20,6 +20,7 @@ from signald.authority import Authority
 from signald.dialects.dialect import CloseFrame, Dialect
 from signald.limits import AddressKey, ConnectionBudget, Limits
 from signald.messages import Event, Request
+from signald.metrics import Metrics
 from signald.origins import OriginRule
 from signald.switchboard import Connection, Switchboard
 from signald.tls import ServerTLS, TLSFactory, server_context
@@ -50,6 +51,7 @@ class EchoSwitchboard:
     """Sends every message back to where it came from."""
 
     def __init__(self) -> None:
+        self.metrics = Metrics()
         self._connections: dict[PeerId, Connection] = {}
         self._peers = 0
 
