@@ -27,8 +27,15 @@ _LIMITS = {setting.path[-1]: setting for setting in settings().values() if setti
 def _meaning(setting: Setting) -> str:
     """What a setting is for, with its unit and default."""
     unit = "" if setting.unit is None else f", in {setting.unit}"
-    plain = setting.default is NOTHING or setting.default in (None, ())
-    return f"{setting.meaning}{unit}{'' if plain else f' [default: {setting.shown(setting.default)}]'}"
+    return f"{setting.meaning}{unit} [default: {_default(setting)}]"
+
+
+def _default(setting: Setting) -> str:
+    if setting.default is NOTHING:
+        return "~/.local/share/signald"
+    if setting.type is bool:
+        return "yes" if setting.default else "no"
+    return "none" if setting.default in (None, ()) else setting.shown(setting.default).strip('"')
 
 
 class Options(usage.Options):
@@ -47,9 +54,9 @@ class Options(usage.Options):
         *(list[object]((setting.option, setting.letter, None, _meaning(setting))) for setting in _VALUES),
     ]
     optFlags: ClassVar[list[list[object]]] = [
-        [prefix + setting.option, None, f"{setting.meaning}: {word}{' [default]' if setting.default is value else ''}"]
+        [prefix + setting.option, None, f"{setting.meaning}: {word} [default: {_default(setting)}]"]
         for setting in _FLAGS
-        for prefix, word, value in (("", "yes", True), ("no-", "no", False))
+        for prefix, word in (("", "yes"), ("no-", "no"))
     ]
 
     def __init__(self) -> None:

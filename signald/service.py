@@ -19,6 +19,7 @@ from signald.certificates import Certificate, Report
 from signald.limits import ConnectionBudget
 from signald.metrics import Metrics
 from signald.readiness import Readiness
+from signald.reloading import Reloading
 from signald.switchboard import Switchboard
 from signald.unaccepted import Unaccepted
 from signald.websocket import SignalingFactory
@@ -79,6 +80,7 @@ class Daemon(MultiService):
         certificate: Certificate | None,
         metrics: Metrics,
         readiness: Readiness,
+        reloading: Reloading,
     ) -> None:
         super().__init__()
         self.page = listeners[0]
@@ -90,6 +92,7 @@ class Daemon(MultiService):
         self._reactor = reactor
         self._signaling = signaling
         self._switchboard = switchboard
+        self._reloading = reloading
         self._budget = budget
         self._ports: list[IListeningPort] = []
         self._every(TICK_SECONDS, self._tick)
@@ -124,6 +127,12 @@ class Daemon(MultiService):
         waits += [factory.drain(DRAIN_SECONDS) for factory in self._signaling]
         _log.info("stopping")
         return DeferredList([wait for wait in waits if wait is not None])
+
+    def reload(self) -> None:
+        """Read the configuration and the certificate again."""
+        self._reloading()
+        if self.certificate is not None:
+            _log_report(self.certificate.refresh(time.time(), machine_names(), reread=True))
 
     def _every(self, seconds: float, call: Callable[[], None]) -> None:
         timer = TimerService(seconds, _guarded, call)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import secrets
+import signal
 import sys
 import time
+from collections.abc import Callable
 from typing import Any
 
 from attrs import evolve
@@ -31,6 +33,7 @@ from signald.origins import OriginRule
 from signald.passwords import Passwords
 from signald.readiness import Readiness
 from signald.registry import MemoryRegistry
+from signald.reloading import Apply, Reloading
 from signald.schemas import load_schemas
 from signald.service import Daemon, Listener
 from signald.switchboard import Switchboard
@@ -53,10 +56,26 @@ def makeService(options: Options) -> Daemon:
     from twisted.internet import reactor
 
     _keep_time(reactor)
+
+    def load() -> Config:
+        return options.effective(os.environ).config
+
     try:
-        return make_daemon(options.effective(os.environ).config, IReactorTime(reactor))
+        daemon = make_daemon(load(), IReactorTime(reactor), load)
     except (ConfigError, CertificateError) as error:
         sys.exit(complaint(error))
+    _obey_hangups(daemon, reactor)
+    return daemon
+
+
+def _obey_hangups(daemon: Daemon, reactor: Any) -> None:
+    """Let SIGHUP reload; or stop, where what sent it is that the terminal is gone on which the daemon was started."""
+    terminal = os.isatty(0)
+
+    def hung_up(*_: object) -> None:
+        reactor.callFromThread(reactor.stop if terminal and not os.isatty(0) else daemon.reload)
+
+    signal.signal(signal.SIGHUP, hung_up)
 
 
 def complaint(error: Exception) -> str:
@@ -64,8 +83,13 @@ def complaint(error: Exception) -> str:
     return "\n".join(f"signald: {line}" for line in str(error).splitlines())
 
 
-def make_daemon(config: Config, reactor: IReactorTime) -> Daemon:
+def make_daemon(config: Config, reactor: IReactorTime, load: Callable[[], Config] | None = None) -> Daemon:
     """Wire the parts together and bind the sockets.
+
+    Arguments:
+        config: all settings.
+        reactor: that the daemon runs on.
+        load: reads the settings anew for a reload; without it they stay.
 
     Raises:
         ConfigError: a socket cannot be bound.
@@ -106,8 +130,27 @@ def make_daemon(config: Config, reactor: IReactorTime) -> Daemon:
         Listener(socket, factory, scheme, socket.getsockname()[1])
         for socket, (scheme, factory) in zip(bind_all(config.interface, ports), served, strict=False)
     ]
+
+    def allow(new: Config) -> None:
+        for factory in (page, original):
+            factory.allow(new.allow_origins)
+
+    def trust(new: Config) -> None:
+        arrivals.trusted_proxies = new.trusted_proxies
+
+    parts: dict[str, Apply] = {"allow_origins": allow, "trusted_proxies": trust}
+    reloading = Reloading(config, load or (lambda: config), parts)
     return Daemon(
-        reactor, listeners, config.interface, (page, original), switchboard, budget, certificate, metrics, readiness
+        reactor,
+        listeners,
+        config.interface,
+        (page, original),
+        switchboard,
+        budget,
+        certificate,
+        metrics,
+        readiness,
+        reloading,
     )
 
 

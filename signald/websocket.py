@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, ClassVar
 
+from attrs import evolve
 from autobahn.twisted.websocket import WebSocketServerFactory, WebSocketServerProtocol
 from autobahn.util import encode_truncate
 from autobahn.websocket.types import ConnectionDeny, ConnectionRequest
@@ -20,7 +21,7 @@ from signald.dialects.dialect import Dialect
 from signald.draining import Drain
 from signald.errors import ErrorCode, SignalError
 from signald.limits import AddressKey, ConnectionBudget, Limits, TokenBucket, address_key
-from signald.origins import OriginRule
+from signald.origins import Origin, OriginRule
 from signald.output import BoundedOutput
 from signald.problems import SERVER, last_response
 from signald.proxies import client_address, peer_host
@@ -390,6 +391,10 @@ class SignalingFactory(WebSocketServerFactory):
         self._drain: Drain | None = None
         self._batched_timer = ClockTimer(clock)
         self.setProtocolOptions(**options(limits))
+
+    def allow(self, others: Iterable[Origin]) -> None:
+        """Let these origins in from now on, besides the own one."""
+        self.rule = evolve(self.rule, origins=evolve(self.rule.origins, others=frozenset(others)))
 
     def buildProtocol(self, addr: IAddress | None) -> SignalingProtocol | None:  # type: ignore[override] # as above
         """Make the protocol of a connection; None, which closes it, where it may not be on the bare port."""

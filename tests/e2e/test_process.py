@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import re
 import signal
 import socket
+import subprocess
+import termios
 import time
 from pathlib import Path
 
@@ -19,7 +22,7 @@ from signald.options import Options
 from signald.service import DRAIN_SECONDS
 from tests.certificates import self_signed
 from tests.e2e.daemon import Daemon
-from tests.e2e.program import SCRIPTS, Program, run
+from tests.e2e.program import PATIENCE, SCRIPTS, Program, run, surroundings
 from tests.e2e.waiting import until
 from tests.lines import upgrade_request
 from tests.machines import DAY
@@ -77,6 +80,49 @@ class SignalTests(ProcessTestCase):
             self.assertEqual(daemon.program.stop(signal.SIGINT), -signal.SIGINT)
             self.assertLess(time.monotonic() - started, DRAIN_SECONDS / 2)
         self.assertNotIn("Traceback", daemon.program.stderr)
+
+
+class HangupTests(ProcessTestCase):
+    """SIGHUP."""
+
+    def test_reload(self) -> None:
+        """The file is read again; what needs a restart is told, and so is what is wrong, which changes nothing."""
+        file = self.directory / "signald.toml"
+        file.write_text("ws_port = 0\n", "utf-8")
+        daemon = self.daemon("--config", str(file), "--no-tls")
+
+        def upgrades() -> bytes:
+            with socket.create_connection(("127.0.0.1", daemon.port), timeout=10) as client:
+                client.sendall(upgrade_request(origin="https://app.example.org"))
+                return client.recv(65536).split(b"\r\n")[0]
+
+        def reload(text: str, told: str) -> None:
+            file.write_text(text, "utf-8")
+            daemon.program.process.send_signal(signal.SIGHUP)
+            daemon.program.wait_for(told, PATIENCE)
+
+        self.assertIn(b" 403 ", upgrades())
+        reload("ws_port = 1\nallow_origins = ['https://app.example.org']\n", "a restart is needed for: ws_port")
+        daemon.program.wait_for("new: allow_origins", PATIENCE)
+        self.assertIn(b" 101 ", upgrades())
+        reload("port = 'x'\n", r"signald.toml, line 1, port: x is not a port number")
+        self.assertIn(b" 101 ", upgrades())
+
+    def test_the_terminal_is_closed(self) -> None:
+        """Then it ends, since nobody would know that it runs."""
+        main, terminal = os.openpty()
+        data = self.directory / "data"
+        command: list[str | Path] = [SCRIPTS / "signald", "--port", "0", "--no-tls", "--data-dir", data]
+        with open(self.directory / "log", "wb") as log:
+            process = subprocess.Popen(
+                command, stdin=terminal, stdout=terminal, stderr=log, start_new_session=True, env=surroundings(),
+                preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),  # no threads here
+            )  # fmt: skip
+        self.addCleanup(process.kill)
+        os.close(terminal)
+        until(lambda: "listening" in (self.directory / "log").read_text(), PATIENCE, "the daemon")
+        os.close(main)
+        self.assertEqual(process.wait(ENDS_WITHIN), 0)
 
 
 class TerminalTests(ProcessTestCase):

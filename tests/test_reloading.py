@@ -1,0 +1,91 @@
+"""A changed configuration in the running daemon."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from attrs import evolve
+from twisted.internet.testing import EventLoggingObserver
+from twisted.logger import globalLogPublisher
+from twisted.trial.unittest import SynchronousTestCase
+
+from signald.config import Config, Ice, Tokens
+from signald.limits import Limits
+from signald.reloading import Reloading
+from signald.values import ConfigError
+
+
+class ReloadingTests(SynchronousTestCase):
+    """What is applied, and what is said."""
+
+    def setUp(self) -> None:
+        """Make a daemon's reloading with two parts, and look at the log."""
+        self.old = Config(Path("data"))
+        self.wanted: Config | ConfigError = self.old
+        self.applied: list[tuple[str, object]] = []
+        self.refusal: ConfigError | None = None
+        self.reloading = Reloading(self.old, self.load, {"ice": self.apply_ice, "tokens": self.apply_tokens})
+        self.seen = EventLoggingObserver()
+        globalLogPublisher.addObserver(self.seen)
+        self.addCleanup(globalLogPublisher.removeObserver, self.seen)
+
+    def load(self) -> Config:
+        """Read the configuration."""
+        if isinstance(self.wanted, ConfigError):
+            raise self.wanted
+        return self.wanted
+
+    def apply_ice(self, config: Config) -> None:
+        """Take the ICE servers."""
+        self.applied.append(("ice", config.ice))
+
+    def apply_tokens(self, config: Config) -> None:
+        """Take the keys, unless they are bad."""
+        if self.refusal is not None:
+            raise self.refusal
+        self.applied.append(("tokens", config.tokens))
+
+    def events(self) -> list[object]:
+        """The names of what was logged."""
+        return [event["event"] for event in self.seen]
+
+    def test_nothing_changed(self) -> None:
+        """Each part is called all the same: its files may have changed."""
+        self.reloading()
+        self.assertEqual([name for name, _ in self.applied], ["ice", "tokens"])
+        self.assertEqual((self.events(), self.reloading.config), (["reloaded"], self.old))
+
+    def test_a_part_takes_what_is_new(self) -> None:
+        """And it is in use from then on."""
+        self.wanted = evolve(self.old, ice=Ice(relay_only=True))
+        self.reloading()
+        self.assertEqual(self.applied[0], ("ice", Ice(relay_only=True)))
+        self.assertEqual(self.reloading.config, self.wanted)
+        self.assertEqual(next(iter(self.seen))["settings"], "ice.relay_only")
+
+    def test_what_needs_a_restart_is_told(self) -> None:
+        """And told again at the next reload, since it is still not so; the rest is taken."""
+        self.wanted = evolve(self.old, port=1, limits=Limits(message_bytes=2048), ice=Ice(relay_only=True))
+        for _ in range(2):
+            self.reloading()
+        self.assertEqual(self.reloading.config, evolve(self.old, ice=Ice(relay_only=True)))
+        self.assertEqual(self.events(), ["reload-needs-restart", "reloaded"] * 2)
+        self.assertEqual([*self.seen][2]["settings"], "port, limits.message_bytes")
+
+    def test_a_part_that_refuses_keeps_what_it_had(self) -> None:
+        """The others go on."""
+        self.refusal = ConfigError("The file of keys is damaged.")
+        self.wanted = evolve(self.old, ice=Ice(relay_only=True), tokens=Tokens(issuer="a"))
+        self.reloading()
+        self.assertEqual(self.reloading.config, evolve(self.old, ice=Ice(relay_only=True)))
+        self.assertEqual(self.events(), ["reload-refused", "reloaded"])
+        self.refusal = None
+        self.reloading()
+        self.assertEqual(self.reloading.config, self.wanted)
+
+    def test_a_configuration_that_cannot_be_read_changes_nothing(self) -> None:
+        """Each problem is told."""
+        self.wanted = ConfigError("line 1: x\nline 2: y")
+        self.reloading()
+        self.assertEqual((self.applied, self.reloading.config), ([], self.old))
+        self.assertEqual([event["problem"] for event in self.seen], ["line 1: x", "line 2: y"])
