@@ -32,6 +32,7 @@ from signald.options import Options
 from signald.origins import OriginRule
 from signald.passwords import Passwords
 from signald.readiness import Readiness
+from signald.reflection import Mirror
 from signald.registry import MemoryRegistry
 from signald.reloading import Apply, Reloading
 from signald.schemas import load_schemas
@@ -100,15 +101,26 @@ def make_daemon(config: Config, reactor: IReactorTime, load: Callable[[], Config
     metrics, readiness = Metrics(), Readiness()
     certificate = _certificate(config)
     hub = Hub(limits=limits, server=f"signald/{__version__}", ice_servers=config.ice.servers)
-    registry = MemoryRegistry(IdSource(secrets.token_bytes), limits, _host_secret(config), now=reactor.seconds())
+    host_secret = _host_secret(config)
+    registry = MemoryRegistry(IdSource(secrets.token_bytes), limits, host_secret, now=reactor.seconds())
     passwords = Passwords(limits, registry, deferToThread)
     switchboard = Switchboard(hub, registry, passwords, reactor, metrics)
     budget, arrivals = ConnectionBudget(limits), Arrivals(limits, config.trusted_proxies)
+    mirror = Mirror(host_secret, time.time)
 
     def signaling(origins: OriginRule, *, bare: bool) -> SignalingFactory:
         scheme = "wss" if config.tls and not bare else "ws"
         return SignalingFactory(
-            switchboard, DIALECTS, limits, budget, arrivals, reactor, origins, bare=bare, scheme=scheme
+            switchboard,
+            DIALECTS,
+            limits,
+            budget,
+            arrivals,
+            reactor,
+            origins,
+            bare=bare,
+            scheme=scheme,
+            mirror=mirror,
         )
 
     page = signaling(OriginRule.of(tls=config.tls, others=config.allow_origins), bare=False)

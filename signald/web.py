@@ -250,6 +250,10 @@ class _CertificateResource(Resource):
 class _SignalingResource(WebSocketResource):
     """The signaling socket."""
 
+    def __init__(self, signaling: SignalingFactory) -> None:
+        super().__init__(signaling)
+        self._signaling = signaling
+
     def render(self, request: SignalingRequest) -> bytes | int:
         """Hand the transport over to Autobahn; a request that is no upgrade is told that it should be."""
         if request.postpath:
@@ -257,6 +261,8 @@ class _SignalingResource(WebSocketResource):
         upgrades = request.method == b"GET" and request.clientproto == b"HTTP/1.1"
         if not upgrades or not request.requestHeaders.hasHeader(b"upgrade"):
             request.setHeader("Upgrade", "websocket")
+            for name, value in self._signaling.reflection(_headers(request), request.transport).items():
+                request.setHeader(name, value)
             return request.refuse(ErrorCode.UPGRADE_REQUIRED)
         channel = request.channel
         # Before the transport changes hands: one connection is not to count twice.
@@ -267,3 +273,9 @@ class _SignalingResource(WebSocketResource):
         finally:
             self._factory.asked = None
         return answer
+
+
+def _headers(request: SignalingRequest) -> dict[str, str]:
+    """A request's headers by lower-case name, joined where there are several of a name (RFC 9110 §5.3)."""
+    found = request.requestHeaders.getAllRawHeaders()
+    return {name.decode("latin-1").lower(): b", ".join(values).decode("latin-1") for name, values in found}

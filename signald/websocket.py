@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
 from attrs import evolve
@@ -25,6 +25,7 @@ from signald.origins import Origin, OriginRule
 from signald.output import BoundedOutput
 from signald.problems import SERVER, last_response
 from signald.proxies import client_address, peer_host
+from signald.reflection import Mirror
 from signald.switchboard import Switchboard
 from signald.upgrades import UpgradeRule, refusal, refusal_headers
 from signald.users import PeerId
@@ -155,8 +156,8 @@ class SignalingProtocol(WebSocketServerProtocol):
 
     # The opening handshake
 
-    def onConnect(self, request: ConnectionRequest) -> str | None:
-        """Accept the client or refuse it; the subprotocol that is spoken, if any.
+    def onConnect(self, request: ConnectionRequest) -> tuple[str | None, dict[str, str]]:
+        """Accept the client or refuse it; the subprotocol that is spoken, if any, and headers of the answer.
 
         Raises:
             ConnectionDeny: it is refused, with an error's code in the place of the reason.
@@ -169,7 +170,7 @@ class SignalingProtocol(WebSocketServerProtocol):
         except Exception:  # noqa: BLE001 # whatever it is, it ends one connection
             _log.failure("A WebSocket could not be accepted.")
             raise ConnectionDeny(500, ErrorCode.INTERNAL_ERROR.value) from None
-        return self._dialect.subprotocol
+        return self._dialect.subprotocol, self._reflection()
 
     def failHandshake(
         self, reason: str | None, code: int = 400, responseHeaders: Iterable[tuple[str, str]] | None = None
@@ -177,7 +178,9 @@ class SignalingProtocol(WebSocketServerProtocol):
         """Answer a refused handshake with problem details, and nothing of what the client said."""
         error = refusal(reason, code, getattr(self, "websocket_origin", ""))
         self.factory.metrics.told(error)
-        self.sendData(last_response(error, [*(responseHeaders or ()), *refusal_headers(error)]))
+        self.sendData(
+            last_response(error, [*(responseHeaders or ()), *refusal_headers(error), *self._reflection().items()])
+        )
         self.dropConnection(abort=False)
 
     def onOpen(self) -> None:
@@ -282,6 +285,10 @@ class SignalingProtocol(WebSocketServerProtocol):
             raise SignalError(refused)
         return dialect
 
+    def _reflection(self) -> dict[str, str]:
+        """What the answer tells the operator's own check of what came through the proxies; nothing to others."""
+        return self.factory.reflection(getattr(self, "http_headers", {}), self.transport)
+
     def _may_control(self) -> bool:
         """Whether one more control frame is within its budget; if not, the connection is closed."""
         if self._control.take(self.factory.clock.seconds()):
@@ -355,6 +362,7 @@ class SignalingFactory(WebSocketServerFactory):
         *,
         bare: bool = False,
         scheme: str = "ws",
+        mirror: Mirror | None = None,
     ) -> None:
         """Make a factory.
 
@@ -368,6 +376,7 @@ class SignalingFactory(WebSocketServerFactory):
             origins: which pages may connect.
             bare: whether it listens by itself, on any path, and not under `/ws` of the page's port.
             scheme: of its WebSockets.
+            mirror: tells the operator's own check what came through the proxies.
 
         """
         super().__init__(reactor=clock, server=SERVER)
@@ -384,6 +393,7 @@ class SignalingFactory(WebSocketServerFactory):
         self.arrivals = arrivals
         self.metrics = switchboard.metrics
         self.scheme = scheme
+        self._mirror = mirror
         self.connections: set[SignalingProtocol] = set()
         arrivals.count(self.connections)
         self.draining = False
@@ -407,6 +417,12 @@ class SignalingFactory(WebSocketServerFactory):
         protocol.place = place
         protocol.began = self.clock.seconds() if self.asked is None else self.asked
         return protocol
+
+    def reflection(self, headers: Mapping[str, str], transport: Any) -> dict[str, str]:
+        """The headers of an answer that tell `signald doctor` what was seen of its request; none to others."""
+        if self._mirror is None:
+            return {}
+        return self._mirror.headers(headers, peer_host(transport.getPeer()), self.arrivals.trusted_proxies)
 
     def drain(self, seconds: float) -> Deferred[None]:
         """Refuse upgrades and close every connection with 1012; fires when all are gone.

@@ -54,6 +54,7 @@ PURE = {
     "origins": set[str](),
     "problems": {"errors"},
     "proxies": set[str](),
+    "reflection": {"proxies"},
     "readiness": set[str](),
     "upgrades": {"dialects.dialect", "errors", "origins"},
 }  # fmt: skip
