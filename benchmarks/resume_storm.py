@@ -205,7 +205,7 @@ def main() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
     many = str(4 * options.clients)
-    limits = ("address-connections", "address-connection-rate", "address-connection-burst")
+    limits = ("address-connections", "address-connection-rate", "address-connection-burst", "address-session-burst")
     settings = [word for name in limits for word in ("--limit", f"{name}={many}")]
     with tempfile.TemporaryDirectory() as directory:
         server = Server(Path(directory), *settings, *(["--no-tls"] if options.no_tls else []))

@@ -42,7 +42,7 @@ def limits_table() -> str:
     rows = ["| name | default | unit | bounds |", "| --- | --- | --- | --- |"]
     for limit in fields(Limits):
         name = limit.name.replace("_", "-")
-        rows.append(f"| `{name}` | {limit.default:g} | {limit.metadata['unit']} | {limit.metadata['meaning']} |")
+        rows.append(f"| `{name}` | {limit.default:.12g} | {limit.metadata['unit']} | {limit.metadata['meaning']} |")
     return "\n".join(rows)
 
 

@@ -7,8 +7,10 @@ from collections.abc import Collection, Sequence
 
 from attrs import define, field
 
+from signald.budgets import AddressBudget, ConnectionBudget, requests
 from signald.errors import ErrorCode
-from signald.limits import AddressKey, ConnectionBudget, Limits, address_key
+from signald.limits import AddressKey, Limits, address_key
+from signald.metrics import LIMIT_OF, Metrics
 from signald.proxies import Network, is_trusted
 
 __all__ = ["Arrivals", "Place"]
@@ -27,18 +29,28 @@ class Arrivals:
     Attributes:
         limits: the bounds of an address, the same as those of its WebSockets but counted apart.
         trusted_proxies: these may have any number, since they speak for many.
+        metrics: counts the transports that are refused, which nobody is told.
 
     """
 
     limits: Limits
     trusted_proxies: Sequence[Network] = ()
+    metrics: Metrics = field(factory=Metrics)
     _budget: ConnectionBudget = field(init=False)
     _forget_at: float = field(default=-math.inf, init=False)
     _counted: list[Collection[object]] = field(factory=list, init=False)
+    _requests: AddressBudget = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         """Begin with nothing counted."""
         self._budget = ConnectionBudget(self.limits)
+        self._requests = AddressBudget(requests(self.limits))
+
+    def configure(self, limits: Limits, trusted_proxies: Sequence[Network]) -> None:
+        """Go on with other limits, and believe other proxies, from the next connection or request on."""
+        self.limits, self.trusted_proxies = limits, trusted_proxies
+        self._budget.configure(limits)
+        self._requests.terms = requests(limits)
 
     def count(self, connections: Collection[object]) -> None:
         """Count those among all connections; their owner goes on to add to them and to take away."""
@@ -53,6 +65,8 @@ class Arrivals:
 
         None for one that is not counted.
         """
+        if self.is_full():
+            return ErrorCode.SERVER_FULL
         if is_trusted(address, self.trusted_proxies):
             return None
         if now >= self._forget_at:
@@ -60,6 +74,15 @@ class Arrivals:
             self._forget_at = now + _FORGET_SECONDS
         key = address_key(address)
         return self._budget.admit(key, now) or key
+
+    def may_request(self, address: str, now: float) -> bool:
+        """Count one more HTTP request of a client, by the address that it has behind its proxies; or not: refuse it.
+
+        A trusted proxy that asks for itself, to see whether the server is well, is not counted.
+        """
+        if is_trusted(address, self.trusted_proxies):
+            return True
+        return self._requests.take(address_key(address), now)
 
     def release(self, key: AddressKey) -> None:
         """An admitted connection has said what it wants, or is gone."""
@@ -82,9 +105,10 @@ class Place:
     _admitted: AddressKey | None = field(default=None, init=False)
 
     def arrive(self, address: str, now: float) -> ErrorCode | None:
-        """The connection is there; or why it may not."""
+        """The connection is there; or why it may not, which is counted."""
         answer = self.arrivals.admit(address, now)
         if isinstance(answer, ErrorCode):
+            self.arrivals.metrics.refused(LIMIT_OF[answer])
             return answer
         self._arrived = answer
         return None

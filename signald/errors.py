@@ -66,13 +66,27 @@ class ErrorCode(Enum):
 
     # Too much
     TOO_MANY_SESSIONS = ("too-many-sessions", "You are in too many sessions.", None, None)
+    TOO_MANY_NEW_SESSIONS = (
+        "too-many-new-sessions",
+        "Too many sessions were opened from your network in a short time. Try again later.",
+        None,
+        None,
+    )
     TOO_MANY_GUESSES = ("too-many-guesses", "Too many unknown sessions or wrong passwords. Try again later.", 429, None)
     TOO_MANY_PASSWORDS = ("too-many-passwords", "Too many passwords wait to be checked. Try again.", None, None)
     TOO_MANY_CANDIDATES = ("too-many-candidates", "Too many candidates wait for the other side.", None, None)
     TOO_MANY_MESSAGES = ("too-many-messages", "Too many messages in too short a time.", None, 1008)
+    TOO_MANY_BYTES = ("too-many-bytes", "Too many bytes in too short a time.", None, 1008)
     TOO_MANY_CONTROL_FRAMES = ("too-many-control-frames", "Too many control frames in too short a time.", None, 1008)
     TOO_MANY_WAITING = ("too-many-waiting", "Too many messages wait for an earlier one's answer.", None, 1008)
     TOO_MANY_CONNECTIONS = ("too-many-connections", "Too many connections. Try again later.", 429, None)
+    TOO_MANY_NEW_CONNECTIONS = (
+        "too-many-new-connections",
+        "Too many new connections in a short time. Try again later.",
+        429,
+        None,
+    )
+    TOO_MANY_REQUESTS = ("too-many-requests", "Too many requests in a short time. Try again later.", 429, None)
     SERVER_FULL = ("server-full", "The server has no room for another connection.", 503, None)
 
     # HTTP

@@ -117,6 +117,14 @@ class Hub:
         """The sessions in which users here are, or at which they wait."""
         return self.copies.sessions
 
+    def configure(self, limits: Limits) -> None:
+        """Go on with other limits; what a connection was welcomed with holds for it as long as it lives."""
+        self.limits = limits
+        self.greeting.limits = self.copies.limits = limits
+        self.copies.candidates.limits = limits
+        self.post.configure(limits)
+        self.requests.configure(limits)
+
     # Facts
 
     def connected(self, peer: PeerId, address: AddressKey, traits: Traits, now: float) -> list[Action]:

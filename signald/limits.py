@@ -1,4 +1,4 @@
-"""Every limit of a server, token buckets, and the budgets kept for each address."""
+"""Every limit of a server, the token bucket, and what is counted as one address."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from typing import NewType, TypeVar
 
 from attrs import Attribute, define, field, frozen
 
-from signald.errors import ErrorCode
-
 AddressKey = NewType("AddressKey", str)
 """What is counted as one address: an IPv4 address, or the /64 network of an IPv6 one."""
+
+_NETWORK_BITS = 48
+"""Of the IPv6 networks that are counted too: the largest that one end site gets (RFC 6177 §2)."""
 
 
 _Number = TypeVar("_Number", int, float)
@@ -35,6 +36,8 @@ class Limits:
     message_bytes: int = _limit(65536, "bytes", "one message", 1024)
     message_rate: float = _limit(100.0, "per second", "messages of one connection")
     message_burst: int = _limit(500, "messages", "messages of one connection at once")
+    message_byte_rate: float = _limit(262144.0, "bytes per second", "messages of one connection", 1024.0)
+    message_byte_burst: int = _limit(2097152, "bytes", "messages of one connection at once", 1024)
     fragments: int = _limit(64, "frames", "the pieces of one message")
     fragments_seconds: float = _limit(10.0, "seconds", "from the first to the last piece of a message", 0.1)
     control_rate: float = _limit(5.0, "per second", "ping and pong frames of one connection")
@@ -43,8 +46,14 @@ class Limits:
     address_connections: int = _limit(200, "connections", "from one address")
     address_connection_rate: float = _limit(50.0, "per second", "new connections from one address")
     address_connection_burst: int = _limit(300, "connections", "new connections from one address at once")
+    address_request_rate: float = _limit(200.0, "per second", "HTTP requests from one address")
+    address_request_burst: int = _limit(3000, "requests", "HTTP requests from one address at once")
+    address_session_rate: float = _limit(5.0, "per second", "sessions opened from one address", 0.001)
+    address_session_burst: int = _limit(300, "sessions", "opened from one address at once")
+    network_factor: int = _limit(16, "times", "what one address may, for all addresses of one IPv6 /48 network")
+    tracked_addresses: int = _limit(16384, "addresses", "remembered by each budget once they owe something", 64)
     failed_guesses: int = _limit(10, "guesses", "unknown sessions, and wrong passwords, of one address in the window")
-    failed_guesses_seconds: float = _limit(1800.0, "seconds", "the window of failed_guesses")
+    failed_guesses_seconds: float = _limit(1800.0, "seconds", "the window of `failed-guesses`")
     header_seconds: float = _limit(10.0, "seconds", "from a connection's start to the end of its HTTP headers", 0.1)
     hello_seconds: float = _limit(10.0, "seconds", "from a WebSocket's start to its hello", 0.1)
     ping_seconds: float = _limit(20.0, "seconds", "between the server's pings", 0.1)
@@ -99,26 +108,13 @@ class TokenBucket:
 
     def take(self, now: float, tokens: float = 1.0) -> bool:
         """Take that many tokens if they are there; whether they were."""
-        self._refill(now)
+        if now > self.updated:
+            self.tokens = min(self.burst, self.tokens + (now - self.updated) * self.rate)
+            self.updated = now
         if self.tokens < tokens:
             return False
         self.tokens -= tokens
         return True
-
-    def has(self, now: float, tokens: float = 1.0) -> bool:
-        """Whether that many tokens could be taken."""
-        self._refill(now)
-        return self.tokens >= tokens
-
-    def is_full(self, now: float) -> bool:
-        """Whether nothing is owed, so that the bucket may be forgotten."""
-        self._refill(now)
-        return self.tokens >= self.burst
-
-    def _refill(self, now: float) -> None:
-        if now > self.updated:
-            self.tokens = min(self.burst, self.tokens + (now - self.updated) * self.rate)
-            self.updated = now
 
 
 def address_key(address: str) -> AddressKey:
@@ -137,83 +133,10 @@ def address_key(address: str) -> AddressKey:
     return AddressKey(str(ipaddress.ip_network((ip, 64), strict=False)))
 
 
-@define
-class _AddressUse:
-    """What one address uses now: open connections, and its budget of new ones."""
-
-    connections: int
-    arrivals: TokenBucket
-
-
-@define
-class ConnectionBudget:
-    """Admits connections within the total and within each address's number and rate.
-
-    Attributes:
-        limits: the bounds.
-        total: connections that are open now.
-        addresses: those with open connections or an arrival budget that is not full.
-
-    """
-
-    limits: Limits
-    total: int = 0
-    addresses: dict[AddressKey, _AddressUse] = field(factory=dict)
-
-    def admit(self, key: AddressKey, now: float) -> ErrorCode | None:
-        """Count one more connection of that address, or say why not; what was admitted is given back by `release`."""
-        if self.total >= self.limits.connections:
-            return ErrorCode.SERVER_FULL
-        use = self.addresses.get(key)
-        if use is None:
-            arrivals = TokenBucket.full(self.limits.address_connection_rate, self.limits.address_connection_burst, now)
-            use = self.addresses[key] = _AddressUse(connections=0, arrivals=arrivals)
-        if use.connections >= self.limits.address_connections or not use.arrivals.take(now):
-            return ErrorCode.TOO_MANY_CONNECTIONS
-        use.connections += 1
-        self.total += 1
+def network_key(key: AddressKey) -> AddressKey | None:
+    """The /48 network that a /64 one is a part of; None for any other key."""
+    address, slash, _ = key.rpartition("/64")
+    if not slash:
         return None
-
-    def release(self, key: AddressKey) -> None:
-        """One admitted connection of that address is closed."""
-        self.addresses[key].connections -= 1
-        self.total -= 1
-
-    def tick(self, now: float) -> None:
-        """Forget addresses that have no connection and owe nothing."""
-        idle = [key for key, use in self.addresses.items() if not use.connections and use.arrivals.is_full(now)]
-        for key in idle:
-            del self.addresses[key]
-
-
-@define
-class GuessBudget:
-    """Counts asked-for session ids that do not exist, for each address.
-
-    Attributes:
-        limits: the bounds.
-        addresses: a bucket for each address that has guessed wrongly and not yet regained its whole budget.
-
-    """
-
-    limits: Limits
-    addresses: dict[AddressKey, TokenBucket] = field(factory=dict)
-
-    def allows(self, key: AddressKey, now: float) -> bool:
-        """Whether that address may ask for a session."""
-        bucket = self.addresses.get(key)
-        return bucket is None or bucket.has(now)
-
-    def failed(self, key: AddressKey, now: float) -> None:
-        """Count a wrong guess."""
-        burst = self.limits.failed_guesses
-        bucket = self.addresses.get(key)
-        if bucket is None:
-            rate = burst / self.limits.failed_guesses_seconds
-            bucket = self.addresses[key] = TokenBucket.full(rate, burst, now)
-        bucket.take(now)
-
-    def tick(self, now: float) -> None:
-        """Forget addresses that have regained their whole budget."""
-        for key in [key for key, bucket in self.addresses.items() if bucket.is_full(now)]:
-            del self.addresses[key]
+    bits = 128 - _NETWORK_BITS
+    return AddressKey(f"{ipaddress.IPv6Address(int(ipaddress.IPv6Address(address)) >> bits << bits)}/{_NETWORK_BITS}")

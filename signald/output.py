@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from twisted.internet.interfaces import IDelayedCall, IPushProducer, IReactorTime
@@ -70,7 +71,7 @@ class BoundedOutput:
         clock: IReactorTime,
         most_bytes: int,
         seconds: float,
-        give_up: Callable[[], None],
+        give_up: Callable[[str], None],
     ) -> None:
         """Take over as the transport's producer.
 
@@ -79,13 +80,14 @@ class BoundedOutput:
             clock: measures the waiting.
             most_bytes: that may wait, here and in the transport together.
             seconds: for which output may wait without any of it being taken.
-            give_up: called when either is exceeded; it has to abort the connection and to call `stop`.
+            give_up: called with the limit's name when either is exceeded; it has to abort the connection and to call
+                `stop`.
 
         """
         self._transport = transport
         self._most_bytes = most_bytes
         self._give_up = give_up
-        self._watch = StallWatch(transport, clock, seconds, give_up)
+        self._watch = StallWatch(transport, clock, seconds, partial(give_up, "output_seconds"))
         self._waiting: deque[bytes] = deque()
         self._waiting_bytes = 0
         self._last_write = 0
@@ -109,7 +111,7 @@ class BoundedOutput:
         self._waiting_bytes += len(data)
         # The transport paused at its own limit, with one write on top.
         if _TRANSPORT_BYTES + self._last_write + self._waiting_bytes > self._most_bytes:
-            self._give_up()
+            self._give_up("output_bytes")
 
     def finish(self) -> None:
         """Hand everything to the transport, full or not, and from now on watch it get rid of that.

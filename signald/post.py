@@ -48,6 +48,15 @@ class Post:
         """Make the room, which has a limit too."""
         self.room = Room(self.limits.outboxes_bytes)
 
+    def configure(self, limits: Limits) -> None:
+        """Go on with other limits, also for what users have waiting already."""
+        self.limits = limits
+        self.room.most = limits.outboxes_bytes
+        for room in self.rooms.values():
+            room.most = limits.address_outboxes_bytes
+        for user in self.users.values():
+            user.outbox.limits = user.inbox.limits = limits
+
     def add(
         self, id: UserId, peer: PeerId | None, address: AddressKey, traits: Traits, instance: Instance | None
     ) -> User:

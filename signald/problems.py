@@ -10,6 +10,9 @@ from signald.errors import ErrorCode
 
 __all__ = ["CONTENT_TYPE", "SERVER", "last_response", "problem"]
 
+_RETRY_SECONDS = {HTTPStatus.TOO_MANY_REQUESTS: 10, HTTPStatus.SERVICE_UNAVAILABLE: 30}
+"""After which a client may ask again (Retry-After, RFC 9110 §10.2.3): RFC 6585 §4 for 429, RFC 9110 §15.6.4 for 503."""
+
 CONTENT_TYPE = "application/problem+json"
 """RFC 9457 §3."""
 
@@ -44,6 +47,7 @@ def last_response(code: ErrorCode, headers: Iterable[tuple[str, str]] = (), *, h
     """
     body = problem(code)
     status = HTTPStatus(_status(code))
+    retry = _RETRY_SECONDS.get(status)
     fields = {
         "Server": SERVER,
         "Connection": "close",
@@ -51,6 +55,7 @@ def last_response(code: ErrorCode, headers: Iterable[tuple[str, str]] = (), *, h
         "Content-Length": len(body),
         "Cache-Control": "no-store",
         "X-Content-Type-Options": "nosniff",
+        **({} if retry is None else {"Retry-After": retry}),
         **dict(headers),
     }
     lines = [

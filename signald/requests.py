@@ -8,11 +8,12 @@ from attrs import define, field
 
 from signald.actions import Action, LogCounts
 from signald.asking import Asking, Pending
+from signald.budgets import AddressBudget, guesses, new_sessions
 from signald.copies import Copies
 from signald.decisions import Govern, JoinSession, LeaveSession, OpenSession
 from signald.errors import ErrorCode
 from signald.forwarding import forwarded, receivers, refusal
-from signald.limits import GuessBudget, Limits
+from signald.limits import Limits
 from signald.messages import (
     Ack,
     Admit,
@@ -56,6 +57,7 @@ class Requests:
         asking: the decisions under way.
         guesses: unknown sessions that each address asked for.
         passwords: wrong passwords of each address.
+        opened: sessions that each address opened, as whoever.
         debug_due: when the next `Debug` may be answered.
 
     """
@@ -64,19 +66,27 @@ class Requests:
     post: Post
     copies: Copies
     asking: Asking
-    guesses: GuessBudget = field(init=False)
-    passwords: GuessBudget = field(init=False)
+    guesses: AddressBudget = field(init=False)
+    passwords: AddressBudget = field(init=False)
+    opened: AddressBudget = field(init=False)
     debug_due: float = float("-inf")
 
     def __attrs_post_init__(self) -> None:
-        """Make the parts that have the limits too."""
-        self.guesses = GuessBudget(self.limits)
-        self.passwords = GuessBudget(self.limits)
+        """Begin with nothing counted."""
+        self.guesses = AddressBudget(guesses(self.limits))
+        self.passwords = AddressBudget(guesses(self.limits))
+        self.opened = AddressBudget(new_sessions(self.limits))
+
+    def configure(self, limits: Limits) -> None:
+        """Go on with other limits."""
+        self.limits = limits
+        self.guesses.terms = self.passwords.terms = guesses(limits)
+        self.opened.terms = new_sessions(limits)
 
     def tick(self, now: float) -> None:
-        """Forget wrong guesses of long ago."""
-        self.guesses.tick(now)
-        self.passwords.tick(now)
+        """Forget what was long ago."""
+        for budget in (self.guesses, self.passwords, self.opened):
+            budget.forget(now)
 
     def refused(self, pending: Pending, code: ErrorCode, now: float) -> list[Action]:
         """Tell a user that its request is refused by who decides; count wrong guesses also of one who is gone."""
@@ -86,9 +96,9 @@ class Requests:
         # Who was removed hears the same, but has not guessed.
         is_unknown = isinstance(request, Join) and request.session not in self.copies.sessions
         if is_unknown and code is ErrorCode.UNKNOWN_SESSION:
-            self.guesses.failed(pending.address, now)
+            self.guesses.take(pending.address, now)
         if code is ErrorCode.WRONG_PASSWORD:
-            self.passwords.failed(pending.address, now)
+            self.passwords.take(pending.address, now)
         user = self.post.users.get(pending.user)
         session = getattr(request, "session", None)
         if user is None:
@@ -108,7 +118,7 @@ class Requests:
                 is_possible = user.outbox.acknowledge(request.received)
                 return [] if is_possible else self.post.refuse(user, ErrorCode.BAD_ACKNOWLEDGEMENT, request)
             case Open():
-                return self._open(user, request)
+                return self._open(user, request, now)
             case Join():
                 return self._join(user, request, now)
             case Leave():
@@ -124,13 +134,15 @@ class Requests:
             case _ as never:
                 assert_never(never)
 
-    def _open(self, user: User, request: Open) -> list[Action]:
+    def _open(self, user: User, request: Open, now: float) -> list[Action]:
         if not 2 <= request.capacity <= self.limits.session_members:
             return self.post.refuse(user, ErrorCode.BAD_CAPACITY, request)
         if (request.session is None) != (request.host_key is None):
             return self.post.refuse(user, ErrorCode.WRONG_HOST_KEY, request)
         if request.lobby and not user.traits.waits:
             return self.post.refuse(user, ErrorCode.UNSUPPORTED_BY_PEER, request)
+        if not self.opened.take(user.address, now):
+            return self.post.refuse(user, ErrorCode.TOO_MANY_NEW_SESSIONS, request)
         settings = Settings(
             capacity=request.capacity,
             label=request.label or None,
@@ -146,8 +158,8 @@ class Requests:
     def _join(self, user: User, request: Join, now: float) -> list[Action]:
         if request.session in user.sessions | user.visits:
             return self.post.refuse(user, ErrorCode.ALREADY_MEMBER, request)
-        may_guess = request.password is None or self.passwords.allows(user.address, now)
-        if not may_guess or not self.guesses.allows(user.address, now):
+        may_guess = request.password is None or self.passwords.has(user.address, now)
+        if not may_guess or not self.guesses.has(user.address, now):
             return self.post.refuse(user, ErrorCode.TOO_MANY_GUESSES, request)
         operation = JoinSession(
             user.id, user.traits, request.session, request.name, request.id, password=request.password

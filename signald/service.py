@@ -15,8 +15,8 @@ from twisted.internet.interfaces import IListeningPort, IProtocolFactory, IReact
 from twisted.logger import Logger
 
 from signald.addresses import machine_names
+from signald.budgets import ConnectionBudget
 from signald.certificates import Certificate, Report
-from signald.limits import ConnectionBudget
 from signald.metrics import Metrics
 from signald.readiness import Readiness
 from signald.reloading import Reloading

@@ -8,18 +8,20 @@ from twisted.internet.interfaces import IAddress, IDelayedCall, IHandshakeListen
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 from twisted.web.http import HTTPChannel
+from twisted.web.http_headers import Headers
 from twisted.web.resource import IResource
 from twisted.web.server import Request, Site
 from zope.interface import implementer
 
 from signald.arrivals import Arrivals, Place
+from signald.budgets import ConnectionBudget
 from signald.errors import ErrorCode
-from signald.limits import ConnectionBudget, Limits
+from signald.limits import Limits
 from signald.metrics import Metrics
 from signald.origins import read_host
 from signald.output import StallWatch
 from signald.problems import last_response
-from signald.proxies import peer_host
+from signald.proxies import client_address, peer_host
 
 __all__ = ["SignalingChannel", "SignalingSite"]
 
@@ -84,7 +86,7 @@ class SignalingSite(Site):
         than here, the refused ones of one round of the reactor would use up the descriptors together.
         """
         place = Place(self.arrivals, self.budget)
-        if self.arrivals.is_full() or place.arrive(peer_host(addr), self.reactor.seconds()) is not None:
+        if place.arrive(peer_host(addr), self.reactor.seconds()) is not None:
             return None
         channel = SignalingChannel(self, place)
         channel.factory = self
@@ -134,7 +136,7 @@ class SignalingChannel(HTTPChannel):
         """Begin the deadline of the first request: it includes TLS's handshake, and no byte extends it."""
         site = self.site
         self.began = site.reactor.seconds()
-        self._watch = StallWatch(self.transport, site.reactor, site.limits.output_seconds, self._abort)
+        self._watch = StallWatch(self.transport, site.reactor, site.limits.output_seconds, self._unread)
         site.http_connections.add(self)
         super().connectionMade()
         self._expire_after(site.limits.header_seconds)
@@ -210,7 +212,9 @@ class SignalingChannel(HTTPChannel):
         """Check what the headers say of the request before anything of it is kept or continued."""
         headers = self.requests[-1].requestHeaders
         hosts = [value.decode("latin-1") for value in headers.getRawHeaders(b"host", [])]
-        if read_host(hosts) is None:
+        if not self._may_request(headers):
+            self.refuse(ErrorCode.TOO_MANY_REQUESTS)
+        elif read_host(hosts) is None:
             self.refuse(ErrorCode.BAD_HOST)
         elif headers.hasHeader(b"transfer-encoding") or headers.getRawHeaders(b"content-length", [b"0"]) != [b"0"]:
             self.refuse(ErrorCode.BODY_REFUSED)
@@ -258,12 +262,25 @@ class SignalingChannel(HTTPChannel):
 
     # Details
 
+    def _may_request(self, headers: Headers) -> bool:
+        """Whether the client, by the address that the proxies tell, may ask once more; if so, that is counted."""
+        arrivals = self.site.arrivals
+        hops = headers.getRawHeaders(b"x-forwarded-for")
+        forwarded_for = None if hops is None else b",".join(hops).decode("latin-1")
+        client = client_address(peer_host(self.transport.getPeer()), forwarded_for, arrivals.trusted_proxies)
+        return arrivals.may_request(client, self.site.reactor.seconds())
+
     def _release(self) -> None:
         """The connection is HTTP's no more."""
         self._cancel_deadline()
         self._watch.stop()
         self.site.http_connections.discard(self)
         self._place.leave()
+
+    def _unread(self) -> None:
+        """The client does not take what it asked for."""
+        self.site.metrics.refused("output_seconds")
+        self._abort()
 
     def _abort(self) -> None:
         self._deaf = True
@@ -276,6 +293,8 @@ class SignalingChannel(HTTPChannel):
 
     def _expired(self) -> None:
         self._deadline = None
+        if not self._idle:
+            self.site.metrics.refused("header_seconds")
         self._abort()
 
     def _cancel_deadline(self) -> None:

@@ -17,7 +17,7 @@ from signald.decisions import JoinSession, OpenSession, Operation, Outcome, Refu
 from signald.dialects.dialect import CloseFrame, DecodeError, Dialect
 from signald.errors import ErrorCode
 from signald.hub import Ending, Hub
-from signald.limits import AddressKey
+from signald.limits import AddressKey, Limits
 from signald.messages import Error, Request
 from signald.metrics import FORWARDED, Metrics
 from signald.passwords import Passwords
@@ -108,6 +108,11 @@ class Switchboard:
         """Do what is due; to be called every second."""
         self.registry.tick(self.clock.seconds())
         self._act(self.hub.tick(self.clock.seconds()))
+
+    def configure(self, limits: Limits) -> None:
+        """Go on with other limits."""
+        self.hub.configure(limits)
+        self.registry.limits = self.passwords.limits = limits
 
     def stopping(self, after: float, jitter: Callable[[], float]) -> None:
         """Tell the clients that the server is about to stop (`Hub.stopping`)."""

@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from attrs import evolve
 from twisted.internet.interfaces import IProtocolFactory, IReactorTime
 from twisted.internet.threads import deferToThread
 from twisted.logger import Logger
@@ -19,13 +18,14 @@ from signald import __version__
 from signald.addresses import machine_names
 from signald.arrivals import Arrivals
 from signald.assets import load_assets
+from signald.budgets import ConnectionBudget
 from signald.certificates import Certificate, CertificateError, LocalCertificate, SuppliedCertificate
 from signald.config import Config
 from signald.dialects import DIALECTS
 from signald.host_secret import SECRET_BYTES, load_host_secret
 from signald.hub import Hub
 from signald.ids import IdSource
-from signald.limits import ConnectionBudget
+from signald.limiting import Limiting, within
 from signald.listening import bind_all, raise_descriptor_limit
 from signald.metrics import Metrics
 from signald.options import Options
@@ -97,7 +97,8 @@ def make_daemon(config: Config, reactor: IReactorTime, load: Callable[[], Config
         CertificateError: the certificate cannot be used.
 
     """
-    limits = evolve(config.limits, connections=min(config.limits.connections, raise_descriptor_limit()))
+    most_connections = raise_descriptor_limit()
+    limits = within(config.limits, most_connections)
     metrics, readiness = Metrics(), Readiness()
     certificate = _certificate(config)
     hub = Hub(limits=limits, server=f"signald/{__version__}", ice_servers=config.ice.servers)
@@ -105,7 +106,7 @@ def make_daemon(config: Config, reactor: IReactorTime, load: Callable[[], Config
     registry = MemoryRegistry(IdSource(secrets.token_bytes), limits, host_secret, now=reactor.seconds())
     passwords = Passwords(limits, registry, deferToThread)
     switchboard = Switchboard(hub, registry, passwords, reactor, metrics)
-    budget, arrivals = ConnectionBudget(limits), Arrivals(limits, config.trusted_proxies)
+    budget, arrivals = ConnectionBudget(limits), Arrivals(limits, config.trusted_proxies, metrics)
     mirror = Mirror(host_secret, time.time)
 
     def signaling(origins: OriginRule, *, bare: bool) -> SignalingFactory:
@@ -125,7 +126,7 @@ def make_daemon(config: Config, reactor: IReactorTime, load: Callable[[], Config
 
     page = signaling(OriginRule.of(tls=config.tls, others=config.allow_origins), bare=False)
     authority = certificate.authority_der if isinstance(certificate, LocalCertificate) else None
-    site: IProtocolFactory = make_site(
+    pages = make_site(
         assets={**load_assets(), **load_schemas()},
         signaling=page,
         limits=limits,
@@ -133,8 +134,9 @@ def make_daemon(config: Config, reactor: IReactorTime, load: Callable[[], Config
         ca_der=authority,
         hsts=isinstance(certificate, SuppliedCertificate),
     )
+    site: IProtocolFactory = pages
     if certificate is not None:
-        site = TLSFactory(certificate.tls, False, site, clock=reactor)
+        site = TLSFactory(certificate.tls, False, pages, clock=reactor)
     original = signaling(OriginRule.bare(others=config.allow_origins), bare=True)
     ports = [config.port] if config.ws_port is None else [config.port, config.ws_port]
     served: list[tuple[str, IProtocolFactory]] = [("https" if config.tls else "http", site), ("ws", original)]
@@ -147,10 +149,8 @@ def make_daemon(config: Config, reactor: IReactorTime, load: Callable[[], Config
         for factory in (page, original):
             factory.allow(new.allow_origins)
 
-    def trust(new: Config) -> None:
-        arrivals.trusted_proxies = new.trusted_proxies
-
-    parts: dict[str, Apply] = {"allow_origins": allow, "trusted_proxies": trust}
+    limiting = Limiting(most_connections, switchboard, budget, arrivals, (page, original), pages)
+    parts: dict[str, Apply] = {"allow_origins": allow, "limits": limiting.configure}
     reloading = Reloading(config, load or (lambda: config), parts)
     return Daemon(
         reactor,

@@ -17,10 +17,11 @@ from twisted.python.failure import Failure
 
 from signald.arrivals import Arrivals, Place
 from signald.autobahn_options import ClockTimer, Silence, options
+from signald.budgets import ConnectionBudget
 from signald.dialects.dialect import Dialect
 from signald.draining import Drain
 from signald.errors import ErrorCode, SignalError
-from signald.limits import AddressKey, ConnectionBudget, Limits, TokenBucket, address_key
+from signald.limits import AddressKey, Limits, TokenBucket, address_key
 from signald.origins import Origin, OriginRule
 from signald.output import BoundedOutput
 from signald.problems import SERVER, last_response
@@ -54,6 +55,7 @@ class SignalingProtocol(WebSocketServerProtocol):
         binary_messages: whether binary messages are taken; no dialect has any.
         place: what it holds of the budgets.
         began: when the client began to ask for it, monotonic seconds.
+        limits: its bounds; those of the server may change, and it was told these.
 
     """
 
@@ -62,6 +64,7 @@ class SignalingProtocol(WebSocketServerProtocol):
     factory: SignalingFactory
     place: Place
     began: float
+    limits: Limits
     transport: Any
 
     _output: BoundedOutput
@@ -70,6 +73,7 @@ class SignalingProtocol(WebSocketServerProtocol):
     _peer: PeerId | None = None
     _counted = False
     _control: TokenBucket
+    _bytes: TokenBucket
     _fragments = 0
     _closing_steps = 0
     _message_deadline: IDelayedCall | None = None
@@ -98,11 +102,15 @@ class SignalingProtocol(WebSocketServerProtocol):
     def connectionMade(self) -> None:
         """Bound the output before anything is written."""
         factory = self.factory
-        limits = factory.limits
+        limits = self.limits = factory.limits
         self._output = BoundedOutput(
             self.transport, factory.clock, limits.output_bytes, limits.output_seconds, self._unread
         )
-        self._control = TokenBucket.full(limits.control_rate, limits.control_burst, factory.clock.seconds())
+        now = factory.clock.seconds()
+        self._control = TokenBucket.full(limits.control_rate, limits.control_burst, now)
+        # One message of the largest size is always possible.
+        burst = max(limits.message_byte_burst, limits.message_bytes)
+        self._bytes = TokenBucket.full(limits.message_byte_rate, burst, now)
         factory.connections.add(self)
         super().connectionMade()
 
@@ -117,9 +125,7 @@ class SignalingProtocol(WebSocketServerProtocol):
         else:
             super().dataReceived(data)
         if self._message_deadline is None and self.state == self.STATE_OPEN and self.inside_message:
-            self._message_deadline = self.factory.clock.callLater(
-                self.factory.limits.fragments_seconds, self._message_late
-            )
+            self._message_deadline = self.factory.clock.callLater(self.limits.fragments_seconds, self._message_late)
 
     def sendData(self, data: bytes, sync: bool = False, chopsize: int | None = None) -> None:
         """Send bytes, within the bounds of the output; Autobahn's chopping is for its tests alone."""
@@ -198,6 +204,12 @@ class SignalingProtocol(WebSocketServerProtocol):
         except Exception:  # noqa: BLE001 # whatever it is, it ends one connection
             self._failed()
 
+    def onOpenHandshakeTimeout(self) -> None:
+        """The opening handshake is late: abort, which is counted."""
+        if self.state == self.STATE_CONNECTING:
+            self.factory.metrics.refused("header_seconds")
+        super().onOpenHandshakeTimeout()
+
     # Messages
 
     def onMessageBegin(self, isBinary: bool) -> None:
@@ -208,13 +220,15 @@ class SignalingProtocol(WebSocketServerProtocol):
             self._refuse(ErrorCode.UNSUPPORTED_DATA)
 
     def onMessageFrameBegin(self, length: int) -> None:
-        """Refuse what is too long, or comes in too many pieces, at the frame's header."""
-        limits = self.factory.limits
+        """Refuse what is too long, comes in too many pieces, or is one too many, at the frame's header."""
+        limits = self.limits
         self._fragments += 1
         if self.message_data_total_length + length > limits.message_bytes:
             self._refuse(ErrorCode.MESSAGE_TOO_LARGE)
         elif self._fragments > limits.fragments:
             self._refuse(ErrorCode.TOO_MANY_FRAGMENTS)
+        elif not self._bytes.take(self.factory.clock.seconds(), length):
+            self._refuse(ErrorCode.TOO_MANY_BYTES)
         super().onMessageFrameBegin(length)
 
     def processData(self) -> bool:
@@ -307,8 +321,9 @@ class SignalingProtocol(WebSocketServerProtocol):
         _log.failure("A connection is closed after an error in the server.")
         self._refuse(ErrorCode.INTERNAL_ERROR)
 
-    def _unread(self) -> None:
+    def _unread(self, limit: str) -> None:
         """The peer does not read: nothing can be told to it, so abort, which waits for nothing."""
+        self.factory.metrics.refused(limit)
         self.dropConnection(abort=True)
         # Once more, for a connection that was dropped already and does not get rid of its last bytes.
         self.transport.abortConnection()
@@ -409,7 +424,7 @@ class SignalingFactory(WebSocketServerFactory):
     def buildProtocol(self, addr: IAddress | None) -> SignalingProtocol | None:  # type: ignore[override] # as above
         """Make the protocol of a connection; None, which closes it, where it may not be on the bare port."""
         place = Place(self.arrivals, self.budget)
-        if self.bare and (self.arrivals.is_full() or place.arrive(peer_host(addr), self.clock.seconds()) is not None):
+        if self.bare and place.arrive(peer_host(addr), self.clock.seconds()) is not None:
             # No one has asked yet, so there is nobody to tell; and waiting for the question is what it must not cost.
             return None
         protocol = self.protocol()
@@ -423,6 +438,11 @@ class SignalingFactory(WebSocketServerFactory):
         if self._mirror is None:
             return {}
         return self._mirror.headers(headers, peer_host(transport.getPeer()), self.arrivals.trusted_proxies)
+
+    def configure(self, limits: Limits) -> None:
+        """Take other limits for the connections that begin from now on."""
+        self.limits = limits
+        self.setProtocolOptions(**options(limits))
 
     def drain(self, seconds: float) -> Deferred[None]:
         """Refuse upgrades and close every connection with 1012; fires when all are gone.

@@ -7,8 +7,9 @@ from ipaddress import ip_network
 from twisted.trial.unittest import SynchronousTestCase
 
 from signald.arrivals import Arrivals, Place
+from signald.budgets import ConnectionBudget
 from signald.errors import ErrorCode
-from signald.limits import AddressKey, ConnectionBudget, Limits
+from signald.limits import AddressKey, Limits
 
 
 class ArrivalTests(SynchronousTestCase):
@@ -24,7 +25,7 @@ class ArrivalTests(SynchronousTestCase):
         arrivals.release(key)
         self.assertEqual(arrivals.admit("192.0.2.1", 0.0), key)
         arrivals.release(key)
-        self.assertIs(arrivals.admit("192.0.2.1", 0.5), ErrorCode.TOO_MANY_CONNECTIONS)
+        self.assertIs(arrivals.admit("192.0.2.1", 0.5), ErrorCode.TOO_MANY_NEW_CONNECTIONS)
         self.assertEqual(arrivals.admit("192.0.2.1", 1.0), key)
 
     def test_networks(self) -> None:
@@ -60,6 +61,43 @@ class ArrivalTests(SynchronousTestCase):
             arrivals.release(AddressKey(key))
         arrivals.admit("198.51.100.1", 100.0)
         self.assertEqual(list(arrivals._budget.addresses), ["198.51.100.1"])
+        self.assertEqual(list(arrivals._budget.arrivals.full_at), ["198.51.100.1"])
+
+    def test_requests(self) -> None:
+        """They have a rate of their own; a proxy that asks for itself has none."""
+        arrivals = Arrivals(Limits(address_request_rate=1.0, address_request_burst=2), [ip_network("10.0.0.0/8")])
+        asked = [arrivals.may_request("192.0.2.1", now) for now in (0.0, 0.0, 0.5, 1.0)]
+        self.assertEqual(asked, [True, True, False, True])
+        self.assertTrue(arrivals.may_request("192.0.2.2", 0.5))
+        self.assertEqual([arrivals.may_request("10.0.0.1", 0.0) for _ in range(9)], [True] * 9)
+
+    def test_refusals_are_counted(self) -> None:
+        """By the name of the limit, since nobody is told."""
+        arrivals = Arrivals(Limits(address_connections=1, address_connection_burst=2, address_connection_rate=1.0))
+        for _ in range(2):
+            Place(arrivals, ConnectionBudget(Limits())).arrive("192.0.2.1", 0.0)
+        for _ in range(3):
+            place = Place(arrivals, ConnectionBudget(Limits()))
+            place.arrive("192.0.2.2", 0.0)
+            place.leave()
+        arrivals.count(range(Limits().connections))
+        Place(arrivals, ConnectionBudget(Limits())).arrive("192.0.2.3", 0.0)
+        hit = {limit: count for limit, count in arrivals.metrics.limits.items() if count}
+        self.assertEqual(hit, {"address_connections": 1, "address_connection_rate": 1, "connections": 1})
+
+    def test_other_limits(self) -> None:
+        """They hold from the next connection and request on; what is held is given back as it was taken."""
+        arrivals = Arrivals(Limits(address_connections=1, address_request_burst=1))
+        arrivals.admit("2001:db8::1", 0.0)
+        arrivals.may_request("192.0.2.1", 0.0)
+        arrivals.configure(Limits(address_connections=2, network_factor=2), [ip_network("192.0.2.0/24")])
+        self.assertEqual(arrivals.admit("2001:db8::1", 0.0), "2001:db8::/64")
+        self.assertIs(arrivals.admit("2001:db8::1", 0.0), ErrorCode.TOO_MANY_CONNECTIONS)
+        self.assertIsNone(arrivals.admit("192.0.2.1", 0.0))
+        self.assertTrue(arrivals.may_request("192.0.2.1", 0.0))
+        for _ in range(2):
+            arrivals.release(AddressKey("2001:db8::/64"))
+        self.assertEqual(arrivals._budget.addresses, {})
 
 
 class PlaceTests(SynchronousTestCase):

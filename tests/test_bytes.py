@@ -12,7 +12,8 @@ from zope.interface import implementer
 
 from signald.arrivals import Arrivals
 from signald.assets import FOREVER, Asset, Representation
-from signald.limits import ConnectionBudget, Limits
+from signald.budgets import ConnectionBudget
+from signald.limits import Limits
 from signald.origins import OriginRule
 from signald.web import make_site
 from signald.websocket import SignalingFactory
@@ -134,7 +135,7 @@ class BytesTests(SynchronousTestCase):
             (self.page.connections, self.bare.connections, self.site.http_connections), (set(), set(), set())
         )
         for factory in (self.page, self.bare):
-            self.assertEqual(sum(use.connections for use in factory.arrivals._budget.addresses.values()), 0)
+            self.assertEqual(sum(use for use in factory.arrivals._budget.addresses.values()), 0)
         self.assertEqual(self.clock.getDelayedCalls(), [])
         self.assertGreater(len(self.record.addresses), CASES // 2)
         self.assertGreater(len(self.record.heard), CASES // 10)

@@ -310,7 +310,7 @@ class GuessTests(SynchronousTestCase):
         world.say(host, Remove(session, user))
         world.hears(guest)
         self.assertEqual(world.say(guest, Join(session)), [Error(ErrorCode.UNKNOWN_SESSION, Join)])
-        self.assertEqual(world.hub.requests.guesses.addresses, {})
+        self.assertEqual(world.hub.requests.guesses.full_at, {})
 
     def test_other_addresses_are_not_affected(self) -> None:
         """The budget is each address's own, and is forgotten once it is whole again."""
@@ -321,7 +321,7 @@ class GuessTests(SynchronousTestCase):
             world.say(guesser, Join(NOWHERE))
         world.joining(session)
         world.tick(1801.0)
-        self.assertEqual(world.hub.requests.guesses.addresses, {})
+        self.assertEqual(world.hub.requests.guesses.full_at, {})
 
     def test_only_unknown_ids_count(self) -> None:
         """A full session is knocked at as often as one likes."""
@@ -624,7 +624,7 @@ class LifetimeTests(SynchronousTestCase):
         self.assertEqual(host.hears(), [Ended(opened.session, EndReason.IDLE)])
 
     def test_no_state_stays_when_all_have_gone(self) -> None:
-        """A thousand short sessions leave nothing behind but a bounded heap of deadlines."""
+        """Three hundred short sessions leave nothing behind but a bounded heap of deadlines."""
         world = World()
         for _ in range(300):
             host, _, guest, _, _ = world.pair()
@@ -704,7 +704,7 @@ class DecisionTests(SynchronousTestCase):
         assert isinstance(decide, Decide)
         self.hub.disconnected(self.peer, Ending.LOST, 0.0)
         self.hub.decided(decide.id, Refused(ErrorCode.UNKNOWN_SESSION), 0.0)
-        self.assertIn(HOME, self.hub.requests.guesses.addresses)
+        self.assertIn(HOME, self.hub.requests.guesses.full_at)
 
     def test_a_session_that_is_not_ended_may_have_changed(self) -> None:
         """Whoever decides may answer with a newer record, and the members hear what is different."""

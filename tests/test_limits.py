@@ -1,4 +1,4 @@
-"""Limits, token buckets and the budgets of addresses."""
+"""Limits, the token bucket, and what counts as one address."""
 
 from __future__ import annotations
 
@@ -8,11 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from signald.errors import ErrorCode
-from signald.limits import AddressKey, ConnectionBudget, Limits, TokenBucket, address_key
-
-ANN = AddressKey("192.0.2.1")
-BOB = AddressKey("192.0.2.2")
+from signald.limits import AddressKey, Limits, TokenBucket, address_key, network_key
 
 
 class LimitsTests(SynchronousTestCase):
@@ -37,7 +33,7 @@ class TokenBucketTests(SynchronousTestCase):
         """Never more than the burst, however long it waits."""
         bucket = TokenBucket.full(rate=2.0, burst=3, now=0.0)
         self.assertEqual([bucket.take(0.0) for _ in range(4)], [True, True, True, False])
-        self.assertFalse(bucket.has(0.4))
+        self.assertFalse(bucket.take(0.4))
         self.assertTrue(bucket.take(0.5))
         self.assertEqual([bucket.take(100.0) for _ in range(4)], [True, True, True, False])
 
@@ -46,8 +42,8 @@ class TokenBucketTests(SynchronousTestCase):
         bucket = TokenBucket.full(rate=1.0, burst=1, now=10.0)
         self.assertTrue(bucket.take(10.0))
         self.assertFalse(bucket.take(9.0))
-        self.assertFalse(bucket.is_full(10.5))
-        self.assertTrue(bucket.is_full(11.0))
+        self.assertFalse(bucket.take(10.5))
+        self.assertTrue(bucket.take(11.0))
 
     @given(st.lists(st.floats(0, 1), max_size=200))
     def test_it_never_gives_more_than_it_may(self, steps: list[float]) -> None:
@@ -76,41 +72,14 @@ class AddressKeyTests(SynchronousTestCase):
         ):
             self.assertEqual(address_key(address), key)
 
-
-class ConnectionBudgetTests(SynchronousTestCase):
-    """Which connections are admitted."""
-
-    def test_an_address_has_so_many_connections(self) -> None:
-        """Another address is not affected, and a closed connection makes room."""
-        budget = ConnectionBudget(Limits(address_connections=2))
-        self.assertEqual([budget.admit(ANN, 0.0) for _ in range(2)], [None, None])
-        self.assertEqual(budget.admit(ANN, 0.0), ErrorCode.TOO_MANY_CONNECTIONS)
-        self.assertIsNone(budget.admit(BOB, 0.0))
-        budget.release(ANN)
-        self.assertIsNone(budget.admit(ANN, 0.0))
-        self.assertEqual(budget.total, 3)
-
-    def test_an_address_connects_so_often(self) -> None:
-        """Closing a connection does not give the arrival back; time does."""
-        budget = ConnectionBudget(Limits(address_connection_burst=1, address_connection_rate=1.0))
-        self.assertIsNone(budget.admit(ANN, 0.0))
-        budget.release(ANN)
-        self.assertEqual(budget.admit(ANN, 0.5), ErrorCode.TOO_MANY_CONNECTIONS)
-        self.assertIsNone(budget.admit(ANN, 1.0))
-
-    def test_the_server_has_so_many_connections(self) -> None:
-        """Past the total nobody is admitted, and nothing is counted."""
-        budget = ConnectionBudget(Limits(connections=1))
-        self.assertIsNone(budget.admit(ANN, 0.0))
-        self.assertEqual(budget.admit(BOB, 0.0), ErrorCode.SERVER_FULL)
-        self.assertEqual((budget.total, set(budget.addresses)), (1, {ANN}))
-
-    def test_addresses_are_forgotten(self) -> None:
-        """Once they have no connection and their budget is whole again."""
-        budget = ConnectionBudget(Limits())
-        budget.admit(ANN, 0.0)
-        budget.tick(10.0)
-        self.assertEqual(set(budget.addresses), {ANN})
-        budget.release(ANN)
-        budget.tick(10.0)
-        self.assertEqual(budget.addresses, {})
+    def test_networks(self) -> None:
+        """Only what is a /64 is a part of a /48."""
+        for key, network in (
+            ("2001:db8:1:2::/64", "2001:db8:1::/48"),
+            ("2001:db8::/64", "2001:db8::/48"),
+            ("::/64", "::/48"),
+            ("192.0.2.1", None),
+            ("/run/socket", None),
+            ("", None),
+        ):
+            self.assertEqual(network_key(AddressKey(key)), network)

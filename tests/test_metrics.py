@@ -40,6 +40,12 @@ class MetricsTests(SynchronousTestCase):
         """Each is a field of `Limits`."""
         self.assertLessEqual(set(LIMIT_OF.values()), {limit.name for limit in fields(Limits)})
 
+    def test_every_error_of_too_much_has_a_limit_of_its_own(self) -> None:
+        """So that the operator sees which setting it was."""
+        too_much = {code for code in ErrorCode if code.value.startswith("too-many-")}
+        self.assertEqual(too_much - LIMIT_OF.keys(), set())
+        self.assertEqual(len(set(LIMIT_OF.values())), len(LIMIT_OF))
+
 
 class HistogramTests(SynchronousTestCase):
     """How long how often."""

@@ -23,12 +23,12 @@ class OutputCase(SynchronousTestCase):
         """Make both."""
         self.clock = Clock()
         self.transport = MemoryTransport(None, IPv4Address("TCP", CLIENT, 50000))
-        self.given_up = 0
+        self.given_up: list[str] = []
         self.output = BoundedOutput(self.transport, self.clock, MOST, 5.0, self.give_up)
 
-    def give_up(self) -> None:
+    def give_up(self, limit: str) -> None:
         """What the protocol does."""
-        self.given_up += 1
+        self.given_up.append(limit)
         self.output.stop()
 
 
@@ -44,17 +44,17 @@ class BytesTests(OutputCase):
         read = self.transport.take_all()
         self.output.write(b"last")
         self.assertEqual(read + self.transport.take_all(), b"".join(pieces) + b"last")
-        self.assertEqual(self.given_up, 0)
+        self.assertEqual(self.given_up, [])
 
     def test_too_much(self) -> None:
         """It gives up while it is written to, without waiting for the clock; nothing is left in memory."""
         for _ in range((MOST - TRANSPORT_BYTES) // 1000):
             self.output.write(b"x" * 1000)
-        self.assertEqual(self.given_up, 0)
+        self.assertEqual(self.given_up, [])
         for _ in range(TRANSPORT_BYTES // 1000 + 1):
             if not self.given_up:
                 self.output.write(b"x" * 1000)
-        self.assertEqual(self.given_up, 1)
+        self.assertEqual(self.given_up, ["output_bytes"])
         self.assertEqual(self.output._waiting_bytes, 0)
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
@@ -64,7 +64,7 @@ class BytesTests(OutputCase):
             for _ in range(10):
                 self.output.write(b"x" * 10_000)
             self.transport.take_all()
-        self.assertEqual(self.given_up, 0)
+        self.assertEqual(self.given_up, [])
 
     def test_takes_over(self) -> None:
         """It is the transport's producer, in the place of the one before."""
@@ -88,11 +88,11 @@ class SecondsTests(OutputCase):
         """It gives up after its seconds."""
         self.fill()
         self.clock.advance(4.9)
-        self.assertEqual(self.given_up, 0)
+        self.assertEqual(self.given_up, [])
         self.clock.advance(0.2)
-        self.assertEqual(self.given_up, 1)
+        self.assertEqual(self.given_up, ["output_seconds"])
         self.clock.advance(60)
-        self.assertEqual(self.given_up, 1)
+        self.assertEqual(self.given_up, ["output_seconds"])
 
     def test_slow_reader(self) -> None:
         """One that reads a little in each of them is slow, not gone."""
@@ -100,9 +100,9 @@ class SecondsTests(OutputCase):
         for _ in range(10):
             self.clock.advance(4.9)
             self.transport.take(1000)
-        self.assertEqual(self.given_up, 0)
+        self.assertEqual(self.given_up, [])
         self.clock.pump([1.0] * 11)
-        self.assertEqual(self.given_up, 1)
+        self.assertEqual(self.given_up, ["output_seconds"])
 
     def test_read(self) -> None:
         """When everything is read nothing is waited for."""
@@ -122,7 +122,7 @@ class SecondsTests(OutputCase):
         self.output.finish()
         self.assertEqual(len(self.transport.dataBuffer), 110_000)
         self.clock.advance(5.0)
-        self.assertEqual(self.given_up, 1)
+        self.assertEqual(self.given_up, ["output_seconds"])
 
     def test_finish_when_all_is_sent(self) -> None:
         """A transport that has nothing left to send and is not closed either is given up too: TLS without an answer."""
@@ -130,7 +130,7 @@ class SecondsTests(OutputCase):
         self.transport.take_all()
         self.output.finish()
         self.clock.advance(5.0)
-        self.assertEqual(self.given_up, 1)
+        self.assertEqual(self.given_up, ["output_seconds"])
 
 
 class WatchTests(SynchronousTestCase):

@@ -8,7 +8,8 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from signald.arrivals import Arrivals
-from signald.limits import ConnectionBudget, Limits
+from signald.budgets import ConnectionBudget
+from signald.limits import Limits
 from signald.origins import OriginRule
 from signald.reflection import ANSWER, MOST_HOPS, PROOF_SECONDS, REQUEST, Mirror, Seen, proof, read_seen
 from signald.web import make_site

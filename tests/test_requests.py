@@ -112,7 +112,7 @@ class GuessTests(SynchronousTestCase):
         guesser.hears()
         self.assertEqual(types(guesser.say(Join(self.secret, password=RIGHT))), [Joined])
         self.world.tick(1800)
-        self.assertEqual(self.world.hub.requests.passwords.addresses, {})
+        self.assertEqual(self.world.hub.requests.passwords.full_at, {})
 
     def test_unknown_sessions_and_wrong_passwords_do_not_add_up(self) -> None:
         """Nine of each are no ten of one."""
@@ -127,7 +127,7 @@ class GuessTests(SynchronousTestCase):
         client = Client(self.world, address=ELSEWHERE)
         for _ in range(20):
             self.assertEqual(client.say(Join(self.secret))[-1], Error(ErrorCode.PASSWORD_NEEDED, Join))
-        self.assertEqual(self.world.hub.requests.passwords.addresses, {})
+        self.assertEqual(self.world.hub.requests.passwords.full_at, {})
 
 
 class RaceTests(Case):

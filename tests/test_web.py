@@ -14,8 +14,9 @@ from zope.interface import implementer
 
 from signald.arrivals import Arrivals
 from signald.assets import FOREVER, REVALIDATED, Asset, Representation, load_assets
+from signald.budgets import ConnectionBudget
 from signald.errors import ErrorCode
-from signald.limits import ConnectionBudget, Limits
+from signald.limits import Limits
 from signald.origins import OriginRule
 from signald.schemas import load_schemas
 from signald.web import make_site

@@ -14,8 +14,9 @@ from zope.interface import implementer
 
 from signald.arrivals import Arrivals
 from signald.autobahn_options import CLOSE_SECONDS
+from signald.budgets import ConnectionBudget
 from signald.errors import ErrorCode
-from signald.limits import ConnectionBudget, Limits
+from signald.limits import Limits
 from signald.origins import OriginRule
 from signald.users import PeerId
 from signald.web import make_site
@@ -118,9 +119,7 @@ class WebSocketCase(SynchronousTestCase):
         """Assert that no connection is counted and no call pending."""
         self.assertEqual(self.server.budget.total, 0)
         self.assertEqual(self.server.factory.connections, set())
-        self.assertEqual(
-            [use.connections for use in self.server.factory.arrivals._budget.addresses.values() if use.connections], []
-        )
+        self.assertEqual(self.server.factory.arrivals._budget.addresses, {})
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def advance(self, seconds: float) -> None:

@@ -17,8 +17,9 @@ from signald.addresses import machine_names
 from signald.arrivals import Arrivals
 from signald.assets import Asset, Representation
 from signald.authority import Authority
+from signald.budgets import ConnectionBudget
 from signald.dialects.dialect import CloseFrame, Dialect
-from signald.limits import AddressKey, ConnectionBudget, Limits
+from signald.limits import AddressKey, Limits
 from signald.messages import Event, Request
 from signald.metrics import Metrics
 from signald.origins import OriginRule

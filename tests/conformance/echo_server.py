@@ -16,8 +16,9 @@ from twisted.internet import reactor
 from twisted.internet.address import IPv4Address
 
 from signald.arrivals import Arrivals
+from signald.budgets import ConnectionBudget
 from signald.dialects.dialect import CloseFrame, Dialect
-from signald.limits import AddressKey, ConnectionBudget, Limits
+from signald.limits import AddressKey, Limits
 from signald.messages import Event, Request
 from signald.origins import OriginRule
 from signald.switchboard import Connection, Switchboard
