@@ -207,6 +207,13 @@ class Config:
     drain_seconds: float = setting(
         "for clients to go when the service stops", 5.0, unit="seconds", least=0.1, most=600.0
     )
+    state_seconds: float = setting(
+        "for which clients can come back to what a stopped process left; kept sessions outlast that",
+        300.0,
+        unit="seconds",
+        least=0.0,
+        most=86400.0,
+    )
     ice: Ice = field(factory=Ice)
     tokens: Tokens = field(factory=Tokens)
     webhook: Webhook = field(factory=Webhook)

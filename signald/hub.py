@@ -54,6 +54,7 @@ from signald.messages import (
 )
 from signald.post import Post, close
 from signald.requests import Requests
+from signald.returning import ReturnWindow
 from signald.sessions import Session
 from signald.users import DecisionId, Peer, PeerEvent, PeerId, PeerState, User, UserEvent, UserState
 
@@ -227,10 +228,10 @@ class Hub:
         self.requests.tick(now)
         return actions
 
-    def stopping(self, after: float, jitter: Callable[[], float]) -> list[Action]:
-        """Tell each client to come back after so many seconds and as many more as `jitter` gives, up to as many."""
+    def stopping(self, window: ReturnWindow, jitter: Callable[[], float]) -> list[Action]:
+        """Tell each client when to come back, at a moment of the window that `jitter` gives as a part from 0 to 1."""
         return [
-            Send(peer.id, GoingAway(after + after * jitter()))
+            Send(peer.id, GoingAway(window.first + window.spread * jitter()))
             for peer in self.peers.values()
             if peer.state is PeerState.WELCOMED
         ]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import resource
 import socket
-from collections.abc import Iterable
 
+from signald.config import Config
+from signald.supervision import PAGE, WS, Supervision
 from signald.values import ConfigError
 
 BACKLOG = 1024
@@ -15,22 +16,25 @@ SPARE_DESCRIPTORS = 64
 """Descriptors that are kept for files and the reactor; where there are few, half of them."""
 
 
-def bind_all(interface: str | None, ports: Iterable[int]) -> list[socket.socket]:
-    """Bind a listening socket to each port, or none at all.
+def open_sockets(config: Config, supervision: Supervision) -> list[tuple[str, socket.socket]]:
+    """The listening sockets, each with what it is for, the page's first: bound here unless they were handed over.
 
     Raises:
-        ConfigError: the address or a port cannot be used.
+        ConfigError: an address or a port cannot be used; then none is bound.
 
     """
-    sockets: list[socket.socket] = []
+    ports = {PAGE: config.port, WS: config.ws_port}
+    found = [(name, adopted) for name in ports for adopted in supervision.handed_over(name)]
+    given = {name for name, _ in found}
     try:
-        for port in ports:
-            sockets.append(bind(interface, port))
+        for name, port in ports.items():
+            if port is not None and name not in given:
+                found.append((name, bind(config.interface, port)))
     except ConfigError:
-        for bound in sockets:
+        for _, bound in found:
             bound.close()
         raise
-    return sockets
+    return sorted(found, key=lambda one: one[0] != PAGE)
 
 
 def bind(interface: str | None, port: int) -> socket.socket:

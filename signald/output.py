@@ -10,7 +10,7 @@ from typing import Any
 from twisted.internet.interfaces import IDelayedCall, IPushProducer, IReactorTime
 from zope.interface import implementer
 
-__all__ = ["BoundedOutput", "StallWatch"]
+__all__ = ["BoundedOutput", "StallWatch", "is_sent"]
 
 _TRANSPORT_BYTES = 65536
 """What a Twisted transport buffers before it pauses its producer (`abstract.FileDescriptor.bufferSize`)."""
@@ -124,6 +124,11 @@ class BoundedOutput:
         self._watch.stop()
         self._watch.start()
 
+    @property
+    def is_sent(self) -> bool:
+        """Whether the kernel has taken everything; what is on its way to the peer is out of this process's hands."""
+        return not self._waiting and is_sent(self._transport)
+
     def stop(self) -> None:
         """Forget what waits: the connection is going, or gone."""
         self._waiting.clear()
@@ -147,6 +152,15 @@ class BoundedOutput:
     def stopProducing(self) -> None:
         """The transport is gone."""
         self.stop()
+
+
+def is_sent(transport: Any) -> bool:
+    """Whether a transport has nothing left to give to the kernel; under TLS, the one below."""
+    while getattr(transport, "dataBuffer", None) is None:
+        transport = getattr(transport, "transport", None)
+        if transport is None:
+            return False
+    return len(transport.dataBuffer) == transport.offset and not transport._tempDataBuffer
 
 
 def _position(transport: Any) -> tuple[int, int] | None:

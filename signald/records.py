@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 from cattrs.preconf.orjson import OrjsonConverter, make_converter
 from cattrs.strategies import configure_tagged_union
 
@@ -16,8 +16,9 @@ from signald.delivery import weight
 from signald.hub import Hub
 from signald.identities import Identity
 from signald.limits import AddressKey
-from signald.messages import CountedEvent, Instance, LeaveReason, Request, SessionId, Traits, UserId
+from signald.messages import Candidates, CountedEvent, Instance, LeaveReason, Request, SessionId, Traits, UserId
 from signald.registry import MemoryRegistry
+from signald.returning import return_seconds
 from signald.sessions import Session
 from signald.users import User, UserEvent
 
@@ -59,6 +60,14 @@ class UserRecord:
 
 
 @frozen
+class WaitingBatch:
+    """Candidates that came before the other member (`waiting.WaitingCandidates`)."""
+
+    sender: UserId
+    batch: Candidates
+
+
+@frozen
 class SessionRecord:
     """A session.
 
@@ -67,6 +76,7 @@ class SessionRecord:
         idle: seconds since its last change or message; None when it is not open.
         remaining: seconds until it expires; None when it is not open.
         kept: seconds for which it has been kept without being open; None when it is open.
+        candidates: those that wait there for the other member, with their senders.
 
     """
 
@@ -74,6 +84,7 @@ class SessionRecord:
     idle: float | None
     remaining: float | None
     kept: float | None
+    candidates: list[WaitingBatch]
 
 
 @frozen
@@ -111,6 +122,7 @@ def export(hub: Hub, registry: MemoryRegistry, now: float) -> Snapshot:
             idle=_ago(hub.copies.active.get(id), now),
             remaining=None if id not in hub.copies.expires else hub.copies.expires[id] - now,
             kept=_ago(registry.kept.get(id), now),
+            candidates=[WaitingBatch(*waiting) for waiting in hub.copies.candidates.batches.get(id, [])],
         )
         for id, session in registry.sessions.items()
     ]
@@ -118,15 +130,36 @@ def export(hub: Hub, registry: MemoryRegistry, now: float) -> Snapshot:
     return Snapshot(FORMAT, users, [id for id in registry.users if id not in back], sessions)
 
 
-def restore(snapshot: Snapshot, hub: Hub, registry: MemoryRegistry, now: float) -> list[Action]:
-    """Put a snapshot into a hub and a registry that are empty: all its users are away, with the whole grace.
+def aged(snapshot: Snapshot, past: float) -> Snapshot:
+    """The snapshot after so many seconds."""
+    sessions = [
+        evolve(
+            record,
+            idle=None if record.idle is None else record.idle + past,
+            remaining=None if record.remaining is None else record.remaining - past,
+            kept=None if record.kept is None else record.kept + past,
+        )
+        for record in snapshot.sessions
+    ]
+    return evolve(snapshot, sessions=sessions)
 
-    The others in their sessions are not told of it, unless one does not come back.
+
+def without_users(snapshot: Snapshot) -> Snapshot:
+    """The snapshot when nobody comes back: sessions end as they do when all are gone, and those that are kept stay."""
+    return evolve(snapshot, users=[], gone=[*snapshot.gone, *(record.id for record in snapshot.users)])
+
+
+def restore(snapshot: Snapshot, hub: Hub, registry: MemoryRegistry, now: float) -> list[Action]:
+    """Put a snapshot into a hub and a registry that are empty: all its users are away, with the whole grace and more.
+
+    The more there are, the longer it takes until the last of them is back. The others in their sessions are not told
+    that they were away, unless one does not come back.
     """
+    grace = hub.limits.grace_seconds + return_seconds(len(snapshot.users))
     for kept in sorted(snapshot.sessions, key=lambda record: -(record.kept or 0.0)):
         _restore_session(kept, hub, registry, now)
     for record in snapshot.users:
-        _restore_user(record, hub, registry, now)
+        _restore_user(record, hub, registry, now + grace)
     for id in snapshot.gone:
         registry.users[id] = Identity(sessions=_sessions_of(id, registry))
     for kept in snapshot.sessions:
@@ -157,7 +190,25 @@ def load(data: bytes) -> Snapshot:
         raise ValueError("These are no records of users and sessions.") from error
     if snapshot.format != FORMAT:
         raise ValueError("The records are of another version.")
+    _check(snapshot)
     return snapshot
+
+
+def _check(snapshot: Snapshot) -> None:
+    """See whether the records fit each other.
+
+    Raises:
+        ValueError: they do not.
+
+    """
+    users = [record.id for record in snapshot.users] + snapshot.gone
+    sessions = [record.session.id for record in snapshot.sessions]
+    if len(set(users)) != len(users) or len(set(sessions)) != len(sessions):
+        raise ValueError("The records name a user or a session twice.")
+    known = set(users)
+    for kept in snapshot.sessions:
+        if not known.issuperset(kept.session.people):
+            raise ValueError("The records have a session of somebody who is in none of them.")
 
 
 def _user_record(user: User, instance: Instance, identity: Identity, asking: Asking) -> UserRecord:
@@ -183,7 +234,7 @@ def _user_record(user: User, instance: Instance, identity: Identity, asking: Ask
     )
 
 
-def _restore_user(record: UserRecord, hub: Hub, registry: MemoryRegistry, now: float) -> None:
+def _restore_user(record: UserRecord, hub: Hub, registry: MemoryRegistry, until: float) -> None:
     sessions = _sessions_of(record.id, registry)
     registry.users[record.id] = Identity(
         instance=record.instance,
@@ -196,7 +247,7 @@ def _restore_user(record: UserRecord, hub: Hub, registry: MemoryRegistry, now: f
     )
     user = hub.post.add(record.id, None, record.address, record.traits, record.instance)
     user.step(UserEvent.LOST)
-    user.until = now + hub.limits.grace_seconds
+    user.until = until
     hub.deadlines.add(user.until, DeadlineKind.GRACE, user.id)
     user.rotation = record.rotation
     user.confirmed = record.confirmed
@@ -215,6 +266,8 @@ def _restore_session(record: SessionRecord, hub: Hub, registry: MemoryRegistry, 
         registry.kept[id] = now - record.kept
     if record.idle is not None and record.remaining is not None:
         hub.copies.follow(id, now - record.idle, now + record.remaining)
+    if record.candidates:
+        hub.copies.candidates.batches[id] = [(waiting.sender, waiting.batch) for waiting in record.candidates]
 
 
 def _sessions_of(user: UserId, registry: MemoryRegistry) -> set[SessionId]:

@@ -6,23 +6,29 @@ import random
 import socket
 import time
 from collections.abc import Callable, Sequence
+from typing import Protocol
 
 from attrs import frozen
 from twisted.application.internet import TimerService
 from twisted.application.service import MultiService
-from twisted.internet.defer import Deferred, DeferredList
+from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
 from twisted.internet.interfaces import IListeningPort, IProtocolFactory, IReactorSocket, IReactorTime
+from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
 from signald.addresses import machine_names
 from signald.budgets import ConnectionBudget
 from signald.certificates import Certificate, Report
+from signald.config import Config
+from signald.handover import Handover
 from signald.metrics import Metrics
 from signald.readiness import Readiness
 from signald.reloading import Reloading
+from signald.returning import return_window
+from signald.state_file import StateFile
+from signald.supervision import PAGE, Supervision
 from signald.switchboard import Switchboard
 from signald.unaccepted import Unaccepted
-from signald.websocket import SignalingFactory
 
 TICK_SECONDS = 1.0
 """Between two looks at the hub's deadlines."""
@@ -30,11 +36,20 @@ TICK_SECONDS = 1.0
 CERTIFICATE_SECONDS = 60.0
 """Between two looks at the certificate and the machine's addresses."""
 
-RETURN_SECONDS = 2.0
-"""After which clients are told to come back when the service stops, and up to as many more."""
+WATCHDOG_PARTS = 3
+"""Signs of life in the time after which the service manager would miss one: sd_watchdog_enabled(3) advises two."""
 
-DRAIN_SECONDS = 5.0
-"""For clients to answer the closing handshake when the service stops."""
+STATUS_SECONDS = 10.0
+"""Between two status lines for the service manager."""
+
+DECISION_SECONDS = 1.0
+"""For decisions under way when the service stops; the next process makes those that take longer anew."""
+
+DECISION_LOOK_SECONDS = 0.02
+"""Between two looks whether they are made."""
+
+EXIT_SECONDS = 5.0
+"""Of the time that the service manager is asked for: all that a stop takes besides the clients."""
 
 _log = Logger()
 
@@ -57,6 +72,13 @@ class Listener:
     port: int
 
 
+class Draining(Protocol):
+    """What has connections, and lets them go."""
+
+    def drain(self, seconds: float) -> Deferred[None]:
+        """End all connections within so many seconds; fires when none is left."""
+
+
 class Daemon(MultiService):
     """Accepts connections on its listeners and keeps time.
 
@@ -73,8 +95,9 @@ class Daemon(MultiService):
         self,
         reactor: IReactorTime,
         listeners: Sequence[Listener],
-        interface: str | None,
-        signaling: tuple[SignalingFactory, ...],
+        config: Config,
+        supervision: Supervision,
+        draining: Sequence[Draining],
         switchboard: Switchboard,
         budget: ConnectionBudget,
         certificate: Certificate | None,
@@ -84,13 +107,17 @@ class Daemon(MultiService):
     ) -> None:
         super().__init__()
         self.page = listeners[0]
-        self.interface = interface
+        self._is_handed_over = bool(supervision.handed_over(PAGE))
+        self.interface = self.page.socket.getsockname()[0] if self._is_handed_over else config.interface
+        self._config = config
+        self._supervision = supervision
+        self._handover = Handover(switchboard, StateFile(config.data_dir), config.state_seconds)
         self._listeners = listeners
         self.certificate = certificate
         self.metrics = metrics
         self.readiness = readiness
         self._reactor = reactor
-        self._signaling = signaling
+        self._draining = draining
         self._switchboard = switchboard
         self._reloading = reloading
         self._budget = budget
@@ -98,9 +125,14 @@ class Daemon(MultiService):
         self._every(TICK_SECONDS, self._tick)
         if certificate is not None:
             self._every(CERTIFICATE_SECONDS, self._look_at_certificate)
+        if supervision.watchdog is not None:
+            self._every(supervision.watchdog / WATCHDOG_PARTS, supervision.notifier.alive)
+        if supervision.notifier.address is not None:
+            self._every(STATUS_SECONDS, self._tell_status)
 
     def startService(self) -> None:
-        """Begin to accept connections."""
+        """Take up what the process before left, and begin to accept connections."""
+        self._handover.take_up(time.time())
         super().startService()
         adopter = IReactorSocket(self._reactor)
         for listener in self._listeners:
@@ -117,22 +149,52 @@ class Daemon(MultiService):
             _log.info("listening: {scheme} on port {port}", scheme=listener.scheme, port=listener.port)
         if self.certificate is not None:
             _log_report(self.certificate.opening)
+        self._supervision.notifier.ready()
 
-    def stopService(self) -> Deferred[list[tuple[bool, object]]]:
-        """Accept no more connections, tell the clients, and fire when all of them are gone."""
+    def stopService(self) -> Deferred[None]:
+        """Accept no more connections, leave everything to the next process, and fire when all clients are gone."""
+        return Deferred.fromCoroutine(self._stop())
+
+    async def _stop(self) -> None:
+        """Stop, in an order in which nothing is lost.
+
+        What has been read is carried out, and is in the state; what is read after that is not counted, so that its
+        sender sends it again. The state is written before the clients are waited for: were the process killed
+        meanwhile, it would be there all the same.
+        """
+        seconds = self._config.drain_seconds
         self.readiness.drain()
-        self._switchboard.stopping(RETURN_SECONDS, random.random)
-        waits = [super().stopService(), *(port.stopListening() for port in self._ports)]
-        self._ports = []
-        waits += [factory.drain(DRAIN_SECONDS) for factory in self._signaling]
-        _log.info("stopping")
-        return DeferredList([wait for wait in waits if wait is not None])
+        self._supervision.notifier.stopping(seconds + EXIT_SECONDS)
+        _log.info("stopping", event="stopping")
+        ports, self._ports = self._ports, []
+        for port in ports:
+            await maybeDeferred(port.stopListening)
+        await self._wait_for_decisions()
+        hub = self._switchboard.hub
+        window = return_window(len(hub.peers), hub.limits.grace_seconds, queued=self._is_handed_over)
+        self._switchboard.stopping(window, random.random)
+        self._handover.leave(time.time())
+        await DeferredList([draining.drain(seconds) for draining in self._draining])
+        await maybeDeferred(super().stopService)
+        _log.info("stopped", event="stopped")
+
+    async def _wait_for_decisions(self) -> None:
+        """Wait for decisions under way; passwords that wait to be checked are not to be in the state."""
+        deadline = self._reactor.seconds() + DECISION_SECONDS
+        while self._switchboard.is_deciding and self._reactor.seconds() < deadline:
+            await deferLater(self._reactor, DECISION_LOOK_SECONDS)
+
+    def _tell_status(self) -> None:
+        hub = self._switchboard.hub
+        self._supervision.notifier.status(f"{len(hub.users)} users, {len(hub.sessions)} sessions")
 
     def reload(self) -> None:
         """Read the configuration and the certificate again."""
+        self._supervision.notifier.reloading(time.monotonic())
         self._reloading()
         if self.certificate is not None:
             _log_report(self.certificate.refresh(time.time(), machine_names(), reread=True))
+        self._supervision.notifier.ready()
 
     def _every(self, seconds: float, call: Callable[[], None]) -> None:
         timer = TimerService(seconds, _guarded, call)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IAddress, IDelayedCall, IHandshakeListener, IReactorTime
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
@@ -15,6 +16,7 @@ from zope.interface import implementer
 
 from signald.arrivals import Arrivals, Place
 from signald.budgets import ConnectionBudget
+from signald.draining import Drain
 from signald.errors import ErrorCode
 from signald.limits import Limits
 from signald.metrics import Metrics
@@ -37,6 +39,7 @@ class SignalingSite(Site):
         metrics: counts the errors, and measures the TLS handshakes.
         methods: that any resource knows.
         http_connections: those that have not become WebSockets.
+        draining: whether each response is the last one of its connection because the server is stopping.
 
     """
 
@@ -77,6 +80,8 @@ class SignalingSite(Site):
         self.metrics = metrics
         self.methods = methods
         self.http_connections: set[SignalingChannel] = set()
+        self.draining = False
+        self._drain: Drain | None = None
         arrivals.count(self.http_connections)
 
     def buildProtocol(self, addr: IAddress | None) -> SignalingChannel | None:  # type: ignore[override] # not the generic one
@@ -91,6 +96,33 @@ class SignalingSite(Site):
         channel = SignalingChannel(self, place)
         channel.factory = self
         return channel
+
+    def drain(self, seconds: float) -> Deferred[None]:
+        """Answer what is asked on the connections that there are, and close them; fires when all are gone.
+
+        One on which nothing is asked is soon aborted; what is still there after that many seconds is aborted as well.
+        To be called once.
+        """
+        self.draining = True
+        for channel in list(self.http_connections):
+            channel.finish()
+        self._drain = Drain(self.http_connections, self.reactor, self._abort_silent, self._abort)
+        return self._drain.begin(seconds)
+
+    def left(self, channel: SignalingChannel) -> None:
+        """A connection is gone, or is a WebSocket now."""
+        self.http_connections.discard(channel)
+        if self._drain is not None:
+            self._drain.look()
+
+    def _abort_silent(self) -> None:
+        for channel in list(self.http_connections):
+            if not channel.requests:
+                channel.abort()
+
+    def _abort(self) -> None:
+        for channel in list(self.http_connections):
+            channel.abort()
 
     def acceptableProtocols(self) -> list[bytes]:
         """For ALPN (RFC 7301): HTTP/2 would pass by the header deadline and the rule about bodies."""
@@ -187,7 +219,27 @@ class SignalingChannel(HTTPChannel):
         self._watch.stop()
         super().resumeProducing()
 
+    def finish(self) -> None:
+        """The server is stopping: close after the response to what is asked, or now where nothing is."""
+        self.persistent = 0
+        if self._idle:
+            self.loseConnection()
+
+    def abort(self) -> None:
+        """Close at once."""
+        self._deaf = True
+        self._cancel_deadline()
+        self.transport.abortConnection()
+
     # Requests
+
+    def checkPersistence(self, request: Request, version: bytes) -> bool:
+        """Whether the connection goes on after this response; the client is told if not (RFC 9112 §9.6)."""
+        if not self.site.draining:
+            persists: bool = super().checkPersistence(request, version)
+            return persists
+        request.responseHeaders.setRawHeaders(b"Connection", [b"close"])
+        return False
 
     def lineReceived(self, line: bytes) -> None:
         """Take a line of the headers; `LineReceiver` calls for none after the transport was closed."""
@@ -274,18 +326,13 @@ class SignalingChannel(HTTPChannel):
         """The connection is HTTP's no more."""
         self._cancel_deadline()
         self._watch.stop()
-        self.site.http_connections.discard(self)
         self._place.leave()
+        self.site.left(self)
 
     def _unread(self) -> None:
         """The client does not take what it asked for."""
         self.site.metrics.refused("output_seconds")
-        self._abort()
-
-    def _abort(self) -> None:
-        self._deaf = True
-        self._cancel_deadline()
-        self.transport.abortConnection()
+        self.abort()
 
     def _expire_after(self, seconds: float) -> None:
         self._cancel_deadline()
@@ -295,7 +342,7 @@ class SignalingChannel(HTTPChannel):
         self._deadline = None
         if not self._idle:
             self.site.metrics.refused("header_seconds")
-        self._abort()
+        self.abort()
 
     def _cancel_deadline(self) -> None:
         if self._deadline is not None:

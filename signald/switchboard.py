@@ -21,7 +21,9 @@ from signald.limits import AddressKey, Limits
 from signald.messages import Error, Request
 from signald.metrics import FORWARDED, Metrics
 from signald.passwords import Passwords
+from signald.records import Snapshot, export, restore
 from signald.registry import MemoryRegistry
+from signald.returning import ReturnWindow
 from signald.users import DecisionId, PeerId
 
 _ENDINGS = {1000: Ending.LEFT, 1001: Ending.RELOADING}
@@ -68,6 +70,7 @@ class Switchboard:
     _peers: int = field(init=False, default=0)
     _actions: deque[Action] = field(init=False, factory=deque)
     _acting: bool = field(init=False, default=False)
+    _suspended: bool = field(init=False, default=False)
     _log: Logger = field(init=False, factory=Logger)
 
     def opened(self, connection: Connection, dialect: Dialect, address: AddressKey) -> PeerId:
@@ -82,7 +85,7 @@ class Switchboard:
     def received(self, peer: PeerId, frame: bytes) -> None:
         """A text message came."""
         line = self._lines.get(peer)
-        if line is None:
+        if line is None or self._suspended:
             return
         began, metrics = self.clock.seconds(), self.metrics
         try:
@@ -100,12 +103,14 @@ class Switchboard:
 
     def closed(self, peer: PeerId, code: int | None = None) -> None:
         """The connection is gone, with the close code that the client sent, if any."""
-        if self._lines.pop(peer, None) is not None:
+        if self._lines.pop(peer, None) is not None and not self._suspended:
             ending = Ending.LOST if code is None else _ENDINGS.get(code, Ending.LOST)
             self._act(self.hub.disconnected(peer, ending, self.clock.seconds()))
 
     def tick(self) -> None:
         """Do what is due; to be called every second."""
+        if self._suspended:
+            return
         self.registry.tick(self.clock.seconds())
         self._act(self.hub.tick(self.clock.seconds()))
 
@@ -114,9 +119,27 @@ class Switchboard:
         self.hub.configure(limits)
         self.registry.limits = self.passwords.limits = limits
 
-    def stopping(self, after: float, jitter: Callable[[], float]) -> None:
+    @property
+    def is_deciding(self) -> bool:
+        """Whether a decision is under way."""
+        return bool(self.hub.asking.pending)
+
+    def stopping(self, window: ReturnWindow, jitter: Callable[[], float]) -> None:
         """Tell the clients that the server is about to stop (`Hub.stopping`)."""
-        self._act(self.hub.stopping(after, jitter))
+        self._act(self.hub.stopping(window, jitter))
+
+    def suspend(self) -> Snapshot:
+        """Take no more facts, and return what the next process goes on with.
+
+        What a client sends from now on is not counted, so that it sends that again to the next process; that its
+        connection ends is not told to the others.
+        """
+        self._suspended = True
+        return export(self.hub, self.registry, self.clock.seconds())
+
+    def restore(self, snapshot: Snapshot) -> None:
+        """Go on with what another process left; to be called before the first connection."""
+        self._act(restore(snapshot, self.hub, self.registry, self.clock.seconds()))
 
     def _tell(self, peer: PeerId, requests: Iterable[Request]) -> None:
         for request in requests:
@@ -165,6 +188,9 @@ class Switchboard:
             self._decided(id, outcome)
 
     def _decided(self, id: DecisionId, outcome: Outcome) -> None:
+        if self._suspended:
+            # The next process asks anew, since it has the request.
+            return
         self._act(self.hub.decided(id, outcome, self.clock.seconds()))
 
     def _failed(self, failure: Failure) -> Outcome:

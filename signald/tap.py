@@ -26,7 +26,7 @@ from signald.host_secret import SECRET_BYTES, load_host_secret
 from signald.hub import Hub
 from signald.ids import IdSource
 from signald.limiting import Limiting, within
-from signald.listening import bind_all, raise_descriptor_limit
+from signald.listening import open_sockets, raise_descriptor_limit
 from signald.metrics import Metrics
 from signald.options import Options
 from signald.origins import OriginRule
@@ -37,6 +37,7 @@ from signald.registry import MemoryRegistry
 from signald.reloading import Apply, Reloading
 from signald.schemas import load_schemas
 from signald.service import Daemon, Listener
+from signald.supervision import PAGE, WS, Supervision
 from signald.switchboard import Switchboard
 from signald.tls import TLSFactory
 from signald.values import ConfigError
@@ -62,7 +63,8 @@ def makeService(options: Options) -> Daemon:
         return options.effective(os.environ).config
 
     try:
-        daemon = make_daemon(load(), IReactorTime(reactor), load)
+        supervision = Supervision.of(os.environ, os.getpid())
+        daemon = make_daemon(load(), IReactorTime(reactor), load, supervision)
     except (ConfigError, CertificateError) as error:
         sys.exit(complaint(error))
     _obey_hangups(daemon, reactor)
@@ -84,13 +86,19 @@ def complaint(error: Exception) -> str:
     return "\n".join(f"signald: {line}" for line in str(error).splitlines())
 
 
-def make_daemon(config: Config, reactor: IReactorTime, load: Callable[[], Config] | None = None) -> Daemon:
+def make_daemon(
+    config: Config,
+    reactor: IReactorTime,
+    load: Callable[[], Config] | None = None,
+    supervision: Supervision | None = None,
+) -> Daemon:
     """Wire the parts together and bind the sockets.
 
     Arguments:
         config: all settings.
         reactor: that the daemon runs on.
         load: reads the settings anew for a reload; without it they stay.
+        supervision: what the service manager gives, if there is one.
 
     Raises:
         ConfigError: a socket cannot be bound.
@@ -134,16 +142,16 @@ def make_daemon(config: Config, reactor: IReactorTime, load: Callable[[], Config
         ca_der=authority,
         hsts=isinstance(certificate, SuppliedCertificate),
     )
-    site: IProtocolFactory = pages
-    if certificate is not None:
-        site = TLSFactory(certificate.tls, False, pages, clock=reactor)
     original = signaling(OriginRule.bare(others=config.allow_origins), bare=True)
-    ports = [config.port] if config.ws_port is None else [config.port, config.ws_port]
-    served: list[tuple[str, IProtocolFactory]] = [("https" if config.tls else "http", site), ("ws", original)]
-    listeners = [
-        Listener(socket, factory, scheme, socket.getsockname()[1])
-        for socket, (scheme, factory) in zip(bind_all(config.interface, ports), served, strict=False)
-    ]
+    served: dict[str, tuple[str, IProtocolFactory]] = {
+        PAGE: ("http", pages) if certificate is None else ("https", TLSFactory(certificate.tls, False, pages, reactor)),
+        WS: ("ws", original),
+    }
+    supervision = supervision or Supervision()
+    listeners = []
+    for name, bound in open_sockets(config, supervision):
+        scheme, factory = served[name]
+        listeners.append(Listener(bound, factory, scheme, bound.getsockname()[1]))
 
     def allow(new: Config) -> None:
         for factory in (page, original):
@@ -155,8 +163,9 @@ def make_daemon(config: Config, reactor: IReactorTime, load: Callable[[], Config
     return Daemon(
         reactor,
         listeners,
-        config.interface,
-        (page, original),
+        config,
+        supervision,
+        (page, original, pages),
         switchboard,
         budget,
         certificate,

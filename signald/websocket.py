@@ -97,6 +97,11 @@ class SignalingProtocol(WebSocketServerProtocol):
         if self.state == self.STATE_OPEN:
             self.sendCloseFrame(code=code, reasonUtf8=encode_truncate(reason, 123))
 
+    @property
+    def is_silent(self) -> bool:
+        """Whether it has got everything that was sent to it, a close frame last, and only its own is waited for."""
+        return self.state in (self.STATE_CLOSING, self.STATE_CLOSED) and self._output.is_sent
+
     # The transport
 
     def connectionMade(self) -> None:
@@ -447,7 +452,8 @@ class SignalingFactory(WebSocketServerFactory):
     def drain(self, seconds: float) -> Deferred[None]:
         """Refuse upgrades and close every connection with 1012; fires when all are gone.
 
-        What is still there after that many seconds is aborted. To be called once.
+        One that has got everything is soon aborted if it does not answer; what is still there after that many seconds
+        is aborted as well. To be called once.
         """
         self.draining = True
         code = ErrorCode.GOING_AWAY
@@ -456,7 +462,7 @@ class SignalingFactory(WebSocketServerFactory):
                 connection.failHandshake(code.value)
             else:
                 connection.close(_close_code(code), code.value)
-        self._drain = Drain(self.connections, self.clock, self._abort)
+        self._drain = Drain(self.connections, self.clock, self._abort_silent, self._abort)
         return self._drain.begin(seconds)
 
     def lost(self, connection: SignalingProtocol) -> None:
@@ -464,6 +470,11 @@ class SignalingFactory(WebSocketServerFactory):
         self.connections.discard(connection)
         if self._drain is not None:
             self._drain.look()
+
+    def _abort_silent(self) -> None:
+        for connection in list(self.connections):
+            if connection.is_silent:
+                connection.transport.abortConnection()
 
     def _abort(self) -> None:
         for connection in list(self.connections):

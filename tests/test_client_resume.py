@@ -13,6 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from signald.dialects.native import Native
 from signald.limits import Limits
+from signald.returning import ReturnWindow
 from signald.switchboard import Switchboard
 from signald.users import PeerId
 from signald_client.signaling import messages
@@ -367,7 +368,7 @@ class OutcomeTests(LinkCase):
     def test_going_away(self) -> None:
         """A server that stops says when to come back."""
         self.begin()
-        self.switchboard.stopping(3.0, lambda: 0.5)
+        self.switchboard.stopping(ReturnWindow(3.0, 3.0), lambda: 0.5)
         self.rest(self.ann, self.bob)
         self.assertEqual(len(self.ann.told(messages.GoingAway)), 1)
 

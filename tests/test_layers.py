@@ -40,12 +40,13 @@ PURE = {
     },
     "hub": {
         "actions", "asking", "copies", "deadlines", "decisions", "delivery", "errors", "greeting", "limits", "messages",
-        "post", "requests", "sessions", "users",
+        "post", "requests", "returning", "sessions", "users",
     },
     "records": {
         "actions", "asking", "deadlines", "decisions", "delivery", "hub", "identities", "limits", "messages",
-        "registry", "sessions", "users",
+        "registry", "returning", "sessions", "users",
     },
+    "returning": set[str](),
     "dialects.dialect": {"errors", "messages"},
     "dialects.native": {"dialects.dialect", "errors", "ids", "messages"},
     "dialects.serde": {"dialects.dialect", "errors", "ids", "messages"},

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
 from signald.messages import (
     AppMessage,
+    Candidate,
+    Candidates,
     Count,
     ForwardedMessage,
     Hello,
@@ -24,6 +27,7 @@ from signald.messages import (
     Welcome,
 )
 from signald.records import dump, export, load, restore
+from signald.returning import return_seconds
 from signald.users import PeerId
 from tests.world import SERDE, World
 
@@ -153,6 +157,35 @@ class RecordTests(SynchronousTestCase):
         self.assertEqual(len(asked), 1)
         later = again(self.world)
         self.assertEqual(len(later.hub.users[user.id].sessions), 2)
+
+    def test_candidates_that_wait_for_the_other_member(self) -> None:
+        """They are there for the one who joins after the restart."""
+        world = World()
+        host, _ = welcomed(world)
+        [opened] = world.say(host, Open())
+        assert isinstance(opened, Opened)
+        batch = Candidates(opened.session, None, None, (Candidate("candidate:1 1 udp 1 192.0.2.1 9 typ host"),))
+        self.assertEqual(world.say(host, batch), [])
+        later = again(world)
+        guest, _ = welcomed(later)
+        events = later.say(guest, Join(opened.session))
+        self.assertIn("ForwardedCandidates", [type(event).__name__ for event in events])
+
+    def test_records_that_do_not_fit_each_other(self) -> None:
+        """A session of somebody who is not among the users, and what is named twice."""
+        snapshot = export(self.world.hub, self.world.registry, self.world.now)
+        for wrong in (
+            evolve(snapshot, users=snapshot.users[1:]),
+            evolve(snapshot, users=snapshot.users * 2),
+            evolve(snapshot, sessions=snapshot.sessions * 2),
+            evolve(snapshot, gone=[snapshot.users[0].id]),
+        ):
+            self.assertRaises(ValueError, load, dump(wrong))
+
+    def test_many_have_longer_to_come_back(self) -> None:
+        """As long as it takes them all at a rate that the server bears."""
+        user = next(iter(again(self.world, seconds=0.0).hub.users.values()))
+        self.assertAlmostEqual(user.until, 77.0 + self.world.hub.limits.grace_seconds + return_seconds(2))
 
     def test_what_is_no_snapshot_is_refused(self) -> None:
         """With a sentence."""

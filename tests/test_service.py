@@ -19,7 +19,8 @@ from signald.config import Config
 from signald.deadlines import DeadlineKind
 from signald.dialects.native import Native
 from signald.messages import Hello
-from signald.service import CERTIFICATE_SECONDS, RETURN_SECONDS, TICK_SECONDS, Daemon
+from signald.returning import REFUSED_SECONDS
+from signald.service import CERTIFICATE_SECONDS, TICK_SECONDS, Daemon
 from signald.tap import make_daemon
 from signald.users import PeerId, PeerState
 from tests.test_switchboard import FakeConnection
@@ -97,7 +98,7 @@ class DaemonTests(SynchronousTestCase):
         daemon._switchboard.received(peer, b'{"type":"hello","version":1}')
         stopped = daemon.stopService()
         self.assertEqual(connection.last()["type"], "going-away")
-        self.assertTrue(RETURN_SECONDS <= connection.last()["after"] <= 2 * RETURN_SECONDS)
+        self.assertTrue(REFUSED_SECONDS <= connection.last()["after"] <= 2 * REFUSED_SECONDS)
         self.successResultOf(stopped)
 
     def test_it_looks_at_deadlines(self) -> None:

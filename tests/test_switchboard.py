@@ -21,6 +21,7 @@ from signald.limits import Limits
 from signald.messages import Pong
 from signald.passwords import Passwords
 from signald.registry import MemoryRegistry
+from signald.returning import ReturnWindow
 from signald.switchboard import Switchboard
 from signald.users import PeerId
 from tests.world import HOME, HOST_SECRET, counting_bytes
@@ -194,9 +195,9 @@ class SwitchboardTests(SynchronousTestCase):
         silent, _ = self.open(Native())
         serde, _ = self.open(Serde())
         heard = len(serde.frames)
-        self.switchboard.stopping(2.0, lambda: next(jitters))
-        self.assertEqual(first.last(), {"type": "going-away", "after": 2.5})
-        self.assertEqual(second.last(), {"type": "going-away", "after": 3.0})
+        self.switchboard.stopping(ReturnWindow(2.0, 4.0), lambda: next(jitters))
+        self.assertEqual(first.last(), {"type": "going-away", "after": 3.0})
+        self.assertEqual(second.last(), {"type": "going-away", "after": 4.0})
         self.assertEqual((silent.frames, len(serde.frames)), ([], heard))
 
     def test_a_password_is_checked_elsewhere_and_others_go_on(self) -> None:

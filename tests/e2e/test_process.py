@@ -18,8 +18,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from twisted.trial.unittest import SynchronousTestCase
 
 from signald import __version__
+from signald.draining import ANSWER_SECONDS
 from signald.options import Options
-from signald.service import DRAIN_SECONDS
 from tests.certificates import self_signed
 from tests.e2e.daemon import Daemon
 from tests.e2e.program import PATIENCE, SCRIPTS, Program, run, surroundings
@@ -78,7 +78,7 @@ class SignalTests(ProcessTestCase):
             daemon.program.wait_for("stopping", ENDS_WITHIN)
             started = time.monotonic()
             self.assertEqual(daemon.program.stop(signal.SIGINT), -signal.SIGINT)
-            self.assertLess(time.monotonic() - started, DRAIN_SECONDS / 2)
+            self.assertLess(time.monotonic() - started, ANSWER_SECONDS / 2)
         self.assertNotIn("Traceback", daemon.program.stderr)
 
 
