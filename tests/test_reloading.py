@@ -9,8 +9,7 @@ from twisted.internet.testing import EventLoggingObserver
 from twisted.logger import globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
-from signald.config import Config, Ice, Tokens
-from signald.limits import Limits
+from signald.config import Config, Ice, Log, LogFormat, Tokens
 from signald.reloading import Reloading
 from signald.values import ConfigError
 
@@ -65,12 +64,12 @@ class ReloadingTests(SynchronousTestCase):
 
     def test_what_needs_a_restart_is_told(self) -> None:
         """And told again at the next reload, since it is still not so; the rest is taken."""
-        self.wanted = evolve(self.old, port=1, limits=Limits(message_bytes=2048), ice=Ice(relay_only=True))
+        self.wanted = evolve(self.old, port=1, log=Log(LogFormat.JSON), ice=Ice(relay_only=True))
         for _ in range(2):
             self.reloading()
         self.assertEqual(self.reloading.config, evolve(self.old, ice=Ice(relay_only=True)))
         self.assertEqual(self.events(), ["reload-needs-restart", "reloaded"] * 2)
-        self.assertEqual([*self.seen][2]["settings"], "port, limits.message_bytes")
+        self.assertEqual([*self.seen][2]["settings"], "port, log.format")
 
     def test_a_part_that_refuses_keeps_what_it_had(self) -> None:
         """The others go on."""

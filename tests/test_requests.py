@@ -22,6 +22,7 @@ from signald.members import Person
 from signald.messages import (
     Accomplished,
     Admit,
+    AppMessage,
     Change,
     Changed,
     End,
@@ -128,6 +129,46 @@ class GuessTests(SynchronousTestCase):
         for _ in range(20):
             self.assertEqual(client.say(Join(self.secret))[-1], Error(ErrorCode.PASSWORD_NEEDED, Join))
         self.assertEqual(self.world.hub.requests.passwords.full_at, {})
+
+
+class OpeningTests(SynchronousTestCase):
+    """How fast sessions may be opened."""
+
+    def test_an_address_opens_so_many(self) -> None:
+        """As one user or as many; another address is not affected, and time gives them back."""
+        world = World(Limits(address_session_burst=3, address_session_rate=1.0))
+        ann, bob = Client(world), Client(world)
+        self.assertEqual(types([*ann.say(Open()), *ann.say(Open()), *bob.say(Open())]), [Opened] * 3)
+        before = world.state()
+        for client in (ann, bob):
+            self.assertEqual(client.say(Open()), [Error(ErrorCode.TOO_MANY_NEW_SESSIONS, Open)])
+        self.assertEqual(world.state(), before)
+        self.assertEqual(types(Client(world, address=ELSEWHERE).say(Open())), [Opened])
+        world.tick(1.0)
+        self.assertEqual(types(bob.say(Open())), [Opened])
+
+    def test_what_is_no_session_costs_nothing(self) -> None:
+        """A request that is wrong in itself is refused before it is counted."""
+        world = World(Limits(address_session_burst=1, address_session_rate=1.0))
+        ann = Client(world)
+        self.assertEqual(ann.say(Open(capacity=99)), [Error(ErrorCode.BAD_CAPACITY, Open)])
+        self.assertEqual(types(ann.say(Open())), [Opened])
+
+
+class ConfigureTests(Case):
+    """Other limits while the hub runs."""
+
+    def test_other_limits(self) -> None:
+        """They hold at once for requests, budgets and outboxes; nothing ends because it is too much by now."""
+        self.world.hub.configure(Limits(address_session_burst=1, session_members=2, outbox_messages=16))
+        self.assertEqual(self.ann.say(Open(capacity=3)), [Error(ErrorCode.BAD_CAPACITY, Open)])
+        self.assertEqual(self.ann.say(Open()), [Error(ErrorCode.TOO_MANY_NEW_SESSIONS, Open)])
+        self.assertEqual(len(self.world.hub.sessions[self.session].members), 2)
+        self.bob.lose()
+        for _ in range(17):
+            self.ann.say(AppMessage(self.session, "x"))
+        refused = Error(ErrorCode.OUTBOX_FULL, AppMessage, self.session)
+        self.assertEqual(self.ann.say(AppMessage(self.session, "x"))[-1], refused)
 
 
 class RaceTests(Case):

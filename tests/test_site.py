@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from ipaddress import ip_network
 from typing import Any
 
 from OpenSSL import SSL
@@ -241,6 +242,48 @@ class NumberTests(SiteCase):
             line = self.dial()
             self.assertIs(factory.buildProtocol(peer), None)
             line.disconnect()
+
+
+class RateTests(SiteCase):
+    """How fast an address may ask."""
+
+    def test_requests(self) -> None:
+        """So many at once, on one connection or several; then 429, when to come again, and the end."""
+        self.serve(Limits(address_request_burst=3, address_request_rate=1.0))
+        line = self.dial()
+        for _ in range(2):
+            line.send(PAGE)
+            self.assertEqual(line.response()[0], 200)
+        other = self.dial()
+        other.send(PAGE)
+        self.assertEqual(other.response()[0], 200)
+        line.send(PAGE)
+        status, headers, _ = response = line.response()
+        self.assertIs(problem_code(response), ErrorCode.TOO_MANY_REQUESTS)
+        self.assertEqual((status, headers["retry-after"], line.closed), (429, "10", True))
+        self.assertEqual(self.site.metrics.limits["address_request_rate"], 1)
+        self.clock.advance(1.0)
+        other.send(PAGE)
+        self.assertEqual(other.response()[0], 200)
+
+    def test_upgrades_count(self) -> None:
+        """A refused handshake costs as much as a request for the page."""
+        self.serve(Limits(address_request_burst=2, address_request_rate=1.0))
+        for expected in (403, 403, 429):
+            self.assertEqual(self.dial().upgrade(origin="https://evil.example"), expected)
+
+    def test_behind_a_proxy(self) -> None:
+        """The client's own address counts, and only where the proxy is trusted."""
+        self.serve(Limits(address_request_burst=1, address_request_rate=1.0))
+        self.signaling.arrivals.trusted_proxies = [ip_network(CLIENT)]
+
+        def ask(address: str, client: str) -> int:
+            line = self.dial(address)
+            line.send(request("/", {"Host": "localhost", "X-Forwarded-For": client}))
+            return line.response()[0]
+
+        self.assertEqual([ask(CLIENT, f"203.0.113.{number}") for number in (1, 2, 1)], [200, 200, 429])
+        self.assertEqual([ask("198.51.100.1", f"203.0.113.{number}") for number in (3, 4)], [200, 429])
 
 
 class SizeTests(SiteCase):

@@ -550,6 +550,34 @@ class FrameTests(WebSocketCase):
         self.line.send(frame(PONG))
         self.closed_with(ErrorCode.TOO_MANY_CONTROL_FRAMES)
 
+    def test_bytes(self) -> None:
+        """So many at once, and so many a second, refused at the header of the frame that is one too many."""
+        self.serve(Limits(message_byte_rate=1024.0, message_byte_burst=4096, message_bytes=4096))
+        self.line = self.open()
+        self.line.send(*[frame(TEXT, b"x" * 1024)] * 4)
+        self.advance(1.1)
+        self.line.send(frame(TEXT, b"x" * 1024))
+        self.assertEqual(len(self.heard()), 5)
+        self.line.send(frame_header(TEXT, 1024) + b"mask")
+        self.closed_with(ErrorCode.TOO_MANY_BYTES)
+        self.assertEqual(self.server.factory.metrics.limits["message_byte_rate"], 1)
+
+    def test_the_largest_message_is_always_possible(self) -> None:
+        """Also where the bytes at once are fewer."""
+        self.serve(Limits(message_byte_rate=1024.0, message_byte_burst=1024, message_bytes=4096))
+        self.line = self.open()
+        self.line.send(frame(TEXT, b"x" * 4096))
+        self.assertEqual(len(self.heard()), 1)
+
+    def test_other_limits(self) -> None:
+        """A connection keeps those that it began with; the next ones have the others."""
+        self.server.factory.configure(Limits(message_bytes=1024, ping_seconds=5.0, address_connections=1))
+        self.line.send(frame(TEXT, b"x" * 65536))
+        self.assertEqual(len(self.heard()), 1)
+        self.line = self.open()
+        self.line.send(frame_header(TEXT, 1025) + b"mask")
+        self.assertEqual(self.line.frames()[-1], closing(ErrorCode.MESSAGE_TOO_LARGE))
+
     def test_silence(self) -> None:
         """A peer that answers no ping is aborted."""
         self.advance(19.9)
