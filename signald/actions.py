@@ -6,7 +6,7 @@ from attrs import frozen
 
 from signald.decisions import Operation
 from signald.errors import ErrorCode
-from signald.messages import Event
+from signald.messages import Event, IceServers, UserId, Welcome
 from signald.users import DecisionId, PeerId
 
 
@@ -16,6 +16,15 @@ class Send:
 
     peer: PeerId
     event: Event
+
+
+@frozen
+class SendCredentials:
+    """Send an event to a peer, with the TURN servers and credentials for this user added to its servers."""
+
+    peer: PeerId
+    user: UserId
+    event: Welcome | IceServers
 
 
 @frozen
@@ -42,4 +51,4 @@ class LogCounts:
     sessions: int
 
 
-Action = Send | Close | Decide | LogCounts
+Action = Send | SendCredentials | Close | Decide | LogCounts

@@ -19,7 +19,7 @@ from signald.limits import Limits
 from signald.messages import IceServer
 from signald.origins import Origin
 from signald.proxies import Network
-from signald.values import ConfigError, read_interface, read_path, read_port
+from signald.values import ConfigError, read_interface, read_path, read_port, read_turn_url
 
 __all__ = [
     "DEFAULT_PORT",
@@ -114,14 +114,25 @@ class Ice:
         (),
         option="turn-url",
         reload=True,
+        read=read_turn_url,
     )
     turn_secret_file: Path | None = setting(
         "file with the secret shared with the TURN servers (coturn's static-auth-secret)", None, reload=True
     )
     turn_seconds: float = setting(
-        "for which a member's TURN credentials are good", 600.0, unit="seconds", least=10.0, most=86400.0, reload=True
+        "for which a member's TURN credentials are good", 600.0, unit="seconds", least=10.0, most=3600.0, reload=True
     )
-    relay_only: bool = setting("whether media goes through TURN alone, in every session", False, reload=True)
+    relay_only: bool = setting(
+        "whether media goes through TURN alone, in every session that is opened from then on", False, reload=True
+    )
+
+    def __attrs_post_init__(self) -> None:
+        """Check what concerns several values."""
+        if bool(self.turn_urls) != (self.turn_secret_file is not None):
+            raise ConfigError("TURN URLs and the secret's file are given together: turn_urls and turn_secret_file.")
+        has_turn = any(url.startswith(("turn:", "turns:")) for server in self.servers for url in server.urls)
+        if self.relay_only and not (self.turn_urls or has_turn):
+            raise ConfigError("Media cannot go through TURN alone where there is no TURN server: relay_only.")
 
 
 @frozen

@@ -19,6 +19,7 @@ from signald.decisions import (
     SessionEnded,
 )
 from signald.forwarding import forwarded
+from signald.ice import IceSupply
 from signald.limits import Limits
 from signald.members import Member, Visitor
 from signald.messages import (
@@ -56,6 +57,7 @@ class Copies:
         post: tells the users.
         asking: whose outcomes may be overtaken by newer records.
         deadlines: the hub's.
+        ice: has members told of TURN servers.
         sessions: the records.
         active: when each open session last had a change or a message, monotonic seconds.
         expires: when each open session is over, monotonic seconds.
@@ -68,6 +70,7 @@ class Copies:
     post: Post
     asking: Asking
     deadlines: Deadlines
+    ice: IceSupply
     sessions: dict[SessionId, Session] = field(factory=dict)
     active: dict[SessionId, float] = field(factory=dict)
     expires: dict[SessionId, float] = field(factory=dict)
@@ -99,7 +102,7 @@ class Copies:
             change = SessionChanged(session)
         else:
             actions = []
-        actions += self._members(known, change)
+        actions += self._members(known, change, now)
         actions += self._visitors(known, session, change.turned_away)
         self._keep(session, now)
         return actions
@@ -141,7 +144,7 @@ class Copies:
         since = now if len(session.members) > 1 else self.active[id]
         return since + self.limits.session_idle_seconds
 
-    def _members(self, known: Session | None, change: SessionChanged) -> list[Action]:
+    def _members(self, known: Session | None, change: SessionChanged, now: float) -> list[Action]:
         session = change.session
         actions: list[Action] = []
         for gone in () if known is None else known.members:
@@ -151,24 +154,26 @@ class Copies:
             user = self.post.users.get(member.user)
             if known is None or known.member(member.user) is None:
                 visitor = None if known is None else known.visitor(member.user)
-                actions += [] if user is None else self._enter(user, session, member, visitor)
+                actions += [] if user is None else self._enter(user, session, member, visitor, now)
                 continue
             for event in news(known, session, member, change.reason):
                 actions += self.post.tell(user, event)
         return actions
 
-    def _enter(self, user: User, session: Session, member: Member, visitor: Visitor | None) -> list[Action]:
+    def _enter(self, user: User, session: Session, member: Member, visitor: Visitor | None, now: float) -> list[Action]:
         """Tell a user that it is a member now: the reply to its open or join."""
         user.sessions.add(session.id)
         user.visits.discard(session.id)
+        # Before it hears of anybody to connect with.
+        actions = self.ice.entered(user, now) if len(user.sessions) == 1 else []
         # One who opens what it waits for may be let in before: then that is no reply to the opening.
         pending = None if member.role is Role.GUEST and self._opens(user) else self._answering(user, session)
         if pending is None:
-            actions = self.post.tell(user, _joined(session, member, None if visitor is None else visitor.request))
+            actions += self.post.tell(user, _joined(session, member, None if visitor is None else visitor.request))
         elif isinstance(pending.operation, OpenSession):
-            actions = self.post.tell(user, _opened(session, member, pending))
+            actions += self.post.tell(user, _opened(session, member, pending))
         else:
-            actions = self.post.tell(user, _joined(session, member, _id(pending)))
+            actions += self.post.tell(user, _joined(session, member, _id(pending)))
         actions += self._knocks(user, session, member)
         if len(session.members) > 1:
             for sender, batch in self.candidates.take(session.id):
@@ -266,6 +271,7 @@ def _opened(session: Session, member: Member, pending: Pending) -> Opened:
         lobby=settings.lobby,
         members=views(session, member),
         label=settings.label,
+        relay_only=settings.relay_only,
         host_key=pending.host_key,
         id=_id(pending),
     )
@@ -281,5 +287,6 @@ def _joined(session: Session, member: Member, id: RequestId | None = None) -> Jo
         role=member.role,
         members=views(session, member),
         label=settings.label,
+        relay_only=settings.relay_only,
         id=id,
     )

@@ -20,6 +20,7 @@ class DeadlineKind(IntEnum):
     LIFE = 3
     GRACE = 4
     ACK = 5
+    CREDENTIALS = 6
 
 
 class Deadline(NamedTuple):

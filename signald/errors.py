@@ -61,6 +61,12 @@ class ErrorCode(Enum):
     UNKNOWN_MEMBER = ("unknown-member", "There is no such member in this session.", None, None)
     WRONG_ROLE = ("wrong-role", "This is not for you to say in this session.", None, None)
     UNSUPPORTED_BY_PEER = ("unsupported-by-peer", "The other side's program cannot do this.", None, None)
+    RELAY_NEEDED = (
+        "relay-needed",
+        "All media goes through a TURN server here, and your program does not say that it can do so.",
+        None,
+        None,
+    )
     OUTBOX_FULL = ("outbox-full", "The other side does not take more just now.", None, None)
     BAD_CAPACITY = ("bad-capacity", "A session cannot have this many members.", None, None)
 

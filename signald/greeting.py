@@ -11,12 +11,12 @@ from signald.asking import Asking, Pending
 from signald.copies import Copies
 from signald.decisions import Forget, Identified, Identify, MarkAway, NotResumed, RenewUser, Resumed, ResumeUser
 from signald.errors import ErrorCode
+from signald.ice import IceSupply
 from signald.limits import Limits
 from signald.messages import (
     Count,
     Error,
     Hello,
-    IceServer,
     LeaveReason,
     Ping,
     Pong,
@@ -26,7 +26,6 @@ from signald.messages import (
     ServerLimits,
     Survival,
     Traits,
-    UserId,
     Welcome,
 )
 from signald.post import Post, close
@@ -34,6 +33,7 @@ from signald.users import Peer, PeerEvent, PeerId, PeerState, User, UserEvent
 
 PROTOCOL_VERSION = 1
 NO_ROLLBACK = "no-rollback"
+RELAY_ONLY = "relay-only"
 
 
 @define
@@ -43,7 +43,7 @@ class Greeting:
     Attributes:
         limits: told in `welcome`.
         server: name and version, for `welcome`.
-        ice_servers: for `welcome`.
+        ice: tells the STUN and TURN servers.
         peers: the hub's.
         post: the users.
         copies: the sessions.
@@ -53,7 +53,7 @@ class Greeting:
 
     limits: Limits
     server: str
-    ice_servers: tuple[IceServer, ...]
+    ice: IceSupply
     peers: dict[PeerId, Peer]
     post: Post
     copies: Copies
@@ -77,17 +77,17 @@ class Greeting:
             case _:
                 return [_refused(peer, ErrorCode.HELLO_FIRST, request)]
 
-    def identified(self, pending: Pending, outcome: Identified) -> list[Action]:
+    def identified(self, pending: Pending, outcome: Identified, now: float) -> list[Action]:
         """Welcome a new user; forget it if its peer is gone meanwhile."""
         peer = self._asker(pending)
         if peer is None or not isinstance(pending.request, Hello | Resume):
             return [self.asking.ask(Forget(outcome.user, LeaveReason.GONE))]
         peer.traits = _traits(peer.traits, pending.request)
-        self.post.add(outcome.user, peer.id, peer.address, peer.traits, pending.request.instance)
+        user = self.post.add(outcome.user, peer.id, peer.address, peer.traits, pending.request.instance)
         survival = Survival.NOTHING if isinstance(pending.request, Resume) else None
-        return self._welcome(peer, outcome.user, pending.request, outcome.secret, survival)
+        return self._welcome(peer, user, pending.request, outcome.secret, survival, now)
 
-    def resumed(self, pending: Pending, outcome: Resumed) -> list[Action]:
+    def resumed(self, pending: Pending, outcome: Resumed, now: float) -> list[Action]:
         """Give a user its new peer, whether or not it has an old one."""
         request = _resume_of(pending)
         user = self.post.users.get(request.user)
@@ -107,13 +107,15 @@ class Greeting:
         if outcome.whole and not whole:
             operation = RenewUser(user.id, _traits(peer.traits, request))
             return [self.asking.ask_for_peer(operation, peer, request, outcome)]
-        return self._take_over(user, peer, request, outcome, whole)
+        return self._take_over(user, peer, request, outcome, whole, now)
 
     def _lost_again(self, user: User) -> list[Action]:
         """The peer that was to be a user's is gone: the user is away, unless it has an older one still."""
         return [self.asking.ask(MarkAway(user.id))] if user.peer is None else []
 
-    def _take_over(self, user: User, peer: Peer, request: Resume, outcome: Resumed, whole: bool) -> list[Action]:
+    def _take_over(
+        self, user: User, peer: Peer, request: Resume, outcome: Resumed, whole: bool, now: float
+    ) -> list[Action]:
         actions: list[Action] = []
         ghost = None if user.peer is None else self.peers.get(user.peer)
         if ghost is not None:
@@ -130,12 +132,12 @@ class Greeting:
             user.restarted = True
             user.traits = _traits(peer.traits, request)
             user.desk.waiting.clear()
-            actions += self._welcome(peer, user.id, request, outcome.secret, Survival.MEMBERSHIP)
+            actions += self._welcome(peer, user, request, outcome.secret, Survival.MEMBERSHIP, now)
             return actions + self.copies.enter_again(user)
         user.restarted = False
         user.outbox.acknowledge(request.received)
         received = Count(user.inbox.acknowledge())
-        actions += self._welcome(peer, user.id, request, outcome.secret, Survival.EVERYTHING, received)
+        actions += self._welcome(peer, user, request, outcome.secret, Survival.EVERYTHING, now, received)
         return actions + [Send(peer.id, event) for event, _ in user.outbox.waiting]
 
     def not_resumed(self, pending: Pending, outcome: NotResumed, now: float) -> list[Action]:
@@ -160,13 +162,14 @@ class Greeting:
     def _welcome(
         self,
         peer: Peer,
-        user: UserId,
+        user: User,
         request: Hello | Resume,
         secret: Secret | None,
         resumed: Survival | None,
+        now: float,
         received: Count | None = None,
     ) -> list[Action]:
-        peer.user = user
+        peer.user = user.id
         peer.step(PeerEvent.WELCOME)
         limits = ServerLimits(
             message_bytes=self.limits.message_bytes,
@@ -177,19 +180,19 @@ class Greeting:
         welcome = Welcome(
             version=PROTOCOL_VERSION,
             server=self.server,
-            user=user,
+            user=user.id,
             features=(),
             limits=limits,
-            ice_servers=self.ice_servers,
+            ice_servers=(),
             secret=secret,
             grace=None if secret is None else self.limits.grace_seconds,
             resumed=resumed,
             received=received,
             id=request.id,
         )
-        return [Send(peer.id, welcome)]
+        return self.ice.welcome(peer.id, user, welcome, now)
 
-    def renewed(self, pending: Pending) -> list[Action]:
+    def renewed(self, pending: Pending, now: float) -> list[Action]:
         """Welcome a user with whom everybody begins anew."""
         request, resumed = _resume_of(pending), pending.resumed
         peer = self._asker(pending)
@@ -199,7 +202,7 @@ class Greeting:
         if peer is None:
             user.outbox.spoil()
             return self._lost_again(user)
-        return self._take_over(user, peer, request, resumed, whole=False)
+        return self._take_over(user, peer, request, resumed, whole=False, now=now)
 
     def refused(self, pending: Pending, code: ErrorCode) -> list[Action]:
         """Tell a peer that it is not welcomed; one whose identity ended in this moment gets another."""
@@ -226,4 +229,5 @@ def _refused(peer: Peer, code: ErrorCode, request: Request) -> Send:
 
 
 def _traits(traits: Traits, request: Hello | Resume) -> Traits:
-    return evolve(traits, rollback=False) if NO_ROLLBACK in request.features else traits
+    rollback = traits.rollback and NO_ROLLBACK not in request.features
+    return evolve(traits, rollback=rollback, relays=RELAY_ONLY in request.features)

@@ -35,6 +35,7 @@ from signald.decisions import (
 from signald.delivery import weight
 from signald.errors import ErrorCode
 from signald.greeting import Greeting
+from signald.ice import IceSupply
 from signald.limits import AddressKey, Limits, TokenBucket
 from signald.messages import (
     UNCOUNTED,
@@ -43,7 +44,6 @@ from signald.messages import (
     EndReason,
     Error,
     GoingAway,
-    IceServer,
     LeaveReason,
     Left,
     Request,
@@ -77,11 +77,11 @@ class Hub:
     Attributes:
         limits: all bounds.
         server: name and version, for `welcome`.
-        ice_servers: for `welcome`.
         peers: every connection.
         deadlines: of peers, users and sessions.
         asking: the decisions under way.
         post: the users, and what they are told.
+        ice: the STUN and TURN servers that they are told.
         copies: the sessions.
         greeting: welcomes the peers.
         requests: handles what the users ask for.
@@ -90,11 +90,11 @@ class Hub:
 
     limits: Limits
     server: str
-    ice_servers: tuple[IceServer, ...] = ()
     peers: dict[PeerId, Peer] = field(factory=dict)
     deadlines: Deadlines = field(factory=Deadlines)
     asking: Asking = field(factory=Asking)
     post: Post = field(init=False)
+    ice: IceSupply = field(init=False)
     copies: Copies = field(init=False)
     greeting: Greeting = field(init=False)
     requests: Requests = field(init=False)
@@ -102,11 +102,10 @@ class Hub:
     def __attrs_post_init__(self) -> None:
         """Make the parts and wire them."""
         self.post = Post(self.limits, self.deadlines)
-        self.copies = Copies(self.limits, self.post, self.asking, self.deadlines)
-        self.greeting = Greeting(
-            self.limits, self.server, self.ice_servers, self.peers, self.post, self.copies, self.asking
-        )
-        self.requests = Requests(self.limits, self.post, self.copies, self.asking)
+        self.ice = IceSupply(self.post, self.deadlines)
+        self.copies = Copies(self.limits, self.post, self.asking, self.deadlines, self.ice)
+        self.greeting = Greeting(self.limits, self.server, self.ice, self.peers, self.post, self.copies, self.asking)
+        self.requests = Requests(self.limits, self.post, self.copies, self.asking, self.ice)
 
     @property
     def users(self) -> dict[UserId, User]:
@@ -275,9 +274,9 @@ class Hub:
             case Refused(code):
                 return self.greeting.refused(pending, code) + self.requests.refused(pending, code, now)
             case Identified():
-                return self.greeting.identified(pending, outcome)
+                return self.greeting.identified(pending, outcome, now)
             case Resumed():
-                return self._absorb(pending, outcome, now) + self.greeting.resumed(pending, outcome)
+                return self._absorb(pending, outcome, now) + self.greeting.resumed(pending, outcome, now)
             case NotResumed():
                 return self.greeting.not_resumed(pending, outcome, now)
             case Decided():
@@ -297,7 +296,7 @@ class Hub:
             actions += self.post.tell(user, Left(pending.operation.session, pending.request.id))
         actions += self._absorb(pending, outcome, now)
         if isinstance(pending.operation, RenewUser):
-            return actions + self.greeting.renewed(pending)
+            return actions + self.greeting.renewed(pending, now)
         if user is None or pending.request is None:
             return actions
         if isinstance(pending.operation, Govern):
@@ -332,6 +331,8 @@ class Hub:
                 return self._grace(UserId(str(deadline.key)), now)
             case DeadlineKind.ACK:
                 return self.post.acknowledge_due(UserId(str(deadline.key)), now)
+            case DeadlineKind.CREDENTIALS:
+                return self.ice.due(UserId(str(deadline.key)), deadline.at, now)
             case _ as never:
                 assert_never(never)
 
@@ -379,6 +380,9 @@ class Hub:
                 return deadline.key in self.peers
             case DeadlineKind.GRACE | DeadlineKind.ACK:
                 return deadline.key in self.users
+            case DeadlineKind.CREDENTIALS:
+                user = self.users.get(UserId(str(deadline.key)))
+                return user is not None and user.credentials_due == deadline.at
             case DeadlineKind.LIFE:
                 return self.copies.expires.get(SessionId(str(deadline.key))) == deadline.at
             case DeadlineKind.IDLE:

@@ -142,6 +142,7 @@ class Traits:
         renegotiates: whether it takes more than one offer/answer exchange with the same member.
         waits: whether it understands that it is not a member yet.
         messages: whether it hears application messages.
+        relays: whether it connects through TURN servers alone where a session wants it.
         most_members: the largest session it understands; None for any.
 
     """
@@ -150,6 +151,7 @@ class Traits:
     renegotiates: bool = True
     waits: bool = True
     messages: bool = True
+    relays: bool = False
     most_members: int | None = None
 
 
@@ -221,6 +223,7 @@ class Open:
         lobby: whether the host admits each who joins.
         succession: whether the longest member is the host when the host is gone.
         keep: whether the host wants a host key.
+        relay_only: whether all media goes through TURN servers.
         session, host_key: of the kept session that is to be opened again.
 
     """
@@ -232,6 +235,7 @@ class Open:
     lobby: bool = False
     succession: bool = False
     keep: bool = False
+    relay_only: bool = False
     session: SessionId | None = None
     host_key: Secret | None = field(default=None, repr=False)
     id: RequestId | None = None
@@ -445,7 +449,10 @@ class Welcome:
 
 @frozen
 class Opened:
-    """The reply to `Open`; `members` are the others, and `host_key` is what opens a kept session again."""
+    """The reply to `Open`; `members` are the others, and `host_key` is what opens a kept session again.
+
+    `relay_only` says that all media goes through TURN servers.
+    """
 
     session: SessionId
     capacity: int
@@ -454,12 +461,16 @@ class Opened:
     members: tuple[MemberView, ...] = ()
     label: str | None = None
     host_key: Secret | None = field(default=None, repr=False)
+    relay_only: bool = False
     id: RequestId | None = None
 
 
 @frozen
 class Joined:
-    """The reply to `Join`, and after a renewal; `members` are the others, in the order in which they came."""
+    """The reply to `Join`, and after a renewal; `members` are the others, in the order in which they came.
+
+    `relay_only` is as in `Opened`.
+    """
 
     session: SessionId
     capacity: int
@@ -468,6 +479,7 @@ class Joined:
     role: Role
     members: tuple[MemberView, ...]
     label: str | None = None
+    relay_only: bool = False
     id: RequestId | None = None
 
 
@@ -638,6 +650,13 @@ class ForwardedMessage:
 
 
 @frozen
+class IceServers:
+    """The STUN and TURN servers from now on, in the place of those that were told before."""
+
+    ice_servers: tuple[IceServer, ...]
+
+
+@frozen
 class GoingAway:
     """The server is about to stop; `after` is the seconds after which the client is to come back."""
 
@@ -692,7 +711,7 @@ CountedEvent = (
     | ForwardedIceError
     | ForwardedMessage
 )
-Event = CountedEvent | Welcome | Error | Ack | GoingAway | Pong
+Event = CountedEvent | Welcome | Error | Ack | IceServers | GoingAway | Pong
 
-UNCOUNTED = (Hello, Resume, Welcome, Ack, Ping, Pong, Error, GoingAway)
+UNCOUNTED = (Hello, Resume, Welcome, Ack, Ping, Pong, Error, IceServers, GoingAway)
 """What is not counted in a resume (docs/protocol.md, "Resume"), in either direction; all else is."""

@@ -196,6 +196,7 @@ class MemoryRegistry:
         self._check_room(identity)
         host = Person(operation.user, operation.traits, operation.name, identity.away)
         if operation.session is None:
+            operation.settings.check_relay(operation.traits)
             id = self.ids.session()
             while id in self.sessions:
                 id = self.ids.session()
@@ -206,6 +207,7 @@ class MemoryRegistry:
                 raise SignalError(ErrorCode.WRONG_HOST_KEY)
             known = self.sessions.get(id)
             if known is None:
+                operation.settings.check_relay(operation.traits)
                 opened = Session.opened(id, operation.settings, host)
                 change = self._keep(evolve(opened, version=self.newest + 1))
             else:

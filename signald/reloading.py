@@ -72,13 +72,11 @@ def _value(config: Config, path: KeyPath) -> object:
 
 def _with(config: Config, paths: list[KeyPath], source: Config) -> Config:
     """The configuration with some settings of another."""
-    changes: dict[str, Any] = {}
-    for path in paths:
-        if len(path) == 1:
-            changes[path[0]] = _value(source, path)
-        else:
-            section = changes.get(path[0], getattr(config, path[0]))
-            changes[path[0]] = evolve(section, **{path[1]: _value(source, path)})
+    changes: dict[str, Any] = {path[0]: _value(source, path) for path in paths if len(path) == 1}
+    for section in {path[0] for path in paths if len(path) == 2}:
+        # At once: a section checks that its settings fit each other.
+        values = {path[1]: _value(source, path) for path in paths if path[0] == section}
+        changes[section] = evolve(getattr(config, section), **values)
     return evolve(config, **changes)
 
 

@@ -13,6 +13,7 @@ from signald.copies import Copies
 from signald.decisions import Govern, JoinSession, LeaveSession, OpenSession
 from signald.errors import ErrorCode
 from signald.forwarding import forwarded, receivers, refusal
+from signald.ice import IceSupply
 from signald.limits import Limits
 from signald.messages import (
     Ack,
@@ -55,6 +56,7 @@ class Requests:
         post: the users.
         copies: the sessions.
         asking: the decisions under way.
+        ice: says whether every session is relayed.
         guesses: unknown sessions that each address asked for.
         passwords: wrong passwords of each address.
         opened: sessions that each address opened, as whoever.
@@ -66,6 +68,7 @@ class Requests:
     post: Post
     copies: Copies
     asking: Asking
+    ice: IceSupply
     guesses: AddressBudget = field(init=False)
     passwords: AddressBudget = field(init=False)
     opened: AddressBudget = field(init=False)
@@ -149,6 +152,7 @@ class Requests:
             lobby=request.lobby,
             succession=request.succession,
             keep=request.keep,
+            relay_only=request.relay_only or self.ice.relay_only,
         )
         operation = OpenSession(
             user.id, user.traits, request.name, settings, request.password, request.session, request.host_key

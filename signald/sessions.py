@@ -55,6 +55,7 @@ class Settings:
         lobby: whether the host admits each who joins.
         succession: whether the longest member is the host when the host is gone.
         keep: whether the id stays known, for the holder of the host key.
+        relay_only: whether all media goes through TURN servers; the same for as long as the session is open.
         locked: whether nobody can join.
 
     """
@@ -65,7 +66,18 @@ class Settings:
     lobby: bool = False
     succession: bool = False
     keep: bool = False
+    relay_only: bool = False
     locked: bool = False
+
+    def check_relay(self, traits: Traits) -> None:
+        """Do nothing for one who connects as this session wants it.
+
+        Raises:
+            SignalError: `relay-needed`.
+
+        """
+        if self.relay_only and not traits.relays:
+            raise SignalError(ErrorCode.RELAY_NEEDED)
 
 
 @frozen
@@ -127,6 +139,8 @@ class Session:
 
     def has_room(self, traits: Traits) -> bool:
         """Whether one more of these traits would fit, by the settings and by what all programs understand."""
+        if self.settings.relay_only and not traits.relays:
+            return False
         understood = [traits.most_members, *(member.traits.most_members for member in self.members)]
         room = min([self.settings.capacity, *(most for most in understood if most is not None)])
         return len(self.members) < room and self.seats < _MOST_SEATS
@@ -144,7 +158,8 @@ class Session:
 
         Raises:
             SignalError: in this order: `unknown-session` for one who was removed, `already-member`,
-                `password-needed` or `wrong-password`, `session-locked`, `session-full`, `cannot-wait`, `lobby-full`.
+                `password-needed` or `wrong-password`, `relay-needed`, `session-locked`, `session-full`, `cannot-wait`,
+                `lobby-full`.
 
         """
         user = person.user
@@ -154,6 +169,7 @@ class Session:
             raise SignalError(ErrorCode.ALREADY_MEMBER)
         if self.settings.password is not None and proof != self.settings.password:
             raise SignalError(ErrorCode.PASSWORD_NEEDED if proof is None else ErrorCode.WRONG_PASSWORD)
+        self.settings.check_relay(person.traits)
         if self.settings.locked and self.state is SessionState.OPEN:
             raise SignalError(ErrorCode.SESSION_LOCKED)
         if self.state is SessionState.OPEN and not self.has_room(person.traits):
@@ -173,12 +189,17 @@ class Session:
         wait are let in as far as there is room; the others wait no longer.
 
         Raises:
-            SignalError: `already-member`; `session-full`; `unsupported-by-peer`, a lobby with one who does not know it.
+            SignalError: `already-member`; `relay-needed`; `session-full`; `unsupported-by-peer`, a lobby with one who
+                does not know it.
 
         """
         if self.member(host.user) is not None or self.visitor(host.user) is not None:
             raise SignalError(ErrorCode.ALREADY_MEMBER)
         rest = tuple(evolve(member, role=Role.GUEST) for member in self.members if not member.keyed)
+        if self.state is SessionState.OPEN:
+            # Its members were told, and have connections of this kind.
+            settings = evolve(settings, relay_only=self.settings.relay_only)
+        settings.check_relay(host.traits)
         session = evolve(
             self,
             settings=settings,
@@ -327,8 +348,8 @@ class Session:
         A visitor has nothing to begin anew; the session is itself where its traits are the same.
 
         Raises:
-            SignalError: `unsupported-by-peer`, another member takes one exchange alone; `session-full`, it was done
-                too often.
+            SignalError: `unsupported-by-peer`, another member takes one exchange alone; `relay-needed`, its program
+                does not connect as the session wants it; `session-full`, it was done too often.
 
         """
         member, visitor = self.member(user), self.visitor(user)
@@ -338,6 +359,7 @@ class Session:
             return self
         if not all(other.traits.renegotiates for other in self.others(user)):
             raise SignalError(ErrorCode.UNSUPPORTED_BY_PEER)
+        self.settings.check_relay(traits)
         if self.seats >= _MOST_SEATS:
             raise SignalError(ErrorCode.SESSION_FULL)
         renewed = evolve(member, person=evolve(member.person, traits=traits), epoch=self.seats)

@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Protocol, assert_never
 
-from attrs import define, field
+from attrs import define, evolve, field
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from signald.actions import Action, Close, Decide, LogCounts, Send
+from signald.actions import Action, Close, Decide, LogCounts, Send, SendCredentials
 from signald.decisions import JoinSession, OpenSession, Operation, Outcome, Refused
 from signald.dialects.dialect import CloseFrame, DecodeError, Dialect
 from signald.errors import ErrorCode
 from signald.hub import Ending, Hub
 from signald.limits import AddressKey, Limits
-from signald.messages import Error, Request
+from signald.messages import Error, IceServer, Request
 from signald.metrics import FORWARDED, Metrics
 from signald.passwords import Passwords
 from signald.records import Snapshot, export, restore
 from signald.registry import MemoryRegistry
 from signald.returning import ReturnWindow
+from signald.turn import Turn
 from signald.users import DecisionId, PeerId
 
 _ENDINGS = {1000: Ending.LEFT, 1001: Ending.RELOADING}
@@ -58,6 +60,8 @@ class Switchboard:
         passwords: decides where a password is to be checked first.
         clock: gives monotonic seconds.
         metrics: counts the messages and measures their way.
+        wall: gives seconds since 1970, which the expiry of TURN credentials is told in.
+        turn: makes those credentials; None where there are none.
 
     """
 
@@ -66,6 +70,8 @@ class Switchboard:
     passwords: Passwords
     clock: IReactorTime
     metrics: Metrics = field(factory=Metrics)
+    wall: Callable[[], float] = time.time
+    turn: Turn | None = None
     _lines: dict[PeerId, _Line] = field(init=False, factory=dict)
     _peers: int = field(init=False, default=0)
     _actions: deque[Action] = field(init=False, factory=deque)
@@ -119,6 +125,12 @@ class Switchboard:
         self.hub.configure(limits)
         self.registry.limits = self.passwords.limits = limits
 
+    def configure_ice(self, servers: tuple[IceServer, ...], turn: Turn | None, relay_only: bool) -> None:
+        """Have other STUN and TURN servers from now on, and tell everybody."""
+        self.turn = turn
+        seconds = None if turn is None else turn.seconds
+        self._act(self.hub.ice.configure(servers, seconds, relay_only, self.clock.seconds()))
+
     @property
     def is_deciding(self) -> bool:
         """Whether a decision is under way."""
@@ -161,6 +173,10 @@ class Switchboard:
         match action:
             case Send():
                 self._send(action)
+            case SendCredentials(peer, user, event):
+                # None when another configuration came in between, which is told as well.
+                made = () if self.turn is None else (self.turn.server(user, self.wall()),)
+                self._send(Send(peer, evolve(event, ice_servers=(*event.ice_servers, *made))))
             case Close(peer, code):
                 line = self._lines.get(peer)
                 if line is not None and code.close_code is not None:

@@ -24,6 +24,7 @@ from signald.config import Config
 from signald.dialects import DIALECTS
 from signald.host_secret import SECRET_BYTES, load_host_secret
 from signald.hub import Hub
+from signald.ice_configuration import IceConfiguration
 from signald.ids import IdSource
 from signald.limiting import Limiting, within
 from signald.listening import open_sockets, raise_descriptor_limit
@@ -109,11 +110,13 @@ def make_daemon(
     limits = within(config.limits, most_connections)
     metrics, readiness = Metrics(), Readiness()
     certificate = _certificate(config)
-    hub = Hub(limits=limits, server=f"signald/{__version__}", ice_servers=config.ice.servers)
+    hub = Hub(limits=limits, server=f"signald/{__version__}")
     host_secret = _host_secret(config)
     registry = MemoryRegistry(IdSource(secrets.token_bytes), limits, host_secret, now=reactor.seconds())
     passwords = Passwords(limits, registry, deferToThread)
     switchboard = Switchboard(hub, registry, passwords, reactor, metrics)
+    ice = IceConfiguration(switchboard)
+    ice.configure(config.ice)
     budget, arrivals = ConnectionBudget(limits), Arrivals(limits, config.trusted_proxies, metrics)
     mirror = Mirror(host_secret, time.time)
 
@@ -158,7 +161,11 @@ def make_daemon(
             factory.allow(new.allow_origins)
 
     limiting = Limiting(most_connections, switchboard, budget, arrivals, (page, original), pages)
-    parts: dict[str, Apply] = {"allow_origins": allow, "limits": limiting.configure}
+    parts: dict[str, Apply] = {
+        "allow_origins": allow,
+        "limits": limiting.configure,
+        "ice": lambda new: ice.configure(new.ice),
+    }
     reloading = Reloading(config, load or (lambda: config), parts)
     return Daemon(
         reactor,

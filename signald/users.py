@@ -135,6 +135,7 @@ class User:
         until: when its absence ends it, monotonic seconds.
         rotation: which of its secrets is the newest.
         confirmed: whether it has shown that it has that secret.
+        credentials_due: when its TURN credentials are to be told anew, monotonic seconds; None where it has none.
         restarted: whether its messages are counted anew since a welcome that it has not shown to have.
         sessions: those in which it is a member, as far as it was told.
         visits: those at which it waits, as far as it was told.
@@ -153,6 +154,7 @@ class User:
     until: float = 0.0
     rotation: int = 1
     confirmed: bool = True
+    credentials_due: float | None = None
     restarted: bool = False
     sessions: set[SessionId] = field(factory=set)
     visits: set[SessionId] = field(factory=set)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from signald.messages import IceServer
 from signald.origins import Origin, origin_from
@@ -81,33 +81,71 @@ def read_network(text: str) -> Network:
 
 
 def read_ice_server(text: str) -> IceServer:
-    """Read `URL` or `URL,user,secret`: a STUN or TURN server (RFC 7064, RFC 7065).
+    """Read `URL` of a STUN server (RFC 7064), or `URL,user,secret` of a TURN server (RFC 7065).
+
+    Raises:
+        ConfigError: it is neither.
+
+    """
+    url, *credentials = text.split(",", 2)
+    if url.startswith(("stun:", "stuns:")):
+        if not _is_ice_url(url):
+            raise ConfigError(f"{_shown(url)} is not a STUN server such as stun:HOST or stun:HOST:PORT.")
+        if credentials:
+            raise ConfigError(f"{url} is a STUN server, which takes no user and secret.")
+        return IceServer((url,))
+    read_turn_url(url)
+    if len(credentials) != 2 or not all(credentials):
+        raise ConfigError(f"{url} is a TURN server, which needs a user and a secret: URL,user,secret.")
+    user, secret = credentials
+    if len(user.encode()) > _MOST_USERNAME_BYTES or not (user.isprintable() and secret.isprintable()):
+        raise ConfigError(f"{url} has a user that is too long, or characters in user or secret that cannot be shown.")
+    return IceServer((url,), username=user, credential=secret)
+
+
+def read_turn_url(text: str) -> str:
+    """Read the URL of a TURN server (RFC 7065 §3.1), the scheme in lower case and the transport one that exists.
 
     Raises:
         ConfigError: it is none.
 
     """
-    url, *credentials = text.split(",", 2)
-    scheme, colon, rest = url.partition(":")
-    if scheme not in ("stun", "stuns", "turn", "turns") or not colon or not _is_ice_address(rest, scheme):
-        raise ConfigError(f"{url} is not a STUN or TURN server such as stun:HOST:PORT or turn:HOST?transport=udp.")
-    if scheme in ("stun", "stuns"):
-        if credentials:
-            raise ConfigError(f"{url} is a STUN server, which takes no user and secret.")
-        return IceServer((url,))
-    if len(credentials) != 2 or not all(credentials):
-        raise ConfigError(f"{url} is a TURN server, which needs a user and a secret: URL,user,secret.")
-    user, secret = credentials
-    return IceServer((url,), username=user, credential=secret)
+    if text.startswith(("turn:", "turns:")) and _is_ice_url(text):
+        return text
+    raise ConfigError(f"{_shown(text)} is not a STUN or TURN server such as stun:HOST:PORT or turn:HOST?transport=udp.")
 
 
-def _is_ice_address(text: str, scheme: str) -> bool:
-    """Whether this is HOST[:PORT], with `?transport=` where it is a TURN server's (RFC 7065 §3.1)."""
-    host, mark, query = text.partition("?")
-    if mark and (scheme.startswith("stun") or query not in ("transport=udp", "transport=tcp")):
+_ICE_URL = re.compile(
+    r"(?:stuns?|(?P<turn>turns?)):(?P<host>\[[0-9A-Fa-f:.]+\]|[0-9A-Za-z._-]+)(?::(?P<port>[0-9]{1,5}))?"
+    r"(?P<query>\?transport=(?:udp|tcp))?"
+)
+"""RFC 7064 §3.1 and RFC 7065 §3.1, of the names those that a resolver can look up, and no extensions."""
+
+_HOST_NAME = re.compile(r"(?=.{1,253}$)(?:[0-9A-Za-z_](?:[0-9A-Za-z_-]{0,61}[0-9A-Za-z_])?(?:\.(?=.)|$))+")
+"""Labels of RFC 1123 §2.1, and the underscores that some have."""
+
+_MOST_USERNAME_BYTES = 508
+"""RFC 8489 §14.3: USERNAME has fewer than 509 bytes."""
+
+
+def _is_ice_url(url: str) -> bool:
+    found = _ICE_URL.fullmatch(url)
+    if found is None or (found["query"] and not found["turn"]):
         return False
+    if found["port"] is not None and not 0 < int(found["port"]) <= 65535:
+        return False
+    host = found["host"]
     try:
-        parts = urlsplit(f"//{host}")
-        return bool(parts.hostname) and parts.netloc == host and "@" not in host and parts.port != 0
+        if host.startswith("["):
+            ipaddress.IPv6Address(host[1:-1])
+        # A name whose last label is a number is taken for an IPv4 address by browsers (WHATWG URL §3.5).
+        elif host.rpartition(".")[2].isdigit():
+            ipaddress.IPv4Address(host)
     except ValueError:
         return False
+    return host.startswith("[") or _HOST_NAME.fullmatch(host) is not None
+
+
+def _shown(text: str) -> str:
+    """The beginning of a text, on one line."""
+    return text[:100] if text.isprintable() else ascii(text[:100])

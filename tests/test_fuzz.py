@@ -13,6 +13,7 @@ from signald.dialects.native import EVENTS, Native
 from signald.dialects.serde import Serde
 from signald.limits import Limits
 from signald.switchboard import Switchboard
+from signald.turn import Turn
 from signald.users import PeerId
 from tests.test_switchboard import FakeConnection, make_switchboard
 from tests.world import HOME
@@ -81,6 +82,7 @@ class Walk:
         self.random = random.Random(seed)
         self.clock = Clock()
         self.switchboard = make_switchboard(self.clock, LIMITS)
+        self.switchboard.configure_ice((), Turn(("turn:t",), bytes(32), 30.0), relay_only=False)
         self.clients: list[Client] = []
         self.known: list[str] = ["ZZZZZZZZZZ"]
         self.heard: set[str] = set()

@@ -68,7 +68,7 @@ class WelcomeTests(SynchronousTestCase):
         """The welcome has the user's id, the limits and the ICE servers, and echoes the request's id."""
         limits = Limits()
         world = World(limits)
-        world.hub.greeting.ice_servers = (IceServer(("stun:stun.example.org",)),)
+        world.hub.ice.servers = (IceServer(("stun:stun.example.org",)),)
         peer = world.connect()
         self.assertEqual(
             world.say(peer, Hello(version=1, id=ONE)),

@@ -27,20 +27,22 @@ PURE = {
     "actions": {"decisions", "errors", "messages", "users"},
     "asking": {"actions", "decisions", "limits", "messages", "users"},
     "post": {"actions", "deadlines", "delivery", "errors", "limits", "messages", "users"},
+    "ice": {"actions", "deadlines", "messages", "post", "users"},
+    "turn": {"messages"},
     "copies": {
-        "actions", "asking", "deadlines", "decisions", "forwarding", "limits", "members", "messages", "post",
+        "actions", "asking", "deadlines", "decisions", "forwarding", "ice", "limits", "members", "messages", "post",
         "sessions", "users", "views", "waiting",
     },
     "greeting": {
-        "actions", "asking", "copies", "decisions", "errors", "limits", "messages", "post", "users",
+        "actions", "asking", "copies", "decisions", "errors", "ice", "limits", "messages", "post", "users",
     },
     "requests": {
-        "actions", "asking", "budgets", "copies", "decisions", "errors", "forwarding", "limits", "messages", "post",
-        "sessions", "users",
+        "actions", "asking", "budgets", "copies", "decisions", "errors", "forwarding", "ice", "limits", "messages",
+        "post", "sessions", "users",
     },
     "hub": {
-        "actions", "asking", "copies", "deadlines", "decisions", "delivery", "errors", "greeting", "limits", "messages",
-        "post", "requests", "returning", "sessions", "users",
+        "actions", "asking", "copies", "deadlines", "decisions", "delivery", "errors", "greeting", "ice", "limits",
+        "messages", "post", "requests", "returning", "sessions", "users",
     },
     "records": {
         "actions", "asking", "deadlines", "decisions", "delivery", "hub", "identities", "limits", "messages",

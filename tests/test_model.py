@@ -308,6 +308,9 @@ class Model(RuleBasedStateMachine):
         """What a client believes is what the registry says."""
         registry = self.system.registry
         expect(client.socket is not None and client.welcomed, f"client {client.number} cannot come back")
+        due = self.system.hub.users[client.user].credentials_due
+        expect(not client.rooms or client.supplied == client.user, f"client {client.number} has no credentials")
+        expect(not client.rooms or (due is not None and due > self.system.now), "credentials are not told anew")
         for id, room in client.rooms.items():
             session = registry.sessions.get(id)
             member = None if session is None else session.member(client.user)

@@ -40,6 +40,7 @@ from signald.messages import (
     HostChanged,
     IceError,
     IceServer,
+    IceServers,
     Instance,
     Join,
     Joined,
@@ -104,7 +105,7 @@ requests = st.one_of(
     ),
     st.builds(
         Open, st.integers(0, 2**31 - 1), st.none() | texts, st.none() | texts, st.none() | passwords,
-        st.booleans(), st.booleans(), st.booleans(), st.none() | sessions, st.none() | secrets, ids,
+        st.booleans(), st.booleans(), st.booleans(), st.booleans(), st.none() | sessions, st.none() | secrets, ids,
     ),
     st.builds(Join, sessions, st.none() | texts, st.none() | passwords, ids),
     st.builds(Leave, sessions, ids),
@@ -138,6 +139,7 @@ def as_a_client(request: Request) -> dict[str, Any]:
         "sdp_m_line_index": "sdpMLineIndex",
         "username_fragment": "usernameFragment",
         "host_key": "host-key",
+        "relay_only": "relay-only",
     }
 
     def write(value: object) -> object:
@@ -305,6 +307,17 @@ class EncodeTests(SynchronousTestCase):
             (
                 Opened(SESSION, 2, False, True, (view,), "label", Secret("key")),
                 {"type": "opened", **opened, "members": [view_json], "label": "label", "host-key": "key"},
+            ),
+            (
+                Opened(SESSION, 2, locked=False, lobby=True, relay_only=True),
+                {"type": "opened", **opened, "relay-only": True},
+            ),
+            (
+                IceServers((IceServer(("turn:b",), "u", "s", 600.0),)),
+                {
+                    "type": "ice-servers",
+                    "ice-servers": [{"urls": ["turn:b"], "username": "u", "credential": "s", "expires": 600.0}],
+                },
             ),
             (
                 Joined(SESSION, 2, False, True, Role.GUEST, (view,), id=one),

@@ -32,14 +32,16 @@ class OptionsTests(SynchronousTestCase):
         config = self.parse(
             "--port", "1", "--interface", "::1", "--ws-port", "2794", "--no-tls", "--data-dir", "/here",
             "--allow-origin", "https://a.example", "--allow-origin", "https://b.example:8443", "--ice-relay-only",
-            "--trusted-proxy", "10.0.0.0/8", "--ice-server", "stun:stun.example.org", "--limit", "message-bytes=4096",
+            "--trusted-proxy", "10.0.0.0/8", "--limit", "message-bytes=4096",
+            "--ice-server", "stun:stun.example.org", "--ice-server", "turn:turn.example.org,ann,secret",
             "--tokens-need", "hosts", "--drain-seconds", "2",
         )  # fmt: skip
         self.assertEqual((config.port, config.interface, config.ws_port, config.tls), (1, "::1", 2794, False))
         self.assertEqual(
             (config.data_dir, len(config.allow_origins), len(config.trusted_proxies)), (Path("/here"), 2, 1)
         )
-        self.assertEqual(config.ice, Ice(servers=(IceServer(("stun:stun.example.org",)),), relay_only=True))
+        turn = IceServer(("turn:turn.example.org",), "ann", "secret")
+        self.assertEqual(config.ice, Ice(servers=(IceServer(("stun:stun.example.org",)), turn), relay_only=True))
         self.assertEqual(config.limits, Limits(message_bytes=4096))
         self.assertEqual((config.tokens.need, config.drain_seconds), (TokenNeed.HOSTS, 2.0))
 

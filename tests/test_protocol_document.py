@@ -39,7 +39,7 @@ class ProtocolDocumentTests(SynchronousTestCase):
         said = {json.loads(frame)["type"] for arrow, frame in lines if arrow == "→"}
         heard = {json.loads(frame)["type"] for arrow, frame in lines if arrow == "←"}
         self.assertEqual(set(REQUESTS) - said, set())
-        self.assertEqual({*EVENTS.values(), "error"} - heard, {"ack", "going-away", "not-admitted"})
+        self.assertEqual({*EVENTS.values(), "error"} - heard, {"ack", "going-away", "ice-servers", "not-admitted"})
 
 
 class Replay:
@@ -49,7 +49,7 @@ class Replay:
         self.test = test
         self.lines = lines
         self.switchboard = make_switchboard(Clock())
-        self.switchboard.hub.greeting.ice_servers = (IceServer(("stun:stun.example.org",)),)
+        self.switchboard.hub.ice.servers = (IceServer(("stun:stun.example.org",)),)
         self.connections: dict[str, FakeConnection] = {}
         self.peers: dict[str, PeerId] = {}
         self.actual: dict[str, str] = {"signald/0.1.0": "signald/test"}

@@ -56,27 +56,33 @@ class ReloadingTests(SynchronousTestCase):
 
     def test_a_part_takes_what_is_new(self) -> None:
         """And it is in use from then on."""
-        self.wanted = evolve(self.old, ice=Ice(relay_only=True))
+        self.wanted = evolve(self.old, ice=Ice(turn_seconds=60.0))
         self.reloading()
-        self.assertEqual(self.applied[0], ("ice", Ice(relay_only=True)))
+        self.assertEqual(self.applied[0], ("ice", Ice(turn_seconds=60.0)))
         self.assertEqual(self.reloading.config, self.wanted)
-        self.assertEqual(next(iter(self.seen))["settings"], "ice.relay_only")
+        self.assertEqual(next(iter(self.seen))["settings"], "ice.turn_seconds")
+
+    def test_settings_that_belong_together(self) -> None:
+        """A section is taken at once: half of what is new might not fit the other half of what is old."""
+        self.wanted = evolve(self.old, ice=Ice(turn_urls=("turn:t",), turn_secret_file=Path("/secret")))
+        self.reloading()
+        self.assertEqual(self.reloading.config, self.wanted)
 
     def test_what_needs_a_restart_is_told(self) -> None:
         """And told again at the next reload, since it is still not so; the rest is taken."""
-        self.wanted = evolve(self.old, port=1, log=Log(LogFormat.JSON), ice=Ice(relay_only=True))
+        self.wanted = evolve(self.old, port=1, log=Log(LogFormat.JSON), ice=Ice(turn_seconds=60.0))
         for _ in range(2):
             self.reloading()
-        self.assertEqual(self.reloading.config, evolve(self.old, ice=Ice(relay_only=True)))
+        self.assertEqual(self.reloading.config, evolve(self.old, ice=Ice(turn_seconds=60.0)))
         self.assertEqual(self.events(), ["reload-needs-restart", "reloaded"] * 2)
         self.assertEqual([*self.seen][2]["settings"], "port, log.format")
 
     def test_a_part_that_refuses_keeps_what_it_had(self) -> None:
         """The others go on."""
         self.refusal = ConfigError("The file of keys is damaged.")
-        self.wanted = evolve(self.old, ice=Ice(relay_only=True), tokens=Tokens(issuer="a"))
+        self.wanted = evolve(self.old, ice=Ice(turn_seconds=60.0), tokens=Tokens(issuer="a"))
         self.reloading()
-        self.assertEqual(self.reloading.config, evolve(self.old, ice=Ice(relay_only=True)))
+        self.assertEqual(self.reloading.config, evolve(self.old, ice=Ice(turn_seconds=60.0)))
         self.assertEqual(self.events(), ["reload-refused", "reloaded"])
         self.refusal = None
         self.reloading()

@@ -18,6 +18,7 @@ from signald.values import (
     read_origin,
     read_path,
     read_port,
+    read_turn_url,
 )
 
 
@@ -80,8 +81,36 @@ class ReadTests(SynchronousTestCase):
             "turn:ann@turn.example.org,ann,secret",
             "turn:turn.example.org:x,ann,secret",
             "turn:turn.example.org:0,ann,secret",
+            "turn:turn.example.org:65536,ann,secret",
+            "turn:turn.example.org:,ann,secret",
+            "turn:turn.example.org?transport=udp&x=1,ann,secret",
+            "turn:turn.example.org/,ann,secret",
+            "turn:turn.example.org#x,ann,secret",
+            "turn:192.0.2.256,ann,secret",
+            "turn:1.2.3,ann,secret",
+            "turn:-a.example,ann,secret",
+            "turn:a..example,ann,secret",
+            f"turn:{'a' * 64}.example,ann,secret",
+            f"turn:{'a.' * 127}example,ann,secret",
+            "turn:[::1,ann,secret",
+            "turn:[::g],ann,secret",
+            "turn:[fe80::1%eth0],ann,secret",
+            "turn:2001:db8::1,ann,secret",
+            "turn:tu\nrn.example.org,ann,secret",
+            " turn:turn.example.org,ann,secret",
+            "TURN:turn.example.org,ann,secret",
+            "turn:türn.example.org,ann,secret",
+            "turn:turn.example.org,ann,sec\nret",
+            f"turn:turn.example.org,{'a' * 509},secret",
+            "stun:stun.example.org\n",
             "http://turn.example.org",
         )
+
+    def test_turn_urls(self) -> None:
+        """TURN servers alone, without credentials."""
+        for url in ("turn:turn.example.org", "turns:192.0.2.1:443?transport=tcp", "turn:[2001:db8::1]:3478", "turn:t"):
+            self.assertEqual(read_turn_url(url), url)
+        self.refused(read_turn_url, "stun:stun.example.org", "turn:turn.example.org,ann,secret", "turn:", "")
 
     def test_a_secret_is_not_shown(self) -> None:
         """Neither by the value's own text nor by an error."""

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from attrs import evolve
 
-from signald.actions import Action, Close, Decide, LogCounts, Send
+from signald.actions import Action, Close, Decide, LogCounts, Send, SendCredentials
 from signald.decisions import JoinSession, OpenSession, Operation
 from signald.dialects.serde import Serde
 from signald.errors import ErrorCode
@@ -20,6 +20,7 @@ from signald.messages import (
     Count,
     Event,
     Hello,
+    IceServer,
     Instance,
     Join,
     Joined,
@@ -70,6 +71,7 @@ class World:
         heard: the events that each peer was sent and that nobody has looked at yet.
         closed: why each peer was closed.
         counts: what was logged of users and sessions.
+        credentials: how many were made.
         holding: the operations that are not decided at once.
         held: those that were asked for, until `release`.
 
@@ -83,6 +85,7 @@ class World:
         self.heard: dict[PeerId, list[Event]] = {}
         self.closed: dict[PeerId, ErrorCode] = {}
         self.counts: list[tuple[int, int]] = []
+        self.credentials = 0
         self.holding: tuple[type[Operation], ...] = ()
         self.held: list[Decide] = []
 
@@ -121,6 +124,10 @@ class World:
             match todo.popleft():
                 case Send(peer, event):
                     self.heard[peer].append(event)
+                case SendCredentials(peer, user, event):
+                    self.credentials += 1
+                    made = IceServer(("turn:t",), f"{self.credentials}:{user}", "c", self.hub.ice.turn_seconds)
+                    self.heard[peer].append(evolve(event, ice_servers=(*event.ice_servers, made)))
                 case Close(peer, code):
                     self.closed[peer] = code
                 case Decide(_, operation) as decide if isinstance(operation, self.holding):

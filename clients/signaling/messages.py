@@ -201,6 +201,7 @@ class Open(Message):
         Field("lobby", "lobby", "boolean", False),
         Field("succession", "succession", "boolean", False),
         Field("keep", "keep", "boolean", False),
+        Field("relay_only", "relay-only", "boolean", False),
         Field("session", "session", "string", None),
         Field("host_key", "host-key", "string", None),
         Field("id", "id", "string", None),
@@ -219,6 +220,7 @@ class Open(Message):
         lobby: bool = False,
         succession: bool = False,
         keep: bool = False,
+        relay_only: bool = False,
         session: str | None = None,
         host_key: str | None = None,
         id: str | None = None,
@@ -230,6 +232,7 @@ class Open(Message):
         self.lobby = lobby
         self.succession = succession
         self.keep = keep
+        self.relay_only = relay_only
         self.session = session
         self.host_key = host_key
         self.id = id
@@ -566,6 +569,7 @@ class Opened(Message):
         Field("members", "members", (Member,), None),
         Field("label", "label", "string", None),
         Field("host_key", "host-key", "string", None),
+        Field("relay_only", "relay-only", "boolean", False),
         Field("id", "id", "string", None),
     )
     hidden = ("host_key",)
@@ -579,6 +583,7 @@ class Opened(Message):
         members: list[Member] | None = None,
         label: str | None = None,
         host_key: str | None = None,
+        relay_only: bool = False,
         id: str | None = None,
     ) -> None:
         self.session = session
@@ -588,6 +593,7 @@ class Opened(Message):
         self.members = members or []
         self.label = label
         self.host_key = host_key
+        self.relay_only = relay_only
         self.id = id
 
 
@@ -603,6 +609,7 @@ class Joined(Message):
         Field("role", "role", "string", REQUIRED),
         Field("members", "members", (Member,), REQUIRED),
         Field("label", "label", "string", None),
+        Field("relay_only", "relay-only", "boolean", False),
         Field("id", "id", "string", None),
     )
 
@@ -615,6 +622,7 @@ class Joined(Message):
         role: str,
         members: list[Member],
         label: str | None = None,
+        relay_only: bool = False,
         id: str | None = None,
     ) -> None:
         self.session = session
@@ -624,6 +632,7 @@ class Joined(Message):
         self.role = role
         self.members = members
         self.label = label
+        self.relay_only = relay_only
         self.id = id
 
 
@@ -926,6 +935,17 @@ class ForwardedMessage(Message):
         self.content = content
 
 
+class IceServers(Message):
+    """The STUN and TURN servers from now on, in the place of those that were told before."""
+
+    type = "ice-servers"
+    counted = False
+    fields = (Field("ice_servers", "ice-servers", (IceServer,), REQUIRED),)
+
+    def __init__(self, ice_servers: list[IceServer]) -> None:
+        self.ice_servers = ice_servers
+
+
 class GoingAway(Message):
     """The server is about to stop; `after` is the seconds after which the client is to come back."""
 
@@ -995,6 +1015,7 @@ for _message in (
     ForwardedIceError,
     ForwardedMessage,
     Ack,
+    IceServers,
     GoingAway,
     Pong,
     Error,

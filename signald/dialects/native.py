@@ -41,6 +41,7 @@ from signald.messages import (
     HostChanged,
     IceError,
     IceServer,
+    IceServers,
     Instance,
     Join,
     Joined,
@@ -120,6 +121,7 @@ EVENTS: dict[type[Event], str] = {
     ForwardedIceError: "ice-error",
     ForwardedMessage: "message",
     Ack: "ack",
+    IceServers: "ice-servers",
     GoingAway: "going-away",
     Pong: "pong",
 }

@@ -32,6 +32,7 @@ from signald.messages import (
     Hello,
     HostChanged,
     IceError,
+    IceServers,
     Join,
     Joined,
     Knock,
@@ -181,6 +182,7 @@ class Serde(Dialect):
                 | ForwardedMessage()
                 | GoingAway()
                 | HostChanged()
+                | IceServers()
                 | Knock()
                 | KnockOver()
                 | MemberAway()

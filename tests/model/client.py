@@ -28,6 +28,7 @@ from signald.messages import (
     Hello,
     HostChanged,
     IceError,
+    IceServers,
     Instance,
     Joined,
     Knock,
@@ -135,6 +136,7 @@ class Client:
         received: countable events.
         sent: countable requests that are acknowledged.
         unacknowledged: those after them.
+        supplied: whose the newest TURN credentials are that it has; empty where it has none.
         rooms: the sessions that it is in.
         visits: those at which it waits.
         knocks: who waits at its sessions.
@@ -159,6 +161,7 @@ class Client:
     received: int = 0
     sent: int = 0
     unacknowledged: deque[Request] = field(factory=deque)
+    supplied: str = ""
     rooms: dict[SessionId, Room] = field(factory=dict)
     visits: set[SessionId] = field(factory=set)
     knocks: dict[SessionId, set[UserId]] = field(factory=dict)
@@ -258,6 +261,9 @@ class Client:
                 self._drop_acknowledged(received)
             case Error():
                 self._error(event)
+            case IceServers(servers):
+                expect(self.welcomed, "an event came before the welcome")
+                self.supplied = servers[0].username or "" if servers else ""
             case Pong() | GoingAway():
                 pass
             case _:
@@ -282,6 +288,8 @@ class Client:
                 if self.user:
                     self._lose()
         self.user = welcome.user
+        self.supplied = welcome.ice_servers[0].username or "" if welcome.ice_servers else ""
+        expect(not self.supplied or welcome.resumed in (Survival.EVERYTHING, Survival.MEMBERSHIP), "not yet a member")
         if self.socket is not None:
             if self.kind is Kind.RESUMABLE:
                 self.socket.to_server.append(Ack(Count(self.received)))

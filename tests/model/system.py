@@ -7,13 +7,13 @@ from collections.abc import Iterable
 
 from attrs import define, evolve, field
 
-from signald.actions import Action, Close, Decide, LogCounts, Send
+from signald.actions import Action, Close, Decide, LogCounts, Send, SendCredentials
 from signald.decisions import JoinSession, OpenSession, Operation, Outcome
 from signald.errors import ErrorCode
 from signald.hub import Ending, Hub
 from signald.ids import IdSource
 from signald.limits import Limits
-from signald.messages import Error, Hello, RequestId, Resume, Traits
+from signald.messages import Error, Event, Hello, IceServer, RequestId, Resume, Traits
 from signald.records import dump, export, load, restore
 from signald.registry import MemoryRegistry
 from signald.users import DecisionId, PeerId
@@ -35,6 +35,10 @@ LIMITS = Limits(
     waiting_messages=1000,
 )
 """Small where that makes something happen, and large where it would end connections that do nothing wrong."""
+
+
+TURN_SECONDS = 20.0
+"""For which TURN credentials are good: shorter than most sessions."""
 
 
 def made_ids(seed: int) -> IdSource:
@@ -74,6 +78,7 @@ class System:
 
     def _start(self) -> None:
         self.hub = Hub(LIMITS, "model")
+        self.hub.ice.configure((), TURN_SECONDS, relay_only=False, now=self.now)
         ids = made_ids(self.seed)
         self.registry = MemoryRegistry(ids, LIMITS, HOST_SECRET, now=self.now)
 
@@ -219,16 +224,22 @@ class System:
 
     # Actions
 
+    def _send(self, peer: PeerId, event: Event) -> None:
+        found = self.sockets.get(peer)
+        if found is not None and not found[1].closing:
+            found[1].to_client.append(event)
+
     def act(self, actions: Iterable[Action]) -> None:
         """Carry actions out: what is sent is under way, and what is decided is heard later."""
         for action in actions:
             match action:
+                case SendCredentials(peer, user, event):
+                    made = IceServer(("turn:model",), user, "made", TURN_SECONDS)
+                    self._send(peer, evolve(event, ice_servers=(*event.ice_servers, made)))
                 case Send(peer, event):
                     if isinstance(event, Error) and event.id is not None:
                         self.refused.add(event.id)
-                    found = self.sockets.get(peer)
-                    if found is not None and not found[1].closing:
-                        found[1].to_client.append(event)
+                    self._send(peer, event)
                 case Close(peer, code):
                     found = self.sockets.get(peer)
                     if found is not None:

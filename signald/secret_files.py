@@ -1,0 +1,53 @@
+"""Secrets in files, refused where others can read them (`signald/keyfiles.py` has the same rule for keys)."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+from signald.keyfiles import OWNER_AND_GROUP
+from signald.values import ConfigError
+
+__all__ = ["MOST_BYTES", "read_file", "read_secret"]
+
+MOST_BYTES = 1 << 20
+"""Of a file with keys: past that it is another file."""
+
+
+def read_secret(path: Path) -> bytes:
+    """Read a secret: the file's bytes without the line end that editors and shells put after them.
+
+    Raises:
+        ConfigError: it cannot be read, is open to others, is empty, or is larger than any secret.
+
+    """
+    content, mode = _read(path)
+    if mode & OWNER_AND_GROUP:
+        raise ConfigError(f"The secret {path} is open to others (mode {stat.S_IMODE(mode):04o}); make it 0600.")
+    secret = content.removesuffix(b"\n").removesuffix(b"\r")
+    if not secret:
+        raise ConfigError(f"{path} holds no secret: it is empty.")
+    return secret
+
+
+def read_file(path: Path) -> bytes:
+    """Read a file whose content everybody may know.
+
+    Raises:
+        ConfigError: it cannot be read, or is too large.
+
+    """
+    return _read(path)[0]
+
+
+def _read(path: Path) -> tuple[bytes, int]:
+    """Read a file with its mode, taken from the same open file."""
+    try:
+        with path.open("rb") as file:
+            content, mode = file.read(MOST_BYTES + 1), os.fstat(file.fileno()).st_mode
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror}.") from None
+    if len(content) > MOST_BYTES:
+        raise ConfigError(f"{path} is too large for what it should hold.")
+    return content, mode
