@@ -13,6 +13,7 @@ Main = Callable[[Sequence[str], Mapping[str, str]], int]
 COMMANDS = {
     "check-config": "tell whether the configuration can be used, and what is wrong with it",
     "config": "print the effective configuration, with secrets hidden",
+    "doctor": "check certificates, ports, proxies, STUN and TURN servers, clock and files, and say what to do",
 }
 """What each does, by its name."""
 

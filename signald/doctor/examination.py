@@ -1,0 +1,154 @@
+"""All checks of one run: side by side, bounded in time, told in a fixed order."""
+
+from __future__ import annotations
+
+import resource
+from collections.abc import Callable, Coroutine, Iterator
+from pathlib import Path
+from typing import Any
+
+from attrs import frozen
+from OpenSSL import crypto
+from twisted.internet.defer import Deferred, TimeoutError, gatherResults
+from twisted.python.failure import Failure
+
+from signald.config import Config
+from signald.doctor.clock import judge_clock, kernel_synchronised
+from signald.doctor.descriptors import judge_descriptors
+from signald.doctor.files import check_data_directory, check_secret_files, secret_files
+from signald.doctor.findings import Finding, failure, skipped
+from signald.doctor.ice_servers import ice_targets
+from signald.doctor.own_certificate import check_certificate_files
+from signald.doctor.ports import check_port, local_host, port_problem
+from signald.doctor.processes import Process, listening_process
+from signald.doctor.public import Visit, check_idle, check_public
+from signald.doctor.relays import check_ice
+from signald.doctor.targets import PublicUrl, Target
+
+__all__ = ["Patient", "examine"]
+
+Check = Coroutine[Any, Any, list[Finding]]
+
+
+@frozen
+class Patient:
+    """What is looked at.
+
+    Attributes:
+        config: the configuration.
+        file: the configuration file, if there is one.
+        url: the page's public address, if the operator named it.
+        store: the authorities that are trusted.
+        now: wall time, seconds since the epoch.
+        slow: whether to wait on an idle WebSocket.
+        seconds: for all checks together, those on the idle WebSocket apart.
+
+    """
+
+    config: Config
+    file: Path | None
+    url: PublicUrl | None
+    store: crypto.X509Store
+    now: float
+    slow: bool = False
+    seconds: float = 30.0
+
+
+async def examine(patient: Patient, reactor: Any, in_thread: Callable[..., Deferred[Any]]) -> list[Finding]:
+    """Do all checks and return their findings in the order of the checks, however long each took."""
+    process = listening_process(patient.config.port) if patient.config.port else None
+    running = [
+        Deferred.fromCoroutine(check).addTimeout(seconds, reactor).addErrback(_broken, topic)
+        for topic, seconds, check in _checks(patient, reactor, in_thread, process)
+    ]
+    return [finding for findings in await gatherResults(running) for finding in findings]
+
+
+def _checks(
+    patient: Patient, reactor: Any, in_thread: Callable[..., Deferred[Any]], process: Process | None
+) -> Iterator[tuple[str, float, Check]]:
+    """Every check with its topic and how long it may take, in the order of the report."""
+    config, seconds = patient.config, patient.seconds
+    yield "files", seconds, _check_files(patient, process)
+    yield "descriptors", seconds, _check_descriptors(config, process)
+    for setting, interface, port, tls in _ports(config):
+        held = process if port == config.port else listening_process(port)
+        yield "ports", seconds, check_port(reactor, setting, interface, port, tls=tls, process=held)
+    yield "clock", seconds, _check_clock()
+    yield "certificate", seconds, _check_certificate(patient)
+    visit = _visit(patient)
+    if visit is None:
+        yield "public", seconds, _told(skipped("public", "The page: signald does not run, and no --url was given."))
+    else:
+        yield "public", seconds, check_public(reactor, visit)
+        if patient.slow:
+            limits = config.limits
+            yield "proxy", seconds + 2 * limits.ping_seconds + limits.pong_seconds, check_idle(reactor, visit)
+        elif visit.is_public:
+            yield "proxy", seconds, _told(skipped("proxy", "Its idle timeout: --slow measures it."))
+    for server, minted in ice_targets(config, patient.now):
+        yield "ice", seconds, check_ice(reactor, server, patient.store, patient.now, in_thread, minted=minted)
+
+
+def _ports(config: Config) -> Iterator[tuple[str, str | None, int, bool]]:
+    """Each port with its setting, its interface and whether it speaks TLS."""
+    yield "port", config.interface, config.port, config.tls
+    if config.ws_port is not None:
+        yield "ws_port", config.interface, config.ws_port, False
+    if config.operations.port is not None:
+        yield "operations.port", config.operations.interface, config.operations.port, False
+
+
+def _visit(patient: Patient) -> Visit | None:
+    """Where to look for the page: the public address, else the port on this machine, where somebody listens."""
+    config = patient.config
+    if patient.url is not None:
+        return Visit(patient.url, True, config, patient.store, patient.now)
+    if not config.port or port_problem(config.interface, config.port) is None:
+        return None
+    host = "localhost" if config.interface is None else local_host(config.interface)
+    return Visit(PublicUrl(Target(host, config.port, config.tls)), False, config, patient.store, patient.now)
+
+
+async def _check_files(patient: Patient, process: Process | None) -> list[Finding]:
+    config = patient.config
+    holds_secrets = any(server.credential is not None for server in config.ice.servers)
+    return [
+        *check_data_directory(config.data_dir, None if process is None else process.owner),
+        *check_secret_files(secret_files(config), patient.file if holds_secrets else None),
+    ]
+
+
+async def _check_descriptors(config: Config, process: Process | None) -> list[Finding]:
+    if process is not None:
+        return [judge_descriptors(process.open_files, config.limits.connections, f"signald (process {process.id})")]
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    whose = "A process started from here"
+    return [judge_descriptors(None if hard == resource.RLIM_INFINITY else hard, config.limits.connections, whose)]
+
+
+async def _check_clock() -> list[Finding]:
+    return [judge_clock(kernel_synchronised())]
+
+
+async def _check_certificate(patient: Patient) -> list[Finding]:
+    host = None if patient.url is None else patient.url.target.host
+    return check_certificate_files(patient.config, host, patient.store, patient.now)
+
+
+async def _told(*findings: Finding) -> list[Finding]:
+    """What is known without looking."""
+    return list(findings)
+
+
+def _broken(reason: Failure, topic: str) -> list[Finding]:
+    """A check that did not end, or raised: the others are told all the same."""
+    if reason.check(TimeoutError):
+        return [failure(topic, "The check did not end in time.", "Run the doctor again, with a higher --seconds.")]
+    return [
+        failure(
+            topic,
+            f"The check ended with an error of the doctor's own: {getattr(reason.type, '__name__', '?')}.",
+            "Please report it.",
+        )
+    ]

@@ -1,0 +1,176 @@
+"""One HTTP request over a connection of its own, to a server whose certificate is judged later."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from attrs import frozen
+from cryptography import x509
+from OpenSSL import SSL
+from twisted.internet.defer import Deferred
+from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
+from twisted.internet.error import (  # two of the names are Twisted's own, not Python's
+    ConnectError,
+    ConnectionRefusedError,
+    DNSLookupError,
+    TimeoutError,
+)
+from twisted.internet.interfaces import IHandshakeListener, IOpenSSLClientConnectionCreator, IStreamClientEndpoint
+from twisted.internet.protocol import Factory, Protocol, connectionDone
+from twisted.protocols.tls import TLSMemoryBIOProtocol
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from signald.doctor.responses import MOST_BYTES, Response, read_response
+from signald.doctor.targets import Target, is_address
+
+__all__ = [
+    "Answer",
+    "UnreachableError",
+    "client_endpoint",
+    "exchange",
+    "shown_chain",
+    "unreachable",
+]
+
+CONNECT_SECONDS = 5.0
+"""For a connection."""
+
+ANSWER_SECONDS = 5.0
+"""For TLS's handshake and the answer."""
+
+
+class UnreachableError(Exception):
+    """A server could not be spoken to; the text is the end of a sentence about it."""
+
+
+@frozen
+class Answer:
+    """What came back.
+
+    Attributes:
+        response: it.
+        chain: what the server showed, its own certificate first; empty without TLS.
+
+    """
+
+    response: Response
+    chain: tuple[x509.Certificate, ...]
+
+
+@implementer(IOpenSSLClientConnectionCreator)
+class _AnyCertificate:
+    """TLS with whoever is there: a wrong certificate is to be seen, and what is behind it too."""
+
+    def __init__(self, host: str) -> None:
+        self._host = host
+        self._context = SSL.Context(SSL.TLS_METHOD)
+        self._context.set_verify(SSL.VERIFY_NONE)
+
+    def clientConnectionForTLS(self, protocol: TLSMemoryBIOProtocol) -> SSL.Connection:
+        """Make the OpenSSL connection; an address is not for SNI (RFC 6066 §3)."""
+        connection = SSL.Connection(self._context)
+        if not is_address(self._host):
+            connection.set_tlsext_host_name(self._host.encode("ascii"))
+        connection.set_alpn_protos([b"http/1.1"])
+        return connection
+
+
+def client_endpoint(reactor: Any, target: Target) -> IStreamClientEndpoint:
+    """The endpoint of a server, under TLS where it speaks that."""
+    endpoint = HostnameEndpoint(reactor, target.host, target.port, timeout=CONNECT_SECONDS)
+    return wrapClientTLS(_AnyCertificate(target.host), endpoint) if target.tls else endpoint
+
+
+def shown_chain(transport: Any) -> tuple[x509.Certificate, ...]:
+    """The certificates that the other end of a TLS transport sent, its own first; none without TLS."""
+    handle = transport.getHandle() if hasattr(transport, "getPeerCertificate") else None
+    chain = handle.get_peer_cert_chain(as_cryptography=True) if isinstance(handle, SSL.Connection) else None
+    return tuple(chain or ())
+
+
+@implementer(IHandshakeListener)
+class _Exchange(Protocol):
+    """Sends a request and collects the beginning of the answer."""
+
+    transport: Any
+
+    def __init__(self, request: bytes) -> None:
+        self._request = request
+        self._data = b""
+        self._chain: tuple[x509.Certificate, ...] = ()
+        self.answered: Deferred[Answer] = Deferred(lambda _: self.transport.abortConnection())
+
+    def connectionMade(self) -> None:
+        """Send it."""
+        self.transport.write(self._request)
+
+    def handshakeCompleted(self) -> None:
+        """TLS is up: keep what was shown."""
+        self._chain = shown_chain(self.transport)
+
+    def dataReceived(self, data: bytes) -> None:
+        """Look whether it is whole."""
+        self._data += data
+        try:
+            response = read_response(self._data)
+        except ValueError:
+            self._fail("what answers there does not speak HTTP/1.1")
+            return
+        if response is not None and (response.whole or len(self._data) >= MOST_BYTES):
+            self._succeed(response)
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """What came is all."""
+        if self.answered.called:
+            return
+        try:
+            response = read_response(self._data) if self._data else None
+        except ValueError:
+            response = None
+        if response is not None:
+            self._succeed(response)
+        elif reason.check(SSL.Error):
+            self._fail("TLS could not be agreed on")
+        else:
+            self._fail("the connection was closed without an answer")
+
+    def _succeed(self, response: Response) -> None:
+        if not self.answered.called:
+            self.answered.callback(Answer(response, self._chain))
+            self.transport.abortConnection()
+
+    def _fail(self, text: str) -> None:
+        if not self.answered.called:
+            self.answered.errback(UnreachableError(text))
+            self.transport.abortConnection()
+
+
+async def exchange(reactor: Any, target: Target, request: bytes) -> Answer:
+    """Send a request and return the answer.
+
+    Raises:
+        UnreachableError: none came.
+
+    """
+    protocol = _Exchange(request)
+    try:
+        await client_endpoint(reactor, target).connect(Factory.forProtocol(lambda: protocol))
+    except (OSError, ConnectError) as error:
+        raise UnreachableError(unreachable(error)) from None
+    return await protocol.answered.addTimeout(ANSWER_SECONDS, reactor, _too_late)
+
+
+def unreachable(error: Exception) -> str:
+    """Why a connection could not be made, as the end of a sentence."""
+    if isinstance(error, DNSLookupError):
+        return "its name has no address"
+    if isinstance(error, ConnectionRefusedError):
+        return "nothing listens there"
+    if isinstance(error, TimeoutError):
+        return f"nothing answers within {CONNECT_SECONDS:.0f} s"
+    return "there is no way to it"
+
+
+def _too_late(_value: object, _seconds: float) -> Answer:
+    raise UnreachableError(f"no answer comes within {ANSWER_SECONDS:.0f} s")

@@ -1,0 +1,174 @@
+"""A WebSocket's opening handshake as the doctor sends it, and what its answer says about the proxies: pure."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from hashlib import sha1
+
+from signald.doctor.findings import Finding, failure, ok, skipped, warning
+from signald.doctor.responses import Response
+from signald.doctor.targets import PublicUrl
+from signald.errors import ErrorCode
+from signald.reflection import REQUEST, Seen
+
+__all__ = ["FORGED", "handshake", "judge_handshake", "judge_seen"]
+
+FORGED = "192.0.2.77"
+"""What the doctor says in X-Forwarded-For, as somebody would who wants to be counted as another (RFC 5737 §3)."""
+
+SUBPROTOCOL = "signald.1"
+
+_KEY = b64encode(b"signald doctor!!").decode("ascii")
+"""Sec-WebSocket-Key: sixteen bytes (RFC 6455 §4.1); nothing depends on their being random here."""
+
+# RFC 6455 §4.2.2: what the server proves that it has read the key with.
+_ACCEPT = b64encode(
+    sha1(f"{_KEY}258EAFA5-E914-47DA-95CA-C5AB0DC85B11".encode(), usedforsecurity=False).digest()
+).decode("ascii")
+
+RECIPES = "docs/proxies.md has whole files for nginx, HAProxy, Caddy and Apache."
+
+
+def handshake(url: PublicUrl, proof: str | None) -> bytes:
+    """The request, as a browser on the page sends it, with a forged address.
+
+    Arguments:
+        url: of the page.
+        proof: that it is the operator who asks; None where the secret for it is not known.
+
+    """
+    lines = [
+        f"GET {url.path}ws HTTP/1.1",
+        f"Host: {url.authority}",
+        "Connection: Upgrade",
+        "Upgrade: websocket",
+        "Sec-WebSocket-Version: 13",
+        f"Sec-WebSocket-Key: {_KEY}",
+        f"Sec-WebSocket-Protocol: {SUBPROTOCOL}",
+        f"Origin: {url.origin}",
+        f"X-Forwarded-For: {FORGED}",
+        *([] if proof is None else [f"{REQUEST}: {proof}"]),
+    ]
+    return "\r\n".join([*lines, "", ""]).encode("ascii")
+
+
+def judge_handshake(url: PublicUrl, response: Response, seen: Seen | None) -> list[Finding]:
+    """Say whether Upgrade and Host come through.
+
+    Arguments:
+        url: of the page.
+        response: to the handshake.
+        seen: what signald says that came; None where it said nothing.
+
+    """
+    if response.status == 101:
+        if response.headers.get("sec-websocket-accept") != _ACCEPT:
+            text = f"What answers at {url.socket} answers to another request: a cache is between."
+            return [failure("proxy", text, "Let nothing be cached under /ws.")]
+        if response.headers.get("sec-websocket-protocol") != SUBPROTOCOL:
+            text = f"The subprotocol {SUBPROTOCOL} does not come back from {url.socket}."
+            return [failure("proxy", text, "Let the proxy pass Sec-WebSocket-Protocol on, both ways.")]
+        return [
+            ok("proxy", "Upgrade is passed on: the WebSocket opens."),
+            ok("proxy", "Host is passed on: the page's own origin may connect."),
+        ]
+    return [_judge_refusal(url, response, seen)]
+
+
+def _judge_refusal(url: PublicUrl, response: Response, seen: Seen | None) -> Finding:
+    match response.code:
+        case ErrorCode.UPGRADE_REQUIRED.value:
+            return failure(
+                "proxy",
+                "Upgrade is not passed on: signald saw a plain request where a WebSocket was asked for.",
+                "nginx: proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection "
+                f'"upgrade". {RECIPES}',
+            )
+        case ErrorCode.BAD_ORIGIN.value | ErrorCode.BAD_HOST.value:
+            arrived = "another Host" if seen is None else f"Host: {seen.host or 'nothing'}"
+            return failure(
+                "proxy",
+                f"Host is not passed on: signald saw {arrived} instead of {url.authority}, and refuses pages of "
+                f"{url.origin}.",
+                f"nginx: proxy_set_header Host $http_host. Apache: ProxyPreserveHost On. {RECIPES}",
+            )
+        case ErrorCode.GOING_AWAY.value:
+            return warning("proxy", "signald is about to stop, and takes no WebSocket now.", "Run the doctor again.")
+        case ErrorCode.NOT_FOUND.value:
+            text = f"signald answers, but not for {url.path}ws: the proxy passes on another path."
+            return failure(
+                "proxy", text, "Pass paths on as they are: signald serves the page at / and the socket at /ws."
+            )
+        case str(code):
+            return failure("proxy", f"signald refuses the WebSocket: {code}.", "Look the code up in docs/protocol.md.")
+        case None:
+            return _judge_other(url, response)
+
+
+def _judge_other(url: PublicUrl, response: Response) -> Finding:
+    """What answered is not signald."""
+    status = response.status
+    if status in (502, 503, 504):
+        return failure(
+            "proxy",
+            f"The proxy answers {status}: it does not reach signald.",
+            "Start signald, and compare its port, interface and tls (signald config) with the "
+            "address in the proxy's configuration.",
+        )
+    if 300 <= status < 400:
+        where = response.headers.get("location", "nowhere")[:100]
+        return failure(
+            "proxy",
+            f"{url.socket} is redirected to {where}, which no WebSocket follows.",
+            "Give the final address as --url.",
+        )
+    return failure(
+        "proxy",
+        f"{url.socket} answers {status}, and that is not signald's answer.",
+        f"Let the proxy pass every path of this host on to signald, with Upgrade. {RECIPES}",
+    )
+
+
+def judge_seen(seen: Seen | None, *, behind_proxy: bool, proxy_protocol: bool) -> Finding:
+    """Say whether clients are counted by their own addresses.
+
+    Arguments:
+        seen: what signald says that came; None where it said nothing.
+        behind_proxy: whether the configuration says that there is a proxy: no TLS of its own, or trusted proxies.
+        proxy_protocol: whether the address comes in a PROXY header.
+
+    """
+    if seen is None:
+        return skipped(
+            "proxy",
+            "Whether clients' addresses come through: signald tells it only to who can read its data directory.",
+        )
+    if not seen.trusted and (proxy_protocol or seen.hops == (FORGED,)):
+        if behind_proxy and not proxy_protocol:
+            return _not_set(seen.peer)
+        return ok("proxy", "Clients are counted by the address of their connection.")
+    if not seen.hops:
+        return _not_set(seen.peer)
+    if not seen.trusted:
+        return failure(
+            "proxy",
+            f"The proxy at {seen.peer} is not trusted: all clients behind it count as one, and share its limits.",
+            f'Set trusted_proxies = ["{seen.peer}"] (--trusted-proxy {seen.peer}).',
+        )
+    if seen.hops[-1] == FORGED:
+        return failure(
+            "proxy",
+            f"The proxy at {seen.peer} passes on the X-Forwarded-For that a client has made up.",
+            "nginx: proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for. HAProxy: http-request set-header "
+            f"X-Forwarded-For %[src]. {RECIPES}",
+        )
+    return ok("proxy", f"The proxy at {seen.peer} is trusted, and tells the clients' addresses.")
+
+
+def _not_set(peer: str) -> Finding:
+    return failure(
+        "proxy",
+        f"The proxy at {peer} does not set X-Forwarded-For: all clients behind it count as one, and share its limits.",
+        "nginx: proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for. HAProxy: option forwardfor. Then "
+        f'trusted_proxies = ["{peer}"]. {RECIPES}',
+    )

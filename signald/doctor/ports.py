@@ -1,0 +1,120 @@
+"""Who listens on the ports of the configuration: signald, nobody yet, or somebody else."""
+
+from __future__ import annotations
+
+import errno
+import socket
+from typing import Any
+
+from attrs import frozen
+
+from signald.doctor.exchange import UnreachableError, exchange
+from signald.doctor.findings import Finding, failure, ok
+from signald.doctor.processes import Process
+from signald.doctor.targets import Target
+from signald.listening import BACKLOG
+from signald.problems import SERVER
+
+__all__ = ["PortProblem", "check_port", "is_signald", "judge_port", "local_host", "port_problem"]
+
+TOPIC = "ports"
+
+
+@frozen
+class PortProblem:
+    """Why a port cannot be bound.
+
+    Attributes:
+        number: of the error (errno).
+
+    """
+
+    number: int
+
+
+def local_host(interface: str | None) -> str:
+    """The address under which this machine reaches what listens on an interface; None is every one."""
+    if interface is None or interface == "0.0.0.0":  # noqa: S104 # it is compared with, not bound to
+        return "127.0.0.1"
+    return "::1" if interface == "::" else interface
+
+
+def port_problem(interface: str | None, port: int) -> PortProblem | None:
+    """Why that port cannot be bound; None where it can, and so is free."""
+    host = interface or ("::" if socket.has_dualstack_ipv6() else "0.0.0.0")  # noqa: S104 # as the daemon binds
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    everywhere = interface is None and family == socket.AF_INET6
+    try:
+        socket.create_server((host, port), family=family, backlog=BACKLOG, dualstack_ipv6=everywhere).close()
+    except OSError as error:
+        return PortProblem(error.errno or 0)
+    return None
+
+
+async def is_signald(reactor: Any, target: Target) -> bool:
+    """Whether what listens there says that it is signald."""
+    request = f"HEAD /ws HTTP/1.1\r\nHost: {target.authority}\r\nConnection: close\r\n\r\n"
+    try:
+        answer = await exchange(reactor, target, request.encode("ascii"))
+    except UnreachableError:
+        return False
+    return answer.response.headers.get("server") == SERVER
+
+
+async def check_port(
+    reactor: Any, setting: str, interface: str | None, port: int, *, tls: bool, process: Process | None
+) -> list[Finding]:
+    """Look at one port.
+
+    Arguments:
+        reactor: makes a connection.
+        setting: the configuration's name of the port.
+        interface: that it is of; None for every one.
+        port: its number; 0 for any.
+        tls: whether TLS is spoken.
+        process: that listens on it, if that can be seen.
+
+    """
+    if port == 0:
+        return [ok(TOPIC, f"{setting} is 0: any free port is taken.")]
+    problem = port_problem(interface, port)
+    ours = False
+    if problem is not None and problem.number == errno.EADDRINUSE:
+        ours = await is_signald(reactor, Target(local_host(interface), port, tls))
+    return [judge_port(setting, interface, port, problem, process, ours=ours)]
+
+
+def judge_port(
+    setting: str, interface: str | None, port: int, problem: PortProblem | None, process: Process | None, *, ours: bool
+) -> Finding:
+    """Say what was found; `ours` is whether signald answers there."""
+    where = f"Port {port}" if interface is None else f"Port {port} of {interface}"
+    if problem is None:
+        return ok(TOPIC, f"{where} ({setting}) is free: signald does not run.")
+    match problem.number:
+        case errno.EADDRINUSE if ours:
+            return ok(TOPIC, f"signald listens on port {port} ({setting}).")
+        case errno.EADDRINUSE:
+            who = "another program" if process is None else f"{process.name} (process {process.id})"
+            return failure(
+                TOPIC,
+                f"{where} ({setting}) is taken by {who}, which does not answer as signald does.",
+                f"Stop that program (ss -ltnp 'sport = :{port}' shows it), or give signald another {setting}.",
+            )
+        case errno.EACCES | errno.EPERM:
+            return failure(
+                TOPIC,
+                f"{where} ({setting}) is for privileged processes.",
+                "Give signald AmbientCapabilities=CAP_NET_BIND_SERVICE in the systemd unit, let systemd hold the "
+                "socket, or put a proxy in front and use a port above 1023.",
+            )
+        case errno.EADDRNOTAVAIL:
+            return failure(
+                TOPIC,
+                f"This machine has no address {interface}, which {setting} is to be on.",
+                "Correct interface, or wait until the network is up (After=network-online.target).",
+            )
+        case number:
+            return failure(
+                TOPIC, f"{where} ({setting}) cannot be used: error {errno.errorcode.get(number, number)}.", ""
+            )

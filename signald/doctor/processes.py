@@ -1,0 +1,84 @@
+"""Which process listens on a port, and what it may do, out of /proc; nothing is known where that does not tell."""
+
+from __future__ import annotations
+
+import re
+from contextlib import suppress
+from pathlib import Path
+
+from attrs import frozen
+
+__all__ = ["Process", "listening_process"]
+
+_LISTEN = "0A"
+"""TCP_LISTEN as /proc/net/tcp writes it (proc(5))."""
+
+_UNLIMITED = "unlimited"
+
+
+@frozen
+class Process:
+    """A running process.
+
+    Attributes:
+        id: its process id.
+        name: of its program, as the kernel has it.
+        owner: its user id.
+        open_files: its hard limit of open files; None where there is none.
+
+    """
+
+    id: int
+    name: str
+    owner: int
+    open_files: int | None
+
+
+def listening_process(port: int, proc: Path = Path("/proc")) -> Process | None:
+    """The process that listens on that TCP port; None where nobody does, or it is not to be seen by this user.
+
+    The one with the lowest id where several share the socket, as with systemd, which is then left out.
+    """
+    inodes = _listening_inodes(port, proc)
+    if not inodes:
+        return None
+    ids = sorted(int(path.name) for path in proc.glob("[0-9]*"))
+    found = [id for id in ids if _holds(proc / str(id), inodes)]
+    # Socket activation: systemd holds the socket as well as the service that it started.
+    found = [id for id in found if id != 1] or found
+    for id in found:
+        with suppress(OSError, ValueError):
+            return _read(proc / str(id))
+    return None
+
+
+def _listening_inodes(port: int, proc: Path) -> set[str]:
+    inodes = set[str]()
+    for name in ("tcp", "tcp6"):
+        with suppress(OSError):
+            for line in (proc / "net" / name).read_text().splitlines()[1:]:
+                columns = line.split()
+                if columns[3] == _LISTEN and int(columns[1].rpartition(":")[2], 16) == port:
+                    inodes.add(columns[9])
+    return inodes
+
+
+def _holds(process: Path, inodes: set[str]) -> bool:
+    targets = {f"socket:[{inode}]" for inode in inodes}
+    with suppress(OSError):
+        for descriptor in (process / "fd").iterdir():
+            with suppress(OSError):
+                if str(descriptor.readlink()) in targets:
+                    return True
+    return False
+
+
+def _read(process: Path) -> Process:
+    limits = re.search(r"^Max open files +\S+ +(\S+)", (process / "limits").read_text(), re.MULTILINE)
+    hard = limits[1] if limits else _UNLIMITED
+    return Process(
+        id=int(process.name),
+        name=(process / "comm").read_text().strip(),
+        owner=process.stat().st_uid,
+        open_files=None if hard == _UNLIMITED else int(hard),
+    )

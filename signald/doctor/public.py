@@ -1,0 +1,118 @@
+"""What people meet at the page's public address: the certificate, the proxies, the WebSocket."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from attrs import frozen
+from OpenSSL import crypto
+
+from signald.config import Config
+from signald.doctor.chain import judge_chain
+from signald.doctor.clock import judge_date
+from signald.doctor.exchange import Answer, UnreachableError, exchange
+from signald.doctor.findings import Finding, failure, skipped
+from signald.doctor.handshakes import handshake, judge_handshake, judge_seen
+from signald.doctor.session import hold_session, judge_idle, judge_session
+from signald.doctor.targets import PublicUrl
+from signald.host_secret import FILE_NAME, SECRET_BYTES
+from signald.reflection import ANSWER, proof, read_seen
+
+__all__ = ["Visit", "check_idle", "check_public"]
+
+
+@frozen
+class Visit:
+    """Where to look, and with what.
+
+    Attributes:
+        url: of the page.
+        is_public: whether the operator named it; otherwise it is signald's own port on this machine.
+        config: signald's.
+        store: the authorities that are trusted.
+        now: wall time, seconds since the epoch.
+
+    """
+
+    url: PublicUrl
+    is_public: bool
+    config: Config
+    store: crypto.X509Store
+    now: float
+
+
+async def check_public(reactor: Any, visit: Visit) -> list[Finding]:
+    """Shake hands as a browser would, then open a session."""
+    url = visit.url
+    secret = _host_secret(visit.config.data_dir / FILE_NAME)
+    given = None if secret is None else proof(secret, visit.now)
+    try:
+        answer = await exchange(reactor, url.target, handshake(url, given))
+    except UnreachableError as error:
+        return [
+            failure(
+                "public",
+                f"{url.origin} cannot be reached: {error}.",
+                "See whether the proxy or signald runs, whether the name's address is this machine's, and whether "
+                "firewalls let the port pass.",
+            )
+        ]
+    findings = _judge_certificate(visit, answer) + _judge_answer(visit, answer)
+    if answer.response.status != 101:
+        return [*findings, skipped("websocket", "A session: the WebSocket does not open.")]
+    try:
+        record = await hold_session(reactor, url, 0.0)
+    except UnreachableError as error:
+        return [*findings, failure("websocket", f"{url.socket} cannot be reached: {error}.", "Run the doctor again.")]
+    return [*findings, judge_session(url, record)]
+
+
+async def check_idle(reactor: Any, visit: Visit) -> list[Finding]:
+    """Hold an idle session for longer than the server's pings are apart."""
+    limits = visit.config.limits
+    waited = 2 * limits.ping_seconds + limits.pong_seconds
+    try:
+        record = await hold_session(reactor, visit.url, waited)
+    except UnreachableError:
+        return [skipped("proxy", "Its idle timeout: no WebSocket opens.")]
+    if record.answer is None:
+        return [skipped("proxy", "Its idle timeout: no WebSocket opens.")]
+    return [judge_idle(record, waited, limits.ping_seconds)]
+
+
+def _judge_certificate(visit: Visit, answer: Answer) -> list[Finding]:
+    url = visit.url
+    if answer.chain:
+        host = url.target.host if visit.is_public else None
+        return judge_chain("certificate", url.origin, answer.chain, host, visit.store, visit.now)
+    if not visit.is_public:
+        return []
+    return [
+        failure(
+            "certificate",
+            f"{url.origin} is not encrypted: browsers give no camera to its page.",
+            "Serve it over TLS, by signald itself or by a proxy, and give its https address as --url.",
+        )
+    ]
+
+
+def _judge_answer(visit: Visit, answer: Answer) -> list[Finding]:
+    """What the answer's headers say."""
+    headers, config = answer.response.headers, visit.config
+    seen = read_seen(headers[ANSWER.lower()]) if ANSWER.lower() in headers else None
+    findings = judge_handshake(visit.url, answer.response, seen)
+    if visit.is_public and (seen is not None or answer.response.status == 101):
+        behind = not config.tls or bool(config.trusted_proxies)
+        findings.append(judge_seen(seen, behind_proxy=behind, proxy_protocol=config.proxy_protocol))
+    if "date" in headers:
+        findings.append(judge_date(headers["date"], visit.now, visit.url.origin))
+    return findings
+
+
+def _host_secret(path: Path) -> bytes | None:
+    try:
+        secret = path.read_bytes()
+    except OSError:
+        return None
+    return secret if len(secret) == SECRET_BYTES else None

@@ -1,0 +1,333 @@
+"""Reaches STUN and TURN servers over UDP, TCP and TLS, and says what is wrong with them."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from attrs import frozen
+from cryptography import x509
+from OpenSSL import crypto
+from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectError
+from twisted.internet.interfaces import IHandshakeListener
+from twisted.internet.protocol import DatagramProtocol, Factory, Protocol, connectionDone
+from twisted.internet.task import LoopingCall
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from signald.doctor.allocation import Credentials, Dialogue, Outcome, Result
+from signald.doctor.chain import judge_chain
+from signald.doctor.exchange import UnreachableError, client_endpoint, shown_chain, unreachable
+from signald.doctor.findings import Finding, failure, ok, warning
+from signald.doctor.stun import decode, whole_bytes
+from signald.doctor.targets import Target, is_address
+
+__all__ = ["IceTarget", "check_ice", "judge_ice", "read_ice_url"]
+
+TOPIC = "ice"
+
+ANSWER_SECONDS = 4.0
+"""For all answers of a server together."""
+
+RESEND_SECONDS = 0.5
+"""Between two sendings of a request over UDP (RFC 8489 §6.2.1: an RTO of at least 500 ms)."""
+
+STREAM_BYTES = 65556
+"""The longest message that there can be."""
+
+_PORTS = {"stun": 3478, "turn": 3478, "stuns": 5349, "turns": 5349}
+"""RFC 7064 §3.2, RFC 7065 §3.2."""
+
+
+@frozen
+class IceTarget:
+    """A server of the configuration.
+
+    Attributes:
+        url: as it is there.
+        scheme: `stun`, `stuns`, `turn` or `turns`.
+        target: where it is.
+        stream: whether TCP is used.
+        credentials: of TURN.
+
+    """
+
+    url: str
+    scheme: str
+    target: Target
+    stream: bool
+    credentials: Credentials | None
+
+
+def read_ice_url(url: str, credentials: Credentials | None) -> IceTarget:
+    """Take a URL apart that the configuration has checked (RFC 7064 §3.1, RFC 7065 §3.1)."""
+    scheme, _, rest = url.partition(":")
+    address, _, query = rest.partition("?")
+    host, colon, port = address.rpartition(":")
+    if not colon or not port.isdigit():
+        host, port = address, ""
+    tls = scheme.endswith("s")
+    target = Target(host.removeprefix("[").removesuffix("]"), int(port or _PORTS[scheme]), tls)
+    return IceTarget(url, scheme, target, tls or query == "transport=tcp", credentials)
+
+
+class _Asking:
+    """Carries a dialogue over a transport.
+
+    Attributes:
+        ended: with what came of it.
+
+    """
+
+    def __init__(self, dialogue: Dialogue, send: Callable[[bytes], None]) -> None:
+        self._dialogue = dialogue
+        self._send = send
+        self.ended: Deferred[Outcome] = Deferred()
+
+    def ask(self) -> None:
+        """Send the request that waits."""
+        if not self.ended.called:
+            self._send(self._dialogue.request)
+
+    def received(self, data: bytes) -> None:
+        """Take an answer, and go on."""
+        if self.ended.called:
+            return
+        before = self._dialogue.request
+        try:
+            outcome: Outcome | None = self._dialogue.received(decode(data))
+        except ValueError:
+            outcome = Outcome(Result.NONSENSE)
+        if outcome is not None:
+            self.ended.callback(outcome)
+        elif self._dialogue.request != before:
+            self.ask()
+
+    def lost(self) -> None:
+        """Nothing more comes."""
+        if not self.ended.called:
+            self.ended.callback(Outcome(Result.NO_ANSWER))
+
+
+class _Datagrams(DatagramProtocol):
+    """Over UDP: what is not answered is sent again."""
+
+    transport: Any
+
+    def __init__(self, dialogue: Dialogue, address: tuple[str, int], clock: Any) -> None:
+        self._address = address
+        self.asking = _Asking(dialogue, self._write)
+        self._again = LoopingCall(self.asking.ask)
+        self._again.clock = clock
+
+    def startProtocol(self) -> None:
+        """Ask, again and again."""
+        # Connected, so that the kernel reports a closed port.
+        self.transport.connect(*self._address)
+        self._again.start(RESEND_SECONDS)
+
+    def stopProtocol(self) -> None:
+        """Ask no more."""
+        if self._again.running:
+            self._again.stop()
+
+    def datagramReceived(self, data: bytes, addr: Any) -> None:
+        """An answer."""
+        self.asking.received(data)
+
+    def connectionRefused(self) -> None:
+        """Nobody is there (ICMP)."""
+        self.asking.lost()
+
+    def _write(self, data: bytes) -> None:
+        self.transport.write(data)
+
+
+@implementer(IHandshakeListener)
+class _Stream(Protocol):
+    """Over TCP or TLS: messages follow each other (RFC 8489 §6.2.2).
+
+    Attributes:
+        chain: what the server showed.
+
+    """
+
+    transport: Any
+
+    def __init__(self, dialogue: Dialogue) -> None:
+        self.asking = _Asking(dialogue, lambda data: self.transport.write(data))
+        self.chain: tuple[x509.Certificate, ...] = ()
+        self._data = b""
+
+    def connectionMade(self) -> None:
+        """Ask."""
+        self.asking.ask()
+
+    def handshakeCompleted(self) -> None:
+        """TLS is up."""
+        self.chain = shown_chain(self.transport)
+
+    def dataReceived(self, data: bytes) -> None:
+        """Take whole messages."""
+        self._data += data
+        while True:
+            try:
+                length = whole_bytes(self._data)
+            except ValueError:
+                self.asking.received(b"")
+                return
+            if length is None or len(self._data) < length:
+                return
+            message, self._data = self._data[:length], self._data[length:]
+            self.asking.received(message)
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """Nothing more comes."""
+        self.asking.lost()
+
+
+async def check_ice(
+    reactor: Any,
+    server: IceTarget,
+    store: crypto.X509Store,
+    now: float,
+    in_thread: Callable[..., Deferred[Any]],
+    *,
+    minted: bool,
+) -> list[Finding]:
+    """Ask a server.
+
+    Arguments:
+        reactor: makes the connection.
+        server: which.
+        store: the authorities that are trusted.
+        now: wall time, seconds since the epoch.
+        in_thread: calls a function that blocks, in a thread.
+        minted: whether its credentials were made for the occasion, of a shared secret.
+
+    """
+    dialogue = Dialogue(server.credentials, lambda: os.urandom(12))
+    chain: Sequence[x509.Certificate] = ()
+    try:
+        if server.stream:
+            outcome, chain = await _ask_stream(reactor, server, dialogue)
+        else:
+            outcome = await _ask_datagrams(reactor, server, dialogue, in_thread)
+    except UnreachableError as error:
+        return [_unreachable(server, str(error))]
+    findings = [judge_ice(server, outcome, minted=minted)]
+    if chain:
+        findings += judge_chain(TOPIC, server.url, chain, server.target.host, store, now)
+    return findings
+
+
+async def _ask_stream(
+    reactor: Any, server: IceTarget, dialogue: Dialogue
+) -> tuple[Outcome, Sequence[x509.Certificate]]:
+    protocol = _Stream(dialogue)
+    try:
+        await client_endpoint(reactor, server.target).connect(Factory.forProtocol(lambda: protocol))
+    except (OSError, ConnectError) as error:
+        raise UnreachableError(unreachable(error)) from None
+    try:
+        return await protocol.asking.ended.addTimeout(ANSWER_SECONDS, reactor, _silence), protocol.chain
+    finally:
+        protocol.transport.abortConnection()
+
+
+async def _ask_datagrams(
+    reactor: Any, server: IceTarget, dialogue: Dialogue, in_thread: Callable[..., Deferred[Any]]
+) -> Outcome:
+    host = server.target.host
+    if not is_address(host):
+        try:
+            found = await in_thread(socket.getaddrinfo, host, None, 0, socket.SOCK_DGRAM)
+        except OSError:
+            raise UnreachableError("its name has no address") from None
+        host = found[0][4][0]
+    protocol = _Datagrams(dialogue, (host, server.target.port), reactor)
+    try:
+        port = reactor.listenUDP(0, protocol, interface="::" if ":" in host else "")
+    except OSError:
+        raise UnreachableError("there is no way to it") from None
+    try:
+        return await protocol.asking.ended.addTimeout(ANSWER_SECONDS, reactor, _silence)
+    finally:
+        port.stopListening()
+
+
+def _silence(_value: object, _seconds: float) -> Outcome:
+    return Outcome(Result.NO_ANSWER)
+
+
+def judge_ice(server: IceTarget, outcome: Outcome, *, minted: bool) -> Finding:
+    """Say what came of it; `minted` is whether the credentials were made of a shared secret."""
+    url = server.url
+    match outcome.result:
+        case Result.MAPPED:
+            return ok(TOPIC, f"{url} answers.")
+        case Result.RELAYED if outcome.reached:
+            return warning(
+                TOPIC,
+                f"{url} takes the credentials and relays, into private networks too ({', '.join(outcome.reached)}).",
+                "Where it is reachable from the internet, deny private and loopback peers (denied-peer-ip= and no "
+                "allow-loopback-peers in coturn's configuration).",
+            )
+        case Result.RELAYED:
+            return ok(TOPIC, f"{url} takes the credentials and relays; it refuses private peers.")
+        case Result.OPEN:
+            return warning(
+                TOPIC,
+                f"{url} relays for everybody: it asked for no credentials.",
+                "Let it ask: use-auth-secret or lt-cred-mech in coturn's configuration.",
+            )
+        case Result.REFUSED if outcome.error in (401, 441):
+            return _bad_credentials(url, minted=minted)
+        case Result.REFUSED:
+            return failure(
+                TOPIC,
+                f"{url} refuses with {outcome.error}{_ERRORS.get(outcome.error or 0, '')}.",
+                "Look at the server's log and its quotas.",
+            )
+        case Result.NO_ANSWER:
+            return _unreachable(server, f"no answer comes within {ANSWER_SECONDS:.0f} s")
+        case Result.NONSENSE:
+            return failure(TOPIC, f"What answers at {url} does not speak STUN.", "Correct the host and the port.")
+
+
+_ERRORS = {
+    403: " (forbidden)",
+    437: " (allocation mismatch)",
+    442: " (unsupported transport)",
+    486: " (too many allocations of this user)",
+    508: " (no capacity left)",
+}
+"""RFC 8656 §19."""
+
+
+def _bad_credentials(url: str, *, minted: bool) -> Finding:
+    if minted:
+        return failure(
+            TOPIC,
+            f"{url} refuses the credentials made of ice.turn_secret_file.",
+            "Put the same secret there as in the server (coturn: use-auth-secret and static-auth-secret=), and "
+            "compare the clocks of the two machines: the credentials hold a time.",
+        )
+    return failure(
+        TOPIC,
+        f"{url} refuses its user or secret.",
+        "Correct user and secret in ice.servers, or in the server (coturn: lt-cred-mech, user=NAME:SECRET, a realm).",
+    )
+
+
+def _unreachable(server: IceTarget, reason: str) -> Finding:
+    transport = "TCP" if server.stream else "UDP"
+    return failure(
+        TOPIC,
+        f"{server.url} cannot be reached: {reason}.",
+        f"See whether the server runs, and let firewalls pass {transport} port {server.target.port} of "
+        f"{server.target.host}.",
+    )
