@@ -8,7 +8,7 @@ from http import HTTPStatus
 
 from signald.errors import ErrorCode
 
-__all__ = ["CONTENT_TYPE", "SERVER", "last_response", "problem"]
+__all__ = ["CONTENT_TYPE", "SERVER", "last_response", "problem", "problem_of"]
 
 _RETRY_SECONDS = {HTTPStatus.TOO_MANY_REQUESTS: 10, HTTPStatus.SERVICE_UNAVAILABLE: 30}
 """After which a client may ask again (Retry-After, RFC 9110 §10.2.3): RFC 6585 §4 for 429, RFC 9110 §15.6.4 for 503."""
@@ -21,17 +21,22 @@ SERVER = "signald"
 
 
 def problem(code: ErrorCode) -> bytes:
-    """The body that tells an error which has an HTTP status (RFC 9457 §3.1).
+    """The body that tells an error which has an HTTP status."""
+    return problem_of(HTTPStatus(_status(code)), code.value, code.sentence)
+
+
+def problem_of(status: HTTPStatus, code: str, sentence: str, **more: object) -> bytes:
+    """The body that tells what is wrong (RFC 9457 §3.1), with further members (§3.2).
 
     `type` is about:blank, so `title` is the status's own phrase (§4.2.1) and `code` says which error it is.
     """
-    status = HTTPStatus(_status(code))
     document = {
         "type": "about:blank",
         "title": status.phrase,
         "status": status.value,
-        "detail": code.sentence,
-        "code": code.value,
+        "detail": sentence,
+        "code": code,
+        **more,
     }
     return json.dumps(document, separators=(",", ":")).encode()
 

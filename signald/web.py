@@ -104,9 +104,11 @@ class SignalingRequest(Request):
 
     def refuse(self, code: ErrorCode) -> bytes | int:
         """Make the response tell an error; its body."""
-        body = problem(code)
         self.site.metrics.told(code)
-        status = HTTPStatus(code.http_status or 500)
+        return self.tell(HTTPStatus(code.http_status or 500), problem(code))
+
+    def tell(self, status: HTTPStatus, body: bytes) -> bytes | int:
+        """Make the response tell a problem (`signald.problems`); its body."""
         self.setResponseCode(status.value, status.phrase.encode())
         self.setHeader("Content-Type", CONTENT_TYPE)
         self.setHeader("Cache-Control", "no-store")
