@@ -11,7 +11,7 @@ from ipaddress import ip_address
 from typing import TextIO
 
 from twisted.internet.interfaces import IReactorCore
-from twisted.logger import globalLogBeginner, textFileLogObserver
+from twisted.logger import globalLogBeginner
 from twisted.python.usage import UsageError
 
 from signald.addresses import Names, machine_names
@@ -21,6 +21,9 @@ from signald.commands import find_command
 from signald.options import Options
 from signald.service import Daemon
 from signald.tap import complaint, makeService
+
+FLUSH_SECONDS = 1.0
+"""For the last lines of the log, at the end of the process."""
 
 
 def main() -> None:
@@ -42,13 +45,15 @@ def main() -> None:
     from twisted.internet import reactor
 
     core = IReactorCore(reactor)
-    globalLogBeginner.beginLoggingTo([textFileLogObserver(sys.stderr)], redirectStandardIO=False)
+    log = daemon.oversight.log.to_stream(sys.stderr)
+    globalLogBeginner.beginLoggingTo([log], redirectStandardIO=False)
     daemon.privilegedStartService()
     daemon.startService()
     core.addSystemEventTrigger("before", "shutdown", _obey_the_next_signal)
     core.addSystemEventTrigger("before", "shutdown", daemon.stopService)
     core.callWhenRunning(_announce, daemon)
     core.run()
+    log.flush(FLUSH_SECONDS)
 
 
 def _obey_the_next_signal() -> None:

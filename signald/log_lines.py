@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from enum import Enum
 from pathlib import PurePath
@@ -149,11 +150,9 @@ def _plain(value: object) -> str | int | float | bool | None:
 
 def _sentence(format: object, values: Mapping[str, object]) -> str:
     text = str(format or "")
-    try:
+    # Where a value does not fit into the template, it is the template: never a repr of anything.
+    with suppress(LookupError, ValueError, AttributeError, TypeError):
         text = text.format_map(values)
-    except (LookupError, ValueError, AttributeError, TypeError):
-        # The template: never a repr of what would not fit into it.
-        pass
     return _cut(escaped(text), MOST_TEXT)
 
 

@@ -29,6 +29,10 @@ class Sink:
 
     """
 
+    _waiting: deque[bytes]
+    _thread: threading.Thread | None
+    _changed: threading.Condition
+
     def __init__(
         self,
         descriptor: int,
@@ -79,10 +83,10 @@ class Sink:
 
     def _begin(self) -> None:
         """Begin with nothing waiting and no thread."""
-        self._waiting: deque[bytes] = deque()
+        self._waiting = deque()
         self._waiting_bytes = 0
         self._writing = False
-        self._thread: threading.Thread | None = None
+        self._thread = None
         self._changed = threading.Condition()
 
     def _run(self) -> None:

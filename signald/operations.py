@@ -6,7 +6,6 @@ import math
 from collections.abc import Iterable
 from http import HTTPStatus
 
-from attrs import evolve
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 from twisted.internet.interfaces import IReactorTime
@@ -14,8 +13,9 @@ from twisted.web.resource import Resource
 from twisted.web.server import Request
 
 from signald.arrivals import Arrivals
+from signald.budgets import ConnectionBudget
 from signald.errors import ErrorCode
-from signald.limits import ConnectionBudget, Limits
+from signald.limits import Limits
 from signald.metrics import Metrics
 from signald.problems import problem_of
 from signald.readiness import DRAINING, Readiness
@@ -137,7 +137,6 @@ def make_operations_site(
     registry: CollectorRegistry,
     readiness: Readiness,
     others: Iterable[tuple[bytes, Resource]],
-    limits: Limits,
     clock: IReactorTime,
 ) -> SignalingSite:
     """Make the site of the operator's listener, bounded as the page's is, by bounds of its own.
@@ -146,7 +145,6 @@ def make_operations_site(
         registry: of the metrics.
         readiness: whether new clients are welcome.
         others: further resources by name.
-        limits: `header_seconds` and `output_seconds` are the site's.
         clock: for every deadline.
 
     """
@@ -156,15 +154,16 @@ def make_operations_site(
     root.putChild(b"readyz", _Ready(readiness))
     for name, resource in others:
         root.putChild(name, resource)
-    own = evolve(limits, connections=CONNECTIONS, address_connections=CONNECTIONS)
+    # Its own bounds: a public port that is full, or an operator who bounds it narrowly, does not shut the operator out.
     # Nor are its errors counted with those of clients.
+    limits = Limits(connections=CONNECTIONS, address_connections=CONNECTIONS)
     return SignalingSite(
         root,
         SignalingRequest,
-        Arrivals(own),
-        ConnectionBudget(own),
+        Arrivals(limits),
+        ConnectionBudget(limits),
         Metrics(),
-        own,
+        limits,
         clock,
         HEADERS,
         methods=(b"GET", b"HEAD", b"POST"),
@@ -174,5 +173,3 @@ def make_operations_site(
 def _well(request: SignalingRequest) -> bytes | int:
     request.setHeader("Content-Type", "text/plain; charset=utf-8")
     return request.send(b"ok\n")
-
-

@@ -22,6 +22,7 @@ from signald.certificates import Certificate, Report
 from signald.config import Config
 from signald.handover import Handover
 from signald.metrics import Metrics
+from signald.oversight import Oversight
 from signald.readiness import Readiness
 from signald.reloading import Reloading
 from signald.returning import return_window
@@ -88,6 +89,7 @@ class Daemon(MultiService):
         certificate: what is shown to TLS clients; None without TLS.
         metrics: what is counted.
         readiness: whether new clients are welcome.
+        oversight: what the operator sees.
 
     """
 
@@ -104,6 +106,7 @@ class Daemon(MultiService):
         metrics: Metrics,
         readiness: Readiness,
         reloading: Reloading,
+        oversight: Oversight,
     ) -> None:
         super().__init__()
         self.page = listeners[0]
@@ -116,6 +119,8 @@ class Daemon(MultiService):
         self.certificate = certificate
         self.metrics = metrics
         self.readiness = readiness
+        self.oversight = oversight
+        oversight.setServiceParent(self)
         self._reactor = reactor
         self._draining = draining
         self._switchboard = switchboard

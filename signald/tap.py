@@ -22,15 +22,18 @@ from signald.budgets import ConnectionBudget
 from signald.certificates import Certificate, CertificateError, LocalCertificate, SuppliedCertificate
 from signald.config import Config
 from signald.dialects import DIALECTS
+from signald.exposition import Sources
 from signald.host_secret import SECRET_BYTES, load_host_secret
 from signald.hub import Hub
 from signald.ice_configuration import IceConfiguration
 from signald.ids import IdSource
 from signald.limiting import Limiting, within
 from signald.listening import open_sockets, raise_descriptor_limit
+from signald.logs import Log
 from signald.metrics import Metrics
 from signald.options import Options
 from signald.origins import OriginRule
+from signald.oversight import Oversight
 from signald.passwords import Passwords
 from signald.readiness import Readiness
 from signald.reflection import Mirror
@@ -160,10 +163,16 @@ def make_daemon(
         for factory in (page, original):
             factory.allow(new.allow_origins)
 
+    log = Log(config.log)
+    sources = Sources(
+        metrics, hub, readiness, (page, original), lambda: len(pages.http_connections), certificate, log.counts
+    )
+    oversight = Oversight(config, sources, log, reactor)
     limiting = Limiting(most_connections, switchboard, budget, arrivals, (page, original), pages)
     parts: dict[str, Apply] = {
         "allow_origins": allow,
         "limits": limiting.configure,
+        "log": oversight.configure,
         "ice": lambda new: ice.configure(new.ice),
     }
     reloading = Reloading(config, load or (lambda: config), parts)
@@ -179,6 +188,7 @@ def make_daemon(
         metrics,
         readiness,
         reloading,
+        oversight,
     )
 
 

@@ -1,0 +1,69 @@
+"""The operator's side of the running daemon: its own listener, the watch over the reactor, and the log's settings."""
+
+from __future__ import annotations
+
+import socket
+
+from twisted.application.service import MultiService
+from twisted.internet.interfaces import IListeningPort, IReactorSocket, IReactorTime
+from twisted.logger import Logger
+
+from signald.config import Config
+from signald.exposition import Sources, make_registry
+from signald.listening import bind
+from signald.logs import Log
+from signald.operations import make_operations_site
+from signald.stalls import StallService
+
+__all__ = ["Oversight"]
+
+_log = Logger()
+
+
+class Oversight(MultiService):
+    """What an operator sees of a daemon, while it starts, runs and drains.
+
+    Attributes:
+        log: of the process.
+        port: of the operator's listener; None where there is none.
+
+    """
+
+    def __init__(self, config: Config, sources: Sources, log: Log, reactor: IReactorTime) -> None:
+        """Bind the operator's listener, if there is to be one.
+
+        Raises:
+            ConfigError: its address or port cannot be used.
+
+        """
+        super().__init__()
+        self.log = log
+        self.port: int | None = None
+        self._reactor = reactor
+        self._socket: socket.socket | None = None
+        self._listening: IListeningPort | None = None
+        self._site = make_operations_site(make_registry(sources), sources.readiness, [], reactor)
+        if config.operations.port is not None:
+            self._socket = bind(config.operations.interface, config.operations.port)
+            self.port = self._socket.getsockname()[1]
+        stalls = StallService(sources.metrics, config.operations.stall_seconds, reactor, reactor.seconds)
+        stalls.setServiceParent(self)
+
+    def configure(self, config: Config) -> None:
+        """Take what can be changed while running."""
+        self.log.configure(config.log)
+
+    def startService(self) -> None:
+        """Begin to answer the operator."""
+        super().startService()
+        if self._socket is not None:
+            self._listening = IReactorSocket(self._reactor).adoptStreamPort(
+                self._socket.fileno(),
+                self._socket.family,
+                self._site,  # type: ignore[arg-type] # any IProtocolFactory will do
+            )
+            self._socket.close()
+            self._socket = None
+            _log.info("operations: http on port {port}", event="operations-listening", port=self.port)
+
+    # The listener is not closed by stopService: whoever asks is to see that the daemon drains, until the process ends.
