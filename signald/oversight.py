@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 
 from twisted.application.service import MultiService
+from twisted.internet.defer import Deferred, DeferredList
 from twisted.internet.interfaces import IListeningPort, IReactorSocket, IReactorTime
 from twisted.logger import Logger
 
@@ -66,4 +67,8 @@ class Oversight(MultiService):
             self._socket = None
             _log.info("operations: http on port {port}", event="operations-listening", port=self.port)
 
-    # The listener is not closed by stopService: whoever asks is to see that the daemon drains, until the process ends.
+    def stopService(self) -> Deferred[list[tuple[bool, object]]]:
+        """Answer no more: the daemon stops this last, so that whoever asks sees that it drains."""
+        listening, self._listening = self._listening, None
+        waits = [super().stopService(), None if listening is None else listening.stopListening()]
+        return DeferredList([wait for wait in waits if isinstance(wait, Deferred)])
