@@ -10,6 +10,7 @@ from typing import Any
 from aiortc import (
     RTCConfiguration,
     RTCIceServer,
+    RTCIceTransportPolicy,
     RTCPeerConnection,
     RTCSessionDescription,
 )
@@ -51,16 +52,20 @@ class Pair:
         send: Callable[[Message], None],
         failed: Callable[[Pair], None],
         clock: Callable[[], float],
+        *,
+        relay_only: bool = False,
     ) -> None:
         """Prepare the connection; `begin` makes the first offer where it is this side's turn.
 
         Args:
             negotiator: the negotiations with the member.
             media: what is sent and what happens with what comes.
-            ice_servers: STUN and TURN servers.
+            ice_servers: STUN and TURN servers. Later ones are of no use to it: aiortc has no ICE restart, and refreshes
+                what it has with the credentials of these, which a TURN server accepts for as long as it lasts.
             send: sends a message through the server.
             failed: is called when no path to the member was found, or the path was lost, or nothing could be agreed on.
             clock: seconds that never go back.
+            relay_only: whether it connects through TURN servers alone.
 
         """
         self.report = MemberReport(negotiator.other)
@@ -73,7 +78,12 @@ class Pair:
         self._tasks: set[asyncio.Task[None]] = set()
         # Without a list aiortc would ask a public STUN server.
         servers = [RTCIceServer(server.urls, server.username, server.credential) for server in ice_servers]
-        self._connection = RTCPeerConnection(RTCConfiguration(iceServers=servers))
+        self._connection = RTCPeerConnection(
+            RTCConfiguration(
+                iceServers=servers,
+                iceTransportPolicy=RTCIceTransportPolicy.RELAY if relay_only else RTCIceTransportPolicy.ALL,
+            )
+        )
         self._connection.on("track", self._track)
         self._connection.on("connectionstatechange", self._connection_state)
         self._connection.on("iceconnectionstatechange", self._ice_state)

@@ -20,7 +20,7 @@ from signald_client.pair import Pair
 from signald_client.report import Report
 from signald_client.server import Address, Trust, UnreachableError
 from signald_client.signaling import messages
-from signald_client.signaling.client import NO_ROLLBACK, READY, SignalingClient
+from signald_client.signaling.client import NO_ROLLBACK, READY, RELAY_ONLY, SignalingClient
 from signald_client.signaling.events import (
     MEMBERSHIP,
     NOTHING,
@@ -92,8 +92,9 @@ class Peer:
         self._stay = stay
         self._listener = event
         instance = secrets.token_urlsafe(INSTANCE_BYTES)
-        self._client = SignalingClient(json, random.random, instance, agent, [NO_ROLLBACK])
+        self._client = SignalingClient(json, random.random, instance, agent, [NO_ROLLBACK, RELAY_ONLY])
         self._socket = SignalingSocket(self._client, self._event, address, trust or Trust(), agent, reactor)
+        self._relay_only = False
         self._pairs: dict[str, Pair] = {}
         self._welcomed: asyncio.Future[None] | None = None
         self._asking = Asking()
@@ -122,6 +123,7 @@ class Peer:
         password: str | None = None,
         lobby: bool = False,
         succession: bool = False,
+        relay_only: bool = False,
     ) -> str:
         """Open a session and return its id; a peer is in one session in its life.
 
@@ -131,6 +133,7 @@ class Peer:
             password: what those who join have to know.
             lobby: whether each who joins has to be admitted with `admit`.
             succession: whether the session goes on without this peer.
+            relay_only: whether everybody connects through TURN servers alone.
 
         Raises:
             RefusedError: the server does not.
@@ -138,7 +141,13 @@ class Peer:
 
         """
         request = messages.Open(
-            capacity=capacity, name=self._name, label=label, password=password, lobby=lobby, succession=succession
+            capacity=capacity,
+            name=self._name,
+            label=label,
+            password=password,
+            lobby=lobby,
+            succession=succession,
+            relay_only=relay_only,
         )
         opened: Any = await self._ask(request)
         session: str = opened.session
@@ -287,7 +296,7 @@ class Peer:
 
     def _follow_session(self, event: Value) -> None:
         if isinstance(event, (messages.Opened, messages.Joined)):
-            self._enter(event.session, event.members or [])
+            self._enter(event)
         elif isinstance(event, messages.MemberJoined):
             self._add(event.session, event.member)
         elif isinstance(event, messages.MemberRenewed):
@@ -301,17 +310,17 @@ class Peer:
         elif isinstance(event, messages.Ended) and event.session == self.session:
             self.end(event.reason)
 
-    def _enter(self, session: str, members: list[messages.Member]) -> None:
-        if self.session not in (None, session):
+    def _enter(self, entered: messages.Opened | messages.Joined) -> None:
+        if self.session not in (None, entered.session):
             return
-        self.session = self.report.session = session
-        for member in members:
-            self._add(session, member)
+        self.session = self.report.session = entered.session
+        self._relay_only = entered.relay_only
+        for member in entered.members or []:
+            self._add(entered.session, member)
 
     def _add(self, session: str, member: messages.Member) -> None:
         negotiator = self._client.negotiator(session, member.user)
-        welcome = self._client.welcome
-        if negotiator is None or welcome is None or session != self.session:
+        if negotiator is None or session != self.session:
             return
         try:
             media = self._media()
@@ -319,7 +328,15 @@ class Peer:
             _log.error("The media could not be made.", exc_info=True)
             self._check_alone("connection-failed")
             return
-        pair = Pair(negotiator, media, welcome.ice_servers, self._send, self._pair_failed, time.monotonic)
+        pair = Pair(
+            negotiator,
+            media,
+            self._client.ice_servers,
+            self._send,
+            self._pair_failed,
+            time.monotonic,
+            relay_only=self._relay_only,
+        )
         self._pairs[member.user] = pair
         self.report.members.append(pair.report)
         pair.begin()

@@ -118,7 +118,7 @@ class IceSupplyTests(SynchronousTestCase):
 
     def test_opening_and_leaving_leaves_no_deadlines(self) -> None:
         """Who becomes a member a thousand times has one deadline that counts, and few that do not."""
-        world = World(Limits(message_burst=10_000))
+        world = World(Limits(message_burst=10_000, address_session_burst=10_000))
         world.hub.ice.configure((), 100.0, False, world.now)
         peer, _ = world.welcomed()
         for _ in range(1000):

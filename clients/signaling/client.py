@@ -54,6 +54,7 @@ __all__ = [
     "GREETING",
     "NO_ROLLBACK",
     "READY",
+    "RELAY_ONLY",
     "SUBPROTOCOL",
     "SignalingClient",
 ]
@@ -66,6 +67,9 @@ VERSION = 1
 
 NO_ROLLBACK = "no-rollback"
 """The feature of a client whose edge cannot roll back an offer."""
+
+RELAY_ONLY = "relay-only"
+"""The feature of a client whose edge connects through TURN servers alone in a session that has `relay_only`."""
 
 SILENT_CODE = 3008
 """The close code for a silent server: "timeout" in IANA's registry, and one that a page may use."""
@@ -97,7 +101,9 @@ class SignalingClient(Wishes):
 
     Attributes:
         user: this client's user; None until it is welcomed.
-        welcome: the server's latest `messages.Welcome` with limits and ICE servers; None until then.
+        welcome: the server's latest `messages.Welcome` with its limits; None until then.
+        ice_servers: the STUN and TURN servers for new connections, and for the next ICE restart of the others: those of
+            the latest `messages.Welcome` or `messages.IceServers`.
 
     """
 
@@ -124,6 +130,7 @@ class SignalingClient(Wishes):
         """
         self.user: str | None = None
         self.welcome: messages.Welcome | None = None
+        self.ice_servers: list[messages.IceServer] = []
         self._codec = codec
         self._instance = instance
         self._agent = agent
@@ -328,6 +335,7 @@ class SignalingClient(Wishes):
         dropped: list[Message] = []
         self.user = welcome.user
         self.welcome = welcome
+        self.ice_servers = welcome.ice_servers
         if survival == EVERYTHING:
             self._requests.received(self._delivery.acknowledged(welcome.received or 0) or [])
             self._requests.expect(self._delivery.messages(), self._now)
@@ -366,6 +374,9 @@ class SignalingClient(Wishes):
             return []
         if isinstance(message, messages.GoingAway):
             self._away = message.after
+            return [message]
+        if isinstance(message, messages.IceServers):
+            self.ice_servers = message.ice_servers
             return [message]
         self._requests.take(getattr(message, "id", None))
         if isinstance(message, messages.Done):

@@ -32,6 +32,7 @@ class Wishes:
         lobby: bool = False,
         succession: bool = False,
         keep: bool = False,
+        relay_only: bool = False,
         session: str | None = None,
         host_key: str | None = None,
     ) -> list[Value]:
@@ -45,6 +46,7 @@ class Wishes:
             lobby: whether the host admits each who joins.
             succession: whether the session outlives its host.
             keep: whether to get a host key, with which the same id can be opened again.
+            relay_only: whether everybody connects through TURN servers alone.
             session: the id of a kept session that is to be opened again.
             host_key: its key.
 
@@ -57,6 +59,7 @@ class Wishes:
             lobby=lobby,
             succession=succession,
             keep=keep,
+            relay_only=relay_only,
             session=session,
             host_key=host_key,
         )

@@ -168,6 +168,8 @@ class Call:
         state = self._state
         if isinstance(event, messages.Welcome):
             self._welcomed(event)
+        elif isinstance(event, messages.IceServers):
+            self._supply()
         elif isinstance(event, events.Interrupted):
             if self._client.welcome is not None:
                 state.interrupted_server()
@@ -193,18 +195,19 @@ class Call:
         state = self._state
         if isinstance(event, messages.Opened):
             if event.host_key is not None:
-                storage.keep_host_key(event.session, event.host_key, self._password, event.lobby)
-            self._entered(event.session, HOST, event.members)
+                kept = (event.host_key, self._password, event.lobby, event.relay_only)
+                storage.keep_host_key(event.session, *kept)
+            self._entered(event, HOST)
             state.settings(event.locked, event.lobby)
         elif isinstance(event, messages.Joined):
-            self._entered(event.session, event.role, event.members)
+            self._entered(event, event.role)
             state.settings(event.locked, event.lobby)
         elif isinstance(event, messages.Changed):
             state.settings(event.locked, event.lobby, True)
             key = storage.host_key(event.session)
             if key and state.role == HOST:
                 self._lobby = event.lobby
-                storage.keep_host_key(event.session, key, self._password, self._lobby)
+                storage.keep_host_key(event.session, key, self._password, self._lobby, state.relayed)
         elif isinstance(event, messages.Waiting):
             self._entry.entered()
             state.waiting(event.reason)
@@ -250,12 +253,16 @@ class Call:
             self._log(f"{refusal.about}: {refusal.code}")
 
     def _welcomed(self, welcome: messages.Welcome) -> None:
-        self.peers.ice_servers = ice_servers(welcome)
-        urls = [url for server in welcome.ice_servers for url in server.urls]
-        self._state.turn = any(url.startswith(("turn:", "turns:")) for url in urls)
+        self._supply()
         self._state.reached_server()
         if welcome.resumed is None:
             self._enter()
+
+    def _supply(self) -> None:
+        """Use the STUN and TURN servers that the server names now."""
+        servers = ice_servers(self._client.ice_servers)
+        self._state.turn = any(url.startswith("turn") for server in servers for url in server["urls"])
+        self.peers.supply(servers)
 
     def _outside(self) -> None:
         """The server does not know the person in the session any more."""
@@ -282,6 +289,7 @@ class Call:
                     password=self._password or None,
                     lobby=self._lobby,
                     keep=True,
+                    relay_only=state.relayed,
                     session=again,
                     host_key=key or None,
                 )
@@ -290,8 +298,10 @@ class Call:
             state.progress = texts.JOINING
             self._perform(self._client.join(state.session, self._name or None, self._password or None))
 
-    def _entered(self, session: str, role: str, members: list[messages.Member]) -> None:
+    def _entered(self, entered: messages.Opened | messages.Joined, role: str) -> None:
         """The person is in the session, or begins anew in it."""
+        session, members = entered.session, entered.members or []
+        self._state.relayed = entered.relay_only
         href = get(window, "location", "href")
         self._entry.entered()
         self.peers.close_all()
@@ -322,10 +332,10 @@ class Call:
         self._changed()
 
 
-def ice_servers(welcome: messages.Welcome) -> list[dict[str, Any]]:
+def ice_servers(named: list[messages.IceServer]) -> list[dict[str, Any]]:
     """Return the STUN and TURN servers that the server names, as W3C `RTCIceServer` dicts."""
     servers = []
-    for server in welcome.ice_servers:
+    for server in named:
         known = {"urls": server.urls, "username": server.username, "credential": server.credential}
         servers.append({key: value for key, value in known.items() if value is not None})
     return servers

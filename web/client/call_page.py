@@ -184,7 +184,7 @@ class CallPage:
 
     def go_on(self, role: str, session: str, kept: str) -> None:
         """Be in the call again in which the page was before it was loaded anew."""
-        password, lobby = storage.settings(session)
+        password, lobby, self._state.relayed = storage.settings(session)
         self.begin(role, session, storage.name(), password, kept, lobby)
 
     def preview(self) -> None:

@@ -81,6 +81,7 @@ class Peer:
         self._commands: list[Value] = []
         self._working = False
         self._closed = False
+        self._configuration = configuration
         self._connection = construct("RTCPeerConnection", configuration)
         self._ears = ears = Ears()
         ears.listen(self._connection, "icecandidate", self._candidate_found)
@@ -90,6 +91,14 @@ class Peer:
         if calls:
             self._talk()
             self._propose()
+
+    def supply(self, ice_servers: list[dict[str, Any]]) -> None:
+        """Use these STUN and TURN servers for the next paths (ICE restart)."""
+        self._configuration["iceServers"] = ice_servers
+        try:
+            call(self._connection, "setConfiguration", self._configuration)
+        except BrowserError as error:
+            self._peers.log(f"setConfiguration: {error.name}: {error.message}")
 
     def _propose(self) -> None:
         """Prepare for sending and receiving picture and sound, whether or not there is a device now.

@@ -28,7 +28,7 @@ class Peers:
 
     Attributes:
         by_user: the connections.
-        ice_servers: W3C `RTCIceServer` dicts for those that are made from now on.
+        ice_servers: W3C `RTCIceServer` dicts for those that are made from now on (`supply`).
 
     """
 
@@ -68,9 +68,15 @@ class Peers:
         """Make the connection of a pair; `calls`: this side offers first."""
         configuration = {
             "iceServers": self.ice_servers,
-            "iceTransportPolicy": "relay" if self._state.relay_only else "all",
+            "iceTransportPolicy": "relay" if self._state.hides else "all",
         }
         self.by_user[negotiator.other] = Peer(negotiator, configuration, self._media, self._screen, calls, self)
+
+    def supply(self, ice_servers: list[dict[str, Any]]) -> None:
+        """Use these servers from now on, and for the next paths of the connections that there are."""
+        self.ice_servers = ice_servers
+        for peer in self.by_user.values():
+            peer.supply(ice_servers)
 
     def run(self, user: str, commands: list[Value]) -> None:
         """Carry out what somebody's negotiator wants."""

@@ -38,7 +38,7 @@ class Signaling:
 
         """
         self.client = client.SignalingClient(
-            BrowserJson(), random_float, random_text(), "signald-page", None, kept or None
+            BrowserJson(), random_float, random_text(), "signald-page", [client.RELAY_ONLY], kept or None
         )
         self.kept = kept
         self.heard = 0.0

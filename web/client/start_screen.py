@@ -64,6 +64,7 @@ class StartScreen:
         """The person starts a call."""
         password = get(self._page.element("new-password"), "value")
         lobby = get(self._page.element("new-lobby"), "checked")
+        self._state.relayed = get(self._page.element("new-relayed"), "checked")
         self._calls().begin(HOST, "", self._name(), password, "", lobby)
 
     def preview(self) -> None:
@@ -81,7 +82,7 @@ class StartScreen:
         if session:
             self._fill(session)
             role = HOST if storage.host_key(session) else GUEST
-            password, lobby = storage.settings(session)
+            password, lobby, self._state.relayed = storage.settings(session)
             if self._state.password_wanted:
                 password = get(self._page.element("password"), "value")
             self._calls().begin(role, session, self._name(), password, "", lobby)

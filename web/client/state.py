@@ -73,6 +73,8 @@ class PageState:
         full_screen: whether the page fills the screen.
         sharing: whether the own screen is shown to the others.
         relay_only: whether the person hides their address: connections from now on go through a TURN server alone.
+        relayed: whether everybody in the session connects through a TURN server alone; before the session is opened,
+            whether this person wants it so.
         knocks: those who wait to be let in by this person, by user, and what they call themselves.
         turn: whether the server names a TURN server.
         browser: the browser's family (`devices.browser_family`).
@@ -123,6 +125,7 @@ class PageState:
         self.full_screen = False
         self.sharing = False
         self.relay_only = False
+        self.relayed = False
         self.knocks: dict[str, str] = {}
         self.turn = False
         self._moved = False
@@ -421,7 +424,7 @@ class PageState:
             if other.tick(seconds):
                 wanted.append(other.user)
             # Without a server to hide behind, who hides their address has none to offer.
-            hopeless = self.relay_only and not self.turn and not other.was_connected
+            hopeless = self.hides and not self.turn and not other.was_connected
             if other.waited >= GIVE_UP_AFTER or hopeless:
                 self._give_up(other)
             elif not other.was_connected and other.waited >= CALLING_LONG_AFTER and self.stage == CALLING:
@@ -491,6 +494,11 @@ class PageState:
         return self.phase == SESSION
 
     @property
+    def hides(self) -> bool:
+        """Whether connections go through a TURN server alone."""
+        return self.relay_only or self.relayed
+
+    @property
     def interrupted(self) -> bool:
         """Whether nothing comes at present from somebody with whom there was a connection."""
         return any(other.interrupted for other in self.others)
@@ -524,7 +532,7 @@ class PageState:
         if other.was_connected:
             self._without(other, texts.OTHER_LOST)
         else:
-            no_turn = texts.NO_PATH_RELAY_ONLY if self.relay_only else texts.NO_PATH
+            no_turn = texts.NO_PATH_RELAY_ONLY if self.relay_only and not self.relayed else texts.NO_PATH
             self._without(other, texts.NO_PATH_WITH_TURN if self.turn else no_turn)
 
     def _without(self, other: Other, problem: str) -> None:

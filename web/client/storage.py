@@ -69,38 +69,37 @@ def host_key(session: str) -> str:
     return _kept_session(session)[1]
 
 
-def settings(session: str) -> tuple[str, bool]:
-    """Return the password, empty for none, and the lobby with which this person opened a session."""
-    _, _, password, lobby = _kept_session(session)
-    return password, lobby
+def settings(session: str) -> tuple[str, bool, bool]:
+    """Return the password, empty for none, with which this person opened a session, its lobby, and if it is relayed."""
+    return _kept_session(session)[2:]
 
 
-def keep_host_key(session: str, key: str, password: str = "", lobby: bool = False) -> None:
+def keep_host_key(session: str, key: str, password: str = "", lobby: bool = False, relayed: bool = False) -> None:
     """Remember the key of a session and its settings, which the server wants anew when it is opened again.
 
     An empty key: forget them. Of too many, the oldest are forgotten.
     """
     keys = [kept for kept in _host_keys() if kept[0] != session]
     if key:
-        keys.append((session, key, password, lobby))
+        keys.append((session, key, password, lobby, relayed))
     _write("localStorage", HOST_KEYS, json.dumps([list(kept) for kept in keys[-MOST_HOST_KEYS:]]))
 
 
-def _kept_session(session: str) -> tuple[str, str, str, bool]:
+def _kept_session(session: str) -> tuple[str, str, str, bool, bool]:
     for kept in _host_keys():
         if kept[0] == session:
             return kept
-    return session, "", "", False
+    return session, "", "", False, False
 
 
-def _host_keys() -> list[tuple[str, str, str, bool]]:
+def _host_keys() -> list[tuple[str, str, str, bool, bool]]:
     found = _read("localStorage", HOST_KEYS)
     keys = []
     for kept in found if isinstance(found, list) else []:
-        # What an earlier page has kept has no settings.
-        if isinstance(kept, list) and len(kept) in (2, 4) and all(isinstance(part, str) for part in kept[:3]):
-            password, lobby = kept[2:] or ("", False)
-            keys.append((kept[0], kept[1], password, lobby is True))
+        # What an earlier page has kept has no settings, or fewer.
+        if isinstance(kept, list) and 2 <= len(kept) <= 5 and all(isinstance(part, str) for part in kept[:3]):
+            password, lobby, relayed = (kept[2:] + ["", False, False][len(kept) - 2 :])[:3]
+            keys.append((kept[0], kept[1], password, lobby is True, relayed is True))
     return keys
 
 

@@ -101,7 +101,6 @@ class Side:
         self._perform(self._client.join(session))
 
     def _begin(self, role: str, relay_only: bool) -> None:
-        self._peers.ice_servers = self.ice_servers
         self._state.relay_only = relay_only
         self._state.begin(role)
         self.round_trip = None
@@ -150,21 +149,29 @@ class Side:
             self._peers.run(event.user, event.commands)
         elif isinstance(event, messages.Welcome):
             self.welcomed = True
-            self.ice_servers = ice_servers(event)
+            self._supply(event.ice_servers)
+        elif isinstance(event, messages.IceServers):
+            self._supply(event.ice_servers)
         elif isinstance(event, events.Refused) and event.about in ("hello", "open", "join"):
             self.problem = texts.refusal(event.code, event.sentence)
         elif isinstance(event, (events.Interrupted, events.Disconnected)):
             self.lost = True
         elif isinstance(event, messages.Opened):
-            self._entered(event.session, HOST, event.members)
+            self._entered(event, HOST)
         elif isinstance(event, messages.Joined):
-            self._entered(event.session, GUEST, event.members)
+            self._entered(event, GUEST)
         elif isinstance(event, messages.MemberJoined):
             self._state.arrived(Other(event.member.user))
             self._connect(event.session, event.member)
 
-    def _entered(self, session: str, role: str, members: list[messages.Member]) -> None:
+    def _supply(self, named: list[messages.IceServer]) -> None:
+        self.ice_servers = ice_servers(named)
+        self._peers.supply(self.ice_servers)
+
+    def _entered(self, entered: messages.Opened | messages.Joined, role: str) -> None:
+        session, members = entered.session, entered.members or []
         self.session = session
+        self._state.relayed = entered.relay_only
         self._state.joined(session, role, [Other(member.user) for member in members])
         for member in members:
             self._connect(session, member)

@@ -214,6 +214,9 @@ PATHS = {
     "direct": "The path to {} is direct: there is no TURN server in it.",
     "relayed": "The path to {} is relayed: picture and sound pass a TURN server, encrypted.",
 }
+RELAYED_CALL = (
+    "In this call everybody connects through the TURN server alone: who opened it wants it so, or the server."
+)
 NO_TURN = "This server names no TURN server: with this switched on, no connection comes about."
 
 # The people of a call

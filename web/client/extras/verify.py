@@ -74,7 +74,16 @@ class VerifySheet:
             names = [name]
         exchange = self._trust.of(self._user) if names else None
         without_turn = state.in_session and not state.turn
-        self._part.show(view(exchange, names[0] if names else "", self._path, len(people), without_turn))
+        self._part.show(
+            view(
+                exchange,
+                names[0] if names else "",
+                self._path,
+                len(people),
+                without_turn,
+                state.in_session and state.relayed,
+            )
+        )
         if exchange is not None:
             call(self._page.element("verify-person"), "setAttribute", "data-trust", exchange.state)
             self._write(exchange.code)

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 __all__ = ["path", "symbols", "view"]
 
 
-def view(exchange: Verification | None, who: str, way: str, people: int, without_turn: bool) -> View:
+def view(
+    exchange: Verification | None, who: str, way: str, people: int, without_turn: bool, relayed: bool = False
+) -> View:
     """Return the value of each (element id, property).
 
     Args:
@@ -27,13 +29,14 @@ def view(exchange: Verification | None, who: str, way: str, people: int, without
         way: `direct`, `relayed`, or empty while that is not known.
         people: how many others there are.
         without_turn: whether it is known that the server names no TURN server.
+        relayed: whether everybody in the call goes through a TURN server.
 
     """
     values: View = {
         ("verify-person", "hidden"): exchange is None,
         ("verify-who", "hidden"): people < 2,
         ("verify-path", "text"): texts.PATHS[way].format(who) if way else "",
-        ("relay-note", "text"): texts.NO_TURN if without_turn else "",
+        ("relay-note", "text"): texts.NO_TURN if without_turn else texts.RELAYED_CALL if relayed else "",
     }
     if exchange is None:
         return values
