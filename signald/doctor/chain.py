@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
 
 from cryptography import x509
-from OpenSSL import SSL, crypto
+from OpenSSL import crypto
 from service_identity import VerificationError
 from service_identity.cryptography import verify_certificate_hostname, verify_certificate_ip_address
 from service_identity.exceptions import CertificateError as NoNamesError
@@ -41,9 +42,11 @@ def read_roots(path: Path) -> list[x509.Certificate]:
 
 def trusted_store(roots: Sequence[x509.Certificate]) -> crypto.X509Store:
     """The authorities that the system trusts, and those."""
-    context = SSL.Context(SSL.TLS_METHOD)
-    context.set_default_verify_paths()
-    store = context.get_cert_store() or crypto.X509Store()
+    # The system's own OpenSSL knows where its authorities are; the one that cryptography brings along does not.
+    paths = ssl.get_default_verify_paths()
+    store = crypto.X509Store()
+    if paths.cafile is not None or paths.capath is not None:
+        store.load_locations(paths.cafile, paths.capath)
     for root in roots:
         store.add_cert(crypto.X509.from_cryptography(root))
     return store

@@ -10,6 +10,7 @@ from typing import Any
 from attrs import frozen
 from OpenSSL import crypto
 from twisted.internet.defer import Deferred, TimeoutError, gatherResults
+from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from signald.config import Config
@@ -17,15 +18,18 @@ from signald.doctor.clock import judge_clock, kernel_synchronised
 from signald.doctor.descriptors import judge_descriptors
 from signald.doctor.files import check_data_directory, check_secret_files, secret_files
 from signald.doctor.findings import Finding, failure, skipped
-from signald.doctor.ice_servers import ice_targets
+from signald.doctor.ice_servers import given_targets, minted_targets
 from signald.doctor.own_certificate import check_certificate_files
 from signald.doctor.ports import check_port, local_host, port_problem
 from signald.doctor.processes import Process, listening_process
 from signald.doctor.public import Visit, check_idle, check_public
 from signald.doctor.relays import check_ice
 from signald.doctor.targets import PublicUrl, Target
+from signald.values import ConfigError
 
 __all__ = ["Patient", "examine"]
+
+_log = Logger()
 
 Check = Coroutine[Any, Any, list[Finding]]
 
@@ -86,8 +90,15 @@ def _checks(
             yield "proxy", seconds + 2 * limits.ping_seconds + limits.pong_seconds, check_idle(reactor, visit)
         elif visit.is_public:
             yield "proxy", seconds, _told(skipped("proxy", "Its idle timeout: --slow measures it."))
-    for server, minted in ice_targets(config, patient.now):
-        yield "ice", seconds, check_ice(reactor, server, patient.store, patient.now, in_thread, minted=minted)
+    for server in given_targets(config.ice):
+        yield "ice", seconds, check_ice(reactor, server, patient.store, patient.now, in_thread, minted=False)
+    try:
+        minted = minted_targets(config.ice, patient.now)
+    except ConfigError as error:
+        yield "ice", seconds, _told(failure("ice", str(error), "signald does not start with it: correct the file."))
+        return
+    for server in minted:
+        yield "ice", seconds, check_ice(reactor, server, patient.store, patient.now, in_thread, minted=True)
 
 
 def _ports(config: Config) -> Iterator[tuple[str, str | None, int, bool]]:
@@ -145,10 +156,7 @@ def _broken(reason: Failure, topic: str) -> list[Finding]:
     """A check that did not end, or raised: the others are told all the same."""
     if reason.check(TimeoutError):
         return [failure(topic, "The check did not end in time.", "Run the doctor again, with a higher --seconds.")]
+    _log.failure("A check of the doctor's ended with an error.", failure=reason)
     return [
-        failure(
-            topic,
-            f"The check ended with an error of the doctor's own: {getattr(reason.type, '__name__', '?')}.",
-            "Please report it.",
-        )
+        failure(topic, "The check ended with an error of the doctor's own.", "Please report it, with what is above.")
     ]

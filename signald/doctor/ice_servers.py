@@ -2,26 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
 
-from signald.config import Config
+from signald.config import Ice
 from signald.doctor.allocation import Credentials
 from signald.doctor.relays import IceTarget, read_ice_url
+from signald.ice_configuration import read_turn
+from signald.messages import UserId
+from signald.turn import credentials
 
-__all__ = ["ice_targets"]
+__all__ = ["given_targets", "minted_targets"]
+
+_USER = UserId("signald doctor")
+"""No user's id has this form."""
 
 
-def ice_targets(config: Config, now: float) -> Iterator[tuple[IceTarget, bool]]:
-    """Each URL, and whether its credentials are made of the shared secret.
+def given_targets(settings: Ice) -> list[IceTarget]:
+    """The servers with the credentials that the configuration holds."""
+    found: list[IceTarget] = []
+    for server in settings.servers:
+        given = None
+        if server.username is not None and server.credential is not None:
+            given = Credentials(server.username, server.credential)
+        found += [read_ice_url(url, given) for url in server.urls]
+    return found
+
+
+def minted_targets(settings: Ice, now: float) -> list[IceTarget]:
+    """The servers that share a secret with signald, with credentials made of it as for a member.
 
     Arguments:
-        config: the configuration.
+        settings: the section `ice`.
         now: wall time, seconds since the epoch.
 
+    Raises:
+        ConfigError: the secret cannot be used.
+
     """
-    for server in config.ice.servers:
-        credentials = None
-        if server.username is not None and server.credential is not None:
-            credentials = Credentials(server.username, server.credential)
-        for url in server.urls:
-            yield read_ice_url(url, credentials), False
+    turn = read_turn(settings)
+    if turn is None:
+        return []
+    user, credential = credentials(turn.secret, _USER, math.ceil(now + turn.seconds))
+    return [read_ice_url(url, Credentials(user, credential)) for url in turn.urls]
