@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
+import os
 import socket
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Mapping
 from contextlib import suppress
+from pathlib import Path
 
 from attrs import field, frozen
 
 from signald.sd_notify import Notifier, watchdog_seconds
 from signald.values import ConfigError
 
-__all__ = ["FIRST_DESCRIPTOR", "OPERATIONS", "PAGE", "WS", "Supervision"]
+__all__ = ["FIRST_DESCRIPTOR", "OPERATIONS", "PAGE", "WS", "Supervision", "started_with"]
 
 PAGE, WS, OPERATIONS = "page", "ws", "operations"
 """What a socket may be for: the `FileDescriptorName=` of its unit (systemd.socket(5))."""
 
 FIRST_DESCRIPTOR = 3
 """Where the descriptors begin that are handed over."""
-
-_VARIABLES = (
-    "LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES", "NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID",
-)  # fmt: skip
-"""Meant for this process alone, and taken out of the environment of those that it starts."""
 
 
 @frozen
@@ -41,11 +38,11 @@ class Supervision:
     watchdog: float | None = None
 
     @classmethod
-    def of(cls, environment: MutableMapping[str, str], process: int, first: int = FIRST_DESCRIPTOR) -> Supervision:
-        """Take over what the environment says; its variables are removed.
+    def of(cls, environment: Mapping[str, str], process: int, first: int = FIRST_DESCRIPTOR) -> Supervision:
+        """Take over what the environment says.
 
         Arguments:
-            environment: of this process.
+            environment: that the process was started with.
             process: its id: what is meant for another one is left alone.
             first: the first descriptor.
 
@@ -53,12 +50,26 @@ class Supervision:
             ConfigError: a socket is for nothing that is known here, or not one that connections can be accepted on.
 
         """
-        own = {name: value for name in _VARIABLES if (value := environment.pop(name, None)) is not None}
-        return cls(_sockets(own, process, first), Notifier.of(own), watchdog_seconds(own, process))
+        sockets = _sockets(environment, process, first)
+        return cls(sockets, Notifier.of(environment), watchdog_seconds(environment, process))
 
     def handed_over(self, name: str) -> tuple[socket.socket, ...]:
         """The sockets for that purpose."""
         return self.sockets.get(name, ())
+
+
+def started_with() -> dict[str, str]:
+    """The environment that this process was started with; empty where there is no /proc.
+
+    `twisted.internet.endpoints` takes what says which sockets are handed over out of `os.environ` when it is imported,
+    which under twistd is before anything of ours.
+    """
+    try:
+        content = Path("/proc/self/environ").read_bytes()
+    except OSError:
+        return {}
+    variables = (os.fsdecode(variable).partition("=") for variable in content.split(b"\0"))
+    return {name: value for name, _, value in variables}
 
 
 def _sockets(environment: Mapping[str, str], process: int, first: int) -> dict[str, tuple[socket.socket, ...]]:

@@ -41,7 +41,7 @@ from signald.registry import MemoryRegistry
 from signald.reloading import Apply, Reloading
 from signald.schemas import load_schemas
 from signald.service import Daemon, Listener
-from signald.supervision import PAGE, WS, Supervision
+from signald.supervision import PAGE, WS, Supervision, started_with
 from signald.switchboard import Switchboard
 from signald.tls import TLSFactory
 from signald.values import ConfigError
@@ -67,7 +67,7 @@ def makeService(options: Options) -> Daemon:
         return options.effective(os.environ).config
 
     try:
-        supervision = Supervision.of(os.environ, os.getpid())
+        supervision = Supervision.of(started_with(), os.getpid())
         daemon = make_daemon(load(), IReactorTime(reactor), load, supervision)
     except (ConfigError, CertificateError) as error:
         sys.exit(complaint(error))

@@ -40,6 +40,7 @@ class Program:
         *,
         environment: Mapping[str, str] | None = None,
         directory: Path | None = None,
+        descriptors: Sequence[int] = (),
     ) -> None:
         """Start it.
 
@@ -47,6 +48,7 @@ class Program:
             command: the program and its arguments.
             environment: what is different from this process's own.
             directory: its working directory; this process's own otherwise.
+            descriptors: that it inherits, under the same numbers.
 
         """
         self.process = subprocess.Popen(
@@ -56,6 +58,7 @@ class Program:
             stderr=subprocess.PIPE,
             env={**surroundings(), "PYTHONUNBUFFERED": "1", **(environment or {})},
             cwd=directory,
+            pass_fds=descriptors,
             text=True,
             errors="replace",
         )
