@@ -15,7 +15,7 @@ from signald_client.media import Echo, File, Media, MediaError, PatternAndTone, 
 from signald_client.peer import Peer
 from signald_client.server import Address, Trust, UnreachableError
 from signald_client.signaling.messages import Waiting
-from signald_client.signaling.session_ids import find_session_id, group_session_id
+from signald_client.signaling.session_ids import find_session_id, find_token, group_session_id
 from signald_client.signaling.wire import Value
 
 __all__ = ["MediaMaker", "call"]
@@ -65,6 +65,7 @@ async def call(options: argparse.Namespace, reactor: Any) -> int:
     try:
         session = None if options.command == "host" else find_session_id(options.session)
         address = Address.parse(options.server)
+        token = _token(options)
         trust = Trust(None if options.ca is None else options.ca.read_bytes(), not options.insecure)
         trust.options(address.host)
         # Made before anybody is there, so that what is wrong with a file is told at once.
@@ -72,13 +73,14 @@ async def call(options: argparse.Namespace, reactor: Any) -> int:
     except (ValueError, MediaError) as error:
         return complain(str(error))
     except OSError as error:
-        return complain(f"The file {options.ca} cannot be read: {error.strerror}.")
+        return complain(f"The file {error.filename} cannot be read: {error.strerror}.")
 
     peer = Peer(
         address,
         lambda: ready.pop() if ready else maker.make(),
         name=options.name,
         trust=trust,
+        token=token,
         stay=False,
         event=_tell,
         reactor=reactor,
@@ -110,6 +112,20 @@ async def call(options: argparse.Namespace, reactor: Any) -> int:
     for sentence in sentences[:1]:
         complain(sentence)
     return FLOWED if report.flowed and not sentences else NOT_FLOWED
+
+
+def _token(options: argparse.Namespace) -> str | None:
+    """Return the token that the options or the link give, if any.
+
+    Raises:
+        OSError: its file cannot be read.
+        ValueError: its file holds no text.
+
+    """
+    if options.token_file is not None:
+        text: str = options.token_file.read_text().strip()
+        return text
+    return options.token or find_token(getattr(options, "session", "")) or None
 
 
 async def _converse(peer: Peer, options: argparse.Namespace, address: Address, session: str | None) -> str:

@@ -64,6 +64,7 @@ class Peer:
         *,
         name: str | None = None,
         trust: Trust | None = None,
+        token: str | None = None,
         agent: str = "signald-peer",
         stay: bool = True,
         event: Callable[[Value], None] | None = None,
@@ -76,6 +77,7 @@ class Peer:
             media: makes what one connection sends and receives; called for each other member.
             name: what the peer calls itself in the session, up to 64 characters.
             trust: which certificates are believed; the system's authorities when None.
+            token: what the peer may do, where the server needs that.
             agent: the program's name, up to 64 characters.
             stay: whether to go on when the last other member is gone.
             event: is called with each event of the signaling client, after the peer has followed it.
@@ -92,7 +94,7 @@ class Peer:
         self._stay = stay
         self._listener = event
         instance = secrets.token_urlsafe(INSTANCE_BYTES)
-        self._client = SignalingClient(json, random.random, instance, agent, [NO_ROLLBACK, RELAY_ONLY])
+        self._client = SignalingClient(json, random.random, instance, agent, [NO_ROLLBACK, RELAY_ONLY], None, token)
         self._socket = SignalingSocket(self._client, self._event, address, trust or Trust(), agent, reactor)
         self._relay_only = False
         self._pairs: dict[str, Pair] = {}

@@ -67,7 +67,7 @@ class Asking:
         self, operation: Operation, peer: Peer, request: Request, resumed: Resumed | None = None
     ) -> Decide:
         """Ask on behalf of a peer that is not welcomed yet: its next requests wait."""
-        decide = self._ask(Pending(operation, request, peer=peer.id, resumed=resumed))
+        decide = self._ask(Pending(operation, request, peer=peer.id, address=peer.address, resumed=resumed))
         peer.desk.decision = decide.id
         return decide
 

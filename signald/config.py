@@ -18,6 +18,7 @@ from attrs.validators import ge, le
 from signald.limits import Limits
 from signald.messages import IceServer
 from signald.origins import Origin
+from signald.permissions import TokenNeed
 from signald.proxies import Network
 from signald.values import ConfigError, read_interface, read_path, read_port, read_turn_url
 
@@ -76,14 +77,6 @@ def setting(
     }
     bounds = [bound for bound in (least is not None and ge(least), most is not None and le(most)) if bound]
     return field(default=default, metadata=metadata, validator=bounds or None)
-
-
-class TokenNeed(Enum):
-    """Who must show a token."""
-
-    NOBODY = "nobody"
-    HOSTS = "hosts"
-    EVERYONE = "everyone"
 
 
 class LogFormat(Enum):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from attrs import field, frozen
 
 from signald.errors import ErrorCode
+from signald.grant import Grant
 from signald.messages import (
     EndReason,
     HostRequest,
@@ -22,9 +23,18 @@ from signald.sessions import Session, Settings
 
 @frozen
 class Identify:
-    """Make a new identity, one that can resume if it has an instance; its outcome is `Identified`."""
+    """Make a new identity; its outcome is `Identified`.
+
+    Attributes:
+        instance: of the client; with one, it can resume.
+        token: what the client has shown, as long as it is not checked.
+        grant: what the token says.
+
+    """
 
     instance: Instance | None
+    token: str | None = field(default=None, repr=False)
+    grant: Grant | None = None
 
 
 @frozen
@@ -88,8 +98,9 @@ class OpenSession:
         name: what the host calls itself.
         settings: of the session; `settings.password` is a hash.
         password: the password itself, as long as it is not hashed.
-        session: the kept session that is to be opened again.
+        session: the one that is to be opened, or opened again; None for a new one.
         host_key: of that session.
+        grant: what lets the host open the session without a host key, where it is that of the grant.
 
     """
 
@@ -100,6 +111,7 @@ class OpenSession:
     password: str | None = field(default=None, repr=False)
     session: SessionId | None = None
     host_key: Secret | None = field(default=None, repr=False)
+    grant: Grant | None = None
 
 
 @frozen
@@ -194,10 +206,11 @@ Change = SessionChanged | SessionEnded
 
 @frozen
 class Identified:
-    """There is a new identity; with a secret if it can resume."""
+    """There is a new identity; with a secret if it can resume, and with a grant if its token gives one."""
 
     user: UserId
     secret: Secret | None = field(repr=False)
+    grant: Grant | None = None
 
 
 @frozen
@@ -210,6 +223,7 @@ class Resumed:
         rotation: counts the secrets of this identity.
         whole: whether nothing has to be negotiated anew.
         changes: of its sessions.
+        grant: of the identity.
 
     """
 
@@ -218,6 +232,7 @@ class Resumed:
     rotation: int
     whole: bool
     changes: tuple[Change, ...]
+    grant: Grant | None = None
 
 
 @frozen

@@ -47,6 +47,13 @@ class ErrorCode(Enum):
     BAD_ACKNOWLEDGEMENT = ("bad-acknowledgement", "So many messages were never sent.", None, None)
     HELLO_TIMEOUT = ("hello-timeout", "Nothing was heard in time.", None, 1008)
 
+    # Who may
+    TOKEN_REQUIRED = ("token-required", "A token is needed for this.", 401, None)
+    TOKEN_INVALID = ("token-invalid", "The token is not valid.", 401, None)
+    TOKEN_EXPIRED = ("token-expired", "The token has expired.", 401, None)
+    NOT_PERMITTED = ("not-permitted", "You may not do this.", 403, None)
+    DECISION_UNAVAILABLE = ("decision-unavailable", "Whether you may cannot be found out now. Try again.", 503, None)
+
     # Sessions
     UNKNOWN_SESSION = ("unknown-session", "There is no such session.", 404, None)
     SESSION_FULL = ("session-full", "The session is full.", 409, None)
@@ -78,7 +85,7 @@ class ErrorCode(Enum):
         None,
         None,
     )
-    TOO_MANY_GUESSES = ("too-many-guesses", "Too many unknown sessions or wrong passwords. Try again later.", 429, None)
+    TOO_MANY_GUESSES = ("too-many-guesses", "Too many bad guesses came from your network. Try again later.", 429, None)
     TOO_MANY_PASSWORDS = ("too-many-passwords", "Too many passwords wait to be checked. Try again.", None, None)
     TOO_MANY_CANDIDATES = ("too-many-candidates", "Too many candidates wait for the other side.", None, None)
     TOO_MANY_MESSAGES = ("too-many-messages", "Too many messages in too short a time.", None, 1008)

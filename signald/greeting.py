@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import cast
 
-from attrs import define, evolve
+from attrs import define, evolve, field
 
 from signald.actions import Action, Send
 from signald.asking import Asking, Pending
+from signald.budgets import AddressBudget, guesses
 from signald.copies import Copies
 from signald.decisions import Forget, Identified, Identify, MarkAway, NotResumed, RenewUser, Resumed, ResumeUser
 from signald.errors import ErrorCode
+from signald.grant import Grant
 from signald.ice import IceSupply
 from signald.limits import Limits
 from signald.messages import (
@@ -48,6 +50,7 @@ class Greeting:
         post: the users.
         copies: the sessions.
         asking: the decisions under way.
+        tokens: bad tokens of each address.
 
     """
 
@@ -58,8 +61,22 @@ class Greeting:
     post: Post
     copies: Copies
     asking: Asking
+    tokens: AddressBudget = field(init=False)
 
-    def greet(self, peer: Peer, request: Request) -> list[Action]:
+    def __attrs_post_init__(self) -> None:
+        """Make the part that has the limits too."""
+        self.tokens = AddressBudget(guesses(self.limits))
+
+    def configure(self, limits: Limits) -> None:
+        """Go on with other limits."""
+        self.limits = limits
+        self.tokens.terms = guesses(limits)
+
+    def tick(self, now: float) -> None:
+        """Forget bad tokens of long ago."""
+        self.tokens.forget(now)
+
+    def greet(self, peer: Peer, request: Request, now: float) -> list[Action]:
         """Take a request of a peer that is not welcomed yet."""
         match request:
             case Ping():
@@ -67,7 +84,7 @@ class Greeting:
             case Hello() | Resume() if request.version != PROTOCOL_VERSION:
                 return [_refused(peer, ErrorCode.UNSUPPORTED_VERSION, request)]
             case Hello():
-                return [self.asking.ask_for_peer(Identify(request.instance), peer, request)]
+                return [self._identify(peer, request, now)]
             case Resume():
                 user = self.post.users.get(request.user)
                 whole = user is not None and user.outbox.can_continue(request.received)
@@ -77,6 +94,12 @@ class Greeting:
             case _:
                 return [_refused(peer, ErrorCode.HELLO_FIRST, request)]
 
+    def _identify(self, peer: Peer, request: Hello | Resume, now: float) -> Action:
+        """Ask for a new identity, unless too many tokens from there were bad."""
+        if request.token is not None and not self.tokens.has(peer.address, now):
+            return _refused(peer, ErrorCode.TOO_MANY_GUESSES, request)
+        return self.asking.ask_for_peer(Identify(request.instance, request.token), peer, request)
+
     def identified(self, pending: Pending, outcome: Identified, now: float) -> list[Action]:
         """Welcome a new user; forget it if its peer is gone meanwhile."""
         peer = self._asker(pending)
@@ -85,7 +108,7 @@ class Greeting:
         peer.traits = _traits(peer.traits, pending.request)
         user = self.post.add(outcome.user, peer.id, peer.address, peer.traits, pending.request.instance)
         survival = Survival.NOTHING if isinstance(pending.request, Resume) else None
-        return self._welcome(peer, user, pending.request, outcome.secret, survival, now)
+        return self._welcome(peer, user, pending.request, outcome.secret, outcome.grant, survival, now)
 
     def resumed(self, pending: Pending, outcome: Resumed, now: float) -> list[Action]:
         """Give a user its new peer, whether or not it has an old one."""
@@ -132,12 +155,13 @@ class Greeting:
             user.restarted = True
             user.traits = _traits(peer.traits, request)
             user.desk.waiting.clear()
-            actions += self._welcome(peer, user, request, outcome.secret, Survival.MEMBERSHIP, now)
+            actions += self._welcome(peer, user, request, outcome.secret, outcome.grant, Survival.MEMBERSHIP, now)
             return actions + self.copies.enter_again(user)
         user.restarted = False
         user.outbox.acknowledge(request.received)
         received = Count(user.inbox.acknowledge())
-        actions += self._welcome(peer, user, request, outcome.secret, Survival.EVERYTHING, now, received)
+        survival = Survival.EVERYTHING
+        actions += self._welcome(peer, user, request, outcome.secret, outcome.grant, survival, now, received)
         return actions + [Send(peer.id, event) for event, _ in user.outbox.waiting]
 
     def not_resumed(self, pending: Pending, outcome: NotResumed, now: float) -> list[Action]:
@@ -156,7 +180,7 @@ class Greeting:
             actions += self.copies.absorb(change, now)
         asker = self._asker(pending)
         if asker is not None:
-            actions.append(self.asking.ask_for_peer(Identify(request.instance), asker, request))
+            actions.append(self._identify(asker, request, now))
         return actions
 
     def _welcome(
@@ -165,6 +189,7 @@ class Greeting:
         user: User,
         request: Hello | Resume,
         secret: Secret | None,
+        grant: Grant | None,
         resumed: Survival | None,
         now: float,
         received: Count | None = None,
@@ -188,6 +213,8 @@ class Greeting:
             grace=None if secret is None else self.limits.grace_seconds,
             resumed=resumed,
             received=received,
+            role=None if grant is None else grant.role,
+            session=None if grant is None else grant.session,
             id=request.id,
         )
         return self.ice.welcome(peer.id, user, welcome, now)
@@ -204,13 +231,18 @@ class Greeting:
             return self._lost_again(user)
         return self._take_over(user, peer, request, resumed, whole=False, now=now)
 
-    def refused(self, pending: Pending, code: ErrorCode) -> list[Action]:
-        """Tell a peer that it is not welcomed; one whose identity ended in this moment gets another."""
+    def refused(self, pending: Pending, code: ErrorCode, now: float) -> list[Action]:
+        """Tell a peer that it is not welcomed; one whose identity ended in this moment gets another.
+
+        A bad token counts also where its peer is gone.
+        """
         peer, request = self._asker(pending), pending.request
+        if code is ErrorCode.TOKEN_INVALID and pending.address is not None:
+            self.tokens.take(pending.address, now)
         if peer is None or request is None:
             return []
         if isinstance(pending.operation, RenewUser) and isinstance(request, Resume):
-            return [self.asking.ask_for_peer(Identify(request.instance), peer, request)]
+            return [self._identify(peer, request, now)]
         return [_refused(peer, code, request)]
 
     def _asker(self, pending: Pending) -> Peer | None:

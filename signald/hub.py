@@ -120,7 +120,8 @@ class Hub:
     def configure(self, limits: Limits) -> None:
         """Go on with other limits; what a connection was welcomed with holds for it as long as it lives."""
         self.limits = limits
-        self.greeting.limits = self.copies.limits = limits
+        self.greeting.configure(limits)
+        self.copies.limits = limits
         self.copies.candidates.limits = limits
         self.post.configure(limits)
         self.requests.configure(limits)
@@ -144,7 +145,7 @@ class Hub:
         if peer.user is not None:
             return self._take(peer, self.users[peer.user], request, now)
         if peer.desk.decision is None:
-            return self.greeting.greet(peer, request)
+            return self.greeting.greet(peer, request, now)
         if len(peer.desk.waiting) >= self.limits.waiting_messages:
             return close(peer, ErrorCode.TOO_MANY_WAITING)
         peer.desk.waiting.append(request)
@@ -212,7 +213,7 @@ class Hub:
             while peer.desk.waiting and peer.desk.decision is None:
                 request = peer.desk.waiting.popleft()
                 if peer.user is None:
-                    actions += self.greeting.greet(peer, request)
+                    actions += self.greeting.greet(peer, request, now)
                 else:
                     actions += self._take(peer, self.users[peer.user], request, now)
         return actions
@@ -224,6 +225,7 @@ class Hub:
             actions += self._due(deadline, now)
         alive = len(self.peers) + 2 * len(self.users) + 2 * len(self.sessions)
         self.deadlines.compact(alive, self._is_alive)
+        self.greeting.tick(now)
         self.requests.tick(now)
         return actions
 
@@ -272,7 +274,7 @@ class Hub:
     def _apply(self, pending: Pending, outcome: Outcome, now: float) -> list[Action]:
         match outcome:
             case Refused(code):
-                return self.greeting.refused(pending, code) + self.requests.refused(pending, code, now)
+                return self.greeting.refused(pending, code, now) + self.requests.refused(pending, code, now)
             case Identified():
                 return self.greeting.identified(pending, outcome, now)
             case Resumed():

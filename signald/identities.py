@@ -8,6 +8,7 @@ from hashlib import sha256
 
 from attrs import define, field
 
+from signald.grant import Grant
 from signald.messages import Instance, Secret, SessionId
 
 
@@ -37,6 +38,7 @@ class Identity:
         rotation: how many secrets there were.
         away: whether its connection is lost.
         sessions: those in which it is a member or waits.
+        grant: what its token let it do; None without one.
 
     """
 
@@ -47,6 +49,7 @@ class Identity:
     rotation: int = 0
     away: bool = False
     sessions: set[SessionId] = field(factory=set)
+    grant: Grant | None = None
 
     def check(self, secret: Secret) -> SecretCheck:
         """Say what a secret is worth; a valid one is the previous one from now on, until `confirm`."""

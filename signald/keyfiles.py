@@ -29,6 +29,7 @@ __all__ = [
     "key_pem",
     "locked",
     "read_pair",
+    "read_private_key",
     "write_files",
 ]
 
@@ -82,7 +83,7 @@ def read_pair(certificate: Path, key: Path, forbidden: int) -> Pair:
     not belong together.
 
     """
-    pair = Pair(_read_certificates(certificate), _read_key(key, forbidden))
+    pair = Pair(_read_certificates(certificate), read_private_key(key, forbidden))
     if pair.leaf.public_key() != pair.key.public_key():
         raise KeyMismatchError(f"The key in {key} is not the key of the certificate in {certificate}.")
     return pair
@@ -101,8 +102,16 @@ def _read_certificates(path: Path) -> tuple[x509.Certificate, ...]:
     return chain
 
 
-def _read_key(path: Path, forbidden: int) -> Key:
-    """Read a private key, unless others could have read it too."""
+def read_private_key(path: Path, forbidden: int) -> Key:
+    """Read a private key, unless others could have read it too.
+
+    Arguments:
+        path: a file with one PEM private key, not encrypted.
+        forbidden: the permission bits that the file must not have.
+
+    Raises CertificateError if the file is missing, unreadable, damaged, open to others, or of another kind.
+
+    """
     content, mode = _read(path)
     if mode & forbidden:
         raise CertificateError(f"The key {path} is open to others (mode {stat.S_IMODE(mode):04o}); make it 0600.")

@@ -31,6 +31,9 @@ Instance = NewType("Instance", str)
 Count = NewType("Count", int)
 """How many countable messages (docs/protocol.md, "Resume")."""
 
+MOST_TOKEN = 4096
+"""Characters of a token: enough for one with dozens of claims, and little enough to keep."""
+
 
 def _bounded(most: int, least: int = 0) -> Mapping[str, int]:
     """Field metadata: the most characters or elements that a request may have; of a number, its range."""
@@ -188,18 +191,38 @@ class MemberView:
 
 @frozen
 class Hello:
-    """The first request: who the client is and what it can do; with an instance, it wants to resume later."""
+    """The first request: who the client is and what it can do.
+
+    Attributes:
+        version: of the protocol.
+        agent: name of the program.
+        features: what it can or cannot do.
+        instance: with one, it wants to resume later.
+        token: what it may do, signed by whom the server trusts (docs/tokens.md).
+
+    """
 
     version: int
     agent: str | None = field(default=None, metadata=_bounded(64))
     features: tuple[str, ...] = field(default=(), metadata=_bounded(32))
     instance: Instance | None = None
+    token: str | None = field(default=None, metadata=_bounded(MOST_TOKEN), repr=False)
     id: RequestId | None = None
 
 
 @frozen
 class Resume:
-    """The first request of one who comes back: `received` are the countable messages that it has."""
+    """The first request of one who comes back.
+
+    Attributes:
+        version: of the protocol.
+        user, secret: who the client was.
+        instance: of the client.
+        received: the countable messages that it has.
+        agent, features: as in `Hello`.
+        token: as in `Hello`, for the new identity that it gets where there is nothing to resume.
+
+    """
 
     version: int
     user: UserId
@@ -208,6 +231,7 @@ class Resume:
     received: Count
     agent: str | None = field(default=None, metadata=_bounded(64))
     features: tuple[str, ...] = field(default=(), metadata=_bounded(32))
+    token: str | None = field(default=None, metadata=_bounded(MOST_TOKEN), repr=False)
     id: RequestId | None = None
 
 
@@ -224,7 +248,7 @@ class Open:
         succession: whether the longest member is the host when the host is gone.
         keep: whether the host wants a host key.
         relay_only: whether all media goes through TURN servers.
-        session, host_key: of the kept session that is to be opened again.
+        session, host_key: of the kept session that is to be opened again; the sender's token may do in the key's place.
 
     """
 
@@ -430,6 +454,8 @@ class Welcome:
         grace: seconds within which it may come back.
         resumed: after a resume, what survived.
         received: after a resume that found everything, the countable messages of the client that have arrived.
+        role: what the client's token lets it be, where it has shown one.
+        session: the only session that its token is good for; None for any.
         id: the request's.
 
     """
@@ -444,6 +470,8 @@ class Welcome:
     grace: float | None = None
     resumed: Survival | None = None
     received: Count | None = None
+    role: Role | None = None
+    session: SessionId | None = None
     id: RequestId | None = None
 
 

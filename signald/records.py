@@ -13,6 +13,7 @@ from signald.asking import Asking
 from signald.deadlines import DeadlineKind
 from signald.decisions import Forget
 from signald.delivery import weight
+from signald.grant import Grant
 from signald.hub import Hub
 from signald.identities import Identity
 from signald.limits import AddressKey
@@ -38,6 +39,7 @@ class UserRecord:
         whole: whether no event was lost.
         events: those that are not acknowledged.
         requests: those that are received and not carried out.
+        grant: as in `identities.Identity`.
 
     """
 
@@ -57,6 +59,7 @@ class UserRecord:
     whole: bool
     events: list[CountedEvent]
     requests: list[Request]
+    grant: Grant | None
 
 
 @frozen
@@ -231,6 +234,7 @@ def _user_record(user: User, instance: Instance, identity: Identity, asking: Ask
         whole=user.outbox.whole,
         events=[event for event, _ in user.outbox.waiting],
         requests=[*under_way, *user.desk.waiting],
+        grant=identity.grant,
     )
 
 
@@ -244,6 +248,7 @@ def _restore_user(record: UserRecord, hub: Hub, registry: MemoryRegistry, until:
         rotation=record.rotation,
         away=record.away,
         sessions=sessions,
+        grant=record.grant,
     )
     user = hub.post.add(record.id, None, record.address, record.traits, record.instance)
     user.step(UserEvent.LOST)

@@ -129,12 +129,12 @@ class MemoryRegistry:
         user = self.ids.user()
         while user in self.users:
             user = self.ids.user()
-        identity = self.users[user] = Identity(instance=operation.instance)
+        identity = self.users[user] = Identity(instance=operation.instance, grant=operation.grant)
         if operation.instance is None:
-            return Identified(user, None)
+            return Identified(user, None, operation.grant)
         secret = self.ids.secret()
         identity.rotate(secret)
-        return Identified(user, secret)
+        return Identified(user, secret, operation.grant)
 
     def _resume(self, operation: ResumeUser) -> Outcome:
         identity = self.users.get(operation.user)
@@ -148,7 +148,7 @@ class MemoryRegistry:
         whole = operation.whole and operation.instance == identity.instance
         identity.instance = operation.instance
         changes = self._mark(operation.user, away=False) if whole else self._renew(operation.user, operation.traits)
-        return Resumed(secret, check is SecretCheck.NEWEST, identity.rotation, whole, changes)
+        return Resumed(secret, check is SecretCheck.NEWEST, identity.rotation, whole, changes, identity.grant)
 
     def _mark(self, user: UserId, away: bool) -> tuple[Change, ...]:
         identity = self._identity(user)
@@ -203,7 +203,8 @@ class MemoryRegistry:
             change: SessionChanged = self._keep(Session.opened(id, operation.settings, host))
         else:
             id = operation.session
-            if not self._is_host_key(id, operation.host_key):
+            is_keyed = self._is_host_key(id, operation.host_key)
+            if not is_keyed and (operation.grant is None or operation.grant.session != id):
                 raise SignalError(ErrorCode.WRONG_HOST_KEY)
             known = self.sessions.get(id)
             if known is None:
@@ -211,18 +212,27 @@ class MemoryRegistry:
                 opened = Session.opened(id, operation.settings, host)
                 change = self._keep(evolve(opened, version=self.newest + 1))
             else:
-                claimed = known.claimed(host, operation.settings)
+                claimed = known.claimed(host, operation.settings, None if is_keyed else self._same(known, operation))
                 change = self._keep(claimed, LeaveReason.REPLACED, RefusalReason.FULL, before=known)
         key = host_key(self.host_secret, id) if operation.settings.keep else None
         return Decided((change,), session=id, host_key=key)
 
     def _join(self, operation: JoinSession) -> Outcome:
         identity = self._identity(operation.user)
-        session = self._session(operation.session)
+        session = self.sessions.get(operation.session)
+        is_expected = session is None and identity.grant is not None and identity.grant.session == operation.session
+        if session is None:
+            if not is_expected:
+                raise SignalError(ErrorCode.UNKNOWN_SESSION)
+            session = Session.expected(operation.session, self.newest)
         person = Person(operation.user, operation.traits, operation.name, identity.away)
         arrived = session.arrived(person, operation.request, operation.proof, self.limits.session_knocks)
         self._check_room(identity)
-        return Decided((self._keep(arrived),), session=session.id)
+        change = self._keep(arrived)
+        if is_expected:
+            self.kept[session.id] = self.now
+            self._forget_oldest()
+        return Decided((change,), session=session.id)
 
     def _leave(self, session: Session, user: UserId, reason: LeaveReason) -> Change:
         host = session.host
@@ -309,6 +319,13 @@ class MemoryRegistry:
 
     def _is_host_key(self, id: SessionId, key: Secret | None) -> bool:
         return key is not None and hmac.compare_digest(key.encode(), host_key(self.host_secret, id).encode())
+
+    def _same(self, session: Session, operation: OpenSession) -> frozenset[UserId]:
+        """Who in a session is the same person as the one who opens it again, by their tokens."""
+        if operation.grant is None:
+            return frozenset()
+        grants = ((member.user, self.users[member.user].grant) for member in session.members)
+        return frozenset(user for user, grant in grants if grant is not None and grant.user == operation.grant.user)
 
     def _check_room(self, identity: Identity) -> None:
         if len(identity.sessions) >= self.limits.user_sessions:

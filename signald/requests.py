@@ -140,7 +140,7 @@ class Requests:
     def _open(self, user: User, request: Open, now: float) -> list[Action]:
         if not 2 <= request.capacity <= self.limits.session_members:
             return self.post.refuse(user, ErrorCode.BAD_CAPACITY, request)
-        if (request.session is None) != (request.host_key is None):
+        if request.session is None and request.host_key is not None:
             return self.post.refuse(user, ErrorCode.WRONG_HOST_KEY, request)
         if request.lobby and not user.traits.waits:
             return self.post.refuse(user, ErrorCode.UNSUPPORTED_BY_PEER, request)

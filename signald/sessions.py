@@ -110,6 +110,11 @@ class Session:
         """Make a new session with its host."""
         return cls(id, settings, members=(Member(host, Role.HOST, 0, 0, keyed=True),))
 
+    @classmethod
+    def expected(cls, id: SessionId, version: int) -> Session:
+        """Make a session that nobody has opened yet, and that somebody will: it is as one that is kept."""
+        return cls(id, Settings(keep=True), members=(), state=SessionState.KEPT, version=version)
+
     @property
     def host(self) -> Member | None:
         """The host; None in a session that is not open."""
@@ -182,11 +187,17 @@ class Session:
             raise SignalError(ErrorCode.LOBBY_FULL)
         return evolve(self, visitors=(*self.visitors, Visitor(person, request)), version=self.version + 1)
 
-    def claimed(self, host: Person, settings: Settings) -> Session:
+    def claimed(self, host: Person, settings: Settings, same: frozenset[UserId] | None = None) -> Session:
         """The session with the holder of the host key as its host, open, and with these settings.
 
         Who had come with the key is no longer in it, a host of another kind is a guest, and without a lobby those who
         wait are let in as far as there is room; the others wait no longer.
+
+        Args:
+            host: who opens it.
+            settings: the new ones.
+            same: for a host who has shown a token and no key: who in the session is the same person, and is no longer
+                in it. Who had come with the key is a guest then.
 
         Raises:
             SignalError: `already-member`; `relay-needed`; `session-full`; `unsupported-by-peer`, a lobby with one who
@@ -195,7 +206,8 @@ class Session:
         """
         if self.member(host.user) is not None or self.visitor(host.user) is not None:
             raise SignalError(ErrorCode.ALREADY_MEMBER)
-        rest = tuple(evolve(member, role=Role.GUEST) for member in self.members if not member.keyed)
+        replaced = frozenset(member.user for member in self.members if member.keyed) if same is None else same
+        rest = tuple(evolve(member, role=Role.GUEST) for member in self.members if member.user not in replaced)
         if self.state is SessionState.OPEN:
             # Its members were told, and have connections of this kind.
             settings = evolve(settings, relay_only=self.settings.relay_only)
@@ -210,7 +222,7 @@ class Session:
         if not session.has_room(host.traits):
             raise SignalError(ErrorCode.SESSION_FULL)
         session._check_lobby()
-        return session._seated(host, Role.HOST, keyed=True)._let_in()
+        return session._seated(host, Role.HOST, keyed=same is None)._let_in()
 
     # Going
 

@@ -13,15 +13,15 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from signald.access import Access
 from signald.actions import Action, Close, Decide, LogCounts, Send, SendCredentials
-from signald.decisions import JoinSession, OpenSession, Operation, Outcome, Refused
+from signald.decisions import Operation, Outcome, Refused
 from signald.dialects.dialect import CloseFrame, DecodeError, Dialect
 from signald.errors import ErrorCode
 from signald.hub import Ending, Hub
 from signald.limits import AddressKey, Limits
 from signald.messages import Error, IceServer, Request
 from signald.metrics import FORWARDED, Metrics
-from signald.passwords import Passwords
 from signald.records import Snapshot, export, restore
 from signald.registry import MemoryRegistry
 from signald.returning import ReturnWindow
@@ -57,7 +57,7 @@ class Switchboard:
     Attributes:
         hub: decides what is to be done.
         registry: decides about identities and membership.
-        passwords: decides where a password is to be checked first.
+        access: decides who may, and then the registry.
         clock: gives monotonic seconds.
         metrics: counts the messages and measures their way.
         wall: gives seconds since 1970, which the expiry of TURN credentials is told in.
@@ -67,7 +67,7 @@ class Switchboard:
 
     hub: Hub
     registry: MemoryRegistry
-    passwords: Passwords
+    access: Access
     clock: IReactorTime
     metrics: Metrics = field(factory=Metrics)
     wall: Callable[[], float] = time.time
@@ -123,7 +123,7 @@ class Switchboard:
     def configure(self, limits: Limits) -> None:
         """Go on with other limits."""
         self.hub.configure(limits)
-        self.registry.limits = self.passwords.limits = limits
+        self.registry.limits = self.access.passwords.limits = limits
 
     def configure_ice(self, servers: tuple[IceServer, ...], turn: Turn | None, relay_only: bool) -> None:
         """Have other STUN and TURN servers from now on, and tell everybody."""
@@ -190,14 +190,7 @@ class Switchboard:
                 assert_never(never)
 
     def _ask(self, id: DecisionId, operation: Operation) -> None:
-        outcome: Outcome | Deferred[Outcome]
-        match operation:
-            case OpenSession(password=str(password)):
-                outcome = self.passwords.open(operation, password)
-            case JoinSession(password=str(password)):
-                outcome = self.passwords.join(operation, password)
-            case _:
-                outcome = self.registry.decide(operation)
+        outcome = self.access.decide(operation)
         if isinstance(outcome, Deferred):
             outcome.addErrback(self._failed).addCallback(lambda late: self._decided(id, late))
         else:

@@ -15,6 +15,7 @@ from twisted.internet.threads import deferToThread
 from twisted.logger import Logger
 
 from signald import __version__
+from signald.access import Access
 from signald.addresses import machine_names
 from signald.arrivals import Arrivals
 from signald.assets import load_assets
@@ -24,6 +25,7 @@ from signald.config import Config
 from signald.dialects import DIALECTS
 from signald.exposition import Sources
 from signald.host_secret import SECRET_BYTES, load_host_secret
+from signald.http_post import make_agent
 from signald.hub import Hub
 from signald.ice_configuration import IceConfiguration
 from signald.ids import IdSource
@@ -44,8 +46,10 @@ from signald.service import Daemon, Listener
 from signald.supervision import PAGE, WS, Supervision, started_with
 from signald.switchboard import Switchboard
 from signald.tls import TLSFactory
+from signald.tokens import TokenVerifier
 from signald.values import ConfigError
 from signald.web import make_site
+from signald.webhook import Webhook
 from signald.websocket import SignalingFactory
 
 _log = Logger()
@@ -116,8 +120,14 @@ def make_daemon(
     hub = Hub(limits=limits, server=f"signald/{__version__}")
     host_secret = _host_secret(config)
     registry = MemoryRegistry(IdSource(secrets.token_bytes), limits, host_secret, now=reactor.seconds())
-    passwords = Passwords(limits, registry, deferToThread)
-    switchboard = Switchboard(hub, registry, passwords, reactor, metrics)
+    access = Access(
+        registry,
+        Passwords(limits, registry, deferToThread),
+        TokenVerifier(config.tokens),
+        Webhook(config.webhook, make_agent(reactor), reactor, time.time, lambda: secrets.token_urlsafe(16)),
+        time.time,
+    )
+    switchboard = Switchboard(hub, registry, access, reactor, metrics)
     ice = IceConfiguration(switchboard)
     ice.configure(config.ice)
     budget, arrivals = ConnectionBudget(limits), Arrivals(limits, config.trusted_proxies, metrics)
@@ -174,6 +184,8 @@ def make_daemon(
         "limits": limiting.configure,
         "log": oversight.configure,
         "ice": lambda new: ice.configure(new.ice),
+        "tokens": lambda new: access.tokens.configure(new.tokens),
+        "webhook": lambda new: access.webhook.configure(new.webhook),
     }
     reloading = Reloading(config, load or (lambda: config), parts)
     return Daemon(

@@ -24,6 +24,7 @@ from signald.registry import MemoryRegistry
 from signald.returning import ReturnWindow
 from signald.switchboard import Switchboard
 from signald.users import PeerId
+from tests.access import open_access
 from tests.world import HOME, HOST_SECRET, counting_bytes
 
 
@@ -66,7 +67,7 @@ def make_switchboard(clock: Clock, limits: Limits | None = None) -> Switchboard:
     limits = limits or Limits()
     hub = Hub(limits=limits, server="signald/test")
     registry = MemoryRegistry(counting_bytes(), limits, HOST_SECRET)
-    return Switchboard(hub, registry, Passwords(limits, registry, run_at_once), clock)
+    return Switchboard(hub, registry, open_access(registry, Passwords(limits, registry, run_at_once)), clock)
 
 
 class SwitchboardTests(SynchronousTestCase):
@@ -203,7 +204,7 @@ class SwitchboardTests(SynchronousTestCase):
     def test_a_password_is_checked_elsewhere_and_others_go_on(self) -> None:
         """What the same peer says meanwhile waits in order."""
         calls: list[Callable[[], object]] = []
-        self.switchboard.passwords.run = lambda call: held(calls, call)
+        self.switchboard.access.passwords.run = lambda call: held(calls, call)
         host, peer = self.open(Native())
         self.say(peer, type="hello", version=1)
         self.say(peer, type="open", id="1", password="sesame")
@@ -226,7 +227,7 @@ class SwitchboardTests(SynchronousTestCase):
         def broken(_: Callable[[], str]) -> Deferred[str]:
             return fail(RuntimeError("no thread"))
 
-        self.switchboard.passwords.run = broken
+        self.switchboard.access.passwords.run = broken
         connection, peer = self.open(Native())
         self.say(peer, type="hello", version=1)
         self.say(peer, type="open", id="1", password="sesame")

@@ -115,6 +115,7 @@ class SignalingClient(Wishes):
         agent: str | None = None,
         features: list[str] | None = None,
         kept: str | None = None,
+        token: str | None = None,
     ) -> None:
         """Begin without a connection.
 
@@ -126,6 +127,7 @@ class SignalingClient(Wishes):
             features: what the client can or cannot do, as `hello` lists it.
             kept: the text of the last `Keep` of an earlier instance, which the client tries to succeed: its sessions
                 then come as `messages.Joined` after `Resumed("membership")`.
+            token: what the client may do, where the server needs that (docs/tokens.md).
 
         """
         self.user: str | None = None
@@ -135,6 +137,7 @@ class SignalingClient(Wishes):
         self._instance = instance
         self._agent = agent
         self._features = features
+        self._token = token
         self._identity = self._read_kept(kept)  # user and secret, where the server can resume
         self._connection = Connection(random)
         self._delivery = Delivery()
@@ -159,7 +162,7 @@ class SignalingClient(Wishes):
             return []
         if self._identity is None:
             self._greeting = messages.Hello(
-                VERSION, agent=self._agent, features=self._features, instance=self._instance
+                VERSION, agent=self._agent, features=self._features, instance=self._instance, token=self._token
             )
         else:
             self._greeting = messages.Resume(
@@ -170,6 +173,7 @@ class SignalingClient(Wishes):
                 self._delivery.received,
                 agent=self._agent,
                 features=self._features,
+                token=self._token,
             )
         self._greeting.id = GREETING_ID
         return [self._frame(self._greeting)]

@@ -124,7 +124,7 @@ class IceServer(Value):
 
 
 class Hello(Message):
-    """The first request: who the client is and what it can do; with an instance, it wants to resume later."""
+    """The first request: who the client is and what it can do."""
 
     type = "hello"
     counted = False
@@ -133,8 +133,10 @@ class Hello(Message):
         Field("agent", "agent", "string", None),
         Field("features", "features", ("string",), None),
         Field("instance", "instance", "string", None),
+        Field("token", "token", "string", None),
         Field("id", "id", "string", None),
     )
+    hidden = ("token",)
 
     def __init__(
         self,
@@ -142,17 +144,19 @@ class Hello(Message):
         agent: str | None = None,
         features: list[str] | None = None,
         instance: str | None = None,
+        token: str | None = None,
         id: str | None = None,
     ) -> None:
         self.version = version
         self.agent = agent
         self.features = features or []
         self.instance = instance
+        self.token = token
         self.id = id
 
 
 class Resume(Message):
-    """The first request of one who comes back: `received` are the countable messages that it has."""
+    """The first request of one who comes back."""
 
     type = "resume"
     counted = False
@@ -164,9 +168,13 @@ class Resume(Message):
         Field("received", "received", "integer", REQUIRED),
         Field("agent", "agent", "string", None),
         Field("features", "features", ("string",), None),
+        Field("token", "token", "string", None),
         Field("id", "id", "string", None),
     )
-    hidden = ("secret",)
+    hidden = (
+        "secret",
+        "token",
+    )
 
     def __init__(
         self,
@@ -177,6 +185,7 @@ class Resume(Message):
         received: int,
         agent: str | None = None,
         features: list[str] | None = None,
+        token: str | None = None,
         id: str | None = None,
     ) -> None:
         self.version = version
@@ -186,6 +195,7 @@ class Resume(Message):
         self.received = received
         self.agent = agent
         self.features = features or []
+        self.token = token
         self.id = id
 
 
@@ -526,6 +536,8 @@ class Welcome(Message):
         Field("grace", "grace", "number", None),
         Field("resumed", "resumed", "string", None),
         Field("received", "received", "integer", None),
+        Field("role", "role", "string", None),
+        Field("session", "session", "string", None),
         Field("id", "id", "string", None),
     )
     hidden = ("secret",)
@@ -542,6 +554,8 @@ class Welcome(Message):
         grace: float | None = None,
         resumed: str | None = None,
         received: int | None = None,
+        role: str | None = None,
+        session: str | None = None,
         id: str | None = None,
     ) -> None:
         self.version = version
@@ -554,6 +568,8 @@ class Welcome(Message):
         self.grace = grace
         self.resumed = resumed
         self.received = received
+        self.role = role
+        self.session = session
         self.id = id
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-__all__ = ["find_session_id", "group_session_id", "normalise_session_id"]
+__all__ = ["find_session_id", "find_token", "group_session_id", "normalise_session_id"]
 
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 """Crockford's base 32: no I, L, O or U."""
 
 LENGTH = 10
 """Symbols in a session id."""
+
+TOKEN = "&token="  # noqa: S105 # no secret
+"""Between the id and the token in a link's fragment (docs/tokens.md)."""
 
 
 def normalise_session_id(text: str) -> str:
@@ -53,4 +56,9 @@ def find_session_id(text: str) -> str:
         text = text[text.rfind("#") + 1 :]
     elif "://" in text:
         raise ValueError("This link names no session: the session ID stands after a # sign.")
-    return normalise_session_id(text)
+    return normalise_session_id(text.split(TOKEN)[0])
+
+
+def find_token(text: str) -> str:
+    """Return the token in a link, after the id or in its place; empty if there is none."""
+    return (text[text.rfind("#") + 1 :] if "#" in text else "").partition(TOKEN)[2].strip()

@@ -14,6 +14,7 @@ COMMANDS = {
     "check-config": "tell whether the configuration can be used, and what is wrong with it",
     "config": "print the effective configuration, with secrets hidden",
     "doctor": "check certificates, ports, proxies, STUN and TURN servers, clock and files, and say what to do",
+    "token": "mint a token that lets somebody open or join sessions",
 }
 """What each does, by its name."""
 

@@ -82,7 +82,7 @@ class Call:
         self._devices_settled = False
         self._entry = Entry(bool(kept))
         address = addresses.socket_address(get(window, "location", "href"))
-        self._signaling = Signaling(address, self._happened, kept)
+        self._signaling = Signaling(address, self._happened, kept, storage.token(state.session))
         self._client = self._signaling.client
         self._perform(self._client.connect())
 
@@ -277,11 +277,15 @@ class Call:
             return
         state = self._state
         key = storage.host_key(state.session) if state.session else ""
-        request = self._entry.request(state.role == HOST, state.session, key, self._devices_settled)
+        welcome = self._client.welcome
+        # A host's token for this session takes the place of a key.
+        granted = bool(welcome and state.session and welcome.role == HOST and welcome.session == state.session)
+        opens = state.role == HOST or granted
+        request = self._entry.request(opens, state.session, key or ("token" if granted else ""), self._devices_settled)
         if request == entry.OPEN:
             state.progress = texts.OPENING
             again = state.session or None
-            capacity = min(mesh.CAPACITY, self._client.welcome.limits.session_members) if self._client.welcome else 2
+            capacity = min(mesh.CAPACITY, welcome.limits.session_members) if welcome else 2
             self._perform(
                 self._client.open(
                     capacity,

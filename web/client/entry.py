@@ -44,7 +44,8 @@ class Entry:
         Args:
             host: whether the person is the session's host.
             session: its id, empty for a new one.
-            key: its host key; empty if the person has none: then somebody made them the host, and cannot again.
+            key: its host key, or whatever takes its place; empty if the person has none: then somebody made them the
+                host, and cannot again.
             settled: whether they have their devices, or go without: a guest comes in only then.
 
         """

@@ -28,17 +28,24 @@ class Signaling:
 
     """
 
-    def __init__(self, address: str, happened: Callable[[Value], None], kept: str) -> None:
+    def __init__(self, address: str, happened: Callable[[Value], None], kept: str, token: str) -> None:
         """Begin without a connection.
 
         Args:
             address: of the server's WebSocket.
             happened: told each event of the client, and each `Negotiate`.
             kept: as the attribute was before the page was loaded anew; empty for none.
+            token: what the person may do; empty for none.
 
         """
         self.client = client.SignalingClient(
-            BrowserJson(), random_float, random_text(), "signald-page", [client.RELAY_ONLY], kept or None
+            BrowserJson(),
+            random_float,
+            random_text(),
+            "signald-page",
+            [client.RELAY_ONLY],
+            kept or None,
+            token or None,
         )
         self.kept = kept
         self.heard = 0.0

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from signald_client.signaling.session_ids import find_session_id, group_session_id
+from signald_client.signaling.session_ids import find_session_id, find_token, group_session_id
 
 from . import state as states
 from . import storage, texts
@@ -80,6 +80,7 @@ class StartScreen:
             self._complain(texts.BAD_ID)
             return
         if session:
+            storage.keep_token(session, find_token(text))
             self._fill(session)
             role = HOST if storage.host_key(session) else GUEST
             password, lobby, self._state.relayed = storage.settings(session)
@@ -154,6 +155,11 @@ class StartScreen:
         elif self._state.phase in (LOADING, START, states.TEST):
             if self._check_screen is not None:
                 self._check_screen.leave()
+            token = find_token(fragment)
+            if token:
+                # Out of sight, and out of the history.
+                fragment = fragment[: fragment.find("&")]
+                call(get(window, "history"), "replaceState", None, "", fragment)
             tested = self._state.phase == states.TEST
             self._before_test = fragment
             invited = problem = ""
@@ -162,6 +168,7 @@ class StartScreen:
                     invited = find_session_id(fragment)
                 except ValueError:
                     problem = texts.BAD_ID
+            storage.keep_token(invited, token)
             if invited:
                 self._fill(invited)
             if bool(invited) != bool(self._state.invited):

@@ -23,15 +23,18 @@ __all__ = [
     "keep_name",
     "keep_relay_only",
     "keep_single_keys",
+    "keep_token",
     "kept_call",
     "language",
     "name",
     "relay_only",
     "settings",
     "single_keys",
+    "token",
 ]
 
 CALL = "signald.call"
+TOKEN = "signald.token"  # noqa: S105 # no secret
 """In `sessionStorage`: a tab's own, which a reload finds."""
 
 HOST_KEYS = "signald.host-keys"
@@ -62,6 +65,20 @@ def kept_call() -> tuple[str, str, str] | None:
     if isinstance(found, list) and len(found) == 3 and all(isinstance(part, str) for part in found):
         return found[0], found[1], found[2]
     return None
+
+
+def keep_token(session: str, token: str) -> None:
+    """Remember the token with which this tab came, and the session, empty for any; an empty one changes nothing."""
+    if token:
+        _write("sessionStorage", TOKEN, json.dumps([session, token]))
+
+
+def token(session: str) -> str:
+    """Return the token with which this tab came to this session; empty if there is none."""
+    found = _read("sessionStorage", TOKEN)
+    if isinstance(found, list) and len(found) == 2 and found[0] in ("", session) and isinstance(found[1], str):
+        return found[1]
+    return ""
 
 
 def host_key(session: str) -> str:

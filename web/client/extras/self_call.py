@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from signald_client.signaling import client, events, messages
 
-from .. import addresses, texts
+from .. import addresses, storage, texts
 from ..browser import BrowserJson, get, now, window
 from ..call import ice_servers
 from ..choices import Choices
@@ -69,7 +69,7 @@ class Side:
             log,
         )
         address = addresses.socket_address(get(window, "location", "href"))
-        self._signaling = Signaling(address, self._happened, "")
+        self._signaling = Signaling(address, self._happened, "", storage.token(""))
         self._client = self._signaling.client
         self._perform(self._client.connect())
 
