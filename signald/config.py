@@ -231,6 +231,8 @@ class Config:
             raise ConfigError("A certificate and its key are given together: --cert and --key.")
         if self.certificate is not None and not self.tls:
             raise ConfigError("A certificate is of no use without TLS: give --cert or --no-tls.")
+        if self.proxy_protocol and not self.trusted_proxies:
+            raise ConfigError("The PROXY protocol is believed of trusted proxies alone: give --trusted-proxy too.")
 
 
 def default_data_dir(environment: Mapping[str, str]) -> Path:

@@ -37,6 +37,7 @@ from signald.options import Options
 from signald.origins import OriginRule
 from signald.oversight import Oversight
 from signald.passwords import Passwords
+from signald.proxy_protocol import ProxyProtocolFactory
 from signald.readiness import Readiness
 from signald.reflection import Mirror
 from signald.registry import MemoryRegistry
@@ -163,6 +164,11 @@ def make_daemon(
         PAGE: ("http", pages) if certificate is None else ("https", TLSFactory(certificate.tls, False, pages, reactor)),
         WS: ("ws", original),
     }
+    if config.proxy_protocol:
+        served = {
+            name: (scheme, ProxyProtocolFactory(factory, arrivals, reactor))
+            for name, (scheme, factory) in served.items()
+        }
     supervision = supervision or Supervision()
     listeners = []
     for name, bound in open_sockets(config, supervision):

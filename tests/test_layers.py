@@ -61,6 +61,7 @@ PURE = {
     "origins": set[str](),
     "problems": {"errors"},
     "proxies": set[str](),
+    "proxy_header": set[str](),
     "reflection": {"proxies"},
     "questions": {"decisions", "errors", "grant", "messages"},
     "readiness": set[str](),
