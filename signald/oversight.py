@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Callable
 
 from twisted.application.service import MultiService
 from twisted.internet.defer import Deferred, DeferredList
 from twisted.internet.interfaces import IListeningPort, IReactorSocket, IReactorTime
 from twisted.logger import Logger
 
+from signald.admin import AdminToken, make_admin
+from signald.admin_state import AdminState
 from signald.config import Config
 from signald.exposition import Sources, make_registry
 from signald.listening import bind
@@ -17,6 +20,9 @@ from signald.operations import make_operations_site
 from signald.stalls import StallService
 
 __all__ = ["Oversight"]
+
+DRAIN_AFTER_SECONDS = 0.2
+"""After it was asked for on the admin page."""
 
 _log = Logger()
 
@@ -30,11 +36,20 @@ class Oversight(MultiService):
 
     """
 
-    def __init__(self, config: Config, sources: Sources, log: Log, reactor: IReactorTime) -> None:
+    def __init__(
+        self, config: Config, sources: Sources, log: Log, reactor: IReactorTime, drain: Callable[[], None]
+    ) -> None:
         """Bind the operator's listener, if there is to be one.
 
+        Arguments:
+            config: `operations`, and the log's settings.
+            sources: what is shown.
+            log: of the process.
+            reactor: that all runs on.
+            drain: begins to stop the daemon.
+
         Raises:
-            ConfigError: its address or port cannot be used.
+            ConfigError: its address or port cannot be used, or the admin page's token.
 
         """
         super().__init__()
@@ -43,7 +58,18 @@ class Oversight(MultiService):
         self._reactor = reactor
         self._socket: socket.socket | None = None
         self._listening: IListeningPort | None = None
-        self._site = make_operations_site(make_registry(sources), sources.readiness, [], reactor)
+        self._token = AdminToken()
+        self._token.configure(config.operations)
+        admin = make_admin(
+            self._token,
+            AdminState(sources, reactor.seconds()),
+            sources.readiness,
+            # Not at once: the one who asked is to hear that it was heard.
+            lambda: reactor.callLater(DRAIN_AFTER_SECONDS, drain),
+            reactor,
+        )
+        site = make_operations_site(make_registry(sources), sources.readiness, [(b"admin", admin)], reactor)
+        self._site = site
         if config.operations.port is not None:
             self._socket = bind(config.operations.interface, config.operations.port)
             self.port = self._socket.getsockname()[1]
@@ -51,7 +77,16 @@ class Oversight(MultiService):
         stalls.setServiceParent(self)
 
     def configure(self, config: Config) -> None:
-        """Take what can be changed while running."""
+        """Take what can be changed while running.
+
+        Raises:
+            ConfigError: the admin page's token cannot be used; nothing is changed.
+
+        """
+        self._token.configure(config.operations)
+
+    def configure_log(self, config: Config) -> None:
+        """Take another least level."""
         self.log.configure(config.log)
 
     def startService(self) -> None:

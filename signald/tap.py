@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from twisted.internet.interfaces import IProtocolFactory, IReactorTime
+from twisted.internet.interfaces import IProtocolFactory, IReactorCore, IReactorTime
 from twisted.internet.threads import deferToThread
 from twisted.logger import Logger
 
@@ -183,12 +183,13 @@ def make_daemon(
     sources = Sources(
         metrics, hub, readiness, (page, original), lambda: len(pages.http_connections), certificate, log.counts
     )
-    oversight = Oversight(config, sources, log, reactor)
+    oversight = Oversight(config, sources, log, reactor, lambda: IReactorCore(reactor).stop())
     limiting = Limiting(most_connections, switchboard, budget, arrivals, (page, original), pages)
     parts: dict[str, Apply] = {
         "allow_origins": allow,
         "limits": limiting.configure,
-        "log": oversight.configure,
+        "log": oversight.configure_log,
+        "operations": oversight.configure,
         "ice": lambda new: ice.configure(new.ice),
         "tokens": lambda new: access.tokens.configure(new.tokens),
         "webhook": lambda new: access.webhook.configure(new.webhook),
