@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -101,18 +102,18 @@ class TokenTests(AdminCase):
 class StateTests(AdminCase):
     """What is shown."""
 
-    def state(self) -> dict[str, object]:
+    def state(self) -> dict[str, Any]:
         """The state, as JSON has it."""
         status, headers, body = self.operations.ask("/admin/state", Authorization=BEARER)
         self.assertEqual((status, headers["content-type"]), (200, "application/json"))
-        found: dict[str, object] = json.loads(body)
+        found: dict[str, Any] = json.loads(body)
         return found
 
     def test_sessions_by_a_few_symbols(self) -> None:
         """The id is the right to knock, so most of it is not shown; nor are users' ids."""
         _, host, _, guest, session = self.operations.world.pair()
         state = self.state()
-        [shown] = state["sessions"]  # type: ignore[misc] # a list, as the next line shows
+        [shown] = state["sessions"]
         self.assertEqual(
             shown,
             {
@@ -149,7 +150,7 @@ class StateTests(AdminCase):
             self.operations.world.now += 1.0
         self.operations.clock.advance(MOST_SESSIONS + 5.0)
         state = self.state()
-        idle = [session["idle"] for session in state["sessions"]]  # type: ignore[attr-defined] # a list
+        idle = [session["idle"] for session in state["sessions"]]
         self.assertEqual((len(idle), state["moreSessions"]), (MOST_SESSIONS, 5))
         self.assertEqual(idle, sorted(idle))
 
