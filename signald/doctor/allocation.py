@@ -41,6 +41,7 @@ class Result(Enum):
     REFUSED = "refused"
     OPEN = "open"
     NO_ANSWER = "no-answer"
+    CLOSED = "closed"
     NONSENSE = "nonsense"
 
 

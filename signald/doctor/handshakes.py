@@ -159,8 +159,8 @@ def judge_seen(seen: Seen | None, *, behind_proxy: bool, proxy_protocol: bool) -
         return failure(
             "proxy",
             f"The proxy at {seen.peer} passes on the X-Forwarded-For that a client has made up.",
-            "nginx: proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for. HAProxy: http-request set-header "
-            f"X-Forwarded-For %[src]. {RECIPES}",
+            "nginx: proxy_set_header X-Forwarded-For $remote_addr. HAProxy: http-request set-header X-Forwarded-For "
+            f"%[src]. {RECIPES}",
         )
     return ok("proxy", f"The proxy at {seen.peer} is trusted, and tells the clients' addresses.")
 
@@ -169,6 +169,6 @@ def _not_set(peer: str) -> Finding:
     return failure(
         "proxy",
         f"The proxy at {peer} does not set X-Forwarded-For: all clients behind it count as one, and share its limits.",
-        "nginx: proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for. HAProxy: option forwardfor. Then "
+        "nginx: proxy_set_header X-Forwarded-For $remote_addr. HAProxy: option forwardfor. Then "
         f'trusted_proxies = ["{peer}"]. {RECIPES}',
     )

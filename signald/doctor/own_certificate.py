@@ -8,7 +8,7 @@ from OpenSSL import crypto
 from signald.config import Config
 from signald.doctor.chain import judge_chain
 from signald.doctor.findings import Finding, failure, ok, skipped
-from signald.keyfiles import OWNER_ALONE, OWNER_AND_GROUP, CertificateError, read_pair
+from signald.keyfiles import CertificateError, read_pair
 
 __all__ = ["check_certificate_files", "local_authority"]
 
@@ -20,7 +20,7 @@ def local_authority(config: Config) -> bytes | None:
     if not config.tls or config.certificate is not None:
         return None
     try:
-        pair = read_pair(config.data_dir / "ca.pem", config.data_dir / "ca-key.pem", OWNER_ALONE)
+        pair = read_pair(config.data_dir / "ca.pem", config.data_dir / "ca-key.pem", 0)
     except CertificateError:
         return None
     return pair.leaf.public_bytes(serialization.Encoding.PEM)
@@ -41,7 +41,8 @@ def check_certificate_files(config: Config, host: str | None, store: crypto.X509
     if config.certificate is None or config.key is None:
         return _check_local(config)
     try:
-        pair = read_pair(config.certificate, config.key, OWNER_AND_GROUP)
+        # Who may read the key is told with the other files.
+        pair = read_pair(config.certificate, config.key, 0)
     except CertificateError as error:
         return [_unusable(error)]
     return judge_chain(TOPIC, str(config.certificate), pair.chain, host, store, now)
@@ -52,8 +53,8 @@ def _check_local(config: Config) -> list[Finding]:
     if not (folder / "cert.pem").exists():
         return [ok(TOPIC, f"A local authority will be made in {folder} when signald starts.")]
     try:
-        read_pair(folder / "ca.pem", folder / "ca-key.pem", OWNER_ALONE)
-        read_pair(folder / "cert.pem", folder / "key.pem", OWNER_ALONE)
+        read_pair(folder / "ca.pem", folder / "ca-key.pem", 0)
+        read_pair(folder / "cert.pem", folder / "key.pem", 0)
     except CertificateError as error:
         return [_unusable(error)]
     return [ok(TOPIC, f"The local authority in {folder} is sound; devices have to trust its ca.pem once.")]

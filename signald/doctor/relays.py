@@ -109,7 +109,7 @@ class _Asking:
     def lost(self) -> None:
         """Nothing more comes."""
         if not self.ended.called:
-            self.ended.callback(Outcome(Result.NO_ANSWER))
+            self.ended.callback(Outcome(Result.CLOSED))
 
 
 class _Datagrams(DatagramProtocol):
@@ -130,9 +130,10 @@ class _Datagrams(DatagramProtocol):
         self._again.start(RESEND_SECONDS)
 
     def stopProtocol(self) -> None:
-        """Ask no more."""
+        """Ask no more. The reactor takes a refusal (ICMP) for the socket's end and may tell nothing else."""
         if self._again.running:
             self._again.stop()
+        self.asking.lost()
 
     def datagramReceived(self, data: bytes, addr: Any) -> None:
         """An answer."""
@@ -294,6 +295,9 @@ def judge_ice(server: IceTarget, outcome: Outcome, *, minted: bool) -> Finding:
             )
         case Result.NO_ANSWER:
             return _unreachable(server, f"no answer comes within {ANSWER_SECONDS:.0f} s")
+        case Result.CLOSED:
+            closed = "the connection is closed without an answer" if server.stream else "nothing listens there"
+            return _unreachable(server, closed)
         case Result.NONSENSE:
             return failure(TOPIC, f"What answers at {url} does not speak STUN.", "Correct the host and the port.")
 
