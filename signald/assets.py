@@ -14,6 +14,7 @@ from attrs import frozen
 
 from signald.bundle import find_compiler, make_bundle, make_extras
 from signald.encodings import IDENTITY, best_encoding, compressed
+from signald.made import Make, make_now
 
 __all__ = ["REVALIDATED", "Asset", "AssetError", "Representation", "load_assets", "make_asset"]
 
@@ -101,12 +102,15 @@ class Asset:
         return coding, self.representations[coding]
 
 
-def load_assets(page: Traversable | None = None, client: Traversable | None = None) -> dict[str, Asset]:
+def load_assets(
+    page: Traversable | None = None, client: Traversable | None = None, make: Make = make_now
+) -> dict[str, Asset]:
     """Make the allow-list: every asset by the path of its URL.
 
     Arguments:
         page: the package of the page; `signald_page` by default.
         client: the package of the signaling client; `signald_client` by default.
+        make: gives what takes long to make.
 
     Raises:
         AssetError: a file is missing, or refers to one that does not exist.
@@ -114,7 +118,7 @@ def load_assets(page: Traversable | None = None, client: Traversable | None = No
     """
     page = files("signald_page") if page is None else page
     client = files("signald_client") if client is None else client
-    loading = _Loading(page, _bundles(page, client))
+    loading = _Loading(page, _bundles(page, client, make), make)
     if INDEX not in loading.names:
         raise AssetError(f"the page has no {INDEX}")
     assets = [loading.asset(name) for name in loading.names]
@@ -134,12 +138,12 @@ def make_asset(path: str, content_type: str, cache_control: str, body: bytes, va
     )
 
 
-def _bundles(page: Traversable, client: Traversable) -> dict[str, bytes]:
+def _bundles(page: Traversable, client: Traversable, make: Make) -> dict[str, bytes]:
     for folder in (page / "client", page / "client" / "extras", page / "stubs", client / "signaling"):
         _entries(folder)
     compiler = find_compiler()
     try:
-        return {BUNDLE: make_bundle(page, client, compiler), EXTRAS: make_extras(page, compiler)}
+        return {BUNDLE: make_bundle(page, client, compiler, make), EXTRAS: make_extras(page, compiler, make)}
     except subprocess.SubprocessError as error:
         raise AssetError(f"the page's Python cannot be compiled: {error}") from None
 
@@ -165,8 +169,9 @@ class _Loading:
 
     """
 
-    def __init__(self, page: Traversable, python: Mapping[str, bytes]) -> None:
+    def __init__(self, page: Traversable, python: Mapping[str, bytes], make: Make) -> None:
         self._page = page
+        self._make = make
         self._python = python
         self._templates = _files(page, "", _TEMPLATES)
         plain = [name for folder, suffixes in _PLAIN.items() for name in _files(page / folder[:-1], folder, suffixes)]
@@ -187,13 +192,13 @@ class _Loading:
     def _finish(self, name: str) -> Asset:
         if name in self._templates:
             body = self._filled(name)
-            variants = compressed(body)
+            variants = compressed(body, self._make)
         elif name in self._python:
             body = self._python[name]
-            variants = compressed(body)
+            variants = compressed(body, self._make)
         else:
             body = self._read(name)
-            variants = self._precompressed(name) or compressed(body)
+            variants = self._precompressed(name) or compressed(body, self._make)
         file = PurePosixPath(name)
         path = _STABLE.get(name) or f"/assets/{file.stem}.{_digest(body)}{file.suffix}"
         return make_asset(path, _TYPES[file.suffix], REVALIDATED if name in _STABLE else FOREVER, body, variants)

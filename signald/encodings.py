@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import gzip
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import brotli
+
+from signald.made import Make, make_now
 
 __all__ = ["IDENTITY", "best_encoding", "compressed"]
 
 IDENTITY = "identity"
+
+_COMPRESSORS: dict[str, Callable[[bytes], bytes]] = {
+    # mtime is in the header (RFC 1952 §2.3.1): a fixed one keeps the representation, and its ETag, stable.
+    "gzip": lambda body: gzip.compress(body, compresslevel=9, mtime=0),
+    "br": lambda body: brotli.compress(body, quality=11),
+}
 
 _PREFERENCE = ("br", "gzip", IDENTITY)
 """Smallest first."""
@@ -21,13 +29,9 @@ _WEIGHTED = re.compile(
 )
 
 
-def compressed(body: bytes) -> dict[str, bytes]:
-    """The body in each coding that makes it smaller, with all the effort that a start can afford."""
-    variants = {
-        # mtime is in the header (RFC 1952 §2.3.1): a fixed one keeps the representation, and its ETag, stable.
-        "gzip": gzip.compress(body, compresslevel=9, mtime=0),
-        "br": brotli.compress(body, quality=11),
-    }
+def compressed(body: bytes, make: Make = make_now) -> dict[str, bytes]:
+    """The body in each coding that makes it smaller, with all the effort that there can be."""
+    variants = {coding: make(coding, body, compress) for coding, compress in _COMPRESSORS.items()}
     return {coding: variant for coding, variant in variants.items() if len(variant) < len(body)}
 
 

@@ -284,7 +284,7 @@ def _ago(since: float | None, now: float) -> float | None:
 
 
 def _make_converter() -> OrjsonConverter:
-    converter = make_converter(forbid_extra_keys=True)
+    converter = make_converter(forbid_extra_keys=True, detailed_validation=False)
     configure_tagged_union(CountedEvent, converter)
     configure_tagged_union(Request, converter)
     return converter

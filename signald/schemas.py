@@ -7,6 +7,7 @@ from importlib.resources import files
 
 from signald.assets import REVALIDATED, Asset, make_asset
 from signald.encodings import compressed
+from signald.made import Make, make_now
 
 __all__ = ["load_schemas"]
 
@@ -19,10 +20,10 @@ _TYPES = {
 }
 
 
-def load_schemas() -> dict[str, Asset]:
-    """The documents and their index, by the paths of their URLs."""
+def load_schemas(make: Make = make_now) -> dict[str, Asset]:
+    """The documents and their index, by the paths of their URLs; `make` as in `load_assets`."""
     folder = files("signald") / "schema"
     index = json.dumps({"documents": [PREFIX + name for name in _TYPES]}).encode()
     found = [(PREFIX, "application/json", index)]
     found += [(PREFIX + name, type_, (folder / name).read_bytes()) for name, type_ in _TYPES.items()]
-    return {path: make_asset(path, type_, REVALIDATED, body, compressed(body)) for path, type_, body in found}
+    return {path: make_asset(path, type_, REVALIDATED, body, compressed(body, make)) for path, type_, body in found}

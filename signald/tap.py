@@ -32,6 +32,7 @@ from signald.ids import IdSource
 from signald.limiting import Limiting, within
 from signald.listening import open_sockets, raise_descriptor_limit
 from signald.logs import Log
+from signald.made import kept
 from signald.metrics import Metrics
 from signald.options import Options
 from signald.origins import OriginRule
@@ -151,8 +152,9 @@ def make_daemon(
 
     page = signaling(OriginRule.of(tls=config.tls, others=config.allow_origins), bare=False)
     authority = certificate.authority_der if isinstance(certificate, LocalCertificate) else None
+    make = kept()
     pages = make_site(
-        assets={**load_assets(), **load_schemas()},
+        assets={**load_assets(make=make), **load_schemas(make)},
         signaling=page,
         limits=limits,
         clock=reactor,

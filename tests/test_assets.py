@@ -14,7 +14,7 @@ import brotli
 from twisted.trial.unittest import SynchronousTestCase
 
 from signald.assets import FOREVER, REVALIDATED, Asset, AssetError, load_assets
-from signald.bundle import unpacked
+from signald.made import unpacked
 
 
 class AssetCase(SynchronousTestCase):

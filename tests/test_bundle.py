@@ -9,7 +9,8 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from signald.bundle import find_compiler, make_bundle, make_extras, unpacked
+from signald.bundle import find_compiler, make_bundle, make_extras
+from signald.made import unpacked
 
 PACKAGES = files("signald_page"), files("signald_client")
 
