@@ -6,6 +6,7 @@ operator's pair of files, renewed by others.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -35,6 +36,15 @@ __all__ = ["Certificate", "CertificateError", "LocalCertificate", "Report", "Sup
 DAY = 86400.0
 """Seconds."""
 
+WARNING_DAYS = (3, 14)
+"""Before the end of a supplied certificate; by then whoever renews it has failed for a while."""
+
+_USUAL_DAYS = 90
+"""For which public authorities issue."""
+
+PATIENCE_SECONDS = 30.0
+"""For the files of a pair to fit each other, from the first change on: they may be written one after the other."""
+
 _KEPT = "The certificate in use was kept."
 
 
@@ -46,12 +56,14 @@ class Report:
         replaced: whether the next handshakes show another certificate than before.
         notes: sentences on what was done.
         warnings: sentences on what somebody should look at; each comes once, as long as it stays true.
+        expiring: sentences on a certificate that is out of its time, or soon will be; likewise.
 
     """
 
     replaced: bool = False
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    expiring: tuple[str, ...] = ()
 
 
 class _Told:
@@ -75,10 +87,13 @@ class LocalCertificate:
     again whenever the machine has new names or their time runs out.
 
     Attributes:
+        look_seconds: between two calls of `refresh`; a look at the machine's addresses takes a while.
         tls: what makes the TLS side of connections.
         opening: what was done at the start.
 
     """
+
+    look_seconds = 60.0
 
     def __init__(self, directory: Path, names: Names, now: float) -> None:
         """Read the files, or make what is missing.
@@ -180,11 +195,18 @@ class LocalCertificate:
 class SuppliedCertificate:
     """A certificate that the operator supplies as two files, read again whenever these change.
 
+    They are looked at every now and then, not watched: the names may be symbolic links that change anywhere on their
+    way (certbot, Kubernetes), or lie on another machine. A change is taken up once it has rested from one look to the
+    next, so that a file is not read while it is written.
+
     Attributes:
+        look_seconds: between two calls of `refresh`.
         tls: what makes the TLS side of connections.
         opening: what was found at the start.
 
     """
+
+    look_seconds = 2.0
 
     def __init__(self, certificate: Path, key: Path, now: float) -> None:
         """Read and check the pair.
@@ -200,11 +222,13 @@ class SuppliedCertificate:
         self._certificate = certificate
         self._key = key
         self._told = _Told()
+        self._soon = _Told()
         self._problem: str | None = None
-        self._stamp = self._look()
+        self._bad_since: float | None = None
+        self._read_stamp = self._seen_stamp = self._look()
         self._pair, context = self._read()
         self.tls = ServerTLS(context)
-        self.opening = Report(warnings=self._told.news(self._warnings(now)))
+        self.opening = self._report(now)
 
     def days_left(self, now: float) -> float:
         """Days until the certificate ends; negative after that."""
@@ -216,26 +240,30 @@ class SuppliedCertificate:
         Arguments:
             now: wall time, seconds since the epoch.
             names: of no matter here; the other kind of certificate needs them.
-            reread: read the files even though they look unchanged.
+            reread: read the files now, whether or not they look changed, and tell at once what is wrong with them.
 
         """
         stamp = self._look()
-        if not reread and stamp == self._stamp:
-            return Report(warnings=self._told.news(self._warnings(now)))
-        self._stamp = stamp
+        rests = stamp == self._seen_stamp
+        self._seen_stamp = stamp
+        if not reread and (stamp == self._read_stamp or not rests):
+            return self._report(now)
+        self._read_stamp = stamp
         try:
             pair, context = self._read()
         except CertificateError as error:
             self._problem = f"{_KEPT} {error}"
-            return Report(warnings=self._told.news(self._warnings(now)))
-        self._problem = None
+            self._bad_since = now if self._bad_since is None else self._bad_since
+            if reread:
+                self._bad_since = -math.inf
+            return self._report(now)
+        self._problem = self._bad_since = None
         replaced = pair.chain != self._pair.chain
         self._pair = pair
         self.tls.replace(context)
-        notes = (f"The certificate was read again: {self._certificate}.",)
-        return Report(replaced, notes, self._told.news(self._warnings(now)))
+        return self._report(now, replaced, (f"The certificate was read again: {self._certificate}.",))
 
-    def _look(self) -> tuple[tuple[int, int, int, int] | None, ...]:
+    def _look(self) -> tuple[tuple[int, ...] | None, ...]:
         """What shows that one of the two files changed."""
         return tuple(_stamp(path) for path in (self._certificate, self._key))
 
@@ -247,28 +275,49 @@ class SuppliedCertificate:
         except CertificateError as error:
             raise CertificateError(f"{self._certificate} cannot be used. {error}") from None
 
-    def _warnings(self, now: float) -> list[str]:
-        """What somebody should look at about the pair."""
-        problem = [] if self._problem is None else [self._problem]
-        return [*problem, *_untimely(self._certificate, self._pair.leaf, now)]
+    def _report(self, now: float, replaced: bool = False, notes: tuple[str, ...] = ()) -> Report:
+        """What somebody should know of the pair by now."""
+        is_told = self._bad_since is not None and now - self._bad_since >= PATIENCE_SECONDS
+        problems = [self._problem] if is_told and self._problem is not None else []
+        leaf = self._pair.leaf
+        soon = _untimely(self._certificate, leaf, now) or _ending(self._certificate, leaf, now)
+        return Report(replaced, notes, self._told.news(problems), self._soon.news(soon))
 
 
 Certificate = LocalCertificate | SuppliedCertificate
-"""Either kind: `tls`, `opening`, `refresh` and `days_left` are the same in both."""
+"""Either kind: `look_seconds`, `tls`, `opening`, `refresh` and `days_left` are the same in both."""
 
 
-def _stamp(path: Path) -> tuple[int, int, int, int] | None:
-    """What shows that a file changed: device, inode, size in bytes, time of change in ns; None where it is gone."""
+def _stamp(path: Path) -> tuple[int, ...] | None:
+    """What shows that a file changed, or who may read it; None where it is gone."""
     try:
         found = path.stat()
     except OSError:
         return None
-    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
+    return (
+        found.st_dev,
+        found.st_ino,
+        found.st_size,
+        found.st_mtime_ns,
+        found.st_mode,
+        found.st_uid,
+        found.st_gid,
+    )
 
 
 def _days_left(certificate: x509.Certificate, now: float) -> float:
     """Days until a certificate ends; negative after that."""
     return (certificate.not_valid_after_utc.timestamp() - now) / DAY
+
+
+def _ending(path: Path, certificate: x509.Certificate, now: float) -> list[str]:
+    """A sentence on a certificate that ends soon, if it does; for one of fewer than 90 days, soon is sooner."""
+    life = (certificate.not_valid_after_utc - certificate.not_valid_before_utc).total_seconds() / DAY
+    for days in WARNING_DAYS:
+        if _days_left(certificate, now) < days * min(1.0, life / _USUAL_DAYS):
+            day = f"{certificate.not_valid_after_utc:%Y-%m-%d}"
+            return [f"The certificate in {path} ends on {day}, in fewer than {days} days: has its renewal failed?"]
+    return []
 
 
 def _untimely(path: Path, certificate: x509.Certificate, now: float) -> list[str]:

@@ -34,9 +34,6 @@ from signald.unaccepted import Unaccepted
 TICK_SECONDS = 1.0
 """Between two looks at the hub's deadlines."""
 
-CERTIFICATE_SECONDS = 60.0
-"""Between two looks at the certificate and the machine's addresses."""
-
 WATCHDOG_PARTS = 3
 """Signs of life in the time after which the service manager would miss one: sd_watchdog_enabled(3) advises two."""
 
@@ -129,7 +126,7 @@ class Daemon(MultiService):
         self._ports: list[IListeningPort] = []
         self._every(TICK_SECONDS, self._tick)
         if certificate is not None:
-            self._every(CERTIFICATE_SECONDS, self._look_at_certificate)
+            self._every(certificate.look_seconds, self._look_at_certificate)
         if supervision.watchdog is not None:
             self._every(supervision.watchdog / WATCHDOG_PARTS, supervision.notifier.alive)
         if supervision.notifier.address is not None:
@@ -228,6 +225,8 @@ def _guarded(call: Callable[[], None]) -> None:
 
 def _log_report(report: Report) -> None:
     for note in report.notes:
-        _log.info("certificate: {note}", note=note)
+        _log.info("certificate: {note}", event="certificate-changed", note=note)
     for warning in report.warnings:
-        _log.warn("certificate: {problem}", problem=warning)
+        _log.warn("certificate: {problem}", event="certificate-problem", problem=warning)
+    for sentence in report.expiring:
+        _log.warn("certificate: {problem}", event="certificate-expiring", problem=sentence)

@@ -14,7 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from signald.addresses import Names
 from signald.authority import Authority, wall_time
-from signald.certificates import CertificateError, LocalCertificate, Report, SuppliedCertificate
+from signald.certificates import PATIENCE_SECONDS, CertificateError, LocalCertificate, Report, SuppliedCertificate
 from signald.keyfiles import Pair, certificates_pem, key_pem, write_files
 from tests.certificates import self_signed
 from tests.handshake import Link, client_context
@@ -343,13 +343,11 @@ class SuppliedOpeningTests(SuppliedCase):
         key = ec.generate_private_key(ec.SECP256R1())
         self.write(self_signed(key, NOW - 90 * DAY, NOW - 1))
         self.assertEqual(
-            self.open().opening, Report(warnings=(f"The certificate in {self.files[0]} ended on 2026-03-01.",))
+            self.open().opening, Report(expiring=(f"The certificate in {self.files[0]} ended on 2026-03-01.",))
         )
         self.write(self_signed(key, NOW + 1))
-        [warning] = self.open().opening.warnings
+        [warning] = self.open().opening.expiring
         self.assertIn("is not valid before 2026-03-01", warning)
-        self.write(self_signed(key, NOW, NOW))
-        self.assertEqual(self.open().opening, UNCHANGED)
 
     def test_days_left(self) -> None:
         """The days left are the certificate's."""
@@ -366,9 +364,14 @@ class SuppliedRefreshTests(SuppliedCase):
         self.certificate = self.open()
         self.next = self_signed(ec.generate_private_key(ec.SECP256R1()), end=NOW + 180 * DAY)
 
-    def refresh(self, *, reread: bool = False) -> Report:
-        """Look at the files."""
-        return self.certificate.refresh(NOW, self.names, reread=reread)
+    def look(self, now: float = NOW, *, reread: bool = False) -> Report:
+        """Look at the files once."""
+        return self.certificate.refresh(now, self.names, reread=reread)
+
+    def refresh(self) -> Report:
+        """Look at files that changed, and once more when they rest."""
+        self.assertEqual(self.look(), UNCHANGED)
+        return self.look()
 
     def test_unchanged(self) -> None:
         """While the files do not change nothing happens."""
@@ -383,6 +386,26 @@ class SuppliedRefreshTests(SuppliedCase):
         self.assertEqual(link.echo(b"still here"), b"still here")
         self.assertEqual(self.certificate.days_left(NOW), 180)
         self.assertEqual(self.refresh(), UNCHANGED)
+
+    def test_while_it_is_written(self) -> None:
+        """Files that change from look to look are not read until they rest."""
+        whole = certificates_pem(self.next.chain)
+        self.files[1].write_bytes(key_pem(self.next.key))
+        for size in range(100, len(whole), 100):
+            self.files[0].write_bytes(whole[:size])
+            self.assertEqual(self.look(), UNCHANGED)
+        self.files[0].write_bytes(whole)
+        self.assertTrue(self.refresh().replaced)
+
+    def test_one_after_the_other(self) -> None:
+        """A certificate whose key comes within the patience is no problem; the old pair is used meanwhile."""
+        write_files({self.files[0]: certificates_pem(self.next.chain)})
+        for second in range(0, int(PATIENCE_SECONDS), 2):
+            self.assertEqual(self.look(NOW + second), UNCHANGED)
+        self.assertEqual(shown(self.certificate), self.pair.leaf)
+        write_files({self.files[1]: key_pem(self.next.key)})
+        self.assertTrue(self.refresh().replaced)
+        self.assertEqual(self.look(NOW + 2 * PATIENCE_SECONDS), UNCHANGED)
 
     def test_every_mark_counts(self) -> None:
         """A change shows in the time, the size or the inode alone."""
@@ -417,41 +440,73 @@ class SuppliedRefreshTests(SuppliedCase):
         for path in self.files:
             path.rename(path.with_suffix(".new"))
             path.symlink_to(path.with_suffix(".new").name)
+        certificate.refresh(NOW, self.names)
         self.assertTrue(certificate.refresh(NOW, self.names).replaced)
 
     def test_bad_pair_keeps_the_old(self) -> None:
-        """A bad pair leaves the old one in use, its reason is told once, and a good one is taken when it comes."""
+        """A bad pair leaves the old one in use, its reason is told late and once, and a good one is taken at last."""
         write_files({self.files[0]: certificates_pem(self.next.chain)})
         problem = (
             "The certificate in use was kept. "
             f"The key in {self.files[1]} is not the key of the certificate in {self.files[0]}."
         )
-        self.assertEqual(self.refresh(), Report(warnings=(problem,)))
-        self.assertEqual(shown(self.certificate), self.pair.leaf)
         self.assertEqual(self.refresh(), UNCHANGED)
+        late = NOW + PATIENCE_SECONDS
+        self.assertEqual(self.look(late), Report(warnings=(problem,)))
+        self.assertEqual(shown(self.certificate), self.pair.leaf)
+        self.assertEqual(self.look(late), UNCHANGED)
         write_files({self.files[1]: key_pem(self.next.key)})
         self.assertTrue(self.refresh().replaced)
         self.assertEqual(shown(self.certificate), self.next.leaf)
         write_files({self.files[0]: certificates_pem(self.pair.chain)})
-        self.assertEqual(self.refresh(), Report(warnings=(problem,)))
+        self.assertEqual(self.refresh(), UNCHANGED)
+        self.assertEqual(self.look(late), Report(warnings=(problem,)))
 
     def test_missing(self) -> None:
         """Files that are gone leave the old pair in use, and their return is noticed."""
         self.files[1].unlink()
-        [warning] = self.refresh().warnings
-        self.assertIn(f"{self.files[1]} cannot be read: No such file or directory.", warning)
         self.assertEqual(self.refresh(), UNCHANGED)
+        [warning] = self.look(NOW + PATIENCE_SECONDS).warnings
+        self.assertIn(f"{self.files[1]} cannot be read: No such file or directory.", warning)
         self.assertEqual(shown(self.certificate), self.pair.leaf)
         self.write(self.next)
         self.assertTrue(self.refresh().replaced)
 
     def test_reread(self) -> None:
-        """Asked to, it reads the files even though they look unchanged."""
-        self.assertEqual(self.refresh(reread=True).notes, (f"The certificate was read again: {self.files[0]}.",))
+        """Asked to, it reads the files even though they look unchanged, or have not rested; a bad pair is told now."""
+        self.assertEqual(self.look(reread=True).notes, (f"The certificate was read again: {self.files[0]}.",))
+        self.write(self.next)
+        self.assertTrue(self.look(reread=True).replaced)
+        self.files[1].unlink()
+        self.assertEqual(len(self.look(reread=True).warnings), 1)
+        self.assertEqual(self.look(), UNCHANGED)
+
+    def test_who_may_read(self) -> None:
+        """A key that was open to others, and is no more, is taken up though nothing in it changed."""
+        self.write(self.next)
+        self.files[1].chmod(0o644)
+        self.assertEqual(self.refresh(), UNCHANGED)
+        self.files[1].chmod(0o640)
+        self.assertTrue(self.refresh().replaced)
 
     def test_end(self) -> None:
-        """When the certificate ends a warning comes, once."""
-        late = NOW + 91 * DAY
-        [warning] = self.certificate.refresh(late, self.names).warnings
-        self.assertEqual(warning, f"The certificate in {self.files[0]} ended on 2026-05-30.")
-        self.assertEqual(self.certificate.refresh(late + 60, self.names), UNCHANGED)
+        """A warning comes two weeks before the end, three days before it, and when it is there; each once."""
+        name = f"The certificate in {self.files[0]}"
+        for day, sentence in (
+            (75.9, None),
+            (76.1, f"{name} ends on 2026-05-30, in fewer than 14 days: has its renewal failed?"),
+            (86.9, None),
+            (87.1, f"{name} ends on 2026-05-30, in fewer than 3 days: has its renewal failed?"),
+            (91, f"{name} ended on 2026-05-30."),
+        ):
+            expected = UNCHANGED if sentence is None else Report(expiring=(sentence,))
+            self.assertEqual(self.look(NOW + day * DAY), expected)
+            self.assertEqual(self.look(NOW + day * DAY + 60), UNCHANGED)
+
+    def test_end_of_a_short_life(self) -> None:
+        """A certificate of nine days is not soon at its end from its beginning on."""
+        self.write(self_signed(ec.generate_private_key(ec.SECP256R1()), end=NOW + 9 * DAY))
+        self.assertTrue(self.refresh().replaced)
+        self.assertEqual(self.look(NOW + 7.5 * DAY), UNCHANGED)
+        self.assertEqual(len(self.look(NOW + 7.7 * DAY).expiring), 1)
+        self.assertEqual(len(self.look(NOW + 8.8 * DAY).expiring), 1)

@@ -20,7 +20,7 @@ from signald.deadlines import DeadlineKind
 from signald.dialects.native import Native
 from signald.messages import Hello
 from signald.returning import REFUSED_SECONDS
-from signald.service import CERTIFICATE_SECONDS, TICK_SECONDS, Daemon
+from signald.service import TICK_SECONDS, Daemon
 from signald.tap import make_daemon
 from signald.users import PeerId, PeerState
 from tests.test_switchboard import FakeConnection
@@ -137,7 +137,7 @@ class DaemonTests(SynchronousTestCase):
         self.events.clear()
         issued_for_others = Names(host="elsewhere", addresses=(), best=None)
         daemon.certificate = LocalCertificate(Path(self.mktemp()), issued_for_others, self.reactor.seconds())
-        for _ in range(int(CERTIFICATE_SECONDS / TICK_SECONDS) + 1):
+        for _ in range(int(LocalCertificate.look_seconds / TICK_SECONDS) + 1):
             self.reactor.advance(TICK_SECONDS)
         self.assertEqual(len(self.logged("certificate: {note}")), 1)
         self.assertGreaterEqual(len(self.logged("certificate: {problem}")), 1)
