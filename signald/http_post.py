@@ -104,27 +104,26 @@ class _Body:
         """Bytes."""
         return len(self.content)
 
-    def startProducing(self, consumer: IConsumer) -> Deferred[None]:  # noqa: N802 # Twisted's name
+    def startProducing(self, consumer: IConsumer) -> Deferred[None]:
         """Hand it over at once."""
         consumer.write(self.content)
         return succeed(None)
 
-    def pauseProducing(self) -> None:  # noqa: N802 # Twisted's name
+    def pauseProducing(self) -> None:
         """Nothing is left to be written."""
 
-    def resumeProducing(self) -> None:  # noqa: N802 # Twisted's name
+    def resumeProducing(self) -> None:
         """Nothing is left to be written."""
 
-    def stopProducing(self) -> None:  # noqa: N802 # Twisted's name
+    def stopProducing(self) -> None:
         """Nothing is left to be written."""
 
 
 def _read(response: IResponse) -> Deferred[bytes]:
     """Take an answer's body, as far as it is one that is wanted."""
-    reader = _Reader()
+    is_too_long = response.length is not UNKNOWN_LENGTH and response.length > MOST_ANSWER_BYTES
+    reader = _Reader(is_wanted=response.code == _OK and not is_too_long)
     response.deliverBody(reader)
-    if response.code != _OK or (response.length is not UNKNOWN_LENGTH and response.length > MOST_ANSWER_BYTES):
-        reader.give_up()
     return reader.done
 
 
@@ -132,23 +131,29 @@ class _Reader(Protocol):
     """Collects a body.
 
     Attributes:
-        done: fires with it.
+        done: fires with it; fails at once where it is not wanted.
 
     """
 
-    def __init__(self) -> None:
-        self.done: Deferred[bytes] = Deferred(lambda _: self._abort())
+    def __init__(self, is_wanted: bool) -> None:
+        self.done: Deferred[bytes] = Deferred(lambda _: self._leave())
         self._content = b""
-        self._given_up = False
+        if not is_wanted:
+            self.done.errback(UnusableAnswerError())
 
-    def dataReceived(self, data: bytes) -> None:  # noqa: N802 # Twisted's name
-        if self._given_up:
+    def connectionMade(self) -> None:
+        if self.done.called:
+            self._leave()
+
+    def dataReceived(self, data: bytes) -> None:
+        if self.done.called:
             return
         self._content += data
         if len(self._content) > MOST_ANSWER_BYTES:
-            self.give_up()
+            self.done.errback(UnusableAnswerError())
+            self._leave()
 
-    def connectionLost(self, reason: Failure = connectionDone) -> None:  # noqa: N802 # Twisted's name
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
         if self.done.called:
             return
         if reason.check(ResponseDone):
@@ -156,14 +161,7 @@ class _Reader(Protocol):
         else:
             self.done.errback(reason)
 
-    def give_up(self) -> None:
+    def _leave(self) -> None:
         """Read no more of it."""
-        if not self.done.called:
-            self._given_up = True
-            self.done.errback(UnusableAnswerError())
-            self._abort()
-
-    def _abort(self) -> None:
-        transport = self.transport
-        if transport is not None:
-            transport.loseConnection()
+        if self.transport is not None:
+            self.transport.loseConnection()

@@ -45,8 +45,6 @@ class _Rules:
 
     @classmethod
     def of(cls, settings: Tokens) -> _Rules:
-        if settings.leeway_seconds < 0:
-            raise ConfigError("tokens.leeway_seconds is not negative.")
         keys = load_keys(settings)
         if settings.need is not TokenNeed.NOBODY and not keys:
             raise ConfigError(

@@ -61,8 +61,6 @@ class _Rules:
         secret = read_secret(settings.secret_file)
         if len(secret) < _LEAST_SECRET_BYTES:
             raise ConfigError(f"The secret in {settings.secret_file} is shorter than {_LEAST_SECRET_BYTES} bytes.")
-        if settings.timeout_seconds <= 0 or settings.cache_seconds < 0:
-            raise ConfigError("webhook.timeout_seconds is more than 0, and webhook.cache_seconds is not negative.")
         return cls(settings.url, secret, settings.timeout_seconds, settings.cache_seconds)
 
 

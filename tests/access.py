@@ -28,17 +28,21 @@ class Agent:
     """Takes note of requests; the test answers.
 
     Attributes:
+        broken: whether it raises, as no agent should.
         requests: method, URL, headers and body of each, with what waits for the answer.
 
     """
 
     def __init__(self) -> None:
+        self.broken = False
         self.requests: list[tuple[bytes, bytes, Any, Any, Deferred[IResponse]]] = []
 
     def request(
         self, method: bytes, uri: bytes, headers: Any = None, bodyProducer: Any = None
     ) -> Deferred[IResponse]:  # Twisted's name
         """Take note of it."""
+        if self.broken:
+            raise RuntimeError
         answer: Deferred[IResponse] = Deferred()
         self.requests.append((method, uri, headers, bodyProducer, answer))
         return answer

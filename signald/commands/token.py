@@ -76,7 +76,7 @@ def mint(options: argparse.Namespace, settings: Tokens, now: float) -> str:
         except SignalError:
             raise ConfigError(
                 "The server would not take this token: its key is none of the configuration's (or it needs --kid), or "
-                "a text in it is too long."
+                "a text in it is empty or too long."
             ) from None
     return token
 
