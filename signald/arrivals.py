@@ -84,6 +84,10 @@ class Arrivals:
             return True
         return self._requests.take(address_key(address), now)
 
+    def offended(self, key: AddressKey, now: float) -> None:
+        """A connection of that address had to be closed for what its peer did."""
+        self._budget.offended(key, now)
+
     def release(self, key: AddressKey) -> None:
         """An admitted connection has said what it wants, or is gone."""
         self._budget.release(key)
@@ -103,6 +107,7 @@ class Place:
     budget: ConnectionBudget
     _arrived: AddressKey | None = field(default=None, init=False)
     _admitted: AddressKey | None = field(default=None, init=False)
+    _other_end: AddressKey | None = field(default=None, init=False)
 
     def arrive(self, address: str, now: float) -> ErrorCode | None:
         """The connection is there; or why it may not, which is counted."""
@@ -110,7 +115,7 @@ class Place:
         if isinstance(answer, ErrorCode):
             self.arrivals.metrics.refused(LIMIT_OF[answer])
             return answer
-        self._arrived = answer
+        self._arrived = self._other_end = answer
         return None
 
     def admit(self, key: AddressKey, now: float) -> ErrorCode | None:
@@ -119,6 +124,13 @@ class Place:
         if refused is None:
             self._admitted = key
         return refused
+
+    def offended(self, now: float) -> None:
+        """It has to be closed for what its peer did, so that it counts as several of its address."""
+        if self._admitted is not None:
+            self.budget.offended(self._admitted, now)
+        if self._other_end is not None:
+            self.arrivals.offended(self._other_end, now)
 
     def settle(self) -> None:
         """It no longer counts by its other end."""

@@ -13,7 +13,23 @@ from attrs import define, field, frozen
 from signald.errors import ErrorCode
 from signald.limits import AddressKey, Limits, network_key
 
-__all__ = ["AddressBudget", "ConnectionBudget", "Terms", "guesses", "new_connections", "new_sessions", "requests"]
+__all__ = [
+    "OFFENCE",
+    "AddressBudget",
+    "ConnectionBudget",
+    "Terms",
+    "guesses",
+    "new_connections",
+    "new_sessions",
+    "requests",
+]
+
+OFFENCE = 20
+"""New connections that one counts as which had to be closed for what its peer did: coming again is no way to begin with
+a whole budget of messages as often as one may connect."""
+
+_LONGEST_DEBT = 10
+"""How many times its burst an address may owe at most."""
 
 _GRAIN = 0.001
 """Of a token, that sums of fractions may be wrong by."""
@@ -93,6 +109,15 @@ class AddressBudget:
         self.forget(now)
         return True
 
+    def charge(self, key: AddressKey, tokens: float, now: float) -> None:
+        """Take that many tokens of an address and of its network, whether or not they are there; a debt is bounded."""
+        longest = _LONGEST_DEBT * self.terms.burst / self.terms.rate
+        for each, share in _counted(key, self.terms.factor):
+            owed = max(self.full_at.get(each, now), now) + tokens / (self.terms.rate * share)
+            self.full_at[each] = min(owed, now + longest)
+            self.full_at.move_to_end(each)
+        self.forget(now)
+
     def forget(self, now: float) -> None:
         """Forget the oldest as long as they are full, or too many."""
         while self.full_at:
@@ -154,6 +179,10 @@ class ConnectionBudget:
             if not self.addresses[each]:
                 del self.addresses[each]
         self.total -= 1
+
+    def offended(self, key: AddressKey, now: float) -> None:
+        """A connection of that address had to be closed for what its peer did."""
+        self.arrivals.charge(key, OFFENCE, now)
 
     def tick(self, now: float) -> None:
         """Forget addresses that owe nothing; to be called now and then."""

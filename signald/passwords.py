@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
 from argon2 import PasswordHasher
 from argon2.exceptions import VerificationError
 from attrs import define, evolve, field
-from twisted.internet.defer import Deferred, DeferredLock
+from twisted.internet.defer import Deferred, DeferredLock, maybeDeferred
+from twisted.internet.interfaces import IReactorFromThreads
 
 from signald.decisions import JoinSession, OpenSession, Outcome, Refused
 from signald.errors import ErrorCode
@@ -18,7 +20,7 @@ from signald.registry import MemoryRegistry
 _T = TypeVar("_T")
 
 Run = Callable[[Callable[[], str]], "Deferred[str]"]
-"""Calls something in a thread; `twisted.internet.threads.deferToThread` for one."""
+"""Calls something in a thread; `one_thread` makes one."""
 
 # The smallest memory that OWASP's Password Storage Cheat Sheet recommends, 7 MiB: it is all that a flood can claim.
 _HASHER = PasswordHasher(time_cost=5, memory_cost=7168, parallelism=1)
@@ -67,6 +69,22 @@ class Passwords:
             refused.callback(Refused(ErrorCode.TOO_MANY_PASSWORDS))
             return refused
         return self._lock.run(self.run, call).addCallback(decide)
+
+
+def one_thread(reactor: IReactorFromThreads) -> Run:
+    """Make what calls in one thread: for each one, the C library would keep the memory that a hash took there."""
+    executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="passwords")
+
+    def run(call: Callable[[], str]) -> Deferred[str]:
+        done: Deferred[str] = Deferred()
+
+        def finish(future: Future[str]) -> None:
+            reactor.callFromThread(lambda: maybeDeferred(future.result).chainDeferred(done))
+
+        executor.submit(call).add_done_callback(finish)
+        return done
+
+    return run
 
 
 def _proof(hash: str, password: str) -> str:

@@ -27,6 +27,9 @@ from signald.proxies import client_address, peer_host
 
 __all__ = ["SignalingChannel", "SignalingSite"]
 
+MOST_HEADERS = 100
+"""Of a request, where Twisted would read 500: who sends them costs by the line."""
+
 IDLE_SECONDS = 15.0
 """For which a connection without a request is kept after its last one (RFC 9112 §9.3)."""
 
@@ -149,6 +152,7 @@ class SignalingChannel(HTTPChannel):
 
     transport: Any
     timeOut = None
+    maxHeaders = MOST_HEADERS
     _watch: StallWatch
 
     def __init__(self, site: SignalingSite, place: Place) -> None:

@@ -8,10 +8,9 @@ import signal
 import sys
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
-from twisted.internet.interfaces import IProtocolFactory, IReactorCore, IReactorTime
-from twisted.internet.threads import deferToThread
+from twisted.internet.interfaces import IProtocolFactory, IReactorCore, IReactorFromThreads, IReactorTime
 from twisted.logger import Logger
 
 from signald import __version__
@@ -37,7 +36,7 @@ from signald.metrics import Metrics
 from signald.options import Options
 from signald.origins import OriginRule
 from signald.oversight import Oversight
-from signald.passwords import Passwords
+from signald.passwords import Passwords, one_thread
 from signald.proxy_protocol import ProxyProtocolFactory
 from signald.readiness import Readiness
 from signald.reflection import Mirror
@@ -124,7 +123,7 @@ def make_daemon(
     registry = MemoryRegistry(IdSource(secrets.token_bytes), limits, host_secret, now=reactor.seconds())
     access = Access(
         registry,
-        Passwords(limits, registry, deferToThread),
+        Passwords(limits, registry, one_thread(cast(IReactorFromThreads, reactor))),
         TokenVerifier(config.tokens),
         Webhook(config.webhook, make_agent(reactor), reactor, time.time, lambda: secrets.token_urlsafe(16)),
         time.time,

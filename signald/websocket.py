@@ -39,6 +39,13 @@ PATH = "/ws"
 CLOSING_STEPS = 64
 """For a peer to get from what it is sending to its close frame; after that it is not read from any more."""
 
+MESSAGES_AT_ONCE = 8
+"""Of one connection that are heard when they come together; of more one in each round of the reactor: others have their
+turn."""
+
+OFFENCES = {1002, 1003, 1007, 1008, 1009}
+"""Close codes (RFC 6455 §7.4.1) that blame the peer."""
+
 HANDSHAKE_BYTES = 16384
 """The most that an opening handshake may have; `twisted.web` bounds its requests likewise."""
 
@@ -76,6 +83,8 @@ class SignalingProtocol(WebSocketServerProtocol):
     _bytes: TokenBucket
     _fragments = 0
     _closing_steps = 0
+    _may_hear = 0
+    _next_turn: IDelayedCall | None = None
     _message_deadline: IDelayedCall | None = None
 
     @property
@@ -125,10 +134,18 @@ class SignalingProtocol(WebSocketServerProtocol):
             # Autobahn would keep it, and TLS goes on to deliver until the closing alert is answered.
             return
         self.factory.metrics.bytes_in += len(data)
+        if self._next_turn is not None:
+            # What TLS had decrypted already.
+            self.data += data
+            return
         if self.state == self.STATE_CONNECTING:
             self._handshake(data)
         else:
+            self._may_hear = MESSAGES_AT_ONCE
             super().dataReceived(data)
+        self._watch_message()
+
+    def _watch_message(self) -> None:
         if self._message_deadline is None and self.state == self.STATE_OPEN and self.inside_message:
             self._message_deadline = self.factory.clock.callLater(self.limits.fragments_seconds, self._message_late)
 
@@ -156,6 +173,11 @@ class SignalingProtocol(WebSocketServerProtocol):
             # The only one of its calls that Autobahn forgets, and with it this whole object for seconds.
             self.closeHandshakeTimeoutCall.cancel()
             self.closeHandshakeTimeoutCall = None
+        if self._next_turn is not None:
+            self._next_turn.cancel()
+            self._next_turn = None
+        if self.localCloseCode in OFFENCES:
+            self.place.offended(self.factory.clock.seconds())
         self._output.stop()
         self._end_message()
         self._gone()
@@ -244,6 +266,10 @@ class SignalingProtocol(WebSocketServerProtocol):
                 self.data = b""
                 self.transport.pauseProducing()
                 return False
+        elif self._may_hear <= 0 and self.data:
+            self.transport.pauseProducing()
+            self._next_turn = self.factory.clock.callLater(0, self._take_turn)
+            return False
         return super().processData()
 
     def onFrameData(self, payload: bytes) -> bool | None:
@@ -252,6 +278,7 @@ class SignalingProtocol(WebSocketServerProtocol):
 
     def onMessage(self, payload: bytes, isBinary: bool) -> None:
         """Hand a whole message to the switchboard; after a close nothing is heard any more."""
+        self._may_hear -= 1
         self._end_message()
         if self._peer is None or self.state != self.STATE_OPEN:
             return
@@ -274,6 +301,15 @@ class SignalingProtocol(WebSocketServerProtocol):
     @property
     def _dialect_name(self) -> str:
         return self._dialect.__name__.lower()
+
+    def _take_turn(self) -> None:
+        """Go on with what was received, and when that is done with what is to come."""
+        self._next_turn = None
+        self._may_hear = 1
+        self.consumeData()
+        self._watch_message()
+        if self._next_turn is None and self._closing_steps <= CLOSING_STEPS and self.state != self.STATE_CLOSED:
+            self.transport.resumeProducing()
 
     def _handshake(self, data: bytes) -> None:
         """Take bytes of the opening handshake; whatever they are, no exception leaves."""

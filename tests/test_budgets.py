@@ -45,6 +45,18 @@ class TermsTests(SynchronousTestCase):
 class AddressBudgetTests(SynchronousTestCase):
     """A token bucket for each address."""
 
+    def test_a_charge(self) -> None:
+        """It is taken whether or not it is there, of the network too, and the debt ends some time."""
+        budget = AddressBudget(Terms(1.0, 3, 2, 100))
+        budget.charge(ANN, 5, 0.0)
+        self.assertFalse(budget.take(ANN, 2.9))
+        self.assertTrue(budget.take(ANN, 3.0))
+        self.assertTrue(budget.take(BOB, 0.0))
+        budget.charge(in_network(1), 12, 0.0)
+        self.assertFalse(budget.has(in_network(2), 0.9))
+        budget.charge(BOB, 10**9, 0.0)
+        self.assertTrue(budget.take(BOB, 30.0))
+
     def test_burst_and_rate(self) -> None:
         """So many at once, then as time goes; each address has its own."""
         budget = AddressBudget(Terms(2.0, 3, 16, 100))

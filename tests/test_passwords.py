@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
+from functools import partial
+from queue import Queue
+from typing import Any
 
 from attrs import evolve
 from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.interfaces import IReactorFromThreads
 from twisted.trial.unittest import SynchronousTestCase
+from zope.interface import implementer
 
 from signald.decisions import Decided, Govern, Identified, Identify, JoinSession, OpenSession, Outcome, Refused
 from signald.errors import ErrorCode
 from signald.limits import Limits
 from signald.messages import End, SessionId, Traits, UserId
-from signald.passwords import Passwords
+from signald.passwords import Passwords, one_thread
 from signald.registry import MemoryRegistry
 from signald.sessions import Settings
 from tests.world import HOST_SECRET, counting_bytes
@@ -176,3 +182,42 @@ class PasswordTests(SynchronousTestCase):
         self.failureResultOf(broken)
         self.threads.go_on()
         self.assertIsInstance(self.successResultOf(next_one), Decided)
+
+
+@implementer(IReactorFromThreads)
+class Calls:
+    """Keeps what threads call in the reactor's thread."""
+
+    def __init__(self) -> None:
+        self.waiting: Queue[Callable[[], object]] = Queue()
+
+    def callFromThread(self, callable: Callable[..., Any], *args: object, **kwargs: object) -> None:  # Twisted's name
+        """Keep it."""
+        self.waiting.put(partial(callable, *args, **kwargs))
+
+    def go_on(self) -> None:
+        """Wait for the next one, and call it."""
+        self.waiting.get(timeout=10)()
+
+
+class ThreadTests(SynchronousTestCase):
+    """The thread."""
+
+    def test_there_is_one(self) -> None:
+        """It makes every call, and what comes of it is told in the reactor's thread."""
+        calls = Calls()
+        run = one_thread(calls)
+        names = []
+        for _ in range(5):
+            done = run(lambda: threading.current_thread().name)
+            calls.go_on()
+            names.append(self.successResultOf(done))
+        self.assertEqual(len(set(names)), 1)
+        self.assertNotEqual(names[0], threading.current_thread().name)
+
+    def test_an_error(self) -> None:
+        """Is the caller's."""
+        calls = Calls()
+        done = one_thread(calls)(lambda: str(1 // 0))
+        calls.go_on()
+        self.failureResultOf(done, ZeroDivisionError)

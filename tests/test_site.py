@@ -21,7 +21,7 @@ from signald.budgets import ConnectionBudget
 from signald.errors import ErrorCode
 from signald.limits import Limits
 from signald.origins import OriginRule
-from signald.site import IDLE_SECONDS, SignalingSite
+from signald.site import IDLE_SECONDS, MOST_HEADERS, SignalingSite
 from signald.tls import ServerTLS, TLSFactory, server_context
 from signald.web import make_site
 from signald.websocket import SignalingFactory
@@ -370,6 +370,15 @@ class SizeTests(SiteCase):
         line.send(request("/", HOST, method="POST"))
         line.transport.protocol.dataReceived(b"x" * 10_000)
         self.assertFalse(line.transport.reads)
+
+    def test_many_headers(self) -> None:
+        """So many may be in a request, and no more."""
+        line = Line(self.site)
+        some = {f"X-{number}": "" for number in range(MOST_HEADERS - 1)}
+        line.send(request("/", {**HOST, **some}))
+        self.assertEqual(line.response()[0], 200)
+        line.send(request("/", {**HOST, **some, "X": ""}))
+        self.assertIs(problem_code(line.response()), ErrorCode.BAD_REQUEST)
 
 
 class RequestTests(SiteCase):

@@ -14,13 +14,13 @@ from zope.interface import implementer
 
 from signald.arrivals import Arrivals
 from signald.autobahn_options import CLOSE_SECONDS
-from signald.budgets import ConnectionBudget
+from signald.budgets import OFFENCE, ConnectionBudget
 from signald.errors import ErrorCode
 from signald.limits import Limits
 from signald.origins import OriginRule
 from signald.users import PeerId
 from signald.web import make_site
-from signald.websocket import SignalingFactory, SignalingProtocol
+from signald.websocket import MESSAGES_AT_ONCE, SignalingFactory, SignalingProtocol
 from tests.lines import (
     BINARY,
     CLIENT,
@@ -633,6 +633,79 @@ class FrameTests(WebSocketCase):
         self.line.disconnect()
         self.assertEqual(len(self.flushLoggedErrors(ArithmeticError)), 1)
         self.nothing_left()
+
+
+class TurnTests(WebSocketCase):
+    """Many messages at once, and many connections."""
+
+    def test_a_flood_waits_for_others(self) -> None:
+        """Of more than a few messages at once the rest waits, while others are heard, and is not forgotten."""
+        flood, other = self.open(), self.open()
+        many = MESSAGES_AT_ONCE + 3
+        flood.send(b"".join(frame(TEXT, b"%d" % number) for number in range(many)))
+        other.send(frame(TEXT, b"other"))
+        heard = [(PeerId(1), b"%d" % number) for number in range(many)]
+        at_once = MESSAGES_AT_ONCE
+        self.assertEqual(self.record.heard, [*heard[:at_once], (PeerId(2), b"other")])
+        self.assertFalse(flood.transport.reads)
+        self.clock.advance(0)
+        self.assertEqual(self.record.heard[at_once + 1 :], heard[at_once:])
+        self.assertTrue(flood.transport.reads)
+        self.assertEqual(len(self.record.heard), many + 1)
+
+    def test_a_message_that_is_not_whole(self) -> None:
+        """Behind a flood it has its deadline too."""
+        line = self.open()
+        line.send(frame(TEXT, b"a") * MESSAGES_AT_ONCE + frame(TEXT, b"b") + frame(TEXT, b"c", fin=False))
+        self.clock.pump([0, 0])
+        self.assertEqual(self.record.heard[-1], (PeerId(1), b"b"))
+        self.advance(Limits().fragments_seconds + 1)
+        self.assertIn(closing(ErrorCode.SLOW_MESSAGE), line.frames())
+
+    def test_a_flood_that_ends(self) -> None:
+        """Nothing of it is heard after the connection is gone, or has closed."""
+        gone, closed = self.open(), self.open()
+        for line in (gone, closed):
+            line.send(frame(TEXT, b"a") * (MESSAGES_AT_ONCE + 9))
+        gone.disconnect()
+        self.server.factory.switchboard.connections[PeerId(2)].close(1008, "enough")  # type: ignore[attr-defined] # a Record
+        self.clock.pump([0] * 20)
+        self.assertEqual(len(self.record.heard), 2 * MESSAGES_AT_ONCE)
+        closed.disconnect()
+        self.nothing_left()
+
+    def test_offences_count(self) -> None:
+        """A connection that was closed for what its peer did counts as many new ones of that address, and no other."""
+        self.serve(Limits(address_connection_burst=OFFENCE + 2))
+        line = self.open()
+        line.send(frame(BINARY, b"x"))
+        self.assertEqual(line.frames(), [closing(ErrorCode.UNSUPPORTED_DATA)])
+        line.disconnect()
+        self.open().disconnect()
+        self.refused_or_cut()
+        self.open("192.0.2.200")
+
+    def test_no_offence(self) -> None:
+        """One that ends by itself, or because the server stops, counts as one."""
+        self.serve(Limits(address_connection_burst=OFFENCE + 2))
+        line = self.open()
+        line.send(frame(CLOSE, close_payload(1000)))
+        line.disconnect()
+        for _ in range(OFFENCE):
+            self.open().disconnect()
+
+    def refused_or_cut(self) -> None:
+        """Assert that the next connection is not let in."""
+        line = self.dial()
+        if not line.closed:
+            line.send(upgrade_request("/ws"))
+            self.assertIs(problem_code(line.response()), ErrorCode.TOO_MANY_NEW_CONNECTIONS)
+
+
+class SiteTurnTests(TurnTests):
+    """The same under the site."""
+
+    bare = False
 
 
 class SiteFrameTests(FrameTests):
