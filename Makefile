@@ -15,6 +15,8 @@ SOURCES := $(shell find $(wildcard $(PACKED)) -name __pycache__ -prune -o ! -nam
 ARGS ?=
 # How many steps `make soak-model` takes: make soak-model STEPS=1000000
 STEPS ?= 10000000
+# How long `make fuzz` goes on: make fuzz SECONDS=3600
+SECONDS ?= 600
 # What `make test` runs: all suites, or some, or a test: make test TESTS="unit tests.e2e.test_calls"
 TESTS ?=
 
@@ -22,7 +24,7 @@ RUN_TESTS = $(BIN)/python tests/run.py
 
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: help generate resume-storm soak-model bench-page soak-page a11y run test install install-test system-test lock check unit peer conformance packaging attack faults e2e coverage clean
+.PHONY: help generate resume-storm soak-model bench-page soak-page a11y run test install install-test system-test lock check unit peer conformance packaging attack faults fuzz e2e coverage clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -63,6 +65,9 @@ faults: install-test system-test ## faults of machine, network and files, in ful
 	@rm -rf faults-report
 	@SIGNALD_FAULTS=all SIGNALD_REPORT="$(CURDIR)/faults-report" $(RUN_TESTS) --limit 3600 faults; status=$$?; \
 	for table in faults-report/*.txt; do echo; cat $$table; done; exit $$status
+
+fuzz: install-test ## inputs of any kind to all that reads what others wrote, for SECONDS=600 (ARGS="--only native")
+	@$(BIN)/python -m tests.fuzz --seconds $(SECONDS) $(ARGS)
 
 e2e: install-test system-test ## real browsers in real calls: prints a table, saves screenshots in e2e-report/
 	@rm -rf e2e-report

@@ -1,0 +1,103 @@
+"""Where fuzzing begins: valid inputs of each target, and words that are worth trying."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+from signald.records import FORMAT, Snapshot, dump
+from tests.lines import BINARY, CLOSE, CONTINUATION, PING, TEXT, close_payload, frame, request, upgrade_request
+
+_ROOT = Path(__file__).resolve().parents[2]
+
+_SERDE = [
+    "SessionNew",
+    "Debug",
+    {"SessionJoin": "ZZZZZZZZZZ"},
+    {"VideoOffer": ["sdp", "ZZZZZZZZZZ"]},
+    {"VideoAnswer": ["sdp", "ZZZZZZZZZZ"]},
+    {"IceCandidate": ['{"candidate":"c","sdpMid":"0","sdpMLineIndex":0}', "ZZZZZZZZZZ"]},
+    {"ICEError": ["text", "ZZZZZZZZZZ"]},
+]
+
+
+def examples() -> list[bytes]:
+    """The messages of clients in the protocol's document."""
+    text = (_ROOT / "docs/protocol.md").read_text()
+    return [line.encode() for line in re.findall(r"^\w+ → (\{.*\})$", text, re.MULTILINE)]
+
+
+def seeds(target: str) -> list[bytes]:
+    """Valid inputs of a target; for connections behind a byte that decides about pieces."""
+    serde = [json.dumps(body).encode() for body in _SERDE]
+    host = {"Host": "signald.example"}
+    match target:
+        case "native":
+            return examples()
+        case "serde":
+            return serde
+        case "http":
+            asked = [
+                request("/", host),
+                request("/ws", host),
+                upgrade_request(),
+                request("/", host, version="HTTP/1.0"),
+            ]
+            asked.append(request("/", {**host, "Content-Length": "3"}, method="POST") + b"abc")
+            asked.append(request("/", {**host, "Transfer-Encoding": "chunked"}, method="POST") + b"1\r\na\r\n0\r\n\r\n")
+            return [bytes([piece]) + text for text in asked for piece in (0, 255)]
+        case "websocket":
+            said = [frame(TEXT, text) for text in examples()[:12]]
+            said += [frame(PING, b"x"), frame(CLOSE, close_payload(1000)), frame(BINARY, b"x")]
+            said.append(frame(TEXT, b"a", fin=False) + frame(CONTINUATION, b"b"))
+            return [
+                b"\x01" + b"".join(said),
+                *(b"\x7f" + one for one in said),
+                *(b"\xff" + frame(TEXT, one) for one in serde),
+            ]
+        case "forwarded":
+            return [
+                b"192.0.2.1, 127.0.0.1",
+                b"[2001:db8::1]:443",
+                b"192.0.2.1:80",
+                b"::ffff:192.0.2.1",
+                b"fe80::1%eth0",
+            ]
+        case "state":
+            return [dump(Snapshot(FORMAT, [], [], []))]
+        case "toml":
+            return [b'port = 9000\ntls = false\n[limits]\nfragments = 9\n[ice]\nservers = ["stun:stun.example.org"]\n']
+        case "environment":
+            return [b"PORT=9000\nTLS=no\nLIMITS_MESSAGE_BYTES=70000\nICE_SERVERS=stun:stun.example.org"]
+        case _:
+            return [b""]
+
+
+def words(target: str) -> set[str]:
+    """What is put into inputs of a target as a whole."""
+    common = {'"', "{", "[", "\\ud800", "NaN", "1e999", "null", "true"}
+    match target:
+        case "native" | "websocket" | "state":
+            return common | {word.decode() for word in re.findall(rb'"[a-zA-Z-]+"', b"".join(examples()))}
+        case "serde":
+            return common | {f'"{next(iter(body))}"' if isinstance(body, dict) else f'"{body}"' for body in _SERDE}
+        case "http":
+            return {
+                "\r\n",
+                "Host: ",
+                "Content-Length: ",
+                "Transfer-Encoding: chunked",
+                "HTTP/1.1",
+                "Connection: ",
+                "Upgrade: websocket",
+                "Sec-WebSocket-Key: ",
+                "Sec-WebSocket-Protocol: signald.1",
+                "Origin: ",
+                "%00",
+                "//",
+                "/ws",
+                "\x00",
+            }
+        case _:
+            return common
