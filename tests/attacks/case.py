@@ -1,0 +1,145 @@
+"""A test case in which a daemon is attacked while a bystander is measured."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+from twisted.trial.unittest import SkipTest, SynchronousTestCase
+
+from tests.attacks.bystander import Bystander, quantile
+from tests.attacks.loads import LOADS
+from tests.attacks.report import add_threat, in_full
+from tests.attacks.target import Target, attacker, target, twin
+
+#: MiB that an attack may take above the idle server.
+MOST_MIB = 16.0
+
+#: How many times the bystander's 99th percentile may be what it is while the twin is attacked.
+MOST_TIMES = 2.0
+
+#: Milliseconds of a 99th percentile that are no harm, however short the other one was.
+NO_HARM = 5.0
+
+#: Connections of an attacker at a time.
+CONNECTIONS = 20
+
+#: Lines that an attack may add to the log.
+MOST_LINES = 10
+
+#: How often an attack is measured again when the bystander waited too long: the machine may have other things to do.
+TRIES = 3
+
+
+class Measured:
+    """What one attack cost.
+
+    Attributes:
+        before: the bystander's waits while the twin was attacked, in seconds.
+        during: its waits while its own daemon was.
+        ends: how the daemon ended the attacker's connections, and how often.
+        mib: the daemon's memory at most, above the idle one's.
+
+    """
+
+    def __init__(self) -> None:
+        self.before: list[float] = []
+        self.during: list[float] = []
+        self.ends = Counter[str]()
+        self.mib = 0.0
+
+    @property
+    def times(self) -> float:
+        """How many times as long the bystander's 99th percentile was."""
+        return quantile(self.during, 0.99) / quantile(self.before, 0.99)
+
+    @property
+    def harmed(self) -> bool:
+        """Whether the bystander waited too long."""
+        return self.times > MOST_TIMES and quantile(self.during, 0.99) > NO_HARM
+
+
+class AttackTestCase(SynchronousTestCase):
+    """Attacks the shared daemon of a transport."""
+
+    def setUp(self) -> None:
+        """Memory is read from /proc."""
+        if not Path("/proc/self/clear_refs").exists():
+            raise SkipTest("the memory of a process is read from /proc")
+
+    def measure(self, name: str, tls: bool) -> Measured:
+        """Let an attack go to the twin and to the daemon in turn."""
+        found = Measured()
+        victim = target(tls)
+        windows, seconds = (4, 1.5) if in_full() else (2, 0.5)
+        bystander = Bystander(victim)
+        self.addCleanup(bystander.close)
+        victim.forget_peak()
+        for _ in range(windows):
+            for goes_to, waits in ((twin(tls), found.before), (victim, found.during)):
+                ends = self.attack(name, goes_to, seconds, bystander, waits)
+                if goes_to is victim:
+                    found.ends.update(ends)
+        found.mib = victim.above_idle()
+        bystander.close()
+        return found
+
+    def attack(
+        self, name: str, goes_to: Target, seconds: float, bystander: Bystander, waits: list[float]
+    ) -> dict[str, int]:
+        """Attack for so many seconds, and measure the bystander meanwhile; how the connections ended."""
+        attacker().order(
+            name=name,
+            port=goes_to.port,
+            tls=goes_to.tls,
+            seconds=seconds,
+            count=CONNECTIONS,
+            source=next_source(),
+            asset=goes_to.asset,
+        )
+        waits += bystander.waits(seconds)
+        ends: dict[str, int] = attacker().report()["ends"]
+        return ends
+
+    def threaten(self, name: str, tls: bool) -> None:
+        """Carry an attack out, add its row, and assert its bounds."""
+        load = LOADS[name]
+        victim = target(tls)
+        lines = victim.log.count("\n")
+        best = self.measure(name, tls)
+        for _ in range(TRIES - 1):
+            if not best.harmed:
+                break
+            again = self.measure(name, tls)
+            again.mib = max(best.mib, again.mib)
+            again.ends += best.ends
+            best = again if again.times < best.times else best
+            best.mib, best.ends = again.mib, again.ends
+        written = victim.log.count("\n") - lines
+        faults = [
+            *([f"{best.mib:.1f} MiB"] if best.mib > MOST_MIB else []),
+            *([f"p99 {best.times:.1f} times"] if best.harmed else []),
+            *[f"never {refusal}" for refusal in load.refused if refusal not in best.ends],
+            *([f"{written} lines of log"] if written > MOST_LINES else []),
+        ]
+        add_threat(
+            load.threat,
+            "wss" if tls else "ws",
+            load.sent,
+            ", ".join(end for end, _ in best.ends.most_common(2)) or "stays within its budget",
+            best.mib,
+            (quantile(best.before, 0.5), quantile(best.before, 0.99)),
+            (quantile(best.during, 0.5), quantile(best.during, 0.99)),
+            "; ".join(faults) or "ok",
+        )
+        self.assertEqual(faults, [])
+        self.assertNotIn("Traceback", victim.log)
+
+
+_sources = iter(range(1, 1 << 16))
+
+
+def next_source() -> str:
+    """An address of the loopback network that no attack has used yet, with its budgets whole."""
+    number = next(_sources)
+    return f"127.1.{number >> 8}.{number & 255}"
