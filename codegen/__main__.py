@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import sys
 
-from codegen import client_messages, configuration, schemas
+from codegen import client_messages, configuration, dashboard, monitoring, schemas
 
-for _path in (*client_messages.write(), *schemas.write(), *configuration.write()):
+for _path in (
+    *client_messages.write(),
+    *schemas.write(),
+    *configuration.write(),
+    *monitoring.write(),
+    *dashboard.write(),
+):
     sys.stdout.write(f"{_path.name} is up to date.\n")
 
 # The tables show what the client's modules hold, which need the messages.

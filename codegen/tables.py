@@ -58,18 +58,18 @@ def diagram(transitions: Transitions) -> str:
 def filled(text: str) -> str:
     """The document with its tables and diagrams as the code has them now."""
     for name, table in (("errors", errors_table()), ("limits", limits_table())):
-        text = _between(text, f"<!-- {name}: generated from signald/{name}.py -->", f"<!-- end of {name} -->", table)
+        text = between(text, f"<!-- {name}: generated from signald/{name}.py -->", f"<!-- end of {name} -->", table)
     for name, transitions in DIAGRAMS.items():
-        text = _between(text, f"<!-- diagram of {name} -->", "<!-- end of diagram -->", diagram(transitions))
+        text = between(text, f"<!-- diagram of {name} -->", "<!-- end of diagram -->", diagram(transitions))
     return text
 
 
-def _between(text: str, begin: str, end: str, content: str) -> str:
+def between(text: str, begin: str, end: str, content: str) -> str:
     """The text with other content between two marks."""
     before, mark, rest = text.partition(begin)
     _, end_mark, after = rest.partition(end)
     if not mark or not end_mark:
-        raise LookupError(f"{PATH.name} lacks {begin} or its end.")
+        raise LookupError(f"A document lacks {begin} or its end.")
     return f"{before}{begin}\n\n{content}\n\n{end}{after}"
 
 

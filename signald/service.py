@@ -148,7 +148,9 @@ class Daemon(MultiService):
             # Twisted offers no other way to what a port alone logs.
             port._logger = Logger(observer=Unaccepted(self._reactor, self._refused_at_the_door))  # type: ignore[attr-defined]
             self._ports.append(port)
-            _log.info("listening: {scheme} on port {port}", scheme=listener.scheme, port=listener.port)
+            _log.info(
+                "listening: {scheme} on port {port}", event="listening", scheme=listener.scheme, port=listener.port
+            )
         if self.certificate is not None:
             _log_report(self.certificate.opening)
         self._supervision.notifier.ready()
@@ -220,7 +222,7 @@ def _guarded(call: Callable[[], None]) -> None:
     try:
         call()
     except Exception:  # noqa: BLE001 # whatever it is, the next time may be better
-        _log.failure("housekeeping failed")
+        _log.failure("housekeeping failed", event="housekeeping-failed")
 
 
 def _log_report(report: Report) -> None:

@@ -185,7 +185,9 @@ class Switchboard:
             case Decide(id, operation):
                 self._ask(id, operation)
             case LogCounts(users, sessions):
-                self._log.info("counts: {users} users, {sessions} sessions", users=users, sessions=sessions)
+                self._log.info(
+                    "counts: {users} users, {sessions} sessions", event="counts", users=users, sessions=sessions
+                )
             case _ as never:
                 assert_never(never)
 
@@ -203,7 +205,7 @@ class Switchboard:
         self._act(self.hub.decided(id, outcome, self.clock.seconds()))
 
     def _failed(self, failure: Failure) -> Outcome:
-        self._log.failure("a decision failed", failure)
+        self._log.failure("a decision failed", failure, event="decision-failed")
         return Refused(ErrorCode.INTERNAL_ERROR)
 
     def _send(self, action: Send) -> None:

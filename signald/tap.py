@@ -226,7 +226,7 @@ def _host_secret(config: Config) -> bytes:
     try:
         return load_host_secret(config.data_dir, secrets.token_bytes)
     except OSError as error:
-        _log.warn("host keys end with this process: {reason}", reason=error.strerror)
+        _log.warn("host keys end with this process: {reason}", event="host-secret-unusable", reason=error.strerror)
         return secrets.token_bytes(SECRET_BYTES)
 
 

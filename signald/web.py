@@ -140,7 +140,7 @@ class SignalingRequest(Request):
 
     def processingFailed(self, reason: Failure) -> Failure:
         """Something of ours raised: log it, and tell no more than that."""
-        _log.failure("A request could not be answered.", failure=reason)
+        _log.failure("a request could not be answered", failure=reason, event="request-failed")
         self._set_headers()
         body = self.refuse(ErrorCode.INTERNAL_ERROR)
         if isinstance(body, bytes):

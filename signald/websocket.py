@@ -201,7 +201,7 @@ class SignalingProtocol(WebSocketServerProtocol):
         except SignalError as error:
             raise ConnectionDeny(error.code.http_status, error.code.value) from None
         except Exception:  # noqa: BLE001 # whatever it is, it ends one connection
-            _log.failure("A WebSocket could not be accepted.")
+            _log.failure("a WebSocket could not be accepted", event="handshake-failed")
             raise ConnectionDeny(500, ErrorCode.INTERNAL_ERROR.value) from None
         return self._dialect.subprotocol, self._reflection()
 
@@ -319,7 +319,7 @@ class SignalingProtocol(WebSocketServerProtocol):
         try:
             super().dataReceived(data)
         except Exception:  # noqa: BLE001 # whatever it is, it ends one connection
-            _log.failure("An opening handshake could not be read.")
+            _log.failure("an opening handshake could not be read", event="handshake-unreadable")
             self.dropConnection(abort=True)
 
     def _accept(self, request: ConnectionRequest) -> type[Dialect]:
@@ -359,7 +359,7 @@ class SignalingProtocol(WebSocketServerProtocol):
 
     def _failed(self) -> None:
         """Something of ours raised: log it once, and end this connection alone."""
-        _log.failure("A connection is closed after an error in the server.")
+        _log.failure("a connection is closed after an error in the server", event="connection-failed")
         self._refuse(ErrorCode.INTERNAL_ERROR)
 
     def _unread(self, limit: str) -> None:
@@ -386,7 +386,7 @@ class SignalingProtocol(WebSocketServerProtocol):
         try:
             self.factory.switchboard.closed(peer, self.remoteCloseCode)
         except Exception:  # noqa: BLE001 # whatever it is, it ends one connection
-            _log.failure("A closed connection could not be told to the switchboard.")
+            _log.failure("a closed connection could not be told to the switchboard", event="closing-failed")
 
 
 class SignalingFactory(WebSocketServerFactory):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from codegen import client_messages, configuration, schemas, tables
+from codegen import client_messages, configuration, monitoring, schemas, tables
 
 
 class FreshTests(SynchronousTestCase):
@@ -20,10 +20,16 @@ class FreshTests(SynchronousTestCase):
         text = configuration.PATH.read_text("utf-8")
         self.assertEqual(configuration.filled(text), text)
 
+    def test_the_metrics_and_events(self) -> None:
+        """Those of docs/monitoring.md."""
+        text = monitoring.PATH.read_text("utf-8")
+        self.assertEqual(monitoring.filled(text), text)
+
     def test_a_document_without_a_mark_is_refused(self) -> None:
         """A table that is nowhere would never be noticed."""
         self.assertRaises(LookupError, tables.filled, "")
         self.assertRaises(LookupError, configuration.filled, "")
+        self.assertRaises(LookupError, monitoring.filled, "")
 
     def test_the_schemas(self) -> None:
         """JSON Schema and AsyncAPI."""

@@ -1,0 +1,48 @@
+"""Writes the tables of docs/monitoring.md: every metric, and every event of the log."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from codegen.events import logged_events
+from codegen.tables import between
+from signald.exposition import OWN_METRICS
+
+__all__ = ["PATH", "events_table", "filled", "metrics_table", "write"]
+
+PATH = Path(__file__).parents[1] / "docs" / "monitoring.md"
+
+
+def metrics_table() -> str:
+    """Every metric of signald's own: name, kind, labels, help."""
+    rows = ["| metric | kind | labels | |", "| --- | --- | --- | --- |"]
+    for metric in OWN_METRICS:
+        labels = ", ".join(f"`{label}`" for label in metric.labels)
+        rows.append(f"| `{metric.full_name}` | {metric.kind.value} | {labels} | {metric.help} |")
+    return "\n".join(rows)
+
+
+def events_table() -> str:
+    """Every event: name, level, sentence."""
+    rows = ["| event | level | sentence |", "| --- | --- | --- |"]
+    for event in logged_events():
+        rows.append(f"| `{event.name}` | {event.level} | {event.sentence} |")
+    return "\n".join(dict.fromkeys(rows))
+
+
+def filled(text: str) -> str:
+    """The page with the tables of now.
+
+    Raises:
+        LookupError: a mark is missing.
+
+    """
+    for name, table in (("metrics", metrics_table()), ("events", events_table())):
+        text = between(text, f"<!-- {name}: written by `make generate` -->", f"<!-- end of {name} -->", table)
+    return text
+
+
+def write() -> list[Path]:
+    """Write them; return the page's path."""
+    PATH.write_text(filled(PATH.read_text("utf-8")), "utf-8")
+    return [PATH]
