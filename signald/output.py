@@ -160,7 +160,7 @@ def is_sent(transport: Any) -> bool:
         transport = getattr(transport, "transport", None)
         if transport is None:
             return False
-    return len(transport.dataBuffer) == transport.offset and not transport._tempDataBuffer
+    return len(transport.dataBuffer) == transport.offset and not getattr(transport, "_tempDataBuffer", None)
 
 
 def _position(transport: Any) -> tuple[int, int] | None:

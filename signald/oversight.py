@@ -37,7 +37,13 @@ class Oversight(MultiService):
     """
 
     def __init__(
-        self, config: Config, sources: Sources, log: Log, reactor: IReactorTime, drain: Callable[[], None]
+        self,
+        config: Config,
+        sources: Sources,
+        log: Log,
+        reactor: IReactorTime,
+        drain: Callable[[], None],
+        handed_over: socket.socket | None = None,
     ) -> None:
         """Bind the operator's listener, if there is to be one.
 
@@ -47,6 +53,7 @@ class Oversight(MultiService):
             log: of the process.
             reactor: that all runs on.
             drain: begins to stop the daemon.
+            handed_over: the operator's socket, where the service manager has opened it already.
 
         Raises:
             ConfigError: its address or port cannot be used, or the admin page's token.
@@ -70,8 +77,11 @@ class Oversight(MultiService):
         )
         site = make_operations_site(make_registry(sources), sources.readiness, [(b"admin", admin)], reactor)
         self._site = site
-        if config.operations.port is not None:
+        if handed_over is not None:
+            self._socket = handed_over
+        elif config.operations.port is not None:
             self._socket = bind(config.operations.interface, config.operations.port)
+        if self._socket is not None:
             self.port = self._socket.getsockname()[1]
         stalls = StallService(sources.metrics, config.operations.stall_seconds, reactor, reactor.seconds)
         stalls.setServiceParent(self)

@@ -225,9 +225,10 @@ class SignalingChannel(HTTPChannel):
 
     def finish(self) -> None:
         """The server is stopping: close after the response to what is asked, or now where nothing is."""
-        self.persistent = 0
         if self._idle:
             self.loseConnection()
+        elif self.requests:
+            self.persistent = 0
 
     def abort(self) -> None:
         """Close at once."""

@@ -44,7 +44,7 @@ from signald.registry import MemoryRegistry
 from signald.reloading import Apply, Reloading
 from signald.schemas import load_schemas
 from signald.service import Daemon, Listener
-from signald.supervision import PAGE, WS, Supervision, started_with
+from signald.supervision import OPERATIONS, PAGE, WS, Supervision, started_with
 from signald.switchboard import Switchboard
 from signald.tls import TLSFactory
 from signald.tokens import TokenVerifier
@@ -184,7 +184,8 @@ def make_daemon(
     sources = Sources(
         metrics, hub, readiness, (page, original), lambda: len(pages.http_connections), certificate, log.counts
     )
-    oversight = Oversight(config, sources, log, reactor, lambda: IReactorCore(reactor).stop())
+    operations = next(iter(supervision.handed_over(OPERATIONS)), None)
+    oversight = Oversight(config, sources, log, reactor, lambda: IReactorCore(reactor).stop(), operations)
     limiting = Limiting(most_connections, switchboard, budget, arrivals, (page, original), pages)
     parts: dict[str, Apply] = {
         "allow_origins": allow,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import secrets
 import socket
 from pathlib import Path
 from typing import Any, cast
@@ -17,10 +19,19 @@ from signald.addresses import Names
 from signald.certificates import LocalCertificate
 from signald.config import Config
 from signald.deadlines import DeadlineKind
+from signald.decisions import Forget
 from signald.dialects.native import Native
-from signald.messages import Hello
-from signald.returning import REFUSED_SECONDS
-from signald.service import TICK_SECONDS, Daemon
+from signald.messages import Hello, LeaveReason, UserId
+from signald.returning import QUEUED_SECONDS, REFUSED_SECONDS
+from signald.sd_notify import Notifier
+from signald.service import (
+    DECISION_LOOK_SECONDS,
+    DECISION_SECONDS,
+    EXIT_SECONDS,
+    TICK_SECONDS,
+    Daemon,
+)
+from signald.supervision import PAGE, WS, Supervision
 from signald.tap import make_daemon
 from signald.users import PeerId, PeerState
 from tests.test_switchboard import FakeConnection
@@ -69,10 +80,10 @@ class DaemonTests(SynchronousTestCase):
         globalLogPublisher.addObserver(observer)
         self.addCleanup(globalLogPublisher.removeObserver, observer)
 
-    def make(self, **options: Any) -> Daemon:
+    def make(self, supervision: Supervision | None = None, directory: Path | None = None, **options: Any) -> Daemon:
         """Make a daemon on free ports of the loopback interface."""
-        config = Config(Path(self.mktemp()), port=0, interface="127.0.0.1", **options)
-        return make_daemon(config, cast(Any, self.reactor))
+        config = Config(directory or Path(self.mktemp()), port=0, interface="127.0.0.1", **options)
+        return make_daemon(config, cast(Any, self.reactor), supervision=supervision)
 
     def logged(self, text: str) -> list[LogEvent]:
         """The log's events whose format has this text."""
@@ -88,6 +99,87 @@ class DaemonTests(SynchronousTestCase):
         stopped = daemon.stopService()
         self.assertEqual([port.listening for port in self.reactor.ports], [False, False])
         self.successResultOf(stopped)
+
+    def supervise(self) -> tuple[socket.socket, Notifier]:
+        """A service manager's end, and the daemon's way to it."""
+        ear = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.addCleanup(ear.close)
+        name = f"\0signald-test-{secrets.token_hex(8)}"
+        ear.bind(name)
+        ear.setblocking(False)
+        return ear, Notifier(name)
+
+    def told(self, ear: socket.socket) -> list[str]:
+        """What the manager was told."""
+        told = []
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                told.append(ear.recv(4096).decode())
+        return told
+
+    def test_the_service_manager_is_told(self) -> None:
+        """That it is ready, alive, reloading, and stopping, for which it asks for as long as the clients have."""
+        ear, notifier = self.supervise()
+        daemon = self.make(tls=False, drain_seconds=40.0, supervision=Supervision({}, notifier, watchdog=9.0))
+        self.assertEqual(self.told(ear), [])
+        daemon.startService()
+        self.assertEqual([line for line in self.told(ear) if "STATUS" not in line], ["WATCHDOG=1", "READY=1"])
+        for _ in range(9):
+            self.reactor.advance(TICK_SECONDS)
+        self.assertEqual(self.told(ear), ["WATCHDOG=1"] * 3)
+        self.reactor.advance(TICK_SECONDS)
+        self.assertEqual(self.told(ear), ["STATUS=0 users, 0 sessions"])
+        daemon.reload()
+        reloading, ready = self.told(ear)
+        self.assertRegex(reloading, r"\ARELOADING=1\nMONOTONIC_USEC=\d+\Z")
+        self.assertEqual(ready, "READY=1")
+        self.successResultOf(daemon.stopService())
+        self.assertEqual(self.told(ear), [f"STOPPING=1\nEXTEND_TIMEOUT_USEC={int((40 + EXIT_SECONDS) * 1e6)}"])
+
+    def test_sockets_that_are_handed_over(self) -> None:
+        """They are used in the place of those of the settings, and clients come back sooner, since they may queue."""
+        page, ws = (socket.create_server(("127.0.0.1", 0)) for _ in range(2))
+        ports = page.getsockname()[1], ws.getsockname()[1]
+        supervision = Supervision({PAGE: (page,), WS: (ws,)})
+        daemon = self.make(tls=False, supervision=supervision)
+        self.assertEqual((daemon.page.port, daemon.interface), (ports[0], "127.0.0.1"))
+        daemon.startService()
+        self.assertEqual([event["port"] for event in self.logged("listening")], list(ports))
+        connection = FakeConnection()
+        peer = daemon._switchboard.opened(connection, Native(), HOME)
+        daemon._switchboard.received(peer, b'{"type":"hello","version":1}')
+        self.successResultOf(daemon.stopService())
+        self.assertTrue(QUEUED_SECONDS <= connection.last()["after"] <= 2 * QUEUED_SECONDS)
+
+    def test_decisions_under_way_are_waited_for(self) -> None:
+        """For a second at most: a password that is being checked is not to be in the state."""
+        for seconds, undecided in ((0.5, 0), (5.0, 1)):
+            daemon = self.make(tls=False)
+            daemon.startService()
+            hub = daemon._switchboard.hub
+            pending = hub.asking.ask(Forget(UserId("nobody"), LeaveReason.GONE)).id
+            self.reactor.callLater(seconds, hub.asking.pending.pop, pending)
+            stopped = daemon.stopService()
+            self.assertEqual(self.logged("left to the next process"), [])
+            self.reactor.pump([DECISION_LOOK_SECONDS] * int(DECISION_SECONDS / DECISION_LOOK_SECONDS + 2))
+            self.successResultOf(stopped)
+            self.assertEqual(len(hub.asking.pending), undecided)
+            self.events.clear()
+
+    def test_the_next_daemon_takes_up_what_one_left(self) -> None:
+        """In the same data directory; readiness is off from the beginning of the stop."""
+        directory = Path(self.mktemp())
+        daemon = self.make(tls=False, directory=directory)
+        daemon.startService()
+        peer = daemon._switchboard.opened(FakeConnection(), Native(), HOME)
+        daemon._switchboard.received(peer, b'{"type":"hello","version":1,"instance":"one"}')
+        self.successResultOf(daemon.stopService())
+        self.assertFalse(daemon.readiness.ready)
+        later = self.make(tls=False, directory=directory)
+        self.assertEqual(later._switchboard.hub.users, {})
+        later.startService()
+        self.assertEqual(set(later._switchboard.hub.users), set(daemon._switchboard.hub.users))
+        self.successResultOf(later.stopService())
 
     def test_clients_are_told_when_to_come_back(self) -> None:
         """After two to four seconds, before the connections are closed."""

@@ -18,6 +18,7 @@ from signald.arrivals import Arrivals
 from signald.assets import FOREVER, Asset, Representation
 from signald.authority import Authority, wall_time
 from signald.budgets import ConnectionBudget
+from signald.draining import ANSWER_SECONDS
 from signald.errors import ErrorCode
 from signald.limits import Limits
 from signald.origins import OriginRule
@@ -183,6 +184,83 @@ class TimeTests(SiteCase):
         self.assertTrue(line.transport.aborted)
         line.disconnect()
         self.nothing_left()
+
+
+class DrainTests(SiteCase):
+    """Before the server stops."""
+
+    def test_nobody_there(self) -> None:
+        """There is nothing to wait for."""
+        self.successResultOf(self.site.drain(5.0))
+        self.nothing_left()
+
+    def test_idle(self) -> None:
+        """A connection on which nothing is asked is closed at once."""
+        line = self.dial()
+        line.send(PAGE)
+        line.response()
+        drained = self.site.drain(5.0)
+        self.assertTrue(line.closed)
+        line.disconnect()
+        self.successResultOf(drained)
+        self.nothing_left()
+
+    def test_asked_already(self) -> None:
+        """What is being answered is answered whole, and that is the last on its connection."""
+        line = self.dial()
+        line.send(request("/waiting", HOST))
+        drained = self.site.drain(5.0)
+        self.advance(ANSWER_SECONDS + 0.1)
+        (waiting,) = self.waiting.requests
+        waiting.write(b"late")
+        waiting.finish()
+        status, _, body = line.response()
+        self.assertEqual((status, b"late" in body, line.closed), (200, True, True))
+        self.assertNoResult(drained)
+        line.disconnect()
+        self.successResultOf(drained)
+
+    def test_asked_just_now(self) -> None:
+        """One who had connected and asks now is answered, and told that the connection ends."""
+        line = self.dial()
+        drained = self.site.drain(5.0)
+        self.assertFalse(line.closed)
+        line.send(PAGE)
+        status, headers, body = line.response()
+        self.assertEqual((status, headers["connection"], body), (200, "close", b"page"))
+        self.assertTrue(line.closed)
+        line.disconnect()
+        self.successResultOf(drained)
+
+    def test_nothing_is_asked(self) -> None:
+        """One who has connected and says nothing does not hold up the restart."""
+        line = self.dial()
+        drained = self.site.drain(5.0)
+        self.advance(ANSWER_SECONDS + 0.1)
+        self.assertTrue(line.transport.aborted)
+        line.disconnect()
+        self.successResultOf(drained)
+        self.nothing_left()
+
+    def test_never_answered(self) -> None:
+        """In the end everyone is aborted."""
+        line = self.dial()
+        line.send(request("/waiting", HOST))
+        drained = self.site.drain(5.0)
+        self.advance(4.9)
+        self.assertNoResult(drained)
+        self.advance(0.2)
+        self.successResultOf(drained)
+        self.assertTrue(line.transport.aborted)
+        line.disconnect()
+        self.nothing_left()
+
+    def test_upgrades_are_refused(self) -> None:
+        """With a code that a client understands; the signaling factory drains at the same time."""
+        line = self.dial()
+        self.site.drain(5.0)
+        self.signaling.drain(5.0)
+        self.assertEqual(line.upgrade(), 503)
 
 
 class NumberTests(SiteCase):

@@ -15,6 +15,7 @@ from zope.interface import implementer
 from signald.arrivals import Arrivals
 from signald.autobahn_options import CLOSE_SECONDS
 from signald.budgets import OFFENCE, ConnectionBudget
+from signald.draining import ANSWER_SECONDS
 from signald.errors import ErrorCode
 from signald.limits import Limits
 from signald.origins import OriginRule
@@ -823,6 +824,28 @@ class DrainTests(WebSocketCase):
         self.assertTrue(line.transport.aborted)
         line.disconnect()
         self.nothing_left()
+
+    def test_somebody_is_frozen(self) -> None:
+        """Who has got everything and does not answer does not hold up the restart."""
+        line = self.open()
+        drained = self.drain()
+        line.transport.take_all()
+        self.advance(ANSWER_SECONDS + 0.1)
+        self.assertTrue(line.transport.aborted)
+        line.disconnect()
+        self.successResultOf(drained)
+        self.nothing_left()
+
+    def test_somebody_reads_slowly(self) -> None:
+        """Has the whole time for what is still to be read."""
+        line = self.open()
+        drained = self.drain()
+        self.advance(ANSWER_SECONDS + 0.1)
+        self.assertNoResult(drained)
+        self.assertFalse(line.transport.aborted)
+        line.transport.take_all()
+        line.disconnect()
+        self.successResultOf(drained)
 
     def test_nobody_comes(self) -> None:
         """An upgrade is refused from then on."""
