@@ -34,6 +34,7 @@ class ReverseProxy:
     Attributes:
         program: its process.
         port: where it listens, with TLS.
+        plain_port: where it listens without, and sends to HTTPS.
         url: the page behind it.
 
     """
@@ -55,7 +56,7 @@ class ReverseProxy:
 
         """
         directory.mkdir(parents=True)
-        self.port = free_port()
+        self.port, self.plain_port = free_port(), free_port()
         self.url = f"https://localhost:{self.port}/"
         command = self.prepare(directory, upstream, chain, key, changes or {})
         if shutil.which(command[0]) is None:
@@ -106,7 +107,7 @@ class Nginx(ReverseProxy):
                 "/var/log/nginx/error.log": "stderr",
                 "/run/nginx.pid": f"{directory}/pid",
                 "        listen [::]:80;\n": "",
-                "listen 80": f"listen 127.0.0.1:{free_port()}",
+                "listen 80": f"listen 127.0.0.1:{self.plain_port}",
                 "        listen [::]:443 ssl;\n": "",
                 "listen 443 ssl": f"listen 127.0.0.1:{self.port} ssl",
                 "server_name calls.example.org": "server_name localhost",
@@ -132,7 +133,7 @@ class HAProxy(ReverseProxy):
             (DEPLOY / "haproxy.cfg").read_text(),
             {
                 "maxconn 18000": "maxconn 200",
-                "bind :80\n": f"bind 127.0.0.1:{free_port()}\n",
+                "bind :80\n": f"bind 127.0.0.1:{self.plain_port}\n",
                 "bind :443 ": f"bind 127.0.0.1:{self.port} ",
                 "/etc/haproxy/calls.example.org.pem": f"{directory}/pair.pem",
                 "127.0.0.1:9000": f"127.0.0.1:{upstream}",
