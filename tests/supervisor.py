@@ -6,6 +6,8 @@ systemd that would run the unit itself.
 
 from __future__ import annotations
 
+import os
+import signal
 import socket
 import sys
 import tempfile
@@ -31,6 +33,7 @@ class Supervisor:
         sockets: those that it holds, by name.
         programs: the daemons, the one that runs last.
         told: every notification, in order.
+        around: a command that runs another one in its own place; may be changed before a start.
 
     """
 
@@ -40,7 +43,8 @@ class Supervisor:
         *options: str,
         names: Sequence[str] = ("page",),
         watchdog: float | None = None,
-        through: Sequence[str | Path] = (),
+        around: Sequence[str | Path] = (),
+        descriptors: Sequence[int] = (),
     ) -> None:
         """Open the sockets on free ports of the loopback interface; nothing runs yet.
 
@@ -49,14 +53,16 @@ class Supervisor:
             options: of the daemon's command line.
             names: what the sockets are for.
             watchdog: seconds within which the daemon has to show that it is alive.
-            through: a command that runs another one in its own place.
+            around: a command that runs another one in its own place.
+            descriptors: that this command inherits.
 
         """
         self.data = directory / "data"
         self._home = directory
         self._options = options
         self._watchdog = watchdog
-        self._through = through
+        self.around = around
+        self._descriptors = descriptors
         self.sockets = {name: socket.create_server(("127.0.0.1", 0), backlog=BACKLOG) for name in names}
         self.programs: list[Program] = []
         self.told: list[str] = []
@@ -92,16 +98,23 @@ class Supervisor:
         """The daemon that was started last."""
         return self.programs[-1]
 
+    @property
+    def process(self) -> int:
+        """The daemon's process: where another command is around it that does not become it, that command's child."""
+        outer = self.program.process.pid
+        inner = Path(f"/proc/{outer}/task/{outer}/children").read_text().split() if self.around else []
+        return int(inner[0]) if inner else outer
+
     def start(self) -> None:
         """Start a daemon, and wait until it says that it is ready."""
         ready = self.count("READY=1")
         given = [f"{name}={bound.fileno()}" for name, bound in self.sockets.items()]
-        command: list[str | Path] = [sys.executable, "-ISE", Path(__file__).with_name("activate.py"), *given, "--"]
-        command += [*self._through, SCRIPTS / "signald", "--data-dir", self.data, *self._options]
+        command: list[str | Path] = [*self.around, sys.executable, "-ISE", Path(__file__).with_name("activate.py")]
+        command += [*given, "--", SCRIPTS / "signald", "--data-dir", self.data, *self._options]
         environment = {"HOME": str(self._home), "NOTIFY_SOCKET": self.notify_path}
         if self._watchdog is not None:
             environment["WATCHDOG_USEC"] = str(int(self._watchdog * 1_000_000))
-        descriptors = [bound.fileno() for bound in self.sockets.values()]
+        descriptors = [*self._descriptors, *(bound.fileno() for bound in self.sockets.values())]
         self.programs.append(Program(command, environment=environment, descriptors=descriptors))
 
         def is_ready() -> bool:
@@ -119,7 +132,8 @@ class Supervisor:
 
         """
         begun = time.monotonic()
-        status = self.program.stop()
+        os.kill(self.process, signal.SIGTERM)
+        status = self.program.wait(PATIENCE)
         if status:
             raise AssertionError(f"ended with status {status}: {self.program.stderr}")
         stopped = time.monotonic()
