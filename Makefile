@@ -24,7 +24,7 @@ RUN_TESTS = $(BIN)/python tests/run.py
 
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: help generate resume-storm soak-model bench-page soak-page a11y run test install install-test system-test lock check unit peer conformance packaging attack faults fuzz e2e coverage clean
+.PHONY: help generate resume-storm soak-model bench-page soak-page a11y run test install install-test system-test lock check unit peer conformance packaging attack faults acme fuzz e2e coverage clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -65,6 +65,9 @@ faults: install-test system-test ## faults of machine, network and files, in ful
 	@rm -rf faults-report
 	@SIGNALD_FAULTS=all SIGNALD_REPORT="$(CURDIR)/faults-report" $(RUN_TESTS) --limit 3600 faults; status=$$?; \
 	for table in faults-report/*.txt; do echo; cat $$table; done; exit $$status
+
+acme: install-test ## the recipes with certbot and Caddy against a local ACME server (pebble has to be there)
+	@$(BIN)/python -m tests.recipes.acme
 
 fuzz: install-test ## inputs of any kind to all that reads what others wrote, for SECONDS=600 (ARGS="--only native")
 	@$(BIN)/python -m tests.fuzz --seconds $(SECONDS) $(ARGS)

@@ -1,4 +1,4 @@
-"""Writes the tables and diagrams of docs/protocol.md that are drawn from the code."""
+"""Writes the tables and diagrams of docs/protocol.md and docs/limits.md that are drawn from the code."""
 
 from __future__ import annotations
 
@@ -11,11 +11,13 @@ from attrs import fields
 
 from signald.errors import ErrorCode
 from signald.limits import Limits
+from signald.metrics import LIMIT_OF
 from signald.sessions import SESSION_TRANSITIONS
 from signald.users import PEER_TRANSITIONS, USER_TRANSITIONS
 from signald_client.signaling import connection, negotiation
 
 PATH = Path(__file__).parents[1] / "docs" / "protocol.md"
+LIMITS_PATH = PATH.with_name("limits.md")
 
 Transitions = Mapping[tuple[Any, Any], Any]
 """(state, event) to state; each an enum member or a text."""
@@ -46,6 +48,17 @@ def limits_table() -> str:
     return "\n".join(rows)
 
 
+def refusals_table() -> str:
+    """What a client hears when a limit refuses it, in the limits' order."""
+    rows = ["| limit | what the client hears | HTTP | close |", "| --- | --- | --- | --- |"]
+    errors = {limit: code for code, limit in LIMIT_OF.items()}
+    for limit in (limit.name for limit in fields(Limits) if limit.name in errors):
+        code = errors[limit]
+        name = limit.replace("_", "-")
+        rows.append(f"| `{name}` | `{code.value}` | {code.http_status or ''} | {code.close_code or ''} |")
+    return "\n".join(rows)
+
+
 def diagram(transitions: Transitions) -> str:
     """A state diagram in Mermaid's language; the first state of the table is where it begins."""
     rows = ["```mermaid", "stateDiagram-v2"]
@@ -62,6 +75,13 @@ def filled(text: str) -> str:
     for name, transitions in DIAGRAMS.items():
         text = between(text, f"<!-- diagram of {name} -->", "<!-- end of diagram -->", diagram(transitions))
     return text
+
+
+def filled_limits(text: str) -> str:
+    """The document on limits with its table as the code has it now."""
+    return between(
+        text, "<!-- refusals: generated from signald/metrics.py -->", "<!-- end of refusals -->", refusals_table()
+    )
 
 
 def between(text: str, begin: str, end: str, content: str) -> str:
@@ -82,6 +102,7 @@ def _word(state: Any) -> str:
 
 
 def write() -> Iterable[Path]:
-    """Fill the document, and name it."""
-    PATH.write_text(filled(PATH.read_text(encoding="utf-8")), encoding="utf-8")
-    yield PATH
+    """Fill the documents, and name them."""
+    for path, fill in ((PATH, filled), (LIMITS_PATH, filled_limits)):
+        path.write_text(fill(path.read_text(encoding="utf-8")), encoding="utf-8")
+        yield path

@@ -237,6 +237,11 @@ class SignalingProtocol(WebSocketServerProtocol):
             self.factory.metrics.refused("header_seconds")
         super().onOpenHandshakeTimeout()
 
+    def onAutoPingTimeout(self) -> None:
+        """The peer does not answer: it is gone without a word, which is counted."""
+        self.factory.metrics.refused("pong_seconds")
+        super().onAutoPingTimeout()
+
     # Messages
 
     def onMessageBegin(self, isBinary: bool) -> None:

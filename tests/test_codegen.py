@@ -15,6 +15,11 @@ class FreshTests(SynchronousTestCase):
         text = tables.PATH.read_text()
         self.assertEqual(tables.filled(text), text)
 
+    def test_the_table_of_refusals(self) -> None:
+        """That of docs/limits.md."""
+        text = tables.LIMITS_PATH.read_text("utf-8")
+        self.assertEqual(tables.filled_limits(text), text)
+
     def test_the_settings(self) -> None:
         """Those of docs/configuration.md."""
         text = configuration.PATH.read_text("utf-8")
@@ -28,6 +33,7 @@ class FreshTests(SynchronousTestCase):
     def test_a_document_without_a_mark_is_refused(self) -> None:
         """A table that is nowhere would never be noticed."""
         self.assertRaises(LookupError, tables.filled, "")
+        self.assertRaises(LookupError, tables.filled_limits, "")
         self.assertRaises(LookupError, configuration.filled, "")
         self.assertRaises(LookupError, monitoring.filled, "")
 

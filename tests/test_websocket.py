@@ -591,6 +591,7 @@ class FrameTests(WebSocketCase):
         self.advance(0.2)
         self.assertTrue(self.line.transport.aborted)
         self.assertEqual(self.record.closed_peers, [PeerId(1)])
+        self.assertEqual(self.server.factory.metrics.limits["pong_seconds"], 1)
 
     def test_answered_pings(self) -> None:
         """One that answers stays, for hours."""
