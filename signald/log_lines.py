@@ -72,7 +72,8 @@ class Entry:
         """Make the entry of an event of Twisted's log (`twisted.logger`)."""
         namespace = str(event.get("log_namespace", ""))
         level = getattr(event.get("log_level"), "name", "info")
-        failure = event.get("log_failure")
+        # The older interface of Twisted's calls it otherwise.
+        failure = event.get("log_failure") or event.get("failure")
         exception = None if failure is None else escaped(getattr(failure.type, "__name__", "?"))[:100]
         stack = () if failure is None else _places(failure)
         time = float(event.get("log_time", 0.0))
