@@ -22,9 +22,6 @@ from signald.options import Options
 from signald.service import Daemon
 from signald.tap import complaint, makeService
 
-FLUSH_SECONDS = 1.0
-"""For the last lines of the log, at the end of the process."""
-
 
 def main() -> None:
     """Run until SIGINT or SIGTERM, of which a second one does not wait for the clients; or do what a command says.
@@ -45,15 +42,13 @@ def main() -> None:
     from twisted.internet import reactor
 
     core = IReactorCore(reactor)
-    log = daemon.oversight.log.to_stream(sys.stderr)
-    globalLogBeginner.beginLoggingTo([log], redirectStandardIO=False)
+    globalLogBeginner.beginLoggingTo([daemon.oversight.log.to_stream(sys.stderr)], redirectStandardIO=False)
     daemon.privilegedStartService()
     daemon.startService()
     core.addSystemEventTrigger("before", "shutdown", _obey_the_next_signal)
     core.addSystemEventTrigger("before", "shutdown", daemon.stopService)
     core.callWhenRunning(_announce, daemon)
     core.run()
-    log.flush(FLUSH_SECONDS)
 
 
 def _obey_the_next_signal() -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
 import os
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TextIO
 
@@ -18,6 +20,9 @@ from signald.log_lines import LIBRARY, Entry, as_human, as_json
 from signald.log_sink import Sink
 
 __all__ = ["Log"]
+
+FLUSH_SECONDS = 1.0
+"""For the last lines of the log, at the end of the process."""
 
 _LEVELS = [level.name for level in (TwistedLevel.debug, TwistedLevel.info, TwistedLevel.warn, TwistedLevel.error)]
 _RANKS = {name: rank for rank, name in enumerate([*_LEVELS, TwistedLevel.critical.name])}
@@ -61,6 +66,23 @@ class Log:
         self._sink = self._sink_of(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o640))
         return self
 
+    def as_twistd_wants(self, options: Mapping[str, object]) -> Log | None:
+        """Write where twistd's options say; this log, or None where they ask for syslog or another observer.
+
+        Arguments:
+            options: `syslog`, `logger`, `logfile` and `nodaemon`, as twistd has them.
+
+        Raises:
+            OSError: the file cannot be opened.
+
+        """
+        if options.get("syslog") or options.get("logger"):
+            return None
+        name = str(options.get("logfile") or "")
+        if options.get("nodaemon") and name in ("", "-"):
+            return self.to_stream(sys.stdout)
+        return None if name == "-" else self.to_file(Path(name or "twistd.log").absolute())
+
     def counts(self) -> tuple[int, int]:
         """How many lines were written, and how many were dropped."""
         if self._sink is None:
@@ -92,7 +114,9 @@ class Log:
             self._sink.put(line)
 
     def _sink_of(self, descriptor: int) -> Sink:
-        return Sink(descriptor, self._dropped_line)
+        sink = Sink(descriptor, self._dropped_line)
+        atexit.register(sink.flush, FLUSH_SECONDS)
+        return sink
 
     def _line(self, entry: Entry) -> bytes:
         make = as_json if self.settings.format is LogFormat.JSON else as_human

@@ -18,6 +18,7 @@ from signald.listening import bind
 from signald.logs import Log
 from signald.operations import make_operations_site
 from signald.stalls import StallService
+from signald.unaccepted import Unaccepted
 
 __all__ = ["Oversight"]
 
@@ -110,6 +111,8 @@ class Oversight(MultiService):
             )
             self._socket.close()
             self._socket = None
+            # As on the public ports: without descriptors each attempt would be lines of the log.
+            self._listening._logger = Logger(observer=Unaccepted(self._reactor, lambda: None))  # type: ignore[attr-defined]
             _log.info("operations: http on port {port}", event="operations-listening", port=self.port)
 
     def stopService(self) -> Deferred[list[tuple[bool, object]]]:

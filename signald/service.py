@@ -10,11 +10,12 @@ from typing import Protocol
 
 from attrs import frozen
 from twisted.application.internet import TimerService
-from twisted.application.service import MultiService
+from twisted.application.service import IServiceCollection, MultiService
 from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
 from twisted.internet.interfaces import IListeningPort, IProtocolFactory, IReactorSocket, IReactorTime
 from twisted.internet.task import deferLater
-from twisted.logger import Logger
+from twisted.logger import ILogObserver, Logger
+from twisted.python.components import Componentized
 
 from signald.addresses import machine_names
 from signald.budgets import ConnectionBudget
@@ -87,8 +88,11 @@ class Daemon(MultiService):
         metrics: what is counted.
         readiness: whether new clients are welcome.
         oversight: what the operator sees.
+        twistd_log: what is to observe twistd's log; None where it has its own.
 
     """
+
+    twistd_log: ILogObserver | None = None
 
     def __init__(
         self,
@@ -131,6 +135,12 @@ class Daemon(MultiService):
             self._every(supervision.watchdog / WATCHDOG_PARTS, supervision.notifier.alive)
         if supervision.notifier.address is not None:
             self._every(STATUS_SECONDS, self._tell_status)
+
+    def setServiceParent(self, parent: IServiceCollection) -> None:
+        """Become a part of an application, which twistd asks for what observes its log."""
+        super().setServiceParent(parent)
+        if isinstance(parent, Componentized) and self.twistd_log is not None:
+            parent.setComponent(ILogObserver, self.twistd_log)
 
     def startService(self) -> None:
         """Take up what the process before left, and begin to accept connections."""

@@ -77,6 +77,12 @@ def makeService(options: Options) -> Daemon:
     except (ConfigError, CertificateError) as error:
         sys.exit(complaint(error))
     _obey_hangups(daemon, reactor)
+    twistd = options.parent
+    if twistd is not None and "nodaemon" in twistd:
+        try:
+            daemon.twistd_log = daemon.oversight.log.as_twistd_wants(twistd)
+        except OSError as error:
+            sys.exit(complaint(OSError(f"The log cannot be written: {error.strerror}.")))
     return daemon
 
 

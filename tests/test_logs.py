@@ -95,3 +95,17 @@ class LogTests(SynchronousTestCase):
         log = Log(Settings()).to_stream(stream)
         log({"log_level": LogLevel.info, "log_namespace": "signald", "log_time": 0.0})
         self.assertEqual(log.counts(), (0, 1))
+
+    def test_where_twistd_wants_it(self) -> None:
+        """A file that its options name, or standard output in the foreground; nothing where they name an observer."""
+        path = Path(self.mktemp())
+        log = Log(Settings())
+        self.assertIs(log.as_twistd_wants({"nodaemon": False, "logfile": str(path)}), log)
+        log({"log_level": LogLevel.info, "log_namespace": "signald", "log_time": 0.0, "event": "it"})
+        log.flush(20.0)
+        self.assertIn("[it]", path.read_text())
+        for chosen in ({"syslog": True}, {"logger": object()}, {"logfile": "-", "nodaemon": False}):
+            self.assertIsNone(Log(Settings()).as_twistd_wants(chosen))
+        missing = {"logfile": str(path / "in" / "no" / "folder")}
+        self.assertRaises(OSError, log.as_twistd_wants, missing)
+        self.assertIs(log.as_twistd_wants({"nodaemon": True}), log)

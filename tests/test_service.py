@@ -8,6 +8,7 @@ import socket
 from pathlib import Path
 from typing import Any, cast
 
+from twisted.application.service import Application
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IReactorSocket
 from twisted.internet.testing import MemoryReactorClock
@@ -192,6 +193,18 @@ class DaemonTests(SynchronousTestCase):
         self.assertEqual(connection.last()["type"], "going-away")
         self.assertTrue(REFUSED_SECONDS <= connection.last()["after"] <= 2 * REFUSED_SECONDS)
         self.successResultOf(stopped)
+
+    def test_twistd_is_given_the_log(self) -> None:
+        """As a component of its application, where its options leave that to signald."""
+        daemon = self.make(tls=False)
+        daemon.twistd_log = daemon.oversight.log
+        application = Application("signald")
+        daemon.setServiceParent(application)
+        self.assertIs(cast(Any, application).getComponent(ILogObserver), daemon.oversight.log)
+        other = self.make(tls=False)
+        plain = Application("signald")
+        other.setServiceParent(plain)
+        self.assertIsNone(cast(Any, plain).getComponent(ILogObserver, None))
 
     def test_it_looks_at_deadlines(self) -> None:
         """Every second: a peer that says nothing is closed."""
