@@ -265,6 +265,8 @@ class Peer:
                 self._welcomed.set_result(None)
         elif isinstance(event, Refused):
             _log.info("The server refused %s: %s", event.about, event.code)
+            if self._welcomed is not None and not self._welcomed.done():
+                self.end(event.code)
             self._not_welcomed(RefusedError(event.code, event.sentence))
         elif isinstance(event, Interrupted):
             self._not_welcomed(UnreachableError(f"The connection to {self._address.authority} was lost."))

@@ -160,6 +160,7 @@ class ValueTests(SynchronousTestCase):
                     hidden.add(attribute.name)
         self.assertEqual(hidden, {"secret", "host_key", "password", "credential"})
         self.assertNotIn("hush", repr(messages.Resume(1, "A", "hush", "i", 0)))
+        self.assertNotIn("hush", repr(messages.Hello(1, token="hush")))
         self.assertNotIn("hush", repr(messages.Open(password="hush", host_key="hush")))
 
     def test_what_is_counted(self) -> None:

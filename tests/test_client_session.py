@@ -112,6 +112,17 @@ class SessionCase(SynchronousTestCase):
 class GreetingTests(SessionCase):
     """The beginning of a connection."""
 
+    def test_a_token(self) -> None:
+        """It is in each greeting, that of a resume too."""
+        client = SignalingClient(json, lambda: 0.5, "INSTANCE", token="TOKEN")
+        client.connect()
+        [hello] = sent(client.socket_opened(0.0))
+        self.assertEqual((hello["type"], hello["token"]), ("hello", "TOKEN"))
+        client.frame_received(json.dumps(WELCOME), 0.0)
+        client.socket_closed(1006, "", 0.0)
+        [resume] = sent(client.socket_opened(1.0))
+        self.assertEqual((resume["type"], resume["token"]), ("resume", "TOKEN"))
+
     def test_connect(self) -> None:
         """A socket is wanted at once, and once."""
         client = SignalingClient(json, lambda: 0.5, "INSTANCE")

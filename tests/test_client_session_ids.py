@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from signald_client.signaling.session_ids import find_session_id, group_session_id, normalise_session_id
+from signald_client.signaling.session_ids import (
+    find_session_id,
+    find_token,
+    group_session_id,
+    normalise_session_id,
+)
 
 
 class NormaliseTests(SynchronousTestCase):
@@ -60,3 +65,17 @@ class FindTests(SynchronousTestCase):
         error = self.assertRaises(ValueError, find_session_id, "https://example.org/")
         self.assertEqual(str(error), "This link names no session: the session ID stands after a # sign.")
         self.assertRaises(ValueError, find_session_id, "https://example.org/#")
+
+    def test_a_token(self) -> None:
+        """It stands behind the id, or in its place, and is no part of it."""
+        link = "https://192.0.2.7:9000/#7Q2M9RT6ZC&token=eyJ.a-_.b\n"
+        self.assertEqual((find_session_id(link), find_token(link)), ("7Q2M9RT6ZC", "eyJ.a-_.b"))
+        self.assertEqual(find_token("https://192.0.2.7:9000/#&token=eyJ"), "eyJ")
+        for text in (
+            "",
+            "7Q2M9RT6ZC",
+            "https://192.0.2.7/?a=b&token=eyJ",
+            "https://192.0.2.7/#7Q2M9RT6ZC",
+            "&token=eyJ",
+        ):
+            self.assertEqual(find_token(text), "")

@@ -1,0 +1,66 @@
+"""An application's service that decides who may: it checks the signature of each question as docs/tokens.md says."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+
+class Service:
+    """A running service on this machine.
+
+    Attributes:
+        url: where it is asked.
+        questions: the bodies of what it was asked.
+        answer: what it says; the text of the connection's end for None.
+
+    """
+
+    def __init__(self, secret: bytes) -> None:
+        """Start it."""
+        self.questions: list[dict[str, Any]] = []
+        self.answer: dict[str, Any] | None = {"allow": True}
+        service = self
+
+        class Questions(BaseHTTPRequestHandler):
+            """One connection."""
+
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self) -> None:
+                """Answer a question."""
+                body = self.rfile.read(int(self.headers["content-length"]))
+                id, sent = self.headers["webhook-id"], self.headers["webhook-timestamp"]
+                digest = hmac.new(secret, f"{id}.{sent}.".encode() + body, hashlib.sha256).digest()
+                expected = f"v1,{base64.b64encode(digest).decode()}"
+                is_ours = hmac.compare_digest(self.headers["webhook-signature"], expected)
+                if not is_ours or abs(time.time() - int(sent)) > 60:
+                    self.send_error(401)
+                    return
+                service.questions.append(json.loads(body))
+                if service.answer is None:
+                    self.close_connection = True
+                    return
+                answer = json.dumps(service.answer).encode()
+                self.send_response(200)
+                self.send_header("content-length", str(len(answer)))
+                self.end_headers()
+                self.wfile.write(answer)
+
+            def log_message(self, *_: object) -> None:
+                """Say nothing."""
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Questions)
+        self.url = f"http://127.0.0.1:{self._server.server_port}/may"
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    def stop(self) -> None:
+        """End it."""
+        self._server.shutdown()
+        self._server.server_close()
