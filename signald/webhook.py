@@ -21,7 +21,7 @@ from signald.questions import Question, Verdict, read_answer
 from signald.secret_files import read_secret
 from signald.values import ConfigError
 
-__all__ = ["Webhook"]
+__all__ = ["Webhook", "check_webhook"]
 
 _LEAST_SECRET_BYTES = 32
 """Of the secret that signs: as many as the hash has (RFC 2104 §3)."""
@@ -62,6 +62,16 @@ class _Rules:
         if len(secret) < _LEAST_SECRET_BYTES:
             raise ConfigError(f"The secret in {settings.secret_file} is shorter than {_LEAST_SECRET_BYTES} bytes.")
         return cls(settings.url, secret, settings.timeout_seconds, settings.cache_seconds)
+
+
+def check_webhook(settings: Settings) -> None:
+    """See whether a webhook could be asked by these settings; nobody is asked.
+
+    Raises:
+        ConfigError: it could not.
+
+    """
+    _Rules.of(settings)
 
 
 @define

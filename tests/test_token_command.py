@@ -140,3 +140,22 @@ class CommandTests(SynchronousTestCase):
         status, out, err = self.run_command("--user", "ann")
         self.assertEqual((status, out), (1, ""))
         self.assertIn("open to others", err)
+
+    def test_the_check_of_a_configuration_looks_at_the_keys(self) -> None:
+        """And at the webhook's secret: what would keep the daemon from its start is told."""
+        check = find_command("check-config")
+        assert check is not None
+        hook = self.written(
+            "hook.toml", 'data_dir = "data"\n[webhook]\nurl = "http://app.example/"\nsecret_file = "secret"\n'
+        )
+        for config, mode, said in (
+            (self.config, 0o600, ""),
+            (self.config, 0o644, "open to others"),
+            (hook, 0o600, "https"),
+        ):
+            (self.directory / "secret").chmod(mode)
+            err = StringIO()
+            self.patch(sys, "stdout", StringIO())
+            self.patch(sys, "stderr", err)
+            self.assertEqual(check(["--config", str(config)], {"HOME": "/nowhere"}), 1 if said else 0)
+            self.assertIn(said, err.getvalue())

@@ -27,7 +27,7 @@ from signald.messages import Role, SessionId, Traits, UserId
 from signald.questions import Question, Verdict, question_about, read_answer
 from signald.sessions import Settings as SessionSettings
 from signald.values import ConfigError
-from signald.webhook import Webhook
+from signald.webhook import Webhook, check_webhook
 from tests.access import NOW, Agent
 
 SECRET = b"the service and signald know this text"
@@ -306,6 +306,8 @@ class SettingsTests(WebhookCase):
         ):
             with self.assertRaisesRegex(ConfigError, said):
                 self.made(settings)
+            with self.assertRaisesRegex(ConfigError, said):
+                check_webhook(settings)
             with self.assertRaisesRegex(ConfigError, said):
                 self.webhook.configure(settings)
         self.assertIs(self.webhook.settings, self.settings)

@@ -8,7 +8,9 @@ from collections.abc import Mapping, Sequence
 from twisted.python.usage import UsageError
 
 from signald.options import Options
+from signald.tokens import TokenVerifier
 from signald.values import ConfigError
+from signald.webhook import check_webhook
 
 
 def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
@@ -17,6 +19,8 @@ def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
     try:
         options.parseOptions(list(arguments))
         effective = options.effective(environment)
+        TokenVerifier(effective.config.tokens)
+        check_webhook(effective.config.webhook)
     except (UsageError, ConfigError) as error:
         sys.stderr.write(f"{error}\n")
         return 1
