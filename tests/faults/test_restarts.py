@@ -26,6 +26,9 @@ CLIENTS = 60 if in_full() else 20
 #: Seconds between the last client's return and the next restart.
 PAUSE = 2.0 if in_full() else 0.5
 
+#: What one address may, and here all come from one.
+_LIMITS = ("address-connections", "address-connection-rate", "address-request-rate")
+
 #: Seconds until all clients are back.
 BACK_WITHIN = 30.0
 
@@ -71,7 +74,7 @@ class Visitors:
         try:
             response = self._fetch()
         except OSError as error:
-            self.faults.append(f"{type(error).__name__}: {error}")
+            self.faults.append(f"after {time.monotonic() - begin:.2f} s: {error!r}")
             return
         if response.startswith(b"HTTP/1.1 200 ") and b"</html>" in response:
             self.waits.append(time.monotonic() - begin)
@@ -109,7 +112,7 @@ class RestartTests(SynchronousTestCase):
 
     def restart_under_traffic(self, *, tls: bool) -> None:
         """Restart a daemon while clients talk, and see what they say of it."""
-        many = [word for name in ("address-connection-rate", "address-request-rate") for word in
+        many = [word for name in _LIMITS for word in
                 ("--limit", f"{name}=10000")]  # fmt: skip
         supervisor = Supervisor(self.directory, *([] if tls else ["--no-tls"]), *many)
         self.addCleanup(supervisor.close)
