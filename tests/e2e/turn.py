@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import shutil
 import socket
+import sqlite3
+import subprocess
+from contextlib import closing
+from pathlib import Path
 
 from twisted.trial.unittest import SkipTest
 
@@ -17,6 +21,9 @@ USER = "ada"
 SECRET = "lovelace"
 
 HOST = "127.0.0.1"
+
+#: What signald comes with.
+SHIPPED = Path(__file__).parents[2] / "deploy" / "turnserver.conf"
 
 
 def free_port() -> int:
@@ -73,6 +80,80 @@ class TurnServer:
         for transport in ("udp", "tcp"):
             options += ["--ice-server", f"turn:{HOST}:{self.port}?transport={transport},{USER},{SECRET}"]
         return options
+
+    def stop(self) -> None:
+        """End it."""
+        self.program.stop()
+
+
+class ShippedTurnServer:
+    """A running coturn with the configuration that signald comes with, on the loopback interface.
+
+    Attributes:
+        program: its process.
+        port: where it listens over UDP, TCP, TLS and DTLS.
+        secret: the file that signald is to read.
+
+    """
+
+    def __init__(self, directory: Path, host: str = HOST, secret: str = "0123456789abcdef" * 2) -> None:
+        """Start it, and wait until it listens.
+
+        Arguments:
+            directory: for its files.
+            host: the address that it listens on and relays from; the relays of a test have to reach each other there,
+                so that this one is allowed.
+            secret: that it shares with signald.
+
+        Raises:
+            SkipTest: it is not installed.
+
+        """
+        if shutil.which("turnserver") is None:
+            raise SkipTest("coturn is not installed")
+        self.host, self.port = host, free_port()
+        self.secret = directory / "turn-secret"
+        self.secret.write_text(f"{secret}\n")
+        self.secret.chmod(0o600)
+        certificate, key = directory / "turn.pem", directory / "turn-key.pem"
+        subprocess.run(
+            ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"]
+            + ["-subj", "/CN=turn.example.org", "-keyout", key, "-out", certificate],
+            check=True,
+            capture_output=True,
+        )
+        configuration = directory / "turnserver.conf"
+        configuration.write_text(
+            SHIPPED.read_text()
+            .replace("REPLACE-WITH-THE-SECRET", secret)
+            .replace("/etc/coturn/fullchain.pem", str(certificate))
+            .replace("/etc/coturn/privkey.pem", str(key))
+        )
+        database = directory / "turndb"
+        with closing(sqlite3.connect(database)) as connection:
+            # Without the table coturn takes no secret at all, not even that of the file.
+            connection.execute("CREATE TABLE IF NOT EXISTS turn_secret (realm, value)")
+        options = ["-c", str(configuration), f"--userdb={database}", f"--listening-ip={host}", f"--relay-ip={host}"]
+        options += [f"--listening-port={self.port}", f"--tls-listening-port={self.port}"]
+        options += ["--allow-loopback-peers", f"--allowed-peer-ip={host}", "--allocation-default-address-family=keep"]
+        options += ["--log-file=stdout", "--simple-log", "--verbose", f"--pidfile={directory / 'turn.pid'}"]
+        self.program = Program(["turnserver", *options])
+        try:
+            self.program.wait_for(r"IPv[46]. (TCP|TLS/TCP|UDP) listener opened on", PATIENCE)
+            until(self._listens, PATIENCE, "coturn to listen")
+        except BaseException:
+            self.stop()
+            raise
+
+    def _listens(self) -> bool:
+        with socket.socket(socket.AF_INET6 if ":" in self.host else socket.AF_INET, socket.SOCK_STREAM) as tcp:
+            return tcp.connect_ex((self.host, self.port)) == 0
+
+    @property
+    def options(self) -> list[str]:
+        """What signald needs on its command line to make credentials for it."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return ["--turn-url", f"turn:{host}:{self.port}", "--ice-turn-secret-file", str(self.secret)]
 
     def stop(self) -> None:
         """End it."""

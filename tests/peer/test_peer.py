@@ -395,7 +395,7 @@ class DoubleTests(PeerCase):
         self.assertEqual(
             [message["type"] for message in self.double.messages], ["hello", "join", "offer", "candidates", "leave"]
         )
-        self.assertEqual(self.double.messages[0]["features"], ["no-rollback"])
+        self.assertEqual(self.double.messages[0]["features"], ["no-rollback", "relay-only"])
         self.assertEqual(self.double.messages[3]["candidates"], [])
         self.assertTrue(self.double.messages[3]["end"])
 
