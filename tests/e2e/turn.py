@@ -22,7 +22,8 @@ SECRET = "lovelace"
 
 HOST = "127.0.0.1"
 
-#: What signald comes with.
+#: What the package comes with, and what signald does.
+SCHEMA = Path("/usr/share/coturn/schema.sql")
 SHIPPED = Path(__file__).parents[2] / "deploy" / "turnserver.conf"
 
 
@@ -96,7 +97,7 @@ class ShippedTurnServer:
 
     """
 
-    def __init__(self, directory: Path, host: str = HOST, secret: str = "0123456789abcdef" * 2) -> None:
+    def __init__(self, directory: Path, host: str = HOST, secret: str = "0123456789abcdef" * 2, port: int = 0) -> None:
         """Start it, and wait until it listens.
 
         Arguments:
@@ -104,6 +105,7 @@ class ShippedTurnServer:
             host: the address that it listens on and relays from; the relays of a test have to reach each other there,
                 so that this one is allowed.
             secret: that it shares with signald.
+            port: where it listens; 0 for any free one.
 
         Raises:
             SkipTest: it is not installed.
@@ -111,17 +113,14 @@ class ShippedTurnServer:
         """
         if shutil.which("turnserver") is None:
             raise SkipTest("coturn is not installed")
-        self.host, self.port = host, free_port()
+        self.host, self.port = host, port or free_port()
         self.secret = directory / "turn-secret"
         self.secret.write_text(f"{secret}\n")
         self.secret.chmod(0o600)
         certificate, key = directory / "turn.pem", directory / "turn-key.pem"
-        subprocess.run(
-            ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"]
-            + ["-subj", "/CN=turn.example.org", "-keyout", key, "-out", certificate],
-            check=True,
-            capture_output=True,
-        )
+        command: list[str | Path] = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
+        command += ["-nodes", "-days", "2", "-subj", "/CN=turn.example.org", "-keyout", key, "-out", certificate]
+        subprocess.run(command, check=True, capture_output=True)
         configuration = directory / "turnserver.conf"
         configuration.write_text(
             SHIPPED.read_text()
@@ -130,9 +129,11 @@ class ShippedTurnServer:
             .replace("/etc/coturn/privkey.pem", str(key))
         )
         database = directory / "turndb"
+        database.unlink(missing_ok=True)
         with closing(sqlite3.connect(database)) as connection:
-            # Without the table coturn takes no secret at all, not even that of the file.
-            connection.execute("CREATE TABLE IF NOT EXISTS turn_secret (realm, value)")
+            # coturn takes no secret, not even that of its file, unless it can look into its database, too. As installed
+            # by the package: its threads make tables that are missing, and get into each other's way.
+            connection.executescript(SCHEMA.read_text())
         options = ["-c", str(configuration), f"--userdb={database}", f"--listening-ip={host}", f"--relay-ip={host}"]
         options += [f"--listening-port={self.port}", f"--tls-listening-port={self.port}"]
         options += ["--allow-loopback-peers", f"--allowed-peer-ip={host}", "--allocation-default-address-family=keep"]
