@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from twisted.python.usage import UsageError
 
+from signald.ice_configuration import read_turn
 from signald.options import Options
 from signald.tokens import TokenVerifier
 from signald.values import ConfigError
@@ -21,6 +22,7 @@ def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
         effective = options.effective(environment)
         TokenVerifier(effective.config.tokens)
         check_webhook(effective.config.webhook)
+        read_turn(effective.config.ice)
     except (UsageError, ConfigError) as error:
         sys.stderr.write(f"{error}\n")
         return 1
