@@ -41,7 +41,8 @@ class LimitingTests(SynchronousTestCase):
         hub = self.switchboard.hub
         holders: list[object] = [
             hub, hub.post, hub.copies, hub.copies.candidates, hub.greeting, hub.requests, self.switchboard.registry,
-            self.switchboard.access.passwords, self.budget, self.arrivals, self.arrivals._budget, self.signaling, self.site,
+            self.switchboard.access.passwords, self.budget, self.arrivals, self.arrivals._budget, self.signaling,
+            self.site,
         ]  # fmt: skip
         for holder in holders:
             self.assertEqual(getattr(holder, "limits"), limits, holder)  # noqa: B009 # they have no type in common
