@@ -58,6 +58,11 @@ PURE = {
     "dialects.__init__": {"dialects.dialect", "dialects.native", "dialects.serde"},
     "arrivals": {"budgets", "errors", "limits", "metrics", "proxies"},
     "metrics": {"errors", "limits", "messages"},
+    "doctor.findings": set[str](),
+    "doctor.report": {"doctor.findings"},
+    "doctor.stun": set[str](),
+    "doctor.allocation": {"doctor.stun"},
+    "doctor.responses": set[str](),
     "origins": set[str](),
     "problems": {"errors"},
     "proxies": set[str](),
@@ -72,7 +77,7 @@ PURE = {
 LIBRARIES = {"attrs", "cattrs", "idna", "orjson"}
 STANDARD = {
     "__future__", "abc", "base64", "bisect", "collections", "difflib", "enum", "hashlib", "heapq", "hmac", "http",
-    "ipaddress", "itertools", "json", "math", "re", "types", "typing",
+    "ipaddress", "itertools", "json", "math", "re", "struct", "types", "typing",
 }  # fmt: skip
 """What else the core may import: nothing that does I/O, looks at a clock or draws random numbers."""
 

@@ -9,6 +9,7 @@ from ipaddress import ip_address
 from pathlib import Path
 
 from cryptography import x509
+from cryptography.exceptions import InvalidSignature
 from OpenSSL import crypto
 from service_identity import VerificationError
 from service_identity.cryptography import verify_certificate_hostname, verify_certificate_ip_address
@@ -166,10 +167,17 @@ def _untrusted(
 def _top(chain: Sequence[x509.Certificate]) -> x509.Certificate:
     """How far the chain leads from its first certificate; others may have been sent that are of no use."""
     top = chain[0]
-    by_subject = {certificate.subject: certificate for certificate in chain}
     for _ in chain:
-        top = by_subject.get(top.issuer, top)
+        top = next((other for other in chain if _issued(other, top)), top)
     return top
+
+
+def _issued(issuer: x509.Certificate, certificate: x509.Certificate) -> bool:
+    try:
+        certificate.verify_directly_issued_by(issuer)
+    except (ValueError, TypeError, InvalidSignature):
+        return False
+    return True
 
 
 def _common_name(name: x509.Name) -> str:

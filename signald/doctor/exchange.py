@@ -26,6 +26,7 @@ from signald.doctor.targets import Target, is_address
 
 __all__ = [
     "Answer",
+    "Exchange",
     "UnreachableError",
     "client_endpoint",
     "exchange",
@@ -90,7 +91,7 @@ def shown_chain(transport: Any) -> tuple[x509.Certificate, ...]:
 
 
 @implementer(IHandshakeListener)
-class _Exchange(Protocol):
+class Exchange(Protocol):
     """Sends a request and collects the beginning of the answer."""
 
     transport: Any
@@ -153,7 +154,7 @@ async def exchange(reactor: Any, target: Target, request: bytes) -> Answer:
         UnreachableError: none came.
 
     """
-    protocol = _Exchange(request)
+    protocol = Exchange(request)
     try:
         await client_endpoint(reactor, target).connect(Factory.forProtocol(lambda: protocol))
     except (OSError, ConnectError) as error:

@@ -34,7 +34,6 @@ def check_data_directory(path: Path, owner: int | None) -> list[Finding]:
         owner: the user id that the daemon runs under; None where it does not run: it is taken to be this one.
 
     """
-    user = os.geteuid() if owner is None else owner
     try:
         found = path.stat()
     except FileNotFoundError:
@@ -43,7 +42,7 @@ def check_data_directory(path: Path, owner: int | None) -> list[Finding]:
         return [_unusable(path, error)]
     if not stat.S_ISDIR(found.st_mode):
         return [failure(TOPIC, f"{path} is no folder.", "Name another one with --data-dir.")]
-    findings = [_judge_mode(path, found, user)]
+    findings = [_judge_mode(path, found, owner)]
     try:
         free = shutil.disk_usage(path).free
     except OSError as error:
@@ -62,10 +61,13 @@ def _judge_missing(path: Path) -> Finding:
     )
 
 
-def _judge_mode(path: Path, found: os.stat_result, user: int) -> Finding:
+def _judge_mode(path: Path, found: os.stat_result, owner: int | None) -> Finding:
     mode = stat.S_IMODE(found.st_mode)
-    writable = user == 0 or found.st_uid == user or os.access(path, os.W_OK | os.X_OK)
-    if not writable or (found.st_uid == user and mode & stat.S_IRWXU != stat.S_IRWXU):
+    if owner is None:
+        user, writable = os.geteuid(), os.access(path, os.W_OK | os.X_OK)
+    else:
+        user, writable = owner, owner == 0 or (found.st_uid == owner and mode & stat.S_IRWXU == stat.S_IRWXU)
+    if not writable:
         return failure(
             TOPIC,
             f"{path} (mode {mode:04o}, owner {found.st_uid}) cannot be written by the user {user}.",

@@ -11,7 +11,7 @@ from signald.doctor.targets import PublicUrl
 from signald.errors import ErrorCode
 from signald.reflection import REQUEST, Seen
 
-__all__ = ["FORGED", "handshake", "judge_handshake", "judge_seen"]
+__all__ = ["FORGED", "SUBPROTOCOL", "handshake", "judge_handshake", "judge_seen"]
 
 FORGED = "192.0.2.77"
 """What the doctor says in X-Forwarded-For, as somebody would who wants to be counted as another (RFC 5737 §3)."""

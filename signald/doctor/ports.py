@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import socket
 from typing import Any
 
@@ -116,5 +117,7 @@ def judge_port(
             )
         case number:
             return failure(
-                TOPIC, f"{where} ({setting}) cannot be used: error {errno.errorcode.get(number, number)}.", ""
+                TOPIC,
+                f"{where} ({setting}) cannot be used: {os.strerror(number)}.",
+                f"Give signald another {setting}, or another interface.",
             )

@@ -25,7 +25,7 @@ from signald.doctor.findings import Finding, failure, ok, warning
 from signald.doctor.stun import decode, whole_bytes
 from signald.doctor.targets import Target, is_address
 
-__all__ = ["IceTarget", "check_ice", "judge_ice", "read_ice_url"]
+__all__ = ["Datagrams", "IceTarget", "Stream", "check_ice", "judge_ice", "read_ice_url"]
 
 TOPIC = "ice"
 
@@ -112,7 +112,7 @@ class _Asking:
             self.ended.callback(Outcome(Result.CLOSED))
 
 
-class _Datagrams(DatagramProtocol):
+class Datagrams(DatagramProtocol):
     """Over UDP: what is not answered is sent again."""
 
     transport: Any
@@ -148,7 +148,7 @@ class _Datagrams(DatagramProtocol):
 
 
 @implementer(IHandshakeListener)
-class _Stream(Protocol):
+class Stream(Protocol):
     """Over TCP or TLS: messages follow each other (RFC 8489 §6.2.2).
 
     Attributes:
@@ -228,7 +228,7 @@ async def check_ice(
 async def _ask_stream(
     reactor: Any, server: IceTarget, dialogue: Dialogue
 ) -> tuple[Outcome, Sequence[x509.Certificate]]:
-    protocol = _Stream(dialogue)
+    protocol = Stream(dialogue)
     try:
         await client_endpoint(reactor, server.target).connect(Factory.forProtocol(lambda: protocol))
     except (OSError, ConnectError) as error:
@@ -249,7 +249,7 @@ async def _ask_datagrams(
         except OSError:
             raise UnreachableError("its name has no address") from None
         host = found[0][4][0]
-    protocol = _Datagrams(dialogue, (host, server.target.port), reactor)
+    protocol = Datagrams(dialogue, (host, server.target.port), reactor)
     try:
         port = reactor.listenUDP(0, protocol, interface="::" if ":" in host else "")
     except OSError:

@@ -51,16 +51,16 @@ def read_response(data: bytes) -> Response | None:
     """Read what has come so far; None while its headers are not complete (RFC 9112 §2.1).
 
     Raises:
-        ValueError: it is no HTTP/1 response.
+        ValueError: it is no HTTP/1 response, or its headers are without end.
 
     """
     head, end, body = data.partition(b"\r\n\r\n")
-    line, _, fields = head.partition(b"\r\n")
-    matched = _STATUS_LINE.fullmatch(line) if end or len(line) > MOST_BYTES else None
-    if matched is None:
-        if end or not b"HTTP/1.".startswith(data[:7]):
-            raise ValueError("this is no HTTP/1 response")
+    if not end and len(data) < MOST_BYTES and b"HTTP/1.".startswith(data[:7]):
         return None
+    line, _, fields = head.partition(b"\r\n")
+    matched = _STATUS_LINE.fullmatch(line) if end else None
+    if matched is None:
+        raise ValueError("this is no HTTP/1 response")
     headers: dict[str, str] = {}
     for name, value in BytesHeaderParser().parsebytes(fields + b"\r\n\r\n").items():
         headers.setdefault(name.lower(), str(value).strip())

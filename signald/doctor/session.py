@@ -20,7 +20,7 @@ from signald.doctor.findings import Finding, failure, ok
 from signald.doctor.handshakes import SUBPROTOCOL
 from signald.doctor.targets import PublicUrl
 
-__all__ = ["SessionRecord", "hold_session", "judge_idle", "judge_session"]
+__all__ = ["SessionFactory", "SessionRecord", "hold_session", "judge_idle", "judge_session"]
 
 OPEN_SECONDS = 5.0
 """For the opening handshake and the welcome."""
@@ -51,11 +51,11 @@ class SessionRecord:
     lost: bool = False
 
 
-class _Session(WebSocketClientProtocol):
+class Session(WebSocketClientProtocol):
     """Says hello, and then no more than pongs."""
 
     log = Silence()
-    factory: _Factory
+    factory: SessionFactory
     transport: Any
 
     def __init__(self) -> None:
@@ -114,7 +114,7 @@ class _Session(WebSocketClientProtocol):
         self.transport.loseConnection()
 
 
-class _Factory(WebSocketClientFactory):
+class SessionFactory(WebSocketClientFactory):
     """Makes the one session.
 
     Attributes:
@@ -124,7 +124,7 @@ class _Factory(WebSocketClientFactory):
 
     """
 
-    protocol = _Session  # type: ignore[assignment] # the types of Autobahn's two base classes disagree
+    protocol = Session  # type: ignore[assignment] # the types of Autobahn's two base classes disagree
     noisy = False
     log = Silence()
 
@@ -155,7 +155,7 @@ async def hold_session(reactor: Any, url: PublicUrl, seconds: float) -> SessionR
         UnreachableError: there is no connection.
 
     """
-    factory = _Factory(url, seconds, reactor)
+    factory = SessionFactory(url, seconds, reactor)
     try:
         await client_endpoint(reactor, url.target).connect(factory)
     except (OSError, ConnectError) as error:
