@@ -76,8 +76,8 @@ PURE = {
 
 LIBRARIES = {"attrs", "cattrs", "idna", "orjson"}
 STANDARD = {
-    "__future__", "abc", "base64", "bisect", "collections", "difflib", "enum", "hashlib", "heapq", "hmac", "http",
-    "ipaddress", "itertools", "json", "math", "re", "struct", "types", "typing",
+    "__future__", "abc", "base64", "bisect", "collections", "difflib", "email", "enum", "hashlib", "heapq", "hmac",
+    "http", "ipaddress", "itertools", "json", "math", "re", "struct", "types", "typing",
 }  # fmt: skip
 """What else the core may import: nothing that does I/O, looks at a clock or draws random numbers."""
 
