@@ -53,7 +53,7 @@ class Suite:
 #: In the order in which they run. Any other directory of tests becomes a suite with the default settings.
 SUITES = (
     Suite("check", limit=300),
-    Suite("unit", limit=300),
+    Suite("unit", limit=600),
     Suite("peer", limit=300, reactor="asyncio"),
     Suite("conformance", limit=1200),
     Suite("packaging", limit=600, verbose=True),
