@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from twisted.python.usage import UsageError
 
+from signald.admin import AdminToken
+from signald.certificates import CertificateError, SuppliedCertificate
+from signald.config import Config
 from signald.ice_configuration import read_turn
 from signald.options import Options
 from signald.tokens import TokenVerifier
@@ -15,19 +19,37 @@ from signald.webhook import check_webhook
 
 
 def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
-    """Read all layers; each problem is a line on standard error, and the status 1."""
+    """Read all layers and the files that they name; each problem is a line on standard error, and the status 1."""
     options = Options()
     try:
         options.parseOptions(list(arguments))
         effective = options.effective(environment)
-        TokenVerifier(effective.config.tokens)
-        check_webhook(effective.config.webhook)
-        read_turn(effective.config.ice)
     except (UsageError, ConfigError) as error:
-        sys.stderr.write(f"{error}\n")
+        problems = [str(error)]
+    else:
+        problems = [*_problems(effective.config)]
+    if problems:
+        sys.stderr.write("\n".join(problems) + "\n")
         return 1
-    count = len(effective.where)
-    sys.stdout.write(
-        f"The configuration can be used: {count} setting{'' if count == 1 else 's'} besides the defaults.\n"
-    )
+    sys.stdout.write(f"The configuration can be used. Settings that are given: {len(effective.where)}.\n")
     return 0
+
+
+def _problems(config: Config) -> Iterator[str]:
+    """What is wrong with the files that the settings name."""
+    for read in _readers(config):
+        try:
+            read()
+        except (ConfigError, CertificateError) as error:
+            yield str(error)
+
+
+def _readers(config: Config) -> Iterator[Callable[[], object]]:
+    """What reads them, without making or changing any: a local authority is made at the start alone."""
+    certificate, key = config.certificate, config.key
+    if certificate is not None and key is not None:
+        yield lambda: SuppliedCertificate(certificate, key, time.time())
+    yield lambda: TokenVerifier(config.tokens)
+    yield lambda: check_webhook(config.webhook)
+    yield lambda: read_turn(config.ice)
+    yield lambda: AdminToken().configure(config.operations)

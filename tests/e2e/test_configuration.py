@@ -40,6 +40,18 @@ class ConfigurationTests(SynchronousTestCase):
             ],
         )
 
+    def test_check_reads_the_files(self) -> None:
+        """Those that settings name: a certificate, keys and secrets; all that is wrong is told."""
+        self.file.write_text(
+            "certificate = 'no.pem'\nkey = 'no.key'\n[tokens]\nneed = 'hosts'\n[webhook]\nurl = 'http://example.org'\n",
+            "utf-8",
+        )
+        bad = self.signald("check-config", "--config", str(self.file))
+        self.assertEqual(bad.process.returncode, 1)
+        said = bad.stderr.splitlines()
+        for words, line in zip(("no.pem", "there is no key", "webhook.url"), said, strict=True):
+            self.assertIn(words, line)
+
     def test_show(self) -> None:
         """What is printed is a file that means the same, but for credentials."""
         variables = {"SIGNALD_ICE_SERVERS": "turn:turn.example.org,ann,hush", "SIGNALD_PORT": "443"}
