@@ -18,6 +18,8 @@ from cryptography.hazmat.primitives.asymmetric.ed448 import Ed448PrivateKey
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
+from signald.regular_files import read_regular
+
 __all__ = [
     "OWNER_ALONE",
     "OWNER_AND_GROUP",
@@ -42,6 +44,10 @@ OWNER_ALONE = stat.S_IRWXG | stat.S_IRWXO
 OWNER_AND_GROUP = stat.S_IWGRP | stat.S_IXGRP | stat.S_IRWXO
 """The permission bits that an operator's key must not have. A group may read it: that is how distributions (`ssl-cert`)
 and systemd's credentials share a key with a service."""
+
+
+_MOST_BYTES = 1 << 20
+"""Of a file with a certificate and its chain, or a key."""
 
 
 class CertificateError(Exception):
@@ -129,10 +135,12 @@ def read_private_key(path: Path, forbidden: int) -> Key:
 def _read(path: Path) -> tuple[bytes, int]:
     """Read a file with its mode, taken from the same open file."""
     try:
-        with path.open("rb") as file:
-            return file.read(), os.fstat(file.fileno()).st_mode
+        content, mode = read_regular(path, _MOST_BYTES)
     except OSError as error:
         raise CertificateError(f"{path} cannot be read: {error.strerror}.") from None
+    if len(content) > _MOST_BYTES:
+        raise CertificateError(f"{path} is too large for what it should hold.")
+    return content, mode
 
 
 def certificates_pem(chain: tuple[x509.Certificate, ...]) -> bytes:

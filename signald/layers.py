@@ -10,6 +10,7 @@ from typing import Any, cast
 from attrs import fields, frozen
 
 from signald.config import Config, default_data_dir
+from signald.regular_files import read_regular
 from signald.settings import PREFIX, KeyPath, Setting, nearest, settings
 from signald.toml_lines import lines_of
 from signald.values import ConfigError, read_path
@@ -97,8 +98,7 @@ def from_file(path: Path) -> list[Given]:
     """
     name = str(path)
     try:
-        with path.open("rb") as file:
-            content = file.read(_MEBIBYTE + 1)
+        content, _ = read_regular(path, _MEBIBYTE)
         if len(content) > _MEBIBYTE:
             raise ConfigError(f"{name} is larger than 1 MiB.")
         text = content.decode()
@@ -107,7 +107,7 @@ def from_file(path: Path) -> list[Given]:
         raise ConfigError(f"{name} cannot be read: {error.strerror}.") from None
     except UnicodeDecodeError:
         raise ConfigError(f"{name} is not UTF-8.") from None
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # TOMLDecodeError, and what `int` says of thousands of digits
         raise ConfigError(f"{name} is no TOML: {error}.") from None
     problems, lines, found = Problems(), lines_of(text), list[Given]()
     known = settings()

@@ -39,17 +39,18 @@ class Reloading:
     def __call__(self) -> None:
         """Read the configuration, apply what can be, and say in the log what was done and what was not.
 
-        A configuration that cannot be read changes nothing; a part that refuses it keeps what it had.
+        A configuration that cannot be read changes nothing, nor does one that fits no longer without what needs a
+        restart; a part that refuses it keeps what it had.
         """
         try:
             wanted = self.load()
+            changed = [path for path in settings() if _value(wanted, path) != _value(self.config, path)]
+            fixed = [path for path in changed if not settings()[path].reload]
+            target = _with(self.config, [path for path in changed if path not in fixed], wanted)
         except ConfigError as error:
             for line in str(error).splitlines():
                 _log.warn("the configuration was kept: {problem}", event="reload-refused", problem=line)
             return
-        changed = [path for path in settings() if _value(wanted, path) != _value(self.config, path)]
-        fixed = [path for path in changed if not settings()[path].reload]
-        target = _with(self.config, [path for path in changed if path not in fixed], wanted)
         for name, apply in self.parts.items():
             try:
                 apply(target)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import stat
 from pathlib import Path
 
 from signald.keyfiles import OWNER_AND_GROUP
+from signald.regular_files import read_regular
 from signald.values import ConfigError
 
 __all__ = ["MOST_BYTES", "read_file", "read_secret"]
@@ -44,8 +44,7 @@ def read_file(path: Path) -> bytes:
 def _read(path: Path) -> tuple[bytes, int]:
     """Read a file with its mode, taken from the same open file."""
     try:
-        with path.open("rb") as file:
-            content, mode = file.read(MOST_BYTES + 1), os.fstat(file.fileno()).st_mode
+        content, mode = read_regular(path, MOST_BYTES)
     except OSError as error:
         raise ConfigError(f"{path} cannot be read: {error.strerror}.") from None
     if len(content) > MOST_BYTES:

@@ -26,6 +26,9 @@ PREFIX = "SIGNALD_"
 
 KeyPath = tuple[str, ...]
 
+_MOST_NUMBER = 2**53
+"""Up to which floats hold whole numbers."""
+
 _WORDS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
 _NAMES = {bool: "truth value (true or false)", int: "whole number", float: "number", str: "text", tuple: "list"}
@@ -37,21 +40,29 @@ class _Text(str):
     __slots__ = ()
 
 
-def _of(kind: type, *accepted: type) -> Callable[[object, object], Any]:
+def _of(kind: type, *accepted: type, secret: bool = False) -> Callable[[object, object], Any]:
     """Return what takes values of a TOML file's own types alone; `bool` is no number."""
 
     def structure(value: object, _target: object) -> Any:
+        if type(value) is int and abs(value) > _MOST_NUMBER:
+            # Python makes neither a float nor digits of any number.
+            raise ConfigError("The number is out of range.")
         if type(value) not in (accepted or (kind,)):
-            raise ConfigError(f"{value!s:.40} is no {_NAMES.get(kind, 'text')}.")
+            raise ConfigError(f"{_shown(value, secret)} is no {_NAMES.get(kind, 'text')}.")
         return kind(value)
 
     return structure
 
 
-def _by(read: Callable[[str], Any]) -> Callable[[object, object], Any]:
+def _by(read: Callable[[str], Any], *, secret: bool = False) -> Callable[[object, object], Any]:
     """Return what takes text and reads it."""
-    text = _of(str)
+    text = _of(str, secret=secret)
     return lambda value, _target: read(text(value, str))
+
+
+def _shown(value: object, secret: bool) -> str:
+    """The beginning of a value, for a message that others may read: nothing of one that may hold a secret."""
+    return "What is given" if secret else f"{value!s:.40}"
 
 
 def _is_list(kind: Any) -> bool:
@@ -69,7 +80,7 @@ def _choice(value: object, target: type[Enum]) -> Enum:
 def _several(value: object, target: Any) -> Any:
     """Structure a list; a single text would otherwise be taken for a list of letters."""
     if not isinstance(value, list):
-        raise ConfigError(f"{value!s:.40} is no list.")
+        raise ConfigError(f"{_shown(value, get_args(target)[0] is IceServer)} is no list.")
     return tuple(_converter.structure(one, get_args(target)[0]) for one in value)
 
 
@@ -80,7 +91,7 @@ _converter.register_structure_hook(float, _of(float, float, int))
 _converter.register_structure_hook(_Text, _of(_Text, str, int))
 _converter.register_structure_hook(Path, _by(read_path))
 _converter.register_structure_hook(Origin, _by(read_origin))
-_converter.register_structure_hook(IceServer, _by(read_ice_server))
+_converter.register_structure_hook(IceServer, _by(read_ice_server, secret=True))
 _converter.register_structure_hook_func(lambda kind: kind == Network, _by(read_network))
 _converter.register_structure_hook_func(lambda kind: isinstance(kind, type) and issubclass(kind, Enum), _choice)
 _converter.register_structure_hook_func(_is_list, _several)

@@ -12,6 +12,9 @@ _TABLE = re.compile(rf"\s*\[\[?\s*({_DOTTED})\s*\]\]?\s*(?:#.*)?")
 _PAIR = re.compile(rf"\s*({_DOTTED})\s*=(.*)")
 _INLINE = re.compile(rf"[{{,]\s*({_DOTTED})\s*=")
 
+_MOST_KEYS = 8
+"""Of a dotted key that are looked at; no setting's path has as many."""
+
 
 def lines_of(text: str) -> dict[tuple[str, ...], int]:
     """Return the line, counted from 1, of each table and key of a valid TOML document, by its path.
@@ -34,4 +37,4 @@ def lines_of(text: str) -> dict[tuple[str, ...], int]:
 
 
 def _path(dotted: str) -> tuple[str, ...]:
-    return tuple(part.strip("\"'") for part in re.findall(_KEY, dotted))
+    return tuple(part.strip("\"'") for part in re.findall(_KEY, dotted)[:_MOST_KEYS])

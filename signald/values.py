@@ -19,9 +19,11 @@ def read_path(text: str) -> Path:
     """Read the path of a file or folder, absolute from now on: twistd changes its working directory.
 
     Raises:
-        ConfigError: it begins with `~`, and there is no such home.
+        ConfigError: it begins with `~`, and there is no such home; or no file has such a name.
 
     """
+    if "\0" in text:
+        raise ConfigError("There is a null character in the path.")
     try:
         return Path(text).expanduser().absolute()
     except RuntimeError:

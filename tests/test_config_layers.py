@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tomllib
 from pathlib import Path
 from textwrap import dedent
@@ -157,6 +158,25 @@ class LayersTests(SynchronousTestCase):
             ],
         )
 
+    def test_what_may_hold_a_secret_is_not_shown(self) -> None:
+        """A TURN server in a form that it does not have is told by its key: what is said goes into the log."""
+        for servers in ('"turn:t,user,hush"', '[["turn:t", "user", "hush"]]', '{secret = "hush"}'):
+            said = self.refused(f"[ice]\nservers = {servers}")
+            self.assertRegex(said[0], r"^signald.toml, line 2, ice.servers: What is given is no (list|text)\.$")
+
+    def test_numbers_that_are_too_large(self) -> None:
+        """Python makes neither a float nor digits of any number, and raises."""
+        for digits in ("9" * 400, f"0x{'f' * 5000}"):
+            said = self.refused(f"port = {digits}\ndrain_seconds = {digits}\n[limits]\nmessage_bytes = {digits}")
+            self.assertEqual([line.rpartition(": ")[2] for line in said], ["The number is out of range."] * 3)
+        self.assertRegex(self.refused(f"port = {'9' * 5000}")[0], "^signald.toml is no TOML: ")
+
+    def test_paths_and_keys_that_are_none(self) -> None:
+        """A null character in a path, and a key with thousands of parts."""
+        said = self.refused('data_dir = "a\\u0000b"')
+        self.assertEqual(said, ["signald.toml, line 1, data_dir: There is a null character in the path."])
+        self.assertEqual(len(self.refused(f"a{'.a' * 1000} = 1")), 1)
+
     def test_a_wrong_variable_is_told(self) -> None:
         """By its name, with the nearest one."""
         said = self.refused("", SIGNALD_PROT="1", SIGNALD_TLS="maybe", SIGNALD_PORT="x")
@@ -174,8 +194,11 @@ class LayersTests(SynchronousTestCase):
         self.assertEqual(from_environment({"PORT": "x", "signald_port": "y"}), [])
 
     def test_a_file_that_cannot_be_read(self) -> None:
-        """Missing, no text, no TOML, or much too large."""
+        """Missing, a pipe, no text, no TOML, or much too large."""
         self.assertIn("cannot be read: No such file", str(self.assertRaises(ConfigError, from_file, self.file)))
+        os.mkfifo(self.file)
+        self.assertIn("no regular file", str(self.assertRaises(ConfigError, from_file, self.file)))
+        self.file.unlink()
         self.file.write_bytes(b"\xff")
         self.assertIn("is not UTF-8", str(self.assertRaises(ConfigError, from_file, self.file)))
         self.file.write_bytes(b"a" * (1 << 20) + b"b")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import os
 from pathlib import Path
 
 from cryptography import x509
@@ -61,6 +62,12 @@ class ReadTests(SynchronousTestCase):
         """A missing file is named."""
         self.key.unlink()
         self.assertEqual(self.refused(), f"{self.key} cannot be read: No such file or directory.")
+
+    def test_a_pipe(self) -> None:
+        """It is refused at once: to wait for its writer would stop the server."""
+        self.key.unlink()
+        os.mkfifo(self.key, 0o600)
+        self.assertEqual(self.refused(), f"{self.key} cannot be read: It is no regular file.")
 
     def test_damaged_certificate(self) -> None:
         """A file without a certificate, and one whose certificate is cut short, are named."""

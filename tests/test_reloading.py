@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_network
 from pathlib import Path
 
 from attrs import evolve
@@ -76,6 +77,15 @@ class ReloadingTests(SynchronousTestCase):
         self.assertEqual(self.reloading.config, evolve(self.old, ice=Ice(turn_seconds=60.0)))
         self.assertEqual(self.events(), ["reload-needs-restart", "reloaded"] * 2)
         self.assertEqual([*self.seen][2]["settings"], "port, log.format")
+
+    def test_what_fits_only_after_a_restart_is_refused(self) -> None:
+        """Proxies that are no longer trusted, while the running daemon still expects their headers."""
+        self.old = self.reloading.config = evolve(
+            self.old, proxy_protocol=True, trusted_proxies=(ip_network("10.0.0.0/8"),)
+        )
+        self.wanted = evolve(self.old, proxy_protocol=False, trusted_proxies=())
+        self.reloading()
+        self.assertEqual((self.events(), self.applied, self.reloading.config), (["reload-refused"], [], self.old))
 
     def test_a_part_that_refuses_keeps_what_it_had(self) -> None:
         """The others go on."""

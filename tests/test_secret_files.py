@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -50,6 +51,13 @@ class SecretFileTests(SynchronousTestCase):
                 read_secret(self.written(content))
         with self.assertRaisesRegex(ConfigError, "cannot be read: Is a directory"):
             read_secret(Path("/"))
+
+    def test_what_is_no_file(self) -> None:
+        """A pipe, whose writer may never come, is refused at once; so is a device."""
+        os.mkfifo(self.path, 0o600)
+        for path in (self.path, Path("/dev/zero")):
+            with self.assertRaisesRegex(ConfigError, "cannot be read: It is no regular file"):
+                read_secret(path)
 
     def test_what_everybody_may_know(self) -> None:
         """It is as it is, whoever can read it."""
