@@ -95,7 +95,9 @@ class Greeting:
                 return [_refused(peer, ErrorCode.HELLO_FIRST, request)]
 
     def _identify(self, peer: Peer, request: Hello | Resume, now: float) -> Action:
-        """Ask for a new identity, unless too many tokens from there were bad."""
+        """Ask for a new identity, unless there are too many, or too many tokens from there were bad."""
+        if len(self.post.users) >= self.limits.users:
+            return _refused(peer, ErrorCode.SERVER_FULL, request)
         if request.token is not None and not self.tokens.has(peer.address, now):
             return _refused(peer, ErrorCode.TOO_MANY_GUESSES, request)
         return self.asking.ask_for_peer(Identify(request.instance, request.token), peer, request)

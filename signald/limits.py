@@ -43,6 +43,7 @@ class Limits:
     control_rate: float = _limit(5.0, "per second", "ping and pong frames of one connection")
     control_burst: int = _limit(20, "frames", "ping and pong frames at once")
     connections: int = _limit(18000, "connections", "in all; less where the descriptors do not suffice")
+    users: int = _limit(40000, "users", "in all, those included that are away and may come back")
     address_connections: int = _limit(200, "connections", "from one address")
     address_connection_rate: float = _limit(50.0, "per second", "new connections from one address")
     address_connection_burst: int = _limit(300, "connections", "new connections from one address at once")

@@ -17,6 +17,7 @@ from signald.decisions import (
     SessionChanged,
 )
 from signald.errors import ErrorCode
+from signald.hub import Ending
 from signald.limits import AddressKey, Limits
 from signald.members import Person
 from signald.messages import (
@@ -46,6 +47,7 @@ from signald.messages import (
     Remove,
     RequestId,
     SessionId,
+    Survival,
     Traits,
     Waiting,
     Welcome,
@@ -129,6 +131,22 @@ class GuessTests(SynchronousTestCase):
         for _ in range(20):
             self.assertEqual(client.say(Join(self.secret))[-1], Error(ErrorCode.PASSWORD_NEEDED, Join))
         self.assertEqual(self.world.hub.requests.passwords.full_at, {})
+
+
+class NumberTests(SynchronousTestCase):
+    """How many users there may be."""
+
+    def test_in_all(self) -> None:
+        """Also those that are away; these come back, and one that is over makes room."""
+        world = World(Limits(users=2))
+        ann, _ = Client(world), Client(world)
+        ann.lose()
+        third = world.connect()
+        self.assertEqual(world.say(third, Hello(1)), [Error(ErrorCode.SERVER_FULL, Hello)])
+        self.assertEqual(ann.resume(), [])
+        self.assertIs(ann.survived, Survival.EVERYTHING)
+        ann.lose(Ending.LEFT)
+        self.assertEqual(types(world.say(third, Hello(1))), [Welcome])
 
 
 class OpeningTests(SynchronousTestCase):
