@@ -28,12 +28,15 @@ class NativeClient:
 
     """
 
-    def __init__(self, port: int, *, tls: bool, headers: dict[str, str] | None = None, **options: Any) -> None:
+    def __init__(
+        self, port: int, *, tls: bool, address: str = "localhost", headers: dict[str, str] | None = None, **options: Any
+    ) -> None:
         """Connect to a port of this machine, whatever certificate it shows.
 
         Arguments:
             port: of the page.
             tls: whether it speaks TLS.
+            address: of the server.
             headers: further ones of the opening handshake.
             options: of `websocket.create_connection`, such as `host` or `timeout`.
 
@@ -43,7 +46,7 @@ class NativeClient:
 
         """
         self.socket: Any = websocket.create_connection(
-            f"{'wss' if tls else 'ws'}://localhost:{port}/ws",
+            f"{'wss' if tls else 'ws'}://{address}:{port}/ws",
             **{
                 "timeout": PATIENCE,
                 "subprotocols": [SUBPROTOCOL],
@@ -81,8 +84,17 @@ class NativeClient:
             websocket.WebSocketConnectionClosedException: there will be none.
 
         """
-        body: Body = json.loads(self.socket.recv())
-        return body
+        deadline = time.monotonic() + self.socket.gettimeout()
+        while True:
+            # Not recv(), in which each ping of the server would begin the waiting anew.
+            opcode, frame = self.socket.recv_data_frame(control_frame=True)
+            if opcode == websocket.ABNF.OPCODE_TEXT:
+                body: Body = json.loads(frame.data)
+                return body
+            if opcode == websocket.ABNF.OPCODE_CLOSE:
+                raise websocket.WebSocketConnectionClosedException(frame.data)
+            if time.monotonic() > deadline:
+                raise websocket.WebSocketTimeoutException("only pings came")
 
     def hear_until(self, wanted: Callable[[Body], bool]) -> Body:
         """Return the first message that is wanted; the others are forgotten."""
