@@ -32,6 +32,7 @@ from signald.decisions import (
     SessionEnded,
 )
 from signald.errors import ErrorCode, SignalError
+from signald.grant import Grant
 from signald.identities import Identity, SecretCheck
 from signald.ids import IdSource, host_key
 from signald.limits import Limits
@@ -203,16 +204,14 @@ class MemoryRegistry:
             change: SessionChanged = self._keep(Session.opened(id, operation.settings, host))
         else:
             id = operation.session
-            is_keyed = self._is_host_key(id, operation.host_key)
-            if not is_keyed and (operation.grant is None or operation.grant.session != id):
-                raise SignalError(ErrorCode.WRONG_HOST_KEY)
+            same = None if self._is_host_key(id, operation.host_key) else self._same(id, operation.grant)
             known = self.sessions.get(id)
             if known is None:
                 operation.settings.check_relay(operation.traits)
                 opened = Session.opened(id, operation.settings, host)
                 change = self._keep(evolve(opened, version=self.newest + 1))
             else:
-                claimed = known.claimed(host, operation.settings, None if is_keyed else self._same(known, operation))
+                claimed = known.claimed(host, operation.settings, same)
                 change = self._keep(claimed, LeaveReason.REPLACED, RefusalReason.FULL, before=known)
         key = host_key(self.host_secret, id) if operation.settings.keep else None
         return Decided((change,), session=id, host_key=key)
@@ -320,12 +319,13 @@ class MemoryRegistry:
     def _is_host_key(self, id: SessionId, key: Secret | None) -> bool:
         return key is not None and hmac.compare_digest(key.encode(), host_key(self.host_secret, id).encode())
 
-    def _same(self, session: Session, operation: OpenSession) -> frozenset[UserId]:
-        """Who in a session is the same person as the one who opens it again, by their tokens."""
-        if operation.grant is None:
-            return frozenset()
-        grants = ((member.user, self.users[member.user].grant) for member in session.members)
-        return frozenset(user for user, grant in grants if grant is not None and grant.user == operation.grant.user)
+    def _same(self, id: SessionId, grant: Grant | None) -> frozenset[UserId]:
+        """Who in a session is the same person, by their tokens, as one whose token lets them open it."""
+        if grant is None or grant.session != id:
+            raise SignalError(ErrorCode.WRONG_HOST_KEY)
+        known = self.sessions.get(id)
+        grants = () if known is None else ((member.user, self.users[member.user].grant) for member in known.members)
+        return frozenset(user for user, other in grants if other is not None and other.user == grant.user)
 
     def _check_room(self, identity: Identity) -> None:
         if len(identity.sessions) >= self.limits.user_sessions:

@@ -25,7 +25,7 @@ PURE = {
     "decisions": {"errors", "grant", "messages", "sessions"},
     "grant": {"messages"},
     "permissions": {"decisions", "errors", "grant", "messages"},
-    "registry": {"decisions", "errors", "identities", "ids", "limits", "members", "messages", "sessions"},
+    "registry": {"decisions", "errors", "grant", "identities", "ids", "limits", "members", "messages", "sessions"},
     "actions": {"decisions", "errors", "messages", "users"},
     "asking": {"actions", "decisions", "limits", "messages", "users"},
     "post": {"actions", "deadlines", "delivery", "errors", "limits", "messages", "users"},

@@ -10,6 +10,7 @@ import jwt
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key as generate_rsa_key
 from twisted.trial.unittest import SynchronousTestCase
 
 from signald.commands import find_command
@@ -101,6 +102,12 @@ class CommandTests(SynchronousTestCase):
         self.assertEqual((status, out), (1, ""))
         self.assertIn("would not take this token", err)
         bare = self.written("bare.toml", "")
+        rsa = generate_rsa_key(65537, 2048).private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+        self.written("rsa", rsa.decode())
+        _, out, _ = self.run_command("--user", "ann", "--key", self.directory / "rsa", config=bare)
+        self.assertEqual(jwt.get_unverified_header(out.strip())["alg"], "RS256")
         self.assertEqual(self.run_command("--user", "ann", "--key", self.directory / "other", config=bare)[0], 0)
 
     def test_a_named_key(self) -> None:

@@ -10,6 +10,8 @@ from typing import Any
 import jwt
 from attrs import evolve
 from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1
+from cryptography.hazmat.primitives.asymmetric.ec import generate_private_key as generate_curve_key
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from hypothesis import given
@@ -402,6 +404,7 @@ class KeyFileTests(VerifierCase):
         )
         for content, said in (
             (private, "private key"),
+            (public_pem(generate_curve_key(SECP256R1())), "neither Ed25519 nor RSA"),
             (public_pem(SMALL), "1024 bits"),
             (b"key", "readable public key"),
         ):

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import hmac
 import json
+import ssl
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -22,8 +23,8 @@ class Service:
 
     """
 
-    def __init__(self, secret: bytes) -> None:
-        """Start it."""
+    def __init__(self, secret: bytes, tls: ssl.SSLContext | None = None) -> None:
+        """Start it, with TLS where a certificate is given."""
         self.questions: list[dict[str, Any]] = []
         self.answer: dict[str, Any] | None = {"allow": True}
         service = self
@@ -57,7 +58,10 @@ class Service:
                 """Say nothing."""
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Questions)
-        self.url = f"http://127.0.0.1:{self._server.server_port}/may"
+        if tls is not None:
+            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
+        scheme, host = ("http", "127.0.0.1") if tls is None else ("https", "localhost")
+        self.url = f"{scheme}://{host}:{self._server.server_port}/may"
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
 
     def stop(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import ssl
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -271,7 +272,7 @@ class HostTests(TokenTestCase):
         eve.wait_for_text("error", "This takes a personal link")
 
 
-class WebhookTests(TokenTestCase):
+class ServiceTestCase(TokenTestCase):
     """A service that decides."""
 
     need = "nobody"
@@ -288,6 +289,10 @@ class WebhookTests(TokenTestCase):
             f'[webhook]\nurl = "{self.service.url}"\nsecret_file = "secret"\ncache_seconds = 0\ntimeout_seconds = 1\n'
         )
         super().configure(need, rest + hook)
+
+
+class WebhookTests(ServiceTestCase):
+    """A service that decides."""
 
     def test_it_decides(self) -> None:
         """Yes, no and why; no answer is a refusal, and another service is asked after a reload."""
@@ -310,3 +315,32 @@ class WebhookTests(TokenTestCase):
         self.configure(self.need)
         self.reload()
         self.assertEqual(bob.ask("join", session=session)["type"], "joined")
+
+
+class TrustTests(ServiceTestCase):
+    """A service with TLS, whose certificate the daemon's own authority has issued."""
+
+    def setUp(self) -> None:
+        """Let a first daemon make the certificate; later ones trust it as the system's, or do not."""
+        super().setUp()
+        self.daemon.stop()
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(self.daemon.data / "cert.pem", self.daemon.data / "key.pem")
+        self.service = Service(SECRET.encode(), context)
+        self.addCleanup(self.service.stop)
+        self.configure(self.need)
+
+    def verdict(self, environment: dict[str, str]) -> str:
+        """What becomes of an opening."""
+        self.daemon = Daemon(self.directory, "--config", str(self.config), environment=environment)
+        self.addCleanup(self.daemon.stop)
+        reply = self.client().ask("open")
+        return str(reply.get("code", reply["type"]))
+
+    def test_its_certificate(self) -> None:
+        """It is asked where that is good, and nobody gets in where it is not."""
+        self.assertEqual(self.verdict({}), "decision-unavailable")
+        self.assertEqual(self.service.questions, [])
+        self.daemon.stop()
+        self.assertEqual(self.verdict({"SSL_CERT_FILE": str(self.daemon.data / "ca.pem")}), "opened")
+        self.assertEqual(len(self.service.questions), 1)
