@@ -31,11 +31,14 @@ class Handover:
 
     def leave(self, now: float) -> None:
         """Let the switchboard take no more facts, and write the state; `now` is wall time in seconds."""
-        snapshot = self.switchboard.suspend()
         try:
+            snapshot = self.switchboard.suspend()
             self.file.write(snapshot, now)
         except OSError as error:
             _log.warn("users and sessions end with this process: {reason}", event="state-lost", reason=error.strerror)
+            return
+        except Exception:  # noqa: BLE001 # whatever it is, the clients are to be told, and the process to end in order
+            _log.failure("users and sessions end with this process", event="state-lost")
             return
         _log.info(
             "left to the next process: {users} users, {sessions} sessions",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import defaultdict, deque
 
 from attrs import evolve, field, frozen
 from cattrs.preconf.orjson import OrjsonConverter, make_converter
@@ -159,12 +159,15 @@ def restore(snapshot: Snapshot, hub: Hub, registry: MemoryRegistry, now: float) 
     that they were away, unless one does not come back.
     """
     grace = hub.limits.grace_seconds + return_seconds(len(snapshot.users))
+    memberships: defaultdict[UserId, set[SessionId]] = defaultdict(set)
     for kept in sorted(snapshot.sessions, key=lambda record: -(record.kept or 0.0)):
         _restore_session(kept, hub, registry, now)
+        for user in kept.session.people:
+            memberships[user].add(kept.session.id)
     for record in snapshot.users:
-        _restore_user(record, hub, registry, now + grace)
+        _restore_user(record, memberships[record.id], hub, registry, now + grace)
     for id in snapshot.gone:
-        registry.users[id] = Identity(sessions=_sessions_of(id, registry))
+        registry.users[id] = Identity(sessions=memberships[id])
     for kept in snapshot.sessions:
         session = kept.session
         if not hub.users.keys().isdisjoint(session.people):
@@ -238,8 +241,9 @@ def _user_record(user: User, instance: Instance, identity: Identity, asking: Ask
     )
 
 
-def _restore_user(record: UserRecord, hub: Hub, registry: MemoryRegistry, until: float) -> None:
-    sessions = _sessions_of(record.id, registry)
+def _restore_user(
+    record: UserRecord, sessions: set[SessionId], hub: Hub, registry: MemoryRegistry, until: float
+) -> None:
     registry.users[record.id] = Identity(
         instance=record.instance,
         current=record.current,
@@ -273,10 +277,6 @@ def _restore_session(record: SessionRecord, hub: Hub, registry: MemoryRegistry, 
         hub.copies.follow(id, now - record.idle, now + record.remaining)
     if record.candidates:
         hub.copies.candidates.batches[id] = [(waiting.sender, waiting.batch) for waiting in record.candidates]
-
-
-def _sessions_of(user: UserId, registry: MemoryRegistry) -> set[SessionId]:
-    return {id for id, session in registry.sessions.items() if user in session.people}
 
 
 def _ago(since: float | None, now: float) -> float | None:

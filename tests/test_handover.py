@@ -13,6 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from signald.dialects.native import Native
 from signald.dialects.serde import Serde
 from signald.handover import Handover
+from signald.messages import AppMessage
 from signald.state_file import FILE_NAME, StateFile
 from signald.switchboard import Switchboard
 from signald.users import PeerId
@@ -158,6 +159,15 @@ class HandoverTests(SynchronousTestCase):
         self.directory.write_bytes(b"")
         self.old.handover.leave(NOW)
         self.assertEqual(self.told(), ["state-lost"])
+
+    def test_what_cannot_be_written_down(self) -> None:
+        """A fault of ours; the process ends all the same, and the next one begins with nothing."""
+        user = self.old.switchboard.hub.users[self.host_user]
+        user.desk.waiting.append(AppMessage(self.session, "\ud800"))
+        self.old.handover.leave(NOW)
+        self.assertEqual(len(self.flushLoggedErrors()), 1)
+        self.assertEqual(self.told(), ["state-lost"])
+        self.assertEqual(self.next().switchboard.hub.users, {})
 
     def test_it_cannot_be_read(self) -> None:
         """A warning, and a start with nothing."""

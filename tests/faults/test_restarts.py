@@ -149,7 +149,7 @@ class RestartTests(SynchronousTestCase):
             f"{report['sent']} messages: none lost, none twice, in order; {len(visitors.waits)} visitors: none refused",
             f"blackout p50 {_ms(blackouts, 0.5)}, p99 {_ms(blackouts, 0.99)}, longest {_ms(blackouts, 1)}; "
             f"message at most {_ms([report['latest']], 1)}, visitor {_ms(visitors.waits, 1)}; "
-            f"stop {_ms(stops, 0.5)}, start {_ms(starts, 0.5)}",
+            f"stop {_ms(stops, 0.5)} to {_ms(stops, 1)}, start {_ms(starts, 0.5)} to {_ms(starts, 1)}",
         )
 
 
