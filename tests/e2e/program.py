@@ -26,6 +26,15 @@ def surroundings() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith("SIGNALD_")}
 
 
+#: What a line has that tells of an error: of the log for people, of the one in JSON, and of Python.
+FAULT = re.compile(r"^\S+ (error|critical) \[|\"level\":\"(error|critical)\"|^Traceback", re.MULTILINE)
+
+
+def faults(text: str) -> list[str]:
+    """The lines of a daemon's output that tell of errors of its own."""
+    return [line for line in text.splitlines() if FAULT.search(line)]
+
+
 class Program:
     """A running program.
 
@@ -85,6 +94,11 @@ class Program:
     def stderr(self) -> str:
         """What it has written to standard error so far."""
         return "".join(self._output["stderr"])
+
+    @property
+    def faults(self) -> list[str]:
+        """The lines that it has written of errors of its own: of signald's log, or of an exception that ended it."""
+        return faults(self.stdout + self.stderr)
 
     def wait_for(self, pattern: str, seconds: float) -> re.Match[str]:
         """Return the first match of a regular expression in what it writes.
