@@ -19,7 +19,7 @@ from signald.config import LogFormat
 from signald.log_lines import LIBRARY, Entry, as_human, as_json
 from signald.log_sink import Sink
 
-__all__ = ["Log"]
+__all__ = ["FLUSH_SECONDS", "Log"]
 
 FLUSH_SECONDS = 1.0
 """For the last lines of the log, at the end of the process."""

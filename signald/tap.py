@@ -30,7 +30,7 @@ from signald.ice_configuration import IceConfiguration
 from signald.ids import IdSource
 from signald.limiting import Limiting, within
 from signald.listening import open_sockets, raise_descriptor_limit
-from signald.logs import Log
+from signald.logs import FLUSH_SECONDS, Log
 from signald.made import kept
 from signald.metrics import Metrics
 from signald.options import Options
@@ -83,6 +83,9 @@ def makeService(options: Options) -> Daemon:
             daemon.twistd_log = daemon.oversight.log.as_twistd_wants(twistd)
         except OSError as error:
             sys.exit(complaint(OSError(f"The log cannot be written: {error.strerror}.")))
+        # twistd ends by the signal that it got, and nothing that waits for the interpreter's end is called.
+        core = IReactorCore(reactor)
+        core.addSystemEventTrigger("after", "shutdown", daemon.oversight.log.flush, FLUSH_SECONDS)
     return daemon
 
 
