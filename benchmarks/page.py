@@ -57,7 +57,13 @@ CALL_SECONDS = 10.0
 
 PATIENCE = 60.0
 
-MANY = ("address-connections", "address-connection-rate", "address-connection-burst")
+MANY = (
+    "address-connections",
+    "address-connection-rate",
+    "address-connection-burst",
+    "address-request-rate",
+    "address-request-burst",
+)
 """Limits that a benchmark from one address would run into."""
 
 SMALL = ("--size", "160x120", "--rate", "5")

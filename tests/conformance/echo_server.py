@@ -20,6 +20,7 @@ from signald.budgets import ConnectionBudget
 from signald.dialects.dialect import CloseFrame, Dialect
 from signald.limits import AddressKey, Limits
 from signald.messages import Event, Request
+from signald.metrics import Metrics
 from signald.origins import OriginRule
 from signald.switchboard import Connection, Switchboard
 from signald.users import PeerId
@@ -28,6 +29,8 @@ from signald.websocket import SignalingFactory, SignalingProtocol
 # The suite takes a ping that comes in the middle of a case of more than 20 s for a wrong answer.
 LIMITS = Limits(
     message_bytes=32 << 20,
+    message_byte_rate=1e12,
+    message_byte_burst=1 << 40,
     output_bytes=1 << 30,
     fragments=1 << 24,
     fragments_seconds=600.0,
@@ -75,9 +78,15 @@ class EchoProtocol(SignalingProtocol):
 
 
 class EchoSwitchboard:
-    """Sends every message back to where it came from."""
+    """Sends every message back to where it came from.
+
+    Attributes:
+        metrics: what the factory counts.
+
+    """
 
     def __init__(self) -> None:
+        self.metrics = Metrics()
         self._connections: dict[PeerId, Connection] = {}
         self._peers = 0
 
