@@ -74,6 +74,7 @@ class Pair:
         self._send = send
         self._failed = failed
         self._clock = clock
+        self._relay_only = relay_only
         self._start = clock()
         self._tasks: set[asyncio.Task[None]] = set()
         # Without a list aiortc would ask a public STUN server.
@@ -140,6 +141,11 @@ class Pair:
             await connection.setLocalDescription(description)
         except Exception as error:  # noqa: BLE001, whatever aiortc raises is the negotiation's to judge
             self.carry_out(self._negotiator.operation_failed(type(error).__name__, str(error)))
+            return
+        if self._relay_only and "a=candidate:" not in connection.localDescription.sdp:
+            # aiortc would wait for ever.
+            _log.warning("This session needs a TURN server, and none gave a relay.")
+            self._failed(self)
             return
         self.carry_out(self._negotiator.local_description_set(connection.localDescription.sdp))
         self.carry_out(self._negotiator.local_candidate(None))

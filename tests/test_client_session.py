@@ -157,6 +157,26 @@ class GreetingTests(SessionCase):
         self.assertEqual((client.state, client.user, client.welcome), (client_module.READY, "ME", welcome))
         self.assertEqual(keep, Keep(KEPT))
 
+    def test_ice_servers(self) -> None:
+        """Those of the newest welcome or event are in use; the event is told, and is not counted."""
+        stun, turn = {"urls": ["stun:s"]}, {"urls": ["turn:t"], "username": "u", "credential": "c", "expires": 600}
+        client = welcomed(**{"ice-servers": [stun]})
+        self.assertEqual([server.urls for server in client.ice_servers], [["stun:s"]])
+        [told] = receive(client, "ice-servers", ice_servers=[stun, turn])
+        assert isinstance(told, messages.IceServers)
+        self.assertEqual(client.ice_servers, told.ice_servers)
+        self.assertEqual((told.ice_servers[1].credential, told.ice_servers[1].expires), ("c", 600))
+        client.socket_closed(1006, "", 5.0)
+        [resume] = sent(client.socket_opened(6.0))
+        self.assertEqual(resume["received"], 0)
+        self.assertEqual(len(client.ice_servers), 2)
+        again = WELCOME | {"secret": "second", "resumed": "everything", "received": 0, "ice-servers": [turn]}
+        client.frame_received(json.dumps(again), 7.0)
+        self.assertEqual([server.urls for server in client.ice_servers], [["turn:t"]])
+        [misunderstood] = receive(client, "ice-servers", ice_servers=[{"urls": "turn:t"}])
+        self.assertIsInstance(misunderstood, Misunderstood)
+        self.assertEqual([server.urls for server in client.ice_servers], [["turn:t"]])
+
     def test_second_welcome(self) -> None:
         """A welcome that nobody waits for changes nothing."""
         client = welcomed()

@@ -300,6 +300,18 @@ class PathTests(SynchronousTestCase):
         page.tick(1.0)
         self.assertEqual(page.stage, "connected")
 
+    def test_a_relayed_call_without_a_turn_server(self) -> None:
+        """Nobody waits for a path that cannot be, and nobody is told to look at their own switch."""
+        page = visiting("ann", connected=False)
+        page.relayed = True
+        self.assertTrue(page.hides)
+        page.tick(1.0)
+        self.assertEqual((page.stage, page.problem), ("failed", texts.NO_PATH))
+        page = visiting("ann", connected=False)
+        page.relayed = page.relay_only = True
+        page.tick(1.0)
+        self.assertEqual((page.stage, page.problem), ("failed", texts.NO_PATH))
+
     def test_no_path_to_a_guest(self) -> None:
         """The host keeps the session open, so that the guest can try again."""
         page = hosting()

@@ -63,6 +63,11 @@ class ViewTests(SynchronousTestCase):
         self.assertEqual(shown("code")["relay-note", "text"], "")
         self.assertEqual(shown("code", without_turn=True)["relay-note", "text"], texts.NO_TURN)
 
+    def test_a_relayed_call(self) -> None:
+        """Everybody is told that it is one."""
+        self.assertEqual(view(None, "", "", 1, False, relayed=True)["relay-note", "text"], texts.RELAYED_CALL)
+        self.assertEqual(view(None, "", "", 1, True, relayed=True)["relay-note", "text"], texts.NO_TURN)
+
 
 class SymbolTests(SynchronousTestCase):
     """`symbols`."""

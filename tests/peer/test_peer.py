@@ -411,6 +411,27 @@ class DoubleTests(PeerCase):
         self.assertEqual((report.flowed, report.members[0].connection_state), (False, "failed"))
         await other.close()
 
+    @asynchronous
+    async def test_a_relayed_session(self) -> None:
+        """Without a TURN server there is no path, of the own addresses nothing is told, and the peer ends."""
+        other = OtherSide(self.double, trickle=True)
+        script = self.double.script
+
+        def relayed(message: dict[str, Any]) -> None:
+            if message["type"] == "join":
+                self.double.say(JOINED | {"id": message["id"], "relay-only": True})
+            else:
+                script(message)
+
+        self.double.script = relayed
+        peer, _ = self.make_peer(self.double.address, stay=False)
+        await peer.connect()
+        await peer.join(S)
+        self.assertEqual(await peer.ended(), "connection-failed")
+        await peer.close()
+        self.assertNotIn("offer", [message["type"] for message in self.double.messages])
+        await other.close()
+
     async def joined(self, **options: Any) -> Peer:
         """Return a peer that has joined Bob's session; Bob says nothing."""
 
