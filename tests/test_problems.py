@@ -44,6 +44,14 @@ class ProblemTests(SynchronousTestCase):
         data = last_response(ErrorCode.BAD_REQUEST, [("X-Content-Type-Options", "nosniff")])
         self.assertEqual(data.count(b"X-Content-Type-Options"), 1)
 
+    def test_when_to_come_again(self) -> None:
+        """What may be asked later says when; a header for that may be given."""
+        for code in ErrorCode:
+            _, headers, _ = parse_response(last_response(code))
+            self.assertEqual("retry-after" in headers, code.http_status in (429, 503), code)
+        _, headers, _ = parse_response(last_response(ErrorCode.GOING_AWAY, [("Retry-After", "2")]))
+        self.assertEqual(headers["retry-after"], "2")
+
     def test_head(self) -> None:
         """It has the headers of the whole response, and no body."""
         whole = last_response(ErrorCode.BAD_HOST)

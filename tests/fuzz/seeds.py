@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+from ipaddress import ip_address
 from pathlib import Path
 
 from signald.records import FORMAT, Snapshot, dump
 from tests.lines import BINARY, CLOSE, CONTINUATION, PING, TEXT, close_payload, frame, request, upgrade_request
+from tests.proxy_headers import SIGNATURE, binary, line
 
 _ROOT = Path(__file__).resolve().parents[2]
 
@@ -56,6 +58,17 @@ def seeds(target: str) -> list[bytes]:
                 *(b"\x7f" + one for one in said),
                 *(b"\xff" + frame(TEXT, one) for one in serde),
             ]
+        case "proxied":
+            here, there = ip_address("192.0.2.1"), ip_address("2001:db8::1")
+            heads = [
+                line(here, here, 4711, 443),
+                line(there, there, 4711, 443),
+                binary(here, here, 4711, 443),
+                binary(there, there, 4711, 443, b"\x03\x00\x04abcd"),
+                b"PROXY UNKNOWN\r\n",
+                SIGNATURE + b"\x20\x00\x00\x00",
+            ]
+            return [pieces + head + request("/", host) for head in heads for pieces in (b"\x00", b"\xff")]
         case "forwarded":
             return [
                 b"192.0.2.1, 127.0.0.1",

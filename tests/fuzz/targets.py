@@ -6,6 +6,7 @@ import json
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any
 
@@ -25,11 +26,12 @@ from signald.layers import from_environment, from_file
 from signald.limits import Limits
 from signald.origins import OriginRule
 from signald.proxies import client_address
+from signald.proxy_protocol import ProxyProtocolFactory
 from signald.records import dump, load
 from signald.values import ConfigError
 from signald.web import make_site
 from signald.websocket import SignalingFactory
-from tests.lines import TEXT, Line, frame, upgrade_request
+from tests.lines import CLIENT, TEXT, Line, frame, upgrade_request
 from tests.test_switchboard import make_switchboard
 
 __all__ = ["TARGETS"]
@@ -137,9 +139,9 @@ class _Server:
         self.clock = Clock()
         limits = Limits()
         self.switchboard = make_switchboard(self.clock, limits)
-        budget, arrivals = ConnectionBudget(limits), Arrivals(limits)
+        budget, self.arrivals = ConnectionBudget(limits), Arrivals(limits)
         rule = OriginRule.of(tls=False)
-        signaling = SignalingFactory(self.switchboard, DIALECTS, limits, budget, arrivals, self.clock, rule)
+        signaling = SignalingFactory(self.switchboard, DIALECTS, limits, budget, self.arrivals, self.clock, rule)
         self.site = make_site(_PAGE, signaling, limits, self.clock, None, False)
 
     def hear(self, line: Line, data: bytes) -> None:
@@ -180,10 +182,16 @@ def websocket(data: bytes) -> None:
     server.hear(line, data)
 
 
+def proxied(data: bytes) -> None:
+    """What a trusted proxy says first on a port with the PROXY protocol."""
+    server = _Server()
+    server.arrivals.trusted_proxies = [ip_network(CLIENT)]
+    server.hear(Line(ProxyProtocolFactory(server.site, server.arrivals, server.clock)), data)
+    assert server.arrivals._budget.addresses == {}, "a connection is counted for ever"
+
+
 def forwarded(data: bytes) -> None:
     """The header X-Forwarded-For of a trusted proxy."""
-    from ipaddress import ip_address, ip_network
-
     trusted = [ip_network("127.0.0.0/8"), ip_network("2001:db8::/32")]
     ip_address(client_address("127.0.0.1", data.decode("latin-1"), trusted).partition("%")[0])
 
@@ -220,6 +228,7 @@ def environment(data: bytes) -> None:
 
 
 TARGETS: Mapping[str, Target] = {
-    target.__name__: target for target in (native, shaped, serde, http, websocket, forwarded, state, toml, environment)
+    target.__name__: target
+    for target in (native, shaped, serde, http, websocket, proxied, forwarded, state, toml, environment)
 }
 """All of them, by name."""
