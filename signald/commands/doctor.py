@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import ClassVar, TextIO
 
@@ -23,6 +24,9 @@ from signald.doctor.targets import PublicUrl
 from signald.layers import CONFIG_VARIABLE
 from signald.options import Options
 from signald.values import ConfigError, read_path
+
+INTERRUPTED = 130
+"""The exit status of who was interrupted, as shells have it."""
 
 SECONDS = 30.0
 """For all checks together, unless the operator says otherwise."""
@@ -53,11 +57,14 @@ def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
     except (UsageError, ConfigError) as error:
         sys.stderr.write(f"{error}\n")
         return 2
-    findings = _run(patient)
     out = sys.stdout
     colour = out.isatty() and "NO_COLOR" not in environment
-    _write(out, as_json(findings) if options["json"] else as_text(findings, colour=colour))
-    return 1 if failed(findings) else 0
+
+    def tell(findings: list[Finding]) -> int:
+        _write(out, as_json(findings) if options["json"] else as_text(findings, colour=colour))
+        return 1 if failed(findings) else 0
+
+    return _run(patient, tell)
 
 
 def _patient(options: DoctorOptions, environment: Mapping[str, str]) -> Patient:
@@ -105,26 +112,34 @@ def _seconds(text: str) -> float:
     return seconds
 
 
-def _run(patient: Patient) -> list[Finding]:
-    """Do the checks under a reactor of this process's own."""
+def _run(patient: Patient, tell: Callable[[list[Finding]], int]) -> int:
+    """Do the checks under a reactor of this process's own, and return what `tell` returns.
+
+    It is called at once: a thread that still asks for a name would hold up the end of the process.
+    """
     from twisted.internet import reactor
 
-    found: list[Finding] = []
+    statuses: list[int] = []
     failures: list[Failure] = []
 
     def begin() -> None:
         done = Deferred.fromCoroutine(examine(patient, reactor, deferToThread))
-        done.addCallbacks(found.extend, failures.append)
+        done.addCallbacks(lambda findings: statuses.append(tell(findings)), failures.append)
         done.addBoth(lambda _: reactor.stop())
+        # Interrupted, it would find every connection closed.
+        reactor.addSystemEventTrigger("before", "shutdown", done.pause)
 
     reactor.callWhenRunning(begin)
     reactor.run()
     for one in failures:
         one.raiseException()
-    return found
+    return statuses[0] if statuses else INTERRUPTED
 
 
 def _write(out: TextIO, text: str) -> None:
     """Write it; what the terminal's encoding does not have is a question mark."""
-    out.write(text.encode(out.encoding or "ascii", "replace").decode(out.encoding or "ascii"))
-    out.flush()
+    encoding = out.encoding or "ascii"
+    # Whoever reads the beginning alone is done with it.
+    with suppress(BrokenPipeError):
+        out.write(text.encode(encoding, "replace").decode(encoding))
+        out.flush()

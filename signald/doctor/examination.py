@@ -25,6 +25,7 @@ from signald.doctor.processes import Process, listening_process
 from signald.doctor.public import Visit, check_idle, check_public
 from signald.doctor.relays import check_ice
 from signald.doctor.targets import PublicUrl, Target
+from signald.proxies import is_trusted
 from signald.values import ConfigError
 
 __all__ = ["Patient", "examine"]
@@ -77,12 +78,17 @@ def _checks(
     yield "descriptors", seconds, _check_descriptors(config, process)
     for setting, interface, port, tls in _ports(config):
         held = process if port == config.port else listening_process(port)
-        yield "ports", seconds, check_port(reactor, setting, interface, port, tls=tls, process=held)
+        answers = setting != "port" or not _expects_header(config)
+        yield (
+            "ports",
+            seconds,
+            check_port(reactor, setting, interface, port, tls=tls, process=held, answers=answers),
+        )
     yield "clock", seconds, _check_clock()
     yield "certificate", seconds, _check_certificate(patient)
     visit = _visit(patient)
     if visit is None:
-        yield "public", seconds, _told(skipped("public", "The page: signald does not run, and no --url was given."))
+        yield "public", seconds, _told(skipped("public", "The page: no --url was given, and nothing answers here."))
     else:
         yield "public", seconds, check_public(reactor, visit)
         if patient.slow:
@@ -115,10 +121,15 @@ def _visit(patient: Patient) -> Visit | None:
     config = patient.config
     if patient.url is not None:
         return Visit(patient.url, True, config, patient.store, patient.now)
-    if not config.port or port_problem(config.interface, config.port) is None:
+    if not config.port or _expects_header(config) or port_problem(config.interface, config.port) is None:
         return None
     host = "localhost" if config.interface is None else local_host(config.interface)
     return Visit(PublicUrl(Target(host, config.port, config.tls)), False, config, patient.store, patient.now)
+
+
+def _expects_header(config: Config) -> bool:
+    """Whether signald takes this machine for a proxy that begins with a PROXY header."""
+    return config.proxy_protocol and is_trusted(local_host(config.interface), config.trusted_proxies)
 
 
 async def _check_files(patient: Patient, process: Process | None) -> list[Finding]:

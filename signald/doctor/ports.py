@@ -10,7 +10,7 @@ from typing import Any
 from attrs import frozen
 
 from signald.doctor.exchange import UnreachableError, exchange
-from signald.doctor.findings import Finding, failure, ok
+from signald.doctor.findings import Finding, failure, ok, skipped
 from signald.doctor.processes import Process
 from signald.doctor.targets import Target
 from signald.listening import BACKLOG
@@ -63,7 +63,14 @@ async def is_signald(reactor: Any, target: Target) -> bool:
 
 
 async def check_port(
-    reactor: Any, setting: str, interface: str | None, port: int, *, tls: bool, process: Process | None
+    reactor: Any,
+    setting: str,
+    interface: str | None,
+    port: int,
+    *,
+    tls: bool,
+    process: Process | None,
+    answers: bool = True,
 ) -> list[Finding]:
     """Look at one port.
 
@@ -74,11 +81,15 @@ async def check_port(
         port: its number; 0 for any.
         tls: whether TLS is spoken.
         process: that listens on it, if that can be seen.
+        answers: whether signald would answer from here; not where it expects a PROXY header.
 
     """
     if port == 0:
         return [ok(TOPIC, f"{setting} is 0: any free port is taken.")]
     problem = port_problem(interface, port)
+    if problem is not None and problem.number == errno.EADDRINUSE and not answers:
+        who = "a program" if process is None else f"{process.name} (process {process.id})"
+        return [skipped(TOPIC, f"Port {port} ({setting}) is {who}'s: signald would expect a PROXY header from here.")]
     ours = False
     if problem is not None and problem.number == errno.EADDRINUSE:
         ours = await is_signald(reactor, Target(local_host(interface), port, tls))

@@ -43,12 +43,21 @@ class SecretTurnServer:
 
     Attributes:
         program: its process.
+        host: its address.
         port: where it listens over UDP and TCP.
+        tls_port: where it listens with TLS, if it has a certificate.
 
     """
 
-    def __init__(self, directory: Path, secret: str) -> None:
+    host = HOST
+
+    def __init__(self, directory: Path, secret: str, pair: Pair | None = None) -> None:
         """Start it, and wait until it listens.
+
+        Arguments:
+            directory: for its files.
+            secret: that it shares.
+            pair: its certificate, for TLS.
 
         Raises:
             SkipTest: it is not installed.
@@ -56,10 +65,16 @@ class SecretTurnServer:
         """
         if shutil.which("turnserver") is None:
             raise SkipTest("coturn is not installed")
-        self.port = free_port()
-        options = ["--no-tls", "--no-dtls", "--no-cli", "--use-auth-secret", f"--static-auth-secret={secret}"]
+        self.port, self.tls_port = free_port(), free_port()
+        options = ["--no-dtls", "--no-cli", "--use-auth-secret", f"--static-auth-secret={secret}"]
         options += [f"--listening-ip={HOST}", f"--relay-ip={HOST}", f"--listening-port={self.port}"]
         options += ["--realm=signald.test", "--log-file=stdout", "--simple-log", "--no-multicast-peers"]
+        options += [f"--tls-listening-port={self.tls_port}"] if pair else ["--no-tls"]
+        if pair is not None:
+            certificate, key = directory / "turn.pem", directory / "turn-key.pem"
+            certificate.write_bytes(certificates_pem(pair.chain))
+            key.write_bytes(key_pem(pair.key))
+            options += [f"--cert={certificate}", f"--pkey={key}"]
         options += ["--denied-peer-ip=10.0.0.0-10.255.255.255", "--denied-peer-ip=192.168.0.0-192.168.255.255"]
         options += ["-c", "/dev/null", f"--userdb={directory / 'turndb'}", "--pidfile=/dev/null"]
         self.program = Program(["turnserver", *options])

@@ -220,6 +220,50 @@ class DoctorTests(SynchronousTestCase):
         found = self.failures("key", *options, *FEW, "--cert", str(certificate), "--key", str(key))
         self.assertEqual(["0644" in finding.text for finding in found], [True])
 
+    def test_behind_a_proxy_header(self) -> None:
+        """HAProxy says the client's address in a PROXY header; signald's own port cannot be asked from here then."""
+        options = [*BEHIND_PROXY, "--proxy-protocol"]
+        daemon = self.daemon(*options)
+        server = f"server signald 127.0.0.1:{daemon.port}"
+        proxy = self.clinic.proxy(HAProxy, daemon, changes={server: f"{server} send-proxy-v2"})
+        self.addCleanup(proxy.stop)
+        options += [*FEW, *self.clinic.call(daemon)]
+        for given in (["--url", proxy.url], []):
+            status, findings = self.clinic.examine(*options, *given)
+            self.assertEqual(status, 0, findings)
+            self.assertEqual({finding.mark for finding in findings}, {Mark.OK, Mark.SKIPPED}, findings)
+
+    def test_interrupted(self) -> None:
+        """It says nothing, and does not say that all is well."""
+        daemon = self.daemon()
+        options = [*BEHIND_PROXY, *FEW, *self.clinic.call(daemon), "--slow"]
+        program = Program([SCRIPTS / "signald", "doctor", *options])
+        until(lambda: self.began(program, daemon), 20, "its checks")
+        self.assertEqual(program.stop(signal.SIGINT), 130)
+        self.assertEqual(program.stdout, "")
+
+    def began(self, program: Program, daemon: Daemon) -> bool:
+        """Whether it has a connection to the daemon, so that its reactor runs."""
+        folder = Path(f"/proc/{program.process.pid}")
+        inodes = {str(path.readlink())[8:-1] for path in (folder / "fd").iterdir() if "socket:" in str(path.readlink())}
+        lines = [line.split() for line in (folder / "net" / "tcp").read_text().splitlines()[1:]]
+        return any(line[9] in inodes and line[2].endswith(f":{daemon.port:04X}") for line in lines)
+
+    def test_turn_over_tls(self) -> None:
+        """The server's certificate is judged too: here it is for another name."""
+        daemon = self.daemon()
+        pair = self.clinic.authority.issue(x509.DNSName("turn.example.org"))
+        turn = SecretTurnServer(self.clinic.directory, SHARED_SECRET, pair)
+        self.addCleanup(turn.program.stop)
+        options = self.clinic.turn_options(turn.port)
+        options.append(f"--turn-url=turns:{turn.host}:{turn.tls_port}?transport=tcp")
+        status, findings = self.clinic.examine(*BEHIND_PROXY, *FEW, *self.clinic.call(daemon), *options)
+        self.assertEqual(status, 1)
+        said = [finding.text for finding in findings if "turns:" in finding.text]
+        self.assertIn("takes the credentials and relays", said[0])
+        self.assertIn("is complete, and its authority is trusted", said[2])
+        self.assertIn("is not for 127.0.0.1; it names turn.example.org", said[3])
+
     def test_options(self) -> None:
         """What cannot be used is one sentence and status 2."""
         for options, said in (
