@@ -15,6 +15,7 @@ from aiortc import (
     RTCSessionDescription,
 )
 from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
+from aiortc.rtcicetransport import parse_stun_turn_uri
 from aiortc.sdp import candidate_from_sdp
 
 from signald_client.media import Counter, Media
@@ -78,7 +79,7 @@ class Pair:
         self._start = clock()
         self._tasks: set[asyncio.Task[None]] = set()
         # Without a list aiortc would ask a public STUN server.
-        servers = [RTCIceServer(server.urls, server.username, server.credential) for server in ice_servers]
+        servers = [RTCIceServer(_readable(server.urls), server.username, server.credential) for server in ice_servers]
         self._connection = RTCPeerConnection(
             RTCConfiguration(
                 iceServers=servers,
@@ -236,3 +237,16 @@ class Pair:
         if not task.cancelled() and (error := task.exception()) is not None:
             _log.error("The connection's work failed.", exc_info=error)
             self._failed(self)
+
+
+def _readable(urls: Sequence[str]) -> list[str]:
+    """Return those that aiortc can read, which would otherwise refuse them all; IPv6 addresses are not among them."""
+    readable = []
+    for url in urls:
+        try:
+            parse_stun_turn_uri(url)
+        except ValueError:
+            _log.warning("aiortc cannot read the URL of a STUN or TURN server.")
+        else:
+            readable.append(url)
+    return readable

@@ -160,7 +160,8 @@ class GreetingTests(SessionCase):
     def test_ice_servers(self) -> None:
         """Those of the newest welcome or event are in use; the event is told, and is not counted."""
         stun, turn = {"urls": ["stun:s"]}, {"urls": ["turn:t"], "username": "u", "credential": "c", "expires": 600}
-        client = welcomed(**{"ice-servers": [stun]})
+        known: dict[str, Any] = {"ice-servers": [stun]}
+        client = welcomed(**known)
         self.assertEqual([server.urls for server in client.ice_servers], [["stun:s"]])
         [told] = receive(client, "ice-servers", ice_servers=[stun, turn])
         assert isinstance(told, messages.IceServers)

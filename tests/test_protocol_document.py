@@ -39,7 +39,7 @@ class ProtocolDocumentTests(SynchronousTestCase):
         said = {json.loads(frame)["type"] for arrow, frame in lines if arrow == "→"}
         heard = {json.loads(frame)["type"] for arrow, frame in lines if arrow == "←"}
         self.assertEqual(set(REQUESTS) - said, set())
-        self.assertEqual({*EVENTS.values(), "error"} - heard, {"ack", "going-away", "ice-servers", "not-admitted"})
+        self.assertEqual({*EVENTS.values(), "error"} - heard, {"ack", "going-away", "not-admitted"})
 
 
 class Replay:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from twisted.trial.unittest import SynchronousTestCase
 
 from signald.messages import IceServer, UserId
 from signald.turn import Turn, credentials, pseudonym
 
+PROTOCOL = Path(__file__).parents[1] / "docs" / "protocol.md"
 SECRET = b"0123456789abcdef0123456789abcdef"
 ANN = UserId("0K3PB4X7WQ2M9RT6ZC8HNJVDYA")
 BOB = UserId("5V8HNJ0K3PB4X7WQ2M9RT6ZCDY")
@@ -23,6 +26,12 @@ class CredentialTests(SynchronousTestCase):
         username, credential = credentials(SECRET, ANN, 1_700_000_600)
         self.assertEqual(username, "1700000600:c5cc378912d8a3df")
         self.assertEqual(credential, "fkvkA93+iLnDZX3Bk/Hgjw56CzI=")
+
+    def test_the_example(self) -> None:
+        """That of the protocol's document is Ann's, with this secret."""
+        username, credential = credentials(SECRET, ANN, 1_700_000_600)
+        server = f'"username":"{username}","credential":"{credential}","expires":600.0'
+        self.assertIn(server, PROTOCOL.read_text())
 
     def test_one_pseudonym_a_user(self) -> None:
         """It stays, it is another for each user and each secret, and nothing of the user's id is in it."""

@@ -412,6 +412,27 @@ class DoubleTests(PeerCase):
         await other.close()
 
     @asynchronous
+    async def test_unreadable_servers(self) -> None:
+        """URLs that aiortc cannot read do no harm."""
+        urls = ["turn:[2001:db8::1]:3478", "nonsense", "turn:", "stuns:a", ""]
+        servers = [{"urls": urls, "username": "u", "credential": "c"}, {"urls": []}]
+        other = OtherSide(self.double, trickle=True)
+        script = self.double.script
+
+        def supplied(message: dict[str, Any]) -> None:
+            if message["type"] == "join":
+                self.double.say({"type": "ice-servers", "ice-servers": servers})
+            script(message)
+
+        self.double.script = supplied
+        peer, made = self.make_peer(self.double.address)
+        await peer.connect()
+        await peer.join(S)
+        await made[0].flowing
+        await peer.close()
+        await other.close()
+
+    @asynchronous
     async def test_a_relayed_session(self) -> None:
         """Without a TURN server there is no path, of the own addresses nothing is told, and the peer ends."""
         other = OtherSide(self.double, trickle=True)
