@@ -24,7 +24,7 @@ RUN_TESTS = $(BIN)/python tests/run.py
 
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: help generate resume-storm soak-model bench-page soak-page a11y run test install install-test system-test lock check unit peer conformance packaging attack faults acme fuzz e2e coverage clean
+.PHONY: help generate doctor-document resume-storm soak-model bench-page soak-page a11y run test install install-test system-test lock check unit peer conformance packaging attack faults acme fuzz e2e coverage clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -89,6 +89,9 @@ coverage: install-test ## branch coverage of the unit and peer tests
 
 generate: install-test ## write what is made from the code: client messages, schemas, tables and diagrams
 	@$(BIN)/python -m codegen
+
+doctor-document: install-test system-test ## write the doctor's real output into docs/doctor.md
+	@SIGNALD_WRITE_DOCTOR_DOCUMENT=1 $(RUN_TESTS) tests.e2e.test_doctor
 
 soak-model: install-test ## the model of the core, beginning at random, for STEPS=10000000 steps
 	@SIGNALD_MODEL_STEPS=$(STEPS) $(RUN_TESTS) --limit 36000 tests.test_model
