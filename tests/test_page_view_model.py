@@ -218,6 +218,15 @@ class StatusTests(SynchronousTestCase):
             page.tick(12.9)
             self.assertEqual(self.status(page), sentence.format(12))
 
+    def test_without_the_server_for_good(self) -> None:
+        """Nothing comes back by itself, which is told in the place of the seconds."""
+        page = visiting("ann")
+        page.interrupted_server()
+        page.tick(12.9)
+        page.server_lost(texts.SERVER_LOST)
+        page.tick(20.0)
+        self.assertEqual(self.status(page), texts.SERVER_LOST_CONNECTED)
+
     def test_somebody_is_away(self) -> None:
         """By name, where there is one."""
         page = visiting("ann")

@@ -58,6 +58,14 @@ class TokenTestCase(CallTestCase):
         client.greet(**({} if token is None else {"token": token}))
         return client
 
+    def is_expired(self, token: str) -> bool:
+        """Whether the daemon says so."""
+        client = NativeClient(self.daemon.port, tls=True)
+        try:
+            return client.ask("hello", version=1, token=token).get("code") == "token-expired"
+        finally:
+            client.close()
+
     def reload(self) -> None:
         """Have the daemon read its configuration again."""
         before = self.daemon.program.stderr.count("the configuration was read")
@@ -100,12 +108,14 @@ class DaemonTests(TokenTestCase):
         self.addCleanup(ann.close)
         self.configure("everyone", "leeway_seconds = 0\n")
         self.reload()
-        ann.greet(token=self.token("--role", "host", "--expires", "3s"), instance="one")
+        token = self.token("--role", "host", "--expires", "3s")
+        ann.greet(token=token, instance="one")
         welcome = ann.welcome or {}
         session = ann.ask("open")["session"]
         bob = self.client(self.token(user="bob"))
         bob.ask("join", session=session)
-        until(lambda: ann.ask("open").get("code") == "token-expired", PATIENCE, "the end of the token")
+        until(lambda: self.is_expired(token), PATIENCE, "the end of the token")
+        self.assertEqual(ann.ask("open")["code"], "token-expired")
         bob.say("message", session=session, content="still there?")
         self.assertEqual(ann.hear_type("message")["content"], "still there?")
         ann.close()
@@ -228,6 +238,26 @@ class PageTests(TokenTestCase):
         ann.join()
         ann.wait_for("waiting")
 
+    def test_a_crash_after_the_tokens_have_expired(self) -> None:
+        """The server knows nobody any more and lets nobody in; those who are in a call with each other stay in it."""
+        self.configure(self.need, "leeway_seconds = 0\n")
+        self.reload()
+        token = self.token("--session", SESSION, "--role", "host", "--expires", "25s")
+        ann = self.open(f"{SESSION}&token={token}")
+        ann.join()
+        ann.wait_for("waiting")
+        bob = self.open(self.link("--expires", "15s", user="bob"))
+        bob.join()
+        for page in (ann, bob):
+            page.wait_for("connected")
+        until(lambda: self.is_expired(token), PATIENCE, "the end of the token")
+        self.daemon.kill()
+        self.daemon = Daemon(self.directory, "--config", str(self.config), "--port", str(self.daemon.port))
+        self.addCleanup(self.daemon.stop)
+        for page in (ann, bob):
+            page.wait_for_text("status", "Your call goes on without it")
+            page.watch()
+
     def test_what_the_page_says(self) -> None:
         """A plain sentence where a token is missing, bad, old, or good for something else."""
         expired = self.token("--session", SESSION, "--expires", "1s")
@@ -244,14 +274,6 @@ class PageTests(TokenTestCase):
         page = self.open(f"{SESSION}&token={expired}")
         page.join()
         page.wait_for_text("error", "has expired")
-
-    def is_expired(self, token: str) -> bool:
-        """Whether the daemon says so."""
-        client = NativeClient(self.daemon.port, tls=True)
-        try:
-            return client.ask("hello", version=1, token=token).get("code") == "token-expired"
-        finally:
-            client.close()
 
 
 class HostTests(TokenTestCase):

@@ -96,7 +96,7 @@ def status(now: PageState) -> str:
     if stage == state.CONNECTING:
         asking = devices.ASKING in (now.microphone.status, now.camera.status)
         return texts.STARTING_DEVICES if asking else now.progress
-    if now.offline is not None and (stage == state.WAITING or stage in IN_CALL):
+    if now.offline is not None and not now.adrift and (stage == state.WAITING or stage in IN_CALL):
         sentence = texts.RECONNECTING_CONNECTED if stage == state.CONNECTED else texts.RECONNECTING
         return sentence.format(int(now.offline))
     if stage == state.WAITING:
