@@ -38,7 +38,7 @@ class Handover:
             _log.warn("users and sessions end with this process: {reason}", event="state-lost", reason=error.strerror)
             return
         except Exception:  # noqa: BLE001 # whatever it is, the clients are to be told, and the process to end in order
-            _log.failure("users and sessions end with this process", event="state-lost")
+            _log.failure("users and sessions end with this process", event="state-failed")
             return
         _log.info(
             "left to the next process: {users} users, {sessions} sessions",

@@ -166,7 +166,7 @@ class HandoverTests(SynchronousTestCase):
         user.desk.waiting.append(AppMessage(self.session, "\ud800"))
         self.old.handover.leave(NOW)
         self.assertEqual(len(self.flushLoggedErrors()), 1)
-        self.assertEqual(self.told(), ["state-lost"])
+        self.assertEqual(self.told(), ["state-failed"])
         self.assertEqual(self.next().switchboard.hub.users, {})
 
     def test_it_cannot_be_read(self) -> None:
