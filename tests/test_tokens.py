@@ -257,6 +257,15 @@ class AttackTests(VerifierCase):
     def test_deep_nesting(self) -> None:
         """It is no token, and nothing else happens."""
         deep = part("x") + "[" * 1000
+        for text in ("[" * 2900, '{"alg":"HS256","kid":' + "[" * 2900, '{"a":' * 580):
+            header = base64.urlsafe_b64encode(text.encode()).decode()
+            self.assertIs(self.refused(f"{header}..{part('x')}"), ErrorCode.TOKEN_INVALID)
+        for depth in (900, 1200):
+            payload = '{"sub":"ann","exp":1900000000,"x":' + "[" * depth + "]" * depth + "}"
+            text = f"{part({'alg': 'HS256'})}.{base64.urlsafe_b64encode(payload.encode()).rstrip(b'=').decode()}"
+            signature = jwt.get_algorithm_by_name("HS256").sign(text.encode(), SECRET)
+            signed = f"{text}.{base64.urlsafe_b64encode(signature).rstrip(b'=').decode()}"
+            self.assertIs(self.refused(signed), ErrorCode.TOKEN_INVALID)
         for text in ("[" * 4000, "e30." + "W1tb" * 1000 + ".", f"{deep}.{deep}."):
             self.assertIs(self.refused(text), ErrorCode.TOKEN_INVALID)
 
