@@ -146,6 +146,7 @@ class Sources:
         http_connections: how many connections have not become WebSockets.
         certificate: what is shown to TLS clients; None without TLS.
         log_lines: lines that the log has written, and those that it has dropped.
+        is_full: whether there are as many connections as there may be.
         wall_time: gives seconds since the epoch.
 
     """
@@ -157,6 +158,7 @@ class Sources:
     http_connections: Callable[[], int]
     certificate: Certificate | None
     log_lines: Callable[[], tuple[int, int]]
+    is_full: Callable[[], bool]
     wall_time: Callable[[], float] = field(default=time.time)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Callable
 
+from twisted.application.internet import TimerService
 from twisted.application.service import MultiService
 from twisted.internet.defer import Deferred, DeferredList
 from twisted.internet.interfaces import IListeningPort, IReactorSocket, IReactorTime
@@ -21,6 +22,9 @@ from signald.stalls import StallService
 from signald.unaccepted import Unaccepted
 
 __all__ = ["Oversight"]
+
+LOOK_SECONDS = 5.0
+"""Between two looks for what keeps the daemon from serving new clients."""
 
 DRAIN_AFTER_SECONDS = 0.2
 """After it was asked for on the admin page."""
@@ -84,6 +88,10 @@ class Oversight(MultiService):
             self._socket = bind(config.operations.interface, config.operations.port)
         if self._socket is not None:
             self.port = self._socket.getsockname()[1]
+        self._sources = sources
+        looks = TimerService(LOOK_SECONDS, self.look)
+        looks.clock = reactor
+        looks.setServiceParent(self)
         stalls = StallService(sources.metrics, config.operations.stall_seconds, reactor, reactor.seconds)
         stalls.setServiceParent(self)
 
@@ -99,6 +107,20 @@ class Oversight(MultiService):
     def configure_log(self, config: Config) -> None:
         """Take another least level."""
         self.log.configure(config.log)
+
+    def look(self) -> None:
+        """See whether new clients can be served; the next probe tells."""
+        sources = self._sources
+        certificate = sources.certificate
+        ended = certificate is not None and certificate.days_left(sources.wall_time()) < 0
+        for holds, name, sentence in (
+            (ended, "certificate-ended", "The certificate has ended."),
+            (sources.is_full(), "full", "There are as many connections as there may be."),
+        ):
+            if holds:
+                sources.readiness.problem(name, sentence)
+            else:
+                sources.readiness.solved(name)
 
     def startService(self) -> None:
         """Begin to answer the operator."""

@@ -191,7 +191,14 @@ def make_daemon(
 
     log = Log(config.log)
     sources = Sources(
-        metrics, hub, readiness, (page, original), lambda: len(pages.http_connections), certificate, log.counts
+        metrics,
+        hub,
+        readiness,
+        (page, original),
+        lambda: len(pages.http_connections),
+        certificate,
+        log.counts,
+        arrivals.is_full,
     )
     operations = next(iter(supervision.handed_over(OPERATIONS)), None)
     oversight = Oversight(config, sources, log, reactor, lambda: IReactorCore(reactor).stop(), operations)

@@ -37,6 +37,7 @@ class OperationsWorld:
         sources: all of it.
         token: of the admin page; none is set at first.
         drained: how often draining was asked for.
+        full: whether there are as many connections as there may be.
         site: the listener's.
 
     """
@@ -58,10 +59,19 @@ class OperationsWorld:
             OriginRule.of(tls=False),
         )
         self.sources = Sources(
-            self.metrics, self.hub, self.readiness, (signaling,), lambda: 3, None, lambda: (5, 1), lambda: 0.0
+            self.metrics,
+            self.hub,
+            self.readiness,
+            (signaling,),
+            lambda: 3,
+            None,
+            lambda: (5, 1),
+            lambda: self.full,
+            lambda: 0.0,
         )
         self.token = AdminToken()
         self.drained = 0
+        self.full = False
         admin = make_admin(
             self.token, AdminState(self.sources, self.clock.seconds()), self.readiness, self._drain, self.clock
         )
