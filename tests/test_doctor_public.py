@@ -98,7 +98,7 @@ class Network(MemoryReactorClock):
             while self.tcpClients:
                 _host, _port, factory, *_ = self.tcpClients.pop()
                 if self._site is None:
-                    factory.clientConnectionFailed(None, Failure(ConnectionRefusedError()))
+                    factory.clientConnectionFailed(self.connectors[-1], Failure(ConnectionRefusedError()))
                     continue
                 peer = IPv4Address("TCP", "127.0.0.1", 50000)
                 client, server = factory.buildProtocol(peer), self._site.buildProtocol(peer)
