@@ -12,7 +12,7 @@ from signald.config import Config
 from signald.doctor.chain import judge_chain
 from signald.doctor.clock import judge_date
 from signald.doctor.exchange import Answer, UnreachableError, exchange
-from signald.doctor.findings import Finding, failure, skipped
+from signald.doctor.findings import Finding, Mark, failure, skipped
 from signald.doctor.handshakes import handshake, judge_handshake, judge_seen
 from signald.doctor.session import hold_session, judge_idle, judge_session
 from signald.doctor.targets import PublicUrl
@@ -102,6 +102,9 @@ def _judge_answer(visit: Visit, answer: Answer) -> list[Finding]:
     headers, config = answer.response.headers, visit.config
     seen = read_seen(headers[ANSWER.lower()]) if ANSWER.lower() in headers else None
     findings = judge_handshake(visit.url, answer.response, seen)
+    if not visit.is_public:
+        # No proxy is between, so that only what is wrong is news.
+        findings = [finding for finding in findings if finding.mark is not Mark.OK]
     if visit.is_public and (seen is not None or answer.response.status == 101):
         behind = not config.tls or bool(config.trusted_proxies)
         findings.append(judge_seen(seen, behind_proxy=behind, proxy_protocol=config.proxy_protocol))
