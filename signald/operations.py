@@ -138,6 +138,7 @@ def make_operations_site(
     readiness: Readiness,
     others: Iterable[tuple[bytes, Resource]],
     clock: IReactorTime,
+    is_local: bool = False,
 ) -> SignalingSite:
     """Make the site of the operator's listener, bounded as the page's is, by bounds of its own.
 
@@ -146,6 +147,8 @@ def make_operations_site(
         readiness: whether new clients are welcome.
         others: further resources by name.
         clock: for every deadline.
+        is_local: whether it listens on a loopback address: there a browser of this machine, which may be made to ask
+            by a page of a stranger, is who can reach it, and nobody needs a name.
 
     """
     root = _Folder()
@@ -167,6 +170,7 @@ def make_operations_site(
         clock,
         HEADERS,
         methods=(b"GET", b"HEAD", b"POST"),
+        fixed_hosts=is_local,
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from ipaddress import AddressValueError, IPv6Address
+from ipaddress import AddressValueError, IPv6Address, ip_address
 
 import idna
 from attrs import frozen
@@ -32,6 +32,21 @@ class Host:
 
     name: str
     port: int | None = None
+
+    @property
+    def is_fixed(self) -> bool:
+        """Whether no page of a stranger can have this host: `localhost` (RFC 6761 §6.3), or an IP address.
+
+        Whoever has a name can let it lead to another machine's loopback address a moment after its page was loaded,
+        which is then of the same origin as what answers there (DNS rebinding).
+        """
+        if self.name == "localhost" or self.name.endswith(".localhost"):
+            return True
+        try:
+            ip_address(self.name)
+        except ValueError:
+            return False
+        return True
 
 
 @frozen

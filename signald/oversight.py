@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable
+from ipaddress import ip_address
 
 from twisted.application.internet import TimerService
 from twisted.application.service import MultiService
@@ -80,14 +81,17 @@ class Oversight(MultiService):
             lambda: reactor.callLater(DRAIN_AFTER_SECONDS, drain),
             reactor,
         )
-        site = make_operations_site(make_registry(sources), sources.readiness, [(b"admin", admin)], reactor)
-        self._site = site
+        is_local = False
         if handed_over is not None:
             self._socket = handed_over
         elif config.operations.port is not None:
             self._socket = bind(config.operations.interface, config.operations.port)
         if self._socket is not None:
-            self.port = self._socket.getsockname()[1]
+            address, self.port = self._socket.getsockname()[:2]
+            is_local = ip_address(address.partition("%")[0]).is_loopback
+        self._site = make_operations_site(
+            make_registry(sources), sources.readiness, [(b"admin", admin)], reactor, is_local
+        )
         self._sources = sources
         looks = TimerService(LOOK_SECONDS, self.look)
         looks.clock = reactor

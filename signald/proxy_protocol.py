@@ -34,6 +34,8 @@ class ProxyProtocolFactory(WrappingFactory["_Proxied"]):
     Connections of others are the other factory's from the start, for which a header is a bad request.
     """
 
+    noisy = False
+
     def __init__(self, factory: IProtocolFactory, arrivals: Arrivals, clock: IReactorTime) -> None:
         """Make a factory.
 

@@ -41,6 +41,7 @@ class SignalingSite(Site):
         headers: on every response.
         metrics: counts the errors, and measures the TLS handshakes.
         methods: that any resource knows.
+        fixed_hosts: whether requests by a name that a stranger can have are refused (`Host.is_fixed`).
         http_connections: those that have not become WebSockets.
         draining: whether each response is the last one of its connection because the server is stopping.
 
@@ -60,6 +61,7 @@ class SignalingSite(Site):
         clock: IReactorTime,
         headers: tuple[tuple[str, str], ...],
         methods: tuple[bytes, ...] = (b"GET", b"HEAD"),
+        fixed_hosts: bool = False,
     ) -> None:
         """Make a site.
 
@@ -73,6 +75,7 @@ class SignalingSite(Site):
             clock: for every deadline.
             headers: on every response.
             methods: that any resource knows.
+            fixed_hosts: whether requests by a name that a stranger can have are refused.
 
         """
         super().__init__(root, requests, timeout=None, reactor=clock)
@@ -82,6 +85,7 @@ class SignalingSite(Site):
         self.headers = headers
         self.metrics = metrics
         self.methods = methods
+        self.fixed_hosts = fixed_hosts
         self.http_connections: set[SignalingChannel] = set()
         self.draining = False
         self._drain: Drain | None = None
@@ -268,10 +272,10 @@ class SignalingChannel(HTTPChannel):
     def allHeadersReceived(self) -> None:
         """Check what the headers say of the request before anything of it is kept or continued."""
         headers = self.requests[-1].requestHeaders
-        hosts = [value.decode("latin-1") for value in headers.getRawHeaders(b"host", [])]
+        host = read_host([value.decode("latin-1") for value in headers.getRawHeaders(b"host", [])])
         if not self._may_request(headers):
             self.refuse(ErrorCode.TOO_MANY_REQUESTS)
-        elif read_host(hosts) is None:
+        elif host is None or (self.site.fixed_hosts and not host.is_fixed):
             self.refuse(ErrorCode.BAD_HOST)
         elif headers.hasHeader(b"transfer-encoding") or headers.getRawHeaders(b"content-length", [b"0"]) != [b"0"]:
             self.refuse(ErrorCode.BODY_REFUSED)

@@ -8,8 +8,10 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, cast
 
+from twisted.internet.error import ReactorNotRunning
 from twisted.internet.interfaces import IProtocolFactory, IReactorCore, IReactorFromThreads, IReactorTime
 from twisted.logger import Logger
 
@@ -201,7 +203,7 @@ def make_daemon(
         arrivals.is_full,
     )
     operations = next(iter(supervision.handed_over(OPERATIONS)), None)
-    oversight = Oversight(config, sources, log, reactor, lambda: IReactorCore(reactor).stop(), operations)
+    oversight = Oversight(config, sources, log, reactor, lambda: stop(reactor), operations)
     limiting = Limiting(most_connections, switchboard, budget, arrivals, (page, original), pages)
     parts: dict[str, Apply] = {
         "allow_origins": allow,
@@ -227,6 +229,12 @@ def make_daemon(
         reloading,
         oversight,
     )
+
+
+def stop(reactor: IReactorTime) -> None:
+    """Stop, unless a signal has meanwhile asked for the same."""
+    with suppress(ReactorNotRunning):
+        IReactorCore(reactor).stop()
 
 
 def _keep_time(reactor: Any) -> None:

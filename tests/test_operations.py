@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 
+from prometheus_client import CollectorRegistry
 from prometheus_client.parser import text_string_to_metric_families
+from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from signald.operations import CONNECTIONS, SCRAPE_SECONDS
+from signald.operations import CONNECTIONS, SCRAPE_SECONDS, make_operations_site
+from signald.readiness import Readiness
+from signald.site import SignalingSite
 from tests.lines import Line
 from tests.operations_world import OperationsWorld
 
@@ -116,6 +120,26 @@ class OperationsTests(SynchronousTestCase):
         """As on the public port."""
         self.assertEqual(self.operations.ask("/metrics", "POST", Content_Length="5")[0], 413)
         self.assertEqual(self.operations.ask("/metrics", "GET", Transfer_Encoding="chunked")[0], 413)
+
+    def test_no_name_of_a_stranger_leads_to_loopback(self) -> None:
+        """A page whose name came to lead to this machine (DNS rebinding) is told nothing; elsewhere names are usual."""
+        for host, status in (
+            ("127.0.0.1:9090", 200),
+            ("[::1]:9090", 200),
+            ("localhost", 200),
+            ("signald.localhost:9090", 200),
+            ("evil.example:9090", 400),
+            ("127.0.0.1.evil.example", 400),
+            ("localhost.evil.example", 400),
+        ):
+            for site, expected in ((self.site(is_local=True), status), (self.site(is_local=False), 200)):
+                line = Line(site)
+                line.send(f"GET /healthz HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
+                self.assertEqual(line.response()[0], expected, host)
+
+    def site(self, is_local: bool) -> SignalingSite:
+        """A listener, on a loopback address or not."""
+        return make_operations_site(CollectorRegistry(), Readiness(), (), Clock(), is_local)
 
     def test_headers(self) -> None:
         """Nothing is kept, framed, sniffed or run."""

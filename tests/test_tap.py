@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 from twisted.application.service import IServiceMaker
+from twisted.internet.error import ReactorNotRunning
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.testing import MemoryReactorClock
 from twisted.plugin import getPlugins
@@ -15,7 +16,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from signald.certificates import CertificateError
 from signald.config import Config
 from signald.options import Options
-from signald.tap import make_daemon, makeService
+from signald.tap import make_daemon, makeService, stop
 from signald.values import ConfigError
 
 
@@ -83,6 +84,18 @@ class WiringTests(SynchronousTestCase):
         call = IReactorTime(reactor).callLater(60.0, self.fail)
         self.addCleanup(call.cancel)
         self.assertTrue(before + 60.0 <= call.getTime() <= time.monotonic() + 60.0)
+
+    def test_to_stop_twice_is_to_stop(self) -> None:
+        """The page asks for it, and a signal came first: that is no error, which the log would call critical."""
+        asked = list[str]()
+
+        class Stopped(MemoryReactorClock):
+            def stop(self) -> None:
+                asked.append("stop")
+                raise ReactorNotRunning
+
+        stop(IReactorTime(Stopped()))
+        self.assertEqual(asked, ["stop"])
 
     def test_make_service_exits_with_a_sentence(self) -> None:
         """Twistd would show a traceback for anything else."""
