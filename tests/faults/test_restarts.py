@@ -32,6 +32,9 @@ _LIMITS = ("address-connections", "address-connection-rate", "address-request-ra
 #: Seconds until all clients are back.
 BACK_WITHIN = 30.0
 
+#: Seconds until everything that was said is heard, at the end.
+HEARD_WITHIN = 70.0
+
 #: Seconds between two visitors, and those that one has patience for.
 VISIT_EVERY = 0.05
 VISIT_PATIENCE = 20.0
@@ -132,7 +135,8 @@ class RestartTests(SynchronousTestCase):
             starts.append(started)
             traffic.wait_for(rf"back {number + 1}\n", BACK_WITHIN)
         time.sleep(PAUSE)
-        self.assertEqual(traffic.stop(), 0, traffic.stderr)
+        traffic.process.terminate()
+        self.assertEqual(traffic.wait(HEARD_WITHIN), 0, traffic.stderr)
         visitors.end()
         report: dict[str, Any] = json.loads(traffic.stdout.splitlines()[-1])
         whole = {name: report[name] for name in ("lost", "twice", "disorder", "faults", "survivals")}
