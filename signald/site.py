@@ -30,6 +30,9 @@ __all__ = ["SignalingChannel", "SignalingSite"]
 MOST_HEADERS = 100
 """Of a request, where Twisted would read 500: who sends them costs by the line."""
 
+MOST_IGNORED = 131072
+"""Bytes that may still come after a connection's last request; whoever sends more is cut off."""
+
 IDLE_SECONDS = 15.0
 """For which a connection without a request is kept after its last one (RFC 9112 §9.3)."""
 
@@ -167,6 +170,7 @@ class SignalingChannel(HTTPChannel):
         self._deadline: IDelayedCall | None = None
         self._heir: Any = None
         self._deaf = False
+        self._ignored = 0
         self._full = False
         self._idle = False
 
@@ -188,8 +192,10 @@ class SignalingChannel(HTTPChannel):
     def dataReceived(self, data: bytes) -> None:
         """Take bytes; the first of a further request begin its deadline."""
         if self._deaf:
-            # TLS goes on to decrypt after the end. Until the client is done, or aborted, it may keep the rest itself.
-            self.transport.pauseProducing()
+            # To read no more would be cheaper, but a client that is gone would not be noticed either.
+            self._ignored += len(data)
+            if self._ignored > MOST_IGNORED:
+                self.abort()
             return
         if self._idle:
             self._idle = False

@@ -22,7 +22,7 @@ from signald.draining import ANSWER_SECONDS
 from signald.errors import ErrorCode
 from signald.limits import Limits
 from signald.origins import OriginRule
-from signald.site import IDLE_SECONDS, MOST_HEADERS, SignalingSite
+from signald.site import IDLE_SECONDS, MOST_HEADERS, MOST_IGNORED, SignalingSite
 from signald.tls import ServerTLS, TLSFactory, server_context
 from signald.web import make_site
 from signald.websocket import SignalingFactory
@@ -433,8 +433,7 @@ class SizeTests(SiteCase):
     def test_requests_while_one_is_answered(self) -> None:
         """Are neither kept nor answered: the connection ends, and the client is to ask again."""
         line = self.dial()
-        line.send(request("/waiting", HOST) + PAGE * 100, *[PAGE * 100] * 100)
-        self.assertFalse(line.transport.reads)
+        line.send(request("/waiting", HOST) + PAGE * 100, *[PAGE * 100] * 20)
         kept: Any = line.transport.protocol
         self.assertEqual(kept._dataBuffer, [])
         (waiting,) = self.waiting.requests
@@ -442,12 +441,16 @@ class SizeTests(SiteCase):
         self.assertEqual(line.response()[0], 200)
         self.assertTrue(line.transport.lost)
 
-    def test_flood_after_the_end(self) -> None:
-        """What comes over TLS after the last response is not taken."""
+    def test_after_the_end(self) -> None:
+        """What comes after a refusal is ignored; who goes on and on is cut off, though the response was not read."""
         line = self.dial()
-        line.send(request("/", HOST, method="POST"))
-        line.transport.protocol.dataReceived(b"x" * 10_000)
-        self.assertFalse(line.transport.reads)
+        line.send(request("/", {**HOST, "Content-Length": "999999999"}, method="POST"))
+        line.transport.disconnecting = False
+        line.send(bytes(MOST_IGNORED))
+        self.assertFalse(line.transport.aborted)
+        self.assertTrue(line.transport.reads)
+        line.send(b"x")
+        self.assertTrue(line.transport.aborted)
 
     def test_many_headers(self) -> None:
         """So many may be in a request, and no more."""
