@@ -57,8 +57,8 @@ SUITES = (
     Suite("peer", limit=300, reactor="asyncio"),
     Suite("conformance", limit=1200),
     Suite("packaging", limit=600, verbose=True),
-    Suite("attacks", limit=600, verbose=True),
-    Suite("faults", limit=600, verbose=True),
+    Suite("attacks", limit=1200, verbose=True),
+    Suite("faults", limit=900, verbose=True),
     Suite("e2e", limit=3000, verbose=True),
 )
 DEFAULT_LIMIT = 300.0

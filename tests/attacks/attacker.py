@@ -17,6 +17,7 @@ from collections import Counter, deque
 from collections.abc import Iterator
 
 from tests.attacks.loads import LOADS, Link, Load
+from tests.attacks.target import any_certificate
 
 #: Seconds for a connection and its TLS handshake.
 PATIENCE = 5.0
@@ -44,10 +45,7 @@ class Line:
         self.socket = socket.create_connection(place, timeout=PATIENCE, source_address=(source, 0))
         try:
             if tls:
-                context = ssl.create_default_context()
-                context.check_hostname = False
-                context.verify_mode = ssl.CERT_NONE
-                self.socket = context.wrap_socket(self.socket)
+                self.socket = any_certificate().wrap_socket(self.socket)
             self.socket.setblocking(False)
         except OSError:
             self.socket.close()

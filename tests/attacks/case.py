@@ -8,7 +8,7 @@ from pathlib import Path
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 from tests.attacks.bystander import Bystander, quantile
-from tests.attacks.loads import LOADS
+from tests.attacks.loads import LOADS, Load
 from tests.attacks.report import add_threat, in_full
 from tests.attacks.target import Target, attacker, target, twin
 from tests.e2e.program import faults as logged_faults
@@ -22,13 +22,16 @@ MOST_TIMES = 2.0
 #: Milliseconds of a 99th percentile that are no harm, however short the other one was.
 NO_HARM = 5.0
 
+#: The same in a run of all tests, in which a machine may have other things to do and the sample is small.
+BUSY = 50.0
+
 #: Connections of an attacker at a time.
 CONNECTIONS = 20
 
 #: Lines that an attack may add to the log.
 MOST_LINES = 10
 
-#: How often an attack is measured again when the bystander waited too long: the machine may have other things to do.
+#: How often an attack is measured before it has missed a bound: the machine may have other things to do.
 TRIES = 3
 
 
@@ -40,6 +43,7 @@ class Measured:
         during: its waits while its own daemon was.
         ends: how the daemon ended the attacker's connections, and how often.
         mib: the daemon's memory at most, above the idle one's.
+        lines: that it added to its log.
 
     """
 
@@ -48,16 +52,22 @@ class Measured:
         self.during: list[float] = []
         self.ends = Counter[str]()
         self.mib = 0.0
+        self.lines = 0
 
     @property
     def times(self) -> float:
         """How many times as long the bystander's 99th percentile was."""
         return quantile(self.during, 0.99) / quantile(self.before, 0.99)
 
-    @property
-    def harmed(self) -> bool:
-        """Whether the bystander waited too long."""
-        return self.times > MOST_TIMES and quantile(self.during, 0.99) > NO_HARM
+    def faults(self, load: Load) -> list[str]:
+        """Which bounds were missed."""
+        harmed = self.times > MOST_TIMES and quantile(self.during, 0.99) > (NO_HARM if in_full() else BUSY)
+        return [
+            *([f"{self.mib:.1f} MiB"] if self.mib > MOST_MIB else []),
+            *([f"p99 {self.times:.1f} times"] if harmed else []),
+            *[f"never {refusal}" for refusal in load.refused if refusal not in self.ends],
+            *([f"{self.lines} lines of log"] if self.lines > MOST_LINES else []),
+        ]
 
 
 class AttackTestCase(SynchronousTestCase):
@@ -71,17 +81,20 @@ class AttackTestCase(SynchronousTestCase):
     def measure(self, name: str, tls: bool) -> Measured:
         """Let an attack go to the twin and to the daemon in turn."""
         found = Measured()
-        victim = target(tls)
-        windows, seconds = (4, 1.5) if in_full() else (2, 0.5)
+        victim, other = target(tls), twin(tls)
+        lines = victim.log.count("\n")
+        windows, seconds = (4, 1.5) if in_full() else (2, 0.6)
         bystander = Bystander(victim)
         self.addCleanup(bystander.close)
         victim.forget_peak()
         for _ in range(windows):
-            for goes_to, waits in ((twin(tls), found.before), (victim, found.during)):
+            for goes_to, waits in ((other, found.before), (victim, found.during)):
                 ends = self.attack(name, goes_to, seconds, bystander, waits)
                 if goes_to is victim:
                     found.ends.update(ends)
         found.mib = victim.above_idle()
+        found.lines = victim.log.count("\n") - lines
+        self.assertEqual(logged_faults(victim.log), [])
         bystander.close()
         return found
 
@@ -105,36 +118,22 @@ class AttackTestCase(SynchronousTestCase):
     def threaten(self, name: str, tls: bool) -> None:
         """Carry an attack out, add its row, and assert its bounds."""
         load = LOADS[name]
-        victim = target(tls)
-        lines = victim.log.count("\n")
-        best = self.measure(name, tls)
-        for _ in range(TRIES - 1):
-            if not best.harmed:
+        for _ in range(TRIES):
+            found = self.measure(name, tls)
+            faults = found.faults(load)
+            if not faults:
                 break
-            again = self.measure(name, tls)
-            again.mib = max(best.mib, again.mib)
-            again.ends += best.ends
-            best = again if again.times < best.times else best
-            best.mib, best.ends = again.mib, again.ends
-        written = victim.log.count("\n") - lines
-        faults = [
-            *([f"{best.mib:.1f} MiB"] if best.mib > MOST_MIB else []),
-            *([f"p99 {best.times:.1f} times"] if best.harmed else []),
-            *[f"never {refusal}" for refusal in load.refused if refusal not in best.ends],
-            *([f"{written} lines of log"] if written > MOST_LINES else []),
-        ]
         add_threat(
             load.threat,
             "wss" if tls else "ws",
             load.sent,
-            ", ".join(end for end, _ in best.ends.most_common(2)) or "stays within its budget",
-            best.mib,
-            (quantile(best.before, 0.5), quantile(best.before, 0.99)),
-            (quantile(best.during, 0.5), quantile(best.during, 0.99)),
+            ", ".join(end for end, _ in found.ends.most_common(2)),
+            found.mib,
+            (quantile(found.before, 0.5), quantile(found.before, 0.99)),
+            (quantile(found.during, 0.5), quantile(found.during, 0.99)),
             "; ".join(faults) or "ok",
         )
         self.assertEqual(faults, [])
-        self.assertEqual(logged_faults(victim.log), [])
 
 
 _sources = iter(range(1, 1 << 16))
