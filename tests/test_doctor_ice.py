@@ -17,7 +17,8 @@ from signald.config import Ice
 from signald.doctor.allocation import PRIVATE_PEERS, Credentials, Dialogue, Outcome, Result
 from signald.doctor.findings import Mark
 from signald.doctor.ice_servers import given_targets, minted_targets
-from signald.doctor.relays import Datagrams, Stream, judge_ice, read_ice_url
+from signald.doctor.ice_targets import judge_ice, read_ice_url
+from signald.doctor.relays import Datagrams, Stream
 from signald.doctor.stun import (
     Attribute,
     Kind,

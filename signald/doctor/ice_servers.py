@@ -6,7 +6,7 @@ import math
 
 from signald.config import Ice
 from signald.doctor.allocation import Credentials
-from signald.doctor.relays import IceTarget, read_ice_url
+from signald.doctor.ice_targets import IceTarget, read_ice_url
 from signald.ice_configuration import read_turn
 from signald.messages import UserId
 from signald.turn import credentials

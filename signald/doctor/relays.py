@@ -1,4 +1,4 @@
-"""Reaches STUN and TURN servers over UDP, TCP and TLS, and says what is wrong with them."""
+"""Reaches STUN and TURN servers over UDP, TCP and TLS."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import socket
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from attrs import frozen
 from cryptography import x509
 from OpenSSL import crypto
 from twisted.internet.defer import Deferred
@@ -18,60 +17,21 @@ from twisted.internet.task import LoopingCall
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from signald.doctor.allocation import Credentials, Dialogue, Outcome, Result
+from signald.doctor.allocation import Dialogue, Outcome, Result
 from signald.doctor.chain import judge_chain
 from signald.doctor.exchange import UnreachableError, client_endpoint, shown_chain, unreachable
-from signald.doctor.findings import Finding, failure, ok, warning
+from signald.doctor.findings import Finding
+from signald.doctor.ice_targets import ANSWER_SECONDS, TOPIC, IceTarget, judge_ice, unreachable_server
 from signald.doctor.stun import decode, whole_bytes
-from signald.doctor.targets import Target, is_address
+from signald.doctor.targets import is_address
 
-__all__ = ["Datagrams", "IceTarget", "Stream", "check_ice", "judge_ice", "read_ice_url"]
-
-TOPIC = "ice"
-
-ANSWER_SECONDS = 4.0
-"""For all answers of a server together."""
+__all__ = ["Datagrams", "Stream", "check_ice"]
 
 RESEND_SECONDS = 0.5
 """Between two sendings of a request over UDP (RFC 8489 §6.2.1: an RTO of at least 500 ms)."""
 
 STREAM_BYTES = 65556
 """The longest message that there can be."""
-
-_PORTS = {"stun": 3478, "turn": 3478, "stuns": 5349, "turns": 5349}
-"""RFC 7064 §3.2, RFC 7065 §3.2."""
-
-
-@frozen
-class IceTarget:
-    """A server of the configuration.
-
-    Attributes:
-        url: as it is there.
-        scheme: `stun`, `stuns`, `turn` or `turns`.
-        target: where it is.
-        stream: whether TCP is used.
-        credentials: of TURN.
-
-    """
-
-    url: str
-    scheme: str
-    target: Target
-    stream: bool
-    credentials: Credentials | None
-
-
-def read_ice_url(url: str, credentials: Credentials | None) -> IceTarget:
-    """Take a URL apart that the configuration has checked (RFC 7064 §3.1, RFC 7065 §3.1)."""
-    scheme, _, rest = url.partition(":")
-    address, _, query = rest.partition("?")
-    host, colon, port = address.rpartition(":")
-    if not colon or not port.isdigit():
-        host, port = address, ""
-    tls = scheme.endswith("s")
-    target = Target(host.removeprefix("[").removesuffix("]"), int(port or _PORTS[scheme]), tls)
-    return IceTarget(url, scheme, target, tls or query == "transport=tcp", credentials)
 
 
 class _Asking:
@@ -218,7 +178,7 @@ async def check_ice(
         else:
             outcome = await _ask_datagrams(reactor, server, dialogue, in_thread)
     except UnreachableError as error:
-        return [_unreachable(server, str(error))]
+        return [unreachable_server(server, str(error))]
     findings = [judge_ice(server, outcome, minted=minted)]
     if chain:
         findings += judge_chain(TOPIC, server.url, chain, server.target.host, store, now)
@@ -262,76 +222,3 @@ async def _ask_datagrams(
 
 def _silence(_value: object, _seconds: float) -> Outcome:
     return Outcome(Result.NO_ANSWER)
-
-
-def judge_ice(server: IceTarget, outcome: Outcome, *, minted: bool) -> Finding:
-    """Say what came of it; `minted` is whether the credentials were made of a shared secret."""
-    url = server.url
-    match outcome.result:
-        case Result.MAPPED:
-            return ok(TOPIC, f"{url} answers.")
-        case Result.RELAYED if outcome.reached:
-            return warning(
-                TOPIC,
-                f"{url} takes the credentials and relays, into private networks too ({', '.join(outcome.reached)}).",
-                "Where it is reachable from the internet, deny private and loopback peers (denied-peer-ip= and no "
-                "allow-loopback-peers in coturn's configuration).",
-            )
-        case Result.RELAYED:
-            return ok(TOPIC, f"{url} takes the credentials and relays; it refuses private peers.")
-        case Result.OPEN:
-            return warning(
-                TOPIC,
-                f"{url} relays for everybody: it asked for no credentials.",
-                "Let it ask: use-auth-secret or lt-cred-mech in coturn's configuration.",
-            )
-        case Result.REFUSED if outcome.error in (401, 441):
-            return _bad_credentials(url, minted=minted)
-        case Result.REFUSED:
-            return failure(
-                TOPIC,
-                f"{url} refuses with {outcome.error}{_ERRORS.get(outcome.error or 0, '')}.",
-                "Look at the server's log and its quotas.",
-            )
-        case Result.NO_ANSWER:
-            return _unreachable(server, f"no answer comes within {ANSWER_SECONDS:.0f} s")
-        case Result.CLOSED:
-            closed = "the connection is closed without an answer" if server.stream else "nothing listens there"
-            return _unreachable(server, closed)
-        case Result.NONSENSE:
-            return failure(TOPIC, f"What answers at {url} does not speak STUN.", "Correct the host and the port.")
-
-
-_ERRORS = {
-    403: " (forbidden)",
-    437: " (allocation mismatch)",
-    442: " (unsupported transport)",
-    486: " (too many allocations of this user)",
-    508: " (no capacity left)",
-}
-"""RFC 8656 §19."""
-
-
-def _bad_credentials(url: str, *, minted: bool) -> Finding:
-    if minted:
-        return failure(
-            TOPIC,
-            f"{url} refuses the credentials made of ice.turn_secret_file.",
-            "Put the same secret there as in the server (coturn: use-auth-secret and static-auth-secret=), and "
-            "compare the clocks of the two machines: the credentials hold a time.",
-        )
-    return failure(
-        TOPIC,
-        f"{url} refuses its user or secret.",
-        "Correct user and secret in ice.servers, or in the server (coturn: lt-cred-mech, user=NAME:SECRET, a realm).",
-    )
-
-
-def _unreachable(server: IceTarget, reason: str) -> Finding:
-    transport = "TCP" if server.stream else "UDP"
-    return failure(
-        TOPIC,
-        f"{server.url} cannot be reached: {reason}.",
-        f"See whether the server runs, and let firewalls pass {transport} port {server.target.port} of "
-        f"{server.target.host}.",
-    )
