@@ -45,16 +45,24 @@ def main() -> None:
     globalLogBeginner.beginLoggingTo([daemon.oversight.log.to_stream(sys.stderr)], redirectStandardIO=False)
     daemon.privilegedStartService()
     daemon.startService()
-    core.addSystemEventTrigger("before", "shutdown", _obey_the_next_signal)
+    daemon.when_left = _obey_the_next_signal
+    core.addSystemEventTrigger("before", "shutdown", _heed_signals, signal.SIG_IGN)
     core.addSystemEventTrigger("before", "shutdown", daemon.stopService)
     core.callWhenRunning(_announce, daemon)
     core.run()
 
 
 def _obey_the_next_signal() -> None:
-    """Let a signal end the process: Twisted would do no more than log an error, since it is stopping already."""
+    """Let a signal end the process: Twisted would do no more than log an error, since it is stopping already.
+
+    Before everything is left to the next process, one more signal would make that impossible, and is ignored.
+    """
+    _heed_signals(signal.SIG_DFL)
+
+
+def _heed_signals(action: signal.Handlers) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_DFL)
+        signal.signal(number, action)
 
 
 def _announce(daemon: Daemon) -> None:

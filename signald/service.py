@@ -121,6 +121,7 @@ class Daemon(MultiService):
         self.metrics = metrics
         self.readiness = readiness
         self.oversight = oversight
+        self.when_left: Callable[[], None] = lambda: None
         oversight.setServiceParent(self)
         self._reactor = reactor
         self._draining = draining
@@ -188,6 +189,7 @@ class Daemon(MultiService):
         window = return_window(len(hub.peers), hub.limits.grace_seconds, queued=self._is_handed_over)
         self._switchboard.stopping(window, random.random)
         self._handover.leave(time.time())
+        self.when_left()
         await DeferredList([draining.drain(seconds) for draining in self._draining])
         await maybeDeferred(super().stopService)
         _log.info("stopped", event="stopped")

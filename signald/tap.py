@@ -79,6 +79,7 @@ def makeService(options: Options) -> Daemon:
     except (ConfigError, CertificateError) as error:
         sys.exit(complaint(error))
     _obey_hangups(daemon, reactor)
+    hold_signals(reactor)
     twistd = options.parent
     if twistd is not None and "nodaemon" in twistd:
         try:
@@ -99,6 +100,16 @@ def _obey_hangups(daemon: Daemon, reactor: Any) -> None:
         reactor.callFromThread(reactor.stop if terminal and not os.isatty(0) else daemon.reload)
 
     signal.signal(signal.SIGHUP, hung_up)
+
+
+def hold_signals(reactor: Any) -> None:
+    """Let signals that end the process wait until the reactor runs and stops it in an orderly way.
+
+    Before that one would end it at once, when it has perhaps taken up the state of the process before, which nobody
+    else could then do: two restarts in quick succession would end every session.
+    """
+    signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM))
+    reactor.callWhenRunning(signal.pthread_sigmask, signal.SIG_UNBLOCK, (signal.SIGINT, signal.SIGTERM))
 
 
 def complaint(error: Exception) -> str:

@@ -32,6 +32,7 @@ from signald.service import (
     TICK_SECONDS,
     Daemon,
 )
+from signald.state_file import FILE_NAME
 from signald.supervision import PAGE, WS, Supervision
 from signald.tap import make_daemon
 from signald.users import PeerId, PeerState
@@ -174,7 +175,10 @@ class DaemonTests(SynchronousTestCase):
         daemon.startService()
         peer = daemon._switchboard.opened(FakeConnection(), Native(), HOME)
         daemon._switchboard.received(peer, b'{"type":"hello","version":1,"instance":"one"}')
+        left = list[bool]()
+        daemon.when_left = lambda: left.append((directory / FILE_NAME).is_file())
         self.successResultOf(daemon.stopService())
+        self.assertEqual(left, [True])
         self.assertFalse(daemon.readiness.ready)
         later = self.make(tls=False, directory=directory)
         self.assertEqual(later._switchboard.hub.users, {})

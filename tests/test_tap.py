@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import socket
 import time
 from pathlib import Path
@@ -16,7 +17,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from signald.certificates import CertificateError
 from signald.config import Config
 from signald.options import Options
-from signald.tap import make_daemon, makeService, stop
+from signald.tap import hold_signals, make_daemon, makeService, stop
 from signald.values import ConfigError
 
 
@@ -84,6 +85,16 @@ class WiringTests(SynchronousTestCase):
         call = IReactorTime(reactor).callLater(60.0, self.fail)
         self.addCleanup(call.cancel)
         self.assertTrue(before + 60.0 <= call.getTime() <= time.monotonic() + 60.0)
+
+    def test_signals_wait_until_the_reactor_runs(self) -> None:
+        """What the process before left has been taken up by then: to end before would lose it."""
+        both, before = {signal.SIGINT, signal.SIGTERM}, signal.pthread_sigmask(signal.SIG_BLOCK, ())
+        self.addCleanup(signal.pthread_sigmask, signal.SIG_SETMASK, before)
+        reactor = MemoryReactorClock()
+        hold_signals(reactor)
+        self.assertLessEqual(both, signal.pthread_sigmask(signal.SIG_BLOCK, ()))
+        reactor.run()
+        self.assertTrue(both.isdisjoint(signal.pthread_sigmask(signal.SIG_BLOCK, ())))
 
     def test_to_stop_twice_is_to_stop(self) -> None:
         """The page asks for it, and a signal came first: that is no error, which the log would call critical."""

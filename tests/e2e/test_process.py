@@ -75,7 +75,7 @@ class SignalTests(ProcessTestCase):
             client.sendall(upgrade_request())
             client.recv(65536)
             daemon.program.process.send_signal(signal.SIGINT)
-            daemon.program.wait_for("stopping", ENDS_WITHIN)
+            daemon.program.wait_for("left to the next process", ENDS_WITHIN)
             started = time.monotonic()
             self.assertEqual(daemon.program.stop(signal.SIGINT), -signal.SIGINT)
             self.assertLess(time.monotonic() - started, ANSWER_SECONDS)
