@@ -54,7 +54,6 @@ def _row(setting: Setting) -> str:
         shown = "`~/.local/share/signald`; under systemd `$STATE_DIRECTORY`"
     if setting.path[0] == "limits":
         return f"| `{setting.path[-1]}` | {shown} | {setting.unit} | {setting.meaning} |"
-    unit = "" if setting.unit is None else f", in {setting.unit}"
     option = f"`--{setting.option}`" + (f", `-{setting.letter}`" if setting.letter else "")
     reload = "yes" if setting.reload else "no"
-    return f"| `{setting.path[-1]}` | {option} | {shown} | {setting.meaning}{unit} | {reload} |"
+    return f"| `{setting.path[-1]}` | {option} | {shown} | {setting.phrase} | {reload} |"

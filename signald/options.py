@@ -11,6 +11,7 @@ from attrs import NOTHING
 from twisted.python import usage
 
 from signald import __version__
+from signald.commands import COMMANDS
 from signald.layers import CONFIG_VARIABLE, Effective, Given, Problems, load
 from signald.settings import Setting, nearest, settings
 from signald.values import ConfigError, read_path
@@ -25,9 +26,8 @@ _LIMITS = {setting.path[-1]: setting for setting in settings().values() if setti
 
 
 def _meaning(setting: Setting) -> str:
-    """What a setting is for, with its unit and default."""
-    unit = "" if setting.unit is None else f", in {setting.unit}"
-    return f"{setting.meaning}{unit} [default: {_default(setting)}]"
+    """What a setting is for, with its choices, unit and default."""
+    return f"{setting.phrase} [default: {_default(setting)}]"
 
 
 def _default(setting: Setting) -> str:
@@ -42,6 +42,7 @@ class Options(usage.Options):
     """The options of `signald`, of `twistd signald`, and of the commands that read the configuration.
 
     Attributes:
+        command: which one they are of; None for the daemon's.
         given: the settings on the command line.
         file: the configuration file that is named there; None for none.
 
@@ -54,13 +55,17 @@ class Options(usage.Options):
         *(list[object]((setting.option, setting.letter, None, _meaning(setting))) for setting in _VALUES),
     ]
     optFlags: ClassVar[list[list[object]]] = [
-        [prefix + setting.option, None, f"{setting.meaning}: {word} [default: {_default(setting)}]"]
+        [option, None, words]
         for setting in _FLAGS
-        for prefix, word in (("", "yes"), ("no-", "no"))
+        for option, words in (
+            (setting.option, _meaning(setting)),
+            (f"no-{setting.option}", f"the opposite of --{setting.option}"),
+        )
     ]
 
-    def __init__(self) -> None:
+    def __init__(self, command: str | None = None) -> None:
         super().__init__()
+        self.command = command
         self._lists: dict[str, list[str]] = {}
         self._limits: list[tuple[Setting, str]] = []
         self.given: list[Given] = []
@@ -69,11 +74,12 @@ class Options(usage.Options):
     def opt_limit(self, text: str) -> None:
         """Set a limit, NAME=VALUE; repeatable. The names are below."""
         name, equals, value = text.partition("=")
+        known = [limit.replace("_", "-") for limit in _LIMITS]
         if not equals:
             raise usage.UsageError(f"A limit is set with NAME=VALUE, not {text}.")
         setting = _LIMITS.get(name.replace("-", "_"))
         if setting is None:
-            raise usage.UsageError(f"There is no limit called {name}{nearest(name.replace('-', '_'), [*_LIMITS])}")
+            raise usage.UsageError(f"There is no limit called {name}{nearest(name.replace('_', '-'), known)}")
         self._limits.append((setting, value))
 
     def opt_version(self) -> NoReturn:
@@ -94,7 +100,20 @@ class Options(usage.Options):
             name = str(error).removeprefix("option --").removesuffix(" not recognized")
             if f"option --{name} not recognized" != str(error):
                 raise
-            raise usage.UsageError(f"There is no option --{name}{nearest(name, [*self.synonyms])}") from None
+            known = [f"--{option}" for option in self.synonyms]
+            raise usage.UsageError(f"There is no option --{name}{nearest(f'--{name}', known)}") from None
+
+    def parseArgs(self, *arguments: str) -> None:  # Twisted's name
+        """Refuse what is no option.
+
+        Raises:
+            UsageError: there is something.
+
+        """
+        for name in arguments[:1]:
+            if name in COMMANDS:
+                raise usage.UsageError(f"A command stands before all options: signald {name} …")
+            raise usage.UsageError(f"There is no command {name}{nearest(name, [*COMMANDS])}")
 
     def postOptions(self) -> None:
         """Read the values now: twistd changes its working directory, where relative paths begin.
@@ -115,7 +134,7 @@ class Options(usage.Options):
             if setting.option in self._lists:
                 self.given += problems.read(setting, self._lists[setting.option], f"--{setting.option}")
         for setting, text in self._limits:
-            self.given += problems.read_text(setting, text, f"--limit {setting.path[-1]}")
+            self.given += problems.read_text(setting, text, f"--limit {setting.path[-1].replace('_', '-')}")
         try:
             problems.tell()
             self.file = None if self["config"] is None else read_path(self["config"])
@@ -131,14 +150,23 @@ class Options(usage.Options):
         """
         return load(self.given, self.file, environment)
 
+    def getSynopsis(self) -> str:  # Twisted's name
+        """The first line of the help."""
+        return super().getSynopsis() if self.command is None else f"Usage: signald {self.command} [options]"
+
     def getUsage(self, width: int | None = None) -> str:  # Twisted's name
-        """The help, with the limits below it."""
+        """The help, with the commands and the limits below it."""
         lines = [
-            f"  {name.replace('_', '-')}={limit.default:g}  {limit.unit}: {limit.meaning}"
+            f"  {name.replace('_', '-')}={limit.default:.12g}  {limit.unit}: {limit.meaning}"
             for name, limit in _LIMITS.items()
         ]
         limits = "\n".join(lines)
-        return f"{super().getUsage(width)}\nLimits and their defaults:\n{limits}\n"
+        commands = "\n".join(f"  {name:<14}{does}" for name, does in COMMANDS.items())
+        if self.command is None:
+            purpose = f"Commands, each with a --help of its own (signald COMMAND --help):\n{commands}\n"
+        else:
+            purpose = f"What it does: {COMMANDS[self.command]}.\n"
+        return f"{super().getUsage(width)}\n{purpose}\nLimits and their defaults:\n{limits}\n"
 
     def append(self, setting: Setting, text: str) -> None:
         """Take one more of a list."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from difflib import get_close_matches
-from enum import Enum
+from enum import Enum, EnumType
 from functools import cache
 from pathlib import Path
 from typing import Any, Union, cast, get_args, get_origin
@@ -61,8 +61,10 @@ def _by(read: Callable[[str], Any], *, secret: bool = False) -> Callable[[object
 
 
 def _shown(value: object, secret: bool) -> str:
-    """The beginning of a value, for a message that others may read: nothing of one that may hold a secret."""
-    return "What is given" if secret else f"{value!s:.40}"
+    """The beginning of a value, text in quotes, for messages that others may read: nothing of a possible secret."""
+    if secret:
+        return "What is given"
+    return f'"{value:.40}"' if isinstance(value, str) else f"{value!s:.40}"
 
 
 def _is_list(kind: Any) -> bool:
@@ -139,6 +141,18 @@ class Setting:
     def option(self) -> str:
         """The command line's, without the two hyphens; a limit is set with `--limit NAME=VALUE`."""
         return self._option or "-".join(self.path).replace("_", "-")
+
+    @property
+    def choices(self) -> list[str]:
+        """The words that it may be; empty where there are others."""
+        kind = self.type
+        return [str(word.value) for word in cast(type[Enum], kind)] if isinstance(kind, EnumType) else []
+
+    @property
+    def phrase(self) -> str:
+        """What it is for, with its choices and its unit."""
+        choices = f": {', '.join(self.choices[:-1])} or {self.choices[-1]}" if self.choices else ""
+        return f"{self.meaning}{choices}{'' if self.unit is None else f', in {self.unit}'}"
 
     @property
     def is_list(self) -> bool:

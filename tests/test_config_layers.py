@@ -148,12 +148,12 @@ class LayersTests(SynchronousTestCase):
             said,
             [
                 "signald.toml, line 1, port: 70000 is not a port number (0 to 65535).",
-                "signald.toml, line 2, tls: yes is no truth value (true or false).",
-                "signald.toml, line 3, allow_origins: https://a.example is no list.",
+                'signald.toml, line 2, tls: "yes" is no truth value (true or false).',
+                'signald.toml, line 3, allow_origins: "https://a.example" is no list.',
                 "signald.toml, line 4, trusted_proxies: 3 is no text.",
                 "signald.toml, line 6, log.level: loud is not one of debug, info, warn, error.",
                 "signald.toml, line 8, limits.message_bytes: 1 is out of range (bytes).",
-                "signald.toml, line 9, limits.message_rate: 3 is no number.",
+                'signald.toml, line 9, limits.message_rate: "3" is no number.',
                 "signald.toml, line 10, limits.message_burst: 1.5 is no whole number.",
             ],
         )

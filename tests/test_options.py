@@ -7,6 +7,7 @@ from pathlib import Path
 from twisted.python.usage import UsageError
 from twisted.trial.unittest import SynchronousTestCase
 
+from signald.commands import COMMANDS
 from signald.config import Config, Ice, TokenNeed
 from signald.limits import Limits
 from signald.messages import IceServer
@@ -48,14 +49,15 @@ class OptionsTests(SynchronousTestCase):
     def test_a_wrong_option_is_told(self) -> None:
         """With its name, while the command line is parsed."""
         for arguments, words in (
-            (["--ice-sever", "x"], "There is no option --ice-sever; did you mean ice-server?"),
-            (["extra"], "Wrong number of arguments."),
+            (["--ice-sever", "x"], "There is no option --ice-sever; did you mean --ice-server?"),
+            (["chek-config"], "There is no command chek-config; did you mean check-config?"),
+            (["--port", "1", "doctor"], "A command stands before all options: signald doctor …"),
             (["--allow-origin", "*"], "--allow-origin: "),
             (["--trusted-proxy", "x"], "--trusted-proxy: "),
             (["--ice-server", "x"], "--ice-server: "),
             (["--limit", "message-bytes"], "NAME=VALUE"),
-            (["--limit", "Message-Byte=1"], "There is no limit called Message-Byte; did you mean message_bytes?"),
-            (["--limit", "message-bytes=1"], "--limit message_bytes: 1 is out of range (bytes)."),
+            (["--limit", "Message-Byte=1"], "There is no limit called Message-Byte; did you mean message-bytes?"),
+            (["--limit", "message-bytes=1"], "--limit message-bytes: 1 is out of range (bytes)."),
             (["--port", "x"], "--port: x is not a port number"),
             (["--log-level", "loud"], "--log-level: loud is not one of debug, info, warn, error."),
             (["--drain-seconds", "1e9"], "--drain-seconds: 1000000000.0 is out of range (seconds)."),
@@ -86,5 +88,23 @@ class OptionsTests(SynchronousTestCase):
         for setting in settings().values():
             if setting.path[0] != "limits":
                 self.assertIn(f"--{setting.option}", text)
-        for words in ("--no-tls", "--limit", "--config", "--version", "message-bytes=65536  bytes", "[default: 9000]"):
+        for command, does in COMMANDS.items():
+            self.assertIn(f"{command:<14}{does}", text)
+        for words in (
+            "human or json",
+            "kept-seconds=2592000 ",
+            "--no-tls",
+            "--limit",
+            "--config",
+            "--version",
+            "message-bytes=65536  bytes",
+            "[default: 9000]",
+        ):
             self.assertIn(words, text)
+
+    def test_the_help_of_a_command(self) -> None:
+        """It begins with the command, says what it does, and does not name the others."""
+        text = str(Options("config"))
+        self.assertTrue(text.startswith("Usage: signald config [options]\n"))
+        self.assertIn(COMMANDS["config"], text)
+        self.assertNotIn(COMMANDS["doctor"], text)

@@ -20,7 +20,7 @@ from signald.webhook import check_webhook
 
 def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
     """Read all layers and the files that they name; each problem is a line on standard error, and the status 1."""
-    options = Options()
+    options = Options("check-config")
     try:
         options.parseOptions(list(arguments))
         effective = options.effective(environment)

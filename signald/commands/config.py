@@ -16,7 +16,7 @@ from signald.values import ConfigError
 
 def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
     """Print it; a problem is told on standard error, with the status 1."""
-    options = Options()
+    options = Options("config")
     try:
         options.parseOptions(list(arguments))
         sys.stdout.write(_document(options.effective(environment)))

@@ -35,7 +35,7 @@ SECONDS = 30.0
 class DoctorOptions(Options):
     """The options of the daemon, whose configuration it is about, and those of the examination."""
 
-    longdesc: ClassVar[str] = "Checks the surroundings of the daemon; the status is 1 if something is wrong."
+    longdesc: ClassVar[str] = "The exit status is 0 when nothing failed, 1 when something did."
 
     optParameters: ClassVar[list[list[object]]] = [
         ["url", "u", None, "the page's public address, as https://calls.example.org/"],
@@ -50,7 +50,7 @@ class DoctorOptions(Options):
 
 def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
     """Examine; 0 if nothing failed, 1 if something did, 2 where the options or the configuration cannot be used."""
-    options = DoctorOptions()
+    options = DoctorOptions("doctor")
     try:
         options.parseOptions(list(arguments))
         patient = _patient(options, environment)
