@@ -44,6 +44,7 @@ from signald.readiness import Readiness
 from signald.reflection import Mirror
 from signald.registry import MemoryRegistry
 from signald.reloading import Apply, Reloading
+from signald.resolving import resolve_aside
 from signald.schemas import load_schemas
 from signald.service import Daemon, Listener
 from signald.supervision import OPERATIONS, PAGE, WS, Supervision, started_with
@@ -80,6 +81,7 @@ def makeService(options: Options) -> Daemon:
         sys.exit(complaint(error))
     _obey_hangups(daemon, reactor)
     hold_signals(reactor)
+    resolve_aside(reactor)
     twistd = options.parent
     if twistd is not None and "nodaemon" in twistd:
         try:

@@ -26,9 +26,21 @@ from tests.e2e.program import PATIENCE, SCRIPTS, Program, faults, run, surroundi
 from tests.e2e.waiting import until
 from tests.lines import upgrade_request
 from tests.machines import DAY
+from tests.native_client import NativeClient
 
 #: Seconds in which a daemon without clients ends.
 ENDS_WITHIN = 5.0
+
+#: Lets a name be looked up for longer than a daemon may take to end.
+SLOW_NAMES = """\
+import socket, time
+resolver = socket.getaddrinfo
+def slow(host, *arguments, **options):
+    if host == "slow.example":
+        time.sleep(30)
+    return resolver(host, *arguments, **options)
+socket.getaddrinfo = slow
+"""
 
 #: What the log says once the page can be fetched.
 LISTENING = r"listening: https on port (\d+)"
@@ -42,9 +54,9 @@ class ProcessTestCase(SynchronousTestCase):
         self.directory = Path(self.mktemp()).resolve()
         self.directory.mkdir()
 
-    def daemon(self, *options: str) -> Daemon:
+    def daemon(self, *options: str, **environment: str) -> Daemon:
         """Start a daemon that the test's end stops."""
-        daemon = Daemon(self.directory, *options)
+        daemon = Daemon(self.directory, *options, environment=environment)
         self.addCleanup(daemon.stop)
         return daemon
 
@@ -80,6 +92,22 @@ class SignalTests(ProcessTestCase):
             self.assertEqual(daemon.program.stop(signal.SIGINT), -signal.SIGINT)
             self.assertLess(time.monotonic() - started, ANSWER_SECONDS)
         self.assertEqual(daemon.program.faults, [])
+
+    def test_while_a_name_is_looked_up(self) -> None:
+        """A server of names that does not answer holds nobody up: in the place of one, a function that sleeps."""
+        secret = self.directory / "secret"
+        secret.write_text("s" * 32)
+        secret.chmod(0o600)
+        (self.directory / "sitecustomize.py").write_text(SLOW_NAMES)
+        webhook = ("--webhook-url", "https://slow.example/", "--webhook-secret-file", str(secret))
+        daemon = self.daemon("--no-tls", *webhook, PYTHONPATH=str(self.directory))
+        client = NativeClient(daemon.port, tls=False)
+        self.addCleanup(client.close)
+        client.greet()
+        self.assertEqual(client.ask("open", capacity=2)["code"], "decision-unavailable")
+        started = time.monotonic()
+        self.assertEqual(daemon.program.stop(), 0)
+        self.assertLess(time.monotonic() - started, ENDS_WITHIN)
 
 
 class HangupTests(ProcessTestCase):
