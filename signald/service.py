@@ -205,12 +205,20 @@ class Daemon(MultiService):
         self._supervision.notifier.status(f"{len(hub.users)} users, {len(hub.sessions)} sessions")
 
     def reload(self) -> None:
-        """Read the configuration and the certificate again."""
+        """Read the configuration and the certificate again; not while stopping, which nothing takes back.
+
+        Whatever happens, the service manager does not go on to wait for the end of it.
+        """
+        if self.readiness.draining:
+            return
         self._supervision.notifier.reloading(time.monotonic())
-        self._reloading()
+        _guarded(self._reloading)
+        _guarded(self._reread_certificate)
+        self._supervision.notifier.ready()
+
+    def _reread_certificate(self) -> None:
         if self.certificate is not None:
             _log_report(self.certificate.refresh(time.time(), machine_names(), reread=True))
-        self._supervision.notifier.ready()
 
     def _every(self, seconds: float, call: Callable[[], None]) -> None:
         timer = TimerService(seconds, _guarded, call)

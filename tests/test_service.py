@@ -136,7 +136,21 @@ class DaemonTests(SynchronousTestCase):
         self.assertRegex(reloading, r"\ARELOADING=1\nMONOTONIC_USEC=\d+\Z")
         self.assertEqual(ready, "READY=1")
         self.successResultOf(daemon.stopService())
+        daemon.reload()
         self.assertEqual(self.told(ear), [f"STOPPING=1\nEXTEND_TIMEOUT_USEC={int((40 + EXIT_SECONDS) * 1e6)}"])
+
+    def test_a_reload_that_fails_ends_too(self) -> None:
+        """The service manager would wait for its end; the certificate is read all the same."""
+        ear, notifier = self.supervise()
+        daemon = self.make(supervision=Supervision({}, notifier))
+
+        def fail() -> Config:
+            raise RuntimeError
+
+        daemon._reloading.load = fail
+        daemon.reload()
+        self.assertEqual([line.partition("\n")[0] for line in self.told(ear)], ["RELOADING=1", "READY=1"])
+        self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 1)
 
     def test_sockets_that_are_handed_over(self) -> None:
         """They are used in the place of those of the settings, and clients come back sooner, since they may queue."""
