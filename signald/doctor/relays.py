@@ -30,9 +30,6 @@ __all__ = ["Datagrams", "Stream", "check_ice"]
 RESEND_SECONDS = 0.5
 """Between two sendings of a request over UDP (RFC 8489 §6.2.1: an RTO of at least 500 ms)."""
 
-STREAM_BYTES = 65556
-"""The longest message that there can be."""
-
 
 class _Asking:
     """Carries a dialogue over a transport.

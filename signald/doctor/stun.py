@@ -22,7 +22,6 @@ COOKIE = 0x2112A442
 HEADER_BYTES = 20
 """RFC 8489 §5: type, length, magic cookie, transaction id."""
 
-_TRANSACTION_BYTES = 12
 _INTEGRITY_BYTES = 24
 """MESSAGE-INTEGRITY with its header (RFC 8489 §14.5)."""
 
