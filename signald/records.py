@@ -283,8 +283,17 @@ def _ago(since: float | None, now: float) -> float | None:
     return None if since is None else now - since
 
 
+def _exactly(value: object, kind: type) -> object:
+    """A value of just this type: cattrs would make one of it, such as an integer that cannot be written again."""
+    if type(value) is not kind:
+        raise ValueError(f"This is no {kind.__name__}.")
+    return value
+
+
 def _make_converter() -> OrjsonConverter:
     converter = make_converter(forbid_extra_keys=True, detailed_validation=False)
+    for kind in (bool, int, str):
+        converter.register_structure_hook(kind, _exactly)
     configure_tagged_union(CountedEvent, converter)
     configure_tagged_union(Request, converter)
     return converter

@@ -193,6 +193,13 @@ class RecordTests(SynchronousTestCase):
         for wrong in (b"", b"{}", b"[]", data[:-1], data.replace(b'"format":1', b'"format":2')):
             self.assertRaises(ValueError, load, wrong)
 
+    def test_values_of_another_type_are_refused(self) -> None:
+        """Nothing is made of them: a number that is no integer could be too large to be written again."""
+        data = dump(export(self.world.hub, self.world.registry, self.world.now))
+        self.assertIn(b'"rotation":1', data)
+        for wrong in (b'"rotation":1e30', b'"rotation":true', b'"rotation":"1"', b'"rotation":null'):
+            self.assertRaises(ValueError, load, data.replace(b'"rotation":1', wrong))
+
     def test_the_same_ids(self) -> None:
         """Identities and sessions keep theirs."""
         later = again(self.world)

@@ -7,9 +7,11 @@ import re
 from ipaddress import ip_address
 from pathlib import Path
 
-from signald.records import FORMAT, Snapshot, dump
+from signald.messages import AppMessage, Hello, Instance, Join, Open, Opened
+from signald.records import FORMAT, Snapshot, dump, export
 from tests.lines import BINARY, CLOSE, CONTINUATION, PING, TEXT, close_payload, frame, request, upgrade_request
 from tests.proxy_headers import SIGNATURE, binary, line
+from tests.world import World
 
 _ROOT = Path(__file__).resolve().parents[2]
 
@@ -28,6 +30,19 @@ def examples() -> list[bytes]:
     """The messages of clients in the protocol's document."""
     text = (_ROOT / "docs/protocol.md").read_text()
     return [line.encode() for line in re.findall(r"^\w+ → (\{.*\})$", text, re.MULTILINE)]
+
+
+def _state() -> bytes:
+    """The state of a server with a session of two and a message on its way."""
+    world = World()
+    host, guest = world.connect(), world.connect()
+    for peer in (host, guest):
+        world.say(peer, Hello(version=1, instance=Instance("one")))
+    [opened] = world.say(host, Open(capacity=3, keep=True, label="label"))
+    assert isinstance(opened, Opened)
+    world.say(guest, Join(opened.session))
+    world.say(guest, AppMessage(opened.session, "unread"))
+    return dump(export(world.hub, world.registry, world.now))
 
 
 def seeds(target: str) -> list[bytes]:
@@ -78,7 +93,7 @@ def seeds(target: str) -> list[bytes]:
                 b"fe80::1%eth0",
             ]
         case "state":
-            return [dump(Snapshot(FORMAT, [], [], []))]
+            return [dump(Snapshot(FORMAT, [], [], [])), _state()]
         case "toml":
             return [b'port = 9000\ntls = false\n[limits]\nfragments = 9\n[ice]\nservers = ["stun:stun.example.org"]\n']
         case "environment":
@@ -91,7 +106,9 @@ def words(target: str) -> set[str]:
     """What is put into inputs of a target as a whole."""
     common = {'"', "{", "[", "\\ud800", "NaN", "1e999", "null", "true"}
     match target:
-        case "native" | "websocket" | "state":
+        case "state":
+            return common | {word.decode() for word in re.findall(rb'"[a-z_-]+"', _state())}
+        case "native" | "websocket":
             return common | {word.decode() for word in re.findall(rb'"[a-zA-Z-]+"', b"".join(examples()))}
         case "serde":
             return common | {f'"{next(iter(body))}"' if isinstance(body, dict) else f'"{body}"' for body in _SERDE}
