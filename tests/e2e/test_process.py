@@ -166,7 +166,7 @@ class TerminalTests(ProcessTestCase):
             self.assertGreater(len(re.findall("^[█▀▄ ]{20,}$", shown, re.MULTILINE)), 10)
 
     def test_help(self) -> None:
-        """`--help` lists each option with its default, and each limit with its unit."""
+        """`--help` lists each option with its default or its opposite, and each limit with its unit."""
         program = run([SCRIPTS / "signald", "--help"])
         self.assertEqual((program.process.returncode, program.stderr), (0, ""))
         text = " ".join(program.stdout.split())
@@ -175,7 +175,7 @@ class TerminalTests(ProcessTestCase):
             described = re.search(rf"--{name.rstrip('=')}=? (.*?)(?= -|$)", options)
             assert described is not None, name
             if name not in ("help", "version", "limit="):
-                self.assertRegex(described[1], r"\[default: .*\]")
+                self.assertRegex(described[1], r"\[default: .*\]|the opposite of$")
         self.assertRegex(limits, r"message-bytes=65536 bytes:")
 
     def test_version(self) -> None:
@@ -206,7 +206,7 @@ class RefusalTests(ProcessTestCase):
         self.refused("--port", "http", expecting="http")
         self.refused("--port", "65536", expecting="65536")
         self.refused("--interface", "nowhere", expecting="nowhere")
-        self.refused("--limit", "message_bytes=many", expecting="message_bytes")
+        self.refused("--limit", "message_bytes=many", expecting="message-bytes")
         self.refused("--limit", "no_such_limit=1", expecting="no_such_limit")
         self.refused("--allow-origin", "example.org", expecting="example.org")
         self.refused("--trusted-proxy", "10.0.0.0/99", expecting="10.0.0.0/99")
