@@ -267,6 +267,9 @@ class _SignalingResource(WebSocketResource):
                 request.setHeader(name, value)
             return request.refuse(ErrorCode.UPGRADE_REQUIRED)
         channel = request.channel
+        if channel.site.draining:
+            # Here, where the answer is waited for: the server may end as soon as the last channel is gone.
+            return request.refuse(ErrorCode.GOING_AWAY)
         # Before the transport changes hands: one connection is not to count twice.
         channel.upgraded()
         self._factory.asked = channel.began

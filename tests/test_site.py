@@ -256,11 +256,17 @@ class DrainTests(SiteCase):
         self.nothing_left()
 
     def test_upgrades_are_refused(self) -> None:
-        """With a code that a client understands; the signaling factory drains at the same time."""
+        """With a code that a client understands; the signaling factory drains at the same time.
+
+        The answer is waited for, also where this is the last connection.
+        """
         line = self.dial()
-        self.site.drain(5.0)
-        self.signaling.drain(5.0)
+        drained = self.site.drain(5.0)
+        self.successResultOf(self.signaling.drain(5.0))
         self.assertEqual(line.upgrade(), 503)
+        self.assertNoResult(drained)
+        line.disconnect()
+        self.successResultOf(drained)
 
 
 class NumberTests(SiteCase):
