@@ -6,7 +6,7 @@ from attrs import frozen
 from twisted.logger import Logger
 
 from signald.records import aged, without_users
-from signald.state_file import DamagedStateError, StateFile
+from signald.state_file import DamagedStateError, State, StateFile
 from signald.switchboard import Switchboard
 
 __all__ = ["Handover"]
@@ -59,6 +59,22 @@ class Handover:
             return
         if state is None:
             return
+        is_restored = False
+        try:
+            self._restore(state)
+            is_restored = True
+        except Exception:  # noqa: BLE001 # whatever it is, a start with nothing is better than none
+            _log.failure("the state cannot be restored; it is kept, and nothing of it used", event="state-unusable")
+        try:
+            if is_restored:
+                self.file.forget()
+            else:
+                self.file.set_aside()
+        except OSError as error:
+            _log.warn("the state stays where it was read: {reason}", event="state-left", reason=error.strerror)
+
+    def _restore(self, state: State) -> None:
+        """Go on with a state, or raise whatever it is, with nothing changed."""
         snapshot = aged(state.snapshot, state.age or 0.0)
         if state.age is None or state.age > self.most_seconds:
             # By a clock that was set meanwhile it may be any age.

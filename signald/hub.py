@@ -230,8 +230,11 @@ class Hub:
         return actions
 
     def stopping(self, window: ReturnWindow, jitter: Callable[[], float]) -> list[Action]:
-        """Tell each client when to come back, at a moment of the window that `jitter` gives as a part from 0 to 1."""
-        return [
+        """Tell each client when to come back, at a moment of the window that `jitter` gives as a part from 0 to 1.
+
+        Requests with a password that are not carried out yet are refused, so that none gets into a file.
+        """
+        return self.requests.refuse_passwords() + [
             Send(peer.id, GoingAway(window.first + window.spread * jitter()))
             for peer in self.peers.values()
             if peer.state is PeerState.WELCOMED

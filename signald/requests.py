@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from typing import assert_never
 
 from attrs import define, field
@@ -108,6 +109,20 @@ class Requests:
             return []
         return self.post.refuse(user, code, request, session if session in user.sessions else None)
 
+    def refuse_passwords(self) -> list[Action]:
+        """Refuse all requests with a password that are not carried out; their senders can ask again."""
+        actions: list[Action] = []
+        for user in self.post.users.values():
+            pending, desk = self.asking.of_user(user), user.desk
+            refused = [request for request in desk.waiting if _has_password(request)]
+            desk.waiting = deque(request for request in desk.waiting if not _has_password(request))
+            if pending is not None and pending.request is not None and _has_password(pending.request):
+                refused.insert(0, pending.request)
+                pending.request = None
+            for request in refused:
+                actions += self.post.refuse(user, ErrorCode.TOO_MANY_PASSWORDS, request)
+        return actions
+
     def handle(self, user: User, request: Request, now: float) -> list[Action]:
         """Do what a user asks for, or refuse it."""
         match request:
@@ -200,3 +215,7 @@ class Requests:
                 return self.post.refuse(user, code, request, session.id)
         self.copies.touch(session.id, now)
         return [action for receiver in others for action in self.post.tell(self.post.users.get(receiver.user), event)]
+
+
+def _has_password(request: Request) -> bool:
+    return isinstance(request, Open | Join) and request.password is not None

@@ -73,6 +73,7 @@ class StateFile:
         """Read what the process before left, so that nobody reads it again; None where it left nothing.
 
         It is renamed before it is looked at: if it should bring this process down, the next one starts without it.
+        `forget` is to be called when it has served, or `set_aside`.
 
         Raises:
             OSError: it cannot be read or renamed.
@@ -85,13 +86,27 @@ class StateFile:
         with locked(self.directory):
             path.replace(taken)
         try:
-            state = _read(taken, now)
+            return _read(taken, now)
         except ValueError as error:
-            damaged = self.directory / _DAMAGED
-            taken.replace(damaged)
-            raise DamagedStateError(f"{error} It is kept as {damaged}.") from None
-        taken.unlink()
-        return state
+            raise DamagedStateError(f"{error} It is kept as {self.set_aside()}.") from None
+
+    def forget(self) -> None:
+        """Remove what was taken.
+
+        Raises:
+            OSError: it cannot be removed.
+
+        """
+        (self.directory / _TAKEN).unlink()
+
+    def set_aside(self) -> Path:
+        """Keep what was taken for whoever wants to know why it was of no use; where it is then.
+
+        Raises:
+            OSError: it cannot be renamed.
+
+        """
+        return (self.directory / _TAKEN).replace(self.directory / _DAMAGED)
 
 
 def _read(path: Path, now: float) -> State:

@@ -150,8 +150,19 @@ class Switchboard:
         return export(self.hub, self.registry, self.clock.seconds())
 
     def restore(self, snapshot: Snapshot) -> None:
-        """Go on with what another process left; to be called before the first connection."""
-        self._act(restore(snapshot, self.hub, self.registry, self.clock.seconds()))
+        """Go on with what another process left; to be called before the first connection.
+
+        It may raise anything where the records do not fit each other; then nothing has changed.
+        """
+        now = self.clock.seconds()
+        # First where it does no harm.
+        trial = Hub(self.hub.limits, self.hub.server)
+        restore(snapshot, trial, evolve(self.registry, sessions={}, users={}, kept={}), now)
+        for action in restore(snapshot, self.hub, self.registry, now):
+            try:
+                self._act([action])
+            except Exception:  # noqa: BLE001 # whatever it is, it is one user's; the others go on
+                self._log.failure("what waited in the state cannot be carried out", event="state-request-failed")
 
     def _tell(self, peer: PeerId, requests: Iterable[Request]) -> None:
         for request in requests:
@@ -192,7 +203,10 @@ class Switchboard:
                 assert_never(never)
 
     def _ask(self, id: DecisionId, operation: Operation) -> None:
-        outcome = self.access.decide(operation)
+        try:
+            outcome = self.access.decide(operation)
+        except Exception:  # noqa: BLE001 # whatever it is, the one who asked is not to wait for ever
+            outcome = self._failed(Failure())
         if isinstance(outcome, Deferred):
             outcome.addErrback(self._failed).addCallback(lambda late: self._decided(id, late))
         else:

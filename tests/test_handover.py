@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
+from attrs import evolve
+from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.logger import ILogObserver, LogEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
@@ -14,6 +16,7 @@ from signald.dialects.native import Native
 from signald.dialects.serde import Serde
 from signald.handover import Handover
 from signald.messages import AppMessage
+from signald.returning import ReturnWindow
 from signald.state_file import FILE_NAME, StateFile
 from signald.switchboard import Switchboard
 from signald.users import PeerId
@@ -153,6 +156,46 @@ class HandoverTests(SynchronousTestCase):
         path.write_bytes(path.read_bytes()[:-1])
         self.assertEqual(self.next().switchboard.hub.users, {})
         self.assertEqual(self.told(), ["state-written", "state-damaged"])
+
+    def test_a_fault_in_restoring(self) -> None:
+        """A warning without content, the file kept aside, and a start with nothing."""
+        self.old.handover.leave(NOW)
+        later = Process(self.directory)
+        hub = later.switchboard.hub
+        hub.limits = cast(Any, None)
+        later.handover.take_up(NOW + 1)
+        self.assertEqual(len(self.flushLoggedErrors(AttributeError)), 1)
+        self.assertEqual(self.told(), ["state-written", "state-unusable"])
+        self.assertEqual((hub.users, later.switchboard.registry.users), ({}, {}))
+        self.assertEqual({path.name for path in self.directory.iterdir()} - {".lock"}, {"state.damaged"})
+
+    def test_one_record_that_cannot_be_restored(self) -> None:
+        """The others are not restored without it: all or nothing."""
+        snapshot = self.old.switchboard.suspend()
+        broken = evolve(snapshot.users[-1], requests=[cast(Any, None)])
+        later = Process(self.directory).switchboard
+        with self.assertRaises(AssertionError):
+            later.restore(evolve(snapshot, users=[*snapshot.users[:-1], broken]))
+        self.assertEqual((later.hub.users, later.hub.sessions), ({}, {}))
+        self.assertEqual((later.registry.users, later.registry.sessions), ({}, {}))
+
+    def test_a_password_that_is_not_checked_in_time(self) -> None:
+        """It is not in the file: its sender is told to ask again, also where it waits behind another request."""
+        slow: Deferred[str] = Deferred()
+        self.old.switchboard.access.passwords.run = lambda _: slow
+        self.old.say(self.host_peer, type="open", password="open sesame", id="1")
+        self.old.say(self.host_peer, type="ping", id="2")
+        self.old.say(self.host_peer, type="join", session=self.session, password="open poppy", id="3")
+        self.old.switchboard.stopping(ReturnWindow(1, 1), lambda: 0.0)
+        errors = [body for body in map(json.loads, self.host.frames) if body["type"] == "error"]
+        self.assertEqual([(body["code"], body["id"]) for body in errors], [("too-many-passwords", "1"),
+                                                                         ("too-many-passwords", "3")])  # fmt: skip
+        self.old.handover.leave(NOW)
+        self.assertNotIn(b"open ", (self.directory / FILE_NAME).read_bytes())
+        slow.callback("")  # late: nobody hears of it
+        later = self.next()
+        self.assertEqual(later.switchboard.hub.users[self.host_user].inbox.received, 3)
+        self.assertEqual(list(later.switchboard.registry.sessions), [self.session])
 
     def test_it_cannot_be_written(self) -> None:
         """A warning; the process ends all the same."""

@@ -52,6 +52,7 @@ class StateFileTests(SynchronousTestCase):
         state = self.file.take(NOW + 2.5)
         assert state is not None
         self.assertEqual((state.snapshot, state.age), (EMPTY, 2.5))
+        self.file.forget()
         self.assertIsNone(self.file.take(NOW + 3))
         self.assertEqual(self.there(), set())
 

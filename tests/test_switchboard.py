@@ -236,6 +236,18 @@ class SwitchboardTests(SynchronousTestCase):
         self.say(peer, type="open", id="2")
         self.assertEqual(connection.last()["type"], "opened")
 
+    def test_a_decision_that_cannot_be_begun_is_told_and_logged(self) -> None:
+        """The one who asked gets `internal-error`, and can go on."""
+        connection, peer = self.open(Native())
+        self.say(peer, type="hello", version=1)
+        tokens, self.switchboard.access.tokens = self.switchboard.access.tokens, cast(Any, None)
+        self.say(peer, type="open", id="1")
+        self.assertEqual(len(self.flushLoggedErrors(AttributeError)), 1)
+        self.assertEqual((connection.last()["code"], connection.last()["id"]), ("internal-error", "1"))
+        self.switchboard.access.tokens = tokens
+        self.say(peer, type="open", id="2")
+        self.assertEqual(connection.last()["type"], "opened")
+
     def test_what_is_for_a_connection_that_is_gone_is_passed_over(self) -> None:
         """Its user may be there still; neither a frame nor a closing has anywhere to go."""
         connection, peer = self.open(Native())
