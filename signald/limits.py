@@ -26,7 +26,8 @@ def _limit(default: _Number, unit: str, meaning: str, least: float = 1) -> _Numb
         if not (whole or isinstance(default, float)) or not least <= value < math.inf:
             raise ValueError(f"{attribute.name} is out of range")
 
-    return field(default=default, validator=in_range, metadata={"unit": unit, "meaning": meaning, "reload": True})
+    metadata = {"unit": unit, "meaning": meaning, "reload": True, "range": (least, None)}
+    return field(default=default, validator=in_range, metadata=metadata)
 
 
 @frozen

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from difflib import get_close_matches
 from enum import Enum, EnumType
@@ -30,6 +31,9 @@ _MOST_NUMBER = 2**53
 """Up to which floats hold whole numbers."""
 
 _WORDS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+
+_URL = re.compile(r"(?P<scheme>[a-z]+://)(?P<user>[^/?#]*@)?(?P<place>[^?]*)(?P<query>\?.*)?", re.DOTALL)
+"""Of a web address; user and query may hold credentials."""
 
 _NAMES = {bool: "truth value (true or false)", int: "whole number", float: "number", str: "text", tuple: "list"}
 
@@ -65,6 +69,15 @@ def _shown(value: object, secret: bool) -> str:
     if secret:
         return "What is given"
     return f'"{value:.40}"' if isinstance(value, str) else f"{value!s:.40}"
+
+
+def _without_credentials(text: str) -> str:
+    """A text, without what in a web address only the two ends of it should know."""
+    found = _URL.fullmatch(text)
+    if found is None:
+        return text
+    user, query = "(hidden)@" if found["user"] else "", "?(hidden)" if found["query"] else ""
+    return f"{found['scheme']}{user}{found['place']}{query}"
 
 
 def _is_list(kind: Any) -> bool:
@@ -125,6 +138,7 @@ class Setting:
     letter: str | None
     _option: str | None
     _read: Callable[[str], Any] | None
+    _range: tuple[float | None, float | None]
     _check: Callable[[Any], None]
 
     @property
@@ -172,7 +186,7 @@ class Setting:
         if isinstance(value, IceServer):
             hidden = "" if value.credential is None else f",{value.username},(hidden)"
             value = ",".join(value.urls) + hidden
-        text = value.value if isinstance(value, Enum) else str(value)
+        text = value.value if isinstance(value, Enum) else _without_credentials(str(value))
         return json.dumps(text, ensure_ascii=False)
 
     def read(self, value: object) -> Any:
@@ -191,7 +205,9 @@ class Setting:
         try:
             self._check(found)
         except ValueError:
-            raise ConfigError(f"{value} is out of range{'' if self.unit is None else f' ({self.unit})'}.") from None
+            bounds = " to ".join(f"{bound:.12g}" for bound in self._range if bound is not None)
+            more = " or more" if self._range[1] is None else ""
+            raise ConfigError(f"{value} is out of range: {bounds}{more} {self.unit}.") from None
         return found
 
     def read_text(self, text: str) -> Any:
@@ -257,6 +273,7 @@ def _leaf(path: KeyPath, attribute: Attribute[Any]) -> Setting:
         metadata.get("letter"),
         metadata.get("option"),
         metadata.get("read"),
+        metadata["range"],
         _checker(attribute),
     )
 

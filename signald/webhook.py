@@ -55,7 +55,9 @@ class _Rules:
         if settings.url is None:
             return None
         if not is_usable(settings.url):
-            raise ConfigError("webhook.url is no https:// address (or http:// on this machine).")
+            raise ConfigError(
+                "webhook.url is no https:// address (or http:// on this machine), or has a user or a fragment."
+            )
         if settings.secret_file is None:
             raise ConfigError("A webhook's questions are signed: give webhook.secret_file, too.")
         secret = read_secret(settings.secret_file)

@@ -152,7 +152,7 @@ class LayersTests(SynchronousTestCase):
                 'signald.toml, line 3, allow_origins: "https://a.example" is no list.',
                 "signald.toml, line 4, trusted_proxies: 3 is no text.",
                 "signald.toml, line 6, log.level: loud is not one of debug, info, warn, error.",
-                "signald.toml, line 8, limits.message_bytes: 1 is out of range (bytes).",
+                "signald.toml, line 8, limits.message_bytes: 1 is out of range: 1024 or more bytes.",
                 'signald.toml, line 9, limits.message_rate: "3" is no number.',
                 "signald.toml, line 10, limits.message_burst: 1.5 is no whole number.",
             ],
@@ -238,6 +238,15 @@ class SettingsTests(SynchronousTestCase):
         servers = settings()["ice", "servers"]
         shown = servers.shown(servers.read(["turn:turn.example.org,ann,secret"]))
         self.assertEqual(shown, '["turn:turn.example.org,ann,(hidden)"]')
+
+    def test_what_may_be_a_credential_in_a_web_address_is_hidden(self) -> None:
+        """User, password and query; a transport of TURN is none."""
+        url, turn = settings()["webhook", "url"], settings()["ice", "turn_urls"]
+        self.assertEqual(
+            url.shown("https://ann:hush@app.example/may?key=hush"), '"https://(hidden)@app.example/may?(hidden)"'
+        )
+        self.assertEqual(url.shown("https://app.example/may"), '"https://app.example/may"')
+        self.assertEqual(turn.shown(("turn:t.example?transport=udp",)), '["turn:t.example?transport=udp"]')
 
 
 class LinesTests(SynchronousTestCase):

@@ -57,10 +57,10 @@ class OptionsTests(SynchronousTestCase):
             (["--ice-server", "x"], "--ice-server: "),
             (["--limit", "message-bytes"], "NAME=VALUE"),
             (["--limit", "Message-Byte=1"], "There is no limit called Message-Byte; did you mean message-bytes?"),
-            (["--limit", "message-bytes=1"], "--limit message-bytes: 1 is out of range (bytes)."),
+            (["--limit", "message-bytes=1"], "--limit message-bytes: 1 is out of range: 1024 or more bytes."),
             (["--port", "x"], "--port: x is not a port number"),
             (["--log-level", "loud"], "--log-level: loud is not one of debug, info, warn, error."),
-            (["--drain-seconds", "1e9"], "--drain-seconds: 1000000000.0 is out of range (seconds)."),
+            (["--drain-seconds", "1e9"], "--drain-seconds: 1000000000.0 is out of range: 0.1 to 600 seconds."),
             (["--drain-seconds", "soon"], "--drain-seconds: soon is no number."),
         ):
             error = self.assertRaises(UsageError, Options().parseOptions, arguments)
