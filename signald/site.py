@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IAddress, IDelayedCall, IHandshakeListener, IReactorTime
+from twisted.internet.interfaces import IAddress, IDelayedCall, IHandshakeListener, IReactorTime, ISSLTransport
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 from twisted.web.http import HTTPChannel
@@ -35,6 +35,9 @@ MOST_IGNORED = 131072
 
 IDLE_SECONDS = 15.0
 """For which a connection without a request is kept after its last one (RFC 9112 §9.3)."""
+
+_SILENCE = b"before SSL initialization"
+"""What OpenSSL says of a handshake of which nothing has come (SSL_state_string_long(3))."""
 
 
 class SignalingSite(Site):
@@ -127,7 +130,7 @@ class SignalingSite(Site):
 
     def _abort_silent(self) -> None:
         for channel in list(self.http_connections):
-            if not channel.requests:
+            if not channel.asks:
                 channel.abort()
 
     def _abort(self) -> None:
@@ -173,6 +176,7 @@ class SignalingChannel(HTTPChannel):
         self._ignored = 0
         self._full = False
         self._idle = False
+        self._is_secure = False
 
     # The transport
 
@@ -187,6 +191,7 @@ class SignalingChannel(HTTPChannel):
 
     def handshakeCompleted(self) -> None:  # Twisted's name
         """TLS is there."""
+        self._is_secure = True
         self.site.metrics.tls_handshake.observe(self.site.reactor.seconds() - self.began)
 
     def dataReceived(self, data: bytes) -> None:
@@ -232,6 +237,14 @@ class SignalingChannel(HTTPChannel):
         self._full = False
         self._watch.stop()
         super().resumeProducing()
+
+    @property
+    def asks(self) -> bool:
+        """Whether something was heard that is not answered yet; of TLS, that its handshake is under way."""
+        has_tls: bool = ISSLTransport.providedBy(self.transport)
+        if has_tls and not self._is_secure:
+            return bool(self.transport.getHandle().get_state_string() != _SILENCE)
+        return bool(self.requests)
 
     def finish(self) -> None:
         """The server is stopping: close after the response to what is asked, or now where nothing is."""

@@ -242,6 +242,27 @@ class DrainTests(SiteCase):
         self.successResultOf(drained)
         self.nothing_left()
 
+    def test_a_handshake_of_tls_under_way(self) -> None:
+        """It may go on: who has not said a word is aborted, who has is only late."""
+        names = machine("attic", ["192.168.1.20"])
+        tls = ServerTLS(server_context(Authority.create(names, NOW).issue(names, NOW)))
+        factory = TLSFactory(tls, False, self.site, self.clock)
+        hello = SSL.Connection(SSL.Context(SSL.TLS_METHOD))
+        hello.set_connect_state()
+        with self.assertRaises(SSL.WantReadError):
+            hello.do_handshake()
+        silent, late = Line(factory), Line(factory)
+        late.send(hello.bio_read(65536))
+        drained = self.site.drain(5.0)
+        self.advance(ANSWER_SECONDS + 0.1)
+        self.assertEqual((silent.transport.aborted, late.transport.aborted), (True, False))
+        self.advance(5.0)
+        self.assertTrue(late.transport.aborted)
+        self.successResultOf(drained)
+        for line in (silent, late):
+            line.disconnect()
+        self.nothing_left()
+
     def test_never_answered(self) -> None:
         """In the end everyone is aborted."""
         line = self.dial()
