@@ -37,11 +37,17 @@ PATH = "/ws"
 """The path of the signaling socket on the page's port."""
 
 CLOSING_STEPS = 64
-"""For a peer to get from what it is sending to its close frame; after that it is not read from any more."""
+"""For a peer to get from what it is sending to its close frame; after that what it sends is not looked at any more."""
+
+MOST_IGNORED = 131072
+"""Bytes that a peer may send after that; then it is cut off."""
 
 MESSAGES_AT_ONCE = 8
 """Of one connection that are heard when they come together; of more one in each round of the reactor: others have their
 turn."""
+
+MESSAGE_BYTES = 8192
+"""For so many of its bytes a message counts as one more of those: it takes as long to decode."""
 
 OFFENCES = {1002, 1003, 1007, 1008, 1009}
 """Close codes (RFC 6455 §7.4.1) that blame the peer."""
@@ -83,6 +89,7 @@ class SignalingProtocol(WebSocketServerProtocol):
     _bytes: TokenBucket
     _fragments = 0
     _closing_steps = 0
+    _ignored = 0
     _may_hear = 0
     _next_turn: IDelayedCall | None = None
     _message_deadline: IDelayedCall | None = None
@@ -268,8 +275,7 @@ class SignalingProtocol(WebSocketServerProtocol):
         if self.state == self.STATE_CLOSING:
             self._closing_steps += 1
             if self._closing_steps > CLOSING_STEPS:
-                self.data = b""
-                self.transport.pauseProducing()
+                self._ignore()
                 return False
         elif self._may_hear <= 0 and self.data:
             self.transport.pauseProducing()
@@ -283,7 +289,7 @@ class SignalingProtocol(WebSocketServerProtocol):
 
     def onMessage(self, payload: bytes, isBinary: bool) -> None:
         """Hand a whole message to the switchboard; after a close nothing is heard any more."""
-        self._may_hear -= 1
+        self._may_hear -= 1 + len(payload) // MESSAGE_BYTES
         self._end_message()
         if self._peer is None or self.state != self.STATE_OPEN:
             return
@@ -307,13 +313,24 @@ class SignalingProtocol(WebSocketServerProtocol):
     def _dialect_name(self) -> str:
         return self._dialect.__name__.lower()
 
+    def _ignore(self) -> None:
+        """Let go what came; a peer that goes on is cut off.
+
+        It is still read from: nobody would otherwise notice that it has gone, and its connection would be kept until
+        the closing handshake is late.
+        """
+        self._ignored += len(self.data)
+        self.data = b""
+        if self._ignored > MOST_IGNORED:
+            self.dropConnection(abort=True)
+
     def _take_turn(self) -> None:
         """Go on with what was received, and when that is done with what is to come."""
         self._next_turn = None
         self._may_hear = 1
         self.consumeData()
         self._watch_message()
-        if self._next_turn is None and self._closing_steps <= CLOSING_STEPS and self.state != self.STATE_CLOSED:
+        if self._next_turn is None and self.state != self.STATE_CLOSED:
             self.transport.resumeProducing()
 
     def _handshake(self, data: bytes) -> None:

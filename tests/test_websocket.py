@@ -21,7 +21,7 @@ from signald.limits import Limits
 from signald.origins import OriginRule
 from signald.users import PeerId
 from signald.web import make_site
-from signald.websocket import MESSAGES_AT_ONCE, SignalingFactory, SignalingProtocol
+from signald.websocket import MESSAGE_BYTES, MESSAGES_AT_ONCE, MOST_IGNORED, SignalingFactory, SignalingProtocol
 from tests.lines import (
     BINARY,
     CLIENT,
@@ -491,10 +491,10 @@ class FrameTests(WebSocketCase):
     def test_nothing_is_kept_after_a_failure(self) -> None:
         """A control frame of any length would be, by Autobahn."""
         self.line.send(frame_header(PING, 1 << 40) + b"mask")
-        for _ in range(100):
-            self.line.send(b"x" * 65536)
         self.assertEqual(self.line.frames()[0][0], CLOSE)
         protocol: Any = self.line.transport.protocol
+        for _ in range(100):
+            self.line.send(b"x" * 65536)
         self.assertEqual(sum(map(len, protocol.control_frame_data)) + len(protocol.data), 0)
 
     def test_flood_after_a_close(self) -> None:
@@ -503,10 +503,23 @@ class FrameTests(WebSocketCase):
             line = self.open()
             line.send(frame(BINARY, b"x"))
             line.send(frame(TEXT, b"more") * count, frame(CLOSE, close_payload(1003)))
-            self.assertEqual((line.transport.lost, line.transport.reads), (answered, answered))
+            self.assertEqual(line.transport.lost, answered)
             self.assertEqual([opcode for opcode, _ in line.frames()], [CLOSE])
             self.advance(CLOSE_SECONDS + 0.1)
             self.assertNotEqual(line.transport.aborted, answered)
+
+    def test_a_peer_that_goes_on_after_a_close_is_cut_off(self) -> None:
+        """It is read from until then, so that its going is noticed, and its memory free, at once."""
+        line = self.open()
+        line.send(frame(BINARY, b"x"))
+        flood = frame(TEXT, b"more") * 6000
+        line.send(flood)
+        self.assertEqual((line.transport.reads, line.transport.aborted), (True, False))
+        while not line.transport.aborted and len(flood) < 2 * MOST_IGNORED:
+            line.send(b"x" * 8192)
+            flood += b"x" * 8192
+        self.assertTrue(line.transport.aborted)
+        self.assertLess(len(flood), MOST_IGNORED + 65536)
 
     def test_closing_by_the_peer(self) -> None:
         """Is answered, and the switchboard told at once; then the transport is closed, in an orderly way."""
@@ -654,6 +667,15 @@ class TurnTests(WebSocketCase):
         self.assertEqual(self.record.heard[at_once + 1 :], heard[at_once:])
         self.assertTrue(flood.transport.reads)
         self.assertEqual(len(self.record.heard), many + 1)
+
+    def test_large_messages_wait_sooner(self) -> None:
+        """A long one takes as long to decode as several."""
+        flood = self.open()
+        large = b"x" * (MESSAGE_BYTES * (MESSAGES_AT_ONCE - 1))
+        flood.send(frame(TEXT, large) * 3)
+        self.assertEqual(len(self.record.heard), 1)
+        self.clock.pump([0, 0])
+        self.assertEqual(len(self.record.heard), 3)
 
     def test_a_message_that_is_not_whole(self) -> None:
         """Behind a flood it has its deadline too."""
