@@ -40,7 +40,10 @@ CLOSING_STEPS = 64
 """For a peer to get from what it is sending to its close frame; after that what it sends is not looked at any more."""
 
 MOST_IGNORED = 131072
-"""Bytes that a peer may send after that; then it is cut off."""
+"""Bytes that a peer may send after that; then it is not read from any more, and soon cut off."""
+
+CUT_OFF_SECONDS = 1.0
+"""Until then, for it to read why: what it has not read when it is cut off is lost."""
 
 MESSAGES_AT_ONCE = 8
 """Of one connection that are heard when they come together; of more one in each round of the reactor: others have their
@@ -92,6 +95,7 @@ class SignalingProtocol(WebSocketServerProtocol):
     _ignored = 0
     _may_hear = 0
     _next_turn: IDelayedCall | None = None
+    _cut_off: IDelayedCall | None = None
     _message_deadline: IDelayedCall | None = None
 
     @property
@@ -180,9 +184,10 @@ class SignalingProtocol(WebSocketServerProtocol):
             # The only one of its calls that Autobahn forgets, and with it this whole object for seconds.
             self.closeHandshakeTimeoutCall.cancel()
             self.closeHandshakeTimeoutCall = None
-        if self._next_turn is not None:
-            self._next_turn.cancel()
-            self._next_turn = None
+        for call in (self._next_turn, self._cut_off):
+            if call is not None and call.active():
+                call.cancel()
+        self._next_turn = self._cut_off = None
         if self.localCloseCode in OFFENCES:
             self.place.offended(self.factory.clock.seconds())
         self._output.stop()
@@ -316,13 +321,14 @@ class SignalingProtocol(WebSocketServerProtocol):
     def _ignore(self) -> None:
         """Let go what came; a peer that goes on is cut off.
 
-        It is still read from: nobody would otherwise notice that it has gone, and its connection would be kept until
-        the closing handshake is late.
+        At first it is still read from: nobody would otherwise notice that it has gone, and its connection would be kept
+        until the closing handshake is late.
         """
         self._ignored += len(self.data)
         self.data = b""
-        if self._ignored > MOST_IGNORED:
-            self.dropConnection(abort=True)
+        if self._ignored > MOST_IGNORED and self._cut_off is None:
+            self.transport.pauseProducing()
+            self._cut_off = self.factory.clock.callLater(CUT_OFF_SECONDS, self.dropConnection, abort=True)
 
     def _take_turn(self) -> None:
         """Go on with what was received, and when that is done with what is to come."""
@@ -330,7 +336,7 @@ class SignalingProtocol(WebSocketServerProtocol):
         self._may_hear = 1
         self.consumeData()
         self._watch_message()
-        if self._next_turn is None and self.state != self.STATE_CLOSED:
+        if self._next_turn is None and self._cut_off is None and self.state != self.STATE_CLOSED:
             self.transport.resumeProducing()
 
     def _handshake(self, data: bytes) -> None:

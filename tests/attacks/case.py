@@ -28,6 +28,9 @@ BUSY = 50.0
 #: Connections of an attacker at a time.
 CONNECTIONS = 20
 
+#: The same in a short run of an attack that spends a large budget.
+FEW = 4
+
 #: Lines that an attack may add to the log.
 MOST_LINES = 10
 
@@ -107,7 +110,7 @@ class AttackTestCase(SynchronousTestCase):
             port=goes_to.port,
             tls=goes_to.tls,
             seconds=seconds,
-            count=CONNECTIONS,
+            count=FEW if LOADS[name].spends and not in_full() else CONNECTIONS,
             source=next_source(),
             asset=goes_to.asset,
         )

@@ -62,6 +62,8 @@ class Load:
         refused: how the server ends it: each is one that some connection has to meet. Close codes and HTTP statuses
             come with the error's code. Nothing where connections stay, and only what they ask for is refused.
         attack: the generator.
+        spends: whether each connection has a large budget to spend before it is refused. In a short run there are only
+            a few then: many would share a busy processor, and none get to its end.
 
     """
 
@@ -69,6 +71,7 @@ class Load:
     sent: str
     refused: tuple[str, ...]
     attack: Attack
+    spends: bool = False
 
 
 def body(type: str, **keys: Any) -> bytes:
@@ -344,7 +347,7 @@ LOADS: Mapping[str, Load] = {
     "endless-chunks": Load("HTTP request body in chunks", "chunks without end", ("413 body-refused",), endless_chunks),
     "endless-header": Load("HTTP header without end", "one header without end", ("400 bad-request",), endless_header),
     "endless-headers": Load("HTTP header flood", "headers without end", ("400 bad-request",), endless_headers),
-    "messages": Load("message flood", "valid requests as fast as they go", ("1008 too-many-messages",), messages),
+    "messages": Load("message flood", "valid requests as fast as they go", ("1008 too-many-messages",), messages, True),
     "hostile-json": Load("hostile JSON", "depth, numbers, surrogates, keys, sizes", (), hostile_json),
     "sessions": Load("identities and sessions left behind", "30 sessions each, then away", (), sessions),
     "passwords": Load("passwords to hash", "sessions with passwords", ("1008 too-many-waiting",), passwords),
