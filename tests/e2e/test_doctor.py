@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import resource
 import signal
 import sys
@@ -245,7 +246,11 @@ class DoctorTests(SynchronousTestCase):
     def began(self, program: Program, daemon: Daemon) -> bool:
         """Whether it has a connection to the daemon, so that its reactor runs."""
         folder = Path(f"/proc/{program.process.pid}")
-        inodes = {str(path.readlink())[8:-1] for path in (folder / "fd").iterdir() if "socket:" in str(path.readlink())}
+        inodes = set[str]()
+        for path in (folder / "fd").iterdir():
+            # One may be closed meanwhile.
+            with contextlib.suppress(FileNotFoundError):
+                inodes.add(str(path.readlink()).removeprefix("socket:[").removesuffix("]"))
         lines = [line.split() for line in (folder / "net" / "tcp").read_text().splitlines()[1:]]
         return any(line[9] in inodes and line[2].endswith(f":{daemon.port:04X}") for line in lines)
 
