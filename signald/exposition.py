@@ -18,8 +18,8 @@ from signald.hub import Hub
 from signald.metrics import OTHER, Histogram, Metrics
 from signald.readiness import Readiness
 from signald.sessions import SessionState
+from signald.signaling_factory import SignalingFactory
 from signald.users import UserState
-from signald.websocket import SignalingFactory
 
 __all__ = ["OWN_METRICS", "Declared", "Kind", "Sources", "make_registry"]
 

@@ -10,9 +10,9 @@ from signald.arrivals import Arrivals
 from signald.budgets import ConnectionBudget
 from signald.config import Config
 from signald.limits import Limits
+from signald.signaling_factory import SignalingFactory
 from signald.site import SignalingSite
 from signald.switchboard import Switchboard
-from signald.websocket import SignalingFactory
 
 __all__ = ["Limiting", "within"]
 

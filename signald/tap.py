@@ -47,6 +47,7 @@ from signald.reloading import Apply, Reloading
 from signald.resolving import resolve_aside
 from signald.schemas import load_schemas
 from signald.service import Daemon, Listener
+from signald.signaling_factory import SignalingFactory
 from signald.supervision import OPERATIONS, PAGE, WS, Supervision, started_with
 from signald.switchboard import Switchboard
 from signald.tls import TLSFactory
@@ -54,7 +55,6 @@ from signald.tokens import TokenVerifier
 from signald.values import ConfigError
 from signald.web import make_site
 from signald.webhook import Webhook
-from signald.websocket import SignalingFactory
 
 _log = Logger()
 

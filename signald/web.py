@@ -18,8 +18,8 @@ from signald.encodings import IDENTITY
 from signald.errors import ErrorCode
 from signald.limits import Limits
 from signald.problems import CONTENT_TYPE, SERVER, problem
+from signald.signaling_factory import SignalingFactory
 from signald.site import SignalingChannel, SignalingSite
-from signald.websocket import SignalingFactory
 
 __all__ = ["make_site"]
 

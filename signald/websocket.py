@@ -1,40 +1,33 @@
-"""The WebSocket side: Autobahn's factory and protocol with every bound set, and the switchboard behind them."""
+"""One WebSocket: Autobahn's protocol with every bound set, and the switchboard behind it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any, ClassVar
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from attrs import evolve
-from autobahn.twisted.websocket import WebSocketServerFactory, WebSocketServerProtocol
+from autobahn.twisted.websocket import WebSocketServerProtocol
 from autobahn.util import encode_truncate
 from autobahn.websocket.types import ConnectionDeny, ConnectionRequest
-from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IAddress, IDelayedCall, IReactorTime
+from twisted.internet.interfaces import IDelayedCall
 from twisted.internet.protocol import connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from signald.arrivals import Arrivals, Place
-from signald.autobahn_options import ClockTimer, Silence, options
-from signald.budgets import ConnectionBudget
+from signald.arrivals import Place
+from signald.autobahn_options import Silence
 from signald.dialects.dialect import Dialect
-from signald.draining import Drain
 from signald.errors import ErrorCode, SignalError
 from signald.limits import AddressKey, Limits, TokenBucket, address_key
-from signald.origins import Origin, OriginRule
 from signald.output import BoundedOutput
-from signald.problems import SERVER, last_response
+from signald.problems import last_response
 from signald.proxies import client_address, peer_host
-from signald.reflection import Mirror
-from signald.switchboard import Switchboard
-from signald.upgrades import UpgradeRule, refusal, refusal_headers
+from signald.upgrades import refusal, refusal_headers
 from signald.users import PeerId
 
-__all__ = ["PATH", "SignalingFactory", "SignalingProtocol"]
+if TYPE_CHECKING:
+    from signald.signaling_factory import SignalingFactory
 
-PATH = "/ws"
-"""The path of the signaling socket on the page's port."""
+__all__ = ["SignalingProtocol", "close_code"]
 
 CLOSING_STEPS = 64
 """For a peer to get from what it is sending to its close frame; after that what it sends is not looked at any more."""
@@ -385,7 +378,7 @@ class SignalingProtocol(WebSocketServerProtocol):
     def _refuse(self, code: ErrorCode) -> None:
         """Close because of what the peer did: nothing that follows is kept (RFC 6455 §7.1.7)."""
         self.factory.metrics.told(code)
-        self.close(_close_code(code), code.value)
+        self.close(close_code(code), code.value)
         self.failedByMe = True
 
     def _failed(self) -> None:
@@ -420,136 +413,6 @@ class SignalingProtocol(WebSocketServerProtocol):
             _log.failure("a closed connection could not be told to the switchboard", event="closing-failed")
 
 
-class SignalingFactory(WebSocketServerFactory):
-    """Makes the protocol of each connection, on the page's port (under `signald.web`) or on the bare one.
-
-    Attributes:
-        connections: those whose transport is there, in their opening handshake too.
-        arrivals: admits transports; on the page's port the site asks it.
-        metrics: counts connections, bytes and errors.
-        scheme: of its WebSockets, `wss` or `ws`.
-        draining: whether upgrades are refused because the server is stopping.
-        asked: when the client whose protocol is made next began to ask, monotonic seconds; None is now.
-
-    """
-
-    protocol: type[SignalingProtocol] = SignalingProtocol  # type: ignore[assignment] # Factory is generic in it
-    noisy = False
-    log = Silence()
-
-    def __init__(
-        self,
-        switchboard: Switchboard,
-        dialects: Iterable[type[Dialect]],
-        limits: Limits,
-        budget: ConnectionBudget,
-        arrivals: Arrivals,
-        clock: IReactorTime,
-        origins: OriginRule,
-        *,
-        bare: bool = False,
-        scheme: str = "ws",
-        mirror: Mirror | None = None,
-    ) -> None:
-        """Make a factory.
-
-        Arguments:
-            switchboard: where messages go.
-            dialects: those that are spoken; on the bare port the one without a subprotocol alone.
-            limits: the bounds of each connection.
-            budget: admits WebSockets; shared by the factories of a server.
-            arrivals: admits transports, and knows whose X-Forwarded-For counts; shared likewise.
-            clock: for every deadline.
-            origins: which pages may connect.
-            bare: whether it listens by itself, on any path, and not under `/ws` of the page's port.
-            scheme: of its WebSockets.
-            mirror: tells the operator's own check what came through the proxies.
-
-        """
-        super().__init__(reactor=clock, server=SERVER)
-        self.switchboard = switchboard
-        self.limits = limits
-        self.budget = budget
-        self.clock = clock
-        self.rule = UpgradeRule.of(
-            (dialect for dialect in dialects if dialect.subprotocol is None or not bare),
-            origins,
-            None if bare else PATH,
-        )
-        self.bare = bare
-        self.arrivals = arrivals
-        self.metrics = switchboard.metrics
-        self.scheme = scheme
-        self._mirror = mirror
-        self.connections: set[SignalingProtocol] = set()
-        arrivals.count(self.connections)
-        self.draining = False
-        self.asked: float | None = None
-        self._drain: Drain | None = None
-        self._batched_timer = ClockTimer(clock)
-        self.setProtocolOptions(**options(limits))
-
-    def allow(self, others: Iterable[Origin]) -> None:
-        """Let these origins in from now on, besides the own one."""
-        self.rule = evolve(self.rule, origins=evolve(self.rule.origins, others=frozenset(others)))
-
-    def buildProtocol(self, addr: IAddress | None) -> SignalingProtocol | None:  # type: ignore[override] # as above
-        """Make the protocol of a connection; None, which closes it, where it may not be on the bare port."""
-        place = Place(self.arrivals, self.budget)
-        if self.bare and place.arrive(peer_host(addr), self.clock.seconds()) is not None:
-            # No one has asked yet, so there is nobody to tell; and waiting for the question is what it must not cost.
-            return None
-        protocol = self.protocol()
-        protocol.factory = self
-        for name in WebSocketServerProtocol.CONFIG_ATTRS:
-            setattr(protocol, name, getattr(self, name))
-        protocol.place = place
-        protocol.began = self.clock.seconds() if self.asked is None else self.asked
-        return protocol
-
-    def reflection(self, headers: Mapping[str, str], transport: Any) -> dict[str, str]:
-        """The headers of an answer that tell `signald doctor` what was seen of its request; none to others."""
-        if self._mirror is None:
-            return {}
-        return self._mirror.headers(headers, peer_host(transport.getPeer()), self.arrivals.trusted_proxies)
-
-    def configure(self, limits: Limits) -> None:
-        """Take other limits for the connections that begin from now on."""
-        self.limits = limits
-        self.setProtocolOptions(**options(limits))
-
-    def drain(self, seconds: float) -> Deferred[None]:
-        """Refuse upgrades and close every connection with 1012; fires when all are gone.
-
-        One that has got everything is soon aborted if it does not answer; what is still there after that many seconds
-        is aborted as well. To be called once.
-        """
-        self.draining = True
-        code = ErrorCode.GOING_AWAY
-        for connection in list(self.connections):
-            if connection.state == connection.STATE_CONNECTING:
-                connection.failHandshake(code.value)
-            else:
-                connection.close(_close_code(code), code.value)
-        self._drain = Drain(self.connections, self.clock, self._abort_silent, self._abort)
-        return self._drain.begin(seconds)
-
-    def lost(self, connection: SignalingProtocol) -> None:
-        """A connection's transport is gone."""
-        self.connections.discard(connection)
-        if self._drain is not None:
-            self._drain.look()
-
-    def _abort_silent(self) -> None:
-        for connection in list(self.connections):
-            if connection.is_silent:
-                connection.transport.abortConnection()
-
-    def _abort(self) -> None:
-        for connection in list(self.connections):
-            connection.transport.abortConnection()
-
-
-def _close_code(code: ErrorCode) -> int:
+def close_code(code: ErrorCode) -> int:
     """The close code of an error; a policy violation (RFC 6455 §7.4.1) for one that usually ends nothing."""
     return 1008 if code.close_code is None else code.close_code

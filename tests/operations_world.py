@@ -19,7 +19,7 @@ from signald.metrics import Metrics
 from signald.operations import make_operations_site
 from signald.origins import OriginRule
 from signald.readiness import Readiness
-from signald.websocket import SignalingFactory
+from signald.signaling_factory import SignalingFactory
 from tests.lines import Line, Record
 from tests.world import World
 

@@ -15,8 +15,8 @@ from signald.assets import FOREVER, Asset, Representation
 from signald.budgets import ConnectionBudget
 from signald.limits import Limits
 from signald.origins import OriginRule
+from signald.signaling_factory import SignalingFactory
 from signald.web import make_site
-from signald.websocket import SignalingFactory
 from tests.lines import UPGRADE, Line, PlainDialect, Record, frame, frame_header, request
 
 CASES = 1000

@@ -42,7 +42,7 @@ from signald.limits import Limits
 from signald.messages import IceServer
 from signald.origins import OriginRule
 from signald.problems import last_response
-from signald.websocket import SignalingFactory
+from signald.signaling_factory import SignalingFactory
 from tests.certificates import self_signed
 from tests.lines import PlainDialect, Record
 from tests.machines import NOW, machine

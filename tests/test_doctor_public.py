@@ -34,8 +34,8 @@ from signald.host_secret import FILE_NAME
 from signald.limits import Limits
 from signald.origins import OriginRule
 from signald.reflection import Mirror
+from signald.signaling_factory import SignalingFactory
 from signald.web import make_site
-from signald.websocket import SignalingFactory
 from tests.lines import PlainDialect, Record
 from tests.machines import NOW
 

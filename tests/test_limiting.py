@@ -15,8 +15,8 @@ from signald.dialects.native import Native
 from signald.limiting import Limiting, within
 from signald.limits import Limits
 from signald.origins import OriginRule
+from signald.signaling_factory import SignalingFactory
 from signald.web import make_site
-from signald.websocket import SignalingFactory
 from tests.test_switchboard import make_switchboard
 
 

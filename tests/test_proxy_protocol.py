@@ -18,9 +18,9 @@ from signald.errors import ErrorCode
 from signald.limits import AddressKey, Limits
 from signald.origins import OriginRule
 from signald.proxy_protocol import COMPLAINT_SECONDS, ProxyProtocolFactory
+from signald.signaling_factory import SignalingFactory
 from signald.tls import ServerTLS, TLSFactory, server_context
 from signald.web import make_site
-from signald.websocket import SignalingFactory
 from tests.handshake import client_context
 from tests.lines import TEXT, Line, PlainDialect, Record, frame, parse_response, problem_code, request, upgrade_request
 from tests.machines import NOW, machine

@@ -12,8 +12,8 @@ from signald.budgets import ConnectionBudget
 from signald.limits import Limits
 from signald.origins import OriginRule
 from signald.reflection import ANSWER, MOST_HOPS, PROOF_SECONDS, REQUEST, Mirror, Seen, proof, read_seen
+from signald.signaling_factory import SignalingFactory
 from signald.web import make_site
-from signald.websocket import SignalingFactory
 from tests.lines import CLIENT, Line, PlainDialect, Record, parse_response, request, upgrade_request
 
 SECRET = bytes(range(32))

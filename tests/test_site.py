@@ -22,10 +22,10 @@ from signald.draining import ANSWER_SECONDS
 from signald.errors import ErrorCode
 from signald.limits import Limits
 from signald.origins import OriginRule
+from signald.signaling_factory import SignalingFactory
 from signald.site import IDLE_SECONDS, MOST_HEADERS, MOST_IGNORED, SignalingSite
 from signald.tls import ServerTLS, TLSFactory, server_context
 from signald.web import make_site
-from signald.websocket import SignalingFactory
 from tests.handshake import client_context
 from tests.lines import (
     CLIENT,

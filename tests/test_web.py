@@ -19,8 +19,8 @@ from signald.errors import ErrorCode
 from signald.limits import Limits
 from signald.origins import OriginRule
 from signald.schemas import load_schemas
+from signald.signaling_factory import SignalingFactory
 from signald.web import make_site
-from signald.websocket import SignalingFactory
 from tests.lines import CLIENT, Line, PlainDialect, Record, parse_response, problem_code, request
 
 HOST = {"Host": "signald.example"}

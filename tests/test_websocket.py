@@ -19,6 +19,7 @@ from signald.draining import ANSWER_SECONDS
 from signald.errors import ErrorCode
 from signald.limits import Limits
 from signald.origins import OriginRule
+from signald.signaling_factory import SignalingFactory
 from signald.users import PeerId
 from signald.web import make_site
 from signald.websocket import (
@@ -26,7 +27,6 @@ from signald.websocket import (
     MESSAGE_BYTES,
     MESSAGES_AT_ONCE,
     MOST_IGNORED,
-    SignalingFactory,
     SignalingProtocol,
 )
 from tests.lines import (

@@ -22,9 +22,10 @@ from signald.limits import AddressKey, Limits
 from signald.messages import Event, Request
 from signald.metrics import Metrics
 from signald.origins import OriginRule
+from signald.signaling_factory import SignalingFactory
 from signald.switchboard import Connection, Switchboard
 from signald.users import PeerId
-from signald.websocket import SignalingFactory, SignalingProtocol
+from signald.websocket import SignalingProtocol
 
 # The suite takes a ping that comes in the middle of a case of more than 20 s for a wrong answer.
 LIMITS = Limits(

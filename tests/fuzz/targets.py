@@ -28,9 +28,9 @@ from signald.origins import OriginRule
 from signald.proxies import client_address
 from signald.proxy_protocol import ProxyProtocolFactory
 from signald.records import dump, load
+from signald.signaling_factory import SignalingFactory
 from signald.values import ConfigError
 from signald.web import make_site
-from signald.websocket import SignalingFactory
 from tests.lines import CLIENT, TEXT, Line, frame, upgrade_request
 from tests.test_switchboard import make_switchboard
 
