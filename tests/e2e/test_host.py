@@ -273,12 +273,19 @@ class PeopleTests(HostTestCase):
 class EndTests(HostTestCase):
     """How a host leaves."""
 
+    def sees(self, page: CallPage) -> int:
+        """How many others a page has pictures of."""
+        return sum(figures["framesDecoded"] > 0 for figures in page.statistics_of_all().values())
+
     def leave(self, host: str, guest: str) -> None:
         """Leave the call to Bob, who goes on."""
         ann, bob = self.meet(host, guest)
         cat = self.third(self.session(ann))
         cat.wait_for("connected")
         ann.wait_for_people(3)
+        # What is said of somebody who comes would otherwise take the place of what is said of who left.
+        for page in (ann, bob, cat):
+            until(lambda page=page: self.sees(page) == 2, 2 * PATIENCE, "pictures of both others")  # type: ignore[misc] # mypy knows no default of a lambda
         ann.tab.click("#hang-up")
         ann.wait_for_text("confirm-yes", "make Bob the host")
         self.assertTrue(ann.shown("heir-row"))
