@@ -35,7 +35,7 @@ CLOSING_STEPS = 64
 MOST_IGNORED = 131072
 """Bytes that a peer may send after that; then it is not read from any more, and soon cut off."""
 
-CUT_OFF_SECONDS = 1.0
+CUT_OFF_SECONDS = 0.25
 """Until then, for it to read why: what it has not read when it is cut off is lost."""
 
 MESSAGES_AT_ONCE = 8
