@@ -140,29 +140,30 @@ def endless_ping(link: Link) -> Iterator[bytes]:
         yield RUBBISH
 
 
+def _controls(opcode: int) -> Iterator[bytes]:
+    """Control frames of the largest size, without end."""
+    many = frame(opcode, b"x" * 125) * 400
+    while True:
+        yield many
+
+
 def pings(link: Link) -> Iterator[bytes]:
     """Pings of the largest size."""
     yield from upgrade(link)
-    many = frame(PING, b"x" * 125) * 400
-    while True:
-        yield many
+    yield from _controls(PING)
 
 
 def unread_pings(link: Link) -> Iterator[bytes]:
     """The same, and their pongs are not read."""
     yield from upgrade(link)
     link.reads = False
-    many = frame(PING, b"x" * 125) * 400
-    while True:
-        yield many
+    yield from _controls(PING)
 
 
 def pongs(link: Link) -> Iterator[bytes]:
     """Pongs that nobody asked for."""
     yield from upgrade(link)
-    many = frame(PONG, b"x" * 125) * 400
-    while True:
-        yield many
+    yield from _controls(PONG)
 
 
 def binary(link: Link) -> Iterator[bytes]:
