@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric.ed448 import Ed448PrivateKey
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
-from signald.regular_files import read_regular
+from signald.regular_files import read_keys
 
 __all__ = [
     "OWNER_ALONE",
@@ -44,10 +44,6 @@ OWNER_ALONE = stat.S_IRWXG | stat.S_IRWXO
 OWNER_AND_GROUP = stat.S_IWGRP | stat.S_IXGRP | stat.S_IRWXO
 """The permission bits that an operator's key must not have. A group may read it: that is how distributions (`ssl-cert`)
 and systemd's credentials share a key with a service."""
-
-
-_MOST_BYTES = 1 << 20
-"""Of a file with a certificate and its chain, or a key."""
 
 
 class CertificateError(Exception):
@@ -97,7 +93,7 @@ def read_pair(certificate: Path, key: Path, forbidden: int) -> Pair:
 
 def _read_certificates(path: Path) -> tuple[x509.Certificate, ...]:
     """Read every certificate of a PEM file."""
-    content, _ = _read(path)
+    content, _ = read_keys(path, CertificateError)
     try:
         chain = tuple(x509.load_pem_x509_certificates(content))
         for certificate in chain:
@@ -118,7 +114,7 @@ def read_private_key(path: Path, forbidden: int) -> Key:
     Raises CertificateError if the file is missing, unreadable, damaged, open to others, or of another kind.
 
     """
-    content, mode = _read(path)
+    content, mode = read_keys(path, CertificateError)
     if mode & forbidden:
         raise CertificateError(f"The key {path} is open to others (mode {stat.S_IMODE(mode):04o}); make it 0600.")
     try:
@@ -130,17 +126,6 @@ def read_private_key(path: Path, forbidden: int) -> Key:
     if not isinstance(key, Key):
         raise CertificateError(f"The key {path} is of a kind that TLS does not sign with.")
     return key
-
-
-def _read(path: Path) -> tuple[bytes, int]:
-    """Read a file with its mode, taken from the same open file."""
-    try:
-        content, mode = read_regular(path, _MOST_BYTES)
-    except OSError as error:
-        raise CertificateError(f"{path} cannot be read: {error.strerror}.") from None
-    if len(content) > _MOST_BYTES:
-        raise CertificateError(f"{path} is too large for what it should hold.")
-    return content, mode
 
 
 def certificates_pem(chain: tuple[x509.Certificate, ...]) -> bytes:

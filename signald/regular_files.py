@@ -7,7 +7,10 @@ import os
 import stat
 from pathlib import Path
 
-__all__ = ["read_regular"]
+__all__ = ["MOST_BYTES", "read_keys", "read_regular"]
+
+MOST_BYTES = 1 << 20
+"""Of a file with keys or a secret: past that it is another file."""
 
 
 def read_regular(path: Path, most: int) -> tuple[bytes, int]:
@@ -27,3 +30,20 @@ def read_regular(path: Path, most: int) -> tuple[bytes, int]:
         if not stat.S_ISREG(mode):
             raise OSError(errno.EINVAL, "It is no regular file")
         return file.read(most + 1), mode
+
+
+def read_keys(path: Path, refusal: type[Exception]) -> tuple[bytes, int]:
+    """Read a file with keys, certificates or a secret, with its mode.
+
+    Arguments:
+        path: of the file.
+        refusal: raised with a sentence where it cannot be read, or is too large.
+
+    """
+    try:
+        content, mode = read_regular(path, MOST_BYTES)
+    except OSError as error:
+        raise refusal(f"{path} cannot be read: {error.strerror}.") from None
+    if len(content) > MOST_BYTES:
+        raise refusal(f"{path} is too large for what it should hold.")
+    return content, mode

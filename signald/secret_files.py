@@ -6,13 +6,10 @@ import stat
 from pathlib import Path
 
 from signald.keyfiles import OWNER_AND_GROUP
-from signald.regular_files import read_regular
+from signald.regular_files import read_keys
 from signald.values import ConfigError
 
-__all__ = ["MOST_BYTES", "read_file", "read_secret"]
-
-MOST_BYTES = 1 << 20
-"""Of a file with keys: past that it is another file."""
+__all__ = ["read_file", "read_secret"]
 
 
 def read_secret(path: Path) -> bytes:
@@ -22,7 +19,7 @@ def read_secret(path: Path) -> bytes:
         ConfigError: it cannot be read, is open to others, is empty, or is larger than any secret.
 
     """
-    content, mode = _read(path)
+    content, mode = read_keys(path, ConfigError)
     if mode & OWNER_AND_GROUP:
         raise ConfigError(f"The secret {path} is open to others (mode {stat.S_IMODE(mode):04o}); make it 0600.")
     secret = content.removesuffix(b"\n").removesuffix(b"\r")
@@ -38,15 +35,4 @@ def read_file(path: Path) -> bytes:
         ConfigError: it cannot be read, or is too large.
 
     """
-    return _read(path)[0]
-
-
-def _read(path: Path) -> tuple[bytes, int]:
-    """Read a file with its mode, taken from the same open file."""
-    try:
-        content, mode = read_regular(path, MOST_BYTES)
-    except OSError as error:
-        raise ConfigError(f"{path} cannot be read: {error.strerror}.") from None
-    if len(content) > MOST_BYTES:
-        raise ConfigError(f"{path} is too large for what it should hold.")
-    return content, mode
+    return read_keys(path, ConfigError)[0]

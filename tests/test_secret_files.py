@@ -7,7 +7,8 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from signald.secret_files import MOST_BYTES, read_file, read_secret
+from signald.regular_files import MOST_BYTES
+from signald.secret_files import read_file, read_secret
 from signald.values import ConfigError
 
 
