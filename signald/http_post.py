@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
 from attrs import define
 from twisted.internet.defer import CancelledError, Deferred, succeed
-from twisted.internet.interfaces import IConsumer
+from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
+from twisted.internet.interfaces import IConsumer, IProtocol, IProtocolFactory, IStreamClientEndpoint
 from twisted.internet.protocol import Protocol, connectionDone
+from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
 from twisted.python.failure import Failure
 from twisted.web.client import (
+    URI,
     Agent,
     BrowserLikePolicyForHTTPS,
     HTTPConnectionPool,
@@ -20,19 +23,25 @@ from twisted.web.client import (
     ResponseNeverReceived,
 )
 from twisted.web.http_headers import Headers
-from twisted.web.iweb import UNKNOWN_LENGTH, IAgent, IBodyProducer, IResponse
+from twisted.web.iweb import UNKNOWN_LENGTH, IAgent, IAgentEndpointFactory, IBodyProducer, IPolicyForHTTPS, IResponse
 from zope.interface import implementer
 
 __all__ = ["MOST_ANSWER_BYTES", "UnusableAnswerError", "is_usable", "make_agent", "post"]
 
 MOST_ANSWER_BYTES = 16384
-"""Of an answer's body."""
+"""Maximum size of a response's body."""
+
+_MOST_RECEIVED_BYTES = 2 * MOST_ANSWER_BYTES
+"""Maximum size of a whole response: informational responses, headers, the framing of chunks, and the body.
+
+Twisted's agent has no such bound, so that headers without an end would fill the memory until the deadline.
+"""
 
 _MOST_IDLE = 8
-"""Connections that are kept for the next request."""
+"""Idle connections that are kept for the next request."""
 
 _IDLE_SECONDS = 15
-"""For which they are kept: less than most servers keep theirs."""
+"""Time for which an idle connection is kept: less than most servers keep theirs."""
 
 _OK = 200
 
@@ -42,11 +51,13 @@ class UnusableAnswerError(Exception):
 
 
 def make_agent(reactor: Any) -> IAgent:
-    """Make what sends requests, over connections that are used again; the system's authorities vouch for the others."""
+    """Make an agent that reuses connections, bounds what they receive, and trusts the system's authorities."""
     pool = HTTPConnectionPool(reactor, persistent=True)
     pool.maxPersistentPerHost = _MOST_IDLE
     pool.cachedConnectionTimeout = _IDLE_SECONDS
-    return Agent(reactor, BrowserLikePolicyForHTTPS(), pool=pool)
+    endpoints = _BoundedEndpoints(reactor, BrowserLikePolicyForHTTPS())
+    agent: IAgent = Agent.usingEndpointFactory(reactor, endpoints, pool)
+    return agent
 
 
 def post(agent: IAgent, url: str, headers: Mapping[str, str], body: bytes) -> Deferred[bytes]:
@@ -90,6 +101,65 @@ def _is_here(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+class _BoundedConnection(ProtocolWrapper):
+    """Aborts a connection that has received too many bytes since its last request was written."""
+
+    _left = 0
+
+    def write(self, data: bytes) -> None:
+        """Write a part of a request."""
+        self._left = _MOST_RECEIVED_BYTES
+        super().write(data)
+
+    def writeSequence(self, data: Iterable[bytes]) -> None:
+        """Write a part of a request."""
+        self._left = _MOST_RECEIVED_BYTES
+        super().writeSequence(data)
+
+    def dataReceived(self, data: bytes) -> None:
+        """Pass on the bytes within the bound, so that the response counts as begun and the request is not repeated."""
+        within, self._left = data[: self._left], self._left - len(data)
+        super().dataReceived(within)
+        if self._left < 0:
+            self.abortConnection()
+
+
+class _BoundedConnections(WrappingFactory[_BoundedConnection]):
+    """Wraps the agent's connections."""
+
+    noisy = False
+    protocol = _BoundedConnection
+
+
+@implementer(IStreamClientEndpoint)
+@define(eq=False)
+class _BoundedEndpoint:
+    """Connects as another endpoint does, and bounds what the connection receives."""
+
+    endpoint: IStreamClientEndpoint
+
+    def connect(self, protocolFactory: IProtocolFactory) -> Deferred[IProtocol]:
+        """Connect, and return the protocol that the agent's own factory made."""
+        connected: Deferred[Any] = self.endpoint.connect(_BoundedConnections(protocolFactory))
+        return connected.addCallback(lambda connection: connection.wrappedProtocol)
+
+
+@implementer(IAgentEndpointFactory)
+@define(eq=False)
+class _BoundedEndpoints:
+    """Makes the endpoints of an agent, whose connections are bounded."""
+
+    reactor: Any
+    policy: IPolicyForHTTPS
+
+    def endpointForURI(self, uri: URI) -> IStreamClientEndpoint:
+        """Return an endpoint for TCP or TLS."""
+        endpoint: IStreamClientEndpoint = HostnameEndpoint(self.reactor, uri.host, uri.port)
+        if uri.scheme == b"https":
+            endpoint = wrapClientTLS(self.policy.creatorForNetloc(uri.host, uri.port), endpoint)
+        return _BoundedEndpoint(endpoint)
 
 
 @implementer(IBodyProducer)

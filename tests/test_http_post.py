@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.protocol import Protocol
+from twisted.internet.protocol import Protocol, connectionDone
 from twisted.internet.testing import MemoryReactorClock
 from twisted.python.failure import Failure
 from twisted.test.iosim import FakeTransport, IOPump, connect
@@ -24,11 +24,13 @@ class Service(Protocol):
 
     Attributes:
         heard: all bytes that came on this connection.
+        is_gone: whether the connection has ended.
 
     """
 
     def __init__(self, answer: Callable[[Service], None]) -> None:
         self.heard = b""
+        self.is_gone = False
         self._answer = answer
 
     def dataReceived(self, data: bytes) -> None:
@@ -36,6 +38,10 @@ class Service(Protocol):
         self.heard += data
         if self.heard.endswith(b"}"):
             self._answer(self)
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """The connection has ended."""
+        self.is_gone = True
 
     def say(self, data: bytes) -> None:
         """Answer."""
@@ -117,6 +123,44 @@ class PostTests(SynchronousTestCase):
         endless = b"HTTP/1.1 200 OK\r\n\r\n" + b"x" * (MOST_ANSWER_BYTES + 1)
         self.failureResultOf(self.ask(saying(endless)), UnusableAnswerError)
 
+    def test_a_head_without_an_end(self) -> None:
+        """The connection is aborted once 32 KiB came, however they are divided, and nothing is asked again."""
+        line = b"X-Filler: " + b"x" * 90 + b"\r\n"
+        for begin, part in (
+            (b"HTTP/1.1 200 OK\r\n", line),
+            (b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
+            (b"", b"HTTP/1.1 103 Early Hints\r\nLink: </>\r\n\r\n"),
+        ):
+            for at_once in (True, False):
+                count = len(self.services)
+                parts = MOST_ANSWER_BYTES * 2 // len(part) + 1
+
+                def answer(service: Service, begin: bytes = begin, part: bytes = part, parts: int = parts) -> None:
+                    service.say(begin + part * (parts - 100))
+
+                asked = self.ask(answer)
+                self.assertNoResult(asked)
+                service, pump = self.services[-1], self.pumps[-1]
+                if at_once:
+                    service.say(part * 100)
+                    pump.flush()
+                else:
+                    for _ in range(100):
+                        service.say(part)
+                        pump.flush()
+                self.failureResultOf(asked, ResponseFailed)
+                self.assertTrue(service.is_gone)
+                self.assertEqual(len(self.services), count + 1)
+
+    def test_the_bound_is_of_one_response(self) -> None:
+        """Each request on a connection may get a response of that size, and informational ones are passed over."""
+        head = b"HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 16384\r\nX-Filler: "
+        head += b"x" * (MOST_ANSWER_BYTES - len(head) - 4) + b"\r\n\r\n"
+        body = b"x" * MOST_ANSWER_BYTES
+        for _ in range(3):
+            self.assertEqual(self.successResultOf(self.ask(saying(head + body))), body)
+        self.assertEqual(len(self.services), 1)
+
     def test_the_longest_body(self) -> None:
         """It is taken."""
         body = b"x" * MOST_ANSWER_BYTES
@@ -154,6 +198,7 @@ class PostTests(SynchronousTestCase):
             self.flush()
             failure = self.failureResultOf(asked)
             self.assertTrue(failure.check(CancelledError, ResponseNeverReceived, ResponseFailed), failure)
+            self.assertTrue(self.services[-1].is_gone)
         self.assertEqual(len(self.services), 2)
 
     def test_no_service(self) -> None:
