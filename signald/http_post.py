@@ -1,13 +1,17 @@
-"""One HTTP request with JSON and its answer, both bounded."""
+"""Sends one HTTP request with a JSON body through treq, and bounds what treq and Twisted's agent leave unbounded."""
 
 from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterable, Mapping
+from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 from urllib.parse import urlsplit
 
 from attrs import define
+from hyperlink import EncodedURL
+from treq.client import HTTPClient
+from treq.cookies import IndexableCookieJar
 from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
 from twisted.internet.interfaces import IConsumer, IProtocol, IProtocolFactory, IStreamClientEndpoint
@@ -26,7 +30,7 @@ from twisted.web.http_headers import Headers
 from twisted.web.iweb import UNKNOWN_LENGTH, IAgent, IAgentEndpointFactory, IBodyProducer, IPolicyForHTTPS, IResponse
 from zope.interface import implementer
 
-__all__ = ["MOST_ANSWER_BYTES", "UnusableAnswerError", "is_usable", "make_agent", "post"]
+__all__ = ["MOST_ANSWER_BYTES", "UnusableAnswerError", "client_of", "is_usable", "make_client", "post"]
 
 MOST_ANSWER_BYTES = 16384
 """Maximum size of a response's body."""
@@ -50,33 +54,39 @@ class UnusableAnswerError(Exception):
     """The service answered, but not with 200 and a body within the bound."""
 
 
-def make_agent(reactor: Any) -> IAgent:
-    """Make an agent that reuses connections, bounds what they receive, and trusts the system's authorities."""
+def make_client(reactor: Any) -> HTTPClient:
+    """Make a client that reuses connections, bounds what they receive, and trusts the system's authorities."""
     pool = HTTPConnectionPool(reactor, persistent=True)
     pool.maxPersistentPerHost = _MOST_IDLE
     pool.cachedConnectionTimeout = _IDLE_SECONDS
     endpoints = _BoundedEndpoints(reactor, BrowserLikePolicyForHTTPS())
-    agent: IAgent = Agent.usingEndpointFactory(reactor, endpoints, pool)
-    return agent
+    return client_of(Agent.usingEndpointFactory(reactor, endpoints, pool))
 
 
-def post(agent: IAgent, url: str, headers: Mapping[str, str], body: bytes) -> Deferred[bytes]:
-    """Send JSON, and return the body of the answer.
+def client_of(agent: IAgent) -> HTTPClient:
+    """Make a client that sends its requests through an agent, without cookies and without compression."""
+    no_cookies = IndexableCookieJar(DefaultCookiePolicy(allowed_domains=()))
+    return HTTPClient(_UncompressedAgent(agent), no_cookies, _Body)
 
-    It is sent once more where the connection, which may have been idle for long, ends without an answer.
 
-    The deferred fails with UnusableAnswerError, and as the agent's do.
+def post(client: HTTPClient, url: str, headers: Mapping[str, str], body: bytes) -> Deferred[bytes]:
+    """Send JSON, follow no redirect, and return the body of the response.
+
+    The request is sent once more if the connection, which may have been idle for long, ends without a response.
+
+    The deferred fails with UnusableAnswerError, and as the agent's do. It can be cancelled at any time.
     """
+    target = _PlainURL.from_text(url)
+    fields = Headers({"content-type": ["application/json"], "user-agent": ["signald"]})
+    for name, value in headers.items():
+        fields.setRawHeaders(name, [value])
 
-    def send() -> Deferred[IResponse]:
-        fields = Headers({"content-type": ["application/json"], "user-agent": ["signald"]})
-        for name, value in headers.items():
-            fields.setRawHeaders(name, [value])
-        return agent.request(b"POST", url.encode(), fields, _Body(body))
+    def send() -> Deferred[Any]:
+        return client.post(target, data=body, headers=fields.copy(), allow_redirects=False, unbuffered=True)
 
-    def again(failure: Failure) -> Deferred[IResponse]:
+    def again(failure: Failure) -> Deferred[Any]:
         error = failure.value
-        # A question that is given up ends in the same way.
+        # A request that is cancelled ends in the same way.
         if not isinstance(error, ResponseNeverReceived) or any(one.check(CancelledError) for one in error.reasons):
             failure.raiseException()
         return send()
@@ -101,6 +111,36 @@ def _is_here(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+class _PlainURL(EncodedURL):
+    """An address that is sent as it is written; treq would encode its host by IDNA, which fails for IPv6 addresses."""
+
+    def to_uri(self) -> EncodedURL:
+        """Return the address itself, which is ASCII (`is_usable`)."""
+        return self
+
+
+@implementer(IAgent)
+@define(eq=False)
+class _UncompressedAgent:
+    """Undoes the compression that treq always offers, since treq decompresses without a bound."""
+
+    agent: IAgent
+
+    def request(
+        self, method: bytes, uri: bytes, headers: Headers | None = None, bodyProducer: IBodyProducer | None = None
+    ) -> Deferred[IResponse]:
+        """Send a request."""
+        if headers is not None:
+            headers.removeHeader("accept-encoding")
+        return self.agent.request(method, uri, headers, bodyProducer).addCallback(_without_encoding)
+
+
+def _without_encoding(response: IResponse) -> IResponse:
+    """Let a body that is compressed in spite of the request count as it is."""
+    response.headers.removeHeader("content-encoding")
+    return response
 
 
 class _BoundedConnection(ProtocolWrapper):
@@ -165,7 +205,7 @@ class _BoundedEndpoints:
 @implementer(IBodyProducer)
 @define(eq=False)
 class _Body:
-    """A body that is there as a whole."""
+    """A body that is written at once; treq's own takes turns of the global reactor for it."""
 
     content: bytes
 
@@ -190,7 +230,7 @@ class _Body:
 
 
 def _read(response: IResponse) -> Deferred[bytes]:
-    """Take an answer's body, as far as it is one that is wanted."""
+    """Read a response's body if it can be used; else, end the connection."""
     is_too_long = response.length is not UNKNOWN_LENGTH and response.length > MOST_ANSWER_BYTES
     reader = _Reader(is_wanted=response.code == _OK and not is_too_long)
     response.deliverBody(reader)
@@ -198,7 +238,7 @@ def _read(response: IResponse) -> Deferred[bytes]:
 
 
 class _Reader(Protocol):
-    """Collects a body.
+    """Collects a body, and ends the connection when it is cancelled, which `treq.collect` does not.
 
     Attributes:
         done: fires with it; fails at once where it is not wanted.

@@ -26,7 +26,7 @@ from signald.config import Config
 from signald.dialects import DIALECTS
 from signald.exposition import Sources
 from signald.host_secret import SECRET_BYTES, load_host_secret
-from signald.http_post import make_agent
+from signald.http_post import make_client
 from signald.hub import Hub
 from signald.ice_configuration import IceConfiguration
 from signald.ids import IdSource
@@ -149,7 +149,7 @@ def make_daemon(
         registry,
         Passwords(limits, registry, one_thread(cast(IReactorFromThreads, reactor))),
         TokenVerifier(config.tokens),
-        Webhook(config.webhook, make_agent(reactor), reactor, time.time, lambda: secrets.token_urlsafe(16)),
+        Webhook(config.webhook, make_client(reactor), reactor, time.time, lambda: secrets.token_urlsafe(16)),
         time.time,
     )
     switchboard = Switchboard(hub, registry, access, reactor, metrics)

@@ -13,6 +13,7 @@ from zope.interface import implementer
 
 from signald.access import Access
 from signald.config import Tokens, Webhook
+from signald.http_post import client_of
 from signald.passwords import Passwords
 from signald.registry import MemoryRegistry
 from signald.tokens import TokenVerifier
@@ -50,7 +51,7 @@ class Agent:
 
 def open_access(registry: MemoryRegistry, passwords: Passwords) -> Access:
     """Let everybody in."""
-    webhook = WebhookClient(Webhook(), Agent(), Clock(), time.time, lambda: "id")
+    webhook = WebhookClient(Webhook(), client_of(Agent()), Clock(), time.time, lambda: "id")
     return Access(registry, passwords, TokenVerifier(Tokens()), webhook, time.time)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -11,9 +13,10 @@ from twisted.internet.testing import MemoryReactorClock
 from twisted.python.failure import Failure
 from twisted.test.iosim import FakeTransport, IOPump, connect
 from twisted.trial.unittest import SynchronousTestCase
-from twisted.web.client import ResponseFailed, ResponseNeverReceived
+from twisted.web.client import URI, ResponseFailed, ResponseNeverReceived
 
-from signald.http_post import MOST_ANSWER_BYTES, UnusableAnswerError, is_usable, make_agent, post
+from signald.http_post import MOST_ANSWER_BYTES, UnusableAnswerError, client_of, is_usable, make_client, post
+from tests.access import Agent
 
 URL = "http://127.0.0.1:8080/may"
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
@@ -65,14 +68,14 @@ class PostTests(SynchronousTestCase):
     def setUp(self) -> None:
         """A client."""
         self.reactor = MemoryReactorClock()
-        self.agent = make_agent(self.reactor)
+        self.client = make_client(self.reactor)
         self.services: list[Service] = []
         self.pumps: list[IOPump] = []
 
     def ask(self, answer: Callable[[Service], None]) -> Deferred[bytes]:
         """Send a request to a service that answers so."""
         self.answer = answer
-        asked = post(self.agent, URL, {"webhook-id": "one"}, b'{"a":1}')
+        asked = post(self.client, URL, {"webhook-id": "one"}, b'{"a":1}')
         self.flush()
         return asked
 
@@ -111,10 +114,46 @@ class PostTests(SynchronousTestCase):
         self.assertTrue(body.startswith(b'{"a":1}'))
 
     def test_other_statuses(self) -> None:
-        """Only 200 will do: no redirect is followed, and no error page is read."""
+        """Only 200 can be used: no redirect is followed, and no error page is read."""
         for status in (b"204 No Content", b"302 Found\r\nLocation: http://127.0.0.1:1/", b"404 Not Found", b"500 Oh"):
             answer = b"HTTP/1.1 " + status + b"\r\nContent-Length: 0\r\n\r\n"
             self.failureResultOf(self.ask(saying(answer)), UnusableAnswerError)
+
+    def test_nothing_is_remembered(self) -> None:
+        """No cookie that a response sets is sent with the next request, and no proxy of the environment is used."""
+        self.patch(os, "environ", {**os.environ, "http_proxy": "http://127.0.0.1:3128", "ALL_PROXY": "socks5://[::1]"})
+        cookies = b"HTTP/1.1 200 OK\r\nSet-Cookie: a=b; Path=/\r\nContent-Length: 2\r\n\r\n{}"
+        for _ in range(2):
+            self.successResultOf(self.ask(saying(cookies)))
+        self.assertEqual(self.services[0].heard.count(b"POST /may HTTP/1.1\r\n"), 2)
+        self.assertNotIn(b"cookie", self.services[0].heard.lower())
+
+    def test_compression(self) -> None:
+        """None is asked for, and none is undone: some bytes could become a thousand times as many."""
+        body = gzip.compress(b"{}" + bytes(1 << 20))
+        head = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(body)
+        self.assertEqual(self.successResultOf(self.ask(saying(head + body))), body)
+        self.assertNotIn(b"accept-encoding", self.services[0].heard.lower())
+
+    def test_addresses(self) -> None:
+        """They are requested as they are written, IPv6 addresses and percent signs among them."""
+        for url in (
+            "https://app.example",
+            "http://localhost/a?b",
+            "http://[::1]:81/a%2fb/../c;d?e=f+g%20&h",
+            "https://[2001:db8::1]/%C3%A4",
+            "http://127.0.0.1:80//?a=%zz&&=",
+            "https://xn--pp-uia.example:8443/~a/?a=c|d",
+        ):
+            agent = Agent()
+            self.assertNoResult(post(client_of(agent), url, {}, b"{}"))
+            [(method, sent, *_)] = agent.requests
+            self.assertEqual(method, b"POST")
+            actual, expected = URI.fromBytes(sent), URI.fromBytes(url.encode())
+            self.assertEqual(
+                (actual.scheme, actual.host, actual.port, actual.originForm),
+                (expected.scheme, expected.host, expected.port, expected.originForm),
+            )
 
     def test_a_body_that_is_too_long(self) -> None:
         """It is not read to its end, whether or not its length is told."""
@@ -203,7 +242,7 @@ class PostTests(SynchronousTestCase):
 
     def test_no_service(self) -> None:
         """Whatever the reason, it is told."""
-        asked = post(self.agent, URL, {}, b"{}")
+        asked = post(self.client, URL, {}, b"{}")
         connector: Any = None
         self.reactor.tcpClients[0][2].clientConnectionFailed(connector, Failure(ConnectionRefusedError()))
         self.reactor.advance(60)
