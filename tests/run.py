@@ -94,7 +94,7 @@ def say(text: str = "") -> None:
 def modules_of(root: Path, suite: str) -> list[str]:
     """Return the dotted names of a suite's test modules."""
     tests = root / "tests"
-    found = tests.glob("test_*.py") if suite == "unit" else (tests / suite).rglob("test_*.py")
+    found = [*(tests.glob("test_*.py") if suite == "unit" else ()), *(tests / suite).rglob("test_*.py")]
     return [".".join(path.relative_to(root).with_suffix("").parts) for path in sorted(found)]
 
 

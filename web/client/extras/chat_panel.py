@@ -5,19 +5,19 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from .. import texts
-from ..browser import call, get, listen, now, put, spawn, window
-from ..chat import MOST_CHARACTERS
-from .links import pieces
+from ..browser.bridge import call, get, listen, now, put, spawn, window
+from ..model import texts
+from ..model.chat_log import MOST_CHARACTERS
+from .linkify import pieces
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from ..chat import Message
-    from ..chat_feed import ChatFeed
-    from ..page import Page
-    from ..state import PageState
+    from ..browser.chat_feed import ChatFeed
+    from ..browser.page import Page
+    from ..model.chat_log import Message
+    from ..model.page_state import PageState
 
 __all__ = ["ChatPanel"]
 

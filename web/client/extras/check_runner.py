@@ -5,15 +5,16 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from .. import statistics, storage
-from ..browser import BrowserError, call, construct, get, loudness, now, put, spawn, wait, window
-from ..choices import Choices
-from ..devices import AUDIO, VIDEO, problem_of
-from ..speech import LOUD
-from . import checks, texts
+from ..browser import storage
+from ..browser.bridge import BrowserError, call, construct, get, loudness, now, put, spawn, wait, window
+from ..model import webrtc_stats
+from ..model.active_speaker import LOUD
+from ..model.device_choices import Choices
+from ..model.devices import AUDIO, VIDEO, problem_of
+from . import checks, extra_texts
 from .checks import CALL, CAMERA, MICROPHONE, SERVER, STUN, TURN
-from .gathering import RELAY, SRFLX, Gathering
-from .self_call import Side
+from .ice_gathering import RELAY, SRFLX, Gathering
+from .loopback_call import Side
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -277,8 +278,8 @@ class Run:
         elif seconds is None:
             self._test.finish(CALL, "one-way" if host.connected and guest.connected else "fails")
         else:
-            relayed = statistics.figures(await host.statistics())["selectedPair"] or {}
-            path = texts.TEST_RELAYED if "relay" in relayed.values() else texts.TEST_DIRECT
+            relayed = webrtc_stats.figures(await host.statistics())["selectedPair"] or {}
+            path = extra_texts.TEST_RELAYED if "relay" in relayed.values() else extra_texts.TEST_DIRECT
             outcome, first, second = "works", checks.milliseconds(seconds), ""
             if self._test.relays:
                 through = await self._try_call(host, guest, True)

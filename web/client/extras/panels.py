@@ -5,16 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .chat_panel import ChatPanel
-from .pickers import Pickers
+from .device_pickers import Pickers
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ..chat_feed import ChatFeed
-    from ..choices import Choices
-    from ..media import Media
-    from ..page import Page
-    from ..state import PageState
+    from ..browser.chat_feed import ChatFeed
+    from ..browser.local_media import Media
+    from ..browser.page import Page
+    from ..model.device_choices import Choices
+    from ..model.page_state import PageState
 
 __all__ = ["Panels"]
 

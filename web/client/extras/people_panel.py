@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..browser import Ears, call, get, put, window
-from ..page import Part
-from . import texts
-from .people import END, LEAVE, LOBBY, LOCK, MAKE_HOST, MUTE, REMOVE, People, rows, view
+from ..browser.bridge import Ears, call, get, put, window
+from ..browser.page import Part
+from . import extra_texts
+from .people_view import END, LEAVE, LOBBY, LOCK, MAKE_HOST, MUTE, REMOVE, People, rows, view
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from ..call import Call
-    from ..page import Page
-    from ..presence import Presence
-    from ..state import PageState
-    from .people import Row
+    from ..browser.call import Call
+    from ..browser.page import Page
+    from ..model.media_status import Presence
+    from ..model.page_state import PageState
+    from .people_view import Row
 
 __all__ = ["PeoplePanel"]
 
@@ -48,7 +48,7 @@ class PersonRow:
         self._buttons = {}
         self._ears = Ears()
         for action in (MUTE, MAKE_HOST, REMOVE) if row.user else ():
-            self._buttons[action] = _button(texts.ACTIONS[action])
+            self._buttons[action] = _button(extra_texts.ACTIONS[action])
             self._ears.listen(self._buttons[action], "click", self._pressed(action))
             call(self._actions, "append", self._buttons[action])
         self._ears.listen(self._opener, "click", lambda event: self._open(get(self._actions, "hidden")))
@@ -71,13 +71,13 @@ class PersonRow:
         self._shown = shown
         put(self._name, "textContent", row.name)
         put(self._notes, "textContent", row.notes)
-        _tell(self._microphone, row.microphone, texts.MICROPHONE_IS)
-        _tell(self._camera, row.camera, texts.CAMERA_IS)
+        _tell(self._microphone, row.microphone, extra_texts.MICROPHONE_IS)
+        _tell(self._camera, row.camera, extra_texts.CAMERA_IS)
         if not row.actions:
             _leave(self.element)
             self._open(False)
         put(self._opener, "hidden", not row.actions)
-        put(self._opener, "ariaLabel", texts.WHAT_TO_DO.format(row.name))
+        put(self._opener, "ariaLabel", extra_texts.WHAT_TO_DO.format(row.name))
         for action, button in self._buttons.items():
             put(button, "hidden", action not in row.actions)
 

@@ -5,20 +5,20 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from .. import texts as sentences
-from ..browser import BrowserJson, call, call_static, construct, get, now, put, spawn, window
-from ..quality import rating
-from . import texts
-from .report import report
+from ..browser.bridge import BrowserJson, call, call_static, construct, get, now, put, spawn, window
+from ..model import texts as sentences
+from ..model.quality import rating
+from . import extra_texts
 from .statistics_rows import HEIGHT, WIDTH, points, reach, rows
+from .support_report import report
 
 if TYPE_CHECKING:
     from typing import Any
 
-    from ..journal import Journal
-    from ..others import Other
-    from ..page import Page
-    from ..state import PageState
+    from ..browser.page import Page
+    from ..model.event_log import Journal
+    from ..model.page_state import PageState
+    from ..model.remote_peer import Other
 
 __all__ = ["StatisticsSheet"]
 
@@ -79,7 +79,7 @@ class Person:
     def show(self, state: PageState) -> None:
         """Show what is known now."""
         words = sentences.quality(self.other.name, *rating(state, self.other))
-        put(self._heading, "textContent", words or self.other.name or texts.NAMELESS)
+        put(self._heading, "textContent", words or self.other.name or extra_texts.NAMELESS)
         quality = self.other.quality
         for index, (_, value, _) in enumerate(rows(quality.values)):
             self._rows[index].show(value, quality.history)
