@@ -5,20 +5,20 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from ..model.active_speaker import Speech
+from ..model.active_speaker import ActiveSpeaker
 from ..model.devices import AUDIO, MUTED
 from .bridge import call, get, now, put, spawn
-from .level_meter import Meter
+from .level_meter import LevelMeter
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ..model.page_state import PageState
-    from .local_media import Media
+    from .local_media import LocalMedia
     from .page import Page
-    from .peer_connection import Peer
+    from .peer_connection import PeerConnection
 
-__all__ = ["Listening"]
+__all__ = ["AudioLevels"]
 
 INTERVAL = 0.25
 """Seconds between two looks: shorter than a word."""
@@ -26,7 +26,7 @@ INTERVAL = 0.25
 BARS = ("self-level", "level")
 
 
-class Listening:
+class AudioLevels:
     """What is heard.
 
     Attributes:
@@ -38,8 +38,8 @@ class Listening:
         self,
         page: Page,
         state: PageState,
-        media: Media,
-        peers: Callable[[], dict[str, Peer]],
+        media: LocalMedia,
+        peers: Callable[[], dict[str, PeerConnection]],
         changed: Callable[[], None],
     ) -> None:
         """Begin to listen.
@@ -52,13 +52,13 @@ class Listening:
             changed: called when somebody else speaks, or the person talks while muted.
 
         """
-        self.speech = Speech()
+        self.speech = ActiveSpeaker()
         self._page = page
         self._state = state
         self._media = media
         self._peers = peers
         self._changed = changed
-        self._meter = Meter()
+        self._meter = LevelMeter()
         self._shown = 0.0
         spawn(self._listen())
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = [
     "BrowserError",
     "BrowserJson",
-    "Ears",
+    "Listeners",
     "call",
     "call_static",
     "construct",
@@ -145,7 +145,7 @@ def _listen(target: Any, event: str, heard: Callable[[Any], object], options: di
     call(target, "addEventListener", event, guarded, options)
 
 
-class Ears:
+class Listeners:
     """What hears events for something that is over before the page is.
 
     A listener that holds its target would keep both for ever: no collector sees through the other side's heap.

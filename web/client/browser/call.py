@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 from signald_client.signaling import client, events, messages
 
 from ..model import call_urls, join_flow, mesh, texts
-from ..model.join_flow import Entry
+from ..model.join_flow import JoinFlow
 from ..model.page_state import GUEST, HOST, SESSION
-from ..model.remote_peer import Other
+from ..model.remote_peer import RemotePeer
 from . import storage
 from .bridge import get, now, window
-from .peer_connections import Peers
-from .signaling_connection import Signaling
+from .peer_connections import PeerConnections
+from .signaling_connection import SignalingConnection
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from signald_client.signaling.wire import Message, Value
 
     from ..model.page_state import PageState
-    from ..model.peer_messaging import Conversations
-    from .local_media import Media
-    from .screen_share import Screen
+    from ..model.peer_messaging import PeerMessaging
+    from .local_media import LocalMedia
+    from .screen_share import ScreenShare
 
 __all__ = ["Call", "ice_servers"]
 
@@ -45,9 +45,9 @@ class Call:
     def __init__(
         self,
         state: PageState,
-        media: Media,
-        screen: Screen,
-        conversations: Conversations,
+        media: LocalMedia,
+        screen: ScreenShare,
+        messaging: PeerMessaging,
         changed: Callable[[], None],
         log: Callable[[str], None],
         name: str,
@@ -61,7 +61,7 @@ class Call:
             state: the page's.
             media: the own tracks.
             screen: what the person shows of their screen.
-            conversations: what the pages say to each other.
+            messaging: what the pages say to each other.
             changed: called when `state` or `peers` changed.
             log: takes lines for whoever looks for a fault.
             name: what the person calls themselves; empty for nothing.
@@ -70,7 +70,7 @@ class Call:
             lobby: whether a session that is opened has a lobby.
 
         """
-        self.peers = Peers(state, media, screen, conversations, self._send, self._settle, log)
+        self.peers = PeerConnections(state, media, screen, messaging, self._send, self._settle, log)
         self.over = False
         self.reconnects = 0
         self._state = state
@@ -81,9 +81,9 @@ class Call:
         self._lobby = lobby
         self._begun = now()
         self._devices_settled = False
-        self._entry = Entry(bool(kept))
+        self._entry = JoinFlow(bool(kept))
         address = call_urls.socket_address(get(window, "location", "href"))
-        self._signaling = Signaling(address, self._happened, kept, storage.token(state.session))
+        self._signaling = SignalingConnection(address, self._happened, kept, storage.token(state.session))
         self._client = self._signaling.client
         self._perform(self._client.connect())
 
@@ -231,9 +231,9 @@ class Call:
         elif isinstance(event, messages.MemberLeft):
             state.departed(event.user, event.reason)
         elif isinstance(event, messages.MemberAway):
-            state.presence(event.user, True)
+            state.media_status(event.user, True)
         elif isinstance(event, messages.MemberBack):
-            state.presence(event.user, False)
+            state.media_status(event.user, False)
         elif isinstance(event, messages.MemberRenewed):
             self.peers.close([event.member.user])
             state.renewed(event.member.user)
@@ -346,8 +346,8 @@ def ice_servers(named: list[messages.IceServer]) -> list[dict[str, Any]]:
     return servers
 
 
-def _other(member: messages.Member) -> Other:
-    other = Other(member.user, member.name or "")
+def _other(member: messages.Member) -> RemotePeer:
+    other = RemotePeer(member.user, member.name or "")
     other.away = member.away
     other.host = member.role == HOST
     return other

@@ -8,29 +8,29 @@ from typing import TYPE_CHECKING
 
 from ..model import page_state as states
 from ..model import texts, webrtc_stats
-from ..model.device_choices import SPEAKER, USER, Choices
+from ..model.device_choices import SPEAKER, USER, DeviceChoices
 from ..model.devices import ASKING, AUDIO, ON, VIDEO, browser_family
-from ..model.media_status import Presence
-from ..model.peer_messaging import Conversations
+from ..model.media_status import MediaStatus
+from ..model.peer_messaging import PeerMessaging
 from ..model.trust import Trust
 from ..model.view_model import view
 from . import storage
-from .audio_levels import Listening
+from .audio_levels import AudioLevels
 from .bridge import BrowserJson, call, get, listen, load_extras, now, publish, put, random_hex, spawn, window
 from .call import Call
 from .chat_feed import ChatFeed
 from .invitation import Invitation
-from .keyboard_loader import Keys
-from .lobby_list import Knocks
-from .local_media import Media
-from .people_controller import Company
-from .quality_monitor import Measuring
-from .screen_share import Screen
+from .keyboard_loader import KeyboardLoader
+from .lobby_list import LobbyList
+from .local_media import LocalMedia
+from .people_controller import PeopleController
+from .quality_monitor import QualityMonitor
+from .screen_share import ScreenShare
 from .screen_share import possible as screen_possible
-from .side_panel import Side
+from .side_panel import SidePanel
 from .stage import Stage
 from .tiles import Tiles
-from .trust_badges import Badges
+from .trust_badges import TrustBadges
 from .wake_lock import WakeLock
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from ..extras.panels import Panels
     from ..model.page_state import PageState
     from .page import Page
-    from .peer_connection import Peer
+    from .peer_connection import PeerConnection
 
 __all__ = ["CallPage"]
 
@@ -66,26 +66,24 @@ class CallPage:
         self._state = state
         self._page = page
         self._start_again = start_again
-        self._choices = Choices(storage.devices())
-        self._media = Media(state, self._choices, self._changed, self._replaced)
-        self._screen = Screen(state, self._changed, self._screen_replaced)
-        self._conversations = Conversations(BrowserJson(), self._tell)
-        self._presence = Presence(state, self._conversations, self._asked_to_mute, self._changed)
+        self._choices = DeviceChoices(storage.devices())
+        self._media = LocalMedia(state, self._choices, self._changed, self._replaced)
+        self._screen = ScreenShare(state, self._changed, self._screen_replaced)
+        self._messaging = PeerMessaging(BrowserJson(), self._tell)
+        self._media_status = MediaStatus(state, self._messaging, self._asked_to_mute, self._changed)
         state.relay_only = storage.relay_only()
-        self._trust = Trust(
-            state, self._conversations, lambda: random_hex(NONCE_BYTES), self._descriptions, self._changed
-        )
+        self._trust = Trust(state, self._messaging, lambda: random_hex(NONCE_BYTES), self._descriptions, self._changed)
         self._tiles = Tiles(page, state, lambda: self._choices.chosen.get(SPEAKER, ""), self._changed)
         self._stage = Stage(page, state, self._changed)
-        self._side = Side(page, state, self._changed)
-        self._feed = ChatFeed(page, state, self._conversations, self._changed)
-        self._listening = Listening(page, state, self._media, self._peers, self._changed)
+        self._side = SidePanel(page, state, self._changed)
+        self._feed = ChatFeed(page, state, self._messaging, self._changed)
+        self._audio_levels = AudioLevels(page, state, self._media, self._peers, self._changed)
         self._wake_lock = WakeLock()
         state.hints = storage.hints()
         state.browser = browser_family(get(window, "navigator", "userAgent"))
         state.can_share = screen_possible()
         self._invitation = Invitation(page, state, self._changed)
-        self._company = Company(page, state, self._presence, lambda: self._call, self._changed)
+        self._people = PeopleController(page, state, self._media_status, lambda: self._call, self._changed)
         self._panels: Panels | None = None
         self._fetching = False
         self._missed = 0  # messages that were unread when the panel could not be fetched
@@ -99,18 +97,18 @@ class CallPage:
         page.on("camera", "click", lambda event: self._toggle(VIDEO))
         page.on("share", "click", lambda event: self._screen.toggle())
         page.on("flip", "click", lambda event: self._flip())
-        page.on("hang-up", "click", lambda event: self._company.hang_up())
-        page.on("cancel", "click", lambda event: self._company.hang_up())
+        page.on("hang-up", "click", lambda event: self._people.hang_up())
+        page.on("cancel", "click", lambda event: self._people.hang_up())
         page.on("open-settings", "click", lambda event: spawn(self._settings()))
         page.on("devices", "toggle", lambda event: spawn(self._fetch_panels()))
         page.on("skip", "click", lambda event: self._skip())
         page.on("hear", "click", lambda event: self._tiles.hear())
         page.on("again", "click", lambda event: self._again())
         page.on("home", "click", lambda event: self._home())
-        self._knocks = Knocks(page, state, self._answer_knock)
-        self._keys = Keys(page, state)
-        self._measuring = Measuring(page, state, self._conversations, self._changed)
-        self._badges = Badges(page, state, self._trust, self._peers)
+        self._lobby_list = LobbyList(page, state, self._answer_knock)
+        self._keyboard_loader = KeyboardLoader(page, state)
+        self._quality_monitor = QualityMonitor(page, state, self._messaging, self._changed)
+        self._trust_badges = TrustBadges(page, state, self._trust, self._peers)
         for target, event in (
             (window, "online"),
             (get(window, "document"), "visibilitychange"),
@@ -160,7 +158,7 @@ class CallPage:
             self._state,
             self._media,
             self._screen,
-            self._conversations,
+            self._messaging,
             self._changed,
             self._log,
             name,
@@ -294,34 +292,34 @@ class CallPage:
         state = self._state
         peers = self._peers()
         self._trust.follow({user: peer.described for user, peer in peers.items()})
-        self._tiles.follow(peers, self._listening.speech)
-        self._badges.follow()
-        self._measuring.call = self._call
-        self._measuring.follow()
+        self._tiles.follow(peers, self._audio_levels.speech)
+        self._trust_badges.follow()
+        self._quality_monitor.call = self._call
+        self._quality_monitor.follow()
         self._stage.follow()
-        self._listening.follow()
+        self._audio_levels.follow()
         self._wake_lock.follow(state.stage in ("calling", "connected"))
         state.front_camera = self._choices.facing == USER
         state.can_flip = self._choices.several_cameras and self._by_thumb
         if not state.in_session:
             self._screen.stop()
-        self._presence.follow()
+        self._media_status.follow()
         self._feed.follow()
         self._invitation.follow()
-        self._knocks.follow()
-        self._company.follow(self._name)
+        self._lobby_list.follow()
+        self._people.follow(self._name)
         if self._panels is not None:
             self._panels.follow()
         elif (state.side == "chat" or state.unread > self._missed) and not self._fetching:
             self._fetching = True
             spawn(self._fetch_panels())
-        self._keys.follow()
+        self._keyboard_loader.follow()
         if state.phase == states.SESSION and get(window, "location", "hash") != "#" + state.session:
             # A reload, or tomorrow, then finds the id again.
             call(get(window, "history"), "replaceState", None, "", "#" + state.session)
         self._page.show(view(state))
 
-    def _peers(self) -> dict[str, Peer]:
+    def _peers(self) -> dict[str, PeerConnection]:
         return {} if self._call is None else self._call.peers.by_user
 
     def _descriptions(self, user: str) -> tuple[str, str]:

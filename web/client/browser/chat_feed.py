@@ -5,16 +5,16 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from ..model.chat_log import Chat
+from ..model.chat_log import ChatLog
 from ..model.page_state import ENDED, START
 from .bridge import call, construct, get, listen, now, random_text, spawn, window
-from .page import Part
+from .page import PagePart
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ..model.page_state import PageState
-    from ..model.peer_messaging import Conversations
+    from ..model.peer_messaging import PeerMessaging
     from .page import Page
 
 __all__ = ["ChatFeed"]
@@ -33,12 +33,12 @@ class ChatFeed:
 
     """
 
-    def __init__(self, page: Page, state: PageState, conversations: Conversations, changed: Callable[[], None]) -> None:
+    def __init__(self, page: Page, state: PageState, messaging: PeerMessaging, changed: Callable[[], None]) -> None:
         """Begin without a message; `changed` is called when `follow` has something to do."""
-        self.chat = Chat(state, conversations, now, _time_of_day, random_text, self.soon)
+        self.chat = ChatLog(state, messaging, now, _time_of_day, random_text, self.soon)
         self.opened = False
         self.calls = 0
-        self._part = Part(page)
+        self._part = PagePart(page)
         self._state = state
         self._changed = changed
         self._document = get(window, "document")

@@ -11,9 +11,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from .bridge import Ears
+    from .bridge import Listeners
 
-__all__ = ["Channel", "proposed"]
+__all__ = ["DataChannel", "proposed"]
 
 LABEL = "signald"
 STREAM = 0
@@ -28,13 +28,13 @@ def proposed(sdp: str) -> bool:
     return "\r\nm=application " in sdp
 
 
-class Channel:
+class DataChannel:
     """One channel."""
 
     def __init__(
         self,
         connection: Any,
-        ears: Ears,
+        listeners: Listeners,
         opened: Callable[[], None],
         received: Callable[[str], None],
         closed: Callable[[], None],
@@ -43,16 +43,16 @@ class Channel:
 
         Args:
             connection: an `RTCPeerConnection`.
-            ears: hear what happens to it.
+            listeners: hear what happens to it.
             opened: called when texts can be sent.
             received: called with each text.
             closed: called when the channel is over.
 
         """
         self._channel = call(connection, "createDataChannel", LABEL, {"negotiated": True, "id": STREAM})
-        ears.listen(self._channel, "open", lambda event: opened())
-        ears.listen(self._channel, "message", lambda event: _came(event, received))
-        ears.listen(self._channel, "close", lambda event: closed())
+        listeners.listen(self._channel, "open", lambda event: opened())
+        listeners.listen(self._channel, "message", lambda event: _came(event, received))
+        listeners.listen(self._channel, "close", lambda event: closed())
 
     def send(self, text: str) -> bool:
         """Send a text; False when the channel is not open, or too much waits already."""

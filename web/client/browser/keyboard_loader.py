@@ -13,12 +13,12 @@ if TYPE_CHECKING:
     from ..model.page_state import PageState
     from .page import Page
 
-__all__ = ["Keys"]
+__all__ = ["KeyboardLoader"]
 
 TYPED_IN = ("INPUT", "SELECT", "TEXTAREA")
 
 
-class Keys:
+class KeyboardLoader:
     """The keyboard of those who use it for more than typing."""
 
     def __init__(self, page: Page, state: PageState) -> None:

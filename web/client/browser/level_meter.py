@@ -9,13 +9,13 @@ from .bridge import BrowserError, call, construct, get, listen, loudness, put, s
 if TYPE_CHECKING:
     from typing import Any
 
-__all__ = ["Meter"]
+__all__ = ["LevelMeter"]
 
 SAMPLES = 1024
 """Of the sound, which a level is taken from: 21 ms at 48 kHz."""
 
 
-class Meter:
+class LevelMeter:
     """Listens to a copy of the track, which stays audible here when the track itself is muted."""
 
     def __init__(self) -> None:

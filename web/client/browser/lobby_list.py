@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from ..model.page_state import PageState
     from .page import Page
 
-__all__ = ["Knocks"]
+__all__ = ["LobbyList"]
 
 
-class Knocks:
+class LobbyList:
     """The list `knocks` in the page."""
 
     def __init__(self, page: Page, state: PageState, answer: Callable[[str, bool], None]) -> None:

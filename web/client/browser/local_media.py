@@ -13,14 +13,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from ..model.device_choices import Choices
+    from ..model.device_choices import DeviceChoices
     from ..model.devices import Device
     from ..model.page_state import PageState
 
-__all__ = ["Media"]
+__all__ = ["LocalMedia"]
 
 
-class Media:
+class LocalMedia:
     """The own tracks.
 
     Attributes:
@@ -31,7 +31,7 @@ class Media:
     def __init__(
         self,
         state: PageState,
-        choices: Choices,
+        choices: DeviceChoices,
         changed: Callable[[], None],
         replaced: Callable[[str], None],
     ) -> None:

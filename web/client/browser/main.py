@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["start"]
 
 
-class Entrance:
+class PageLoader:
     """What answers while the rest of the page's Python is still on its way: as little as possible."""
 
     def __init__(self) -> None:
@@ -53,6 +53,6 @@ class Entrance:
 
 def start() -> None:
     """Bring the page to life."""
-    entrance = Entrance()
+    loader = PageLoader()
     mark("usable")
-    spawn(entrance.load())
+    spawn(loader.load())

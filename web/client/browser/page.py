@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from ..model.view_model import View
 
-__all__ = ["Page", "Part"]
+__all__ = ["Page", "PagePart"]
 
 ATTRIBUTES = {
     "on": "data-on",
@@ -84,7 +84,7 @@ class Page:
             call(self.element(name), "focus", {"preventScroll": True})
 
 
-class Part:
+class PagePart:
     """A part of the page with a view of its own: a function of what its feature knows."""
 
     def __init__(self, page: Page) -> None:

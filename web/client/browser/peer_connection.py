@@ -9,8 +9,8 @@ from signald_client.signaling import negotiation
 
 from ..model import webrtc_stats
 from ..model.devices import AUDIO, VIDEO
-from .bridge import BrowserError, BrowserJson, Ears, call, construct, get, put, report_entries, spawn, wait, window
-from .data_channel import Channel, proposed
+from .bridge import BrowserError, BrowserJson, Listeners, call, construct, get, put, report_entries, spawn, wait, window
+from .data_channel import DataChannel, proposed
 
 if TYPE_CHECKING:
     from typing import Any
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
     from signald_client.signaling.negotiation import Negotiator
     from signald_client.signaling.wire import Value
 
-    from .local_media import Media
-    from .peer_connections import Peers
-    from .screen_share import Screen
+    from .local_media import LocalMedia
+    from .peer_connections import PeerConnections
+    from .screen_share import ScreenShare
 
-__all__ = ["Peer"]
+__all__ = ["PeerConnection"]
 
 
-class Peer:
+class PeerConnection:
     """The connection with one other member.
 
     Attributes:
@@ -34,7 +34,7 @@ class Peer:
         stream: a JavaScript `MediaStream` with the other side's tracks, one of a kind.
         screen: one with the tracks of the other side's screen, which come beside those and stay for the next time.
         described: how many descriptions were set, or tried.
-        speaks: whether the other page understands messages (`conversations`), and so knows one picture from another.
+        speaks: whether the other page understands messages (`peer_messaging`), and so knows one picture from another.
         bounded: the bits per second and the divisor of the size that the browser keeps to for the own picture; None
             before it does.
 
@@ -44,10 +44,10 @@ class Peer:
         self,
         negotiator: Negotiator,
         configuration: dict[str, Any],
-        media: Media,
-        screen: Screen,
+        media: LocalMedia,
+        screen: ScreenShare,
         calls: bool,
-        peers: Peers,
+        peers: PeerConnections,
     ) -> None:
         """Make the connection.
 
@@ -74,7 +74,7 @@ class Peer:
         self._json = BrowserJson()
         self._senders: dict[str, Any] = {}
         self._screen_senders: dict[str, Any] = {}
-        self._channel: Channel | None = None
+        self._channel: DataChannel | None = None
         self._audio: Any = None
         self._bounding = False
         self._complaints: list[str] = []
@@ -83,11 +83,13 @@ class Peer:
         self._closed = False
         self._configuration = configuration
         self._connection = construct("RTCPeerConnection", configuration)
-        self._ears = ears = Ears()
-        ears.listen(self._connection, "icecandidate", self._candidate_found)
-        ears.listen(self._connection, "negotiationneeded", lambda event: self.run(self.negotiator.negotiation_needed()))
-        ears.listen(self._connection, "connectionstatechange", self._connection_changed)
-        ears.listen(self._connection, "track", self._track_came)
+        self._listeners = listeners = Listeners()
+        listeners.listen(self._connection, "icecandidate", self._candidate_found)
+        listeners.listen(
+            self._connection, "negotiationneeded", lambda event: self.run(self.negotiator.negotiation_needed())
+        )
+        listeners.listen(self._connection, "connectionstatechange", self._connection_changed)
+        listeners.listen(self._connection, "track", self._track_came)
         if calls:
             self._talk()
             self._propose()
@@ -170,9 +172,9 @@ class Peer:
         """Open the channel for messages."""
         if self._channel is None:
             peers = self._peers
-            self._channel = Channel(
+            self._channel = DataChannel(
                 self._connection,
-                self._ears,
+                self._listeners,
                 lambda: peers.channel_opened(self),
                 lambda text: peers.text_came(self, text),
                 lambda: peers.channel_closed(self),
@@ -321,7 +323,7 @@ class Peer:
         self._bounding = False
 
     async def statistics(self) -> list[dict[str, Any]]:
-        """Return the entries of the connection's statistics (W3C `webrtc-stats`), as far as `statistics` reads them."""
+        """Return the entries of the connection's statistics (W3C `webrtc-stats`) that `webrtc_stats` reads."""
         return report_entries(await wait(call(self._connection, "getStats")), webrtc_stats.TYPES, webrtc_stats.KEYS)
 
     @property
@@ -334,7 +336,7 @@ class Peer:
         self._closed = True
         self._commands = []
         call(self._connection, "close")
-        self._ears.end()
+        self._listeners.end()
 
 
 async def _set_bounds(sender: Any, bitrate: int, scale: float) -> bool:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from ..model import mesh
 from .bridge import now
-from .peer_connection import Peer
+from .peer_connection import PeerConnection
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
     from signald_client.signaling.wire import Message, Value
 
     from ..model.page_state import PageState
-    from ..model.peer_messaging import Conversations
-    from .local_media import Media
-    from .screen_share import Screen
+    from ..model.peer_messaging import PeerMessaging
+    from .local_media import LocalMedia
+    from .screen_share import ScreenShare
 
-__all__ = ["Peers"]
+__all__ = ["PeerConnections"]
 
 
-class Peers:
+class PeerConnections:
     """All of them; they follow the page's state, which is told what becomes of them.
 
     Attributes:
@@ -35,9 +35,9 @@ class Peers:
     def __init__(
         self,
         state: PageState,
-        media: Media,
-        screen: Screen,
-        conversations: Conversations,
+        media: LocalMedia,
+        screen: ScreenShare,
+        messaging: PeerMessaging,
         send: Callable[[Message], None],
         changed: Callable[[], None],
         log: Callable[[str], None],
@@ -48,20 +48,20 @@ class Peers:
             state: the page's.
             media: the own tracks.
             screen: what the person shows of their screen.
-            conversations: told of the channels and of what comes through them.
+            messaging: told of the channels and of what comes through them.
             send: takes what the negotiators send.
             changed: called when the state changed.
             log: takes lines for whoever looks for a fault.
 
         """
-        self.by_user: dict[str, Peer] = {}
+        self.by_user: dict[str, PeerConnection] = {}
         self.ice_servers: list[dict[str, Any]] = []
         self.send = send
         self.log = log
         self._state = state
         self._media = media
         self._screen = screen
-        self._conversations = conversations
+        self._messaging = messaging
         self._changed = changed
 
     def connect(self, negotiator: Negotiator, calls: bool) -> None:
@@ -70,7 +70,9 @@ class Peers:
             "iceServers": self.ice_servers,
             "iceTransportPolicy": "relay" if self._state.hides else "all",
         }
-        self.by_user[negotiator.other] = Peer(negotiator, configuration, self._media, self._screen, calls, self)
+        self.by_user[negotiator.other] = PeerConnection(
+            negotiator, configuration, self._media, self._screen, calls, self
+        )
 
     def supply(self, ice_servers: list[dict[str, Any]]) -> None:
         """Use these servers from now on, and for the next paths of the connections that there are."""
@@ -115,7 +117,7 @@ class Peers:
             peer = self.by_user.pop(user, None)
             if peer is not None:
                 peer.close()
-                self._conversations.closed(user)
+                self._messaging.closed(user)
 
     def close_all(self) -> None:
         """Close every connection."""
@@ -123,7 +125,7 @@ class Peers:
 
     # What a connection tells
 
-    def connection_changed(self, peer: Peer, connection: str) -> None:
+    def connection_changed(self, peer: PeerConnection, connection: str) -> None:
         """It is in another `RTCPeerConnectionState`."""
         if self.by_user.get(peer.user) is peer:
             self._state.connection_changed(peer.user, connection)
@@ -142,19 +144,19 @@ class Peers:
         """Somebody sends one more track."""
         self._changed()
 
-    def channel_opened(self, peer: Peer) -> None:
+    def channel_opened(self, peer: PeerConnection) -> None:
         """Texts can be sent."""
         if self.by_user.get(peer.user) is peer:
-            self._conversations.opened(peer.user, now())
+            self._messaging.opened(peer.user, now())
 
-    def text_came(self, peer: Peer, text: str) -> None:
+    def text_came(self, peer: PeerConnection, text: str) -> None:
         """A text came."""
         if self.by_user.get(peer.user) is peer:
-            self._conversations.received(peer.user, text, now())
-            if self._conversations.speaks(peer.user) and not peer.speaks:
+            self._messaging.received(peer.user, text, now())
+            if self._messaging.speaks(peer.user) and not peer.speaks:
                 peer.understood()
 
-    def channel_closed(self, peer: Peer) -> None:
+    def channel_closed(self, peer: PeerConnection) -> None:
         """The channel is over, maybe before the connection."""
         if self.by_user.get(peer.user) is peer:
-            self._conversations.closed(peer.user)
+            self._messaging.closed(peer.user)

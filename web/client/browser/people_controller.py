@@ -12,32 +12,32 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ..extras.people_panel import PeoplePanel
-    from ..model.media_status import Presence
+    from ..model.media_status import MediaStatus
     from ..model.page_state import PageState
     from .call import Call
     from .page import Page
 
-__all__ = ["Company"]
+__all__ = ["PeopleController"]
 
 ASK_WITHIN = 2.0
 """Seconds for what asks a host to arrive: a network that is gone must keep nobody in a call."""
 
 
-class Company:
+class PeopleController:
     """The others in a call, as far as the person does something about them."""
 
     def __init__(
         self,
         page: Page,
         state: PageState,
-        presence: Presence,
+        media_status: MediaStatus,
         current: Callable[[], Call | None],
         changed: Callable[[], None],
     ) -> None:
         """Begin without the list; the arguments are those of `PeoplePanel`."""
         self._state = state
         self._changed = changed
-        self._given = (page, state, presence, current, changed)
+        self._given = (page, state, media_status, current, changed)
         self._panel: PeoplePanel | None = None
         self._name = ""
         self._wanted = False

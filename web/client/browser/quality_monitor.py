@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from ..model import texts, webrtc_stats
-from ..model.event_log import Journal
+from ..model.event_log import EventLog
 from ..model.quality import INTERVAL, own_fault, rating
 from .bridge import BrowserError, call, load_extras, now, put, spawn
 
@@ -16,15 +16,15 @@ if TYPE_CHECKING:
 
     from ..extras.statistics_sheet import StatisticsSheet
     from ..model.page_state import PageState
-    from ..model.peer_messaging import Conversations
+    from ..model.peer_messaging import PeerMessaging
     from .call import Call
     from .page import Page
-    from .peer_connection import Peer
+    from .peer_connection import PeerConnection
 
-__all__ = ["Measuring"]
+__all__ = ["QualityMonitor"]
 
 
-class Measuring:
+class QualityMonitor:
     """It samples the connections all the time, spread over the interval, so that no sample takes Python long.
 
     Attributes:
@@ -32,26 +32,26 @@ class Measuring:
 
     """
 
-    def __init__(self, page: Page, state: PageState, conversations: Conversations, changed: Callable[[], None]) -> None:
+    def __init__(self, page: Page, state: PageState, messaging: PeerMessaging, changed: Callable[[], None]) -> None:
         """Begin; `changed` is called when the state changed."""
         self.call: Call | None = None
         self._page = page
         self._state = state
-        self._conversations = conversations
+        self._messaging = messaging
         self._changed = changed
         self._room = page.element("remotes")
-        self._journal = Journal()
-        self._before: dict[str, tuple[Peer, dict[str, Any]]] = {}
+        self._event_log = EventLog()
+        self._before: dict[str, tuple[PeerConnection, dict[str, Any]]] = {}
         self._told: dict[str, dict[str, Any]] = {}
         self._sheet: StatisticsSheet | None = None
-        conversations.hear("quality", self._heard)
-        conversations.begun(self._begun)
+        messaging.hear("quality", self._heard)
+        messaging.begun(self._begun)
         page.on("open-statistics", "click", lambda event: spawn(self._open()))
         spawn(self._measure())
 
     def follow(self) -> None:
         """Note what changed, and show how good each connection is."""
-        self._journal.follow(now(), self._state)
+        self._event_log.follow(now(), self._state)
         self._grade()
         if self._sheet is not None:
             self._sheet.follow()
@@ -117,9 +117,9 @@ class Measuring:
 
     def _tell(self, user: str) -> None:
         other = self._state.other(user)
-        if other is not None and self._conversations.speaks(user):
+        if other is not None and self._messaging.speaks(user):
             message = other.quality.message(own_fault([known.quality for known in self._state.others]))
-            if self._told.get(user) != message and self._conversations.tell(user, message):
+            if self._told.get(user) != message and self._messaging.tell(user, message):
                 self._told[user] = message
 
     def _heard(self, user: str, message: dict[str, Any]) -> None:
@@ -138,5 +138,5 @@ class Measuring:
         from ..extras.statistics_sheet import StatisticsSheet
 
         if self._sheet is None:
-            self._sheet = StatisticsSheet(self._page, self._state, self._journal)
+            self._sheet = StatisticsSheet(self._page, self._state, self._event_log)
         await self._sheet.open("" if self.call is None else self.call.server)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from ..model.page_state import PageState
 
-__all__ = ["Screen", "possible"]
+__all__ = ["ScreenShare", "possible"]
 
 CONSTRAINTS: dict[str, Any] = {
     "video": {"frameRate": {"ideal": 15, "max": 30}},
@@ -28,7 +28,7 @@ def possible() -> bool:
     return get(window, "navigator", "mediaDevices", "getDisplayMedia") is not None
 
 
-class Screen:
+class ScreenShare:
     """The shared screen, window or tab.
 
     Attributes:

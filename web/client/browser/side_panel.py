@@ -13,12 +13,12 @@ if TYPE_CHECKING:
     from ..model.page_state import PageState
     from .page import Page
 
-__all__ = ["Side"]
+__all__ = ["SidePanel"]
 
 BUTTONS = {"chat": "chat-button", "people": "people-button"}
 
 
-class Side:
+class SidePanel:
     """The element `side`: opened by its buttons, closed by them, by its own one and by Escape."""
 
     def __init__(self, page: Page, state: PageState, changed: Callable[[], None]) -> None:

@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING
 from signald_client.signaling import client, events
 
 from .bridge import BrowserJson, now, random_float, random_text, spawn
-from .websocket import Socket
+from .websocket import BrowserWebSocket
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from signald_client.signaling.wire import Value
 
-__all__ = ["Signaling"]
+__all__ = ["SignalingConnection"]
 
 
-class Signaling:
+class SignalingConnection:
     """Carries out what the signaling client wants of the browser, and tells all else.
 
     Attributes:
@@ -51,7 +51,7 @@ class Signaling:
         self.heard = 0.0
         self._address = address
         self._happened = happened
-        self._socket: Socket | None = None
+        self._socket: BrowserWebSocket | None = None
         self._attempts = 0
 
     def perform(self, effects: list[Value]) -> None:
@@ -80,7 +80,9 @@ class Signaling:
     async def _connect_after(self, seconds: float, attempt: int) -> None:
         await asyncio.sleep(seconds)
         if attempt == self._attempts:
-            self._socket = Socket(self._address, client.SUBPROTOCOL, self._opened, self._received, self._closed)
+            self._socket = BrowserWebSocket(
+                self._address, client.SUBPROTOCOL, self._opened, self._received, self._closed
+            )
 
     def _opened(self) -> None:
         self.perform(self.client.socket_opened(now()))

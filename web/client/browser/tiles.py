@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING
 from ..model import texts
 from ..model.layout import GRID, SPOTLIGHT, picture
 from .audio_output import set_speaker
-from .bridge import BrowserError, Ears, call, get, now, put, spawn, wait, window
+from .bridge import BrowserError, Listeners, call, get, now, put, spawn, wait, window
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from ..model.active_speaker import Speech
+    from ..model.active_speaker import ActiveSpeaker
     from ..model.page_state import PageState
-    from ..model.remote_peer import Other
+    from ..model.remote_peer import RemotePeer
     from .page import Page
-    from .peer_connection import Peer
+    from .peer_connection import PeerConnection
 
     Speaker = Callable[[], str]
 
@@ -64,15 +64,15 @@ class Tile:
         self._asked = False
         self._awaited = 0
         document = get(window, "document")
-        self._ears = Ears()
+        self._listeners = Listeners()
         pin, pip, full = (call(figure, "querySelector", "." + button) for button in ("pin", "pip", "full"))
-        self._ears.listen(pin, "click", lambda event: pinned(self.name))
-        self._ears.listen(pip, "click", lambda event: spawn(_tried(self.video, "requestPictureInPicture")))
-        self._ears.listen(full, "click", lambda event: spawn(_tried(figure, "requestFullscreen")))
+        self._listeners.listen(pin, "click", lambda event: pinned(self.name))
+        self._listeners.listen(pip, "click", lambda event: spawn(_tried(self.video, "requestPictureInPicture")))
+        self._listeners.listen(full, "click", lambda event: spawn(_tried(figure, "requestFullscreen")))
         put(pip, "hidden", not get(document, "pictureInPictureEnabled"))
         put(full, "hidden", not get(document, "fullscreenEnabled"))
-        self._ears.listen(self.video, "loadeddata", self._loaded)
-        self._ears.listen(self.video, "resize", self._loaded)
+        self._listeners.listen(self.video, "loadeddata", self._loaded)
+        self._listeners.listen(self.video, "resize", self._loaded)
 
     def show(self, name: str, user: str, stream: Any) -> None:
         """Show this picture of this person."""
@@ -113,7 +113,7 @@ class Tile:
             self.first_frame = self._moved = now()
             self.look()
 
-    def follow(self, other: Other | None, large: bool, speaking: bool) -> None:
+    def follow(self, other: RemotePeer | None, large: bool, speaking: bool) -> None:
         """Say who this is, whether they are reached just now, and what they do."""
         if other is None:
             return
@@ -160,7 +160,7 @@ class Tile:
 
     def remove(self) -> None:
         """Take it out of the page for ever."""
-        self._ears.end()
+        self._listeners.end()
         call(self.figure, "remove")
 
     def clear(self) -> None:
@@ -205,7 +205,7 @@ class Tiles:
         call(get(document, "body"), "append", keeper)
         self._tiles = [self._made(figure)]
 
-    def follow(self, peers: dict[str, Peer], speech: Speech) -> None:
+    def follow(self, peers: dict[str, PeerConnection], speech: ActiveSpeaker) -> None:
         """Show exactly the pictures of these people."""
         names, large = self._state.pictures
         wanted = {}

@@ -15,15 +15,17 @@ if TYPE_CHECKING:
     from ..model.page_state import PageState
     from ..model.trust import Trust
     from .page import Page
-    from .peer_connection import Peer
+    from .peer_connection import PeerConnection
 
-__all__ = ["Badges"]
+__all__ = ["TrustBadges"]
 
 
-class Badges:
+class TrustBadges:
     """All of them, one in each tile."""
 
-    def __init__(self, page: Page, state: PageState, trust: Trust, peers: Callable[[], dict[str, Peer]]) -> None:
+    def __init__(
+        self, page: Page, state: PageState, trust: Trust, peers: Callable[[], dict[str, PeerConnection]]
+    ) -> None:
         """Take the tiles of the page; `peers` returns the connections there are."""
         self._page = page
         self._state = state

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .bridge import BrowserError, Ears, call, construct, get
+from .bridge import BrowserError, Listeners, call, construct, get
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-__all__ = ["Socket"]
+__all__ = ["BrowserWebSocket"]
 
 OPEN = 1
 """`WebSocket.readyState` while frames can be sent."""
 
 
-class Socket:
+class BrowserWebSocket:
     """One connection. After `closed` was called it is of no more use."""
 
     def __init__(
@@ -41,10 +41,10 @@ class Socket:
         self._received = received
         self._over = False
         self._socket = construct("WebSocket", address, subprotocol)
-        self._ears = Ears()
-        self._ears.listen(self._socket, "open", lambda event: None if self._over else opened())
-        self._ears.listen(self._socket, "message", self._message_came)
-        self._ears.listen(self._socket, "close", self._close_came)
+        self._listeners = Listeners()
+        self._listeners.listen(self._socket, "open", lambda event: None if self._over else opened())
+        self._listeners.listen(self._socket, "message", self._message_came)
+        self._listeners.listen(self._socket, "close", self._close_came)
 
     def send(self, text: str) -> None:
         """Send a text message; on a closing connection nothing happens."""
@@ -62,7 +62,7 @@ class Socket:
 
     def _end(self) -> None:
         self._over = True
-        self._ears.end()
+        self._listeners.end()
 
     def _message_came(self, event: Any) -> None:
         text = get(event, "data")

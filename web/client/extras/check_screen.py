@@ -6,9 +6,9 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from ..browser.bridge import BrowserError, call, construct, get, put, spawn, wait, window
-from ..browser.page import Part
+from ..browser.page import PagePart
 from . import check_view, checks, extra_texts
-from .check_runner import Run
+from .check_runner import CheckRun
 from .checks import Checks
 
 if TYPE_CHECKING:
@@ -27,9 +27,9 @@ class CheckScreen:
 
     def __init__(self, page: Page) -> None:
         self._page = page
-        self._part = Part(page)
+        self._part = PagePart(page)
         self._test = Checks()
-        self._run: Run | None = None
+        self._run: CheckRun | None = None
         self._copied = ""
         self._document = get(window, "document")
         rows = {name: self._row(name) for name in checks.ORDER}
@@ -54,7 +54,7 @@ class CheckScreen:
             return
         self._test = Checks()
         self._test.begin()
-        self._run = Run(self._test, self._page.element("test-video"), self._page.element("test-level"), self._show)
+        self._run = CheckRun(self._test, self._page.element("test-video"), self._page.element("test-level"), self._show)
         spawn(self._run.go())
 
     def _show(self) -> None:

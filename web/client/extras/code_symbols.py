@@ -1,4 +1,4 @@
-"""The symbols of a verification code, 64 that nobody mixes up by eye; `texts.CODE_WORDS` names them. Pure."""
+"""The symbols of a verification code, 64 that nobody mixes up by eye; `extra_texts.CODE_WORDS` names them. Pure."""
 
 from __future__ import annotations
 

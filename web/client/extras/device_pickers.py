@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from ..browser.local_media import Media
+    from ..browser.local_media import LocalMedia
     from ..browser.page import Page
-    from ..model.device_choices import Choices
+    from ..model.device_choices import DeviceChoices
     from ..model.page_state import PageState
 
-__all__ = ["Pickers"]
+__all__ = ["DevicePickers"]
 
 PICKERS = {CAMERA: "pick-camera", MICROPHONE: "pick-microphone", SPEAKER: "pick-speaker"}
 
@@ -33,11 +33,16 @@ TONE_FOR = 0.6
 """Seconds."""
 
 
-class Pickers:
+class DevicePickers:
     """The element `pickers`, which is on the start screen, and during a call in the sheet `settings`."""
 
     def __init__(
-        self, page: Page, state: PageState, choices: Choices, media: Media, speaker_chosen: Callable[[], None]
+        self,
+        page: Page,
+        state: PageState,
+        choices: DeviceChoices,
+        media: LocalMedia,
+        speaker_chosen: Callable[[], None],
     ) -> None:
         """Take the elements.
 

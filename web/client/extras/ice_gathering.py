@@ -10,14 +10,14 @@ from . import checks
 if TYPE_CHECKING:
     from typing import Any
 
-__all__ = ["RELAY", "SRFLX", "Gathering"]
+__all__ = ["RELAY", "SRFLX", "IceGathering"]
 
 # Types of candidates (RFC 8445 §5.1.1).
 SRFLX = "srflx"
 RELAY = "relay"
 
 
-class Gathering:
+class IceGathering:
     """The candidates that a browser gathers with this server alone."""
 
     def __init__(self, server: dict[str, Any], wanted: str) -> None:

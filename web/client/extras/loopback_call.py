@@ -9,15 +9,15 @@ from signald_client.signaling import client, events, messages
 from ..browser import storage
 from ..browser.bridge import BrowserJson, get, now, window
 from ..browser.call import ice_servers
-from ..browser.local_media import Media
-from ..browser.peer_connections import Peers
-from ..browser.screen_share import Screen
-from ..browser.signaling_connection import Signaling
+from ..browser.local_media import LocalMedia
+from ..browser.peer_connections import PeerConnections
+from ..browser.screen_share import ScreenShare
+from ..browser.signaling_connection import SignalingConnection
 from ..model import call_urls, texts
-from ..model.device_choices import Choices
+from ..model.device_choices import DeviceChoices
 from ..model.page_state import CONNECTED, GUEST, HOST, PageState
-from ..model.peer_messaging import Conversations
-from ..model.remote_peer import Other
+from ..model.peer_messaging import PeerMessaging
+from ..model.remote_peer import RemotePeer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,13 +25,13 @@ if TYPE_CHECKING:
 
     from signald_client.signaling.wire import Message, Value
 
-__all__ = ["Side"]
+__all__ = ["LoopbackPeer"]
 
 ECHOES = 3
 """Messages to the other side, of which the fastest answer counts."""
 
 
-class Side:
+class LoopbackPeer:
     """A connection to the server, and a peer connection with the other side, without camera or microphone.
 
     Attributes:
@@ -56,21 +56,21 @@ class Side:
         self._answered: list[float] = []
         self._state = PageState()
         self._state.ready("")
-        self._conversations = Conversations(BrowserJson(), self._tell)
-        self._conversations.begun(self._begun)
-        self._conversations.hear("echo", self._echo)
-        self._conversations.hear("echoed", self._echoed)
-        self._peers = Peers(
+        self._messaging = PeerMessaging(BrowserJson(), self._tell)
+        self._messaging.begun(self._begun)
+        self._messaging.hear("echo", self._echo)
+        self._messaging.hear("echoed", self._echoed)
+        self._peers = PeerConnections(
             self._state,
-            Media(self._state, Choices({}), _nothing, _nothing),
-            Screen(self._state, _nothing, _nothing),
-            self._conversations,
+            LocalMedia(self._state, DeviceChoices({}), _nothing, _nothing),
+            ScreenShare(self._state, _nothing, _nothing),
+            self._messaging,
             self._send,
             _nothing,
             log,
         )
         address = call_urls.socket_address(get(window, "location", "href"))
-        self._signaling = Signaling(address, self._happened, "", storage.token(""))
+        self._signaling = SignalingConnection(address, self._happened, "", storage.token(""))
         self._client = self._signaling.client
         self._perform(self._client.connect())
 
@@ -162,7 +162,7 @@ class Side:
         elif isinstance(event, messages.Joined):
             self._entered(event, GUEST)
         elif isinstance(event, messages.MemberJoined):
-            self._state.arrived(Other(event.member.user))
+            self._state.arrived(RemotePeer(event.member.user))
             self._connect(event.session, event.member)
 
     def _supply(self, named: list[messages.IceServer]) -> None:
@@ -173,7 +173,7 @@ class Side:
         session, members = entered.session, entered.members or []
         self.session = session
         self._state.relayed = entered.relay_only
-        self._state.joined(session, role, [Other(member.user) for member in members])
+        self._state.joined(session, role, [RemotePeer(member.user) for member in members])
         for member in members:
             self._connect(session, member)
 
@@ -187,10 +187,10 @@ class Side:
 
     def _begun(self, user: str) -> None:
         self._asked = now()
-        self._conversations.tell(user, {"type": "echo"})
+        self._messaging.tell(user, {"type": "echo"})
 
     def _echo(self, user: str, message: dict[str, Any]) -> None:
-        self._conversations.tell(user, {"type": "echoed"})
+        self._messaging.tell(user, {"type": "echoed"})
 
     def _echoed(self, user: str, message: dict[str, Any]) -> None:
         self._answered.append(now() - self._asked)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..browser.bridge import Ears, call, get, put, window
-from ..browser.page import Part
+from ..browser.bridge import Listeners, call, get, put, window
+from ..browser.page import PagePart
 from . import extra_texts
 from .people_view import END, LEAVE, LOBBY, LOCK, MAKE_HOST, MUTE, REMOVE, People, rows, view
 
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
     from ..browser.call import Call
     from ..browser.page import Page
-    from ..model.media_status import Presence
+    from ..model.media_status import MediaStatus
     from ..model.page_state import PageState
-    from .people_view import Row
+    from .people_view import PersonView
 
 __all__ = ["PeoplePanel"]
 
@@ -32,7 +32,7 @@ class PersonRow:
 
     """
 
-    def __init__(self, row: Row, wish: Callable[[str, str], None]) -> None:
+    def __init__(self, row: PersonView, wish: Callable[[str, str], None]) -> None:
         """Make the row; `wish` is called with an action and the user."""
         self._wish = wish
         self._user = row.user
@@ -46,12 +46,12 @@ class PersonRow:
         call(self._opener, "append", _picture("more"))
         self._actions = _make("div", "actions")
         self._buttons = {}
-        self._ears = Ears()
+        self._listeners = Listeners()
         for action in (MUTE, MAKE_HOST, REMOVE) if row.user else ():
             self._buttons[action] = _button(extra_texts.ACTIONS[action])
-            self._ears.listen(self._buttons[action], "click", self._pressed(action))
+            self._listeners.listen(self._buttons[action], "click", self._pressed(action))
             call(self._actions, "append", self._buttons[action])
-        self._ears.listen(self._opener, "click", lambda event: self._open(get(self._actions, "hidden")))
+        self._listeners.listen(self._opener, "click", lambda event: self._open(get(self._actions, "hidden")))
         self._open(False)
         who = _make("div", "entry")
         call(who, "append", self._name, self._notes)
@@ -59,11 +59,11 @@ class PersonRow:
 
     def remove(self) -> None:
         """Take it out of the page for ever."""
-        self._ears.end()
+        self._listeners.end()
         _leave(self.element)
         call(self.element, "remove")
 
-    def show(self, row: Row) -> None:
+    def show(self, row: PersonView) -> None:
         """Let the row be as it is now."""
         shown = (row.name, row.notes, row.microphone, row.camera, row.actions)
         if self._shown == shown:
@@ -102,7 +102,7 @@ class PeoplePanel:
         self,
         page: Page,
         state: PageState,
-        presence: Presence,
+        media_status: MediaStatus,
         current: Callable[[], Call | None],
         changed: Callable[[], None],
     ) -> None:
@@ -111,18 +111,18 @@ class PeoplePanel:
         Args:
             page: the page.
             state: what it knows.
-            presence: asks the others to mute.
+            media_status: asks the others to mute.
             current: returns the call, through which the server is asked for the rest.
             changed: called when the state has changed.
 
         """
         self._page = page
         self._state = state
-        self._presence = presence
+        self._media_status = media_status
         self._call = current
         self._changed = changed
         self._people = People(state)
-        self._part = Part(page)
+        self._part = PagePart(page)
         self._list = page.element("people")
         self._rows: dict[str, PersonRow] = {}
         self._heirs: list[tuple[str, str]] = []
@@ -150,7 +150,7 @@ class PeoplePanel:
         """Ask for it; what the page shows follows from the answer."""
         current = self._call()
         if action == MUTE:
-            self._presence.ask_to_mute(user or None)
+            self._media_status.ask_to_mute(user or None)
         elif action == END:
             self._state.hung_up()
         elif current is not None:

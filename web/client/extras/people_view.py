@@ -13,10 +13,10 @@ from . import extra_texts
 
 if TYPE_CHECKING:
     from ..model.page_state import PageState
-    from ..model.remote_peer import Other
+    from ..model.remote_peer import RemotePeer
     from ..model.view_model import View
 
-__all__ = ["END", "LEAVE", "LOBBY", "LOCK", "MAKE_HOST", "MUTE", "REMOVE", "People", "Row", "rows", "view"]
+__all__ = ["END", "LEAVE", "LOBBY", "LOCK", "MAKE_HOST", "MUTE", "REMOVE", "People", "PersonView", "rows", "view"]
 
 MUTE = "mute"
 MAKE_HOST = "host"
@@ -31,7 +31,7 @@ LEAVE = "leave"
 """
 
 
-class Row:
+class PersonView:
     """One person as the list shows them.
 
     Attributes:
@@ -91,7 +91,7 @@ class People:
             return other.microphone is True
         return action == REMOVE or not other.away
 
-    def heirs(self) -> list[Other]:
+    def heirs(self) -> list[RemotePeer]:
         """Return those whom this person can make the host, the longest one first."""
         return [other for other in self._now.others if self.may(MAKE_HOST, other.user)]
 
@@ -144,13 +144,13 @@ class People:
         return (other.name if other is not None else "") or common.SOMEBODY
 
 
-def rows(people: People, now: PageState, name: str) -> list[Row]:
+def rows(people: People, now: PageState, name: str) -> list[PersonView]:
     """Return a row for each person in the call, this one, who calls themselves `name`, first."""
     notes = [extra_texts.HOST] if now.role == HOST else []
     if now.sharing:
         notes.append(extra_texts.SHARES)
     me = extra_texts.YOU_NAMED.format(name) if name else common.YOU
-    found = [Row("", me, notes, now.microphone.status == ON, now.camera.status == ON, [])]
+    found = [PersonView("", me, notes, now.microphone.status == ON, now.camera.status == ON, [])]
     for other in now.others:
         notes = [extra_texts.HOST] if other.host else []
         if other.screen:
@@ -158,7 +158,7 @@ def rows(people: People, now: PageState, name: str) -> list[Row]:
         if other.away or other.gone:
             notes.append(extra_texts.GONE_AWAY)
         actions = [action for action in (MUTE, MAKE_HOST, REMOVE) if people.may(action, other.user)]
-        found.append(Row(other.user, people.name(other.user), notes, other.microphone, other.camera, actions))
+        found.append(PersonView(other.user, people.name(other.user), notes, other.microphone, other.camera, actions))
     return found
 
 

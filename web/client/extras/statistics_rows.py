@@ -17,7 +17,7 @@ HEIGHT = 16
 """Of a line's field, in units of its own: a sample is 1 wide."""
 
 LEAST = {"rtt": 50, "loss_in": 2, "loss_out": 2, "jitter": 20, "rate_in": 100, "rate_out": 100}
-"""What the top of a line's field is at least (units: `statistics.measured`), so that small noise stays small."""
+"""What the top of a line's field is at least (units: `webrtc_stats.measured`), so that small noise stays small."""
 
 RELAYED = "relay"
 

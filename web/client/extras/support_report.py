@@ -9,7 +9,7 @@ from ..model.quality import INTERVAL, SERIES
 if TYPE_CHECKING:
     from typing import Any
 
-    from ..model.event_log import Journal
+    from ..model.event_log import EventLog
 
 __all__ = ["report", "without_addresses"]
 
@@ -22,11 +22,11 @@ HIDDEN = "[hidden]"
 HEXADECIMAL = "0123456789abcdefABCDEF"
 
 
-def report(journal: Journal, facts: dict[str, Any], log: list[str], hidden: list[str]) -> dict[str, Any]:
+def report(event_log: EventLog, facts: dict[str, Any], log: list[str], hidden: list[str]) -> dict[str, Any]:
     """Return the report, for JSON.
 
     Args:
-        journal: of the page.
+        event_log: of the page.
         facts: what is true of the page as a whole: when, which browser, which server.
         log: lines about faults.
         hidden: words that no line may hold: the server's host name, the id of the session, names.
@@ -35,10 +35,10 @@ def report(journal: Journal, facts: dict[str, Any], log: list[str], hidden: list
     values = dict(facts)
     values["seconds-between-samples"] = INTERVAL
     values["columns"] = list(SERIES) + ["bars"]  # noqa: RUF005 - MicroPython has no unpacking here
-    values["events"] = [list(event) for event in journal.events]
+    values["events"] = [list(event) for event in event_log.events]
     values["log"] = [without_addresses(line[:MOST_CHARACTERS], hidden) for line in log[-MOST_LINES:]]
     people = []
-    for known in journal.people:
+    for known in event_log.people:
         quality = known.other.quality
         person: dict[str, Any] = {"number": known.number, "here": known.here, "bars": quality.bars}
         person["now"] = {name: _plain(value) for name, value in quality.values.items()}

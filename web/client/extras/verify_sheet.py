@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ..browser import storage
 from ..browser.bridge import BrowserError, call, get, put, spawn, window
-from ..browser.page import Part
+from ..browser.page import PagePart
 from ..model import texts as sentences
 from ..model.webrtc_stats import figures
 from .verify_view import path, symbols, view
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ..browser.page import Page
-    from ..browser.peer_connection import Peer
+    from ..browser.peer_connection import PeerConnection
     from ..model.page_state import PageState
     from ..model.trust import Trust
 
@@ -30,13 +30,15 @@ LOOK_EVERY = 2.0
 class VerifySheet:
     """The dialog `verify`: about one person at a time."""
 
-    def __init__(self, page: Page, state: PageState, trust: Trust, peers: Callable[[], dict[str, Peer]]) -> None:
+    def __init__(
+        self, page: Page, state: PageState, trust: Trust, peers: Callable[[], dict[str, PeerConnection]]
+    ) -> None:
         """Take the page's dialog; `peers` returns the connections there are."""
         self._page = page
         self._state = state
         self._trust = trust
         self._peers = peers
-        self._part = Part(page)
+        self._part = PagePart(page)
         self._dialog = page.element("verify")
         self._user = ""
         self._path = ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["Speech"]
+__all__ = ["ActiveSpeaker"]
 
 LOUD = 0.015
 """Loudness of speech, of 1.0 at most (WebRTC 1.0 `audioLevel`): about -36 dBov, above the noise of a quiet room."""
@@ -21,7 +21,7 @@ TOLD_FOR = 4.0
 """Seconds for which they are told."""
 
 
-class Speech:
+class ActiveSpeaker:
     """Everybody's.
 
     Attributes:

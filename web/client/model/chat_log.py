@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from typing import Any
 
     from .page_state import PageState
-    from .peer_messaging import Conversations
+    from .peer_messaging import PeerMessaging
     from .view_model import View
 
-__all__ = ["Chat", "Message", "clean"]
+__all__ = ["ChatLog", "ChatMessage", "clean"]
 
 MOST_SIZE = 200_000
 """Characters kept of a call. Beyond, whoever wrote most loses their oldest, so that nobody pushes out what others
@@ -41,7 +41,7 @@ DEAF_AFTER = 5.0
 """Seconds of connection without a word from the other page after which it is taken to have no chat."""
 
 AT_ONCE = 20
-"""Messages that are sent to somebody in one go: fewer than `conversations.BURST`, which is what they take."""
+"""Messages that are sent to somebody in one go: fewer than `peer_messaging.BURST`, which is what they take."""
 
 # How far a message has come to somebody.
 WAITING = 0
@@ -66,7 +66,7 @@ def clean(text: str) -> str:
     return text.strip()
 
 
-class Message:
+class ChatMessage:
     """One message.
 
     Attributes:
@@ -108,7 +108,7 @@ class Message:
         return mark, texts.CHAT_MARKS[mark].format(count, len(states))
 
 
-class Chat:
+class ChatLog:
     """The messages of one call after the other.
 
     Attributes:
@@ -122,7 +122,7 @@ class Chat:
     def __init__(
         self,
         state: PageState,
-        conversations: Conversations,
+        messaging: PeerMessaging,
         clock: Callable[[], float],
         time_of_day: Callable[[], str],
         new_id: Callable[[], str],
@@ -132,7 +132,7 @@ class Chat:
 
         Args:
             state: who is in the call.
-            conversations: carries the messages.
+            messaging: carries the messages.
             clock: returns a time in seconds that never goes back.
             time_of_day: returns it as people read it.
             new_id: returns a text that nobody else has.
@@ -140,30 +140,30 @@ class Chat:
 
         """
         self._state = state
-        self._conversations = conversations
+        self._messaging = messaging
         self._clock = clock
         self._time_of_day = time_of_day
         self._new_id = new_id
         self._changed = changed
         self.watched = False
         self.begin()
-        conversations.hear("chat", self._came)
-        conversations.hear("chat-received", self._acknowledged)
-        conversations.begun(self._reached)
-        conversations.over(self._lost)
+        messaging.hear("chat", self._came)
+        messaging.hear("chat-received", self._acknowledged)
+        messaging.begun(self._reached)
+        messaging.over(self._lost)
 
     def begin(self) -> None:
         """Begin a new log, for another call."""
-        self.messages: list[Message] = []
+        self.messages: list[ChatMessage] = []
         self.unread = 0
         self.deaf: list[str] = []
-        self._by_id: dict[tuple[str, str], Message] = {}
+        self._by_id: dict[tuple[str, str], ChatMessage] = {}
         self._sizes: dict[str, int] = {}
         self._present: list[str] = []
         self._silent: dict[str, float] = {}
-        self._due: dict[str, list[Message]] = {}
-        self._open: list[Message] = []
-        self._news: list[Message] = []
+        self._due: dict[str, list[ChatMessage]] = {}
+        self._open: list[ChatMessage] = []
+        self._news: list[ChatMessage] = []
 
     # What the person does
 
@@ -178,7 +178,7 @@ class Chat:
         if not text or len(text) > MOST_CHARACTERS or not self._state.in_session:
             return False
         self.follow()
-        message = Message(self._new_id(), "", "", text, self._time_of_day())
+        message = ChatMessage(self._new_id(), "", "", text, self._time_of_day())
         self._keep(message)
         for user in self._present:
             if user not in self.deaf:
@@ -217,7 +217,7 @@ class Chat:
         self._find_deaf(now)
         self._flush_all()
 
-    def news(self) -> list[Message]:
+    def news(self) -> list[ChatMessage]:
         """Return the messages that are new, changed or dropped since the last call."""
         news, self._news = self._news, []
         for message in news:
@@ -241,14 +241,14 @@ class Chat:
     def _find_deaf(self, now: float) -> None:
         for other in self._state.others:
             user = other.user
-            if self._conversations.speaks(user) or other.connection != "connected":
+            if self._messaging.speaks(user) or other.connection != "connected":
                 self._silent.pop(user, None)
             elif now - self._silent.setdefault(user, now) >= DEAF_AFTER and user not in self.deaf:
                 self.deaf.append(user)
                 self._missed(user, now)
         self.deaf = [user for user in self.deaf if user in self._present]
 
-    def _address(self, message: Message, user: str) -> None:
+    def _address(self, message: ChatMessage, user: str) -> None:
         message.to[user] = WAITING
         self._due.setdefault(user, []).append(message)
         self._tell(message)
@@ -307,11 +307,11 @@ class Chat:
         if (user, ident) not in self._by_id:
             shown = clean(text[:MOST_CHARACTERS]) + ("…" if len(text) > MOST_CHARACTERS else "")
             if shown:
-                self._keep(Message(ident, user, other.name or texts.SOMEBODY, shown, self._time_of_day()))
+                self._keep(ChatMessage(ident, user, other.name or texts.SOMEBODY, shown, self._time_of_day()))
                 if not self.watched:
                     self.unread += 1
                 self._changed()
-        self._conversations.tell(user, {"type": "chat-received", "id": ident})
+        self._messaging.tell(user, {"type": "chat-received", "id": ident})
 
     def _acknowledged(self, user: str, message: dict[str, Any]) -> None:
         ident = message.get("id")
@@ -323,7 +323,7 @@ class Chat:
 
     # What the log does
 
-    def _keep(self, message: Message) -> None:
+    def _keep(self, message: ChatMessage) -> None:
         user = message.user
         self.messages.append(message)
         self._by_id[user, message.ident] = message
@@ -343,13 +343,13 @@ class Chat:
                 self._tell(message)
                 return
 
-    def _tell(self, message: Message) -> None:
+    def _tell(self, message: ChatMessage) -> None:
         if not message.news:
             message.news = True
             self._news.append(message)
 
     def _flush_all(self) -> None:
-        for user in self._conversations.speakers:
+        for user in self._messaging.speakers:
             self._flush(user)
 
     def _flush(self, user: str) -> None:
@@ -357,7 +357,7 @@ class Chat:
         due = self._due.get(user, [])
         for message in due[:AT_ONCE]:
             told = {"type": "chat", "id": message.ident, "text": message.text}
-            if not self._conversations.tell(user, told):
+            if not self._messaging.tell(user, told):
                 return
             due.remove(message)
             message.to[user] = SENT

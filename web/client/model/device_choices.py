@@ -10,7 +10,7 @@ from .devices import AUDIO, VIDEO
 if TYPE_CHECKING:
     from typing import Any
 
-__all__ = ["CAMERA", "MICROPHONE", "SPEAKER", "Choices", "kind_of"]
+__all__ = ["CAMERA", "MICROPHONE", "SPEAKER", "DeviceChoices", "kind_of"]
 
 # Kinds, as `MediaDeviceInfo.kind` names them.
 CAMERA = "videoinput"
@@ -31,7 +31,7 @@ def kind_of(track_kind: str) -> str:
     return CAMERA if track_kind == VIDEO else MICROPHONE
 
 
-class Choices:
+class DeviceChoices:
     """What can be chosen, and what is.
 
     Attributes:

@@ -8,16 +8,16 @@ if TYPE_CHECKING:
     from typing import Any
 
     from .page_state import PageState
-    from .remote_peer import Other
+    from .remote_peer import RemotePeer
 
-__all__ = ["Journal"]
+__all__ = ["EventLog"]
 
 MOST_EVENTS = 200
 MOST_PEOPLE = 12
 """The newest are kept."""
 
 
-class Known:
+class LoggedPeer:
     """Somebody, as far as the journal has told of them.
 
     Attributes:
@@ -26,7 +26,7 @@ class Known:
 
     """
 
-    def __init__(self, number: int, other: Other) -> None:
+    def __init__(self, number: int, other: RemotePeer) -> None:
         self.number = number
         self.other = other
         self.here = False
@@ -52,7 +52,7 @@ class Known:
         return found
 
 
-class Journal:
+class EventLog:
     """It follows the page's state.
 
     Attributes:
@@ -65,7 +65,7 @@ class Journal:
 
     def __init__(self) -> None:
         self.events: list[tuple[float, int, str]] = []
-        self.people: list[Known] = []
+        self.people: list[LoggedPeer] = []
         self._count = 0
         self._offline = False
 
@@ -79,7 +79,7 @@ class Journal:
             if all(known.other is not other for known in self.people):
                 self._count += 1
                 self.people = self.people[1 - MOST_PEOPLE :]
-                self.people.append(Known(self._count, other))
+                self.people.append(LoggedPeer(self._count, other))
         for known in self.people:
             for word in known.news(any(other is known.other for other in state.others)):
                 self._note(now, known.number, word)

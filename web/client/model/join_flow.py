@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["AGAIN", "AS_GUEST", "IGNORED", "JOIN", "OPEN", "TOLD", "Entry"]
+__all__ = ["AGAIN", "AS_GUEST", "IGNORED", "JOIN", "OPEN", "TOLD", "JoinFlow"]
 
 # What is asked of the server, by the types of its requests.
 OPEN = "open"
@@ -24,7 +24,7 @@ FOLLOWS_WITHIN = 2.0
 """Seconds after a resume within which each session that is left is told: mostly in the same moment."""
 
 
-class Entry:
+class JoinFlow:
     """Whether the person is in the session or on the way into it.
 
     Attributes:

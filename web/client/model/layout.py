@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .remote_peer import Other
+    from .remote_peer import RemotePeer
 
 __all__ = ["CORNERS", "GRID", "SPOTLIGHT", "arrange", "corner_after", "nearest_corner", "picture"]
 
@@ -23,7 +23,7 @@ def picture(user: str, screen: bool = False) -> str:
     return user + SCREEN if screen else user
 
 
-def arrange(others: list[Other], pinned: str, wish: str, speaker: str) -> tuple[list[str], str]:
+def arrange(others: list[RemotePeer], pinned: str, wish: str, speaker: str) -> tuple[list[str], str]:
     """Return the pictures in their order, and the large one; empty for a grid of equals.
 
     Args:

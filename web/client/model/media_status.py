@@ -11,22 +11,22 @@ if TYPE_CHECKING:
     from typing import Any
 
     from .page_state import PageState
-    from .peer_messaging import Conversations
+    from .peer_messaging import PeerMessaging
 
-__all__ = ["Presence"]
+__all__ = ["MediaStatus"]
 
 MICROPHONE = "microphone"
 CAMERA = "camera"
 SCREEN = "screen"
 
 
-class Presence:
+class MediaStatus:
     """Messages of two types: `presence` says which devices are sent, `mute` is a host's request."""
 
     def __init__(
         self,
         state: PageState,
-        conversations: Conversations,
+        messaging: PeerMessaging,
         asked_to_mute: Callable[[], None],
         changed: Callable[[], None],
     ) -> None:
@@ -34,37 +34,37 @@ class Presence:
 
         Args:
             state: the page's.
-            conversations: carries the messages.
+            messaging: carries the messages.
             asked_to_mute: called when the host asks for silence.
             changed: called when somebody told something else of their devices.
 
         """
         self._state = state
-        self._conversations = conversations
+        self._messaging = messaging
         self._asked_to_mute = asked_to_mute
         self._changed = changed
         self._told: dict[str, Any] = {}
-        conversations.hear("presence", self._received)
-        conversations.hear("mute", self._mute)
-        conversations.begun(lambda user: self._tell(user))
-        conversations.over(self._forget)
+        messaging.hear("presence", self._received)
+        messaging.hear("mute", self._mute)
+        messaging.begun(lambda user: self._tell(user))
+        messaging.over(self._forget)
 
     def follow(self) -> None:
         """Tell everybody what is different now."""
         own = self._own()
         if own != self._told:
             self._told = own
-            self._conversations.tell_all(own)
+            self._messaging.tell_all(own)
 
     def ask_to_mute(self, user: str | None = None) -> None:
         """As the host, ask one of the others to mute, or everybody."""
         if user is None:
-            self._conversations.tell_all({"type": "mute"})
+            self._messaging.tell_all({"type": "mute"})
         else:
-            self._conversations.tell(user, {"type": "mute"})
+            self._messaging.tell(user, {"type": "mute"})
 
     def _tell(self, user: str) -> None:
-        self._conversations.tell(user, self._own())
+        self._messaging.tell(user, self._own())
 
     def _own(self) -> dict[str, Any]:
         state = self._state

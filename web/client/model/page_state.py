@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from . import layout, texts
 from .devices import AUDIO, VIDEO, Device
-from .remote_peer import GIVE_UP_AFTER, Other
+from .remote_peer import GIVE_UP_AFTER, RemotePeer
 
 __all__ = ["GUEST", "HOST", "PageState"]
 
@@ -110,7 +110,7 @@ class PageState:
         self.problem = ""
         self.alarm = ""
         self.outcome = ""
-        self.others: list[Other] = []
+        self.others: list[RemotePeer] = []
         self.adrift = False
         self.offline: float | None = None
         self.password_wanted = False
@@ -216,7 +216,7 @@ class PageState:
 
     # What the server says
 
-    def joined(self, session: str, role: str, others: list[Other]) -> None:
+    def joined(self, session: str, role: str, others: list[RemotePeer]) -> None:
         """The person is in the session, and these are there already; also after the connections begin anew."""
         if self.phase == SESSION or self._enter(SESSION):
             self.session = session
@@ -248,7 +248,7 @@ class PageState:
                 self.password_wanted = code in ("password-needed", "wrong-password")
         self.problem = sentence
 
-    def arrived(self, other: Other) -> None:
+    def arrived(self, other: RemotePeer) -> None:
         """Somebody joined."""
         if self.phase != SESSION:
             return
@@ -264,7 +264,7 @@ class PageState:
             other.away = False
             other.renewed()
 
-    def presence(self, user: str, away: bool) -> None:
+    def media_status(self, user: str, away: bool) -> None:
         """Somebody lost the connection to the server, or is back."""
         other = self.other(user)
         if other is not None:
@@ -471,7 +471,7 @@ class PageState:
 
     # Questions
 
-    def other(self, user: str) -> Other | None:
+    def other(self, user: str) -> RemotePeer | None:
         """Return the other person who is this user; None when nobody is."""
         for other in self.others:
             if other.user == user:
@@ -516,7 +516,7 @@ class PageState:
         self.adrift = bool(self.others)
         return self.adrift
 
-    def _drop(self, other: Other) -> None:
+    def _drop(self, other: RemotePeer) -> None:
         """Somebody whom the server no longer knows is out of reach, too."""
         self.others.remove(other)
         self.notice = texts.LOST_WAITING
@@ -527,7 +527,7 @@ class PageState:
         else:
             self._fail(texts.SERVER_LOST)
 
-    def _give_up(self, other: Other) -> None:
+    def _give_up(self, other: RemotePeer) -> None:
         """There is no path to somebody."""
         if other.was_connected:
             self._without(other, texts.OTHER_LOST)
@@ -535,7 +535,7 @@ class PageState:
             no_turn = texts.NO_PATH_RELAY_ONLY if self.relay_only and not self.relayed else texts.NO_PATH
             self._without(other, texts.NO_PATH_WITH_TURN if self.turn else no_turn)
 
-    def _without(self, other: Other, problem: str) -> None:
+    def _without(self, other: RemotePeer, problem: str) -> None:
         """Somebody cannot be reached. A guest leaves, so as to join anew; a host keeps the session open for that."""
         self.problem = problem
         if self.role == HOST or len(self.others) > 1:

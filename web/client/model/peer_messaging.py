@@ -20,7 +20,7 @@ if TYPE_CHECKING:
         def loads(self, __text: str) -> Any: ...
 
 
-__all__ = ["MOST_CHARACTERS", "Conversations"]
+__all__ = ["MOST_CHARACTERS", "PeerMessaging"]
 
 VERSION = 1
 """Of the messages."""
@@ -33,7 +33,7 @@ BURST = 200.0
 """Messages a second, and at once, that somebody may send; more are dropped, so that nobody can stop the page."""
 
 
-class Conversation:
+class PeerMessagingState:
     """With one other person.
 
     Attributes:
@@ -56,7 +56,7 @@ class Conversation:
         return True
 
 
-class Conversations:
+class PeerMessaging:
     """With everybody in the call."""
 
     def __init__(self, codec: Codec, send: Callable[[str, str], bool]) -> None:
@@ -69,7 +69,7 @@ class Conversations:
         """
         self._codec = codec
         self._send = send
-        self._with: dict[str, Conversation] = {}
+        self._with: dict[str, PeerMessagingState] = {}
         self._heard: dict[str, Callable[[str, dict[str, Any]], None]] = {}
         self._begun: list[Callable[[str], None]] = []
         self._over: list[Callable[[str], None]] = []
@@ -106,7 +106,7 @@ class Conversations:
 
     def opened(self, user: str, now: float) -> None:
         """The channel to somebody is open."""
-        self._with[user] = Conversation(now)
+        self._with[user] = PeerMessagingState(now)
         self.tell(user, {"type": "hello", "version": VERSION})
 
     def closed(self, user: str) -> None:

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from .page_state import PageState
-    from .remote_peer import Other
+    from .remote_peer import RemotePeer
 
 __all__ = ["CPU", "INTERVAL", "NETWORK", "SAMPLES", "SERIES", "Quality", "own_fault", "rating"]
 
@@ -68,14 +68,14 @@ WEAK = 2
 """Bars of a connection that is not good enough to talk at ease."""
 
 SERIES = ("rtt", "loss_in", "loss_out", "jitter", "rate_in", "rate_out")
-"""Of each sample, what is kept (units: `statistics.measured`)."""
+"""Of each sample, what is kept (units: `webrtc_stats.measured`)."""
 
 
 class Quality:
     """The connection with one other person.
 
     Attributes:
-        values: what the last sample said (`statistics.measured`).
+        values: what the last sample said (`webrtc_stats.measured`).
         history: the last samples, oldest first: the values of `SERIES` and the bars.
         measured: bars as this side sees them; None before anything is known.
 
@@ -169,7 +169,7 @@ def own_fault(connections: list[Quality]) -> str:
     return NETWORK if len(known) > 1 and max(known) <= WEAK else ""
 
 
-def rating(state: PageState, other: Other) -> tuple[int | None, str]:
+def rating(state: PageState, other: RemotePeer) -> tuple[int | None, str]:
     """Return the bars of the connection with somebody, and whose fault it is if some are missing (`Quality.fault`).
 
     Of a connection that is lost altogether, the side is at fault that has lost the server, too.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .quality import Quality
 
-__all__ = ["Other"]
+__all__ = ["RemotePeer"]
 
 RESTART_AFTER = 2.0
 """Seconds of interruption after which new paths are sought; shorter ones mostly pass by themselves."""
@@ -19,7 +19,7 @@ A browser that has no candidates at all never says that it failed.
 """
 
 
-class Other:
+class RemotePeer:
     """Another person in the call.
 
     Attributes:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from .page_state import PageState
-    from .peer_messaging import Conversations
+    from .peer_messaging import PeerMessaging
 
 __all__ = ["Trust", "badge"]
 
@@ -32,7 +32,7 @@ class Trust:
     def __init__(
         self,
         state: PageState,
-        conversations: Conversations,
+        messaging: PeerMessaging,
         nonce: Callable[[], str],
         describe: Callable[[str], tuple[str, str]],
         changed: Callable[[], None],
@@ -41,14 +41,14 @@ class Trust:
 
         Args:
             state: the page's; told when somebody who was verified is so no longer.
-            conversations: carries the messages.
+            messaging: carries the messages.
             nonce: returns 32 new random bytes, as 64 lower-case hexadecimal digits.
             describe: returns the own and the other's description of the connection with a user, SDP; empty without one.
             changed: called when an exchange is in another state.
 
         """
         self._state = state
-        self._conversations = conversations
+        self._messaging = messaging
         self._nonce = nonce
         self._describe = describe
         self._changed = changed
@@ -57,10 +57,10 @@ class Trust:
         self._lost: list[str] = []
         self._silent: dict[str, float] = {}
         self._ticked = 0.0
-        conversations.begun(self._begin)
-        conversations.over(self._end)
-        conversations.hear(COMMIT, self._received)
-        conversations.hear(REVEAL, self._received)
+        messaging.begun(self._begin)
+        messaging.over(self._end)
+        messaging.hear(COMMIT, self._received)
+        messaging.hear(REVEAL, self._received)
 
     def of(self, user: str) -> Verification:
         """Return the exchange with somebody, or one that never began."""
@@ -111,7 +111,7 @@ class Trust:
         exchange = self._with[user] = Verification(self._nonce())
         local, remote = self._describe(user)
         for message in exchange.opened(local, remote, self._state.session):
-            self._conversations.tell(user, message)
+            self._messaging.tell(user, message)
         if user in self._lost:
             self._found(user)
             self._state.notice = texts.VERIFY_AGAIN.format(self._name(user))
@@ -131,7 +131,7 @@ class Trust:
         exchange = self.of(user)
         was = exchange.state
         for answer in exchange.received(message):
-            self._conversations.tell(user, answer)
+            self._messaging.tell(user, answer)
         self._warn(user, was)
         if exchange.state != was:
             self._changed()

@@ -7,10 +7,10 @@ import json
 from twisted.trial.unittest import SynchronousTestCase
 
 from signald_page.client.extras.support_report import HIDDEN, MOST_CHARACTERS, MOST_LINES, report, without_addresses
-from signald_page.client.model.event_log import Journal
+from signald_page.client.model.event_log import EventLog
 from signald_page.client.model.page_state import PageState
 from signald_page.client.model.quality import SERIES
-from signald_page.client.model.remote_peer import Other
+from signald_page.client.model.remote_peer import RemotePeer
 from signald_page.client.model.webrtc_stats import measured
 
 
@@ -20,10 +20,10 @@ class ReportTests(SynchronousTestCase):
     def setUp(self) -> None:
         """A call with one other person, and one sample."""
         self.state = PageState()
-        other = Other("u1", "Annabel")
+        other = RemotePeer("u1", "Annabel")
         self.state.others = [other]
         other.quality.take(dict(measured({}, {}), rtt=20, size_in=(640, 480)), None)
-        self.journal = Journal()
+        self.journal = EventLog()
         self.journal.follow(1.5, self.state)
 
     def test_what_it_holds(self) -> None:

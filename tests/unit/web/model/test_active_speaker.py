@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from signald_page.client.model.active_speaker import HOLD, LOUD, SILENT_FOR, TOLD_FOR, Speech
+from signald_page.client.model.active_speaker import HOLD, LOUD, SILENT_FOR, TOLD_FOR, ActiveSpeaker
 
 
 class SpeakerTests(SynchronousTestCase):
@@ -12,7 +12,7 @@ class SpeakerTests(SynchronousTestCase):
 
     def test_loud_enough(self) -> None:
         """Noise is no speech, and a pause between words does not end it."""
-        speech = Speech()
+        speech = ActiveSpeaker()
         speech.heard({"ann": LOUD / 2}, 1.0)
         self.assertEqual((speech.speaks("ann", 1.0), speech.speaker), (False, ""))
         speech.heard({"ann": LOUD}, 2.0)
@@ -23,7 +23,7 @@ class SpeakerTests(SynchronousTestCase):
 
     def test_the_speaker_changes_after_a_silence(self) -> None:
         """Nobody takes the large place from somebody who still speaks; the loudest of those who speak then gets it."""
-        speech = Speech()
+        speech = ActiveSpeaker()
         speech.heard({"ann": 0.1, "bob": 0.0}, 1.0)
         speech.heard({"ann": 0.1, "bob": 0.5}, 1.5)
         self.assertEqual(speech.speaker, "ann")
@@ -35,7 +35,7 @@ class SpeakerTests(SynchronousTestCase):
 
     def test_who_is_gone_does_not_speak(self) -> None:
         """Somebody who left is forgotten."""
-        speech = Speech()
+        speech = ActiveSpeaker()
         speech.heard({"ann": 0.1}, 1.0)
         speech.heard({}, 1.1)
         self.assertEqual((speech.speaker, speech.speaks("ann", 1.1)), ("", False))
@@ -44,7 +44,7 @@ class SpeakerTests(SynchronousTestCase):
 class MutedTests(SynchronousTestCase):
     """The person themselves."""
 
-    def talk(self, speech: Speech, begin: float, times: int, level: float = 0.1, muted: bool = True) -> float:
+    def talk(self, speech: ActiveSpeaker, begin: float, times: int, level: float = 0.1, muted: bool = True) -> float:
         """Be so loud for some quarters of a second; return when it ends."""
         for _ in range(times):
             begin += 0.25
@@ -53,7 +53,7 @@ class MutedTests(SynchronousTestCase):
 
     def test_told_when_talking_while_muted(self) -> None:
         """After a moment of speech the person is told, for some seconds."""
-        speech = Speech()
+        speech = ActiveSpeaker()
         end = self.talk(speech, 0.0, 3)
         self.assertTrue(speech.talking)
         end = self.talk(speech, end, int(TOLD_FOR / 0.25) + 8, level=0.0)
@@ -61,14 +61,14 @@ class MutedTests(SynchronousTestCase):
 
     def test_a_cough_is_not_talking(self) -> None:
         """Short noise is left alone, also when it comes again later."""
-        speech = Speech()
+        speech = ActiveSpeaker()
         for minute in range(5):
             self.talk(speech, minute * 60.0, 2)
             self.assertFalse(speech.talking)
 
     def test_not_told_while_heard(self) -> None:
         """Whoever is heard need not be told; unmuting ends it at once."""
-        speech = Speech()
+        speech = ActiveSpeaker()
         end = self.talk(speech, 0.0, 10, muted=False)
         self.assertFalse(speech.talking)
         end = self.talk(speech, end, 4)

@@ -17,13 +17,13 @@ from signald_page.client.model.chat_log import (
     MOMENTS,
     MOST_CHARACTERS,
     MOST_SIZE,
-    Chat,
-    Message,
+    ChatLog,
+    ChatMessage,
     clean,
 )
 from signald_page.client.model.peer_messaging import MOST_CHARACTERS as MOST_ON_THE_WIRE
-from signald_page.client.model.peer_messaging import Conversations
-from signald_page.client.model.remote_peer import Other
+from signald_page.client.model.peer_messaging import PeerMessaging
+from signald_page.client.model.remote_peer import RemotePeer
 
 
 class Side:
@@ -50,9 +50,11 @@ class Side:
         self.state = states.PageState()
         self.state.ready("")
         self.state.begin(states.HOST)
-        self.state.joined("S", states.HOST, [Other(user, user.title()) for user in others])
-        self.conversations = Conversations(json, self.send)
-        self.chat = Chat(self.state, self.conversations, lambda: self.now, lambda: "12:34", self.new_id, self.changed)
+        self.state.joined("S", states.HOST, [RemotePeer(user, user.title()) for user in others])
+        self.conversations = PeerMessaging(json, self.send)
+        self.chat = ChatLog(
+            self.state, self.conversations, lambda: self.now, lambda: "12:34", self.new_id, self.changed
+        )
         self.chat.follow()
 
     def new_id(self) -> str:
@@ -70,9 +72,9 @@ class Side:
             self.wire.append((user, json.loads(text)))
         return user in self.open
 
-    def arrive(self, user: str) -> Other:
+    def arrive(self, user: str) -> RemotePeer:
         """Somebody joins the call."""
-        other = Other(user, user.title())
+        other = RemotePeer(user, user.title())
         self.state.arrived(other)
         self.chat.follow()
         return other
@@ -99,12 +101,12 @@ class Side:
         """Receive a message."""
         self.conversations.received(user, json.dumps(message), self.now)
 
-    def say(self, text: str) -> Message:
+    def say(self, text: str) -> ChatMessage:
         """Write a message."""
         assert self.chat.say(text)
         return self.chat.messages[-1]
 
-    def acknowledge(self, user: str, message: Message) -> None:
+    def acknowledge(self, user: str, message: ChatMessage) -> None:
         """Somebody has received an own message."""
         self.receive(user, type="chat-received", id=message.ident)
 
@@ -118,7 +120,7 @@ class Side:
         self.now += seconds
         self.chat.follow()
 
-    def mark(self, message: Message) -> str:
+    def mark(self, message: ChatMessage) -> str:
         """Return how far a message has come, in words."""
         return message.mark(self.now)[1]
 
@@ -353,7 +355,7 @@ class ReconnectTests(SynchronousTestCase):
         side.state.left_behind()
         side.chat.follow()
         self.assertEqual(side.mark(message), "Waiting to be sent")
-        side.state.joined("S", states.GUEST, [Other("ann"), Other("bob")])
+        side.state.joined("S", states.GUEST, [RemotePeer("ann"), RemotePeer("bob")])
         side.chat.follow()
         side.reach("ann", "bob")
         self.assertEqual(side.sent(), [("ann", "hello"), ("bob", "hello")])

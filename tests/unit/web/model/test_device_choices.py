@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from signald_page.client.model.device_choices import CAMERA, MICROPHONE, MOST_DEVICES, SPEAKER, Choices, kind_of
+from signald_page.client.model.device_choices import CAMERA, MICROPHONE, MOST_DEVICES, SPEAKER, DeviceChoices, kind_of
 from signald_page.client.model.devices import AUDIO, VIDEO
 
 
 class ChoicesTests(SynchronousTestCase):
-    """`Choices`."""
+    """`DeviceChoices`."""
 
     def setUp(self) -> None:
         """Two cameras, a microphone."""
-        self.choices = Choices({})
+        self.choices = DeviceChoices({})
         self.entries = [(CAMERA, "c1", "Front"), (MICROPHONE, "m1", ""), (CAMERA, "c2", "Back")]
         self.more = self.choices.discovered(self.entries)
 
@@ -71,7 +71,7 @@ class ChoicesTests(SynchronousTestCase):
 
     def test_remembered(self) -> None:
         """Choices of earlier calls count, of known kinds alone."""
-        choices = Choices({CAMERA: "c9", "other": "x"})
+        choices = DeviceChoices({CAMERA: "c9", "other": "x"})
         choices.discovered(self.entries)
         self.assertEqual(choices.constraints(VIDEO)["deviceId"], {"ideal": "c9"})
         self.assertEqual(choices.chosen, {CAMERA: "c9"})

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from signald_page.client.model.event_log import MOST_EVENTS, MOST_PEOPLE, Journal
+from signald_page.client.model.event_log import MOST_EVENTS, MOST_PEOPLE, EventLog
 from signald_page.client.model.page_state import PageState
-from signald_page.client.model.remote_peer import Other
+from signald_page.client.model.remote_peer import RemotePeer
 
 
 class JournalTests(SynchronousTestCase):
-    """`Journal`."""
+    """`EventLog`."""
 
     def setUp(self) -> None:
         """A state with one other person."""
         self.state = PageState()
-        self.other = Other("u1", "Ann")
+        self.other = RemotePeer("u1", "Ann")
         self.state.others = [self.other]
-        self.journal = Journal()
+        self.journal = EventLog()
         self.journal.follow(1.0, self.state)
 
     def news(self) -> list[tuple[float, int, str]]:
@@ -30,7 +30,7 @@ class JournalTests(SynchronousTestCase):
     def test_who_comes_and_goes(self) -> None:
         """People have numbers; those who left are kept."""
         self.assertEqual(self.journal.events, [(1.0, 1, "came")])
-        self.state.others = [Other("u2", "Bob")]
+        self.state.others = [RemotePeer("u2", "Bob")]
         self.assertEqual(self.news(), [(2.0, 1, "left"), (2.0, 2, "came")])
         self.assertEqual([(known.number, known.here) for known in self.journal.people], [(1, False), (2, True)])
 
@@ -56,7 +56,7 @@ class JournalTests(SynchronousTestCase):
     def test_bounds(self) -> None:
         """Of very many events and people the newest are kept."""
         for number in range(MOST_EVENTS):
-            self.state.others = [Other(f"u{number}")]
+            self.state.others = [RemotePeer(f"u{number}")]
             self.journal.follow(float(number), self.state)
         self.assertEqual(len(self.journal.events), MOST_EVENTS)
         self.assertEqual(len(self.journal.people), MOST_PEOPLE)

@@ -15,14 +15,14 @@ from signald_page.client.model.join_flow import (
     PERSONS,
     SPENT_KEY,
     TOLD,
-    Entry,
+    JoinFlow,
 )
 
 ID = "7Q2M9RT6ZC"
 KEY = "Wq4nLx8TzR2kVc6DbS1yMf9JpGa5uEe3iHo0tKqYZ7A"
 
 
-def ask(entry: Entry) -> str:
+def ask(entry: JoinFlow) -> str:
     """What a guest with devices asks for."""
     return entry.request(False, ID, "", True)
 
@@ -33,24 +33,24 @@ class RequestTests(SynchronousTestCase):
     def test_a_host_opens_at_once(self) -> None:
         """A new session, or one whose key there is; once."""
         for session, key in (("", ""), (ID, KEY)):
-            entry = Entry(False)
+            entry = JoinFlow(False)
             self.assertEqual(entry.request(True, session, key, False), OPEN)
             self.assertEqual(entry.request(True, session, key, True), "")
 
     def test_a_guest_joins_with_devices(self) -> None:
         """Not before the person has decided about them."""
-        entry = Entry(False)
+        entry = JoinFlow(False)
         self.assertEqual(entry.request(False, ID, "", False), "")
         self.assertEqual(ask(entry), JOIN)
         self.assertEqual(ask(entry), "")
 
     def test_a_host_without_a_key(self) -> None:
         """Who was made the host of a session comes back as a guest, and opens no other one."""
-        self.assertEqual(Entry(False).request(True, ID, "", True), JOIN)
+        self.assertEqual(JoinFlow(False).request(True, ID, "", True), JOIN)
 
     def test_a_page_that_was_loaded_anew(self) -> None:
         """It waits for what the resume brings."""
-        self.assertEqual(ask(Entry(True)), "")
+        self.assertEqual(ask(JoinFlow(True)), "")
 
 
 class ResumeTests(SynchronousTestCase):
@@ -58,7 +58,7 @@ class ResumeTests(SynchronousTestCase):
 
     def test_nothing(self) -> None:
         """The person asks anew at once."""
-        entry = Entry(False)
+        entry = JoinFlow(False)
         ask(entry)
         entry.entered()
         entry.resumed(False, 100.0)
@@ -66,14 +66,14 @@ class ResumeTests(SynchronousTestCase):
 
     def test_membership(self) -> None:
         """The session is told, and nothing need be asked."""
-        entry = Entry(True)
+        entry = JoinFlow(True)
         entry.resumed(True, 100.0)
         entry.entered()
         self.assertEqual((entry.inside, entry.forgotten(200.0), ask(entry)), (True, False, ""))
 
     def test_membership_of_nothing(self) -> None:
         """A session that ended meanwhile is not told: it is asked for after a moment, once."""
-        entry = Entry(True)
+        entry = JoinFlow(True)
         entry.resumed(True, 100.0)
         self.assertEqual((entry.forgotten(100.0 + FOLLOWS_WITHIN / 2), ask(entry)), (False, ""))
         self.assertTrue(entry.forgotten(100.0 + FOLLOWS_WITHIN))
@@ -87,19 +87,19 @@ class RefusalTests(SynchronousTestCase):
     def test_a_spent_key(self) -> None:
         """The person joins as a guest."""
         for code in SPENT_KEY:
-            entry = Entry(False)
+            entry = JoinFlow(False)
             entry.request(True, ID, KEY, False)
             self.assertEqual((entry.refused(OPEN, code, True), ask(entry)), (AS_GUEST, JOIN))
 
     def test_a_key_that_may_still_be_good(self) -> None:
         """Whatever else refuses a session says nothing about its key."""
         for code in {code.value for code in ErrorCode} - {*SPENT_KEY, "already-member"}:
-            self.assertEqual(Entry(False).refused(OPEN, code, True), TOLD)
+            self.assertEqual(JoinFlow(False).refused(OPEN, code, True), TOLD)
 
     def test_a_lost_reply(self) -> None:
         """What can be asked twice is asked again; a second new session is one too many."""
         for about, again, follows in ((JOIN, True, AGAIN), (OPEN, True, AGAIN), (OPEN, False, TOLD)):
-            entry = Entry(False)
+            entry = JoinFlow(False)
             ask(entry)
             self.assertEqual(entry.refused(about, "no-reply", again), follows)
             self.assertEqual(ask(entry), JOIN if follows == AGAIN else "")
@@ -107,14 +107,14 @@ class RefusalTests(SynchronousTestCase):
     def test_in_already(self) -> None:
         """Who asked once too often is in."""
         for about in (OPEN, JOIN):
-            self.assertEqual(Entry(False).refused(about, "already-member", True), IGNORED)
+            self.assertEqual(JoinFlow(False).refused(about, "already-member", True), IGNORED)
 
     def test_what_people_asked_for(self) -> None:
         """Only that is told."""
         for about in PERSONS:
-            self.assertEqual(Entry(False).refused(about, "server-full", False), TOLD)
+            self.assertEqual(JoinFlow(False).refused(about, "server-full", False), TOLD)
         for about in ("offer", "candidates", "leave"):
-            self.assertEqual(Entry(False).refused(about, "not-a-member", True), IGNORED)
+            self.assertEqual(JoinFlow(False).refused(about, "not-a-member", True), IGNORED)
 
     def test_the_codes_exist(self) -> None:
         """Each is one that the server knows."""

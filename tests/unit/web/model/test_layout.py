@@ -5,12 +5,12 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from signald_page.client.model.layout import CORNERS, GRID, SPOTLIGHT, arrange, corner_after, nearest_corner, picture
-from signald_page.client.model.remote_peer import Other
+from signald_page.client.model.remote_peer import RemotePeer
 
 
-def people(*users: str, screens: tuple[str, ...] = ()) -> list[Other]:
+def people(*users: str, screens: tuple[str, ...] = ()) -> list[RemotePeer]:
     """Others, some of whom show their screen."""
-    others = [Other(user) for user in users]
+    others = [RemotePeer(user) for user in users]
     for other in others:
         other.screen = other.user in screens
     return others

@@ -8,27 +8,27 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from signald_page.client.model import page_state as states
-from signald_page.client.model.media_status import Presence
-from signald_page.client.model.peer_messaging import Conversations
-from signald_page.client.model.remote_peer import Other
+from signald_page.client.model.media_status import MediaStatus
+from signald_page.client.model.peer_messaging import PeerMessaging
+from signald_page.client.model.remote_peer import RemotePeer
 
 
 class PresenceTests(SynchronousTestCase):
-    """`Presence` in a call with `ann`, the host, and `bob`."""
+    """`MediaStatus` in a call with `ann`, the host, and `bob`."""
 
     def setUp(self) -> None:
         """Be in the call."""
         self.state = states.PageState()
         self.state.ready("")
         self.state.begin(states.GUEST)
-        ann, bob = Other("ann"), Other("bob")
+        ann, bob = RemotePeer("ann"), RemotePeer("bob")
         ann.host = True
         self.state.joined("S", states.GUEST, [ann, bob])
         self.sent: list[tuple[str, Any]] = []
         self.asked = 0
         self.changes = 0
-        self.conversations = Conversations(json, self.send)
-        self.presence = Presence(self.state, self.conversations, self.ask, self.changed)
+        self.conversations = PeerMessaging(json, self.send)
+        self.presence = MediaStatus(self.state, self.conversations, self.ask, self.changed)
         for user in ("ann", "bob"):
             self.conversations.opened(user, 0.0)
         self.sent.clear()

@@ -8,7 +8,7 @@ from signald.messages import RefusalReason, WaitReason
 from signald_page.client.model import page_state, remote_peer, texts
 from signald_page.client.model.layout import GRID
 from signald_page.client.model.page_state import GUEST, HOST, PageState
-from signald_page.client.model.remote_peer import Other
+from signald_page.client.model.remote_peer import RemotePeer
 
 ID = "7Q2M9RT6ZC"
 LINK = "https://example.org:9000/#7Q2M9RT6ZC"
@@ -28,7 +28,7 @@ def hosting(*others: str) -> PageState:
     page.joined(ID, HOST, [])
     page.link = LINK
     for user in others:
-        page.arrived(Other(user))
+        page.arrived(RemotePeer(user))
         page.connection_changed(user, "connected")
     return page
 
@@ -37,7 +37,7 @@ def visiting(*others: str, connected: bool = True) -> PageState:
     """A page whose person has joined a session with these others."""
     page = started()
     page.begin(GUEST, ID)
-    page.joined(ID, GUEST, [Other(user) for user in others])
+    page.joined(ID, GUEST, [RemotePeer(user) for user in others])
     for user in others if connected else ():
         page.connection_changed(user, "connected")
     return page
@@ -132,8 +132,8 @@ class StartTests(SynchronousTestCase):
         page = started()
         page.begin(HOST)
         page.hung_up()
-        page.joined(ID, GUEST, [Other("ann")])
-        page.arrived(Other("ann"))
+        page.joined(ID, GUEST, [RemotePeer("ann")])
+        page.arrived(RemotePeer("ann"))
         page.session_ended("idle")
         page.server_lost("Lost.")
         page.hung_up()
@@ -162,10 +162,10 @@ class SessionTests(SynchronousTestCase):
         """The host waits again, and is told; the next arrival makes that old news."""
         for reason, notice in (("left", texts.LEFT_WAITING), ("gone", texts.LOST_WAITING)):
             page = hosting()
-            page.arrived(Other("ann"))
+            page.arrived(RemotePeer("ann"))
             page.departed("ann", reason)
             self.assertEqual((page.stage, page.notice), ("waiting", notice))
-            page.arrived(Other("bob"))
+            page.arrived(RemotePeer("bob"))
             self.assertEqual((page.stage, page.notice), ("calling", ""))
 
     def test_a_guest_who_lost_only_the_server(self) -> None:
@@ -180,7 +180,7 @@ class SessionTests(SynchronousTestCase):
         """Who comes back with a new connection does not meet their own shadow."""
         page = hosting("ann")
         page.departed("ann", "gone")
-        page.arrived(Other("ann-again"))
+        page.arrived(RemotePeer("ann-again"))
         self.assertEqual([other.user for other in page.others], ["ann-again"])
 
     def test_strangers_change_nothing(self) -> None:
@@ -246,7 +246,7 @@ class ServerLossTests(SynchronousTestCase):
     def test_keeps_only_whom_it_reaches(self) -> None:
         """Somebody still being called is out of reach without a server."""
         page = hosting("ann")
-        page.arrived(Other("bob"))
+        page.arrived(RemotePeer("bob"))
         page.server_lost(texts.SERVER_LOST)
         self.assertEqual([other.user for other in page.others], ["ann"])
 
@@ -315,7 +315,7 @@ class PathTests(SynchronousTestCase):
     def test_no_path_to_a_guest(self) -> None:
         """The host keeps the session open, so that the guest can try again."""
         page = hosting()
-        page.arrived(Other("bob"))
+        page.arrived(RemotePeer("bob"))
         page.connection_changed("bob", "failed")
         self.assertEqual((page.stage, page.problem), ("waiting", texts.NO_PATH))
 
@@ -350,7 +350,7 @@ class PathTests(SynchronousTestCase):
     def test_a_search_beside_a_call(self) -> None:
         """While there is a picture of one, the search for another is not worth a word."""
         page = hosting("ann")
-        page.arrived(Other("bob"))
+        page.arrived(RemotePeer("bob"))
         page.tick(page_state.CALLING_LONG_AFTER)
         self.assertEqual((page.stage, page.notice), ("connected", ""))
 
@@ -459,7 +459,7 @@ class ReconnectTests(SynchronousTestCase):
     def test_the_person_begins_anew(self) -> None:
         """After a reload, those who are there come in the place of those who were."""
         page = visiting("ann")
-        page.joined(ID, HOST, [Other("bob")])
+        page.joined(ID, HOST, [RemotePeer("bob")])
         self.assertEqual((page.role, [other.user for other in page.others], page.stage), (HOST, ["bob"], "calling"))
 
     def test_the_server_knows_nobody(self) -> None:
@@ -553,7 +553,7 @@ class DoorTests(SynchronousTestCase):
         page.departed("bob", "left")
         page.refused("hand-over", "unknown-member", "Gone.")
         self.assertEqual((page.stage, page.leaving, page.problem), ("connected", "", "Gone."))
-        page.arrived(Other("bob"))
+        page.arrived(RemotePeer("bob"))
         page.handed_over("bob", "me")
         self.assertEqual((page.stage, page.role), ("connected", GUEST))
 
@@ -597,7 +597,7 @@ class DoorTests(SynchronousTestCase):
         page.tick(100.0 + 2 * page_state.NEWS_FOR)
         self.assertEqual(page.notice, "")
         page.settings(True, False, True)
-        page.arrived(Other("bob"))
+        page.arrived(RemotePeer("bob"))
         page.connection_changed("bob", "connected")
         self.assertEqual(page.notice, texts.LOCKED)
         page.notice = texts.LEFT_WAITING
@@ -614,7 +614,7 @@ class DoorTests(SynchronousTestCase):
         page.begin(GUEST, ID)
         self.assertEqual((page.password, page.locked, page.lobby), ("", False, False))
         page.joined(ID, GUEST, [])
-        page.arrived(Other("ann"))
+        page.arrived(RemotePeer("ann"))
         self.assertEqual(page.notice, "")
 
 

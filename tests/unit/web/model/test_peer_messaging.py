@@ -7,19 +7,19 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from signald_page.client.model.peer_messaging import BURST, MOST_CHARACTERS, RATE, Conversations
+from signald_page.client.model.peer_messaging import BURST, MOST_CHARACTERS, RATE, PeerMessaging
 
 HELLO = '{"type": "hello", "version": 1}'
 
 
 class ConversationTests(SynchronousTestCase):
-    """`Conversations`, with `ann` at the other end."""
+    """`PeerMessaging`, with `ann` at the other end."""
 
     def setUp(self) -> None:
         """Open the channel."""
         self.sent: list[tuple[str, Any]] = []
         self.happened: list[Any] = []
-        self.conversations = Conversations(json, self.send)
+        self.conversations = PeerMessaging(json, self.send)
         self.conversations.hear("note", lambda user, message: self.happened.append((user, message["text"])))
         self.conversations.begun(lambda user: self.happened.append(("begun", user)))
         self.conversations.over(lambda user: self.happened.append(("over", user)))

@@ -9,8 +9,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from signald_page.client.model import texts
 from signald_page.client.model.page_state import HOST, PageState
-from signald_page.client.model.peer_messaging import Conversations
-from signald_page.client.model.remote_peer import Other
+from signald_page.client.model.peer_messaging import PeerMessaging
+from signald_page.client.model.remote_peer import RemotePeer
 from signald_page.client.model.trust import ICONS, SILENT_FOR, Trust, badge
 from signald_page.client.model.verification import Verification, commitment
 
@@ -40,11 +40,11 @@ class TrustTests(SynchronousTestCase):
         self.state = PageState()
         self.state.ready("")
         self.state.begin(HOST)
-        self.state.joined("0123456789", HOST, [Other("bob", "Bob"), Other("cat")])
+        self.state.joined("0123456789", HOST, [RemotePeer("bob", "Bob"), RemotePeer("cat")])
         self.sent: list[dict[str, Any]] = []
         self.changes = 0
         self.nonces = list(NONCES)
-        self.conversations = Conversations(Codec(), self._send)
+        self.conversations = PeerMessaging(Codec(), self._send)
         self.descriptions = {"bob": (ANN, BOB), "cat": (ANN, EVE)}
         self.trust = Trust(
             self.state,
