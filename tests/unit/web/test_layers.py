@@ -10,6 +10,7 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Mapping
+from graphlib import CycleError, TopologicalSorter
 from html.parser import HTMLParser
 from importlib.resources import files
 from pathlib import Path
@@ -174,6 +175,15 @@ class PythonTests(SynchronousTestCase):
                     self.assertTrue(entry.lazy, f"{module} imports {entry.name} when it is loaded")
                     lazy.add(name)
         self.assertEqual(lazy, LAZY)
+
+    def test_no_circles(self) -> None:
+        """No module imports itself by way of others, where imports in functions and for the type checker count, too."""
+        graph = {module: {entry.name for entry in found if entry.own} for module, found in self.imports.items()}
+        self.assertEqual(set[str]().union(*graph.values()) - graph.keys(), set())
+        try:
+            TopologicalSorter(graph).prepare()
+        except CycleError as error:
+            self.fail(" imports ".join(reversed(error.args[1])))
 
     def test_file_names_are_unique(self) -> None:
         """One name stands for one thing: no two packages of the page have a module of the same name."""

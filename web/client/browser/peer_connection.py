@@ -13,14 +13,48 @@ from .bridge import BrowserError, BrowserJson, Listeners, call, construct, get, 
 from .data_channel import DataChannel, proposed
 
 if TYPE_CHECKING:
-    from typing import Any
+    from collections.abc import Callable
+    from typing import Any, Protocol
 
     from signald_client.signaling.negotiation import Negotiator
-    from signald_client.signaling.wire import Value
+    from signald_client.signaling.wire import Message, Value
 
     from .local_media import LocalMedia
-    from .peer_connections import PeerConnections
     from .screen_share import ScreenShare
+
+    class ConnectionObserver(Protocol):
+        """The owner of a peer connection, which carries its messages and follows its changes.
+
+        Attributes:
+            send: takes each message for the other side, which goes through the server.
+            log: takes lines for whoever looks for a fault.
+
+        """
+
+        send: Callable[[Message], None]
+        log: Callable[[str], None]
+
+        def connection_changed(self, __peer: PeerConnection, __connection: str) -> None:
+            """The connection is in another `RTCPeerConnectionState`."""
+
+        def negotiation_failed(self, __user: str) -> None:
+            """A negotiation with this user failed."""
+
+        def described(self) -> None:
+            """The connection has another description."""
+
+        def track_came(self) -> None:
+            """The other side sends one more track."""
+
+        def channel_opened(self, __peer: PeerConnection) -> None:
+            """The data channel is open."""
+
+        def text_came(self, __peer: PeerConnection, __text: str) -> None:
+            """A text arrived over the data channel."""
+
+        def channel_closed(self, __peer: PeerConnection) -> None:
+            """The data channel is closed."""
+
 
 __all__ = ["PeerConnection"]
 
@@ -47,7 +81,7 @@ class PeerConnection:
         media: LocalMedia,
         screen: ScreenShare,
         calls: bool,
-        peers: PeerConnections,
+        observer: ConnectionObserver,
     ) -> None:
         """Make the connection.
 
@@ -57,7 +91,7 @@ class PeerConnection:
             media: the own tracks.
             screen: what the person shows of their screen.
             calls: whether this side offers first.
-            peers: told what becomes of the connection.
+            observer: takes what the connection sends and is told its changes.
 
         """
         self.user = negotiator.other
@@ -70,7 +104,7 @@ class PeerConnection:
         self.speaks = False
         self._media = media
         self._screen = screen
-        self._peers = peers
+        self._observer = observer
         self._json = BrowserJson()
         self._senders: dict[str, Any] = {}
         self._screen_senders: dict[str, Any] = {}
@@ -100,7 +134,7 @@ class PeerConnection:
         try:
             call(self._connection, "setConfiguration", self._configuration)
         except BrowserError as error:
-            self._peers.log(f"setConfiguration: {error.name}: {error.message}")
+            self._observer.log(f"setConfiguration: {error.name}: {error.message}")
 
     def _propose(self) -> None:
         """Prepare for sending and receiving picture and sound, whether or not there is a device now.
@@ -140,7 +174,7 @@ class PeerConnection:
             try:
                 await wait(call(sender, "replaceTrack", track))
             except BrowserError as error:
-                self._peers.log(f"replaceTrack: {error.name}: {error.message}")
+                self._observer.log(f"replaceTrack: {error.name}: {error.message}")
 
     def share(self) -> None:
         """Send what the person shows of their screen now: another thing, or nothing any more."""
@@ -171,13 +205,13 @@ class PeerConnection:
     def _talk(self) -> None:
         """Open the channel for messages."""
         if self._channel is None:
-            peers = self._peers
+            observer = self._observer
             self._channel = DataChannel(
                 self._connection,
                 self._listeners,
-                lambda: peers.channel_opened(self),
-                lambda text: peers.text_came(self, text),
-                lambda: peers.channel_closed(self),
+                lambda: observer.channel_opened(self),
+                lambda text: observer.text_came(self, text),
+                lambda: observer.channel_closed(self),
             )
 
     def replace_track(self, kind: str) -> None:
@@ -205,14 +239,14 @@ class PeerConnection:
         if isinstance(command, negotiation.AddCandidate):
             await self._add_candidate(command.candidate)
         elif isinstance(command, negotiation.Send):
-            self._peers.send(command.message)
+            self._observer.send(command.message)
         elif isinstance(command, negotiation.RestartIce):
             call(self._connection, "restartIce")
         elif isinstance(command, negotiation.FlushLater):
             spawn(self._flush_after(command.seconds))
         elif isinstance(command, negotiation.Failed):
-            self._peers.log(f"{command.operation}: {command.name}: {command.message}")
-            self._peers.negotiation_failed(self.user)
+            self._observer.log(f"{command.operation}: {command.name}: {command.message}")
+            self._observer.negotiation_failed(self.user)
         return []
 
     async def _set_local(self) -> list[Value]:
@@ -239,7 +273,7 @@ class PeerConnection:
 
     def _count_description(self) -> None:
         self.described += 1
-        self._peers.described()
+        self._observer.described()
 
     @property
     def descriptions(self) -> tuple[str, str]:
@@ -270,7 +304,7 @@ class PeerConnection:
 
     def _connection_changed(self, event: Any) -> None:
         if not self._closed:
-            self._peers.connection_changed(self, get(self._connection, "connectionState"))
+            self._observer.connection_changed(self, get(self._connection, "connectionState"))
 
     def _track_came(self, event: Any) -> None:
         track, kind = get(event, "track"), get(event, "track", "kind")
@@ -287,7 +321,7 @@ class PeerConnection:
             if get(other, "kind") == kind:
                 call(stream, "removeTrack", other)
         call(stream, "addTrack", track)
-        self._peers.track_came()
+        self._observer.track_came()
 
     def loudness(self) -> float:
         """Return how loud the other side is: 0.0 for silence, 1.0 for the loudest (WebRTC 1.0 `audioLevel`)."""
@@ -319,7 +353,7 @@ class PeerConnection:
         except BrowserError as error:
             if error.name not in self._complaints:
                 self._complaints.append(error.name)
-                self._peers.log(f"setParameters: {error.name}: {error.message}")
+                self._observer.log(f"setParameters: {error.name}: {error.message}")
         self._bounding = False
 
     async def statistics(self) -> list[dict[str, Any]]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ..model import texts, webrtc_stats
 from ..model.event_log import EventLog
-from ..model.quality import INTERVAL, own_fault, rating
+from ..model.quality import INTERVAL, own_fault
 from .bridge import BrowserError, call, load_extras, now, put, spawn
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ class QualityMonitor:
             other = self._state.other(user or "")
             if other is None:
                 continue
-            bars, fault = rating(self._state, other)
+            bars, fault = other.rating(self._state.others, self._state.offline is not None)
             words = texts.quality(other.name, bars, fault)
             element = call(figure, "querySelector", ".bars")
             if (call(element, "getAttribute", "aria-label") or "") != words:

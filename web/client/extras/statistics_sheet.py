@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from ..browser.bridge import BrowserJson, call, call_static, construct, get, now, put, spawn, window
 from ..model import texts as sentences
-from ..model.quality import rating
 from . import extra_texts
 from .statistics_rows import HEIGHT, WIDTH, points, reach, rows
 from .support_report import report
@@ -78,7 +77,7 @@ class Person:
 
     def show(self, state: PageState) -> None:
         """Show what is known now."""
-        words = sentences.quality(self.other.name, *rating(state, self.other))
+        words = sentences.quality(self.other.name, *self.other.rating(state.others, state.offline is not None))
         put(self._heading, "textContent", words or self.other.name or extra_texts.NAMELESS)
         quality = self.other.quality
         for index, (_, value, _) in enumerate(rows(quality.values)):

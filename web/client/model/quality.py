@@ -7,10 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from typing import Any
 
-    from .page_state import PageState
-    from .remote_peer import RemotePeer
-
-__all__ = ["CPU", "INTERVAL", "NETWORK", "SAMPLES", "SERIES", "Quality", "own_fault", "rating"]
+__all__ = ["CPU", "INTERVAL", "NETWORK", "SAMPLES", "SERIES", "THEIR_NETWORK", "YOUR_NETWORK", "Quality", "own_fault"]
 
 INTERVAL = 2.0
 """Seconds between two samples of one connection."""
@@ -167,16 +164,6 @@ def own_fault(connections: list[Quality]) -> str:
     """
     known = [connection.measured for connection in connections if connection.measured is not None]
     return NETWORK if len(known) > 1 and max(known) <= WEAK else ""
-
-
-def rating(state: PageState, other: RemotePeer) -> tuple[int | None, str]:
-    """Return the bars of the connection with somebody, and whose fault it is if some are missing (`Quality.fault`).
-
-    Of a connection that is lost altogether, the side is at fault that has lost the server, too.
-    """
-    if other.interrupted:
-        return 0, YOUR_NETWORK if state.offline is not None else THEIR_NETWORK if other.away else ""
-    return other.quality.bars, other.quality.fault(own_fault([known.quality for known in state.others]))
 
 
 def _level(values: dict[str, Any], bound: int | None) -> tuple[int, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .quality import Quality
+from .quality import THEIR_NETWORK, YOUR_NETWORK, Quality, own_fault
 
 __all__ = ["RemotePeer"]
 
@@ -70,6 +70,20 @@ class RemotePeer:
     def interrupted(self) -> bool:
         """Whether there was a connection, and is none just now."""
         return self.was_connected and self.connection != "connected"
+
+    def rating(self, peers: list[RemotePeer], offline: bool) -> tuple[int | None, str]:
+        """Return the bars of the connection, and whose fault it is if some are missing (`Quality.fault`).
+
+        When the connection is interrupted, the side that has lost the server as well is at fault.
+
+        Args:
+            peers: all others in the call.
+            offline: whether this page has lost its connection to the server.
+
+        """
+        if self.interrupted:
+            return 0, YOUR_NETWORK if offline else THEIR_NETWORK if self.away else ""
+        return self.quality.bars, self.quality.fault(own_fault([peer.quality for peer in peers]))
 
     def changed(self, connection: str) -> None:
         """The connection is in another state."""

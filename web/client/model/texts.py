@@ -289,7 +289,7 @@ def refusal(code: str, sentence: str) -> str:
 
 
 def quality(name: str, bars: int | None, fault: str) -> str:
-    """Return how good the connection with somebody is and why (`quality.rating`); empty before that is known."""
+    """Return how good the connection with somebody is and why (`RemotePeer.rating`); empty before that is known."""
     if bars is None:
         return ""
     name = name or THE_OTHER
