@@ -231,9 +231,9 @@ class Call:
         elif isinstance(event, messages.MemberLeft):
             state.departed(event.user, event.reason)
         elif isinstance(event, messages.MemberAway):
-            state.media_status(event.user, True)
+            state.presence(event.user, True)
         elif isinstance(event, messages.MemberBack):
-            state.media_status(event.user, False)
+            state.presence(event.user, False)
         elif isinstance(event, messages.MemberRenewed):
             self.peers.close([event.member.user])
             state.renewed(event.member.user)

@@ -264,7 +264,7 @@ class PageState:
             other.away = False
             other.renewed()
 
-    def media_status(self, user: str, away: bool) -> None:
+    def presence(self, user: str, away: bool) -> None:
         """Somebody lost the connection to the server, or is back."""
         other = self.other(user)
         if other is not None:
