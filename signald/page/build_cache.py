@@ -1,7 +1,7 @@
 """What takes long to make of the page's files: kept since the wheel was built, or made at the start.
 
 Each result is found by the digest of what it is made of, so one that does not fit the installed files is never used.
-`python -m signald.page.build_cache FILE` makes all of them; the build of the wheel does that (`signald/page/packing.py`).
+`python -m signald.page.build_cache FILE` makes all of them; the build of the wheel runs it (`packing.py`).
 
 The file has a line of JSON, a list of `[name, bytes]`, and what they hold in this order.
 """

@@ -77,7 +77,9 @@ class RunTests(SynchronousTestCase):
 
     def test_skipping(self) -> None:
         """A skipped test is listed with its reason, and counts as failed only where everything is required."""
-        self.add_tests("tests/unit/test_a.py", "def test_one(self): pass\ndef test_two(self): raise SkipTest('no camera')")
+        self.add_tests(
+            "tests/unit/test_a.py", "def test_one(self): pass\ndef test_two(self): raise SkipTest('no camera')"
+        )
         listed = "skipped: tests.unit.test_a.Case.test_two: no camera"
         self.assertIn(listed, self.assert_sums("1 passed, 0 failed"))
         self.assertIn(listed, self.assert_sums("1 passed, 1 failed", strict=True))
