@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from signald.messages import RefusalReason, WaitReason
+from signald.core.messages import RefusalReason, WaitReason
 from signald_page.client.model import page_state, remote_peer, texts
 from signald_page.client.model.layout import GRID
 from signald_page.client.model.page_state import GUEST, HOST, PageState
