@@ -1,94 +1,47 @@
-"""The command `signald`: the service in the foreground, with its addresses on the terminal."""
+"""The command `signald`: chooses what to run, and imports no more than that.
+
+Importing the daemon takes ten times as long as Python's own start, which a command such as `signald token` in a script
+would pay at each call.
+"""
 
 from __future__ import annotations
 
 import os
-import signal
 import sys
-from contextlib import suppress
-from io import TextIOWrapper
-from ipaddress import ip_address
-from typing import TextIO
 
-from twisted.internet.interfaces import IReactorCore
-from twisted.logger import globalLogBeginner
-from twisted.python.usage import UsageError
-
-from signald.cli.banner import banner
+from signald import __version__
 from signald.cli.commands import find_command
-from signald.cli.options import Options
-from signald.lifecycle.service import Daemon
-from signald.net.addresses import Names, machine_names
-from signald.tap import complaint, makeService
-from signald.tls.certificates import LocalCertificate
+
+__all__ = ["main"]
 
 
 def main() -> None:
-    """Run until SIGINT or SIGTERM, of which a second one does not wait for the clients; or do what a command says.
+    """Run a command, or the daemon in the foreground.
 
     Raises:
-        SystemExit: the options cannot be used; one sentence, status 1.
+        SystemExit: the status of the command; or the options cannot be used: one sentence, status 1.
 
     """
-    if len(sys.argv) > 1 and (command := find_command(sys.argv[1])) is not None:
-        sys.exit(command(sys.argv[2:], os.environ))
+    arguments = sys.argv[1:]
+    if arguments == ["--version"]:
+        sys.stdout.write(f"signald {__version__}\n")
+        return
+    if arguments and (command := find_command(arguments[0])) is not None:
+        sys.exit(command(arguments[1:], os.environ))
+    _run_daemon()
+
+
+def _run_daemon() -> None:
+    from twisted.python.usage import UsageError
+
+    from signald.cli.options import Options, error_text
+
     options = Options()
     try:
         options.parseOptions()
     except UsageError as error:
-        sys.exit(complaint(error))
-    daemon = makeService(options)
+        sys.exit(error_text(error))
 
-    from twisted.internet import reactor
+    from signald import foreground
 
-    core = IReactorCore(reactor)
-    globalLogBeginner.beginLoggingTo([daemon.operations_service.log.to_stream(sys.stderr)], redirectStandardIO=False)
-    daemon.privilegedStartService()
-    daemon.startService()
-    daemon.when_left = _obey_the_next_signal
-    core.addSystemEventTrigger("before", "shutdown", _heed_signals, signal.SIG_IGN)
-    core.addSystemEventTrigger("before", "shutdown", daemon.stopService)
-    core.callWhenRunning(_announce, daemon)
-    core.run()
-
-
-def _obey_the_next_signal() -> None:
-    """Let a signal end the process: Twisted would do no more than log an error, since it is stopping already.
-
-    Before everything is left to the next process, one more signal would make that impossible, and is ignored.
-    """
-    _heed_signals(signal.SIG_DFL)
-
-
-def _heed_signals(action: signal.Handlers) -> None:
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, action)
-
-
-def _announce(daemon: Daemon) -> None:
-    out: TextIO | None = sys.stdout
-    if out is None:  # closed before the start (`>&-`)
-        return
-    page = daemon.page
-    text = banner(
-        page.scheme,
-        page.port,
-        _names(daemon.interface),
-        local_ca=isinstance(daemon.certificate, LocalCertificate),
-        colour=out.isatty(),
-    )
-    if isinstance(out, TextIOWrapper):
-        out.reconfigure(errors="replace")  # the QR code's blocks, where the terminal is not UTF-8
-    # A full disk or a reader that is gone is no reason not to serve.
-    with suppress(OSError):
-        out.write(text)
-        out.flush()
-
-
-def _names(interface: str | None) -> Names:
-    """The machine's names, or where it listens on one interface that one's address."""
-    names = machine_names()
-    address = None if interface is None else ip_address(interface)
-    if address is None or address.is_unspecified:
-        return names
-    return Names(host=None, addresses=(address,), best=None if address.is_loopback else address)
+    foreground.run(options)

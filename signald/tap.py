@@ -21,7 +21,7 @@ from signald.auth.host_secret import SECRET_BYTES, load_host_secret
 from signald.auth.passwords import Passwords, one_thread
 from signald.auth.tokens import TokenVerifier
 from signald.auth.webhook import Webhook
-from signald.cli.options import Options
+from signald.cli.options import Options, error_text
 from signald.config.tree import Config
 from signald.config.values import ConfigError
 from signald.core.budgets import ConnectionBudget
@@ -79,7 +79,7 @@ def makeService(options: Options) -> Daemon:
         supervision = Supervision.of(started_with(), os.getpid())
         daemon = make_daemon(load(), IReactorTime(reactor), load, supervision)
     except (ConfigError, CertificateError) as error:
-        sys.exit(complaint(error))
+        sys.exit(error_text(error))
     _obey_hangups(daemon, reactor)
     hold_signals(reactor)
     resolve_aside(reactor)
@@ -88,7 +88,7 @@ def makeService(options: Options) -> Daemon:
         try:
             daemon.twistd_log = daemon.operations_service.log.as_twistd_wants(twistd)
         except OSError as error:
-            sys.exit(complaint(OSError(f"The log cannot be written: {error.strerror}.")))
+            sys.exit(error_text(OSError(f"The log cannot be written: {error.strerror}.")))
         # twistd ends by the signal that it got, and nothing that waits for the interpreter's end is called.
         core = IReactorCore(reactor)
         core.addSystemEventTrigger("after", "shutdown", daemon.operations_service.log.flush, FLUSH_SECONDS)
@@ -113,11 +113,6 @@ def hold_signals(reactor: Any) -> None:
     """
     signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM))
     reactor.callWhenRunning(signal.pthread_sigmask, signal.SIG_UNBLOCK, (signal.SIGINT, signal.SIGTERM))
-
-
-def complaint(error: Exception) -> str:
-    """What to end with: each line of an error after the program's name."""
-    return "\n".join(f"signald: {line}" for line in str(error).splitlines())
 
 
 def make_daemon(

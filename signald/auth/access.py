@@ -13,9 +13,10 @@ from signald.auth.webhook import Webhook
 from signald.core.decisions import Identify, JoinSession, OpenSession, Operation, Outcome, Refused
 from signald.core.errors import ErrorCode, SignalError
 from signald.core.grant import Grant
-from signald.core.permissions import TokenNeed, granted, refusal
+from signald.core.permissions import granted, refusal
 from signald.core.questions import Verdict, question_about
 from signald.core.registry import MemoryRegistry
+from signald.core.token_need import TokenNeed
 
 __all__ = ["Access"]
 

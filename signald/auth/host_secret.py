@@ -8,7 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from signald.config.values import ConfigError
-from signald.net.keyfiles import OWNER_ALONE, locked, write_files
+from signald.net.file_modes import OWNER_ALONE
+from signald.net.keyfiles import locked, write_files
 
 SECRET_BYTES = 32
 

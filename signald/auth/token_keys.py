@@ -17,7 +17,8 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPubl
 from signald.config.secret_files import read_file, read_secret
 from signald.config.tree import Tokens
 from signald.config.values import ConfigError
-from signald.net.keyfiles import OWNER_AND_GROUP, CertificateError, read_private_key
+from signald.net.file_modes import OWNER_AND_GROUP
+from signald.net.keyfiles import CertificateError, read_private_key
 
 __all__ = [
     "LEAST_RSA_BITS",

@@ -17,7 +17,7 @@ from signald.core.errors import ErrorCode, SignalError
 from signald.core.grant import Grant
 from signald.core.ids import read_session_id
 from signald.core.messages import MOST_TOKEN, Role, SessionId
-from signald.core.permissions import TokenNeed
+from signald.core.token_need import TokenNeed
 
 __all__ = ["CLAIM", "TokenVerifier"]
 

@@ -7,24 +7,20 @@ import hmac
 from collections.abc import Callable
 from hashlib import sha256
 
-from attrs import define, field, frozen
+from attrs import define, field
 from treq.client import HTTPClient
 from twisted.internet.defer import Deferred, DeferredSemaphore, succeed
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from signald.config.secret_files import read_secret
+from signald.auth.webhook_rules import WebhookRules
 from signald.config.tree import Webhook as Settings
-from signald.config.values import ConfigError
 from signald.core.errors import ErrorCode
 from signald.core.questions import Question, Verdict, read_answer
-from signald.net.http_client import is_usable, post
+from signald.net.http_client import post
 
-__all__ = ["Webhook", "check_webhook"]
-
-_LEAST_SECRET_BYTES = 32
-"""Of the secret that signs: as many as the hash has (RFC 2104 §3)."""
+__all__ = ["Webhook"]
 
 _MOST_AT_ONCE = 32
 """Questions on their way; it is also how many connections there are."""
@@ -39,41 +35,6 @@ _WARN_SECONDS = 60.0
 """Between two lines in the log about answers that do not come."""
 
 _log = Logger()
-
-
-@frozen
-class _Rules:
-    """Whom to ask, and how."""
-
-    url: str
-    secret: bytes = field(repr=False)
-    timeout: float
-    cache: float
-
-    @classmethod
-    def of(cls, settings: Settings) -> _Rules | None:
-        if settings.url is None:
-            return None
-        if not is_usable(settings.url):
-            raise ConfigError(
-                "webhook.url is no https:// address (or http:// on this machine), or has a user or a fragment."
-            )
-        if settings.secret_file is None:
-            raise ConfigError("A webhook's questions are signed: give webhook.secret_file, too.")
-        secret = read_secret(settings.secret_file)
-        if len(secret) < _LEAST_SECRET_BYTES:
-            raise ConfigError(f"The secret in {settings.secret_file} is shorter than {_LEAST_SECRET_BYTES} bytes.")
-        return cls(settings.url, secret, settings.timeout_seconds, settings.cache_seconds)
-
-
-def check_webhook(settings: Settings) -> None:
-    """See whether a webhook could be asked by these settings; nobody is asked.
-
-    Raises:
-        ConfigError: it could not.
-
-    """
-    _Rules.of(settings)
 
 
 @define
@@ -97,7 +58,7 @@ class Webhook:
     clock: IReactorTime
     wall: Callable[[], float]
     token: Callable[[], str]
-    _rules: _Rules | None = field(init=False)
+    _rules: WebhookRules | None = field(init=False)
     _cache: dict[bytes, tuple[float, Verdict]] = field(init=False, factory=dict)
     _open: dict[bytes, list[Deferred[Verdict]]] = field(init=False, factory=dict)
     _turns: DeferredSemaphore = field(init=False, factory=lambda: DeferredSemaphore(_MOST_AT_ONCE))
@@ -105,7 +66,7 @@ class Webhook:
 
     def __attrs_post_init__(self) -> None:
         """Read the secret."""
-        self._rules = _Rules.of(self.settings)
+        self._rules = WebhookRules.of(self.settings)
 
     @property
     def is_on(self) -> bool:
@@ -119,7 +80,7 @@ class Webhook:
             ConfigError: they cannot be used; nothing has changed.
 
         """
-        self._rules = _Rules.of(settings)
+        self._rules = WebhookRules.of(settings)
         self.settings = settings
         self._cache.clear()
         self._open = {}
@@ -147,14 +108,14 @@ class Webhook:
             self._begin(rules, question, key, body)
         return answer
 
-    def _begin(self, rules: _Rules, question: Question, key: bytes, body: bytes) -> None:
+    def _begin(self, rules: WebhookRules, question: Question, key: bytes, body: bytes) -> None:
         asked = self._turns.run(self._post, rules, body)
         asked.addTimeout(rules.timeout, self.clock)
         answered: Deferred[Verdict] = asked.addCallback(read_answer, question)
         answered.addCallbacks(self._keep, self._failed, callbackArgs=(rules, key))
         answered.addCallback(self._tell, key, self._open[key])
 
-    def _post(self, rules: _Rules, body: bytes) -> Deferred[bytes]:
+    def _post(self, rules: WebhookRules, body: bytes) -> Deferred[bytes]:
         """Send a question, signed as Standard Webhooks says: id, time and body."""
         id, time = self.token(), str(int(self.wall()))
         digest = hmac.digest(rules.secret, b".".join((id.encode(), time.encode(), body)), "sha256")
@@ -165,7 +126,7 @@ class Webhook:
         }
         return post(self.client, rules.url, headers, body)
 
-    def _keep(self, verdict: Verdict, rules: _Rules, key: bytes) -> Verdict:
+    def _keep(self, verdict: Verdict, rules: WebhookRules, key: bytes) -> Verdict:
         if rules is self._rules and rules.cache > 0:
             self._cache.pop(key, None)
             if len(self._cache) >= _MOST_CACHED:

@@ -5,17 +5,13 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 
 from twisted.python.usage import UsageError
 
-from signald.auth.tokens import TokenVerifier
-from signald.auth.webhook import check_webhook
 from signald.cli.options import Options
-from signald.config.tree import Config
+from signald.config.tree import Config, Tokens
 from signald.config.values import ConfigError
-from signald.operations.admin import AdminToken
-from signald.server.ice_configuration import read_turn
-from signald.tls.certificates import CertificateError, SuppliedCertificate
 
 
 def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
@@ -40,16 +36,41 @@ def _problems(config: Config) -> Iterator[str]:
     for read in _readers(config):
         try:
             read()
-        except (ConfigError, CertificateError) as error:
+        except ConfigError as error:
             yield str(error)
 
 
+def _check_certificate(certificate: Path, key: Path) -> None:
+    from signald.tls.certificates import CertificateError, SuppliedCertificate
+
+    try:
+        SuppliedCertificate(certificate, key, time.time())
+    except CertificateError as error:
+        raise ConfigError(str(error)) from None
+
+
 def _readers(config: Config) -> Iterator[Callable[[], object]]:
-    """What reads them, without making or changing any: a local authority is made at the start alone."""
+    """What reads them, without making or changing any: a local authority is made at the start alone.
+
+    Each module is imported only if the configuration needs it: most configurations name no such file, and the import of
+    the cryptographic libraries takes longer than all the rest.
+    """
     certificate, key = config.certificate, config.key
     if certificate is not None and key is not None:
-        yield lambda: SuppliedCertificate(certificate, key, time.time())
-    yield lambda: TokenVerifier(config.tokens)
-    yield lambda: check_webhook(config.webhook)
-    yield lambda: read_turn(config.ice)
-    yield lambda: AdminToken().configure(config.operations)
+        yield lambda: _check_certificate(certificate, key)
+    if config.tokens != Tokens():
+        from signald.auth.tokens import TokenVerifier
+
+        yield lambda: TokenVerifier(config.tokens)
+    if config.webhook.url is not None:
+        from signald.auth.webhook_rules import check_webhook
+
+        yield lambda: check_webhook(config.webhook)
+    if config.ice.turn_secret_file is not None:
+        from signald.config.turn_secret import read_turn
+
+        yield lambda: read_turn(config.ice)
+    if config.operations.admin_token_file is not None:
+        from signald.operations.admin_token import AdminToken
+
+        yield lambda: AdminToken().configure(config.operations)

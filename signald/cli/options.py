@@ -16,7 +16,7 @@ from signald.config.settings import Setting, nearest, settings
 from signald.config.sources import CONFIG_VARIABLE, ConfigErrors, ConfigValue, Effective, load
 from signald.config.values import ConfigError, read_path
 
-__all__ = ["Options"]
+__all__ = ["Options", "error_text"]
 
 _OTHERS = [setting for setting in settings().values() if setting.path[0] != "limits"]
 _LISTS = [setting for setting in _OTHERS if setting.is_list]
@@ -171,6 +171,11 @@ class Options(usage.Options):
     def append(self, setting: Setting, text: str) -> None:
         """Take one more of a list."""
         self._lists.setdefault(setting.option, []).append(text)
+
+
+def error_text(error: Exception) -> str:
+    """Return the message for `sys.exit`: each line of an error's text follows the name of the program."""
+    return "\n".join(f"signald: {line}" for line in str(error).splitlines())
 
 
 def _appending(setting: Setting) -> Callable[[Options, str], None]:

@@ -6,7 +6,7 @@ import stat
 from pathlib import Path
 
 from signald.config.values import ConfigError
-from signald.net.keyfiles import OWNER_AND_GROUP
+from signald.net.file_modes import OWNER_AND_GROUP
 from signald.net.regular_files import read_keys
 
 __all__ = ["read_file", "read_secret"]

@@ -16,7 +16,7 @@ from cattrs import Converter
 
 from signald.config.tree import Config
 from signald.config.values import ConfigError, read_ice_server, read_network, read_origin, read_path
-from signald.core.messages import IceServer
+from signald.core.ice_server import IceServer
 from signald.net.origins import Origin
 from signald.net.proxies import Network
 

@@ -16,9 +16,9 @@ from attrs import NOTHING, field, frozen
 from attrs.validators import ge, le
 
 from signald.config.values import ConfigError, read_interface, read_path, read_port, read_turn_url
+from signald.core.ice_server import IceServer
 from signald.core.limits import Limits
-from signald.core.messages import IceServer
-from signald.core.permissions import TokenNeed
+from signald.core.token_need import TokenNeed
 from signald.net.origins import Origin
 from signald.net.proxies import Network
 

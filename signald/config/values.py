@@ -6,7 +6,7 @@ import ipaddress
 import re
 from pathlib import Path
 
-from signald.core.messages import IceServer
+from signald.core.ice_server import IceServer
 from signald.net.origins import Origin, origin_from
 from signald.net.proxies import Network
 

@@ -6,8 +6,9 @@ from attrs import define, evolve
 
 from signald.core.actions import Action, Send, SendCredentials
 from signald.core.deadlines import DeadlineKind, Deadlines
+from signald.core.ice_server import IceServer
 from signald.core.mailboxes import Mailboxes
-from signald.core.messages import IceServer, IceServers, UserId, Welcome
+from signald.core.messages import IceServers, UserId, Welcome
 from signald.core.users import PeerId, User
 
 REFRESHED_AFTER = 0.8

@@ -12,6 +12,7 @@ from typing import NewType
 from attrs import field, frozen
 
 from signald.core.errors import ErrorCode
+from signald.core.ice_server import IceServer
 
 UserId = NewType("UserId", str)
 """An identity: 26 symbols of Crockford's base 32."""
@@ -116,24 +117,6 @@ class Candidate:
     sdp_mid: str | None = field(default=None, metadata=_bounded(256))
     sdp_m_line_index: int | None = field(default=None, metadata=_bounded(65535))
     username_fragment: str | None = field(default=None, metadata=_bounded(256))
-
-
-@frozen
-class IceServer:
-    """A STUN or TURN server for clients (W3C `RTCIceServer`).
-
-    Attributes:
-        urls: `stun:`, `turn:` or `turns:` URIs (RFC 7064, RFC 7065).
-        username: for TURN.
-        credential: for TURN.
-        expires: seconds for which the credential is valid; None when it does not expire.
-
-    """
-
-    urls: tuple[str, ...]
-    username: str | None = None
-    credential: str | None = field(default=None, repr=False)
-    expires: float | None = None
 
 
 @frozen

@@ -2,24 +2,15 @@
 
 from __future__ import annotations
 
-from enum import Enum
-
 from attrs import evolve
 
 from signald.core.decisions import JoinSession, OpenSession
 from signald.core.errors import ErrorCode
 from signald.core.grant import Grant
 from signald.core.messages import Role
+from signald.core.token_need import TokenNeed
 
-__all__ = ["TokenNeed", "granted", "refusal"]
-
-
-class TokenNeed(Enum):
-    """Who must show a token."""
-
-    NOBODY = "nobody"
-    HOSTS = "hosts"
-    EVERYONE = "everyone"
+__all__ = ["granted", "refusal"]
 
 
 def refusal(need: TokenNeed, grant: Grant | None, operation: OpenSession | JoinSession, now: float) -> ErrorCode | None:

@@ -13,7 +13,8 @@ import math
 
 from attrs import field, frozen
 
-from signald.core.messages import IceServer, UserId
+from signald.core.ice_server import IceServer
+from signald.core.messages import UserId
 
 LEAST_SECRET_BYTES = 32
 """Whoever has a credential can try secrets on it for as long as they like, without asking anybody."""

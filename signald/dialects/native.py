@@ -13,6 +13,7 @@ from cattrs.errors import ForbiddenExtraKeysError
 from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
 
 from signald.core.errors import ErrorCode
+from signald.core.ice_server import IceServer
 from signald.core.ids import is_user_id, read_session_id
 from signald.core.messages import (
     Ack,
@@ -39,7 +40,6 @@ from signald.core.messages import (
     Hello,
     HostChanged,
     IceError,
-    IceServer,
     IceServers,
     Instance,
     Join,

@@ -13,7 +13,7 @@ from attrs import fields, has
 from signald.auth.host_secret import FILE_NAME
 from signald.config.tree import Config
 from signald.doctor.findings import Finding, failure, ok, warning
-from signald.net.keyfiles import OWNER_ALONE, OWNER_AND_GROUP
+from signald.net.file_modes import OWNER_ALONE, OWNER_AND_GROUP
 
 __all__ = ["check_data_directory", "check_secret_files", "secret_files"]
 

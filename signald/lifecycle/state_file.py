@@ -16,7 +16,8 @@ import orjson
 from attrs import frozen
 
 from signald.core.snapshot import Snapshot, dump, load
-from signald.net.keyfiles import OWNER_ALONE, locked, write_files
+from signald.net.file_modes import OWNER_ALONE
+from signald.net.keyfiles import locked, write_files
 
 __all__ = ["FILE_NAME", "DamagedStateError", "State", "StateFile"]
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Iterable, Mapping
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any
-from urllib.parse import urlsplit
 
 from attrs import define
 from hyperlink import EncodedURL
@@ -30,7 +28,7 @@ from twisted.web.http_headers import Headers
 from twisted.web.iweb import UNKNOWN_LENGTH, IAgent, IAgentEndpointFactory, IBodyProducer, IPolicyForHTTPS, IResponse
 from zope.interface import implementer
 
-__all__ = ["MOST_ANSWER_BYTES", "UnusableAnswerError", "client_of", "is_usable", "make_client", "post"]
+__all__ = ["MOST_ANSWER_BYTES", "UnusableAnswerError", "client_of", "make_client", "post"]
 
 MOST_ANSWER_BYTES = 16384
 """Maximum size of a response's body."""
@@ -92,25 +90,6 @@ def post(client: HTTPClient, url: str, headers: Mapping[str, str], body: bytes) 
         return send()
 
     return send().addErrback(again).addCallback(_read)
-
-
-def is_usable(url: str) -> bool:
-    """Whether nobody else can answer what is sent there: it goes over TLS, or to this machine itself."""
-    try:
-        parts = urlsplit(url)
-        port = parts.port
-    except ValueError:
-        return False
-    if not parts.hostname or port == 0 or parts.username is not None or not url.isascii() or parts.fragment:
-        return False
-    return parts.scheme == "https" or (parts.scheme == "http" and _is_here(parts.hostname))
-
-
-def _is_here(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 class _PlainURL(EncodedURL):

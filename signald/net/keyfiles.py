@@ -21,8 +21,6 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from signald.net.regular_files import read_keys
 
 __all__ = [
-    "OWNER_ALONE",
-    "OWNER_AND_GROUP",
     "CertificateError",
     "Key",
     "KeyMismatchError",
@@ -37,13 +35,6 @@ __all__ = [
 
 Key = EllipticCurvePrivateKey | RSAPrivateKey | Ed25519PrivateKey | Ed448PrivateKey
 """The kinds of private key that TLS servers sign with (RFC 8446 §4.2.3)."""
-
-OWNER_ALONE = stat.S_IRWXG | stat.S_IRWXO
-"""The permission bits that a key of signald's own must not have: nobody else reads it."""
-
-OWNER_AND_GROUP = stat.S_IWGRP | stat.S_IXGRP | stat.S_IRWXO
-"""The permission bits that an operator's key must not have. A group may read it: that is how distributions (`ssl-cert`)
-and systemd's credentials share a key with a service."""
 
 
 class CertificateError(Exception):

@@ -15,8 +15,9 @@ from twisted.logger import Logger
 from signald.config.tree import Config
 from signald.monitoring.logs import Log
 from signald.monitoring.stalls import StallService
-from signald.operations.admin import AdminToken, make_admin
+from signald.operations.admin import make_admin
 from signald.operations.admin_state import AdminState
+from signald.operations.admin_token import AdminToken
 from signald.operations.endpoints import make_operations_site
 from signald.operations.exposition import Sources, make_registry
 from signald.server.accept_errors import AcceptErrorLog

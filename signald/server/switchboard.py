@@ -18,8 +18,9 @@ from signald.core.actions import Action, Close, Decide, LogCounts, Send, SendCre
 from signald.core.decisions import Operation, Outcome, Refused
 from signald.core.errors import ErrorCode
 from signald.core.hub import Ending, Hub
+from signald.core.ice_server import IceServer
 from signald.core.limits import AddressKey, Limits
-from signald.core.messages import Error, IceServer, Request
+from signald.core.messages import Error, Request
 from signald.core.reconnect_window import ReturnWindow
 from signald.core.registry import MemoryRegistry
 from signald.core.snapshot import Snapshot, export, restore

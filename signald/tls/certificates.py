@@ -16,9 +16,8 @@ from cryptography.hazmat.primitives import serialization
 from OpenSSL import SSL
 
 from signald.net.addresses import Names
+from signald.net.file_modes import OWNER_ALONE, OWNER_AND_GROUP
 from signald.net.keyfiles import (
-    OWNER_ALONE,
-    OWNER_AND_GROUP,
     CertificateError,
     KeyMismatchError,
     Pair,

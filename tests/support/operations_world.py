@@ -14,8 +14,9 @@ from signald.dialects import DIALECTS
 from signald.monitoring.metrics import Metrics
 from signald.monitoring.readiness import Readiness
 from signald.net.origins import OriginRule
-from signald.operations.admin import AdminToken, make_admin
+from signald.operations.admin import make_admin
 from signald.operations.admin_state import AdminState
+from signald.operations.admin_token import AdminToken
 from signald.operations.endpoints import make_operations_site
 from signald.operations.exposition import Sources, make_registry
 from signald.server.admission import Admission

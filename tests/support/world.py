@@ -11,6 +11,7 @@ from signald.core.actions import Action, Close, Decide, LogCounts, Send, SendCre
 from signald.core.decisions import JoinSession, OpenSession, Operation
 from signald.core.errors import ErrorCode
 from signald.core.hub import Ending, Hub
+from signald.core.ice_server import IceServer
 from signald.core.ids import IdSource
 from signald.core.limits import AddressKey, Limits
 from signald.core.members import Person
@@ -19,7 +20,6 @@ from signald.core.messages import (
     Count,
     Event,
     Hello,
-    IceServer,
     Instance,
     Join,
     Joined,

@@ -1,46 +1,81 @@
-"""The command in the foreground: what it writes where."""
+"""Tests of `signald.main`: each command imports what it needs, and no more."""
 
 from __future__ import annotations
 
-import io
+import json
+import os
+import subprocess
 import sys
 from pathlib import Path
-from typing import Any, cast
 
-from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
 
-from signald.config.tree import Config
-from signald.main import _announce
-from signald.tap import make_daemon
+from signald import __version__
+
+RUN = """
+import json, sys
+from signald.main import main
+try:
+    main()
+except SystemExit as end:
+    status = end.code
+else:
+    status = 0
+sys.stderr.write(json.dumps([status, sorted(sys.modules)]))
+"""
+
+DAEMON = ("autobahn", "treq", "prometheus_client", "segno", "signald.server", "twisted.internet", "twisted.web")
+"""What the daemon alone needs."""
+
+CRYPTOGRAPHY = ("OpenSSL", "cryptography", "jwt")
 
 
-class FullDisk(io.StringIO):
-    """A file that takes nothing."""
-
-    def write(self, text: str) -> int:
-        """Fail as a full disk does."""
-        raise OSError(28, "No space left on device")
-
-
-class AnnounceTests(SynchronousTestCase):
-    """Telling where to go."""
+class ImportTests(SynchronousTestCase):
+    """Modules that a command imports, seen in a process of its own."""
 
     def setUp(self) -> None:
-        """Make a daemon, its socket closed."""
-        config = Config(Path(self.mktemp()), port=0, interface="127.0.0.1", tls=False)
-        self.daemon = make_daemon(config, cast(Any, MemoryReactorClock()))
-        self.daemon.page.socket.close()
+        """Write a secret that signs tokens."""
+        self.folder = Path(self.mktemp()).absolute()
+        self.folder.mkdir()
+        self.secret = self.folder / "secret"
+        self.secret.write_text("s" * 64)
+        self.secret.chmod(0o600)
 
-    def test_address(self) -> None:
-        """The page's, on standard output."""
-        out = io.StringIO()
-        self.patch(sys, "stdout", out)
-        _announce(self.daemon)
-        self.assertIn(f"http://localhost:{self.daemon.page.port}/", out.getvalue())
+    def run_command(self, *arguments: str) -> tuple[str, list[str]]:
+        """Run `signald` with some arguments; return what it writes, and the modules that it has imported."""
+        environment = {**os.environ, "SIGNALD_TOKENS_SECRET_FILE": str(self.secret), "HOME": str(self.folder)}
+        ended = subprocess.run(
+            [sys.executable, "-c", RUN, *arguments], capture_output=True, text=True, timeout=60, env=environment
+        )
+        status, modules = json.loads(ended.stderr.splitlines()[-1])
+        self.assertEqual(status, 0, ended.stderr)
+        return ended.stdout, modules
 
-    def test_nowhere_to_write(self) -> None:
-        """Standard output may be closed or full; the server runs on without a complaint."""
-        for out in (None, FullDisk()):
-            self.patch(sys, "stdout", out)
-            _announce(self.daemon)
+    def assertNotImported(self, modules: list[str], packages: tuple[str, ...]) -> None:
+        """Fail if a module of one of the packages is among those imported."""
+        found = [name for name in modules if any(name == one or name.startswith(f"{one}.") for one in packages)]
+        self.assertEqual(found, [])
+
+    def test_version(self) -> None:
+        """`--version` imports no dependency at all."""
+        out, modules = self.run_command("--version")
+        self.assertEqual(out, f"signald {__version__}\n")
+        self.assertNotImported(modules, (*DAEMON, *CRYPTOGRAPHY, "attr", "cattrs", "twisted"))
+
+    def test_config(self) -> None:
+        """`config` reads the settings, and neither messages nor keys."""
+        out, modules = self.run_command("config")
+        self.assertIn("port = 9000", out)
+        self.assertNotImported(modules, (*DAEMON, *CRYPTOGRAPHY, "signald.core.messages"))
+
+    def test_check_config(self) -> None:
+        """`check-config` imports the checks of what is configured: here, those of tokens."""
+        out, modules = self.run_command("check-config")
+        self.assertIn("can be used", out)
+        self.assertNotImported(modules, DAEMON)
+
+    def test_token(self) -> None:
+        """`token` needs neither the command line's options nor the daemon."""
+        out, modules = self.run_command("token", "--user", "ann")
+        self.assertEqual(out.count("."), 2)
+        self.assertNotImported(modules, (*DAEMON, "twisted"))

@@ -11,9 +11,10 @@ from signald.core.actions import Action, Close, Decide, LogCounts, Send, SendCre
 from signald.core.decisions import JoinSession, OpenSession, Operation, Outcome
 from signald.core.errors import ErrorCode
 from signald.core.hub import Ending, Hub
+from signald.core.ice_server import IceServer
 from signald.core.ids import IdSource
 from signald.core.limits import Limits
-from signald.core.messages import Error, Event, Hello, IceServer, RequestId, Resume, Traits
+from signald.core.messages import Error, Event, Hello, RequestId, Resume, Traits
 from signald.core.registry import MemoryRegistry
 from signald.core.snapshot import dump, export, load, restore
 from signald.core.users import DecisionId, PeerId

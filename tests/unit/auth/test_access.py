@@ -22,10 +22,10 @@ from signald.core.errors import ErrorCode
 from signald.core.hub import Hub
 from signald.core.limits import AddressKey, Limits
 from signald.core.messages import SessionId
-from signald.core.permissions import TokenNeed
 from signald.core.questions import Question, Verdict
 from signald.core.registry import MemoryRegistry
 from signald.core.snapshot import dump, export, load, restore
+from signald.core.token_need import TokenNeed
 from signald.core.users import PeerId
 from signald.dialects.dialect import Dialect
 from signald.dialects.native import Native

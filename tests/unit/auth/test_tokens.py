@@ -23,7 +23,7 @@ from signald.config.tree import Tokens
 from signald.config.values import ConfigError
 from signald.core.errors import ErrorCode, SignalError
 from signald.core.messages import MOST_TOKEN, Role
-from signald.core.permissions import TokenNeed
+from signald.core.token_need import TokenNeed
 from tests.support.access import NOW, SECRET, minted
 
 ED25519 = Ed25519PrivateKey.generate()

@@ -20,7 +20,8 @@ from twisted.web.client import ResponseDone
 from twisted.web.http_headers import Headers
 from twisted.web.iweb import IResponse
 
-from signald.auth.webhook import Webhook, check_webhook
+from signald.auth.webhook import Webhook
+from signald.auth.webhook_rules import check_webhook
 from signald.config.tree import Webhook as Settings
 from signald.config.values import ConfigError
 from signald.core.decisions import JoinSession, OpenSession

@@ -11,8 +11,8 @@ from signald.cli.commands import COMMANDS
 from signald.cli.options import Options
 from signald.config.settings import settings
 from signald.config.tree import Config, Ice, TokenNeed
+from signald.core.ice_server import IceServer
 from signald.core.limits import Limits
-from signald.core.messages import IceServer
 
 
 class OptionsTests(SynchronousTestCase):

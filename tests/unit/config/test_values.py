@@ -18,7 +18,7 @@ from signald.config.values import (
     read_port,
     read_turn_url,
 )
-from signald.core.messages import IceServer
+from signald.core.ice_server import IceServer
 from signald.net.origins import Origin
 
 

@@ -8,6 +8,7 @@ from signald.core.actions import Close, Decide, Send
 from signald.core.decisions import Decided, Forget, Identified, Identify, MarkAway, OpenSession, Refused, SessionChanged
 from signald.core.errors import ErrorCode
 from signald.core.hub import Ending, Hub
+from signald.core.ice_server import IceServer
 from signald.core.limits import AddressKey, Limits
 from signald.core.members import Person
 from signald.core.messages import (
@@ -25,7 +26,6 @@ from signald.core.messages import (
     ForwardedOffer,
     Hello,
     IceError,
-    IceServer,
     Join,
     Joined,
     Leave,

@@ -8,6 +8,7 @@ from signald.core.deadlines import DeadlineKind
 from signald.core.errors import ErrorCode
 from signald.core.handshake import RELAY_ONLY
 from signald.core.hub import Ending
+from signald.core.ice_server import IceServer
 from signald.core.limits import Limits
 from signald.core.messages import (
     Admit,
@@ -15,7 +16,6 @@ from signald.core.messages import (
     Error,
     Event,
     Hello,
-    IceServer,
     IceServers,
     Instance,
     Join,

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from signald.core.messages import IceServer, UserId
+from signald.core.ice_server import IceServer
+from signald.core.messages import UserId
 from signald.core.turn import Turn, credentials, pseudonym
 
 PROTOCOL = Path(__file__).parents[3] / "docs" / "protocol.md"

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from signald.core.errors import ErrorCode
+from signald.core.ice_server import IceServer
 from signald.core.messages import (
     Ack,
     Admit,
@@ -37,7 +38,6 @@ from signald.core.messages import (
     Hello,
     HostChanged,
     IceError,
-    IceServer,
     IceServers,
     Instance,
     Join,

@@ -26,8 +26,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from signald.config.tree import Config, Ice
 from signald.core.budgets import ConnectionBudget
 from signald.core.errors import ErrorCode
+from signald.core.ice_server import IceServer
 from signald.core.limits import Limits
-from signald.core.messages import IceServer
 from signald.doctor.chain import trusted_store
 from signald.doctor.clock import judge_clock, judge_date, kernel_synchronised
 from signald.doctor.examination import DoctorTarget, examine

@@ -14,7 +14,7 @@ from signald.doctor.files import check_data_directory, check_secret_files, secre
 from signald.doctor.findings import Mark
 from signald.doctor.ports import PortProblem, judge_port, local_host, port_problem
 from signald.doctor.processes import Process, listening_process
-from signald.net.keyfiles import OWNER_ALONE, OWNER_AND_GROUP
+from signald.net.file_modes import OWNER_ALONE, OWNER_AND_GROUP
 
 STRANGER = 54321
 """A user id that nobody has."""

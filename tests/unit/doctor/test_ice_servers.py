@@ -15,7 +15,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from signald.config.tree import Ice
 from signald.config.values import ConfigError
-from signald.core.messages import IceServer
+from signald.core.ice_server import IceServer
 from signald.doctor.allocation import PRIVATE_PEERS, Credentials, Dialogue, Outcome, Result
 from signald.doctor.findings import Mark
 from signald.doctor.ice_servers import given_targets, minted_targets

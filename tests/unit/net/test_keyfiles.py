@@ -12,9 +12,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, x25519
 from cryptography.x509.oid import ExtensionOID
 from twisted.trial.unittest import SynchronousTestCase
 
+from signald.net.file_modes import OWNER_ALONE, OWNER_AND_GROUP
 from signald.net.keyfiles import (
-    OWNER_ALONE,
-    OWNER_AND_GROUP,
     CertificateError,
     KeyMismatchError,
     Pair,

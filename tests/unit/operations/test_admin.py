@@ -13,8 +13,8 @@ from signald.config.tree import Operations
 from signald.config.values import ConfigError
 from signald.core.limits import Limits
 from signald.core.messages import Instance, Open, Opened
-from signald.operations.admin import LEAST_TOKEN, AdminToken
 from signald.operations.admin_state import MOST_SESSIONS, SHOWN_SYMBOLS
+from signald.operations.admin_token import LEAST_TOKEN, AdminToken
 from tests.support.operations_world import TOKEN, OperationsWorld
 from tests.support.world import Client
 

@@ -10,7 +10,7 @@ from typing import Any
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from signald.core.messages import IceServer
+from signald.core.ice_server import IceServer
 from signald.core.users import PeerId
 from signald.dialects.native import EVENTS, REQUESTS, Native
 from tests.support.world import HOME

@@ -19,8 +19,8 @@ from signald.auth.tokens import TokenVerifier
 from signald.config.tree import Config, Tokens
 from signald.core.errors import ErrorCode
 from signald.core.messages import MOST_TOKEN, Role
-from signald.core.permissions import TokenNeed
 from signald.core.questions import Question, read_answer
+from signald.core.token_need import TokenNeed
 from signald_client.signaling.session_ids import find_session_id, find_token
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "tokens.md"

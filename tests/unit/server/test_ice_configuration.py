@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from signald.config.tree import Ice
 from signald.config.values import ConfigError
-from signald.core.messages import IceServer
+from signald.core.ice_server import IceServer
 from signald.core.turn import credentials
 from signald.dialects.native import Native
 from signald.server.ice_configuration import IceConfiguration

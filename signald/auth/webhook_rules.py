@@ -1,0 +1,64 @@
+"""Checks the settings of the webhook, without the HTTP client, whose import takes long."""
+
+from __future__ import annotations
+
+from attrs import field, frozen
+
+from signald.config.secret_files import read_secret
+from signald.config.tree import Webhook
+from signald.config.values import ConfigError
+from signald.net.request_urls import is_usable
+
+__all__ = ["WebhookRules", "check_webhook"]
+
+_LEAST_SECRET_BYTES = 32
+"""Least length of the secret that signs: the length of the hash (RFC 2104 §3)."""
+
+
+@frozen
+class WebhookRules:
+    """Checked settings of the webhook.
+
+    Attributes:
+        url: where questions are posted to.
+        secret: signs them.
+        timeout: seconds for an answer.
+        cache: seconds for which an answer is used again.
+
+    """
+
+    url: str
+    secret: bytes = field(repr=False)
+    timeout: float
+    cache: float
+
+    @classmethod
+    def of(cls, settings: Webhook) -> WebhookRules | None:
+        """Read and check the settings; None if there is no webhook.
+
+        Raises:
+            ConfigError: they cannot be used.
+
+        """
+        if settings.url is None:
+            return None
+        if not is_usable(settings.url):
+            raise ConfigError(
+                "webhook.url is no https:// address (or http:// on this machine), or has a user or a fragment."
+            )
+        if settings.secret_file is None:
+            raise ConfigError("A webhook's questions are signed: give webhook.secret_file, too.")
+        secret = read_secret(settings.secret_file)
+        if len(secret) < _LEAST_SECRET_BYTES:
+            raise ConfigError(f"The secret in {settings.secret_file} is shorter than {_LEAST_SECRET_BYTES} bytes.")
+        return cls(settings.url, secret, settings.timeout_seconds, settings.cache_seconds)
+
+
+def check_webhook(settings: Webhook) -> None:
+    """Check whether these settings can be used; no request is sent.
+
+    Raises:
+        ConfigError: they cannot be used.
+
+    """
+    WebhookRules.of(settings)

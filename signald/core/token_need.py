@@ -1,0 +1,15 @@
+"""Who must show a token, in a module of its own: the configuration needs it, and none of the messages."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+__all__ = ["TokenNeed"]
+
+
+class TokenNeed(Enum):
+    """Who must show a token."""
+
+    NOBODY = "nobody"
+    HOSTS = "hosts"
+    EVERYONE = "everyone"
