@@ -21,6 +21,7 @@ from signald.config.tree import Config
 from signald.core.budgets import ConnectionBudget
 from signald.core.reconnect_window import return_window
 from signald.lifecycle.handover import Handover
+from signald.lifecycle.preloading import PreloadService
 from signald.lifecycle.reloading import Reloading
 from signald.lifecycle.state_file import StateFile
 from signald.lifecycle.supervision import Supervision
@@ -124,6 +125,7 @@ class Daemon(MultiService):
         self.operations_service = operations_service
         self.when_left: Callable[[], None] = lambda: None
         operations_service.setServiceParent(self)
+        PreloadService(reactor).setServiceParent(self)
         self._reactor = reactor
         self._draining = draining
         self._switchboard = switchboard

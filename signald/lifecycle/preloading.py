@@ -1,0 +1,63 @@
+"""Imports, once the daemon runs, the modules that it may need later, so that an upgrade on disk cannot break it.
+
+A package manager replaces the files of signald and of its dependencies while the old daemon goes on. A module that it
+imports for the first time after that would be a new one among old ones, or would not be there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from importlib import import_module
+
+from twisted.application.service import Service
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.logger import Logger
+
+__all__ = ["LATE_MODULES", "PRELOAD_SECONDS", "PreloadService"]
+
+PRELOAD_SECONDS = 0.5
+"""Time from the start to the first import, so that clients that come back after a restart are served first."""
+
+LATE_MODULES = {
+    "signald.config.toml_lines": "reports the lines of mistakes when a reload fails, and imports all of tomlkit",
+    "idna.uts46data": "reads an origin with an international name in a configuration that is reloaded",
+    "encodings.idna": "encodes the name of the webhook's host when Python asks the system's resolver",
+    "encodings.punycode": "is the codec of international names, for the idna package",
+}
+"""Modules that are first needed some time after the start, each with what needs it."""
+
+_log = Logger()
+
+
+class PreloadService(Service):
+    """Imports `LATE_MODULES`, one in each iteration of the reactor, so that messages are handled in between."""
+
+    def __init__(self, reactor: IReactorTime) -> None:
+        self._reactor = reactor
+        self._modules: Iterator[str] = iter(LATE_MODULES)
+        self._next: IDelayedCall | None = None
+
+    def startService(self) -> None:
+        """Begin after `PRELOAD_SECONDS`."""
+        super().startService()
+        self._next = self._reactor.callLater(PRELOAD_SECONDS, self._import_one)
+
+    def stopService(self) -> None:
+        """Import no more."""
+        super().stopService()
+        if self._next is not None:
+            self._next.cancel()
+            self._next = None
+
+    def _import_one(self) -> None:
+        self._next = None
+        name = next(self._modules, None)
+        if name is None:
+            return
+        try:
+            import_module(name)
+        except ImportError:
+            _log.failure(
+                "{module} cannot be imported: {reason}", event="preload-failed", module=name, reason=LATE_MODULES[name]
+            )
+        self._next = self._reactor.callLater(0.0, self._import_one)

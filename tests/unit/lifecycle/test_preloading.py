@@ -1,0 +1,68 @@
+"""Tests of `signald.lifecycle.preloading`; tests/suites/e2e/test_preloading.py checks that the list is complete."""
+
+from __future__ import annotations
+
+import sys
+
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from signald.lifecycle import preloading
+from signald.lifecycle.preloading import LATE_MODULES, PRELOAD_SECONDS, PreloadService
+
+
+class PreloadTests(SynchronousTestCase):
+    """A service over a clock in memory."""
+
+    def setUp(self) -> None:
+        """Record what is imported."""
+        self.clock = Clock()
+        self.imported: list[str] = []
+        self.patch(preloading, "import_module", self.imported.append)
+        self.service = PreloadService(self.clock)
+        self.service.startService()
+
+    def test_one_module_in_each_iteration(self) -> None:
+        """Imports begin after a delay, and other calls have their turn between two of them."""
+        self.clock.advance(PRELOAD_SECONDS - 0.1)
+        self.assertEqual(self.imported, [])
+        counts = list[int]()
+
+        def count() -> None:
+            counts.append(len(self.imported))
+            if len(counts) <= len(LATE_MODULES):
+                self.clock.callLater(0.0, count)
+
+        self.clock.callLater(0.1, count)
+        self.clock.advance(0.1)
+        self.assertEqual(counts, [*range(1, len(LATE_MODULES) + 1), len(LATE_MODULES)])
+        self.assertEqual(self.imported, [*LATE_MODULES])
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+        self.service.stopService()
+
+    def test_a_stop_ends_it(self) -> None:
+        """A daemon that stops soon after its start imports nothing more."""
+        self.clock.callLater(PRELOAD_SECONDS, self.service.stopService)
+        self.clock.advance(PRELOAD_SECONDS)
+        self.assertEqual((self.imported, self.clock.getDelayedCalls()), ([*LATE_MODULES][:1], []))
+
+    def test_a_module_that_is_missing(self) -> None:
+        """It is logged with what needs it, and the others are imported."""
+        missing, *others = LATE_MODULES
+
+        def fail_once(name: str) -> None:
+            if name == missing:
+                raise ModuleNotFoundError(name)
+            self.imported.append(name)
+
+        self.patch(preloading, "import_module", fail_once)
+        for _ in range(len(LATE_MODULES) + 1):
+            self.clock.advance(PRELOAD_SECONDS)
+        self.assertEqual(self.imported, others)
+        self.assertEqual(len(self.flushLoggedErrors(ModuleNotFoundError)), 1)
+
+    def test_the_modules_exist(self) -> None:
+        """Each name of the list can be imported."""
+        for name in LATE_MODULES:
+            __import__(name)
+            self.assertIn(name, sys.modules)
