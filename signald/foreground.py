@@ -35,22 +35,22 @@ def run(options: Options) -> None:
     globalLogBeginner.beginLoggingTo([daemon.operations_service.log.to_stream(sys.stderr)], redirectStandardIO=False)
     daemon.privilegedStartService()
     daemon.startService()
-    daemon.when_left = _obey_the_next_signal
-    core.addSystemEventTrigger("before", "shutdown", _heed_signals, signal.SIG_IGN)
+    daemon.when_saved = _let_signals_end_the_process
+    core.addSystemEventTrigger("before", "shutdown", _set_signal_action, signal.SIG_IGN)
     core.addSystemEventTrigger("before", "shutdown", daemon.stopService)
     core.callWhenRunning(_announce, daemon)
     core.run()
 
 
-def _obey_the_next_signal() -> None:
-    """Let a signal end the process: Twisted would do no more than log an error, since it is stopping already.
+def _let_signals_end_the_process() -> None:
+    """Let the next signal end the process: Twisted would only log an error, since it is stopping already.
 
-    Before everything is left to the next process, one more signal would make that impossible, and is ignored.
+    Until the state is saved for the next process, signals are ignored, since they would prevent that.
     """
-    _heed_signals(signal.SIG_DFL)
+    _set_signal_action(signal.SIG_DFL)
 
 
-def _heed_signals(action: signal.Handlers) -> None:
+def _set_signal_action(action: signal.Handlers) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, action)
 
@@ -69,14 +69,14 @@ def _announce(daemon: Daemon) -> None:
     )
     if isinstance(out, TextIOWrapper):
         out.reconfigure(errors="replace")  # the QR code's blocks, where the terminal is not UTF-8
-    # A full disk or a reader that is gone is no reason not to serve.
+    # A full disk or a closed pipe must not stop the daemon.
     with suppress(OSError):
         out.write(text)
         out.flush()
 
 
 def _names(interface: str | None) -> Names:
-    """The machine's names, or where it listens on one interface that one's address."""
+    """Return the machine's names, or, if the daemon listens on one interface, the address of that."""
     names = machine_names()
     address = None if interface is None else ip_address(interface)
     if address is None or address.is_unspecified:

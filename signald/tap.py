@@ -1,4 +1,4 @@
-"""The twistd plugin's options and service: the only place that wires the parts together."""
+"""Wires the parts of the daemon together, for `signald` and for `twistd signald`."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, cast
 
+from attrs import frozen
 from twisted.internet.error import ReactorNotRunning
 from twisted.internet.interfaces import IProtocolFactory, IReactorCore, IReactorFromThreads, IReactorTime
 from twisted.logger import Logger
@@ -27,10 +28,11 @@ from signald.config.values import ConfigError
 from signald.core.budgets import ConnectionBudget
 from signald.core.hub import Hub
 from signald.core.ids import IdSource
+from signald.core.limits import Limits
 from signald.core.registry import MemoryRegistry
 from signald.dialects import DIALECTS
-from signald.lifecycle.reloading import Apply, Reloading
-from signald.lifecycle.service import Daemon, Listener
+from signald.lifecycle.reloading import Apply, ConfigReloader
+from signald.lifecycle.service import Daemon, DaemonParts, Listener
 from signald.lifecycle.supervision import Supervision, started_with
 from signald.monitoring.logs import FLUSH_SECONDS, Log
 from signald.monitoring.metrics import Metrics
@@ -38,7 +40,7 @@ from signald.monitoring.readiness import Readiness
 from signald.net.addresses import machine_names
 from signald.net.http_client import make_client
 from signald.net.origins import OriginRule
-from signald.net.resolver import resolve_aside
+from signald.net.resolver import install_daemon_thread_resolver
 from signald.operations.exposition import Sources
 from signald.operations.operations_service import OperationsService
 from signald.page.assets import load_assets
@@ -51,6 +53,7 @@ from signald.server.limits_reloader import LimitsReloader, within
 from signald.server.listening import open_sockets, raise_descriptor_limit
 from signald.server.proxy_protocol import ProxyProtocolFactory
 from signald.server.reflection import Mirror
+from signald.server.site import SignalingSite
 from signald.server.socket_activation import OPERATIONS, PAGE, WS
 from signald.server.switchboard import Switchboard
 from signald.server.web import make_site
@@ -61,16 +64,16 @@ _log = Logger()
 
 
 def makeService(options: Options) -> Daemon:
-    """Make the service, its sockets bound.
+    """Make the service with its sockets bound; Twisted calls this for `twistd signald`.
 
     Raises:
-        SystemExit: it cannot be; one sentence, status 1. Neither twistd nor twist reports a `UsageError` from here
-            without a traceback.
+        SystemExit: the service cannot be made; one sentence, status 1. Neither twistd nor twist reports a `UsageError`
+            from here without a traceback.
 
     """
     from twisted.internet import reactor
 
-    _keep_time(reactor)
+    _use_monotonic_clock(reactor)
 
     def load() -> Config:
         return options.effective(os.environ).config
@@ -80,23 +83,27 @@ def makeService(options: Options) -> Daemon:
         daemon = make_daemon(load(), IReactorTime(reactor), load, supervision)
     except (ConfigError, CertificateError) as error:
         sys.exit(error_text(error))
-    _obey_hangups(daemon, reactor)
+    _install_hangup_handler(daemon, reactor)
     hold_signals(reactor)
-    resolve_aside(reactor)
+    install_daemon_thread_resolver(reactor)
     twistd = options.parent
     if twistd is not None and "nodaemon" in twistd:
-        try:
-            daemon.twistd_log = daemon.operations_service.log.as_twistd_wants(twistd)
-        except OSError as error:
-            sys.exit(error_text(OSError(f"The log cannot be written: {error.strerror}.")))
-        # twistd ends by the signal that it got, and nothing that waits for the interpreter's end is called.
-        core = IReactorCore(reactor)
-        core.addSystemEventTrigger("after", "shutdown", daemon.operations_service.log.flush, FLUSH_SECONDS)
+        _take_over_twistd_log(daemon, twistd, IReactorCore(reactor))
     return daemon
 
 
-def _obey_hangups(daemon: Daemon, reactor: Any) -> None:
-    """Let SIGHUP reload; or stop, where what sent it is that the terminal is gone on which the daemon was started."""
+def _take_over_twistd_log(daemon: Daemon, twistd: Any, reactor: IReactorCore) -> None:
+    log = daemon.operations_service.log
+    try:
+        daemon.twistd_log = log.as_twistd_wants(twistd)
+    except OSError as error:
+        sys.exit(error_text(OSError(f"The log cannot be written: {error.strerror}.")))
+    # twistd ends by the signal that it got, and calls nothing that waits for the end of the interpreter.
+    reactor.addSystemEventTrigger("after", "shutdown", log.flush, FLUSH_SECONDS)
+
+
+def _install_hangup_handler(daemon: Daemon, reactor: Any) -> None:
+    """Let SIGHUP reload the configuration, or stop the daemon if the signal means that its terminal is gone."""
     terminal = os.isatty(0)
 
     def hung_up(*_: object) -> None:
@@ -106,10 +113,10 @@ def _obey_hangups(daemon: Daemon, reactor: Any) -> None:
 
 
 def hold_signals(reactor: Any) -> None:
-    """Let signals that end the process wait until the reactor runs and stops it in an orderly way.
+    """Block the signals that end the process until the reactor runs and can stop in an orderly way.
 
-    Before that one would end it at once, when it has perhaps taken up the state of the process before, which nobody
-    else could then do: two restarts in quick succession would end every session.
+    A signal before that would end the process at once. If it had restored the state of the process before by then, the
+    state would be lost: two restarts in quick succession would end every session.
     """
     signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM))
     reactor.callWhenRunning(signal.pthread_sigmask, signal.SIG_UNBLOCK, (signal.SIGINT, signal.SIGTERM))
@@ -125,8 +132,8 @@ def make_daemon(
 
     Arguments:
         config: all settings.
-        reactor: that the daemon runs on.
-        load: reads the settings anew for a reload; without it they stay.
+        reactor: runs the daemon.
+        load: reads the settings again for a reload; without it they stay.
         supervision: what the service manager gives, if there is one.
 
     Raises:
@@ -134,12 +141,62 @@ def make_daemon(
         CertificateError: the certificate cannot be used.
 
     """
+    supervision = supervision or Supervision()
     most_connections = raise_descriptor_limit()
     limits = within(config.limits, most_connections)
-    metrics, readiness = Metrics(), Readiness()
-    certificate = _certificate(config)
-    hub = Hub(limits=limits, server=f"signald/{__version__}")
-    host_secret = _host_secret(config)
+    metrics, readiness, log = Metrics(), Readiness(), Log(config.log)
+    certificate, host_secret = _certificate(config), _host_secret(config)
+    switchboard = _make_switchboard(config, reactor, limits=limits, host_secret=host_secret, metrics=metrics)
+    ice = IceConfiguration(switchboard)
+    ice.configure(config.ice)
+    budget, admission = ConnectionBudget(limits), Admission(limits, config.trusted_proxies, metrics)
+    sites = _make_sites(
+        config,
+        reactor,
+        limits=limits,
+        switchboard=switchboard,
+        budget=budget,
+        admission=admission,
+        mirror=Mirror(host_secret, time.time),
+        certificate=certificate,
+    )
+    listeners = _bind(config, reactor, sites=sites, admission=admission, certificate=certificate, given=supervision)
+    sources = Sources(
+        metrics,
+        switchboard.hub,
+        readiness,
+        sites.signaling,
+        lambda: len(sites.page.http_connections),
+        certificate,
+        log.counts,
+        admission.is_full,
+    )
+    operations = next(iter(supervision.handed_over(OPERATIONS)), None)
+    operations_service = OperationsService(config, sources, log, reactor, lambda: stop(reactor), operations)
+    limits_reloader = LimitsReloader(most_connections, switchboard, budget, admission, sites.signaling, sites.page)
+    appliers = _appliers(sites, ice, switchboard.access, operations_service, limits_reloader)
+    return Daemon(
+        DaemonParts(
+            reactor=reactor,
+            listeners=listeners,
+            config=config,
+            supervision=supervision,
+            draining=(*sites.signaling, sites.page),
+            switchboard=switchboard,
+            budget=budget,
+            certificate=certificate,
+            metrics=metrics,
+            readiness=readiness,
+            reloader=ConfigReloader(config, load or (lambda: config), appliers),
+            operations_service=operations_service,
+        )
+    )
+
+
+def _make_switchboard(
+    config: Config, reactor: IReactorTime, *, limits: Limits, host_secret: bytes, metrics: Metrics
+) -> Switchboard:
+    """Wire the hub with the registry and all that authorizes operations."""
     registry = MemoryRegistry(IdSource(secrets.token_bytes), limits, host_secret, now=reactor.seconds())
     access = Access(
         registry,
@@ -148,11 +205,35 @@ def make_daemon(
         Webhook(config.webhook, make_client(reactor), reactor, time.time, lambda: secrets.token_urlsafe(16)),
         time.time,
     )
-    switchboard = Switchboard(hub, registry, access, reactor, metrics)
-    ice = IceConfiguration(switchboard)
-    ice.configure(config.ice)
-    budget, admission = ConnectionBudget(limits), Admission(limits, config.trusted_proxies, metrics)
-    mirror = Mirror(host_secret, time.time)
+    return Switchboard(Hub(limits=limits, server=f"signald/{__version__}"), registry, access, reactor, metrics)
+
+
+@frozen
+class _Sites:
+    """The factories of the public ports.
+
+    Attributes:
+        signaling: the factories of WebSockets: of the page's port, and of the plain port.
+        page: the site of the page's port, which contains the first of them.
+
+    """
+
+    signaling: tuple[SignalingFactory, SignalingFactory]
+    page: SignalingSite
+
+
+def _make_sites(
+    config: Config,
+    reactor: IReactorTime,
+    *,
+    limits: Limits,
+    switchboard: Switchboard,
+    budget: ConnectionBudget,
+    admission: Admission,
+    mirror: Mirror,
+    certificate: Certificate | None,
+) -> _Sites:
+    """Make what speaks on the public ports."""
 
     def signaling(origins: OriginRule, *, bare: bool) -> SignalingFactory:
         scheme = "wss" if config.tls and not bare else "ws"
@@ -170,52 +251,62 @@ def make_daemon(
         )
 
     page = signaling(OriginRule.of(tls=config.tls, others=config.allow_origins), bare=False)
-    authority = certificate.authority_der if isinstance(certificate, LocalCertificate) else None
+    original = signaling(OriginRule.bare(others=config.allow_origins), bare=True)
     make = kept()
-    pages = make_site(
+    site = make_site(
         assets={**load_assets(make=make), **load_schemas(make)},
         signaling=page,
         limits=limits,
         clock=reactor,
-        ca_der=authority,
+        ca_der=certificate.authority_der if isinstance(certificate, LocalCertificate) else None,
         hsts=isinstance(certificate, SuppliedCertificate),
     )
-    original = signaling(OriginRule.bare(others=config.allow_origins), bare=True)
-    served: dict[str, tuple[str, IProtocolFactory]] = {
-        PAGE: ("http", pages) if certificate is None else ("https", TLSFactory(certificate.tls, False, pages, reactor)),
-        WS: ("ws", original),
-    }
-    if config.proxy_protocol:
-        served = {
-            name: (scheme, ProxyProtocolFactory(factory, admission, reactor))
-            for name, (scheme, factory) in served.items()
-        }
-    supervision = supervision or Supervision()
-    listeners = []
-    for name, bound in open_sockets(config, supervision.sockets):
-        scheme, factory = served[name]
-        listeners.append(Listener(bound, factory, scheme, bound.getsockname()[1]))
+    return _Sites((page, original), site)
 
-    def allow(new: Config) -> None:
-        for factory in (page, original):
+
+def _bind(
+    config: Config,
+    reactor: IReactorTime,
+    *,
+    sites: _Sites,
+    admission: Admission,
+    certificate: Certificate | None,
+    given: Supervision,
+) -> list[Listener]:
+    """Bind the public ports, or take over the sockets that the service manager gives; the page's is the first.
+
+    Raises:
+        ConfigError: a socket cannot be bound.
+
+    """
+    page: tuple[str, IProtocolFactory] = ("http", sites.page)
+    if certificate is not None:
+        page = ("https", TLSFactory(certificate.tls, False, sites.page, reactor))
+    served: dict[str, tuple[str, IProtocolFactory]] = {PAGE: page, WS: ("ws", sites.signaling[1])}
+    listeners = []
+    for name, bound in open_sockets(config, given.sockets):
+        scheme, factory = served[name]
+        if config.proxy_protocol:
+            factory = ProxyProtocolFactory(factory, admission, reactor)
+        listeners.append(Listener(bound, factory, scheme, bound.getsockname()[1]))
+    return listeners
+
+
+def _appliers(
+    sites: _Sites,
+    ice: IceConfiguration,
+    access: Access,
+    operations_service: OperationsService,
+    limits_reloader: LimitsReloader,
+) -> dict[str, Apply]:
+    """Return what applies the settings that can be reloaded, by section, or by name for those outside of a section."""
+
+    def allow_origins(new: Config) -> None:
+        for factory in sites.signaling:
             factory.allow(new.allow_origins)
 
-    log = Log(config.log)
-    sources = Sources(
-        metrics,
-        hub,
-        readiness,
-        (page, original),
-        lambda: len(pages.http_connections),
-        certificate,
-        log.counts,
-        admission.is_full,
-    )
-    operations = next(iter(supervision.handed_over(OPERATIONS)), None)
-    operations_service = OperationsService(config, sources, log, reactor, lambda: stop(reactor), operations)
-    limits_reloader = LimitsReloader(most_connections, switchboard, budget, admission, (page, original), pages)
-    parts: dict[str, Apply] = {
-        "allow_origins": allow,
+    return {
+        "allow_origins": allow_origins,
         "limits": limits_reloader.configure,
         "log": operations_service.configure_log,
         "operations": operations_service.configure,
@@ -223,40 +314,26 @@ def make_daemon(
         "tokens": lambda new: access.tokens.configure(new.tokens),
         "webhook": lambda new: access.webhook.configure(new.webhook),
     }
-    reloading = Reloading(config, load or (lambda: config), parts)
-    return Daemon(
-        reactor,
-        listeners,
-        config,
-        supervision,
-        (page, original, pages),
-        switchboard,
-        budget,
-        certificate,
-        metrics,
-        readiness,
-        reloading,
-        operations_service,
-    )
 
 
 def stop(reactor: IReactorTime) -> None:
-    """Stop, unless a signal has meanwhile asked for the same."""
+    """Stop the reactor, unless a signal has stopped it meanwhile."""
     with suppress(ReactorNotRunning):
         IReactorCore(reactor).stop()
 
 
-def _keep_time(reactor: Any) -> None:
-    """Give the reactor, on which nothing is due yet, a clock that nobody sets: Twisted's own is the wall clock.
+def _use_monotonic_clock(reactor: Any) -> None:
+    """Let the reactor, on which no call is scheduled yet, use the monotonic clock in place of the wall clock.
 
-    A step back would stop every deadline and every budget until the old time is reached again; a step forward, as that
-    of a machine which boots without a clock and then asks the network, would end every session and identity.
+    A step back of the wall clock would stop every deadline and every budget until the old time is reached again. A step
+    forward, as on a machine that boots without a clock and then sets it from the network, would end every session and
+    identity.
     """
     reactor.seconds = time.monotonic
 
 
 def _host_secret(config: Config) -> bytes:
-    """The secret of this data directory; where there is none, one for this process alone."""
+    """Return the secret of this data directory, or, if it cannot be stored, one for this process alone."""
     try:
         return load_host_secret(config.data_dir, secrets.token_bytes)
     except OSError as error:

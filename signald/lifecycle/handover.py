@@ -16,12 +16,12 @@ _log = Logger()
 
 @frozen
 class Handover:
-    """Both ends of it: what a process does first, and what it does last. Neither keeps it from starting or ending.
+    """Restores the state when a process starts and saves it when one stops; a failure prevents neither.
 
     Attributes:
-        switchboard: has the users and sessions.
-        file: where they are in between.
-        most_seconds: for which users can come back; kept sessions outlast that.
+        switchboard: holds the users and sessions.
+        file: holds them in between.
+        most_seconds: time for which users can come back; kept sessions outlast that.
 
     """
 
@@ -29,15 +29,15 @@ class Handover:
     file: StateFile
     most_seconds: float
 
-    def leave(self, now: float) -> None:
-        """Let the switchboard take no more facts, and write the state; `now` is wall time in seconds."""
+    def save(self, now: float) -> None:
+        """Suspend the switchboard and write the state; `now` is wall time in seconds."""
         try:
             snapshot = self.switchboard.suspend()
             self.file.write(snapshot, now)
         except OSError as error:
             _log.warn("users and sessions end with this process: {reason}", event="state-lost", reason=error.strerror)
             return
-        except Exception:  # noqa: BLE001 # whatever it is, the clients are to be told, and the process to end in order
+        except Exception:  # noqa: BLE001 # whatever it is, clients are told to reconnect, and the process ends in order
             _log.failure("users and sessions end with this process", event="state-failed")
             return
         _log.info(
@@ -47,8 +47,8 @@ class Handover:
             sessions=len(snapshot.sessions),
         )
 
-    def take_up(self, now: float) -> None:
-        """Go on with the state that the process before left, if it left one; `now` is wall time in seconds."""
+    def restore(self, now: float) -> None:
+        """Restore the state that the process before saved, if there is one; `now` is wall time in seconds."""
         try:
             state = self.file.take(now)
         except OSError as error:
@@ -61,9 +61,9 @@ class Handover:
             return
         is_restored = False
         try:
-            self._restore(state)
+            self._apply(state)
             is_restored = True
-        except Exception:  # noqa: BLE001 # whatever it is, a start with nothing is better than none
+        except Exception:  # noqa: BLE001 # whatever it is, a start without state is better than none
             _log.failure("the state cannot be restored; it is kept, and nothing of it used", event="state-unusable")
         try:
             if is_restored:
@@ -73,11 +73,11 @@ class Handover:
         except OSError as error:
             _log.warn("the state stays where it was read: {reason}", event="state-left", reason=error.strerror)
 
-    def _restore(self, state: State) -> None:
-        """Go on with a state, or raise whatever it is, with nothing changed."""
+    def _apply(self, state: State) -> None:
+        """Restore a state, or raise any exception with nothing changed."""
         snapshot = aged(state.snapshot, state.age or 0.0)
         if state.age is None or state.age > self.most_seconds:
-            # By a clock that was set meanwhile it may be any age.
+            # The age is unknown if the clock was set meanwhile.
             _log.info("the state is too old for users to come back; kept sessions stay", event="state-old")
             snapshot = without_users(snapshot)
         self.switchboard.restore(snapshot)

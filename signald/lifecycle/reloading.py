@@ -1,4 +1,4 @@
-"""Taking a changed configuration into the running daemon, on SIGHUP."""
+"""Hot reload: applies a changed configuration to the running daemon, on SIGHUP."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from signald.config.settings import KeyPath, settings
 from signald.config.tree import Config
 from signald.config.values import ConfigError
 
-__all__ = ["Apply", "Reloading"]
+__all__ = ["Apply", "ConfigReloader"]
 
 _log = Logger()
 
 Apply = Callable[[Config], None]
-"""Takes the part of a configuration that it is for; raises ConfigError before it changes anything."""
+"""Applies one part of a configuration; raises ConfigError before it changes anything."""
 
 
 @define
-class Reloading:
-    """The configuration in use, and how a new one comes in.
+class ConfigReloader:
+    """Reads the configuration again and applies what can be changed while the daemon runs.
 
     Attributes:
-        config: in use.
-        load: reads it anew; raises ConfigError.
+        config: the configuration in use.
+        load: reads it again; raises ConfigError.
         parts: what applies the settings of a section, or one at the top, by its name. Each is called at every reload,
             since the files that its settings name may have changed.
 
@@ -36,11 +36,11 @@ class Reloading:
     load: Callable[[], Config]
     parts: Mapping[str, Apply]
 
-    def __call__(self) -> None:
-        """Read the configuration, apply what can be, and say in the log what was done and what was not.
+    def reload(self) -> None:
+        """Read the configuration, apply what can be applied, and log what was changed and what was not.
 
-        A configuration that cannot be read changes nothing, nor does one that fits no longer without what needs a
-        restart; a part that refuses it keeps what it had.
+        A configuration that cannot be read changes nothing. Nor does one that is consistent only together with settings
+        that need a restart. A part that refuses its settings keeps the ones that it had.
         """
         try:
             wanted = self.load()
@@ -72,10 +72,10 @@ def _value(config: Config, path: KeyPath) -> object:
 
 
 def _with(config: Config, paths: list[KeyPath], source: Config) -> Config:
-    """The configuration with some settings of another."""
+    """Return the configuration with some settings of another one."""
     changes: dict[str, Any] = {path[0]: _value(source, path) for path in paths if len(path) == 1}
     for section in {path[0] for path in paths if len(path) == 2}:
-        # At once: a section checks that its settings fit each other.
+        # All at once, since a section checks that its settings are consistent.
         values = {path[1]: _value(source, path) for path in paths if path[0] == section}
         changes[section] = evolve(getattr(config, section), **values)
     return evolve(config, **changes)

@@ -22,7 +22,7 @@ from signald.core.budgets import ConnectionBudget
 from signald.core.reconnect_window import return_window
 from signald.lifecycle.handover import Handover
 from signald.lifecycle.preloading import PreloadService
-from signald.lifecycle.reloading import Reloading
+from signald.lifecycle.reloading import ConfigReloader
 from signald.lifecycle.state_file import StateFile
 from signald.lifecycle.supervision import Supervision
 from signald.monitoring.metrics import Metrics
@@ -35,33 +35,33 @@ from signald.server.switchboard import Switchboard
 from signald.tls.certificates import Certificate, Report
 
 TICK_SECONDS = 1.0
-"""Between two looks at the hub's deadlines."""
+"""Interval at which the hub's deadlines are checked."""
 
 WATCHDOG_PARTS = 3
-"""Signs of life in the time after which the service manager would miss one: sd_watchdog_enabled(3) advises two."""
+"""Heartbeats in the timeout of the service manager's watchdog: sd_watchdog_enabled(3) advises two."""
 
 STATUS_SECONDS = 10.0
-"""Between two status lines for the service manager."""
+"""Interval of the status lines for the service manager."""
 
 DECISION_SECONDS = 1.0
-"""For decisions under way when the service stops; the next process makes those that take longer anew."""
+"""Time for pending decisions when the service stops; the next process repeats those that take longer."""
 
-DECISION_LOOK_SECONDS = 0.02
-"""Between two looks whether they are made."""
+DECISION_POLL_SECONDS = 0.02
+"""Interval at which a stop checks whether decisions are still pending."""
 
 EXIT_SECONDS = 5.0
-"""Of the time that the service manager is asked for: all that a stop takes besides the clients."""
+"""Part of the time that the service manager is asked for: what a stop takes besides waiting for clients."""
 
 _log = Logger()
 
 
 @frozen
 class Listener:
-    """A bound socket, and what speaks on its connections.
+    """A bound socket with the factory of the protocols on its connections.
 
     Attributes:
-        socket: listening already; the service takes it over.
-        factory: of the connections' protocols.
+        socket: listens already; the service takes it over.
+        factory: makes the protocols of its connections.
         scheme: `https`, `http` or `ws`.
         port: the TCP port.
 
@@ -74,81 +74,103 @@ class Listener:
 
 
 class Draining(Protocol):
-    """What has connections, and lets them go."""
+    """A part that has connections, and can end them."""
 
     def drain(self, seconds: float) -> Deferred[None]:
         """End all connections within so many seconds; fires when none is left."""
 
 
+@frozen
+class DaemonParts:
+    """The parts that a daemon runs.
+
+    Attributes:
+        reactor: runs the daemon.
+        listeners: bound sockets; the first one is that of the page.
+        config: the settings at the start.
+        supervision: what the service manager gives.
+        draining: what has connections.
+        switchboard: connects the connections with users and sessions.
+        budget: counts what connections cost.
+        certificate: is shown to TLS clients; None without TLS.
+        metrics: counts events.
+        readiness: whether new clients are welcome.
+        reloader: reads the configuration again.
+        operations_service: the operator's listener, the watch over the reactor, and the log.
+
+    """
+
+    reactor: IReactorTime
+    listeners: Sequence[Listener]
+    config: Config
+    supervision: Supervision
+    draining: Sequence[Draining]
+    switchboard: Switchboard
+    budget: ConnectionBudget
+    certificate: Certificate | None
+    metrics: Metrics
+    readiness: Readiness
+    reloader: ConfigReloader
+    operations_service: OperationsService
+
+
 class Daemon(MultiService):
-    """Accepts connections on its listeners and keeps time.
+    """Accepts connections on its listeners, and runs its periodic work.
 
     Attributes:
         page: the first listener, that of the page and the signaling socket.
         interface: the address that it listens on; None for all.
-        certificate: what is shown to TLS clients; None without TLS.
-        metrics: what is counted.
+        certificate: is shown to TLS clients; None without TLS.
+        metrics: counts events.
         readiness: whether new clients are welcome.
-        operations_service: what the operator sees.
-        twistd_log: what is to observe twistd's log; None where it has its own.
+        operations_service: the operator's listener, the watch over the reactor, and the log.
+        twistd_log: the observer of twistd's log; None where twistd has its own.
+        when_saved: is called during a stop, once the state is saved.
 
     """
 
     twistd_log: ILogObserver | None = None
 
-    def __init__(
-        self,
-        reactor: IReactorTime,
-        listeners: Sequence[Listener],
-        config: Config,
-        supervision: Supervision,
-        draining: Sequence[Draining],
-        switchboard: Switchboard,
-        budget: ConnectionBudget,
-        certificate: Certificate | None,
-        metrics: Metrics,
-        readiness: Readiness,
-        reloading: Reloading,
-        operations_service: OperationsService,
-    ) -> None:
+    def __init__(self, parts: DaemonParts) -> None:
         super().__init__()
-        self.page = listeners[0]
+        supervision, certificate = parts.supervision, parts.certificate
+        self.page = parts.listeners[0]
         self._is_handed_over = bool(supervision.handed_over(PAGE))
-        self.interface = self.page.socket.getsockname()[0] if self._is_handed_over else config.interface
-        self._config = config
+        self.interface = self.page.socket.getsockname()[0] if self._is_handed_over else parts.config.interface
+        self._config = parts.config
         self._supervision = supervision
-        self._handover = Handover(switchboard, StateFile(config.data_dir), config.state_seconds)
-        self._listeners = listeners
+        self._handover = Handover(parts.switchboard, StateFile(parts.config.data_dir), parts.config.state_seconds)
+        self._listeners = parts.listeners
         self.certificate = certificate
-        self.metrics = metrics
-        self.readiness = readiness
-        self.operations_service = operations_service
-        self.when_left: Callable[[], None] = lambda: None
-        operations_service.setServiceParent(self)
-        PreloadService(reactor).setServiceParent(self)
-        self._reactor = reactor
-        self._draining = draining
-        self._switchboard = switchboard
-        self._reloading = reloading
-        self._budget = budget
+        self.metrics = parts.metrics
+        self.readiness = parts.readiness
+        self.operations_service = parts.operations_service
+        self.when_saved: Callable[[], None] = lambda: None
+        self.operations_service.setServiceParent(self)
+        PreloadService(parts.reactor).setServiceParent(self)
+        self._reactor = parts.reactor
+        self._draining = parts.draining
+        self._switchboard = parts.switchboard
+        self._reloader = parts.reloader
+        self._budget = parts.budget
         self._ports: list[IListeningPort] = []
         self._every(TICK_SECONDS, self._tick)
         if certificate is not None:
-            self._every(certificate.look_seconds, self._look_at_certificate)
+            self._every(certificate.look_seconds, self._check_certificate)
         if supervision.watchdog is not None:
             self._every(supervision.watchdog / WATCHDOG_PARTS, supervision.notifier.alive)
         if supervision.notifier.address is not None:
-            self._every(STATUS_SECONDS, self._tell_status)
+            self._every(STATUS_SECONDS, self._send_status)
 
     def setServiceParent(self, parent: IServiceCollection) -> None:
-        """Become a part of an application, which twistd asks for what observes its log."""
+        """Become a part of an application, which twistd asks for the observer of its log."""
         super().setServiceParent(parent)
         if isinstance(parent, Componentized) and self.twistd_log is not None:
             parent.setComponent(ILogObserver, self.twistd_log)
 
     def startService(self) -> None:
-        """Take up what the process before left, and begin to accept connections."""
-        self._handover.take_up(time.time())
+        """Restore what the process before saved, and begin to accept connections."""
+        self._handover.restore(time.time())
         super().startService()
         adopter = IReactorSocket(self._reactor)
         for listener in self._listeners:
@@ -170,15 +192,15 @@ class Daemon(MultiService):
         self._supervision.notifier.ready()
 
     def stopService(self) -> Deferred[None]:
-        """Accept no more connections, leave everything to the next process, and fire when all clients are gone."""
+        """Accept no more connections, save everything for the next process, and fire when all clients are gone."""
         return Deferred.fromCoroutine(self._stop())
 
     async def _stop(self) -> None:
         """Stop, in an order in which nothing is lost.
 
-        What has been read is carried out, and is in the state; what is read after that is not counted, so that its
-        sender sends it again. The state is written before the clients are waited for: were the process killed
-        meanwhile, it would be there all the same.
+        Messages that have been read are carried out and are part of the state. Messages that are read after that are
+        not counted, so that their sender sends them again. The state is written before the clients are waited for: it
+        is there even if the process is killed meanwhile.
         """
         seconds = self._config.drain_seconds
         self.readiness.drain()
@@ -191,31 +213,31 @@ class Daemon(MultiService):
         hub = self._switchboard.hub
         window = return_window(len(hub.peers), hub.limits.grace_seconds, queued=self._is_handed_over)
         self._switchboard.stopping(window, random.random)
-        self._handover.leave(time.time())
-        self.when_left()
+        self._handover.save(time.time())
+        self.when_saved()
         await DeferredList([draining.drain(seconds) for draining in self._draining])
         await maybeDeferred(super().stopService)
         _log.info("stopped", event="stopped")
 
     async def _wait_for_decisions(self) -> None:
-        """Wait for decisions under way; passwords that wait to be checked are not to be in the state."""
+        """Wait for pending decisions, since passwords that wait to be checked must not be written into the state."""
         deadline = self._reactor.seconds() + DECISION_SECONDS
         while self._switchboard.is_deciding and self._reactor.seconds() < deadline:
-            await deferLater(self._reactor, DECISION_LOOK_SECONDS)
+            await deferLater(self._reactor, DECISION_POLL_SECONDS)
 
-    def _tell_status(self) -> None:
+    def _send_status(self) -> None:
         hub = self._switchboard.hub
         self._supervision.notifier.status(f"{len(hub.users)} users, {len(hub.sessions)} sessions")
 
     def reload(self) -> None:
-        """Read the configuration and the certificate again; not while stopping, which nothing takes back.
+        """Read the configuration and the certificate again, unless the daemon is stopping.
 
-        Whatever happens, the service manager does not go on to wait for the end of it.
+        The service manager is told that the reload has ended, even if it has failed.
         """
         if self.readiness.draining:
             return
         self._supervision.notifier.reloading(time.monotonic())
-        _guarded(self._reloading)
+        _guarded(self._reloader.reload)
         _guarded(self._reread_certificate)
         self._supervision.notifier.ready()
 
@@ -235,13 +257,13 @@ class Daemon(MultiService):
         self._switchboard.tick()
         self._budget.tick(self._reactor.seconds())
 
-    def _look_at_certificate(self) -> None:
+    def _check_certificate(self) -> None:
         if self.certificate is not None:
             _log_report(self.certificate.refresh(time.time(), machine_names()))
 
 
 def _guarded(call: Callable[[], None]) -> None:
-    """Call it, and log what it raises: a `LoopingCall` that raises would stop for good."""
+    """Call a function and log what it raises: a `LoopingCall` that raises would stop for good."""
     try:
         call()
     except Exception:  # noqa: BLE001 # whatever it is, the next time may be better

@@ -1,4 +1,4 @@
-"""Looks up names in threads that nobody waits for: a resolver that does not answer must not hold up the end."""
+"""Resolves host names in daemon threads: a DNS server that does not answer must not delay the end of the process."""
 
 from __future__ import annotations
 
@@ -9,27 +9,27 @@ from twisted.internet._resolver import GAIResolver  # the reactor's own, which h
 from twisted.internet.interfaces import IReactorThreads
 from twisted.python.threadpool import ThreadPool
 
-__all__ = ["name_threads", "resolve_aside"]
+__all__ = ["install_daemon_thread_resolver", "start_resolver_threads"]
 
 _MOST_THREADS = 4
 
 
 class _DaemonThread(threading.Thread):
-    """A thread that ends with the process, even while the system's resolver waits for a server of names."""
+    """A thread that ends with the process, even while the system's resolver waits for a DNS server."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, daemon=True, **options)
 
 
-def name_threads() -> ThreadPool:
-    """Make the threads; they are never stopped, since that would wait for them."""
+def start_resolver_threads() -> ThreadPool:
+    """Start a pool of threads; it is never stopped, since that would wait for them."""
     threads = ThreadPool(0, _MOST_THREADS, "names")
     threads.threadFactory = _DaemonThread
     threads.start()
     return threads
 
 
-def resolve_aside(reactor: Any) -> None:
-    """Let the reactor look up names in such threads, and not in its own, which it waits for when it stops."""
-    threads = name_threads()
+def install_daemon_thread_resolver(reactor: Any) -> None:
+    """Let the reactor resolve names in daemon threads, not in its own threads, which it waits for when it stops."""
+    threads = start_resolver_threads()
     reactor.installNameResolver(GAIResolver(IReactorThreads(reactor), lambda: threads))

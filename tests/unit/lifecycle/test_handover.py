@@ -74,7 +74,7 @@ class HandoverTests(SynchronousTestCase):
     def next(self, seconds: float = 1.0) -> Process:
         """Start the next process, so long after the state was left."""
         later = Process(self.directory)
-        later.handover.take_up(NOW + seconds)
+        later.handover.restore(NOW + seconds)
         return later
 
     def resume(self, process: Process, received: int) -> FakeConnection:
@@ -90,7 +90,7 @@ class HandoverTests(SynchronousTestCase):
         """What was read is told once, by the next process; who speaks for whom is known."""
         heard = len([frame for frame in self.host.frames if b"welcome" not in frame])
         self.old.say(self.guest_peer, type="message", session=self.session, content="before")
-        self.old.handover.leave(NOW)
+        self.old.handover.save(NOW)
         again = self.resume(self.next(), heard)
         bodies = [json.loads(frame) for frame in again.frames]
         self.assertEqual([body["type"] for body in bodies], ["welcome", "message"])
@@ -100,7 +100,7 @@ class HandoverTests(SynchronousTestCase):
     def test_nothing_happens_after_the_state(self) -> None:
         """What is read then is neither told, nor counted, nor acknowledged; an end is not told to the others."""
         before = len(self.host.frames), len(self.guest.frames)
-        self.old.handover.leave(NOW)
+        self.old.handover.save(NOW)
         for _ in range(40):
             self.old.say(self.guest_peer, type="message", session=self.session, content="after")
         self.old.switchboard.closed(self.guest_peer, 1012)
@@ -113,19 +113,19 @@ class HandoverTests(SynchronousTestCase):
 
     def test_no_secret_is_in_the_file(self) -> None:
         """Nobody who reads it can come back as somebody."""
-        self.old.handover.leave(NOW)
+        self.old.handover.save(NOW)
         self.assertNotIn(self.host_secret.encode(), (self.directory / FILE_NAME).read_bytes())
 
     def test_too_old(self) -> None:
         """Nobody comes back, and no trace of them is left; a session that is kept is there."""
-        self.old.handover.leave(NOW)
+        self.old.handover.save(NOW)
         later = self.next(MOST + 1)
         self.only_the_kept_session(later)
         self.assertEqual(self.told(), ["state-written", "state-old", "state-restored"])
 
     def test_a_clock_that_went_back(self) -> None:
         """It may be any age, and so it is too old."""
-        self.old.handover.leave(NOW)
+        self.old.handover.save(NOW)
         self.only_the_kept_session(self.next(-1))
 
     def only_the_kept_session(self, process: Process) -> None:
@@ -139,7 +139,7 @@ class HandoverTests(SynchronousTestCase):
     def test_age_counts(self) -> None:
         """A session's life goes on while no process runs."""
         before = self.old.switchboard.hub.replicas.expires[self.session] - self.old.clock.seconds()
-        self.old.handover.leave(NOW)
+        self.old.handover.save(NOW)
         later = self.next(100.0)
         self.assertAlmostEqual(
             later.switchboard.hub.replicas.expires[self.session] - later.clock.seconds(), before - 100
@@ -147,13 +147,13 @@ class HandoverTests(SynchronousTestCase):
 
     def test_a_crash_loop(self) -> None:
         """A process that took the state up and died leaves nothing that the next one could take up again."""
-        self.old.handover.leave(NOW)
+        self.old.handover.save(NOW)
         self.next()
         self.assertEqual(self.next().switchboard.hub.users, {})
 
     def test_damaged(self) -> None:
         """A warning, and a start with nothing."""
-        self.old.handover.leave(NOW)
+        self.old.handover.save(NOW)
         path = self.directory / FILE_NAME
         path.write_bytes(path.read_bytes()[:-1])
         self.assertEqual(self.next().switchboard.hub.users, {})
@@ -161,11 +161,11 @@ class HandoverTests(SynchronousTestCase):
 
     def test_a_fault_in_restoring(self) -> None:
         """A warning without content, the file kept aside, and a start with nothing."""
-        self.old.handover.leave(NOW)
+        self.old.handover.save(NOW)
         later = Process(self.directory)
         hub = later.switchboard.hub
         hub.limits = cast(Any, None)
-        later.handover.take_up(NOW + 1)
+        later.handover.restore(NOW + 1)
         self.assertEqual(len(self.flushLoggedErrors(AttributeError)), 1)
         self.assertEqual(self.told(), ["state-written", "state-unusable"])
         self.assertEqual((hub.users, later.switchboard.registry.users), ({}, {}))
@@ -192,7 +192,7 @@ class HandoverTests(SynchronousTestCase):
         errors = [body for body in map(json.loads, self.host.frames) if body["type"] == "error"]
         self.assertEqual([(body["code"], body["id"]) for body in errors], [("too-many-passwords", "1"),
                                                                          ("too-many-passwords", "3")])  # fmt: skip
-        self.old.handover.leave(NOW)
+        self.old.handover.save(NOW)
         self.assertNotIn(b"open ", (self.directory / FILE_NAME).read_bytes())
         slow.callback("")  # late: nobody hears of it
         later = self.next()
@@ -202,14 +202,14 @@ class HandoverTests(SynchronousTestCase):
     def test_it_cannot_be_written(self) -> None:
         """A warning; the process ends all the same."""
         self.directory.write_bytes(b"")
-        self.old.handover.leave(NOW)
+        self.old.handover.save(NOW)
         self.assertEqual(self.told(), ["state-lost"])
 
     def test_what_cannot_be_written_down(self) -> None:
         """A fault of ours; the process ends all the same, and the next one begins with nothing."""
         user = self.old.switchboard.hub.users[self.host_user]
         user.queue.waiting.append(AppMessage(self.session, "\ud800"))
-        self.old.handover.leave(NOW)
+        self.old.handover.save(NOW)
         self.assertEqual(len(self.flushLoggedErrors()), 1)
         self.assertEqual(self.told(), ["state-failed"])
         self.assertEqual(self.next().switchboard.hub.users, {})
@@ -227,6 +227,6 @@ class HandoverTests(SynchronousTestCase):
         connection = FakeConnection()
         peer = process.switchboard.opened(connection, Serde(), HOME)
         process.switchboard.received(peer, b'"SessionNew"')
-        process.handover.leave(NOW)
+        process.handover.save(NOW)
         later = self.next()
         self.assertEqual((later.switchboard.registry.sessions, later.switchboard.registry.users), ({}, {}))

@@ -25,7 +25,7 @@ from signald.core.users import PeerId, PeerState
 from signald.dialects.native import Native
 from signald.lifecycle.sd_notify import Notifier
 from signald.lifecycle.service import (
-    DECISION_LOOK_SECONDS,
+    DECISION_POLL_SECONDS,
     DECISION_SECONDS,
     EXIT_SECONDS,
     TICK_SECONDS,
@@ -148,7 +148,7 @@ class DaemonTests(SynchronousTestCase):
         def fail() -> Config:
             raise RuntimeError
 
-        daemon._reloading.load = fail
+        daemon._reloader.load = fail
         daemon.reload()
         self.assertEqual([line.partition("\n")[0] for line in self.told(ear)], ["RELOADING=1", "READY=1"])
         self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 1)
@@ -178,7 +178,7 @@ class DaemonTests(SynchronousTestCase):
             self.reactor.callLater(seconds, hub.decisions.pending.pop, pending)
             stopped = daemon.stopService()
             self.assertEqual(self.logged("left to the next process"), [])
-            self.reactor.pump([DECISION_LOOK_SECONDS] * int(DECISION_SECONDS / DECISION_LOOK_SECONDS + 2))
+            self.reactor.pump([DECISION_POLL_SECONDS] * int(DECISION_SECONDS / DECISION_POLL_SECONDS + 2))
             self.successResultOf(stopped)
             self.assertEqual(len(hub.decisions.pending), undecided)
             self.events.clear()
@@ -191,7 +191,7 @@ class DaemonTests(SynchronousTestCase):
         peer = daemon._switchboard.opened(FakeConnection(), Native(), HOME)
         daemon._switchboard.received(peer, b'{"type":"hello","version":1,"instance":"one"}')
         left = list[bool]()
-        daemon.when_left = lambda: left.append((directory / FILE_NAME).is_file())
+        daemon.when_saved = lambda: left.append((directory / FILE_NAME).is_file())
         self.successResultOf(daemon.stopService())
         self.assertEqual(left, [True])
         self.assertFalse(daemon.readiness.ready)

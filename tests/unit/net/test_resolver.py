@@ -6,7 +6,7 @@ import threading
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from signald.net.resolver import name_threads
+from signald.net.resolver import start_resolver_threads
 
 
 class ThreadTests(SynchronousTestCase):
@@ -20,6 +20,6 @@ class ThreadTests(SynchronousTestCase):
             daemonic.append(threading.current_thread().daemon)
             done.set()
 
-        name_threads().callInThread(work)
+        start_resolver_threads().callInThread(work)
         self.assertTrue(done.wait(10.0))
         self.assertEqual(daemonic, [True])
