@@ -14,24 +14,24 @@ from signald.core.errors import ErrorCode
 from signald.core.limits import AddressKey, Limits, network_key
 
 __all__ = [
-    "OFFENCE",
+    "OFFENCE_COST",
     "AddressBudget",
     "ConnectionBudget",
     "RateLimit",
-    "guesses",
-    "new_connections",
-    "new_sessions",
-    "requests",
+    "connection_rate",
+    "guess_rate",
+    "http_request_rate",
+    "session_rate",
 ]
 
-OFFENCE = 20
+OFFENCE_COST = 20
 """New connections that one counts as which had to be closed for what its peer did: coming again is no way to begin with
 a whole budget of messages as often as one may connect."""
 
-_LONGEST_DEBT = 10
+_MAX_DEBT_BURSTS = 10
 """How many times its burst an address may owe at most."""
 
-_GRAIN = 0.001
+_TOLERANCE = 0.001
 """Of a token, that sums of fractions may be wrong by."""
 
 
@@ -49,31 +49,31 @@ class RateLimit:
 
     rate: float
     burst: float
-    factor: int
-    most: int
+    network_factor: int
+    tracked_addresses: int
 
 
-def new_connections(limits: Limits) -> RateLimit:
+def connection_rate(limits: Limits) -> RateLimit:
     """How fast an address may connect."""
-    return _terms(limits, limits.address_connection_rate, limits.address_connection_burst)
+    return _address_rate(limits, limits.address_connection_rate, limits.address_connection_burst)
 
 
-def requests(limits: Limits) -> RateLimit:
+def http_request_rate(limits: Limits) -> RateLimit:
     """How fast an address may ask for something by HTTP."""
-    return _terms(limits, limits.address_request_rate, limits.address_request_burst)
+    return _address_rate(limits, limits.address_request_rate, limits.address_request_burst)
 
 
-def new_sessions(limits: Limits) -> RateLimit:
+def session_rate(limits: Limits) -> RateLimit:
     """How fast sessions may be opened from an address, whatever identities it takes on."""
-    return _terms(limits, limits.address_session_rate, limits.address_session_burst)
+    return _address_rate(limits, limits.address_session_rate, limits.address_session_burst)
 
 
-def guesses(limits: Limits) -> RateLimit:
+def guess_rate(limits: Limits) -> RateLimit:
     """How often an address may guess wrongly: session ids, or passwords."""
-    return _terms(limits, limits.failed_guesses / limits.failed_guesses_seconds, limits.failed_guesses)
+    return _address_rate(limits, limits.failed_guesses / limits.failed_guesses_seconds, limits.failed_guesses)
 
 
-def _terms(limits: Limits, rate: float, burst: float) -> RateLimit:
+def _address_rate(limits: Limits, rate: float, burst: float) -> RateLimit:
     return RateLimit(rate, burst, limits.network_factor, limits.tracked_addresses)
 
 
@@ -91,44 +91,47 @@ class AddressBudget:
 
     """
 
-    terms: RateLimit
+    rate_limit: RateLimit
     full_at: OrderedDict[AddressKey, float] = field(factory=OrderedDict)
 
-    def has(self, key: AddressKey, now: float) -> bool:
+    def has_token(self, key: AddressKey, now: float) -> bool:
         """Whether an address, and its network, have a token."""
-        longest = (self.terms.burst + _GRAIN) / self.terms.rate
-        return all(self._after(each, share, now) - now <= longest for each, share in _counted(key, self.terms.factor))
+        longest = (self.rate_limit.burst + _TOLERANCE) / self.rate_limit.rate
+        return all(
+            self._full_after(each, share, now) - now <= longest
+            for each, share in _buckets(key, self.rate_limit.network_factor)
+        )
 
-    def take(self, key: AddressKey, now: float) -> bool:
+    def take_token(self, key: AddressKey, now: float) -> bool:
         """Take a token of an address and one of its network if both have one; whether they had."""
-        if not self.has(key, now):
+        if not self.has_token(key, now):
             return False
-        for each, share in _counted(key, self.terms.factor):
-            self.full_at[each] = self._after(each, share, now)
+        for each, share in _buckets(key, self.rate_limit.network_factor):
+            self.full_at[each] = self._full_after(each, share, now)
             self.full_at.move_to_end(each)
-        self.forget(now)
+        self.prune(now)
         return True
 
     def charge(self, key: AddressKey, tokens: float, now: float) -> None:
         """Take that many tokens of an address and of its network, whether or not they are there; a debt is bounded."""
-        longest = _LONGEST_DEBT * self.terms.burst / self.terms.rate
-        for each, share in _counted(key, self.terms.factor):
-            owed = max(self.full_at.get(each, now), now) + tokens / (self.terms.rate * share)
+        longest = _MAX_DEBT_BURSTS * self.rate_limit.burst / self.rate_limit.rate
+        for each, share in _buckets(key, self.rate_limit.network_factor):
+            owed = max(self.full_at.get(each, now), now) + tokens / (self.rate_limit.rate * share)
             self.full_at[each] = min(owed, now + longest)
             self.full_at.move_to_end(each)
-        self.forget(now)
+        self.prune(now)
 
-    def forget(self, now: float) -> None:
+    def prune(self, now: float) -> None:
         """Forget the oldest as long as they are full, or too many."""
         while self.full_at:
             oldest = next(iter(self.full_at))
-            if self.full_at[oldest] > now and len(self.full_at) <= self.terms.most:
+            if self.full_at[oldest] > now and len(self.full_at) <= self.rate_limit.tracked_addresses:
                 return
             del self.full_at[oldest]
 
-    def _after(self, key: AddressKey, share: int, now: float) -> float:
+    def _full_after(self, key: AddressKey, share: int, now: float) -> float:
         """When a bucket of so many addresses would be full again after one more token was taken."""
-        return max(self.full_at.get(key, now), now) + 1.0 / (self.terms.rate * share)
+        return max(self.full_at.get(key, now), now) + 1.0 / (self.rate_limit.rate * share)
 
 
 @define
@@ -146,26 +149,26 @@ class ConnectionBudget:
     limits: Limits
     total: int = 0
     addresses: dict[AddressKey, int] = field(factory=dict)
-    arrivals: AddressBudget = field(init=False)
+    new_connections: AddressBudget = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         """Begin with nothing counted."""
-        self.arrivals = AddressBudget(new_connections(self.limits))
+        self.new_connections = AddressBudget(connection_rate(self.limits))
 
-    def configure(self, limits: Limits) -> None:
+    def reload_limits(self, limits: Limits) -> None:
         """Go on with other limits; connections that are too many by now stay."""
         self.limits = limits
-        self.arrivals.terms = new_connections(limits)
+        self.new_connections.rate_limit = connection_rate(limits)
 
     def admit(self, key: AddressKey, now: float) -> ErrorCode | None:
         """Count one more connection of that address, or say why not; what was admitted is given back by `release`."""
         limits = self.limits
         if self.total >= limits.connections:
             return ErrorCode.SERVER_FULL
-        counted = _counted(key, limits.network_factor)
+        counted = _buckets(key, limits.network_factor)
         if any(self.addresses.get(each, 0) >= limits.address_connections * share for each, share in counted):
             return ErrorCode.TOO_MANY_CONNECTIONS
-        if not self.arrivals.take(key, now):
+        if not self.new_connections.take_token(key, now):
             return ErrorCode.TOO_MANY_NEW_CONNECTIONS
         for each, _ in counted:
             self.addresses[each] = self.addresses.get(each, 0) + 1
@@ -174,22 +177,22 @@ class ConnectionBudget:
 
     def release(self, key: AddressKey) -> None:
         """One admitted connection of that address is closed."""
-        for each, _ in _counted(key, self.limits.network_factor):
+        for each, _ in _buckets(key, self.limits.network_factor):
             self.addresses[each] -= 1
             if not self.addresses[each]:
                 del self.addresses[each]
         self.total -= 1
 
-    def offended(self, key: AddressKey, now: float) -> None:
+    def charge_offence(self, key: AddressKey, now: float) -> None:
         """A connection of that address had to be closed for what its peer did."""
-        self.arrivals.charge(key, OFFENCE, now)
+        self.new_connections.charge(key, OFFENCE_COST, now)
 
-    def tick(self, now: float) -> None:
+    def prune(self, now: float) -> None:
         """Forget addresses that owe nothing; to be called now and then."""
-        self.arrivals.forget(now)
+        self.new_connections.prune(now)
 
 
-def _counted(key: AddressKey, factor: int) -> tuple[tuple[AddressKey, int], ...]:
+def _buckets(key: AddressKey, factor: int) -> tuple[tuple[AddressKey, int], ...]:
     """What something from an address counts under: itself, and its network as so many addresses."""
     network = network_key(key)
     return ((key, 1),) if network is None else ((key, 1), (network, factor))

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from attrs import define, field
 
-_SLACK = 64
+_COMPACTION_SLACK = 64
 
 
 class DeadlineKind(IntEnum):
@@ -41,13 +41,13 @@ class Deadlines:
         """Add a deadline."""
         heapq.heappush(self.heap, Deadline(at, kind, key))
 
-    def due(self, now: float) -> Iterator[Deadline]:
+    def pop_due(self, now: float) -> Iterator[Deadline]:
         """Take out those that are due, the earliest first."""
         while self.heap and self.heap[0].at <= now:
             yield heapq.heappop(self.heap)
 
     def compact(self, alive: int, is_alive: Callable[[Deadline], bool]) -> None:
         """Drop the deadlines of what is gone, once they outnumber the `alive` ones: memory follows what exists."""
-        if len(self.heap) > 2 * alive + _SLACK:
+        if len(self.heap) > 2 * alive + _COMPACTION_SLACK:
             self.heap = [deadline for deadline in self.heap if is_alive(deadline)]
             heapq.heapify(self.heap)

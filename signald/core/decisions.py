@@ -54,7 +54,7 @@ class ResumeUser:
     secret: Secret = field(repr=False)
     instance: Instance
     traits: Traits
-    whole: bool
+    can_replay: bool
 
 
 @frozen
@@ -81,7 +81,7 @@ class MarkAway:
 
 
 @frozen
-class Forget:
+class EndIdentity:
     """End an identity and all its memberships; its outcome is `Decided`."""
 
     user: UserId
@@ -168,7 +168,7 @@ Operation = (
     | RenewUser
     | ConfirmSecret
     | MarkAway
-    | Forget
+    | EndIdentity
     | OpenSession
     | JoinSession
     | LeaveSession
@@ -228,9 +228,9 @@ class Resumed:
     """
 
     secret: Secret = field(repr=False)
-    newest: bool
+    had_newest_secret: bool
     rotation: int
-    whole: bool
+    complete: bool
     changes: tuple[Change, ...]
     grant: Grant | None = None
 
@@ -239,7 +239,7 @@ class Resumed:
 class NotResumed:
     """There is nothing to resume; `ended` says that there was, until its secret was used twice."""
 
-    ended: bool = False
+    reused: bool = False
     changes: tuple[Change, ...] = ()
 
 

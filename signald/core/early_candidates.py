@@ -9,7 +9,7 @@ from signald.core.messages import Candidates, SessionId, UserId
 
 
 @define
-class WaitingCandidates:
+class EarlyCandidates:
     """Batches without an addressee, for each session that has a single member.
 
     Attributes:
@@ -21,7 +21,7 @@ class WaitingCandidates:
     limits: Limits
     batches: dict[SessionId, list[tuple[UserId, Candidates]]] = field(factory=dict)
 
-    def keep(self, sender: UserId, batch: Candidates) -> bool:
+    def add(self, sender: UserId, batch: Candidates) -> bool:
         """Keep a batch until somebody joins; False when there is no room for it."""
         kept = self.batches.get(batch.session, [])
         candidates = [candidate for _, earlier in kept for candidate in earlier.candidates]
@@ -34,6 +34,6 @@ class WaitingCandidates:
         self.batches[batch.session] = [*kept, (sender, batch)]
         return True
 
-    def take(self, session: SessionId) -> list[tuple[UserId, Candidates]]:
+    def pop(self, session: SessionId) -> list[tuple[UserId, Candidates]]:
         """Take out all that waits in a session."""
         return self.batches.pop(session, [])

@@ -22,7 +22,7 @@ from signald.core.messages import (
     UserId,
 )
 from signald.core.sessions import Session
-from signald.core.views import base
+from signald.core.views import negotiation_base
 
 
 def receivers(message: Forwardable, session: Session, sender: Member) -> tuple[Member, ...]:
@@ -51,7 +51,7 @@ def refusal(message: Forwardable, sender: Member, receiver: Member) -> ErrorCode
         return None
     later = sender.seat > receiver.seat
     match message:
-        case Offer() if not later or message.negotiation.n > base(sender, receiver) + 1:
+        case Offer() if not later or message.negotiation.n > negotiation_base(sender, receiver) + 1:
             return ErrorCode.WRONG_ROLE if receiver.traits.renegotiates else ErrorCode.UNSUPPORTED_BY_PEER
         case Answer() if later:
             return ErrorCode.WRONG_ROLE

@@ -16,8 +16,8 @@ from signald.core.deadlines import Deadline, DeadlineKind, Deadlines
 from signald.core.decisions import (
     ConfirmSecret,
     Decided,
+    EndIdentity,
     EndSession,
-    Forget,
     HostCommand,
     Identified,
     JoinSession,
@@ -34,8 +34,8 @@ from signald.core.errors import ErrorCode
 from signald.core.handshake import Handshake
 from signald.core.ice import IceSupply
 from signald.core.limits import AddressKey, Limits, TokenBucket
-from signald.core.mailbox import weight
-from signald.core.mailboxes import Mailboxes, close
+from signald.core.mailbox import message_size
+from signald.core.mailboxes import Mailboxes, close_peer
 from signald.core.messages import (
     UNCOUNTED,
     Ack,
@@ -51,18 +51,18 @@ from signald.core.messages import (
     Traits,
     UserId,
 )
-from signald.core.pending_decisions import Pending, PendingDecisions
-from signald.core.reconnect_window import ReturnWindow
+from signald.core.pending_decisions import PendingDecision, PendingDecisions
+from signald.core.reconnect_window import ReconnectWindow
 from signald.core.replicas import SessionReplicas
-from signald.core.requests import Requests
+from signald.core.requests import RequestHandler
 from signald.core.sessions import Session
 from signald.core.users import DecisionId, Peer, PeerEvent, PeerId, PeerState, User, UserEvent, UserState
 
 _MALFORMED_BYTES = 256
-_AGAIN_SECONDS = 1.0
+_RETRY_SECONDS = 1.0
 
 
-class Ending(Enum):
+class DisconnectReason(Enum):
     """How a connection ended: with 1000 (RFC 6455 §7.4.1), with 1001 as a page that is left does, or otherwise."""
 
     LEFT = 1
@@ -97,7 +97,7 @@ class Hub:
     ice: IceSupply = field(init=False)
     replicas: SessionReplicas = field(init=False)
     handshake: Handshake = field(init=False)
-    requests: Requests = field(init=False)
+    requests: RequestHandler = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         """Make the parts and wire them."""
@@ -107,7 +107,7 @@ class Hub:
         self.handshake = Handshake(
             self.limits, self.server, self.ice, self.peers, self.mailboxes, self.replicas, self.decisions
         )
-        self.requests = Requests(self.limits, self.mailboxes, self.replicas, self.decisions, self.ice)
+        self.requests = RequestHandler(self.limits, self.mailboxes, self.replicas, self.decisions, self.ice)
 
     @property
     def users(self) -> dict[UserId, User]:
@@ -119,14 +119,14 @@ class Hub:
         """The sessions in which users here are, or at which they wait."""
         return self.replicas.sessions
 
-    def configure(self, limits: Limits) -> None:
+    def reload_limits(self, limits: Limits) -> None:
         """Go on with other limits; what a connection was welcomed with holds for it as long as it lives."""
         self.limits = limits
-        self.handshake.configure(limits)
+        self.handshake.reload_limits(limits)
         self.replicas.limits = limits
-        self.replicas.candidates.limits = limits
-        self.mailboxes.configure(limits)
-        self.requests.configure(limits)
+        self.replicas.early_candidates.limits = limits
+        self.mailboxes.reload_limits(limits)
+        self.requests.reload_limits(limits)
 
     # Facts
 
@@ -143,13 +143,13 @@ class Hub:
         if peer is None or peer.state is PeerState.CLOSING:
             return []
         if not peer.budget.take(now):
-            return close(peer, ErrorCode.TOO_MANY_MESSAGES)
+            return close_peer(peer, ErrorCode.TOO_MANY_MESSAGES)
         if peer.user is not None:
-            return self._take(peer, self.users[peer.user], request, now)
+            return self._receive_from_user(peer, self.users[peer.user], request, now)
         if peer.queue.decision is None:
-            return self.handshake.greet(peer, request, now)
+            return self.handshake.handle_request(peer, request, now)
         if len(peer.queue.waiting) >= self.limits.waiting_messages:
-            return close(peer, ErrorCode.TOO_MANY_WAITING)
+            return close_peer(peer, ErrorCode.TOO_MANY_WAITING)
         peer.queue.waiting.append(request)
         return []
 
@@ -159,34 +159,34 @@ class Hub:
         if peer is None or peer.state is PeerState.CLOSING:
             return []
         if not peer.budget.take(now):
-            return close(peer, ErrorCode.TOO_MANY_MESSAGES)
+            return close_peer(peer, ErrorCode.TOO_MANY_MESSAGES)
         if peer.user is None:
             return [Send(id, error)]
         user = self.users[peer.user]
-        actions = self._confirm(user)
+        actions = self._confirm_secret(user)
         if error.about not in UNCOUNTED:
-            actions += self.mailboxes.count(user, _MALFORMED_BYTES, now)
+            actions += self.mailboxes.count_message(user, _MALFORMED_BYTES, now)
         return [*actions, Send(id, error)]
 
-    def disconnected(self, id: PeerId, ending: Ending, now: float) -> list[Action]:
+    def disconnected(self, id: PeerId, ending: DisconnectReason, now: float) -> list[Action]:
         """Take note that a peer is gone: its user is away, or its user's memberships end."""
         peer = self.peers.pop(id, None)
         if peer is None:
             return []
-        peer.step(PeerEvent.SOCKET_CLOSED)
+        peer.transition(PeerEvent.SOCKET_CLOSED)
         if peer.user is None:
             return []
         user = self.users[peer.user]
         user.peer = None
-        if ending is Ending.LEFT:
+        if ending is DisconnectReason.LEFT:
             return self._over(user, UserEvent.LEFT, LeaveReason.LEFT)
-        user.step(UserEvent.LOST)
+        user.transition(UserEvent.LOST)
         if user.instance is None:
             return self._over(user, UserEvent.EXPIRED, LeaveReason.GONE)
-        seconds = self.limits.reload_seconds if ending is Ending.RELOADING else self.limits.grace_seconds
-        user.until = now + seconds
-        self.deadlines.add(user.until, DeadlineKind.GRACE, user.id)
-        return [self.decisions.ask(MarkAway(user.id))]
+        seconds = self.limits.reload_seconds if ending is DisconnectReason.RELOADING else self.limits.grace_seconds
+        user.grace_ends = now + seconds
+        self.deadlines.add(user.grace_ends, DeadlineKind.GRACE, user.id)
+        return [self.decisions.submit(MarkAway(user.id))]
 
     def decided(self, id: DecisionId, outcome: Outcome, now: float) -> list[Action]:
         """Take the outcome of a decision, and go on with the requests that waited for it.
@@ -194,49 +194,49 @@ class Hub:
         When the one who asked is gone meanwhile, what was asked for is undone. An outcome that builds on one that is
         still to come waits for it.
         """
-        held = self.decisions.held
+        held = self.decisions.deferred_outcomes
         held[id] = outcome
         actions: list[Action] = []
-        while ready := next((id for id, outcome in held.items() if not self.replicas.is_ahead(outcome)), None):
-            actions += self._decided(ready, held.pop(ready), now)
+        while ready := next((id for id, outcome in held.items() if not self.replicas.has_version_gap(outcome)), None):
+            actions += self._complete_decision(ready, held.pop(ready), now)
         return actions
 
-    def _decided(self, id: DecisionId, outcome: Outcome, now: float) -> list[Action]:
-        pending = self.decisions.pending[id]
-        actions = self._apply(pending, outcome, now)
-        del self.decisions.pending[id]
+    def _complete_decision(self, id: DecisionId, outcome: Outcome, now: float) -> list[Action]:
+        pending = self.decisions.by_id[id]
+        actions = self._complete(pending, outcome, now)
+        del self.decisions.by_id[id]
         user = None if pending.user is None else self.users.get(pending.user)
         peer = None if pending.peer is None else self.peers.get(pending.peer)
         if user is not None and user.queue.decision == id:
             user.queue.decision = None
-            actions += self.go_on(user, now)
+            actions += self.handle_queued_requests(user, now)
         if peer is not None and peer.queue.decision == id:
             peer.queue.decision = None
             while peer.queue.waiting and peer.queue.decision is None:
                 request = peer.queue.waiting.popleft()
                 if peer.user is None:
-                    actions += self.handshake.greet(peer, request, now)
+                    actions += self.handshake.handle_request(peer, request, now)
                 else:
-                    actions += self._take(peer, self.users[peer.user], request, now)
+                    actions += self._receive_from_user(peer, self.users[peer.user], request, now)
         return actions
 
     def tick(self, now: float) -> list[Action]:
         """Do what is due; to be called every second or so."""
         actions: list[Action] = []
-        for deadline in self.deadlines.due(now):
-            actions += self._due(deadline, now)
+        for deadline in self.deadlines.pop_due(now):
+            actions += self._handle_deadline(deadline, now)
         alive = len(self.peers) + 2 * len(self.users) + 2 * len(self.sessions)
         self.deadlines.compact(alive, self._is_alive)
-        self.handshake.tick(now)
-        self.requests.tick(now)
+        self.handshake.prune_budgets(now)
+        self.requests.prune_budgets(now)
         return actions
 
-    def stopping(self, window: ReturnWindow, jitter: Callable[[], float]) -> list[Action]:
+    def stopping(self, window: ReconnectWindow, jitter: Callable[[], float]) -> list[Action]:
         """Tell each client when to come back, at a moment of the window that `jitter` gives as a part from 0 to 1.
 
         Requests with a password that are not carried out yet are refused, so that none gets into a file.
         """
-        return self.requests.refuse_passwords() + [
+        return self.requests.reject_passwords() + [
             Send(peer.id, GoingAway(window.first + window.spread * jitter()))
             for peer in self.peers.values()
             if peer.state is PeerState.WELCOMED
@@ -244,54 +244,56 @@ class Hub:
 
     # Requests
 
-    def _take(self, peer: Peer, user: User, request: Request, now: float) -> list[Action]:
+    def _receive_from_user(self, peer: Peer, user: User, request: Request, now: float) -> list[Action]:
         """Count a request of a user, and handle it when no other one is under way."""
-        actions = self._confirm(user)
+        actions = self._confirm_secret(user)
         if isinstance(request, Ack):
             return actions + self.requests.handle(user, request, now)
         is_waiting = user.queue.decision is not None or user.queue.waiting
         if is_waiting and len(user.queue.waiting) >= self.limits.waiting_messages:
-            return actions + close(peer, ErrorCode.TOO_MANY_WAITING)
+            return actions + close_peer(peer, ErrorCode.TOO_MANY_WAITING)
         if not isinstance(request, UNCOUNTED):
-            actions += self.mailboxes.count(user, weight(request), now)
+            actions += self.mailboxes.count_message(user, message_size(request), now)
         if is_waiting:
             user.queue.waiting.append(request)
             return actions
         return actions + self.requests.handle(user, request, now)
 
-    def go_on(self, user: User, now: float) -> list[Action]:
+    def handle_queued_requests(self, user: User, now: float) -> list[Action]:
         """Handle the requests of a user that have waited, as far as none of them needs a decision."""
         actions: list[Action] = []
         while user.queue.waiting and user.queue.decision is None:
             actions += self.requests.handle(user, user.queue.waiting.popleft(), now)
         return actions
 
-    def _confirm(self, user: User) -> list[Action]:
+    def _confirm_secret(self, user: User) -> list[Action]:
         """What comes on the new socket shows that the client has its new secret."""
         if user.confirmed:
             return []
         user.confirmed = True
         user.restarted = False
-        return [self.decisions.ask(ConfirmSecret(user.id, user.rotation))]
+        return [self.decisions.submit(ConfirmSecret(user.id, user.rotation))]
 
     # Outcomes
 
-    def _apply(self, pending: Pending, outcome: Outcome, now: float) -> list[Action]:
+    def _complete(self, pending: PendingDecision, outcome: Outcome, now: float) -> list[Action]:
         match outcome:
             case Refused(code):
-                return self.handshake.refused(pending, code, now) + self.requests.refused(pending, code, now)
+                return self.handshake.reject(pending, code, now) + self.requests.reject(pending, code, now)
             case Identified():
-                return self.handshake.identified(pending, outcome, now)
+                return self.handshake.welcome_new_user(pending, outcome, now)
             case Resumed():
-                return self._absorb(pending, outcome, now) + self.handshake.resumed(pending, outcome, now)
+                return self._apply_changes(pending, outcome, now) + self.handshake.complete_resume(
+                    pending, outcome, now
+                )
             case NotResumed():
-                return self.handshake.not_resumed(pending, outcome, now)
+                return self.handshake.start_new_identity(pending, outcome, now)
             case Decided():
-                return self._done(pending, outcome, now)
+                return self._complete_decided(pending, outcome, now)
             case _ as never:
                 assert_never(never)
 
-    def _done(self, pending: Pending, outcome: Decided, now: float) -> list[Action]:
+    def _complete_decided(self, pending: PendingDecision, outcome: Decided, now: float) -> list[Action]:
         pending.session = outcome.session
         pending.host_key = outcome.host_key
         user = None if pending.user is None else self.users.get(pending.user)
@@ -299,31 +301,31 @@ class Hub:
         if isinstance(pending.operation, LeaveSession) and user is not None and pending.request is not None:
             # The one who leaves is told before the others, so that it hears nothing of the session afterwards.
             user.sessions.discard(pending.operation.session)
-            user.visits.discard(pending.operation.session)
-            actions += self.mailboxes.tell(user, Left(pending.operation.session, pending.request.id))
-        actions += self._absorb(pending, outcome, now)
+            user.waiting_at.discard(pending.operation.session)
+            actions += self.mailboxes.send_event(user, Left(pending.operation.session, pending.request.id))
+        actions += self._apply_changes(pending, outcome, now)
         if isinstance(pending.operation, RenewUser):
-            return actions + self.handshake.renewed(pending, now)
+            return actions + self.handshake.complete_renewal(pending, now)
         if user is None or pending.request is None:
             return actions
         if isinstance(pending.operation, HostCommand):
-            return actions + self.mailboxes.tell(user, Done(pending.request.id))
+            return actions + self.mailboxes.send_event(user, Done(pending.request.id))
         if isinstance(pending.operation, OpenSession | JoinSession) and not pending.answered:
             # It is over already: what ended it was heard first.
-            return actions + self.mailboxes.refuse(user, ErrorCode.UNKNOWN_SESSION, pending.request)
+            return actions + self.mailboxes.reject_request(user, ErrorCode.UNKNOWN_SESSION, pending.request)
         return actions
 
-    def _absorb(self, pending: Pending, outcome: Decided | Resumed, now: float) -> list[Action]:
+    def _apply_changes(self, pending: PendingDecision, outcome: Decided | Resumed, now: float) -> list[Action]:
         return [
             action
             for change in outcome.changes
-            if not pending.is_over(change)
-            for action in self.replicas.absorb(change, now)
+            if not pending.is_outdated(change)
+            for action in self.replicas.apply_change(change, now)
         ]
 
     # Deadlines
 
-    def _due(self, deadline: Deadline, now: float) -> list[Action]:
+    def _handle_deadline(self, deadline: Deadline, now: float) -> list[Action]:
         match deadline.kind:
             case DeadlineKind.HELLO:
                 return self._hello(PeerId(int(deadline.key)), now)
@@ -331,15 +333,15 @@ class Hub:
                 id = SessionId(str(deadline.key))
                 if self.replicas.expires.get(id, now + 1) > now:
                     return []
-                return [self.decisions.ask(EndSession(id, EndReason.EXPIRED))]
+                return [self.decisions.submit(EndSession(id, EndReason.EXPIRED))]
             case DeadlineKind.IDLE:
                 return self._idle(deadline, now)
             case DeadlineKind.GRACE:
                 return self._grace(UserId(str(deadline.key)), now)
             case DeadlineKind.ACK:
-                return self.mailboxes.acknowledge_due(UserId(str(deadline.key)), now)
+                return self.mailboxes.send_due_ack(UserId(str(deadline.key)), now)
             case DeadlineKind.CREDENTIALS:
-                return self.ice.due(UserId(str(deadline.key)), deadline.at, now)
+                return self.ice.refresh_credentials(UserId(str(deadline.key)), deadline.at, now)
             case _ as never:
                 assert_never(never)
 
@@ -349,9 +351,9 @@ class Hub:
             return []
         if peer.queue.decision is not None:
             # It is about to be welcomed.
-            self.deadlines.add(now + _AGAIN_SECONDS, DeadlineKind.HELLO, id)
+            self.deadlines.add(now + _RETRY_SECONDS, DeadlineKind.HELLO, id)
             return []
-        return close(peer, ErrorCode.HELLO_TIMEOUT)
+        return close_peer(peer, ErrorCode.HELLO_TIMEOUT)
 
     def _idle(self, deadline: Deadline, now: float) -> list[Action]:
         id = SessionId(str(deadline.key))
@@ -361,25 +363,25 @@ class Hub:
         if due > now:
             self.replicas.look_again(id, due)
             return []
-        return [self.decisions.ask(EndSession(id, EndReason.IDLE))]
+        return [self.decisions.submit(EndSession(id, EndReason.IDLE))]
 
     def _grace(self, id: UserId, now: float) -> list[Action]:
         user = self.users.get(id)
-        if user is None or user.state is not UserState.AWAY or user.until > now:
+        if user is None or user.state is not UserState.AWAY or user.grace_ends > now:
             return []
         if any(
             isinstance(pending.request, Resume) and pending.request.user == id
-            for pending in self.decisions.pending.values()
+            for pending in self.decisions.by_id.values()
         ):
             # It is about to be back.
-            self.deadlines.add(now + _AGAIN_SECONDS, DeadlineKind.GRACE, id)
+            self.deadlines.add(now + _RETRY_SECONDS, DeadlineKind.GRACE, id)
             return []
         return self._over(user, UserEvent.EXPIRED, LeaveReason.GONE)
 
     def _over(self, user: User, event: UserEvent, reason: LeaveReason) -> list[Action]:
-        user.step(event)
-        self.mailboxes.drop(user)
-        return [self.decisions.ask(Forget(user.id, reason))]
+        user.transition(event)
+        self.mailboxes.remove_user(user)
+        return [self.decisions.submit(EndIdentity(user.id, reason))]
 
     def _is_alive(self, deadline: Deadline) -> bool:
         match deadline.kind:

@@ -12,7 +12,7 @@ from signald.core.grant import Grant
 from signald.core.messages import Instance, Secret, SessionId
 
 
-def hashed(secret: Secret) -> str:
+def hash_secret(secret: Secret) -> str:
     """The form in which a secret is kept. It has 256 random bits: a plain hash will do."""
     return sha256(secret.encode()).hexdigest()
 
@@ -51,27 +51,27 @@ class Identity:
     sessions: set[SessionId] = field(factory=set)
     grant: Grant | None = None
 
-    def check(self, secret: Secret) -> SecretCheck:
+    def check_secret(self, secret: Secret) -> SecretCheck:
         """Say what a secret is worth; a valid one is the previous one from now on, until `confirm`."""
-        given = hashed(secret)
-        if _same(given, self.current):
+        given = hash_secret(secret)
+        if _is_same_hash(given, self.current):
             self.previous = given
             return SecretCheck.NEWEST
-        if _same(given, self.previous):
+        if _is_same_hash(given, self.previous):
             return SecretCheck.PREVIOUS
-        return SecretCheck.SPENT if _same(given, self.spent) else SecretCheck.WRONG
+        return SecretCheck.SPENT if _is_same_hash(given, self.spent) else SecretCheck.WRONG
 
-    def rotate(self, secret: Secret) -> None:
+    def rotate_secret(self, secret: Secret) -> None:
         """Take note of the newest secret."""
-        self.current = hashed(secret)
+        self.current = hash_secret(secret)
         self.rotation += 1
 
-    def confirm(self, rotation: int) -> None:
+    def confirm_secret(self, rotation: int) -> None:
         """The client has the secret of that rotation; an older one is of no use any more."""
         if rotation == self.rotation and self.previous is not None:
             self.spent = self.previous
             self.previous = None
 
 
-def _same(given: str, kept: str | None) -> bool:
+def _is_same_hash(given: str, kept: str | None) -> bool:
     return kept is not None and hmac.compare_digest(given, kept)

@@ -11,7 +11,7 @@ from attrs import frozen
 from signald.core.messages import Secret, SessionId, UserId
 
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-_READ = str.maketrans("abcdefghijklmnopqrstuvwxyzIOL", "ABCDEFGH1JK1MN0PQRSTUVWXYZ101", "- ")
+_CANONICAL = str.maketrans("abcdefghijklmnopqrstuvwxyzIOL", "ABCDEFGH1JK1MN0PQRSTUVWXYZ101", "- ")
 
 USER_SYMBOLS = 26
 """Symbols of a user id: 130 bits hold its 128 random ones."""
@@ -35,15 +35,15 @@ class IdSource:
 
     random_bytes: Callable[[int], bytes]
 
-    def user(self) -> UserId:
+    def new_user_id(self) -> UserId:
         """Make a user id of 128 random bits."""
         return UserId(_encode(int.from_bytes(self.random_bytes(16), "big"), USER_SYMBOLS))
 
-    def session(self) -> SessionId:
+    def new_session_id(self) -> SessionId:
         """Make a session id of 50 random bits."""
         return SessionId(_encode(int.from_bytes(self.random_bytes(7), "big"), SESSION_SYMBOLS))
 
-    def secret(self) -> Secret:
+    def new_secret(self) -> Secret:
         """Make a secret of 256 random bits."""
         return Secret(_base64url(self.random_bytes(32)))
 
@@ -53,12 +53,12 @@ def is_user_id(text: str) -> bool:
     return len(text) == USER_SYMBOLS and all(symbol in _ALPHABET for symbol in text)
 
 
-def read_session_id(text: str) -> SessionId | None:
+def parse_session_id(text: str) -> SessionId | None:
     """The canonical form of a session id as people type it: any case, I and L for 1, O for 0, hyphens and spaces.
 
     None when the text is no session id.
     """
-    canonical = text.translate(_READ)
+    canonical = text.translate(_CANONICAL)
     if len(canonical) == SESSION_SYMBOLS and all(symbol in _ALPHABET for symbol in canonical):
         return SessionId(canonical)
     return None

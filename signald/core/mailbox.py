@@ -27,23 +27,23 @@ from signald.core.messages import (
 _ENVELOPE_BYTES = 256
 
 
-def weight(message: Request | Event) -> int:
+def message_size(message: Request | Event) -> int:
     """About how many bytes a message is: what is free text in it, and its envelope."""
     match message:
         case Offer() | Answer() | ForwardedOffer() | ForwardedAnswer():
-            text = _bytes(message.sdp)
+            text = _utf8_length(message.sdp)
         case Candidates() | ForwardedCandidates():
-            text = sum(_bytes(candidate.candidate) + _ENVELOPE_BYTES for candidate in message.candidates)
+            text = sum(_utf8_length(candidate.candidate) + _ENVELOPE_BYTES for candidate in message.candidates)
         case IceError() | ForwardedIceError():
-            text = _bytes(message.text)
+            text = _utf8_length(message.text)
         case AppMessage() | ForwardedMessage():
-            text = _bytes(message.content)
+            text = _utf8_length(message.content)
         case _:
             text = 0
     return _ENVELOPE_BYTES + text
 
 
-def _bytes(text: str) -> int:
+def _utf8_length(text: str) -> int:
     """How long a text is in UTF-8; what is sent most is ASCII, which is known at once."""
     return len(text) if text.isascii() else len(text.encode())
 
@@ -61,21 +61,21 @@ class ByteQuota:
 
     """
 
-    most: int
-    whole: ByteQuota | None = None
+    limit: int
+    parent: ByteQuota | None = None
     address: AddressKey | None = None
     used: int = 0
     outboxes: int = 0
 
     def fits(self, bytes: int) -> bool:
         """Whether so many more would be within the bounds."""
-        return self.used + bytes <= self.most and (self.whole is None or self.whole.fits(bytes))
+        return self.used + bytes <= self.limit and (self.parent is None or self.parent.fits(bytes))
 
-    def take(self, bytes: int) -> None:
+    def add(self, bytes: int) -> None:
         """Take so many, or give them back."""
         self.used += bytes
-        if self.whole is not None:
-            self.whole.take(bytes)
+        if self.parent is not None:
+            self.parent.add(bytes)
 
 
 @define
@@ -96,82 +96,82 @@ class Outbox:
     """
 
     limits: Limits
-    room: ByteQuota
+    quota: ByteQuota
     acknowledged: int = 0
-    waiting: deque[tuple[CountedEvent, int]] = field(factory=deque)
+    unacknowledged: deque[tuple[CountedEvent, int]] = field(factory=deque)
     size: int = 0
-    whole: bool = True
+    complete: bool = True
 
     @property
     def sent(self) -> int:
         """How many events there were in all."""
-        return self.acknowledged + len(self.waiting)
+        return self.acknowledged + len(self.unacknowledged)
 
-    def has_room(self, event: CountedEvent) -> bool:
+    def has_room_for(self, event: CountedEvent) -> bool:
         """Whether a message of another member may be put in."""
-        bytes = weight(event)
+        bytes = message_size(event)
         return (
-            len(self.waiting) < self.limits.outbox_messages
+            len(self.unacknowledged) < self.limits.outbox_messages
             and self.size + bytes <= self.limits.outbox_bytes
-            and self.room.fits(bytes)
+            and self.quota.fits(bytes)
         )
 
-    def put(self, event: CountedEvent) -> None:
+    def append(self, event: CountedEvent) -> None:
         """Keep an event that is sent, or is to be sent when the user is back."""
-        if not self.whole:
+        if not self.complete:
             return
-        if len(self.waiting) >= 2 * self.limits.outbox_messages:
-            self.spoil()
+        if len(self.unacknowledged) >= 2 * self.limits.outbox_messages:
+            self.discard()
             return
-        bytes = weight(event)
-        self.waiting.append((event, bytes))
-        self._add(bytes)
+        bytes = message_size(event)
+        self.unacknowledged.append((event, bytes))
+        self._resize(bytes)
 
-    def skip(self) -> None:
+    def count_unkept(self) -> None:
         """Count an event that is not kept, since the user cannot come back for it."""
         self.acknowledged += 1
 
     def acknowledge(self, received: int) -> bool:
         """Drop what the user has; False when it cannot have so many."""
-        if self.whole and received > self.sent:
+        if self.complete and received > self.sent:
             return False
-        while self.waiting and self.acknowledged < received:
-            _, bytes = self.waiting.popleft()
+        while self.unacknowledged and self.acknowledged < received:
+            _, bytes = self.unacknowledged.popleft()
             self.acknowledged += 1
-            self._add(-bytes)
+            self._resize(-bytes)
         return True
 
-    def can_continue(self, received: int) -> bool:
+    def can_replay_from(self, received: int) -> bool:
         """Whether all that comes after so many events is still here."""
-        return self.whole and self.acknowledged <= received <= self.sent
+        return self.complete and self.acknowledged <= received <= self.sent
 
-    def spoil(self) -> None:
+    def discard(self) -> None:
         """Lose all that is kept, until a restart."""
         self.clear()
-        self.whole = False
+        self.complete = False
 
-    def restart(self) -> None:
+    def reset(self) -> None:
         """Count from 0 again, with nothing kept."""
         self.clear()
         self.acknowledged = 0
-        self.whole = True
+        self.complete = True
 
     def restore(self, acknowledged: int, waiting: Iterable[tuple[CountedEvent, int]], whole: bool) -> None:
         """Be as an outbox was in another process."""
         self.acknowledged = acknowledged
-        self.whole = whole
+        self.complete = whole
         for event, bytes in waiting:
-            self.waiting.append((event, bytes))
-            self._add(bytes)
+            self.unacknowledged.append((event, bytes))
+            self._resize(bytes)
 
     def clear(self) -> None:
         """Drop all that is kept, and give its room back."""
-        self.waiting.clear()
-        self._add(-self.size)
+        self.unacknowledged.clear()
+        self._resize(-self.size)
 
-    def _add(self, bytes: int) -> None:
+    def _resize(self, bytes: int) -> None:
         self.size += bytes
-        self.room.take(bytes)
+        self.quota.add(bytes)
 
 
 @define
@@ -191,28 +191,28 @@ class Inbox:
     received: int = 0
     acknowledged: int = 0
     size: int = 0
-    due: float | None = None
+    ack_due: float | None = None
 
-    def take(self, bytes: int, now: float) -> bool:
+    def count_message(self, bytes: int, now: float) -> bool:
         """Count one message; whether it is time to acknowledge."""
         self.received += 1
         self.size += bytes
-        if self.due is None:
-            self.due = now + self.limits.ack_seconds
+        if self.ack_due is None:
+            self.ack_due = now + self.limits.ack_seconds
         return (
             self.received - self.acknowledged >= self.limits.ack_messages
             or self.size >= self.limits.ack_bytes
-            or self.due <= now
+            or self.ack_due <= now
         )
 
     def acknowledge(self) -> int:
         """Take note that the user is told, and return how many there were."""
         self.acknowledged = self.received
         self.size = 0
-        self.due = None
+        self.ack_due = None
         return self.received
 
-    def restart(self) -> None:
+    def reset(self) -> None:
         """Count from 0 again."""
         self.received = 0
         self.acknowledge()

@@ -31,7 +31,7 @@ Instance = NewType("Instance", str)
 Count = NewType("Count", int)
 """How many countable messages (docs/protocol.md, "Resume")."""
 
-MOST_TOKEN = 4096
+MAX_TOKEN_CHARACTERS = 4096
 """Characters of a token: enough for one with dozens of claims, and little enough to keep."""
 
 
@@ -206,7 +206,7 @@ class Hello:
     agent: str | None = field(default=None, metadata=_bounded(64))
     features: tuple[str, ...] = field(default=(), metadata=_bounded(32))
     instance: Instance | None = None
-    token: str | None = field(default=None, metadata=_bounded(MOST_TOKEN), repr=False)
+    token: str | None = field(default=None, metadata=_bounded(MAX_TOKEN_CHARACTERS), repr=False)
     id: RequestId | None = None
 
 
@@ -231,7 +231,7 @@ class Resume:
     received: Count
     agent: str | None = field(default=None, metadata=_bounded(64))
     features: tuple[str, ...] = field(default=(), metadata=_bounded(32))
-    token: str | None = field(default=None, metadata=_bounded(MOST_TOKEN), repr=False)
+    token: str | None = field(default=None, metadata=_bounded(MAX_TOKEN_CHARACTERS), repr=False)
     id: RequestId | None = None
 
 

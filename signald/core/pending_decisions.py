@@ -12,7 +12,7 @@ from signald.core.users import DecisionId, Peer, PeerId, User
 
 
 @define
-class Pending:
+class PendingDecision:
     """A decision under way.
 
     Attributes:
@@ -34,14 +34,14 @@ class Pending:
     user: UserId | None = None
     address: AddressKey | None = None
     resumed: Resumed | None = None
-    floors: dict[SessionId, int] = field(factory=dict)
+    removed_versions: dict[SessionId, int] = field(factory=dict)
     session: SessionId | None = None
     host_key: Secret | None = field(default=None, repr=False)
     answered: bool = False
 
-    def is_over(self, change: Change) -> bool:
+    def is_outdated(self, change: Change) -> bool:
         """Whether a change is older than the end of what it changes."""
-        return change.session.version <= self.floors.get(change.session.id, 0)
+        return change.session.version <= self.removed_versions.get(change.session.id, 0)
 
 
 @define
@@ -55,39 +55,39 @@ class PendingDecisions:
 
     """
 
-    pending: dict[DecisionId, Pending] = field(factory=dict)
-    held: dict[DecisionId, Outcome] = field(factory=dict)
-    asked: int = 0
+    by_id: dict[DecisionId, PendingDecision] = field(factory=dict)
+    deferred_outcomes: dict[DecisionId, Outcome] = field(factory=dict)
+    last_id: int = 0
 
-    def ask(self, operation: Operation) -> Decide:
+    def submit(self, operation: Operation) -> Decide:
         """Ask for a decision that nobody waits for."""
-        return self._ask(Pending(operation))
+        return self._submit(PendingDecision(operation))
 
-    def ask_for_peer(
+    def submit_for_peer(
         self, operation: Operation, peer: Peer, request: Request, resumed: Resumed | None = None
     ) -> Decide:
         """Ask on behalf of a peer that is not welcomed yet: its next requests wait."""
-        decide = self._ask(Pending(operation, request, peer=peer.id, address=peer.address, resumed=resumed))
+        decide = self._submit(PendingDecision(operation, request, peer=peer.id, address=peer.address, resumed=resumed))
         peer.queue.decision = decide.id
         return decide
 
-    def ask_for_user(self, operation: Operation, user: User, request: Request) -> Decide:
+    def submit_for_user(self, operation: Operation, user: User, request: Request) -> Decide:
         """Ask on behalf of a user: its next requests wait."""
-        decide = self._ask(Pending(operation, request, user=user.id, address=user.address))
+        decide = self._submit(PendingDecision(operation, request, user=user.id, address=user.address))
         user.queue.decision = decide.id
         return decide
 
-    def of_user(self, user: User) -> Pending | None:
+    def for_user(self, user: User) -> PendingDecision | None:
         """What a user waits for."""
-        return None if user.queue.decision is None else self.pending.get(user.queue.decision)
+        return None if user.queue.decision is None else self.by_id.get(user.queue.decision)
 
-    def dropped(self, session: SessionId, version: int) -> None:
+    def note_removal(self, session: SessionId, version: int) -> None:
         """Take note that a session's record is dropped: what is under way may be older."""
-        for pending in self.pending.values():
-            pending.floors[session] = version
+        for pending in self.by_id.values():
+            pending.removed_versions[session] = version
 
-    def _ask(self, pending: Pending) -> Decide:
-        self.asked += 1
-        id = DecisionId(self.asked)
-        self.pending[id] = pending
+    def _submit(self, pending: PendingDecision) -> Decide:
+        self.last_id += 1
+        id = DecisionId(self.last_id)
+        self.by_id[id] = pending
         return Decide(id, pending.operation)

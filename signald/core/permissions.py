@@ -11,7 +11,7 @@ from signald.core.errors import ErrorCode
 from signald.core.grant import Grant
 from signald.core.messages import Role
 
-__all__ = ["TokenNeed", "granted", "refusal"]
+__all__ = ["TokenNeed", "apply_grant", "permission_error"]
 
 
 class TokenNeed(Enum):
@@ -22,7 +22,9 @@ class TokenNeed(Enum):
     EVERYONE = "everyone"
 
 
-def refusal(need: TokenNeed, grant: Grant | None, operation: OpenSession | JoinSession, now: float) -> ErrorCode | None:
+def permission_error(
+    need: TokenNeed, grant: Grant | None, operation: OpenSession | JoinSession, now: float
+) -> ErrorCode | None:
     """Why somebody may not open or join a session, or None.
 
     A grant that has ended opens and joins nothing more; the sessions in which its holder is go on.
@@ -48,7 +50,7 @@ def refusal(need: TokenNeed, grant: Grant | None, operation: OpenSession | JoinS
     return None
 
 
-def granted(grant: Grant | None, operation: OpenSession | JoinSession) -> OpenSession | JoinSession:
+def apply_grant(grant: Grant | None, operation: OpenSession | JoinSession) -> OpenSession | JoinSession:
     """Return an operation that is not refused with what the token says: the name, and the session."""
     if grant is None:
         return operation

@@ -10,7 +10,7 @@ from signald.core.errors import ErrorCode
 from signald.core.grant import Grant
 from signald.core.messages import Role, SessionId
 
-__all__ = ["Question", "Verdict", "question_about", "read_answer"]
+__all__ = ["Question", "Verdict", "make_question", "read_answer"]
 
 Verdict = ErrorCode | None
 """None: it may be; else why not."""
@@ -56,7 +56,7 @@ class Question:
         return orjson.dumps({"operation": self.operation, "session": self.session, "user": self.user, "claims": claims})
 
 
-def question_about(operation: OpenSession | JoinSession, grant: Grant | None) -> Question:
+def make_question(operation: OpenSession | JoinSession, grant: Grant | None) -> Question:
     """Make the question whether the holder of a grant may open or join."""
     name = OPEN if isinstance(operation, OpenSession) else JOIN
     user, claims = (None, None) if grant is None else (grant.user, grant.claims)

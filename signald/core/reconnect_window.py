@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from attrs import frozen
 
-__all__ = ["ReturnWindow", "return_seconds", "return_window"]
+__all__ = ["ReconnectWindow", "reconnect_seconds", "reconnect_window"]
 
-RETURNS_PER_SECOND = 300.0
+RECONNECTS_PER_SECOND = 300.0
 """How many clients are to come back in a second: a resume over TLS costs about 2 ms of a core, and calls go on."""
 
 QUEUED_SECONDS = 0.5
@@ -15,24 +15,24 @@ QUEUED_SECONDS = 0.5
 REFUSED_SECONDS = 2.0
 """After which the first come back where nobody listens until the next process does."""
 
-LATEST = 0.8
+MAX_GRACE_SHARE = 0.8
 """Of the grace: the last ones need some of it to come."""
 
 
 @frozen
-class ReturnWindow:
+class ReconnectWindow:
     """When clients come back, in seconds from now: each after `first` and a random part of `spread`."""
 
     first: float
     spread: float
 
 
-def return_seconds(clients: int) -> float:
+def reconnect_seconds(clients: int) -> float:
     """The seconds that so many clients need to come back without a rush."""
-    return clients / RETURNS_PER_SECOND
+    return clients / RECONNECTS_PER_SECOND
 
 
-def return_window(clients: int, grace: float, *, queued: bool) -> ReturnWindow:
+def reconnect_window(clients: int, grace: float, *, queued: bool) -> ReconnectWindow:
     """When so many clients are told to come back.
 
     Arguments:
@@ -41,5 +41,5 @@ def return_window(clients: int, grace: float, *, queued: bool) -> ReturnWindow:
         queued: whether connections queue while no process accepts them.
 
     """
-    first = min(QUEUED_SECONDS if queued else REFUSED_SECONDS, LATEST * grace)
-    return ReturnWindow(first, min(max(first, return_seconds(clients)), LATEST * grace - first))
+    first = min(QUEUED_SECONDS if queued else REFUSED_SECONDS, MAX_GRACE_SHARE * grace)
+    return ReconnectWindow(first, min(max(first, reconnect_seconds(clients)), MAX_GRACE_SHARE * grace - first))

@@ -13,8 +13,8 @@ from signald.core.messages import RequestId, Role, SessionId, Traits, UserId, Wa
 NEGOTIATIONS_AN_EPOCH = 4096
 """By how much the numbers of a pair's negotiations rise when one of the two begins anew."""
 
-_MOST_SEATS = 2**31 // NEGOTIATIONS_AN_EPOCH
-_MOST_REMOVED = 64
+_MAX_SEATS = 2**31 // NEGOTIATIONS_AN_EPOCH
+_MAX_REMOVED = 64
 
 
 class SessionState(Enum):
@@ -106,12 +106,12 @@ class Session:
     version: int = 1
 
     @classmethod
-    def opened(cls, id: SessionId, settings: Settings, host: Person) -> Session:
+    def new(cls, id: SessionId, settings: Settings, host: Person) -> Session:
         """Make a new session with its host."""
         return cls(id, settings, members=(Member(host, Role.HOST, 0, 0, keyed=True),))
 
     @classmethod
-    def expected(cls, id: SessionId, version: int) -> Session:
+    def awaiting_host(cls, id: SessionId, version: int) -> Session:
         """Make a session that nobody has opened yet, and that somebody will: it is as one that is kept."""
         return cls(id, Settings(keep=True), members=(), state=SessionState.KEPT, version=version)
 
@@ -121,12 +121,12 @@ class Session:
         return next((member for member in self.members if member.role is Role.HOST), None)
 
     @property
-    def waits_for(self) -> WaitReason:
+    def wait_reason(self) -> WaitReason:
         """What its visitors wait for."""
         return WaitReason.LOBBY if self.state is SessionState.OPEN else WaitReason.HOST
 
     @property
-    def people(self) -> frozenset[UserId]:
+    def user_ids(self) -> frozenset[UserId]:
         """Members and visitors."""
         return frozenset({member.user for member in self.members} | {visitor.user for visitor in self.visitors})
 
@@ -142,17 +142,17 @@ class Session:
         """The members other than this user, in the order in which they came."""
         return tuple(member for member in self.members if member.user != user)
 
-    def has_room(self, traits: Traits) -> bool:
+    def has_room_for(self, traits: Traits) -> bool:
         """Whether one more of these traits would fit, by the settings and by what all programs understand."""
         if self.settings.relay_only and not traits.relays:
             return False
         understood = [traits.most_members, *(member.traits.most_members for member in self.members)]
         room = min([self.settings.capacity, *(most for most in understood if most is not None)])
-        return len(self.members) < room and self.seats < _MOST_SEATS
+        return len(self.members) < room and self.seats < _MAX_SEATS
 
     # Coming
 
-    def arrived(self, person: Person, request: RequestId | None, proof: str | None, most_visitors: int) -> Session:
+    def with_arrival(self, person: Person, request: RequestId | None, proof: str | None, most_visitors: int) -> Session:
         """The session with one guest more, or one visitor.
 
         Args:
@@ -177,17 +177,17 @@ class Session:
         self.settings.check_relay(person.traits)
         if self.settings.locked and self.state is SessionState.OPEN:
             raise SignalError(ErrorCode.SESSION_LOCKED)
-        if self.state is SessionState.OPEN and not self.has_room(person.traits):
+        if self.state is SessionState.OPEN and not self.has_room_for(person.traits):
             raise SignalError(ErrorCode.SESSION_FULL)
         if self.state is SessionState.OPEN and not self.settings.lobby:
-            return evolve(self._seated(person, Role.GUEST), version=self.version + 1)
+            return evolve(self._with_member(person, Role.GUEST), version=self.version + 1)
         if not person.traits.waits:
             raise SignalError(ErrorCode.CANNOT_WAIT)
         if len(self.visitors) >= most_visitors:
             raise SignalError(ErrorCode.LOBBY_FULL)
         return evolve(self, visitors=(*self.visitors, Visitor(person, request)), version=self.version + 1)
 
-    def claimed(self, host: Person, settings: Settings, same: frozenset[UserId] | None = None) -> Session:
+    def reopened_by(self, host: Person, settings: Settings, same: frozenset[UserId] | None = None) -> Session:
         """The session with the holder of the host key as its host, open, and with these settings.
 
         Who had come with the key is no longer in it, a host of another kind is a guest, and without a lobby those who
@@ -219,10 +219,10 @@ class Session:
             state=SESSION_TRANSITIONS[self.state, SessionEvent.HOST_CAME],
             version=self.version + 1,
         )
-        if not session.has_room(host.traits):
+        if not session.has_room_for(host.traits):
             raise SignalError(ErrorCode.SESSION_FULL)
         session._check_lobby()
-        return session._seated(host, Role.HOST, keyed=same is None)._let_in()
+        return session._with_member(host, Role.HOST, keyed=same is None)._with_lobby_resolved()
 
     # Going
 
@@ -236,7 +236,7 @@ class Session:
         member = self.member(user)
         if member is None and self.visitor(user) is None:
             raise SignalError(ErrorCode.NOT_A_MEMBER)
-        heir = self.heir if member is not None and member.role is Role.HOST else None
+        heir = self.next_host if member is not None and member.role is Role.HOST else None
         members = tuple(
             evolve(other, role=Role.HOST) if heir is not None and other.user == heir.user else other
             for other in self.others(user)
@@ -245,7 +245,7 @@ class Session:
         return evolve(self, members=members, visitors=visitors, version=self.version + 1)
 
     @property
-    def heir(self) -> Member | None:
+    def next_host(self) -> Member | None:
         """Who is the host when the host is gone: the longest member, one who is not away if there is one."""
         guests = [member for member in self.members if member.role is Role.GUEST]
         if not self.settings.succession or not guests:
@@ -262,7 +262,7 @@ class Session:
 
     # What the host does
 
-    def changed(self, host: UserId, label: str | None, locked: bool | None, lobby: bool | None) -> Session:
+    def with_settings(self, host: UserId, label: str | None, locked: bool | None, lobby: bool | None) -> Session:
         """The session with other settings; None leaves one as it is.
 
         Raises:
@@ -278,9 +278,9 @@ class Session:
         )
         session = evolve(self, settings=settings, version=self.version + 1)
         session._check_lobby()
-        return session._let_in()
+        return session._with_lobby_resolved()
 
-    def admitted(self, host: UserId, user: UserId) -> Session:
+    def with_visitor_admitted(self, host: UserId, user: UserId) -> Session:
         """The session with a visitor as a guest.
 
         Raises:
@@ -291,11 +291,11 @@ class Session:
         visitor = self.visitor(user)
         if visitor is None:
             raise SignalError(ErrorCode.UNKNOWN_MEMBER)
-        if not self.has_room(visitor.person.traits):
+        if not self.has_room_for(visitor.person.traits):
             raise SignalError(ErrorCode.SESSION_FULL)
-        return self.without(user)._seated(visitor.person, Role.GUEST)
+        return self.without(user)._with_member(visitor.person, Role.GUEST)
 
-    def refused(self, host: UserId, user: UserId) -> Session:
+    def with_visitor_refused(self, host: UserId, user: UserId) -> Session:
         """The session without a visitor.
 
         Raises:
@@ -307,7 +307,7 @@ class Session:
             raise SignalError(ErrorCode.UNKNOWN_MEMBER)
         return self.without(user)
 
-    def expelled(self, host: UserId, user: UserId) -> Session:
+    def with_guest_removed(self, host: UserId, user: UserId) -> Session:
         """The session without a guest, who cannot come back.
 
         Raises:
@@ -317,9 +317,9 @@ class Session:
         self.check_host(host)
         if user == host or self.member(user) is None:
             raise SignalError(ErrorCode.UNKNOWN_MEMBER)
-        return evolve(self.without(user), removed=(*self.removed, user)[-_MOST_REMOVED:])
+        return evolve(self.without(user), removed=(*self.removed, user)[-_MAX_REMOVED:])
 
-    def handed_over(self, host: UserId, user: UserId) -> Session:
+    def with_new_host(self, host: UserId, user: UserId) -> Session:
         """The session with a guest as its host, and the host as a guest.
 
         Raises:
@@ -349,12 +349,12 @@ class Session:
 
     # Presence
 
-    def marked(self, user: UserId, away: bool) -> Session:
+    def with_presence(self, user: UserId, away: bool) -> Session:
         """The session with a member or visitor away, or back; itself where that is nothing new."""
         person = self._person(user)
-        return self if person is None or person.away is away else self._with(evolve(person, away=away))
+        return self if person is None or person.away is away else self._with_person(evolve(person, away=away))
 
-    def renewed(self, user: UserId, traits: Traits) -> Session:
+    def with_renewed_member(self, user: UserId, traits: Traits) -> Session:
         """The session with a member who begins all negotiations anew, with what its program can do now.
 
         A visitor has nothing to begin anew; the session is itself where its traits are the same.
@@ -366,13 +366,13 @@ class Session:
         """
         member, visitor = self.member(user), self.visitor(user)
         if visitor is not None and visitor.person.traits != traits:
-            return self._with(evolve(visitor.person, traits=traits))
+            return self._with_person(evolve(visitor.person, traits=traits))
         if member is None:
             return self
         if not all(other.traits.renegotiates for other in self.others(user)):
             raise SignalError(ErrorCode.UNSUPPORTED_BY_PEER)
         self.settings.check_relay(traits)
-        if self.seats >= _MOST_SEATS:
+        if self.seats >= _MAX_SEATS:
             raise SignalError(ErrorCode.SESSION_FULL)
         renewed = evolve(member, person=evolve(member.person, traits=traits), epoch=self.seats)
         members = tuple(renewed if other.user == user else other for other in self.members)
@@ -382,23 +382,23 @@ class Session:
         found = self.member(user) or self.visitor(user)
         return None if found is None else found.person
 
-    def _with(self, person: Person) -> Session:
+    def _with_person(self, person: Person) -> Session:
         members = tuple(evolve(m, person=person) if m.user == person.user else m for m in self.members)
         visitors = tuple(evolve(v, person=person) if v.user == person.user else v for v in self.visitors)
         return evolve(self, members=members, visitors=visitors, version=self.version + 1)
 
-    def _seated(self, person: Person, role: Role, keyed: bool = False) -> Session:
+    def _with_member(self, person: Person, role: Role, keyed: bool = False) -> Session:
         member = Member(person, role, seat=self.seats, epoch=self.seats, keyed=keyed)
         return evolve(self, members=(*self.members, member), seats=self.seats + 1)
 
-    def _let_in(self) -> Session:
+    def _with_lobby_resolved(self) -> Session:
         """Without a lobby nobody waits in an open session: those for whom there is room are guests, the others go."""
         if self.settings.lobby:
             return self
         session = evolve(self, visitors=())
         for visitor in self.visitors:
-            if session.has_room(visitor.person.traits):
-                session = session._seated(visitor.person, Role.GUEST)
+            if session.has_room_for(visitor.person.traits):
+                session = session._with_member(visitor.person, Role.GUEST)
         return session
 
     def _check_lobby(self) -> None:

@@ -10,15 +10,15 @@ from cattrs.strategies import configure_tagged_union
 
 from signald.core.actions import Action
 from signald.core.deadlines import DeadlineKind
-from signald.core.decisions import Forget
+from signald.core.decisions import EndIdentity
 from signald.core.grant import Grant
 from signald.core.hub import Hub
 from signald.core.identities import Identity
 from signald.core.limits import AddressKey
-from signald.core.mailbox import weight
+from signald.core.mailbox import message_size
 from signald.core.messages import Candidates, CountedEvent, Instance, LeaveReason, Request, SessionId, Traits, UserId
 from signald.core.pending_decisions import PendingDecisions
-from signald.core.reconnect_window import return_seconds
+from signald.core.reconnect_window import reconnect_seconds
 from signald.core.registry import MemoryRegistry
 from signald.core.sessions import Session
 from signald.core.users import User, UserEvent
@@ -108,7 +108,7 @@ class Snapshot:
     sessions: list[SessionRecord]
 
 
-def export(hub: Hub, registry: MemoryRegistry, now: float) -> Snapshot:
+def take_snapshot(hub: Hub, registry: MemoryRegistry, now: float) -> Snapshot:
     """Take a snapshot; neither hub nor registry changes.
 
     What the registry has decided and the hub has not heard is to be told first; requests whose decision is not begun,
@@ -122,10 +122,10 @@ def export(hub: Hub, registry: MemoryRegistry, now: float) -> Snapshot:
     sessions = [
         SessionRecord(
             session,
-            idle=_ago(hub.replicas.active.get(id), now),
+            idle=_seconds_since(hub.replicas.active.get(id), now),
             remaining=None if id not in hub.replicas.expires else hub.replicas.expires[id] - now,
-            kept=_ago(registry.kept.get(id), now),
-            candidates=[WaitingBatch(*waiting) for waiting in hub.replicas.candidates.batches.get(id, [])],
+            kept=_seconds_since(registry.kept_since.get(id), now),
+            candidates=[WaitingBatch(*waiting) for waiting in hub.replicas.early_candidates.batches.get(id, [])],
         )
         for id, session in registry.sessions.items()
     ]
@@ -158,11 +158,11 @@ def restore(snapshot: Snapshot, hub: Hub, registry: MemoryRegistry, now: float) 
     The more there are, the longer it takes until the last of them is back. The others in their sessions are not told
     that they were away, unless one does not come back.
     """
-    grace = hub.limits.grace_seconds + return_seconds(len(snapshot.users))
+    grace = hub.limits.grace_seconds + reconnect_seconds(len(snapshot.users))
     memberships: defaultdict[UserId, set[SessionId]] = defaultdict(set)
     for kept in sorted(snapshot.sessions, key=lambda record: -(record.kept or 0.0)):
         _restore_session(kept, hub, registry, now)
-        for user in kept.session.people:
+        for user in kept.session.user_ids:
             memberships[user].add(kept.session.id)
     for record in snapshot.users:
         _restore_user(record, memberships[record.id], hub, registry, now + grace)
@@ -170,11 +170,11 @@ def restore(snapshot: Snapshot, hub: Hub, registry: MemoryRegistry, now: float) 
         registry.users[id] = Identity(sessions=memberships[id])
     for kept in snapshot.sessions:
         session = kept.session
-        if not hub.users.keys().isdisjoint(session.people):
+        if not hub.users.keys().isdisjoint(session.user_ids):
             hub.replicas.sessions[session.id] = session
-    actions: list[Action] = [hub.decisions.ask(Forget(id, LeaveReason.GONE)) for id in snapshot.gone]
+    actions: list[Action] = [hub.decisions.submit(EndIdentity(id, LeaveReason.GONE)) for id in snapshot.gone]
     for record in snapshot.users:
-        actions += hub.go_on(hub.users[record.id], now)
+        actions += hub.handle_queued_requests(hub.users[record.id], now)
     return actions
 
 
@@ -213,12 +213,12 @@ def _check(snapshot: Snapshot) -> None:
         raise ValueError("The records name a user or a session twice.")
     known = set(users)
     for kept in snapshot.sessions:
-        if not known.issuperset(kept.session.people):
+        if not known.issuperset(kept.session.user_ids):
             raise ValueError("The records have a session of somebody who is in none of them.")
 
 
 def _user_record(user: User, instance: Instance, identity: Identity, decisions: PendingDecisions) -> UserRecord:
-    pending = decisions.of_user(user)
+    pending = decisions.for_user(user)
     under_way = [] if pending is None or pending.request is None else [pending.request]
     return UserRecord(
         id=user.id,
@@ -234,8 +234,8 @@ def _user_record(user: User, instance: Instance, identity: Identity, decisions: 
         spent=identity.spent,
         received=user.inbox.received,
         acknowledged=user.outbox.acknowledged,
-        whole=user.outbox.whole,
-        events=[event for event, _ in user.outbox.waiting],
+        whole=user.outbox.complete,
+        events=[event for event, _ in user.outbox.unacknowledged],
         requests=[*under_way, *user.queue.waiting],
         grant=identity.grant,
     )
@@ -254,32 +254,32 @@ def _restore_user(
         sessions=sessions,
         grant=record.grant,
     )
-    user = hub.mailboxes.add(record.id, None, record.address, record.traits, record.instance)
-    user.step(UserEvent.LOST)
-    user.until = until
-    hub.deadlines.add(user.until, DeadlineKind.GRACE, user.id)
+    user = hub.mailboxes.add_user(record.id, None, record.address, record.traits, record.instance)
+    user.transition(UserEvent.LOST)
+    user.grace_ends = until
+    hub.deadlines.add(user.grace_ends, DeadlineKind.GRACE, user.id)
     user.rotation = record.rotation
     user.confirmed = record.confirmed
     user.restarted = record.restarted
     user.inbox.received = user.inbox.acknowledged = record.received
-    user.outbox.restore(record.acknowledged, [(event, weight(event)) for event in record.events], record.whole)
+    user.outbox.restore(record.acknowledged, [(event, message_size(event)) for event in record.events], record.whole)
     user.queue.waiting = deque(record.requests)
     for id in sessions:
-        (user.visits if registry.sessions[id].member(user.id) is None else user.sessions).add(id)
+        (user.waiting_at if registry.sessions[id].member(user.id) is None else user.sessions).add(id)
 
 
 def _restore_session(record: SessionRecord, hub: Hub, registry: MemoryRegistry, now: float) -> None:
     id = record.session.id
     registry.sessions[id] = record.session
     if record.kept is not None:
-        registry.kept[id] = now - record.kept
+        registry.kept_since[id] = now - record.kept
     if record.idle is not None and record.remaining is not None:
         hub.replicas.follow(id, now - record.idle, now + record.remaining)
     if record.candidates:
-        hub.replicas.candidates.batches[id] = [(waiting.sender, waiting.batch) for waiting in record.candidates]
+        hub.replicas.early_candidates.batches[id] = [(waiting.sender, waiting.batch) for waiting in record.candidates]
 
 
-def _ago(since: float | None, now: float) -> float | None:
+def _seconds_since(since: float | None, now: float) -> float | None:
     return None if since is None else now - since
 
 

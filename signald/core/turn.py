@@ -15,7 +15,7 @@ from attrs import field, frozen
 
 from signald.core.messages import IceServer, UserId
 
-LEAST_SECRET_BYTES = 32
+MIN_SECRET_BYTES = 32
 """Whoever has a credential can try secrets on it for as long as they like, without asking anybody."""
 
 _PSEUDONYM_SYMBOLS = 16
@@ -37,7 +37,7 @@ class Turn:
     secret: bytes = field(repr=False)
     seconds: float
 
-    def server(self, user: UserId, now: float) -> IceServer:
+    def server_for(self, user: UserId, now: float) -> IceServer:
         """The servers with credentials of a user's own.
 
         Args:

@@ -114,7 +114,7 @@ class Peer:
     user: UserId | None = None
     queue: RequestQueue = field(factory=RequestQueue)
 
-    def step(self, event: PeerEvent) -> None:
+    def transition(self, event: PeerEvent) -> None:
         """Change the state as the table says."""
         self.state = PEER_TRANSITIONS[self.state, event]
 
@@ -151,15 +151,15 @@ class User:
     inbox: Inbox
     state: UserState = UserState.PRESENT
     peer: PeerId | None = None
-    until: float = 0.0
+    grace_ends: float = 0.0
     rotation: int = 1
     confirmed: bool = True
     credentials_due: float | None = None
     restarted: bool = False
     sessions: set[SessionId] = field(factory=set)
-    visits: set[SessionId] = field(factory=set)
+    waiting_at: set[SessionId] = field(factory=set)
     queue: RequestQueue = field(factory=RequestQueue)
 
-    def step(self, event: UserEvent) -> None:
+    def transition(self, event: UserEvent) -> None:
         """Change the state as the table says."""
         self.state = USER_TRANSITIONS[self.state, event]

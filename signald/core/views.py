@@ -33,19 +33,19 @@ def is_polite(member: Member, other: Member) -> bool:
     return member.seat < other.seat
 
 
-def base(member: Member, other: Member) -> int:
+def negotiation_base(member: Member, other: Member) -> int:
     """What the numbers of this pair's negotiations are greater than: it rises when one of the two begins anew."""
     return NEGOTIATIONS_AN_EPOCH * (max(member.epoch, other.epoch) - 1)
 
 
-def view(member: Member, viewer: Member) -> MemberView:
+def member_view(member: Member, viewer: Member) -> MemberView:
     """A member as `viewer` is told of it."""
     return MemberView(
         user=member.user,
         role=member.role,
         polite=is_polite(viewer, member),
         offers_first=viewer.seat > member.seat,
-        base=base(member, viewer),
+        base=negotiation_base(member, viewer),
         renegotiates=member.traits.renegotiates,
         messages=member.traits.messages,
         away=member.person.away,
@@ -53,19 +53,19 @@ def view(member: Member, viewer: Member) -> MemberView:
     )
 
 
-def views(session: Session, viewer: Member) -> tuple[MemberView, ...]:
+def member_views(session: Session, viewer: Member) -> tuple[MemberView, ...]:
     """The others in a session as `viewer` is told of them, in the order in which they came."""
-    return tuple(view(other, viewer) for other in session.others(viewer.user))
+    return tuple(member_view(other, viewer) for other in session.others(viewer.user))
 
 
-def knocks(session: Session) -> list[Knock]:
+def lobby_knocks(session: Session) -> list[Knock]:
     """What the host is told of those who wait in the lobby."""
     if session.state is not SessionState.OPEN:
         return []
     return [Knock(session.id, visitor.user, visitor.person.name) for visitor in session.visitors]
 
 
-def news(known: Session, session: Session, viewer: Member, reason: LeaveReason) -> list[Event]:
+def difference_events(known: Session, session: Session, viewer: Member, reason: LeaveReason) -> list[Event]:
     """What is told to one who is a member in both records.
 
     Args:
@@ -91,9 +91,9 @@ def news(known: Session, session: Session, viewer: Member, reason: LeaveReason) 
 
 def _of_member(id: SessionId, old: Member | None, new: Member, viewer: Member) -> list[Event]:
     if old is None:
-        return [MemberJoined(id, view(new, viewer))]
+        return [MemberJoined(id, member_view(new, viewer))]
     if new.epoch != old.epoch:
-        return [MemberRenewed(id, view(new, viewer))]
+        return [MemberRenewed(id, member_view(new, viewer))]
     if new.person.away is old.person.away:
         return []
     return [MemberAway(id, new.user) if new.person.away else MemberBack(id, new.user)]
@@ -111,7 +111,7 @@ def _of_visitors(known: Session, session: Session, host: UserId) -> list[Event]:
     told = {visitor.user for visitor in known.visitors} if was_host else set[UserId]()
     now = {visitor.user for visitor in session.visitors}
     events: list[Event] = [KnockOver(session.id, user) for user in sorted(told - now)]
-    return events + [knock for knock in knocks(session) if knock.user not in told]
+    return events + [knock for knock in lobby_knocks(session) if knock.user not in told]
 
 
 def _settings(session: Session) -> Changed:

@@ -48,12 +48,12 @@ class Dialect(ABC):
     subprotocol: ClassVar[str | None]
     traits: ClassVar[Traits] = Traits()
 
-    def opened(self) -> list[Request]:
+    def initial_requests(self) -> list[Request]:
         """The connection is open: what it says to the hub without a frame."""
         return []
 
     @abstractmethod
-    def received(self, frame: bytes) -> list[Request]:
+    def decode(self, frame: bytes) -> list[Request]:
         """Translate one text message, valid UTF-8 within the size limit.
 
         Raises:

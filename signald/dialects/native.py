@@ -13,7 +13,7 @@ from cattrs.errors import ForbiddenExtraKeysError
 from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
 
 from signald.core.errors import ErrorCode
-from signald.core.ids import is_user_id, read_session_id
+from signald.core.ids import is_user_id, parse_session_id
 from signald.core.messages import (
     Ack,
     Admit,
@@ -156,7 +156,7 @@ class Native(Dialect):
 
     subprotocol: ClassVar[str | None] = "signald.1"
 
-    def received(self, frame: bytes) -> list[Request]:
+    def decode(self, frame: bytes) -> list[Request]:
         """Decode one request, strictly.
 
         Raises:
@@ -242,7 +242,7 @@ def _user(value: object, _bounds: _Bounds = _UNBOUNDED) -> UserId:
 def _session(value: object, _bounds: _Bounds = _UNBOUNDED) -> SessionId:
     """Read a session id in any spelling. A text that is none stays as it is: an id that no session has."""
     text = _string(value, _ID_BOUNDS)
-    return read_session_id(text) or SessionId(text)
+    return parse_session_id(text) or SessionId(text)
 
 
 def _secret(value: object, _bounds: _Bounds = _UNBOUNDED) -> Secret:

@@ -10,7 +10,7 @@ from typing import ClassVar, NamedTuple, TypeVar, assert_never
 import orjson
 
 from signald.core.errors import ErrorCode
-from signald.core.ids import read_session_id
+from signald.core.ids import parse_session_id
 from signald.core.messages import (
     Ack,
     Answer,
@@ -95,11 +95,11 @@ class Serde(Dialect):
         self.negotiations: dict[SessionId, Negotiation | None] = {}
         self.bases: dict[SessionId, int] = {}
 
-    def opened(self) -> list[Request]:
+    def initial_requests(self) -> list[Request]:
         """Say hello on the peer's behalf."""
         return [Hello(version=1)]
 
-    def received(self, frame: bytes) -> list[Request]:
+    def decode(self, frame: bytes) -> list[Request]:
         """Decode one variant.
 
         Raises:
@@ -115,13 +115,13 @@ class Serde(Dialect):
                 return [Join(_session(text))]
             case _Variant("VideoOffer", (sdp, text)):
                 session = _session(text)
-                negotiation = self._next(session)
+                negotiation = self._next_negotiation(session)
                 if session in self.negotiations:
                     self.negotiations[session] = negotiation
                 return [Offer(session, None, negotiation, sdp)]
             case _Variant("VideoAnswer", (sdp, text)):
                 session = _session(text)
-                return [Answer(session, None, self.negotiations.get(session) or self._next(session), sdp)]
+                return [Answer(session, None, self.negotiations.get(session) or self._next_negotiation(session), sdp)]
             case _Variant("IceCandidate", (candidate, text)):
                 session = _session(text)
                 return [Candidates(session, None, self.negotiations.get(session), (_read_candidate(candidate),))]
@@ -130,13 +130,13 @@ class Serde(Dialect):
             case _:
                 raise DecodeError(ErrorCode.BAD_MESSAGE)
 
-    def _next(self, session: SessionId) -> Negotiation:
+    def _next_negotiation(self, session: SessionId) -> Negotiation:
         """The negotiation that the next offer of this peer opens."""
         last = self.negotiations.get(session)
         own = last is not None and last.offerer == self.user
         return Negotiation(self.user, (last.n if own and last is not None else self.bases.get(session, 0)) + 1)
 
-    def _begin(self, session: SessionId, members: tuple[MemberView, ...]) -> None:
+    def _reset_negotiation(self, session: SessionId, members: tuple[MemberView, ...]) -> None:
         """Nothing is negotiated yet with those who are there: nobody, or one."""
         self.negotiations[session] = None
         self.bases[session] = members[0].base if members else 0
@@ -148,10 +148,10 @@ class Serde(Dialect):
                 self.user = event.user
                 return [_write("NewUser", event.user)]
             case Opened():
-                self._begin(event.session, event.members)
+                self._reset_negotiation(event.session, event.members)
                 return [_write("SessionReady", event.session)]
             case Joined():
-                self._begin(event.session, event.members)
+                self._reset_negotiation(event.session, event.members)
                 return [_write("SessionJoinSuccess", event.session)]
             case ForwardedOffer():
                 self.negotiations[event.session] = event.negotiation
@@ -169,11 +169,11 @@ class Serde(Dialect):
                 self.bases.pop(event.session, None)
                 return []
             case MemberJoined() | MemberRenewed():
-                self._begin(event.session, (event.member,))
+                self._reset_negotiation(event.session, (event.member,))
                 return []
             case MemberLeft():
                 # Candidates for whoever comes next belong to no negotiation yet.
-                self._begin(event.session, ())
+                self._reset_negotiation(event.session, ())
                 return []
             case (
                 Done()
@@ -213,7 +213,7 @@ def _refusal(error: Error) -> list[bytes | CloseFrame]:
 
 def _session(text: str) -> SessionId:
     """Read a session id in any spelling. A text that is none stays as it is: an id that no session has."""
-    return read_session_id(text) or SessionId(text)
+    return parse_session_id(text) or SessionId(text)
 
 
 def _read(frame: bytes) -> _Variant:

@@ -58,8 +58,8 @@ class AdminState:
                 "kept": kept,
                 "members": sum(len(session.members) for session in hub.sessions.values()),
                 "waiting": sum(len(session.visitors) for session in hub.sessions.values()),
-                "outboxBytes": hub.mailboxes.room.used,
-                "decisions": len(hub.decisions.pending),
+                "outboxBytes": hub.mailboxes.quota.used,
+                "decisions": len(hub.decisions.by_id),
             },
             "totals": {
                 "received": sum(metrics.received.values()) + sum(metrics.malformed.values()),

@@ -10,12 +10,12 @@ from attrs import define, evolve, field
 from signald.core.actions import Action, Close, Decide, LogCounts, Send, SendCredentials
 from signald.core.decisions import JoinSession, OpenSession, Operation, Outcome
 from signald.core.errors import ErrorCode
-from signald.core.hub import Ending, Hub
+from signald.core.hub import DisconnectReason, Hub
 from signald.core.ids import IdSource
 from signald.core.limits import Limits
 from signald.core.messages import Error, Event, Hello, IceServer, RequestId, Resume, Traits
 from signald.core.registry import MemoryRegistry
-from signald.core.snapshot import dump, export, load, restore
+from signald.core.snapshot import dump, load, restore, take_snapshot
 from signald.core.users import DecisionId, PeerId
 from tests.support.model.client import Client, Kind, Socket, expect
 from tests.support.world import HOME, HOST_SECRET, SERDE
@@ -63,7 +63,7 @@ class System:
 
     seed: int
     clients: list[Client] = field(factory=list)
-    ghosts: list[tuple[PeerId, Ending]] = field(factory=list)
+    ghosts: list[tuple[PeerId, DisconnectReason]] = field(factory=list)
     outcomes: list[tuple[DecisionId, Outcome]] = field(factory=list)
     now: float = 1000.0
     peers: int = 0
@@ -78,7 +78,7 @@ class System:
 
     def _start(self) -> None:
         self.hub = Hub(LIMITS, "model")
-        self.hub.ice.configure((), TURN_SECONDS, relay_only=False, now=self.now)
+        self.hub.ice.reload_servers((), TURN_SECONDS, relay_only=False, now=self.now)
         ids = made_ids(self.seed)
         self.registry = MemoryRegistry(ids, LIMITS, HOST_SECRET, now=self.now)
 
@@ -93,7 +93,7 @@ class System:
         self.act(self.hub.connected(socket.peer, HOME, traits, self.now))
         client.connect(socket)
 
-    def lose(self, client: Client, chance: random.Random, ending: Ending = Ending.LOST) -> None:
+    def lose(self, client: Client, chance: random.Random, ending: DisconnectReason = DisconnectReason.LOST) -> None:
         """Cut a client's connection: some of what is under way arrives on either side, and the rest never."""
         socket = client.socket
         if socket is None:
@@ -106,10 +106,10 @@ class System:
         if client.socket is not socket:
             return
         del self.sockets[socket.peer]
-        if ending is Ending.LEFT:
+        if ending is DisconnectReason.LEFT:
             self.forget(client)
         client.disconnected()
-        if ending is Ending.RELOADING and client.kind is Kind.RESUMABLE:
+        if ending is DisconnectReason.RELOADING and client.kind is Kind.RESUMABLE:
             client.reload()
         self.ghosts.append((socket.peer, ending))
 
@@ -144,7 +144,7 @@ class System:
         if event is not ErrorCode.HELLO_TIMEOUT:
             client.forget()
         client.disconnected()
-        self.act(self.hub.disconnected(socket.peer, Ending.LOST, self.now))
+        self.act(self.hub.disconnected(socket.peer, DisconnectReason.LOST, self.now))
 
     def answer(self, chance: random.Random) -> None:
         """One outcome arrives, any of those under way."""
@@ -168,7 +168,7 @@ class System:
         secret = client.spent[-1] if chance.random() < 0.7 else chance.choice(client.spent)
         request = Resume(1, client.user, secret, client.instance, client.received)  # type: ignore[arg-type] # a count
         self.act(self.hub.received(peer, request, self.now))
-        self.ghosts.append((peer, Ending.LEFT))
+        self.ghosts.append((peer, DisconnectReason.LEFT))
 
     def knock_early(self) -> None:
         """A connection that only says hello, twice, and goes."""
@@ -177,7 +177,7 @@ class System:
         self.act(self.hub.connected(peer, HOME, Traits(), self.now))
         self.act(self.hub.received(peer, Hello(1), self.now))
         self.act(self.hub.received(peer, Hello(1), self.now))
-        self.ghosts.append((peer, Ending.LOST))
+        self.ghosts.append((peer, DisconnectReason.LOST))
 
     # Rest
 
@@ -195,7 +195,7 @@ class System:
         """Take a snapshot, lose every connection, and go on with the snapshot in another process."""
         while self.outcomes:
             self.answer(chance)
-        snapshot = load(dump(export(self.hub, self.registry, self.now)))
+        snapshot = load(dump(take_snapshot(self.hub, self.registry, self.now)))
         for client in self.clients:
             socket = client.socket
             if socket is None:

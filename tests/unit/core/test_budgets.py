@@ -10,10 +10,10 @@ from signald.core.budgets import (
     AddressBudget,
     ConnectionBudget,
     RateLimit,
-    guesses,
-    new_connections,
-    new_sessions,
-    requests,
+    connection_rate,
+    guess_rate,
+    http_request_rate,
+    session_rate,
 )
 from signald.core.errors import ErrorCode
 from signald.core.limits import AddressKey, Limits, TokenBucket, address_key
@@ -44,10 +44,10 @@ class TermsTests(SynchronousTestCase):
             network_factor=8,
             tracked_addresses=99,
         )
-        self.assertEqual(new_connections(limits), RateLimit(1.0, 2, 8, 99))
-        self.assertEqual(requests(limits), RateLimit(3.0, 4, 8, 99))
-        self.assertEqual(new_sessions(limits), RateLimit(5.0, 6, 8, 99))
-        self.assertEqual(guesses(limits), RateLimit(0.5, 7, 8, 99))
+        self.assertEqual(connection_rate(limits), RateLimit(1.0, 2, 8, 99))
+        self.assertEqual(http_request_rate(limits), RateLimit(3.0, 4, 8, 99))
+        self.assertEqual(session_rate(limits), RateLimit(5.0, 6, 8, 99))
+        self.assertEqual(guess_rate(limits), RateLimit(0.5, 7, 8, 99))
 
 
 class AddressBudgetTests(SynchronousTestCase):
@@ -57,22 +57,22 @@ class AddressBudgetTests(SynchronousTestCase):
         """It is taken whether or not it is there, of the network too, and the debt ends some time."""
         budget = AddressBudget(RateLimit(1.0, 3, 2, 100))
         budget.charge(ANN, 5, 0.0)
-        self.assertFalse(budget.take(ANN, 2.9))
-        self.assertTrue(budget.take(ANN, 3.0))
-        self.assertTrue(budget.take(BOB, 0.0))
+        self.assertFalse(budget.take_token(ANN, 2.9))
+        self.assertTrue(budget.take_token(ANN, 3.0))
+        self.assertTrue(budget.take_token(BOB, 0.0))
         budget.charge(in_network(1), 12, 0.0)
-        self.assertFalse(budget.has(in_network(2), 0.9))
+        self.assertFalse(budget.has_token(in_network(2), 0.9))
         budget.charge(BOB, 10**9, 0.0)
-        self.assertTrue(budget.take(BOB, 30.0))
+        self.assertTrue(budget.take_token(BOB, 30.0))
 
     def test_burst_and_rate(self) -> None:
         """So many at once, then as time goes; each address has its own."""
         budget = AddressBudget(RateLimit(2.0, 3, 16, 100))
-        self.assertEqual([budget.take(ANN, 10.0) for _ in range(4)], [True, True, True, False])
-        self.assertFalse(budget.has(ANN, 10.4))
-        self.assertTrue(budget.has(ANN, 10.5))
-        self.assertTrue(budget.take(BOB, 10.0))
-        self.assertEqual([budget.take(ANN, 99.0) for _ in range(4)], [True, True, True, False])
+        self.assertEqual([budget.take_token(ANN, 10.0) for _ in range(4)], [True, True, True, False])
+        self.assertFalse(budget.has_token(ANN, 10.4))
+        self.assertTrue(budget.has_token(ANN, 10.5))
+        self.assertTrue(budget.take_token(BOB, 10.0))
+        self.assertEqual([budget.take_token(ANN, 99.0) for _ in range(4)], [True, True, True, False])
 
     @given(
         st.sampled_from([(50.0, 300), (10 / 1800, 10), (0.3, 1), (7.0, 5)]),
@@ -89,36 +89,36 @@ class AddressBudgetTests(SynchronousTestCase):
             if abs(bucket.tokens - 1.0) < 0.01:
                 # Either may be right.
                 return
-            self.assertEqual(budget.take(ANN, now), bucket.take(now))
+            self.assertEqual(budget.take_token(ANN, now), bucket.take(now))
 
     def test_a_network_counts_as_so_many_addresses(self) -> None:
         """However many of its own a /48 has; another network is not affected, and nothing is taken in vain."""
         budget = AddressBudget(RateLimit(1.0, 2, 3, 100))
-        taken = [budget.take(in_network(number), 0.0) for number in range(10)]
+        taken = [budget.take_token(in_network(number), 0.0) for number in range(10)]
         self.assertEqual(taken, [True] * 6 + [False] * 4)
         self.assertNotIn(in_network(9), budget.full_at)
-        self.assertTrue(budget.take(address_key("2001:db8:8::1"), 0.0))
-        self.assertEqual([budget.take(in_network(0), 0.4) for _ in range(2)], [True, False])
+        self.assertTrue(budget.take_token(address_key("2001:db8:8::1"), 0.0))
+        self.assertEqual([budget.take_token(in_network(0), 0.4) for _ in range(2)], [True, False])
 
     def test_memory(self) -> None:
         """What is full is forgotten, the oldest first; and the oldest anyhow when there are too many."""
         budget = AddressBudget(RateLimit(1.0, 2, 16, 64))
         for number in range(1000):
-            budget.take(AddressKey(f"a{number}"), 0.0)
+            budget.take_token(AddressKey(f"a{number}"), 0.0)
         self.assertEqual(list(budget.full_at), [f"a{number}" for number in range(936, 1000)])
-        budget.take(AddressKey("a936"), 0.5)
-        budget.forget(1.0)
+        budget.take_token(AddressKey("a936"), 0.5)
+        budget.prune(1.0)
         self.assertEqual(list(budget.full_at), ["a936"])
-        budget.forget(2.0)
+        budget.prune(2.0)
         self.assertEqual(list(budget.full_at), [])
 
     def test_other_terms(self) -> None:
         """They take the place of the old ones at once; what is owed stays owed."""
         budget = AddressBudget(RateLimit(1.0, 2, 16, 100))
         for _ in range(2):
-            budget.take(ANN, 0.0)
-        budget.terms = RateLimit(1.0, 3, 16, 100)
-        self.assertEqual([budget.take(ANN, 0.0) for _ in range(2)], [True, False])
+            budget.take_token(ANN, 0.0)
+        budget.rate_limit = RateLimit(1.0, 3, 16, 100)
+        self.assertEqual([budget.take_token(ANN, 0.0) for _ in range(2)], [True, False])
 
 
 class ConnectionBudgetTests(SynchronousTestCase):
@@ -164,8 +164,8 @@ class ConnectionBudgetTests(SynchronousTestCase):
         """Their number when they have no connection, their rate when it is whole again."""
         budget = ConnectionBudget(Limits())
         budget.admit(ANN, 0.0)
-        budget.tick(10.0)
-        self.assertEqual((budget.addresses, dict(budget.arrivals.full_at)), ({ANN: 1}, {}))
+        budget.prune(10.0)
+        self.assertEqual((budget.addresses, dict(budget.new_connections.full_at)), ({ANN: 1}, {}))
         budget.release(ANN)
         self.assertEqual(budget.addresses, {})
 
@@ -174,7 +174,7 @@ class ConnectionBudgetTests(SynchronousTestCase):
         budget = ConnectionBudget(Limits())
         for _ in range(3):
             budget.admit(ANN, 0.0)
-        budget.configure(Limits(address_connections=2))
+        budget.reload_limits(Limits(address_connections=2))
         self.assertEqual(budget.admit(ANN, 0.0), ErrorCode.TOO_MANY_CONNECTIONS)
         for _ in range(2):
             budget.release(ANN)

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 from twisted.trial.unittest import SynchronousTestCase
 
-from signald.core.hub import Ending
+from signald.core.hub import DisconnectReason
 from signald.core.ids import host_key
 from signald.core.messages import (
     Admit,
@@ -156,11 +156,19 @@ class Model(RuleBasedStateMachine):
             if chance.random() < 0.5:
                 client.acknowledge()
         elif draw < 0.765:
-            ending = chance.choice([Ending.LOST, Ending.LOST, Ending.LOST, Ending.RELOADING, Ending.LEFT])
+            ending = chance.choice(
+                [
+                    DisconnectReason.LOST,
+                    DisconnectReason.LOST,
+                    DisconnectReason.LOST,
+                    DisconnectReason.RELOADING,
+                    DisconnectReason.LEFT,
+                ]
+            )
             system.lose(client, chance, ending)
         elif draw < 0.77 and client.kind is Kind.RESUMABLE and client.secret is not None:
             # Another tab with the same identity: for the server the first one is still there.
-            system.ghosts.append((client.socket.peer, Ending.LOST))
+            system.ghosts.append((client.socket.peer, DisconnectReason.LOST))
             del system.sockets[client.socket.peer]
             client.disconnected()
             client.reload()
@@ -274,11 +282,13 @@ class Model(RuleBasedStateMachine):
         """What waits is bounded for each user, and its sum is known."""
         users = self.system.hub.users.values()
         expect(
-            self.system.hub.mailboxes.room.used == sum(user.outbox.size for user in users), "the room is not its sum"
+            self.system.hub.mailboxes.quota.used == sum(user.outbox.size for user in users), "the room is not its sum"
         )
         for user in users:
-            expect(len(user.outbox.waiting) <= 2 * LIMITS.outbox_messages, "an outbox is too large")
-            expect(user.outbox.size == sum(bytes for _, bytes in user.outbox.waiting), "an outbox is not its sum")
+            expect(len(user.outbox.unacknowledged) <= 2 * LIMITS.outbox_messages, "an outbox is too large")
+            expect(
+                user.outbox.size == sum(bytes for _, bytes in user.outbox.unacknowledged), "an outbox is not its sum"
+            )
         alive = len(self.system.hub.peers) + 2 * len(self.system.hub.users) + 2 * len(self.system.hub.sessions)
         expect(len(self.system.hub.deadlines.heap) <= 10_000 + alive, "the deadlines grow")
 
@@ -350,10 +360,10 @@ class Model(RuleBasedStateMachine):
     def registry_agrees(self) -> None:
         """With nothing under way, hub and registry say the same."""
         hub, registry = self.system.hub, self.system.registry
-        expect(not hub.decisions.pending, "a decision was never taken")
+        expect(not hub.decisions.by_id, "a decision was never taken")
         expect(hub.users.keys() == registry.users.keys(), "hub and registry know other users")
         for id, user in hub.users.items():
-            expect(registry.users[id].sessions == user.sessions | user.visits, "a membership that only one knows")
+            expect(registry.users[id].sessions == user.sessions | user.waiting_at, "a membership that only one knows")
         for session in hub.sessions.values():
             expect(registry.sessions.get(session.id) == session, "an old copy of a session")
 
@@ -361,7 +371,7 @@ class Model(RuleBasedStateMachine):
         """All go; after a while nothing is left of them."""
         system = self.system
         for client in system.clients:
-            system.lose(client, self.chance, Ending.LOST)
+            system.lose(client, self.chance, DisconnectReason.LOST)
         system.settle(self.chance)
         for _ in range(4):
             system.tick(LONG)
@@ -370,14 +380,14 @@ class Model(RuleBasedStateMachine):
         left: list[Any] = [
             hub.peers,
             hub.users,
-            hub.decisions.pending,
+            hub.decisions.by_id,
             hub.sessions,
             hub.replicas.active,
             hub.replicas.expires,
         ]
-        left += [hub.replicas.candidates.batches, registry.users, registry.sessions, registry.kept]
+        left += [hub.replicas.early_candidates.batches, registry.users, registry.sessions, registry.kept_since]
         expect(left == [{}] * len(left), f"something is left: {left}")
-        expect((hub.mailboxes.room.used, hub.mailboxes.rooms) == (0, {}), "room is left taken")
+        expect((hub.mailboxes.quota.used, hub.mailboxes.address_quotas) == (0, {}), "room is left taken")
 
 
 class ModelTests(SynchronousTestCase):

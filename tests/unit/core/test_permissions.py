@@ -8,7 +8,7 @@ from signald.core.decisions import JoinSession, OpenSession
 from signald.core.errors import ErrorCode
 from signald.core.grant import Grant
 from signald.core.messages import Role, SessionId, Traits, UserId
-from signald.core.permissions import TokenNeed, granted, refusal
+from signald.core.permissions import TokenNeed, apply_grant, permission_error
 from signald.core.sessions import Settings
 from tests.support.access import NOW
 
@@ -71,7 +71,7 @@ class TableTests(SynchronousTestCase):
                 expected = WITHOUT[need] if grant is None else WITH_A_TOKEN[name]
                 for (operation, asked), code in zip(OPERATIONS.items(), expected, strict=True):
                     with self.subTest(need=need, token=name, operation=operation):
-                        self.assertIs(refusal(need, grant, asked, NOW), code)
+                        self.assertIs(permission_error(need, grant, asked, NOW), code)
                         rows += 1
         self.assertEqual(rows, 90)
 
@@ -82,18 +82,18 @@ class GrantedTests(SynchronousTestCase):
     def test_without_one(self) -> None:
         """It is as it was."""
         for operation in OPERATIONS.values():
-            self.assertIs(granted(None, operation), operation)
+            self.assertIs(apply_grant(None, operation), operation)
 
     def test_the_session(self) -> None:
         """An opening that names none is for the token's; one that names another stays, for a token good for any."""
         host, of_ours = GRANTS["host"], GRANTS["host of ours"]
-        self.assertEqual(granted(of_ours, opening()).session, OURS)
-        self.assertEqual(granted(host, opening(OTHER)).session, OTHER)
-        self.assertIsNone(granted(host, opening()).session)
+        self.assertEqual(apply_grant(of_ours, opening()).session, OURS)
+        self.assertEqual(apply_grant(host, opening(OTHER)).session, OTHER)
+        self.assertIsNone(apply_grant(host, opening()).session)
 
     def test_the_name(self) -> None:
         """That of the token counts, where it has one."""
         named = Grant("ann", NOW + 1, name="Dr Ann")
         for operation in (opening(), joining(OURS)):
-            self.assertEqual(granted(named, operation).name, "Dr Ann")
-            self.assertEqual(granted(GRANTS["guest"], operation).name, "Ann")
+            self.assertEqual(apply_grant(named, operation).name, "Dr Ann")
+            self.assertEqual(apply_grant(GRANTS["guest"], operation).name, "Ann")

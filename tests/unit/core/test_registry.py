@@ -7,8 +7,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from signald.core.decisions import (
     ConfirmSecret,
     Decided,
+    EndIdentity,
     EndSession,
-    Forget,
     HostCommand,
     Identified,
     Identify,
@@ -106,20 +106,20 @@ class Case(SynchronousTestCase):
 
     def refused(self, operation: Operation, code: ErrorCode) -> None:
         """It is refused, and nothing has changed."""
-        before = dict(self.registry.sessions), repr(self.registry.users), dict(self.registry.kept)
+        before = dict(self.registry.sessions), repr(self.registry.users), dict(self.registry.kept_since)
         self.assertEqual(self.registry.decide(operation), Refused(code))
-        after = dict(self.registry.sessions), repr(self.registry.users), dict(self.registry.kept)
+        after = dict(self.registry.sessions), repr(self.registry.users), dict(self.registry.kept_since)
         self.assertEqual(after, before)
 
     def check(self) -> None:
         """Identities and sessions agree on who is where."""
         for id, session in self.registry.sessions.items():
             self.assertIsNot(session.state, SessionState.OVER)
-            for user in session.people:
+            for user in session.user_ids:
                 self.assertIn(id, self.registry.users[user].sessions)
         for user, identity in self.registry.users.items():
             for id in identity.sessions:
-                self.assertIn(user, self.registry.sessions[id].people)
+                self.assertIn(user, self.registry.sessions[id].user_ids)
 
     def roles(self) -> list[tuple[UserId, Role]]:
         """Who is what in the session."""
@@ -137,7 +137,7 @@ class IdentityTests(Case):
             MarkAway(NOBODY),
             RenewUser(NOBODY, Traits()),
             ConfirmSecret(NOBODY, 1),
-            Forget(NOBODY, LeaveReason.GONE),
+            EndIdentity(NOBODY, LeaveReason.GONE),
             LeaveSession(NOBODY, self.session),
             HostCommand(NOBODY, End(self.session)),
         ):
@@ -149,7 +149,7 @@ class IdentityTests(Case):
         assert isinstance(outcome, Identified)
         self.assertIsNone(outcome.secret)
         for secret in ("", "A" * 43):
-            resume = ResumeUser(outcome.user, Secret(secret), ONE, Traits(), whole=True)
+            resume = ResumeUser(outcome.user, Secret(secret), ONE, Traits(), can_replay=True)
             self.assertEqual(self.registry.decide(resume), NotResumed())
 
     def test_it_is_resumed_whole_or_renewed(self) -> None:
@@ -160,7 +160,7 @@ class IdentityTests(Case):
             epoch = self.epoch(self.cat)
             outcome = self.registry.decide(ResumeUser(self.cat, self.secret, instance, Traits(), whole))
             assert isinstance(outcome, Resumed)
-            self.assertEqual(outcome.whole, expected)
+            self.assertEqual(outcome.complete, expected)
             self.assertEqual(self.epoch(self.cat) == epoch, expected)
             self.secret = outcome.secret
         self.assertEqual(self.registry.users[self.cat].instance, other)
@@ -187,11 +187,11 @@ class IdentityTests(Case):
         """With all of its memberships."""
         self.changed(JoinSession(self.cat, Traits(), self.session))
         first = self.secret
-        self.changes(ResumeUser(self.cat, first, ONE, Traits(), whole=True))
+        self.changes(ResumeUser(self.cat, first, ONE, Traits(), can_replay=True))
         self.changes(ConfirmSecret(self.cat, 2))
-        outcome = self.registry.decide(ResumeUser(self.cat, first, ONE, Traits(), whole=True))
+        outcome = self.registry.decide(ResumeUser(self.cat, first, ONE, Traits(), can_replay=True))
         assert isinstance(outcome, NotResumed)
-        self.assertTrue(outcome.ended)
+        self.assertTrue(outcome.reused)
         [change] = outcome.changes
         assert isinstance(change, SessionChanged)
         self.assertEqual((change.reason, change.session.member(self.cat)), (LeaveReason.GONE, None))
@@ -201,7 +201,7 @@ class IdentityTests(Case):
     def test_one_that_is_forgotten_is_nowhere(self) -> None:
         """Sessions end whose host it was, and others go on without it."""
         own = self.open(self.bob, Settings())
-        changes = self.changes(Forget(self.bob, LeaveReason.GONE))
+        changes = self.changes(EndIdentity(self.bob, LeaveReason.GONE))
         kinds = {change.session.id: type(change) for change in changes}
         self.assertEqual(kinds, {own: SessionEnded, self.session: SessionChanged})
         self.assertNotIn(self.bob, self.registry.users)
@@ -264,7 +264,7 @@ class SessionTests(Case):
         ):
             host = self.identify()
             session = self.open(host, Settings())
-            self.assertEqual(self.ended(Forget(host, reason)), expected)
+            self.assertEqual(self.ended(EndIdentity(host, reason)), expected)
             self.assertNotIn(session, self.registry.sessions)
         self.assertEqual(self.ended(LeaveSession(self.ann, self.session)), EndReason.HOST_LEFT)
 

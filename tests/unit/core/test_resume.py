@@ -8,7 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from signald.core.decisions import ConfirmSecret, JoinSession, OpenSession, RenewUser, ResumeUser
 from signald.core.errors import ErrorCode
-from signald.core.hub import Ending
+from signald.core.hub import DisconnectReason
 from signald.core.limits import Limits
 from signald.core.messages import (
     Ack,
@@ -69,10 +69,10 @@ class Case(SynchronousTestCase):
         self.ann = Client(self.world)
         self.session = self.ann.open()
         self.bob = Client(self.world)
-        self.bob.say(Join(self.session))
+        self.bob.send(Join(self.session))
         self.world.tick(5)
-        self.ann.hears()
-        self.bob.hears()
+        self.ann.receive()
+        self.bob.receive()
 
     def message(self, sender: Client, text: str = "") -> ForwardedMessage:
         """What another one hears of a message."""
@@ -87,7 +87,7 @@ class WelcomeTests(Case):
         for instance, expected in (("one", True), (None, False)):
             client = Client(self.world, None if instance is None else instance)
             self.assertEqual(client.secret is not None, expected)
-            self.assertIsNone(client.survived)
+            self.assertIsNone(client.survival)
 
     def test_each_welcome_has_another_secret(self) -> None:
         """The grace is told each time."""
@@ -103,29 +103,29 @@ class EverythingTests(Case):
     def test_what_was_said_meanwhile_arrives_in_order(self) -> None:
         """The others hear that the member is away, and back; messages to it wait."""
         self.bob.lose()
-        self.assertEqual(self.ann.hears(), [MemberAway(self.session, self.bob.user)])
-        self.ann.say(AppMessage(self.session, "a"), Change(self.session, label="b"), AppMessage(self.session, "c"))
+        self.assertEqual(self.ann.receive(), [MemberAway(self.session, self.bob.user)])
+        self.ann.send(AppMessage(self.session, "a"), Change(self.session, label="b"), AppMessage(self.session, "c"))
         heard = self.bob.resume()
-        self.assertIs(self.bob.survived, Survival.EVERYTHING)
+        self.assertIs(self.bob.survival, Survival.EVERYTHING)
         self.assertEqual(
             heard, [self.message(self.ann, "a"), Changed(self.session, False, False, "b"), self.message(self.ann, "c")]
         )
-        self.assertEqual(self.ann.hears()[-1], MemberBack(self.session, self.bob.user))
+        self.assertEqual(self.ann.receive()[-1], MemberBack(self.session, self.bob.user))
 
     def test_what_was_sent_and_not_received_is_sent_again(self) -> None:
         """Once: what the client has, it does not get a second time."""
-        self.ann.say(AppMessage(self.session, "a"), AppMessage(self.session, "b"))
+        self.ann.send(AppMessage(self.session, "a"), AppMessage(self.session, "b"))
         self.bob.received += 1
         self.bob.lose()
         self.assertEqual(self.bob.resume(), [self.message(self.ann, "b")])
 
     def test_the_welcome_says_what_the_server_has(self) -> None:
         """So that the client sends the others of its messages again; refused ones and the malformed count."""
-        self.bob.say(AppMessage(self.session, "a"), Join(self.session), Ping(), Ack(Count(0)))
+        self.bob.send(AppMessage(self.session, "a"), Join(self.session), Ping(), Ack(Count(0)))
         malformed = Error(ErrorCode.BAD_MESSAGE, Join)
-        self.world.act(self.world.hub.malformed(self.bob.peer, malformed, self.world.now))
-        self.world.act(self.world.hub.malformed(self.bob.peer, Error(ErrorCode.BAD_MESSAGE, Ack), self.world.now))
-        self.assertEqual(self.bob.hears(), [malformed, Error(ErrorCode.BAD_MESSAGE, Ack)])
+        self.world.carry_out(self.world.hub.malformed(self.bob.peer, malformed, self.world.now))
+        self.world.carry_out(self.world.hub.malformed(self.bob.peer, Error(ErrorCode.BAD_MESSAGE, Ack), self.world.now))
+        self.assertEqual(self.bob.receive(), [malformed, Error(ErrorCode.BAD_MESSAGE, Ack)])
         self.bob.lose()
         peer = self.bob.peer
         self.bob.resume()
@@ -136,13 +136,13 @@ class EverythingTests(Case):
         """It is closed with `replaced`, and neither what it says nor its end counts; the others hear nothing."""
         old = self.bob.peer
         self.bob.resume()
-        self.assertIs(self.bob.survived, Survival.EVERYTHING)
+        self.assertIs(self.bob.survival, Survival.EVERYTHING)
         self.assertEqual(self.world.closed, {old: ErrorCode.REPLACED})
-        self.assertEqual(self.world.say(old, AppMessage(self.session, "late")), [])
-        self.world.act(self.world.hub.malformed(old, Error(ErrorCode.BAD_MESSAGE), self.world.now))
+        self.assertEqual(self.world.send(old, AppMessage(self.session, "late")), [])
+        self.world.carry_out(self.world.hub.malformed(old, Error(ErrorCode.BAD_MESSAGE), self.world.now))
         self.world.disconnect(old)
-        self.assertEqual(self.ann.hears(), [])
-        self.assertEqual(self.bob.say(Ping()), [Pong()])
+        self.assertEqual(self.ann.receive(), [])
+        self.assertEqual(self.bob.send(Ping()), [Pong()])
 
     def test_of_two_tabs_one_stays(self) -> None:
         """The one that came last; the other one is closed with 4001 and does not come back by itself."""
@@ -152,7 +152,7 @@ class EverythingTests(Case):
         self.bob.resume()
         self.assertEqual(self.world.closed, {old: ErrorCode.REPLACED, first: ErrorCode.REPLACED})
         self.assertEqual(ErrorCode.REPLACED.close_code, 4001)
-        self.assertIs(self.bob.survived, Survival.EVERYTHING)
+        self.assertIs(self.bob.survival, Survival.EVERYTHING)
 
 
 class MembershipTests(Case):
@@ -160,13 +160,13 @@ class MembershipTests(Case):
 
     def test_a_reloaded_page_begins_anew(self) -> None:
         """It hears of each session, with numbers above all before; the others that it is renewed."""
-        self.bob.say(Change(self.session))
+        self.bob.send(Change(self.session))
         self.bob.lose()
-        self.ann.say(AppMessage(self.session, "lost"))
+        self.ann.send(AppMessage(self.session, "lost"))
         [joined] = self.bob.resume(instance="two")
         assert isinstance(joined, Joined)
-        self.assertIs(self.bob.survived, Survival.MEMBERSHIP)
-        [renewed] = self.ann.hears()
+        self.assertIs(self.bob.survival, Survival.MEMBERSHIP)
+        [renewed] = self.ann.receive()
         assert isinstance(renewed, MemberRenewed)
         self.assertEqual((joined.members[0].base, renewed.member.base), (4096, 4096))
         self.assertEqual((joined.members[0].offers_first, renewed.member.offers_first), (True, False))
@@ -180,8 +180,8 @@ class MembershipTests(Case):
         for instance, expected in (("two", features), ("three", ())):
             peer = self.world.connect()
             resume = Resume(1, self.ann.user, self.ann.secret, Instance(instance), Count(0), features=expected)
-            welcome, joined = self.world.say(peer, resume)
-            [renewed] = self.bob.hears()
+            welcome, joined = self.world.send(peer, resume)
+            [renewed] = self.bob.receive()
             assert isinstance(welcome, Welcome)
             assert isinstance(joined, Joined)
             assert isinstance(renewed, MemberRenewed)
@@ -196,14 +196,14 @@ class MembershipTests(Case):
         self.bob.resume(instance="two")
         self.bob.received = 0
         self.assertEqual([type(event) for event in self.bob.resume(secret=before)], [Joined])
-        self.assertIs(self.bob.survived, Survival.MEMBERSHIP)
+        self.assertIs(self.bob.survival, Survival.MEMBERSHIP)
 
     def test_all_that_it_is_in_is_told(self) -> None:
         """Sessions, knocks, and where it waits."""
         host = Client(self.world)
         lobby = host.open(Open(lobby=True))
-        self.bob.say(Join(lobby, name="Bob"))
-        host.hears()
+        self.bob.send(Join(lobby, name="Bob"))
+        host.receive()
         self.assertEqual([type(event) for event in self.bob.resume(instance="two")], [Joined, Waiting])
         self.bob.lose()
         events = host.resume(instance="two")
@@ -214,40 +214,40 @@ class MembershipTests(Case):
         """Past twice the bound the events of the server are lost; then only the membership survives."""
         self.bob.lose()
         for n in range(33):
-            self.ann.say(Change(self.session, label=str(n)))
-        self.ann.hears()
+            self.ann.send(Change(self.session, label=str(n)))
+        self.ann.receive()
         [joined] = self.bob.resume()
         assert isinstance(joined, Joined)
-        self.assertEqual((self.bob.survived, joined.label), (Survival.MEMBERSHIP, "32"))
-        self.assertIsInstance(self.ann.hears()[0], MemberRenewed)
+        self.assertEqual((self.bob.survival, joined.label), (Survival.MEMBERSHIP, "32"))
+        self.assertIsInstance(self.ann.receive()[0], MemberRenewed)
 
     def test_a_count_that_cannot_be(self) -> None:
         """A client that has lost count begins anew."""
         self.bob.received = 1000
         self.bob.resume()
-        self.assertIs(self.bob.survived, Survival.MEMBERSHIP)
+        self.assertIs(self.bob.survival, Survival.MEMBERSHIP)
 
     def test_the_other_one_takes_one_exchange(self) -> None:
         """Its session cannot be kept like that: the client is gone from it."""
         session = self.bob.open(Open())
-        serde, _ = self.world.joining(session, SERDE)
-        self.bob.hears()
+        serde, _ = self.world.join_session(session, SERDE)
+        self.bob.receive()
         events = self.bob.resume(instance="two")
         self.assertEqual([event.session for event in events if isinstance(event, Joined)], [self.session])
-        self.assertEqual(self.world.hears(serde), [Ended(session, EndReason.HOST_GONE)])
+        self.assertEqual(self.world.receive(serde), [Ended(session, EndReason.HOST_GONE)])
 
     def test_requests_that_wait_are_dropped(self) -> None:
         """The client begins anew, and does not know of them."""
-        self.world.holding = (JoinSession,)
-        self.bob.say(Join(self.session), AppMessage(self.session, "late"))
+        self.world.deferred_operations = (JoinSession,)
+        self.bob.send(Join(self.session), AppMessage(self.session, "late"))
         other = self.ann.open(Open(8))
-        self.bob.say(Join(other), AppMessage(self.session, "late"))
-        self.assertEqual(len(self.world.held), 1)
+        self.bob.send(Join(other), AppMessage(self.session, "late"))
+        self.assertEqual(len(self.world.deferred), 1)
         self.bob.resume(instance="two")
-        self.ann.hears()
-        self.world.release()
-        self.assertEqual([type(event) for event in self.bob.hears()], [Joined])
-        self.assertEqual([type(event) for event in self.ann.hears()], [MemberJoined])
+        self.ann.receive()
+        self.world.decide_deferred()
+        self.assertEqual([type(event) for event in self.bob.receive()], [Joined])
+        self.assertEqual([type(event) for event in self.ann.receive()], [MemberJoined])
 
 
 class NothingTests(Case):
@@ -256,31 +256,31 @@ class NothingTests(Case):
     def test_a_new_identity(self) -> None:
         """For an unknown user, a wrong secret, and one who is over: nobody hears of it."""
         gone = Client(self.world)
-        gone.lose(Ending.LEFT)
+        gone.lose(DisconnectReason.LEFT)
         gone.resume()
-        self.assertIs(gone.survived, Survival.NOTHING)
+        self.assertIs(gone.survival, Survival.NOTHING)
         unknown = Client(self.world)
         unknown.user = UserId("Z" * 26)
         unknown.resume()
-        self.assertIs(unknown.survived, Survival.NOTHING)
+        self.assertIs(unknown.survival, Survival.NOTHING)
         before = self.bob.user
         self.bob.resume(secret=WRONG)
-        self.assertEqual((self.bob.survived, self.bob.user == before), (Survival.NOTHING, False))
-        self.assertEqual((self.ann.hears(), self.world.closed), ([], {}))
+        self.assertEqual((self.bob.survival, self.bob.user == before), (Survival.NOTHING, False))
+        self.assertEqual((self.ann.receive(), self.world.closed), ([], {}))
 
     def test_the_new_identity_can_come_back(self) -> None:
         """As any other."""
         self.bob.resume(secret=WRONG)
         self.bob.lose()
         self.bob.resume()
-        self.assertIs(self.bob.survived, Survival.EVERYTHING)
+        self.assertIs(self.bob.survival, Survival.EVERYTHING)
 
     def test_one_without_an_instance_cannot_be_resumed(self) -> None:
         """It has no secret, and any other is wrong."""
         client = Client(self.world, None)
         client.instance = self.bob.instance
         client.resume(secret=WRONG)
-        self.assertIs(client.survived, Survival.NOTHING)
+        self.assertIs(client.survival, Survival.NOTHING)
 
 
 class SecretTests(Case):
@@ -291,18 +291,18 @@ class SecretTests(Case):
         first = self.bob.secret
         for _ in range(3):
             self.bob.resume(secret=first)
-            self.assertIs(self.bob.survived, Survival.EVERYTHING)
+            self.assertIs(self.bob.survival, Survival.EVERYTHING)
 
     def test_a_spent_secret_ends_the_identity(self) -> None:
         """Both connections lose it: the one that had it is closed, the other one is somebody new."""
         first = self.bob.secret
         self.bob.resume()
-        self.bob.say(Ack(Count(self.bob.received)))
+        self.bob.send(Ack(Count(self.bob.received)))
         victim, user = self.bob.peer, self.bob.user
         self.bob.resume(secret=first)
-        self.assertIs(self.bob.survived, Survival.NOTHING)
+        self.assertIs(self.bob.survival, Survival.NOTHING)
         self.assertEqual(self.world.closed[victim], ErrorCode.SECRET_REUSED)
-        self.assertEqual(self.ann.hears(), [MemberLeft(self.session, user, LeaveReason.GONE)])
+        self.assertEqual(self.ann.receive(), [MemberLeft(self.session, user, LeaveReason.GONE)])
         self.assertNotIn(user, self.world.hub.users)
         self.assertNotIn(user, self.world.registry.users)
         self.world.disconnect(victim)
@@ -311,21 +311,21 @@ class SecretTests(Case):
         """The same, without a connection to close; the newest secret is of no use any more."""
         first = self.bob.secret
         self.bob.resume()
-        self.bob.say(Ping())
+        self.bob.send(Ping())
         second, user = self.bob.secret, self.bob.user
         self.bob.lose()
-        self.ann.hears()
+        self.ann.receive()
         self.bob.resume(secret=first)
-        self.assertEqual(self.ann.hears(), [MemberLeft(self.session, user, LeaveReason.GONE)])
+        self.assertEqual(self.ann.receive(), [MemberLeft(self.session, user, LeaveReason.GONE)])
         self.bob.user = user
         self.bob.resume(secret=second)
-        self.assertIs(self.bob.survived, Survival.NOTHING)
+        self.assertIs(self.bob.survival, Survival.NOTHING)
 
     def test_what_is_malformed_confirms_as_well(self) -> None:
         """It shows that the client is on the new connection."""
         first = self.bob.secret
         self.bob.resume()
-        self.world.act(self.world.hub.malformed(self.bob.peer, Error(ErrorCode.BAD_MESSAGE), self.world.now))
+        self.world.carry_out(self.world.hub.malformed(self.bob.peer, Error(ErrorCode.BAD_MESSAGE), self.world.now))
         victim = self.bob.peer
         self.bob.resume(secret=first)
         self.assertEqual(self.world.closed[victim], ErrorCode.SECRET_REUSED)
@@ -333,47 +333,47 @@ class SecretTests(Case):
     def test_a_connection_that_never_had_the_secret_does_not_confirm_it(self) -> None:
         """The resume's own connection is lost before the outcome: the old one goes on, and the old secret is valid."""
         first, old = self.bob.secret, self.bob.peer
-        self.world.holding = (ResumeUser,)
+        self.world.deferred_operations = (ResumeUser,)
         self.bob.resume()
         self.bob.lose()
-        self.world.release()
-        self.assertEqual(self.world.say(old, Ping()), [Pong()])
+        self.world.decide_deferred()
+        self.assertEqual(self.world.send(old, Ping()), [Pong()])
         self.bob.resume(secret=first)
-        self.assertIs(self.bob.survived, Survival.EVERYTHING)
+        self.assertIs(self.bob.survival, Survival.EVERYTHING)
 
 
 class GraceTests(Case):
     """How long somebody may be away."""
 
-    def gone_after(self, client: Client, ending: Ending, seconds: float) -> None:
+    def gone_after(self, client: Client, ending: DisconnectReason, seconds: float) -> None:
         """The member is there so long, and then no more."""
         client.lose(ending)
-        self.assertEqual(self.ann.hears(), [MemberAway(self.session, client.user)])
+        self.assertEqual(self.ann.receive(), [MemberAway(self.session, client.user)])
         self.world.tick(seconds - 0.1)
-        self.assertEqual(self.ann.hears(), [])
+        self.assertEqual(self.ann.receive(), [])
         self.world.tick(0.2)
-        self.assertEqual(self.ann.hears(), [MemberLeft(self.session, client.user, LeaveReason.GONE)])
+        self.assertEqual(self.ann.receive(), [MemberLeft(self.session, client.user, LeaveReason.GONE)])
         self.assertNotIn(client.user, self.world.hub.users)
         self.assertNotIn(client.user, self.world.registry.users)
 
     def test_a_lost_connection(self) -> None:
         """Its user is away for the grace."""
-        self.gone_after(self.bob, Ending.LOST, 30.0)
+        self.gone_after(self.bob, DisconnectReason.LOST, 30.0)
 
     def test_a_page_that_is_left(self) -> None:
         """It is back within seconds, or never."""
-        self.gone_after(self.bob, Ending.RELOADING, 5.0)
+        self.gone_after(self.bob, DisconnectReason.RELOADING, 5.0)
 
     def test_one_who_leaves(self) -> None:
         """Its memberships end at once, as if it had said so."""
-        self.bob.lose(Ending.LEFT)
-        self.assertEqual(self.ann.hears(), [MemberLeft(self.session, self.bob.user, LeaveReason.LEFT)])
+        self.bob.lose(DisconnectReason.LEFT)
+        self.assertEqual(self.ann.receive(), [MemberLeft(self.session, self.bob.user, LeaveReason.LEFT)])
         self.assertNotIn(self.bob.user, self.world.registry.users)
 
     def test_a_host_who_leaves(self) -> None:
         """It is told apart from one who is gone."""
-        self.ann.lose(Ending.LEFT)
-        self.assertEqual(self.bob.hears(), [Ended(self.session, EndReason.HOST_LEFT)])
+        self.ann.lose(DisconnectReason.LEFT)
+        self.assertEqual(self.bob.receive(), [Ended(self.session, EndReason.HOST_LEFT)])
 
     def test_one_who_is_back_stays(self) -> None:
         """The end of an earlier grace is no end; nor does it shorten a later one."""
@@ -382,35 +382,35 @@ class GraceTests(Case):
         self.bob.resume()
         self.world.tick(8)
         self.bob.lose()
-        self.ann.hears()
+        self.ann.receive()
         self.world.tick(20)
-        self.assertEqual(self.ann.hears(), [])
+        self.assertEqual(self.ann.receive(), [])
         self.bob.resume()
-        self.assertIs(self.bob.survived, Survival.EVERYTHING)
+        self.assertIs(self.bob.survival, Survival.EVERYTHING)
 
     def test_one_who_is_about_to_be_back_is_waited_for(self) -> None:
         """The grace ends while its resume is decided."""
         self.bob.lose()
-        self.ann.hears()
+        self.ann.receive()
         self.world.tick(29)
-        self.world.holding = (ResumeUser,)
+        self.world.deferred_operations = (ResumeUser,)
         self.bob.resume()
         self.world.tick(1.5)
-        self.assertEqual(self.ann.hears(), [])
-        self.world.release()
-        self.bob.hears()
-        self.assertIs(self.bob.survived, Survival.EVERYTHING)
+        self.assertEqual(self.ann.receive(), [])
+        self.world.decide_deferred()
+        self.bob.receive()
+        self.assertIs(self.bob.survival, Survival.EVERYTHING)
         self.world.tick(5)
-        self.assertEqual(self.ann.hears(), [MemberBack(self.session, self.bob.user)])
+        self.assertEqual(self.ann.receive(), [MemberBack(self.session, self.bob.user)])
 
     def test_the_deadlines_are_forgotten(self) -> None:
         """With the users whose they are."""
         for _ in range(100):
             client = Client(self.world)
-            client.say(Debug())
+            client.send(Debug())
             client.lose()
             client.resume()
-            client.lose(Ending.LEFT)
+            client.lose(DisconnectReason.LEFT)
         self.world.tick(11)
         self.assertLess(len(self.world.hub.deadlines.heap), 100)
 
@@ -422,53 +422,53 @@ class AcknowledgementTests(Case):
         """At once with the sixteenth."""
         refused = Error(ErrorCode.ALREADY_MEMBER, Join)
         for total in (17, 33):
-            self.assertEqual(self.bob.say(*[Join(self.session)] * 15), [refused] * 15)
-            self.assertEqual(self.bob.say(Join(self.session)), [Ack(Count(total)), refused])
+            self.assertEqual(self.bob.send(*[Join(self.session)] * 15), [refused] * 15)
+            self.assertEqual(self.bob.send(Join(self.session)), [Ack(Count(total)), refused])
 
     def test_the_server_acknowledges_every_32_kib(self) -> None:
         """Text counts, and an envelope for each message."""
-        self.assertEqual(self.bob.say(AppMessage(self.session, "x" * 16384)), [])
-        [ack] = self.bob.say(AppMessage(self.session, "x" * 16384))
+        self.assertEqual(self.bob.send(AppMessage(self.session, "x" * 16384)), [])
+        [ack] = self.bob.send(AppMessage(self.session, "x" * 16384))
         self.assertEqual(ack, Ack(Count(3)))
 
     def test_the_server_acknowledges_after_5_seconds(self) -> None:
         """Whatever has come by then, once."""
-        self.bob.say(AppMessage(self.session, ""))
+        self.bob.send(AppMessage(self.session, ""))
         self.world.tick(3)
-        self.bob.say(AppMessage(self.session, ""))
-        self.assertEqual(self.bob.hears(), [])
+        self.bob.send(AppMessage(self.session, ""))
+        self.assertEqual(self.bob.receive(), [])
         self.world.tick(2)
-        self.assertEqual(self.bob.hears(), [Ack(Count(3))])
+        self.assertEqual(self.bob.receive(), [Ack(Count(3))])
         self.world.tick(5)
-        self.assertEqual(self.bob.hears(), [])
+        self.assertEqual(self.bob.receive(), [])
 
     def test_one_who_is_away_is_told_when_it_is_back(self) -> None:
         """The welcome says it."""
-        self.bob.say(AppMessage(self.session, ""))
+        self.bob.send(AppMessage(self.session, ""))
         self.bob.lose()
         self.world.tick(6)
         peer = self.bob.peer
         self.bob.resume()
-        self.assertEqual(self.world.hears(peer), [])
+        self.assertEqual(self.world.receive(peer), [])
         self.world.tick(6)
-        self.assertEqual(self.bob.hears(), [])
+        self.assertEqual(self.bob.receive(), [])
 
     def test_what_was_never_sent_cannot_be_acknowledged(self) -> None:
         """Neither by one who can come back nor by one who cannot; the right count is accepted from both."""
         for client in (self.bob, Client(self.world, None)):
             before = self.world.state()
             self.assertEqual(
-                client.say(Ack(Count(client.received + 1), ID)), [Error(ErrorCode.BAD_ACKNOWLEDGEMENT, Ack, id=ID)]
+                client.send(Ack(Count(client.received + 1), ID)), [Error(ErrorCode.BAD_ACKNOWLEDGEMENT, Ack, id=ID)]
             )
             self.assertEqual(self.world.state(), before)
         forgetful = Client(self.world, None)
         forgetful.open()
-        self.assertEqual((forgetful.received, forgetful.say(Ack(Count(1)))), (1, []))
+        self.assertEqual((forgetful.received, forgetful.send(Ack(Count(1)))), (1, []))
 
     def test_one_who_cannot_come_back_is_not_told(self) -> None:
         """It keeps nothing."""
         client = Client(self.world, None)
-        self.assertEqual(client.say(*[Debug()] * 40), [])
+        self.assertEqual(client.send(*[Debug()] * 40), [])
 
 
 class OutboxTests(Case):
@@ -477,30 +477,30 @@ class OutboxTests(Case):
     def test_whoever_sends_more_is_refused(self) -> None:
         """Until the member acknowledges; what is there stays, and nobody hears of the refused one."""
         cat = Client(self.world)
-        cat.say(Join(self.session))
-        cat.say(Ack(Count(cat.received)))
-        self.bob.hears()
-        self.ann.hears()
+        cat.send(Join(self.session))
+        cat.send(Ack(Count(cat.received)))
+        self.bob.receive()
+        self.ann.receive()
         user = self.world.hub.users[self.bob.user]
-        while len(user.outbox.waiting) < 16:
-            self.ann.say(AppMessage(self.session, "", self.bob.user))
+        while len(user.outbox.unacknowledged) < 16:
+            self.ann.send(AppMessage(self.session, "", self.bob.user))
         before = self.world.state()
         for to in (None, self.bob.user):
             refused = Error(ErrorCode.OUTBOX_FULL, AppMessage, self.session, ID)
-            self.assertEqual(self.ann.say(AppMessage(self.session, "", to, ID))[-1], refused)
-        self.assertEqual((self.world.state(), cat.hears()), (before, []))
-        self.bob.hears()
-        self.bob.say(Ack(Count(self.bob.received)))
-        self.assertEqual(self.ann.say(AppMessage(self.session, "now")), [])
-        self.assertEqual(self.bob.hears(), [self.message(self.ann, "now")])
+            self.assertEqual(self.ann.send(AppMessage(self.session, "", to, ID))[-1], refused)
+        self.assertEqual((self.world.state(), cat.receive()), (before, []))
+        self.bob.receive()
+        self.bob.send(Ack(Count(self.bob.received)))
+        self.assertEqual(self.ann.send(AppMessage(self.session, "now")), [])
+        self.assertEqual(self.bob.receive(), [self.message(self.ann, "now")])
 
     def test_the_room_of_one_who_is_gone_is_free(self) -> None:
         """Nothing of it is kept."""
         self.bob.lose()
-        self.ann.say(AppMessage(self.session, "x" * 1000))
+        self.ann.send(AppMessage(self.session, "x" * 1000))
         self.ann.lose()
         self.world.tick(31)
-        self.assertEqual((self.world.hub.users, self.world.hub.mailboxes.room.used), ({}, 0))
+        self.assertEqual((self.world.hub.users, self.world.hub.mailboxes.quota.used), ({}, 0))
 
 
 class DecisionTests(Case):
@@ -509,12 +509,12 @@ class DecisionTests(Case):
     def test_a_reply_waits_for_one_who_is_away(self) -> None:
         """Its request was taken; the requests behind it are carried out in order."""
         other = self.ann.open(Open(8))
-        self.world.holding = (JoinSession,)
-        self.bob.say(Join(other, id=ID), AppMessage(self.session, "after"))
+        self.world.deferred_operations = (JoinSession,)
+        self.bob.send(Join(other, id=ID), AppMessage(self.session, "after"))
         self.bob.lose()
-        self.ann.hears()
-        self.world.release()
-        [joined, said] = self.ann.hears()
+        self.ann.receive()
+        self.world.decide_deferred()
+        [joined, said] = self.ann.receive()
         assert isinstance(joined, MemberJoined)
         self.assertEqual((joined.session, joined.member.away), (other, True))
         self.assertEqual(said, self.message(self.bob, "after"))
@@ -524,48 +524,48 @@ class DecisionTests(Case):
 
     def test_what_was_opened_for_one_who_is_gone(self) -> None:
         """It is over with the identity."""
-        self.world.holding = (OpenSession,)
-        self.bob.say(Open())
-        self.bob.lose(Ending.LEFT)
-        self.world.release()
+        self.world.deferred_operations = (OpenSession,)
+        self.bob.send(Open())
+        self.bob.lose(DisconnectReason.LEFT)
+        self.world.decide_deferred()
         self.assertEqual((len(self.world.registry.sessions), len(self.world.hub.sessions)), (1, 1))
 
     def test_more_came_while_a_resume_was_decided(self) -> None:
         """Then everybody begins anew after all."""
         self.bob.lose()
-        self.ann.hears()
-        self.world.holding = (ResumeUser,)
+        self.ann.receive()
+        self.world.deferred_operations = (ResumeUser,)
         self.bob.resume()
         for n in range(33):
-            self.ann.say(Change(self.session, label=str(n)))
-        self.ann.hears()
-        self.world.release()
-        [_, joined] = self.bob.hears()
+            self.ann.send(Change(self.session, label=str(n)))
+        self.ann.receive()
+        self.world.decide_deferred()
+        [_, joined] = self.bob.receive()
         self.assertIsInstance(joined, Joined)
-        self.assertIs(self.bob.survived, Survival.MEMBERSHIP)
-        self.assertEqual([type(event) for event in self.ann.hears()], [MemberBack, MemberRenewed])
+        self.assertIs(self.bob.survival, Survival.MEMBERSHIP)
+        self.assertEqual([type(event) for event in self.ann.receive()], [MemberBack, MemberRenewed])
 
     def test_the_one_who_came_back_is_gone_before_the_renewal(self) -> None:
         """It is away again, until its grace is over."""
         self.bob.lose()
         self.renewal()
         self.bob.lose()
-        self.world.release()
-        self.ann.hears()
+        self.world.decide_deferred()
+        self.ann.receive()
         self.assertTrue(self.world.registry.users[self.bob.user].away)
         self.world.tick(31)
-        self.assertEqual(self.ann.hears()[-1], MemberLeft(self.session, self.bob.user, LeaveReason.GONE))
+        self.assertEqual(self.ann.receive()[-1], MemberLeft(self.session, self.bob.user, LeaveReason.GONE))
 
     def renewal(self) -> None:
         """Bob's resume finds everything, then more than is kept; the renewal is held back."""
-        self.world.holding = (ResumeUser,)
+        self.world.deferred_operations = (ResumeUser,)
         self.bob.resume()
         for n in range(33):
-            self.ann.say(Change(self.session, label=str(n)))
-        held, self.world.held = self.world.held, []
-        self.world.holding = (RenewUser,)
-        self.world.act(held)
-        self.assertEqual([decide.operation for decide in self.world.held], [RenewUser(self.bob.user, Traits())])
+            self.ann.send(Change(self.session, label=str(n)))
+        held, self.world.deferred = self.world.deferred, []
+        self.world.deferred_operations = (RenewUser,)
+        self.world.carry_out(held)
+        self.assertEqual([decide.operation for decide in self.world.deferred], [RenewUser(self.bob.user, Traits())])
 
     def test_another_connection_is_faster_than_the_renewal(self) -> None:
         """The one that waits for it is closed."""
@@ -573,102 +573,102 @@ class DecisionTests(Case):
         self.bob.lose()
         self.renewal()
         slow = self.bob.peer
-        self.world.holding = ()
+        self.world.deferred_operations = ()
         self.bob.resume(secret=first, instance="two")
-        self.world.release()
+        self.world.decide_deferred()
         self.assertEqual(self.world.closed, {slow: ErrorCode.REPLACED})
-        self.assertIs(self.bob.survived, Survival.MEMBERSHIP)
-        self.assertEqual(self.bob.say(Ping())[-1], Pong())
+        self.assertIs(self.bob.survival, Survival.MEMBERSHIP)
+        self.assertEqual(self.bob.send(Ping())[-1], Pong())
 
     def test_the_identity_ends_before_the_renewal(self) -> None:
         """It left on its old connection; the new one gets another identity."""
         old, user = self.bob.peer, self.bob.user
         self.renewal()
-        self.world.disconnect(old, Ending.LEFT)
-        self.world.release()
-        self.bob.hears()
-        self.assertIs(self.bob.survived, Survival.NOTHING)
+        self.world.disconnect(old, DisconnectReason.LEFT)
+        self.world.decide_deferred()
+        self.bob.receive()
+        self.assertIs(self.bob.survival, Survival.NOTHING)
         self.assertNotEqual(self.bob.user, user)
 
     def test_a_reloaded_page_is_gone_before_the_outcome(self) -> None:
         """The others begin anew with it already, and so it does when it comes again."""
         first = self.bob.secret
         self.bob.lose()
-        self.world.holding = (ResumeUser,)
+        self.world.deferred_operations = (ResumeUser,)
         self.bob.resume(instance="two")
         self.bob.lose()
-        self.ann.hears()
-        self.world.release()
-        self.assertEqual([type(event) for event in self.ann.hears()], [MemberRenewed, MemberAway])
+        self.ann.receive()
+        self.world.decide_deferred()
+        self.assertEqual([type(event) for event in self.ann.receive()], [MemberRenewed, MemberAway])
         self.assertEqual([type(event) for event in self.bob.resume(secret=first)], [Joined])
-        self.assertIs(self.bob.survived, Survival.MEMBERSHIP)
+        self.assertIs(self.bob.survival, Survival.MEMBERSHIP)
 
     def test_the_one_who_came_back_is_gone_before_the_outcome(self) -> None:
         """It is away again, and can come back with its old secret."""
         first = self.bob.secret
         self.bob.lose()
-        self.world.holding = (ResumeUser,)
+        self.world.deferred_operations = (ResumeUser,)
         self.bob.resume()
         self.bob.lose()
-        self.ann.hears()
-        self.world.release()
+        self.ann.receive()
+        self.world.decide_deferred()
         self.assertEqual(
-            self.ann.hears(), [MemberBack(self.session, self.bob.user), MemberAway(self.session, self.bob.user)]
+            self.ann.receive(), [MemberBack(self.session, self.bob.user), MemberAway(self.session, self.bob.user)]
         )
         self.bob.resume(secret=first)
-        self.assertIs(self.bob.survived, Survival.EVERYTHING)
+        self.assertIs(self.bob.survival, Survival.EVERYTHING)
 
     def test_of_two_that_come_back_at_once_the_newer_secret_counts(self) -> None:
         """The outcome that comes late is of no use."""
         self.bob.lose()
-        self.world.holding = (ResumeUser,)
+        self.world.deferred_operations = (ResumeUser,)
         self.bob.resume()
         earlier = self.bob.peer
         self.bob.resume()
         later = self.bob.peer
-        one, two = self.world.held
-        self.world.held, self.world.holding = [], ()
+        one, two = self.world.deferred
+        self.world.deferred, self.world.deferred_operations = [], ()
         outcomes = [self.world.registry.decide(decide.operation) for decide in (one, two)]
-        self.world.act(self.world.hub.decided(two.id, outcomes[1], self.world.now))
-        self.world.act(self.world.hub.decided(one.id, outcomes[0], self.world.now))
+        self.world.carry_out(self.world.hub.decided(two.id, outcomes[1], self.world.now))
+        self.world.carry_out(self.world.hub.decided(one.id, outcomes[0], self.world.now))
         self.assertEqual(self.world.closed, {earlier: ErrorCode.REPLACED})
-        self.assertIsInstance(self.world.hears(later)[0], Welcome)
-        self.assertEqual(self.world.hears(earlier), [])
+        self.assertIsInstance(self.world.receive(later)[0], Welcome)
+        self.assertEqual(self.world.receive(earlier), [])
 
     def test_one_who_comes_back_to_an_identity_that_ended_meanwhile(self) -> None:
         """Its user left on the old connection while the resume was decided."""
-        self.world.holding = (ResumeUser,)
+        self.world.deferred_operations = (ResumeUser,)
         old = self.bob.peer
         self.bob.resume()
-        self.world.disconnect(old, Ending.LEFT)
-        self.world.release()
-        self.bob.hears()
-        self.assertIs(self.bob.survived, Survival.NOTHING)
+        self.world.disconnect(old, DisconnectReason.LEFT)
+        self.world.decide_deferred()
+        self.bob.receive()
+        self.assertIs(self.bob.survival, Survival.NOTHING)
 
     def test_a_guess_at_one_who_is_gone_before_the_outcome(self) -> None:
         """Nobody is welcomed."""
         users = set(self.world.hub.users)
-        self.world.holding = (ResumeUser,)
+        self.world.deferred_operations = (ResumeUser,)
         self.bob.resume(secret=WRONG)
         self.bob.lose()
-        self.world.release()
+        self.world.decide_deferred()
         self.assertEqual(set(self.world.hub.users), users)
-        self.assertEqual(self.world.hub.decisions.pending, {})
+        self.assertEqual(self.world.hub.decisions.by_id, {})
 
     def test_the_first_message_is_what_confirms(self) -> None:
         """Once for each secret."""
         self.bob.resume()
-        self.world.holding = (ConfirmSecret,)
-        self.bob.say(Ping(), Ping())
-        self.assertEqual([decide.operation for decide in self.world.held], [ConfirmSecret(self.bob.user, 2)])
-        self.world.release()
+        self.world.deferred_operations = (ConfirmSecret,)
+        self.bob.send(Ping(), Ping())
+        self.assertEqual([decide.operation for decide in self.world.deferred], [ConfirmSecret(self.bob.user, 2)])
+        self.world.decide_deferred()
 
     def test_where_it_waits_is_told_again_when_the_reason_is_another(self) -> None:
         """From the lobby to the host, who is gone."""
         session = self.ann.open(Open(lobby=True, keep=True))
-        self.assertEqual(self.bob.say(Join(session, id=ID)), [Waiting(session, WaitReason.LOBBY, ID)])
-        self.ann.lose(Ending.LEFT)
-        self.assertIn(Waiting(session, WaitReason.HOST), self.bob.hears())
+        self.assertEqual(self.bob.send(Join(session, id=ID)), [Waiting(session, WaitReason.LOBBY, ID)])
+        self.ann.lose(DisconnectReason.LEFT)
+        self.assertIn(Waiting(session, WaitReason.HOST), self.bob.receive())
 
 
 class TransitionTests(SynchronousTestCase):
@@ -689,10 +689,10 @@ class TransitionTests(SynchronousTestCase):
             peer = world.hub.peers[world.connect()]
             peer.state = state
             if (state, event) in happens:
-                peer.step(event)
+                peer.transition(event)
                 self.assertIs(peer.state, PEER_TRANSITIONS[state, event])
             else:
-                self.assertRaises(KeyError, peer.step, event)
+                self.assertRaises(KeyError, peer.transition, event)
                 self.assertIs(peer.state, state)
 
     def test_nothing_else_happens_to_an_identity(self) -> None:
@@ -711,8 +711,8 @@ class TransitionTests(SynchronousTestCase):
         for state, event in product(UserState, UserEvent):
             user.state = state
             if (state, event) in happens:
-                user.step(event)
+                user.transition(event)
                 self.assertIs(user.state, USER_TRANSITIONS[state, event])
             else:
-                self.assertRaises(KeyError, user.step, event)
+                self.assertRaises(KeyError, user.transition, event)
                 self.assertIs(user.state, state)

@@ -12,7 +12,7 @@ from attrs import define, field
 from twisted.trial.unittest import SynchronousTestCase
 
 from signald.core.errors import ErrorCode
-from signald.core.hub import Ending
+from signald.core.hub import DisconnectReason
 from signald.core.ids import host_key
 from signald.core.limits import Limits
 from signald.core.messages import (
@@ -417,7 +417,7 @@ class Scene:
             self.join("bystander")
         self.finish()
         for peer in self.peers.values():
-            self.world.hears(peer)
+            self.world.receive(peer)
 
     def finish(self) -> None:
         """Do what makes this state different from an open one."""
@@ -435,7 +435,7 @@ class Scene:
             case "over":
                 self.say("host", End(self.session))
             case "away":
-                self.world.disconnect(self.peers["guest"], Ending.LOST)
+                self.world.disconnect(self.peers["guest"], DisconnectReason.LOST)
             case "outbox":
                 while len(self.guest_outbox()) < LIMITS.outbox_messages:
                     self.say("host", AppMessage(self.session, "", self.users["guest"]))
@@ -460,12 +460,12 @@ class Scene:
 
     def say(self, role: str, request: Request) -> object:
         """Let somebody say something; the last that it hears of it, if anything."""
-        events = self.world.say(self.peers[role], request)
+        events = self.world.send(self.peers[role], request)
         return events[-1] if events else None
 
     def guest_outbox(self) -> list[object]:
         """What the guest has not acknowledged."""
-        return [event for event, _ in self.world.hub.users[self.users["guest"]].outbox.waiting]
+        return [event for event, _ in self.world.hub.users[self.users["guest"]].outbox.unacknowledged]
 
     def members(self) -> list[str]:
         """The roles of those who are members now."""
@@ -603,8 +603,8 @@ class TableTests(SynchronousTestCase):
         was_member = sender in scene.members()
         expected = self.expected(scene, request, sender, cell)
         state, outbox = world.state(), scene.guest_outbox() if scene.state == "away" else []
-        world.act(world.hub.received(scene.peers[sender], request, world.now))
-        heard = {role: [_name(event) for event in world.heard[peer]] for role, peer in scene.peers.items()}
+        world.carry_out(world.hub.received(scene.peers[sender], request, world.now))
+        heard = {role: [_name(event) for event in world.unread[peer]] for role, peer in scene.peers.items()}
         if scene.state == "away" and cell != "back":
             heard["guest"] = [_name(event) for event in scene.guest_outbox()[len(outbox) :]]
         for role, peer in scene.peers.items():
@@ -616,7 +616,7 @@ class TableTests(SynchronousTestCase):
         ]
         if cell in REFUSED and world.state() != state:
             wrong.append("something has changed")
-        last = world.heard[scene.peers[sender]][-1:]
+        last = world.unread[scene.peers[sender]][-1:]
         if last and getattr(last[0], "id", None) != ID:
             wrong.append("the reply has not the request's id")
         for event in last:

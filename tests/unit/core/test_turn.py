@@ -43,7 +43,7 @@ class CredentialTests(SynchronousTestCase):
     def test_the_expiry_is_not_early(self) -> None:
         """The credentials are good for as long as is said, at least, and their secret is not shown."""
         turn = Turn(("turn:a", "turns:b"), SECRET, 600.0)
-        server = turn.server(ANN, 1_700_000_000.25)
+        server = turn.server_for(ANN, 1_700_000_000.25)
         username, credential = credentials(SECRET, ANN, 1_700_000_601)
         self.assertEqual(server, IceServer(("turn:a", "turns:b"), username, credential, 600.0))
         self.assertNotIn("0123", repr(turn))

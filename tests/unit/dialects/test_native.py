@@ -159,7 +159,7 @@ class DecodeTests(SynchronousTestCase):
     def refused(self, body: object) -> DecodeError:
         """Decode something that is no valid request."""
         frame = body if isinstance(body, bytes) else json.dumps(body).encode()
-        error = self.assertRaises(DecodeError, Native().received, frame)
+        error = self.assertRaises(DecodeError, Native().decode, frame)
         assert isinstance(error, DecodeError)
         self.assertEqual(error.code, ErrorCode.BAD_MESSAGE)
         return error
@@ -168,13 +168,13 @@ class DecodeTests(SynchronousTestCase):
     def test_every_request_survives_the_way(self, request: Request) -> None:
         """What a client writes is what the hub gets."""
         frame = json.dumps(as_a_client(request), ensure_ascii=False).encode()
-        self.assertEqual(Native().received(frame), [request])
+        self.assertEqual(Native().decode(frame), [request])
 
     @given(st.binary(max_size=200) | json_values.map(lambda value: json.dumps(value).encode()))
     def test_nothing_else_raises(self, frame: bytes) -> None:
         """Whatever arrives is a request or a `DecodeError`."""
         try:
-            Native().received(frame)
+            Native().decode(frame)
         except DecodeError as error:
             self.assertEqual(error.code, ErrorCode.BAD_MESSAGE)
 
@@ -191,19 +191,19 @@ class DecodeTests(SynchronousTestCase):
 
     def test_an_escaped_emoji_arrives_whole(self) -> None:
         """Two escaped surrogates are one character."""
-        [hello] = Native().received(b'{"type":"hello","version":1,"agent":"\\ud83d\\ude00"}')
+        [hello] = Native().decode(b'{"type":"hello","version":1,"agent":"\\ud83d\\ude00"}')
         self.assertEqual(hello, Hello(1, agent="😀"))
 
     def test_session_ids_are_read_as_people_type_them(self) -> None:
         """Any case, I and L for 1, O for 0, hyphens and spaces."""
         for text in ("7q2-m9rt-6zc", "7Q2 M9RT 6ZC", "7Q2M9RT6ZC"):
-            self.assertEqual(Native().received(json.dumps({"type": "join", "session": text}).encode()), [Join(SESSION)])
-        [join] = Native().received(b'{"type":"join","session":"oOiIlL0011"}')
+            self.assertEqual(Native().decode(json.dumps({"type": "join", "session": text}).encode()), [Join(SESSION)])
+        [join] = Native().decode(b'{"type":"join","session":"oOiIlL0011"}')
         self.assertEqual(join, Join(SessionId("0011110011")))
 
     def test_what_is_no_session_id_is_an_unknown_one(self) -> None:
         """It is not refused as malformed: to the one who asks, the session does not exist."""
-        self.assertEqual(Native().received(b'{"type":"join","session":"U"}'), [Join(SessionId("U"))])
+        self.assertEqual(Native().decode(b'{"type":"join","session":"U"}'), [Join(SessionId("U"))])
 
     def test_malformed_json_is_refused(self) -> None:
         """Broken text, values that JSON does not have, and nesting without end."""
@@ -243,7 +243,7 @@ class DecodeTests(SynchronousTestCase):
     def test_bounds_are_kept(self) -> None:
         """Each has its limit in the protocol's document; the value at the limit is taken."""
         base = {"type": "candidates", "session": SESSION, "to": USER, "negotiation": NEGOTIATION}
-        Native().received(json.dumps({**base, "candidates": [{"candidate": "c" * 4096}] * 64}).encode())
+        Native().decode(json.dumps({**base, "candidates": [{"candidate": "c" * 4096}] * 64}).encode())
         invalid: list[object] = [
             [{"candidate": "c"}] * 65,
             [{"candidate": "c" * 4097}],

@@ -83,25 +83,25 @@ class DecodeTests(SynchronousTestCase):
 
     def test_a_connection_is_welcomed_without_a_hello(self) -> None:
         """The dialect says it in the client's place."""
-        self.assertEqual(Serde().opened(), [Hello(version=1)])
+        self.assertEqual(Serde().initial_requests(), [Hello(version=1)])
 
     def test_unit_variants(self) -> None:
         """A bare string; serde also reads an object with null."""
         for frame in (b'"SessionNew"', b'{"SessionNew":null}'):
-            self.assertEqual(Serde().received(frame), [Open()])
-        self.assertEqual(Serde().received(b'"Debug"'), [Debug()])
+            self.assertEqual(Serde().decode(frame), [Open()])
+        self.assertEqual(Serde().decode(b'"Debug"'), [Debug()])
 
     def test_variants_with_fields(self) -> None:
         """One field stands alone, two in a list; the session's id is read in any spelling."""
         serde = welcomed()
         first = Negotiation(ME, 1)
-        self.assertEqual(serde.received(b'{"SessionJoin":"7q2-m9rt-6zc"}'), [Join(SESSION)])
-        self.assertEqual(serde.received(b'{"VideoOffer":["v=0","7Q2M9RT6ZC"]}'), [Offer(SESSION, None, first, "v=0")])
-        self.assertEqual(serde.received(b'{"VideoAnswer":["v=0","7Q2M9RT6ZC"]}'), [Answer(SESSION, None, first, "v=0")])
-        self.assertEqual(serde.received(b'{"ICEError":["failed","7Q2M9RT6ZC"]}'), [IceError(SESSION, None, "failed")])
+        self.assertEqual(serde.decode(b'{"SessionJoin":"7q2-m9rt-6zc"}'), [Join(SESSION)])
+        self.assertEqual(serde.decode(b'{"VideoOffer":["v=0","7Q2M9RT6ZC"]}'), [Offer(SESSION, None, first, "v=0")])
+        self.assertEqual(serde.decode(b'{"VideoAnswer":["v=0","7Q2M9RT6ZC"]}'), [Answer(SESSION, None, first, "v=0")])
+        self.assertEqual(serde.decode(b'{"ICEError":["failed","7Q2M9RT6ZC"]}'), [IceError(SESSION, None, "failed")])
         candidate = json.dumps({"candidate": "c", "sdpMid": "0", "sdpMLineIndex": 0})
         self.assertEqual(
-            serde.received(json.dumps({"IceCandidate": [candidate, SESSION]}).encode()),
+            serde.decode(json.dumps({"IceCandidate": [candidate, SESSION]}).encode()),
             [Candidates(SESSION, None, first, (Candidate("c", "0", 0),))],
         )
 
@@ -110,13 +110,13 @@ class DecodeTests(SynchronousTestCase):
         serde = welcomed()
         offer = b'{"VideoOffer":["v=0","7Q2M9RT6ZC"]}'
         for n in (1, 2):
-            self.assertEqual(serde.received(offer), [Offer(SESSION, None, Negotiation(ME, n), "v=0")])
+            self.assertEqual(serde.decode(offer), [Offer(SESSION, None, Negotiation(ME, n), "v=0")])
         serde.encode(ForwardedOffer(SESSION, OTHER, Negotiation(OTHER, 5), "v=0"))
         self.assertEqual(
-            serde.received(b'{"VideoAnswer":["v=0","7Q2M9RT6ZC"]}'),
+            serde.decode(b'{"VideoAnswer":["v=0","7Q2M9RT6ZC"]}'),
             [Answer(SESSION, None, Negotiation(OTHER, 5), "v=0")],
         )
-        self.assertEqual(serde.received(offer), [Offer(SESSION, None, Negotiation(ME, 1), "v=0")])
+        self.assertEqual(serde.decode(offer), [Offer(SESSION, None, Negotiation(ME, 1), "v=0")])
 
     def test_offers_are_counted_from_the_base_of_the_pair(self) -> None:
         """Which is that of the member that is there, or that came last."""
@@ -125,10 +125,10 @@ class DecodeTests(SynchronousTestCase):
         offer = b'{"VideoOffer":["v=0","7Q2M9RT6ZC"]}'
         serde.encode(Joined(SESSION, 2, False, False, Role.GUEST, (view,)))
         for n in (4097, 4098):
-            self.assertEqual(serde.received(offer), [Offer(SESSION, None, Negotiation(ME, n), "v=0")])
+            self.assertEqual(serde.decode(offer), [Offer(SESSION, None, Negotiation(ME, n), "v=0")])
         serde.encode(MemberLeft(SESSION, OTHER, LeaveReason.REPLACED))
         serde.encode(MemberJoined(SESSION, evolve(view, base=8192)))
-        self.assertEqual(serde.received(offer), [Offer(SESSION, None, Negotiation(ME, 8193), "v=0")])
+        self.assertEqual(serde.decode(offer), [Offer(SESSION, None, Negotiation(ME, 8193), "v=0")])
 
     def test_candidates_for_the_next_member_are_not_numbered(self) -> None:
         """What was negotiated with the one before is over with it."""
@@ -136,18 +136,18 @@ class DecodeTests(SynchronousTestCase):
         serde.encode(ForwardedOffer(SESSION, OTHER, Negotiation(OTHER, 1), "v=0"))
         serde.encode(MemberLeft(SESSION, OTHER, LeaveReason.LEFT))
         frame = json.dumps({"IceCandidate": ['{"candidate":"c"}', SESSION]}).encode()
-        self.assertEqual(serde.received(frame), [Candidates(SESSION, None, None, (Candidate("c"),))])
+        self.assertEqual(serde.decode(frame), [Candidates(SESSION, None, None, (Candidate("c"),))])
 
     def test_candidates_before_any_offer_are_not_numbered(self) -> None:
         """They belong to whichever negotiation comes first."""
         frame = json.dumps({"IceCandidate": ['{"candidate":"c"}', SESSION]}).encode()
-        self.assertEqual(welcomed().received(frame), [Candidates(SESSION, None, None, (Candidate("c"),))])
+        self.assertEqual(welcomed().decode(frame), [Candidates(SESSION, None, None, (Candidate("c"),))])
 
     def test_sessions_of_others_leave_no_trace(self) -> None:
         """Only a member's negotiations are kept, so that a client cannot fill the memory."""
         serde = welcomed()
         for n in range(100):
-            serde.received(json.dumps({"VideoOffer": ["v=0", f"{n:010}"]}).encode())
+            serde.decode(json.dumps({"VideoOffer": ["v=0", f"{n:010}"]}).encode())
         self.assertEqual(list(serde.negotiations), [SESSION])
         for event in (Ended(SESSION, EndReason.IDLE), Left(SESSION)):
             serde.encode(event)
@@ -162,7 +162,7 @@ class DecodeTests(SynchronousTestCase):
             b'{"IceCandidate":["","7Q2M9RT6ZC"]}', b'{"IceCandidate":["[]","7Q2M9RT6ZC"]}',
             b'{"IceCandidate":["{}","7Q2M9RT6ZC"]}',
         ):  # fmt: skip
-            error = self.assertRaises(DecodeError, welcomed().received, frame)
+            error = self.assertRaises(DecodeError, welcomed().decode, frame)
             assert isinstance(error, DecodeError)
             self.assertEqual(error.code, ErrorCode.BAD_MESSAGE)
 
@@ -179,16 +179,16 @@ class DecodeTests(SynchronousTestCase):
             {"candidate": "c", "sdpMLineIndex": 65536},
         ):
             frame = json.dumps({"IceCandidate": [json.dumps(body), SESSION]}).encode()
-            self.assertRaises(DecodeError, welcomed().received, frame)
+            self.assertRaises(DecodeError, welcomed().decode, frame)
         frame = json.dumps({"IceCandidate": ['{"candidate":"c","sdpMid":null,"x":1}', SESSION]}).encode()
-        self.assertEqual(welcomed().received(frame), [Candidates(SESSION, None, None, (Candidate("c"),))])
+        self.assertEqual(welcomed().decode(frame), [Candidates(SESSION, None, None, (Candidate("c"),))])
 
     @settings(deadline=None)
     @given(st.binary(max_size=100) | MOST_TEXT.map(str.encode))
     def test_nothing_else_raises(self, frame: bytes) -> None:
         """Whatever arrives is a request or a `DecodeError`."""
         try:
-            Serde().received(frame)
+            Serde().decode(frame)
         except DecodeError as error:
             self.assertEqual(error.code, ErrorCode.BAD_MESSAGE)
 
@@ -209,7 +209,7 @@ class RoundTripTests(SynchronousTestCase):
             [frame] = welcomed().encode(event)
             assert isinstance(frame, bytes)
             self.assertEqual(json.loads(frame), {name: [text, SESSION]})
-            [request] = welcomed().received(frame)
+            [request] = welcomed().decode(frame)
             self.assertIn(text, (getattr(request, "sdp", None), getattr(request, "text", None)))
 
     @settings(deadline=None)
@@ -219,14 +219,14 @@ class RoundTripTests(SynchronousTestCase):
         candidate = Candidate(text, mid, index, fragment)
         [frame] = welcomed().encode(ForwardedCandidates(SESSION, OTHER, (candidate,)))
         assert isinstance(frame, bytes)
-        self.assertEqual(welcomed().received(frame), [Candidates(SESSION, None, None, (candidate,))])
+        self.assertEqual(welcomed().decode(frame), [Candidates(SESSION, None, None, (candidate,))])
 
     def test_a_candidate_is_the_same_to_the_byte(self) -> None:
         """The three keys of the original, in its order, without white space."""
         frame = (
             b'{"IceCandidate":["{\\"candidate\\":\\"c\\",\\"sdpMid\\":\\"0\\",\\"sdpMLineIndex\\":0}","7Q2M9RT6ZC"]}'
         )
-        [request] = welcomed().received(frame)
+        [request] = welcomed().decode(frame)
         assert isinstance(request, Candidates)
         self.assertEqual(welcomed().encode(ForwardedCandidates(SESSION, OTHER, request.candidates)), [frame])
 

@@ -151,7 +151,7 @@ class SchemaTests(SynchronousTestCase):
         key = data.draw(st.sampled_from([*sorted(set(body) - {"type"}), "surplus"]))
         body = wrong(body, key, data.draw(st.sampled_from([None, "", "x" * 5000, -1, 1.5, 2**60, [], {}, True])))
         try:
-            Native().received(json.dumps(body).encode())
+            Native().decode(json.dumps(body).encode())
         except DecodeError:
             understood = False
         else:

@@ -98,9 +98,9 @@ class Walk:
             self.switchboard.closed(client.peer)
         hub, registry = self.switchboard.hub, self.switchboard.registry
         replicas = hub.replicas
-        left = [hub.peers, hub.users, hub.decisions.pending, replicas.sessions, replicas.active, replicas.expires]
-        left += [replicas.looks, hub.decisions.held]
-        left += [replicas.candidates.batches, registry.users, registry.sessions]
+        left = [hub.peers, hub.users, hub.decisions.by_id, replicas.sessions, replicas.active, replicas.expires]
+        left += [replicas.looks, hub.decisions.deferred_outcomes]
+        left += [replicas.early_candidates.batches, registry.users, registry.sessions]
         self.test.assertEqual(left, [{}] * 11)
 
     def step(self) -> None:
