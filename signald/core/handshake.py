@@ -1,4 +1,4 @@
-"""What a connection says before it is welcomed: hello, or that it comes back (docs/protocol.md, "Resume")."""
+"""The handshake: a new connection sends a hello or a resume, and gets a welcome (docs/protocol.md, "Resume")."""
 
 from __future__ import annotations
 
@@ -44,22 +44,25 @@ from signald.core.users import Peer, PeerEvent, PeerId, PeerState, User, UserEve
 
 PROTOCOL_VERSION = 1
 NO_ROLLBACK = "no-rollback"
+"""The feature with which a hello announces that the client cannot roll back an offer."""
+
 RELAY_ONLY = "relay-only"
+"""The feature with which a hello announces that the client can connect through TURN servers alone."""
 
 
 @define
 class Handshake:
-    """Welcomes peers, as new users or as those that they were.
+    """Welcomes connections, either as new users or as the users that they resume.
 
     Attributes:
-        limits: told in `welcome`.
-        server: name and version, for `welcome`.
-        ice: tells the STUN and TURN servers.
-        peers: the hub's.
+        limits: the limits that `Welcome` announces.
+        server: the server's name and version, for `Welcome`.
+        ice: adds the STUN and TURN servers to `Welcome`.
+        peers: the hub's connections.
         mailboxes: the users.
-        replicas: the sessions.
-        decisions: the decisions under way.
-        tokens: bad tokens of each address.
+        replicas: this node's replicas of the sessions.
+        decisions: the pending decisions, to which operations are submitted.
+        bad_tokens: the budget of each address for invalid tokens.
 
     """
 
@@ -73,20 +76,20 @@ class Handshake:
     bad_tokens: AddressBudget = field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        """Make the part that has the limits too."""
+        """Create the budget from the limits."""
         self.bad_tokens = AddressBudget(guess_rate(self.limits))
 
     def reload_limits(self, limits: Limits) -> None:
-        """Go on with other limits."""
+        """Replace the limits."""
         self.limits = limits
         self.bad_tokens.rate_limit = guess_rate(limits)
 
     def prune_budgets(self, now: float) -> None:
-        """Forget bad tokens of long ago."""
+        """Forget addresses whose budgets are full again."""
         self.bad_tokens.prune(now)
 
     def handle_request(self, peer: Peer, request: Request, now: float) -> list[Action]:
-        """Take a request of a peer that is not welcomed yet."""
+        """Handle a request of a peer that is not welcomed yet: only `Ping`, `Hello` and `Resume` are allowed."""
         match request:
             case Ping():
                 return [Send(peer.id, Pong(request.id))]
@@ -96,15 +99,15 @@ class Handshake:
                 return [self._identify(peer, request, now)]
             case Resume():
                 user = self.mailboxes.users.get(request.user)
-                whole = user is not None and user.outbox.can_replay_from(request.received)
+                complete = user is not None and user.outbox.can_replay_from(request.received)
                 traits = _announced_traits(peer.traits, request)
-                operation = ResumeUser(request.user, request.secret, request.instance, traits, whole)
+                operation = ResumeUser(request.user, request.secret, request.instance, traits, complete)
                 return [self.decisions.submit_for_peer(operation, peer, request)]
             case _:
                 return [_rejection(peer, ErrorCode.HELLO_FIRST, request)]
 
     def _identify(self, peer: Peer, request: Hello | Resume, now: float) -> Action:
-        """Ask for a new identity, unless there are too many, or too many tokens from there were bad."""
+        """Submit the request for a new identity, unless the server is full or the address used up its bad tokens."""
         if len(self.mailboxes.users) >= self.limits.users:
             return _rejection(peer, ErrorCode.SERVER_FULL, request)
         if request.token is not None and not self.bad_tokens.has_token(peer.address, now):
@@ -112,7 +115,7 @@ class Handshake:
         return self.decisions.submit_for_peer(Identify(request.instance, request.token), peer, request)
 
     def welcome_new_user(self, pending: PendingDecision, outcome: Identified, now: float) -> list[Action]:
-        """Welcome a new user; forget it if its peer is gone meanwhile."""
+        """Welcome a new user, or end the new identity if the peer has disconnected."""
         peer = self._waiting_peer(pending)
         if peer is None or not isinstance(pending.request, Hello | Resume):
             return [self.decisions.submit(EndIdentity(outcome.user, LeaveReason.GONE))]
@@ -122,45 +125,45 @@ class Handshake:
         return self._welcome(peer, user, pending.request, outcome.secret, outcome.grant, survival, now)
 
     def complete_resume(self, pending: PendingDecision, outcome: Resumed, now: float) -> list[Action]:
-        """Give a user its new peer, whether or not it has an old one."""
+        """Attach the new peer to the resumed user, in place of the old one if that is still connected."""
         request = _resume_request(pending)
         user = self.mailboxes.users.get(request.user)
         peer = self._waiting_peer(pending)
         if user is None or outcome.rotation <= user.rotation:
-            # What another connection got meanwhile is newer.
+            # Another connection has resumed this user meanwhile and has a newer secret.
             return [] if peer is None else close_peer(peer, ErrorCode.REPLACED)
         user.rotation = outcome.rotation
         if peer is None:
             if not outcome.complete:
-                # Everybody begins anew with it already, and so will it when it comes again.
+                # The others have started over with this user, so its client has to do the same when it comes back.
                 user.outbox.discard()
             return self._mark_away_again(user)
-        # A client that missed the welcome of a restart counts from an earlier beginning.
+        # A client that missed a welcome which reset the counters counts from the earlier start.
         same_count = user.instance == request.instance and (outcome.had_newest_secret or not user.restarted)
-        whole = outcome.complete and same_count and user.outbox.can_replay_from(request.received)
-        if outcome.complete and not whole:
+        complete = outcome.complete and same_count and user.outbox.can_replay_from(request.received)
+        if outcome.complete and not complete:
             operation = RenewUser(user.id, _announced_traits(peer.traits, request))
             return [self.decisions.submit_for_peer(operation, peer, request, outcome)]
-        return self._attach_peer(user, peer, request, outcome, whole, now)
+        return self._attach_peer(user, peer, request, outcome, complete, now)
 
     def _mark_away_again(self, user: User) -> list[Action]:
-        """The peer that was to be a user's is gone: the user is away, unless it has an older one still."""
+        """Mark a user as away again whose new peer has disconnected, unless its old peer is still connected."""
         return [self.decisions.submit(MarkAway(user.id))] if user.peer is None else []
 
     def _attach_peer(
-        self, user: User, peer: Peer, request: Resume, outcome: Resumed, whole: bool, now: float
+        self, user: User, peer: Peer, request: Resume, outcome: Resumed, complete: bool, now: float
     ) -> list[Action]:
         actions: list[Action] = []
-        ghost = None if user.peer is None else self.peers.get(user.peer)
-        if ghost is not None:
-            ghost.user = None
-            actions += close_peer(ghost, ErrorCode.REPLACED)
+        old_peer = None if user.peer is None else self.peers.get(user.peer)
+        if old_peer is not None:
+            old_peer.user = None
+            actions += close_peer(old_peer, ErrorCode.REPLACED)
         user.confirmed = False
         user.peer = peer.id
         user.address = peer.address
         user.instance = request.instance
         user.transition(UserEvent.RESUMED)
-        if not whole:
+        if not complete:
             user.outbox.reset()
             user.inbox.reset()
             user.restarted = True
@@ -176,7 +179,10 @@ class Handshake:
         return actions + [Send(peer.id, event) for event, _ in user.outbox.unacknowledged]
 
     def start_new_identity(self, pending: PendingDecision, outcome: NotResumed, now: float) -> list[Action]:
-        """Begin a new identity for a peer that was to resume another, and end the one whose secret was used twice."""
+        """Submit the request for a new identity in place of one that could not be resumed.
+
+        If the secret was a spent one, somebody has copied it: the identity has ended, and its peer is disconnected.
+        """
         request = _resume_request(pending)
         actions: list[Action] = []
         user = self.mailboxes.users.get(request.user) if outcome.reused else None
@@ -231,7 +237,7 @@ class Handshake:
         return self.ice.send_welcome(peer.id, user, welcome, now)
 
     def complete_renewal(self, pending: PendingDecision, now: float) -> list[Action]:
-        """Welcome a user with whom everybody begins anew."""
+        """Welcome a resumed user with whom the others start their negotiations over."""
         request, resumed = _resume_request(pending), pending.resumed
         peer = self._waiting_peer(pending)
         user = self.mailboxes.users.get(request.user)
@@ -240,12 +246,13 @@ class Handshake:
         if peer is None:
             user.outbox.discard()
             return self._mark_away_again(user)
-        return self._attach_peer(user, peer, request, resumed, whole=False, now=now)
+        return self._attach_peer(user, peer, request, resumed, complete=False, now=now)
 
     def reject(self, pending: PendingDecision, code: ErrorCode, now: float) -> list[Action]:
-        """Tell a peer that it is not welcomed; one whose identity ended in this moment gets another.
+        """Send the error with which the decision rejected a peer's request, and charge an invalid token.
 
-        A bad token counts also where its peer is gone.
+        The token is charged to its address also when the peer is gone. A peer whose identity ended during its resume
+        gets a new identity.
         """
         peer, request = self._waiting_peer(pending), pending.request
         if code is ErrorCode.TOKEN_INVALID and pending.address is not None:
@@ -257,13 +264,13 @@ class Handshake:
         return [_rejection(peer, code, request)]
 
     def _waiting_peer(self, pending: PendingDecision) -> Peer | None:
-        """The peer that waits for its welcome, unless it is told to go meanwhile."""
+        """The peer that waits for its welcome; None where it has disconnected or is being closed."""
         peer = None if pending.peer is None else self.peers.get(pending.peer)
         return None if peer is None or peer.state is PeerState.CLOSING else peer
 
 
 def _resume_request(pending: PendingDecision) -> Resume:
-    """The request behind a decision that nothing but a resume asks for."""
+    """The `Resume` behind a decision that is only submitted for one."""
     return cast(Resume, pending.request)
 
 

@@ -1,4 +1,4 @@
-"""Messages that are counted, kept until they are acknowledged, and sent again (docs/protocol.md, "Resume")."""
+"""One user's outbox and inbox: counting, acknowledging and replaying messages (docs/protocol.md, "Resume")."""
 
 from __future__ import annotations
 
@@ -25,10 +25,11 @@ from signald.core.messages import (
 )
 
 _ENVELOPE_BYTES = 256
+"""The size that is assumed for the parts of a message other than free text."""
 
 
 def message_size(message: Request | Event) -> int:
-    """About how many bytes a message is: what is free text in it, and its envelope."""
+    """The approximate size of a message in bytes: its free text and its envelope."""
     match message:
         case Offer() | Answer() | ForwardedOffer() | ForwardedAnswer():
             text = _utf8_length(message.sdp)
@@ -44,20 +45,20 @@ def message_size(message: Request | Event) -> int:
 
 
 def _utf8_length(text: str) -> int:
-    """How long a text is in UTF-8; what is sent most is ASCII, which is known at once."""
+    """The length of a text in UTF-8. Most texts are ASCII, for which it needs no encoding."""
     return len(text) if text.isascii() else len(text.encode())
 
 
 @define
 class ByteQuota:
-    """What several outboxes hold together.
+    """A limit on the bytes that several outboxes hold together.
 
     Attributes:
-        most: bytes.
-        whole: the room that this one is a part of; None for that of all.
-        address: whose users' outboxes they are; None for all.
-        used: bytes.
-        outboxes: how many there are.
+        limit: the most bytes.
+        parent: the quota that this one counts against too; None for the server-wide one.
+        address: the address whose users share this quota; None for the server-wide one.
+        used: the bytes in use.
+        outboxes: how many outboxes share this quota.
 
     """
 
@@ -68,11 +69,11 @@ class ByteQuota:
     outboxes: int = 0
 
     def fits(self, bytes: int) -> bool:
-        """Whether so many more would be within the bounds."""
+        """Whether so many more bytes fit into this quota and its parent."""
         return self.used + bytes <= self.limit and (self.parent is None or self.parent.fits(bytes))
 
     def add(self, bytes: int) -> None:
-        """Take so many, or give them back."""
+        """Count bytes as used; a negative number frees them."""
         self.used += bytes
         if self.parent is not None:
             self.parent.add(bytes)
@@ -80,18 +81,18 @@ class ByteQuota:
 
 @define
 class Outbox:
-    """Events to one user that are not acknowledged.
+    """The counted events to one user that it has not acknowledged, kept for a replay after a resume.
 
-    A message of another member is only put in when `has_room`; an event of the server is put in anyhow, and past twice
-    the bound all of it is lost.
+    Messages from other members are only added while `has_room_for` allows it. The server's own events are added in
+    any case; at twice the limit the outbox overflows, discards everything, and the next resume is not a complete one.
 
     Attributes:
-        limits: its bounds.
-        room: shared with the others of its address, and of all.
-        acknowledged: how many events the user has said that it has, or could not be sent again.
-        waiting: the events after those, each with its weight in bytes.
-        size: the sum of the weights.
-        whole: whether nothing was lost.
+        limits: the bounds of the outbox.
+        quota: the bytes that this outbox shares with others.
+        acknowledged: how many events need no replay: they were acknowledged, or never kept.
+        unacknowledged: the events after those, each with its size in bytes.
+        size: the sum of these sizes.
+        complete: whether every event that may be needed for a replay is here.
 
     """
 
@@ -104,11 +105,11 @@ class Outbox:
 
     @property
     def sent(self) -> int:
-        """How many events there were in all."""
+        """How many counted events there have been in all."""
         return self.acknowledged + len(self.unacknowledged)
 
     def has_room_for(self, event: CountedEvent) -> bool:
-        """Whether a message of another member may be put in."""
+        """Whether a message from another member fits into the limits and the quota."""
         bytes = message_size(event)
         return (
             len(self.unacknowledged) < self.limits.outbox_messages
@@ -117,7 +118,7 @@ class Outbox:
         )
 
     def append(self, event: CountedEvent) -> None:
-        """Keep an event that is sent, or is to be sent when the user is back."""
+        """Keep an event until it is acknowledged."""
         if not self.complete:
             return
         if len(self.unacknowledged) >= 2 * self.limits.outbox_messages:
@@ -128,11 +129,11 @@ class Outbox:
         self._resize(bytes)
 
     def count_unkept(self) -> None:
-        """Count an event that is not kept, since the user cannot come back for it."""
+        """Count an event without keeping it, for a user that cannot resume."""
         self.acknowledged += 1
 
     def acknowledge(self, received: int) -> bool:
-        """Drop what the user has; False when it cannot have so many."""
+        """Remove the events that the user has received; False when it claims more than were sent."""
         if self.complete and received > self.sent:
             return False
         while self.unacknowledged and self.acknowledged < received:
@@ -142,22 +143,22 @@ class Outbox:
         return True
 
     def can_replay_from(self, received: int) -> bool:
-        """Whether all that comes after so many events is still here."""
+        """Whether all events after the first `received` ones are here."""
         return self.complete and self.acknowledged <= received <= self.sent
 
     def discard(self) -> None:
-        """Lose all that is kept, until a restart."""
+        """Discard all events and mark the outbox as incomplete until it is reset."""
         self.clear()
         self.complete = False
 
     def reset(self) -> None:
-        """Count from 0 again, with nothing kept."""
+        """Start over: the outbox is empty and complete, and counts from 0."""
         self.clear()
         self.acknowledged = 0
         self.complete = True
 
     def restore(self, acknowledged: int, waiting: Iterable[tuple[CountedEvent, int]], whole: bool) -> None:
-        """Be as an outbox was in another process."""
+        """Restore the state that a snapshot holds."""
         self.acknowledged = acknowledged
         self.complete = whole
         for event, bytes in waiting:
@@ -165,7 +166,7 @@ class Outbox:
             self._resize(bytes)
 
     def clear(self) -> None:
-        """Drop all that is kept, and give its room back."""
+        """Remove all events and free their share of the quota."""
         self.unacknowledged.clear()
         self._resize(-self.size)
 
@@ -176,14 +177,14 @@ class Outbox:
 
 @define
 class Inbox:
-    """The countable messages of one user.
+    """Counts the messages from one user and decides when to acknowledge them.
 
     Attributes:
-        limits: when they have to be acknowledged.
-        received: how many there were.
-        acknowledged: how many the user was told of.
-        size: bytes of those that it was not told of.
-        due: when the oldest of these has to be acknowledged, monotonic seconds; None when there are none.
+        limits: the numbers, bytes and seconds after which an acknowledgement is due.
+        received: how many counted messages have arrived.
+        acknowledged: how many of them were acknowledged.
+        size: the bytes of the others.
+        ack_due: when the oldest of the others has to be acknowledged, monotonic seconds; None when there are none.
 
     """
 
@@ -194,7 +195,7 @@ class Inbox:
     ack_due: float | None = None
 
     def count_message(self, bytes: int, now: float) -> bool:
-        """Count one message; whether it is time to acknowledge."""
+        """Count one message; return whether an acknowledgement is due."""
         self.received += 1
         self.size += bytes
         if self.ack_due is None:
@@ -206,13 +207,13 @@ class Inbox:
         )
 
     def acknowledge(self) -> int:
-        """Take note that the user is told, and return how many there were."""
+        """Mark all messages as acknowledged and return their number."""
         self.acknowledged = self.received
         self.size = 0
         self.ack_due = None
         return self.received
 
     def reset(self) -> None:
-        """Count from 0 again."""
+        """Start over and count from 0."""
         self.received = 0
         self.acknowledge()

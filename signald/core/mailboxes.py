@@ -1,4 +1,4 @@
-"""What goes to users: sent to their peers, and kept until it is acknowledged."""
+"""Mailboxes: every event to a user goes through its outbox, every message from it is counted in its inbox."""
 
 from __future__ import annotations
 
@@ -27,14 +27,15 @@ from signald.core.users import Peer, PeerEvent, PeerId, PeerState, User
 
 @define
 class Mailboxes:
-    """Delivers events.
+    """Delivers events to users and acknowledges their messages.
 
     Attributes:
-        limits: of what is kept.
-        deadlines: the hub's.
-        users: every identity here.
-        room: what all outboxes hold.
-        rooms: what those of the users of one address hold, by the address at which each was welcomed first.
+        limits: the bounds of the outboxes and inboxes.
+        deadlines: the hub's deadlines.
+        users: the users of this node.
+        quota: the bytes of all outboxes together.
+        address_quotas: the bytes of the outboxes of each address, where a user counts under the address of its first
+            welcome.
 
     """
 
@@ -45,42 +46,46 @@ class Mailboxes:
     address_quotas: dict[AddressKey, ByteQuota] = field(factory=dict)
 
     def __attrs_post_init__(self) -> None:
-        """Make the room, which has a limit too."""
+        """Create the quota of all outboxes."""
         self.quota = ByteQuota(self.limits.outboxes_bytes)
 
     def reload_limits(self, limits: Limits) -> None:
-        """Go on with other limits, also for what users have waiting already."""
+        """Replace the limits, also those of existing mailboxes."""
         self.limits = limits
         self.quota.limit = limits.outboxes_bytes
-        for room in self.address_quotas.values():
-            room.limit = limits.address_outboxes_bytes
+        for quota in self.address_quotas.values():
+            quota.limit = limits.address_outboxes_bytes
         for user in self.users.values():
             user.outbox.limits = user.inbox.limits = limits
 
     def add_user(
         self, id: UserId, peer: PeerId | None, address: AddressKey, traits: Traits, instance: Instance | None
     ) -> User:
-        """Make a new identity's user."""
-        room = self.address_quotas.setdefault(
+        """Create the user of a new identity, with its mailboxes."""
+        quota = self.address_quotas.setdefault(
             address, ByteQuota(self.limits.address_outboxes_bytes, self.quota, address)
         )
-        room.outboxes += 1
-        outbox = Outbox(self.limits, room)
+        quota.outboxes += 1
+        outbox = Outbox(self.limits, quota)
         user = self.users[id] = User(id, address, traits, instance, outbox, Inbox(self.limits), peer=peer)
         return user
 
     def remove_user(self, user: User) -> None:
-        """Forget a user, and what waits for it."""
+        """Remove a user and discard the events in its outbox."""
         del self.users[user.id]
         user.outbox.clear()
-        room = user.outbox.quota
-        room.outboxes -= 1
-        # By the room's address: the user's own may be another one by now.
-        if not room.outboxes and room.address is not None:
-            del self.address_quotas[room.address]
+        quota = user.outbox.quota
+        quota.outboxes -= 1
+        # The quota knows its address; the user's own address may be another one after a resume.
+        if not quota.outboxes and quota.address is not None:
+            del self.address_quotas[quota.address]
 
     def send_event(self, user: User | None, event: Event) -> list[Action]:
-        """Send an event to a user; while it is away, keep what counts for its return."""
+        """Send an event to a user, and keep a counted one until the user acknowledges it.
+
+        An event for a user that is away is only kept; a resume replays it. None as the user means one that this node
+        does not know: nothing is sent.
+        """
         if user is None:
             return []
         if not isinstance(event, UNCOUNTED):
@@ -93,15 +98,15 @@ class Mailboxes:
     def reject_request(
         self, user: User, code: ErrorCode, request: Request, session: SessionId | None = None
     ) -> list[Action]:
-        """Answer a request with an error."""
+        """Send the error that rejects a request."""
         return self.send_event(user, Error(code=code, about=type(request), session=session, id=request.id))
 
     def has_room_for(self, user: User | None, event: CountedEvent) -> bool:
-        """Whether a message of another member can be told to a user."""
+        """Whether a user's outbox has room for a message from another member."""
         return user is not None and (user.instance is None or user.outbox.has_room_for(event))
 
     def count_message(self, user: User, bytes: int, now: float) -> list[Action]:
-        """Count a message of a user, and acknowledge when it is time."""
+        """Count a message from a user, and acknowledge when enough messages or bytes are outstanding."""
         if user.instance is None:
             return []
         due = user.inbox.ack_due
@@ -112,11 +117,11 @@ class Mailboxes:
         return []
 
     def send_ack(self, user: User) -> list[Action]:
-        """Tell a user how many of its messages have come; one that is away is told when it is back."""
+        """Acknowledge all counted messages of a user; one that is away learns the number when it resumes."""
         return [] if user.peer is None else [Send(user.peer, Ack(Count(user.inbox.acknowledge())))]
 
     def send_due_ack(self, id: UserId, now: float) -> list[Action]:
-        """Acknowledge what has waited for long enough."""
+        """Acknowledge a user's messages when the oldest of them has waited long enough."""
         user = self.users.get(id)
         if user is None or user.inbox.ack_due is None or user.inbox.ack_due > now:
             return []
@@ -124,7 +129,7 @@ class Mailboxes:
 
 
 def close_peer(peer: Peer, code: ErrorCode) -> list[Action]:
-    """Tell a peer to go; what it says from now on is not heard."""
+    """Close a peer's connection with an error, and ignore all further requests from it."""
     if peer.state is PeerState.CLOSING:
         return []
     peer.transition(PeerEvent.CLOSE)

@@ -1,4 +1,4 @@
-"""The registry in memory: it decides about identities and membership where one process is all there is."""
+"""The registry in memory: it decides about identities and memberships for a server of one process."""
 
 from __future__ import annotations
 
@@ -60,17 +60,18 @@ _HOST_REASONS = {LeaveReason.LEFT: EndReason.HOST_LEFT, LeaveReason.GONE: EndRea
 
 @define
 class MemoryRegistry:
-    """The one that knows every identity and every session.
+    """Owns all identities and sessions and carries out operations on them.
 
     Attributes:
         ids: makes new ids and secrets.
-        limits: `user_sessions`, `session_knocks` and those of kept sessions are checked here.
-        host_secret: what host keys are made of; whoever keeps it can open kept sessions after a restart.
-        now: monotonic seconds, as of the last tick.
-        sessions: the records as they are now.
-        users: every identity.
-        kept: when each session that is kept and not open became so, the oldest first.
-        newest: the highest version of a session that is over: one that is opened with its id and key is newer.
+        limits: the registry checks `user_sessions`, `session_knocks` and the limits of kept sessions.
+        host_secret: the secret that host keys are derived from; as long as it stays, host keys survive a restart.
+        now: the time of the last tick, monotonic seconds.
+        sessions: the current version of each session.
+        users: all identities.
+        kept_since: when each kept session stopped being open, monotonic seconds, the oldest first.
+        highest_version: the highest version of any session that is over, so that a session which is opened again
+            under the id of one that is over gets a higher version.
 
     """
 
@@ -84,7 +85,7 @@ class MemoryRegistry:
     highest_version: int = 0
 
     def tick(self, now: float) -> None:
-        """Forget the kept sessions that nobody has opened for long and at which nobody waits."""
+        """Forget the kept sessions that have not been open for too long and have no visitors."""
         self.now = now
         for id, since in list(self.kept_since.items()):
             if now - since < self.limits.kept_seconds:
@@ -92,7 +93,7 @@ class MemoryRegistry:
             self._forget_kept(id)
 
     def decide(self, operation: Operation) -> Outcome:
-        """Carry out an operation whole, or refuse it and change nothing."""
+        """Carry out an operation completely, or refuse it and change nothing."""
         try:
             match operation:
                 case Identify():
@@ -165,7 +166,7 @@ class MemoryRegistry:
         return tuple(changes)
 
     def _renew(self, user: UserId, traits: Traits) -> tuple[Change, ...]:
-        """Renew each membership; one that cannot be renewed ends."""
+        """Make all negotiations of a user start over; a membership for which that is impossible ends."""
         identity = self._identity(user)
         identity.away = False
         changes: list[Change] = []
@@ -221,16 +222,18 @@ class MemoryRegistry:
     def _join(self, operation: JoinSession) -> Outcome:
         identity = self._identity(operation.user)
         session = self.sessions.get(operation.session)
-        is_expected = session is None and identity.grant is not None and identity.grant.session == operation.session
+        is_awaiting_host = (
+            session is None and identity.grant is not None and identity.grant.session == operation.session
+        )
         if session is None:
-            if not is_expected:
+            if not is_awaiting_host:
                 raise SignalError(ErrorCode.UNKNOWN_SESSION)
             session = Session.awaiting_host(operation.session, self.highest_version)
         person = Person(operation.user, operation.traits, operation.name, identity.away)
         arrived = session.with_arrival(person, operation.request, operation.proof, self.limits.session_knocks)
         self._check_session_limit(identity)
         change = self._store(arrived)
-        if is_expected:
+        if is_awaiting_host:
             self.kept_since[session.id] = self.now
             self._forget_oldest_kept()
         return Decided((change,), session=session.id)
@@ -281,7 +284,7 @@ class MemoryRegistry:
         turned_away: RefusalReason = RefusalReason.ENDED,
         before: Session | None = None,
     ) -> SessionChanged:
-        """Make this the session's record, and make the identities agree with it and with the one before."""
+        """Store a new version of a session, and update the identities that are in it or were in the one before."""
         for person in session.user_ids:
             self.users[person].sessions.add(session.id)
         for person in before.user_ids - session.user_ids if before is not None else ():
@@ -296,14 +299,14 @@ class MemoryRegistry:
         return SessionChanged(session, reason, turned_away)
 
     def _forget_oldest_kept(self) -> None:
-        """Forget as many kept sessions as are too many, the oldest at which nobody waits."""
+        """Forget the oldest kept sessions without visitors, as many as exceed the limit."""
         too_many = len(self.kept_since) - self.limits.kept_sessions
         if too_many > 0:
             for id in list(islice((id for id in self.kept_since if not self.sessions[id].visitors), too_many)):
                 self._forget_kept(id)
 
     def _forget_kept(self, id: SessionId) -> None:
-        """Forget a kept session, unless somebody waits there: then it is as new."""
+        """Forget a kept session, or keep it for another period if it has visitors."""
         del self.kept_since[id]
         session = self.sessions[id]
         if session.visitors:
@@ -322,7 +325,7 @@ class MemoryRegistry:
         return key is not None and hmac.compare_digest(key.encode(), host_key(self.host_secret, id).encode())
 
     def _same_person(self, id: SessionId, grant: Grant | None) -> frozenset[UserId]:
-        """Who in a session is the same person, by their tokens, as one whose token lets them open it."""
+        """The members of a session whose tokens name the same person as the token that reopens it."""
         if grant is None or grant.session != id:
             raise SignalError(ErrorCode.WRONG_HOST_KEY)
         known = self.sessions.get(id)

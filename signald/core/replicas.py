@@ -1,11 +1,10 @@
-"""The node's copies of the sessions in which its users are, and what these are told when a newer record comes."""
+"""Replicas of the sessions of this node's users, and the events that a newer version of a session causes."""
 
 from __future__ import annotations
 
 from attrs import define, evolve, field
 
 from signald.core.actions import Action
-from signald.core.deadlines import DeadlineKind, Deadlines
 from signald.core.decisions import (
     Change,
     Decided,
@@ -17,10 +16,8 @@ from signald.core.decisions import (
     SessionChanged,
     SessionEnded,
 )
-from signald.core.early_candidates import EarlyCandidates
-from signald.core.forward_rules import forwarded
+from signald.core.forwarding import Forwarder
 from signald.core.ice import IceSupply
-from signald.core.limits import Limits
 from signald.core.mailboxes import Mailboxes
 from signald.core.members import Member, Visitor
 from signald.core.messages import (
@@ -37,6 +34,7 @@ from signald.core.messages import (
     Waiting,
 )
 from signald.core.pending_decisions import PendingDecision, PendingDecisions
+from signald.core.session_lifetimes import SessionLifetimes
 from signald.core.sessions import Session, SessionState
 from signald.core.users import User
 from signald.core.views import difference_events, lobby_knocks, member_views
@@ -50,39 +48,30 @@ _END_REASONS = {
 
 @define
 class SessionReplicas:
-    """The sessions, as far as users here are members of them or wait at them.
+    """Replicas of the sessions of which users of this node are members or visitors.
+
+    The registry owns the sessions. A replica is the latest version that this node knows; applying a newer one sends
+    each user of this node the events that lead from the old version to the new one.
 
     Attributes:
-        limits: of a session's life.
-        mailboxes: tells the users.
-        decisions: whose outcomes may be overtaken by newer records.
-        deadlines: the hub's.
-        ice: has members told of TURN servers.
-        sessions: the records.
-        active: when each open session last had a change or a message, monotonic seconds.
-        expires: when each open session is over, monotonic seconds.
-        looks: when to look next whether each open session is idle, monotonic seconds.
-        candidates: those that wait for the other member.
+        mailboxes: the users, to which the events are sent.
+        decisions: the pending decisions, whose outcomes may be older than a removed replica.
+        lifetimes: the timeouts of open sessions.
+        forwarder: holds the candidates that wait for a session's second member.
+        ice: sends TURN credentials to new members.
+        sessions: the replicas.
 
     """
 
-    limits: Limits
     mailboxes: Mailboxes
     decisions: PendingDecisions
-    deadlines: Deadlines
+    lifetimes: SessionLifetimes
+    forwarder: Forwarder
     ice: IceSupply
     sessions: dict[SessionId, Session] = field(factory=dict)
-    active: dict[SessionId, float] = field(factory=dict)
-    expires: dict[SessionId, float] = field(factory=dict)
-    looks: dict[SessionId, float] = field(factory=dict)
-    early_candidates: EarlyCandidates = field(init=False)
-
-    def __attrs_post_init__(self) -> None:
-        """Make the part that has the limits too."""
-        self.early_candidates = EarlyCandidates(self.limits)
 
     def has_version_gap(self, outcome: Outcome) -> bool:
-        """Whether an outcome builds on a change of a session that is not heard of yet."""
+        """Whether an outcome skips a version of a session: the outcome with the missing version has not arrived."""
         changes = outcome.changes if isinstance(outcome, Decided | Resumed | NotResumed) else ()
         for change in changes:
             known = self.sessions.get(change.session.id)
@@ -91,7 +80,7 @@ class SessionReplicas:
         return False
 
     def apply_change(self, change: Change, now: float) -> list[Action]:
-        """Take a newer record, and tell the users here what is different for them; an older one changes nothing."""
+        """Replace a replica by a newer version and send the users of this node what changed; ignore an older one."""
         session = change.session
         known = self.sessions.get(session.id)
         if known is not None and known.version >= session.version:
@@ -108,7 +97,7 @@ class SessionReplicas:
         return actions
 
     def resend_memberships(self, user: User) -> list[Action]:
-        """Tell a user who begins anew all that it is in."""
+        """Send all memberships of a user whose client has lost its state."""
         actions: list[Action] = []
         for id in sorted(user.sessions | user.waiting_at):
             session = self.sessions[id]
@@ -119,30 +108,6 @@ class SessionReplicas:
                 actions += self.mailboxes.send_event(user, _joined(session, member))
                 actions += self._send_knocks(user, session, member)
         return actions
-
-    def touch(self, id: SessionId, now: float) -> None:
-        """Take note of a message in a session."""
-        self.active[id] = now
-
-    def follow(self, id: SessionId, active: float, expires: float) -> None:
-        """Look after an open session: `active` is its last change or message, `expires` the end of its life."""
-        self.active[id] = active
-        self.expires[id] = expires
-        self.look_again(id, active + self.limits.session_idle_seconds)
-        self.deadlines.add(expires, DeadlineKind.LIFE, id)
-
-    def look_again(self, id: SessionId, at: float) -> None:
-        """Look then, and not before, whether a session is idle."""
-        self.looks[id] = at
-        self.deadlines.add(at, DeadlineKind.IDLE, id)
-
-    def idle_at(self, id: SessionId, now: float) -> float | None:
-        """When a session is idle, at the earliest; None when there is no such session open."""
-        session = self.sessions.get(id)
-        if session is None or id not in self.active:
-            return None
-        since = now if len(session.members) > 1 else self.active[id]
-        return since + self.limits.session_idle_seconds
 
     def _update_members(self, known: Session | None, change: SessionChanged, now: float) -> list[Action]:
         session = change.session
@@ -163,12 +128,12 @@ class SessionReplicas:
     def _add_member(
         self, user: User, session: Session, member: Member, visitor: Visitor | None, now: float
     ) -> list[Action]:
-        """Tell a user that it is a member now: the reply to its open or join."""
+        """Record that a user is a member now and send it the reply to its `Open` or `Join`."""
         user.sessions.add(session.id)
         user.waiting_at.discard(session.id)
-        # Before it hears of anybody to connect with.
+        # The TURN credentials come first: the reply names the members to connect with.
         actions = self.ice.send_to_new_member(user, now) if len(user.sessions) == 1 else []
-        # One who opens what it waits for may be let in before: then that is no reply to the opening.
+        # A visitor that asks to open the session may be admitted as a guest first: that does not answer its `Open`.
         pending = None if member.role is Role.GUEST and self._is_opening(user) else self._claim_reply(user, session)
         if pending is None:
             actions += self.mailboxes.send_event(
@@ -180,9 +145,7 @@ class SessionReplicas:
             actions += self.mailboxes.send_event(user, _joined(session, member, _request_id(pending)))
         actions += self._send_knocks(user, session, member)
         if len(session.members) > 1:
-            for sender, batch in self.early_candidates.pop(session.id):
-                if session.member(sender) is not None:
-                    actions += self.mailboxes.send_event(user, forwarded(batch, sender))
+            actions += self.forwarder.forward_early_candidates(user, session)
         return actions
 
     def _send_knocks(self, user: User, session: Session, member: Member) -> list[Action]:
@@ -211,7 +174,7 @@ class SessionReplicas:
         return actions
 
     def _claim_reply(self, user: User, session: Session) -> PendingDecision | None:
-        """What a user waits for, if it is this session; it is answered now."""
+        """Return the user's pending open or join of this session and mark it as answered; None when there is none."""
         pending = self.decisions.for_user(user)
         if pending is None or pending.answered:
             return None
@@ -231,8 +194,8 @@ class SessionReplicas:
         if user is None or id not in user.sessions:
             return []
         user.sessions.discard(id)
-        told = _END_REASONS.get(reason)
-        return [] if told is None else self.mailboxes.send_event(user, Ended(id, told))
+        end_reason = _END_REASONS.get(reason)
+        return [] if end_reason is None else self.mailboxes.send_event(user, Ended(id, end_reason))
 
     def _end_memberships(self, known: Session | None, reason: EndReason) -> list[Action]:
         actions: list[Action] = []
@@ -244,7 +207,7 @@ class SessionReplicas:
         return actions
 
     def _store(self, session: Session, now: float) -> None:
-        """Keep the record as long as it concerns anybody here."""
+        """Store a replica while it has users on this node, and remove it when it has none."""
         id = session.id
         if self.mailboxes.users.keys().isdisjoint(session.user_ids):
             self.sessions.pop(id, None)
@@ -252,14 +215,11 @@ class SessionReplicas:
         else:
             self.sessions[id] = session
         if session.state is SessionState.OPEN and id in self.sessions:
-            if id not in self.active:
-                self.follow(id, now, now + self.limits.session_life_seconds)
-            self.active[id] = now
+            self.lifetimes.start(id, now)
+            self.lifetimes.record_activity(id, now)
         else:
-            self.active.pop(id, None)
-            self.expires.pop(id, None)
-            self.looks.pop(id, None)
-            self.early_candidates.pop(id)
+            self.lifetimes.stop(id)
+            self.forwarder.early_candidates.pop(id)
 
 
 def _request_id(pending: PendingDecision) -> RequestId | None:

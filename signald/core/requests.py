@@ -1,4 +1,4 @@
-"""What a welcomed user asks for: each request is refused, forwarded, or asked of the registry."""
+"""Requests of welcomed users: each is answered, rejected, forwarded or submitted for a decision."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from signald.core.actions import Action, LogCounts
 from signald.core.budgets import AddressBudget, guess_rate, session_rate
 from signald.core.decisions import HostCommand, JoinSession, LeaveSession, OpenSession
 from signald.core.errors import ErrorCode
-from signald.core.forward_rules import forwarded, receivers, refusal
+from signald.core.forwarding import Forwarder
 from signald.core.ice import IceSupply
 from signald.core.limits import Limits
 from signald.core.mailboxes import Mailboxes
@@ -24,7 +24,6 @@ from signald.core.messages import (
     Change,
     Debug,
     End,
-    Forwardable,
     HandOver,
     Hello,
     IceError,
@@ -41,33 +40,35 @@ from signald.core.messages import (
 )
 from signald.core.pending_decisions import PendingDecision, PendingDecisions
 from signald.core.replicas import SessionReplicas
-from signald.core.sessions import Settings
+from signald.core.session_settings import Settings
 from signald.core.users import User
 
 DEBUG_SECONDS = 60.0
-"""How often `Debug` is answered with a line in the log, at most."""
+"""The least time between two log lines that `Debug` requests write."""
 
 
 @define
 class RequestHandler:
-    """Handles the requests of users, one after the other for each.
+    """Handles the requests of users. Those of one user are handled one after the other.
 
     Attributes:
-        limits: all bounds.
-        mailboxes: the users.
-        replicas: the sessions.
-        decisions: the decisions under way.
-        ice: says whether every session is relayed.
-        guesses: unknown sessions that each address asked for.
-        passwords: wrong passwords of each address.
-        opened: sessions that each address opened, as whoever.
-        debug_due: when the next `Debug` may be answered.
+        limits: all limits.
+        mailboxes: the users, to which replies and errors are sent.
+        replicas: this node's replicas of the sessions.
+        forwarder: forwards messages between members.
+        decisions: the pending decisions, to which operations are submitted.
+        ice: knows whether every new session has to be relayed.
+        session_guesses: the budget of each address for joining sessions that do not exist.
+        password_guesses: the budget of each address for wrong passwords.
+        session_openings: the budget of each address for opening sessions, whatever users it has.
+        debug_due: when the next `Debug` may write its line, monotonic seconds.
 
     """
 
     limits: Limits
     mailboxes: Mailboxes
     replicas: SessionReplicas
+    forwarder: Forwarder
     decisions: PendingDecisions
     ice: IceSupply
     session_guesses: AddressBudget = field(init=False)
@@ -76,28 +77,31 @@ class RequestHandler:
     debug_due: float = float("-inf")
 
     def __attrs_post_init__(self) -> None:
-        """Begin with nothing counted."""
+        """Create the budgets from the limits."""
         self.session_guesses = AddressBudget(guess_rate(self.limits))
         self.password_guesses = AddressBudget(guess_rate(self.limits))
         self.session_openings = AddressBudget(session_rate(self.limits))
 
     def reload_limits(self, limits: Limits) -> None:
-        """Go on with other limits."""
+        """Replace the limits; what addresses have used of their budgets stays charged."""
         self.limits = limits
         self.session_guesses.rate_limit = self.password_guesses.rate_limit = guess_rate(limits)
         self.session_openings.rate_limit = session_rate(limits)
 
     def prune_budgets(self, now: float) -> None:
-        """Forget what was long ago."""
+        """Forget addresses whose budgets are full again."""
         for budget in (self.session_guesses, self.password_guesses, self.session_openings):
             budget.prune(now)
 
     def reject(self, pending: PendingDecision, code: ErrorCode, now: float) -> list[Action]:
-        """Tell a user that its request is refused by who decides; count wrong guesses also of one who is gone."""
+        """Send the error with which the decision rejected a user's request, and charge wrong guesses.
+
+        A guess is charged to its address also when its sender is gone by now.
+        """
         request = pending.request
         if pending.user is None or pending.address is None or request is None:
             return []
-        # Who was removed hears the same, but has not guessed.
+        # A removed guest gets the same error for a session that exists, which is not a guess.
         is_unknown = isinstance(request, Join) and request.session not in self.replicas.sessions
         if is_unknown and code is ErrorCode.UNKNOWN_SESSION:
             self.session_guesses.take_token(pending.address, now)
@@ -110,7 +114,7 @@ class RequestHandler:
         return self.mailboxes.reject_request(user, code, request, session if session in user.sessions else None)
 
     def reject_passwords(self) -> list[Action]:
-        """Refuse all requests with a password that are not carried out; their senders can ask again."""
+        """Reject all pending and queued requests that contain a password; their senders can send them again."""
         actions: list[Action] = []
         for user in self.mailboxes.users.values():
             pending, queue = self.decisions.for_user(user), user.queue
@@ -124,7 +128,7 @@ class RequestHandler:
         return actions
 
     def handle(self, user: User, request: Request, now: float) -> list[Action]:
-        """Do what a user asks for, or refuse it."""
+        """Handle one request of a user."""
         match request:
             case Ping():
                 return self.mailboxes.send_event(user, Pong(request.id))
@@ -150,7 +154,8 @@ class RequestHandler:
                     return self.mailboxes.reject_request(user, ErrorCode.NOT_A_MEMBER, request)
                 return [self.decisions.submit_for_user(HostCommand(user.id, request), user, request)]
             case Offer() | Answer() | Candidates() | IceError() | AppMessage():
-                return self._forward(user, request, now)
+                session = self.replicas.sessions.get(request.session)
+                return self.forwarder.forward(user, session, request, now)
             case _ as never:
                 assert_never(never)
 
@@ -188,43 +193,11 @@ class RequestHandler:
         return [self.decisions.submit_for_user(operation, user, request)]
 
     def _debug(self, now: float) -> list[Action]:
-        """Have a line written into the log, at most one in `DEBUG_SECONDS`."""
+        """Log the number of users and sessions, at most once in `DEBUG_SECONDS`."""
         if now < self.debug_due:
             return []
         self.debug_due = now + DEBUG_SECONDS
         return [LogCounts(users=len(self.mailboxes.users), sessions=len(self.replicas.sessions))]
-
-    def _forward(self, user: User, request: Forwardable, now: float) -> list[Action]:
-        session = self.replicas.sessions.get(request.session)
-        sender = None if session is None else session.member(user.id)
-        if session is None or sender is None:
-            return self.mailboxes.reject_request(user, ErrorCode.NOT_A_MEMBER, request)
-        others = receivers(request, session, sender)
-        if not others and request.to is None:
-            if isinstance(request, AppMessage):
-                return []
-            if isinstance(request, Candidates) and len(session.members) == 1:
-                kept = self.replicas.early_candidates.add(user.id, request)
-                return (
-                    []
-                    if kept
-                    else self.mailboxes.reject_request(user, ErrorCode.TOO_MANY_CANDIDATES, request, session.id)
-                )
-        if not others:
-            return self.mailboxes.reject_request(user, ErrorCode.UNKNOWN_MEMBER, request, session.id)
-        event = forwarded(request, user.id)
-        for receiver in others:
-            code = refusal(request, sender, receiver)
-            if code is None and not self.mailboxes.has_room_for(self.mailboxes.users.get(receiver.user), event):
-                code = ErrorCode.OUTBOX_FULL
-            if code is not None:
-                return self.mailboxes.reject_request(user, code, request, session.id)
-        self.replicas.touch(session.id, now)
-        return [
-            action
-            for receiver in others
-            for action in self.mailboxes.send_event(self.mailboxes.users.get(receiver.user), event)
-        ]
 
 
 def _has_password(request: Request) -> bool:

@@ -1,24 +1,28 @@
-"""One session: members, those who wait, settings. Immutable: a change makes a new record with the next version."""
+"""A session as an immutable value: its members, visitors and settings, and the rules by which they change."""
 
 from __future__ import annotations
 
 from enum import Enum
 
-from attrs import evolve, field, frozen
+from attrs import evolve, frozen
 
 from signald.core.errors import ErrorCode, SignalError
 from signald.core.members import Member, Person, Visitor
 from signald.core.messages import RequestId, Role, SessionId, Traits, UserId, WaitReason
+from signald.core.session_settings import Settings
 
 NEGOTIATIONS_AN_EPOCH = 4096
-"""By how much the numbers of a pair's negotiations rise when one of the two begins anew."""
+"""By how much a pair's negotiation numbers rise when one of the two starts over."""
 
 _MAX_SEATS = 2**31 // NEGOTIATIONS_AN_EPOCH
+"""The most seats and epochs of a session: negotiation numbers have to stay below 2³¹."""
+
 _MAX_REMOVED = 64
+"""The most removed guests that a session remembers."""
 
 
 class SessionState(Enum):
-    """Whether anybody can meet in a session."""
+    """The state of a session: open, kept for its host key without members, or over."""
 
     OPEN = "open"
     KEPT = "kept"
@@ -26,7 +30,7 @@ class SessionState(Enum):
 
 
 class SessionEvent(Enum):
-    """What makes a session change its state."""
+    """An event that changes a session's state."""
 
     HOST_CAME = "host came with the key"
     ENDED = "ended, not kept"
@@ -41,58 +45,25 @@ SESSION_TRANSITIONS = {
     (SessionState.KEPT, SessionEvent.HOST_CAME): SessionState.OPEN,
     (SessionState.KEPT, SessionEvent.FORGOTTEN): SessionState.OVER,
 }
-"""The state after something in a state; nothing else happens to a session."""
-
-
-@frozen
-class Settings:
-    """What a session's host chose.
-
-    Attributes:
-        capacity: the most members.
-        label: the session's name.
-        password: the hash of what those who join have to know.
-        lobby: whether the host admits each who joins.
-        succession: whether the longest member is the host when the host is gone.
-        keep: whether the id stays known, for the holder of the host key.
-        relay_only: whether all media goes through TURN servers; the same for as long as the session is open.
-        locked: whether nobody can join.
-
-    """
-
-    capacity: int = 2
-    label: str | None = None
-    password: str | None = field(default=None, repr=False)
-    lobby: bool = False
-    succession: bool = False
-    keep: bool = False
-    relay_only: bool = False
-    locked: bool = False
-
-    def check_relay(self, traits: Traits) -> None:
-        """Do nothing for one who connects as this session wants it.
-
-        Raises:
-            SignalError: `relay-needed`.
-
-        """
-        if self.relay_only and not traits.relays:
-            raise SignalError(ErrorCode.RELAY_NEEDED)
+"""The next state for each state and event; no other combination occurs."""
 
 
 @frozen
 class Session:
     """A meeting of a host and guests.
 
+    The methods that change something return a new session with the next version; a rule that forbids the change raises
+    `SignalError`.
+
     Attributes:
-        id: its id.
-        settings: what the host chose.
-        members: in the order in which they came; empty in a session that is kept and not open.
-        visitors: those who wait to be members, in the order in which they came.
-        removed: those whom a host removed, the latest.
-        state: open or kept.
-        seats: how many seats and epochs were ever given.
-        version: counts the changes, from 1.
+        id: the session's id.
+        settings: the host's settings.
+        members: the members in the order in which they joined; empty in a kept session.
+        visitors: the users that wait for admission, in the order in which they came.
+        removed: the latest guests that a host removed; they cannot join again.
+        state: open, kept or over.
+        seats: how many seats and epochs members have got so far (`Member.seat`, `Member.epoch`).
+        version: the number of this version, from 1.
 
     """
 
@@ -112,7 +83,7 @@ class Session:
 
     @classmethod
     def awaiting_host(cls, id: SessionId, version: int) -> Session:
-        """Make a session that nobody has opened yet, and that somebody will: it is as one that is kept."""
+        """Make a kept session without members, at which a guest waits before the host opens it for the first time."""
         return cls(id, Settings(keep=True), members=(), state=SessionState.KEPT, version=version)
 
     @property
@@ -122,47 +93,48 @@ class Session:
 
     @property
     def wait_reason(self) -> WaitReason:
-        """What its visitors wait for."""
+        """Why its visitors wait: for admission, or for the host."""
         return WaitReason.LOBBY if self.state is SessionState.OPEN else WaitReason.HOST
 
     @property
     def user_ids(self) -> frozenset[UserId]:
-        """Members and visitors."""
+        """The ids of all members and visitors."""
         return frozenset({member.user for member in self.members} | {visitor.user for visitor in self.visitors})
 
     def member(self, user: UserId) -> Member | None:
-        """The member that this user is, if any."""
+        """The member with this user id; None where the user is not a member."""
         return next((member for member in self.members if member.user == user), None)
 
     def visitor(self, user: UserId) -> Visitor | None:
-        """The visitor that this user is, if any."""
+        """The visitor with this user id; None where the user is not a visitor."""
         return next((visitor for visitor in self.visitors if visitor.user == user), None)
 
     def others(self, user: UserId) -> tuple[Member, ...]:
-        """The members other than this user, in the order in which they came."""
+        """The members other than this user, in the order in which they joined."""
         return tuple(member for member in self.members if member.user != user)
 
     def has_room_for(self, traits: Traits) -> bool:
-        """Whether one more of these traits would fit, by the settings and by what all programs understand."""
+        """Whether a user with these traits can become a member, by the settings and by the traits of all members."""
         if self.settings.relay_only and not traits.relays:
             return False
         understood = [traits.most_members, *(member.traits.most_members for member in self.members)]
         room = min([self.settings.capacity, *(most for most in understood if most is not None)])
         return len(self.members) < room and self.seats < _MAX_SEATS
 
-    # Coming
+    # Joining
 
     def with_arrival(self, person: Person, request: RequestId | None, proof: str | None, most_visitors: int) -> Session:
-        """The session with one guest more, or one visitor.
+        """The session with a new guest, or with a new visitor where the user has to wait.
 
         Args:
-            person: who comes.
-            request: what it called its request.
-            proof: the hash of the password that it gave, where that was right; empty where it was wrong.
-            most_visitors: who may wait at most.
+            person: the user that joins.
+            request: the id of its request.
+            proof: the session's password hash where the given password was right; empty where it was wrong; None
+                where none was given.
+            most_visitors: how many visitors may wait at most.
 
         Raises:
-            SignalError: in this order: `unknown-session` for one who was removed, `already-member`,
+            SignalError: in this order: `unknown-session` for a removed guest, `already-member`,
                 `password-needed` or `wrong-password`, `relay-needed`, `session-locked`, `session-full`, `cannot-wait`,
                 `lobby-full`.
 
@@ -188,20 +160,20 @@ class Session:
         return evolve(self, visitors=(*self.visitors, Visitor(person, request)), version=self.version + 1)
 
     def reopened_by(self, host: Person, settings: Settings, same: frozenset[UserId] | None = None) -> Session:
-        """The session with the holder of the host key as its host, open, and with these settings.
+        """The session, opened or taken over by a host with the host key or a token for it, with new settings.
 
-        Who had come with the key is no longer in it, a host of another kind is a guest, and without a lobby those who
-        wait are let in as far as there is room; the others wait no longer.
+        The new host replaces the member that has opened the session with the key before. A host without the key
+        becomes a guest. Without a lobby the visitors become guests while there is room; the rest is turned away.
 
         Args:
-            host: who opens it.
-            settings: the new ones.
-            same: for a host who has shown a token and no key: who in the session is the same person, and is no longer
-                in it. Who had come with the key is a guest then.
+            host: the new host.
+            settings: the new settings.
+            same: for a host that has shown a token instead of the key: the members that are the same person by their
+                tokens. The host replaces them, and a member with the key becomes a guest.
 
         Raises:
-            SignalError: `already-member`; `relay-needed`; `session-full`; `unsupported-by-peer`, a lobby with one who
-                does not know it.
+            SignalError: `already-member`; `relay-needed`; `session-full`; `unsupported-by-peer`, for a lobby in a
+                session with a member whose program does not support lobbies.
 
         """
         if self.member(host.user) is not None or self.visitor(host.user) is not None:
@@ -209,7 +181,7 @@ class Session:
         replaced = frozenset(member.user for member in self.members if member.keyed) if same is None else same
         rest = tuple(evolve(member, role=Role.GUEST) for member in self.members if member.user not in replaced)
         if self.state is SessionState.OPEN:
-            # Its members were told, and have connections of this kind.
+            # The members of an open session have connected by the old setting, so it stays.
             settings = evolve(settings, relay_only=self.settings.relay_only)
         settings.check_relay(host.traits)
         session = evolve(
@@ -224,10 +196,10 @@ class Session:
         session._check_lobby()
         return session._with_member(host, Role.HOST, keyed=same is None)._with_lobby_resolved()
 
-    # Going
+    # Leaving
 
     def without(self, user: UserId) -> Session:
-        """The session without this guest or visitor, or without a host whom `heir` follows.
+        """The session without this guest or visitor, or without a host that `next_host` succeeds.
 
         Raises:
             SignalError: `not-a-member`.
@@ -236,9 +208,9 @@ class Session:
         member = self.member(user)
         if member is None and self.visitor(user) is None:
             raise SignalError(ErrorCode.NOT_A_MEMBER)
-        heir = self.next_host if member is not None and member.role is Role.HOST else None
+        successor = self.next_host if member is not None and member.role is Role.HOST else None
         members = tuple(
-            evolve(other, role=Role.HOST) if heir is not None and other.user == heir.user else other
+            evolve(other, role=Role.HOST) if successor is not None and other.user == successor.user else other
             for other in self.others(user)
         )
         visitors = tuple(visitor for visitor in self.visitors if visitor.user != user)
@@ -246,27 +218,31 @@ class Session:
 
     @property
     def next_host(self) -> Member | None:
-        """Who is the host when the host is gone: the longest member, one who is not away if there is one."""
+        """The guest that becomes the host when the host leaves: the first to have joined, preferably one not away.
+
+        None where the settings allow no succession, or there is no guest.
+        """
         guests = [member for member in self.members if member.role is Role.GUEST]
         if not self.settings.succession or not guests:
             return None
         return min(guests, key=lambda member: (member.person.away, member.seat))
 
     def ended(self) -> Session:
-        """The session without any member, kept or over."""
+        """The session after its end: without members, and kept or over as the settings say."""
         event = SessionEvent.ENDED_KEPT if self.settings.keep else SessionEvent.ENDED
         state = SESSION_TRANSITIONS[self.state, event]
         visitors = self.visitors if state is SessionState.KEPT else ()
         settings = evolve(self.settings, locked=False)
         return evolve(self, settings=settings, members=(), visitors=visitors, state=state, version=self.version + 1)
 
-    # What the host does
+    # Requests of the host
 
     def with_settings(self, host: UserId, label: str | None, locked: bool | None, lobby: bool | None) -> Session:
-        """The session with other settings; None leaves one as it is.
+        """The session with changed settings; None leaves one unchanged.
 
         Raises:
-            SignalError: `not-a-member`, `wrong-role`; `unsupported-by-peer`, a lobby with one who does not know it.
+            SignalError: `not-a-member`, `wrong-role`; `unsupported-by-peer`, for a lobby in a session with a member
+                whose program does not support lobbies.
 
         """
         self.check_host(host)
@@ -281,7 +257,7 @@ class Session:
         return session._with_lobby_resolved()
 
     def with_visitor_admitted(self, host: UserId, user: UserId) -> Session:
-        """The session with a visitor as a guest.
+        """The session with a visitor admitted as a guest.
 
         Raises:
             SignalError: `not-a-member`, `wrong-role`, `unknown-member`, `session-full`.
@@ -296,7 +272,7 @@ class Session:
         return self.without(user)._with_member(visitor.person, Role.GUEST)
 
     def with_visitor_refused(self, host: UserId, user: UserId) -> Session:
-        """The session without a visitor.
+        """The session with a visitor turned away.
 
         Raises:
             SignalError: `not-a-member`, `wrong-role`, `unknown-member`.
@@ -308,7 +284,7 @@ class Session:
         return self.without(user)
 
     def with_guest_removed(self, host: UserId, user: UserId) -> Session:
-        """The session without a guest, who cannot come back.
+        """The session without a guest, which cannot join again.
 
         Raises:
             SignalError: `not-a-member`, `wrong-role`, `unknown-member`.
@@ -335,7 +311,7 @@ class Session:
         return evolve(self, members=members, version=self.version + 1)
 
     def check_host(self, user: UserId) -> None:
-        """Do nothing for the host.
+        """Check that a user is the host.
 
         Raises:
             SignalError: `not-a-member`, `wrong-role`.
@@ -350,18 +326,19 @@ class Session:
     # Presence
 
     def with_presence(self, user: UserId, away: bool) -> Session:
-        """The session with a member or visitor away, or back; itself where that is nothing new."""
+        """The session with a member or visitor marked as away or back; the same object where that changes nothing."""
         person = self._person(user)
         return self if person is None or person.away is away else self._with_person(evolve(person, away=away))
 
     def with_renewed_member(self, user: UserId, traits: Traits) -> Session:
-        """The session with a member who begins all negotiations anew, with what its program can do now.
+        """The session with a member that has lost its state: all its negotiations start over, with its new traits.
 
-        A visitor has nothing to begin anew; the session is itself where its traits are the same.
+        A visitor has no negotiations; for it only the traits are updated. The result is the same object where nothing
+        changes.
 
         Raises:
-            SignalError: `unsupported-by-peer`, another member takes one exchange alone; `relay-needed`, its program
-                does not connect as the session wants it; `session-full`, it was done too often.
+            SignalError: `unsupported-by-peer`, another member supports a single exchange only; `relay-needed`, its
+                program does not connect through TURN servers alone; `session-full`, all epochs are used up.
 
         """
         member, visitor = self.member(user), self.visitor(user)
@@ -392,7 +369,7 @@ class Session:
         return evolve(self, members=(*self.members, member), seats=self.seats + 1)
 
     def _with_lobby_resolved(self) -> Session:
-        """Without a lobby nobody waits in an open session: those for whom there is room are guests, the others go."""
+        """Without a lobby, turn visitors into guests while there is room and turn the rest away."""
         if self.settings.lobby:
             return self
         session = evolve(self, visitors=())

@@ -196,7 +196,7 @@ class World:
             for id, user in self.hub.users.items()
         }
         registered = {id: frozenset(identity.sessions) for id, identity in self.registry.users.items()}
-        waiting = {id: tuple(batches) for id, batches in self.hub.replicas.early_candidates.batches.items()}
+        waiting = {id: tuple(batches) for id, batches in self.hub.forwarder.early_candidates.batches.items()}
         pending = list(self.hub.decisions.by_id)
         return dict(self.hub.sessions), users, dict(self.registry.sessions), registered, waiting, pending
 

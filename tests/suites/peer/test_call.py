@@ -238,7 +238,7 @@ class RealCallTests(CallCase):
         """A session that does not exist is told with the server's sentence, and is the report's reason."""
         running = self.begin("join", "000-0000-000", "--server", self.server.url, *self.shared)
         self.assertEqual(await running, NOT_FLOWED)
-        self.assertEqual(self.err.getvalue(), "signald-peer: There is no such session.\n")
+        self.assertEqual(self.err.getvalue(), "signald-peer: This session does not exist.\n")
         self.assertEqual(self.report()["reason"], "unknown-session")
 
     @asynchronous

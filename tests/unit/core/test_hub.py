@@ -60,7 +60,8 @@ from signald.core.messages import (
     Welcome,
 )
 from signald.core.requests import DEBUG_SECONDS
-from signald.core.sessions import Session, Settings
+from signald.core.session_settings import Settings
+from signald.core.sessions import Session
 from signald.core.users import PeerId
 from tests.support.world import HOME, SERDE, Client, World, with_guest
 
@@ -424,7 +425,7 @@ class EarlyCandidateTests(SynchronousTestCase):
         joined, *rest = world.send(guest, Join(session))
         self.assertIsInstance(joined, Joined)
         self.assertEqual(rest, [ForwardedCandidates(session, host_user, (CANDIDATE,))] * 2)
-        self.assertEqual(world.hub.replicas.early_candidates.batches, {})
+        self.assertEqual(world.hub.forwarder.early_candidates.batches, {})
 
     def test_they_are_bounded_in_number(self) -> None:
         """Past the bound the sender is told, and what waited before still waits."""
@@ -462,7 +463,7 @@ class EarlyCandidateTests(SynchronousTestCase):
         Client(world).send(Open(session=opened.session, host_key=opened.host_key))
         guest = Client(world)
         self.assertEqual([type(event) for event in guest.send(Join(opened.session))], [Joined])
-        self.assertEqual(world.hub.replicas.early_candidates.batches, {})
+        self.assertEqual(world.hub.forwarder.early_candidates.batches, {})
 
     def test_nothing_else_waits(self) -> None:
         """An offer to nobody is refused, and what waits goes with the session."""
@@ -472,7 +473,7 @@ class EarlyCandidateTests(SynchronousTestCase):
         self.assertEqual(world.send(host, offer), [Error(ErrorCode.UNKNOWN_MEMBER, Offer, session)])
         world.send(host, Candidates(session, None, None, (CANDIDATE,)))
         world.disconnect(host)
-        self.assertEqual(world.hub.replicas.early_candidates.batches, {})
+        self.assertEqual(world.hub.forwarder.early_candidates.batches, {})
 
 
 class SingleExchangeTests(SynchronousTestCase):
@@ -641,8 +642,8 @@ class LifetimeTests(SynchronousTestCase):
             world.disconnect(host)
             world.tick(0.1)
         hub = world.hub
-        left = (hub.peers, hub.users, hub.sessions, hub.decisions.by_id, hub.replicas.active, hub.replicas.expires)
-        self.assertEqual((*left, hub.replicas.looks), ({}, {}, {}, {}, {}, {}, {}))
+        left = (hub.peers, hub.users, hub.sessions, hub.decisions.by_id, hub.lifetimes.active, hub.lifetimes.expires)
+        self.assertEqual((*left, hub.lifetimes.idle_checks), ({}, {}, {}, {}, {}, {}, {}))
         self.assertEqual((world.registry.users, world.registry.sessions), ({}, {}))
         self.assertLessEqual(len(hub.deadlines.heap), 64)
 

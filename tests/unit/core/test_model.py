@@ -382,10 +382,10 @@ class Model(RuleBasedStateMachine):
             hub.users,
             hub.decisions.by_id,
             hub.sessions,
-            hub.replicas.active,
-            hub.replicas.expires,
+            hub.lifetimes.active,
+            hub.lifetimes.expires,
         ]
-        left += [hub.replicas.early_candidates.batches, registry.users, registry.sessions, registry.kept_since]
+        left += [hub.forwarder.early_candidates.batches, registry.users, registry.sessions, registry.kept_since]
         expect(left == [{}] * len(left), f"something is left: {left}")
         expect((hub.mailboxes.quota.used, hub.mailboxes.address_quotas) == (0, {}), "room is left taken")
 

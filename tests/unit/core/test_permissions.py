@@ -9,7 +9,7 @@ from signald.core.errors import ErrorCode
 from signald.core.grant import Grant
 from signald.core.messages import Role, SessionId, Traits, UserId
 from signald.core.permissions import TokenNeed, apply_grant, permission_error
-from signald.core.sessions import Settings
+from signald.core.session_settings import Settings
 from tests.support.access import NOW
 
 OURS, OTHER = SessionId("7Q2M9RT6ZC"), SessionId("0000000000")

@@ -47,7 +47,8 @@ from signald.core.messages import (
     UserId,
 )
 from signald.core.registry import MemoryRegistry
-from signald.core.sessions import SessionState, Settings
+from signald.core.session_settings import Settings
+from signald.core.sessions import SessionState
 from tests.support.world import HOST_SECRET, SERDE, counting_bytes
 
 NOBODY = UserId("Z" * 26)

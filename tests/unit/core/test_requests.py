@@ -52,7 +52,8 @@ from signald.core.messages import (
     Waiting,
     Welcome,
 )
-from signald.core.sessions import Session, Settings
+from signald.core.session_settings import Settings
+from signald.core.sessions import Session
 from tests.support.world import Client, World
 
 ELSEWHERE = AddressKey("198.51.100.9")
@@ -156,7 +157,7 @@ class OpeningTests(SynchronousTestCase):
         """As one user or as many; another address is not affected, and time gives them back."""
         world = World(Limits(address_session_burst=3, address_session_rate=1.0))
         ann, bob = Client(world), Client(world)
-        self.assertEqual(types([*ann.send(Open()), *ann.send(Open()), *bob.say(Open())]), [Opened] * 3)
+        self.assertEqual(types([*ann.send(Open()), *ann.send(Open()), *bob.send(Open())]), [Opened] * 3)
         before = world.state()
         for client in (ann, bob):
             self.assertEqual(client.send(Open()), [Error(ErrorCode.TOO_MANY_NEW_SESSIONS, Open)])

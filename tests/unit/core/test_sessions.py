@@ -11,12 +11,12 @@ from twisted.trial.unittest import SynchronousTestCase
 from signald.core.errors import ErrorCode, SignalError
 from signald.core.members import Person
 from signald.core.messages import RequestId, Role, SessionId, Traits, UserId, WaitReason
+from signald.core.session_settings import Settings
 from signald.core.sessions import (
     SESSION_TRANSITIONS,
     Session,
     SessionEvent,
     SessionState,
-    Settings,
 )
 from signald.core.views import is_polite
 from tests.support.world import SERDE, with_guest
@@ -200,8 +200,8 @@ class HostTests(Case):
         """None leaves one as it is, and an empty label takes it away."""
         session = self.session.with_settings(ANN, "Monday", None, None).with_settings(ANN, None, True, None)
         self.assertEqual(session.settings, Settings(capacity=3, label="Monday", locked=True))
-        self.assertIsNone(session.changed(ANN, "", None, None).settings.label)
-        self.assertFalse(session.changed(ANN, None, False, None).settings.locked)
+        self.assertIsNone(session.with_settings(ANN, "", None, None).settings.label)
+        self.assertFalse(session.with_settings(ANN, None, False, None).settings.locked)
 
     def test_one_who_is_removed_stays_away(self) -> None:
         """The session is unknown to it from then on; the last 64 are remembered."""

@@ -123,8 +123,8 @@ class RecordTests(SynchronousTestCase):
         self.world.tick(80000)
         later = again(self.world)
         id = self.opened.session
-        expires = later.hub.replicas.expires[id] - later.now
-        self.assertAlmostEqual(expires, self.world.hub.replicas.expires[id] - self.world.now - 3)
+        expires = later.hub.lifetimes.expires[id] - later.now
+        self.assertAlmostEqual(expires, self.world.hub.lifetimes.expires[id] - self.world.now - 3)
 
     def test_kept_sessions_are_known(self) -> None:
         """Their ages as well, the oldest first; who waits there waits on."""

@@ -24,7 +24,8 @@ from signald.core.messages import (
     Traits,
     UserId,
 )
-from signald.core.sessions import Session, Settings
+from signald.core.session_settings import Settings
+from signald.core.sessions import Session
 from signald.core.views import difference_events, lobby_knocks, member_view, member_views, negotiation_base
 from tests.support.world import SERDE
 
@@ -121,7 +122,7 @@ class NewsTests(SynchronousTestCase):
     def test_who_begins_anew(self) -> None:
         """It is back as well, or lost again already: its view says it."""
         away = self.session.with_presence(BOB, away=True)
-        renewed = away.with_renewed_member(BOB, Traits()).marked(BOB, away=False)
+        renewed = away.with_renewed_member(BOB, Traits()).with_presence(BOB, away=False)
         expected = MemberRenewed(ID, member_view(renewed.members[1], renewed.members[0]))
         self.assertEqual(told(away, renewed, ANN), [expected])
         lost = self.session.with_renewed_member(BOB, Traits()).with_presence(BOB, away=True)

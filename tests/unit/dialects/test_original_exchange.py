@@ -113,7 +113,7 @@ class OriginalTests(SynchronousTestCase):
         """The reason stands in the id's place."""
         guest, peer = self.connect()
         self.switchboard.received(peer, b'{"SessionJoin":"ZZZZZZZZZZ"}')
-        self.assertEqual(guest.frames[1:], [b'{"SessionJoinError":"There is no such session."}'])
+        self.assertEqual(guest.frames[1:], [b'{"SessionJoinError":"This session does not exist."}'])
 
     def test_an_outsider_is_not_heard_and_learns_nothing(self) -> None:
         """The original forwarded offers and answers from anyone who knew the id."""

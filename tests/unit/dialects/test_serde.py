@@ -281,7 +281,7 @@ class EncodeTests(SynchronousTestCase):
             (Error(ErrorCode.SESSION_FULL, Join), [b'{"SessionJoinError":"The session is full."}']),
             (
                 Error(ErrorCode.TOO_MANY_CANDIDATES, Candidates, SESSION),
-                [b'{"ICEError":["Too many candidates wait for the other side.","7Q2M9RT6ZC"]}'],
+                [b'{"ICEError":["Too many candidates wait for the other person to join.","7Q2M9RT6ZC"]}'],
             ),
             (Error(ErrorCode.NOT_A_MEMBER, Offer), []),
             (Error(ErrorCode.NOT_A_MEMBER, Leave), []),

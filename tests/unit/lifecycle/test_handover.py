@@ -132,17 +132,17 @@ class HandoverTests(SynchronousTestCase):
         """Assert what is left."""
         hub, registry = process.switchboard.hub, process.switchboard.registry
         self.assertEqual((set(registry.users), set(hub.users), set(hub.sessions)), (set(), set(), set()))
-        self.assertEqual((hub.replicas.active, hub.replicas.expires, hub.replicas.looks), ({}, {}, {}))
+        self.assertEqual((hub.lifetimes.active, hub.lifetimes.expires, hub.lifetimes.idle_checks), ({}, {}, {}))
         self.assertEqual((set(registry.sessions), set(registry.kept_since)), ({self.session}, {self.session}))
         self.assertEqual(json.loads(self.resume(process, 2).frames[0])["resumed"], "nothing")
 
     def test_age_counts(self) -> None:
         """A session's life goes on while no process runs."""
-        before = self.old.switchboard.hub.replicas.expires[self.session] - self.old.clock.seconds()
+        before = self.old.switchboard.hub.lifetimes.expires[self.session] - self.old.clock.seconds()
         self.old.handover.leave(NOW)
         later = self.next(100.0)
         self.assertAlmostEqual(
-            later.switchboard.hub.replicas.expires[self.session] - later.clock.seconds(), before - 100
+            later.switchboard.hub.lifetimes.expires[self.session] - later.clock.seconds(), before - 100
         )
 
     def test_a_crash_loop(self) -> None:
