@@ -27,7 +27,7 @@ from signald.core.errors import ErrorCode
 from signald.core.grant import Grant
 from signald.core.messages import Role, SessionId, Traits, UserId
 from signald.core.questions import Question, Verdict, make_question, read_answer
-from signald.core.sessions import Settings as SessionSettings
+from signald.core.session_settings import Settings as SessionSettings
 from tests.support.access import NOW, Agent
 
 SECRET = b"the service and signald know this text"

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from signald.core.budgets import (
+    OFFENCE_COST,
     AddressBudget,
     ConnectionBudget,
     RateLimit,
@@ -179,3 +180,12 @@ class ConnectionBudgetTests(SynchronousTestCase):
         for _ in range(2):
             budget.release(ANN)
         self.assertIsNone(budget.admit(ANN, 0.0))
+
+    def test_an_offence_costs_many_new_connections(self) -> None:
+        """A peer that had to be disconnected cannot reconnect at once; another address is not affected."""
+        budget = ConnectionBudget(Limits(address_connection_burst=OFFENCE_COST + 1))
+        budget.admit(ANN, 0.0)
+        budget.release(ANN)
+        budget.charge_offence(ANN, 0.0)
+        self.assertEqual(budget.admit(ANN, 0.0), ErrorCode.TOO_MANY_NEW_CONNECTIONS)
+        self.assertIsNone(budget.admit(BOB, 0.0))

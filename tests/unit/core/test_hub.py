@@ -1,4 +1,4 @@
-"""The hub: what each fact about a peer leads to."""
+"""The hub: each fact about a connection and the actions that it causes."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ CANDIDATE = Candidate("candidate:1 1 udp 2122260223 192.0.2.7 50000 typ host", s
 
 
 class WelcomeTests(SynchronousTestCase):
-    """Hello and what comes before it."""
+    """Hello, and requests before it."""
 
     def test_hello_is_answered_with_an_identity(self) -> None:
         """The welcome has the user's id, the limits and the ICE servers, and echoes the request's id."""
@@ -116,7 +116,7 @@ class WelcomeTests(SynchronousTestCase):
         self.assertEqual(world.state(), before)
 
     def test_a_second_hello_is_refused(self) -> None:
-        """A peer keeps the identity that it has."""
+        """The peer keeps its identity."""
         world = World()
         peer, _ = world.welcome_peer()
         before = world.state()
@@ -124,14 +124,14 @@ class WelcomeTests(SynchronousTestCase):
         self.assertEqual(world.state(), before)
 
     def test_another_version_is_refused(self) -> None:
-        """Version 2 is not spoken; the peer may try again."""
+        """Version 2 is not supported; the peer can try again."""
         world = World()
         peer = world.connect()
         self.assertEqual(world.send(peer, Hello(version=2)), [Error(ErrorCode.UNSUPPORTED_VERSION, Hello)])
         self.assertIsInstance(world.send(peer, Hello(version=1))[0], Welcome)
 
     def test_silence_after_connecting_is_ended(self) -> None:
-        """A peer that does not say hello in time is closed; one that did is not."""
+        """A peer without a hello in time is closed; one with a hello is not."""
         world = World()
         silent = world.connect()
         world.welcome_peer()
@@ -145,7 +145,7 @@ class SessionTests(SynchronousTestCase):
     """Opening, joining and leaving sessions."""
 
     def test_open_makes_a_session(self) -> None:
-        """The one who opens is its host and alone in it."""
+        """The user that opens a session is its host and the only member."""
         world = World()
         peer, user = world.welcome_peer()
         [opened] = world.send(peer, Open(capacity=3, id=ONE))
@@ -162,7 +162,7 @@ class SessionTests(SynchronousTestCase):
         self.assertEqual(world.state(), before)
 
     def test_join_tells_both_sides(self) -> None:
-        """The guest hears of the host, the host of the guest; the earlier one is the polite one."""
+        """Guest and host get each other's description; the earlier one is the polite peer."""
         world = World()
         host, host_user, session = world.open_session()
         guest, guest_user = world.welcome_peer()
@@ -177,7 +177,7 @@ class SessionTests(SynchronousTestCase):
         )
 
     def test_one_that_cannot_roll_back_is_impolite(self) -> None:
-        """A host that named `no-rollback` is never told that it is polite."""
+        """A host with the feature `no-rollback` is never the polite peer."""
         world = World()
         host = world.connect()
         world.send(host, Hello(version=1, features=("no-rollback", "unheard-of")))
@@ -204,7 +204,7 @@ class SessionTests(SynchronousTestCase):
         self.assertIsNone(world.hub.sessions[session].member(third_user))
 
     def test_joining_twice_is_refused(self) -> None:
-        """Host and guest alike are told that they are in already."""
+        """Host and guest alike get `already-member`."""
         world = World()
         host, _, guest, _, session = world.pair()
         before = world.state()
@@ -213,7 +213,7 @@ class SessionTests(SynchronousTestCase):
         self.assertEqual(world.state(), before)
 
     def test_a_guest_who_leaves_frees_the_seat(self) -> None:
-        """Faults of the original: peer-left was never told, and a guest who left kept the slot."""
+        """Faults of the original: the host never learned that the guest left, and the guest's place stayed taken."""
         world = World()
         host, _, guest, guest_user, session = world.pair()
         self.assertEqual(world.send(guest, Leave(session, ONE)), [Left(session, ONE)])
@@ -221,7 +221,7 @@ class SessionTests(SynchronousTestCase):
         world.join_session(session)
 
     def test_a_guest_whose_connection_ends_is_gone(self) -> None:
-        """The host is told that the guest is gone, and nothing of the guest stays."""
+        """The host gets an event, and no state of the guest stays."""
         world = World()
         host, host_user, guest, guest_user, session = world.pair()
         world.disconnect(guest)
@@ -229,7 +229,7 @@ class SessionTests(SynchronousTestCase):
         self.assertEqual((set(world.hub.users), set(world.registry.users)), ({host_user}, {host_user}))
 
     def test_the_host_leaving_ends_the_session(self) -> None:
-        """The guest is told and is free to join another; the id is unknown from then on."""
+        """The guest gets an event and can join another session; the id is unknown from then on."""
         world = World()
         host, _, guest, _, session = world.pair()
         self.assertEqual(world.send(host, Leave(session, ONE)), [Left(session, ONE)])
@@ -239,7 +239,7 @@ class SessionTests(SynchronousTestCase):
         self.assertIsInstance(world.send(guest, Join(other))[0], Joined)
 
     def test_the_host_gone_ends_the_session(self) -> None:
-        """A host whose connection ends is told apart from one who left."""
+        """The reason differs from that of a host that left."""
         world = World()
         host, _, guest, _, session = world.pair()
         world.disconnect(host)
@@ -247,7 +247,7 @@ class SessionTests(SynchronousTestCase):
         self.assertEqual((world.hub.sessions, world.registry.sessions), ({}, {}))
 
     def test_more_than_two_meet_when_the_session_is_open_for_them(self) -> None:
-        """Each newcomer is told of all others in order, and all others of each newcomer."""
+        """Each newcomer gets all others in order, and all others get each newcomer."""
         world = World()
         host, host_user, session = world.open_session(capacity=3)
         second, second_user = world.join_session(session)
@@ -260,7 +260,7 @@ class SessionTests(SynchronousTestCase):
         self.assertEqual(world.receive(host)[-1], told)
 
     def test_an_outsider_cannot_leave(self) -> None:
-        """One that is no member gets the same answer for a session that exists and for one that does not."""
+        """An outsider gets the same answer whether or not the session exists."""
         world = World()
         _, _, _, _, session = world.pair()
         outsider, _ = world.welcome_peer()
@@ -314,7 +314,7 @@ class GuessTests(SynchronousTestCase):
         self.assertIsInstance(world.send(guesser, Join(session))[0], Joined)
 
     def test_who_was_removed_has_not_guessed(self) -> None:
-        """The answer is that for an unknown id, but it costs nothing."""
+        """The removed guest gets the error for an unknown id, but is not charged for a guess."""
         world = World()
         host, _, guest, user, session = world.pair()
         world.send(host, Remove(session, user))
@@ -323,7 +323,7 @@ class GuessTests(SynchronousTestCase):
         self.assertEqual(world.hub.requests.session_guesses.full_at, {})
 
     def test_other_addresses_are_not_affected(self) -> None:
-        """The budget is each address's own, and is forgotten once it is whole again."""
+        """Each address has its own budget, which is removed once it is full again."""
         world = World()
         _, _, session = world.open_session()
         guesser, _ = world.welcome_peer(address=AddressKey("198.51.100.9"))
@@ -334,7 +334,7 @@ class GuessTests(SynchronousTestCase):
         self.assertEqual(world.hub.requests.session_guesses.full_at, {})
 
     def test_only_unknown_ids_count(self) -> None:
-        """A full session is knocked at as often as one likes."""
+        """Joining a full session is not a wrong guess."""
         world = World()
         *_, session = world.pair()
         third, _ = world.welcome_peer()
@@ -346,7 +346,7 @@ class ForwardTests(SynchronousTestCase):
     """Offers, answers, candidates and ICE errors between members."""
 
     def test_each_kind_is_forwarded_with_its_sender(self) -> None:
-        """The receiver gets what was sent, stamped with who sent it."""
+        """The receiver gets the message, stamped with the sender's id."""
         world = World()
         host, host_user, guest, guest_user, session = world.pair()
         negotiation = Negotiation(guest_user, 1)
@@ -368,7 +368,7 @@ class ForwardTests(SynchronousTestCase):
         self.assertEqual(world.receive(guest), [ForwardedAnswer(session, host_user, negotiation, "answer")])
 
     def test_an_outsider_reaches_nobody(self) -> None:
-        """Fault of the original: offers and answers were forwarded from anyone who knew the id."""
+        """Fault of the original: it forwarded offers and answers from any client that knew the id."""
         world = World()
         host, host_user, guest, _, session = world.pair()
         outsider, outsider_user = world.welcome_peer()
@@ -387,7 +387,7 @@ class ForwardTests(SynchronousTestCase):
         self.assertEqual(world.state(), before)
 
     def test_only_another_member_can_be_addressed(self) -> None:
-        """Neither a stranger, nor a member of another session, nor the sender itself."""
+        """A stranger, a member of another session and the sender itself are unknown members."""
         world = World()
         host, host_user, _, _, session = world.pair()
         stranger, stranger_user, _ = world.open_session()
@@ -399,7 +399,7 @@ class ForwardTests(SynchronousTestCase):
         self.assertEqual(world.state(), before)
 
     def test_without_an_address_the_only_other_member_is_meant(self) -> None:
-        """In a session of three nobody is."""
+        """In a session of three there is no receiver."""
         world = World()
         host, host_user, session = world.open_session(capacity=3)
         guest, _ = world.join_session(session)
@@ -428,7 +428,7 @@ class EarlyCandidateTests(SynchronousTestCase):
         self.assertEqual(world.hub.forwarder.early_candidates.batches, {})
 
     def test_they_are_bounded_in_number(self) -> None:
-        """Past the bound the sender is told, and what waited before still waits."""
+        """Beyond the bound the sender gets an error, and the earlier batches stay."""
         world = World(Limits(waiting_candidates=2))
         host, _, session = world.open_session()
         batch = Candidates(session, None, None, (CANDIDATE,))
@@ -438,7 +438,7 @@ class EarlyCandidateTests(SynchronousTestCase):
         self.assertEqual(world.state(), before)
 
     def test_they_are_bounded_in_bytes(self) -> None:
-        """The bytes are those of the candidates' text."""
+        """The bytes of the candidates' texts count."""
         world = World(Limits(waiting_candidate_bytes=10))
         host, _, session = world.open_session()
         self.assertEqual(world.send(host, Candidates(session, None, None, (Candidate("ä" * 5),))), [])
@@ -446,7 +446,7 @@ class EarlyCandidateTests(SynchronousTestCase):
         self.assertEqual(world.send(host, more), [Error(ErrorCode.TOO_MANY_CANDIDATES, Candidates, session)])
 
     def test_batches_without_a_candidate_are_bounded_too(self) -> None:
-        """An empty batch takes a place like any other."""
+        """An empty batch counts like any other."""
         world = World(Limits(waiting_candidates=2))
         host, _, session = world.open_session()
         empty = Candidates(session, None, None, ())
@@ -454,7 +454,7 @@ class EarlyCandidateTests(SynchronousTestCase):
         self.assertEqual(world.send(host, empty), [Error(ErrorCode.TOO_MANY_CANDIDATES, Candidates, session)])
 
     def test_those_of_one_who_is_replaced_are_dropped(self) -> None:
-        """Only what members say reaches members."""
+        """Candidates of a user that is no longer a member are not delivered."""
         world = World()
         ann = Client(world)
         opened = ann.send(Open(keep=True))[-1]
@@ -466,7 +466,7 @@ class EarlyCandidateTests(SynchronousTestCase):
         self.assertEqual(world.hub.forwarder.early_candidates.batches, {})
 
     def test_nothing_else_waits(self) -> None:
-        """An offer to nobody is refused, and what waits goes with the session."""
+        """An offer without a receiver is rejected, and early candidates end with the session."""
         world = World()
         host, user, session = world.open_session()
         offer = Offer(session, None, Negotiation(user, 1), "")
@@ -480,7 +480,7 @@ class SingleExchangeTests(SynchronousTestCase):
     """Members whose program takes one offer/answer exchange: the later joiner offers, once."""
 
     def test_the_guest_offers_and_the_host_answers(self) -> None:
-        """The other way round is refused to a client of the original."""
+        """A client of the original may not do it the other way round."""
         world = World()
         host, host_user, guest, guest_user, session = world.pair(SERDE, SERDE)
         one = Negotiation(guest_user, 1)
@@ -496,14 +496,14 @@ class SingleExchangeTests(SynchronousTestCase):
         self.assertEqual(world.state(), before)
 
     def test_a_native_host_is_told_that_it_cannot_offer(self) -> None:
-        """Its program would renegotiate; the other side's cannot."""
+        """Its own program could renegotiate, but the other one could not."""
         world = World()
         host, host_user, _, guest_user, session = world.pair(Traits(), SERDE)
         offer = Offer(session, guest_user, Negotiation(host_user, 1), "")
         self.assertEqual(world.send(host, offer), [Error(ErrorCode.UNSUPPORTED_BY_PEER, Offer, session)])
 
     def test_a_native_guest_offers_once(self) -> None:
-        """Its second offer is refused."""
+        """Its second offer is rejected."""
         world = World()
         host, host_user, guest, guest_user, session = world.pair(SERDE, Traits())
         first = Offer(session, host_user, Negotiation(guest_user, 1), "offer")
@@ -513,14 +513,14 @@ class SingleExchangeTests(SynchronousTestCase):
         self.assertEqual(world.send(guest, second), [Error(ErrorCode.UNSUPPORTED_BY_PEER, Offer, session)])
 
     def test_such_a_host_that_offers_to_a_native_guest_has_the_wrong_role(self) -> None:
-        """The guest could take the offer; the host's own protocol does not provide it."""
+        """The guest could accept the offer, but the host's protocol does not provide for it."""
         world = World()
         host, host_user, _, _, session = world.pair(SERDE, Traits())
         offer = Offer(session, None, Negotiation(host_user, 1), "")
         self.assertEqual(world.send(host, offer), [Error(ErrorCode.WRONG_ROLE, Offer, session)])
 
     def test_the_session_is_for_two_while_such_a_member_is_in_it(self) -> None:
-        """Its capacity counts again once the member is gone."""
+        """The session's own capacity applies again once that member is gone."""
         world = World()
         _, _, session = world.open_session(capacity=4)
         guest, _ = world.join_session(session, SERDE)
@@ -536,7 +536,7 @@ class BudgetTests(SynchronousTestCase):
     """What a peer may say in a time."""
 
     def test_a_flood_ends_the_connection(self) -> None:
-        """The burst is answered; the message after it closes, and nothing is heard from then on."""
+        """The burst is answered, the next message closes the connection, and later ones are ignored."""
         world = World(Limits(message_burst=3, message_rate=1.0))
         peer = world.connect()
         self.assertEqual(len(world.send(peer, Ping(), Ping(), Ping())), 3)
@@ -546,7 +546,7 @@ class BudgetTests(SynchronousTestCase):
         self.assertEqual(world.send(peer, Hello(version=1)), [])
 
     def test_the_budget_refills(self) -> None:
-        """At the rate, for ever."""
+        """Messages at the allowed rate never close the connection."""
         world = World(Limits(message_burst=1, message_rate=1.0))
         peer = world.connect()
         for _ in range(20):
@@ -555,7 +555,7 @@ class BudgetTests(SynchronousTestCase):
         self.assertEqual(world.closed, {})
 
     def test_malformed_frames_cost_like_messages(self) -> None:
-        """Each is answered; too many end the connection, after which none is."""
+        """Each is answered until too many close the connection."""
         world = World(Limits(message_burst=2, message_rate=1.0))
         peer = world.connect()
         error = Error(ErrorCode.BAD_MESSAGE)
@@ -565,7 +565,7 @@ class BudgetTests(SynchronousTestCase):
         self.assertEqual(world.closed, {peer: ErrorCode.TOO_MANY_MESSAGES})
 
     def test_debug_is_a_line_a_minute(self) -> None:
-        """Fault of the original: `Debug` from any client printed all state. It gets no answer either."""
+        """Fault of the original: `Debug` from any client printed all state. It has no reply."""
         world = World()
         peer, *_ = world.pair()
         self.assertEqual(world.send(peer, Debug(), Debug()), [])
@@ -579,7 +579,7 @@ class LifetimeTests(SynchronousTestCase):
     """Sessions that nobody ends."""
 
     def test_a_lonely_session_ends_when_idle(self) -> None:
-        """After the idle time with one member and no message, its host is told."""
+        """A session with one member and no messages ends after the idle timeout."""
         world = World(Limits(session_idle_seconds=100.0))
         host, _, session = world.open_session()
         world.tick(99.0)
@@ -589,7 +589,7 @@ class LifetimeTests(SynchronousTestCase):
         self.assertEqual((world.hub.sessions, world.registry.sessions), ({}, {}))
 
     def test_a_call_is_never_idle(self) -> None:
-        """Two members in a call need not signal for hours; after one leaves the idle time begins anew."""
+        """Two members may talk for hours without signaling; the idle timeout starts when one leaves."""
         world = World(Limits(session_idle_seconds=100.0))
         host, _, guest, _, session = world.pair()
         for _ in range(5):
@@ -602,7 +602,7 @@ class LifetimeTests(SynchronousTestCase):
         self.assertEqual(world.receive(host), [Ended(session, EndReason.IDLE)])
 
     def test_every_session_expires(self) -> None:
-        """After its life all members are told."""
+        """All members get the end when the session's life is over."""
         world = World(Limits(session_life_seconds=1000.0))
         host, _, guest, _, session = world.pair()
         world.tick(1001.0)
@@ -610,7 +610,7 @@ class LifetimeTests(SynchronousTestCase):
             self.assertEqual(world.receive(peer), [Ended(session, EndReason.EXPIRED)])
 
     def test_the_deadlines_of_an_ended_session_pass_unnoticed(self) -> None:
-        """Neither its idle time nor its life ends anything else."""
+        """Neither its idle check nor the end of its life affects anything else."""
         world = World(Limits(session_idle_seconds=100.0, session_life_seconds=200.0))
         host, _, session = world.open_session()
         world.send(host, Leave(session))
@@ -619,7 +619,7 @@ class LifetimeTests(SynchronousTestCase):
         self.assertEqual(world.receive(host), [])
 
     def test_a_session_that_is_opened_again_and_again_has_few_deadlines(self) -> None:
-        """Those of before are forgotten; a session that goes idle ends at its time nevertheless."""
+        """Obsolete ones are removed; a session that becomes idle still ends on time."""
         world = World(Limits(session_idle_seconds=100.0))
         host = Client(world)
         opened = host.send(Open(keep=True))[-1]
@@ -634,7 +634,7 @@ class LifetimeTests(SynchronousTestCase):
         self.assertEqual(host.receive(), [Ended(opened.session, EndReason.IDLE)])
 
     def test_no_state_stays_when_all_have_gone(self) -> None:
-        """Three hundred short sessions leave nothing behind but a bounded heap of deadlines."""
+        """After three hundred short sessions only a bounded heap of deadlines is left."""
         world = World()
         for _ in range(300):
             host, _, guest, _, _ = world.pair()
@@ -652,20 +652,20 @@ class DecisionTests(SynchronousTestCase):
     """Decisions that take time."""
 
     def setUp(self) -> None:
-        """A hub whose decisions the test takes."""
+        """Create a hub whose decisions the test makes."""
         self.hub = Hub(limits=Limits(waiting_messages=2), server="test")
         self.peer = PeerId(1)
         self.hub.connected(self.peer, HOME, Traits(), 0.0)
 
     def welcome(self) -> UserId:
-        """Let the peer be welcomed."""
+        """Welcome the peer."""
         [decide] = self.hub.received(self.peer, Hello(version=1), 0.0)
         assert isinstance(decide, Decide)
         self.hub.decided(decide.id, Identified(NOBODY, None), 0.0)
         return NOBODY
 
     def test_later_messages_wait_in_order(self) -> None:
-        """Nothing overtakes a decision."""
+        """No request overtakes one that waits for a decision."""
         [decide] = self.hub.received(self.peer, Hello(version=1), 0.0)
         assert isinstance(decide, Decide)
         self.assertEqual(decide.operation, Identify(None))
@@ -678,7 +678,7 @@ class DecisionTests(SynchronousTestCase):
         self.assertIsInstance(joining, Decide)
 
     def test_too_many_waiting_messages_end_the_connection(self) -> None:
-        """What waits is bounded, and dropped with the connection."""
+        """The queue is bounded, and dropped with the connection."""
         self.hub.received(self.peer, Hello(version=1), 0.0)
         for _ in range(2):
             self.assertEqual(self.hub.received(self.peer, Ping(), 0.0), [])
@@ -686,7 +686,7 @@ class DecisionTests(SynchronousTestCase):
         self.assertEqual(len(self.hub.peers[self.peer].queue.waiting), 0)
 
     def test_an_identity_for_one_who_is_gone_is_forgotten(self) -> None:
-        """Nobody would ever use it."""
+        """The identity could never be used, so it ends."""
         [decide] = self.hub.received(self.peer, Hello(version=1), 0.0)
         assert isinstance(decide, Decide)
         self.assertEqual(self.hub.disconnected(self.peer, DisconnectReason.LOST, 0.0), [])
@@ -695,7 +695,7 @@ class DecisionTests(SynchronousTestCase):
         self.assertEqual(forget.operation, EndIdentity(NOBODY, LeaveReason.GONE))
 
     def test_a_session_for_one_who_is_gone_is_not_kept(self) -> None:
-        """Whoever decides forgets the identity, and its membership with it."""
+        """The registry ends the identity and its membership."""
         user = self.welcome()
         [decide] = self.hub.received(self.peer, Open(), 0.0)
         assert isinstance(decide, Decide)
@@ -708,7 +708,7 @@ class DecisionTests(SynchronousTestCase):
         self.assertEqual(self.hub.sessions, {})
 
     def test_a_wrong_guess_counts_though_the_guesser_is_gone(self) -> None:
-        """Hanging up before the answer does not help."""
+        """Disconnecting before the outcome does not avoid the charge."""
         self.welcome()
         [decide] = self.hub.received(self.peer, Join(NOWHERE), 0.0)
         assert isinstance(decide, Decide)
@@ -717,7 +717,7 @@ class DecisionTests(SynchronousTestCase):
         self.assertIn(HOME, self.hub.requests.session_guesses.full_at)
 
     def test_a_session_that_is_not_ended_may_have_changed(self) -> None:
-        """Whoever decides may answer with a newer record, and the members hear what is different."""
+        """The outcome may be a newer version instead of the end, and the members get what changed."""
         user = self.welcome()
         [decide] = self.hub.received(self.peer, Open(4), 0.0)
         assert isinstance(decide, Decide)
@@ -731,7 +731,7 @@ class DecisionTests(SynchronousTestCase):
         self.assertIsInstance(told.event, MemberJoined)
 
     def test_an_outcome_waits_for_the_one_before(self) -> None:
-        """Each record of a session has a version; one that is ahead is heard after those that it builds on."""
+        """An outcome with a version gap is applied after the outcomes that it builds on."""
         user = self.welcome()
         [decide] = self.hub.received(self.peer, Open(4), 0.0)
         assert isinstance(decide, Decide)
@@ -748,7 +748,7 @@ class DecisionTests(SynchronousTestCase):
         self.assertEqual((self.hub.sessions[NOWHERE], self.hub.decisions.deferred_outcomes), (newest, {}))
 
     def test_facts_about_unknown_peers_are_passed_over(self) -> None:
-        """They come from a connection that ended meanwhile."""
+        """They belong to connections that have ended meanwhile."""
         gone = PeerId(9)
         self.assertEqual(self.hub.received(gone, Ping(), 0.0), [])
         self.assertEqual(self.hub.malformed(gone, Error(ErrorCode.BAD_MESSAGE), 0.0), [])

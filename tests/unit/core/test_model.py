@@ -46,20 +46,20 @@ from tests.support.model.system import LIMITS, System
 from tests.support.world import HOST_SECRET
 
 STEPS = int(os.environ.get("SIGNALD_MODEL_STEPS", "200000"))
-"""Steps in all."""
+"""The number of steps in all."""
 
 SOAK = "SIGNALD_MODEL_STEPS" in os.environ
 
 BATCH = 25
 RULES = 40
-"""Steps a rule, and rules an example."""
+"""The steps of a rule, and the rules of an example."""
 
 PROGRESS = 100_000
-"""Steps after which a long run says how far it is."""
+"""The number of steps between two progress lines of a long run."""
 
 CLIENTS = 7
 LONG = 1000.0
-"""Seconds after which nothing is kept of anybody."""
+"""Seconds after which no state of any client may be left."""
 
 
 class Model(RuleBasedStateMachine):
@@ -88,14 +88,14 @@ class Model(RuleBasedStateMachine):
 
     @rule(seed=st.integers(0, 2**32 - 1))
     def anything(self, seed: int) -> None:
-        """Whatever clients, the network and the registry do."""
+        """The rules: everything that clients, the network and the registry can do."""
         self.chance.seed(seed)
         for _ in range(BATCH):
             self.step()
 
     @rule(seed=st.integers(0, 2**32 - 1))
     def storm(self, seed: int) -> None:
-        """Everybody loses the connection at once, and comes back."""
+        """All clients lose their connections at once, and reconnect."""
         self.chance.seed(seed)
         for client in self.system.clients:
             self.system.lose(client, self.chance)
@@ -105,14 +105,14 @@ class Model(RuleBasedStateMachine):
 
     @rule(seed=st.integers(0, 2**32 - 1))
     def restart(self, seed: int) -> None:
-        """The server is another process, with the records of the one before."""
+        """The server restarts in another process from a snapshot."""
         self.chance.seed(seed)
         self.system.restart(self.chance)
         self.count(1)
 
     @rule(seed=st.integers(0, 2**32 - 1))
     def peace(self, seed: int) -> None:
-        """Everybody is there and everything arrives: all agree."""
+        """All messages arrive, and then all clients and the server agree."""
         self.chance.seed(seed)
         self.settle()
         self.count(1)
@@ -120,13 +120,13 @@ class Model(RuleBasedStateMachine):
     @precondition(lambda self: self.system.clients)
     @rule(seed=st.integers(0, 2**32 - 1), seconds=st.sampled_from([5.5, 29.0, 31.0, 95.0, 410.0]))
     def pause(self, seed: int, seconds: float) -> None:
-        """Time goes by with everybody as they are."""
+        """Time passes while nothing happens."""
         self.chance.seed(seed)
         self.system.tick(seconds)
         self.count(1)
 
     def count(self, steps: int) -> None:
-        """Count steps; a long run shows how far it is."""
+        """Count steps; a long run prints its progress."""
         before = self.taken // PROGRESS
         type(self).taken += steps
         if SOAK and self.taken // PROGRESS > before:
@@ -135,7 +135,7 @@ class Model(RuleBasedStateMachine):
     # One step
 
     def step(self) -> None:
-        """Do one thing."""
+        """Do one random thing."""
         self.count(1)
         chance, system = self.chance, self.system
         client = chance.choice(system.clients)
@@ -177,7 +177,7 @@ class Model(RuleBasedStateMachine):
             self.surroundings()
 
     def surroundings(self) -> None:
-        """Let the network, the registry or time do something."""
+        """Let the network, the registry or the clock do something."""
         draw = self.chance.random()
         if draw < 0.85:
             self.system.answer(self.chance)
@@ -191,7 +191,7 @@ class Model(RuleBasedStateMachine):
             self.system.knock_early()
 
     def say(self, client: Client) -> None:
-        """Let a client ask for something, sensible or not."""
+        """Let a client make a request, valid or not."""
         if client.welcomed or (client.kind is Kind.RESUMABLE and client.user):
             draw = self.chance.random()
             if client.rooms and draw < 0.5:
@@ -200,7 +200,7 @@ class Model(RuleBasedStateMachine):
                 client.ask(self.request(client))
 
     def tell_member(self, client: Client) -> None:
-        """Send a numbered message to somebody."""
+        """Send a numbered message to another member."""
         session, room = self.chance.choice(sorted(client.rooms.items(), key=lambda item: item[0]))
         if not room.members:
             return
@@ -224,19 +224,19 @@ class Model(RuleBasedStateMachine):
         return self.chance.choice(self.at_the_door(client))
 
     def session(self, client: Client) -> SessionId:
-        """Choose a session, mostly one that there is."""
+        """Choose a session, mostly one that exists."""
         there = list(self.system.registry.sessions)
         return self.chance.choice([*there, *there, *client.rooms, *client.visits, *self.known[-2:]])
 
     def as_the_original(self, client: Client) -> list[Request]:
-        """What a client of the original says."""
+        """The requests that a client of the original protocol can make."""
         session = self.session(client)
         mine = next(iter(client.rooms), session)
         negotiation = Negotiation(client.user, 1)
         return [Open(), Join(session), Leave(session), Offer(mine, None, negotiation, ""), IceError(mine, None, "")]
 
     def at_the_door(self, client: Client) -> list[Request]:
-        """Ways to be in a session."""
+        """Requests with which a client gets into a session."""
         choose, session = self.chance.choice, self.session(client)
 
         def flag() -> bool:
@@ -254,7 +254,7 @@ class Model(RuleBasedStateMachine):
         return [opened, opened if again.host_key is None else again, join, join, join, join]
 
     def inside(self, client: Client) -> list[Request]:
-        """What members ask for."""
+        """Requests of members."""
         choose = self.chance.choice
         session = choose([*client.rooms, *client.rooms, *client.visits, self.session(client)])
         room = client.rooms.get(session)
@@ -279,7 +279,7 @@ class Model(RuleBasedStateMachine):
 
     @invariant()
     def memory_is_bounded(self) -> None:
-        """What waits is bounded for each user, and its sum is known."""
+        """Check the bounds of each user's outbox, and the sum in the quotas."""
         users = self.system.hub.users.values()
         expect(
             self.system.hub.mailboxes.quota.used == sum(user.outbox.size for user in users), "the room is not its sum"
@@ -294,7 +294,7 @@ class Model(RuleBasedStateMachine):
 
     @invariant()
     def sessions_are_learned(self) -> None:
-        """Take note of sessions and keys, as people do who tell each other."""
+        """Remember sessions and host keys, as people share them."""
         for session in self.system.registry.sessions.values():
             if session.id not in self.known:
                 self.known.append(session.id)
@@ -302,7 +302,7 @@ class Model(RuleBasedStateMachine):
                 self.keys[session.id] = host_key(HOST_SECRET, session.id)
 
     def settle(self) -> None:
-        """Let all come back and all arrive, and compare what everybody believes."""
+        """Let all clients reconnect and all messages arrive, and compare what each knows."""
         system = self.system
         for _ in range(4):
             for client in system.clients:
@@ -317,7 +317,7 @@ class Model(RuleBasedStateMachine):
         self.registry_agrees()
 
     def compare(self, client: Client) -> None:
-        """What a client believes is what the registry says."""
+        """What a client knows is what the registry has."""
         registry = self.system.registry
         expect(client.socket is not None and client.welcomed, f"client {client.number} cannot come back")
         due = self.system.hub.users[client.user].credentials_due
@@ -349,7 +349,7 @@ class Model(RuleBasedStateMachine):
         expect(len(client.unacknowledged) < LIMITS.ack_messages, "nothing is acknowledged")
 
     def nothing_is_missing(self) -> None:
-        """Each message has arrived, or its loss was told to one of the two."""
+        """Each message has arrived, or one of the two clients knows that it may be lost."""
         for (sender, _, number), sent in list(self.sent.items()):
             arrived = sent.receiver.heard.get(sender, 0) >= number
             refused = sent.request in self.system.refused
@@ -358,7 +358,7 @@ class Model(RuleBasedStateMachine):
         self.sent.clear()
 
     def registry_agrees(self) -> None:
-        """With nothing under way, hub and registry say the same."""
+        """With nothing under way, the hub and the registry have the same state."""
         hub, registry = self.system.hub, self.system.registry
         expect(not hub.decisions.by_id, "a decision was never taken")
         expect(hub.users.keys() == registry.users.keys(), "hub and registry know other users")
@@ -368,7 +368,7 @@ class Model(RuleBasedStateMachine):
             expect(registry.sessions.get(session.id) == session, "an old copy of a session")
 
     def teardown(self) -> None:
-        """All go; after a while nothing is left of them."""
+        """All clients leave; after a while no state of them is left."""
         system = self.system
         for client in system.clients:
             system.lose(client, self.chance, DisconnectReason.LOST)
@@ -394,7 +394,7 @@ class ModelTests(SynchronousTestCase):
     """The rules, many times."""
 
     def test_whatever_happens(self) -> None:
-        """200,000 steps in the ordinary run, the same ones each time."""
+        """An ordinary run takes 200,000 steps, the same ones each time."""
         Model.taken = 0
         try:
             run_state_machine_as_test(

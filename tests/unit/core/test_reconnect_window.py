@@ -1,4 +1,4 @@
-"""When clients come back."""
+"""The reconnect window of a restarting server."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from signald.core.reconnect_window import (
 
 
 class ReturnTests(SynchronousTestCase):
-    """The window that they are told."""
+    """The window that clients are told."""
 
     def test_few(self) -> None:
-        """They come soon, sooner where nothing is refused meanwhile, and not all at once."""
+        """The first clients reconnect soon, sooner where connections are queued, and not all reconnect at once."""
         self.assertEqual(reconnect_window(4, 30.0, queued=True), ReconnectWindow(QUEUED_SECONDS, QUEUED_SECONDS))
         self.assertEqual(reconnect_window(4, 30.0, queued=False), ReconnectWindow(REFUSED_SECONDS, REFUSED_SECONDS))
 
     def test_many(self) -> None:
-        """The more they are, the longer is the window: no more come in a second than are welcomed in one."""
+        """The window grows with the number of clients, so that the rate of reconnects is bounded."""
         window = reconnect_window(1500, 30.0, queued=True)
         self.assertEqual(window.spread, reconnect_seconds(1500))
 
     def test_within_the_grace(self) -> None:
-        """However many they are, and however short it is."""
+        """The window ends before the grace does, however many clients there are and however short the grace is."""
         for clients in (0, 100, 100_000):
             for grace in (0.1, 1.0, 30.0):
                 for queued in (False, True):

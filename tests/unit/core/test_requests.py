@@ -1,4 +1,4 @@
-"""What a welcomed user asks for: guesses, and sessions that change while a request is decided."""
+"""Requests of welcomed users: rate limits, and sessions that change while a request is decided."""
 
 from __future__ import annotations
 
@@ -31,6 +31,7 @@ from signald.core.messages import (
     EndReason,
     Error,
     Event,
+    GoingAway,
     Hello,
     Instance,
     Join,
@@ -52,6 +53,7 @@ from signald.core.messages import (
     Waiting,
     Welcome,
 )
+from signald.core.reconnect_window import ReconnectWindow
 from signald.core.session_settings import Settings
 from signald.core.sessions import Session
 from tests.support.world import Client, World
@@ -62,12 +64,12 @@ RIGHT = "open sesame"
 
 
 def types(events: list[Event]) -> list[type]:
-    """What kinds of events these are."""
+    """The classes of events."""
     return [type(event) for event in events]
 
 
 def opened_by(host: Client, session: SessionId) -> Session:
-    """A session as it was when it was opened."""
+    """A session in its first version."""
     return Session.new(session, Settings(), Person(host.user, Traits()))
 
 
@@ -75,7 +77,7 @@ class Case(SynchronousTestCase):
     """A host and a guest in a session of eight."""
 
     def setUp(self) -> None:
-        """Both are there."""
+        """Let both join."""
         self.world = World()
         self.ann, self.bob = Client(self.world), Client(self.world)
         self.session = self.ann.open()
@@ -84,17 +86,17 @@ class Case(SynchronousTestCase):
 
 
 class GuessTests(SynchronousTestCase):
-    """Wrong passwords and unknown sessions are counted apart."""
+    """Wrong passwords and unknown sessions have separate budgets."""
 
     def setUp(self) -> None:
-        """A session with a password and one without."""
+        """Open a session with a password and one without."""
         self.world = World(Limits(message_burst=1000))
         ann = Client(self.world)
         self.secret = ann.open(Open(8, password=RIGHT))
         self.plain = ann.open()
 
     def test_wrong_passwords_are_throttled(self) -> None:
-        """After ten, every join with a password is refused, also a right one; others are not."""
+        """After ten wrong passwords every join with one is rejected, also with the right one; other joins are not."""
         guesser = Client(self.world, address=ELSEWHERE)
         for _ in range(10):
             refused = guesser.send(Join(self.secret, password="guess"))[-1]
@@ -108,7 +110,7 @@ class GuessTests(SynchronousTestCase):
         self.assertEqual(types(Client(self.world).send(Join(self.secret, password=RIGHT))), [Joined])
 
     def test_the_budget_comes_back(self) -> None:
-        """One guess in three minutes, and nothing is remembered of one who has its whole budget."""
+        """A guess is refilled every three minutes, and an address with a full budget is not remembered."""
         guesser = Client(self.world, address=ELSEWHERE)
         for _ in range(10):
             guesser.send(Join(self.secret, password="guess"))
@@ -119,7 +121,7 @@ class GuessTests(SynchronousTestCase):
         self.assertEqual(self.world.hub.requests.password_guesses.full_at, {})
 
     def test_unknown_sessions_and_wrong_passwords_do_not_add_up(self) -> None:
-        """Nine of each are no ten of one."""
+        """Nine wrong guesses of each kind use up neither budget."""
         guesser = Client(self.world, address=ELSEWHERE)
         for n in range(9):
             guesser.send(Join(self.secret, password="guess"))
@@ -127,7 +129,7 @@ class GuessTests(SynchronousTestCase):
         self.assertEqual(types(guesser.send(Join(self.secret, password=RIGHT)))[-1:], [Joined])
 
     def test_a_needed_password_is_no_guess(self) -> None:
-        """A page asks for it when it is told."""
+        """A page asks for the password after this error, so it is free."""
         client = Client(self.world, address=ELSEWHERE)
         for _ in range(20):
             self.assertEqual(client.send(Join(self.secret))[-1], Error(ErrorCode.PASSWORD_NEEDED, Join))
@@ -135,10 +137,10 @@ class GuessTests(SynchronousTestCase):
 
 
 class NumberTests(SynchronousTestCase):
-    """How many users there may be."""
+    """The limit on the number of users."""
 
     def test_in_all(self) -> None:
-        """Also those that are away; these come back, and one that is over makes room."""
+        """Users that are away count too and can resume; an identity that ends makes room."""
         world = World(Limits(users=2))
         ann, _ = Client(world), Client(world)
         ann.lose()
@@ -151,10 +153,10 @@ class NumberTests(SynchronousTestCase):
 
 
 class OpeningTests(SynchronousTestCase):
-    """How fast sessions may be opened."""
+    """The rate limit of opening sessions."""
 
     def test_an_address_opens_so_many(self) -> None:
-        """As one user or as many; another address is not affected, and time gives them back."""
+        """It counts by address, whatever user it is; another address is not affected, and the budget refills."""
         world = World(Limits(address_session_burst=3, address_session_rate=1.0))
         ann, bob = Client(world), Client(world)
         self.assertEqual(types([*ann.send(Open()), *ann.send(Open()), *bob.send(Open())]), [Opened] * 3)
@@ -167,7 +169,7 @@ class OpeningTests(SynchronousTestCase):
         self.assertEqual(types(bob.send(Open())), [Opened])
 
     def test_what_is_no_session_costs_nothing(self) -> None:
-        """A request that is wrong in itself is refused before it is counted."""
+        """A request that is invalid in itself costs nothing."""
         world = World(Limits(address_session_burst=1, address_session_rate=1.0))
         ann = Client(world)
         self.assertEqual(ann.send(Open(capacity=99)), [Error(ErrorCode.BAD_CAPACITY, Open)])
@@ -175,10 +177,10 @@ class OpeningTests(SynchronousTestCase):
 
 
 class ConfigureTests(Case):
-    """Other limits while the hub runs."""
+    """New limits while the hub runs."""
 
     def test_other_limits(self) -> None:
-        """They hold at once for requests, budgets and outboxes; nothing ends because it is too much by now."""
+        """They apply at once to requests, budgets and outboxes; nothing that exceeds them already ends."""
         self.world.hub.reload_limits(Limits(address_session_burst=1, session_members=2, outbox_messages=16))
         self.assertEqual(self.ann.send(Open(capacity=3)), [Error(ErrorCode.BAD_CAPACITY, Open)])
         self.assertEqual(self.ann.send(Open()), [Error(ErrorCode.TOO_MANY_NEW_SESSIONS, Open)])
@@ -194,7 +196,7 @@ class RaceTests(Case):
     """Sessions that change while a request is decided."""
 
     def test_a_session_ends_before_it_is_joined(self) -> None:
-        """It is unknown; nothing of it stays."""
+        """The session is unknown by then, and nothing of it is stored."""
         cat = Client(self.world)
         self.world.deferred_operations = (JoinSession,)
         self.assertEqual(cat.send(Join(self.session, id=ID)), [])
@@ -203,7 +205,7 @@ class RaceTests(Case):
         self.assertEqual(cat.receive(), [Error(ErrorCode.UNKNOWN_SESSION, Join, id=ID)])
 
     def test_a_session_ends_before_the_outcome_of_a_join_is_heard(self) -> None:
-        """The end was heard first, so that the outcome is of no use."""
+        """The end arrived first, so the outcome is outdated."""
         cat = Client(self.world)
         self.world.deferred_operations = (JoinSession,)
         cat.send(Join(self.session, id=ID))
@@ -216,7 +218,7 @@ class RaceTests(Case):
         self.assertNotIn(self.session, self.world.hub.sessions)
 
     def test_a_session_ends_before_it_is_left(self) -> None:
-        """The guest has heard of the end, and its leave is refused."""
+        """The guest has received the end, and its leave is rejected."""
         self.world.deferred_operations = (LeaveSession,)
         self.bob.send(Leave(self.session, ID))
         self.ann.send(End(self.session))
@@ -226,7 +228,7 @@ class RaceTests(Case):
         self.assertEqual(refused, Error(ErrorCode.UNKNOWN_SESSION, Leave, id=ID))
 
     def test_a_session_ends_before_its_end_is_due(self) -> None:
-        """Nobody asked for the end that is refused, so nobody hears of it."""
+        """No client waits for a rejected end, so no client gets an error."""
         self.world.deferred_operations = (EndSession,)
         self.world.tick(self.world.hub.limits.session_life_seconds)
         self.assertEqual(
@@ -239,7 +241,7 @@ class RaceTests(Case):
         self.assertEqual((self.ann.receive(), self.bob.receive()), ([], []))
 
     def test_a_guest_is_admitted_elsewhere_while_it_joins(self) -> None:
-        """Each join has its own reply."""
+        """Each join gets its own reply."""
         lobby = self.ann.open(Open(8, lobby=True))
         cat = Client(self.world)
         self.assertEqual(types(cat.send(Join(lobby, id=RequestId("1")))), [Waiting])
@@ -254,7 +256,7 @@ class RaceTests(Case):
         self.assertEqual([(first.session, first.id), (second.session, second.id)], [(lobby, "1"), (self.session, "2")])
 
     def test_a_guest_is_admitted_while_it_asks_for_something_else(self) -> None:
-        """Its reply is that of its join, and the other request has its own."""
+        """The membership answers the join, and the other request gets its own reply."""
         lobby = self.ann.open(Open(8, lobby=True))
         self.bob.send(Join(lobby, id=RequestId("1")))
         self.world.deferred_operations = (LeaveSession,)
@@ -267,7 +269,7 @@ class RaceTests(Case):
         self.assertEqual(self.bob.receive(), [Left(self.session, RequestId("2"))])
 
     def test_one_who_waits_leaves_while_it_is_admitted(self) -> None:
-        """It was a member for a moment, and hears of it; then it has left."""
+        """It gets the membership that it had for a moment, and then it leaves."""
         lobby = self.ann.open(Open(8, lobby=True))
         cat = Client(self.world)
         cat.send(Join(lobby))
@@ -279,7 +281,7 @@ class RaceTests(Case):
         self.assertEqual(self.world.hub.users[cat.user].sessions, set())
 
     def test_a_guest_is_removed_while_it_leaves(self) -> None:
-        """It is no member any more when its leave is decided."""
+        """It is not a member any more when its leave is decided."""
         self.world.deferred_operations = (LeaveSession,)
         self.bob.send(Leave(self.session, ID))
         self.ann.send(Remove(self.session, self.bob.user))
@@ -290,7 +292,7 @@ class RaceTests(Case):
         )
 
     def test_the_host_changes_what_is_gone_meanwhile(self) -> None:
-        """It is refused, and its next requests are taken."""
+        """The request is rejected, and the queued requests behind it are handled."""
         self.world.deferred_operations = (HostCommand,)
         self.ann.send(Remove(self.session, self.bob.user, ID), Ping())
         self.bob.send(Leave(self.session))
@@ -300,7 +302,7 @@ class RaceTests(Case):
         self.assertEqual(events[-1], Pong())
 
     def test_a_guest_comes_before_its_host_has_heard(self) -> None:
-        """The reply to the opening lists the guest then, or it is told of it after."""
+        """The reply to the opening lists the guest, or a later event announces it."""
         self.world.deferred_operations = (OpenSession,)
         cat = Client(self.world)
         cat.send(Open(8, id=ID))
@@ -315,12 +317,12 @@ class ReplyTests(Case):
     """Replies and their order."""
 
     def test_events_come_before_the_reply(self) -> None:
-        """Whoever changes something hears what is different, and then that it is done."""
+        """The sender gets the change first, and then `Done`."""
         events = self.ann.send(Change(self.session, label="Monday", id=ID))
         self.assertEqual(events, [Changed(self.session, False, False, "Monday"), Done(ID)])
 
     def test_one_who_waits_is_told_of_to_the_host_alone(self) -> None:
-        """Coming and going."""
+        """Connections that come and go during requests."""
         self.ann.send(Change(self.session, lobby=True))
         self.bob.receive()
         cat = Client(self.world)
@@ -330,7 +332,7 @@ class ReplyTests(Case):
         self.assertEqual(self.bob.receive(), [])
 
     def test_a_connection_that_is_told_to_go_can_be_taken_over(self) -> None:
-        """It floods; its user comes back at once on another one, and it is closed once."""
+        """Its connection is closed once although its user resumes at once on another one."""
         world = World(Limits(message_burst=3, message_rate=1.0))
         ann = Client(world)
         flooder = ann.peer
@@ -342,7 +344,7 @@ class ReplyTests(Case):
         self.assertEqual(ann.send(Ping()), [Pong()])
 
     def test_too_many_requests_that_wait(self) -> None:
-        """They end the connection, and not the identity; what waited is carried out."""
+        """The connection is closed and the identity stays; queued requests are carried out."""
         world = World(Limits(waiting_messages=2))
         ann = Client(world)
         world.deferred_operations = (OpenSession,)
@@ -353,7 +355,7 @@ class ReplyTests(Case):
         self.assertEqual(types(ann.resume()), [Opened, Opened, Opened])
 
     def test_a_refused_hello_may_be_said_again(self) -> None:
-        """What was said after it is heard as what it is, before a welcome."""
+        """Requests after it are handled as those of a connection that is not welcomed."""
         peer = self.world.connect()
         self.world.deferred_operations = (Identify,)
         self.world.send(peer, Hello(1, id=ID), Ping(), Open())
@@ -367,7 +369,7 @@ class ReplyTests(Case):
         self.assertEqual(types(self.world.send(peer, Hello(1))), [Welcome])
 
     def test_one_whose_hello_is_decided_late(self) -> None:
-        """It is waited for, and closed when it is refused and says no more."""
+        """The timeout waits for the decision; after a refusal without another hello the connection is closed."""
         peer = self.world.connect()
         self.world.deferred_operations = (Identify,)
         self.world.send(peer, Hello(1))
@@ -379,8 +381,33 @@ class ReplyTests(Case):
         self.assertEqual(self.world.closed, {peer: ErrorCode.HELLO_TIMEOUT})
 
     def test_hello_is_too_late(self) -> None:
-        """Also where it waits for a decision."""
+        """A second hello is rejected also where it was queued behind a decision."""
         self.world.deferred_operations = (OpenSession,)
         self.bob.send(Open(), Hello(1, instance=Instance("two")))
         self.world.decide_deferred()
         self.assertEqual(types(self.bob.receive()), [Opened, Error])
+
+
+class StoppingTests(Case):
+    """The server is about to restart and writes its state into a file."""
+
+    def test_requests_with_a_password_are_rejected(self) -> None:
+        """No password gets into the file: pending and queued ones are rejected in order, other requests stay."""
+        cat = Client(self.world)
+        self.world.deferred_operations = (OpenSession, JoinSession)
+        pending = Open(8, password=RIGHT, id=RequestId("1"))
+        queued = Join(self.session, password=RIGHT, id=RequestId("2"))
+        self.assertEqual(cat.send(pending, queued, Leave(self.session, RequestId("3"))), [])
+        self.world.carry_out(self.world.hub.stopping(ReconnectWindow(2.0, 4.0), lambda: 0.5))
+        rejections = [Error(ErrorCode.TOO_MANY_PASSWORDS, type(each), id=each.id) for each in (pending, queued)]
+        self.assertEqual(cat.receive(), [*rejections, GoingAway(4.0)])
+        self.assertEqual(list(self.world.hub.users[cat.user].queue.waiting), [Leave(self.session, RequestId("3"))])
+        self.assertIsNone(self.world.hub.decisions.for_user(self.world.hub.users[cat.user]).request)  # type: ignore[union-attr] # it is pending
+
+    def test_every_client_learns_when_to_reconnect(self) -> None:
+        """A connection that is not welcomed has nothing to resume and is told nothing."""
+        stranger = self.world.connect()
+        self.world.carry_out(self.world.hub.stopping(ReconnectWindow(1.0, 2.0), lambda: 0.0))
+        self.assertEqual(self.ann.receive(), [GoingAway(1.0)])
+        self.assertEqual(self.bob.receive(), [GoingAway(1.0)])
+        self.assertEqual(self.world.receive(stranger), [])

@@ -59,12 +59,12 @@ ID = RequestId("7")
 
 
 class Case(SynchronousTestCase):
-    """A host and a guest who can come back."""
+    """A host and a guest that can resume."""
 
     limits = Limits(outbox_messages=16)
 
     def setUp(self) -> None:
-        """Both have heard of each other, and that what they said has come."""
+        """Let both join and acknowledge everything."""
         self.world = World(self.limits)
         self.ann = Client(self.world)
         self.session = self.ann.open()
@@ -75,22 +75,22 @@ class Case(SynchronousTestCase):
         self.bob.receive()
 
     def message(self, sender: Client, text: str = "") -> ForwardedMessage:
-        """What another one hears of a message."""
+        """The event that a message from the other member becomes."""
         return ForwardedMessage(self.session, sender.user, text)
 
 
 class WelcomeTests(Case):
-    """Who may come back."""
+    """Which clients can resume."""
 
     def test_one_with_an_instance_gets_a_secret_and_a_grace(self) -> None:
-        """One without gets neither."""
+        """A client without an instance gets neither a secret nor a grace."""
         for instance, expected in (("one", True), (None, False)):
             client = Client(self.world, None if instance is None else instance)
             self.assertEqual(client.secret is not None, expected)
             self.assertIsNone(client.survival)
 
     def test_each_welcome_has_another_secret(self) -> None:
-        """The grace is told each time."""
+        """Every welcome states the grace."""
         first = self.bob.secret
         self.bob.lose()
         self.bob.resume()
@@ -98,10 +98,10 @@ class WelcomeTests(Case):
 
 
 class EverythingTests(Case):
-    """Nothing was lost."""
+    """Resumes that lose nothing."""
 
     def test_what_was_said_meanwhile_arrives_in_order(self) -> None:
-        """The others hear that the member is away, and back; messages to it wait."""
+        """The others see the member go away and come back; messages to it are kept."""
         self.bob.lose()
         self.assertEqual(self.ann.receive(), [MemberAway(self.session, self.bob.user)])
         self.ann.send(AppMessage(self.session, "a"), Change(self.session, label="b"), AppMessage(self.session, "c"))
@@ -113,14 +113,14 @@ class EverythingTests(Case):
         self.assertEqual(self.ann.receive()[-1], MemberBack(self.session, self.bob.user))
 
     def test_what_was_sent_and_not_received_is_sent_again(self) -> None:
-        """Once: what the client has, it does not get a second time."""
+        """Events that the client has received are not replayed."""
         self.ann.send(AppMessage(self.session, "a"), AppMessage(self.session, "b"))
         self.bob.received += 1
         self.bob.lose()
         self.assertEqual(self.bob.resume(), [self.message(self.ann, "b")])
 
     def test_the_welcome_says_what_the_server_has(self) -> None:
-        """So that the client sends the others of its messages again; refused ones and the malformed count."""
+        """The welcome counts rejected and malformed messages too, so the client resends only what has not arrived."""
         self.bob.send(AppMessage(self.session, "a"), Join(self.session), Ping(), Ack(Count(0)))
         malformed = Error(ErrorCode.BAD_MESSAGE, Join)
         self.world.carry_out(self.world.hub.malformed(self.bob.peer, malformed, self.world.now))
@@ -133,7 +133,7 @@ class EverythingTests(Case):
         self.assertEqual(self.world.hub.users[self.bob.user].inbox.received, 4)
 
     def test_a_connection_that_the_server_still_holds_is_taken_over(self) -> None:
-        """It is closed with `replaced`, and neither what it says nor its end counts; the others hear nothing."""
+        """The old connection is closed with `replaced` and ignored from then on; the others notice nothing."""
         old = self.bob.peer
         self.bob.resume()
         self.assertIs(self.bob.survival, Survival.EVERYTHING)
@@ -145,7 +145,7 @@ class EverythingTests(Case):
         self.assertEqual(self.bob.send(Ping()), [Pong()])
 
     def test_of_two_tabs_one_stays(self) -> None:
-        """The one that came last; the other one is closed with 4001 and does not come back by itself."""
+        """The last resume wins; the other connection is closed with 4001, after which clients do not reconnect."""
         old, copied = self.bob.peer, self.bob.secret
         self.bob.resume()
         first, self.bob.secret = self.bob.peer, copied
@@ -156,10 +156,10 @@ class EverythingTests(Case):
 
 
 class MembershipTests(Case):
-    """The messages are lost, and the memberships are not."""
+    """Resumes after messages were lost: the memberships survive."""
 
     def test_a_reloaded_page_begins_anew(self) -> None:
-        """It hears of each session, with numbers above all before; the others that it is renewed."""
+        """The user gets each session with higher negotiation numbers; the others get a renewal."""
         self.bob.send(Change(self.session))
         self.bob.lose()
         self.ann.send(AppMessage(self.session, "lost"))
@@ -174,7 +174,7 @@ class MembershipTests(Case):
         self.assertEqual((user.inbox.received, user.outbox.sent), (0, 1))
 
     def test_another_program_may_have_other_features(self) -> None:
-        """The reloaded page cannot roll back: it is the impolite one of the pair from now on."""
+        """The reloaded program cannot roll back, so it is the impolite peer of the pair from now on."""
         assert self.ann.secret is not None
         features = ("no-rollback",)
         for instance, expected in (("two", features), ("three", ())):
@@ -191,7 +191,7 @@ class MembershipTests(Case):
             self.ann.secret = welcome.secret
 
     def test_a_lost_welcome_of_such_a_one(self) -> None:
-        """It cannot know from where its messages are counted, so that they are counted anew once more."""
+        """The client cannot know from where its messages are counted, so the counters are reset once more."""
         before = self.bob.secret
         self.bob.resume(instance="two")
         self.bob.received = 0
@@ -199,7 +199,7 @@ class MembershipTests(Case):
         self.assertIs(self.bob.survival, Survival.MEMBERSHIP)
 
     def test_all_that_it_is_in_is_told(self) -> None:
-        """Sessions, knocks, and where it waits."""
+        """The user gets its sessions, the knocks and its waiting again."""
         host = Client(self.world)
         lobby = host.open(Open(lobby=True))
         self.bob.send(Join(lobby, name="Bob"))
@@ -211,7 +211,7 @@ class MembershipTests(Case):
         self.assertEqual(events[1], Knock(lobby, self.bob.user, "Bob"))
 
     def test_more_than_is_kept(self) -> None:
-        """Past twice the bound the events of the server are lost; then only the membership survives."""
+        """At twice the limit the outbox overflows, and only the membership survives."""
         self.bob.lose()
         for n in range(33):
             self.ann.send(Change(self.session, label=str(n)))
@@ -222,13 +222,13 @@ class MembershipTests(Case):
         self.assertIsInstance(self.ann.receive()[0], MemberRenewed)
 
     def test_a_count_that_cannot_be(self) -> None:
-        """A client that has lost count begins anew."""
+        """A client whose count is impossible starts over."""
         self.bob.received = 1000
         self.bob.resume()
         self.assertIs(self.bob.survival, Survival.MEMBERSHIP)
 
     def test_the_other_one_takes_one_exchange(self) -> None:
-        """Its session cannot be kept like that: the client is gone from it."""
+        """A session with a client of a single exchange cannot be renewed: the client leaves it."""
         session = self.bob.open(Open())
         serde, _ = self.world.join_session(session, SERDE)
         self.bob.receive()
@@ -237,7 +237,7 @@ class MembershipTests(Case):
         self.assertEqual(self.world.receive(serde), [Ended(session, EndReason.HOST_GONE)])
 
     def test_requests_that_wait_are_dropped(self) -> None:
-        """The client begins anew, and does not know of them."""
+        """The queued requests are dropped, since the client starts over and does not know of them."""
         self.world.deferred_operations = (JoinSession,)
         self.bob.send(Join(self.session), AppMessage(self.session, "late"))
         other = self.ann.open(Open(8))
@@ -251,10 +251,10 @@ class MembershipTests(Case):
 
 
 class NothingTests(Case):
-    """There is nothing to come back to."""
+    """Resumes that find nothing."""
 
     def test_a_new_identity(self) -> None:
-        """For an unknown user, a wrong secret, and one who is over: nobody hears of it."""
+        """An unknown user, a wrong secret and an ended identity get a new identity, and no other client notices."""
         gone = Client(self.world)
         gone.lose(DisconnectReason.LEFT)
         gone.resume()
@@ -269,14 +269,14 @@ class NothingTests(Case):
         self.assertEqual((self.ann.receive(), self.world.closed), ([], {}))
 
     def test_the_new_identity_can_come_back(self) -> None:
-        """As any other."""
+        """It can resume like any other."""
         self.bob.resume(secret=WRONG)
         self.bob.lose()
         self.bob.resume()
         self.assertIs(self.bob.survival, Survival.EVERYTHING)
 
     def test_one_without_an_instance_cannot_be_resumed(self) -> None:
-        """It has no secret, and any other is wrong."""
+        """It has no secret, so any secret is wrong."""
         client = Client(self.world, None)
         client.instance = self.bob.instance
         client.resume(secret=WRONG)
@@ -284,17 +284,17 @@ class NothingTests(Case):
 
 
 class SecretTests(Case):
-    """Secrets rotate."""
+    """Resume secrets rotate."""
 
     def test_a_lost_welcome_locks_nobody_out(self) -> None:
-        """The secret before is valid until the first message on the new connection."""
+        """The previous secret stays valid until the first message on the new connection."""
         first = self.bob.secret
         for _ in range(3):
             self.bob.resume(secret=first)
             self.assertIs(self.bob.survival, Survival.EVERYTHING)
 
     def test_a_spent_secret_ends_the_identity(self) -> None:
-        """Both connections lose it: the one that had it is closed, the other one is somebody new."""
+        """Both clients lose the identity: the connected one is closed, and the other one gets a new identity."""
         first = self.bob.secret
         self.bob.resume()
         self.bob.send(Ack(Count(self.bob.received)))
@@ -308,7 +308,7 @@ class SecretTests(Case):
         self.world.disconnect(victim)
 
     def test_a_spent_secret_of_one_who_is_away(self) -> None:
-        """The same, without a connection to close; the newest secret is of no use any more."""
+        """The same happens without a connection to close; the newest secret is invalid too."""
         first = self.bob.secret
         self.bob.resume()
         self.bob.send(Ping())
@@ -322,7 +322,7 @@ class SecretTests(Case):
         self.assertIs(self.bob.survival, Survival.NOTHING)
 
     def test_what_is_malformed_confirms_as_well(self) -> None:
-        """It shows that the client is on the new connection."""
+        """Any message shows that the client is on the new connection."""
         first = self.bob.secret
         self.bob.resume()
         self.world.carry_out(self.world.hub.malformed(self.bob.peer, Error(ErrorCode.BAD_MESSAGE), self.world.now))
@@ -331,7 +331,7 @@ class SecretTests(Case):
         self.assertEqual(self.world.closed[victim], ErrorCode.SECRET_REUSED)
 
     def test_a_connection_that_never_had_the_secret_does_not_confirm_it(self) -> None:
-        """The resume's own connection is lost before the outcome: the old one goes on, and the old secret is valid."""
+        """The new connection is lost before the outcome: the old one goes on, and the old secret stays valid."""
         first, old = self.bob.secret, self.bob.peer
         self.world.deferred_operations = (ResumeUser,)
         self.bob.resume()
@@ -343,10 +343,10 @@ class SecretTests(Case):
 
 
 class GraceTests(Case):
-    """How long somebody may be away."""
+    """The reconnect grace."""
 
     def gone_after(self, client: Client, ending: DisconnectReason, seconds: float) -> None:
-        """The member is there so long, and then no more."""
+        """The member stays for the grace, and then leaves."""
         client.lose(ending)
         self.assertEqual(self.ann.receive(), [MemberAway(self.session, client.user)])
         self.world.tick(seconds - 0.1)
@@ -357,26 +357,26 @@ class GraceTests(Case):
         self.assertNotIn(client.user, self.world.registry.users)
 
     def test_a_lost_connection(self) -> None:
-        """Its user is away for the grace."""
+        """A lost connection has the full grace."""
         self.gone_after(self.bob, DisconnectReason.LOST, 30.0)
 
     def test_a_page_that_is_left(self) -> None:
-        """It is back within seconds, or never."""
+        """A page that reloads has a shorter one."""
         self.gone_after(self.bob, DisconnectReason.RELOADING, 5.0)
 
     def test_one_who_leaves(self) -> None:
-        """Its memberships end at once, as if it had said so."""
+        """The memberships end at once, as with a leave."""
         self.bob.lose(DisconnectReason.LEFT)
         self.assertEqual(self.ann.receive(), [MemberLeft(self.session, self.bob.user, LeaveReason.LEFT)])
         self.assertNotIn(self.bob.user, self.world.registry.users)
 
     def test_a_host_who_leaves(self) -> None:
-        """It is told apart from one who is gone."""
+        """The others can tell it from a member that is gone."""
         self.ann.lose(DisconnectReason.LEFT)
         self.assertEqual(self.bob.receive(), [Ended(self.session, EndReason.HOST_LEFT)])
 
     def test_one_who_is_back_stays(self) -> None:
-        """The end of an earlier grace is no end; nor does it shorten a later one."""
+        """An earlier grace neither ends nor shortens a later one."""
         self.bob.lose()
         self.world.tick(20)
         self.bob.resume()
@@ -389,7 +389,7 @@ class GraceTests(Case):
         self.assertIs(self.bob.survival, Survival.EVERYTHING)
 
     def test_one_who_is_about_to_be_back_is_waited_for(self) -> None:
-        """The grace ends while its resume is decided."""
+        """The grace does not end while a resume is decided."""
         self.bob.lose()
         self.ann.receive()
         self.world.tick(29)
@@ -404,7 +404,7 @@ class GraceTests(Case):
         self.assertEqual(self.ann.receive(), [MemberBack(self.session, self.bob.user)])
 
     def test_the_deadlines_are_forgotten(self) -> None:
-        """With the users whose they are."""
+        """A user's deadlines are removed with the user."""
         for _ in range(100):
             client = Client(self.world)
             client.send(Debug())
@@ -416,23 +416,23 @@ class GraceTests(Case):
 
 
 class AcknowledgementTests(Case):
-    """Both sides say how much they have."""
+    """Acknowledgements, in both directions."""
 
     def test_the_server_acknowledges_every_16_messages(self) -> None:
-        """At once with the sixteenth."""
+        """An acknowledgement is sent with the sixteenth message."""
         refused = Error(ErrorCode.ALREADY_MEMBER, Join)
         for total in (17, 33):
             self.assertEqual(self.bob.send(*[Join(self.session)] * 15), [refused] * 15)
             self.assertEqual(self.bob.send(Join(self.session)), [Ack(Count(total)), refused])
 
     def test_the_server_acknowledges_every_32_kib(self) -> None:
-        """Text counts, and an envelope for each message."""
+        """Texts count by their bytes, plus an envelope for each message."""
         self.assertEqual(self.bob.send(AppMessage(self.session, "x" * 16384)), [])
         [ack] = self.bob.send(AppMessage(self.session, "x" * 16384))
         self.assertEqual(ack, Ack(Count(3)))
 
     def test_the_server_acknowledges_after_5_seconds(self) -> None:
-        """Whatever has come by then, once."""
+        """One acknowledgement covers everything that has arrived."""
         self.bob.send(AppMessage(self.session, ""))
         self.world.tick(3)
         self.bob.send(AppMessage(self.session, ""))
@@ -443,7 +443,7 @@ class AcknowledgementTests(Case):
         self.assertEqual(self.bob.receive(), [])
 
     def test_one_who_is_away_is_told_when_it_is_back(self) -> None:
-        """The welcome says it."""
+        """The welcome states the number."""
         self.bob.send(AppMessage(self.session, ""))
         self.bob.lose()
         self.world.tick(6)
@@ -454,7 +454,7 @@ class AcknowledgementTests(Case):
         self.assertEqual(self.bob.receive(), [])
 
     def test_what_was_never_sent_cannot_be_acknowledged(self) -> None:
-        """Neither by one who can come back nor by one who cannot; the right count is accepted from both."""
+        """An impossible count is rejected, whether or not the client can resume; the right count is accepted."""
         for client in (self.bob, Client(self.world, None)):
             before = self.world.state()
             self.assertEqual(
@@ -466,16 +466,16 @@ class AcknowledgementTests(Case):
         self.assertEqual((forgetful.received, forgetful.send(Ack(Count(1)))), (1, []))
 
     def test_one_who_cannot_come_back_is_not_told(self) -> None:
-        """It keeps nothing."""
+        """The server keeps nothing for it."""
         client = Client(self.world, None)
         self.assertEqual(client.send(*[Debug()] * 40), [])
 
 
 class OutboxTests(Case):
-    """What a member has not acknowledged is bounded."""
+    """The limits of what is kept for a member."""
 
     def test_whoever_sends_more_is_refused(self) -> None:
-        """Until the member acknowledges; what is there stays, and nobody hears of the refused one."""
+        """A message beyond them is rejected until the member acknowledges; the receiver does not notice it."""
         cat = Client(self.world)
         cat.send(Join(self.session))
         cat.send(Ack(Count(cat.received)))
@@ -495,7 +495,7 @@ class OutboxTests(Case):
         self.assertEqual(self.bob.receive(), [self.message(self.ann, "now")])
 
     def test_the_room_of_one_who_is_gone_is_free(self) -> None:
-        """Nothing of it is kept."""
+        """The quota that its outbox used is freed."""
         self.bob.lose()
         self.ann.send(AppMessage(self.session, "x" * 1000))
         self.ann.lose()
@@ -504,10 +504,10 @@ class OutboxTests(Case):
 
 
 class DecisionTests(Case):
-    """Decisions that are under way while connections come and go."""
+    """Decisions that are pending while connections come and go."""
 
     def test_a_reply_waits_for_one_who_is_away(self) -> None:
-        """Its request was taken; the requests behind it are carried out in order."""
+        """The request is carried out, then those queued behind it, in order."""
         other = self.ann.open(Open(8))
         self.world.deferred_operations = (JoinSession,)
         self.bob.send(Join(other, id=ID), AppMessage(self.session, "after"))
@@ -523,7 +523,7 @@ class DecisionTests(Case):
         self.assertEqual((reply.session, reply.id), (other, ID))
 
     def test_what_was_opened_for_one_who_is_gone(self) -> None:
-        """It is over with the identity."""
+        """The session ends with the identity."""
         self.world.deferred_operations = (OpenSession,)
         self.bob.send(Open())
         self.bob.lose(DisconnectReason.LEFT)
@@ -531,7 +531,7 @@ class DecisionTests(Case):
         self.assertEqual((len(self.world.registry.sessions), len(self.world.hub.sessions)), (1, 1))
 
     def test_more_came_while_a_resume_was_decided(self) -> None:
-        """Then everybody begins anew after all."""
+        """All negotiations start over after all."""
         self.bob.lose()
         self.ann.receive()
         self.world.deferred_operations = (ResumeUser,)
@@ -546,7 +546,7 @@ class DecisionTests(Case):
         self.assertEqual([type(event) for event in self.ann.receive()], [MemberBack, MemberRenewed])
 
     def test_the_one_who_came_back_is_gone_before_the_renewal(self) -> None:
-        """It is away again, until its grace is over."""
+        """The user is away again until its grace is over."""
         self.bob.lose()
         self.renewal()
         self.bob.lose()
@@ -557,7 +557,7 @@ class DecisionTests(Case):
         self.assertEqual(self.ann.receive()[-1], MemberLeft(self.session, self.bob.user, LeaveReason.GONE))
 
     def renewal(self) -> None:
-        """Bob's resume finds everything, then more than is kept; the renewal is held back."""
+        """Bob's resume is complete at first, then its outbox overflows; the renewal is deferred."""
         self.world.deferred_operations = (ResumeUser,)
         self.bob.resume()
         for n in range(33):
@@ -568,7 +568,7 @@ class DecisionTests(Case):
         self.assertEqual([decide.operation for decide in self.world.deferred], [RenewUser(self.bob.user, Traits())])
 
     def test_another_connection_is_faster_than_the_renewal(self) -> None:
-        """The one that waits for it is closed."""
+        """The connection that waits for it is closed."""
         first = self.bob.secret
         self.bob.lose()
         self.renewal()
@@ -581,7 +581,7 @@ class DecisionTests(Case):
         self.assertEqual(self.bob.send(Ping())[-1], Pong())
 
     def test_the_identity_ends_before_the_renewal(self) -> None:
-        """It left on its old connection; the new one gets another identity."""
+        """It left on its old connection, so the new one gets another identity."""
         old, user = self.bob.peer, self.bob.user
         self.renewal()
         self.world.disconnect(old, DisconnectReason.LEFT)
@@ -591,7 +591,7 @@ class DecisionTests(Case):
         self.assertNotEqual(self.bob.user, user)
 
     def test_a_reloaded_page_is_gone_before_the_outcome(self) -> None:
-        """The others begin anew with it already, and so it does when it comes again."""
+        """The others have started over with it already, so it starts over too when it resumes again."""
         first = self.bob.secret
         self.bob.lose()
         self.world.deferred_operations = (ResumeUser,)
@@ -604,7 +604,7 @@ class DecisionTests(Case):
         self.assertIs(self.bob.survival, Survival.MEMBERSHIP)
 
     def test_the_one_who_came_back_is_gone_before_the_outcome(self) -> None:
-        """It is away again, and can come back with its old secret."""
+        """It is away again, and can resume with its old secret."""
         first = self.bob.secret
         self.bob.lose()
         self.world.deferred_operations = (ResumeUser,)
@@ -619,7 +619,7 @@ class DecisionTests(Case):
         self.assertIs(self.bob.survival, Survival.EVERYTHING)
 
     def test_of_two_that_come_back_at_once_the_newer_secret_counts(self) -> None:
-        """The outcome that comes late is of no use."""
+        """The late outcome is ignored."""
         self.bob.lose()
         self.world.deferred_operations = (ResumeUser,)
         self.bob.resume()
@@ -646,7 +646,7 @@ class DecisionTests(Case):
         self.assertIs(self.bob.survival, Survival.NOTHING)
 
     def test_a_guess_at_one_who_is_gone_before_the_outcome(self) -> None:
-        """Nobody is welcomed."""
+        """No connection is welcomed."""
         users = set(self.world.hub.users)
         self.world.deferred_operations = (ResumeUser,)
         self.bob.resume(secret=WRONG)
@@ -656,7 +656,7 @@ class DecisionTests(Case):
         self.assertEqual(self.world.hub.decisions.by_id, {})
 
     def test_the_first_message_is_what_confirms(self) -> None:
-        """Once for each secret."""
+        """The secret is confirmed once."""
         self.bob.resume()
         self.world.deferred_operations = (ConfirmSecret,)
         self.bob.send(Ping(), Ping())
@@ -664,7 +664,7 @@ class DecisionTests(Case):
         self.world.decide_deferred()
 
     def test_where_it_waits_is_told_again_when_the_reason_is_another(self) -> None:
-        """From the lobby to the host, who is gone."""
+        """A visitor in the lobby waits for the host once the host is gone."""
         session = self.ann.open(Open(lobby=True, keep=True))
         self.assertEqual(self.bob.send(Join(session, id=ID)), [Waiting(session, WaitReason.LOBBY, ID)])
         self.ann.lose(DisconnectReason.LEFT)
@@ -672,10 +672,10 @@ class DecisionTests(Case):
 
 
 class TransitionTests(SynchronousTestCase):
-    """The tables of states."""
+    """The transition tables."""
 
     def test_nothing_else_happens_to_a_connection(self) -> None:
-        """One that is closed stays so, and one that is closing is not welcomed."""
+        """A closed connection stays closed, and one that is closing cannot be welcomed."""
         happens = {
             (PeerState.GREETING, PeerEvent.WELCOME),
             (PeerState.GREETING, PeerEvent.CLOSE),
@@ -696,7 +696,7 @@ class TransitionTests(SynchronousTestCase):
                 self.assertIs(peer.state, state)
 
     def test_nothing_else_happens_to_an_identity(self) -> None:
-        """One that is over stays so; only one who is away expires, and only one who is there leaves or is lost."""
+        """An ended user stays ended; only one that is away expires, and only one that is present leaves or is lost."""
         happens = {
             (UserState.PRESENT, UserEvent.RESUMED),
             (UserState.PRESENT, UserEvent.LOST),

@@ -1,4 +1,4 @@
-"""What a member is told of a session."""
+"""A session from the viewpoint of one member."""
 
 from __future__ import annotations
 
@@ -36,19 +36,19 @@ ID = SessionId("7Q2M9RT6ZC")
 
 
 def joined(session: Session, user: UserId, traits: Traits | None = None) -> Session:
-    """The session after somebody with a name has come."""
+    """The session after a user with a name has joined."""
     return session.with_arrival(Person(user, traits or Traits(), name=user[:1]), None, None, 8)
 
 
 def told(known: Session, session: Session, user: UserId, reason: LeaveReason = LeaveReason.LEFT) -> list[Event]:
-    """What a member of both records hears."""
+    """The events that a member of both versions gets."""
     member = session.member(user)
     assert member is not None
     return difference_events(known, session, member, reason)
 
 
 class ViewTests(SynchronousTestCase):
-    """One member, as another one sees it."""
+    """The description of one member for another."""
 
     def setUp(self) -> None:
         """Ann, Bob and Cat."""
@@ -56,7 +56,7 @@ class ViewTests(SynchronousTestCase):
         self.session = joined(joined(self.session, BOB), CAT)
 
     def test_each_pair_is_seen_from_both_sides(self) -> None:
-        """The later one offers first, the earlier one is polite, and both agree on the base."""
+        """The later joiner offers first, the earlier one is polite, and both have the same base."""
         ann, bob, _ = self.session.members
         self.assertEqual(
             member_view(ann, bob), MemberView(ANN, Role.HOST, polite=False, offers_first=True, base=0, name="Ann")
@@ -66,7 +66,7 @@ class ViewTests(SynchronousTestCase):
         )
 
     def test_the_base_is_above_all_before(self) -> None:
-        """Of a later pair, and after either side has begun anew."""
+        """A later pair has a higher base, and the base rises when either side starts over."""
         ann, bob, cat = self.session.members
         self.assertEqual(
             [negotiation_base(ann, bob), negotiation_base(ann, cat), negotiation_base(bob, cat)], [0, 4096, 4096]
@@ -77,20 +77,20 @@ class ViewTests(SynchronousTestCase):
         )
 
     def test_what_its_program_cannot_do_is_told(self) -> None:
-        """And that it is away."""
+        """The view also shows that a member is away."""
         session = joined(Session.new(ID, Settings(), Person(ANN, Traits())), BOB, SERDE).with_presence(BOB, away=True)
         ann, bob = session.members
         seen = member_view(bob, ann)
         self.assertEqual((seen.renegotiates, seen.messages, seen.away), (False, False, True))
 
     def test_the_others_are_listed_in_order(self) -> None:
-        """Without the one who is told."""
+        """The viewer itself is not among them."""
         bob = self.session.members[1]
         self.assertEqual([other.user for other in member_views(self.session, bob)], [ANN, CAT])
 
 
 class NewsTests(SynchronousTestCase):
-    """The difference between two records."""
+    """The events between two versions."""
 
     def setUp(self) -> None:
         """Ann and Bob."""
@@ -98,12 +98,12 @@ class NewsTests(SynchronousTestCase):
         self.session = joined(Session.new(ID, settings, Person(ANN, Traits())), BOB)
 
     def test_nothing_is_no_news(self) -> None:
-        """Neither for the host nor for a guest."""
+        """A new version without a visible change causes no events, for the host as for a guest."""
         self.assertEqual(told(self.session, self.session, ANN), [])
         self.assertEqual(told(self.session, self.session, BOB), [])
 
     def test_who_comes_and_goes(self) -> None:
-        """With the reason; who goes is told of first."""
+        """The event has the reason; departures come first."""
         more = joined(self.session, CAT)
         self.assertEqual(
             told(self.session, more, ANN), [MemberJoined(ID, member_view(more.members[2], more.members[0]))]
@@ -113,14 +113,14 @@ class NewsTests(SynchronousTestCase):
         self.assertEqual([type(event) for event in told(self.session, other, ANN)], [MemberLeft, MemberJoined])
 
     def test_who_is_away_and_back(self) -> None:
-        """One who comes while it is away is told of as such once."""
+        """A member that joins while it is away is announced as away, in one event."""
         away = self.session.with_presence(BOB, away=True)
         self.assertEqual(told(self.session, away, ANN), [MemberAway(ID, BOB)])
         self.assertEqual(told(away, self.session, ANN), [MemberBack(ID, BOB)])
         self.assertEqual(told(away, away, ANN), [])
 
     def test_who_begins_anew(self) -> None:
-        """It is back as well, or lost again already: its view says it."""
+        """A renewed member's new view also shows whether it is away."""
         away = self.session.with_presence(BOB, away=True)
         renewed = away.with_renewed_member(BOB, Traits()).with_presence(BOB, away=False)
         expected = MemberRenewed(ID, member_view(renewed.members[1], renewed.members[0]))
@@ -131,7 +131,7 @@ class NewsTests(SynchronousTestCase):
         self.assertTrue(event.member.away)
 
     def test_who_is_the_host(self) -> None:
-        """Told to all that stay, the new one included."""
+        """All that stay get the event, the new host included."""
         followed = self.session.without(ANN)
         gone = MemberLeft(ID, ANN, LeaveReason.LEFT)
         self.assertEqual(told(self.session, followed, BOB), [gone, HostChanged(ID, BOB)])
@@ -140,14 +140,14 @@ class NewsTests(SynchronousTestCase):
             self.assertEqual(told(self.session, handed, user), [HostChanged(ID, BOB)])
 
     def test_what_is_different_in_the_settings(self) -> None:
-        """Label, lock and lobby; the capacity is told to those who come."""
+        """A changed label, lock or lobby is announced; the capacity only appears in replies."""
         changed = self.session.with_settings(ANN, "Monday", True, True)
         self.assertEqual(told(self.session, changed, BOB), [Changed(ID, True, True, "Monday")])
         wider = evolve(self.session, settings=evolve(self.session.settings, capacity=3))
         self.assertEqual(told(self.session, wider, BOB), [])
 
     def test_who_knocks(self) -> None:
-        """Told to the host alone, and to a new host of all who wait."""
+        """Only the host gets the knocks, and a new host gets all of them."""
         lobby = self.session.with_settings(ANN, None, None, True)
         knocked = joined(lobby, CAT)
         self.assertEqual(told(lobby, knocked, ANN), [Knock(ID, CAT, "C")])
@@ -158,12 +158,12 @@ class NewsTests(SynchronousTestCase):
         self.assertEqual(told(knocked, handed, ANN), [HostChanged(ID, BOB)])
 
     def test_nobody_knocks_where_nobody_is(self) -> None:
-        """Those who wait at a session that is not open wait for its host."""
+        """Visitors of a session that is not open wait for its host, so there are no knocks."""
         kept = Session.new(ID, Settings(keep=True), Person(ANN, Traits())).ended()
         self.assertEqual(lobby_knocks(joined(kept, BOB)), [])
 
     def test_one_may_be_told_of_a_session_without_a_host(self) -> None:
-        """Such a record is between two others; nobody is the host of it."""
+        """Such a version lies between two others; it has no host."""
         nobody = evolve(self.session, members=self.session.members[1:])
         self.assertEqual(told(self.session, nobody, BOB), [MemberLeft(ID, ANN, LeaveReason.LEFT)])
         self.assertEqual(told(nobody, self.session, ANN)[-1], HostChanged(ID, ANN))

@@ -137,7 +137,11 @@ class SchemaTests(SynchronousTestCase):
         member = SCHEMA["$defs"]["MemberView"]["properties"]
         self.assertEqual(
             member["away"],
-            {"type": "boolean", "description": "whether its connection is lost just now.", "default": False},
+            {
+                "type": "boolean",
+                "description": "whether its connection is lost and the reconnect grace runs.",
+                "default": False,
+            },
         )
         opening = SCHEMA["$defs"]["request-open"]["properties"]
         self.assertEqual(opening["capacity"]["default"], 2)
