@@ -1,4 +1,4 @@
-"""A client as docs/protocol.md wants it, and everything that it has a right to expect."""
+"""A client that follows docs/protocol.md and checks that the server does."""
 
 from __future__ import annotations
 
@@ -61,32 +61,32 @@ NOBODY = UserId("")
 
 
 class Kind(Enum):
-    """What a client can do: resume, or not, or what the original's clients can."""
+    """The kind of a client: one that can resume, one that cannot, or one of the original server."""
 
     RESUMABLE = 1
     PLAIN = 2
     SERDE = 3
 
 
-class WrongError(AssertionError):
-    """Something happened that the protocol does not allow."""
+class ModelError(AssertionError):
+    """The server did something that the protocol does not allow."""
 
 
 def expect(truth: object, what: str) -> None:
-    """Fail with these words unless it is so."""
+    """Raise `ModelError` with this text unless the condition holds."""
     if not truth:
-        raise WrongError(what)
+        raise ModelError(what)
 
 
 @define(eq=False)
 class Socket:
-    """A connection on its way: what is sent has not arrived.
+    """A connection with delay: messages are under way until they are delivered.
 
     Attributes:
         peer: its id at the hub.
-        to_server: requests under way.
-        to_client: events under way; an error code is the server's close.
-        closing: whether the server closed it.
+        to_server: the requests under way.
+        to_client: the events under way; an error code is the server's close.
+        closing: whether the server has closed it.
 
     """
 
@@ -98,12 +98,12 @@ class Socket:
 
 @define
 class Sent:
-    """A numbered message, and what it would have to be lost for.
+    """A numbered message; it must arrive unless one of the two clients loses state after it was sent.
 
     Attributes:
         request: its request id.
         sender, receiver: the clients.
-        losses: how often each of the two had lost something when it was sent.
+        losses: how often each of the two had lost state when the message was sent.
 
     """
 
@@ -115,7 +115,7 @@ class Sent:
 
 @define(eq=False)
 class Room:
-    """A session as a client knows it."""
+    """A session as a client knows it: the client's role and the other members."""
 
     role: Role
     members: dict[UserId, MemberView]
@@ -126,26 +126,27 @@ class Client:
     """One client.
 
     Attributes:
-        number: which.
-        kind: what it can do.
+        number: the client's number.
+        kind: its capabilities.
         socket: its connection; None while it has none.
-        user: who it is; empty before its first welcome.
-        secret: the newest that it knows.
-        spent: those before.
+        welcomed: whether that connection is welcomed.
+        user: its identity; empty before its first welcome.
+        secret: the newest resume secret that it knows.
+        spent: the secrets before.
         loads: how often it was started.
-        received: countable events.
-        sent: countable requests that are acknowledged.
-        unacknowledged: those after them.
-        supplied: whose the newest TURN credentials are that it has; empty where it has none.
-        rooms: the sessions that it is in.
-        visits: those at which it waits.
-        knocks: who waits at its sessions.
-        awaited: requests without a reply.
-        doubtful: those whose reply may have been an error that was lost.
-        forgotten: those before its last loss, whose replies may come all the same.
-        refused: those that were refused.
-        losses: how often it lost messages, an identity or a membership.
-        heard: the last number of each sender.
+        received: how many counted events it has received.
+        sent: how many of its counted requests are acknowledged.
+        unacknowledged: the requests after those.
+        turn_user: the user of its newest TURN credentials; empty where it has none.
+        rooms: the sessions of which it is a member.
+        waiting_at: the sessions at which it waits.
+        knocks: the visitors in the lobbies of its sessions.
+        awaited: the requests without a reply.
+        doubtful: the requests whose reply may have been an error that was lost.
+        forgotten: the requests before its last loss of state, whose replies may still come.
+        refused: the requests that were rejected.
+        losses: how often it lost messages, its identity or a membership.
+        last_numbers: the number of the last message from each sender.
         requests: how many requests it has made.
 
     """
@@ -161,27 +162,27 @@ class Client:
     received: int = 0
     sent: int = 0
     unacknowledged: deque[Request] = field(factory=deque)
-    supplied: str = ""
+    turn_user: str = ""
     rooms: dict[SessionId, Room] = field(factory=dict)
-    visits: set[SessionId] = field(factory=set)
+    waiting_at: set[SessionId] = field(factory=set)
     knocks: dict[SessionId, set[UserId]] = field(factory=dict)
     awaited: dict[RequestId, Request] = field(factory=dict)
     doubtful: set[RequestId] = field(factory=set)
     forgotten: set[RequestId] = field(factory=set)
     refused: set[RequestId] = field(factory=set)
     losses: int = 0
-    heard: dict[int, int] = field(factory=dict)
+    last_numbers: dict[int, int] = field(factory=dict)
     requests: int = 0
 
     @property
     def instance(self) -> Instance:
-        """What it chose when it was started."""
+        """The id of its run."""
         return Instance(f"{self.number}.{self.loads}")
 
-    # What it does
+    # Sending
 
     def connect(self, socket: Socket) -> None:
-        """Greet the server on a new connection."""
+        """Send a hello or a resume on a new connection."""
         self.socket = socket
         self.welcomed = False
         if self.secret is not None:
@@ -192,8 +193,8 @@ class Client:
         else:
             socket.to_server.append(Hello(1))
 
-    def ask(self, request: Request) -> RequestId:
-        """Say something, now or when the connection is back."""
+    def send_request(self, request: Request) -> RequestId:
+        """Send a request, now or when the connection is back."""
         self.requests += 1
         id = RequestId(f"{self.number}-{self.requests}")
         request = evolve(request, id=id)
@@ -206,38 +207,38 @@ class Client:
         return id
 
     def acknowledge(self) -> None:
-        """Say what has arrived."""
+        """Acknowledge all received events."""
         if self.socket is not None and self.welcomed and self.kind is Kind.RESUMABLE:
             self.socket.to_server.append(Ack(Count(self.received)))
 
     def disconnected(self) -> None:
-        """The connection is lost."""
+        """Handle the loss of the connection."""
         self.socket = None
         self.welcomed = False
         self.doubtful |= set(self.awaited)
         if self.kind is not Kind.RESUMABLE:
-            self.forget()
+            self.lose_identity()
 
-    def forget(self) -> None:
-        """It is nobody any more."""
+    def lose_identity(self) -> None:
+        """Lose the identity."""
         if self.secret is not None:
             self.spent.append(self.secret)
         self.user, self.secret = NOBODY, None
-        self._lose()
+        self._lose_state()
 
     def reload(self) -> None:
-        """It is started anew, with its identity."""
+        """Restart the program; the identity stays."""
         self.loads += 1
-        self._begin_anew()
+        self._forget_sessions()
         self.received = self.sent = 0
 
-    def _lose(self) -> None:
-        self._begin_anew()
-        self.visits.clear()
+    def _lose_state(self) -> None:
+        self._forget_sessions()
+        self.waiting_at.clear()
         self.received = self.sent = 0
 
-    def _begin_anew(self) -> None:
-        """Know nothing of sessions, and expect nothing of earlier requests."""
+    def _forget_sessions(self) -> None:
+        """Forget all sessions, and expect no replies to earlier requests."""
         self.losses += 1
         self.rooms.clear()
         self.knocks.clear()
@@ -246,30 +247,30 @@ class Client:
         self.doubtful.clear()
         self.unacknowledged.clear()
 
-    # What it hears
+    # Receiving
 
-    def hear(self, event: Event) -> None:
-        """Follow an event, and check that it may come."""
+    def receive(self, event: Event) -> None:
+        """Follow an event, and check that it is allowed."""
         if self.kind is Kind.RESUMABLE and not isinstance(event, UNCOUNTED):
             expect(self.welcomed, "an event came before the welcome")
             self.received += 1
         match event:
             case Welcome():
-                self._welcome(event)
+                self._follow_welcome(event)
             case Ack(received):
                 expect(received <= self.sent + len(self.unacknowledged), "more was acknowledged than sent")
                 self._drop_acknowledged(received)
             case Error():
-                self._error(event)
+                self._follow_error(event)
             case IceServers(servers):
                 expect(self.welcomed, "an event came before the welcome")
-                self.supplied = servers[0].username or "" if servers else ""
+                self.turn_user = servers[0].username or "" if servers else ""
             case Pong() | GoingAway():
                 pass
             case _:
-                self._of_session(event)
+                self._follow_session_event(event)
 
-    def _welcome(self, welcome: Welcome) -> None:
+    def _follow_welcome(self, welcome: Welcome) -> None:
         self.welcomed = True
         if welcome.secret is not None:
             if self.secret is not None:
@@ -282,14 +283,14 @@ class Client:
                 self._drop_acknowledged(welcome.received or 0)
             case Survival.MEMBERSHIP:
                 expect(welcome.user == self.user, "somebody else was resumed")
-                self._lose()
+                self._lose_state()
             case None | Survival.NOTHING:
                 expect(welcome.user != self.user, "an identity was given out again")
                 if self.user:
-                    self._lose()
+                    self._lose_state()
         self.user = welcome.user
-        self.supplied = welcome.ice_servers[0].username or "" if welcome.ice_servers else ""
-        expect(not self.supplied or welcome.resumed in (Survival.EVERYTHING, Survival.MEMBERSHIP), "not yet a member")
+        self.turn_user = welcome.ice_servers[0].username or "" if welcome.ice_servers else ""
+        expect(not self.turn_user or welcome.resumed in (Survival.EVERYTHING, Survival.MEMBERSHIP), "not yet a member")
         if self.socket is not None:
             if self.kind is Kind.RESUMABLE:
                 self.socket.to_server.append(Ack(Count(self.received)))
@@ -304,7 +305,7 @@ class Client:
             self.unacknowledged.popleft()
             self.sent += 1
 
-    def _error(self, error: Error) -> None:
+    def _follow_error(self, error: Error) -> None:
         expect(error.code is not ErrorCode.BAD_MESSAGE, "a good message was called bad")
         expect(error.code is not ErrorCode.INTERNAL_ERROR, "the server failed")
         expect(error.code is not ErrorCode.BAD_ACKNOWLEDGEMENT, "a good acknowledgement was called bad")
@@ -314,7 +315,7 @@ class Client:
             self.awaited.pop(error.id, None)
             self.doubtful.discard(error.id)
 
-    def _replied(self, id: RequestId | None) -> None:
+    def _check_reply(self, id: RequestId | None) -> None:
         if id is not None:
             expect(id not in self.refused, "a request was refused and granted")
             expect(id in self.awaited or id in self.forgotten, f"{id} was answered twice, or never asked")
@@ -322,49 +323,49 @@ class Client:
             self.forgotten.discard(id)
             self.doubtful.discard(id)
 
-    def _of_session(self, event: Event) -> None:
+    def _follow_session_event(self, event: Event) -> None:
         match event:
             case Opened():
-                self._replied(event.id)
-                self._enter(event.session, Role.HOST, event.members)
+                self._check_reply(event.id)
+                self._enter_session(event.session, Role.HOST, event.members)
             case Joined():
-                if event.session not in self.visits or event.id in self.awaited:
-                    self._replied(event.id)
-                self._enter(event.session, event.role, event.members)
+                if event.session not in self.waiting_at or event.id in self.awaited:
+                    self._check_reply(event.id)
+                self._enter_session(event.session, event.role, event.members)
             case Waiting():
                 if event.id is not None:
-                    self._replied(event.id)
-                self.visits.add(event.session)
+                    self._check_reply(event.id)
+                self.waiting_at.add(event.session)
             case NotAdmitted():
-                expect(event.session in self.visits, "turned away where it did not wait")
-                self.visits.discard(event.session)
+                expect(event.session in self.waiting_at, "turned away where it did not wait")
+                self.waiting_at.discard(event.session)
             case Done():
-                self._replied(event.id)
+                self._check_reply(event.id)
             case Left():
-                self._replied(event.id)
-                self._leave(event.session)
+                self._check_reply(event.id)
+                self._leave_session(event.session)
             case _:
-                self._of_room(event)
+                self._follow_member_event(event)
 
-    def _enter(self, session: SessionId, role: Role, members: tuple[MemberView, ...]) -> None:
+    def _enter_session(self, session: SessionId, role: Role, members: tuple[MemberView, ...]) -> None:
         expect(session not in self.rooms, "it entered where it was")
         expect(self.user not in {member.user for member in members}, "it is one of the others")
         expect(len({member.user for member in members}) == len(members), "somebody is there twice")
-        self.visits.discard(session)
+        self.waiting_at.discard(session)
         self.knocks.pop(session, None)
         self.rooms[session] = Room(role, {member.user: member for member in members})
 
-    def _leave(self, session: SessionId) -> None:
+    def _leave_session(self, session: SessionId) -> None:
         self.rooms.pop(session, None)
-        self.visits.discard(session)
+        self.waiting_at.discard(session)
         self.knocks.pop(session, None)
         self.losses += 1
 
-    def _of_room(self, event: Event) -> None:
+    def _follow_member_event(self, event: Event) -> None:
         session: SessionId = event.session  # type: ignore[union-attr,assignment] # all that are left have one
         room = self.rooms.get(session)
         if room is None:
-            raise WrongError(f"{type(event).__name__} of a session that it is not in")
+            raise ModelError(f"{type(event).__name__} of a session that it is not in")
         match event:
             case MemberJoined(_, member):
                 expect(member.user not in room.members and member.user != self.user, "somebody came twice")
@@ -392,7 +393,7 @@ class Client:
                 expect(user in self.knocks.get(session, ()), "the end of a knock that was not told")
                 self.knocks[session].discard(user)
             case Ended():
-                self._leave(session)
+                self._leave_session(session)
             case Changed():
                 pass
             case (
@@ -404,9 +405,9 @@ class Client:
                 expect(sender in room.members, "a message of one who is not there")
             case ForwardedMessage(_, sender, content):
                 expect(sender in room.members, "a message of one who is not there")
-                self._message(*(int(part) for part in content.split(":")))
+                self._check_message(*(int(part) for part in content.split(":")))
             case _:
-                raise WrongError(f"nobody expects {type(event).__name__}")
+                raise ModelError(f"nobody expects {type(event).__name__}")
 
     def _host_changed(self, session: SessionId, room: Room, host: UserId) -> None:
         expect(host == self.user or host in room.members, "the host is not there")
@@ -415,7 +416,7 @@ class Client:
         for user, member in room.members.items():
             room.members[user] = evolve(member, role=Role.HOST if user == host else Role.GUEST)
 
-    def _message(self, sender: int, receiver: int, number: int) -> None:
+    def _check_message(self, sender: int, receiver: int, number: int) -> None:
         expect(receiver == self.number, "a message for somebody else")
-        expect(number > self.heard.get(sender, 0), "a message came twice, or out of order")
-        self.heard[sender] = number
+        expect(number > self.last_numbers.get(sender, 0), "a message came twice, or out of order")
+        self.last_numbers[sender] = number

@@ -1,4 +1,4 @@
-"""The budgets of addresses."""
+"""Rate limits by address and admission control."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ BOB = AddressKey("192.0.2.2")
 
 
 def in_network(number: int) -> AddressKey:
-    """One of the 65,536 /64 networks of one /48."""
+    """One of the 65,536 /64 networks of one /48 network."""
     return address_key(f"2001:db8:7:{number:x}::1")
 
 
 class TermsTests(SynchronousTestCase):
-    """What the limits say of each budget."""
+    """The rate limits that the settings define."""
 
     def test_terms(self) -> None:
-        """Each has a rate and a burst of its own; all have the factor of networks and the bound of memory."""
+        """Each has its own rate and burst; all share the network factor and the bound on tracked addresses."""
         limits = Limits(
             address_connection_rate=1.0,
             address_connection_burst=2,
@@ -55,7 +55,7 @@ class AddressBudgetTests(SynchronousTestCase):
     """A token bucket for each address."""
 
     def test_a_charge(self) -> None:
-        """It is taken whether or not it is there, of the network too, and the debt ends some time."""
+        """A charge takes tokens even where there are none, from the network too, and the debt is bounded."""
         budget = AddressBudget(RateLimit(1.0, 3, 2, 100))
         budget.charge(ANN, 5, 0.0)
         self.assertFalse(budget.take_token(ANN, 2.9))
@@ -67,7 +67,7 @@ class AddressBudgetTests(SynchronousTestCase):
         self.assertTrue(budget.take_token(BOB, 30.0))
 
     def test_burst_and_rate(self) -> None:
-        """So many at once, then as time goes; each address has its own."""
+        """An address can take its burst at once and then the rate; each address has its own bucket."""
         budget = AddressBudget(RateLimit(2.0, 3, 16, 100))
         self.assertEqual([budget.take_token(ANN, 10.0) for _ in range(4)], [True, True, True, False])
         self.assertFalse(budget.has_token(ANN, 10.4))
@@ -81,7 +81,7 @@ class AddressBudgetTests(SynchronousTestCase):
         st.lists(st.floats(0, 3), max_size=100),
     )
     def test_it_decides_as_a_bucket_of_tokens(self, terms: tuple[float, int], now: float, steps: list[float]) -> None:
-        """Whatever the rate, the burst and the moments; but for a thousandth of a token."""
+        """It decides as a token bucket does for any rate, burst and times, up to a thousandth of a token."""
         rate, burst = terms
         budget, bucket = AddressBudget(RateLimit(rate, burst, 16, 100)), TokenBucket.full(rate, burst, now)
         for step in steps:
@@ -93,7 +93,7 @@ class AddressBudgetTests(SynchronousTestCase):
             self.assertEqual(budget.take_token(ANN, now), bucket.take(now))
 
     def test_a_network_counts_as_so_many_addresses(self) -> None:
-        """However many of its own a /48 has; another network is not affected, and nothing is taken in vain."""
+        """A /48 network is bounded whatever the number of its addresses; a refused token is not charged anywhere."""
         budget = AddressBudget(RateLimit(1.0, 2, 3, 100))
         taken = [budget.take_token(in_network(number), 0.0) for number in range(10)]
         self.assertEqual(taken, [True] * 6 + [False] * 4)
@@ -102,7 +102,7 @@ class AddressBudgetTests(SynchronousTestCase):
         self.assertEqual([budget.take_token(in_network(0), 0.4) for _ in range(2)], [True, False])
 
     def test_memory(self) -> None:
-        """What is full is forgotten, the oldest first; and the oldest anyhow when there are too many."""
+        """Full buckets are removed, the least recently used first; these are also removed when there are too many."""
         budget = AddressBudget(RateLimit(1.0, 2, 16, 64))
         for number in range(1000):
             budget.take_token(AddressKey(f"a{number}"), 0.0)
@@ -114,7 +114,7 @@ class AddressBudgetTests(SynchronousTestCase):
         self.assertEqual(list(budget.full_at), [])
 
     def test_other_terms(self) -> None:
-        """They take the place of the old ones at once; what is owed stays owed."""
+        """A new rate limit applies at once, and debts stay."""
         budget = AddressBudget(RateLimit(1.0, 2, 16, 100))
         for _ in range(2):
             budget.take_token(ANN, 0.0)
@@ -123,7 +123,7 @@ class AddressBudgetTests(SynchronousTestCase):
 
 
 class ConnectionBudgetTests(SynchronousTestCase):
-    """Which connections are admitted."""
+    """Admission of connections."""
 
     def test_an_address_has_so_many_connections(self) -> None:
         """Another address is not affected, and a closed connection makes room."""
@@ -136,7 +136,7 @@ class ConnectionBudgetTests(SynchronousTestCase):
         self.assertEqual(budget.total, 3)
 
     def test_a_network_has_so_many_connections(self) -> None:
-        """As many as so many addresses; a closed one makes room, and nothing is left of the last."""
+        """A /48 network may have as many as its factor of addresses; a closed one makes room, and no counter stays."""
         budget = ConnectionBudget(Limits(address_connections=2, network_factor=3))
         answers = [budget.admit(in_network(number), 0.0) for number in range(7)]
         self.assertEqual(answers, [None] * 6 + [ErrorCode.TOO_MANY_CONNECTIONS])
@@ -147,7 +147,7 @@ class ConnectionBudgetTests(SynchronousTestCase):
         self.assertEqual((budget.total, budget.addresses), (0, {}))
 
     def test_an_address_connects_so_often(self) -> None:
-        """Closing a connection does not give the arrival back; time does."""
+        """Closing a connection does not refill the rate limit; time does."""
         budget = ConnectionBudget(Limits(address_connection_burst=1, address_connection_rate=1.0))
         self.assertIsNone(budget.admit(ANN, 0.0))
         budget.release(ANN)
@@ -155,14 +155,14 @@ class ConnectionBudgetTests(SynchronousTestCase):
         self.assertIsNone(budget.admit(ANN, 1.0))
 
     def test_the_server_has_so_many_connections(self) -> None:
-        """Past the total nobody is admitted, and nothing is counted."""
+        """Beyond the total no connection is admitted, and nothing is counted."""
         budget = ConnectionBudget(Limits(connections=1))
         self.assertIsNone(budget.admit(ANN, 0.0))
         self.assertEqual(budget.admit(BOB, 0.0), ErrorCode.SERVER_FULL)
         self.assertEqual((budget.total, budget.addresses), (1, {ANN: 1}))
 
     def test_addresses_are_forgotten(self) -> None:
-        """Their number when they have no connection, their rate when it is whole again."""
+        """The count is removed with the last connection, the bucket when it is full again."""
         budget = ConnectionBudget(Limits())
         budget.admit(ANN, 0.0)
         budget.prune(10.0)
@@ -171,7 +171,7 @@ class ConnectionBudgetTests(SynchronousTestCase):
         self.assertEqual(budget.addresses, {})
 
     def test_other_limits(self) -> None:
-        """Connections that are too many by now stay, and are given back."""
+        """Connections beyond new limits stay open, and can still be released."""
         budget = ConnectionBudget(Limits())
         for _ in range(3):
             budget.admit(ANN, 0.0)

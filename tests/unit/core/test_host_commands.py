@@ -1,4 +1,4 @@
-"""What a session's host does, through the hub: lobby, lock, remove, hand over, succession."""
+"""Requests of a session's host, through the hub: lobby, lock, removal, hand-over and succession."""
 
 from __future__ import annotations
 
@@ -49,12 +49,12 @@ DONE = Done(ID)
 
 
 def types(events: list[Event]) -> list[type]:
-    """What kinds of events these are."""
+    """The classes of events."""
     return [type(event) for event in events]
 
 
 class Case(SynchronousTestCase):
-    """A host."""
+    """A session with a host."""
 
     settings = Open(8)
     limits = Limits(session_knocks=2)
@@ -66,7 +66,7 @@ class Case(SynchronousTestCase):
         self.session = self.ann.open(self.settings)
 
     def come(self) -> Client:
-        """Somebody joins or knocks."""
+        """Let a client join or knock."""
         client = Client(self.world)
         client.send(Join(self.session, id=ID))
         self.ann.receive()
@@ -74,18 +74,18 @@ class Case(SynchronousTestCase):
 
 
 class LobbyTests(Case):
-    """Those who join wait until the host says."""
+    """A lobby: those who join wait for admission."""
 
     settings = Open(3, lobby=True)
 
     def test_a_knock(self) -> None:
-        """The one who joins waits, and the host hears its name."""
+        """The visitor waits, and the host gets its name."""
         bob = Client(self.world)
         self.assertEqual(bob.send(Join(self.session, name="Bob", id=ID)), [Waiting(self.session, WaitReason.LOBBY, ID)])
         self.assertEqual(self.ann.receive(), [Knock(self.session, bob.user, "Bob")])
 
     def test_one_who_is_admitted(self) -> None:
-        """Its join is answered late, and the host hears of a member and no more of a knock."""
+        """Its join is answered late; the host gets a new member and the end of the knock."""
         bob = self.come()
         events = self.ann.send(Admit(self.session, bob.user, ID))
         self.assertEqual(types(events), [MemberJoined, KnockOver, Done])
@@ -94,26 +94,26 @@ class LobbyTests(Case):
         self.assertEqual((joined.role, joined.id), (Role.GUEST, ID))
 
     def test_one_who_is_refused(self) -> None:
-        """Its join is answered late too; it may knock again."""
+        """Its join is answered late too, and it may knock again."""
         bob = self.come()
         self.assertEqual(self.ann.send(Refuse(self.session, bob.user, ID)), [KnockOver(self.session, bob.user), DONE])
         self.assertEqual(bob.receive(), [NotAdmitted(self.session, RefusalReason.REFUSED, ID)])
         self.assertEqual(types(bob.send(Join(self.session))), [Waiting])
 
     def test_so_many_wait(self) -> None:
-        """The next one is refused."""
+        """A visitor beyond the bound is refused."""
         self.come()
         self.come()
         cat = Client(self.world)
         self.assertEqual(cat.send(Join(self.session)), [Error(ErrorCode.LOBBY_FULL, Join)])
 
     def test_one_who_cannot_wait(self) -> None:
-        """A program that does not know of waiting is told so."""
+        """A program that does not support waiting gets an error."""
         peer, _ = self.world.welcome_peer(SERDE)
         self.assertEqual(self.world.send(peer, Join(self.session)), [Error(ErrorCode.CANNOT_WAIT, Join)])
 
     def test_one_who_waits_is_no_member(self) -> None:
-        """It reaches nobody, and nobody reaches it."""
+        """A visitor neither reaches members nor is reached by them."""
         bob = self.come()
         offer = Offer(self.session, bob.user, Negotiation(self.ann.user, 1), "")
         self.assertEqual(self.ann.send(offer), [Error(ErrorCode.UNKNOWN_MEMBER, Offer, self.session)])
@@ -123,7 +123,7 @@ class LobbyTests(Case):
         self.assertEqual(self.ann.receive(), [KnockOver(self.session, bob.user)])
 
     def test_one_who_waits_and_is_gone(self) -> None:
-        """The host hears nothing of its absence, only of its end."""
+        """The host gets no event about a visitor that is away, only the end of its knock."""
         bob = self.come()
         bob.lose()
         self.assertEqual(self.ann.receive(), [])
@@ -131,7 +131,7 @@ class LobbyTests(Case):
         self.assertIn(KnockOver(self.session, bob.user), self.ann.receive())
 
     def test_one_is_admitted_while_it_is_away(self) -> None:
-        """It hears of it when it is back; the others see that it is away."""
+        """A visitor that is away learns of its admission when it is back; the others see that it is away."""
         bob = self.come()
         bob.lose()
         joined = self.ann.send(Admit(self.session, bob.user))[0]
@@ -140,13 +140,13 @@ class LobbyTests(Case):
         self.assertEqual(types(bob.resume()), [Joined])
 
     def test_the_session_ends(self) -> None:
-        """Those who wait are told."""
+        """The visitors get the end."""
         bob = self.come()
         self.assertEqual(self.ann.send(End(self.session, ID)), [Ended(self.session, EndReason.BY_HOST), DONE])
         self.assertEqual(bob.receive(), [NotAdmitted(self.session, RefusalReason.ENDED, ID)])
 
     def test_the_lobby_is_switched_off(self) -> None:
-        """Those who wait come in as far as there is room; those who join then do not wait."""
+        """Visitors become guests while there is room, and later joins do not wait."""
         bob, cat = self.come(), self.come()
         self.ann.send(Admit(self.session, bob.user))
         bob.receive()
@@ -158,7 +158,7 @@ class LobbyTests(Case):
         self.assertEqual(dan.receive(), [NotAdmitted(self.session, RefusalReason.FULL, ID)])
 
     def test_waiting_counts_as_being_in_a_session(self) -> None:
-        """One user cannot knock everywhere."""
+        """The limit on a user's sessions counts those at which it waits."""
         world = World(Limits(user_sessions=1))
         session = Client(world).open(Open(lobby=True))
         bob = Client(world)
@@ -168,16 +168,16 @@ class LobbyTests(Case):
         self.assertEqual(types(bob.send(Open())), [Opened])
 
     def test_a_serde_host_has_no_lobby(self) -> None:
-        """Its program could not hear who knocks."""
+        """A host whose program does not support knocks cannot open a lobby."""
         peer, _ = self.world.welcome_peer(SERDE)
         self.assertEqual(self.world.send(peer, Open(lobby=True)), [Error(ErrorCode.UNSUPPORTED_BY_PEER, Open)])
 
 
 class LockTests(Case):
-    """A locked session takes nobody in."""
+    """A locked session admits no further guests."""
 
     def test_it_is_locked_and_unlocked(self) -> None:
-        """Everybody hears of it; those who are in it stay."""
+        """All members get the new setting, and they stay."""
         bob = self.come()
         self.assertEqual(
             self.ann.send(Change(self.session, locked=True, id=ID)), [Changed(self.session, True, False), DONE]
@@ -190,10 +190,10 @@ class LockTests(Case):
 
 
 class RemovalTests(Case):
-    """A guest who is removed."""
+    """A guest that is removed."""
 
     def test_it_is_told_and_cannot_come_back(self) -> None:
-        """The id is as unknown to it as any other; the others hear of it."""
+        """For the removed guest the id is unknown from then on; the others get an event."""
         bob, cat = self.come(), self.come()
         self.ann.receive()
         bob.receive()
@@ -206,7 +206,7 @@ class RemovalTests(Case):
         self.assertEqual(bob.send(offer), [Error(ErrorCode.NOT_A_MEMBER, Offer)])
 
     def test_one_who_is_away_hears_of_it_when_it_is_back(self) -> None:
-        """It is in the session no more."""
+        """It is no longer a member."""
         bob = self.come()
         bob.lose()
         self.ann.send(Remove(self.session, bob.user))
@@ -214,10 +214,10 @@ class RemovalTests(Case):
 
 
 class HandOverTests(Case):
-    """Another host."""
+    """A hand-over to another host."""
 
     def test_the_guest_is_the_host(self) -> None:
-        """All hear of it; the host of before has the guest's rights, and leaves without an end."""
+        """All members get the new host; the previous one has the rights of a guest, and its leave does not end the session."""
         bob, cat = self.come(), self.come()
         bob.receive()
         changed = HostChanged(self.session, bob.user)
@@ -232,12 +232,12 @@ class HandOverTests(Case):
 
 
 class SuccessionTests(Case):
-    """A session that outlives its host."""
+    """A session that continues without its host."""
 
     settings = Open(8, succession=True)
 
     def test_the_host_leaves(self) -> None:
-        """The longest guest is the host then, and hears who waits in the lobby."""
+        """The first guest to have joined becomes the host, and gets the knocks."""
         bob, cat = self.come(), self.come()
         self.ann.send(Change(self.session, lobby=True))
         dan = self.come()
@@ -249,7 +249,7 @@ class SuccessionTests(Case):
         self.assertEqual(cat.receive(), news)
 
     def test_the_host_is_gone(self) -> None:
-        """One who is there follows rather than one who is away."""
+        """A guest that is present is preferred to one that is away."""
         bob, cat = self.come(), self.come()
         self.ann.lose()
         self.world.tick(15)
@@ -262,7 +262,7 @@ class SuccessionTests(Case):
         )
 
     def test_the_last_one_leaves(self) -> None:
-        """Then it ends."""
+        """Without another member the session ends."""
         bob = self.come()
         self.ann.lose(DisconnectReason.LEFT)
         bob.receive()
@@ -270,7 +270,7 @@ class SuccessionTests(Case):
         self.assertEqual(self.world.registry.sessions, {})
 
     def test_without_it_the_session_ends(self) -> None:
-        """For all."""
+        """The end is for all members."""
         session = self.ann.open(Open(8))
         bob = Client(self.world)
         bob.send(Join(session))

@@ -1,4 +1,4 @@
-"""Who is told of which STUN and TURN servers, and when (docs/protocol.md, "STUN and TURN servers")."""
+"""Which STUN and TURN servers a client gets, and when (docs/protocol.md, "STUN and TURN servers")."""
 
 from __future__ import annotations
 
@@ -40,25 +40,25 @@ STUN = IceServer(("stun:s",))
 
 
 def names(event: Event) -> list[str | None]:
-    """The user names of the servers that are told, `None` for those without."""
+    """The user names of the servers in an event; `None` for those without."""
     assert isinstance(event, IceServers | Welcome)
     return [server.username for server in event.ice_servers]
 
 
 class IceSupplyTests(SynchronousTestCase):
-    """Credentials for members."""
+    """TURN credentials for members."""
 
     def setUp(self) -> None:
-        """A server with a STUN server for all, and TURN servers for members."""
+        """A server with a STUN server for all clients, and TURN servers for members."""
         self.world = World()
         self.configure()
 
     def configure(self, seconds: float | None = 100.0, relay_only: bool = False) -> None:
-        """Say what the servers are."""
+        """Configure the servers."""
         self.world.carry_out(self.world.hub.ice.reload_servers((STUN,), seconds, relay_only, self.world.now))
 
     def test_a_stranger_has_none(self) -> None:
-        """Not in `welcome`, not when it asks for a session that there is not, not in the lobby."""
+        """Neither `welcome` nor a failed join nor the lobby brings credentials."""
         peer = self.world.connect()
         [welcome] = self.world.send(peer, Hello(1))
         self.assertEqual(names(welcome), [None])
@@ -71,7 +71,7 @@ class IceSupplyTests(SynchronousTestCase):
         self.assertIsInstance(waiting, Waiting)
 
     def test_members_have_them_before_anybody_to_connect_with(self) -> None:
-        """The host before `opened`, the guest before `joined`, each under a name of its own."""
+        """The host gets them before `opened`, the guest before `joined`, each under its own pseudonym."""
         host, host_user = self.world.welcome_peer()
         given, opened = self.world.send(host, Open())
         assert isinstance(opened, Opened)
@@ -84,7 +84,7 @@ class IceSupplyTests(SynchronousTestCase):
         self.assertIsInstance(came, MemberJoined)
 
     def test_a_second_session_brings_no_others(self) -> None:
-        """They are the user's; after the last session the next one brings new ones."""
+        """Credentials belong to the user; after its last session the next one brings new ones."""
         peer, _ = self.world.welcome_peer()
         _, first = self.world.send(peer, Open())
         [second] = self.world.send(peer, Open())
@@ -98,7 +98,7 @@ class IceSupplyTests(SynchronousTestCase):
         self.assertIsInstance(given, IceServers)
 
     def test_they_come_again_in_time(self) -> None:
-        """After four fifths of their time, for as long as the user is a member, and no longer."""
+        """They are renewed after four fifths of their lifetime, while the user is a member."""
         peer, _ = self.world.welcome_peer()
         _, opened = self.world.send(peer, Open())
         assert isinstance(opened, Opened)
@@ -117,7 +117,7 @@ class IceSupplyTests(SynchronousTestCase):
         self.assertNotIn(DeadlineKind.CREDENTIALS, kinds)
 
     def test_opening_and_leaving_leaves_no_deadlines(self) -> None:
-        """Who becomes a member a thousand times has one deadline that counts, and few that do not."""
+        """A user that becomes a member a thousand times has one current deadline and few obsolete ones."""
         world = World(Limits(message_burst=10_000, address_session_burst=10_000))
         world.hub.ice.reload_servers((), 100.0, False, world.now)
         peer, _ = world.welcome_peer()
@@ -129,7 +129,7 @@ class IceSupplyTests(SynchronousTestCase):
         self.assertLess(len(world.hub.deadlines.heap), 80)
 
     def test_one_who_is_away_has_them_when_it_is_back(self) -> None:
-        """Nothing is kept of what came meanwhile; `welcome` has fresh ones."""
+        """No renewals are kept for an absent member; its next `welcome` has fresh credentials."""
         client = Client(self.world)
         client.open()
         client.lose()
@@ -147,7 +147,7 @@ class IceSupplyTests(SynchronousTestCase):
         self.assertTrue([event for event in client.receive() if isinstance(event, IceServers)])
 
     def resume(self, client: Client, instance: str | None = None) -> Welcome:
-        """Come back, and return the welcome."""
+        """Resume, and return the welcome."""
         said: list[Event] = []
         hears = self.world.receive
 
@@ -163,7 +163,7 @@ class IceSupplyTests(SynchronousTestCase):
         return said[0]
 
     def test_one_who_resumes_into_nothing_has_none(self) -> None:
-        """An identity that is over is a stranger."""
+        """An identity that has ended gets none."""
         client = Client(self.world)
         client.open()
         client.lose()
@@ -172,7 +172,7 @@ class IceSupplyTests(SynchronousTestCase):
         self.assertEqual((welcome.resumed, names(welcome)), (Survival.NOTHING, [None]))
 
     def test_after_a_restart(self) -> None:
-        """The records hold no credentials; who comes back gets some, and they are told anew."""
+        """A snapshot contains no credentials; a client that resumes gets fresh ones, which are renewed."""
         client = Client(self.world)
         client.open()
         records = dump(take_snapshot(self.world.hub, self.world.registry, self.world.now))
@@ -187,7 +187,7 @@ class IceSupplyTests(SynchronousTestCase):
         self.assertTrue([event for event in client.receive() if isinstance(event, IceServers)])
 
     def test_other_servers_while_running(self) -> None:
-        """Everybody is told: members with credentials, the others without."""
+        """All clients get the new servers, members with credentials and the others without."""
         member, _, _ = self.hosting()
         stranger, _ = self.world.welcome_peer()
         self.configure(seconds=50.0)
@@ -203,21 +203,21 @@ class IceSupplyTests(SynchronousTestCase):
         self.assertEqual(self.world.receive(member), [])
 
     def hosting(self) -> tuple[PeerId, str, SessionId]:
-        """Make a host who has heard of everything."""
+        """Make a host with all events read."""
         peer, user = self.world.welcome_peer()
         _, opened = self.world.send(peer, Open())
         assert isinstance(opened, Opened)
         return peer, user, opened.session
 
     def test_without_turn_nothing_is_new(self) -> None:
-        """No message that there was not before."""
+        """Without TURN there are no additional events."""
         self.configure(seconds=None)
         peer, _ = self.world.welcome_peer()
         [opened] = self.world.send(peer, Open())
         self.assertIsInstance(opened, Opened)
 
     def test_a_loss_before_the_first_frame(self) -> None:
-        """Who is admitted while being away gets them with the welcome."""
+        """A visitor that is admitted while away gets them with its welcome."""
         host, _ = self.world.welcome_peer()
         _, opened = self.world.send(host, Open(lobby=True))
         assert isinstance(opened, Opened)
@@ -237,7 +237,7 @@ class RelayedTests(SynchronousTestCase):
     """Sessions whose media goes through TURN servers alone."""
 
     def setUp(self) -> None:
-        """A server that leaves it to the hosts."""
+        """A server that leaves the choice to the hosts."""
         self.world = World()
 
     def welcomed(self, *features: str, traits: Traits | None = None) -> PeerId:
@@ -254,7 +254,7 @@ class RelayedTests(SynchronousTestCase):
         return opened.session
 
     def test_a_host_wishes_it(self) -> None:
-        """Everybody is told, and who does not say that they can do so does not get in."""
+        """The replies say so, and a client without the feature is not admitted."""
         session = self.open(Open(relay_only=True))
         [joined] = self.world.send(self.welcomed(RELAY_ONLY), Join(session))
         assert isinstance(joined, Joined)
@@ -267,7 +267,7 @@ class RelayedTests(SynchronousTestCase):
             self.assertEqual(self.world.state(), before)
 
     def test_a_host_who_cannot(self) -> None:
-        """Who wishes it has to be able to do it."""
+        """A host that asks for it needs the feature itself."""
         peer = self.welcomed()
         before = self.world.state()
         [refused] = self.world.send(peer, Open(relay_only=True))
@@ -275,7 +275,7 @@ class RelayedTests(SynchronousTestCase):
         self.assertEqual((refused.code, self.world.state()), (ErrorCode.RELAY_NEEDED, before))
 
     def test_the_server_wants_it(self) -> None:
-        """Of every session that is opened from then on; those that are open stay as they are."""
+        """The setting applies to sessions that open from then on; open sessions keep theirs."""
         peer = self.welcomed(RELAY_ONLY)
         [early] = self.world.send(peer, Open())
         assert isinstance(early, Opened)
@@ -286,7 +286,7 @@ class RelayedTests(SynchronousTestCase):
         self.assertFalse(joined.relay_only)
 
     def test_nobody_switches_it_off(self) -> None:
-        """The holder of the host key finds an open session as it is; one that is opened anew is as they wish."""
+        """The holder of the host key cannot change it in an open session, but can when reopening a kept one."""
         host = self.welcomed(RELAY_ONLY)
         [opened] = self.world.send(host, Open(relay_only=True, keep=True, succession=True))
         assert isinstance(opened, Opened)
@@ -307,7 +307,7 @@ class RelayedTests(SynchronousTestCase):
         self.assertFalse(anew.relay_only)
 
     def test_who_waits_and_cannot_is_turned_away(self) -> None:
-        """One who waits for the host of a kept session does not get into one that has become relayed."""
+        """A visitor without the feature is turned away when a kept session becomes relayed."""
         host = self.welcomed(RELAY_ONLY)
         [opened] = self.world.send(host, Open(keep=True, capacity=4))
         assert isinstance(opened, Opened)
@@ -321,7 +321,7 @@ class RelayedTests(SynchronousTestCase):
         self.assertEqual([type(event).__name__ for event in self.world.receive(can)], ["Joined"])
 
     def test_a_program_that_forgets_how(self) -> None:
-        """Who comes back with another program, one that cannot, is not a member any more."""
+        """A client that resumes with a program without the feature loses the membership."""
         world = self.world
         guest = Client(world)
         guest.send()

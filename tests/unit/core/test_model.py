@@ -149,10 +149,10 @@ class Model(RuleBasedStateMachine):
             self.say(client)
         elif draw < 0.50:
             for _ in range(chance.randint(1, 3)):
-                system.serve(client.socket)
+                system.deliver_request(client.socket)
         elif draw < 0.75:
             for _ in range(chance.randint(1, 4)):
-                system.tell(client)
+                system.deliver_event(client)
             if chance.random() < 0.5:
                 client.acknowledge()
         elif draw < 0.765:
@@ -180,15 +180,15 @@ class Model(RuleBasedStateMachine):
         """Let the network, the registry or the clock do something."""
         draw = self.chance.random()
         if draw < 0.85:
-            self.system.answer(self.chance)
+            self.system.deliver_outcome(self.chance)
         elif draw < 0.95:
-            self.system.notice(self.chance)
+            self.system.notice_disconnect(self.chance)
         elif draw < 0.98:
             self.system.tick(self.chance.choice([0.1, 1.0, 5.0]))
         elif draw < 0.99:
-            self.system.steal(self.chance.choice(self.system.clients), self.chance)
+            self.system.use_spent_secret(self.chance.choice(self.system.clients), self.chance)
         else:
-            self.system.knock_early()
+            self.system.connect_briefly()
 
     def say(self, client: Client) -> None:
         """Let a client make a request, valid or not."""
@@ -197,7 +197,7 @@ class Model(RuleBasedStateMachine):
             if client.rooms and draw < 0.5:
                 self.tell_member(client)
             elif len(client.awaited) < 20:
-                client.ask(self.request(client))
+                client.send_request(self.request(client))
 
     def tell_member(self, client: Client) -> None:
         """Send a numbered message to another member."""
@@ -210,7 +210,7 @@ class Model(RuleBasedStateMachine):
             return
         pair = (client.number, other.number)
         number = self.numbers[pair] = self.numbers.get(pair, 0) + 1
-        request = client.ask(AppMessage(session, f"{pair[0]}:{pair[1]}:{number}", user))
+        request = client.send_request(AppMessage(session, f"{pair[0]}:{pair[1]}:{number}", user))
         self.sent[(*pair, number)] = Sent(request, client, other, (client.losses, other.losses))
 
     def request(self, client: Client) -> Request:
@@ -226,7 +226,7 @@ class Model(RuleBasedStateMachine):
     def session(self, client: Client) -> SessionId:
         """Choose a session, mostly one that exists."""
         there = list(self.system.registry.sessions)
-        return self.chance.choice([*there, *there, *client.rooms, *client.visits, *self.known[-2:]])
+        return self.chance.choice([*there, *there, *client.rooms, *client.waiting_at, *self.known[-2:]])
 
     def as_the_original(self, client: Client) -> list[Request]:
         """The requests that a client of the original protocol can make."""
@@ -256,7 +256,7 @@ class Model(RuleBasedStateMachine):
     def inside(self, client: Client) -> list[Request]:
         """Requests of members."""
         choose = self.chance.choice
-        session = choose([*client.rooms, *client.rooms, *client.visits, self.session(client)])
+        session = choose([*client.rooms, *client.rooms, *client.waiting_at, self.session(client)])
         room = client.rooms.get(session)
         users = [*(room.members if room is not None else ()), *client.knocks.get(session, ())]
         user = choose([*users, *users, *users, UserId("Z" * 26)])
@@ -321,7 +321,7 @@ class Model(RuleBasedStateMachine):
         registry = self.system.registry
         expect(client.socket is not None and client.welcomed, f"client {client.number} cannot come back")
         due = self.system.hub.users[client.user].credentials_due
-        expect(not client.rooms or client.supplied == client.user, f"client {client.number} has no credentials")
+        expect(not client.rooms or client.turn_user == client.user, f"client {client.number} has no credentials")
         expect(not client.rooms or (due is not None and due > self.system.now), "credentials are not told anew")
         for id, room in client.rooms.items():
             session = registry.sessions.get(id)
@@ -337,7 +337,7 @@ class Model(RuleBasedStateMachine):
                 waiting = {visitor.user for visitor in session.visitors}
                 expect(client.knocks.get(id, set()) == waiting, "the host does not know who knocks")
         identity = registry.users[client.user]
-        believed_in = set(client.rooms) | client.visits
+        believed_in = set(client.rooms) | client.waiting_at
         expect(
             identity.sessions == believed_in,
             f"client {client.number} is in {identity.sessions}, believes {believed_in}",
@@ -351,7 +351,7 @@ class Model(RuleBasedStateMachine):
     def nothing_is_missing(self) -> None:
         """Each message has arrived, or one of the two clients knows that it may be lost."""
         for (sender, _, number), sent in list(self.sent.items()):
-            arrived = sent.receiver.heard.get(sender, 0) >= number
+            arrived = sent.receiver.last_numbers.get(sender, 0) >= number
             refused = sent.request in self.system.refused
             lost = sent.losses != (sent.sender.losses, sent.receiver.losses)
             expect(arrived or refused or lost, f"message {number} of {sender} is lost in silence")
