@@ -278,19 +278,22 @@ class Client:
             self.secret = welcome.secret
         match welcome.resumed:
             case Survival.EVERYTHING:
-                expect(welcome.user == self.user, "somebody else was resumed")
-                expect(welcome.received is not None, "what had arrived was not told")
+                expect(welcome.user == self.user, "another identity was resumed")
+                expect(welcome.received is not None, "the welcome lacks the number of received messages")
                 self._drop_acknowledged(welcome.received or 0)
             case Survival.MEMBERSHIP:
-                expect(welcome.user == self.user, "somebody else was resumed")
+                expect(welcome.user == self.user, "another identity was resumed")
                 self._lose_state()
             case None | Survival.NOTHING:
-                expect(welcome.user != self.user, "an identity was given out again")
+                expect(welcome.user != self.user, "an identity was assigned twice")
                 if self.user:
                     self._lose_state()
         self.user = welcome.user
         self.turn_user = welcome.ice_servers[0].username or "" if welcome.ice_servers else ""
-        expect(not self.turn_user or welcome.resumed in (Survival.EVERYTHING, Survival.MEMBERSHIP), "not yet a member")
+        expect(
+            not self.turn_user or welcome.resumed in (Survival.EVERYTHING, Survival.MEMBERSHIP),
+            "credentials came before a membership",
+        )
         if self.socket is not None:
             if self.kind is Kind.RESUMABLE:
                 self.socket.to_server.append(Ack(Count(self.received)))
@@ -299,26 +302,26 @@ class Client:
             self.unacknowledged.clear()
 
     def _drop_acknowledged(self, received: int) -> None:
-        expect(received >= self.sent, "an acknowledgement went back")
+        expect(received >= self.sent, "an acknowledgement decreased")
         while self.sent < received:
             expect(self.unacknowledged, "more was acknowledged than sent")
             self.unacknowledged.popleft()
             self.sent += 1
 
     def _follow_error(self, error: Error) -> None:
-        expect(error.code is not ErrorCode.BAD_MESSAGE, "a good message was called bad")
+        expect(error.code is not ErrorCode.BAD_MESSAGE, "a valid message was rejected as malformed")
         expect(error.code is not ErrorCode.INTERNAL_ERROR, "the server failed")
-        expect(error.code is not ErrorCode.BAD_ACKNOWLEDGEMENT, "a good acknowledgement was called bad")
+        expect(error.code is not ErrorCode.BAD_ACKNOWLEDGEMENT, "a correct acknowledgement was rejected")
         if error.id is not None:
-            expect(error.id not in self.refused, "a request was refused twice")
+            expect(error.id not in self.refused, "a request was rejected twice")
             self.refused.add(error.id)
             self.awaited.pop(error.id, None)
             self.doubtful.discard(error.id)
 
     def _check_reply(self, id: RequestId | None) -> None:
         if id is not None:
-            expect(id not in self.refused, "a request was refused and granted")
-            expect(id in self.awaited or id in self.forgotten, f"{id} was answered twice, or never asked")
+            expect(id not in self.refused, "a request was rejected and answered")
+            expect(id in self.awaited or id in self.forgotten, f"{id} was answered twice or never sent")
             self.awaited.pop(id, None)
             self.forgotten.discard(id)
             self.doubtful.discard(id)
@@ -337,7 +340,7 @@ class Client:
                     self._check_reply(event.id)
                 self.waiting_at.add(event.session)
             case NotAdmitted():
-                expect(event.session in self.waiting_at, "turned away where it did not wait")
+                expect(event.session in self.waiting_at, "the client was turned away where it did not wait")
                 self.waiting_at.discard(event.session)
             case Done():
                 self._check_reply(event.id)
@@ -348,9 +351,9 @@ class Client:
                 self._follow_member_event(event)
 
     def _enter_session(self, session: SessionId, role: Role, members: tuple[MemberView, ...]) -> None:
-        expect(session not in self.rooms, "it entered where it was")
-        expect(self.user not in {member.user for member in members}, "it is one of the others")
-        expect(len({member.user for member in members}) == len(members), "somebody is there twice")
+        expect(session not in self.rooms, "the client joined a session it is in")
+        expect(self.user not in {member.user for member in members}, "the client is among the other members")
+        expect(len({member.user for member in members}) == len(members), "a member is listed twice")
         self.waiting_at.discard(session)
         self.knocks.pop(session, None)
         self.rooms[session] = Room(role, {member.user: member for member in members})
@@ -365,32 +368,32 @@ class Client:
         session: SessionId = event.session  # type: ignore[union-attr,assignment] # all that are left have one
         room = self.rooms.get(session)
         if room is None:
-            raise ModelError(f"{type(event).__name__} of a session that it is not in")
+            raise ModelError(f"{type(event).__name__} of a session that the client is not in")
         match event:
             case MemberJoined(_, member):
-                expect(member.user not in room.members and member.user != self.user, "somebody came twice")
+                expect(member.user not in room.members and member.user != self.user, "a member joined twice")
                 room.members[member.user] = member
             case MemberLeft(_, user):
-                expect(user in room.members, "somebody left who was not there")
+                expect(user in room.members, "a user left that was not a member")
                 del room.members[user]
             case MemberRenewed(_, member):
                 old = room.members.get(member.user)
-                expect(old is not None and old.base < member.base, "a renewal that renews nothing")
+                expect(old is not None and old.base < member.base, "a renewal did not raise the base")
                 room.members[member.user] = member
             case MemberAway(_, user) | MemberBack(_, user):
-                expect(user in room.members, "news of one who is not there")
+                expect(user in room.members, "an event concerns a user that is not a member")
                 away = isinstance(event, MemberAway)
-                expect(room.members[user].away is not away, "away twice, or back twice")
+                expect(room.members[user].away is not away, "a member was away twice or back twice")
                 room.members[user] = evolve(room.members[user], away=away)
             case HostChanged(_, user):
                 self._host_changed(session, room, user)
             case Knock(_, user):
-                expect(room.role is Role.HOST, "a knock at one who is not the host")
+                expect(room.role is Role.HOST, "a knock was sent to a guest")
                 knocks = self.knocks.setdefault(session, set())
-                expect(user not in knocks, "a knock was told twice")
+                expect(user not in knocks, "a knock was sent twice")
                 knocks.add(user)
             case KnockOver(_, user):
-                expect(user in self.knocks.get(session, ()), "the end of a knock that was not told")
+                expect(user in self.knocks.get(session, ()), "a knock ended that was not sent")
                 self.knocks[session].discard(user)
             case Ended():
                 self._leave_session(session)
@@ -402,21 +405,21 @@ class Client:
                 | ForwardedCandidates(_, sender)
                 | ForwardedIceError(_, sender)
             ):
-                expect(sender in room.members, "a message of one who is not there")
+                expect(sender in room.members, "a message came from a user that is not a member")
             case ForwardedMessage(_, sender, content):
-                expect(sender in room.members, "a message of one who is not there")
+                expect(sender in room.members, "a message came from a user that is not a member")
                 self._check_message(*(int(part) for part in content.split(":")))
             case _:
-                raise ModelError(f"nobody expects {type(event).__name__}")
+                raise ModelError(f"{type(event).__name__} is unexpected")
 
     def _host_changed(self, session: SessionId, room: Room, host: UserId) -> None:
-        expect(host == self.user or host in room.members, "the host is not there")
+        expect(host == self.user or host in room.members, "the host is not a member")
         self.knocks.pop(session, None)
         room.role = Role.HOST if host == self.user else Role.GUEST
         for user, member in room.members.items():
             room.members[user] = evolve(member, role=Role.HOST if user == host else Role.GUEST)
 
     def _check_message(self, sender: int, receiver: int, number: int) -> None:
-        expect(receiver == self.number, "a message for somebody else")
+        expect(receiver == self.number, "a message arrived at the wrong client")
         expect(number > self.last_numbers.get(sender, 0), "a message came twice, or out of order")
         self.last_numbers[sender] = number

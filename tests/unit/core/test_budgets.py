@@ -31,7 +31,7 @@ def in_network(number: int) -> AddressKey:
 class TermsTests(SynchronousTestCase):
     """The rate limits that the settings define."""
 
-    def test_terms(self) -> None:
+    def test_each_budget_has_its_rate_limit(self) -> None:
         """Each has its own rate and burst; all share the network factor and the bound on tracked addresses."""
         limits = Limits(
             address_connection_rate=1.0,

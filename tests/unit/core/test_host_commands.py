@@ -84,7 +84,7 @@ class LobbyTests(Case):
         self.assertEqual(bob.send(Join(self.session, name="Bob", id=ID)), [Waiting(self.session, WaitReason.LOBBY, ID)])
         self.assertEqual(self.ann.receive(), [Knock(self.session, bob.user, "Bob")])
 
-    def test_one_who_is_admitted(self) -> None:
+    def test_a_visitor_is_admitted(self) -> None:
         """Its join is answered late; the host gets a new member and the end of the knock."""
         bob = self.come()
         events = self.ann.send(Admit(self.session, bob.user, ID))
@@ -93,26 +93,26 @@ class LobbyTests(Case):
         assert isinstance(joined, Joined)
         self.assertEqual((joined.role, joined.id), (Role.GUEST, ID))
 
-    def test_one_who_is_refused(self) -> None:
+    def test_a_visitor_is_turned_away(self) -> None:
         """Its join is answered late too, and it may knock again."""
         bob = self.come()
         self.assertEqual(self.ann.send(Refuse(self.session, bob.user, ID)), [KnockOver(self.session, bob.user), DONE])
         self.assertEqual(bob.receive(), [NotAdmitted(self.session, RefusalReason.REFUSED, ID)])
         self.assertEqual(types(bob.send(Join(self.session))), [Waiting])
 
-    def test_so_many_wait(self) -> None:
+    def test_the_number_of_visitors_is_bounded(self) -> None:
         """A visitor beyond the bound is refused."""
         self.come()
         self.come()
         cat = Client(self.world)
         self.assertEqual(cat.send(Join(self.session)), [Error(ErrorCode.LOBBY_FULL, Join)])
 
-    def test_one_who_cannot_wait(self) -> None:
+    def test_a_program_that_cannot_wait_is_refused(self) -> None:
         """A program that does not support waiting gets an error."""
         peer, _ = self.world.welcome_peer(SERDE)
         self.assertEqual(self.world.send(peer, Join(self.session)), [Error(ErrorCode.CANNOT_WAIT, Join)])
 
-    def test_one_who_waits_is_no_member(self) -> None:
+    def test_a_visitor_is_no_member(self) -> None:
         """A visitor neither reaches members nor is reached by them."""
         bob = self.come()
         offer = Offer(self.session, bob.user, Negotiation(self.ann.user, 1), "")
@@ -122,7 +122,7 @@ class LobbyTests(Case):
         self.assertEqual(bob.send(Leave(self.session, ID)), [Left(self.session, ID)])
         self.assertEqual(self.ann.receive(), [KnockOver(self.session, bob.user)])
 
-    def test_one_who_waits_and_is_gone(self) -> None:
+    def test_a_visitor_is_gone(self) -> None:
         """The host gets no event about a visitor that is away, only the end of its knock."""
         bob = self.come()
         bob.lose()
@@ -130,7 +130,7 @@ class LobbyTests(Case):
         self.world.tick(31)
         self.assertIn(KnockOver(self.session, bob.user), self.ann.receive())
 
-    def test_one_is_admitted_while_it_is_away(self) -> None:
+    def test_a_visitor_is_admitted_while_it_is_away(self) -> None:
         """A visitor that is away learns of its admission when it is back; the others see that it is away."""
         bob = self.come()
         bob.lose()
@@ -192,7 +192,7 @@ class LockTests(Case):
 class RemovalTests(Case):
     """A guest that is removed."""
 
-    def test_it_is_told_and_cannot_come_back(self) -> None:
+    def test_a_removed_guest_cannot_join_again(self) -> None:
         """For the removed guest the id is unknown from then on; the others get an event."""
         bob, cat = self.come(), self.come()
         self.ann.receive()
@@ -205,7 +205,7 @@ class RemovalTests(Case):
         offer = Offer(self.session, self.ann.user, Negotiation(bob.user, 1), "")
         self.assertEqual(bob.send(offer), [Error(ErrorCode.NOT_A_MEMBER, Offer)])
 
-    def test_one_who_is_away_hears_of_it_when_it_is_back(self) -> None:
+    def test_a_removed_guest_that_is_away_learns_it_when_it_is_back(self) -> None:
         """It is no longer a member."""
         bob = self.come()
         bob.lose()
@@ -217,7 +217,7 @@ class HandOverTests(Case):
     """A hand-over to another host."""
 
     def test_the_guest_is_the_host(self) -> None:
-        """All members get the new host; the previous one has the rights of a guest, and its leave does not end the session."""
+        """All members get the new host; the previous one has a guest's rights and may leave without an end."""
         bob, cat = self.come(), self.come()
         bob.receive()
         changed = HostChanged(self.session, bob.user)

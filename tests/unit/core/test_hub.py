@@ -176,7 +176,7 @@ class SessionTests(SynchronousTestCase):
             [MemberJoined(session, MemberView(guest_user, Role.GUEST, polite=True, offers_first=False, base=0))],
         )
 
-    def test_one_that_cannot_roll_back_is_impolite(self) -> None:
+    def test_a_host_that_cannot_roll_back_is_impolite(self) -> None:
         """A host with the feature `no-rollback` is never the polite peer."""
         world = World()
         host = world.connect()
@@ -313,7 +313,7 @@ class GuessTests(SynchronousTestCase):
         world.tick(180.0)
         self.assertIsInstance(world.send(guesser, Join(session))[0], Joined)
 
-    def test_who_was_removed_has_not_guessed(self) -> None:
+    def test_a_removed_guest_has_not_guessed(self) -> None:
         """The removed guest gets the error for an unknown id, but is not charged for a guess."""
         world = World()
         host, _, guest, user, session = world.pair()
@@ -453,7 +453,7 @@ class EarlyCandidateTests(SynchronousTestCase):
         self.assertEqual(world.send(host, empty, empty), [])
         self.assertEqual(world.send(host, empty), [Error(ErrorCode.TOO_MANY_CANDIDATES, Candidates, session)])
 
-    def test_those_of_one_who_is_replaced_are_dropped(self) -> None:
+    def test_those_of_a_replaced_member_are_dropped(self) -> None:
         """Candidates of a user that is no longer a member are not delivered."""
         world = World()
         ann = Client(world)
@@ -495,7 +495,7 @@ class SingleExchangeTests(SynchronousTestCase):
         self.assertEqual(world.send(guest, answer), [Error(ErrorCode.WRONG_ROLE, Answer, session)])
         self.assertEqual(world.state(), before)
 
-    def test_a_native_host_is_told_that_it_cannot_offer(self) -> None:
+    def test_a_native_host_cannot_offer_to_such_a_guest(self) -> None:
         """Its own program could renegotiate, but the other one could not."""
         world = World()
         host, host_user, _, guest_user, session = world.pair(Traits(), SERDE)
@@ -685,7 +685,7 @@ class DecisionTests(SynchronousTestCase):
         self.assertEqual(self.hub.received(self.peer, Ping(), 0.0), [Close(self.peer, ErrorCode.TOO_MANY_WAITING)])
         self.assertEqual(len(self.hub.peers[self.peer].queue.waiting), 0)
 
-    def test_an_identity_for_one_who_is_gone_is_forgotten(self) -> None:
+    def test_an_identity_for_a_disconnected_peer_ends(self) -> None:
         """The identity could never be used, so it ends."""
         [decide] = self.hub.received(self.peer, Hello(version=1), 0.0)
         assert isinstance(decide, Decide)
@@ -694,7 +694,7 @@ class DecisionTests(SynchronousTestCase):
         assert isinstance(forget, Decide)
         self.assertEqual(forget.operation, EndIdentity(NOBODY, LeaveReason.GONE))
 
-    def test_a_session_for_one_who_is_gone_is_not_kept(self) -> None:
+    def test_a_session_for_a_disconnected_user_is_not_stored(self) -> None:
         """The registry ends the identity and its membership."""
         user = self.welcome()
         [decide] = self.hub.received(self.peer, Open(), 0.0)

@@ -128,7 +128,7 @@ class IceSupplyTests(SynchronousTestCase):
             world.tick(0.01)
         self.assertLess(len(world.hub.deadlines.heap), 80)
 
-    def test_one_who_is_away_has_them_when_it_is_back(self) -> None:
+    def test_a_member_that_is_away_gets_them_with_its_welcome(self) -> None:
         """No renewals are kept for an absent member; its next `welcome` has fresh credentials."""
         client = Client(self.world)
         client.open()
@@ -162,7 +162,7 @@ class IceSupplyTests(SynchronousTestCase):
         assert isinstance(said[0], Welcome)
         return said[0]
 
-    def test_one_who_resumes_into_nothing_has_none(self) -> None:
+    def test_a_client_without_anything_to_resume_has_none(self) -> None:
         """An identity that has ended gets none."""
         client = Client(self.world)
         client.open()
@@ -228,7 +228,7 @@ class IceSupplyTests(SynchronousTestCase):
         welcome = self.resume(client)
         self.assertEqual(len(welcome.ice_servers), 2)
 
-    def test_the_original_hears_nothing_of_it(self) -> None:
+    def test_the_original_dialect_has_no_such_message(self) -> None:
         """The serde dialect has no such message."""
         self.assertEqual(Serde().encode(IceServers((STUN,))), [])
 
@@ -266,7 +266,7 @@ class RelayedTests(SynchronousTestCase):
             self.assertEqual(refused.code, ErrorCode.RELAY_NEEDED)
             self.assertEqual(self.world.state(), before)
 
-    def test_a_host_who_cannot(self) -> None:
+    def test_a_host_without_the_feature_cannot_open(self) -> None:
         """A host that asks for it needs the feature itself."""
         peer = self.welcomed()
         before = self.world.state()
@@ -306,7 +306,7 @@ class RelayedTests(SynchronousTestCase):
         assert isinstance(anew, Opened)
         self.assertFalse(anew.relay_only)
 
-    def test_who_waits_and_cannot_is_turned_away(self) -> None:
+    def test_a_visitor_without_the_feature_is_turned_away(self) -> None:
         """A visitor without the feature is turned away when a kept session becomes relayed."""
         host = self.welcomed(RELAY_ONLY)
         [opened] = self.world.send(host, Open(keep=True, capacity=4))

@@ -36,7 +36,7 @@ class SecretTests(SynchronousTestCase):
             self.identity.rotate_secret(secret)
         self.assertIs(self.identity.check_secret(THIRD), SecretCheck.NEWEST)
 
-    def test_a_secret_that_was_never_heard_of_is_worth_nothing(self) -> None:
+    def test_an_unknown_secret_is_wrong(self) -> None:
         """Of several secrets whose welcomes were lost only the newest is valid."""
         for secret in (SECOND, THIRD):
             self.identity.check_secret(FIRST)

@@ -34,7 +34,7 @@ class MakeTests(SynchronousTestCase):
 
     @settings(deadline=None)
     @given(st.binary(min_size=32, max_size=32))
-    def test_what_is_made_is_read(self, data: bytes) -> None:
+    def test_ids_that_were_made_are_parsed(self, data: bytes) -> None:
         """An id that was made is in canonical form."""
         ids = IdSource(lambda count: data[:count])
         self.assertTrue(is_user_id(ids.new_user_id()))
@@ -58,7 +58,7 @@ class ReadTests(SynchronousTestCase):
             self.assertEqual(parse_session_id(text), SESSION)
         self.assertEqual(parse_session_id("iIlL-oO0-000"), "1111000000")
 
-    def test_what_is_no_session_id(self) -> None:
+    def test_a_text_that_is_no_session_id(self) -> None:
         """A text that is too short or too long, or has another symbol, is not a session id."""
         for text in ("", "7Q2M9RT6Z", "7Q2M9RT6ZC0", "7Q2M9RT6ZU", "7Q2M9RT6Zé", "7Q2M9RT6Z\n"):
             self.assertIsNone(parse_session_id(text), text)

@@ -112,7 +112,7 @@ class HostKeyTests(Case):
             )
         self.assertEqual(self.world.state(), before)
 
-    def test_one_who_waits_and_opens_may_be_let_in_before(self) -> None:
+    def test_a_visitor_that_opens_may_be_admitted_before(self) -> None:
         """A membership is not the reply to the opening: the user is a guest, and the opening is refused."""
         self.ann.lose(DisconnectReason.LEFT)
         bob, host = Client(self.world), Client(self.world)
@@ -184,7 +184,7 @@ class HostKeyTests(Case):
         refused = Error(ErrorCode.SESSION_FULL, Open)
         self.assertEqual(host.send(Open(2, session=opened.session, host_key=opened.host_key)), [refused])
 
-    def test_the_lobby_is_told(self) -> None:
+    def test_the_new_host_gets_the_knocks(self) -> None:
         """The knocks go to the new host, and no longer to the old one."""
         bob = Client(self.world)
         opened = self.ann.send(Open(lobby=True, keep=True))[-1]
@@ -233,7 +233,7 @@ class EarlyTests(Case):
         self.assertEqual(self.world.registry.sessions[self.session].visitors, ())
         self.assertNotIn(self.session, self.world.hub.sessions)
 
-    def test_one_who_cannot_wait_is_told_so(self) -> None:
+    def test_a_program_that_cannot_wait_is_refused(self) -> None:
         """A program that does not support waiting is refused."""
         peer, _ = self.world.welcome_peer(SERDE)
         self.assertEqual(self.world.send(peer, Join(self.session)), [Error(ErrorCode.CANNOT_WAIT, Join)])
@@ -247,7 +247,7 @@ class EarlyTests(Case):
 class KeptTests(Case):
     """How long a kept session is known."""
 
-    def test_it_is_known_for_so_long(self) -> None:
+    def test_a_kept_session_is_forgotten_after_its_time(self) -> None:
         """Then it is unknown, and the key still opens it."""
         self.ann.send(End(self.session))
         self.world.tick(999)
@@ -294,7 +294,7 @@ class KeptTests(Case):
         _, last = self.kept()
         self.assertEqual(list(self.world.registry.kept_since), [second, last])
 
-    def test_one_that_is_open_again_is_not_forgotten(self) -> None:
+    def test_a_reopened_session_is_not_forgotten(self) -> None:
         """The time ends when it is reopened."""
         self.ann.send(End(self.session))
         self.again(self.ann, keep=True)
@@ -302,7 +302,7 @@ class KeptTests(Case):
         self.assertIs(self.world.registry.sessions[self.session].state, SessionState.OPEN)
         self.assertEqual(self.world.registry.kept_since, {})
 
-    def test_one_that_is_not_to_be_kept_any_more(self) -> None:
+    def test_a_session_that_is_no_longer_to_be_kept(self) -> None:
         """A session that is not kept is over at its end, and the key still opens it."""
         self.again(Client(self.world))
         self.assertEqual(types(self.ann.receive()), [Ended])

@@ -60,7 +60,7 @@ class AddressKeyTests(SynchronousTestCase):
     """The key under which an address is counted."""
 
     def test_forms(self) -> None:
-        """IPv4 counts alone, also mapped into IPv6; IPv6 counts by /64 without its zone; other texts are their own keys."""
+        """IPv4 counts alone, also mapped into IPv6; IPv6 counts by /64 without its zone; other texts are own keys."""
         for address, key in (
             ("192.0.2.1", "192.0.2.1"),
             ("::ffff:192.0.2.1", "192.0.2.1"),

@@ -82,7 +82,7 @@ class OutboxTests(SynchronousTestCase):
         """The events that are kept."""
         return [event for event, _ in self.outbox.unacknowledged]
 
-    def test_what_is_acknowledged_is_not_kept(self) -> None:
+    def test_acknowledged_events_are_removed(self) -> None:
         """An older count removes nothing more; a count beyond what was sent is refused and removes nothing."""
         self.put(message("a"), message("b"), message("c"))
         self.assertTrue(self.outbox.acknowledge(2))
@@ -93,13 +93,13 @@ class OutboxTests(SynchronousTestCase):
         self.assertTrue(self.outbox.acknowledge(3))
         self.assertEqual((self.outbox.size, self.room.used), (0, 0))
 
-    def test_what_can_be_continued(self) -> None:
+    def test_a_replay_needs_every_event(self) -> None:
         """A replay can start at any count that is neither acknowledged already nor in the future."""
         self.put(message("a"), message("b"), message("c"))
         self.outbox.acknowledge(1)
         self.assertEqual([self.outbox.can_replay_from(count) for count in range(5)], [False, True, True, True, False])
 
-    def test_a_room_is_part_of_a_whole(self) -> None:
+    def test_a_quota_counts_against_its_parent(self) -> None:
         """An event has to fit into both quotas, and is freed from both."""
         part = ByteQuota(1000, parent=self.room)
         outbox = Outbox(LIMITS, part)
@@ -113,7 +113,7 @@ class OutboxTests(SynchronousTestCase):
         self.assertTrue(outbox.has_room_for(message()))
         self.assertEqual((part.used, self.room.used), (0, 0))
 
-    def test_there_is_room_for_so_many_messages(self) -> None:
+    def test_an_outbox_is_bounded_in_messages(self) -> None:
         """Messages of other members are bounded in number, and acknowledged ones make room."""
         self.put(*[message()] * 15)
         self.assertTrue(self.outbox.has_room_for(message()))
@@ -122,7 +122,7 @@ class OutboxTests(SynchronousTestCase):
         self.outbox.acknowledge(1)
         self.assertTrue(self.outbox.has_room_for(message()))
 
-    def test_there_is_room_for_so_many_bytes(self) -> None:
+    def test_an_outbox_is_bounded_in_bytes(self) -> None:
         """They are bounded in bytes, in this outbox and in all together."""
         half = message("x" * (LIMITS.outbox_bytes // 2 - 256))
         self.put(half)
@@ -134,7 +134,7 @@ class OutboxTests(SynchronousTestCase):
         self.room.limit = LIMITS.outbox_bytes
         self.assertFalse(other.has_room_for(message()))
 
-    def test_past_twice_the_bound_all_of_it_is_lost(self) -> None:
+    def test_the_outbox_overflows_at_twice_the_limit(self) -> None:
         """Events of the server only overflow at twice the limit; then nothing is kept until a reset."""
         self.put(*[message()] * 32)
         self.assertTrue(self.outbox.complete)
@@ -148,14 +148,14 @@ class OutboxTests(SynchronousTestCase):
         self.put(message("a"))
         self.assertEqual((self.outbox.complete, self.outbox.sent, self.kept()), (True, 1, [message("a")]))
 
-    def test_what_is_not_kept_counts(self) -> None:
+    def test_events_that_are_not_kept_are_counted(self) -> None:
         """For a user that cannot resume, events are only counted."""
         self.outbox.count_unkept()
         self.assertEqual((self.outbox.sent, self.kept()), (1, []))
         self.assertTrue(self.outbox.acknowledge(1))
         self.assertFalse(self.outbox.acknowledge(2))
 
-    def test_it_is_restored(self) -> None:
+    def test_a_snapshot_restores_the_outbox(self) -> None:
         """The restored state is the same as in the other process, and uses its quota again."""
         self.outbox.restore(7, [(message("a"), 257)], whole=True)
         self.assertEqual((self.outbox.sent, self.outbox.size, self.room.used), (8, 257, 257))
@@ -165,14 +165,14 @@ class OutboxTests(SynchronousTestCase):
 class InboxTests(SynchronousTestCase):
     """The messages from one user."""
 
-    def test_it_is_time_after_16_messages(self) -> None:
+    def test_an_ack_is_due_after_16_messages(self) -> None:
         """An acknowledgement is due after 16 messages, and again 16 later."""
         inbox = Inbox(Limits())
         for total in (16, 32):
             self.assertEqual([inbox.count_message(0, 0.0) for _ in range(16)], [False] * 15 + [True])
             self.assertEqual(inbox.acknowledge(), total)
 
-    def test_it_is_time_after_32_kib(self) -> None:
+    def test_an_ack_is_due_after_32_kib(self) -> None:
         """The bytes count from the last acknowledgement."""
         inbox = Inbox(Limits())
         self.assertFalse(inbox.count_message(32767, 0.0))
@@ -180,7 +180,7 @@ class InboxTests(SynchronousTestCase):
         inbox.acknowledge()
         self.assertFalse(inbox.count_message(32767, 0.0))
 
-    def test_it_is_time_after_5_seconds(self) -> None:
+    def test_an_ack_is_due_after_5_seconds(self) -> None:
         """The seconds count from the first message that is not acknowledged."""
         inbox = Inbox(Limits())
         self.assertFalse(inbox.count_message(0, 10.0))
@@ -190,7 +190,7 @@ class InboxTests(SynchronousTestCase):
         inbox.acknowledge()
         self.assertIsNone(inbox.ack_due)
 
-    def test_it_counts_from_0_again(self) -> None:
+    def test_a_reset_counts_from_0(self) -> None:
         """A reset starts the count at 0."""
         inbox = Inbox(Limits())
         inbox.count_message(100, 0.0)

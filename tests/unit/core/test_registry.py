@@ -131,7 +131,7 @@ class Case(SynchronousTestCase):
 class IdentityTests(Case):
     """The operations on identities."""
 
-    def test_an_unknown_one_can_do_nothing(self) -> None:
+    def test_an_ended_identity_can_do_nothing(self) -> None:
         """An operation on an identity that has ended is refused; the sender may not have learned of the end yet."""
         for operation in (
             OpenSession(NOBODY, Traits(), None, Settings()),
@@ -154,7 +154,7 @@ class IdentityTests(Case):
             resume = ResumeUser(outcome.user, Secret(secret), ONE, Traits(), can_replay=True)
             self.assertEqual(self.registry.decide(resume), NotResumed())
 
-    def test_it_is_resumed_whole_or_renewed(self) -> None:
+    def test_a_resume_is_complete_or_a_renewal(self) -> None:
         """A resume is complete if no message is lost and the program's run is the same."""
         self.changed(JoinSession(self.cat, Traits(), self.session))
         other = Instance("two")
@@ -200,7 +200,7 @@ class IdentityTests(Case):
         self.assertNotIn(self.cat, self.registry.users)
         self.check()
 
-    def test_one_that_is_forgotten_is_nowhere(self) -> None:
+    def test_an_ended_identity_is_in_no_session(self) -> None:
         """Sessions that it hosts end, and others go on without it."""
         own = self.open(self.bob, Settings())
         changes = self.changes(EndIdentity(self.bob, LeaveReason.GONE))
@@ -217,7 +217,7 @@ class IdentityTests(Case):
         self.assertEqual((renewed.session.id, left.reason), (self.session, LeaveReason.GONE))
         self.assertIsNone(left.session.member(self.bob))
 
-    def test_one_who_waits_has_nothing_to_renew(self) -> None:
+    def test_a_visitor_has_nothing_to_renew(self) -> None:
         """A visitor is only marked as present again."""
         lobby = self.open(self.ann, Settings(lobby=True))
         self.changed(JoinSession(self.cat, Traits(), lobby))
@@ -239,7 +239,7 @@ class SessionTests(Case):
             self.refused(operation, ErrorCode.UNKNOWN_SESSION)
         self.refused(HostCommand(self.ann, End(NOWHERE)), ErrorCode.NOT_A_MEMBER)
 
-    def test_so_many_sessions(self) -> None:
+    def test_the_sessions_of_a_user_are_bounded(self) -> None:
         """The limit counts the sessions of one user; errors of the session itself take precedence."""
         full = self.open(self.cat, Settings())
         self.open(self.ann, Settings())
@@ -258,7 +258,7 @@ class SessionTests(Case):
         self.assertEqual((visitor.person.name, visitor.request), ("Cat", "7"))
         self.refused(JoinSession(self.bob, Traits(), lobby), ErrorCode.LOBBY_FULL)
 
-    def test_a_host_who_goes_ends_the_session(self) -> None:
+    def test_a_host_that_leaves_ends_the_session(self) -> None:
         """The reason says how the host left."""
         for reason, expected in (
             (LeaveReason.LEFT, EndReason.HOST_LEFT),
@@ -270,7 +270,7 @@ class SessionTests(Case):
             self.assertNotIn(session, self.registry.sessions)
         self.assertEqual(self.ended(LeaveSession(self.ann, self.session)), EndReason.HOST_LEFT)
 
-    def test_what_the_host_does(self) -> None:
+    def test_each_host_request(self) -> None:
         """Each host request makes its change, with the reasons for those that are no longer in the session."""
         requests: list[tuple[HostRequest, LeaveReason, RefusalReason]] = [
             (Change(self.session, lobby=True), LeaveReason.LEFT, RefusalReason.FULL),
@@ -287,7 +287,7 @@ class SessionTests(Case):
         self.assertEqual(self.roles(), [(self.ann, Role.GUEST), (self.bob, Role.HOST)])
         self.assertEqual(self.ended(HostCommand(self.bob, End(self.session))), EndReason.BY_HOST)
 
-    def test_a_guest_governs_nothing(self) -> None:
+    def test_a_guest_has_no_host_requests(self) -> None:
         """Neither a guest nor an outsider may make them."""
         requests: list[HostRequest] = [
             Change(self.session, locked=True),
@@ -301,7 +301,7 @@ class SessionTests(Case):
             self.refused(HostCommand(self.bob, request), ErrorCode.WRONG_ROLE)
             self.refused(HostCommand(self.cat, request), ErrorCode.NOT_A_MEMBER)
 
-    def test_it_ends_when_it_is_due(self) -> None:
+    def test_a_session_ends_once(self) -> None:
         """A session ends once: an operation on one that has ended or is kept is refused."""
         self.assertEqual(self.ended(EndSession(self.session, EndReason.EXPIRED)), EndReason.EXPIRED)
         self.refused(EndSession(self.session, EndReason.IDLE), ErrorCode.UNKNOWN_SESSION)
@@ -312,7 +312,7 @@ class KeptTests(Case):
 
     settings = Settings(capacity=8, keep=True)
 
-    def test_what_is_kept_is_not_ended_again(self) -> None:
+    def test_a_kept_session_is_not_ended_again(self) -> None:
         """A second end of a kept session is refused: its timeout may have been due before the end was known."""
         self.ended(EndSession(self.session, EndReason.IDLE))
         self.assertIs(self.registry.sessions[self.session].state, SessionState.KEPT)

@@ -139,7 +139,7 @@ class GuessTests(SynchronousTestCase):
 class NumberTests(SynchronousTestCase):
     """The limit on the number of users."""
 
-    def test_in_all(self) -> None:
+    def test_the_number_of_users_is_bounded(self) -> None:
         """Users that are away count too and can resume; an identity that ends makes room."""
         world = World(Limits(users=2))
         ann, _ = Client(world), Client(world)
@@ -168,7 +168,7 @@ class OpeningTests(SynchronousTestCase):
         world.tick(1.0)
         self.assertEqual(types(bob.send(Open())), [Opened])
 
-    def test_what_is_no_session_costs_nothing(self) -> None:
+    def test_an_invalid_request_costs_nothing(self) -> None:
         """A request that is invalid in itself costs nothing."""
         world = World(Limits(address_session_burst=1, address_session_rate=1.0))
         ann = Client(world)
@@ -204,7 +204,7 @@ class RaceTests(Case):
         self.world.decide_deferred()
         self.assertEqual(cat.receive(), [Error(ErrorCode.UNKNOWN_SESSION, Join, id=ID)])
 
-    def test_a_session_ends_before_the_outcome_of_a_join_is_heard(self) -> None:
+    def test_a_session_ends_before_the_outcome_of_a_join_arrives(self) -> None:
         """The end arrived first, so the outcome is outdated."""
         cat = Client(self.world)
         self.world.deferred_operations = (JoinSession,)
@@ -268,7 +268,7 @@ class RaceTests(Case):
         self.world.decide_deferred()
         self.assertEqual(self.bob.receive(), [Left(self.session, RequestId("2"))])
 
-    def test_one_who_waits_leaves_while_it_is_admitted(self) -> None:
+    def test_a_visitor_leaves_while_it_is_admitted(self) -> None:
         """It gets the membership that it had for a moment, and then it leaves."""
         lobby = self.ann.open(Open(8, lobby=True))
         cat = Client(self.world)
@@ -291,7 +291,7 @@ class RaceTests(Case):
             [Ended(self.session, EndReason.REMOVED), Error(ErrorCode.NOT_A_MEMBER, Leave, id=ID)],
         )
 
-    def test_the_host_changes_what_is_gone_meanwhile(self) -> None:
+    def test_the_host_commands_a_session_that_ended_meanwhile(self) -> None:
         """The request is rejected, and the queued requests behind it are handled."""
         self.world.deferred_operations = (HostCommand,)
         self.ann.send(Remove(self.session, self.bob.user, ID), Ping())
@@ -301,7 +301,7 @@ class RaceTests(Case):
         self.assertIn(Error(ErrorCode.UNKNOWN_MEMBER, Remove, self.session, ID), events)
         self.assertEqual(events[-1], Pong())
 
-    def test_a_guest_comes_before_its_host_has_heard(self) -> None:
+    def test_a_guest_joins_before_the_host_has_its_reply(self) -> None:
         """The reply to the opening lists the guest, or a later event announces it."""
         self.world.deferred_operations = (OpenSession,)
         cat = Client(self.world)
@@ -321,7 +321,7 @@ class ReplyTests(Case):
         events = self.ann.send(Change(self.session, label="Monday", id=ID))
         self.assertEqual(events, [Changed(self.session, False, False, "Monday"), Done(ID)])
 
-    def test_one_who_waits_is_told_of_to_the_host_alone(self) -> None:
+    def test_only_the_host_gets_a_knock(self) -> None:
         """Connections that come and go during requests."""
         self.ann.send(Change(self.session, lobby=True))
         self.bob.receive()
@@ -331,7 +331,7 @@ class ReplyTests(Case):
         self.assertEqual(types(self.ann.receive()), [Knock, KnockOver])
         self.assertEqual(self.bob.receive(), [])
 
-    def test_a_connection_that_is_told_to_go_can_be_taken_over(self) -> None:
+    def test_a_closing_connection_can_be_replaced(self) -> None:
         """Its connection is closed once although its user resumes at once on another one."""
         world = World(Limits(message_burst=3, message_rate=1.0))
         ann = Client(world)
@@ -354,7 +354,7 @@ class ReplyTests(Case):
         world.decide_deferred()
         self.assertEqual(types(ann.resume()), [Opened, Opened, Opened])
 
-    def test_a_refused_hello_may_be_said_again(self) -> None:
+    def test_a_rejected_hello_may_be_repeated(self) -> None:
         """Requests after it are handled as those of a connection that is not welcomed."""
         peer = self.world.connect()
         self.world.deferred_operations = (Identify,)
@@ -368,7 +368,7 @@ class ReplyTests(Case):
         )
         self.assertEqual(types(self.world.send(peer, Hello(1))), [Welcome])
 
-    def test_one_whose_hello_is_decided_late(self) -> None:
+    def test_the_hello_timeout_waits_for_the_decision(self) -> None:
         """The timeout waits for the decision; after a refusal without another hello the connection is closed."""
         peer = self.world.connect()
         self.world.deferred_operations = (Identify,)

@@ -100,7 +100,7 @@ class WelcomeTests(Case):
 class EverythingTests(Case):
     """Resumes that lose nothing."""
 
-    def test_what_was_said_meanwhile_arrives_in_order(self) -> None:
+    def test_messages_during_the_absence_arrive_in_order(self) -> None:
         """The others see the member go away and come back; messages to it are kept."""
         self.bob.lose()
         self.assertEqual(self.ann.receive(), [MemberAway(self.session, self.bob.user)])
@@ -112,14 +112,14 @@ class EverythingTests(Case):
         )
         self.assertEqual(self.ann.receive()[-1], MemberBack(self.session, self.bob.user))
 
-    def test_what_was_sent_and_not_received_is_sent_again(self) -> None:
+    def test_events_that_were_not_received_are_replayed(self) -> None:
         """Events that the client has received are not replayed."""
         self.ann.send(AppMessage(self.session, "a"), AppMessage(self.session, "b"))
         self.bob.received += 1
         self.bob.lose()
         self.assertEqual(self.bob.resume(), [self.message(self.ann, "b")])
 
-    def test_the_welcome_says_what_the_server_has(self) -> None:
+    def test_the_welcome_counts_the_messages_that_arrived(self) -> None:
         """The welcome counts rejected and malformed messages too, so the client resends only what has not arrived."""
         self.bob.send(AppMessage(self.session, "a"), Join(self.session), Ping(), Ack(Count(0)))
         malformed = Error(ErrorCode.BAD_MESSAGE, Join)
@@ -144,7 +144,7 @@ class EverythingTests(Case):
         self.assertEqual(self.ann.receive(), [])
         self.assertEqual(self.bob.send(Ping()), [Pong()])
 
-    def test_of_two_tabs_one_stays(self) -> None:
+    def test_of_two_connections_the_last_one_stays(self) -> None:
         """The last resume wins; the other connection is closed with 4001, after which clients do not reconnect."""
         old, copied = self.bob.peer, self.bob.secret
         self.bob.resume()
@@ -158,7 +158,7 @@ class EverythingTests(Case):
 class MembershipTests(Case):
     """Resumes after messages were lost: the memberships survive."""
 
-    def test_a_reloaded_page_begins_anew(self) -> None:
+    def test_a_reloaded_page_starts_over(self) -> None:
         """The user gets each session with higher negotiation numbers; the others get a renewal."""
         self.bob.send(Change(self.session))
         self.bob.lose()
@@ -190,7 +190,7 @@ class MembershipTests(Case):
             assert welcome.secret is not None
             self.ann.secret = welcome.secret
 
-    def test_a_lost_welcome_of_such_a_one(self) -> None:
+    def test_a_lost_welcome_after_a_reload_resets_the_counters_again(self) -> None:
         """The client cannot know from where its messages are counted, so the counters are reset once more."""
         before = self.bob.secret
         self.bob.resume(instance="two")
@@ -198,7 +198,7 @@ class MembershipTests(Case):
         self.assertEqual([type(event) for event in self.bob.resume(secret=before)], [Joined])
         self.assertIs(self.bob.survival, Survival.MEMBERSHIP)
 
-    def test_all_that_it_is_in_is_told(self) -> None:
+    def test_all_memberships_are_sent_again(self) -> None:
         """The user gets its sessions, the knocks and its waiting again."""
         host = Client(self.world)
         lobby = host.open(Open(lobby=True))
@@ -210,7 +210,7 @@ class MembershipTests(Case):
         self.assertEqual([type(event) for event in events], [Joined, Knock])
         self.assertEqual(events[1], Knock(lobby, self.bob.user, "Bob"))
 
-    def test_more_than_is_kept(self) -> None:
+    def test_the_outbox_overflows(self) -> None:
         """At twice the limit the outbox overflows, and only the membership survives."""
         self.bob.lose()
         for n in range(33):
@@ -221,13 +221,13 @@ class MembershipTests(Case):
         self.assertEqual((self.bob.survival, joined.label), (Survival.MEMBERSHIP, "32"))
         self.assertIsInstance(self.ann.receive()[0], MemberRenewed)
 
-    def test_a_count_that_cannot_be(self) -> None:
+    def test_an_impossible_count(self) -> None:
         """A client whose count is impossible starts over."""
         self.bob.received = 1000
         self.bob.resume()
         self.assertIs(self.bob.survival, Survival.MEMBERSHIP)
 
-    def test_the_other_one_takes_one_exchange(self) -> None:
+    def test_the_other_member_supports_a_single_exchange(self) -> None:
         """A session with a client of a single exchange cannot be renewed: the client leaves it."""
         session = self.bob.open(Open())
         serde, _ = self.world.join_session(session, SERDE)
@@ -307,7 +307,7 @@ class SecretTests(Case):
         self.assertNotIn(user, self.world.registry.users)
         self.world.disconnect(victim)
 
-    def test_a_spent_secret_of_one_who_is_away(self) -> None:
+    def test_a_spent_secret_of_a_user_that_is_away(self) -> None:
         """The same happens without a connection to close; the newest secret is invalid too."""
         first = self.bob.secret
         self.bob.resume()
@@ -321,7 +321,7 @@ class SecretTests(Case):
         self.bob.resume(secret=second)
         self.assertIs(self.bob.survival, Survival.NOTHING)
 
-    def test_what_is_malformed_confirms_as_well(self) -> None:
+    def test_a_malformed_message_confirms_the_secret_too(self) -> None:
         """Any message shows that the client is on the new connection."""
         first = self.bob.secret
         self.bob.resume()
@@ -364,7 +364,7 @@ class GraceTests(Case):
         """A page that reloads has a shorter one."""
         self.gone_after(self.bob, DisconnectReason.RELOADING, 5.0)
 
-    def test_one_who_leaves(self) -> None:
+    def test_a_deliberate_close_has_no_grace(self) -> None:
         """The memberships end at once, as with a leave."""
         self.bob.lose(DisconnectReason.LEFT)
         self.assertEqual(self.ann.receive(), [MemberLeft(self.session, self.bob.user, LeaveReason.LEFT)])
@@ -375,7 +375,7 @@ class GraceTests(Case):
         self.ann.lose(DisconnectReason.LEFT)
         self.assertEqual(self.bob.receive(), [Ended(self.session, EndReason.HOST_LEFT)])
 
-    def test_one_who_is_back_stays(self) -> None:
+    def test_a_resume_ends_the_grace(self) -> None:
         """An earlier grace neither ends nor shortens a later one."""
         self.bob.lose()
         self.world.tick(20)
@@ -388,7 +388,7 @@ class GraceTests(Case):
         self.bob.resume()
         self.assertIs(self.bob.survival, Survival.EVERYTHING)
 
-    def test_one_who_is_about_to_be_back_is_waited_for(self) -> None:
+    def test_a_pending_resume_extends_the_grace(self) -> None:
         """The grace does not end while a resume is decided."""
         self.bob.lose()
         self.ann.receive()
@@ -442,7 +442,7 @@ class AcknowledgementTests(Case):
         self.world.tick(5)
         self.assertEqual(self.bob.receive(), [])
 
-    def test_one_who_is_away_is_told_when_it_is_back(self) -> None:
+    def test_a_user_that_is_away_gets_the_ack_with_its_welcome(self) -> None:
         """The welcome states the number."""
         self.bob.send(AppMessage(self.session, ""))
         self.bob.lose()
@@ -453,7 +453,7 @@ class AcknowledgementTests(Case):
         self.world.tick(6)
         self.assertEqual(self.bob.receive(), [])
 
-    def test_what_was_never_sent_cannot_be_acknowledged(self) -> None:
+    def test_an_ack_of_more_than_was_sent_is_rejected(self) -> None:
         """An impossible count is rejected, whether or not the client can resume; the right count is accepted."""
         for client in (self.bob, Client(self.world, None)):
             before = self.world.state()
@@ -465,7 +465,7 @@ class AcknowledgementTests(Case):
         forgetful.open()
         self.assertEqual((forgetful.received, forgetful.send(Ack(Count(1)))), (1, []))
 
-    def test_one_who_cannot_come_back_is_not_told(self) -> None:
+    def test_a_client_that_cannot_resume_gets_no_acks(self) -> None:
         """The server keeps nothing for it."""
         client = Client(self.world, None)
         self.assertEqual(client.send(*[Debug()] * 40), [])
@@ -474,7 +474,7 @@ class AcknowledgementTests(Case):
 class OutboxTests(Case):
     """The limits of what is kept for a member."""
 
-    def test_whoever_sends_more_is_refused(self) -> None:
+    def test_messages_beyond_the_limit_are_rejected(self) -> None:
         """A message beyond them is rejected until the member acknowledges; the receiver does not notice it."""
         cat = Client(self.world)
         cat.send(Join(self.session))
@@ -494,7 +494,7 @@ class OutboxTests(Case):
         self.assertEqual(self.ann.send(AppMessage(self.session, "now")), [])
         self.assertEqual(self.bob.receive(), [self.message(self.ann, "now")])
 
-    def test_the_room_of_one_who_is_gone_is_free(self) -> None:
+    def test_the_quota_of_a_user_that_is_gone_is_freed(self) -> None:
         """The quota that its outbox used is freed."""
         self.bob.lose()
         self.ann.send(AppMessage(self.session, "x" * 1000))
@@ -506,7 +506,7 @@ class OutboxTests(Case):
 class DecisionTests(Case):
     """Decisions that are pending while connections come and go."""
 
-    def test_a_reply_waits_for_one_who_is_away(self) -> None:
+    def test_a_reply_is_kept_for_a_user_that_is_away(self) -> None:
         """The request is carried out, then those queued behind it, in order."""
         other = self.ann.open(Open(8))
         self.world.deferred_operations = (JoinSession,)
@@ -522,7 +522,7 @@ class DecisionTests(Case):
         assert isinstance(reply, Joined)
         self.assertEqual((reply.session, reply.id), (other, ID))
 
-    def test_what_was_opened_for_one_who_is_gone(self) -> None:
+    def test_a_session_opened_for_a_user_that_is_gone(self) -> None:
         """The session ends with the identity."""
         self.world.deferred_operations = (OpenSession,)
         self.bob.send(Open())
@@ -545,7 +545,7 @@ class DecisionTests(Case):
         self.assertIs(self.bob.survival, Survival.MEMBERSHIP)
         self.assertEqual([type(event) for event in self.ann.receive()], [MemberBack, MemberRenewed])
 
-    def test_the_one_who_came_back_is_gone_before_the_renewal(self) -> None:
+    def test_the_resuming_connection_is_lost_before_the_renewal(self) -> None:
         """The user is away again until its grace is over."""
         self.bob.lose()
         self.renewal()
@@ -603,7 +603,7 @@ class DecisionTests(Case):
         self.assertEqual([type(event) for event in self.bob.resume(secret=first)], [Joined])
         self.assertIs(self.bob.survival, Survival.MEMBERSHIP)
 
-    def test_the_one_who_came_back_is_gone_before_the_outcome(self) -> None:
+    def test_the_resuming_connection_is_lost_before_the_outcome(self) -> None:
         """It is away again, and can resume with its old secret."""
         first = self.bob.secret
         self.bob.lose()
@@ -635,7 +635,7 @@ class DecisionTests(Case):
         self.assertIsInstance(self.world.receive(later)[0], Welcome)
         self.assertEqual(self.world.receive(earlier), [])
 
-    def test_one_who_comes_back_to_an_identity_that_ended_meanwhile(self) -> None:
+    def test_a_resume_of_an_identity_that_ended_meanwhile(self) -> None:
         """Its user left on the old connection while the resume was decided."""
         self.world.deferred_operations = (ResumeUser,)
         old = self.bob.peer
@@ -645,7 +645,7 @@ class DecisionTests(Case):
         self.bob.receive()
         self.assertIs(self.bob.survival, Survival.NOTHING)
 
-    def test_a_guess_at_one_who_is_gone_before_the_outcome(self) -> None:
+    def test_a_wrong_secret_for_a_user_that_ended_before_the_outcome(self) -> None:
         """No connection is welcomed."""
         users = set(self.world.hub.users)
         self.world.deferred_operations = (ResumeUser,)
@@ -655,7 +655,7 @@ class DecisionTests(Case):
         self.assertEqual(set(self.world.hub.users), users)
         self.assertEqual(self.world.hub.decisions.by_id, {})
 
-    def test_the_first_message_is_what_confirms(self) -> None:
+    def test_the_first_message_confirms_the_secret(self) -> None:
         """The secret is confirmed once."""
         self.bob.resume()
         self.world.deferred_operations = (ConfirmSecret,)
@@ -663,7 +663,7 @@ class DecisionTests(Case):
         self.assertEqual([decide.operation for decide in self.world.deferred], [ConfirmSecret(self.bob.user, 2)])
         self.world.decide_deferred()
 
-    def test_where_it_waits_is_told_again_when_the_reason_is_another(self) -> None:
+    def test_a_visitor_gets_the_new_reason_to_wait(self) -> None:
         """A visitor in the lobby waits for the host once the host is gone."""
         session = self.ann.open(Open(lobby=True, keep=True))
         self.assertEqual(self.bob.send(Join(session, id=ID)), [Waiting(session, WaitReason.LOBBY, ID)])

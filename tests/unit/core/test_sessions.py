@@ -78,7 +78,7 @@ class MembershipTests(Case):
         self.assertEqual([len(s.members) for s in (self.session, joined, left, again)], [1, 2, 1, 2])
         self.assertEqual([(m.role, m.seat) for m in again.members], [(Role.HOST, 0), (Role.GUEST, 2)])
 
-    def test_what_cannot_be_is_refused(self) -> None:
+    def test_impossible_changes_are_refused(self) -> None:
         """No user joins twice, and only members and visitors can leave."""
         self.refused(ErrorCode.ALREADY_MEMBER, with_guest, self.session, ANN)
         self.refused(ErrorCode.NOT_A_MEMBER, self.session.without, BOB)
@@ -140,7 +140,7 @@ class LobbyTests(Case):
         self.assertEqual(self.session.user_ids, {ANN, BOB, CAT})
         self.assertIs(self.session.wait_reason, WaitReason.LOBBY)
 
-    def test_so_many_wait(self) -> None:
+    def test_the_number_of_visitors_is_bounded(self) -> None:
         """A visitor beyond the bound is refused."""
         self.refused(ErrorCode.LOBBY_FULL, with_guest, self.session, DAN)
 
@@ -152,7 +152,7 @@ class LobbyTests(Case):
         self.assertEqual(waiting(refused), [])
         self.assertEqual([s.version for s in (self.session, admitted, refused)], [3, 4, 5])
 
-    def test_only_one_who_waits_can_be_admitted_or_refused(self) -> None:
+    def test_only_a_visitor_can_be_admitted_or_refused(self) -> None:
         """Only the host may do that, and only while there is room."""
         for change in (self.session.with_visitor_admitted, self.session.with_visitor_refused):
             self.refused(ErrorCode.UNKNOWN_MEMBER, change, ANN, DAN)
@@ -162,13 +162,13 @@ class LobbyTests(Case):
         full = evolve(with_guest, settings=evolve(with_guest.settings, capacity=2))
         self.refused(ErrorCode.SESSION_FULL, full.with_visitor_admitted, ANN, BOB)
 
-    def test_without_the_lobby_they_come_in_as_far_as_there_is_room(self) -> None:
+    def test_without_the_lobby_visitors_join_while_there_is_room(self) -> None:
         """They join in the order in which they came; the others are turned away."""
         session = evolve(self.session, settings=evolve(self.session.settings, capacity=2))
         session = session.with_settings(ANN, label=None, locked=None, lobby=False)
         self.assertEqual((roles(session), waiting(session)), ([(ANN, Role.HOST), (BOB, Role.GUEST)], []))
 
-    def test_one_who_waits_may_leave(self) -> None:
+    def test_a_visitor_may_leave(self) -> None:
         """The members stay."""
         self.assertEqual(waiting(self.session.without(BOB)), [CAT])
 
@@ -203,7 +203,7 @@ class HostTests(Case):
         self.assertIsNone(session.with_settings(ANN, "", None, None).settings.label)
         self.assertFalse(session.with_settings(ANN, None, False, None).settings.locked)
 
-    def test_one_who_is_removed_stays_away(self) -> None:
+    def test_a_removed_guest_cannot_join_again(self) -> None:
         """The session is unknown to the removed guest from then on; the last 64 are remembered."""
         session = self.session.with_guest_removed(ANN, BOB)
         self.assertEqual(roles(session), [(ANN, Role.HOST), (CAT, Role.GUEST)])
@@ -231,22 +231,22 @@ class SuccessionTests(Case):
         """A host and two guests."""
         self.session = joined(opened(Settings(capacity=3, succession=True)), BOB, CAT)
 
-    def test_the_longest_guest_follows(self) -> None:
+    def test_the_longest_standing_guest_becomes_the_host(self) -> None:
         """The guest with the lowest seat becomes the host."""
         self.assertEqual(roles(self.session.without(ANN)), [(BOB, Role.HOST), (CAT, Role.GUEST)])
 
-    def test_one_who_is_there_is_preferred(self) -> None:
+    def test_a_present_guest_is_preferred(self) -> None:
         """A guest that is away becomes the host only if all are away."""
         away = self.session.with_presence(BOB, away=True)
         self.assertEqual(roles(away.without(ANN)), [(BOB, Role.GUEST), (CAT, Role.HOST)])
         self.assertEqual(roles(away.with_presence(CAT, away=True).without(ANN)), [(BOB, Role.HOST), (CAT, Role.GUEST)])
 
-    def test_nobody_follows_otherwise(self) -> None:
+    def test_otherwise_there_is_no_next_host(self) -> None:
         """There is no next host without succession, or without a guest."""
         self.assertIsNone(joined(opened(), BOB).next_host)
         self.assertIsNone(opened(Settings(succession=True)).next_host)
 
-    def test_a_guest_who_leaves_changes_nothing_for_the_host(self) -> None:
+    def test_a_guest_that_leaves_changes_nothing_for_the_host(self) -> None:
         """The host stays the host."""
         self.assertEqual(roles(self.session.without(BOB)), [(ANN, Role.HOST), (CAT, Role.GUEST)])
 
@@ -269,7 +269,7 @@ class KeptTests(Case):
         kept = joined(opened(Settings(lobby=True, keep=True)), BOB).ended()
         self.assertEqual(waiting(kept), [BOB])
 
-    def test_those_who_were_removed_stay_away(self) -> None:
+    def test_removed_guests_cannot_join_again(self) -> None:
         """A kept session remembers whom its host removed."""
         session = joined(opened(Settings(keep=True)), CAT).with_guest_removed(ANN, CAT).ended()
         self.refused(ErrorCode.UNKNOWN_SESSION, with_guest, session, CAT)
@@ -293,7 +293,7 @@ class KeptTests(Case):
         self.assertEqual((roles(session), waiting(session)), ([(DAN, Role.HOST)], [BOB]))
         self.assertIs(session.wait_reason, WaitReason.LOBBY)
 
-    def test_who_is_there_cannot_be_the_host_with_the_key(self) -> None:
+    def test_a_member_or_visitor_cannot_reopen(self) -> None:
         """A member or a visitor cannot reopen the session it is in."""
         self.refused(ErrorCode.ALREADY_MEMBER, self.session.reopened_by, Person(BOB, Traits()), Settings())
         self.refused(ErrorCode.ALREADY_MEMBER, opened().reopened_by, Person(ANN, Traits()), Settings())
@@ -351,7 +351,7 @@ class PresenceTests(Case):
             assert found is not None
             self.assertEqual((found.person.traits, changed.version), (Traits(rollback=False), session.version + 1))
 
-    def test_nothing_is_renewed_with_one_that_takes_one_exchange(self) -> None:
+    def test_no_renewal_with_a_member_of_a_single_exchange(self) -> None:
         """A program of a single exchange cannot start over, and it cannot resume itself."""
         session = with_guest(opened(), BOB, SERDE)
         self.refused(ErrorCode.UNSUPPORTED_BY_PEER, session.with_renewed_member, ANN, Traits())
@@ -376,7 +376,7 @@ class TransitionTests(SynchronousTestCase):
         for pair in product(SessionState, SessionEvent):
             self.assertEqual(pair in SESSION_TRANSITIONS, pair in happens, pair)
 
-    def test_what_cannot_be_raises(self) -> None:
+    def test_an_impossible_transition_raises(self) -> None:
         """The caller gets an exception, and the session does not change."""
         over = opened().ended()
         self.assertRaises(KeyError, over.ended)

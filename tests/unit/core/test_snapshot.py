@@ -98,7 +98,7 @@ class RecordTests(SynchronousTestCase):
         later.send(guest, AppMessage(self.opened.session, "after"))
         self.assertEqual(later.receive(host), [ForwardedMessage(self.opened.session, self.guest_welcome.user, "after")])
 
-    def test_one_who_does_not_come_back_is_gone(self) -> None:
+    def test_a_user_that_does_not_resume_is_gone(self) -> None:
         """The grace starts again with the restart; after it the other members see the user as gone."""
         later = again(self.world)
         host, _ = resume(later, self.host_welcome, 2)
@@ -109,7 +109,7 @@ class RecordTests(SynchronousTestCase):
             later.receive(host), [MemberLeft(self.opened.session, self.guest_welcome.user, LeaveReason.GONE)]
         )
 
-    def test_one_who_cannot_resume_is_gone_at_once(self) -> None:
+    def test_a_user_that_cannot_resume_is_gone_at_once(self) -> None:
         """The others learn that when they are back."""
         world = World()
         host, welcome = welcomed(world)
@@ -152,7 +152,7 @@ class RecordTests(SynchronousTestCase):
         _, events = resume(later, self.host_welcome, 2)
         self.assertEqual(events[1:], [ForwardedMessage(self.opened.session, user.id, "late")])
 
-    def test_a_decision_that_was_under_way_begins_anew(self) -> None:
+    def test_a_pending_decision_is_submitted_again(self) -> None:
         """The pending request is the first to be carried out."""
         user = self.world.hub.users[self.guest_welcome.user]
         asked = self.world.hub.received(self.guest, Open(label="mine"), self.world.now)
@@ -189,7 +189,7 @@ class RecordTests(SynchronousTestCase):
         user = next(iter(again(self.world, seconds=0.0).hub.users.values()))
         self.assertAlmostEqual(user.grace_ends, 77.0 + self.world.hub.limits.grace_seconds + reconnect_seconds(2))
 
-    def test_what_is_no_snapshot_is_refused(self) -> None:
+    def test_other_data_than_a_snapshot_is_refused(self) -> None:
         """The error has a sentence for the log."""
         data = dump(take_snapshot(self.world.hub, self.world.registry, self.world.now))
         for wrong in (b"", b"{}", b"[]", data[:-1], data.replace(b'"format":1', b'"format":2')):

@@ -116,7 +116,7 @@ DONE = {
     "sent": "target: =",
     "told": "others: =",
 }
-"""The columns: who receives something. `others` are all other members; events to the guest of `away` are kept for it."""
+"""The columns: who receives what. `others` are all other members; events to the guest of `away` wait for it."""
 
 OPEN = """
                 host     guest    removed  outsider new      return

@@ -76,7 +76,7 @@ class ViewTests(SynchronousTestCase):
             [negotiation_base(ann, bob), negotiation_base(cat, ann), negotiation_base(bob, cat)], [8192, 8192, 4096]
         )
 
-    def test_what_its_program_cannot_do_is_told(self) -> None:
+    def test_a_view_has_the_traits_of_the_program(self) -> None:
         """The view also shows that a member is away."""
         session = joined(Session.new(ID, Settings(), Person(ANN, Traits())), BOB, SERDE).with_presence(BOB, away=True)
         ann, bob = session.members
@@ -97,12 +97,12 @@ class NewsTests(SynchronousTestCase):
         settings = Settings(capacity=8, succession=True)
         self.session = joined(Session.new(ID, settings, Person(ANN, Traits())), BOB)
 
-    def test_nothing_is_no_news(self) -> None:
+    def test_no_change_causes_no_events(self) -> None:
         """A new version without a visible change causes no events, for the host as for a guest."""
         self.assertEqual(told(self.session, self.session, ANN), [])
         self.assertEqual(told(self.session, self.session, BOB), [])
 
-    def test_who_comes_and_goes(self) -> None:
+    def test_members_join_and_leave(self) -> None:
         """The event has the reason; departures come first."""
         more = joined(self.session, CAT)
         self.assertEqual(
@@ -112,14 +112,14 @@ class NewsTests(SynchronousTestCase):
         other = joined(self.session.without(BOB), CAT)
         self.assertEqual([type(event) for event in told(self.session, other, ANN)], [MemberLeft, MemberJoined])
 
-    def test_who_is_away_and_back(self) -> None:
+    def test_members_are_away_and_back(self) -> None:
         """A member that joins while it is away is announced as away, in one event."""
         away = self.session.with_presence(BOB, away=True)
         self.assertEqual(told(self.session, away, ANN), [MemberAway(ID, BOB)])
         self.assertEqual(told(away, self.session, ANN), [MemberBack(ID, BOB)])
         self.assertEqual(told(away, away, ANN), [])
 
-    def test_who_begins_anew(self) -> None:
+    def test_a_member_starts_over(self) -> None:
         """A renewed member's new view also shows whether it is away."""
         away = self.session.with_presence(BOB, away=True)
         renewed = away.with_renewed_member(BOB, Traits()).with_presence(BOB, away=False)
@@ -130,7 +130,7 @@ class NewsTests(SynchronousTestCase):
         assert isinstance(event, MemberRenewed)
         self.assertTrue(event.member.away)
 
-    def test_who_is_the_host(self) -> None:
+    def test_the_host_changes(self) -> None:
         """All that stay get the event, the new host included."""
         followed = self.session.without(ANN)
         gone = MemberLeft(ID, ANN, LeaveReason.LEFT)
@@ -139,14 +139,14 @@ class NewsTests(SynchronousTestCase):
         for user in (ANN, BOB):
             self.assertEqual(told(self.session, handed, user), [HostChanged(ID, BOB)])
 
-    def test_what_is_different_in_the_settings(self) -> None:
+    def test_changed_settings(self) -> None:
         """A changed label, lock or lobby is announced; the capacity only appears in replies."""
         changed = self.session.with_settings(ANN, "Monday", True, True)
         self.assertEqual(told(self.session, changed, BOB), [Changed(ID, True, True, "Monday")])
         wider = evolve(self.session, settings=evolve(self.session.settings, capacity=3))
         self.assertEqual(told(self.session, wider, BOB), [])
 
-    def test_who_knocks(self) -> None:
+    def test_visitors_knock(self) -> None:
         """Only the host gets the knocks, and a new host gets all of them."""
         lobby = self.session.with_settings(ANN, None, None, True)
         knocked = joined(lobby, CAT)
@@ -157,12 +157,12 @@ class NewsTests(SynchronousTestCase):
         self.assertEqual(told(knocked, handed, BOB), [HostChanged(ID, BOB), Knock(ID, CAT, "C")])
         self.assertEqual(told(knocked, handed, ANN), [HostChanged(ID, BOB)])
 
-    def test_nobody_knocks_where_nobody_is(self) -> None:
+    def test_no_knocks_without_a_host(self) -> None:
         """Visitors of a session that is not open wait for its host, so there are no knocks."""
         kept = Session.new(ID, Settings(keep=True), Person(ANN, Traits())).ended()
         self.assertEqual(lobby_knocks(joined(kept, BOB)), [])
 
-    def test_one_may_be_told_of_a_session_without_a_host(self) -> None:
+    def test_a_version_may_have_no_host(self) -> None:
         """Such a version lies between two others; it has no host."""
         nobody = evolve(self.session, members=self.session.members[1:])
         self.assertEqual(told(self.session, nobody, BOB), [MemberLeft(ID, ANN, LeaveReason.LEFT)])

@@ -201,7 +201,7 @@ class DecodeTests(SynchronousTestCase):
         [join] = Native().decode(b'{"type":"join","session":"oOiIlL0011"}')
         self.assertEqual(join, Join(SessionId("0011110011")))
 
-    def test_what_is_no_session_id_is_an_unknown_one(self) -> None:
+    def test_a_text_that_is_no_session_id_is_an_unknown_one(self) -> None:
         """Such a text is not malformed: for the client, the session does not exist."""
         self.assertEqual(Native().decode(b'{"type":"join","session":"U"}'), [Join(SessionId("U"))])
 
@@ -225,7 +225,7 @@ class DecodeTests(SynchronousTestCase):
         )
         self.refused({"type": "hello", "version": 1, "most_members": 1})
 
-    def test_the_id_of_a_refused_request_is_told(self) -> None:
+    def test_an_error_has_the_id_of_the_request(self) -> None:
         """An invalid request id is not repeated in the error."""
         self.assertEqual(self.refused({"type": "join", "id": "7"}).id, "7")
         self.assertEqual(self.refused({"type": "unheard-of", "id": "7"}).id, "7")

@@ -99,7 +99,7 @@ class OriginalTests(SynchronousTestCase):
         for secret in (HOST, GUEST, SESSION, b"v=0", b"192.0.2", b"no route"):
             self.assertNotIn(secret.decode(), written)
 
-    def test_a_third_joiner_is_told_and_replaces_nobody(self) -> None:
+    def test_a_third_joiner_gets_an_error_and_replaces_no_member(self) -> None:
         """The original let a third client take the guest's place."""
         _, host_peer, guest, _ = self.call()
         third, third_peer = self.connect()
@@ -109,13 +109,13 @@ class OriginalTests(SynchronousTestCase):
         self.assertEqual(len(guest.frames), 1)
         self.assertEqual(len(third.frames), 2)
 
-    def test_an_unknown_session_is_told(self) -> None:
+    def test_an_unknown_session_is_an_error(self) -> None:
         """The error's sentence stands in the place of the id."""
         guest, peer = self.connect()
         self.switchboard.received(peer, b'{"SessionJoin":"ZZZZZZZZZZ"}')
         self.assertEqual(guest.frames[1:], [b'{"SessionJoinError":"This session does not exist."}'])
 
-    def test_an_outsider_is_not_heard_and_learns_nothing(self) -> None:
+    def test_an_outsider_reaches_no_member_and_learns_nothing(self) -> None:
         """The original forwarded offers and answers from any client that knew the id."""
         host, _, guest, _ = self.call()
         outsider, peer = self.connect()
@@ -171,7 +171,7 @@ class OriginalTests(SynchronousTestCase):
         self.switchboard.received(guest_peer, b'{"SessionJoin":"' + SESSION + b'"}')
         self.assertEqual(guest.frames[1:], [b'{"SessionJoinSuccess":"' + SESSION + b'"}', frame])
 
-    def test_it_is_welcomed_and_not_asked_for_a_hello(self) -> None:
+    def test_a_client_is_welcomed_without_a_hello(self) -> None:
         """The hello timeout does not apply to it."""
         connection, _ = self.connect()
         self.clock.advance(5.0)

@@ -153,7 +153,7 @@ class DecodeTests(SynchronousTestCase):
             serde.encode(event)
             self.assertEqual(serde.negotiations, {})
 
-    def test_what_is_no_variant_is_refused(self) -> None:
+    def test_other_values_than_variants_are_refused(self) -> None:
         """Events, wrong numbers of fields and fields that are not texts are errors."""
         for frame in (
             b"", b"\xff", b"null", b"5", b"[]", b"{}", b'""', b'"NewUser"', b'{"NewUser":"x"}', b'"SessionJoin"',
@@ -240,7 +240,7 @@ class EncodeTests(SynchronousTestCase):
         self.assertEqual(len(welcomed().encode(batch)), 2)
         self.assertEqual(welcomed().encode(ForwardedCandidates(SESSION, OTHER, (), None, end=True)), [])
 
-    def test_what_it_does_not_know_it_does_not_hear(self) -> None:
+    def test_events_that_the_protocol_lacks_are_dropped(self) -> None:
         """The client gets no message when another member joins or leaves."""
         view = MemberView(OTHER, Role.GUEST, polite=True, offers_first=False, base=0)
         events: list[Event] = [
@@ -275,7 +275,7 @@ class EncodeTests(SynchronousTestCase):
         ):
             self.assertEqual(Serde().encode(event), [frame])
 
-    def test_errors_are_told_as_well_as_it_can(self) -> None:
+    def test_errors_are_encoded_as_far_as_the_protocol_can(self) -> None:
         """A failed join has a variant, a member's error another, others close the connection; outsiders get none."""
         for error, frames in (
             (Error(ErrorCode.SESSION_FULL, Join), [b'{"SessionJoinError":"The session is full."}']),
