@@ -54,16 +54,16 @@ peer: ## the tests of the Python peer
 packaging: ## build the wheel and try it in an empty environment
 
 conformance: install-test ## all 517 cases of the WebSocket conformance suite, six minutes (make test runs 247)
-	@SIGNALD_CONFORMANCE=all $(RUN_TESTS) --limit 1200 $@
+	@TEST_CONFORMANCE=all $(RUN_TESTS) --limit 1200 $@
 
 attack: install-test system-test ## every threat against a real daemon: prints a table of memory and of a bystander's wait
 	@rm -rf attack-report
-	@SIGNALD_ATTACK=all SIGNALD_REPORT="$(CURDIR)/attack-report" $(RUN_TESTS) --limit 3600 attacks; status=$$?; \
+	@TEST_ATTACKS=all TEST_REPORT="$(CURDIR)/attack-report" $(RUN_TESTS) --limit 3600 attacks; status=$$?; \
 	for table in attack-report/*.txt; do echo; cat $$table; done; exit $$status
 
 faults: install-test system-test ## faults of machine, network and files, in full numbers: prints a table
 	@rm -rf faults-report
-	@SIGNALD_FAULTS=all SIGNALD_REPORT="$(CURDIR)/faults-report" $(RUN_TESTS) --limit 3600 faults; status=$$?; \
+	@TEST_FAULTS=all TEST_REPORT="$(CURDIR)/faults-report" $(RUN_TESTS) --limit 3600 faults; status=$$?; \
 	for table in faults-report/*.txt; do echo; cat $$table; done; exit $$status
 
 acme: install-test ## the recipes with certbot and Caddy against a local ACME server (pebble has to be there)
@@ -74,12 +74,12 @@ fuzz: install-test ## inputs of any kind to all that reads what others wrote, fo
 
 e2e: install-test system-test ## real browsers in real calls: prints a table, saves screenshots in e2e-report/
 	@rm -rf e2e-report
-	@SIGNALD_E2E_REPORT="$(CURDIR)/e2e-report" $(RUN_TESTS) $@; status=$$?; \
+	@TEST_E2E_REPORT="$(CURDIR)/e2e-report" $(RUN_TESTS) $@; status=$$?; \
 	for table in e2e-report/*.txt; do echo; cat $$table; done; exit $$status
 
 a11y: install-test system-test ## every screen by the rules of accessibility: prints a table, saves screenshots in e2e-report/
 	@rm -f e2e-report/accessibility.txt
-	@SIGNALD_E2E_REPORT="$(CURDIR)/e2e-report" $(RUN_TESTS) tests.e2e.test_accessibility; status=$$?; \
+	@TEST_E2E_REPORT="$(CURDIR)/e2e-report" $(RUN_TESTS) tests.e2e.test_accessibility; status=$$?; \
 	echo; cat e2e-report/accessibility.txt; exit $$status
 
 coverage: install-test ## branch coverage of the unit and peer tests
@@ -91,10 +91,10 @@ generate: install-test ## write what is made from the code: client messages, sch
 	@$(BIN)/python -m codegen
 
 doctor-document: install-test system-test ## write the doctor's real output into docs/doctor.md
-	@SIGNALD_WRITE_DOCTOR_DOCUMENT=1 $(RUN_TESTS) tests.e2e.test_doctor
+	@TEST_WRITE_DOCTOR_DOCUMENT=1 $(RUN_TESTS) tests.e2e.test_doctor
 
 soak-model: install-test ## the model of the core, beginning at random, for STEPS=10000000 steps
-	@SIGNALD_MODEL_STEPS=$(STEPS) $(RUN_TESTS) --limit 36000 tests.test_model
+	@TEST_MODEL_STEPS=$(STEPS) $(RUN_TESTS) --limit 36000 tests.test_model
 
 resume-storm: install-test ## 1,000 clients lose their sockets at once and resume (ARGS="--clients 100")
 	@$(BIN)/python -m benchmarks.resume_storm $(ARGS)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-RUN = Path(__file__).parent.resolve() / "run.py"
+RUN = Path(__file__).resolve().parents[2] / "run.py"
 
 HEAD = """
 import os, subprocess, sys, time
@@ -42,7 +42,7 @@ class RunTests(SynchronousTestCase):
 
     def run_tests(self, *arguments: str, strict: bool = False) -> tuple[int, list[str]]:
         """Return the exit status and the lines printed, with standard error among them."""
-        environment = dict(os.environ, SIGNALD_REQUIRE_ALL="1" if strict else "0")
+        environment = dict(os.environ, TEST_REQUIRE_ALL="1" if strict else "0")
         command = [sys.executable, str(RUN), "--root", str(self.root), *(arguments or ("unit",))]
         done = subprocess.run(
             command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment, text=True, check=False
