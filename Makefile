@@ -17,6 +17,8 @@ ARGS ?=
 STEPS ?= 10000000
 # How long `make fuzz` goes on: make fuzz SECONDS=3600
 SECONDS ?= 600
+# The long forms that `make nightly` runs, in this order.
+NIGHTLY ?= attack faults conformance fuzz soak-model resume-storm mutants
 # What `make test` runs: all suites, or some, or a test: make test TESTS="unit tests.e2e.test_calls"
 TESTS ?=
 
@@ -24,7 +26,7 @@ RUN_TESTS = $(BIN)/python tests/run.py
 
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: help generate doctor-document resume-storm soak-model bench-page soak-page a11y run test install install-test system-test lock check unit peer conformance packaging attack faults acme fuzz e2e coverage clean
+.PHONY: help generate doctor-document resume-storm soak-model bench-page soak-page a11y run test quick nightly install install-test system-test lock check unit peer conformance packaging attack faults acme fuzz e2e coverage mutants clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -37,6 +39,9 @@ test: ## set up and run all tests and checks (TESTS="unit tests.test_hub" for so
 	@$(MAKE) --no-print-directory install-test system-test || { echo "0 passed, 1 failed"; exit 1; }
 	@$(RUN_TESTS) $(TESTS)
 
+quick: $(VENV)/test.stamp ## lint and the unit tests that concern what changed since this passed last, without installing
+	@$(RUN_TESTS) --quick
+
 install: $(VENV)/run.stamp $(VENV)/signald.stamp ## install the locked dependencies and signald into .venv
 
 install-test: $(VENV)/test.stamp $(VENV)/signald.stamp
@@ -48,7 +53,7 @@ system-test:
 check unit peer packaging: install-test
 	@$(RUN_TESTS) $@
 
-check: ## lint, formatting and types
+check: ## lint, formatting, types and import contracts
 unit: ## the unit tests
 peer: ## the tests of the Python peer
 packaging: ## build the wheel and try it in an empty environment
@@ -82,10 +87,19 @@ a11y: install-test system-test ## every screen by the rules of accessibility: pr
 	@TEST_E2E_REPORT="$(CURDIR)/e2e-report" $(RUN_TESTS) tests.e2e.test_accessibility; status=$$?; \
 	echo; cat e2e-report/accessibility.txt; exit $$status
 
-coverage: install-test ## branch coverage of the unit and peer tests
-	@rm -f .coverage .coverage.*
-	@$(RUN_TESTS) --coverage unit peer; status=$$?; \
-	$(BIN)/coverage combine --quiet && $(BIN)/coverage report && exit $$status
+coverage: install-test ## branch coverage of the unit and peer tests by package, with every line that did not run
+	@$(RUN_TESTS) --coverage unit peer
+
+mutants: install-test ## 300 faults put into the core and the dialects: do tests fail? (ARGS="--seed 7 --number 50")
+	@$(BIN)/python -m tests.mutants $(ARGS)
+
+nightly: ## the long forms of all tests one after the other, going on after a failure (NIGHTLY="faults fuzz" for some)
+	@failed=; for target in $(NIGHTLY); do \
+	    echo "== $$target"; started=$$(date +%s); \
+	    $(MAKE) --no-print-directory $$target || failed="$$failed $$target"; \
+	    echo "== $$target: $$(($$(date +%s) - started)) s"; \
+	done; \
+	if [ -n "$$failed" ]; then echo "failed:$$failed"; exit 1; fi; echo "nightly: all passed"
 
 generate: install-test ## write what is made from the code: client messages, schemas, tables and diagrams
 	@$(BIN)/python -m codegen

@@ -247,7 +247,7 @@ class CutAnywhereTests(LinkCase):
         self.rest(self.ann, self.bob)
         self.assertEqual(self.ann.told(Resumed), [Resumed("everything")] * 2)
 
-    @settings(deadline=None, max_examples=150)
+    @settings(max_examples=150)
     @given(
         st.lists(st.tuples(st.booleans(), st.sampled_from(["say", "up", "down", "cut", "notice", "connect", "tick"])))
     )

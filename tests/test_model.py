@@ -390,7 +390,6 @@ class ModelTests(SynchronousTestCase):
                 settings=settings(
                     max_examples=STEPS // (BATCH * RULES // 4) + 1,
                     stateful_step_count=RULES,
-                    deadline=None,
                     database=None,
                     report_multiple_bugs=False,
                     derandomize=not SOAK,
