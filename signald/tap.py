@@ -16,45 +16,46 @@ from twisted.internet.interfaces import IProtocolFactory, IReactorCore, IReactor
 from twisted.logger import Logger
 
 from signald import __version__
-from signald.access import Access
-from signald.addresses import machine_names
-from signald.arrivals import Arrivals
-from signald.assets import load_assets
-from signald.budgets import ConnectionBudget
-from signald.certificates import Certificate, CertificateError, LocalCertificate, SuppliedCertificate
-from signald.config import Config
+from signald.auth.access import Access
+from signald.auth.host_secret import SECRET_BYTES, load_host_secret
+from signald.auth.passwords import Passwords, one_thread
+from signald.auth.tokens import TokenVerifier
+from signald.auth.webhook import Webhook
+from signald.cli.options import Options
+from signald.config.tree import Config
+from signald.config.values import ConfigError
+from signald.core.budgets import ConnectionBudget
+from signald.core.hub import Hub
+from signald.core.ids import IdSource
+from signald.core.registry import MemoryRegistry
 from signald.dialects import DIALECTS
-from signald.exposition import Sources
-from signald.host_secret import SECRET_BYTES, load_host_secret
-from signald.http_post import make_agent
-from signald.hub import Hub
-from signald.ice_configuration import IceConfiguration
-from signald.ids import IdSource
-from signald.limiting import Limiting, within
-from signald.listening import open_sockets, raise_descriptor_limit
-from signald.logs import FLUSH_SECONDS, Log
-from signald.made import kept
-from signald.metrics import Metrics
-from signald.options import Options
-from signald.origins import OriginRule
-from signald.oversight import Oversight
-from signald.passwords import Passwords, one_thread
-from signald.proxy_protocol import ProxyProtocolFactory
-from signald.readiness import Readiness
-from signald.reflection import Mirror
-from signald.registry import MemoryRegistry
-from signald.reloading import Apply, Reloading
-from signald.resolving import resolve_aside
-from signald.schemas import load_schemas
-from signald.service import Daemon, Listener
-from signald.signaling_factory import SignalingFactory
-from signald.supervision import OPERATIONS, PAGE, WS, Supervision, started_with
-from signald.switchboard import Switchboard
-from signald.tls import TLSFactory
-from signald.tokens import TokenVerifier
-from signald.values import ConfigError
-from signald.web import make_site
-from signald.webhook import Webhook
+from signald.lifecycle.reloading import Apply, Reloading
+from signald.lifecycle.service import Daemon, Listener
+from signald.lifecycle.supervision import Supervision, started_with
+from signald.server.socket_activation import OPERATIONS, PAGE, WS
+from signald.monitoring.logs import FLUSH_SECONDS, Log
+from signald.monitoring.metrics import Metrics
+from signald.monitoring.readiness import Readiness
+from signald.net.addresses import machine_names
+from signald.net.http_client import make_agent
+from signald.net.origins import OriginRule
+from signald.net.resolver import resolve_aside
+from signald.operations.exposition import Sources
+from signald.operations.operations_service import Oversight
+from signald.page.assets import load_assets
+from signald.page.build_cache import kept
+from signald.page.schemas import load_schemas
+from signald.server.admission import Arrivals
+from signald.server.factory import SignalingFactory
+from signald.server.ice_configuration import IceConfiguration
+from signald.server.limits_reloader import Limiting, within
+from signald.server.listening import open_sockets, raise_descriptor_limit
+from signald.server.proxy_protocol import ProxyProtocolFactory
+from signald.server.reflection import Mirror
+from signald.server.switchboard import Switchboard
+from signald.server.web import make_site
+from signald.tls.certificates import Certificate, CertificateError, LocalCertificate, SuppliedCertificate
+from signald.tls.context import TLSFactory
 
 _log = Logger()
 
@@ -196,7 +197,7 @@ def make_daemon(
         }
     supervision = supervision or Supervision()
     listeners = []
-    for name, bound in open_sockets(config, supervision):
+    for name, bound in open_sockets(config, supervision.sockets):
         scheme, factory = served[name]
         listeners.append(Listener(bound, factory, scheme, bound.getsockname()[1]))
 

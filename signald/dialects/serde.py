@@ -9,10 +9,9 @@ from typing import ClassVar, NamedTuple, TypeVar, assert_never
 
 import orjson
 
-from signald.dialects.dialect import CloseFrame, DecodeError, Dialect
-from signald.errors import ErrorCode
-from signald.ids import read_session_id
-from signald.messages import (
+from signald.core.errors import ErrorCode
+from signald.core.ids import read_session_id
+from signald.core.messages import (
     Accomplished,
     Ack,
     Answer,
@@ -57,6 +56,7 @@ from signald.messages import (
     Waiting,
     Welcome,
 )
+from signald.dialects.dialect import CloseFrame, DecodeError, Dialect
 
 INVALID_PAYLOAD = 1007
 """RFC 6455 §7.4.1: data within a message that was not consistent with the type of the message."""

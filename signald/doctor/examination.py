@@ -13,7 +13,8 @@ from twisted.internet.defer import Deferred, TimeoutError, gatherResults
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from signald.config import Config
+from signald.config.tree import Config
+from signald.config.values import ConfigError
 from signald.doctor.clock import judge_clock, kernel_synchronised
 from signald.doctor.descriptors import judge_descriptors
 from signald.doctor.files import check_data_directory, check_secret_files, secret_files
@@ -25,8 +26,7 @@ from signald.doctor.processes import Process, listening_process
 from signald.doctor.public import Visit, check_idle, check_public
 from signald.doctor.relays import check_ice
 from signald.doctor.targets import PublicUrl, Target
-from signald.proxies import is_trusted
-from signald.values import ConfigError
+from signald.net.proxies import is_trusted
 
 __all__ = ["Patient", "examine"]
 

@@ -9,11 +9,8 @@ from pathlib import Path
 #: The directories below `tests` in which unit tests lie, with the pattern of their modules.
 UNIT_PLACES = (("unit", "**/test_*.py"), (".", "test_*.py"))
 
-#: The directories below `tests` in which each other suite has a directory.
-SUITE_PLACES = ("suites", ".")
-
-#: The directories below `tests` that are no suites.
-NO_SUITES = frozenset({"unit", "suites", "support", "runner", "mutants"})
+#: The directory in which each other suite has a directory.
+SUITE_PLACE = Path("tests", "suites")
 
 
 @dataclass(frozen=True)
@@ -75,32 +72,24 @@ def dotted_name(root: Path, path: Path) -> str:
 
 def modules_of(root: Path, suite: str) -> list[str]:
     """Return the dotted names of a suite's test modules."""
-    tests = root / "tests"
     if suite == "unit":
-        found = [path for place, pattern in UNIT_PLACES for path in (tests / place).glob(pattern)]
+        found = [path for place, pattern in UNIT_PLACES for path in (root / "tests" / place).glob(pattern)]
     else:
-        found = [path for place in SUITE_PLACES for path in (tests / place / suite).rglob("test_*.py")]
+        found = list((root / SUITE_PLACE / suite).rglob("test_*.py"))
     return [dotted_name(root, path) for path in sorted(found)]
 
 
 def all_suites(root: Path) -> list[Suite]:
     """Return the known suites and one for each further directory of tests, so that no test module is left out."""
-    names = {
-        directory.name
-        for place in SUITE_PLACES
-        for directory in (root / "tests" / place).glob("*/")
-        if any(directory.rglob("test_*.py"))
-    }
-    known = NO_SUITES | {suite.name for suite in SUITES}
+    names = {directory.name for directory in (root / SUITE_PLACE).glob("*/") if any(directory.rglob("test_*.py"))}
+    known = {suite.name for suite in SUITES}
     return [*SUITES, *(Suite(name, limit=DEFAULT_LIMIT) for name in sorted(names - known))]
 
 
-def suite_of(name: str, suites: Sequence[str]) -> str:
-    """Return the suite to which a dotted name belongs: one of `suites`, or else the unit tests."""
-    parts = name.split(".")[1:]
-    if parts and parts[0] == "suites":
-        del parts[0]
-    return parts[0] if parts and parts[0] in suites else "unit"
+def suite_of(name: str) -> str:
+    """Return the suite to which a dotted name belongs."""
+    parts = name.split(".")
+    return parts[2] if len(parts) > 2 and parts[1] == "suites" else "unit"
 
 
 def selected(root: Path, names: Sequence[str]) -> list[Selection]:
@@ -117,8 +106,8 @@ def selected(root: Path, names: Sequence[str]) -> list[Selection]:
         if name in suites:
             whole.add(name)
             chosen.setdefault(name, []).extend(modules_of(root, name))
-        elif name.startswith("tests."):
-            chosen.setdefault(suite_of(name, list(suites)), []).append(name)
+        elif name.startswith("tests.") and suite_of(name) in suites:
+            chosen.setdefault(suite_of(name), []).append(name)
         else:
             raise SystemExit(f"run.py: there is no suite or test named {name}.")
     return [

@@ -20,7 +20,7 @@ def part(suite: Suite, seconds: float, name: str = "") -> Part:
 class MakePartsTests(SynchronousTestCase):
     """The processes of a run."""
 
-    modules = tuple(f"tests.e2e.test_{letter}" for letter in "abcdefgh")
+    modules = tuple(f"tests.suites.e2e.test_{letter}" for letter in "abcdefgh")
 
     def names(self, suite: Suite, lanes: int, whole: bool = True) -> list[str]:
         """Return the names of a suite's parts."""

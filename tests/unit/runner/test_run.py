@@ -59,13 +59,13 @@ class RunTests(SynchronousTestCase):
 
     def test_passing(self) -> None:
         """Tests that pass are counted, and the status is 0."""
-        self.add_tests("tests/test_a.py", "def test_one(self): pass\ndef test_two(self): pass")
+        self.add_tests("tests/unit/test_a.py", "def test_one(self): pass\ndef test_two(self): pass")
         self.assert_sums("2 passed, 0 failed")
 
     def test_failing(self) -> None:
         """A failed assertion and an error count one each, and are named."""
         self.add_tests(
-            "tests/test_a.py",
+            "tests/unit/test_a.py",
             """
             def test_good(self): pass
             def test_bad(self): self.fail()
@@ -73,37 +73,37 @@ class RunTests(SynchronousTestCase):
             """,
         )
         lines = self.assert_sums("1 passed, 2 failed")
-        self.assertIn("failed: tests.test_a.Case.test_bad", lines)
-        self.assertIn("failed: tests.test_a.Case.test_broken", lines)
+        self.assertIn("failed: tests.unit.test_a.Case.test_bad", lines)
+        self.assertIn("failed: tests.unit.test_a.Case.test_broken", lines)
 
     def test_skipping(self) -> None:
         """A skipped test is listed with its reason, and counts as failed only where everything is required."""
-        self.add_tests("tests/test_a.py", "def test_one(self): pass\ndef test_two(self): raise SkipTest('no camera')")
-        listed = "skipped: tests.test_a.Case.test_two: no camera"
+        self.add_tests("tests/unit/test_a.py", "def test_one(self): pass\ndef test_two(self): raise SkipTest('no camera')")
+        listed = "skipped: tests.unit.test_a.Case.test_two: no camera"
         self.assertIn(listed, self.assert_sums("1 passed, 0 failed"))
         self.assertIn(listed, self.assert_sums("1 passed, 1 failed", strict=True))
 
     def test_expected_failure(self) -> None:
         """A test that is marked as not working yet neither passes nor is passed over where everything is required."""
-        self.add_tests("tests/test_a.py", "def test_one(self): self.fail()\ntest_one.todo = 'later'")
+        self.add_tests("tests/unit/test_a.py", "def test_one(self): self.fail()\ntest_one.todo = 'later'")
         self.assert_sums("0 passed, 0 failed")
         self.assert_sums("0 passed, 1 failed", strict=True)
 
     def test_unexpected_success(self) -> None:
         """A test that is marked as not working yet, but passes, fails."""
-        self.add_tests("tests/test_a.py", "def test_one(self): pass\ntest_one.todo = 'later'")
+        self.add_tests("tests/unit/test_a.py", "def test_one(self): pass\ntest_one.todo = 'later'")
         self.assert_sums("0 passed, 1 failed")
 
     def test_import_error(self) -> None:
         """A module that cannot be imported counts as failed, and the others still run."""
-        self.add("tests/test_a.py", "import nothing_of_this_name")
-        self.add_tests("tests/test_b.py", "def test_one(self): pass")
+        self.add("tests/unit/test_a.py", "import nothing_of_this_name")
+        self.add_tests("tests/unit/test_b.py", "def test_one(self): pass")
         self.assert_sums("1 passed, 1 failed")
 
     def test_success_and_error(self) -> None:
         """A test that passes but leaves a logged error behind counts once, as failed."""
         self.add_tests(
-            "tests/test_a.py",
+            "tests/unit/test_a.py",
             """
             def test_one(self):
                 from twisted.python import log
@@ -115,13 +115,13 @@ class RunTests(SynchronousTestCase):
     def test_crash(self) -> None:
         """A suite whose process dies keeps what had passed, and counts as failed."""
         for death in ("os._exit(3)", "os._exit(0)", "os.kill(os.getpid(), 9)"):
-            self.add_tests("tests/test_a.py", f"def test_1(self): pass\ndef test_2(self): {death}")
+            self.add_tests("tests/unit/test_a.py", f"def test_1(self): pass\ndef test_2(self): {death}")
             self.assert_sums("1 passed, 1 failed")
 
     def test_hang(self) -> None:
         """A suite that does not end is killed at its limit with the processes that it started."""
         self.add_tests(
-            "tests/test_a.py",
+            "tests/unit/test_a.py",
             f"""
             def test_1(self): pass
             def test_2(self):
@@ -141,7 +141,7 @@ class RunTests(SynchronousTestCase):
         """A process that outlives its suite is ended and counts as failed, even in a session of its own."""
         for session in (False, True):
             self.add_tests(
-                "tests/test_a.py",
+                "tests/unit/test_a.py",
                 f"""
                 def test_1(self):
                     command = [sys.executable, "-c", "import time; time.sleep(600)"]
@@ -171,17 +171,17 @@ class RunTests(SynchronousTestCase):
 
     def test_no_summary(self) -> None:
         """Modules that hold no test cannot run either."""
-        self.add("tests/test_a.py", "")
+        self.add("tests/unit/test_a.py", "")
         self.assert_sums("0 passed, 0 failed")
         self.assert_sums("0 passed, 1 failed", strict=True)
 
     def test_several_suites(self) -> None:
         """The last line sums up over the suites, also after one that crashed; an unknown directory is a suite too."""
-        self.add_tests("tests/test_a.py", "def test_one(self): os._exit(1)")
-        self.add_tests("tests/peer/test_b.py", "def test_one(self): pass")
-        self.add("tests/peer/__init__.py", "")
-        self.add_tests("tests/more/test_c.py", "def test_one(self): pass\ndef test_two(self): self.fail()")
-        self.add("tests/more/__init__.py", "")
+        self.add_tests("tests/unit/test_a.py", "def test_one(self): os._exit(1)")
+        self.add_tests("tests/suites/peer/test_b.py", "def test_one(self): pass")
+        self.add("tests/suites/peer/__init__.py", "")
+        self.add_tests("tests/suites/more/test_c.py", "def test_one(self): pass\ndef test_two(self): self.fail()")
+        self.add("tests/suites/more/__init__.py", "")
         self.assert_sums("2 passed, 2 failed", "unit", "peer", "more")
 
     def add_suite(self, name: str, body: str) -> None:
@@ -256,7 +256,6 @@ class RunTests(SynchronousTestCase):
         """A whole suite is divided among the lanes, and its sums are those of all parts, also of one that dies."""
         self.add_tests("tests/unit/test_a.py", "def test_one(self): os._exit(1)")
         self.add_tests("tests/unit/test_b.py", "def test_one(self): pass\ndef test_two(self): self.fail()")
-        self.add("tests/unit/__init__.py", "")
         lines = self.assert_sums("1 passed, 2 failed", "unit", "--jobs", "2")
         self.assertIn("failed: unit 1/2: ended with status 1", lines)
         self.assertIn("failed: tests.unit.test_b.Case.test_two", lines)
@@ -314,14 +313,14 @@ class RunTests(SynchronousTestCase):
 
     def test_one_test(self) -> None:
         """A dotted name runs that test alone."""
-        self.add_tests("tests/test_a.py", "def test_one(self): pass\ndef test_two(self): self.fail()")
-        self.assert_sums("1 passed, 0 failed", "tests.test_a.Case.test_one")
+        self.add_tests("tests/unit/test_a.py", "def test_one(self): pass\ndef test_two(self): self.fail()")
+        self.assert_sums("1 passed, 0 failed", "tests.unit.test_a.Case.test_one")
 
     def test_reactor(self) -> None:
         """The peer's suite runs on the asyncio reactor."""
-        self.add("tests/peer/__init__.py", "")
+        self.add("tests/suites/peer/__init__.py", "")
         self.add_tests(
-            "tests/peer/test_a.py",
+            "tests/suites/peer/test_a.py",
             """
             def test_one(self):
                 from twisted.internet import reactor
@@ -334,7 +333,7 @@ class RunTests(SynchronousTestCase):
         """No test has a deadline for an example, and where everything is required each run tries the same examples."""
         for strict in (False, True):
             self.add_tests(
-                "tests/test_a.py",
+                "tests/unit/test_a.py",
                 f"""
                 def test_one(self):
                     from hypothesis import settings
@@ -348,7 +347,7 @@ class RunTests(SynchronousTestCase):
         self.add("sources_of_something/__init__.py", "")
         self.add("tests/helper.py", "")
         self.add_tests(
-            "tests/test_a.py",
+            "tests/unit/test_a.py",
             """
             def test_one(self):
                 import tests.helper

@@ -42,5 +42,5 @@ class SuiteTests(SynchronousTestCase):
 
     def test_unknown_name(self) -> None:
         """What is neither a suite nor a test is refused."""
-        for name in ("nonsense", "unittest.case", "support"):
+        for name in ("nonsense", "unittest.case", "support", "tests.suites.none.test_a"):
             self.assertRaises(SystemExit, selected, self.root, [name])

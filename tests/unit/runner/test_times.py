@@ -17,7 +17,7 @@ class KeyTests(SynchronousTestCase):
         """The key begins with the suite and ends with the module."""
         for name, key in {
             "tests.suites.e2e.test_calls": "e2e.test_calls",
-            "tests.e2e.test_calls.CallTests.test_one": "e2e.test_calls",
+            "tests.suites.e2e.test_calls.CallTests.test_one": "e2e.test_calls",
             "tests.unit.core.test_hub.HubTests.test_one": "unit.core.test_hub",
             "tests.test_hub": "unit.test_hub",
         }.items():
@@ -25,14 +25,14 @@ class KeyTests(SynchronousTestCase):
 
     def test_sums(self) -> None:
         """The seconds of a module are those of its tests."""
-        seconds = {"tests.e2e.test_a.A.test_1": 1.0, "tests.e2e.test_a.B.test_1": 2.0, "tests.e2e.test_b.A.test_1": 4.0}
+        seconds = {"tests.suites.e2e.test_a.A.test_1": 1.0, "tests.suites.e2e.test_a.B.test_1": 2.0, "tests.suites.e2e.test_b.A.test_1": 4.0}
         self.assertEqual(by_module(seconds), {"e2e.test_a": 3.0, "e2e.test_b": 4.0})
 
 
 class DivideTests(SynchronousTestCase):
     """Groups of modules."""
 
-    modules = ("tests.e2e.test_a", "tests.e2e.test_b", "tests.e2e.test_c", "tests.e2e.test_d")
+    modules = ("tests.suites.e2e.test_a", "tests.suites.e2e.test_b", "tests.suites.e2e.test_c", "tests.suites.e2e.test_d")
 
     def test_equal_seconds(self) -> None:
         """The long module is alone, the others share a group in their order."""
@@ -43,7 +43,7 @@ class DivideTests(SynchronousTestCase):
     def test_unknown(self) -> None:
         """A module without a record counts as the median of those with one."""
         times = {"e2e.test_a": 1.0, "e2e.test_b": 2.0, "e2e.test_c": 30.0}
-        self.assertEqual(estimate(self.modules, times)["tests.e2e.test_d"], 2.0)
+        self.assertEqual(estimate(self.modules, times)["tests.suites.e2e.test_d"], 2.0)
 
     def test_nothing_known(self) -> None:
         """Without any record modules are divided by their number."""
@@ -51,7 +51,7 @@ class DivideTests(SynchronousTestCase):
 
     def test_few_modules(self) -> None:
         """There are never more groups than modules, and one where there are none."""
-        self.assertEqual(divide(self.modules[:1], 4, {}), [["tests.e2e.test_a"]])
+        self.assertEqual(divide(self.modules[:1], 4, {}), [["tests.suites.e2e.test_a"]])
         self.assertEqual(divide((), 4, {}), [[]])
 
     def test_nothing_is_lost(self) -> None:
