@@ -7,12 +7,10 @@ The record is a file of JSON lines, one an outcome, so that the tests before a c
 from __future__ import annotations
 
 import argparse
-import contextlib
 import faulthandler
 import functools
 import importlib.util
 import json
-import os
 import sys
 import time
 from collections.abc import Sequence
@@ -109,19 +107,6 @@ def import_package_from(root: Path, name: str) -> None:
     spec.loader.exec_module(module)
 
 
-def load_hypothesis_profile() -> None:
-    """Make the settings of hypothesis the same in every test: no deadlines, and repeatable in continuous integration.
-
-    A deadline for each example fails on a machine that has other things to do. The variable with which nothing may be
-    skipped marks the runs that decide over a change: two of them try the same examples.
-    """
-    with contextlib.suppress(ImportError):
-        from hypothesis import settings
-
-        settings.register_profile("signald", deadline=None, derandomize=os.environ.get("TEST_REQUIRE_ALL") == "1")
-        settings.load_profile("signald")
-
-
 def main(arguments: Sequence[str]) -> None:
     """Run what the command line names; the exit status is 0 whenever all tests have run."""
     parser = argparse.ArgumentParser(description="Runs one suite under trial.")
@@ -135,7 +120,6 @@ def main(arguments: Sequence[str]) -> None:
     # SIGABRT, with which the runner ends a suite that takes too long, shows where it is.
     faulthandler.enable()
     sys.path[:] = [entry for entry in sys.path if Path(entry).resolve() != Path(__file__).resolve().parent]
-    load_hypothesis_profile()
     installReactor(options.reactor)
     for package in ("tests", "codegen"):
         if (options.root / package).is_dir():

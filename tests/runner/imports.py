@@ -69,6 +69,35 @@ def distances(edges: Mapping[str, Iterable[str]], starts: Iterable[str]) -> dict
     return found
 
 
+def nearest(
+    graph: Graph,
+    changed: Iterable[str],
+    tests: Iterable[str],
+    seconds: Mapping[str, float],
+    *,
+    also: Iterable[str] = (),
+) -> list[str]:
+    """Return the tests that depend on changed modules, nearest first.
+
+    A test module that mirrors a changed one comes before others that import it as directly; of equal ones, the shorter
+    comes first.
+
+    Arguments:
+        graph: the import graph.
+        changed: names of modules.
+        tests: the test modules to choose from.
+        seconds: the seconds that each takes.
+        also: tests that count as near as direct importers.
+
+    """
+    starts = list(changed)
+    far = graph.distances(starts)
+    far |= {test: min(far.get(test, 1), 1) for test in also}
+    mirrors = {f"test_{module.rpartition('.')[2]}" for module in starts}
+    found = [test for test in tests if test in far]
+    return sorted(found, key=lambda test: (far[test], test.rpartition(".")[2] not in mirrors, seconds[test], test))
+
+
 def module_name(path: Path) -> str:
     """Return the name by which a file of the checkout, relative to its root, is imported."""
     parts = [PACKAGES[path.parts[0]], *path.with_suffix("").parts[1:]]

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tests.runner.checks import linted, make_links
-from tests.runner.imports import PACKAGES, Graph, module_name, read_graph
+from tests.runner.imports import PACKAGES, Graph, module_name, nearest, read_graph
 from tests.runner.parts import KEPT, Setting, make_parts, run_parts
 from tests.runner.printing import say
 from tests.runner.suites import SUITES, Selection, modules_of
@@ -97,25 +97,18 @@ def choose(
         budget: seconds that the chosen ones may take, beyond the test modules that changed themselves.
 
     """
-    modules: dict[str, int] = {}
-    named = set[str]()
+    modules = set[str]()
+    also = set[str]()
     for path in changed:
         if path.suffix == ".py" and path.parts[0] in PACKAGES:
-            module = module_name(path)
-            modules[module] = 0
-            # The importers of a module that is gone are no longer in the graph.
-            modules |= dict.fromkeys(graph.dependents_of(module), 1) if module not in graph.files else {}
+            modules.add(module_name(path))
+            # The graph has no edges to a module that is gone.
+            also |= graph.dependents_of(module_name(path))
         else:
-            named |= {test for test in tests if path.name in texts[test]}
-    distances = graph.distances(modules) | dict.fromkeys(named, 1)
-    mirrors = {f"test_{module.rpartition('.')[2]}" for module in modules}
-    near = sorted(
-        (test for test in tests if test in distances),
-        key=lambda test: (distances[test], test.rpartition(".")[2] not in mirrors, seconds[test]),
-    )
+            also |= {test for test in tests if path.name in texts[test]}
     run, left, used = list[str](), list[str](), 0.0
-    for test in near:
-        if test in modules and modules[test] == 0:
+    for test in nearest(graph, modules, tests, seconds, also=also & set(tests)):
+        if test in modules:
             run.append(test)
         elif used + seconds[test] <= budget:
             run.append(test)

@@ -78,7 +78,9 @@ class RunTests(SynchronousTestCase):
 
     def test_skipping(self) -> None:
         """A skipped test is listed with its reason, and counts as failed only where everything is required."""
-        self.add_tests("tests/unit/test_a.py", "def test_one(self): pass\ndef test_two(self): raise SkipTest('no camera')")
+        self.add_tests(
+            "tests/unit/test_a.py", "def test_one(self): pass\ndef test_two(self): raise SkipTest('no camera')"
+        )
         listed = "skipped: tests.unit.test_a.Case.test_two: no camera"
         self.assertIn(listed, self.assert_sums("1 passed, 0 failed"))
         self.assertIn(listed, self.assert_sums("1 passed, 1 failed", strict=True))
@@ -328,19 +330,6 @@ class RunTests(SynchronousTestCase):
             """,
         )
         self.assert_sums("1 passed, 0 failed", "peer")
-
-    def test_hypothesis(self) -> None:
-        """No test has a deadline for an example, and where everything is required each run tries the same examples."""
-        for strict in (False, True):
-            self.add_tests(
-                "tests/unit/test_a.py",
-                f"""
-                def test_one(self):
-                    from hypothesis import settings
-                    self.assertEqual((settings().deadline, settings().derandomize), (None, {strict}))
-                """,
-            )
-            self.assert_sums("1 passed, 0 failed", strict=strict)
 
     def test_checkout_is_hidden(self) -> None:
         """Nothing of the checkout but its tests can be imported: what is installed is tested."""

@@ -17,7 +17,7 @@ class KeyTests(SynchronousTestCase):
         """The key begins with the suite and ends with the module."""
         for name, key in {
             "tests.suites.e2e.test_calls": "e2e.test_calls",
-            "tests.suites.e2e.test_calls.CallTests.test_one": "e2e.test_calls",
+            "tests.suites.peer.test_peer.CallTests.test_one": "peer.test_peer",
             "tests.unit.core.test_hub.HubTests.test_one": "unit.core.test_hub",
             "tests.test_hub": "unit.test_hub",
         }.items():
@@ -25,14 +25,23 @@ class KeyTests(SynchronousTestCase):
 
     def test_sums(self) -> None:
         """The seconds of a module are those of its tests."""
-        seconds = {"tests.suites.e2e.test_a.A.test_1": 1.0, "tests.suites.e2e.test_a.B.test_1": 2.0, "tests.suites.e2e.test_b.A.test_1": 4.0}
+        seconds = {
+            "tests.suites.e2e.test_a.A.test_1": 1.0,
+            "tests.suites.e2e.test_a.B.test_1": 2.0,
+            "tests.suites.e2e.test_b.A.test_1": 4.0,
+        }
         self.assertEqual(by_module(seconds), {"e2e.test_a": 3.0, "e2e.test_b": 4.0})
 
 
 class DivideTests(SynchronousTestCase):
     """Groups of modules."""
 
-    modules = ("tests.suites.e2e.test_a", "tests.suites.e2e.test_b", "tests.suites.e2e.test_c", "tests.suites.e2e.test_d")
+    modules = (
+        "tests.suites.e2e.test_a",
+        "tests.suites.e2e.test_b",
+        "tests.suites.e2e.test_c",
+        "tests.suites.e2e.test_d",
+    )
 
     def test_equal_seconds(self) -> None:
         """The long module is alone, the others share a group in their order."""
