@@ -79,7 +79,7 @@ fuzz: install-test ## inputs of any kind to all that reads what others wrote, fo
 
 e2e: install-test system-test ## real browsers in real calls: prints a table, saves screenshots in e2e-report/
 	@rm -rf e2e-report
-	@TEST_E2E_REPORT="$(CURDIR)/e2e-report" $(RUN_TESTS) $@; status=$$?; \
+	@TEST_E2E_REPORT="$(CURDIR)/e2e-report" $(RUN_TESTS) --jobs 1 $@; status=$$?; \
 	for table in e2e-report/*.txt; do echo; cat $$table; done; exit $$status
 
 a11y: install-test system-test ## every screen by the rules of accessibility: prints a table, saves screenshots in e2e-report/

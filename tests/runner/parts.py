@@ -118,7 +118,7 @@ def trial_command(part: Part, setting: Setting, record: Path) -> list[str]:
     """Return the command that runs test modules under trial."""
     measured = []
     if part.suite.name in setting.measured:
-        data = setting.root / KEPT / "coverage" / "data"
+        data = setting.root / KEPT / "coverage" / ".coverage"
         measured = ["-m", "coverage", "run", "--parallel-mode", f"--data-file={data}"]
     directory = setting.root / f"_trial_temp_{part.name.replace(' ', '_').replace('/', '_')}"
     # -P: neither the working directory nor this one is searched for modules, so what is installed is tested.

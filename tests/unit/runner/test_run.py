@@ -132,11 +132,16 @@ class RunTests(SynchronousTestCase):
                 time.sleep(600)
             """,
         )
-        started = time.monotonic()
-        lines = self.assert_sums("1 passed, 1 failed", "unit", "--limit", "3")
-        self.assertIn("failed: unit: did not end within 3 s", lines)
+        # On a machine that has other things to do, three seconds may be over before the second test begins.
+        for limit in (3, 12, 48):
+            started = time.monotonic()
+            status, lines = self.run_tests("unit", "--limit", str(limit))
+            if (self.root / "child").exists():
+                break
+        self.assertEqual((status, lines[-1]), (1, "1 passed, 1 failed"), "\n".join(lines))
+        self.assertIn(f"failed: unit: did not end within {limit} s", lines)
         self.assertTrue(any("in test_2" in line for line in lines), "it does not show where it was")
-        self.assertLess(time.monotonic() - started, 60)
+        self.assertLess(time.monotonic() - started, limit + 57)
         self.assert_gone()
 
     def test_left_process(self) -> None:
@@ -261,7 +266,7 @@ class RunTests(SynchronousTestCase):
         lines = self.assert_sums("1 passed, 2 failed", "unit", "--jobs", "2")
         self.assertIn("failed: unit 1/2: ended with status 1", lines)
         self.assertIn("failed: tests.unit.test_b.Case.test_two", lines)
-        self.assertTrue(any(line.startswith("unit                2") for line in lines), lines)
+        self.assertTrue(any(line.startswith("unit                3") for line in lines), lines)
 
     def test_table(self) -> None:
         """Seconds by suite and the slowest tests stand before the sums, and a record of seconds can be kept."""
