@@ -102,16 +102,18 @@ def make_parts(selections: Sequence[Selection], lanes: int, times: Mapping[str, 
     return parts
 
 
-def next_part(waiting: Sequence[Part], running: Sequence[Suite]) -> Part:
-    """Return the part that a free lane takes.
+def next_part(waiting: Sequence[Part], running: Sequence[Suite]) -> Part | None:
+    """Return the part that a free lane takes, or None if each has to wait for what runs.
 
     A suite that runs already is taken last: its parts want the same programs, and are spread over the whole run.
     Of the others, the suite with most seconds left is taken first, so that the lanes end at nearly the same time.
     """
+    measuring = any(suite.measures for suite in running)
+    possible = [part for part in waiting if not (part.suite.measures and measuring)]
     left: dict[str, float] = {}
     for part in waiting:
         left[part.suite.name] = left.get(part.suite.name, 0.0) + part.seconds
-    return min(waiting, key=lambda part: (part.suite in running, -left[part.suite.name], -part.seconds))
+    return min(possible, key=lambda part: (part.suite in running, -left[part.suite.name], -part.seconds), default=None)
 
 
 def trial_command(part: Part, setting: Setting, record: Path) -> list[str]:
@@ -196,6 +198,8 @@ def run_parts(parts: Sequence[Part], lanes: int, setting: Setting) -> tuple[dict
         try:
             while waiting and len(running) < lanes and not interrupted:
                 part = next_part(waiting, [each.part.suite for each in running])
+                if part is None:
+                    break
                 waiting.remove(part)
                 if part.names or part.suite.name == "check":
                     running.append(start(part, setting))

@@ -23,6 +23,7 @@ class Suite:
         reactor: the Twisted reactor that the tests need.
         verbose: whether a line is printed for each test instead of a letter.
         parts: processes for each lane among which the modules are divided.
+        measures: whether the tests compare times with bounds, so that no two such suites run at the same time.
 
     """
 
@@ -31,6 +32,7 @@ class Suite:
     reactor: str = "default"
     verbose: bool = False
     parts: int = 0
+    measures: bool = False
 
 
 #: The suites in their order in tables. Any other directory of tests becomes a suite with the default settings.
@@ -40,8 +42,8 @@ SUITES = (
     Suite("peer", limit=300, reactor="asyncio"),
     Suite("conformance", limit=1200),
     Suite("packaging", limit=600, verbose=True),
-    Suite("attacks", limit=1200, verbose=True),
-    Suite("faults", limit=900, verbose=True),
+    Suite("attacks", limit=1200, verbose=True, measures=True),
+    Suite("faults", limit=900, verbose=True, measures=True),
     Suite("e2e", limit=3000, verbose=True, parts=2),
 )
 

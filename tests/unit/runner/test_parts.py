@@ -51,3 +51,11 @@ class NextPartTests(SynchronousTestCase):
         peer, rest = part(PEER, 1), part(E2E, 100)
         self.assertIs(next_part([rest, peer], [E2E]), peer)
         self.assertIs(next_part([rest], [E2E]), rest)
+
+    def test_measuring_suites(self) -> None:
+        """Of the suites that compare times with bounds, one runs at a time."""
+        attacks, faults = (Suite(name, limit=1, measures=True) for name in ("attacks", "faults"))
+        measuring, other = part(faults, 100), part(PEER, 1)
+        self.assertIs(next_part([measuring, other], [attacks]), other)
+        self.assertIsNone(next_part([measuring], [attacks]))
+        self.assertIs(next_part([measuring], [E2E]), measuring)
