@@ -16,7 +16,7 @@ from signald.dialects.native import EVENTS, NESTED, REQUESTS, key
 
 PATH = Path(__file__).parents[1] / "clients" / "signaling" / "messages.py"
 
-NAMES = {"MemberView": "Member", "Accomplished": "Done"}
+NAMES = {"MemberView": "Member"}
 """What the client calls otherwise than the server."""
 
 _SHAPES: dict[Any, tuple[str, str]] = {

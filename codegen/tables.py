@@ -71,7 +71,9 @@ def diagram(transitions: Transitions) -> str:
 def filled(text: str) -> str:
     """The document with its tables and diagrams as the code has them now."""
     for name, table in (("errors", errors_table()), ("limits", limits_table())):
-        text = between(text, f"<!-- {name}: generated from signald/core/{name}.py -->", f"<!-- end of {name} -->", table)
+        text = between(
+            text, f"<!-- {name}: generated from signald/core/{name}.py -->", f"<!-- end of {name} -->", table
+        )
     for name, transitions in DIAGRAMS.items():
         text = between(text, f"<!-- diagram of {name} -->", "<!-- end of diagram -->", diagram(transitions))
     return text

@@ -42,7 +42,7 @@ def main() -> None:
     from twisted.internet import reactor
 
     core = IReactorCore(reactor)
-    globalLogBeginner.beginLoggingTo([daemon.oversight.log.to_stream(sys.stderr)], redirectStandardIO=False)
+    globalLogBeginner.beginLoggingTo([daemon.operations_service.log.to_stream(sys.stderr)], redirectStandardIO=False)
     daemon.privilegedStartService()
     daemon.startService()
     daemon.when_left = _obey_the_next_signal

@@ -32,7 +32,6 @@ from signald.dialects import DIALECTS
 from signald.lifecycle.reloading import Apply, Reloading
 from signald.lifecycle.service import Daemon, Listener
 from signald.lifecycle.supervision import Supervision, started_with
-from signald.server.socket_activation import OPERATIONS, PAGE, WS
 from signald.monitoring.logs import FLUSH_SECONDS, Log
 from signald.monitoring.metrics import Metrics
 from signald.monitoring.readiness import Readiness
@@ -41,17 +40,18 @@ from signald.net.http_client import make_agent
 from signald.net.origins import OriginRule
 from signald.net.resolver import resolve_aside
 from signald.operations.exposition import Sources
-from signald.operations.operations_service import Oversight
+from signald.operations.operations_service import OperationsService
 from signald.page.assets import load_assets
 from signald.page.build_cache import kept
 from signald.page.schemas import load_schemas
-from signald.server.admission import Arrivals
+from signald.server.admission import Admission
 from signald.server.factory import SignalingFactory
 from signald.server.ice_configuration import IceConfiguration
-from signald.server.limits_reloader import Limiting, within
+from signald.server.limits_reloader import LimitsReloader, within
 from signald.server.listening import open_sockets, raise_descriptor_limit
 from signald.server.proxy_protocol import ProxyProtocolFactory
 from signald.server.reflection import Mirror
+from signald.server.socket_activation import OPERATIONS, PAGE, WS
 from signald.server.switchboard import Switchboard
 from signald.server.web import make_site
 from signald.tls.certificates import Certificate, CertificateError, LocalCertificate, SuppliedCertificate
@@ -86,12 +86,12 @@ def makeService(options: Options) -> Daemon:
     twistd = options.parent
     if twistd is not None and "nodaemon" in twistd:
         try:
-            daemon.twistd_log = daemon.oversight.log.as_twistd_wants(twistd)
+            daemon.twistd_log = daemon.operations_service.log.as_twistd_wants(twistd)
         except OSError as error:
             sys.exit(complaint(OSError(f"The log cannot be written: {error.strerror}.")))
         # twistd ends by the signal that it got, and nothing that waits for the interpreter's end is called.
         core = IReactorCore(reactor)
-        core.addSystemEventTrigger("after", "shutdown", daemon.oversight.log.flush, FLUSH_SECONDS)
+        core.addSystemEventTrigger("after", "shutdown", daemon.operations_service.log.flush, FLUSH_SECONDS)
     return daemon
 
 
@@ -156,7 +156,7 @@ def make_daemon(
     switchboard = Switchboard(hub, registry, access, reactor, metrics)
     ice = IceConfiguration(switchboard)
     ice.configure(config.ice)
-    budget, arrivals = ConnectionBudget(limits), Arrivals(limits, config.trusted_proxies, metrics)
+    budget, admission = ConnectionBudget(limits), Admission(limits, config.trusted_proxies, metrics)
     mirror = Mirror(host_secret, time.time)
 
     def signaling(origins: OriginRule, *, bare: bool) -> SignalingFactory:
@@ -166,7 +166,7 @@ def make_daemon(
             DIALECTS,
             limits,
             budget,
-            arrivals,
+            admission,
             reactor,
             origins,
             bare=bare,
@@ -192,7 +192,7 @@ def make_daemon(
     }
     if config.proxy_protocol:
         served = {
-            name: (scheme, ProxyProtocolFactory(factory, arrivals, reactor))
+            name: (scheme, ProxyProtocolFactory(factory, admission, reactor))
             for name, (scheme, factory) in served.items()
         }
     supervision = supervision or Supervision()
@@ -214,16 +214,16 @@ def make_daemon(
         lambda: len(pages.http_connections),
         certificate,
         log.counts,
-        arrivals.is_full,
+        admission.is_full,
     )
     operations = next(iter(supervision.handed_over(OPERATIONS)), None)
-    oversight = Oversight(config, sources, log, reactor, lambda: stop(reactor), operations)
-    limiting = Limiting(most_connections, switchboard, budget, arrivals, (page, original), pages)
+    operations_service = OperationsService(config, sources, log, reactor, lambda: stop(reactor), operations)
+    limits_reloader = LimitsReloader(most_connections, switchboard, budget, admission, (page, original), pages)
     parts: dict[str, Apply] = {
         "allow_origins": allow,
-        "limits": limiting.configure,
-        "log": oversight.configure_log,
-        "operations": oversight.configure,
+        "limits": limits_reloader.configure,
+        "log": operations_service.configure_log,
+        "operations": operations_service.configure,
         "ice": lambda new: ice.configure(new.ice),
         "tokens": lambda new: access.tokens.configure(new.tokens),
         "webhook": lambda new: access.webhook.configure(new.webhook),
@@ -241,7 +241,7 @@ def make_daemon(
         metrics,
         readiness,
         reloading,
-        oversight,
+        operations_service,
     )
 
 

@@ -19,7 +19,7 @@ from signald.cli.options import Options
 from signald.config.sources import CONFIG_VARIABLE
 from signald.config.values import ConfigError, read_path
 from signald.doctor.chain import read_roots, trusted_store
-from signald.doctor.examination import Patient, examine
+from signald.doctor.examination import DoctorTarget, examine
 from signald.doctor.findings import Finding, failed
 from signald.doctor.own_certificate import local_authority
 from signald.doctor.report import as_json, as_text
@@ -67,7 +67,7 @@ def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
     return _run(patient, tell)
 
 
-def _patient(options: DoctorOptions, environment: Mapping[str, str]) -> Patient:
+def _patient(options: DoctorOptions, environment: Mapping[str, str]) -> DoctorTarget:
     """What is to be examined.
 
     Raises:
@@ -82,7 +82,7 @@ def _patient(options: DoctorOptions, environment: Mapping[str, str]) -> Patient:
         roots += x509.load_pem_x509_certificates(own)
     if options["ca"] is not None:
         roots += _roots(read_path(options["ca"]))
-    return Patient(
+    return DoctorTarget(
         config=config,
         file=read_path(named) if options.file is None and named else options.file,
         url=None if options["url"] is None else PublicUrl.read(options["url"]),
@@ -112,7 +112,7 @@ def _seconds(text: str) -> float:
     return seconds
 
 
-def _run(patient: Patient, tell: Callable[[list[Finding]], int]) -> int:
+def _run(patient: DoctorTarget, tell: Callable[[list[Finding]], int]) -> int:
     """Do the checks under a reactor of this process's own, and return what `tell` returns.
 
     It is called at once: a thread that still asks for a name would hold up the end of the process.

@@ -13,7 +13,7 @@ from twisted.python import usage
 from signald import __version__
 from signald.cli.commands import COMMANDS
 from signald.config.settings import Setting, nearest, settings
-from signald.config.sources import CONFIG_VARIABLE, Effective, Given, Problems, load
+from signald.config.sources import CONFIG_VARIABLE, ConfigErrors, ConfigValue, Effective, load
 from signald.config.values import ConfigError, read_path
 
 __all__ = ["Options"]
@@ -68,7 +68,7 @@ class Options(usage.Options):
         self.command = command
         self._lists: dict[str, list[str]] = {}
         self._limits: list[tuple[Setting, str]] = []
-        self.given: list[Given] = []
+        self.given: list[ConfigValue] = []
         self.file: Path | None = None
 
     def opt_limit(self, text: str) -> None:
@@ -122,14 +122,14 @@ class Options(usage.Options):
             UsageError: one cannot be used.
 
         """
-        problems = Problems()
+        problems = ConfigErrors()
         for setting in _VALUES:
             if self[setting.option] is not None:
                 self.given += problems.read_text(setting, self[setting.option], f"--{setting.option}")
         for setting in _FLAGS:
             for option, value in ((setting.option, True), (f"no-{setting.option}", False)):
                 if self[option]:
-                    self.given.append(Given(setting, value, f"--{option}"))
+                    self.given.append(ConfigValue(setting, value, f"--{option}"))
         for setting in _LISTS:
             if setting.option in self._lists:
                 self.given += problems.read(setting, self._lists[setting.option], f"--{setting.option}")

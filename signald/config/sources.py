@@ -15,7 +15,16 @@ from signald.config.tree import Config, default_data_dir
 from signald.config.values import ConfigError, read_path
 from signald.net.regular_files import read_regular
 
-__all__ = ["CONFIG_VARIABLE", "Effective", "Given", "Problems", "combine", "from_environment", "from_file", "load"]
+__all__ = [
+    "CONFIG_VARIABLE",
+    "ConfigErrors",
+    "ConfigValue",
+    "Effective",
+    "combine",
+    "from_environment",
+    "from_file",
+    "load",
+]
 
 CONFIG_VARIABLE = f"{PREFIX}CONFIG"
 """The environment's variable that names the file."""
@@ -24,7 +33,7 @@ _MEBIBYTE = 1 << 20
 
 
 @frozen
-class Given:
+class ConfigValue:
     """A setting that one layer gives.
 
     Attributes:
@@ -53,7 +62,7 @@ class Effective:
     where: Mapping[KeyPath, str]
 
 
-class Problems:
+class ConfigErrors:
     """Collects what cannot be used, so that all of it is told at once."""
 
     def __init__(self) -> None:
@@ -63,17 +72,17 @@ class Problems:
         """Take one more."""
         self._sentences.append(f"{where}: {sentence}")
 
-    def read(self, setting: Setting, value: object, where: str) -> list[Given]:
+    def read(self, setting: Setting, value: object, where: str) -> list[ConfigValue]:
         """Read a value as TOML has it; an empty list, and one problem more, where it cannot be used."""
         return self._read(setting, lambda: setting.read(value), where)
 
-    def read_text(self, setting: Setting, text: str, where: str) -> list[Given]:
+    def read_text(self, setting: Setting, text: str, where: str) -> list[ConfigValue]:
         """Read the text of a variable or an option in the same way."""
         return self._read(setting, lambda: setting.read_text(text), where)
 
-    def _read(self, setting: Setting, read: Callable[[], Any], where: str) -> list[Given]:
+    def _read(self, setting: Setting, read: Callable[[], Any], where: str) -> list[ConfigValue]:
         try:
-            return [Given(setting, read(), where)]
+            return [ConfigValue(setting, read(), where)]
         except ConfigError as error:
             self.add(where, str(error))
             return []
@@ -89,7 +98,7 @@ class Problems:
             raise ConfigError("\n".join(self._sentences))
 
 
-def from_file(path: Path) -> list[Given]:
+def from_file(path: Path) -> list[ConfigValue]:
     """Read a TOML file; relative paths in it begin at its folder.
 
     Raises:
@@ -109,7 +118,7 @@ def from_file(path: Path) -> list[Given]:
         raise ConfigError(f"{name} is not UTF-8.") from None
     except (ValueError, RecursionError) as error:  # TOMLDecodeError, and what `int` says of thousands of digits
         raise ConfigError(f"{name} is no TOML: {error}.") from None
-    problems, lines, found = Problems(), lines_of(text), list[Given]()
+    problems, lines, found = ConfigErrors(), lines_of(text), list[ConfigValue]()
     known = settings()
     for keys, value in _leaves(document):
         where = _line(name, keys, lines)
@@ -122,14 +131,14 @@ def from_file(path: Path) -> list[Given]:
     return found
 
 
-def from_environment(environment: Mapping[str, str]) -> list[Given]:
+def from_environment(environment: Mapping[str, str]) -> list[ConfigValue]:
     """Read the variables that begin with `SIGNALD_`.
 
     Raises:
         ConfigError: one is unknown or has a wrong value; a sentence for each.
 
     """
-    problems, found = Problems(), list[Given]()
+    problems, found = ConfigErrors(), list[ConfigValue]()
     known = {setting.variable: setting for setting in settings().values()}
     for name in sorted(environment):
         if name.startswith(PREFIX) and name != CONFIG_VARIABLE:
@@ -141,7 +150,7 @@ def from_environment(environment: Mapping[str, str]) -> list[Given]:
     return found
 
 
-def load(options: Sequence[Given], file: Path | None, environment: Mapping[str, str]) -> Effective:
+def load(options: Sequence[ConfigValue], file: Path | None, environment: Mapping[str, str]) -> Effective:
     """Read all layers.
 
     Arguments:
@@ -159,7 +168,7 @@ def load(options: Sequence[Given], file: Path | None, environment: Mapping[str, 
     return combine([*layers, from_environment(environment), options], environment)
 
 
-def combine(layers: Iterable[Sequence[Given]], environment: Mapping[str, str]) -> Effective:
+def combine(layers: Iterable[Sequence[ConfigValue]], environment: Mapping[str, str]) -> Effective:
     """Lay each layer over the ones before it, over the defaults.
 
     Raises:

@@ -17,7 +17,7 @@ __all__ = [
     "OFFENCE",
     "AddressBudget",
     "ConnectionBudget",
-    "Terms",
+    "RateLimit",
     "guesses",
     "new_connections",
     "new_sessions",
@@ -36,7 +36,7 @@ _GRAIN = 0.001
 
 
 @frozen
-class Terms:
+class RateLimit:
     """What an address may.
 
     Attributes:
@@ -53,28 +53,28 @@ class Terms:
     most: int
 
 
-def new_connections(limits: Limits) -> Terms:
+def new_connections(limits: Limits) -> RateLimit:
     """How fast an address may connect."""
     return _terms(limits, limits.address_connection_rate, limits.address_connection_burst)
 
 
-def requests(limits: Limits) -> Terms:
+def requests(limits: Limits) -> RateLimit:
     """How fast an address may ask for something by HTTP."""
     return _terms(limits, limits.address_request_rate, limits.address_request_burst)
 
 
-def new_sessions(limits: Limits) -> Terms:
+def new_sessions(limits: Limits) -> RateLimit:
     """How fast sessions may be opened from an address, whatever identities it takes on."""
     return _terms(limits, limits.address_session_rate, limits.address_session_burst)
 
 
-def guesses(limits: Limits) -> Terms:
+def guesses(limits: Limits) -> RateLimit:
     """How often an address may guess wrongly: session ids, or passwords."""
     return _terms(limits, limits.failed_guesses / limits.failed_guesses_seconds, limits.failed_guesses)
 
 
-def _terms(limits: Limits, rate: float, burst: float) -> Terms:
-    return Terms(rate, burst, limits.network_factor, limits.tracked_addresses)
+def _terms(limits: Limits, rate: float, burst: float) -> RateLimit:
+    return RateLimit(rate, burst, limits.network_factor, limits.tracked_addresses)
 
 
 @define
@@ -91,7 +91,7 @@ class AddressBudget:
 
     """
 
-    terms: Terms
+    terms: RateLimit
     full_at: OrderedDict[AddressKey, float] = field(factory=OrderedDict)
 
     def has(self, key: AddressKey, now: float) -> bool:

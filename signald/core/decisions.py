@@ -147,7 +147,7 @@ class LeaveSession:
 
 
 @frozen
-class Govern:
+class HostCommand:
     """Do what a host asks for; its outcome is `Decided`."""
 
     user: UserId
@@ -172,7 +172,7 @@ Operation = (
     | OpenSession
     | JoinSession
     | LeaveSession
-    | Govern
+    | HostCommand
     | EndSession
 )
 

@@ -13,7 +13,7 @@ from signald.core.errors import ErrorCode
 from signald.core.grant import Grant
 from signald.core.ice import IceSupply
 from signald.core.limits import Limits
-from signald.core.mailboxes import Post, close
+from signald.core.mailboxes import Mailboxes, close
 from signald.core.messages import (
     Count,
     Error,
@@ -29,8 +29,8 @@ from signald.core.messages import (
     Traits,
     Welcome,
 )
-from signald.core.pending_decisions import Asking, Pending
-from signald.core.replicas import Copies
+from signald.core.pending_decisions import Pending, PendingDecisions
+from signald.core.replicas import SessionReplicas
 from signald.core.users import Peer, PeerEvent, PeerId, PeerState, User, UserEvent
 
 PROTOCOL_VERSION = 1
@@ -39,7 +39,7 @@ RELAY_ONLY = "relay-only"
 
 
 @define
-class Greeting:
+class Handshake:
     """Welcomes peers, as new users or as those that they were.
 
     Attributes:
@@ -47,9 +47,9 @@ class Greeting:
         server: name and version, for `welcome`.
         ice: tells the STUN and TURN servers.
         peers: the hub's.
-        post: the users.
-        copies: the sessions.
-        asking: the decisions under way.
+        mailboxes: the users.
+        replicas: the sessions.
+        decisions: the decisions under way.
         tokens: bad tokens of each address.
 
     """
@@ -58,9 +58,9 @@ class Greeting:
     server: str
     ice: IceSupply
     peers: dict[PeerId, Peer]
-    post: Post
-    copies: Copies
-    asking: Asking
+    mailboxes: Mailboxes
+    replicas: SessionReplicas
+    decisions: PendingDecisions
     tokens: AddressBudget = field(init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -86,36 +86,36 @@ class Greeting:
             case Hello():
                 return [self._identify(peer, request, now)]
             case Resume():
-                user = self.post.users.get(request.user)
+                user = self.mailboxes.users.get(request.user)
                 whole = user is not None and user.outbox.can_continue(request.received)
                 traits = _traits(peer.traits, request)
                 operation = ResumeUser(request.user, request.secret, request.instance, traits, whole)
-                return [self.asking.ask_for_peer(operation, peer, request)]
+                return [self.decisions.ask_for_peer(operation, peer, request)]
             case _:
                 return [_refused(peer, ErrorCode.HELLO_FIRST, request)]
 
     def _identify(self, peer: Peer, request: Hello | Resume, now: float) -> Action:
         """Ask for a new identity, unless there are too many, or too many tokens from there were bad."""
-        if len(self.post.users) >= self.limits.users:
+        if len(self.mailboxes.users) >= self.limits.users:
             return _refused(peer, ErrorCode.SERVER_FULL, request)
         if request.token is not None and not self.tokens.has(peer.address, now):
             return _refused(peer, ErrorCode.TOO_MANY_GUESSES, request)
-        return self.asking.ask_for_peer(Identify(request.instance, request.token), peer, request)
+        return self.decisions.ask_for_peer(Identify(request.instance, request.token), peer, request)
 
     def identified(self, pending: Pending, outcome: Identified, now: float) -> list[Action]:
         """Welcome a new user; forget it if its peer is gone meanwhile."""
         peer = self._asker(pending)
         if peer is None or not isinstance(pending.request, Hello | Resume):
-            return [self.asking.ask(Forget(outcome.user, LeaveReason.GONE))]
+            return [self.decisions.ask(Forget(outcome.user, LeaveReason.GONE))]
         peer.traits = _traits(peer.traits, pending.request)
-        user = self.post.add(outcome.user, peer.id, peer.address, peer.traits, pending.request.instance)
+        user = self.mailboxes.add(outcome.user, peer.id, peer.address, peer.traits, pending.request.instance)
         survival = Survival.NOTHING if isinstance(pending.request, Resume) else None
         return self._welcome(peer, user, pending.request, outcome.secret, outcome.grant, survival, now)
 
     def resumed(self, pending: Pending, outcome: Resumed, now: float) -> list[Action]:
         """Give a user its new peer, whether or not it has an old one."""
         request = _resume_of(pending)
-        user = self.post.users.get(request.user)
+        user = self.mailboxes.users.get(request.user)
         peer = self._asker(pending)
         if user is None or outcome.rotation <= user.rotation:
             # What another connection got meanwhile is newer.
@@ -131,12 +131,12 @@ class Greeting:
         whole = outcome.whole and same_count and user.outbox.can_continue(request.received)
         if outcome.whole and not whole:
             operation = RenewUser(user.id, _traits(peer.traits, request))
-            return [self.asking.ask_for_peer(operation, peer, request, outcome)]
+            return [self.decisions.ask_for_peer(operation, peer, request, outcome)]
         return self._take_over(user, peer, request, outcome, whole, now)
 
     def _lost_again(self, user: User) -> list[Action]:
         """The peer that was to be a user's is gone: the user is away, unless it has an older one still."""
-        return [self.asking.ask(MarkAway(user.id))] if user.peer is None else []
+        return [self.decisions.ask(MarkAway(user.id))] if user.peer is None else []
 
     def _take_over(
         self, user: User, peer: Peer, request: Resume, outcome: Resumed, whole: bool, now: float
@@ -156,9 +156,9 @@ class Greeting:
             user.inbox.restart()
             user.restarted = True
             user.traits = _traits(peer.traits, request)
-            user.desk.waiting.clear()
+            user.queue.waiting.clear()
             actions += self._welcome(peer, user, request, outcome.secret, outcome.grant, Survival.MEMBERSHIP, now)
-            return actions + self.copies.enter_again(user)
+            return actions + self.replicas.enter_again(user)
         user.restarted = False
         user.outbox.acknowledge(request.received)
         received = Count(user.inbox.acknowledge())
@@ -170,16 +170,16 @@ class Greeting:
         """Begin a new identity for a peer that was to resume another, and end the one whose secret was used twice."""
         request = _resume_of(pending)
         actions: list[Action] = []
-        user = self.post.users.get(request.user) if outcome.ended else None
+        user = self.mailboxes.users.get(request.user) if outcome.ended else None
         if user is not None:
             peer = None if user.peer is None else self.peers.get(user.peer)
             user.step(UserEvent.SECRET_REUSED)
-            self.post.drop(user)
+            self.mailboxes.drop(user)
             if peer is not None:
                 peer.user = None
                 actions += close(peer, ErrorCode.SECRET_REUSED)
         for change in outcome.changes:
-            actions += self.copies.absorb(change, now)
+            actions += self.replicas.absorb(change, now)
         asker = self._asker(pending)
         if asker is not None:
             actions.append(self._identify(asker, request, now))
@@ -225,7 +225,7 @@ class Greeting:
         """Welcome a user with whom everybody begins anew."""
         request, resumed = _resume_of(pending), pending.resumed
         peer = self._asker(pending)
-        user = self.post.users.get(request.user)
+        user = self.mailboxes.users.get(request.user)
         if user is None or resumed is None or user.rotation != resumed.rotation:
             return [] if peer is None else close(peer, ErrorCode.REPLACED)
         if peer is None:

@@ -18,7 +18,7 @@ from signald.core.decisions import (
     Decided,
     EndSession,
     Forget,
-    Govern,
+    HostCommand,
     Identified,
     JoinSession,
     LeaveSession,
@@ -31,15 +31,15 @@ from signald.core.decisions import (
     Resumed,
 )
 from signald.core.errors import ErrorCode
-from signald.core.handshake import Greeting
+from signald.core.handshake import Handshake
 from signald.core.ice import IceSupply
 from signald.core.limits import AddressKey, Limits, TokenBucket
 from signald.core.mailbox import weight
-from signald.core.mailboxes import Post, close
+from signald.core.mailboxes import Mailboxes, close
 from signald.core.messages import (
     UNCOUNTED,
-    Accomplished,
     Ack,
+    Done,
     EndReason,
     Error,
     GoingAway,
@@ -51,9 +51,9 @@ from signald.core.messages import (
     Traits,
     UserId,
 )
-from signald.core.pending_decisions import Asking, Pending
+from signald.core.pending_decisions import Pending, PendingDecisions
 from signald.core.reconnect_window import ReturnWindow
-from signald.core.replicas import Copies
+from signald.core.replicas import SessionReplicas
 from signald.core.requests import Requests
 from signald.core.sessions import Session
 from signald.core.users import DecisionId, Peer, PeerEvent, PeerId, PeerState, User, UserEvent, UserState
@@ -79,11 +79,11 @@ class Hub:
         server: name and version, for `welcome`.
         peers: every connection.
         deadlines: of peers, users and sessions.
-        asking: the decisions under way.
-        post: the users, and what they are told.
+        decisions: the decisions under way.
+        mailboxes: the users, and what they are told.
         ice: the STUN and TURN servers that they are told.
-        copies: the sessions.
-        greeting: welcomes the peers.
+        replicas: the sessions.
+        handshake: welcomes the peers.
         requests: handles what the users ask for.
 
     """
@@ -92,38 +92,40 @@ class Hub:
     server: str
     peers: dict[PeerId, Peer] = field(factory=dict)
     deadlines: Deadlines = field(factory=Deadlines)
-    asking: Asking = field(factory=Asking)
-    post: Post = field(init=False)
+    decisions: PendingDecisions = field(factory=PendingDecisions)
+    mailboxes: Mailboxes = field(init=False)
     ice: IceSupply = field(init=False)
-    copies: Copies = field(init=False)
-    greeting: Greeting = field(init=False)
+    replicas: SessionReplicas = field(init=False)
+    handshake: Handshake = field(init=False)
     requests: Requests = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         """Make the parts and wire them."""
-        self.post = Post(self.limits, self.deadlines)
-        self.ice = IceSupply(self.post, self.deadlines)
-        self.copies = Copies(self.limits, self.post, self.asking, self.deadlines, self.ice)
-        self.greeting = Greeting(self.limits, self.server, self.ice, self.peers, self.post, self.copies, self.asking)
-        self.requests = Requests(self.limits, self.post, self.copies, self.asking, self.ice)
+        self.mailboxes = Mailboxes(self.limits, self.deadlines)
+        self.ice = IceSupply(self.mailboxes, self.deadlines)
+        self.replicas = SessionReplicas(self.limits, self.mailboxes, self.decisions, self.deadlines, self.ice)
+        self.handshake = Handshake(
+            self.limits, self.server, self.ice, self.peers, self.mailboxes, self.replicas, self.decisions
+        )
+        self.requests = Requests(self.limits, self.mailboxes, self.replicas, self.decisions, self.ice)
 
     @property
     def users(self) -> dict[UserId, User]:
         """Every identity here."""
-        return self.post.users
+        return self.mailboxes.users
 
     @property
     def sessions(self) -> dict[SessionId, Session]:
         """The sessions in which users here are, or at which they wait."""
-        return self.copies.sessions
+        return self.replicas.sessions
 
     def configure(self, limits: Limits) -> None:
         """Go on with other limits; what a connection was welcomed with holds for it as long as it lives."""
         self.limits = limits
-        self.greeting.configure(limits)
-        self.copies.limits = limits
-        self.copies.candidates.limits = limits
-        self.post.configure(limits)
+        self.handshake.configure(limits)
+        self.replicas.limits = limits
+        self.replicas.candidates.limits = limits
+        self.mailboxes.configure(limits)
         self.requests.configure(limits)
 
     # Facts
@@ -144,11 +146,11 @@ class Hub:
             return close(peer, ErrorCode.TOO_MANY_MESSAGES)
         if peer.user is not None:
             return self._take(peer, self.users[peer.user], request, now)
-        if peer.desk.decision is None:
-            return self.greeting.greet(peer, request, now)
-        if len(peer.desk.waiting) >= self.limits.waiting_messages:
+        if peer.queue.decision is None:
+            return self.handshake.greet(peer, request, now)
+        if len(peer.queue.waiting) >= self.limits.waiting_messages:
             return close(peer, ErrorCode.TOO_MANY_WAITING)
-        peer.desk.waiting.append(request)
+        peer.queue.waiting.append(request)
         return []
 
     def malformed(self, id: PeerId, error: Error, now: float) -> list[Action]:
@@ -163,7 +165,7 @@ class Hub:
         user = self.users[peer.user]
         actions = self._confirm(user)
         if error.about not in UNCOUNTED:
-            actions += self.post.count(user, _MALFORMED_BYTES, now)
+            actions += self.mailboxes.count(user, _MALFORMED_BYTES, now)
         return [*actions, Send(id, error)]
 
     def disconnected(self, id: PeerId, ending: Ending, now: float) -> list[Action]:
@@ -184,7 +186,7 @@ class Hub:
         seconds = self.limits.reload_seconds if ending is Ending.RELOADING else self.limits.grace_seconds
         user.until = now + seconds
         self.deadlines.add(user.until, DeadlineKind.GRACE, user.id)
-        return [self.asking.ask(MarkAway(user.id))]
+        return [self.decisions.ask(MarkAway(user.id))]
 
     def decided(self, id: DecisionId, outcome: Outcome, now: float) -> list[Action]:
         """Take the outcome of a decision, and go on with the requests that waited for it.
@@ -192,28 +194,28 @@ class Hub:
         When the one who asked is gone meanwhile, what was asked for is undone. An outcome that builds on one that is
         still to come waits for it.
         """
-        held = self.asking.held
+        held = self.decisions.held
         held[id] = outcome
         actions: list[Action] = []
-        while ready := next((id for id, outcome in held.items() if not self.copies.is_ahead(outcome)), None):
+        while ready := next((id for id, outcome in held.items() if not self.replicas.is_ahead(outcome)), None):
             actions += self._decided(ready, held.pop(ready), now)
         return actions
 
     def _decided(self, id: DecisionId, outcome: Outcome, now: float) -> list[Action]:
-        pending = self.asking.pending[id]
+        pending = self.decisions.pending[id]
         actions = self._apply(pending, outcome, now)
-        del self.asking.pending[id]
+        del self.decisions.pending[id]
         user = None if pending.user is None else self.users.get(pending.user)
         peer = None if pending.peer is None else self.peers.get(pending.peer)
-        if user is not None and user.desk.decision == id:
-            user.desk.decision = None
+        if user is not None and user.queue.decision == id:
+            user.queue.decision = None
             actions += self.go_on(user, now)
-        if peer is not None and peer.desk.decision == id:
-            peer.desk.decision = None
-            while peer.desk.waiting and peer.desk.decision is None:
-                request = peer.desk.waiting.popleft()
+        if peer is not None and peer.queue.decision == id:
+            peer.queue.decision = None
+            while peer.queue.waiting and peer.queue.decision is None:
+                request = peer.queue.waiting.popleft()
                 if peer.user is None:
-                    actions += self.greeting.greet(peer, request, now)
+                    actions += self.handshake.greet(peer, request, now)
                 else:
                     actions += self._take(peer, self.users[peer.user], request, now)
         return actions
@@ -225,7 +227,7 @@ class Hub:
             actions += self._due(deadline, now)
         alive = len(self.peers) + 2 * len(self.users) + 2 * len(self.sessions)
         self.deadlines.compact(alive, self._is_alive)
-        self.greeting.tick(now)
+        self.handshake.tick(now)
         self.requests.tick(now)
         return actions
 
@@ -247,21 +249,21 @@ class Hub:
         actions = self._confirm(user)
         if isinstance(request, Ack):
             return actions + self.requests.handle(user, request, now)
-        is_waiting = user.desk.decision is not None or user.desk.waiting
-        if is_waiting and len(user.desk.waiting) >= self.limits.waiting_messages:
+        is_waiting = user.queue.decision is not None or user.queue.waiting
+        if is_waiting and len(user.queue.waiting) >= self.limits.waiting_messages:
             return actions + close(peer, ErrorCode.TOO_MANY_WAITING)
         if not isinstance(request, UNCOUNTED):
-            actions += self.post.count(user, weight(request), now)
+            actions += self.mailboxes.count(user, weight(request), now)
         if is_waiting:
-            user.desk.waiting.append(request)
+            user.queue.waiting.append(request)
             return actions
         return actions + self.requests.handle(user, request, now)
 
     def go_on(self, user: User, now: float) -> list[Action]:
         """Handle the requests of a user that have waited, as far as none of them needs a decision."""
         actions: list[Action] = []
-        while user.desk.waiting and user.desk.decision is None:
-            actions += self.requests.handle(user, user.desk.waiting.popleft(), now)
+        while user.queue.waiting and user.queue.decision is None:
+            actions += self.requests.handle(user, user.queue.waiting.popleft(), now)
         return actions
 
     def _confirm(self, user: User) -> list[Action]:
@@ -270,20 +272,20 @@ class Hub:
             return []
         user.confirmed = True
         user.restarted = False
-        return [self.asking.ask(ConfirmSecret(user.id, user.rotation))]
+        return [self.decisions.ask(ConfirmSecret(user.id, user.rotation))]
 
     # Outcomes
 
     def _apply(self, pending: Pending, outcome: Outcome, now: float) -> list[Action]:
         match outcome:
             case Refused(code):
-                return self.greeting.refused(pending, code, now) + self.requests.refused(pending, code, now)
+                return self.handshake.refused(pending, code, now) + self.requests.refused(pending, code, now)
             case Identified():
-                return self.greeting.identified(pending, outcome, now)
+                return self.handshake.identified(pending, outcome, now)
             case Resumed():
-                return self._absorb(pending, outcome, now) + self.greeting.resumed(pending, outcome, now)
+                return self._absorb(pending, outcome, now) + self.handshake.resumed(pending, outcome, now)
             case NotResumed():
-                return self.greeting.not_resumed(pending, outcome, now)
+                return self.handshake.not_resumed(pending, outcome, now)
             case Decided():
                 return self._done(pending, outcome, now)
             case _ as never:
@@ -298,17 +300,17 @@ class Hub:
             # The one who leaves is told before the others, so that it hears nothing of the session afterwards.
             user.sessions.discard(pending.operation.session)
             user.visits.discard(pending.operation.session)
-            actions += self.post.tell(user, Left(pending.operation.session, pending.request.id))
+            actions += self.mailboxes.tell(user, Left(pending.operation.session, pending.request.id))
         actions += self._absorb(pending, outcome, now)
         if isinstance(pending.operation, RenewUser):
-            return actions + self.greeting.renewed(pending, now)
+            return actions + self.handshake.renewed(pending, now)
         if user is None or pending.request is None:
             return actions
-        if isinstance(pending.operation, Govern):
-            return actions + self.post.tell(user, Accomplished(pending.request.id))
+        if isinstance(pending.operation, HostCommand):
+            return actions + self.mailboxes.tell(user, Done(pending.request.id))
         if isinstance(pending.operation, OpenSession | JoinSession) and not pending.answered:
             # It is over already: what ended it was heard first.
-            return actions + self.post.refuse(user, ErrorCode.UNKNOWN_SESSION, pending.request)
+            return actions + self.mailboxes.refuse(user, ErrorCode.UNKNOWN_SESSION, pending.request)
         return actions
 
     def _absorb(self, pending: Pending, outcome: Decided | Resumed, now: float) -> list[Action]:
@@ -316,7 +318,7 @@ class Hub:
             action
             for change in outcome.changes
             if not pending.is_over(change)
-            for action in self.copies.absorb(change, now)
+            for action in self.replicas.absorb(change, now)
         ]
 
     # Deadlines
@@ -327,15 +329,15 @@ class Hub:
                 return self._hello(PeerId(int(deadline.key)), now)
             case DeadlineKind.LIFE:
                 id = SessionId(str(deadline.key))
-                if self.copies.expires.get(id, now + 1) > now:
+                if self.replicas.expires.get(id, now + 1) > now:
                     return []
-                return [self.asking.ask(EndSession(id, EndReason.EXPIRED))]
+                return [self.decisions.ask(EndSession(id, EndReason.EXPIRED))]
             case DeadlineKind.IDLE:
                 return self._idle(deadline, now)
             case DeadlineKind.GRACE:
                 return self._grace(UserId(str(deadline.key)), now)
             case DeadlineKind.ACK:
-                return self.post.acknowledge_due(UserId(str(deadline.key)), now)
+                return self.mailboxes.acknowledge_due(UserId(str(deadline.key)), now)
             case DeadlineKind.CREDENTIALS:
                 return self.ice.due(UserId(str(deadline.key)), deadline.at, now)
             case _ as never:
@@ -345,7 +347,7 @@ class Hub:
         peer = self.peers.get(id)
         if peer is None or peer.state is not PeerState.GREETING:
             return []
-        if peer.desk.decision is not None:
+        if peer.queue.decision is not None:
             # It is about to be welcomed.
             self.deadlines.add(now + _AGAIN_SECONDS, DeadlineKind.HELLO, id)
             return []
@@ -353,13 +355,13 @@ class Hub:
 
     def _idle(self, deadline: Deadline, now: float) -> list[Action]:
         id = SessionId(str(deadline.key))
-        due = self.copies.idle_at(id, now)
-        if due is None or self.copies.looks.get(id) != deadline.at:
+        due = self.replicas.idle_at(id, now)
+        if due is None or self.replicas.looks.get(id) != deadline.at:
             return []
         if due > now:
-            self.copies.look_again(id, due)
+            self.replicas.look_again(id, due)
             return []
-        return [self.asking.ask(EndSession(id, EndReason.IDLE))]
+        return [self.decisions.ask(EndSession(id, EndReason.IDLE))]
 
     def _grace(self, id: UserId, now: float) -> list[Action]:
         user = self.users.get(id)
@@ -367,7 +369,7 @@ class Hub:
             return []
         if any(
             isinstance(pending.request, Resume) and pending.request.user == id
-            for pending in self.asking.pending.values()
+            for pending in self.decisions.pending.values()
         ):
             # It is about to be back.
             self.deadlines.add(now + _AGAIN_SECONDS, DeadlineKind.GRACE, id)
@@ -376,8 +378,8 @@ class Hub:
 
     def _over(self, user: User, event: UserEvent, reason: LeaveReason) -> list[Action]:
         user.step(event)
-        self.post.drop(user)
-        return [self.asking.ask(Forget(user.id, reason))]
+        self.mailboxes.drop(user)
+        return [self.decisions.ask(Forget(user.id, reason))]
 
     def _is_alive(self, deadline: Deadline) -> bool:
         match deadline.kind:
@@ -389,8 +391,8 @@ class Hub:
                 user = self.users.get(UserId(str(deadline.key)))
                 return user is not None and user.credentials_due == deadline.at
             case DeadlineKind.LIFE:
-                return self.copies.expires.get(SessionId(str(deadline.key))) == deadline.at
+                return self.replicas.expires.get(SessionId(str(deadline.key))) == deadline.at
             case DeadlineKind.IDLE:
-                return self.copies.looks.get(SessionId(str(deadline.key))) == deadline.at
+                return self.replicas.looks.get(SessionId(str(deadline.key))) == deadline.at
             case _ as never:
                 assert_never(never)

@@ -6,7 +6,7 @@ from attrs import define, evolve
 
 from signald.core.actions import Action, Send, SendCredentials
 from signald.core.deadlines import DeadlineKind, Deadlines
-from signald.core.mailboxes import Post
+from signald.core.mailboxes import Mailboxes
 from signald.core.messages import IceServer, IceServers, UserId, Welcome
 from signald.core.users import PeerId, User
 
@@ -19,7 +19,7 @@ class IceSupply:
     """Tells the servers to everybody, and has credentials made for members.
 
     Attributes:
-        post: the users.
+        mailboxes: the users.
         deadlines: the hub's.
         servers: those that everybody is told.
         turn_seconds: for which the credentials are good that are made for members; None where none are made.
@@ -27,7 +27,7 @@ class IceSupply:
 
     """
 
-    post: Post
+    mailboxes: Mailboxes
     deadlines: Deadlines
     servers: tuple[IceServer, ...] = ()
     turn_seconds: float | None = None
@@ -45,7 +45,7 @@ class IceSupply:
 
     def due(self, id: UserId, at: float, now: float) -> list[Action]:
         """Tell a member anew before its credentials expire; one who is away is told when it is back."""
-        user = self.post.users.get(id)
+        user = self.mailboxes.users.get(id)
         if user is None or user.credentials_due != at:
             return []
         user.credentials_due = None
@@ -60,7 +60,7 @@ class IceSupply:
         self.relay_only = relay_only
         return [
             self._told(user.peer, user, IceServers(servers), now)
-            for user in self.post.users.values()
+            for user in self.mailboxes.users.values()
             if user.peer is not None
         ]
 

@@ -49,7 +49,7 @@ def _bytes(text: str) -> int:
 
 
 @define
-class Room:
+class ByteQuota:
     """What several outboxes hold together.
 
     Attributes:
@@ -62,7 +62,7 @@ class Room:
     """
 
     most: int
-    whole: Room | None = None
+    whole: ByteQuota | None = None
     address: AddressKey | None = None
     used: int = 0
     outboxes: int = 0
@@ -96,7 +96,7 @@ class Outbox:
     """
 
     limits: Limits
-    room: Room
+    room: ByteQuota
     acknowledged: int = 0
     waiting: deque[tuple[CountedEvent, int]] = field(factory=deque)
     size: int = 0

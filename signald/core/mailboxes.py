@@ -8,7 +8,7 @@ from signald.core.actions import Action, Close, Send
 from signald.core.deadlines import DeadlineKind, Deadlines
 from signald.core.errors import ErrorCode
 from signald.core.limits import AddressKey, Limits
-from signald.core.mailbox import Inbox, Outbox, Room
+from signald.core.mailbox import ByteQuota, Inbox, Outbox
 from signald.core.messages import (
     UNCOUNTED,
     Ack,
@@ -26,7 +26,7 @@ from signald.core.users import Peer, PeerEvent, PeerId, PeerState, User
 
 
 @define
-class Post:
+class Mailboxes:
     """Delivers events.
 
     Attributes:
@@ -41,12 +41,12 @@ class Post:
     limits: Limits
     deadlines: Deadlines
     users: dict[UserId, User] = field(factory=dict)
-    room: Room = field(init=False)
-    rooms: dict[AddressKey, Room] = field(factory=dict)
+    room: ByteQuota = field(init=False)
+    rooms: dict[AddressKey, ByteQuota] = field(factory=dict)
 
     def __attrs_post_init__(self) -> None:
         """Make the room, which has a limit too."""
-        self.room = Room(self.limits.outboxes_bytes)
+        self.room = ByteQuota(self.limits.outboxes_bytes)
 
     def configure(self, limits: Limits) -> None:
         """Go on with other limits, also for what users have waiting already."""
@@ -61,7 +61,7 @@ class Post:
         self, id: UserId, peer: PeerId | None, address: AddressKey, traits: Traits, instance: Instance | None
     ) -> User:
         """Make a new identity's user."""
-        room = self.rooms.setdefault(address, Room(self.limits.address_outboxes_bytes, self.room, address))
+        room = self.rooms.setdefault(address, ByteQuota(self.limits.address_outboxes_bytes, self.room, address))
         room.outboxes += 1
         outbox = Outbox(self.limits, room)
         user = self.users[id] = User(id, address, traits, instance, outbox, Inbox(self.limits), peer=peer)
@@ -124,5 +124,5 @@ def close(peer: Peer, code: ErrorCode) -> list[Action]:
     if peer.state is PeerState.CLOSING:
         return []
     peer.step(PeerEvent.CLOSE)
-    peer.desk.waiting.clear()
+    peer.queue.waiting.clear()
     return [Close(peer.id, code)]

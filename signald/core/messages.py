@@ -538,7 +538,7 @@ class Left:
 
 
 @frozen
-class Accomplished:
+class Done:
     """The reply to a request that has no other: `done` on the wire."""
 
     id: RequestId | None = None
@@ -722,7 +722,7 @@ CountedEvent = (
     | Waiting
     | NotAdmitted
     | Left
-    | Accomplished
+    | Done
     | MemberJoined
     | MemberLeft
     | MemberAway

@@ -45,7 +45,7 @@ class Pending:
 
 
 @define
-class Asking:
+class PendingDecisions:
     """All decisions under way.
 
     Attributes:
@@ -68,18 +68,18 @@ class Asking:
     ) -> Decide:
         """Ask on behalf of a peer that is not welcomed yet: its next requests wait."""
         decide = self._ask(Pending(operation, request, peer=peer.id, address=peer.address, resumed=resumed))
-        peer.desk.decision = decide.id
+        peer.queue.decision = decide.id
         return decide
 
     def ask_for_user(self, operation: Operation, user: User, request: Request) -> Decide:
         """Ask on behalf of a user: its next requests wait."""
         decide = self._ask(Pending(operation, request, user=user.id, address=user.address))
-        user.desk.decision = decide.id
+        user.queue.decision = decide.id
         return decide
 
     def of_user(self, user: User) -> Pending | None:
         """What a user waits for."""
-        return None if user.desk.decision is None else self.pending.get(user.desk.decision)
+        return None if user.queue.decision is None else self.pending.get(user.queue.decision)
 
     def dropped(self, session: SessionId, version: int) -> None:
         """Take note that a session's record is dropped: what is under way may be older."""

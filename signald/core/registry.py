@@ -14,7 +14,7 @@ from signald.core.decisions import (
     Decided,
     EndSession,
     Forget,
-    Govern,
+    HostCommand,
     Identified,
     Identify,
     JoinSession,
@@ -115,7 +115,7 @@ class MemoryRegistry:
                 case LeaveSession():
                     session = self._session(operation.session)
                     return Decided((self._leave(session, operation.user, LeaveReason.LEFT),))
-                case Govern():
+                case HostCommand():
                     return Decided((self._govern(operation.user, operation.request),))
                 case EndSession():
                     return Decided((self._end(self._session(operation.session), operation.reason),))

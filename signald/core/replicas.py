@@ -21,7 +21,7 @@ from signald.core.early_candidates import WaitingCandidates
 from signald.core.forward_rules import forwarded
 from signald.core.ice import IceSupply
 from signald.core.limits import Limits
-from signald.core.mailboxes import Post
+from signald.core.mailboxes import Mailboxes
 from signald.core.members import Member, Visitor
 from signald.core.messages import (
     Ended,
@@ -36,7 +36,7 @@ from signald.core.messages import (
     SessionId,
     Waiting,
 )
-from signald.core.pending_decisions import Asking, Pending
+from signald.core.pending_decisions import Pending, PendingDecisions
 from signald.core.sessions import Session, SessionState
 from signald.core.users import User
 from signald.core.views import knocks, news, views
@@ -49,13 +49,13 @@ _END_REASONS = {
 
 
 @define
-class Copies:
+class SessionReplicas:
     """The sessions, as far as users here are members of them or wait at them.
 
     Attributes:
         limits: of a session's life.
-        post: tells the users.
-        asking: whose outcomes may be overtaken by newer records.
+        mailboxes: tells the users.
+        decisions: whose outcomes may be overtaken by newer records.
         deadlines: the hub's.
         ice: has members told of TURN servers.
         sessions: the records.
@@ -67,8 +67,8 @@ class Copies:
     """
 
     limits: Limits
-    post: Post
-    asking: Asking
+    mailboxes: Mailboxes
+    decisions: PendingDecisions
     deadlines: Deadlines
     ice: IceSupply
     sessions: dict[SessionId, Session] = field(factory=dict)
@@ -114,9 +114,9 @@ class Copies:
             session = self.sessions[id]
             member = session.member(user.id)
             if member is None:
-                actions += self.post.tell(user, Waiting(id, session.waits_for))
+                actions += self.mailboxes.tell(user, Waiting(id, session.waits_for))
             else:
-                actions += self.post.tell(user, _joined(session, member))
+                actions += self.mailboxes.tell(user, _joined(session, member))
                 actions += self._knocks(user, session, member)
         return actions
 
@@ -149,15 +149,15 @@ class Copies:
         actions: list[Action] = []
         for gone in () if known is None else known.members:
             if session.member(gone.user) is None:
-                actions += self._dismiss(self.post.users.get(gone.user), session.id, change.reason)
+                actions += self._dismiss(self.mailboxes.users.get(gone.user), session.id, change.reason)
         for member in session.members:
-            user = self.post.users.get(member.user)
+            user = self.mailboxes.users.get(member.user)
             if known is None or known.member(member.user) is None:
                 visitor = None if known is None else known.visitor(member.user)
                 actions += [] if user is None else self._enter(user, session, member, visitor, now)
                 continue
             for event in news(known, session, member, change.reason):
-                actions += self.post.tell(user, event)
+                actions += self.mailboxes.tell(user, event)
         return actions
 
     def _enter(self, user: User, session: Session, member: Member, visitor: Visitor | None, now: float) -> list[Action]:
@@ -169,27 +169,27 @@ class Copies:
         # One who opens what it waits for may be let in before: then that is no reply to the opening.
         pending = None if member.role is Role.GUEST and self._opens(user) else self._answering(user, session)
         if pending is None:
-            actions += self.post.tell(user, _joined(session, member, None if visitor is None else visitor.request))
+            actions += self.mailboxes.tell(user, _joined(session, member, None if visitor is None else visitor.request))
         elif isinstance(pending.operation, OpenSession):
-            actions += self.post.tell(user, _opened(session, member, pending))
+            actions += self.mailboxes.tell(user, _opened(session, member, pending))
         else:
-            actions += self.post.tell(user, _joined(session, member, _id(pending)))
+            actions += self.mailboxes.tell(user, _joined(session, member, _id(pending)))
         actions += self._knocks(user, session, member)
         if len(session.members) > 1:
             for sender, batch in self.candidates.take(session.id):
                 if session.member(sender) is not None:
-                    actions += self.post.tell(user, forwarded(batch, sender))
+                    actions += self.mailboxes.tell(user, forwarded(batch, sender))
         return actions
 
     def _knocks(self, user: User, session: Session, member: Member) -> list[Action]:
         if member.role is not Role.HOST:
             return []
-        return [action for knock in knocks(session) for action in self.post.tell(user, knock)]
+        return [action for knock in knocks(session) for action in self.mailboxes.tell(user, knock)]
 
     def _visitors(self, known: Session | None, session: Session, turned_away: RefusalReason) -> list[Action]:
         actions: list[Action] = []
         for visitor in session.visitors:
-            user = self.post.users.get(visitor.user)
+            user = self.mailboxes.users.get(visitor.user)
             is_new = known is None or known.visitor(visitor.user) is None
             if user is None or not (is_new or (known is not None and known.waits_for is not session.waits_for)):
                 continue
@@ -197,18 +197,18 @@ class Copies:
             if is_new:
                 self._answering(user, session)
             reply = Waiting(session.id, session.waits_for, visitor.request if is_new else None)
-            actions += self.post.tell(user, reply)
+            actions += self.mailboxes.tell(user, reply)
         for visitor in () if known is None else known.visitors:
-            user = self.post.users.get(visitor.user)
+            user = self.mailboxes.users.get(visitor.user)
             if user is None or session.id not in user.visits or session.visitor(visitor.user) is not None:
                 continue
             user.visits.discard(session.id)
-            actions += self.post.tell(user, NotAdmitted(session.id, turned_away, visitor.request))
+            actions += self.mailboxes.tell(user, NotAdmitted(session.id, turned_away, visitor.request))
         return actions
 
     def _answering(self, user: User, session: Session) -> Pending | None:
         """What a user waits for, if it is this session; it is answered now."""
-        pending = self.asking.of_user(user)
+        pending = self.decisions.of_user(user)
         if pending is None or pending.answered:
             return None
         operation = pending.operation
@@ -220,7 +220,7 @@ class Copies:
         return pending
 
     def _opens(self, user: User) -> bool:
-        pending = self.asking.of_user(user)
+        pending = self.decisions.of_user(user)
         return pending is not None and isinstance(pending.operation, OpenSession)
 
     def _dismiss(self, user: User | None, id: SessionId, reason: LeaveReason) -> list[Action]:
@@ -228,23 +228,23 @@ class Copies:
             return []
         user.sessions.discard(id)
         told = _END_REASONS.get(reason)
-        return [] if told is None else self.post.tell(user, Ended(id, told))
+        return [] if told is None else self.mailboxes.tell(user, Ended(id, told))
 
     def _end(self, known: Session | None, reason: EndReason) -> list[Action]:
         actions: list[Action] = []
         for member in () if known is None else known.members:
-            user = self.post.users.get(member.user)
+            user = self.mailboxes.users.get(member.user)
             if known is not None and user is not None and known.id in user.sessions:
                 user.sessions.discard(known.id)
-                actions += self.post.tell(user, Ended(known.id, reason))
+                actions += self.mailboxes.tell(user, Ended(known.id, reason))
         return actions
 
     def _keep(self, session: Session, now: float) -> None:
         """Keep the record as long as it concerns anybody here."""
         id = session.id
-        if self.post.users.keys().isdisjoint(session.people):
+        if self.mailboxes.users.keys().isdisjoint(session.people):
             self.sessions.pop(id, None)
-            self.asking.dropped(id, session.version)
+            self.decisions.dropped(id, session.version)
         else:
             self.sessions[id] = session
         if session.state is SessionState.OPEN and id in self.sessions:

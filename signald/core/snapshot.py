@@ -17,7 +17,7 @@ from signald.core.identities import Identity
 from signald.core.limits import AddressKey
 from signald.core.mailbox import weight
 from signald.core.messages import Candidates, CountedEvent, Instance, LeaveReason, Request, SessionId, Traits, UserId
-from signald.core.pending_decisions import Asking
+from signald.core.pending_decisions import PendingDecisions
 from signald.core.reconnect_window import return_seconds
 from signald.core.registry import MemoryRegistry
 from signald.core.sessions import Session
@@ -115,17 +115,17 @@ def export(hub: Hub, registry: MemoryRegistry, now: float) -> Snapshot:
     such as a password that waits to be checked, are in the snapshot.
     """
     users = [
-        _user_record(user, user.instance, registry.users[id], hub.asking)
+        _user_record(user, user.instance, registry.users[id], hub.decisions)
         for id, user in hub.users.items()
         if user.instance is not None
     ]
     sessions = [
         SessionRecord(
             session,
-            idle=_ago(hub.copies.active.get(id), now),
-            remaining=None if id not in hub.copies.expires else hub.copies.expires[id] - now,
+            idle=_ago(hub.replicas.active.get(id), now),
+            remaining=None if id not in hub.replicas.expires else hub.replicas.expires[id] - now,
             kept=_ago(registry.kept.get(id), now),
-            candidates=[WaitingBatch(*waiting) for waiting in hub.copies.candidates.batches.get(id, [])],
+            candidates=[WaitingBatch(*waiting) for waiting in hub.replicas.candidates.batches.get(id, [])],
         )
         for id, session in registry.sessions.items()
     ]
@@ -171,8 +171,8 @@ def restore(snapshot: Snapshot, hub: Hub, registry: MemoryRegistry, now: float) 
     for kept in snapshot.sessions:
         session = kept.session
         if not hub.users.keys().isdisjoint(session.people):
-            hub.copies.sessions[session.id] = session
-    actions: list[Action] = [hub.asking.ask(Forget(id, LeaveReason.GONE)) for id in snapshot.gone]
+            hub.replicas.sessions[session.id] = session
+    actions: list[Action] = [hub.decisions.ask(Forget(id, LeaveReason.GONE)) for id in snapshot.gone]
     for record in snapshot.users:
         actions += hub.go_on(hub.users[record.id], now)
     return actions
@@ -217,8 +217,8 @@ def _check(snapshot: Snapshot) -> None:
             raise ValueError("The records have a session of somebody who is in none of them.")
 
 
-def _user_record(user: User, instance: Instance, identity: Identity, asking: Asking) -> UserRecord:
-    pending = asking.of_user(user)
+def _user_record(user: User, instance: Instance, identity: Identity, decisions: PendingDecisions) -> UserRecord:
+    pending = decisions.of_user(user)
     under_way = [] if pending is None or pending.request is None else [pending.request]
     return UserRecord(
         id=user.id,
@@ -236,7 +236,7 @@ def _user_record(user: User, instance: Instance, identity: Identity, asking: Ask
         acknowledged=user.outbox.acknowledged,
         whole=user.outbox.whole,
         events=[event for event, _ in user.outbox.waiting],
-        requests=[*under_way, *user.desk.waiting],
+        requests=[*under_way, *user.queue.waiting],
         grant=identity.grant,
     )
 
@@ -254,7 +254,7 @@ def _restore_user(
         sessions=sessions,
         grant=record.grant,
     )
-    user = hub.post.add(record.id, None, record.address, record.traits, record.instance)
+    user = hub.mailboxes.add(record.id, None, record.address, record.traits, record.instance)
     user.step(UserEvent.LOST)
     user.until = until
     hub.deadlines.add(user.until, DeadlineKind.GRACE, user.id)
@@ -263,7 +263,7 @@ def _restore_user(
     user.restarted = record.restarted
     user.inbox.received = user.inbox.acknowledged = record.received
     user.outbox.restore(record.acknowledged, [(event, weight(event)) for event in record.events], record.whole)
-    user.desk.waiting = deque(record.requests)
+    user.queue.waiting = deque(record.requests)
     for id in sessions:
         (user.visits if registry.sessions[id].member(user.id) is None else user.sessions).add(id)
 
@@ -274,9 +274,9 @@ def _restore_session(record: SessionRecord, hub: Hub, registry: MemoryRegistry, 
     if record.kept is not None:
         registry.kept[id] = now - record.kept
     if record.idle is not None and record.remaining is not None:
-        hub.copies.follow(id, now - record.idle, now + record.remaining)
+        hub.replicas.follow(id, now - record.idle, now + record.remaining)
     if record.candidates:
-        hub.copies.candidates.batches[id] = [(waiting.sender, waiting.batch) for waiting in record.candidates]
+        hub.replicas.candidates.batches[id] = [(waiting.sender, waiting.batch) for waiting in record.candidates]
 
 
 def _ago(since: float | None, now: float) -> float | None:

@@ -78,7 +78,7 @@ USER_TRANSITIONS = {
 
 
 @define
-class Desk:
+class RequestQueue:
     """Requests that are taken one after the other.
 
     Attributes:
@@ -102,7 +102,7 @@ class Peer:
         budget: of messages.
         state: what it says when it is closing is not heard.
         user: who it speaks for; None before its welcome, and when another one took over.
-        desk: of its requests before the welcome.
+        queue: of its requests before the welcome.
 
     """
 
@@ -112,7 +112,7 @@ class Peer:
     budget: TokenBucket
     state: PeerState = PeerState.GREETING
     user: UserId | None = None
-    desk: Desk = field(factory=Desk)
+    queue: RequestQueue = field(factory=RequestQueue)
 
     def step(self, event: PeerEvent) -> None:
         """Change the state as the table says."""
@@ -139,7 +139,7 @@ class User:
         restarted: whether its messages are counted anew since a welcome that it has not shown to have.
         sessions: those in which it is a member, as far as it was told.
         visits: those at which it waits, as far as it was told.
-        desk: of its requests.
+        queue: of its requests.
 
     """
 
@@ -158,7 +158,7 @@ class User:
     restarted: bool = False
     sessions: set[SessionId] = field(factory=set)
     visits: set[SessionId] = field(factory=set)
-    desk: Desk = field(factory=Desk)
+    queue: RequestQueue = field(factory=RequestQueue)
 
     def step(self, event: UserEvent) -> None:
         """Change the state as the table says."""

@@ -15,7 +15,6 @@ from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, overrid
 from signald.core.errors import ErrorCode
 from signald.core.ids import is_user_id, read_session_id
 from signald.core.messages import (
-    Accomplished,
     Ack,
     Admit,
     Answer,
@@ -25,6 +24,7 @@ from signald.core.messages import (
     Change,
     Changed,
     Count,
+    Done,
     End,
     Ended,
     Error,
@@ -104,7 +104,7 @@ EVENTS: dict[type[Event], str] = {
     Waiting: "waiting",
     NotAdmitted: "not-admitted",
     Left: "left",
-    Accomplished: "done",
+    Done: "done",
     MemberJoined: "member-joined",
     MemberLeft: "member-left",
     MemberAway: "member-away",

@@ -12,13 +12,13 @@ import orjson
 from signald.core.errors import ErrorCode
 from signald.core.ids import read_session_id
 from signald.core.messages import (
-    Accomplished,
     Ack,
     Answer,
     Candidate,
     Candidates,
     Changed,
     Debug,
+    Done,
     Ended,
     Error,
     Event,
@@ -176,7 +176,7 @@ class Serde(Dialect):
                 self._begin(event.session, ())
                 return []
             case (
-                Accomplished()
+                Done()
                 | Ack()
                 | Changed()
                 | ForwardedMessage()

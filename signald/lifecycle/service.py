@@ -24,12 +24,12 @@ from signald.lifecycle.handover import Handover
 from signald.lifecycle.reloading import Reloading
 from signald.lifecycle.state_file import StateFile
 from signald.lifecycle.supervision import Supervision
-from signald.server.socket_activation import PAGE
 from signald.monitoring.metrics import Metrics
 from signald.monitoring.readiness import Readiness
 from signald.net.addresses import machine_names
-from signald.operations.operations_service import Oversight
-from signald.server.accept_errors import Unaccepted
+from signald.operations.operations_service import OperationsService
+from signald.server.accept_errors import AcceptErrorLog
+from signald.server.socket_activation import PAGE
 from signald.server.switchboard import Switchboard
 from signald.tls.certificates import Certificate, Report
 
@@ -88,7 +88,7 @@ class Daemon(MultiService):
         certificate: what is shown to TLS clients; None without TLS.
         metrics: what is counted.
         readiness: whether new clients are welcome.
-        oversight: what the operator sees.
+        operations_service: what the operator sees.
         twistd_log: what is to observe twistd's log; None where it has its own.
 
     """
@@ -108,7 +108,7 @@ class Daemon(MultiService):
         metrics: Metrics,
         readiness: Readiness,
         reloading: Reloading,
-        oversight: Oversight,
+        operations_service: OperationsService,
     ) -> None:
         super().__init__()
         self.page = listeners[0]
@@ -121,9 +121,9 @@ class Daemon(MultiService):
         self.certificate = certificate
         self.metrics = metrics
         self.readiness = readiness
-        self.oversight = oversight
+        self.operations_service = operations_service
         self.when_left: Callable[[], None] = lambda: None
-        oversight.setServiceParent(self)
+        operations_service.setServiceParent(self)
         self._reactor = reactor
         self._draining = draining
         self._switchboard = switchboard
@@ -158,7 +158,7 @@ class Daemon(MultiService):
             )
             listener.socket.close()
             # Twisted offers no other way to what a port alone logs.
-            port._logger = Logger(observer=Unaccepted(self._reactor, self._refused_at_the_door))  # type: ignore[attr-defined]
+            port._logger = Logger(observer=AcceptErrorLog(self._reactor, self._refused_at_the_door))  # type: ignore[attr-defined]
             self._ports.append(port)
             _log.info(
                 "listening: {scheme} on port {port}", event="listening", scheme=listener.scheme, port=listener.port

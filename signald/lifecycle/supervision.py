@@ -14,6 +14,7 @@ from signald.server.socket_activation import FIRST_DESCRIPTOR, adopt_sockets
 
 __all__ = ["Supervision", "started_with"]
 
+
 @frozen
 class Supervision:
     """The service manager as the daemon sees it; by default there is none.

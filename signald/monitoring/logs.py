@@ -1,4 +1,4 @@
-"""The log of the process: Twisted's events in, lines out (`signald/monitoring/log_lines.py`, `signald/monitoring/log_sink.py`)."""
+"""The log of the process: turns Twisted's log events into lines (`log_lines`) and writes them (`log_sink`)."""
 
 from __future__ import annotations
 

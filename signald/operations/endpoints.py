@@ -17,7 +17,7 @@ from signald.core.errors import ErrorCode
 from signald.core.limits import Limits
 from signald.monitoring.metrics import Metrics
 from signald.monitoring.readiness import DRAINING, Readiness
-from signald.server.admission import Arrivals
+from signald.server.admission import Admission
 from signald.server.problems import problem_of
 from signald.server.site import SignalingSite
 from signald.server.web import SignalingRequest
@@ -163,7 +163,7 @@ def make_operations_site(
     return SignalingSite(
         root,
         SignalingRequest,
-        Arrivals(limits),
+        Admission(limits),
         ConnectionBudget(limits),
         Metrics(),
         limits,

@@ -19,10 +19,10 @@ from signald.operations.admin import AdminToken, make_admin
 from signald.operations.admin_state import AdminState
 from signald.operations.endpoints import make_operations_site
 from signald.operations.exposition import Sources, make_registry
-from signald.server.accept_errors import Unaccepted
+from signald.server.accept_errors import AcceptErrorLog
 from signald.server.listening import bind
 
-__all__ = ["Oversight"]
+__all__ = ["OperationsService"]
 
 LOOK_SECONDS = 5.0
 """Between two looks for what keeps the daemon from serving new clients."""
@@ -33,7 +33,7 @@ DRAIN_AFTER_SECONDS = 0.2
 _log = Logger()
 
 
-class Oversight(MultiService):
+class OperationsService(MultiService):
     """What an operator sees of a daemon, while it starts, runs and drains.
 
     Attributes:
@@ -138,7 +138,7 @@ class Oversight(MultiService):
             self._socket.close()
             self._socket = None
             # As on the public ports: without descriptors each attempt would be lines of the log.
-            self._listening._logger = Logger(observer=Unaccepted(self._reactor, lambda: None))  # type: ignore[attr-defined]
+            self._listening._logger = Logger(observer=AcceptErrorLog(self._reactor, lambda: None))  # type: ignore[attr-defined]
             _log.info("operations: http on port {port}", event="operations-listening", port=self.port)
 
     def stopService(self) -> Deferred[list[tuple[bool, object]]]:

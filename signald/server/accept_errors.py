@@ -10,7 +10,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import ILogObserver, LogEvent, Logger
 from zope.interface import implementer
 
-__all__ = ["Unaccepted"]
+__all__ = ["AcceptErrorLog"]
 
 SAY_SECONDS = 60.0
 """Between two lines of the log."""
@@ -20,7 +20,7 @@ _log = Logger()
 
 @implementer(ILogObserver)
 @define
-class Unaccepted:
+class AcceptErrorLog:
     """The observer of a listening port's own logger.
 
     When a process has no descriptor left (EMFILE), Twisted accepts each connection with one that it keeps for that,

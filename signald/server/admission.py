@@ -13,14 +13,14 @@ from signald.core.limits import AddressKey, Limits, address_key
 from signald.monitoring.metrics import LIMIT_OF, Metrics
 from signald.net.proxies import Network, is_trusted
 
-__all__ = ["Arrivals", "Place"]
+__all__ = ["Admission", "AdmissionTicket"]
 
 _FORGET_SECONDS = 60.0
 """Between two looks for addresses that owe nothing any more; they grow with arrivals alone, so these suffice for it."""
 
 
 @define
-class Arrivals:
+class Admission:
     """Admits connections before their first request, when a proxy cannot have said yet whose they are.
 
     Without it one address could hold every descriptor for as long as a request may take, again and again, or keep
@@ -94,16 +94,16 @@ class Arrivals:
 
 
 @define
-class Place:
+class AdmissionTicket:
     """What one connection holds of the budgets, each given back once.
 
     Attributes:
-        arrivals: where it counts at first.
+        admission: where it counts at first.
         budget: where it counts as a WebSocket.
 
     """
 
-    arrivals: Arrivals
+    admission: Admission
     budget: ConnectionBudget
     _arrived: AddressKey | None = field(default=None, init=False)
     _admitted: AddressKey | None = field(default=None, init=False)
@@ -111,9 +111,9 @@ class Place:
 
     def arrive(self, address: str, now: float) -> ErrorCode | None:
         """The connection is there; or why it may not, which is counted."""
-        answer = self.arrivals.admit(address, now)
+        answer = self.admission.admit(address, now)
         if isinstance(answer, ErrorCode):
-            self.arrivals.metrics.refused(LIMIT_OF[answer])
+            self.admission.metrics.refused(LIMIT_OF[answer])
             return answer
         self._arrived = self._other_end = answer
         return None
@@ -130,12 +130,12 @@ class Place:
         if self._admitted is not None:
             self.budget.offended(self._admitted, now)
         if self._other_end is not None:
-            self.arrivals.offended(self._other_end, now)
+            self.admission.offended(self._other_end, now)
 
     def settle(self) -> None:
         """It no longer counts by its other end."""
         if self._arrived is not None:
-            self.arrivals.release(self._arrived)
+            self.admission.release(self._arrived)
             self._arrived = None
 
     def leave(self) -> None:

@@ -16,7 +16,7 @@ from signald.core.limits import Limits
 from signald.dialects.dialect import Dialect
 from signald.net.origins import Origin, OriginRule
 from signald.net.proxies import peer_host
-from signald.server.admission import Arrivals, Place
+from signald.server.admission import Admission, AdmissionTicket
 from signald.server.autobahn_options import ClockTimer, Silence, options
 from signald.server.draining import Drain
 from signald.server.problems import SERVER
@@ -36,7 +36,7 @@ class SignalingFactory(WebSocketServerFactory):
 
     Attributes:
         connections: those whose transport is there, in their opening handshake too.
-        arrivals: admits transports; on the page's port the site asks it.
+        admission: admits transports; on the page's port the site asks it.
         metrics: counts connections, bytes and errors.
         scheme: of its WebSockets, `wss` or `ws`.
         draining: whether upgrades are refused because the server is stopping.
@@ -54,7 +54,7 @@ class SignalingFactory(WebSocketServerFactory):
         dialects: Iterable[type[Dialect]],
         limits: Limits,
         budget: ConnectionBudget,
-        arrivals: Arrivals,
+        admission: Admission,
         clock: IReactorTime,
         origins: OriginRule,
         *,
@@ -69,7 +69,7 @@ class SignalingFactory(WebSocketServerFactory):
             dialects: those that are spoken; on the bare port the one without a subprotocol alone.
             limits: the bounds of each connection.
             budget: admits WebSockets; shared by the factories of a server.
-            arrivals: admits transports, and knows whose X-Forwarded-For counts; shared likewise.
+            admission: admits transports, and knows whose X-Forwarded-For counts; shared likewise.
             clock: for every deadline.
             origins: which pages may connect.
             bare: whether it listens by itself, on any path, and not under `/ws` of the page's port.
@@ -88,12 +88,12 @@ class SignalingFactory(WebSocketServerFactory):
             None if bare else PATH,
         )
         self.bare = bare
-        self.arrivals = arrivals
+        self.admission = admission
         self.metrics = switchboard.metrics
         self.scheme = scheme
         self._mirror = mirror
         self.connections: set[SignalingProtocol] = set()
-        arrivals.count(self.connections)
+        admission.count(self.connections)
         self.draining = False
         self.asked: float | None = None
         self._drain: Drain | None = None
@@ -106,15 +106,15 @@ class SignalingFactory(WebSocketServerFactory):
 
     def buildProtocol(self, addr: IAddress | None) -> SignalingProtocol | None:  # type: ignore[override] # as above
         """Make the protocol of a connection; None, which closes it, where it may not be on the bare port."""
-        place = Place(self.arrivals, self.budget)
-        if self.bare and place.arrive(peer_host(addr), self.clock.seconds()) is not None:
+        ticket = AdmissionTicket(self.admission, self.budget)
+        if self.bare and ticket.arrive(peer_host(addr), self.clock.seconds()) is not None:
             # No one has asked yet, so there is nobody to tell; and waiting for the question is what it must not cost.
             return None
         protocol = self.protocol()
         protocol.factory = self
         for name in WebSocketServerProtocol.CONFIG_ATTRS:
             setattr(protocol, name, getattr(self, name))
-        protocol.place = place
+        protocol.ticket = ticket
         protocol.began = self.clock.seconds() if self.asked is None else self.asked
         return protocol
 
@@ -122,7 +122,7 @@ class SignalingFactory(WebSocketServerFactory):
         """The headers of an answer that tell `signald doctor` what was seen of its request; none to others."""
         if self._mirror is None:
             return {}
-        return self._mirror.headers(headers, peer_host(transport.getPeer()), self.arrivals.trusted_proxies)
+        return self._mirror.headers(headers, peer_host(transport.getPeer()), self.admission.trusted_proxies)
 
     def configure(self, limits: Limits) -> None:
         """Take other limits for the connections that begin from now on."""

@@ -9,16 +9,16 @@ from attrs import evolve, frozen
 from signald.config.tree import Config
 from signald.core.budgets import ConnectionBudget
 from signald.core.limits import Limits
-from signald.server.admission import Arrivals
+from signald.server.admission import Admission
 from signald.server.factory import SignalingFactory
 from signald.server.site import SignalingSite
 from signald.server.switchboard import Switchboard
 
-__all__ = ["Limiting", "within"]
+__all__ = ["LimitsReloader", "within"]
 
 
 @frozen
-class Limiting:
+class LimitsReloader:
     """Everything that has limits.
 
     What a client was told in its welcome, and what a connection or a deadline began with, holds for it to its end. All
@@ -28,7 +28,7 @@ class Limiting:
         most_connections: that the descriptors of the process suffice for.
         switchboard: has those of messages, sessions and users.
         budget: of WebSockets.
-        arrivals: of transports and requests; believes the trusted proxies.
+        admission: of transports and requests; believes the trusted proxies.
         signaling: the factories of the ports.
         site: of the page's port.
 
@@ -37,7 +37,7 @@ class Limiting:
     most_connections: int
     switchboard: Switchboard
     budget: ConnectionBudget
-    arrivals: Arrivals
+    admission: Admission
     signaling: Sequence[SignalingFactory]
     site: SignalingSite
 
@@ -46,7 +46,7 @@ class Limiting:
         limits = within(config.limits, self.most_connections)
         self.switchboard.configure(limits)
         self.budget.configure(limits)
-        self.arrivals.configure(limits, config.trusted_proxies)
+        self.admission.configure(limits, config.trusted_proxies)
         for factory in self.signaling:
             factory.configure(limits)
         self.site.limits = limits

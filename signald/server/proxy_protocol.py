@@ -18,7 +18,7 @@ from zope.interface import directlyProvides, providedBy
 
 from signald.net.proxies import is_trusted, peer_host
 from signald.net.proxy_header import ProxyHeader, ProxyHeaderError, read_proxy_header
-from signald.server.admission import Arrivals
+from signald.server.admission import Admission
 
 __all__ = ["ProxyProtocolFactory"]
 
@@ -36,28 +36,28 @@ class ProxyProtocolFactory(WrappingFactory["_Proxied"]):
 
     noisy = False
 
-    def __init__(self, factory: IProtocolFactory, arrivals: Arrivals, clock: IReactorTime) -> None:
+    def __init__(self, factory: IProtocolFactory, admission: Admission, clock: IReactorTime) -> None:
         """Make a factory.
 
         Arguments:
             factory: is asked with the client's address.
-            arrivals: knows the trusted proxies, and counts the connections whose header is not there yet.
+            admission: knows the trusted proxies, and counts the connections whose header is not there yet.
             clock: for the deadline of a header, `header_seconds`.
 
         """
         super().__init__(factory)
-        self.arrivals = arrivals
+        self.admission = admission
         self.clock = clock
         self.waiting: set[_Proxied] = set()
-        arrivals.count(self.waiting)
+        admission.count(self.waiting)
         self._complaint_due = float("-inf")
 
     def buildProtocol(self, addr: IAddress) -> Any:  # type: ignore[override] # may refuse, and not always wraps
         """Make what speaks on a connection; None, which closes it, where it may not be."""
-        if not is_trusted(peer_host(addr), self.arrivals.trusted_proxies):
+        if not is_trusted(peer_host(addr), self.admission.trusted_proxies):
             return self.wrappedFactory.buildProtocol(addr)
-        if self.arrivals.is_full():
-            self.arrivals.metrics.refused("connections")
+        if self.admission.is_full():
+            self.admission.metrics.refused("connections")
             return None
         return _Proxied(self, addr)
 
@@ -90,7 +90,7 @@ class _Proxied(ProtocolWrapper):
         directlyProvides(self, providedBy(transport))
         Protocol.makeConnection(self, transport)
         self.factory.waiting.add(self)
-        self._deadline = self.factory.clock.callLater(self.factory.arrivals.limits.header_seconds, self._late)
+        self._deadline = self.factory.clock.callLater(self.factory.admission.limits.header_seconds, self._late)
 
     def dataReceived(self, data: bytes) -> None:
         """Take bytes, of the header or after it."""
@@ -133,7 +133,7 @@ class _Proxied(ProtocolWrapper):
 
     def _late(self) -> None:
         self._deadline = None
-        self.factory.arrivals.metrics.refused("header_seconds")
+        self.factory.admission.metrics.refused("header_seconds")
         self._abort()
 
     def _abort(self) -> None:

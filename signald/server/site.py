@@ -20,7 +20,7 @@ from signald.core.limits import Limits
 from signald.monitoring.metrics import Metrics
 from signald.net.origins import read_host
 from signald.net.proxies import client_address, peer_host
-from signald.server.admission import Arrivals, Place
+from signald.server.admission import Admission, AdmissionTicket
 from signald.server.draining import Drain
 from signald.server.output import StallWatch
 from signald.server.problems import last_response
@@ -60,7 +60,7 @@ class SignalingSite(Site):
         self,
         root: IResource,
         requests: type[Request],
-        arrivals: Arrivals,
+        admission: Admission,
         budget: ConnectionBudget,
         metrics: Metrics,
         limits: Limits,
@@ -74,7 +74,7 @@ class SignalingSite(Site):
         Arguments:
             root: what is served.
             requests: the class of a request.
-            arrivals: admits connections.
+            admission: admits connections.
             budget: of WebSockets.
             metrics: counts the errors, and measures the TLS handshakes.
             limits: `header_seconds` and `output_seconds` are the site's.
@@ -85,7 +85,7 @@ class SignalingSite(Site):
 
         """
         super().__init__(root, requests, timeout=None, reactor=clock)
-        self.arrivals = arrivals
+        self.admission = admission
         self.budget = budget
         self.limits = limits
         self.headers = headers
@@ -95,7 +95,7 @@ class SignalingSite(Site):
         self.http_connections: set[SignalingChannel] = set()
         self.draining = False
         self._drain: Drain | None = None
-        arrivals.count(self.http_connections)
+        admission.count(self.http_connections)
 
     def buildProtocol(self, addr: IAddress | None) -> SignalingChannel | None:  # type: ignore[override] # not the generic one
         """Make the channel of a connection; None, which closes it, where it may not be.
@@ -103,10 +103,10 @@ class SignalingSite(Site):
         Before TLS is there nothing can be told, and telling it would cost what the refusal is to save. Closed later
         than here, the refused ones of one round of the reactor would use up the descriptors together.
         """
-        place = Place(self.arrivals, self.budget)
-        if place.arrive(peer_host(addr), self.reactor.seconds()) is not None:
+        ticket = AdmissionTicket(self.admission, self.budget)
+        if ticket.arrive(peer_host(addr), self.reactor.seconds()) is not None:
             return None
-        channel = SignalingChannel(self, place)
+        channel = SignalingChannel(self, ticket)
         channel.factory = self
         return channel
 
@@ -165,11 +165,11 @@ class SignalingChannel(HTTPChannel):
     maxHeaders = MOST_HEADERS
     _watch: StallWatch
 
-    def __init__(self, site: SignalingSite, place: Place) -> None:
+    def __init__(self, site: SignalingSite, ticket: AdmissionTicket) -> None:
         super().__init__()
         self.site = site
         self.requestFactory = site.requestFactory
-        self._place = place
+        self._place = ticket
         self._deadline: IDelayedCall | None = None
         self._heir: Any = None
         self._deaf = False
@@ -344,11 +344,11 @@ class SignalingChannel(HTTPChannel):
 
     def _may_request(self, headers: Headers) -> bool:
         """Whether the client, by the address that the proxies tell, may ask once more; if so, that is counted."""
-        arrivals = self.site.arrivals
+        admission = self.site.admission
         hops = headers.getRawHeaders(b"x-forwarded-for")
         forwarded_for = None if hops is None else b",".join(hops).decode("latin-1")
-        client = client_address(peer_host(self.transport.getPeer()), forwarded_for, arrivals.trusted_proxies)
-        return arrivals.may_request(client, self.site.reactor.seconds())
+        client = client_address(peer_host(self.transport.getPeer()), forwarded_for, admission.trusted_proxies)
+        return admission.may_request(client, self.site.reactor.seconds())
 
     def _release(self) -> None:
         """The connection is HTTP's no more."""

@@ -134,7 +134,7 @@ class Switchboard:
     @property
     def is_deciding(self) -> bool:
         """Whether a decision is under way."""
-        return bool(self.hub.asking.pending)
+        return bool(self.hub.decisions.pending)
 
     def stopping(self, window: ReturnWindow, jitter: Callable[[], float]) -> None:
         """Tell the clients that the server is about to stop (`Hub.stopping`)."""

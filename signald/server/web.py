@@ -86,8 +86,8 @@ def make_site(
     if ca_der is not None:
         root.putChild(b"ca.crt", _CertificateResource(ca_der))
     headers = (*_HEADERS, _HSTS) if hsts else _HEADERS
-    arrivals, budget, metrics = signaling.arrivals, signaling.budget, signaling.metrics
-    return SignalingSite(root, SignalingRequest, arrivals, budget, metrics, limits, clock, headers)
+    admission, budget, metrics = signaling.admission, signaling.budget, signaling.metrics
+    return SignalingSite(root, SignalingRequest, admission, budget, metrics, limits, clock, headers)
 
 
 class SignalingRequest(Request):

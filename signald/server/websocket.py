@@ -18,7 +18,7 @@ from signald.core.limits import AddressKey, Limits, TokenBucket, address_key
 from signald.core.users import PeerId
 from signald.dialects.dialect import Dialect
 from signald.net.proxies import client_address, peer_host
-from signald.server.admission import Place
+from signald.server.admission import AdmissionTicket
 from signald.server.autobahn_options import Silence
 from signald.server.output import BoundedOutput
 from signald.server.problems import last_response
@@ -62,7 +62,7 @@ class SignalingProtocol(WebSocketServerProtocol):
 
     Attributes:
         binary_messages: whether binary messages are taken; no dialect has any.
-        place: what it holds of the budgets.
+        ticket: what it holds of the budgets.
         began: when the client began to ask for it, monotonic seconds.
         limits: its bounds; those of the server may change, and it was told these.
 
@@ -74,7 +74,7 @@ class SignalingProtocol(WebSocketServerProtocol):
     binary_messages: ClassVar[bool] = False
     log = Silence()
     factory: SignalingFactory
-    place: Place
+    ticket: AdmissionTicket
     began: float
     limits: Limits
     transport: Any
@@ -185,14 +185,14 @@ class SignalingProtocol(WebSocketServerProtocol):
                 call.cancel()
         self._next_turn = self._cut_off = None
         if self.localCloseCode in OFFENCES:
-            self.place.offended(self.factory.clock.seconds())
+            self.ticket.offended(self.factory.clock.seconds())
         self._output.stop()
         self._end_message()
         self._gone()
         if self._counted:
             factory = self.factory
             factory.metrics.close(self._dialect_name, factory.scheme)
-        self.place.leave()
+        self.ticket.leave()
         self.factory.lost(self)
 
     # The opening handshake
@@ -226,7 +226,7 @@ class SignalingProtocol(WebSocketServerProtocol):
 
     def onOpen(self) -> None:
         """Tell the switchboard."""
-        self.place.settle()
+        self.ticket.settle()
         # Kept for Autobahn's own tests, they would be the largest part of an idle connection.
         self.http_headers = {}
         self.http_request_data, self.http_response_data = b"", ""
@@ -357,9 +357,9 @@ class SignalingProtocol(WebSocketServerProtocol):
         if factory.draining:
             raise SignalError(ErrorCode.GOING_AWAY)
         dialect = factory.rule.choose(request.path, request.headers, request.protocols)
-        forwarded_for, proxies = request.headers.get("x-forwarded-for"), factory.arrivals.trusted_proxies
+        forwarded_for, proxies = request.headers.get("x-forwarded-for"), factory.admission.trusted_proxies
         self._address = address_key(client_address(peer_host(self.transport.getPeer()), forwarded_for, proxies))
-        refused = self.place.admit(self._address, factory.clock.seconds())
+        refused = self.ticket.admit(self._address, factory.clock.seconds())
         if refused is not None:
             raise SignalError(refused)
         return dialect

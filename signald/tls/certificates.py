@@ -66,7 +66,7 @@ class Report:
     expiring: tuple[str, ...] = ()
 
 
-class _Told:
+class WarningDeduplicator:
     """Remembers which warnings hold, so that each is told once and again only when it comes back."""
 
     def __init__(self) -> None:
@@ -107,7 +107,7 @@ class LocalCertificate:
 
         """
         self._directory = directory
-        self._told = _Told()
+        self._told = WarningDeduplicator()
         self._authority, self._pair, notes = self._load(names, now)
         self.tls = ServerTLS(server_context(self._pair))
         self.opening = Report(notes=notes, warnings=self._told.news(self._warnings(names, now)))
@@ -221,8 +221,8 @@ class SuppliedCertificate:
         """
         self._certificate = certificate
         self._key = key
-        self._told = _Told()
-        self._soon = _Told()
+        self._told = WarningDeduplicator()
+        self._soon = WarningDeduplicator()
         self._problem: str | None = None
         self._bad_since: float | None = None
         self._read_stamp = self._seen_stamp = self._look()

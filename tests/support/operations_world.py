@@ -18,7 +18,7 @@ from signald.operations.admin import AdminToken, make_admin
 from signald.operations.admin_state import AdminState
 from signald.operations.endpoints import make_operations_site
 from signald.operations.exposition import Sources, make_registry
-from signald.server.admission import Arrivals
+from signald.server.admission import Admission
 from signald.server.factory import SignalingFactory
 from tests.support.lines import Line, Record
 from tests.support.world import World
@@ -54,7 +54,7 @@ class OperationsWorld:
             DIALECTS,
             limits,
             ConnectionBudget(limits),
-            Arrivals(limits),
+            Admission(limits),
             self.clock,
             OriginRule.of(tls=False),
         )

@@ -196,8 +196,8 @@ class World:
             for id, user in self.hub.users.items()
         }
         registered = {id: frozenset(identity.sessions) for id, identity in self.registry.users.items()}
-        waiting = {id: tuple(batches) for id, batches in self.hub.copies.candidates.batches.items()}
-        pending = list(self.hub.asking.pending)
+        waiting = {id: tuple(batches) for id, batches in self.hub.replicas.candidates.batches.items()}
+        pending = list(self.hub.decisions.pending)
         return dict(self.hub.sessions), users, dict(self.registry.sessions), registered, waiting, pending
 
 

@@ -22,7 +22,7 @@ from signald.core.users import PeerId
 from signald.dialects.dialect import CloseFrame, Dialect
 from signald.monitoring.metrics import Metrics
 from signald.net.origins import OriginRule
-from signald.server.admission import Arrivals
+from signald.server.admission import Admission
 from signald.server.factory import SignalingFactory
 from signald.server.switchboard import Connection, Switchboard
 from signald.server.websocket import SignalingProtocol
@@ -122,7 +122,7 @@ def first_deflate(offers: Sequence[object]) -> PerMessageDeflateOfferAccept | No
 def main() -> None:
     """Listen on a free port of the loopback interface, say which, and run."""
     switchboard = cast(Switchboard, EchoSwitchboard())
-    budget, arrivals, rule = ConnectionBudget(LIMITS), Arrivals(LIMITS), OriginRule.bare()
+    budget, arrivals, rule = ConnectionBudget(LIMITS), Admission(LIMITS), OriginRule.bare()
     factory = EchoFactory(switchboard, [EchoDialect], LIMITS, budget, arrivals, reactor, rule, bare=True)
     if sys.argv[1:] == ["--deflate"]:
         factory.setProtocolOptions(perMessageCompressionAccept=first_deflate)

@@ -62,7 +62,7 @@ class UnitTests(SynchronousTestCase):
 
 
 class SandboxTests(SynchronousTestCase):
-    """The daemon under the unit's restrictions, as far as they can be had without systemd (`tests/suites/e2e/sandbox.py`)."""
+    """The daemon under the unit's restrictions, as far as they can be had without systemd (`sandbox.py`)."""
 
     def setUp(self) -> None:
         """Start it, with a socket for each purpose."""

@@ -27,7 +27,7 @@ from signald.dialects.serde import Serde
 from signald.net.origins import OriginRule
 from signald.net.proxies import client_address
 from signald.page.assets import Asset, Representation
-from signald.server.admission import Arrivals
+from signald.server.admission import Admission
 from signald.server.factory import SignalingFactory
 from signald.server.proxy_protocol import ProxyProtocolFactory
 from signald.server.web import make_site
@@ -139,7 +139,7 @@ class _Server:
         self.clock = Clock()
         limits = Limits()
         self.switchboard = make_switchboard(self.clock, limits)
-        budget, self.arrivals = ConnectionBudget(limits), Arrivals(limits)
+        budget, self.arrivals = ConnectionBudget(limits), Admission(limits)
         rule = OriginRule.of(tls=False)
         signaling = SignalingFactory(self.switchboard, DIALECTS, limits, budget, self.arrivals, self.clock, rule)
         self.site = make_site(_PAGE, signaling, limits, self.clock, None, False)

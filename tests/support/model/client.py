@@ -10,12 +10,12 @@ from attrs import define, evolve, field
 from signald.core.errors import ErrorCode
 from signald.core.messages import (
     UNCOUNTED,
-    Accomplished,
     Ack,
     AppMessage,
     Candidates,
     Changed,
     Count,
+    Done,
     Ended,
     Error,
     Event,
@@ -338,7 +338,7 @@ class Client:
             case NotAdmitted():
                 expect(event.session in self.visits, "turned away where it did not wait")
                 self.visits.discard(event.session)
-            case Accomplished():
+            case Done():
                 self._replied(event.id)
             case Left():
                 self._replied(event.id)

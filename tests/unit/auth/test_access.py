@@ -489,7 +489,7 @@ class WebhookTests(AccessCase):
             waiting.callback(verdict)
         self.assertEqual(self.registry.sessions, before)
         self.assertEqual(len(self.registry.users), 1)
-        self.assertEqual(self.switchboard.hub.asking.pending, {})
+        self.assertEqual(self.switchboard.hub.decisions.pending, {})
 
     def test_the_session_ends_meanwhile(self) -> None:
         """A yes does not bring it back."""

@@ -15,7 +15,16 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
 from signald.auth.passwords import Passwords, one_thread
-from signald.core.decisions import Decided, Govern, Identified, Identify, JoinSession, OpenSession, Outcome, Refused
+from signald.core.decisions import (
+    Decided,
+    HostCommand,
+    Identified,
+    Identify,
+    JoinSession,
+    OpenSession,
+    Outcome,
+    Refused,
+)
 from signald.core.errors import ErrorCode
 from signald.core.limits import Limits
 from signald.core.messages import End, SessionId, Traits, UserId
@@ -157,7 +166,7 @@ class PasswordTests(SynchronousTestCase):
         record = self.registry.sessions[session]
         self.registry.sessions[session] = evolve(record, settings=evolve(record.settings, keep=False))
         outcome = self.join(session)
-        self.registry.decide(Govern(self.ann, End(session)))
+        self.registry.decide(HostCommand(self.ann, End(session)))
         self.threads.go_on()
         self.assertEqual(self.successResultOf(outcome), Refused(ErrorCode.UNKNOWN_SESSION))
 

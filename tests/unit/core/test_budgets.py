@@ -9,7 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from signald.core.budgets import (
     AddressBudget,
     ConnectionBudget,
-    Terms,
+    RateLimit,
     guesses,
     new_connections,
     new_sessions,
@@ -44,10 +44,10 @@ class TermsTests(SynchronousTestCase):
             network_factor=8,
             tracked_addresses=99,
         )
-        self.assertEqual(new_connections(limits), Terms(1.0, 2, 8, 99))
-        self.assertEqual(requests(limits), Terms(3.0, 4, 8, 99))
-        self.assertEqual(new_sessions(limits), Terms(5.0, 6, 8, 99))
-        self.assertEqual(guesses(limits), Terms(0.5, 7, 8, 99))
+        self.assertEqual(new_connections(limits), RateLimit(1.0, 2, 8, 99))
+        self.assertEqual(requests(limits), RateLimit(3.0, 4, 8, 99))
+        self.assertEqual(new_sessions(limits), RateLimit(5.0, 6, 8, 99))
+        self.assertEqual(guesses(limits), RateLimit(0.5, 7, 8, 99))
 
 
 class AddressBudgetTests(SynchronousTestCase):
@@ -55,7 +55,7 @@ class AddressBudgetTests(SynchronousTestCase):
 
     def test_a_charge(self) -> None:
         """It is taken whether or not it is there, of the network too, and the debt ends some time."""
-        budget = AddressBudget(Terms(1.0, 3, 2, 100))
+        budget = AddressBudget(RateLimit(1.0, 3, 2, 100))
         budget.charge(ANN, 5, 0.0)
         self.assertFalse(budget.take(ANN, 2.9))
         self.assertTrue(budget.take(ANN, 3.0))
@@ -67,7 +67,7 @@ class AddressBudgetTests(SynchronousTestCase):
 
     def test_burst_and_rate(self) -> None:
         """So many at once, then as time goes; each address has its own."""
-        budget = AddressBudget(Terms(2.0, 3, 16, 100))
+        budget = AddressBudget(RateLimit(2.0, 3, 16, 100))
         self.assertEqual([budget.take(ANN, 10.0) for _ in range(4)], [True, True, True, False])
         self.assertFalse(budget.has(ANN, 10.4))
         self.assertTrue(budget.has(ANN, 10.5))
@@ -82,7 +82,7 @@ class AddressBudgetTests(SynchronousTestCase):
     def test_it_decides_as_a_bucket_of_tokens(self, terms: tuple[float, int], now: float, steps: list[float]) -> None:
         """Whatever the rate, the burst and the moments; but for a thousandth of a token."""
         rate, burst = terms
-        budget, bucket = AddressBudget(Terms(rate, burst, 16, 100)), TokenBucket.full(rate, burst, now)
+        budget, bucket = AddressBudget(RateLimit(rate, burst, 16, 100)), TokenBucket.full(rate, burst, now)
         for step in steps:
             now += step
             bucket.take(now, 0.0)
@@ -93,7 +93,7 @@ class AddressBudgetTests(SynchronousTestCase):
 
     def test_a_network_counts_as_so_many_addresses(self) -> None:
         """However many of its own a /48 has; another network is not affected, and nothing is taken in vain."""
-        budget = AddressBudget(Terms(1.0, 2, 3, 100))
+        budget = AddressBudget(RateLimit(1.0, 2, 3, 100))
         taken = [budget.take(in_network(number), 0.0) for number in range(10)]
         self.assertEqual(taken, [True] * 6 + [False] * 4)
         self.assertNotIn(in_network(9), budget.full_at)
@@ -102,7 +102,7 @@ class AddressBudgetTests(SynchronousTestCase):
 
     def test_memory(self) -> None:
         """What is full is forgotten, the oldest first; and the oldest anyhow when there are too many."""
-        budget = AddressBudget(Terms(1.0, 2, 16, 64))
+        budget = AddressBudget(RateLimit(1.0, 2, 16, 64))
         for number in range(1000):
             budget.take(AddressKey(f"a{number}"), 0.0)
         self.assertEqual(list(budget.full_at), [f"a{number}" for number in range(936, 1000)])
@@ -114,10 +114,10 @@ class AddressBudgetTests(SynchronousTestCase):
 
     def test_other_terms(self) -> None:
         """They take the place of the old ones at once; what is owed stays owed."""
-        budget = AddressBudget(Terms(1.0, 2, 16, 100))
+        budget = AddressBudget(RateLimit(1.0, 2, 16, 100))
         for _ in range(2):
             budget.take(ANN, 0.0)
-        budget.terms = Terms(1.0, 3, 16, 100)
+        budget.terms = RateLimit(1.0, 3, 16, 100)
         self.assertEqual([budget.take(ANN, 0.0) for _ in range(2)], [True, False])
 
 

@@ -8,10 +8,10 @@ from signald.core.errors import ErrorCode
 from signald.core.hub import Ending
 from signald.core.limits import Limits
 from signald.core.messages import (
-    Accomplished,
     Admit,
     Change,
     Changed,
+    Done,
     End,
     Ended,
     EndReason,
@@ -45,7 +45,7 @@ from signald.core.messages import (
 from tests.support.world import SERDE, Client, World
 
 ID = RequestId("7")
-DONE = Accomplished(ID)
+DONE = Done(ID)
 
 
 def types(events: list[Event]) -> list[type]:
@@ -88,7 +88,7 @@ class LobbyTests(Case):
         """Its join is answered late, and the host hears of a member and no more of a knock."""
         bob = self.come()
         events = self.ann.say(Admit(self.session, bob.user, ID))
-        self.assertEqual(types(events), [MemberJoined, KnockOver, Accomplished])
+        self.assertEqual(types(events), [MemberJoined, KnockOver, Done])
         [joined] = bob.hears()
         assert isinstance(joined, Joined)
         self.assertEqual((joined.role, joined.id), (Role.GUEST, ID))
@@ -152,7 +152,7 @@ class LobbyTests(Case):
         bob.hears()
         dan = self.come()
         events = self.ann.say(Change(self.session, lobby=False))
-        self.assertEqual(types(events), [MemberJoined, Changed, KnockOver, KnockOver, Accomplished])
+        self.assertEqual(types(events), [MemberJoined, Changed, KnockOver, KnockOver, Done])
         self.assertEqual(types(cat.hears()), [Joined])
         self.assertEqual(types(bob.hears()), [MemberJoined, Changed])
         self.assertEqual(dan.hears(), [NotAdmitted(self.session, RefusalReason.FULL, ID)])

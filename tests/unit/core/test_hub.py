@@ -415,7 +415,7 @@ class EarlyCandidateTests(SynchronousTestCase):
         joined, *rest = world.say(guest, Join(session))
         self.assertIsInstance(joined, Joined)
         self.assertEqual(rest, [ForwardedCandidates(session, host_user, (CANDIDATE,))] * 2)
-        self.assertEqual(world.hub.copies.candidates.batches, {})
+        self.assertEqual(world.hub.replicas.candidates.batches, {})
 
     def test_they_are_bounded_in_number(self) -> None:
         """Past the bound the sender is told, and what waited before still waits."""
@@ -453,7 +453,7 @@ class EarlyCandidateTests(SynchronousTestCase):
         Client(world).say(Open(session=opened.session, host_key=opened.host_key))
         guest = Client(world)
         self.assertEqual([type(event) for event in guest.say(Join(opened.session))], [Joined])
-        self.assertEqual(world.hub.copies.candidates.batches, {})
+        self.assertEqual(world.hub.replicas.candidates.batches, {})
 
     def test_nothing_else_waits(self) -> None:
         """An offer to nobody is refused, and what waits goes with the session."""
@@ -463,7 +463,7 @@ class EarlyCandidateTests(SynchronousTestCase):
         self.assertEqual(world.say(host, offer), [Error(ErrorCode.UNKNOWN_MEMBER, Offer, session)])
         world.say(host, Candidates(session, None, None, (CANDIDATE,)))
         world.disconnect(host)
-        self.assertEqual(world.hub.copies.candidates.batches, {})
+        self.assertEqual(world.hub.replicas.candidates.batches, {})
 
 
 class SingleExchangeTests(SynchronousTestCase):
@@ -632,8 +632,8 @@ class LifetimeTests(SynchronousTestCase):
             world.disconnect(host)
             world.tick(0.1)
         hub = world.hub
-        left = (hub.peers, hub.users, hub.sessions, hub.asking.pending, hub.copies.active, hub.copies.expires)
-        self.assertEqual((*left, hub.copies.looks), ({}, {}, {}, {}, {}, {}, {}))
+        left = (hub.peers, hub.users, hub.sessions, hub.decisions.pending, hub.replicas.active, hub.replicas.expires)
+        self.assertEqual((*left, hub.replicas.looks), ({}, {}, {}, {}, {}, {}, {}))
         self.assertEqual((world.registry.users, world.registry.sessions), ({}, {}))
         self.assertLessEqual(len(hub.deadlines.heap), 64)
 
@@ -673,7 +673,7 @@ class DecisionTests(SynchronousTestCase):
         for _ in range(2):
             self.assertEqual(self.hub.received(self.peer, Ping(), 0.0), [])
         self.assertEqual(self.hub.received(self.peer, Ping(), 0.0), [Close(self.peer, ErrorCode.TOO_MANY_WAITING)])
-        self.assertEqual(len(self.hub.peers[self.peer].desk.waiting), 0)
+        self.assertEqual(len(self.hub.peers[self.peer].queue.waiting), 0)
 
     def test_an_identity_for_one_who_is_gone_is_forgotten(self) -> None:
         """Nobody would ever use it."""
@@ -729,13 +729,13 @@ class DecisionTests(SynchronousTestCase):
         self.hub.decided(decide.id, Decided((SessionChanged(session),), session.id), 0.0)
         newer = arrived(session, UserId("A" * 26))
         newest = arrived(newer, UserId("B" * 26))
-        asked = [self.hub.asking.ask(MarkAway(NOBODY)) for _ in range(3)]
+        asked = [self.hub.decisions.ask(MarkAway(NOBODY)) for _ in range(3)]
         self.assertEqual(self.hub.decided(asked[0].id, Decided((SessionChanged(newest),)), 0.0), [])
         told = self.hub.decided(asked[1].id, Decided((SessionChanged(newer),)), 0.0)
         joined = [a.event.member.user for a in told if isinstance(a, Send) and isinstance(a.event, MemberJoined)]
         self.assertEqual(joined, ["A" * 26, "B" * 26])
         self.assertEqual(self.hub.decided(asked[2].id, Decided((SessionChanged(newer),)), 0.0), [])
-        self.assertEqual((self.hub.sessions[NOWHERE], self.hub.asking.held), (newest, {}))
+        self.assertEqual((self.hub.sessions[NOWHERE], self.hub.decisions.held), (newest, {}))
 
     def test_facts_about_unknown_peers_are_passed_over(self) -> None:
         """They come from a connection that ended meanwhile."""

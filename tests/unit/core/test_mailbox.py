@@ -5,7 +5,7 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from signald.core.limits import Limits
-from signald.core.mailbox import Inbox, Outbox, Room, weight
+from signald.core.mailbox import ByteQuota, Inbox, Outbox, weight
 from signald.core.messages import (
     Answer,
     AppMessage,
@@ -70,7 +70,7 @@ class OutboxTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         """Room for two outboxes."""
-        self.room = Room(2 * LIMITS.outbox_bytes)
+        self.room = ByteQuota(2 * LIMITS.outbox_bytes)
         self.outbox = Outbox(LIMITS, self.room)
 
     def put(self, *events: CountedEvent) -> None:
@@ -101,7 +101,7 @@ class OutboxTests(SynchronousTestCase):
 
     def test_a_room_is_part_of_a_whole(self) -> None:
         """What fits has to fit into both, and is given back to both."""
-        part = Room(1000, whole=self.room)
+        part = ByteQuota(1000, whole=self.room)
         outbox = Outbox(LIMITS, part)
         outbox.put(message())
         self.assertEqual(part.used, self.room.used)

@@ -273,7 +273,9 @@ class Model(RuleBasedStateMachine):
     def memory_is_bounded(self) -> None:
         """What waits is bounded for each user, and its sum is known."""
         users = self.system.hub.users.values()
-        expect(self.system.hub.post.room.used == sum(user.outbox.size for user in users), "the room is not its sum")
+        expect(
+            self.system.hub.mailboxes.room.used == sum(user.outbox.size for user in users), "the room is not its sum"
+        )
         for user in users:
             expect(len(user.outbox.waiting) <= 2 * LIMITS.outbox_messages, "an outbox is too large")
             expect(user.outbox.size == sum(bytes for _, bytes in user.outbox.waiting), "an outbox is not its sum")
@@ -348,7 +350,7 @@ class Model(RuleBasedStateMachine):
     def registry_agrees(self) -> None:
         """With nothing under way, hub and registry say the same."""
         hub, registry = self.system.hub, self.system.registry
-        expect(not hub.asking.pending, "a decision was never taken")
+        expect(not hub.decisions.pending, "a decision was never taken")
         expect(hub.users.keys() == registry.users.keys(), "hub and registry know other users")
         for id, user in hub.users.items():
             expect(registry.users[id].sessions == user.sessions | user.visits, "a membership that only one knows")
@@ -368,14 +370,14 @@ class Model(RuleBasedStateMachine):
         left: list[Any] = [
             hub.peers,
             hub.users,
-            hub.asking.pending,
+            hub.decisions.pending,
             hub.sessions,
-            hub.copies.active,
-            hub.copies.expires,
+            hub.replicas.active,
+            hub.replicas.expires,
         ]
-        left += [hub.copies.candidates.batches, registry.users, registry.sessions, registry.kept]
+        left += [hub.replicas.candidates.batches, registry.users, registry.sessions, registry.kept]
         expect(left == [{}] * len(left), f"something is left: {left}")
-        expect((hub.post.room.used, hub.post.rooms) == (0, {}), "room is left taken")
+        expect((hub.mailboxes.room.used, hub.mailboxes.rooms) == (0, {}), "room is left taken")
 
 
 class ModelTests(SynchronousTestCase):

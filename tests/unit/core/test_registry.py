@@ -9,7 +9,7 @@ from signald.core.decisions import (
     Decided,
     EndSession,
     Forget,
-    Govern,
+    HostCommand,
     Identified,
     Identify,
     JoinSession,
@@ -139,7 +139,7 @@ class IdentityTests(Case):
             ConfirmSecret(NOBODY, 1),
             Forget(NOBODY, LeaveReason.GONE),
             LeaveSession(NOBODY, self.session),
-            Govern(NOBODY, End(self.session)),
+            HostCommand(NOBODY, End(self.session)),
         ):
             self.refused(operation, ErrorCode.NOT_A_MEMBER)
 
@@ -235,7 +235,7 @@ class SessionTests(Case):
             EndSession(NOWHERE, EndReason.IDLE),
         ):
             self.refused(operation, ErrorCode.UNKNOWN_SESSION)
-        self.refused(Govern(self.ann, End(NOWHERE)), ErrorCode.NOT_A_MEMBER)
+        self.refused(HostCommand(self.ann, End(NOWHERE)), ErrorCode.NOT_A_MEMBER)
 
     def test_so_many_sessions(self) -> None:
         """Of one user; what the session itself says comes first."""
@@ -280,10 +280,10 @@ class SessionTests(Case):
         for request, reason, turned_away in requests:
             if isinstance(request, Refuse | Admit):
                 self.changed(JoinSession(self.cat, Traits(), self.session))
-            change = self.changed(Govern(self.ann, request))
+            change = self.changed(HostCommand(self.ann, request))
             self.assertEqual((change.reason, change.turned_away), (reason, turned_away))
         self.assertEqual(self.roles(), [(self.ann, Role.GUEST), (self.bob, Role.HOST)])
-        self.assertEqual(self.ended(Govern(self.bob, End(self.session))), EndReason.BY_HOST)
+        self.assertEqual(self.ended(HostCommand(self.bob, End(self.session))), EndReason.BY_HOST)
 
     def test_a_guest_governs_nothing(self) -> None:
         """Nor does an outsider."""
@@ -296,8 +296,8 @@ class SessionTests(Case):
             End(self.session),
         ]
         for request in requests:
-            self.refused(Govern(self.bob, request), ErrorCode.WRONG_ROLE)
-            self.refused(Govern(self.cat, request), ErrorCode.NOT_A_MEMBER)
+            self.refused(HostCommand(self.bob, request), ErrorCode.WRONG_ROLE)
+            self.refused(HostCommand(self.cat, request), ErrorCode.NOT_A_MEMBER)
 
     def test_it_ends_when_it_is_due(self) -> None:
         """Once: what is ended already is unknown, or kept."""

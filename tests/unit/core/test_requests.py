@@ -8,7 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from signald.core.decisions import (
     Decided,
     EndSession,
-    Govern,
+    HostCommand,
     Identify,
     JoinSession,
     LeaveSession,
@@ -21,11 +21,11 @@ from signald.core.hub import Ending
 from signald.core.limits import AddressKey, Limits
 from signald.core.members import Person
 from signald.core.messages import (
-    Accomplished,
     Admit,
     AppMessage,
     Change,
     Changed,
+    Done,
     End,
     Ended,
     EndReason,
@@ -290,7 +290,7 @@ class RaceTests(Case):
 
     def test_the_host_changes_what_is_gone_meanwhile(self) -> None:
         """It is refused, and its next requests are taken."""
-        self.world.holding = (Govern,)
+        self.world.holding = (HostCommand,)
         self.ann.say(Remove(self.session, self.bob.user, ID), Ping())
         self.bob.say(Leave(self.session))
         self.world.release()
@@ -316,7 +316,7 @@ class ReplyTests(Case):
     def test_events_come_before_the_reply(self) -> None:
         """Whoever changes something hears what is different, and then that it is done."""
         events = self.ann.say(Change(self.session, label="Monday", id=ID))
-        self.assertEqual(events, [Changed(self.session, False, False, "Monday"), Accomplished(ID)])
+        self.assertEqual(events, [Changed(self.session, False, False, "Monday"), Done(ID)])
 
     def test_one_who_waits_is_told_of_to_the_host_alone(self) -> None:
         """Coming and going."""

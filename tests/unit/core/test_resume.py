@@ -500,7 +500,7 @@ class OutboxTests(Case):
         self.ann.say(AppMessage(self.session, "x" * 1000))
         self.ann.lose()
         self.world.tick(31)
-        self.assertEqual((self.world.hub.users, self.world.hub.post.room.used), ({}, 0))
+        self.assertEqual((self.world.hub.users, self.world.hub.mailboxes.room.used), ({}, 0))
 
 
 class DecisionTests(Case):
@@ -653,7 +653,7 @@ class DecisionTests(Case):
         self.bob.lose()
         self.world.release()
         self.assertEqual(set(self.world.hub.users), users)
-        self.assertEqual(self.world.hub.asking.pending, {})
+        self.assertEqual(self.world.hub.decisions.pending, {})
 
     def test_the_first_message_is_what_confirms(self) -> None:
         """Once for each secret."""

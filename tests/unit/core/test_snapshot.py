@@ -123,8 +123,8 @@ class RecordTests(SynchronousTestCase):
         self.world.tick(80000)
         later = again(self.world)
         id = self.opened.session
-        expires = later.hub.copies.expires[id] - later.now
-        self.assertAlmostEqual(expires, self.world.hub.copies.expires[id] - self.world.now - 3)
+        expires = later.hub.replicas.expires[id] - later.now
+        self.assertAlmostEqual(expires, self.world.hub.replicas.expires[id] - self.world.now - 3)
 
     def test_kept_sessions_are_known(self) -> None:
         """Their ages as well, the oldest first; who waits there waits on."""
@@ -145,7 +145,7 @@ class RecordTests(SynchronousTestCase):
     def test_requests_that_wait_are_carried_out(self) -> None:
         """Such as the one whose password was being checked."""
         user = self.world.hub.users[self.guest_welcome.user]
-        user.desk.waiting.append(AppMessage(self.opened.session, "late"))
+        user.queue.waiting.append(AppMessage(self.opened.session, "late"))
         later = again(self.world)
         _, events = resume(later, self.host_welcome, 2)
         self.assertEqual(events[1:], [ForwardedMessage(self.opened.session, user.id, "late")])

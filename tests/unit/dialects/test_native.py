@@ -12,7 +12,6 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from signald.core.errors import ErrorCode
 from signald.core.messages import (
-    Accomplished,
     Ack,
     Admit,
     Answer,
@@ -22,6 +21,7 @@ from signald.core.messages import (
     Change,
     Changed,
     Count,
+    Done,
     End,
     Ended,
     EndReason,
@@ -331,7 +331,7 @@ class EncodeTests(SynchronousTestCase):
                 NotAdmitted(SESSION, RefusalReason.FULL),
                 {"type": "not-admitted", "session": SESSION, "reason": "full"},
             ),
-            (Accomplished(one), {"type": "done", "id": "1"}),
+            (Done(one), {"type": "done", "id": "1"}),
             (MemberAway(SESSION, USER), {"type": "member-away", "session": SESSION, "user": USER}),
             (MemberBack(SESSION, USER), {"type": "member-back", "session": SESSION, "user": USER}),
             (MemberRenewed(SESSION, view), {"type": "member-renewed", "session": SESSION, "member": view_json}),

@@ -11,7 +11,6 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from signald.core.errors import ErrorCode
 from signald.core.messages import (
-    Accomplished,
     Ack,
     Answer,
     Candidate,
@@ -19,6 +18,7 @@ from signald.core.messages import (
     Changed,
     Count,
     Debug,
+    Done,
     Ended,
     EndReason,
     Error,
@@ -255,7 +255,7 @@ class EncodeTests(SynchronousTestCase):
             ForwardedMessage(SESSION, OTHER, "hello"),
             Ended(SESSION, EndReason.HOST_LEFT),
             Left(SESSION),
-            Accomplished(),
+            Done(),
             Ack(Count(1)),
             GoingAway(2.0),
             Pong(),

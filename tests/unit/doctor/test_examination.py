@@ -30,7 +30,7 @@ from signald.core.limits import Limits
 from signald.core.messages import IceServer
 from signald.doctor.chain import trusted_store
 from signald.doctor.clock import judge_clock, judge_date, kernel_synchronised
-from signald.doctor.examination import Patient, examine
+from signald.doctor.examination import DoctorTarget, examine
 from signald.doctor.exchange import Exchange, UnreachableError, unreachable
 from signald.doctor.findings import Finding, Mark
 from signald.doctor.handshakes import SUBPROTOCOL, handshake
@@ -39,7 +39,7 @@ from signald.doctor.session import SessionFactory, SessionRecord
 from signald.doctor.targets import PublicUrl
 from signald.net.keyfiles import certificates_pem, key_pem
 from signald.net.origins import OriginRule
-from signald.server.admission import Arrivals
+from signald.server.admission import Admission
 from signald.server.factory import SignalingFactory
 from signald.server.problems import last_response
 from signald.tls.certificates import LocalCertificate
@@ -188,7 +188,7 @@ class SessionTests(SynchronousTestCase):
     def setUp(self) -> None:
         """Serve."""
         self.clock, limits = Clock(), Limits(ping_seconds=5.0)
-        budget, arrivals = ConnectionBudget(limits), Arrivals(limits)
+        budget, arrivals = ConnectionBudget(limits), Admission(limits)
         rule = OriginRule.of(tls=False)
         self.record = Record()
         self.server = SignalingFactory(
@@ -260,9 +260,9 @@ class ExaminationTests(SynchronousTestCase):
         path.mkdir(mode=0o700)
         self.clock = Clock()
         config = Config(path, port=0, limits=Limits(connections=1))
-        self.patient = Patient(config, None, None, trusted_store([]), NOW, seconds=5.0)
+        self.patient = DoctorTarget(config, None, None, trusted_store([]), NOW, seconds=5.0)
 
-    def examine(self, patient: Patient) -> Deferred[list[Finding]]:
+    def examine(self, patient: DoctorTarget) -> Deferred[list[Finding]]:
         """Begin."""
         return Deferred.fromCoroutine(examine(patient, self.clock, self.in_thread))
 

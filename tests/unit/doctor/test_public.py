@@ -32,7 +32,7 @@ from signald.doctor.ports import is_signald
 from signald.doctor.public import Visit, check_idle, check_public
 from signald.doctor.targets import PublicUrl, Target
 from signald.net.origins import OriginRule
-from signald.server.admission import Arrivals
+from signald.server.admission import Admission
 from signald.server.factory import SignalingFactory
 from signald.server.reflection import Mirror
 from signald.server.web import make_site
@@ -126,7 +126,7 @@ class PublicTests(SynchronousTestCase):
         self.record = Record()
         self.limits = Limits(ping_seconds=2.0, pong_seconds=1.0)
         self.network = Network(None)
-        arrivals = Arrivals(self.limits, [ip_network("127.0.0.1")])
+        arrivals = Admission(self.limits, [ip_network("127.0.0.1")])
         signaling = SignalingFactory(
             self.record.as_switchboard,
             [Dialect],

@@ -132,16 +132,18 @@ class HandoverTests(SynchronousTestCase):
         """Assert what is left."""
         hub, registry = process.switchboard.hub, process.switchboard.registry
         self.assertEqual((set(registry.users), set(hub.users), set(hub.sessions)), (set(), set(), set()))
-        self.assertEqual((hub.copies.active, hub.copies.expires, hub.copies.looks), ({}, {}, {}))
+        self.assertEqual((hub.replicas.active, hub.replicas.expires, hub.replicas.looks), ({}, {}, {}))
         self.assertEqual((set(registry.sessions), set(registry.kept)), ({self.session}, {self.session}))
         self.assertEqual(json.loads(self.resume(process, 2).frames[0])["resumed"], "nothing")
 
     def test_age_counts(self) -> None:
         """A session's life goes on while no process runs."""
-        before = self.old.switchboard.hub.copies.expires[self.session] - self.old.clock.seconds()
+        before = self.old.switchboard.hub.replicas.expires[self.session] - self.old.clock.seconds()
         self.old.handover.leave(NOW)
         later = self.next(100.0)
-        self.assertAlmostEqual(later.switchboard.hub.copies.expires[self.session] - later.clock.seconds(), before - 100)
+        self.assertAlmostEqual(
+            later.switchboard.hub.replicas.expires[self.session] - later.clock.seconds(), before - 100
+        )
 
     def test_a_crash_loop(self) -> None:
         """A process that took the state up and died leaves nothing that the next one could take up again."""
@@ -206,7 +208,7 @@ class HandoverTests(SynchronousTestCase):
     def test_what_cannot_be_written_down(self) -> None:
         """A fault of ours; the process ends all the same, and the next one begins with nothing."""
         user = self.old.switchboard.hub.users[self.host_user]
-        user.desk.waiting.append(AppMessage(self.session, "\ud800"))
+        user.queue.waiting.append(AppMessage(self.session, "\ud800"))
         self.old.handover.leave(NOW)
         self.assertEqual(len(self.flushLoggedErrors()), 1)
         self.assertEqual(self.told(), ["state-failed"])

@@ -33,8 +33,8 @@ from signald.lifecycle.service import (
 )
 from signald.lifecycle.state_file import FILE_NAME
 from signald.lifecycle.supervision import Supervision
-from signald.server.socket_activation import PAGE, WS
 from signald.net.addresses import Names
+from signald.server.socket_activation import PAGE, WS
 from signald.tap import make_daemon
 from signald.tls.certificates import LocalCertificate
 from tests.support.world import HOME
@@ -174,13 +174,13 @@ class DaemonTests(SynchronousTestCase):
             daemon = self.make(tls=False)
             daemon.startService()
             hub = daemon._switchboard.hub
-            pending = hub.asking.ask(Forget(UserId("nobody"), LeaveReason.GONE)).id
-            self.reactor.callLater(seconds, hub.asking.pending.pop, pending)
+            pending = hub.decisions.ask(Forget(UserId("nobody"), LeaveReason.GONE)).id
+            self.reactor.callLater(seconds, hub.decisions.pending.pop, pending)
             stopped = daemon.stopService()
             self.assertEqual(self.logged("left to the next process"), [])
             self.reactor.pump([DECISION_LOOK_SECONDS] * int(DECISION_SECONDS / DECISION_LOOK_SECONDS + 2))
             self.successResultOf(stopped)
-            self.assertEqual(len(hub.asking.pending), undecided)
+            self.assertEqual(len(hub.decisions.pending), undecided)
             self.events.clear()
 
     def test_the_next_daemon_takes_up_what_one_left(self) -> None:
@@ -216,10 +216,10 @@ class DaemonTests(SynchronousTestCase):
     def test_twistd_is_given_the_log(self) -> None:
         """As a component of its application, where its options leave that to signald."""
         daemon = self.make(tls=False)
-        daemon.twistd_log = daemon.oversight.log
+        daemon.twistd_log = daemon.operations_service.log
         application = Application("signald")
         daemon.setServiceParent(application)
-        self.assertIs(cast(Any, application).getComponent(ILogObserver), daemon.oversight.log)
+        self.assertIs(cast(Any, application).getComponent(ILogObserver), daemon.operations_service.log)
         other = self.make(tls=False)
         plain = Application("signald")
         other.setServiceParent(plain)

@@ -106,7 +106,10 @@ class EnvironmentTests(SynchronousTestCase):
 
     def test_what_the_process_was_started_with(self) -> None:
         """It is known whatever happened to `os.environ` since, as what Twisted removes from it."""
-        show = "import os; os.environ.clear(); from signald.lifecycle.supervision import started_with; print(started_with())"
+        show = (
+            "import os; os.environ.clear();"
+            "from signald.lifecycle.supervision import started_with; print(started_with())"
+        )
         given = {"LISTEN_FDS": "1", "LISTEN_FDNAMES": "a=b", "PYTHONPATH": os.pathsep.join(sys.path)}
         run = subprocess.run([sys.executable, "-c", show], env=given, capture_output=True, text=True, check=True)
         self.assertIn("'LISTEN_FDS': '1', 'LISTEN_FDNAMES': 'a=b'", run.stdout)

@@ -13,7 +13,7 @@ from signald.config.tree import Config, LogLevel, Operations
 from signald.config.tree import Log as Settings
 from signald.config.values import ConfigError
 from signald.monitoring.logs import Log
-from signald.operations.operations_service import LOOK_SECONDS, Oversight
+from signald.operations.operations_service import LOOK_SECONDS, OperationsService
 from tests.support.operations_world import OperationsWorld
 from tests.unit.lifecycle.test_service import AdoptingReactor
 
@@ -40,15 +40,15 @@ class OversightTests(SynchronousTestCase):
         self.sources = evolve(self.world.sources, certificate=cast(Any, self.certificate))
         self.stops = 0
 
-    def make(self, handed_over: socket.socket | None = None, **operations: Any) -> Oversight:
+    def make(self, handed_over: socket.socket | None = None, **operations: Any) -> OperationsService:
         """Make it; it is stopped at the end."""
         config = Config(Path(self.mktemp()), operations=Operations(**operations))
-        oversight = Oversight(
+        operations_service = OperationsService(
             config, self.sources, Log(config.log), cast(Any, self.reactor), self._stop, handed_over=handed_over
         )
-        oversight.startService()
-        self.addCleanup(lambda: self.successResultOf(oversight.stopService()))
-        return oversight
+        operations_service.startService()
+        self.addCleanup(lambda: self.successResultOf(operations_service.stopService()))
+        return operations_service
 
     def _stop(self) -> None:
         self.stops += 1
@@ -60,13 +60,13 @@ class OversightTests(SynchronousTestCase):
 
     def test_it_listens_until_it_is_stopped(self) -> None:
         """On a port that is known at once, of loopback."""
-        oversight = self.make(port=0)
-        self.assertGreater(oversight.port or 0, 0)
+        operations_service = self.make(port=0)
+        self.assertGreater(operations_service.port or 0, 0)
         [port] = self.reactor.ports
         self.assertTrue(port.listening)
-        self.successResultOf(oversight.stopService())
+        self.successResultOf(operations_service.stopService())
         self.assertFalse(port.listening)
-        oversight.startService()
+        operations_service.startService()
 
     def test_a_port_in_use_is_told(self) -> None:
         """As a sentence."""
@@ -76,10 +76,10 @@ class OversightTests(SynchronousTestCase):
     def test_a_socket_that_was_handed_over(self) -> None:
         """It is used in the place of the port."""
         given = socket.create_server(("127.0.0.1", 0))
-        oversight = self.make(given, port=1)
+        operations_service = self.make(given, port=1)
         self.assertEqual(len(self.reactor.ports), 1)
         self.assertEqual(given.fileno(), -1)
-        self.assertNotEqual(oversight.port, 1)
+        self.assertNotEqual(operations_service.port, 1)
 
     def test_what_keeps_it_from_serving(self) -> None:
         """An ended certificate, or no room: not ready as long as that is so, and no longer."""
@@ -94,9 +94,9 @@ class OversightTests(SynchronousTestCase):
 
     def test_a_reload(self) -> None:
         """The log's level and the token are taken; a token that cannot be used is told."""
-        oversight = self.make()
+        operations_service = self.make()
         changed = Config(Path(self.mktemp()), log=Settings(level=LogLevel.ERROR))
-        oversight.configure_log(changed)
-        self.assertIs(oversight.log.settings.level, LogLevel.ERROR)
+        operations_service.configure_log(changed)
+        self.assertIs(operations_service.log.settings.level, LogLevel.ERROR)
         missing = Operations(admin_token_file=Path(self.mktemp()))
-        self.assertRaises(ConfigError, oversight.configure, evolve(changed, operations=missing))
+        self.assertRaises(ConfigError, operations_service.configure, evolve(changed, operations=missing))

@@ -8,7 +8,7 @@ from twisted.internet.task import Clock
 from twisted.logger import ILogObserver, LogEvent, Logger, formatEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
-from signald.server.accept_errors import SAY_SECONDS, Unaccepted
+from signald.server.accept_errors import SAY_SECONDS, AcceptErrorLog
 
 
 class UnacceptedTests(SynchronousTestCase):
@@ -18,7 +18,7 @@ class UnacceptedTests(SynchronousTestCase):
         """Listen to the log."""
         self.clock = Clock()
         self.closed = 0
-        self.log = Logger(observer=Unaccepted(self.clock, self.count))
+        self.log = Logger(observer=AcceptErrorLog(self.clock, self.count))
         self.events: list[LogEvent] = []
         observer = cast(ILogObserver, self.events.append)
         globalLogPublisher.addObserver(observer)

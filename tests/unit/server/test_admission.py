@@ -9,7 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from signald.core.budgets import ConnectionBudget
 from signald.core.errors import ErrorCode
 from signald.core.limits import AddressKey, Limits
-from signald.server.admission import Arrivals, Place
+from signald.server.admission import Admission, AdmissionTicket
 
 
 class ArrivalTests(SynchronousTestCase):
@@ -17,87 +17,87 @@ class ArrivalTests(SynchronousTestCase):
 
     def test_number_and_rate(self) -> None:
         """As many at a time and as fast as an address may; a release makes room, time makes arrivals."""
-        arrivals = Arrivals(Limits(address_connections=2, address_connection_rate=1.0, address_connection_burst=3))
+        admission = Admission(Limits(address_connections=2, address_connection_rate=1.0, address_connection_burst=3))
         key = AddressKey("192.0.2.1")
-        self.assertEqual([arrivals.admit("192.0.2.1", 0.0) for _ in range(2)], [key, key])
-        self.assertIs(arrivals.admit("192.0.2.1", 0.0), ErrorCode.TOO_MANY_CONNECTIONS)
-        self.assertEqual(arrivals.admit("192.0.2.2", 0.0), "192.0.2.2")
-        arrivals.release(key)
-        self.assertEqual(arrivals.admit("192.0.2.1", 0.0), key)
-        arrivals.release(key)
-        self.assertIs(arrivals.admit("192.0.2.1", 0.5), ErrorCode.TOO_MANY_NEW_CONNECTIONS)
-        self.assertEqual(arrivals.admit("192.0.2.1", 1.0), key)
+        self.assertEqual([admission.admit("192.0.2.1", 0.0) for _ in range(2)], [key, key])
+        self.assertIs(admission.admit("192.0.2.1", 0.0), ErrorCode.TOO_MANY_CONNECTIONS)
+        self.assertEqual(admission.admit("192.0.2.2", 0.0), "192.0.2.2")
+        admission.release(key)
+        self.assertEqual(admission.admit("192.0.2.1", 0.0), key)
+        admission.release(key)
+        self.assertIs(admission.admit("192.0.2.1", 0.5), ErrorCode.TOO_MANY_NEW_CONNECTIONS)
+        self.assertEqual(admission.admit("192.0.2.1", 1.0), key)
 
     def test_networks(self) -> None:
         """IPv6 is counted by /64."""
-        arrivals = Arrivals(Limits(address_connections=1))
-        self.assertEqual(arrivals.admit("2001:db8::1", 0.0), "2001:db8::/64")
-        self.assertIs(arrivals.admit("2001:db8::2", 0.0), ErrorCode.TOO_MANY_CONNECTIONS)
+        admission = Admission(Limits(address_connections=1))
+        self.assertEqual(admission.admit("2001:db8::1", 0.0), "2001:db8::/64")
+        self.assertIs(admission.admit("2001:db8::2", 0.0), ErrorCode.TOO_MANY_CONNECTIONS)
 
     def test_all(self) -> None:
         """Connections of every kind count together, as they come and go."""
-        arrivals = Arrivals(Limits(connections=3))
+        admission = Admission(Limits(connections=3))
         kinds: list[set[object]] = [set(), set()]
         for kind in kinds:
-            arrivals.count(kind)
+            admission.count(kind)
         kinds[0].update("ab")
-        self.assertFalse(arrivals.is_full())
+        self.assertFalse(admission.is_full())
         kinds[1].add("c")
-        self.assertTrue(arrivals.is_full())
+        self.assertTrue(admission.is_full())
         kinds[0].remove("a")
-        self.assertFalse(arrivals.is_full())
+        self.assertFalse(admission.is_full())
 
     def test_trusted_proxy(self) -> None:
         """It speaks for many, and is not counted."""
-        arrivals = Arrivals(Limits(address_connections=1), [ip_network("10.0.0.0/8")])
-        self.assertEqual([arrivals.admit("10.0.0.1", 0.0) for _ in range(3)], [None, None, None])
+        admission = Admission(Limits(address_connections=1), [ip_network("10.0.0.0/8")])
+        self.assertEqual([admission.admit("10.0.0.1", 0.0) for _ in range(3)], [None, None, None])
 
     def test_addresses_are_forgotten(self) -> None:
         """What owes nothing any more is dropped when others come."""
-        arrivals = Arrivals(Limits())
+        admission = Admission(Limits())
         for number in range(100):
-            key = arrivals.admit(f"192.0.2.{number}", 0.0)
+            key = admission.admit(f"192.0.2.{number}", 0.0)
             assert isinstance(key, str)
-            arrivals.release(AddressKey(key))
-        arrivals.admit("198.51.100.1", 100.0)
-        self.assertEqual(list(arrivals._budget.addresses), ["198.51.100.1"])
-        self.assertEqual(list(arrivals._budget.arrivals.full_at), ["198.51.100.1"])
+            admission.release(AddressKey(key))
+        admission.admit("198.51.100.1", 100.0)
+        self.assertEqual(list(admission._budget.addresses), ["198.51.100.1"])
+        self.assertEqual(list(admission._budget.arrivals.full_at), ["198.51.100.1"])
 
     def test_requests(self) -> None:
         """They have a rate of their own; a proxy that asks for itself has none."""
-        arrivals = Arrivals(Limits(address_request_rate=1.0, address_request_burst=2), [ip_network("10.0.0.0/8")])
-        asked = [arrivals.may_request("192.0.2.1", now) for now in (0.0, 0.0, 0.5, 1.0)]
+        admission = Admission(Limits(address_request_rate=1.0, address_request_burst=2), [ip_network("10.0.0.0/8")])
+        asked = [admission.may_request("192.0.2.1", now) for now in (0.0, 0.0, 0.5, 1.0)]
         self.assertEqual(asked, [True, True, False, True])
-        self.assertTrue(arrivals.may_request("192.0.2.2", 0.5))
-        self.assertEqual([arrivals.may_request("10.0.0.1", 0.0) for _ in range(9)], [True] * 9)
+        self.assertTrue(admission.may_request("192.0.2.2", 0.5))
+        self.assertEqual([admission.may_request("10.0.0.1", 0.0) for _ in range(9)], [True] * 9)
 
     def test_refusals_are_counted(self) -> None:
         """By the name of the limit, since nobody is told."""
-        arrivals = Arrivals(Limits(address_connections=1, address_connection_burst=2, address_connection_rate=1.0))
+        admission = Admission(Limits(address_connections=1, address_connection_burst=2, address_connection_rate=1.0))
         for _ in range(2):
-            Place(arrivals, ConnectionBudget(Limits())).arrive("192.0.2.1", 0.0)
+            AdmissionTicket(admission, ConnectionBudget(Limits())).arrive("192.0.2.1", 0.0)
         for _ in range(3):
-            place = Place(arrivals, ConnectionBudget(Limits()))
-            place.arrive("192.0.2.2", 0.0)
-            place.leave()
-        arrivals.count(range(Limits().connections))
-        Place(arrivals, ConnectionBudget(Limits())).arrive("192.0.2.3", 0.0)
-        hit = {limit: count for limit, count in arrivals.metrics.limits.items() if count}
+            ticket = AdmissionTicket(admission, ConnectionBudget(Limits()))
+            ticket.arrive("192.0.2.2", 0.0)
+            ticket.leave()
+        admission.count(range(Limits().connections))
+        AdmissionTicket(admission, ConnectionBudget(Limits())).arrive("192.0.2.3", 0.0)
+        hit = {limit: count for limit, count in admission.metrics.limits.items() if count}
         self.assertEqual(hit, {"address_connections": 1, "address_connection_rate": 1, "connections": 1})
 
     def test_other_limits(self) -> None:
         """They hold from the next connection and request on; what is held is given back as it was taken."""
-        arrivals = Arrivals(Limits(address_connections=1, address_request_burst=1))
-        arrivals.admit("2001:db8::1", 0.0)
-        arrivals.may_request("192.0.2.1", 0.0)
-        arrivals.configure(Limits(address_connections=2, network_factor=2), [ip_network("192.0.2.0/24")])
-        self.assertEqual(arrivals.admit("2001:db8::1", 0.0), "2001:db8::/64")
-        self.assertIs(arrivals.admit("2001:db8::1", 0.0), ErrorCode.TOO_MANY_CONNECTIONS)
-        self.assertIsNone(arrivals.admit("192.0.2.1", 0.0))
-        self.assertTrue(arrivals.may_request("192.0.2.1", 0.0))
+        admission = Admission(Limits(address_connections=1, address_request_burst=1))
+        admission.admit("2001:db8::1", 0.0)
+        admission.may_request("192.0.2.1", 0.0)
+        admission.configure(Limits(address_connections=2, network_factor=2), [ip_network("192.0.2.0/24")])
+        self.assertEqual(admission.admit("2001:db8::1", 0.0), "2001:db8::/64")
+        self.assertIs(admission.admit("2001:db8::1", 0.0), ErrorCode.TOO_MANY_CONNECTIONS)
+        self.assertIsNone(admission.admit("192.0.2.1", 0.0))
+        self.assertTrue(admission.may_request("192.0.2.1", 0.0))
         for _ in range(2):
-            arrivals.release(AddressKey("2001:db8::/64"))
-        self.assertEqual(arrivals._budget.addresses, {})
+            admission.release(AddressKey("2001:db8::/64"))
+        self.assertEqual(admission._budget.addresses, {})
 
 
 class PlaceTests(SynchronousTestCase):
@@ -106,38 +106,38 @@ class PlaceTests(SynchronousTestCase):
     def setUp(self) -> None:
         """An address may have one connection of each kind."""
         limits = Limits(address_connections=1)
-        self.arrivals, self.budget = Arrivals(limits), ConnectionBudget(limits)
+        self.admission, self.budget = Admission(limits), ConnectionBudget(limits)
 
-    def place(self) -> Place:
+    def ticket(self) -> AdmissionTicket:
         """Make the place of a further connection."""
-        return Place(self.arrivals, self.budget)
+        return AdmissionTicket(self.admission, self.budget)
 
     def test_whole_life(self) -> None:
         """It is given back once, in its parts or in all."""
-        place = self.place()
-        self.assertIsNone(place.arrive("192.0.2.1", 0.0))
-        self.assertIs(self.place().arrive("192.0.2.1", 0.0), ErrorCode.TOO_MANY_CONNECTIONS)
-        self.assertIsNone(place.admit(AddressKey("198.51.100.1"), 0.0))
-        place.settle()
-        place.settle()
-        other = self.place()
+        ticket = self.ticket()
+        self.assertIsNone(ticket.arrive("192.0.2.1", 0.0))
+        self.assertIs(self.ticket().arrive("192.0.2.1", 0.0), ErrorCode.TOO_MANY_CONNECTIONS)
+        self.assertIsNone(ticket.admit(AddressKey("198.51.100.1"), 0.0))
+        ticket.settle()
+        ticket.settle()
+        other = self.ticket()
         self.assertIsNone(other.arrive("192.0.2.1", 0.0))
         self.assertIs(other.admit(AddressKey("198.51.100.1"), 0.0), ErrorCode.TOO_MANY_CONNECTIONS)
         for _ in range(2):
-            place.leave()
+            ticket.leave()
             other.leave()
         self.assertEqual(self.budget.total, 0)
-        self.assertIsNone(self.place().admit(AddressKey("198.51.100.1"), 0.0))
-        self.assertIsNone(self.place().arrive("192.0.2.1", 0.0))
+        self.assertIsNone(self.ticket().admit(AddressKey("198.51.100.1"), 0.0))
+        self.assertIsNone(self.ticket().arrive("192.0.2.1", 0.0))
 
     def test_refused(self) -> None:
         """What was never held is not given back."""
-        held = self.place()
+        held = self.ticket()
         held.arrive("192.0.2.1", 0.0)
         held.admit(AddressKey("192.0.2.1"), 0.0)
-        refused = self.place()
+        refused = self.ticket()
         refused.arrive("192.0.2.1", 0.0)
         refused.admit(AddressKey("192.0.2.1"), 0.0)
         refused.leave()
         self.assertEqual(self.budget.total, 1)
-        self.assertIs(self.place().arrive("192.0.2.1", 0.0), ErrorCode.TOO_MANY_CONNECTIONS)
+        self.assertIs(self.ticket().arrive("192.0.2.1", 0.0), ErrorCode.TOO_MANY_CONNECTIONS)

@@ -14,7 +14,7 @@ from signald.core.budgets import ConnectionBudget
 from signald.core.limits import Limits
 from signald.net.origins import OriginRule
 from signald.page.assets import FOREVER, Asset, Representation
-from signald.server.admission import Arrivals
+from signald.server.admission import Admission
 from signald.server.factory import SignalingFactory
 from signald.server.web import make_site
 from tests.support.lines import UPGRADE, Line, PlainDialect, Record, frame, frame_header, request
@@ -48,12 +48,12 @@ class BytesTests(SynchronousTestCase):
         self.random = random.Random(6455)
         self.record = Record()
         limits = Limits(address_connections=10**6, address_connection_rate=1e6, address_connection_burst=10**6)
-        self.budget, self.arrivals = ConnectionBudget(limits), Arrivals(limits)
+        self.budget, self.admission = ConnectionBudget(limits), Admission(limits)
 
         def signaling(origins: OriginRule, *, bare: bool) -> SignalingFactory:
             switchboard = self.record.as_switchboard
             return SignalingFactory(
-                switchboard, [PlainDialect], limits, self.budget, self.arrivals, self.clock, origins, bare=bare
+                switchboard, [PlainDialect], limits, self.budget, self.admission, self.clock, origins, bare=bare
             )
 
         self.page, self.bare = signaling(OriginRule.of(tls=False), bare=False), signaling(OriginRule.bare(), bare=True)
@@ -135,7 +135,7 @@ class BytesTests(SynchronousTestCase):
             (self.page.connections, self.bare.connections, self.site.http_connections), (set(), set(), set())
         )
         for factory in (self.page, self.bare):
-            self.assertEqual(sum(use for use in factory.arrivals._budget.addresses.values()), 0)
+            self.assertEqual(sum(use for use in factory.admission._budget.addresses.values()), 0)
         self.assertEqual(self.clock.getDelayedCalls(), [])
         self.assertGreater(len(self.record.addresses), CASES // 2)
         self.assertGreater(len(self.record.heard), CASES // 10)

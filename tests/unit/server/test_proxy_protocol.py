@@ -15,7 +15,7 @@ from signald.core.budgets import ConnectionBudget
 from signald.core.errors import ErrorCode
 from signald.core.limits import AddressKey, Limits
 from signald.net.origins import OriginRule
-from signald.server.admission import Arrivals
+from signald.server.admission import Admission
 from signald.server.factory import SignalingFactory
 from signald.server.proxy_protocol import COMPLAINT_SECONDS, ProxyProtocolFactory
 from signald.server.web import make_site
@@ -61,15 +61,15 @@ class ProxyProtocolCase(SynchronousTestCase):
         self.clock = Clock()
         self.record = Record()
         self.budget = ConnectionBudget(limits)
-        self.arrivals = Arrivals(limits, [ip_network("10.0.0.0/8")])
+        self.admission = Admission(limits, [ip_network("10.0.0.0/8")])
         rule = OriginRule.bare() if bare else OriginRule.of(tls=False)
         self.signaling = SignalingFactory(
-            self.record.as_switchboard, [PlainDialect], limits, self.budget, self.arrivals, self.clock, rule, bare=bare
+            self.record.as_switchboard, [PlainDialect], limits, self.budget, self.admission, self.clock, rule, bare=bare
         )
         self.inner: IProtocolFactory = self.signaling
         if not bare:
             self.inner = make_site({}, self.signaling, limits, self.clock, None, False)
-        self.factory = ProxyProtocolFactory(self.inner, self.arrivals, self.clock)
+        self.factory = ProxyProtocolFactory(self.inner, self.admission, self.clock)
 
     def dial(self, address: str = PROXY) -> Line:
         """Make a connection."""
@@ -78,7 +78,7 @@ class ProxyProtocolCase(SynchronousTestCase):
     def nothing_left(self) -> None:
         """Assert that no connection is counted and no call pending."""
         self.assertEqual((self.factory.waiting, self.signaling.connections), (set(), set()))
-        self.assertEqual((self.arrivals._budget.addresses, self.budget.total), ({}, 0))
+        self.assertEqual((self.admission._budget.addresses, self.budget.total), ({}, 0))
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
 
@@ -89,9 +89,9 @@ class ClientTests(ProxyProtocolCase):
         """From the header on, in every budget; not the proxy."""
         for old in (False, True):
             proxied = self.dial()
-            self.assertEqual(self.arrivals._budget.addresses, {})
+            self.assertEqual(self.admission._budget.addresses, {})
             proxied.send(head(old=old))
-            self.assertEqual(self.arrivals._budget.addresses, {AddressKey(CLIENT): 1})
+            self.assertEqual(self.admission._budget.addresses, {AddressKey(CLIENT): 1})
             self.assertEqual(proxied.upgrade(), 101)
             self.assertEqual(self.budget.addresses, {AddressKey(CLIENT): 1})
             proxied.send(frame(TEXT, b"heard"))
@@ -113,7 +113,7 @@ class ClientTests(ProxyProtocolCase):
         """It counts by /64, as any."""
         proxied = self.dial()
         proxied.send(head("2001:db8:1:2:3::4"))
-        self.assertIn(AddressKey("2001:db8:1:2::/64"), self.arrivals._budget.addresses)
+        self.assertIn(AddressKey("2001:db8:1:2::/64"), self.admission._budget.addresses)
 
     def test_a_client_that_is_refused(self) -> None:
         """By its own address, at its header; another client of the same proxy is not."""
@@ -122,7 +122,7 @@ class ClientTests(ProxyProtocolCase):
         for proxied, client in zip(lines, (CLIENT, CLIENT, "192.0.2.8"), strict=True):
             proxied.send(head(client))
         self.assertEqual([proxied.transport.aborted for proxied in lines], [False, True, False])
-        self.assertEqual(self.arrivals.metrics.limits["address_connections"], 1)
+        self.assertEqual(self.admission.metrics.limits["address_connections"], 1)
         lines[1].send(b"more")
         for proxied in lines:
             proxied.disconnect()
@@ -133,7 +133,7 @@ class ClientTests(ProxyProtocolCase):
         for start in (b"PROXY UNKNOWN\r\n", SIGNATURE + b"\x20\x00\x00\x00"):
             proxied = self.dial()
             proxied.send(start)
-            self.assertEqual(self.arrivals._budget.addresses, {})
+            self.assertEqual(self.admission._budget.addresses, {})
             proxied.send(upgrade_request(x_forwarded_for="198.51.100.4"))
             self.assertEqual(proxied.response()[0], 101)
             self.assertEqual(self.budget.addresses, {AddressKey("198.51.100.4"): 1})
@@ -148,7 +148,7 @@ class ClientTests(ProxyProtocolCase):
     def test_others_need_no_header(self) -> None:
         """Who is not trusted is served as without all this, and a header of theirs is a bad request."""
         other = self.dial("192.0.2.9")
-        self.assertEqual(self.arrivals._budget.addresses, {AddressKey("192.0.2.9"): 1})
+        self.assertEqual(self.admission._budget.addresses, {AddressKey("192.0.2.9"): 1})
         other.send(PAGE)
         self.assertEqual(other.response()[0], 404)
         for old in (False, True):
@@ -175,7 +175,7 @@ class ClientTests(ProxyProtocolCase):
         names = machine("attic", ["192.168.1.20"])
         authority = Authority.create(names, NOW)
         tls = TLSFactory(ServerTLS(server_context(authority.issue(names, NOW))), False, self.inner, self.clock)
-        self.factory = ProxyProtocolFactory(tls, self.arrivals, self.clock)
+        self.factory = ProxyProtocolFactory(tls, self.admission, self.clock)
         proxied = self.dial()
         client = SSL.Connection(client_context(authority.certificate, wall_time(NOW)), None)
         client.set_connect_state()
@@ -188,7 +188,7 @@ class ClientTests(ProxyProtocolCase):
         self.clock.advance(0)
         client.bio_write(proxied.answer())
         self.assertEqual(parse_response(client.recv(65536))[0], 404)
-        self.assertEqual(self.arrivals._budget.addresses, {AddressKey(CLIENT): 1})
+        self.assertEqual(self.admission._budget.addresses, {AddressKey(CLIENT): 1})
         proxied.disconnect()
         self.nothing_left()
 
@@ -224,7 +224,7 @@ class RefusalTests(ProxyProtocolCase):
             self.clock.advance(1.0)
         self.clock.advance(1.0)
         self.assertTrue(proxied.transport.aborted)
-        self.assertEqual(self.arrivals.metrics.limits["header_seconds"], 1)
+        self.assertEqual(self.admission.metrics.limits["header_seconds"], 1)
         proxied.disconnect()
         self.nothing_left()
 
@@ -243,7 +243,7 @@ class RefusalTests(ProxyProtocolCase):
         lines = [self.dial(), self.dial("192.0.2.9")]
         self.assertTrue(self.dial().transport.aborted)
         self.assertTrue(self.dial("192.0.2.10").transport.aborted)
-        self.assertEqual(self.arrivals.metrics.limits["connections"], 2)
+        self.assertEqual(self.admission.metrics.limits["connections"], 2)
         lines[1].disconnect()
         lines[0].send(head(), PAGE)
         self.assertEqual(lines[0].response()[0], 404)
@@ -251,7 +251,7 @@ class RefusalTests(ProxyProtocolCase):
     def test_other_proxies(self) -> None:
         """Who is trusted can change; connections go on."""
         proxied = self.dial()
-        self.arrivals.configure(Limits(), [ip_network("192.0.2.9")])
+        self.admission.configure(Limits(), [ip_network("192.0.2.9")])
         proxied.send(head(), PAGE)
         self.assertEqual(proxied.response()[0], 404)
         plain: Any = self.dial()

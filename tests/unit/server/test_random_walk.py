@@ -97,10 +97,10 @@ class Walk:
         for client in self.clients:
             self.switchboard.closed(client.peer)
         hub, registry = self.switchboard.hub, self.switchboard.registry
-        copies = hub.copies
-        left = [hub.peers, hub.users, hub.asking.pending, copies.sessions, copies.active, copies.expires]
-        left += [copies.looks, hub.asking.held]
-        left += [copies.candidates.batches, registry.users, registry.sessions]
+        replicas = hub.replicas
+        left = [hub.peers, hub.users, hub.decisions.pending, replicas.sessions, replicas.active, replicas.expires]
+        left += [replicas.looks, hub.decisions.held]
+        left += [replicas.candidates.batches, registry.users, registry.sessions]
         self.test.assertEqual(left, [{}] * 11)
 
     def step(self) -> None:

@@ -10,7 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from signald.core.budgets import ConnectionBudget
 from signald.core.limits import Limits
 from signald.net.origins import OriginRule
-from signald.server.admission import Arrivals
+from signald.server.admission import Admission
 from signald.server.factory import SignalingFactory
 from signald.server.reflection import ANSWER, MOST_HOPS, PROOF_SECONDS, REQUEST, Mirror, Seen, proof, read_seen
 from signald.server.web import make_site
@@ -80,7 +80,7 @@ class AnswerTests(SynchronousTestCase):
             [PlainDialect],
             limits,
             ConnectionBudget(limits),
-            Arrivals(limits),
+            Admission(limits),
             clock,
             OriginRule.of(tls=False),
             mirror=Mirror(SECRET, lambda: NOW),

@@ -19,7 +19,7 @@ from signald.core.errors import ErrorCode
 from signald.core.limits import Limits
 from signald.net.origins import OriginRule
 from signald.page.assets import FOREVER, Asset, Representation
-from signald.server.admission import Arrivals
+from signald.server.admission import Admission
 from signald.server.draining import ANSWER_SECONDS
 from signald.server.factory import SignalingFactory
 from signald.server.site import IDLE_SECONDS, MOST_HEADERS, MOST_IGNORED, SignalingSite
@@ -79,12 +79,12 @@ class SiteCase(SynchronousTestCase):
         """Start a site."""
         self.clock = Clock()
         self.record = Record()
-        budget, arrivals = ConnectionBudget(limits), Arrivals(limits)
+        budget, admission = ConnectionBudget(limits), Admission(limits)
 
         def signaling(origins: OriginRule, *, bare: bool) -> SignalingFactory:
             switchboard = self.record.as_switchboard
             return SignalingFactory(
-                switchboard, [PlainDialect], limits, budget, arrivals, self.clock, origins, bare=bare
+                switchboard, [PlainDialect], limits, budget, admission, self.clock, origins, bare=bare
             )
 
         self.signaling = signaling(OriginRule.of(tls=False), bare=False)
@@ -106,7 +106,7 @@ class SiteCase(SynchronousTestCase):
     def nothing_left(self) -> None:
         """Assert that no connection is counted and no call pending."""
         self.assertEqual(self.site.http_connections, set())
-        self.assertEqual(self.signaling.arrivals._budget.addresses, {})
+        self.assertEqual(self.signaling.admission._budget.addresses, {})
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
 
@@ -380,7 +380,7 @@ class RateTests(SiteCase):
     def test_behind_a_proxy(self) -> None:
         """The client's own address counts, and only where the proxy is trusted."""
         self.serve(Limits(address_request_burst=1, address_request_rate=1.0))
-        self.signaling.arrivals.trusted_proxies = [ip_network(CLIENT)]
+        self.signaling.admission.trusted_proxies = [ip_network(CLIENT)]
 
         def ask(address: str, client: str) -> int:
             line = self.dial(address)

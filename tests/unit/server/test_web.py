@@ -18,7 +18,7 @@ from signald.core.limits import Limits
 from signald.net.origins import OriginRule
 from signald.page.assets import FOREVER, REVALIDATED, Asset, Representation, load_assets
 from signald.page.schemas import load_schemas
-from signald.server.admission import Arrivals
+from signald.server.admission import Admission
 from signald.server.factory import SignalingFactory
 from signald.server.web import make_site
 from tests.support.lines import CLIENT, Line, PlainDialect, Record, parse_response, problem_code, request
@@ -59,8 +59,8 @@ class WebCase(SynchronousTestCase):
     def serve(self, ca_der: bytes | None, *, hsts: bool) -> None:
         """Make another."""
         clock, limits = Clock(), Limits()
-        budget, arrivals, rule = ConnectionBudget(limits), Arrivals(limits), OriginRule.of(tls=True)
-        signaling = SignalingFactory(Record().as_switchboard, [PlainDialect], limits, budget, arrivals, clock, rule)
+        budget, admission, rule = ConnectionBudget(limits), Admission(limits), OriginRule.of(tls=True)
+        signaling = SignalingFactory(Record().as_switchboard, [PlainDialect], limits, budget, admission, clock, rule)
         self.site = make_site(self.assets, signaling, limits, clock, ca_der, hsts)
 
     def ask(self, path: str, method: str = "GET", **headers: str) -> tuple[int, dict[str, str], bytes]:
@@ -159,8 +159,8 @@ class AssetTests(WebCase):
     def test_installed_page(self) -> None:
         """Everything that the installed page refers to is there."""
         clock, limits = Clock(), Limits()
-        budget, arrivals, rule = ConnectionBudget(limits), Arrivals(limits), OriginRule.of(tls=True)
-        signaling = SignalingFactory(Record().as_switchboard, [PlainDialect], limits, budget, arrivals, clock, rule)
+        budget, admission, rule = ConnectionBudget(limits), Admission(limits), OriginRule.of(tls=True)
+        signaling = SignalingFactory(Record().as_switchboard, [PlainDialect], limits, budget, admission, clock, rule)
         self.site = make_site(load_assets(), signaling, limits, clock, None, False)
         page = self.ask("/")[2].decode()
         paths = set(re.findall(r"/assets/[\w.-]+", page))

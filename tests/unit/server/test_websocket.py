@@ -17,7 +17,7 @@ from signald.core.errors import ErrorCode
 from signald.core.limits import Limits
 from signald.core.users import PeerId
 from signald.net.origins import OriginRule
-from signald.server.admission import Arrivals
+from signald.server.admission import Admission
 from signald.server.autobahn_options import CLOSE_SECONDS
 from signald.server.draining import ANSWER_SECONDS
 from signald.server.factory import SignalingFactory
@@ -72,7 +72,7 @@ class Server:
             [PlainDialect, NamedDialect],
             limits,
             self.budget,
-            Arrivals(limits, [ip_network(proxy) for proxy in proxies]),
+            Admission(limits, [ip_network(proxy) for proxy in proxies]),
             self.clock,
             origins,
             bare=bare,
@@ -127,7 +127,7 @@ class WebSocketCase(SynchronousTestCase):
         """Assert that no connection is counted and no call pending."""
         self.assertEqual(self.server.budget.total, 0)
         self.assertEqual(self.server.factory.connections, set())
-        self.assertEqual(self.server.factory.arrivals._budget.addresses, {})
+        self.assertEqual(self.server.factory.admission._budget.addresses, {})
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def advance(self, seconds: float) -> None:
