@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from tests.runner.checks import linted, make_links
+from tests.runner.checks import linted, make_links, typed
 from tests.runner.imports import PACKAGES, Graph, module_name, nearest, read_graph
 from tests.runner.parts import KEPT, Setting, make_parts, run_parts
 from tests.runner.printing import say
@@ -27,7 +27,10 @@ from tests.runner.times import estimate, read_times
 GREEN = f"{KEPT}/quick.tree"
 
 #: The recorded seconds of tests that are run in each lane. Interpreters, imports and linters need the rest of 15 s.
-BUDGET = 7.0
+BUDGET = 5.0
+
+#: The directory in which the type checker keeps what it knows, below the root.
+TYPES = ".mypy_cache"
 
 
 @dataclass(frozen=True)
@@ -132,27 +135,48 @@ def lint(root: Path, changed: Iterable[Path]) -> Tally:
     return tally
 
 
+def start_types(root: Path, scratch: Path, changed: Iterable[Path]) -> subprocess.Popen[bytes] | None:
+    """Start the type checker beside the tests, if it has a cache: without one it takes half a minute."""
+    if not (root / TYPES).exists() or not any(path.suffix == ".py" for path in changed):
+        return None
+    program = Path(sys.executable).parent / "mypy"
+    with (scratch / "types").open("wb") as output:
+        return subprocess.Popen([program, *typed(root)], cwd=root, stdout=output, stderr=subprocess.STDOUT)
+
+
+def end_types(process: subprocess.Popen[bytes], scratch: Path) -> Tally:
+    """Wait for the type checker, and show what it found; it counts as a test."""
+    if process.wait() == 0:
+        return Tally(passed=1)
+    say((scratch / "types").read_text())
+    return Tally(failed=[f"mypy: ended with status {process.returncode}"])
+
+
 def run(root: Path, scratch: Path, lanes: int) -> Tally:
     """Lint and test what changed, say how long that took, and keep the tree when all is well."""
     started = time.monotonic()
     tree = working_tree(root)
     changed = changed_paths(root, tree)
+    types = start_types(root, scratch, changed)
     tally = lint(root, changed)
     tests = modules_of(root, "unit")
     graph = read_graph(root)
-    seconds = estimate(tests, read_times(root))
+    times = read_times(root)
+    seconds = estimate(tests, times)
     texts = {test: (root / graph.files[test]).read_text() for test in tests}
     choice = choose(changed, graph, tests, texts, seconds, BUDGET * lanes)
     say(f"{len(changed)} files changed; {len(choice.run) + len(choice.left)} unit test modules concern them.")
     if choice.run:
         unit = next(suite for suite in SUITES if suite.name == "unit")
         few = sum(seconds[test] for test in choice.run) < 1.0
-        parts = make_parts([Selection(unit, choice.run, whole=not few)], lanes, seconds)
+        parts = make_parts([Selection(unit, choice.run, whole=not few)], lanes, times)
         setting = Setting(root, scratch, paths=(make_links(root), root), stream=len(parts) == 1)
         results, _ = run_parts(
             [replace(part, name=part.name.replace("unit", "quick")) for part in parts], lanes, setting
         )
         tally = total([tally, *results.values()])
+    if types is not None:
+        tally = total([tally, end_types(types, scratch)])
     if choice.left:
         say(f"Left to `make unit`, since they would take longer: {', '.join(map(short_name, choice.left))}.")
     if not tally.failed:
