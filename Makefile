@@ -90,7 +90,7 @@ a11y: install-test system-test ## every screen by the rules of accessibility: pr
 coverage: install-test ## branch coverage of the unit and peer tests by package, with every line that did not run
 	@$(RUN_TESTS) --coverage unit peer
 
-mutants: install-test ## 300 faults put into the core and the dialects: do tests fail? (ARGS="--seed 7 --number 50")
+mutants: $(VENV)/test.stamp ## 300 faults put into the core and the dialects: do tests fail? (ARGS="--seed 7 --number 50")
 	@$(BIN)/python -m tests.mutants $(ARGS)
 
 nightly: ## the long forms of all tests one after the other, going on after a failure (NIGHTLY="faults fuzz" for some)
