@@ -13,11 +13,11 @@ from twisted.internet import reactor as installed
 from signald_client.peer import Peer
 from signald_client.signaling.messages import ForwardedMessage
 from signald_client.signaling.wire import Value
-from tests.peer.case import AsyncCase, SmallMedia, asynchronous, make_media
+from tests.suites.peer.case import AsyncCase, SmallMedia, asynchronous, make_media
 
 reactor: Any = installed
 
-ROOT = Path(__file__).parent.parent.parent
+ROOT = Path(__file__).parents[3]
 BOT = ROOT / "examples" / "bot.py"
 
 

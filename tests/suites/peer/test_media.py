@@ -32,7 +32,7 @@ from signald_client.media import (
     Recording,
     Tone,
 )
-from tests.peer.case import AsyncCase, asynchronous
+from tests.suites.peer.case import AsyncCase, asynchronous
 
 
 class FakeTime:

@@ -17,8 +17,8 @@ from signald_client.signaling import messages
 from signald_client.signaling.events import Refused, Resumed
 from signald_client.signaling.messages import MemberJoined, MemberLeft
 from signald_client.signaling.wire import Value
-from tests.peer.case import AsyncCase, SmallMedia, asynchronous, make_media
-from tests.peer.double import ME, WELCOME, Double
+from tests.suites.peer.case import AsyncCase, SmallMedia, asynchronous, make_media
+from tests.suites.peer.double import ME, WELCOME, Double
 
 reactor: Any = installed
 

@@ -17,7 +17,7 @@ from signald_client.signaling import messages
 from signald_client.signaling.wire import BadMessageError, decode, encode, read, to_plain
 from tests.test_schemas import events
 
-PROTOCOL = Path(__file__).parent.parent / "docs" / "protocol.md"
+PROTOCOL = Path(__file__).parents[4] / "docs" / "protocol.md"
 
 
 def example(type_: str) -> str:

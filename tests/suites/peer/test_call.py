@@ -22,7 +22,7 @@ from signald_client.peer import Peer
 from signald_client.signaling.messages import Knock
 from signald_client.signaling.session_ids import find_session_id
 from signald_client.signaling.wire import Value
-from tests.peer.case import AsyncCase, SmallMedia, asynchronous, make_media
+from tests.suites.peer.case import AsyncCase, SmallMedia, asynchronous, make_media
 
 reactor: Any = installed
 

@@ -19,8 +19,8 @@ from signald_client.signaling.events import Disconnected, Interrupted, Resumed
 from signald_client.signaling.messages import Welcome
 from signald_client.signaling.wire import Value
 from signald_client.transport import SignalingSocket
-from tests.peer.case import AsyncCase, asynchronous
-from tests.peer.double import Double
+from tests.suites.peer.case import AsyncCase, asynchronous
+from tests.suites.peer.double import Double
 
 reactor: Any = installed
 
