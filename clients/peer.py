@@ -265,9 +265,10 @@ class Peer:
                 self._welcomed.set_result(None)
         elif isinstance(event, Refused):
             _log.info("The server refused %s: %s", event.about, event.code)
-            if self._welcomed is not None and not self._welcomed.done():
+            # Other requests may have been made before the welcome, and refused without a word to the server.
+            if event.about == "hello" and self._welcomed is not None and not self._welcomed.done():
                 self.end(event.code)
-            self._not_welcomed(RefusedError(event.code, event.sentence))
+                self._not_welcomed(RefusedError(event.code, event.sentence))
         elif isinstance(event, Interrupted):
             self._not_welcomed(UnreachableError(f"The connection to {self._address.authority} was lost."))
             _log.info("There is no connection to the server; the next attempt comes after %.1f s.", event.seconds)

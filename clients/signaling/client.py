@@ -36,7 +36,7 @@ from .events import (
     Resumed,
     SendFrame,
 )
-from .requests import Requests
+from .requests import EarlyRequests, Requests
 from .sessions import Sessions
 from .wire import BadMessageError, decode, encode
 from .wishes import Wishes
@@ -96,8 +96,9 @@ class SignalingClient(Wishes):
     Every method that returns a list returns effects and events, to be carried out and told in their order. `now` is a
     clock in seconds that never goes back.
 
-    A lost connection is opened again by itself. Until it is back, requests are taken for as long as the server keeps
-    the identity (the grace) and up to a bound, and are sent then.
+    A lost connection is opened again by itself. Requests made before the first welcome wait for it, up to the bounds of
+    the outbox (`delivery`). Requests made while the connection is lost wait for the resume, up to the same bounds and
+    for as long as the server keeps the identity (the grace).
 
     Attributes:
         user: this client's user; None until it is welcomed.
@@ -140,6 +141,7 @@ class SignalingClient(Wishes):
         self._token = token
         self._identity = self._read_kept(kept)  # user and secret, where the server can resume
         self._connection = Connection(random)
+        self._early = EarlyRequests()
         self._delivery = Delivery()
         self._requests = Requests()
         self._greeting: Any = None
@@ -253,6 +255,10 @@ class SignalingClient(Wishes):
 
     def send(self, message: Message) -> list[Value]:
         """Send a request, now or when the connection is back (`Wishes.send`)."""
+        if self.state in (CONNECTING, GREETING) and self.welcome is None:
+            if not self._early.add(message, len(encode(message, self._codec).encode())):
+                return [_refusal("not-connected", "Too many requests wait for the server's welcome.", message)]
+            return []
         self._requests.add(message)
         frame = encode(message, self._codec)
         size = len(frame.encode())
@@ -303,6 +309,7 @@ class SignalingClient(Wishes):
             return []
         effects: list[Value] = [] if self._identity is None else [Keep(None)]
         self._forget_everything(False)
+        self._early.take_all()
         self.user = self.welcome = self._identity = None
         effects.append(Disconnected(code, reason))
         return effects
@@ -349,6 +356,10 @@ class SignalingClient(Wishes):
             # At once, since the secret before this one is valid until then (docs/protocol.md, "Resume").
             effects.append(self._acknowledge())
             effects += [SendFrame(frame) for frame in self._delivery.frames()]
+        refusals: list[Value] = []
+        for request in self._early.take_all():
+            for effect in self.send(request):
+                (effects if isinstance(effect, SendFrame) else refusals).append(effect)
         if welcome.secret is not None:
             self._identity = (welcome.user, welcome.secret)
             effects.append(Keep(self._codec.dumps({"user": welcome.user, "secret": welcome.secret})))
@@ -360,7 +371,7 @@ class SignalingClient(Wishes):
             effects.append(Resumed(survival))
         if dropped:
             effects.append(Dropped(dropped))
-        return effects
+        return effects + refusals
 
     # What the server tells
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from . import messages
+from .delivery import KEPT_BYTES, KEPT_MESSAGES
 
 if TYPE_CHECKING:
     from typing import Any
 
     from .wire import Message
 
-__all__ = ["NO_REPLY_AFTER", "Requests"]
+__all__ = ["NO_REPLY_AFTER", "EarlyRequests", "Requests"]
 
 NO_REPLY_AFTER = 10.0
 """Seconds after a resume in which a request that the server had received has to be answered.
@@ -24,6 +25,28 @@ WITHOUT_REPLY = (messages.Offer, messages.AppMessage)
 
 WITHOUT_ID = (messages.Answer, messages.Candidates, messages.IceError)
 """Messages whose refusal matters to nobody: mostly the member has just left."""
+
+
+class EarlyRequests:
+    """Queue of requests made before the first welcome; bounded as the outbox is."""
+
+    def __init__(self) -> None:
+        """Create an empty queue."""
+        self._requests: list[Message] = []
+        self._bytes = 0
+
+    def add(self, request: Message, size: int) -> bool:
+        """Queue a request whose frame has this many bytes; return False when the queue is full."""
+        if len(self._requests) >= KEPT_MESSAGES or self._bytes + size > KEPT_BYTES:
+            return False
+        self._requests.append(request)
+        self._bytes += size
+        return True
+
+    def take_all(self) -> list[Message]:
+        """Return the queued requests in their order, and empty the queue."""
+        requests, self._requests, self._bytes = self._requests, [], 0
+        return requests
 
 
 class Requests:

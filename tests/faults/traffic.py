@@ -56,6 +56,7 @@ class Client:
         self.line = SignalingSocket(core, self.event, address, trust, "traffic", reactor)
         self.session = ""
         self.partner: Client | None = None
+        self.welcomed = asyncio.Event()
         self.ready = asyncio.Event()
         self.sent = 0
         self.heard: list[int] = []
@@ -69,7 +70,9 @@ class Client:
 
     def event(self, event: Value) -> None:
         """Follow what happens."""
-        if isinstance(event, messages.Opened | messages.Joined):
+        if isinstance(event, messages.Welcome):
+            self.welcomed.set()
+        elif isinstance(event, messages.Opened | messages.Joined):
             self.session = event.session
             self.ready.set()
         elif isinstance(event, messages.ForwardedMessage):
@@ -87,6 +90,11 @@ class Client:
             self._lost, self._tries = None, 0
         elif isinstance(event, Refused | Dropped | messages.MemberAway | messages.MemberLeft | messages.MemberRenewed):
             self.faults.append(type(event).__name__ + ":" + str(getattr(event, "code", "")))
+
+    async def connect(self) -> None:
+        """Connect, and wait for the server's welcome, so that no request is made before it."""
+        await self.line.connect()
+        await asyncio.wait_for(self.welcomed.wait(), PATIENCE)
 
     def talk(self) -> None:
         """Tell the partner the next number."""
@@ -124,7 +132,7 @@ async def main(reactor: Any, port: int, count: int, authority: Path | None) -> N
     trust = Trust(None if authority is None else authority.read_bytes())
     clients = [Client(address, trust, reactor) for _ in range(count)]
     for start in range(0, count, AT_ONCE):
-        await asyncio.gather(*(client.line.connect() for client in clients[start : start + AT_ONCE]))
+        await asyncio.gather(*(client.connect() for client in clients[start : start + AT_ONCE]))
     pairs = list(zip(clients[::2], clients[1::2], strict=True))
     for host, guest in pairs:
         host.line.perform(host.line.client.open())

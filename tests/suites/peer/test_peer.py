@@ -537,6 +537,43 @@ class DoubleTests(PeerCase):
         await peer.close()
 
     @asynchronous
+    async def test_requests_before_the_welcome(self) -> None:
+        """A session that is opened while `connect` waits for the welcome is opened after it."""
+        peer, _ = self.make_peer(self.double.address)
+        self.double.script = lambda message: None
+        connecting = asyncio.ensure_future(peer.connect())
+        await self.double.heard("hello")
+        opening = asyncio.ensure_future(peer.open())
+        await asyncio.sleep(0)
+
+        def script(message: dict[str, Any]) -> None:
+            if message["type"] == "open":
+                self.double.say(SESSION | {"type": "opened", "id": message["id"]})
+
+        self.double.script = script
+        self.double.welcome(self.double.messages[0])
+        await connecting
+        self.assertEqual(await opening, S)
+        await peer.close()
+
+    @asynchronous
+    async def test_refusal_before_the_welcome(self) -> None:
+        """A request that is refused because too many wait leaves `connect` waiting for the welcome."""
+        peer, _ = self.make_peer(self.double.address)
+        self.double.script = lambda message: None
+        connecting = asyncio.ensure_future(peer.connect())
+        await self.double.heard("hello")
+        waiting = [asyncio.ensure_future(peer.open()) for _ in range(257)]
+        with self.assertRaises(RefusedError) as context:
+            await waiting.pop()
+        self.assertEqual(context.exception.code, "not-connected")
+        self.double.welcome(self.double.messages[0])
+        await connecting
+        await peer.close()
+        for error in await asyncio.gather(*waiting, return_exceptions=True):
+            self.assertIsInstance(error, UnreachableError)
+
+    @asynchronous
     async def test_lost_before_the_welcome(self) -> None:
         """A server that does not welcome is not tried again."""
         self.double.script = lambda message: self.double.connections[0].dropConnection(abort=True)

@@ -204,6 +204,23 @@ class ConnectTests(AsyncCase):
         self.assertEqual(await self.events.get(), Disconnected(1000, ""))
 
     @asynchronous
+    async def test_request_before_the_welcome(self) -> None:
+        """A request made after `connect` and before the welcome is sent after the welcome, and is not refused."""
+        double = self.start_double()
+        double.script = lambda message: None
+        socket = self.make_socket(double.address)
+        await socket.connect()
+        await double.heard("hello")
+        socket.perform(socket.client.open())
+        self.assertTrue(self.events.empty())
+        double.welcome(double.messages[0])
+        self.assertIsInstance(await self.events.get(), Welcome)
+        await double.heard("open")
+        self.assertEqual(double.types(), ["hello", "open"])
+        await socket.close()
+        self.assertEqual(await self.events.get(), Disconnected(1000, ""))
+
+    @asynchronous
     async def test_server_restarts(self) -> None:
         """While nobody answers the attempts go on."""
         double = self.start_double()

@@ -204,14 +204,10 @@ class GreetingTests(SessionCase):
         self.assertIsInstance(refused, Refused)
         self.assertEqual(client.socket_closed(1012, "going-away", 1.0)[0], ConnectAfter(0.25))
 
-    def test_before_the_welcome(self) -> None:
-        """What comes before the welcome changes nothing, and nothing can be asked for."""
+    def test_messages_before_the_welcome_are_ignored(self) -> None:
+        """Messages of the server that come before its welcome change nothing."""
         client = make_client()
-        for _ in range(2):
-            (refused,) = client.join(S)
-            assert isinstance(refused, Refused)
-            self.assertEqual((refused.code, refused.about, refused.session), ("not-connected", "join", S))
-            client.socket_opened(0.0)
+        client.socket_opened(0.0)
         self.assertEqual(receive(client, "opened", session=S, **SETTINGS), [])
         self.assertEqual(client.frame_received("{", 0.0), [Misunderstood("The frame is not JSON.")])
         self.assertIsNone(client.negotiator(S, "BOB"))
@@ -222,6 +218,109 @@ class GreetingTests(SessionCase):
         client.socket_opened(0.0)
         self.assertEqual(client.socket_opened(0.0), [])
         self.assertEqual(SignalingClient(json, lambda: 0.5, "INSTANCE").socket_opened(0.0), [])
+
+
+class EarlyRequestTests(SessionCase):
+    """Requests made before the first welcome wait for it."""
+
+    def test_every_request_waits_for_the_welcome(self) -> None:
+        """Requests made before and after the socket opens are sent after the welcome, once and in their order."""
+        client = make_client()
+        early = (
+            client.open,
+            lambda: client.join(S),
+            lambda: client.leave(S),
+            lambda: client.change(S, locked=True),
+            lambda: client.admit(S, "BOB"),
+            lambda: client.refuse(S, "BOB"),
+            lambda: client.remove(S, "BOB"),
+            lambda: client.hand_over(S, "BOB"),
+            lambda: client.end(S),
+            lambda: client.say(S, "hi"),
+        )
+        for index, request in enumerate(early):
+            if index == 3:
+                client.socket_opened(0.0)
+            self.assertEqual(request(), [])
+        *frames, keep, welcome = client.frame_received(json.dumps(WELCOME), 0.0)
+        types = ["open", "join", "leave", "change", "admit", "refuse", "remove", "hand-over", "end", "message"]
+        self.assertEqual(
+            [(frame["type"], frame["id"]) for frame in sent(frames)],
+            [(type_, str(number)) for number, type_ in enumerate(types, 1)],
+        )
+        self.assertEqual((type(keep), type(welcome)), (Keep, messages.Welcome))
+        self.assertEqual(len(receive(client, "opened", id="1", session=S, **SETTINGS)), 1)
+
+    def test_waits_over_failed_attempts(self) -> None:
+        """Attempts that fail, and a hello that is refused by chance, leave the request waiting."""
+        client = make_client()
+        self.assertEqual(client.join(S), [])
+        client.socket_closed(1006, "", 0.0)
+        client.socket_opened(1.0)
+        receive(client, "error", code="going-away", message="The server is stopping.")
+        client.socket_closed(1012, "going-away", 1.0)
+        client.socket_opened(100.0)
+        effects = client.frame_received(json.dumps(WELCOME), 100.0)
+        self.assert_sends(effects[:1], {"type": "join", "id": "1", "session": S})
+        self.assertEqual([type(effect) for effect in effects[1:]], [Keep, messages.Welcome])
+
+    def test_waits_for_the_resume_of_an_earlier_instance(self) -> None:
+        """Requests of a reloaded page are sent after the resume, whatever survived, and none is reported as lost."""
+        for survival in ("membership", "nothing"):
+            client = make_client(kept=KEPT)
+            request = Join(S)
+            self.assertEqual(client.send(request), [])
+            client.socket_opened(0.0)
+            effects = client.frame_received(json.dumps(WELCOME | {"resumed": survival}), 0.0)
+            self.assert_sends(effects[:2], {"type": "ack", "received": 0}, {"type": "join", "id": "1"})
+            self.assertEqual(effects[-1], Resumed(survival))
+            (refused,) = receive(client, "error", id="1", code="unknown-session", message="No such session.")
+            assert isinstance(refused, Refused)
+            self.assertIs(refused.request, request)
+
+    def test_sent_again_after_a_resume(self) -> None:
+        """A request that was sent with the welcome and lost with the socket is sent again by the resume."""
+        client = make_client()
+        client.join(S)
+        client.socket_opened(0.0)
+        client.frame_received(json.dumps(WELCOME), 0.0)
+        effects = come_back(client, "everything", received=0)
+        self.assert_sends(effects[:2], {"type": "ack"}, {"type": "join", "id": "1"})
+
+    def test_bounded_by_messages_and_bytes(self) -> None:
+        """The bounds of the outbox hold: 256 messages and 256 KiB; what is beyond them is refused at once."""
+        client = make_client()
+        refused = [effect for _ in range(300) for effect in client.say(S, "x")]
+        self.assertEqual(len(refused), 300 - 256)
+        assert isinstance(refused[0], Refused)
+        self.assertEqual((refused[0].code, refused[0].about, refused[0].session), ("not-connected", "message", S))
+        client = make_client()
+        self.assertEqual(len([effect for _ in range(20) for effect in client.say(S, "x" * 16384)]), 5)
+
+    def test_too_large_for_the_server(self) -> None:
+        """A request that exceeds the limit which the welcome announces is refused then, after the welcome."""
+        client = make_client()
+        self.assertEqual(client.say(S, "x" * 70000), [])
+        client.socket_opened(0.0)
+        keep, welcome, refused = client.frame_received(json.dumps(WELCOME), 0.0)
+        self.assertEqual((type(keep), type(welcome)), (Keep, messages.Welcome))
+        assert isinstance(refused, Refused)
+        self.assertEqual(refused.code, "message-too-large")
+
+    def test_without_a_connection_attempt(self) -> None:
+        """Before `connect` and after `disconnect` there is no welcome to wait for: a request is refused."""
+        client = SignalingClient(json, lambda: 0.5, "INSTANCE")
+        for _ in range(2):
+            (refused,) = client.join(S)
+            assert isinstance(refused, Refused)
+            self.assertEqual((refused.code, refused.about, refused.session), ("not-connected", "join", S))
+            client.connect()
+            self.assertEqual(client.join(S), [])
+            client.disconnect()
+        client.connect()
+        client.socket_opened(0.0)
+        keep, welcome = client.frame_received(json.dumps(WELCOME), 0.0)
+        self.assertEqual((type(keep), type(welcome)), (Keep, messages.Welcome))
 
 
 class SessionTests(SessionCase):
