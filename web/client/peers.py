@@ -70,7 +70,7 @@ class Peers:
             "iceServers": self.ice_servers,
             "iceTransportPolicy": "relay" if self._state.hides else "all",
         }
-        self.by_user[negotiator.other] = Peer(negotiator, configuration, self._media, self._screen, calls, self)
+        self.by_user[negotiator.remote_user] = Peer(negotiator, configuration, self._media, self._screen, calls, self)
 
     def supply(self, ice_servers: list[dict[str, Any]]) -> None:
         """Use these servers from now on, and for the next paths of the connections that there are."""
