@@ -19,7 +19,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from signald_client.running import run
+from signald_client.asyncio_reactor import run_in_reactor
 from signald_client.server import Address, Trust
 from signald_client.signaling import messages
 from signald_client.signaling.client import SignalingClient
@@ -100,7 +100,7 @@ class Client:
         """Tell the partner the next number."""
         self.sent += 1
         content = json.dumps([self.sent, time.monotonic()])
-        self.line.perform(self.line.client.say(self.session, content))
+        self.line.perform(self.line.client.send_message(self.session, content))
 
 
 async def wait_until(done: Any, what: str) -> None:
@@ -135,9 +135,9 @@ async def main(reactor: Any, port: int, count: int, authority: Path | None) -> N
         await asyncio.gather(*(client.connect() for client in clients[start : start + AT_ONCE]))
     pairs = list(zip(clients[::2], clients[1::2], strict=True))
     for host, guest in pairs:
-        host.line.perform(host.line.client.open())
+        host.line.perform(host.line.client.open_session())
         await asyncio.wait_for(host.ready.wait(), PATIENCE)
-        guest.line.perform(guest.line.client.join(host.session))
+        guest.line.perform(guest.line.client.join_session(host.session))
         await asyncio.wait_for(guest.ready.wait(), PATIENCE)
     talking = [asyncio.ensure_future(talk(client)) for client in clients]
     over = asyncio.Event()
@@ -173,4 +173,4 @@ async def main(reactor: Any, port: int, count: int, authority: Path | None) -> N
 if __name__ == "__main__":
     _port, _count, *_authority = sys.argv[1:]
     _path = Path(_authority[0]) if _authority else None
-    run(lambda reactor: main(reactor, int(_port), int(_count), _path))
+    run_in_reactor(lambda reactor: main(reactor, int(_port), int(_count), _path))

@@ -1,4 +1,4 @@
-"""The signaling client and the server's core, over connections that are lost in every moment."""
+"""The signaling client with the server's core, over connections that are lost at any moment."""
 
 from __future__ import annotations
 
@@ -23,26 +23,26 @@ from signald_client.signaling.events import (
     ConnectAfter,
     Disconnected,
     Dropped,
-    Keep,
-    Misunderstood,
+    InvalidMessage,
     Negotiate,
     Refused,
     Resumed,
     SendFrame,
+    StoreIdentity,
 )
-from signald_client.signaling.negotiation import CreateAndSetLocal, Send
+from signald_client.signaling.negotiation_commands import CreateAndSetLocal, SendRequest
 from signald_client.signaling.wire import Value
 from tests.test_switchboard import make_switchboard
 from tests.world import HOME
 
 
 class Wire:
-    """One connection as the server sees it: what it sends is under way until somebody takes it.
+    """The server's transport of one connection; it holds frames until the test delivers them.
 
     Attributes:
-        down: frames to the client, and at the end the code and reason of the close.
+        down: frames to the client; at the end the code and the reason of the close.
         up: frames to the server.
-        peer: what the server knows it by.
+        peer: the server's id of the connection.
 
     """
 
@@ -52,68 +52,70 @@ class Wire:
         self.peer: PeerId = switchboard.opened(self, Native(), HOME)
 
     def send(self, frame: bytes) -> None:
-        """The server sends a frame."""
+        """Queue a frame of the server."""
         self.down.append(frame)
 
     def close(self, code: int, reason: str) -> None:
-        """The server closes."""
+        """Queue the close of the server."""
         self.down.append((code, reason))
 
 
 class Edge:
-    """A client with its connections, one after the other.
+    """The edge of a signaling client, with one connection after the other.
 
     Attributes:
-        client: the client.
-        wire: the connection that the client knows of.
-        ghosts: those whose loss the server has not noticed.
-        events: what the application was told.
-        kept: what a reload would find.
+        client: the signaling client.
+        wire: the current connection; None while there is none.
+        ghosts: lost connections whose loss the server has not noticed.
+        events: the events of the client.
+        stored_identity: the text that a reload would find.
 
     """
 
-    def __init__(self, switchboard: Switchboard, clock: Clock, instance: str, kept: str | None = None) -> None:
+    def __init__(
+        self, switchboard: Switchboard, clock: Clock, instance: str, stored_identity: str | None = None
+    ) -> None:
         self.switchboard = switchboard
         self.clock = clock
-        self.client = SignalingClient(json, lambda: 0.0, instance, kept=kept)
+        self.client = SignalingClient(json, lambda: 0.0, instance, stored_identity=stored_identity)
         self.wire: Wire | None = None
         self.ghosts: list[Wire] = []
         self.events: list[Any] = []
-        self.kept = kept
-        self.wanted = False
+        self.stored_identity = stored_identity
+        self.attempt_planned = False
         self.carry_out(self.client.connect())
 
     def carry_out(self, effects: list[Value]) -> None:
-        """Do what the client says."""
+        """Carry out the client's effects, and collect its events."""
         for effect in effects:
             if isinstance(effect, SendFrame):
                 if self.wire is not None:
                     self.wire.up.append(effect.text)
             elif isinstance(effect, ConnectAfter):
-                self.wanted = True
+                self.attempt_planned = True
             elif isinstance(effect, CloseSocket):
-                self.wire, self.wanted = None, False
-            elif isinstance(effect, Keep):
-                self.kept = effect.text
+                self.wire, self.attempt_planned = None, False
+            elif isinstance(effect, StoreIdentity):
+                self.stored_identity = effect.text
             else:
                 self.events.append(effect)
 
     def connect(self) -> None:
-        """Open the socket that is wanted."""
-        if self.wanted:
-            self.wanted = False
+        """Open the socket that is planned, if any."""
+        if self.attempt_planned:
+            self.attempt_planned = False
             self.wire = Wire(self.switchboard)
             self.carry_out(self.client.socket_opened(self.clock.seconds()))
 
-    def up(self) -> bool:
-        """Let the oldest frame reach the server; False when none is under way."""
+    def deliver_up(self) -> bool:
+        """Deliver the oldest frame to the server; return False when there is none."""
         if self.wire is None or not self.wire.up:
             return False
         self.switchboard.received(self.wire.peer, self.wire.up.popleft().encode())
         return True
 
-    def down(self) -> bool:
-        """Let the oldest frame reach the client; False when none is under way."""
+    def deliver_down(self) -> bool:
+        """Deliver the oldest frame to the client; return False when there is none."""
         if self.wire is None or not self.wire.down:
             return False
         frame = self.wire.down.popleft()
@@ -124,262 +126,274 @@ class Edge:
             self.carry_out(self.client.socket_closed(*frame, self.clock.seconds()))
         return True
 
-    def cut(self) -> None:
-        """Lose the connection with all that is under way; the client notices, the server does not."""
+    def lose_connection(self) -> None:
+        """Lose the connection with all undelivered frames; the client notices, the server does not."""
         if self.wire is not None:
             self.ghosts.append(self.wire)
             self.wire = None
             self.carry_out(self.client.socket_closed(1006, "", self.clock.seconds()))
 
-    def notice(self) -> None:
-        """The server notices the losses."""
+    def report_losses(self) -> None:
+        """Let the server notice the losses."""
         for ghost in self.ghosts:
             self.switchboard.closed(ghost.peer)
         self.ghosts = []
 
-    def said(self) -> list[str]:
-        """What other members said."""
+    def received_texts(self) -> list[str]:
+        """Return the messages of other members."""
         return [event.content for event in self.events if isinstance(event, messages.ForwardedMessage)]
 
-    def told(self, *types: type) -> list[Any]:
-        """The events of these types."""
+    def events_of(self, *types: type) -> list[Any]:
+        """Return the events of these types."""
         return [event for event in self.events if isinstance(event, types)]
 
 
 class LinkCase(SynchronousTestCase):
-    """A test case with a server and two clients."""
+    """A test case with a server and two clients, Ann and Bob."""
 
-    def begin(self, limits: Limits | None = None) -> None:
-        """Start the server, and let Ann open a session and Bob join it."""
+    def start(self, limits: Limits | None = None) -> None:
+        """Start the server; Ann opens a session, and Bob joins it."""
         self.clock = Clock()
         self.clock.advance(100.0)
         self.switchboard = make_switchboard(self.clock, limits)
         self.ann = Edge(self.switchboard, self.clock, "ann")
-        self.rest(self.ann)
-        self.ann.carry_out(self.ann.client.open())
-        self.rest(self.ann)
-        (opened,) = self.ann.told(messages.Opened)
+        self.deliver_all(self.ann)
+        self.ann.carry_out(self.ann.client.open_session())
+        self.deliver_all(self.ann)
+        (opened,) = self.ann.events_of(messages.Opened)
         self.session = opened.session
         self.bob = Edge(self.switchboard, self.clock, "bob")
-        self.rest(self.ann, self.bob)
-        self.bob.carry_out(self.bob.client.join(self.session))
-        self.rest(self.ann, self.bob)
+        self.deliver_all(self.ann, self.bob)
+        self.bob.carry_out(self.bob.client.join_session(self.session))
+        self.deliver_all(self.ann, self.bob)
 
-    def rest(self, *edges: Edge) -> None:
-        """Let everything that is under way arrive."""
+    def deliver_all(self, *edges: Edge) -> None:
+        """Open planned sockets and deliver frames until none is left."""
         for edge in edges:
             edge.connect()
-        while sum([edge.up() or edge.down() for edge in edges]):
+        while sum([edge.deliver_up() or edge.deliver_down() for edge in edges]):
             for edge in edges:
                 edge.connect()
 
-    def say(self, edge: Edge, text: str) -> None:
-        """Let one say something to all."""
-        edge.carry_out(edge.client.say(self.session, text))
+    def send_message(self, edge: Edge, text: str) -> None:
+        """Let a client send a message to all members."""
+        edge.carry_out(edge.client.send_message(self.session, text))
 
     def pass_time(self, seconds: float, *edges: Edge) -> None:
-        """Let time pass for the server and these clients."""
+        """Advance the clock of the server and of these clients, a second at a time."""
         for _ in range(int(seconds)):
             self.clock.advance(1.0)
             self.switchboard.tick()
             for edge in edges:
                 edge.carry_out(edge.client.tick(self.clock.seconds()))
-            self.rest(*edges)
+            self.deliver_all(*edges)
 
 
-class CutAnywhereTests(LinkCase):
-    """Each message arrives once and in its order, wherever the connection is cut."""
+class LossAnywhereTests(LinkCase):
+    """Each message arrives once and in order, wherever the connection is lost."""
 
-    def converse(self, cut_after: int, which: bool, noticed: bool) -> bool:
-        """Talk, with a cut after so many frames; whether there were as many."""
-        self.begin()
-        cut = 0
+    def exchange_messages(self, lost_after: int, which: bool, noticed: bool) -> bool:
+        """Exchange messages and lose a connection after so many deliveries; return whether there were as many."""
+        self.start()
+        deliveries = 0
         edges = (self.ann, self.bob)
         for index in range(4):
-            self.say(self.ann, f"a{index}")
-            self.say(self.bob, f"b{index}")
-            for move in (self.ann.up, self.bob.down, self.bob.up, self.ann.down):
-                if cut == cut_after:
+            self.send_message(self.ann, f"a{index}")
+            self.send_message(self.bob, f"b{index}")
+            for move in (
+                self.ann.deliver_up,
+                self.bob.deliver_down,
+                self.bob.deliver_up,
+                self.ann.deliver_down,
+            ):
+                if deliveries == lost_after:
                     victim = edges[which]
-                    victim.cut()
+                    victim.lose_connection()
                     if noticed:
-                        victim.notice()
-                    self.say(victim, f"{'ab'[which]}-meanwhile")
+                        victim.report_losses()
+                    self.send_message(victim, f"{'ab'[which]}-meanwhile")
                     victim.connect()
                 move()
-                cut += 1
-        self.rest(*edges)
-        return cut > cut_after
+                deliveries += 1
+        self.deliver_all(*edges)
+        return deliveries > lost_after
 
     def test_every_prefix(self) -> None:
-        """One cut, after each number of frames, of either side, noticed by the server or not."""
+        """Either connection is lost after each number of deliveries, and the server notices it or not."""
         for which in (False, True):
             for noticed in (False, True):
-                cut_after = 0
-                while self.converse(cut_after, which, noticed):
-                    self.check(cut_after, "ab"[which])
-                    cut_after += 1
-                self.assertEqual(cut_after, 16)
+                lost_after = 0
+                while self.exchange_messages(lost_after, which, noticed):
+                    self.assert_delivered(lost_after, "ab"[which])
+                    lost_after += 1
+                self.assertEqual(lost_after, 16)
 
-    def check(self, cut_after: int, victim: str) -> None:
-        """Everything arrived once, in its order."""
+    def assert_delivered(self, lost_after: int, victim: str) -> None:
+        """Assert that everything arrived once and in order."""
         for edge, other in ((self.ann, "b"), (self.bob, "a")):
             expected = [f"{other}{index}" for index in range(4)]
             if other == victim:
-                expected.insert(cut_after // 4 + 1, f"{other}-meanwhile")
-            self.assertEqual(edge.said(), expected, cut_after)
-            self.assertEqual(edge.told(Refused, Misunderstood, Disconnected), [])
-        (resumed,) = self.ann.told(Resumed) + self.bob.told(Resumed)
+                expected.insert(lost_after // 4 + 1, f"{other}-meanwhile")
+            self.assertEqual(edge.received_texts(), expected, lost_after)
+            self.assertEqual(edge.events_of(Refused, InvalidMessage, Disconnected), [])
+        (resumed,) = self.ann.events_of(Resumed) + self.bob.events_of(Resumed)
         self.assertEqual(resumed.survival, "everything")
 
-    def test_the_welcome_is_lost(self) -> None:
-        """A client whose new secret was lost with its welcome is not locked out, however often that happens."""
-        self.begin()
+    def test_lost_welcome(self) -> None:
+        """A client whose new secret was lost with the welcome can still resume, however often that happens."""
+        self.start()
         for _ in range(3):
-            self.say(self.bob, "x")
-            self.ann.cut()
+            self.send_message(self.bob, "x")
+            self.ann.lose_connection()
             self.ann.connect()
-            self.ann.up()
-        self.rest(self.ann, self.bob)
-        self.assertEqual(self.ann.told(Resumed), [Resumed("everything")])
-        self.assertEqual(self.ann.said(), ["x"] * 3)
-        self.ann.cut()
-        self.rest(self.ann, self.bob)
-        self.assertEqual(self.ann.told(Resumed), [Resumed("everything")] * 2)
+            self.ann.deliver_up()
+        self.deliver_all(self.ann, self.bob)
+        self.assertEqual(self.ann.events_of(Resumed), [Resumed("everything")])
+        self.assertEqual(self.ann.received_texts(), ["x"] * 3)
+        self.ann.lose_connection()
+        self.deliver_all(self.ann, self.bob)
+        self.assertEqual(self.ann.events_of(Resumed), [Resumed("everything")] * 2)
 
     @settings(deadline=None, max_examples=150)
     @given(
-        st.lists(st.tuples(st.booleans(), st.sampled_from(["say", "up", "down", "cut", "notice", "connect", "tick"])))
+        st.lists(
+            st.tuples(
+                st.booleans(),
+                st.sampled_from(
+                    ["send", "deliver_up", "deliver_down", "lose_connection", "report_losses", "connect", "tick"]
+                ),
+            )
+        )
     )
     def test_any_interleaving(self, steps: list[tuple[bool, str]]) -> None:
-        """Whatever is cut in whatever order, what each said arrives at the other, once and in its order."""
-        self.begin()
-        said: dict[bool, list[str]] = {True: [], False: []}
+        """Whatever is lost in whatever order, each message arrives once and in order."""
+        self.start()
+        sent: dict[bool, list[str]] = {True: [], False: []}
         for first, step in steps:
             edge = self.ann if first else self.bob
-            if step == "say":
-                said[first].append(f"{len(said[first])}")
-                self.say(edge, said[first][-1])
+            if step == "send":
+                sent[first].append(f"{len(sent[first])}")
+                self.send_message(edge, sent[first][-1])
             elif step == "tick":
                 self.clock.advance(0.25)
                 self.switchboard.tick()
                 edge.carry_out(edge.client.tick(self.clock.seconds()))
             else:
                 getattr(edge, step)()
-        self.rest(self.ann, self.bob)
+        self.deliver_all(self.ann, self.bob)
         self.pass_time(6.0, self.ann, self.bob)
-        self.assertEqual((self.bob.said(), self.ann.said()), (said[True], said[False]))
+        self.assertEqual((self.bob.received_texts(), self.ann.received_texts()), (sent[True], sent[False]))
         for edge in (self.ann, self.bob):
-            self.assertEqual((edge.client.state, edge.client._delivery.messages()), (READY, []))
-            self.assertEqual({resumed.survival for resumed in edge.told(Resumed)} - {"everything"}, set())
-            self.assertEqual(edge.told(Refused, Misunderstood, Disconnected), [])
+            self.assertEqual((edge.client.state, edge.client._mailbox.unacknowledged_messages()), (READY, []))
+            self.assertEqual({resumed.survival for resumed in edge.events_of(Resumed)} - {"everything"}, set())
+            self.assertEqual(edge.events_of(Refused, InvalidMessage, Disconnected), [])
 
 
-class OutcomeTests(LinkCase):
-    """What survives other losses."""
+class SurvivalTests(LinkCase):
+    """What survives a reload and longer losses."""
 
     def test_reload(self) -> None:
-        """A page that is loaded anew is in its session again, and both sides begin anew."""
-        self.begin()
+        """A reloaded page is in its session again, and both sides get new negotiators."""
+        self.start()
         pair = self.bob.client.negotiator(self.session, self.ann.client.user or "")
         assert pair is not None
         pair.negotiation_needed()
-        (sent,) = pair.local_description_set("v=0")
-        assert isinstance(sent, Send)
-        self.bob.carry_out(self.bob.client.send(sent.message))
-        self.rest(self.ann, self.bob)
-        self.ann.cut()
-        again = Edge(self.switchboard, self.clock, "ann, again", self.ann.kept)
-        self.rest(again, self.bob)
-        self.assertEqual(again.told(Resumed), [Resumed("membership")])
-        (joined,) = again.told(messages.Joined)
+        (command,) = pair.local_description_set("v=0")
+        assert isinstance(command, SendRequest)
+        self.bob.carry_out(self.bob.client.send_request(command.message))
+        self.deliver_all(self.ann, self.bob)
+        self.ann.lose_connection()
+        again = Edge(self.switchboard, self.clock, "ann, again", self.ann.stored_identity)
+        self.deliver_all(again, self.bob)
+        self.assertEqual(again.events_of(Resumed), [Resumed("membership")])
+        (joined,) = again.events_of(messages.Joined)
         self.assertEqual((joined.session, joined.role, again.client.user), (self.session, "host", self.ann.client.user))
-        (renewed,) = self.bob.told(messages.MemberRenewed)
+        (renewed,) = self.bob.events_of(messages.MemberRenewed)
         self.assertGreaterEqual(renewed.member.base, 1)
         self.assertEqual(renewed.member.base, joined.members[0].base)
         pair = self.bob.client.negotiator(self.session, self.ann.client.user or "")
         assert pair is not None
         self.assertEqual(pair.negotiation_needed(), [CreateAndSetLocal("offer")])
-        (sent,) = pair.local_description_set("v=0")
-        assert isinstance(sent, Send)
-        self.bob.carry_out(self.bob.client.send(sent.message))
-        self.rest(again, self.bob)
-        self.assertEqual(len(again.told(Negotiate)), 1)
+        (command,) = pair.local_description_set("v=0")
+        assert isinstance(command, SendRequest)
+        self.bob.carry_out(self.bob.client.send_request(command.message))
+        self.deliver_all(again, self.bob)
+        self.assertEqual(len(again.events_of(Negotiate)), 1)
 
-    def test_too_much_waited(self) -> None:
-        """When more waited than the server keeps, the sender is told, and nobody loses anything."""
-        self.begin(Limits(outbox_messages=16))
-        self.ann.cut()
-        self.ann.notice()
+    def test_outbox_is_full(self) -> None:
+        """When the server's outbox is full, the sender gets a refusal, and no accepted message is lost."""
+        self.start(Limits(outbox_messages=16))
+        self.ann.lose_connection()
+        self.ann.report_losses()
         for index in range(30):
-            self.say(self.bob, str(index))
-        self.rest(self.bob)
-        refused = [refusal.request.content for refusal in self.bob.told(Refused)]
-        self.rest(self.ann, self.bob)
-        self.assertEqual(self.ann.said() + refused, [str(index) for index in range(30)])
-        self.assertEqual(self.ann.told(Resumed), [Resumed("everything")])
+            self.send_message(self.bob, str(index))
+        self.deliver_all(self.bob)
+        refused = [refusal.request.content for refusal in self.bob.events_of(Refused)]
+        self.deliver_all(self.ann, self.bob)
+        self.assertEqual(self.ann.received_texts() + refused, [str(index) for index in range(30)])
+        self.assertEqual(self.ann.events_of(Resumed), [Resumed("everything")])
 
-    def test_too_much_happened(self) -> None:
-        """When more happened than the server keeps, the membership survives, also when the welcome is lost at first."""
-        self.begin(Limits(outbox_messages=16))
-        self.ann.cut()
-        self.ann.notice()
+    def test_outbox_overflows(self) -> None:
+        """When the server's outbox overflows, the membership survives, also when the welcome is lost at first."""
+        self.start(Limits(outbox_messages=16))
+        self.ann.lose_connection()
+        self.ann.report_losses()
         for _ in range(20):
-            self.bob.cut()
-            self.bob.notice()
-            self.rest(self.bob)
+            self.bob.lose_connection()
+            self.bob.report_losses()
+            self.deliver_all(self.bob)
         for _ in range(3):
             self.ann.connect()
-            self.ann.up()
-            self.ann.cut()
-        self.say(self.ann, "lost")
-        self.rest(self.ann, self.bob)
-        self.assertEqual(self.ann.told(Resumed), [Resumed("membership")])
-        self.assertEqual(len(self.ann.told(messages.Joined)), 1)
-        (dropped,) = self.ann.told(Dropped)
+            self.ann.deliver_up()
+            self.ann.lose_connection()
+        self.send_message(self.ann, "lost")
+        self.deliver_all(self.ann, self.bob)
+        self.assertEqual(self.ann.events_of(Resumed), [Resumed("membership")])
+        self.assertEqual(len(self.ann.events_of(messages.Joined)), 1)
+        (dropped,) = self.ann.events_of(Dropped)
         self.assertEqual([message.content for message in dropped.messages], ["lost"])
-        self.say(self.ann, "arrives")
-        self.say(self.bob, "arrives too")
-        self.rest(self.ann, self.bob)
-        self.assertEqual((self.ann.said(), self.bob.said()), (["arrives too"], ["arrives"]))
+        self.send_message(self.ann, "arrives")
+        self.send_message(self.bob, "arrives too")
+        self.deliver_all(self.ann, self.bob)
+        self.assertEqual((self.ann.received_texts(), self.bob.received_texts()), (["arrives too"], ["arrives"]))
 
     def test_after_the_grace(self) -> None:
-        """One who comes back too late is somebody else, and can join again."""
-        self.begin()
-        self.bob.cut()
-        self.bob.notice()
+        """A client that returns after the grace is a new user, and can join again."""
+        self.start()
+        self.bob.lose_connection()
+        self.bob.report_losses()
         self.pass_time(35.0, self.ann)
-        self.assertEqual([event.reason for event in self.ann.told(messages.MemberLeft)], ["gone"])
-        self.rest(self.bob)
-        self.assertEqual(self.bob.told(Resumed), [Resumed("nothing")])
-        self.bob.carry_out(self.bob.client.join(self.session))
-        self.rest(self.ann, self.bob)
-        self.assertEqual(len(self.bob.told(messages.Joined)), 2)
+        self.assertEqual([event.reason for event in self.ann.events_of(messages.MemberLeft)], ["gone"])
+        self.deliver_all(self.bob)
+        self.assertEqual(self.bob.events_of(Resumed), [Resumed("nothing")])
+        self.bob.carry_out(self.bob.client.join_session(self.session))
+        self.deliver_all(self.ann, self.bob)
+        self.assertEqual(len(self.bob.events_of(messages.Joined)), 2)
 
-    def test_two_with_one_secret(self) -> None:
-        """Of two that have the same text, the later one is the client, and the other does not come back."""
-        self.begin()
-        twin = Edge(self.switchboard, self.clock, "twin", self.ann.kept)
-        self.rest(twin, self.ann, self.bob)
-        self.assertEqual(self.ann.told(Disconnected), [Disconnected(4001, "replaced")])
-        self.assertFalse(self.ann.wanted)
-        self.assertEqual(twin.told(Resumed), [Resumed("membership")])
+    def test_two_clients_with_one_secret(self) -> None:
+        """When two clients resume with one identity, the later one has it, and the other does not reconnect."""
+        self.start()
+        twin = Edge(self.switchboard, self.clock, "twin", self.ann.stored_identity)
+        self.deliver_all(twin, self.ann, self.bob)
+        self.assertEqual(self.ann.events_of(Disconnected), [Disconnected(4001, "replaced")])
+        self.assertFalse(self.ann.attempt_planned)
+        self.assertEqual(twin.events_of(Resumed), [Resumed("membership")])
 
     def test_going_away(self) -> None:
-        """A server that stops says when to come back."""
-        self.begin()
+        """A server that stops sends `going-away`."""
+        self.start()
         self.switchboard.stopping(ReturnWindow(3.0, 3.0), lambda: 0.5)
-        self.rest(self.ann, self.bob)
-        self.assertEqual(len(self.ann.told(messages.GoingAway)), 1)
+        self.deliver_all(self.ann, self.bob)
+        self.assertEqual(len(self.ann.events_of(messages.GoingAway)), 1)
 
     def test_lost_refusal(self) -> None:
-        """A request whose refusal was lost is refused 10 s after the resume."""
-        self.begin()
-        self.bob.carry_out(self.bob.client.end(self.session))
-        self.bob.up()
-        self.bob.cut()
-        self.rest(self.ann, self.bob)
-        self.assertEqual(self.bob.told(Refused), [])
+        """A request whose refusal was lost is refused with `no-reply` 10 s after the resume."""
+        self.start()
+        self.bob.carry_out(self.bob.client.end_session(self.session))
+        self.bob.deliver_up()
+        self.bob.lose_connection()
+        self.deliver_all(self.ann, self.bob)
+        self.assertEqual(self.bob.events_of(Refused), [])
         self.pass_time(11.0, self.ann, self.bob)
-        (refused,) = self.bob.told(Refused)
+        (refused,) = self.bob.events_of(Refused)
         self.assertEqual((refused.code, refused.about), ("no-reply", "end"))
