@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from signald.errors import ErrorCode
+from signald.core.errors import ErrorCode
 from signald_page.client.entry import (
     AGAIN,
     AS_GUEST,

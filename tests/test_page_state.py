@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from signald.messages import RefusalReason, WaitReason
+from signald.core.messages import RefusalReason, WaitReason
 from signald_page.client import others, state, texts
 from signald_page.client.layout import GRID
 from signald_page.client.others import Other

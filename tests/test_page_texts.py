@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from signald.errors import ErrorCode
-from signald.messages import EndReason
+from signald.core.errors import ErrorCode
+from signald.core.messages import EndReason
 from signald_page.client import devices, texts
 from signald_page.client.devices import Device
 

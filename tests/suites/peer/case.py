@@ -11,8 +11,8 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import TestCase
 
-from signald.options import Options
-from signald.service import Daemon
+from signald.cli.options import Options
+from signald.lifecycle.service import Daemon
 from signald.tap import makeService
 from signald_client.media import Media
 from signald_client.pattern import PatternAndTone

@@ -12,10 +12,10 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from codegen.client_messages import name
 from signald.dialects.native import EVENTS, NESTED, REQUESTS, Native
-from signald.messages import UNCOUNTED, Error, Event, Secret
+from signald.core.messages import UNCOUNTED, Error, Event, Secret
 from signald_client.signaling import messages
 from signald_client.signaling.wire import BadMessageError, decode, encode, read_value, to_plain
-from tests.test_schemas import events
+from tests.unit.page.test_schemas import events
 
 PROTOCOL = Path(__file__).parents[4] / "docs" / "protocol.md"
 
