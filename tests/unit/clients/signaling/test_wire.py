@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from twisted.trial.unittest import SynchronousTestCase
 
 from codegen.client_messages import name
-from signald.dialects.native import EVENTS, NESTED, REQUESTS, Native
 from signald.core.messages import UNCOUNTED, Error, Event, Secret
+from signald.dialects.native import EVENTS, NESTED, REQUESTS, Native
 from signald_client.signaling import messages
 from signald_client.signaling.wire import BadMessageError, decode, encode, read_value, to_plain
 from tests.unit.page.test_schemas import events
