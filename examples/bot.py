@@ -11,7 +11,7 @@ from signald_client.signaling.messages import ForwardedMessage, Joined, MemberJo
 
 
 async def main(reactor, url, session, authority=None):
-    def handle_event(event):
+    def on_event(event):
         if isinstance(event, Joined):
             peer.send_message("Hello, everybody!")
         elif isinstance(event, MemberJoined):
@@ -20,7 +20,7 @@ async def main(reactor, url, session, authority=None):
             peer.send_message(f"You said: {event.content}", event.sender)
 
     trust = Trust(Path(authority).read_bytes() if authority else None)
-    peer = Peer(Address.parse(url), PatternAndTone, name="Bot", trust=trust, on_event=handle_event, reactor=reactor)
+    peer = Peer(Address.parse(url), PatternAndTone, name="Bot", trust=trust, on_event=on_event, reactor=reactor)
     await peer.connect()
     await peer.join_session(session)
     print(await peer.wait_until_ended())

@@ -104,7 +104,7 @@ class NativeClient:
             if wanted(body):
                 return body
             if time.monotonic() > deadline:
-                raise AssertionError(f"expected message did not arrive within {RECEIVE_SECONDS:g} s; last: {body['type']}")
+                raise AssertionError(f"not received within {RECEIVE_SECONDS:g} s; last message: {body['type']}")
 
     def hear_type(self, *types: str) -> Body:
         """Return the next message of one of these types; drop the messages before it."""
