@@ -25,7 +25,7 @@ class OwnReactorCase(SynchronousTestCase):
         installed = sys.modules.pop(NAME)
         self.addCleanup(sys.modules.__setitem__, NAME, installed)
         self.patch(twisted.internet, "reactor", installed)
-        del twisted.internet.reactor  # type: ignore[attr-defined] # `patch` restores the attribute
+        del twisted.internet.reactor  # `patch` restores the attribute
         self.addCleanup(self.close_loop)
 
     def close_loop(self) -> None:
