@@ -235,6 +235,15 @@ class RealCallTests(CallCase):
         await guest.close()
 
     @asynchronous
+    async def test_token_file(self) -> None:
+        """The token in the file is sent in the handshake, and one that the server refuses is reported."""
+        path = self.file("token")
+        path.write_text("invalid\n")
+        running = self.start_call("host", "--server", self.server.url, "--token-file", str(path), *self.shared)
+        self.assertEqual(await running, EXIT_NOT_FLOWED)
+        self.assertEqual(self.report()["reason"], "token-invalid")
+
+    @asynchronous
     async def test_refused(self) -> None:
         """A refused join is reported with the server's sentence, and with its code as the report's reason."""
         running = self.start_call("join", "000-0000-000", "--server", self.server.url, *self.shared)

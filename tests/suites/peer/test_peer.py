@@ -77,6 +77,14 @@ class CallTests(PeerCase):
         return await peer.close()
 
     @asynchronous
+    async def test_installed_reactor(self) -> None:
+        """Without the argument `reactor` the peer uses the installed reactor."""
+        peer = Peer(self.address(self.daemon), SmallMedia, trust=self.trust())
+        await peer.connect()
+        self.assertEqual(len(await peer.open_session()), 10)
+        await peer.close()
+
+    @asynchronous
     async def test_host_leaves(self) -> None:
         """The end of the session ends the guest's call, with or without media."""
         host, _ = self.real_peer()
@@ -522,6 +530,8 @@ class FakeServerTests(PeerCase):
         self.server.send_message({"type": "error", "code": "bad-message", "message": "What?"})
         self.server.send_message({"type": "member-joined", "session": "0000000000", "member": stranger})
         self.server.send_message(SESSION | {"type": "opened", "session": "0000000000"})
+        self.server.send_message({"type": "member-renewed", "session": "0000000000", "member": stranger})
+        self.server.send_message({"type": "member-left", "session": "0000000000", "user": "EVE", "reason": "left"})
         self.server.send_message({"type": "ended", "session": "0000000000", "reason": "idle"})
         self.server.send_message({"type": "ended", "session": S, "reason": "expired"})
         self.assertEqual(await peer.wait_until_ended(), "expired")

@@ -474,6 +474,7 @@ class SessionTests(SessionCase):
         """Events of an unknown session and messages of an unknown member change nothing."""
         client = make_host_client()
         self.assertEqual(receive(client, "offer", session=S, from_="EVE", negotiation=NUMBER, sdp="v=0"), [])
+        self.assertEqual(receive(client, "message", session=S, from_="EVE", content="hi"), [])
         self.assertEqual(receive(client, "member-joined", session="0000000000", member=BOB), [])
         self.assertEqual(receive(client, "ended", session="0000000000", reason="idle"), [])
         self.assertIsNone(client.negotiator("0000000000", "BOB"))
