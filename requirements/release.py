@@ -144,7 +144,7 @@ def release(root: Path, tag: bool) -> None:
 
     target = root / "dist"
     shutil.rmtree(target, ignore_errors=True)
-    # Archives of the same commit are the same: their files have the commit's time.
+    # The wheels of one commit are the same, byte for byte: their files have the commit's time.
     os.environ["SOURCE_DATE_EPOCH"] = run([*git, "log", "-1", "--format=%ct"]).strip()
     with tempfile.TemporaryDirectory() as folder:
         archive, tree = Path(folder, "tree.tar"), Path(folder, "tree")
