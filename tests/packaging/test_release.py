@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import configparser
 import importlib.util
+import re
 import shutil
 import sys
 import tarfile
+import tomllib
 import zipfile
 from pathlib import Path
 from types import ModuleType
 from typing import ClassVar
 
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 from twisted.trial.unittest import SynchronousTestCase
 
 from signald import __version__
@@ -110,6 +115,34 @@ class ArchiveTests(SynchronousTestCase):
         self.assertEqual(release.missing_from_sdist(self.tree, sdist), ["docs/protocol.md"])
         wheel = {name for name in self.names_in_wheel() if not name.endswith("/nginx.conf")}
         self.assertEqual(release.missing_from_wheel(self.tree, wheel), ["nginx.conf"])
+
+
+class LockTests(SynchronousTestCase):
+    """The locks of the environments for the site and for a release; `make lock` writes them."""
+
+    def test_extras_are_locked(self) -> None:
+        """Each lock has every requirement of its extra in a fitting version, with hashes, and names no index."""
+        config = configparser.ConfigParser()
+        config.read(ROOT / "setup.cfg")
+        for extra in ("docs", "release"):
+            text = (ROOT / "requirements" / f"{extra}.txt").read_text("utf-8")
+            entries = re.split(r"(?m)^(?=[a-z0-9])", text)
+            pins = {
+                pin[1]: (pin[2], pin.string) for pin in (re.match(r"([a-z0-9-]+)==(\S+) ", e) for e in entries) if pin
+            }
+            self.assertNotIn("://", text)
+            self.assertEqual([name for name, (_, entry) in pins.items() if "--hash=sha256:" not in entry], [])
+            for line in config["options.extras_require"][extra].split("\n"):
+                if line:
+                    requirement = Requirement(line)
+                    self.assertIn(pins[canonicalize_name(requirement.name)][0], requirement.specifier)
+
+    def test_build_is_locked(self) -> None:
+        """The release's environment has what the build requires, since the build is not isolated from it."""
+        project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+        text = (ROOT / "requirements" / "release.txt").read_text("utf-8")
+        for line in project["build-system"]["requires"]:
+            self.assertRegex(text, rf"(?m)^{re.escape(canonicalize_name(Requirement(line).name))}==")
 
 
 class ChangelogTests(SynchronousTestCase):
