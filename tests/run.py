@@ -2,7 +2,7 @@
 
     run.py                            every suite
     run.py unit e2e                   these suites
-    run.py tests.test_hub             these modules, classes or tests, each in its suite
+    run.py tests.unit.core.test_hub   these modules, classes or tests, each in its suite
 
 With SIGNALD_REQUIRE_ALL=1 in the environment a test that is skipped and a suite that cannot run count as failed.
 """
@@ -94,14 +94,16 @@ def say(text: str = "") -> None:
 def modules_of(root: Path, suite: str) -> list[str]:
     """Return the dotted names of a suite's test modules."""
     tests = root / "tests"
-    found = tests.glob("test_*.py") if suite == "unit" else (tests / suite).rglob("test_*.py")
+    folder = tests / "unit" if suite == "unit" else tests / "suites" / suite
+    found = [*folder.rglob("test_*.py"), *(tests.glob("test_*.py") if suite == "unit" else ())]
     return [".".join(path.relative_to(root).with_suffix("").parts) for path in sorted(found)]
 
 
 def all_suites(root: Path) -> list[Suite]:
     """Return the known suites and one for each further directory of tests, so that no test module is left out."""
     known = {suite.name for suite in SUITES}
-    others = {path.relative_to(root / "tests").parts[0] for path in (root / "tests").glob("*/**/test_*.py")}
+    suites = root / "tests" / "suites"
+    others = {path.relative_to(suites).parts[0] for path in suites.glob("*/**/test_*.py")}
     return [*SUITES, *(Suite(name, limit=DEFAULT_LIMIT) for name in sorted(others - known))]
 
 
@@ -119,7 +121,7 @@ def selected(root: Path, names: Sequence[str]) -> list[tuple[Suite, list[str]]]:
             chosen.setdefault(name, []).extend(modules_of(root, name))
             continue
         parts = name.split(".")
-        suite = parts[1] if len(parts) > 1 and (root / "tests" / parts[1]).is_dir() else "unit"
+        suite = parts[2] if len(parts) > 2 and parts[1] == "suites" else "unit"
         if parts[0] != "tests" or suite not in suites:
             raise SystemExit(f"run.py: there is no suite or test named {name}.")
         chosen.setdefault(suite, []).append(name)

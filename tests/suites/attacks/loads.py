@@ -1,0 +1,358 @@
+"""What attackers send: one generator for each attack, which runs on each of its connections.
+
+A generator yields bytes to send; nothing, for a while, where it yields none. What the server says is in its `Link`,
+unless the attack is not to read. When the server ends a connection, the attacker makes another one and begins again.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import struct
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.support.lines import BINARY, CONTINUATION, PING, PONG, TEXT, frame, frame_header, request, upgrade_request
+
+HOST = {"Host": "localhost"}
+RUBBISH = b"x" * 65536
+
+#: Symbols of session ids.
+SYMBOLS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+
+
+@dataclass
+class Link:
+    """One connection of an attack, as its generator sees it.
+
+    Attributes:
+        number: of the connection in its attack, from 0.
+        shared: what the connections of an attack tell each other.
+        reads: whether it reads; a generator may change that.
+        asset: the path of the largest file that is served.
+        received: the last of what the server said, in bytes.
+        over: whether the attacker has seen enough of it, and goes on to the next one.
+
+    """
+
+    number: int
+    shared: deque[str]
+    asset: str
+    reads: bool = True
+    received: bytearray = field(default_factory=bytearray)
+    over: bool = False
+
+    def said(self, *types: str) -> bool:
+        """Whether one of these messages of the native dialect has come."""
+        return any(f'"type":"{type}"'.encode() in self.received for type in types)
+
+
+Attack = Callable[[Link], Iterator[bytes]]
+
+
+@dataclass(frozen=True)
+class Load:
+    """An attack.
+
+    Attributes:
+        threat: what it is an attack of.
+        sent: what is sent, for the table.
+        refused: how the server ends it: each is one that some connection has to meet. Close codes and HTTP statuses
+            come with the error's code. Nothing where connections stay, and only what they ask for is refused.
+        attack: the generator.
+        spends: whether each connection has a large budget to spend before it is refused. In a short run there are only
+            a few then: many would share a busy processor, and none get to its end.
+
+    """
+
+    threat: str
+    sent: str
+    refused: tuple[str, ...]
+    attack: Attack
+    spends: bool = False
+
+
+def body(type: str, **keys: Any) -> bytes:
+    """A message of the native dialect in a frame."""
+    keys = {key.replace("_", "-"): value for key, value in keys.items()}
+    return frame(TEXT, json.dumps({"type": type, **keys}).encode())
+
+
+def upgrade(link: Link, **headers: str) -> Iterator[bytes]:
+    """Open a WebSocket of the native dialect. Who sends frames before the server's answer is cut off."""
+    yield upgrade_request(sec_websocket_protocol="signald.1", **headers)
+    while b"\r\n\r\n" not in link.received:
+        yield b""
+
+
+def wait_for(link: Link, *types: str) -> Iterator[bytes]:
+    """Send nothing until one of these has come; forget what came before it."""
+    while not link.said(*types):
+        yield b""
+
+
+def greet(link: Link, **keys: Any) -> Iterator[bytes]:
+    """Shake hands and say hello."""
+    yield from upgrade(link)
+    yield body("hello", version=1, **keys)
+    yield from wait_for(link, "welcome")
+
+
+def session_of(link: Link) -> str:
+    """The session that was opened last."""
+    last = link.received.rpartition(b'"opened"')[2]
+    return last.partition(b'"session":"')[2][:10].decode()
+
+
+def endless_frame(link: Link) -> Iterator[bytes]:
+    """A frame of a terabyte."""
+    yield from upgrade(link)
+    yield frame_header(TEXT, 1 << 40) + b"mask"
+    while True:
+        yield RUBBISH
+
+
+def endless_message(link: Link) -> Iterator[bytes]:
+    """Pieces of a message that never ends."""
+    yield from upgrade(link)
+    yield frame(TEXT, b"x" * 4000, fin=False)
+    piece = frame(CONTINUATION, b"x" * 4000, fin=False) * 16
+    while True:
+        yield piece
+
+
+def empty_pieces(link: Link) -> Iterator[bytes]:
+    """Pieces without a byte, which no bound of bytes stops."""
+    yield from upgrade(link)
+    yield frame(TEXT, fin=False)
+    pieces = frame(CONTINUATION, fin=False) * 5000
+    while True:
+        yield pieces
+
+
+def endless_ping(link: Link) -> Iterator[bytes]:
+    """A control frame of a terabyte."""
+    yield from upgrade(link)
+    yield frame_header(PING, 1 << 40) + b"mask"
+    while True:
+        yield RUBBISH
+
+
+def _controls(opcode: int) -> Iterator[bytes]:
+    """Control frames of the largest size, without end."""
+    many = frame(opcode, b"x" * 125) * 400
+    while True:
+        yield many
+
+
+def pings(link: Link) -> Iterator[bytes]:
+    """Pings of the largest size."""
+    yield from upgrade(link)
+    yield from _controls(PING)
+
+
+def unread_pings(link: Link) -> Iterator[bytes]:
+    """The same, and their pongs are not read."""
+    yield from upgrade(link)
+    link.reads = False
+    yield from _controls(PING)
+
+
+def pongs(link: Link) -> Iterator[bytes]:
+    """Pongs that nobody asked for."""
+    yield from upgrade(link)
+    yield from _controls(PONG)
+
+
+def binary(link: Link) -> Iterator[bytes]:
+    """Binary messages."""
+    yield from upgrade(link)
+    while True:
+        yield frame(BINARY, RUBBISH[:60000])
+
+
+def bomb(link: Link) -> Iterator[bytes]:
+    """Offer compression, and send compressed frames whether or not it was accepted."""
+    yield from upgrade(link, sec_websocket_extensions="permessage-deflate; server_max_window_bits=15")
+    # Zeros by the thousand in each byte (RFC 1951 §3.2.4), marked as compressed (RFC 7692 §6).
+    packed = b"\xec\xc1\x01\x01\x00\x00\x00\x80\x90\xfe\xaf\xee\x08\x0a" + bytes(50000)
+    many = frame(TEXT, packed, rsv=4)
+    while True:
+        yield many
+
+
+def small_requests(link: Link) -> Iterator[bytes]:
+    """Requests whose replies are larger, and are not read."""
+    yield from greet(link)
+    yield body("open", capacity=8, label="x" * 64, name="x" * 64)
+    yield from wait_for(link, "opened")
+    link.reads = False
+    many = b"".join(body("join", id="x" * 64, session=session_of(link)) for _ in range(200))
+    while True:
+        yield many
+
+
+def unread_messages(link: Link) -> Iterator[bytes]:
+    """Pairs: one sends large messages to the other, which does not read."""
+    yield from greet(link, **({} if link.number % 2 else {"instance": os.urandom(8).hex()}))
+    if link.number % 2 == 0:
+        yield body("open")
+        yield from wait_for(link, "opened")
+        link.shared.append(session_of(link))
+        link.reads = False
+        while True:
+            yield b""
+    while not link.shared:
+        yield b""
+    session = link.shared.popleft()
+    yield body("join", session=session)
+    yield from wait_for(link, "joined", "error")
+    large = body("message", session=session, content="x" * 32000)
+    while True:
+        yield large
+
+
+def requests_ahead(link: Link) -> Iterator[bytes]:
+    """Requests for a large file, one after the other without a look at the responses."""
+    link.reads = False
+    many = request(link.asset, HOST) * 500
+    while True:
+        yield many
+
+
+def unread_response(link: Link) -> Iterator[bytes]:
+    """One of them, and no look at its response."""
+    link.reads = False
+    yield request(link.asset, HOST)
+    while True:
+        yield b""
+
+
+def endless_body(link: Link) -> Iterator[bytes]:
+    """A body of gigabytes."""
+    yield request("/", {**HOST, "Content-Length": "9999999999"}, method="POST")
+    while True:
+        yield RUBBISH
+
+
+def endless_chunks(link: Link) -> Iterator[bytes]:
+    """A body in chunks that never ends."""
+    yield request("/ws", {**HOST, "Transfer-Encoding": "chunked"}, method="POST")
+    while True:
+        yield b"8000\r\n" + RUBBISH[:0x8000] + b"\r\n"
+
+
+def endless_header(link: Link) -> Iterator[bytes]:
+    """A header that does not end."""
+    yield request("/", HOST)[:-2] + b"X: "
+    while True:
+        yield RUBBISH
+
+
+def endless_headers(link: Link) -> Iterator[bytes]:
+    """Headers that do not end."""
+    yield request("/", HOST)[:-2]
+    many = b"X: x\r\n" * 1000
+    while True:
+        yield many
+
+
+def messages(link: Link) -> Iterator[bytes]:
+    """Valid messages, as fast as they go."""
+    yield from greet(link)
+    many = body("ping") * 100
+    while True:
+        yield many
+
+
+def hostile_json(link: Link) -> Iterator[bytes]:
+    """What parsers have choked on, one after the other."""
+    yield from greet(link)
+    texts = [
+        b"[" * 60000,
+        b'{"type":' * 7000,
+        b'{"type":"ping","id":' + b"9" * 60000 + b"}",
+        b'{"type":"ping","id":1e400}',
+        b'{"type":NaN}',
+        b'{"type":"ping","id":"\\ud800"}',
+        b'{"type":"ping","id":"\\u0000"}',
+        b'{"type":"ping","type":"open"}',
+        b'{"type":"' + b"a" * 60000 + b'"}',
+        b"\xef\xbb\xbf{}",
+        b'{"__proto__":{},"type":"ping"}',
+        b"{" + b",".join(b'"k%d":0' % number for number in range(6000)) + b"}",
+        b"",
+        b"null",
+        b'"SessionNew"',
+    ]
+    many = [frame(TEXT, text) for text in texts]
+    while True:
+        yield from many
+
+
+def sessions(link: Link) -> Iterator[bytes]:
+    """Identities that can come back, each with all the sessions that it may have, left behind again and again."""
+    yield from greet(link, instance=os.urandom(8).hex(), agent="x" * 64)
+    yield b"".join(body("open", capacity=8, label="x" * 64, name="x" * 64, keep=True) for _ in range(30))
+    yield from wait_for(link, "error")
+    # To be away, not gone.
+    yield frame(8, struct.pack("!H", 1006 + 2994))
+    while True:
+        yield b""
+
+
+def passwords(link: Link) -> Iterator[bytes]:
+    """Passwords to hash, which costs the most of all that can be asked for."""
+    yield from greet(link)
+    many = body("open", password="x" * 128) * 10
+    while True:
+        yield many
+
+
+def guesses(link: Link) -> Iterator[bytes]:
+    """Ids of sessions, at random."""
+    yield from greet(link)
+    while True:
+        yield b"".join(body("join", session="".join(SYMBOLS[byte % 32] for byte in os.urandom(10))) for _ in range(20))
+
+
+def connections(link: Link) -> Iterator[bytes]:
+    """Nothing: the connection is the attack."""
+    link.over = True
+    yield b"G"
+
+
+LOADS: Mapping[str, Load] = {
+    "endless-frame": Load("frame without limit", "a frame of 1 TiB", ("1009 message-too-large",), endless_frame),
+    "endless-message": Load(
+        "message without limit", "fragments of 4,000 bytes without end", ("1009 message-too-large",), endless_message
+    ),
+    "empty-pieces": Load(
+        "zero-length continuations", "fragments of no bytes without end", ("1008 too-many-fragments",), empty_pieces
+    ),
+    "endless-ping": Load("control frame without limit", "a ping of 1 TiB", ("1002",), endless_ping),
+    "pings": Load("ping flood", "pings of 125 bytes, pongs read", ("1008 too-many-control-frames",), pings),
+    "unread-pings": Load("ping flood, pongs unread", "the same, pongs not read", (), unread_pings),
+    "pongs": Load("pong flood", "pongs of 125 bytes", ("1008 too-many-control-frames",), pongs),
+    "binary": Load("binary messages", "binary messages of 60 kB", ("1003 unsupported-data",), binary),
+    "bomb": Load("deflate bomb", "permessage-deflate offered, compressed frames sent", ("1002",), bomb),
+    "unread-messages": Load("slow reader", "messages of 32 kB to members that do not read", (), unread_messages),
+    "small-requests": Load("many small requests, replies unread", "200 requests at a time", (), small_requests),
+    "requests-ahead": Load(
+        "HTTP requests ahead, unread", "500 requests for the page's code at a time", (), requests_ahead
+    ),
+    "unread-response": Load("HTTP response unread", "one request for the page's code", (), unread_response),
+    "endless-body": Load("HTTP request body", "a body of 10 GB", ("413 body-refused",), endless_body),
+    "endless-chunks": Load("HTTP request body in chunks", "chunks without end", ("413 body-refused",), endless_chunks),
+    "endless-header": Load("HTTP header without end", "one header without end", ("400 bad-request",), endless_header),
+    "endless-headers": Load("HTTP header flood", "headers without end", ("400 bad-request",), endless_headers),
+    "messages": Load("message flood", "valid requests as fast as they go", ("1008 too-many-messages",), messages, True),
+    "hostile-json": Load("hostile JSON", "depth, numbers, surrogates, keys, sizes", (), hostile_json),
+    "sessions": Load("identities and sessions left behind", "30 sessions each, then away", (), sessions),
+    "passwords": Load("passwords to hash", "sessions with passwords", ("1008 too-many-waiting",), passwords),
+    "guesses": Load("guessing session ids", "random ids", (), guesses),
+    "connections": Load("connection flood", "connections as fast as they go", (), connections),
+}
+"""All attacks, by name."""

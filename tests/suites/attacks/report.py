@@ -1,0 +1,45 @@
+"""What `make attack` shows: each threat, what was sent, what came of it, what it cost, what a bystander noticed."""
+
+from __future__ import annotations
+
+import os
+
+from tests.support.tables import Table
+
+_TITLE = """Threats, each against a running signald. "MiB" is its memory at most, above that of the idle server. A
+bystander asks for a sign of life meanwhile: its median and 99th percentile in milliseconds, while the same attack goes
+to another daemon on the same machine, and while it goes to this one."""
+
+_table = Table("attacks", _TITLE, ("threat", "over", "sent", "refused", "MiB", "p50, p99 before", "during", "verdict"))
+
+
+def add_threat(
+    threat: str,
+    over: str,
+    sent: str,
+    refused: str,
+    mib: float | None = None,
+    before: tuple[float, float] | None = None,
+    during: tuple[float, float] | None = None,
+    verdict: str = "ok",
+) -> None:
+    """Add a row; what was not measured is left empty.
+
+    Arguments:
+        threat: what could be done to a server.
+        over: `ws` or `wss`, or `http`, `tls` and so on.
+        sent: what was.
+        refused: what came of it.
+        mib: memory at most, above the idle server.
+        before: the bystander's median and 99th percentile, in milliseconds, when another daemon is attacked.
+        during: the same when its own is.
+        verdict: `ok`, or which bound was missed.
+
+    """
+    figures = [f"{waits[0]:.2f}, {waits[1]:.2f}" if waits else "" for waits in (before, during)]
+    _table.add(threat, over, sent, refused, "" if mib is None else f"{mib:.1f}", *figures, verdict)
+
+
+def in_full() -> bool:
+    """Whether the whole numbers are asked for (`make attack`), not the few of a run of all tests."""
+    return os.environ.get("SIGNALD_ATTACK") == "all"

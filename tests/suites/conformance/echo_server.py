@@ -1,0 +1,138 @@
+"""An echo on signald's own WebSocket protocol: prints its port, and runs until it is ended.
+
+Its bounds are wider, since the suite sends messages of 16 MiB and some in many fragments, and it takes binary
+messages; the frames go the same way as in the daemon. `--deflate` accepts compression as well, which the daemon never
+does, for the cases that are about it.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import cast
+
+from autobahn.websocket.compress import PerMessageDeflateOffer, PerMessageDeflateOfferAccept
+from twisted.internet import reactor
+from twisted.internet.address import IPv4Address
+
+from signald.core.budgets import ConnectionBudget
+from signald.core.limits import AddressKey, Limits
+from signald.core.messages import Event, Request
+from signald.core.users import PeerId
+from signald.dialects.dialect import CloseFrame, Dialect
+from signald.monitoring.metrics import Metrics
+from signald.net.origins import OriginRule
+from signald.server.admission import Admission
+from signald.server.factory import SignalingFactory
+from signald.server.switchboard import Connection, Switchboard
+from signald.server.websocket import SignalingProtocol
+
+# The suite takes a ping that comes in the middle of a case of more than 20 s for a wrong answer.
+LIMITS = Limits(
+    message_bytes=32 << 20,
+    message_byte_rate=1e12,
+    message_byte_burst=1 << 40,
+    output_bytes=1 << 30,
+    fragments=1 << 24,
+    fragments_seconds=600.0,
+    control_rate=10_000.0,
+    control_burst=100_000,
+    ping_seconds=3600.0,
+    output_seconds=600.0,
+    address_connections=1000,
+    address_connection_rate=1000.0,
+    address_connection_burst=10_000,
+)
+
+
+class EchoDialect(Dialect):
+    """Speaks no subprotocol; its messages are never looked at."""
+
+    subprotocol = None
+
+    def received(self, frame: bytes) -> list[Request]:
+        """Hear nothing."""
+        return []
+
+    def encode(self, event: Event) -> list[bytes | CloseFrame]:
+        """Say nothing."""
+        return []
+
+
+class EchoProtocol(SignalingProtocol):
+    """Takes binary messages too, and sends each kind back as what it came."""
+
+    binary_messages = True
+    _is_binary = False
+
+    def onMessage(self, payload: bytes, isBinary: bool) -> None:
+        """Remember the kind for the answer, which comes within this call."""
+        self._is_binary = isBinary
+        super().onMessage(payload, isBinary)
+
+    def send(self, frame: bytes) -> None:
+        """Send a message of the kind of the one that is answered."""
+        if self._is_binary or self._perMessageCompress is not None:
+            self.sendMessage(frame, self._is_binary)
+        else:
+            super().send(frame)
+
+
+class EchoSwitchboard:
+    """Sends every message back to where it came from.
+
+    Attributes:
+        metrics: what the factory counts.
+
+    """
+
+    def __init__(self) -> None:
+        self.metrics = Metrics()
+        self._connections: dict[PeerId, Connection] = {}
+        self._peers = 0
+
+    def opened(self, connection: Connection, dialect: Dialect, address: AddressKey) -> PeerId:
+        """Give the connection a number."""
+        self._peers += 1
+        peer = PeerId(self._peers)
+        self._connections[peer] = connection
+        return peer
+
+    def received(self, peer: PeerId, frame: bytes) -> None:
+        """Send it back."""
+        self._connections[peer].send(frame)
+
+    def closed(self, peer: PeerId, code: int | None = None) -> None:
+        """Forget the connection."""
+        del self._connections[peer]
+
+
+class EchoFactory(SignalingFactory):
+    """Makes the protocols of the echo."""
+
+    protocol = EchoProtocol
+
+
+def first_deflate(offers: Sequence[object]) -> PerMessageDeflateOfferAccept | None:
+    """Accept the first offer of permessage-deflate (RFC 7692 §5.1)."""
+    offer = next((offer for offer in offers if isinstance(offer, PerMessageDeflateOffer)), None)
+    return None if offer is None else PerMessageDeflateOfferAccept(offer)
+
+
+def main() -> None:
+    """Listen on a free port of the loopback interface, say which, and run."""
+    switchboard = cast(Switchboard, EchoSwitchboard())
+    budget, arrivals, rule = ConnectionBudget(LIMITS), Admission(LIMITS), OriginRule.bare()
+    factory = EchoFactory(switchboard, [EchoDialect], LIMITS, budget, arrivals, reactor, rule, bare=True)
+    if sys.argv[1:] == ["--deflate"]:
+        factory.setProtocolOptions(perMessageCompressionAccept=first_deflate)
+    port = reactor.listenTCP(0, factory, interface="127.0.0.1")
+    address = port.getHost()
+    assert isinstance(address, IPv4Address)
+    sys.stdout.write(f"{address.port}\n")
+    sys.stdout.flush()
+    reactor.run()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,234 @@
+"""What is fuzzed: functions that take any bytes, and raise where signald does something that it must not."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from ipaddress import ip_address, ip_network
+from pathlib import Path
+from typing import Any
+
+from attrs import asdict, fields
+from twisted.internet.task import Clock
+from twisted.logger import ILogObserver, LogEvent, LogLevel, globalLogPublisher
+from zope.interface import implementer
+
+from signald.config.sources import from_environment, from_file
+from signald.config.values import ConfigError
+from signald.core.budgets import ConnectionBudget
+from signald.core.limits import Limits
+from signald.core.snapshot import dump, load
+from signald.dialects import DIALECTS
+from signald.dialects.dialect import DecodeError, Dialect
+from signald.dialects.native import REQUESTS, Native
+from signald.dialects.serde import Serde
+from signald.net.origins import OriginRule
+from signald.net.proxies import client_address
+from signald.page.assets import Asset, Representation
+from signald.server.admission import Admission
+from signald.server.factory import SignalingFactory
+from signald.server.proxy_protocol import ProxyProtocolFactory
+from signald.server.web import make_site
+from tests.support.lines import CLIENT, TEXT, Line, frame, upgrade_request
+from tests.unit.server.test_switchboard import make_switchboard
+
+__all__ = ["TARGETS"]
+
+#: Seconds after which every deadline of a connection is over: headers, hello, ping, pong, and output.
+LONG = 120.0
+
+#: Bytes that an answer to a small input may have.
+MOST_ANSWER = 1 << 20
+
+Target = Callable[[bytes], None]
+
+_TYPES = sorted(REQUESTS)
+
+_WORDS = [
+    *sorted(
+        {name for request in REQUESTS.values() for name in (field.name.replace("_", "-") for field in fields(request))}
+    ),
+    *("offerer", "n", "sdpMid", "sdpMLineIndex", "usernameFragment", "candidate", "version", "unknown"),
+]
+
+_IDS = ["0123456789", "ZZZZ-ZZZ-ZZZ", "0K3PB4X7WQ2M9RT6ZC8HNJVDYA", "x" * 43, "x" * 64, "x" * 65]
+
+_VALUES: list[Any] = [
+    *(None, True, False, 0, 1, -1, 2, 8, 2**31, 2**53, 2**63, 10**20, 0.5, 1e308, "", "a", "\0", "\ud800", "\u202e"),
+    *_IDS,
+    *([], {}, [[]], [{}], [""], ["no-rollback"] * 33),
+    *({"offerer": id, "n": n} for id in _IDS for n in (0, 1, 2**31, "1")),
+    *(
+        [{"candidate": text, "sdpMLineIndex": index}]
+        for text in ("", "c", "x" * 9000)
+        for index in (None, 0, -1, 70000)
+    ),
+    "x" * 70000,
+]
+
+_PAGE = {"/": Asset("/", "text/html", "no-cache", {"identity": Representation(b"page", '"etag"')})}
+
+
+def _decode(dialect: Dialect, data: bytes) -> None:
+    """A frame gives requests, or the one error that says that it does not."""
+    try:
+        requests = list(dialect.received(data))
+    except DecodeError as error:
+        assert error.code.value, error
+        return
+    for request in requests:
+        # What is decoded can be forwarded: no text of it that UTF-8 cannot say.
+        repr(asdict(request)).encode()
+
+
+def native(data: bytes) -> None:
+    """A frame of the native dialect."""
+    _decode(Native(), data)
+
+
+def shaped(data: bytes) -> None:
+    """A JSON object made of what the native dialect knows, right or wrong: each byte is a choice."""
+    choices = iter(data)
+    keys = {_chosen(_WORDS, choices): _chosen(_VALUES, choices) for _ in range(next(choices, 0) % 8)}
+    _decode(Native(), json.dumps({"type": _chosen(_TYPES, choices), **keys}).encode())
+
+
+def _chosen(of: Sequence[Any], choices: Iterator[int]) -> Any:
+    return of[(next(choices, 0) << 8 | next(choices, 0)) % len(of)]
+
+
+def serde(data: bytes) -> None:
+    """A frame of the original's dialect."""
+    _decode(Serde(), data)
+
+
+@implementer(ILogObserver)
+class _Errors:
+    """Remembers what was logged as an error: exceptions that ended at a connection."""
+
+    def __init__(self) -> None:
+        self.events: list[LogEvent] = []
+
+    def __call__(self, event: LogEvent) -> None:
+        """Look at an event."""
+        if event.get("log_level") in (LogLevel.error, LogLevel.critical):
+            self.events.append(event)
+
+
+@contextmanager
+def _no_error_is_logged() -> Iterator[None]:
+    errors = _Errors()
+    globalLogPublisher.addObserver(errors)
+    try:
+        yield
+    finally:
+        globalLogPublisher.removeObserver(errors)
+    for event in errors.events:
+        failure = event.get("log_failure")
+        if failure is not None:
+            raise failure.value
+        raise AssertionError(event)
+
+
+class _Server:
+    """A whole server in memory."""
+
+    def __init__(self) -> None:
+        self.clock = Clock()
+        limits = Limits()
+        self.switchboard = make_switchboard(self.clock, limits)
+        budget, self.arrivals = ConnectionBudget(limits), Admission(limits)
+        rule = OriginRule.of(tls=False)
+        signaling = SignalingFactory(self.switchboard, DIALECTS, limits, budget, self.arrivals, self.clock, rule)
+        self.site = make_site(_PAGE, signaling, limits, self.clock, None, False)
+
+    def hear(self, line: Line, data: bytes) -> None:
+        """Let a connection hear bytes, in pieces that their first byte decides, and let all its time go by."""
+        size = 1 + (data[0] if data else 0) * 16
+        with _no_error_is_logged():
+            for begin in range(1, len(data), size):
+                line.send(data[begin : begin + size])
+                assert len(line.answer()) < MOST_ANSWER
+            for _ in range(12):
+                self.clock.advance(LONG / 12)
+                line.answer()
+            assert line.closed, "it is kept for ever"
+            line.disconnect()
+            self.clock.advance(LONG)
+            self.switchboard.tick()
+        hub = self.switchboard.hub
+        assert not hub.peers, "a peer is left behind"
+        assert not hub.users, "a user is left behind"
+
+
+def http(data: bytes) -> None:
+    """What a client says first on the page's port."""
+    server = _Server()
+    server.hear(Line(server.site), data)
+
+
+def websocket(data: bytes) -> None:
+    """What a client says after the opening handshake; the first byte also decides for a dialect."""
+    server = _Server()
+    line = Line(server.site)
+    if data[:1] < b"\x80":
+        line.send(upgrade_request(sec_websocket_protocol="signald.1"))
+        line.send(frame(TEXT, b'{"type":"hello","version":1}'))
+    else:
+        line.send(upgrade_request())
+    line.answer()
+    server.hear(line, data)
+
+
+def proxied(data: bytes) -> None:
+    """What a trusted proxy says first on a port with the PROXY protocol."""
+    server = _Server()
+    server.arrivals.trusted_proxies = [ip_network(CLIENT)]
+    server.hear(Line(ProxyProtocolFactory(server.site, server.arrivals, server.clock)), data)
+    assert server.arrivals._budget.addresses == {}, "a connection is counted for ever"
+
+
+def forwarded(data: bytes) -> None:
+    """The header X-Forwarded-For of a trusted proxy."""
+    trusted = [ip_network("127.0.0.0/8"), ip_network("2001:db8::/32")]
+    ip_address(client_address("127.0.0.1", data.decode("latin-1"), trusted).partition("%")[0])
+
+
+def state(data: bytes) -> None:
+    """The records in a state file."""
+    try:
+        snapshot = load(data)
+    except ValueError:
+        return
+    assert load(dump(snapshot)) == snapshot
+
+
+def toml(data: bytes) -> None:
+    """A configuration file."""
+    path = Path(tempfile.gettempdir(), f"signald-fuzz-{id(TARGETS)}.toml")
+    path.write_bytes(data)
+    try:
+        from_file(path)
+    except ConfigError as error:
+        assert str(error)
+    finally:
+        path.unlink()
+
+
+def environment(data: bytes) -> None:
+    """Variables: lines of NAME=VALUE."""
+    text = data.decode("utf-8", "replace")
+    pairs = (line.partition("=") for line in text.splitlines())
+    try:
+        from_environment({f"SIGNALD_{name}": value for name, _, value in pairs})
+    except ConfigError as error:
+        assert str(error)
+
+
+TARGETS: Mapping[str, Target] = {
+    target.__name__: target
+    for target in (native, shaped, serde, http, websocket, proxied, forwarded, state, toml, environment)
+}
+"""All of them, by name."""
