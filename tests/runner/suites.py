@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-#: The directories below `tests` in which unit tests lie, with the pattern of their modules.
-UNIT_PLACES = (("unit", "**/test_*.py"), (".", "test_*.py"))
+#: The directory below which the unit tests lie, each package of the sources with a directory of its own.
+UNIT_PLACE = Path("tests", "unit")
 
 #: The directory in which each other suite has a directory.
 SUITE_PLACE = Path("tests", "suites")
@@ -75,7 +75,7 @@ def dotted_name(root: Path, path: Path) -> str:
 def modules_of(root: Path, suite: str) -> list[str]:
     """Return the dotted names of a suite's test modules."""
     if suite == "unit":
-        found = [path for place, pattern in UNIT_PLACES for path in (root / "tests" / place).glob(pattern)]
+        found = list((root / UNIT_PLACE).rglob("test_*.py"))
     else:
         found = list((root / SUITE_PLACE / suite).rglob("test_*.py"))
     return [dotted_name(root, path) for path in sorted(found)]

@@ -254,7 +254,7 @@ class LossAnywhereTests(LinkCase):
         self.deliver_all(self.ann, self.bob)
         self.assertEqual(self.ann.events_of(Resumed), [Resumed("everything")] * 2)
 
-    @settings(deadline=None, max_examples=150)
+    @settings(max_examples=150)
     @given(
         st.lists(
             st.tuples(
