@@ -130,7 +130,7 @@ class AddressBudget:
             del self.full_at[oldest]
 
     def _full_after(self, key: AddressKey, share: int, now: float) -> float:
-        """When the bucket of `share` addresses would be full again if one more token were taken."""
+        """The time at which the bucket of `share` addresses is full again if one more token is taken."""
         return max(self.full_at.get(key, now), now) + 1.0 / (self.rate_limit.rate * share)
 
 

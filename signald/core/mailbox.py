@@ -105,7 +105,7 @@ class Outbox:
 
     @property
     def sent(self) -> int:
-        """How many counted events there have been in all."""
+        """The number of counted events there have been in all."""
         return self.acknowledged + len(self.unacknowledged)
 
     def has_room_for(self, event: CountedEvent) -> bool:

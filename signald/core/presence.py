@@ -17,7 +17,7 @@ from signald.core.users import User, UserEvent, UserState
 
 
 class DisconnectReason(Enum):
-    """How a connection ended, by its close code (RFC 6455 §7.4.1).
+    """The way a connection ended, by its close code (RFC 6455 §7.4.1).
 
     `LEFT` is 1000, a deliberate close; `RELOADING` is 1001, a page that is left or loaded again; `LOST` is any other.
     """

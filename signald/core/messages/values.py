@@ -27,7 +27,7 @@ class Role(Enum):
 
 
 class LeaveReason(Enum):
-    """Why a member left a session."""
+    """The reason why a member left a session."""
 
     LEFT = "left"
     GONE = "gone"
@@ -36,7 +36,7 @@ class LeaveReason(Enum):
 
 
 class EndReason(Enum):
-    """Why a session ended; `REMOVED`, `REPLACED` and `GONE` mean that it ended for the receiver alone."""
+    """The reason why a session ended; `REMOVED`, `REPLACED` and `GONE` mean that it ended for the receiver alone."""
 
     HOST_LEFT = "host-left"
     HOST_GONE = "host-gone"
@@ -56,7 +56,7 @@ class WaitReason(Enum):
 
 
 class RefusalReason(Enum):
-    """Why a waiting visitor was not admitted."""
+    """The reason why a waiting visitor was not admitted."""
 
     REFUSED = "refused"
     FULL = "full"
@@ -64,7 +64,7 @@ class RefusalReason(Enum):
 
 
 class Survival(Enum):
-    """How much of a user's state a resume restored."""
+    """The part of a user's state that a resume restored."""
 
     EVERYTHING = "everything"
     MEMBERSHIP = "membership"

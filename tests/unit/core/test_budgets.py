@@ -80,9 +80,9 @@ class AddressBudgetTests(SynchronousTestCase):
         st.floats(0, 1e7),
         st.lists(st.floats(0, 3), max_size=100),
     )
-    def test_it_decides_as_a_bucket_of_tokens(self, terms: tuple[float, int], now: float, steps: list[float]) -> None:
+    def test_it_decides_as_a_bucket_of_tokens(self, limit: tuple[float, int], now: float, steps: list[float]) -> None:
         """It decides as a token bucket does for any rate, burst and times, up to a thousandth of a token."""
-        rate, burst = terms
+        rate, burst = limit
         budget, bucket = AddressBudget(RateLimit(rate, burst, 16, 100)), TokenBucket.full(rate, burst, now)
         for step in steps:
             now += step
@@ -113,7 +113,7 @@ class AddressBudgetTests(SynchronousTestCase):
         budget.prune(2.0)
         self.assertEqual(list(budget.full_at), [])
 
-    def test_other_terms(self) -> None:
+    def test_another_rate_limit(self) -> None:
         """A new rate limit applies at once, and debts stay."""
         budget = AddressBudget(RateLimit(1.0, 2, 16, 100))
         for _ in range(2):
