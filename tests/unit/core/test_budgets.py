@@ -28,7 +28,7 @@ def in_network(number: int) -> AddressKey:
     return address_key(f"2001:db8:7:{number:x}::1")
 
 
-class TermsTests(SynchronousTestCase):
+class RateLimitTests(SynchronousTestCase):
     """The rate limits that the settings define."""
 
     def test_each_budget_has_its_rate_limit(self) -> None:

@@ -39,7 +39,7 @@ def message(text: str = "") -> ForwardedMessage:
     return ForwardedMessage(SESSION, ANN, text)
 
 
-class WeightTests(SynchronousTestCase):
+class SizeTests(SynchronousTestCase):
     """The size that a message counts as."""
 
     def test_free_text_counts_in_bytes(self) -> None:

@@ -76,7 +76,7 @@ class TableTests(SynchronousTestCase):
         self.assertEqual(rows, 90)
 
 
-class GrantedTests(SynchronousTestCase):
+class AppliedGrantTests(SynchronousTestCase):
     """A grant changes the operation that it permits."""
 
     def test_without_one(self) -> None:

@@ -14,7 +14,7 @@ from signald.core.reconnect_window import (
 )
 
 
-class ReturnTests(SynchronousTestCase):
+class ReconnectWindowTests(SynchronousTestCase):
     """The window that clients are told."""
 
     def test_few(self) -> None:

@@ -89,7 +89,7 @@ class ViewTests(SynchronousTestCase):
         self.assertEqual([other.user for other in member_views(self.session, bob)], [ANN, CAT])
 
 
-class NewsTests(SynchronousTestCase):
+class DifferenceTests(SynchronousTestCase):
     """The events between two versions."""
 
     def setUp(self) -> None:
