@@ -17,7 +17,7 @@ ARGS ?=
 STEPS ?= 10000000
 # How long `make fuzz` goes on: make fuzz SECONDS=3600
 SECONDS ?= 600
-# What `make test` runs: all suites, or some, or a test: make test TESTS="unit tests.e2e.test_calls"
+# What `make test` runs: all suites, or some, or a test: make test TESTS="unit tests.suites.e2e.test_calls"
 TESTS ?=
 
 RUN_TESTS = $(BIN)/python tests/run.py
@@ -67,10 +67,10 @@ faults: install-test system-test ## faults of machine, network and files, in ful
 	for table in faults-report/*.txt; do echo; cat $$table; done; exit $$status
 
 acme: install-test ## the recipes with certbot and Caddy against a local ACME server (pebble has to be there)
-	@$(BIN)/python -m tests.recipes.acme
+	@$(BIN)/python -m tests.suites.recipes.acme
 
 fuzz: install-test ## inputs of any kind to all that reads what others wrote, for SECONDS=600 (ARGS="--only native")
-	@$(BIN)/python -m tests.fuzz --seconds $(SECONDS) $(ARGS)
+	@$(BIN)/python -m tests.suites.fuzz --seconds $(SECONDS) $(ARGS)
 
 e2e: install-test system-test ## real browsers in real calls: prints a table, saves screenshots in e2e-report/
 	@rm -rf e2e-report
@@ -79,7 +79,7 @@ e2e: install-test system-test ## real browsers in real calls: prints a table, sa
 
 a11y: install-test system-test ## every screen by the rules of accessibility: prints a table, saves screenshots in e2e-report/
 	@rm -f e2e-report/accessibility.txt
-	@SIGNALD_E2E_REPORT="$(CURDIR)/e2e-report" $(RUN_TESTS) tests.e2e.test_accessibility; status=$$?; \
+	@SIGNALD_E2E_REPORT="$(CURDIR)/e2e-report" $(RUN_TESTS) tests.suites.e2e.test_accessibility; status=$$?; \
 	echo; cat e2e-report/accessibility.txt; exit $$status
 
 coverage: install-test ## branch coverage of the unit and peer tests
@@ -91,7 +91,7 @@ generate: install-test ## write what is made from the code: client messages, sch
 	@$(BIN)/python -m codegen
 
 doctor-document: install-test system-test ## write the doctor's real output into docs/doctor.md
-	@SIGNALD_WRITE_DOCTOR_DOCUMENT=1 $(RUN_TESTS) tests.e2e.test_doctor
+	@SIGNALD_WRITE_DOCTOR_DOCUMENT=1 $(RUN_TESTS) tests.suites.e2e.test_doctor
 
 soak-model: install-test ## the model of the core, beginning at random, for STEPS=10000000 steps
 	@SIGNALD_MODEL_STEPS=$(STEPS) $(RUN_TESTS) --limit 36000 tests.test_model

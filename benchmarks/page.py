@@ -25,10 +25,10 @@ from benchmarks.figures import REPORT, Figure, save, table
 from benchmarks.progress import progress
 from benchmarks.server import Server
 from benchmarks.tasks import longest_tasks
-from tests.e2e.call_page import CallPage
-from tests.e2e.chromium import Chromium, ChromiumTab
-from tests.e2e.program import SCRIPTS, Program
-from tests.e2e.waiting import until
+from tests.suites.e2e.call_page import CallPage
+from tests.suites.e2e.chromium import Chromium, ChromiumTab
+from tests.suites.e2e.program import SCRIPTS, Program
+from tests.suites.e2e.waiting import until
 
 ROUNDS = 10
 

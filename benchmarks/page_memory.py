@@ -23,10 +23,10 @@ from benchmarks.figures import REPORT
 from benchmarks.plots import lines
 from benchmarks.progress import progress
 from benchmarks.server import Server
-from tests.e2e.call_page import CallPage
-from tests.e2e.chromium import Chromium, ChromiumTab
-from tests.e2e.heaps import REMEMBER, Heaps
-from tests.e2e.waiting import until
+from tests.suites.e2e.call_page import CallPage
+from tests.suites.e2e.chromium import Chromium, ChromiumTab
+from tests.suites.e2e.heaps import REMEMBER, Heaps
+from tests.suites.e2e.waiting import until
 
 MINUTES = 60
 SAMPLES = 10

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from tests.e2e.chromium import ChromiumTab
+from tests.suites.e2e.chromium import ChromiumTab
 
 __all__ = ["longest_tasks"]
 

@@ -16,8 +16,8 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.e2e.program import SCRIPTS, Program
-from tests.e2e.waiting import until
+from tests.suites.e2e.program import SCRIPTS, Program
+from tests.suites.e2e.waiting import until
 
 #: Seconds that a daemon has to be ready, and to stop.
 PATIENCE = 30.0

@@ -6,10 +6,10 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.fuzz.seeds import seeds
-from tests.fuzz.targets import TARGETS
+from tests.suites.fuzz.seeds import seeds
+from tests.suites.fuzz.targets import TARGETS
 
-KEPT = Path(__file__).resolve().parent / "fuzz" / "regressions"
+KEPT = Path(__file__).resolve().parent / "suites" / "fuzz" / "regressions"
 
 
 class RegressionTests(SynchronousTestCase):

@@ -1,0 +1,171 @@
+"""An attacker in a process of its own: `python -m tests.suites.attacks.attacker`.
+
+It takes one order a line on standard input, as JSON, carries it out, and answers with a line of JSON: how many
+connections it made, how many bytes it sent, and how they ended.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import socket
+import ssl
+import sys
+import time
+from collections import Counter, deque
+from collections.abc import Iterator
+
+from tests.suites.attacks.loads import LOADS, Link, Load
+from tests.suites.attacks.target import any_certificate
+
+#: Seconds for a connection and its TLS handshake.
+PATIENCE = 5.0
+
+#: Seconds until a slot whose connection was ended has a new one.
+AGAIN = 0.02
+
+#: How a connection ended without a word of the server's, or did not.
+CUT_OFF, LEFT = "cut off", "left open"
+
+#: How much is kept of what the server says, in bytes.
+KEPT = 4096
+
+
+class Line:
+    """One connection of an attack."""
+
+    def __init__(self, load: Load, link: Link, place: tuple[str, int], source: str, tls: bool) -> None:
+        """Connect.
+
+        Raises:
+            OSError: there is no connection.
+
+        """
+        self.socket = socket.create_connection(place, timeout=PATIENCE, source_address=(source, 0))
+        try:
+            if tls:
+                self.socket = any_certificate().wrap_socket(self.socket)
+            self.socket.setblocking(False)
+        except OSError:
+            self.socket.close()
+            raise
+        self.link = link
+        self.head = b""
+        self.sent = 0
+        self._attack: Iterator[bytes] = load.attack(self.link)
+        self._rest = memoryview(b"")
+
+    def step(self) -> bool:
+        """Send and hear what goes at once; whether anything went.
+
+        Raises:
+            OSError: the connection is over.
+
+        """
+        went = self.link.reads and self._hear()
+        if went and self.link.number % 2 and ending(self.head, bytes(self.link.received)) != CUT_OFF:
+            # One half has understood and begins anew; the other goes on sending.
+            raise ConnectionResetError
+        if not self._rest:
+            self._rest = memoryview(next(self._attack, b""))
+        if self._rest:
+            with contextlib.suppress(BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
+                count = self.socket.send(self._rest[:65536])
+                self.sent += count
+                self._rest = self._rest[count:]
+                went = True
+        return went
+
+    def _hear(self) -> bool:
+        try:
+            piece = self.socket.recv(65536)
+        except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            return False
+        if not piece:
+            raise ConnectionResetError
+        self.head = (self.head + piece)[:KEPT] if len(self.head) < KEPT else self.head
+        self.link.received += piece
+        del self.link.received[:-KEPT]
+        return True
+
+    def end(self) -> str:
+        """Close it; how the server had ended it."""
+        if self.link.reads:
+            with contextlib.suppress(OSError):
+                while self._hear():
+                    pass
+        self.socket.close()
+        return ending(self.head, bytes(self.link.received))
+
+
+def ending(head: bytes, tail: bytes) -> str:
+    """How a server ended a connection, from the first and the last of what it said."""
+    for length in range(2, 126):
+        at = len(tail) - length - 2
+        if at >= 0 and tail[at] == 0x88 and tail[at + 1] == length:
+            reason = tail[at + 4 :].decode("utf-8", "replace")
+            number = int.from_bytes(tail[at + 2 : at + 4], "big")
+            # Autobahn's own sentences say what the standard says.
+            return f"{number} {reason}" if reason.replace("-", "").isalpha() and reason.islower() else str(number)
+    if head.startswith(b"HTTP/1.1 ") and not head.startswith(b"HTTP/1.1 101"):
+        code = head.partition(b'"code":"')[2].partition(b'"')[0]
+        return f"{head[9:12].decode()} {code.decode()}".rstrip()
+    return CUT_OFF
+
+
+def carry_out(
+    name: str, port: int, tls: bool, seconds: float, count: int, source: str, asset: str
+) -> dict[str, object]:
+    """Attack for so many seconds from so many connections at a time."""
+    load, shared = LOADS[name], deque[str]()
+    lines: list[Line | None] = [None] * count
+    again = [0.0] * count
+    ends = Counter[str]()
+    opened = sent = 0
+    until = time.monotonic() + seconds
+    while (now := time.monotonic()) < until:
+        went = False
+        for number, line in enumerate(lines):
+            if line is None:
+                if now < again[number]:
+                    continue
+                try:
+                    link = Link(number, shared, asset)
+                    line = lines[number] = Line(load, link, ("127.0.0.1", port), source, tls)
+                    opened += 1
+                except OSError:
+                    ends["not let in"] += 1
+                    again[number] = now + AGAIN
+                    continue
+            try:
+                went |= line.step()
+            except OSError:
+                ends[line.end()] += 1
+                sent += line.sent
+                lines[number], again[number] = None, now + AGAIN
+            else:
+                if line.link.over:
+                    line.socket.close()
+                    lines[number] = None
+        if not went:
+            time.sleep(0.001)
+    for line in lines:
+        if line is not None:
+            sent += line.sent
+            # Told already, and waited for until it answers.
+            ends[line.end().replace(CUT_OFF, LEFT)] += 1
+    return {"opened": opened, "sent": sent, "ends": dict(ends)}
+
+
+def main() -> None:
+    """Take orders until there are no more."""
+    # It is elsewhere in truth, and is not to take the processor from those whom it attacks.
+    os.nice(10)
+    for order in sys.stdin:
+        sys.stdout.write(json.dumps(carry_out(**json.loads(order))) + "\n")
+        sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,54 @@
+"""The browsers that the tests share: each starts when it is first wanted, and ends with the process."""
+
+from __future__ import annotations
+
+import atexit
+import functools
+
+from twisted.trial.unittest import SkipTest
+
+from tests.suites.e2e.browser import Browser
+from tests.suites.e2e.chromium import Chromium
+from tests.suites.e2e.chromium import executable as chromium_executable
+from tests.suites.e2e.firefox import Firefox
+from tests.suites.e2e.firefox import executable as firefox_executable
+
+
+@functools.cache
+def chromium() -> Chromium:
+    """Return the shared Chromium.
+
+    Raises:
+        SkipTest: there is none on this machine.
+
+    """
+    if chromium_executable() is None:
+        raise SkipTest("Chromium is not installed")
+    browser = Chromium()
+    atexit.register(browser.close)
+    return browser
+
+
+@functools.cache
+def firefox() -> Firefox:
+    """Return the shared Firefox.
+
+    Raises:
+        SkipTest: there is none on this machine.
+
+    """
+    if firefox_executable() is None:
+        raise SkipTest("Firefox ESR is not installed")
+    browser = Firefox()
+    atexit.register(browser.close)
+    return browser
+
+
+def browser(name: str) -> Browser:
+    """Return the shared browser of that name.
+
+    Raises:
+        SkipTest: there is none on this machine.
+
+    """
+    return chromium() if name == Chromium.name else firefox()

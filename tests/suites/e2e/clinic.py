@@ -1,0 +1,207 @@
+"""Set-ups for `signald doctor`, and what it says about them, with names and numbers as a reader wants them."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import socket
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from attrs import define, evolve, field
+from cryptography import x509
+from twisted.trial.unittest import SkipTest
+
+from signald.doctor.findings import Finding, Mark
+from signald.doctor.report import as_text
+from signald.keyfiles import Pair, certificates_pem, key_pem
+from tests.public_authority import PublicAuthority
+from tests.suites.e2e.daemon import Daemon
+from tests.suites.e2e.program import SCRIPTS, Program, run
+from tests.suites.e2e.reverse_proxy import ReverseProxy
+from tests.suites.e2e.turn import HOST, free_port
+from tests.suites.e2e.waiting import until
+
+#: The document that shows the doctor's output.
+DOCUMENT = Path(__file__).resolve().parents[3] / "docs" / "doctor.md"
+
+#: What signald is started with behind a proxy on the same machine.
+BEHIND_PROXY = ("--no-tls", "--interface", "127.0.0.1", "--trusted-proxy", "127.0.0.1")
+
+#: Set in the environment, it lets the tests write the document instead of comparing with it.
+WRITE = "SIGNALD_WRITE_DOCTOR_DOCUMENT"
+
+LOCALHOST = x509.DNSName("localhost")
+
+SHARED_SECRET = "0123456789abcdef0123456789abcdef"
+
+
+class SecretTurnServer:
+    """A coturn that shares a secret with signald, as `deploy` recommends it: no private peers.
+
+    Attributes:
+        program: its process.
+        host: its address.
+        port: where it listens over UDP and TCP.
+        tls_port: where it listens with TLS, if it has a certificate.
+
+    """
+
+    host = HOST
+
+    def __init__(self, directory: Path, secret: str, pair: Pair | None = None) -> None:
+        """Start it, and wait until it listens.
+
+        Arguments:
+            directory: for its files.
+            secret: that it shares.
+            pair: its certificate, for TLS.
+
+        Raises:
+            SkipTest: it is not installed.
+
+        """
+        if shutil.which("turnserver") is None:
+            raise SkipTest("coturn is not installed")
+        self.port, self.tls_port = free_port(), free_port()
+        options = ["--no-dtls", "--no-cli", "--use-auth-secret", f"--static-auth-secret={secret}"]
+        options += [f"--listening-ip={HOST}", f"--relay-ip={HOST}", f"--listening-port={self.port}"]
+        options += ["--realm=signald.test", "--log-file=stdout", "--simple-log", "--no-multicast-peers"]
+        options += [f"--tls-listening-port={self.tls_port}"] if pair else ["--no-tls"]
+        if pair is not None:
+            certificate, key = directory / "turn.pem", directory / "turn-key.pem"
+            certificate.write_bytes(certificates_pem(pair.chain))
+            key.write_bytes(key_pem(pair.key))
+            options += [f"--cert={certificate}", f"--pkey={key}"]
+        options += ["--denied-peer-ip=10.0.0.0-10.255.255.255", "--denied-peer-ip=192.168.0.0-192.168.255.255"]
+        options += ["-c", "/dev/null", f"--userdb={directory / 'turndb'}", "--pidfile=/dev/null"]
+        self.program = Program(["turnserver", *options])
+        try:
+            until(self._listens, 20, "coturn to listen")
+        except BaseException:
+            self.program.stop()
+            raise
+
+    def _listens(self) -> bool:
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as tcp:
+            return tcp.connect_ex((HOST, self.port)) == 0
+
+
+@define
+class Clinic:
+    """Makes set-ups in a directory.
+
+    Attributes:
+        directory: of the test's own.
+        authority: that the doctor is told to trust.
+        names: what the document says in the place of what was used.
+
+    """
+
+    directory: Path
+    authority: PublicAuthority = field(factory=PublicAuthority.create)
+    names: dict[str, str] = field(factory=dict)
+
+    @property
+    def trust(self) -> list[str]:
+        """The doctor's option for the authority."""
+        path = self.directory / "authority.pem"
+        path.write_bytes(certificates_pem((self.authority.root,)))
+        return ["--ca", str(path)]
+
+    def call(self, daemon: Daemon) -> list[str]:
+        """Name a daemon's port and directory, and return the doctor's options for them."""
+        self.names |= {f"port {daemon.port}": "port 9000", str(daemon.data): "/var/lib/signald"}
+        return ["--port", str(daemon.port), "--data-dir", str(daemon.data)]
+
+    def proxy(
+        self,
+        kind: type[ReverseProxy],
+        daemon: Daemon,
+        *,
+        pair: Pair | None = None,
+        chain: int = 2,
+        changes: Mapping[str, str] | None = None,
+    ) -> ReverseProxy:
+        """Start a proxy in front of a daemon.
+
+        Arguments:
+            kind: which.
+            daemon: behind it.
+            pair: its certificate; one for localhost otherwise.
+            chain: how many certificates of the chain it sends.
+            changes: of its file in `deploy/`.
+
+        """
+        shown = pair or self.authority.issue(LOCALHOST)
+        folder = self.directory / f"proxy-{len(list(self.directory.iterdir()))}"
+        proxy = kind(folder, daemon.port, certificates_pem(shown.chain[:chain]), key_pem(shown.key), changes)
+        self.names[f"localhost:{proxy.port}"] = "calls.example.org"
+        return proxy
+
+    def turn_options(self, port: int, secret: str = SHARED_SECRET) -> list[str]:
+        """Options for a TURN server on that port that shares a secret with signald."""
+        path = self.directory / "turn-secret"
+        path.write_text(secret)
+        path.chmod(0o600)
+        self.names |= {f"{HOST}:{port}": "turn.example.org", f"port {port} of {HOST}": "port 3478 of turn.example.org"}
+        urls = [f"turn:{HOST}:{port}?transport={transport}" for transport in ("udp", "tcp")]
+        options = [f"--turn-url={url}" for url in urls]
+        return [f"--ice-server=stun:{HOST}:{port}", *options, f"--ice-turn-secret-file={path}"]
+
+    def examine(self, *options: str) -> tuple[int, list[Finding]]:
+        """Run the doctor; its exit status, and the findings without the one about this machine's time service."""
+        command: list[str | Path] = [SCRIPTS / "signald", "doctor", "--json", *self.trust, *options]
+        program = run(command, seconds=90, environment={"HOME": str(self.directory)})
+        if program.stderr:
+            raise AssertionError(program.stderr)
+        found = [
+            Finding(one["topic"], Mark(one["mark"]), one["text"], one.get("remedy"))
+            for one in json.loads(program.stdout)["findings"]
+        ]
+        return program.process.returncode, [one for one in found if "time service" not in one.text]
+
+    def as_document(self, findings: Sequence[Finding], *, whole: bool = False) -> str:
+        """The report as the document shows it: what is not well, or the whole."""
+        told = [finding for finding in findings if whole or finding.mark in (Mark.WARNING, Mark.FAILURE)]
+        lines = as_text([self._renamed(finding) for finding in told], colour=False).splitlines()
+        return "\n".join([*lines[:-1], as_text(findings, colour=False).splitlines()[-1]])
+
+    def _renamed(self, finding: Finding) -> Finding:
+        text, remedy = self._rename(finding.text), finding.remedy and self._rename(finding.remedy)
+        if finding.mark is Mark.OK:
+            text = re.sub(r"may have [\d,]+ open files", "may have 20,000 open files", text)
+        return evolve(finding, text=text, remedy=remedy)
+
+    def _rename(self, text: str) -> str:
+        # The longest first: one may be in another.
+        for old in sorted(self.names, key=len, reverse=True):
+            text = text.replace(old, self.names[old])
+        for pattern, plain in (
+            (r"process \d+", "process 1234"),
+            (r"[\d,]+ MiB", "20,480 MiB"),
+            (r"\d{4}-\d\d-\d\d", "2027-02-01"),
+            (r"\(\d+ days\)", "(60 days)"),
+            (r"\blocalhost\b", "calls.example.org"),
+        ):
+            text = re.sub(pattern, plain, text)
+        return text
+
+
+def shown(name: str) -> str:
+    """The text that the document has for a set-up."""
+    found = _block(name).search(DOCUMENT.read_text())
+    return found[2] if found else ""
+
+
+def show(name: str, text: str) -> None:
+    """Put the text of a set-up into the document, where this was asked for."""
+    if os.environ.get(WRITE):
+        document = DOCUMENT.read_text()
+        DOCUMENT.write_text(_block(name).sub(lambda found: found[1] + text + found[3], document))
+
+
+def _block(name: str) -> re.Pattern[str]:
+    return re.compile(rf"(<!-- {name} -->\n\n```\n)(.*?)(\n```\n)", re.DOTALL)

@@ -1,0 +1,219 @@
+"""Firefox, driven through WebDriver BiDi (https://www.w3.org/TR/webdriver-bidi/) without a driver program.
+
+Debian has no geckodriver, and Playwright drives only builds of its own; Firefox itself speaks BiDi on a WebSocket.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import websocket
+
+from tests.suites.e2e.program import Program
+from tests.suites.e2e.waiting import until
+
+PREFERENCES = {
+    # A fake camera and microphone, given without asking.
+    "media.navigator.streams.fake": True,
+    "media.navigator.permission.disabled": True,
+    # Calls to this machine itself, with its addresses in the candidates.
+    "media.peerconnection.ice.loopback": True,
+    "media.peerconnection.ice.obfuscate_host_addresses": False,
+    "media.autoplay.default": 0,
+    "remote.active-protocols": 1,
+    # No window but the tests' own, and no request that a test did not ask for.
+    "app.normandy.enabled": False,
+    "app.update.enabled": False,
+    "browser.aboutwelcome.enabled": False,
+    "browser.safebrowsing.downloads.remote.enabled": False,
+    "browser.safebrowsing.malware.enabled": False,
+    "browser.safebrowsing.phishing.enabled": False,
+    "browser.shell.checkDefaultBrowser": False,
+    "browser.startup.page": 0,
+    "datareporting.policy.dataSubmissionEnabled": False,
+    "extensions.update.enabled": False,
+    "network.captive-portal-service.enabled": False,
+    "network.connectivity-service.enabled": False,
+    "services.settings.server": "data:,",
+    "toolkit.telemetry.reportingpolicy.firstRun": False,
+}
+
+#: Seconds that Firefox has to start, and that one command has.
+PATIENCE = 30.0
+
+
+def executable() -> str | None:
+    """Return the path of the system's Firefox ESR, if there is one."""
+    return shutil.which("firefox-esr")
+
+
+class BiDiError(Exception):
+    """A command was refused, or a script threw."""
+
+
+class FirefoxTab:
+    """A page in a user context of its own (BiDi's name for a container: its own cookies and storage)."""
+
+    def __init__(self, firefox: Firefox) -> None:
+        self._firefox = firefox
+        self._user_context = firefox.command("browser.createUserContext")["userContext"]
+        created = firefox.command("browsingContext.create", type="window", userContext=self._user_context)
+        self.context: str = created["context"]
+
+    @property
+    def messages(self) -> list[str]:
+        """What the page has written to the console."""
+        return self._firefox.messages.setdefault(self.context, [])
+
+    def open(self, url: str) -> None:
+        """Go to a URL, and return when the page has loaded."""
+        self._firefox.command("browsingContext.navigate", context=self.context, url=url, wait="complete")
+
+    def reload(self) -> None:
+        """Load the page anew, and return when it has loaded."""
+        self._firefox.command("browsingContext.reload", context=self.context, wait="complete")
+
+    def _script(self, expression: str) -> Any:
+        """Return the remote value of an expression (BiDi `script.RemoteValue`)."""
+        answer = self._firefox.command(
+            "script.evaluate",
+            expression=expression,
+            target={"context": self.context},
+            awaitPromise=True,
+            userActivation=False,
+        )
+        if answer["type"] == "exception":
+            raise BiDiError(answer["exceptionDetails"]["text"])
+        return answer["result"]
+
+    def evaluate(self, expression: str) -> Any:
+        """Return the value of a JavaScript expression, or of the promise that it gives, as JSON has it."""
+        result = self._script(f"Promise.resolve({expression}).then(value => JSON.stringify(value))")
+        return json.loads(result.get("value", "null"))
+
+    def click(self, selector: str) -> None:
+        """Click on the middle of an element."""
+        element = self._element(selector)
+        self._perform(
+            {
+                "type": "pointer",
+                "id": "mouse",
+                "actions": [
+                    {"type": "pointerMove", "x": 0, "y": 0, "origin": {"type": "element", "element": element}},
+                    {"type": "pointerDown", "button": 0},
+                    {"type": "pointerUp", "button": 0},
+                ],
+            }
+        )
+
+    def type(self, selector: str, text: str) -> None:
+        """Click on an element and type."""
+        self.click(selector)
+        strokes = [{"type": stroke, "value": key} for key in text for stroke in ("keyDown", "keyUp")]
+        self._perform({"type": "key", "id": "keyboard", "actions": strokes})
+
+    def _element(self, selector: str) -> dict[str, str]:
+        """Return a reference to an element that is seen, once it is there."""
+        quoted = json.dumps(selector)
+
+        def look() -> dict[str, str] | None:
+            visible = f"(e => e && e.checkVisibility() && !e.disabled ? e : null)(document.querySelector({quoted}))"
+            node = self._script(visible)
+            return {"sharedId": node["sharedId"]} if node["type"] == "node" else None
+
+        element = until(look, PATIENCE, f"{selector} to be seen")
+        self._script(f"document.querySelector({quoted}).scrollIntoView({{block: 'center', behavior: 'instant'}})")
+        return element
+
+    def _perform(self, source: dict[str, Any]) -> None:
+        """Do what a person's mouse or keyboard does (BiDi `input.performActions`)."""
+        # As a person does, click into the front window: Firefox starts no camera for a page without the focus.
+        self._firefox.command("browsingContext.activate", context=self.context)
+        self._firefox.command("input.performActions", context=self.context, actions=[source])
+
+    def screenshot(self, path: Path) -> None:
+        """Save what is seen as a PNG file."""
+        answer = self._firefox.command("browsingContext.captureScreenshot", context=self.context)
+        path.write_bytes(base64.b64decode(answer["data"]))
+
+    def close(self) -> None:
+        """Close the page and forget its user context."""
+        self._firefox.command("browser.removeUserContext", userContext=self._user_context)
+
+
+class Firefox:
+    """A headless Firefox with a fake camera and microphone.
+
+    Attributes:
+        name: what it is called in reports.
+        messages: what each page has written to the console, by browsing context.
+
+    """
+
+    name = "Firefox"
+
+    def __init__(self) -> None:
+        """Start it with a fresh profile, and open a BiDi session."""
+        self._profile = tempfile.TemporaryDirectory(prefix="signald-firefox-", ignore_cleanup_errors=True)
+        profile = Path(self._profile.name)
+        lines = (f"user_pref({json.dumps(name)}, {json.dumps(value)});\n" for name, value in PREFERENCES.items())
+        (profile / "user.js").write_text("".join(lines))
+        command = [executable() or "firefox-esr", "--headless", "--no-remote", "--profile", str(profile)]
+        command += ["--remote-debugging-port", "0", "about:blank"]
+        # HOME: nothing of the tests stays with the person who runs them.
+        self._program = Program(command, environment={"HOME": str(profile)})
+        self.messages: dict[str, list[str]] = {}
+        self._number = 0
+        try:
+            url = self._program.wait_for(r"WebDriver BiDi listening on (ws://\S+)", PATIENCE)[1]
+            # Firefox refuses a connection that names an origin.
+            self._socket = websocket.create_connection(f"{url}/session", timeout=PATIENCE, suppress_origin=True)
+            self.command("session.new", capabilities={"alwaysMatch": {"acceptInsecureCerts": True}})
+            self.command("session.subscribe", events=["log.entryAdded"])
+        except BaseException:
+            self._end()
+            raise
+
+    def command(self, method: str, **parameters: Any) -> Any:
+        """Send a command and return its result.
+
+        Raises:
+            BiDiError: it was refused.
+
+        """
+        self._number += 1
+        self._socket.send(json.dumps({"id": self._number, "method": method, "params": parameters}))
+        while True:
+            message = json.loads(self._socket.recv())
+            if message.get("method") == "log.entryAdded":
+                entry = message["params"]
+                context = entry["source"].get("context", "")
+                self.messages.setdefault(context, []).append(f"{entry['level']}: {entry['text']}")
+            if message.get("id") == self._number:
+                if message["type"] == "error":
+                    raise BiDiError(f"{method}: {message['error']}: {message['message']}")
+                return message["result"]
+
+    def tab(self) -> FirefoxTab:
+        """Open an empty tab."""
+        return FirefoxTab(self)
+
+    def close(self) -> None:
+        """End the browser."""
+        try:
+            self.command("browser.close")
+            self._socket.close()
+        finally:
+            self._end()
+
+    def _end(self) -> None:
+        """End the process, if it still runs, and remove the profile."""
+        try:
+            self._program.stop()
+        finally:
+            self._profile.cleanup()

@@ -1,0 +1,171 @@
+"""A program in a process of its own, with its output collected."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import IO
+
+from tests.suites.e2e.waiting import until
+
+#: The scripts of the environment that runs the tests: `signald`, `signald-peer`, `twistd`.
+SCRIPTS = Path(sys.executable).parent
+
+#: Seconds that a program has to end after it was asked to.
+PATIENCE = 15.0
+
+
+def surroundings() -> dict[str, str]:
+    """Return this process's environment without what is said to the tests, which a daemon would take for settings."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("SIGNALD_")}
+
+
+#: What a line has that tells of an error: of the log for people, of the one in JSON, and of Python.
+FAULT = re.compile(r"^\S+ (error|critical) \[|\"level\":\"(error|critical)\"|^Traceback", re.MULTILINE)
+
+
+def faults(text: str) -> list[str]:
+    """The lines of a daemon's output that tell of errors of its own."""
+    return [line for line in text.splitlines() if FAULT.search(line)]
+
+
+class Program:
+    """A running program.
+
+    Attributes:
+        process: the process; its id ends it.
+
+    """
+
+    def __init__(
+        self,
+        command: Sequence[str | Path],
+        *,
+        environment: Mapping[str, str] | None = None,
+        directory: Path | None = None,
+        descriptors: Sequence[int] = (),
+    ) -> None:
+        """Start it.
+
+        Arguments:
+            command: the program and its arguments.
+            environment: what is different from this process's own.
+            directory: its working directory; this process's own otherwise.
+            descriptors: that it inherits, under the same numbers.
+
+        """
+        self.process = subprocess.Popen(
+            [str(part) for part in command],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env={**surroundings(), "PYTHONUNBUFFERED": "1", **(environment or {})},
+            cwd=directory,
+            pass_fds=descriptors,
+            text=True,
+            errors="replace",
+        )
+        self._output: dict[str, list[str]] = {"stdout": [], "stderr": []}
+        self._readers = [
+            threading.Thread(target=self._collect, args=(name, getattr(self.process, name)), daemon=True)
+            for name in self._output
+        ]
+        for reader in self._readers:
+            reader.start()
+
+    def _collect(self, name: str, stream: IO[str]) -> None:
+        """Read a stream to its end, in a thread, so that the program never waits for a reader."""
+        with stream:
+            for line in stream:
+                self._output[name].append(line)
+
+    @property
+    def stdout(self) -> str:
+        """What it has written to standard output so far."""
+        return "".join(self._output["stdout"])
+
+    @property
+    def stderr(self) -> str:
+        """What it has written to standard error so far."""
+        return "".join(self._output["stderr"])
+
+    @property
+    def faults(self) -> list[str]:
+        """The lines that it has written of errors of its own: of signald's log, or of an exception that ended it."""
+        return faults(self.stdout + self.stderr)
+
+    def wait_for(self, pattern: str, seconds: float) -> re.Match[str]:
+        """Return the first match of a regular expression in what it writes.
+
+        Raises:
+            AssertionError: it ended without writing that, or did not in time.
+
+        """
+
+        def look() -> re.Match[str] | None:
+            ended = self.process.poll() is not None
+            if ended:
+                self._read_all()
+            found = re.search(pattern, self.stdout) or re.search(pattern, self.stderr)
+            if not found and ended:
+                raise AssertionError(f"ended with status {self.process.returncode} before {pattern!r}: {self.stderr}")
+            return found
+
+        return until(look, seconds, f"output {pattern!r}")
+
+    def wait(self, seconds: float = PATIENCE) -> int:
+        """Return its exit status once it has ended; negative for a signal (subprocess's convention).
+
+        Raises:
+            AssertionError: it did not end in time.
+
+        """
+        try:
+            status = self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"did not end within {seconds:g} s: {self.stdout}{self.stderr}") from None
+        self._read_all()
+        return status
+
+    def stop(self, number: int = signal.SIGTERM) -> int:
+        """Send a signal, and return the exit status; a program that stays is killed.
+
+        Raises:
+            AssertionError: it had to be killed.
+
+        """
+        if self.process.poll() is None:
+            self.process.send_signal(number)
+        try:
+            return self.wait()
+        except AssertionError:
+            self.process.kill()
+            self.process.wait()
+            raise
+
+    def _read_all(self) -> None:
+        """Wait until the output of an ended program has been read; a child of its own may hold the streams open."""
+        for reader in self._readers:
+            reader.join(1)
+
+
+def run(command: Sequence[str | Path], *, seconds: float = 60, environment: Mapping[str, str] | None = None) -> Program:
+    """Return a program that has ended by itself.
+
+    Raises:
+        AssertionError: it did not end in time; it has been killed.
+
+    """
+    program = Program(command, environment=environment)
+    try:
+        program.wait(seconds)
+    except AssertionError:
+        program.stop(signal.SIGKILL)
+        raise
+    return program

@@ -1,0 +1,100 @@
+"""What `make e2e` shows and keeps: a table of the calls, and pictures of the page.
+
+Both go into the directory that SIGNALD_E2E_REPORT names; nothing is kept where it names none.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from tests.suites.e2e.browser import Tab
+from tests.suites.e2e.call_page import Figures
+
+HEADINGS = ("host", "guest", "first frame (s)", "frames decoded", "audio packets")
+
+TITLE = """Calls, each figure as the host and as the guest saw it. A page's first frame is counted from the moment
+at which the guest pressed Join, or from the start of its program; a peer's, from when both were members.
+
+"""
+
+_rows: list[Sequence[str]] = []
+_times: list[str] = []
+_screens: list[str] = []
+
+
+def directory() -> Path | None:
+    """Where the report goes."""
+    name = os.environ.get("SIGNALD_E2E_REPORT")
+    if not name:
+        return None
+    Path(name).mkdir(parents=True, exist_ok=True)
+    return Path(name)
+
+
+def add_call(host: str, guest: str, at_host: Figures, at_guest: Figures) -> None:
+    """Add a call to the table; each figure is what the host and what the guest saw."""
+    _rows.append(
+        (
+            host,
+            guest,
+            f"{_seconds(at_host)} / {_seconds(at_guest)}",
+            f"{at_host.frames_in} / {at_guest.frames_in}",
+            f"{at_host.audio_in} / {at_guest.audio_in}",
+        )
+    )
+    where = directory()
+    if where is not None:
+        (where / "calls.txt").write_text(table())
+
+
+def table() -> str:
+    """Return the table as text."""
+    rows = [HEADINGS, *_rows]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(HEADINGS))]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    lines.insert(1, "  ".join("-" * width for width in widths))
+    return TITLE + "\n".join(lines) + "\n"
+
+
+def add_time(what: str, seconds: float, note: str) -> None:
+    """Add to the table of what was lost and how long it took to come back."""
+    _times.append(f"{what:<34}  {seconds:6.2f} s  {note}")
+    _write("times.txt", "What was lost, the seconds until it was back, and what was seen meanwhile.\n\n", _times)
+
+
+def add_mesh(rows: Sequence[str]) -> None:
+    """Add the table of a call of several."""
+    _write("mesh.txt", "Frames decoded in a call of several people: who decoded them, and of whom.\n\n", rows)
+
+
+def add_screen(name: str, found: Mapping[str, Sequence[tuple[str, str]]]) -> None:
+    """Add a screen to the table of accessibility: the impacts and rules that were found, by how it was looked at."""
+    cells = [
+        ", ".join(f"{count} {impact}" for impact, count in Counter(impact for impact, _ in one).items()) or "-"
+        for one in found.values()
+    ]
+    rules = ", ".join(sorted({rule for one in found.values() for _, rule in one}))
+    _screens.append(f"{name:<22}" + "".join(f"{cell:<14}" for cell in cells) + rules)
+    headings = f"{'':<22}" + "".join(f"{look:<14}" for look in found)
+    title = "What axe-core finds on each screen (WCAG 2.2 A and AA, and advice).\n\n"
+    _write("accessibility.txt", title + headings + "\n", _screens)
+
+
+def _write(name: str, title: str, lines: Sequence[str]) -> None:
+    where = directory()
+    if where is not None:
+        (where / name).write_text(title + "\n".join(lines) + "\n")
+
+
+def add_picture(tab: Tab, name: str) -> None:
+    """Keep a picture of what a tab shows."""
+    where = directory()
+    if where is not None:
+        tab.screenshot(where / f"{name}.png")
+
+
+def _seconds(figures: Figures) -> str:
+    return "-" if figures.first_frame is None else f"{figures.first_frame:.2f}"

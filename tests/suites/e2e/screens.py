@@ -1,0 +1,243 @@
+"""Every screen of the call page, and how a page comes to it.
+
+A journey brings a page from screen to screen and yields each with its name. What looks at screens looks at all of
+them: `test_screens` for accessibility, and `make e2e` keeps pictures.
+"""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable, Iterator
+
+from tests.suites.e2e.browsers import chromium
+from tests.suites.e2e.call_page import PATIENCE, CallPage
+from tests.suites.e2e.caller import Caller
+from tests.suites.e2e.case import CallTestCase
+from tests.suites.e2e.chromium import ChromiumTab
+from tests.suites.e2e.waiting import until
+
+WIDE = {"width": 1280, "height": 800}
+PHONE = {"width": 390, "height": 844}
+
+Screens = Iterator[tuple[str, CallPage]]
+
+#: JavaScript of a browser that has not asked its user yet; whose user does not answer, or refuses; without devices.
+UNASKED = "navigator.permissions.query = () => Promise.resolve({state: 'prompt'})"
+UNANSWERED = "navigator.mediaDevices.getUserMedia = () => new Promise(() => {})"
+REFUSED = "navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException('', 'NotAllowedError'))"
+NO_DEVICES = "navigator.mediaDevices.enumerateDevices = () => Promise.resolve([])"
+
+
+class ScreenTestCase(CallTestCase):
+    """A daemon, and pages in Chromium that the end closes."""
+
+    def chromium_page(self, *, fragment: str = "", prepare: str = "") -> CallPage:
+        """Open the page in a new tab.
+
+        Arguments:
+            fragment: of the page's address, the id of a call.
+            prepare: JavaScript that runs before the page's own.
+
+        """
+        tab = chromium().tab(viewport=WIDE, reduced_motion="reduce")
+        self.addCleanup(tab.close)
+        if prepare:
+            tab.page.add_init_script(prepare)
+        page = CallPage(tab)
+        page.open(self.daemon.url + (f"#{fragment}" if fragment else ""))
+        return page
+
+    def caller(self) -> Caller:
+        """Connect somebody who has no media."""
+        caller = Caller(self.daemon.signaling_url, str(self.daemon.authority))
+        self.addCleanup(caller.socket.close)
+        return caller
+
+
+def tab_of(page: CallPage) -> ChromiumTab:
+    """Return the Chromium tab of a page of a journey."""
+    assert isinstance(page.tab, ChromiumTab)
+    return page.tab
+
+
+def opened(page: CallPage, button: str, dialog: str) -> CallPage:
+    """Open a dialog."""
+    page.tab.click(f"#{button}")
+    until(lambda: page.tab.evaluate(f"document.getElementById('{dialog}').open"), PATIENCE, f"#{dialog} to open")
+    return page
+
+
+def closed(page: CallPage, dialog: str) -> None:
+    """Close it by the keyboard."""
+    tab_of(page).page.keyboard.press("Escape")
+    until(lambda: not page.tab.evaluate(f"document.getElementById('{dialog}').open"), PATIENCE, f"#{dialog} to close")
+
+
+def closed_popover(page: CallPage, popover: str) -> None:
+    """Close it by the keyboard."""
+    tab_of(page).page.keyboard.press("Escape")
+    shown = f"document.getElementById('{popover}').matches(':popover-open')"
+    until(lambda: not page.tab.evaluate(shown), PATIENCE, f"#{popover} to close")
+
+
+def before_a_call(case: ScreenTestCase) -> Screens:
+    """What a person meets first, and what can be opened there."""
+    page = case.chromium_page(prepare=UNASKED)
+    yield "start", page
+    page.tab.click("#options summary")
+    yield "start-options", page
+    page.tab.click("#options summary")
+    for button, dialog in (("shortcuts-button", "shortcuts"), ("privacy", "verify")):
+        yield dialog, opened(page, button, dialog)
+        closed(page, dialog)
+    page.tab.click("#preview")
+    until(lambda: page.tab.evaluate("document.getElementById('local-video').videoWidth"), PATIENCE, "the own picture")
+    yield "preview", page
+    page.join("000-0000-000")
+    page.wait_for_text("error", "no call")
+    yield "error", page
+
+
+def connectivity(case: ScreenTestCase) -> Screens:
+    """The connectivity test before it begins, and with its result."""
+    page = case.chromium_page()
+    page.tab.click("#open-test")
+    page.wait_for("test")
+    until(lambda: page.text("test-checks"), PATIENCE, "the list of checks")
+    yield "test", page
+    page.tab.click("#test-start")
+    until(lambda: page.shown("test-copy"), 2 * PATIENCE, "the test to end")
+    yield "test-over", page
+
+
+def invited(case: ScreenTestCase) -> Screens:
+    """What a guest meets, up to a call in which nobody answers."""
+    host = case.caller()
+    host.say("open", password="open sesame", lobby=True, capacity=3)
+    session = host.hear("opened")["session"]
+    page = case.chromium_page(fragment=session)
+    yield "invited", page
+    page.join()
+    page.wait_for_text("error", "has a password")
+    yield "password", page
+    page.tab.type("#password", "open sesame")
+    page.join()
+    page.wait_for_text("status", "Waiting to be let in")
+    yield "knocking", page
+    host.say("admit", session=session, user=host.hear("knock")["user"])
+    page.wait_for("calling")
+    yield "calling", page
+
+
+def without_devices(case: ScreenTestCase) -> Screens:
+    """A browser that does not answer, one that refuses, and one without camera and microphone."""
+    page = case.chromium_page(prepare=UNANSWERED)
+    page.tab.click("#start")
+    page.wait_for("connecting")
+    yield "connecting", page
+    for name, prepare, words in (("refused", REFUSED, "does not let"), ("no-devices", NO_DEVICES, "were found")):
+        page = case.chromium_page(prepare=prepare)
+        page.host()
+        page.wait_for_text("error", words)
+        yield name, page
+
+
+def host_of_a_call(case: ScreenTestCase) -> Screens:
+    """A host who waits, has a guest, and then four more; then the server is lost, and the call ends."""
+    page = case.chromium_page()
+    session = page.host()
+    yield "waiting", page
+    guest = case.chromium_page(fragment=session)
+    guest.tab.type("#name", "Bob")
+    guest.join()
+    page.wait_for("connected")
+    until(lambda: page.picture()[1] > 0, PATIENCE, "a picture")
+    yield "connected", page
+    page.tab.click("#more-button")
+    yield "more", page
+    closed_popover(page, "more")
+    for button, dialog in (
+        ("open-settings", "settings"),
+        ("open-shortcuts", "shortcuts"),
+        ("open-verify", "verify"),
+        ("open-statistics", "statistics"),
+    ):
+        page.tab.click("#more-button")
+        yield f"{dialog}-in-a-call", opened(page, button, dialog)
+        closed(page, dialog)
+    page.tab.click("#chat-button")
+    page.tab.type("#chat-text", "See https://example.org/")
+    tab_of(page).page.keyboard.press("Enter")
+    yield "chat", page
+    page.tab.click("#people-button")
+    page.tab.click("#people li:nth-child(2) > button")
+    yield "people", page
+    page.tab.click("#people li:nth-child(2) .actions button:nth-child(3)")
+    yield "remove", page
+    closed(page, "confirm")
+    page.tab.click("#people-button")
+    for name in ("Cat", "Dan", "Eve", "Fay"):
+        case.caller().say("join", session=session, name=name)
+    count = "document.querySelectorAll('#remotes [data-user]').length"
+    until(lambda: page.tab.evaluate(count) == 5, PATIENCE, "five others")
+    yield "six", page
+    page.tab.click("#more-button")
+    page.tab.click("#layout")
+    yield "spotlight", page
+    yield "leave", opened(page, "hang-up", "confirm")
+    closed(page, "confirm")
+    case.daemon.kill()
+    page.wait_for_text("status", "Reconnecting")
+    yield "reconnecting", page
+    page.hang_up()
+    page.wait_for("ended")
+    yield "ended", page
+
+
+def host_with_a_lobby(case: ScreenTestCase) -> Screens:
+    """Somebody knocks."""
+    page = case.chromium_page()
+    page.tab.click("#options summary")
+    page.tab.click("#new-lobby")
+    caller = case.caller()
+    caller.say("join", session=page.host(), name="Cat")
+    page.wait_for_text("knocks", "Cat wants to join")
+    yield "knocks", page
+    page.tab.click("#people-button")
+    yield "people-knocks", page
+
+
+def without_a_path(case: ScreenTestCase) -> Screens:
+    """A server that is lost before there is a call."""
+    page = case.chromium_page()
+    case.daemon.kill()
+    page.tab.click("#start")
+    page.wait_for("failed")
+    yield "failed", page
+
+
+def with_a_peer_that_freezes(case: ScreenTestCase) -> Screens:
+    """The other side falls silent, and the last frame stays."""
+    peer = case.peer("host", "--duration", "60")
+    page = case.chromium_page(fragment=peer.session())
+    page.join()
+    page.wait_for("connected")
+    until(lambda: page.picture()[1] > 0, PATIENCE, "a picture")
+    peer.program.process.send_signal(signal.SIGSTOP)
+    case.addCleanup(peer.program.process.send_signal, signal.SIGCONT)
+    frozen = "document.querySelector('#remotes [data-live=false]') !== null"
+    until(lambda: page.tab.evaluate(frozen), PATIENCE, "an interruption")
+    yield "interrupted", page
+
+
+JOURNEYS: tuple[Callable[[ScreenTestCase], Screens], ...] = (
+    before_a_call,
+    connectivity,
+    invited,
+    without_devices,
+    host_of_a_call,
+    host_with_a_lobby,
+    without_a_path,
+    with_a_peer_that_freezes,
+)
+"""All of them, each with a daemon of its own."""

@@ -1,0 +1,117 @@
+"""The screen before a call: the own picture, devices, and joining without them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.suites.e2e.browser import Tab
+from tests.suites.e2e.browsers import chromium
+from tests.suites.e2e.call_page import PATIENCE, CallPage
+from tests.suites.e2e.case import CallTestCase
+from tests.suites.e2e.chromium import Chromium, ChromiumTab
+from tests.suites.e2e.waiting import until
+
+#: Notes what the page asks of the browser in `asked` and `played`.
+WATCH = """(() => {
+    globalThis.asked = [];
+    globalThis.played = 0;
+    const devices = navigator.mediaDevices;
+    const ask = devices.getUserMedia.bind(devices);
+    devices.getUserMedia = wanted => (asked.push(wanted), ask(wanted));
+    const play = Audio.prototype.play;
+    HTMLMediaElement.prototype.play = function () { if (this instanceof Audio) played += 1; return play.call(this); };
+})()"""
+
+
+class BeforeTests(CallTestCase):
+    """Somebody who is not in a call yet."""
+
+    def before(
+        self, browser: Chromium | None = None, granted: bool = True, **options: Any
+    ) -> tuple[CallPage, ChromiumTab]:
+        """Open the page where camera and microphone are permitted already, or are yet to be asked for."""
+        tab = (browser or chromium()).tab(**options)
+        self.addCleanup(tab.close)
+        if granted:
+            tab.context.grant_permissions(["camera", "microphone"])
+        else:
+            # The switch that answers the question also tells pages that there is none.
+            tab.page.add_init_script("navigator.permissions.query = async () => ({ state: 'prompt' })")
+        tab.page.add_init_script(WATCH)
+        page = CallPage(tab)
+        page.open(self.daemon.url)
+        return page, tab
+
+    def see_themselves(self, tab: Tab) -> None:
+        """Wait for the own picture."""
+        until(
+            lambda: tab.evaluate("document.getElementById('local-video').videoWidth > 0"), PATIENCE, "the own picture"
+        )
+
+    def test_picture_without_a_press(self) -> None:
+        """Whoever permitted the devices before sees themselves at once, and a bar that follows the microphone."""
+        page, tab = self.before()
+        self.see_themselves(tab)
+        self.assertTrue(page.shown("self-level"))
+        level = "document.getElementById('self-level').style.getPropertyValue('--level') > 0.1"
+        tab.page.mouse.click(5, 5)
+        until(lambda: tab.evaluate(level), PATIENCE, "the level to rise")
+
+    def test_without_devices(self) -> None:
+        """Both can be switched off before anything is asked for, and then nothing is asked for."""
+        page, tab = self.before(granted=False)
+        tab.click("#mute")
+        tab.click("#camera")
+        page.wait_for_text("mute", "Unmute")
+        page.wait_for_text("camera", "Camera on")
+        page.host()
+        self.assertEqual(tab.evaluate("asked.length"), 0)
+        page.wait_for_text("camera", "Camera on")
+
+    def test_muted(self) -> None:
+        """Somebody who joins muted gives the camera alone."""
+        page, tab = self.before(granted=False)
+        tab.click("#mute")
+        page.host()
+        self.see_themselves(tab)
+        self.assertEqual(tab.evaluate("asked.map(wanted => Object.keys(wanted).join())"), ["video"])
+
+    def test_another_camera(self) -> None:
+        """The camera that is chosen is the one that runs, in this call and after a reload."""
+        browser = Chromium(devices=2)
+        self.addCleanup(browser.close)
+        page, tab = self.before(browser)
+        self.see_themselves(tab)
+        tab.click("#devices summary")
+        options = "[...document.getElementById('pick-camera').options].map(option => option.value)"
+        until(lambda: len(tab.evaluate(options)) == 2, PATIENCE, "two cameras to choose from")
+        second = tab.evaluate(options)[1]
+        used = "document.getElementById('local-video').srcObject.getVideoTracks()[0]?.getSettings().deviceId"
+        self.assertNotEqual(tab.evaluate(used), second)
+        tab.page.select_option("#pick-camera", second)
+        until(lambda: tab.evaluate(used) == second, PATIENCE, "the other camera")
+        tab.reload()
+        page.wait_for("start")
+        self.see_themselves(tab)
+        self.assertEqual(tab.evaluate(used), second)
+
+    def test_speaker(self) -> None:
+        """A press plays a sound."""
+        _, tab = self.before()
+        tab.click("#devices summary")
+        cameras = "document.getElementById('pick-camera').options.length"
+        until(lambda: tab.evaluate(cameras) > 0, PATIENCE, "the lists of devices")
+        tab.click("#test-speaker")
+        until(lambda: tab.evaluate("played") == 1, PATIENCE, "a sound")
+
+    def test_the_name_is_remembered(self) -> None:
+        """It is there the next time."""
+        page, tab = self.before()
+        tab.type("#name", "Ann")
+        page.host()
+        tab.click("#hang-up")
+        page.wait_for("ended")
+        tab.page.goto(self.daemon.url.replace("#", ""))
+        tab.reload()
+        page.wait_for("start")
+        self.assertEqual(tab.evaluate("document.getElementById('name').value"), "Ann")

@@ -1,0 +1,51 @@
+"""The browsers do what the tests ask of them, shown on a page of the tests' own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from urllib.parse import quote
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests.suites.e2e.browser import Browser
+from tests.suites.e2e.browsers import chromium, firefox
+from tests.suites.e2e.waiting import until
+
+PAGE = """<!doctype html><title>A page</title>
+<div style="height: 3000px"></div>
+<button id="button" onclick="document.title = 'clicked'">Click</button> <input id="input">
+<script>console.log("a message")</script>
+"""
+
+
+class BrowserTests(SynchronousTestCase):
+    """What the other tests need of a browser."""
+
+    def check(self, browser: Browser) -> None:
+        """A tab opens a page, sees values and promises, clicks and types, and saves a picture."""
+        tab = browser.tab()
+        self.addCleanup(tab.close)
+        tab.open("data:text/html," + quote(PAGE))
+        self.assertEqual(tab.evaluate("document.title"), "A page")
+        self.assertEqual(tab.evaluate("Promise.resolve([1, {a: null}])"), [1, {"a": None}])
+        tab.click("#button")
+        self.assertEqual(tab.evaluate("document.title"), "clicked")
+        tab.type("#input", "7Q2-m9rt")
+        self.assertEqual(tab.evaluate("document.getElementById('input').value"), "7Q2-m9rt")
+        picture = Path(self.mktemp())
+        tab.screenshot(picture)
+        self.assertTrue(picture.read_bytes().startswith(b"\x89PNG"))
+
+        def message() -> bool:
+            tab.evaluate("null")  # Events come with the next answer.
+            return any("a message" in text for text in tab.messages)
+
+        until(message, 5, "the console's message")
+
+    def test_chromium(self) -> None:
+        """Chromium through Playwright."""
+        self.check(chromium())
+
+    def test_firefox(self) -> None:
+        """Firefox through WebDriver BiDi."""
+        self.check(firefox())

@@ -1,0 +1,78 @@
+"""`signald check-config` and `signald config`, as an operator calls them."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests.suites.e2e.program import SCRIPTS, Program, run
+
+
+class ConfigurationTests(SynchronousTestCase):
+    """The commands."""
+
+    def setUp(self) -> None:
+        """Make a folder with a file."""
+        self.directory = Path(self.mktemp()).resolve()
+        self.directory.mkdir()
+        self.file = self.directory / "signald.toml"
+
+    def signald(self, *arguments: str, **environment: str) -> Program:
+        """What a command gave."""
+        return run([SCRIPTS / "signald", *arguments], environment={"HOME": str(self.directory), **environment})
+
+    def test_check(self) -> None:
+        """A good one, and one with every kind of mistake, each on a line of its own."""
+        self.file.write_text("port = 443\n", "utf-8")
+        good = self.signald("check-config", "--config", str(self.file))
+        self.assertEqual((good.process.returncode, good.stderr), (0, ""))
+        self.assertIn("can be used", good.stdout)
+        self.file.write_text("prot = 443\n[ice]\nrelay_only = 1\n", "utf-8")
+        bad = self.signald("check-config", "--config", str(self.file))
+        self.assertEqual((bad.process.returncode, bad.stdout), (1, ""))
+        self.assertEqual(
+            bad.stderr.replace(f"{self.directory}/", "").splitlines(),
+            [
+                "signald.toml, line 1: there is no setting prot; did you mean port?",
+                "signald.toml, line 3, ice.relay_only: 1 is no truth value (true or false).",
+            ],
+        )
+
+    def test_check_reads_the_files(self) -> None:
+        """Those that settings name: a certificate, keys and secrets; all that is wrong is told."""
+        self.file.write_text(
+            "certificate = 'no.pem'\nkey = 'no.key'\n[tokens]\nneed = 'hosts'\n[webhook]\nurl = 'http://example.org'\n",
+            "utf-8",
+        )
+        bad = self.signald("check-config", "--config", str(self.file))
+        self.assertEqual(bad.process.returncode, 1)
+        said = bad.stderr.splitlines()
+        for words, line in zip(("no.pem", "there is no key", "webhook.url"), said, strict=True):
+            self.assertIn(words, line)
+
+    def test_show(self) -> None:
+        """What is printed is a file that means the same, but for credentials."""
+        variables = {"SIGNALD_ICE_SERVERS": "turn:turn.example.org,ann,hush", "SIGNALD_PORT": "443"}
+        shown = self.signald("config", "--no-tls", **variables)
+        self.assertEqual((shown.process.returncode, shown.stderr), (0, ""))
+        self.assertNotIn("hush", shown.stdout)
+        self.assertRegex(shown.stdout, r"(?m)^port = 443 +# SIGNALD_PORT$")
+        document = tomllib.loads(shown.stdout)
+        self.assertEqual((document["port"], document["tls"], document["log"]["format"]), (443, False, "human"))
+        self.file.write_text(shown.stdout, "utf-8")
+        again = self.signald("config", "--config", str(self.file))
+        self.assertEqual(tomllib.loads(again.stdout), document)
+
+    def test_a_start_that_cannot_be(self) -> None:
+        """The daemon tells the same."""
+        started = self.signald(SIGNALD_PROT="1", SIGNALD_PORT="x")
+        self.assertEqual(started.process.returncode, 1)
+        self.assertEqual(
+            started.stderr.splitlines(),
+            [
+                "signald: SIGNALD_PORT: x is not a port number (0 to 65535).",
+                "signald: SIGNALD_PROT: there is no such setting; did you mean SIGNALD_PORT?",
+            ],
+        )

@@ -1,0 +1,356 @@
+"""The connectivity test of the call page, with and without what it looks for."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+
+from tests.suites.e2e import report
+from tests.suites.e2e.browser import Tab
+from tests.suites.e2e.browsers import browser, chromium
+from tests.suites.e2e.call_page import PATIENCE, CallPage
+from tests.suites.e2e.case import CallTestCase
+from tests.suites.e2e.chromium import Chromium
+from tests.suites.e2e.daemon import Daemon
+from tests.suites.e2e.test_page import PHONE, WIDE, WITHIN
+from tests.suites.e2e.turn import TurnServer
+from tests.suites.e2e.waiting import until
+
+CHECKS = ("camera", "microphone", "server", "stun", "turn", "call")
+
+#: JavaScript: keep what the page takes from the browser, so as to see whether it is released.
+WATCH = """(() => {
+    globalThis.taken = [];
+    const ask = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+    navigator.mediaDevices.getUserMedia = async (wanted) => {
+        const stream = await ask(wanted);
+        for (const track of stream.getTracks()) taken.push(() => track.readyState == 'ended' || 'a track');
+        return stream;
+    };
+    globalThis.RTCPeerConnection = class extends RTCPeerConnection {
+        constructor(...args) { super(...args); taken.push(() => this.signalingState == 'closed' || 'a connection'); }
+    };
+    globalThis.WebSocket = class extends WebSocket {
+        constructor(...args) { super(...args); taken.push(() => this.readyState == 3 || 'a socket'); }
+    };
+    globalThis.AudioContext = class extends AudioContext {
+        constructor(...args) { super(...args); taken.push(() => this.state == 'closed' || 'an audio context'); }
+    };
+})()"""
+
+#: JavaScript: what of that is not released.
+HELD = "taken.map(released => released()).filter(outcome => outcome !== true)"
+
+#: Seconds for which the server keeps an HTTP connection that is not used, and some more.
+IDLE = 20.0
+
+
+def connections(port: int) -> int:
+    """Return how many TCP connections to a port of this machine are open (proc(5), `/proc/net/tcp`)."""
+    lines = [line for name in ("tcp", "tcp6") for line in Path("/proc/net", name).read_text().splitlines()[1:]]
+    fields = [line.split() for line in lines]
+    # State 01 is ESTABLISHED; of both ends on this machine, the server's counts.
+    return len([1 for _, local, _, state, *_ in fields if state == "01" and int(local.split(":")[1], 16) == port])
+
+
+class ConnectivityTests(CallTestCase):
+    """The test, from the start screen to its end."""
+
+    def open_test(self, tab: Tab | None = None, name: str = "Chromium") -> CallPage:
+        """Open the page, watch what it takes, and go to the test by its link."""
+        if tab is None:
+            tab = browser(name).tab()
+            self.addCleanup(tab.close)
+        page = CallPage(tab)
+        page.open(self.daemon.url)
+        tab.evaluate(WATCH)
+        tab.click("#open-test")
+        self.wait_for_list(page)
+        return page
+
+    def wait_for_list(self, page: CallPage) -> None:
+        """Wait until the test can be begun, and watch only what is taken from then on."""
+        page.wait_for("test")
+        until(lambda: page.shown("test-checks") and page.text("test-checks"), PATIENCE, "the list")
+        until(lambda: "a track" not in page.tab.evaluate(HELD), PATIENCE, "the start screen's devices to be released")
+        page.tab.evaluate("taken.splice(0).length")
+
+    def state(self, page: CallPage, check: str) -> str:
+        """What a check came to."""
+        state: str = page.tab.evaluate(f"document.getElementById('test-{check}').className")
+        return state
+
+    def run_test(self, page: CallPage) -> str:
+        """Start the test, wait for its end, and return what the whole came to."""
+        page.tab.click("#test-start")
+        verdict = "document.getElementById('test-status').className"
+        until(lambda: not page.tab.evaluate(verdict), PATIENCE, "the test to begin")
+        until(lambda: page.tab.evaluate(verdict), 2 * PATIENCE, "the test to end")
+        self.assertEqual(page.tab.evaluate("signald.log"), [])
+        until(lambda: not page.tab.evaluate(HELD), PATIENCE, "all to be released")
+        found: str = page.tab.evaluate(verdict)
+        return found
+
+    def states(self, page: CallPage) -> dict[str, str]:
+        """What each check came to."""
+        return {check: self.state(page, check) for check in CHECKS}
+
+    def with_options(self, *options: str) -> None:
+        """Let another daemon take the first one's place."""
+        self.daemon.stop()
+        self.daemon = Daemon(self.directory, *options)
+        self.addCleanup(self.daemon.stop)
+
+    def test_without_stun_and_turn(self) -> None:
+        """Where the server names neither, this is worth knowing, and all else works."""
+        tab = chromium().tab(permissions=["camera", "microphone", "clipboard-read", "clipboard-write"])
+        self.addCleanup(tab.close)
+        page = self.open_test(tab)
+        self.assertEqual(self.run_test(page), "usable")
+        states = self.states(page)
+        self.assertEqual((states.pop("stun"), states.pop("turn")), ("warned", "warned"))
+        self.assertEqual(set(states.values()), {"passed"}, states)
+        self.assertIn("1280 by 720", page.text("test-camera-found"))
+        self.assertIn("We hear you", page.text("test-microphone-found"))
+        self.assertIn("names no STUN server", page.text("test-stun-found"))
+        self.assertIn("can add", page.text("test-turn-remedy"))
+        self.assertIn("Connected directly", page.text("test-call-found"))
+        tab.click("#test-copy")
+        page.wait_for_text("test-copy", "copied")
+        copied = tab.evaluate("navigator.clipboard.readText()").splitlines()
+        self.assertIn(f"https://localhost:{self.daemon.port}", copied[0])
+        self.assertIn("Chrome", copied[1])
+        self.assertEqual(copied[2], f"Camera: works. {page.text('test-camera-found')}")
+        self.assertEqual(copied[-1], page.text("test-status"))
+
+    def with_turn(self, name: str) -> CallPage:
+        """Make the test with a STUN and TURN server, and return the page."""
+        turn = TurnServer()
+        self.addCleanup(turn.stop)
+        self.with_options(*turn.options)
+        page = self.open_test(name=name)
+        self.verdict = self.run_test(page)
+        states = self.states(page)
+        del states["microphone"]
+        self.assertEqual(set(states.values()), {"passed"}, states)
+        self.assertIn("1/1", page.text("test-stun-found"))
+        self.assertIn("UDP, TCP", page.text("test-turn-found"))
+        self.assertIn("Through the relay: after", page.text("test-call-found"))
+        return page
+
+    def test_with_turn(self) -> None:
+        """A STUN and TURN server is found, and a call goes through it."""
+        page = self.with_turn("Chromium")
+        self.assertEqual((self.verdict, self.state(page, "microphone")), ("ready", "passed"))
+
+    def test_with_turn_firefox(self) -> None:
+        """In Firefox, too; without a loudspeaker it does not measure the microphone, and says so."""
+        page = self.with_turn("Firefox")
+        if self.state(page, "microphone") != "passed":
+            self.assertEqual(self.verdict, "usable")
+            self.assertIn("does not tell how loud", page.text("test-microphone-found"))
+
+    def test_wrong_secret(self) -> None:
+        """A TURN server that refuses what the server gives out is told from one that does not answer."""
+        turn = TurnServer()
+        self.addCleanup(turn.stop)
+        self.with_options("--ice-server", f"turn:127.0.0.1:{turn.port},ada,byron")
+        page = self.open_test()
+        self.assertEqual(self.run_test(page), "troubled")
+        self.assertEqual(self.state(page, "turn"), "failed")
+        self.assertIn("does not accept", page.text("test-turn-found"))
+        self.assertEqual(self.state(page, "call"), "passed")
+
+    def test_refused(self) -> None:
+        """Who may not use camera and microphone is told what to do; the rest is tested all the same."""
+        chromium()  # Skips where there is none.
+        refusing = Chromium(camera=False)
+        self.addCleanup(refusing.close)
+        page = self.open_test(refusing.tab())
+        self.assertEqual(self.run_test(page), "troubled")
+        for device in ("camera", "microphone"):
+            self.assertEqual(self.state(page, device), "failed")
+            self.assertIn(f"does not let this page use your {device}", page.text(f"test-{device}-found"))
+            self.assertIn(f"allow the {device}, and test again", page.text(f"test-{device}-remedy"))
+        self.assertEqual(self.state(page, "call"), "passed")
+
+    def test_without_the_server(self) -> None:
+        """Without the server, what needs it is not tested."""
+        page = self.open_test()
+        self.daemon.kill()
+        self.assertEqual(self.run_test(page), "broken")
+        self.assertEqual(self.state(page, "camera"), "passed")
+        self.assertEqual(self.state(page, "server"), "failed")
+        self.assertEqual({self.state(page, check) for check in ("stun", "turn", "call")}, {"skipped"})
+
+    def with_silent_stun(self) -> None:
+        """Let the server name a STUN server that never answers, so that the test takes a while there."""
+        silent = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.addCleanup(silent.close)
+        silent.bind(("127.0.0.1", 0))
+        self.with_options("--ice-server", f"stun:127.0.0.1:{silent.getsockname()[1]}")
+
+    def test_leave_midway(self) -> None:
+        """Going back in the middle releases everything, and leaves no socket open at the server."""
+        self.with_silent_stun()
+        page = self.open_test()
+        page.tab.click("#test-start")
+        until(lambda: self.state(page, "stun") == "running", PATIENCE, "the test to come to STUN")
+        self.assertEqual(set(page.tab.evaluate(HELD)), {"a socket", "a connection"})
+        self.assertGreater(connections(self.daemon.port), 0)
+        # What the start screen takes when the person is back is its own.
+        page.tab.evaluate("(globalThis.left = taken.splice(0)).length")
+        page.tab.click("#test-back")
+        page.wait_for("start")
+        until(lambda: not page.tab.evaluate(HELD.replace("taken", "left")), PATIENCE, "all to be released")
+        until(lambda: not connections(self.daemon.port), IDLE + PATIENCE, "no connection at the server")
+        # Nothing of it is left when the person comes back.
+        page.tab.click("#open-test")
+        page.wait_for("test")
+        self.assertEqual(set(self.states(page).values()), {"waiting"})
+        self.assertEqual(page.tab.evaluate("signald.log"), [])
+
+    def test_leave_while_the_camera_is_asked_for(self) -> None:
+        """A camera that comes when the person is gone is released at once."""
+        page = self.open_test()
+        page.tab.evaluate("document.getElementById('test-start').click()")
+        page.tab.evaluate("document.getElementById('test-back').click()")
+        page.wait_for("start")
+        # The start screen has camera and microphone again.
+        given = "taken.map(released => released()).filter(outcome => outcome === true).length"
+        until(lambda: page.tab.evaluate(given) == 1, PATIENCE, "the test's camera to be given, and released")
+        until(lambda: page.tab.evaluate(HELD).count("a track") == 2, PATIENCE, "the start screen's own devices")
+
+    def test_stop(self) -> None:
+        """The person may stop the test, and make it again."""
+        self.with_silent_stun()
+        page = self.open_test()
+        page.tab.click("#test-start")
+        until(lambda: self.state(page, "stun") == "running", PATIENCE, "the test to come to STUN")
+        self.assertEqual(page.text("test-start"), "Stop the test")
+        page.tab.click("#test-start")
+        page.wait_for_text("test-status", "stopped")
+        self.assertEqual([self.state(page, check) for check in CHECKS], ["passed"] * 3 + ["skipped"] * 3)
+        until(lambda: not page.tab.evaluate(HELD), PATIENCE, "all to be released")
+        self.assertEqual(self.run_test(page), "troubled")
+        self.assertEqual(self.state(page, "stun"), "failed")
+        self.assertIn("No STUN server answers", page.text("test-stun-found"))
+
+    def test_address(self) -> None:
+        """`#test` leads to the test, and back to the call that the address named before."""
+        tab = chromium().tab()
+        self.addCleanup(tab.close)
+        page = CallPage(tab)
+        tab.open(f"{self.daemon.url}#test")
+        page.wait_for("test")
+        tab.click("#test-back")
+        page.wait_for("start")
+        host = self.page()
+        session = host.host()
+        tab.evaluate(f"location.hash = '{session}'")
+        page.wait_for_text("heading", "invited")
+        tab.click("#open-test")
+        page.wait_for("test")
+        tab.click("#test-back")
+        page.wait_for("start")
+        page.wait_for_text("heading", "invited")
+        tab.click("#open-test")
+        page.wait_for("test")
+        tab.page.go_back()
+        page.wait_for("start")
+        page.join()
+        page.wait_for("connected")
+
+    def test_not_fetched(self) -> None:
+        """Where the test cannot be fetched, the start screen says so, and the link can be tried again."""
+        tab = chromium().tab(service_workers="block")
+        self.addCleanup(tab.close)
+        page = CallPage(tab)
+        page.open(self.daemon.url)
+        tab.page.route("**/extras*", lambda route: route.abort())
+        tab.click("#open-test")
+        page.wait_for_text("error", "could not be fetched")
+        page.wait_for("start")
+        tab.page.unroute("**/extras*")
+        tab.click("#open-test")
+        page.wait_for("test")
+        until(lambda: page.text("test-checks"), PATIENCE, "the list")
+
+    def test_camera_of_the_start_screen(self) -> None:
+        """Whoever looks at themselves on the start screen gives the camera up for the test, and has it back after."""
+        tab = chromium().tab(permissions=["camera", "microphone"])
+        self.addCleanup(tab.close)
+        tab.page.add_init_script(WATCH)
+        page = CallPage(tab)
+        page.open(self.daemon.url)
+        tracks = f"{HELD}.filter(outcome => outcome == 'a track').length"
+        until(lambda: tab.evaluate(tracks) == 2, PATIENCE, "camera and microphone")
+        tab.click("#open-test")
+        self.wait_for_list(page)
+        self.assertEqual(self.run_test(page), "usable")
+        tab.click("#test-back")
+        page.wait_for("start")
+        until(lambda: tab.evaluate(tracks) == 2, PATIENCE, "camera and microphone once more")
+
+    def test_by_keyboard(self) -> None:
+        """The test is made by keyboard alone, and its rows are announced."""
+        page = self.page()
+        tab = page.tab
+        tab.evaluate("document.getElementById('open-test').focus()")
+        tab.page.keyboard.press("Enter")  # type: ignore[attr-defined]
+        page.wait_for("test")
+        focused = "document.activeElement.id"
+        until(lambda: tab.evaluate(focused) == "test-start", PATIENCE, "the focus on the button")
+        until(lambda: page.text("test-checks"), PATIENCE, "the list")
+        tab.page.keyboard.press("Enter")  # type: ignore[attr-defined]
+        until(lambda: "works" in page.text("test-call-state"), 2 * PATIENCE, "the test to end")
+        self.assertEqual(tab.evaluate(focused), "test-start")
+        self.assertEqual(tab.evaluate("document.getElementById('test-checks').ariaLive"), "polite")
+
+
+class ConnectivityLayoutTests(CallTestCase):
+    """The screen of the test on a computer and on a phone, light and dark; `make e2e` keeps pictures."""
+
+    def check(self, name: str, **options: object) -> None:
+        """Look at the screen before, during and after."""
+        tab = chromium().tab(**options)
+        self.addCleanup(tab.close)
+        page = CallPage(tab)
+        tab.open(f"{self.daemon.url}#test")
+        page.wait_for("test")
+        until(lambda: page.text("test-checks"), PATIENCE, "the list")
+        self.fits(page, f"{name}-test", "test-heading", "test-start", "test-back", "test-camera", "test-call")
+        tab.click("#test-start")
+        # Both are there for a moment: where they are is asked together with whether.
+        shown = f"{WITHIN.format('test-video')} && document.getElementById('test-video').videoWidth > 0"
+        until(lambda: tab.evaluate(shown), PATIENCE, "the own picture")
+        self.fits(page, f"{name}-test-camera", "test-start")
+        level = f"{WITHIN.format('test-level')} && document.getElementById('test-level').ariaValueNow > 0"
+        until(lambda: tab.evaluate(level), PATIENCE, "a level")
+        self.fits(page, f"{name}-test-microphone")
+        until(lambda: page.shown("test-copy"), 2 * PATIENCE, "the test to end")
+        self.fits(page, f"{name}-test-over", "test-copy", "test-turn-remedy", "test-call-found")
+
+    def fits(self, page: CallPage, name: str, *elements: str) -> None:
+        """Assert that nothing sticks out of the window, and keep a picture."""
+        report.add_picture(page.tab, name)
+        # A phone's window grows with what sticks out of it, its screen does not.
+        self.assertLessEqual(page.tab.evaluate("document.documentElement.scrollWidth - screen.width"), 0, name)
+        for element in elements:
+            self.assertTrue(page.tab.evaluate(WITHIN.format(element)), f"{name}: {element} is not within the window")
+
+    def test_wide_light(self) -> None:
+        """A computer."""
+        self.check("wide-light", viewport=WIDE, color_scheme="light")
+
+    def test_wide_dark(self) -> None:
+        """A computer at night."""
+        self.check("wide-dark", viewport=WIDE, color_scheme="dark")
+
+    def test_phone_light(self) -> None:
+        """A phone."""
+        self.check("phone-light", viewport=PHONE, color_scheme="light", is_mobile=True, has_touch=True)
+
+    def test_phone_dark(self) -> None:
+        """A phone at night."""
+        self.check("phone-dark", viewport=PHONE, color_scheme="dark", is_mobile=True, has_touch=True)

@@ -1,0 +1,283 @@
+"""`signald doctor` against a good set-up and broken ones, as its document shows them."""
+
+from __future__ import annotations
+
+import contextlib
+import resource
+import signal
+import sys
+from datetime import timedelta
+from pathlib import Path
+
+from cryptography import x509
+from twisted.trial.unittest import SynchronousTestCase
+
+from signald.doctor.findings import Finding, Mark
+from signald.keyfiles import certificates_pem, key_pem
+from tests.suites.e2e.clinic import BEHIND_PROXY, LOCALHOST, SHARED_SECRET, Clinic, SecretTurnServer, show, shown
+from tests.suites.e2e.daemon import Daemon
+from tests.suites.e2e.program import SCRIPTS, Program, run
+from tests.suites.e2e.reverse_proxy import HAProxy, Nginx
+from tests.suites.e2e.turn import free_port
+from tests.suites.e2e.waiting import until
+
+HOST_LINE = "            proxy_set_header Host $http_host;\n"
+UPGRADE_LINE = "            proxy_set_header Upgrade $http_upgrade;\n"
+FORWARDED_LINE = "            proxy_set_header X-Forwarded-For $remote_addr;\n"
+
+#: Few enough for every machine that runs the tests.
+FEW = ("--limit", "connections=1000")
+
+
+class DoctorTests(SynchronousTestCase):
+    """What it finds, and how it ends."""
+
+    def setUp(self) -> None:
+        """Make a directory."""
+        directory = Path(self.mktemp()).resolve()
+        directory.mkdir()
+        self.clinic = Clinic(directory)
+
+    def daemon(self, *options: str) -> Daemon:
+        """Start signald, behind a proxy unless told otherwise."""
+        daemon = Daemon(self.clinic.directory / "signald", *(options or BEHIND_PROXY))
+        self.addCleanup(daemon.stop)
+        return daemon
+
+    def turn(self, secret: str) -> SecretTurnServer:
+        """Start a TURN server."""
+        server = SecretTurnServer(self.clinic.directory, secret)
+        self.addCleanup(server.program.stop)
+        return server
+
+    def failures(self, name: str, *options: str) -> list[Finding]:
+        """Examine a broken set-up: the status is 1, and the document shows what is said."""
+        status, findings = self.clinic.examine(*options)
+        failures = [finding for finding in findings if finding.mark is Mark.FAILURE]
+        self.assertEqual(status, 1, findings)
+        self.assertTrue(all(finding.remedy for finding in failures), failures)
+        text = self.clinic.as_document(findings)
+        show(name, text)
+        self.assertEqual(text, shown(name))
+        return failures
+
+    def behind(self, name: str, changes: dict[str, str], *options: str) -> list[Finding]:
+        """Examine signald behind an nginx whose file is changed."""
+        daemon = self.daemon()
+        proxy = self.clinic.proxy(Nginx, daemon, changes=changes)
+        self.addCleanup(proxy.stop)
+        return self.failures(name, *BEHIND_PROXY, *FEW, *self.clinic.call(daemon), "--url", proxy.url, *options)
+
+    def test_good(self) -> None:
+        """Behind nginx, with a TURN server that shares a secret: nothing is wrong, and no secret is told."""
+        daemon, turn = self.daemon(), self.turn(SHARED_SECRET)
+        proxy = self.clinic.proxy(Nginx, daemon)
+        self.addCleanup(proxy.stop)
+        options = [*BEHIND_PROXY, *FEW, *self.clinic.call(daemon), "--url", proxy.url]
+        status, findings = self.clinic.examine(*options, *self.clinic.turn_options(turn.port))
+        self.assertEqual(status, 0, findings)
+        self.assertEqual({finding.mark for finding in findings}, {Mark.OK, Mark.SKIPPED})
+        self.assertNotIn(SHARED_SECRET, repr(findings))
+        text = self.clinic.as_document(findings, whole=True)
+        show("good", text)
+        self.assertEqual(text, shown("good"))
+
+    def test_good_behind_haproxy(self) -> None:
+        """With HAProxy likewise, and an idle WebSocket lives."""
+        limits = ("--limit", "ping-seconds=1", "--limit", "pong-seconds=1")
+        daemon = self.daemon(*BEHIND_PROXY, *limits)
+        proxy = self.clinic.proxy(HAProxy, daemon)
+        self.addCleanup(proxy.stop)
+        options = [*BEHIND_PROXY, *FEW, *limits, *self.clinic.call(daemon), "--url", proxy.url, "--slow"]
+        status, findings = self.clinic.examine(*options)
+        self.assertEqual(status, 0, findings)
+        self.assertTrue(any("An idle WebSocket lives" in finding.text for finding in findings), findings)
+
+    def test_good_without_a_proxy(self) -> None:
+        """With the local authority: its certificate is trusted here, and fits the name."""
+        daemon = self.daemon("--interface", "127.0.0.1")
+        options = ["--interface", "127.0.0.1", *FEW, *self.clinic.call(daemon), "--url", daemon.url]
+        status, findings = self.clinic.examine(*options)
+        self.assertEqual(status, 0, findings)
+        self.assertEqual({finding.mark for finding in findings}, {Mark.OK, Mark.SKIPPED})
+
+    def test_upgrade_is_not_passed_on(self) -> None:
+        """A plain request arrives."""
+        (found,) = self.behind("upgrade", {UPGRADE_LINE: ""})
+        self.assertIn("Upgrade is not passed on", found.text)
+
+    def test_host_is_rewritten(self) -> None:
+        """The page's own origin is another one then."""
+        (found,) = self.behind("host", {HOST_LINE: ""})
+        self.assertIn("Host is not passed on: signald saw Host: signald", found.text)
+
+    def test_proxy_is_not_trusted(self) -> None:
+        """Its address is named."""
+        options = ("--no-tls", "--interface", "127.0.0.1")
+        daemon = self.daemon(*options)
+        proxy = self.clinic.proxy(Nginx, daemon)
+        self.addCleanup(proxy.stop)
+        (found,) = self.failures("trust", *options, *FEW, *self.clinic.call(daemon), "--url", proxy.url)
+        self.assertIn("127.0.0.1 is not trusted", found.text)
+
+    def test_forged_address(self) -> None:
+        """The client's own X-Forwarded-For gets through."""
+        (found,) = self.behind("forged", {FORWARDED_LINE: ""})
+        self.assertIn("that a client has made up", found.text)
+
+    def test_short_timeout(self) -> None:
+        """An idle WebSocket is closed before signald pings."""
+        limits = ("--limit", "ping-seconds=6", "--limit", "pong-seconds=1")
+        daemon = self.daemon(*BEHIND_PROXY, *limits)
+        proxy = self.clinic.proxy(Nginx, daemon, changes={"proxy_read_timeout 120s": "proxy_read_timeout 2s"})
+        self.addCleanup(proxy.stop)
+        options = [*BEHIND_PROXY, *FEW, *limits, *self.clinic.call(daemon), "--url", proxy.url, "--slow"]
+        (found,) = self.failures("timeout", *options)
+        self.assertIn("An idle WebSocket is closed after 2 s", found.text)
+
+    def test_nothing_behind_the_proxy(self) -> None:
+        """The daemon does not run."""
+        daemon = self.daemon()
+        proxy = self.clinic.proxy(Nginx, daemon)
+        self.addCleanup(proxy.stop)
+        options = self.clinic.call(daemon)
+        daemon.stop()
+        (found,) = self.failures("down", *BEHIND_PROXY, *FEW, *options, "--url", proxy.url)
+        self.assertIn("The proxy answers 502", found.text)
+
+    def test_certificate_of_another_name(self) -> None:
+        """Whom it names is told."""
+        daemon = self.daemon()
+        pair = self.clinic.authority.issue(x509.DNSName("www.example.org"))
+        proxy = self.clinic.proxy(Nginx, daemon, pair=pair)
+        self.addCleanup(proxy.stop)
+        (found,) = self.failures("name", *BEHIND_PROXY, *FEW, *self.clinic.call(daemon), "--url", proxy.url)
+        self.assertIn("is not for localhost; it names www.example.org", found.text)
+
+    def test_incomplete_chain(self) -> None:
+        """What is missing is named."""
+        daemon = self.daemon()
+        proxy = self.clinic.proxy(Nginx, daemon, chain=1)
+        self.addCleanup(proxy.stop)
+        (found,) = self.failures("chain", *BEHIND_PROXY, *FEW, *self.clinic.call(daemon), "--url", proxy.url)
+        self.assertIn("“Test Intermediate”, which issued “a server”, is neither sent nor trusted", found.text)
+
+    def test_expired_certificate(self) -> None:
+        """Since when is told, and nothing else is wrong with it."""
+        daemon = self.daemon()
+        pair = self.clinic.authority.issue(LOCALHOST, start=timedelta(days=-91), end=timedelta(days=-1))
+        proxy = self.clinic.proxy(Nginx, daemon, pair=pair)
+        self.addCleanup(proxy.stop)
+        (found,) = self.failures("expired", *BEHIND_PROXY, *FEW, *self.clinic.call(daemon), "--url", proxy.url)
+        self.assertIn(" ended on ", found.text)
+
+    def test_wrong_turn_secret(self) -> None:
+        """It is told apart from a server that is not there, over both transports."""
+        daemon, turn = self.daemon(), self.turn("f" * 32)
+        options = self.clinic.turn_options(turn.port)
+        found = self.failures("secret", *BEHIND_PROXY, *FEW, *self.clinic.call(daemon), *options)
+        self.assertEqual([finding.text.count("refuses the credentials") for finding in found], [1, 1])
+
+    def test_turn_server_is_down(self) -> None:
+        """STUN and TURN cannot be reached."""
+        daemon = self.daemon()
+        options = self.clinic.turn_options(free_port())
+        found = self.failures("turn-down", *BEHIND_PROXY, *FEW, *self.clinic.call(daemon), *options)
+        self.assertEqual([finding.text.count("cannot be reached") for finding in found], [1, 1, 1])
+
+    def test_port_of_another_program(self) -> None:
+        """Which one it is, is told."""
+        port = free_port()
+        program = Program([sys.executable, "-m", "http.server", "--bind", "127.0.0.1", str(port)])
+        self.addCleanup(program.stop, signal.SIGKILL)
+        until(lambda: "Serving" in program.stdout, 20, "the other program to listen")
+        data = self.clinic.directory / "data"
+        self.clinic.names |= {
+            str(data): "/var/lib/signald",
+            str(port): "9000",
+            "python3": "python",
+            "python3.11": "python",
+        }
+        options = ["--port", str(port), "--data-dir", str(data), "--interface", "127.0.0.1"]
+        found = self.failures("port", *options, *FEW)
+        self.assertIn("is taken by python", found[0].text)
+
+    def test_few_descriptors(self) -> None:
+        """Those of the running daemon count, not the doctor's own."""
+        daemon = self.daemon()
+        resource.prlimit(daemon.program.process.pid, resource.RLIMIT_NOFILE, (1024, 1024))
+        (found,) = self.failures("descriptors", *BEHIND_PROXY, *FEW, *self.clinic.call(daemon))
+        self.assertIn("enough for 960 connections only", found.text)
+
+    def test_key_that_others_can_read(self) -> None:
+        """It is found before signald refuses to start with it."""
+        pair = self.clinic.authority.issue(LOCALHOST)
+        certificate, key = self.clinic.directory / "fullchain.pem", self.clinic.directory / "privkey.pem"
+        certificate.write_bytes(certificates_pem(pair.chain))
+        key.write_bytes(key_pem(pair.key))
+        key.chmod(0o644)
+        self.clinic.names[str(self.clinic.directory)] = "/etc/signald"
+        options = ["--data-dir", str(self.clinic.directory / "data"), "--port", "0"]
+        found = self.failures("key", *options, *FEW, "--cert", str(certificate), "--key", str(key))
+        self.assertEqual(["0644" in finding.text for finding in found], [True])
+
+    def test_behind_a_proxy_header(self) -> None:
+        """HAProxy says the client's address in a PROXY header; signald's own port cannot be asked from here then."""
+        options = [*BEHIND_PROXY, "--proxy-protocol"]
+        daemon = self.daemon(*options)
+        server = f"server signald 127.0.0.1:{daemon.port}"
+        proxy = self.clinic.proxy(HAProxy, daemon, changes={server: f"{server} send-proxy-v2"})
+        self.addCleanup(proxy.stop)
+        options += [*FEW, *self.clinic.call(daemon)]
+        for given in (["--url", proxy.url], []):
+            status, findings = self.clinic.examine(*options, *given)
+            self.assertEqual(status, 0, findings)
+            self.assertEqual({finding.mark for finding in findings}, {Mark.OK, Mark.SKIPPED}, findings)
+
+    def test_interrupted(self) -> None:
+        """It says nothing, and does not say that all is well."""
+        daemon = self.daemon()
+        options = [*BEHIND_PROXY, *FEW, *self.clinic.call(daemon), "--slow"]
+        program = Program([SCRIPTS / "signald", "doctor", *options])
+        until(lambda: self.began(program, daemon), 20, "its checks")
+        self.assertEqual(program.stop(signal.SIGINT), 130)
+        self.assertEqual(program.stdout, "")
+
+    def began(self, program: Program, daemon: Daemon) -> bool:
+        """Whether it has a connection to the daemon, so that its reactor runs."""
+        folder = Path(f"/proc/{program.process.pid}")
+        inodes = set[str]()
+        for path in (folder / "fd").iterdir():
+            # One may be closed meanwhile.
+            with contextlib.suppress(FileNotFoundError):
+                inodes.add(str(path.readlink()).removeprefix("socket:[").removesuffix("]"))
+        lines = [line.split() for line in (folder / "net" / "tcp").read_text().splitlines()[1:]]
+        return any(line[9] in inodes and line[2].endswith(f":{daemon.port:04X}") for line in lines)
+
+    def test_turn_over_tls(self) -> None:
+        """The server's certificate is judged too: here it is for another name."""
+        daemon = self.daemon()
+        pair = self.clinic.authority.issue(x509.DNSName("turn.example.org"))
+        turn = SecretTurnServer(self.clinic.directory, SHARED_SECRET, pair)
+        self.addCleanup(turn.program.stop)
+        options = self.clinic.turn_options(turn.port)
+        options.append(f"--turn-url=turns:{turn.host}:{turn.tls_port}?transport=tcp")
+        status, findings = self.clinic.examine(*BEHIND_PROXY, *FEW, *self.clinic.call(daemon), *options)
+        self.assertEqual(status, 1)
+        said = [finding.text for finding in findings if "turns:" in finding.text]
+        self.assertIn("takes the credentials and relays", said[0])
+        self.assertIn("is complete, and its authority is trusted", said[2])
+        self.assertIn("is not for 127.0.0.1; it names turn.example.org", said[3])
+
+    def test_options(self) -> None:
+        """What cannot be used is one sentence and status 2."""
+        for options, said in (
+            (["--url", "ftp://x"], "no address of a page"),
+            (["--seconds", "0"], "--seconds"),
+            (["--ca", "/nonexistent"], "cannot be read"),
+            (["--nonsense"], "There is no option"),
+        ):
+            program = run([SCRIPTS / "signald", "doctor", *options])
+            self.assertEqual((program.process.returncode, program.stdout), (2, ""), options)
+            self.assertIn(said, program.stderr)
+            self.assertEqual(program.stderr.count("\n"), 1)

@@ -1,0 +1,55 @@
+"""Passwords and lobbies, before and behind the door, with the page and clients that only signal."""
+
+from __future__ import annotations
+
+from tests.suites.e2e import report
+from tests.suites.e2e.call_page import PATIENCE
+from tests.suites.e2e.caller import Caller
+from tests.suites.e2e.case import CallTestCase
+from tests.suites.e2e.waiting import until
+
+
+class DoorTests(CallTestCase):
+    """Who comes in, and how."""
+
+    def caller(self) -> Caller:
+        """Connect."""
+        caller = Caller(self.daemon.signaling_url, str(self.daemon.authority))
+        self.addCleanup(caller.socket.close)
+        return caller
+
+    def test_password_and_lobby(self) -> None:
+        """The page asks for the password, waits to be let in, and lets others in once it is the host."""
+        host, page = self.caller(), self.page()
+        host.say("open", password="open sesame", lobby=True, capacity=3)
+        session = host.hear("opened")["session"]
+        page.tab.type("#name", "Ann")
+        page.join(session)
+        page.wait_for_text("error", "has a password")
+        self.assertTrue(page.shown("password"))
+        page.tab.type("#password", "wrong")
+        page.join()
+        page.wait_for_text("error", "not the call's password")
+        page.tab.evaluate("document.getElementById('password').value = ''")
+        page.tab.type("#password", "open sesame")
+        page.join()
+        page.wait_for_text("status", "Waiting to be let in")
+        knock = host.hear("knock")
+        self.assertEqual(knock["name"], "Ann")
+        host.say("admit", session=session, user=knock["user"])
+        page.wait_for("calling")
+
+        host.say("hand-over", session=session, user=knock["user"])
+        host.hear("host-changed")
+        guests = [self.caller(), self.caller()]
+        for guest, name in zip(guests, ("Bob", "<b>Cat</b>"), strict=True):
+            guest.say("join", session=session, name=name, password="open sesame")
+            guest.hear("waiting")
+        page.wait_for_text("knocks", "Bob wants to join")
+        page.wait_for_text("knocks", "<b>Cat</b> wants to join")
+        report.add_picture(page.tab, "knocks")
+        page.tab.click("#knocks li:nth-child(2) button:nth-of-type(2)")
+        self.assertEqual(guests[1].hear("not-admitted")["reason"], "refused")
+        page.tab.click("#knocks li button")
+        self.assertEqual(guests[0].hear("joined")["role"], "guest")
+        until(lambda: not page.shown("knocks"), PATIENCE, "nobody to wait any more")

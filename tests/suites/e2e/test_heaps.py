@@ -1,0 +1,32 @@
+"""What is over is let go, by both heaps of the page."""
+
+from __future__ import annotations
+
+from tests.suites.e2e.call_page import PATIENCE
+from tests.suites.e2e.heaps import CONNECTIONS, REMEMBER, Heaps
+from tests.suites.e2e.screens import ScreenTestCase, tab_of
+from tests.suites.e2e.waiting import until
+
+
+class HeapTests(ScreenTestCase):
+    """A page whom others visit."""
+
+    def test_visitors(self) -> None:
+        """Of those who came and went no connection stays."""
+        page = self.chromium_page(prepare=REMEMBER)
+        session = page.host()
+        for _ in range(3):
+            visitor = self.caller()
+            visitor.say("join", session=session, name="Cat")
+            visitor.hear("joined")
+            page.wait_for("calling")
+            visitor.say("leave", session=session)
+            page.wait_for("waiting")
+        self.assertEqual(page.tab.evaluate("connections.length"), 3)
+        heaps = Heaps(tab_of(page))
+
+        def collected() -> bool:
+            heaps.collect()
+            return bool(page.tab.evaluate(CONNECTIONS) == 0)
+
+        until(collected, PATIENCE, "the connections to be let go")

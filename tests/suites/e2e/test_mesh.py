@@ -1,0 +1,97 @@
+"""Calls of several people: everybody is connected with everybody."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+import websocket
+
+from tests.suites.e2e.call_page import PATIENCE, CallPage
+from tests.suites.e2e.case import CallTestCase
+from tests.suites.e2e.program import SCRIPTS, Program
+from tests.suites.e2e.report import add_mesh, add_picture
+from tests.suites.e2e.waiting import until
+
+#: A small and slow picture: aiortc encodes each of them once for each of the others.
+SMALL = ("--size", "160x120", "--rate", "5")
+
+#: The bot of the documentation.
+BOT = Path(__file__).parents[3] / "examples" / "bot.py"
+
+#: Frames of each other person that make a stream.
+ENOUGH = 10
+
+
+def decoded(page: CallPage) -> dict[str, int]:
+    """Frames that a page has decoded, by the last four symbols of whose they are."""
+    members: dict[str, dict[str, Any]] = json.loads(page.tab.evaluate("globalThis.signald.stats()"))
+    return {user[-4:]: figures["framesDecoded"] for user, figures in members.items()}
+
+
+class MeshTests(CallTestCase):
+    """More than two."""
+
+    def test_six(self) -> None:
+        """Two pages and four peers: each decodes the pictures of the five others."""
+        host, guest = self.page(), self.page()
+        session = host.host()
+        guest.join(session)
+        host.wait_for("connected")
+        peers = []
+        for name in ("Cat", "Dan", "Eve", "Fay"):
+            server = ["--server", self.daemon.signaling_url, "--ca", str(self.daemon.authority)]
+            program = str(SCRIPTS / "signald-peer")
+            peer = Program([program, "join", session, "--name", name, *SMALL, *server])
+            self.addCleanup(peer.stop, signal.SIGKILL)
+            peers.append(peer)
+        for page in (host, guest):
+            until(
+                lambda page=page: len(decoded(page)) == 5 and min(decoded(page).values()) > ENOUGH,  # type: ignore[misc]
+                2 * PATIENCE,
+                "pictures of five others",
+            )
+        add_picture(host.tab, "six")
+        self.assertEqual(host.tab.evaluate("document.querySelectorAll('#remotes video[data-user]').length"), 5)
+        rows = []
+        for name, page in (("page", host), ("page", guest)):
+            rows.append(f"{name:<6}" + "".join(f"{user}: {count:<8}" for user, count in decoded(page).items()))
+        for peer in peers:
+            peer.process.send_signal(signal.SIGINT)
+        for peer in peers:
+            self.assertEqual(peer.wait(2 * PATIENCE), 0, peer.stderr)
+            members = json.loads(peer.stdout)["members"]
+            counts = {member["user"][-4:]: member["video-frames-received"] for member in members}
+            self.assertEqual(len(counts), 5)
+            self.assertGreater(min(counts.values()), ENOUGH)
+            rows.append(f"{'peer':<6}" + "".join(f"{user}: {count:<8}" for user, count in counts.items()))
+        add_mesh(rows)
+
+    def test_an_escaped_emoji(self) -> None:
+        """A name that a Python client sends in JSON's escapes is whole on the tile."""
+        page = self.page()
+        session = page.host()
+        context = {"ca_certs": str(self.daemon.authority)}
+        client = websocket.create_connection(
+            self.daemon.signaling_url, timeout=PATIENCE, sslopt=context, subprotocols=["signald.1"]
+        )
+        self.addCleanup(client.close)
+        client.send('{"type":"hello","version":1}')
+        name = r"Zo\u00eb \ud83d\ude00"
+        client.send(f'{{"type":"join","session":"{session}","name":"{name}"}}')
+        page.wait_for("calling")
+        shown = "document.querySelector('#remotes .name').textContent"
+        until(lambda: page.tab.evaluate(shown) == "Zoë 😀", PATIENCE, "the name on the tile")
+
+    def test_the_bot(self) -> None:
+        """The bot of the documentation in a call with a peer."""
+        host = self.peer("host", "--duration", "20")
+        session = host.session()
+        bot = Program([sys.executable, BOT, self.daemon.signaling_url, session, self.daemon.authority])
+        self.addCleanup(bot.stop, signal.SIGKILL)
+        figures = host.figures()
+        self.assertGreater(min(figures.frames_in, figures.frames_out, figures.audio_in, figures.audio_out), ENOUGH)
+        self.assertEqual(bot.wait(), 0, bot.stderr)

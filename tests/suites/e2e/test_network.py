@@ -1,0 +1,64 @@
+"""A page whose network is another one in the middle of a call."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from twisted.trial.unittest import SkipTest, SynchronousTestCase
+
+from tests.suites.e2e.browsers import chromium
+from tests.suites.e2e.call_page import PATIENCE, CallPage
+from tests.suites.e2e.chromium import Chromium, executable
+from tests.suites.e2e.daemon import Daemon
+from tests.suites.e2e.network import Host
+from tests.suites.e2e.report import add_time
+from tests.suites.e2e.test_resume import frames, reconnects
+from tests.suites.e2e.waiting import until
+
+#: Seconds for a browser to give up the paths of a network that is gone, and to find new ones.
+MOVING = 45.0
+
+
+class NetworkTests(SynchronousTestCase):
+    """A browser in a network namespace of its own."""
+
+    def test_another_address(self) -> None:
+        """The server is reached again, the call is resumed, and media flows again by an ICE restart."""
+        program = executable()
+        if program is None:
+            raise SkipTest("Chromium is not installed")
+        host = Host()
+        self.addCleanup(host.remove)
+        directory = Path(self.mktemp()).resolve()
+        directory.mkdir()
+        daemon = Daemon(directory)
+        self.addCleanup(daemon.stop)
+        moving = Chromium(program=host.program(program, directory))
+        self.addCleanup(moving.close)
+        pages = []
+        for tab in (chromium().tab(), moving.tab()):
+            self.addCleanup(tab.close)
+            pages.append(CallPage(tab))
+        here, there = pages
+        for page in pages:
+            page.open(f"https://{host.server}:{daemon.port}/")
+        there.join(here.host())
+        for page in pages:
+            page.wait_for("connected")
+            until(lambda page=page: frames(page) > 5, PATIENCE, "a picture")  # type: ignore[misc]
+
+        host.move()
+        moved = time.monotonic()
+        until(lambda: reconnects(there) >= 1, MOVING, "the connection to the server to come back")
+        resumed = time.monotonic() - moved
+        seen = frames(here)
+        until(lambda: frames(here) > seen + 10, MOVING, "the picture of the one who moved")
+        seen = frames(there)
+        until(lambda: frames(there) > seen + 10, MOVING, "the picture of the other")
+        back = time.monotonic() - moved
+        restarts = [page.statistics()["iceRestarts"] for page in pages]
+        add_time("another network", back, f"the server after {resumed:.2f} s, ICE restarts {restarts}")
+        self.assertGreater(sum(restarts), 0)
+        for page in pages:
+            page.watch()

@@ -1,0 +1,292 @@
+"""What the page tells people when something happens, and what its buttons do."""
+
+from __future__ import annotations
+
+import time
+from urllib.parse import urlsplit
+
+from tests.suites.e2e import report
+from tests.suites.e2e.browsers import chromium
+from tests.suites.e2e.call_page import DARK, PATIENCE, SILENCE, CallPage
+from tests.suites.e2e.case import CallTestCase
+from tests.suites.e2e.chromium import Chromium
+from tests.suites.e2e.daemon import Daemon
+from tests.suites.e2e.waiting import until
+
+WIDE = {"width": 1280, "height": 800}
+PHONE = {"width": 390, "height": 844}
+
+#: JavaScript: whether an element lies within the window, from side to side.
+WITHIN = """(element => {{
+    const {{left, right, width}} = element.getBoundingClientRect();
+    return width > 0 && left >= 0 && right <= innerWidth;
+}})(document.getElementById('{}'))"""
+
+
+class PageTests(CallTestCase):
+    """Two pages, and what happens to them."""
+
+    def call(self, host_name: str = "Chromium", guest_name: str = "Chromium") -> tuple[CallPage, CallPage]:
+        """Return host and guest of a call that has a picture on both sides."""
+        host, guest = self.page(host_name), self.page(guest_name)
+        guest.join(host.host())
+        self.wait_for_pictures(host, guest)
+        return host, guest
+
+    def wait_for_pictures(self, *pages: CallPage) -> None:
+        """Wait until each page plays a picture."""
+        since = time.monotonic()
+        for page in pages:
+            page.wait_for("connected")
+            until(lambda page=page: page.look_for_picture(since), PATIENCE, "a picture")  # type: ignore[misc]
+
+    def test_link(self) -> None:
+        """The link that a host is shown, and its QR code, lead to the call with one press."""
+        host = self.page()
+        session = host.host()
+        link = host.tab.evaluate("document.getElementById('link').value")
+        self.assertEqual(urlsplit(link).netloc, urlsplit(self.daemon.url).netloc)
+        self.assertEqual(urlsplit(link).fragment.replace("-", ""), session)
+        drawn = """(canvas => [...canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data]
+            .filter((value, index) => index % 4 == 0 && value < 64).length)(document.getElementById('qr'))"""
+        self.assertGreater(host.tab.evaluate(drawn), 200)
+        guest = self.page(fragment=urlsplit(link).fragment)
+        guest.join()
+        self.wait_for_pictures(host, guest)
+
+    def test_id_as_people_type_it(self) -> None:
+        """An id in lower case, with hyphens, is the same."""
+        host, guest = self.page(), self.page()
+        session = host.host().lower()
+        guest.join(f"{session[:3]}-{session[3:7]}-{session[7:]}")
+        self.wait_for_pictures(host, guest)
+
+    def test_third(self) -> None:
+        """A third person comes in as well, and everybody sees both others."""
+        host, guest = self.page(), self.page()
+        session = host.host()
+        guest.join(session)
+        self.wait_for_pictures(host, guest)
+        third = self.page()
+        third.join(session)
+        third.wait_for("connected")
+        count = "document.querySelectorAll('#remotes [data-picture=true]').length"
+        for page in (host, guest, third):
+            until(lambda page=page: page.tab.evaluate(count) == 2, PATIENCE, "two pictures")  # type: ignore[misc]
+
+    def test_full(self) -> None:
+        """One too many is told that the call is full, and the call goes on."""
+        peer = self.peer("host")
+        session = peer.session()
+        guest, third = self.page(), self.page()
+        guest.join(session)
+        self.wait_for_pictures(guest)
+        third.join(session)
+        third.wait_for_text("error", "full")
+        third.wait_for("start")
+        self.assertEqual(guest.state, "connected")
+        guest.watch()
+
+    def test_unknown_id(self) -> None:
+        """An id that there is not, and a text that is none, are told."""
+        page = self.page()
+        page.join("000-0000-000")
+        page.wait_for_text("error", "no call with this ID")
+        page.wait_for("start")
+        page.join("hello")
+        page.wait_for_text("error", "ID")
+        page.wait_for("start")
+
+    def test_guest_leaves(self) -> None:
+        """The host is told that the guest hung up; somebody else may come."""
+        host, guest = self.call()
+        guest.tab.click("#hang-up")
+        guest.wait_for("ended")
+        host.wait_for("waiting")
+        host.wait_for_text("status", "left")
+        another = self.page()
+        another.join(host.text("session-id"))
+        self.wait_for_pictures(host, another)
+
+    def test_host_leaves(self) -> None:
+        """The guest is told that the host ended the call."""
+        host, guest = self.call()
+        host.hang_up()
+        guest.wait_for("ended")
+        guest.wait_for_text("status", "ended")
+
+    def test_tab_is_closed(self) -> None:
+        """Closing the tab is leaving."""
+        host = self.page()
+        guest_tab = chromium().tab()
+        guest = CallPage(guest_tab)
+        guest.open(self.daemon.url)
+        guest.join(host.host())
+        self.wait_for_pictures(host, guest)
+        guest_tab.close()
+        host.wait_for("waiting")
+
+    def test_again(self) -> None:
+        """After a call has ended, the same page makes another."""
+        host, guest = self.call()
+        host.hang_up()
+        for page in (host, guest):
+            page.wait_for("ended")
+            page.tab.click("#again")
+            page.wait_for("start")
+        guest.join(host.host())
+        self.wait_for_pictures(host, guest)
+        host.watch()
+        guest.watch()
+
+    def test_daemon_dies_while_waiting(self) -> None:
+        """A page that waits says that it reconnects; with the next daemon its link works as before."""
+        host = self.page()
+        session = host.host()
+        port = self.daemon.port
+        self.daemon.kill()
+        host.wait_for_text("status", "Reconnecting")
+        daemon = Daemon(self.directory, "--port", str(port))
+        self.addCleanup(daemon.stop)
+        until(lambda: "Waiting" in host.text("status"), PATIENCE, "the host to wait again")
+        self.assertEqual(host.text("session-id").replace("-", ""), session)
+        guest = self.page(fragment=session)
+        guest.join()
+        self.wait_for_pictures(host, guest)
+
+    def test_daemon_dies_in_a_call(self) -> None:
+        """A call goes on without the server, and both are told."""
+        host, guest = self.call()
+        self.daemon.kill()
+        for page in (host, guest):
+            page.wait_for_text("status", "Your call goes on")
+            page.watch()
+
+    def test_daemon_is_not_there(self) -> None:
+        """Who starts a call without the server is told."""
+        page = self.page()
+        self.daemon.kill()
+        page.tab.click("#start")
+        page.wait_for("failed", "start")
+        until(lambda: page.shown("error") and page.text("error"), PATIENCE, "an error to be shown")
+
+    def mutes(self, host_name: str, guest_name: str) -> None:
+        """Assert that what is muted is not heard, and is heard again."""
+        host, guest = self.call(host_name, guest_name)
+        host.rises("audioEnergy", SILENCE)
+        guest.tab.click("#mute")
+        host.still("audioEnergy", SILENCE)
+        host.rises("framesDecoded")
+        guest.tab.click("#mute")
+        host.rises("audioEnergy", SILENCE)
+
+    def test_mute(self) -> None:
+        """A muted microphone in Chromium sends no sound."""
+        self.mutes("Chromium", "Chromium")
+
+    def test_mute_firefox(self) -> None:
+        """A muted microphone in Firefox sends no sound."""
+        self.mutes("Chromium", "Firefox")
+
+    def switches_camera(self, host_name: str, guest_name: str) -> None:
+        """Assert that a camera that is off sends nothing and is released, and works again."""
+        host, guest = self.call(host_name, guest_name)
+        guest.tab.click("#camera")
+        host.still("framesDecoded", DARK)
+        tracks = "document.getElementById('local-video').srcObject.getVideoTracks()"
+        live = f"{tracks}.filter(track => track.readyState == 'live').length"
+        self.assertEqual(guest.tab.evaluate(live), 0)
+        host.rises("audioPacketsReceived")
+        guest.tab.click("#camera")
+        host.rises("framesDecoded", DARK)
+        self.assertEqual(guest.tab.evaluate(live), 1)
+
+    def test_camera(self) -> None:
+        """A camera that is off in Chromium sends no picture."""
+        self.switches_camera("Chromium", "Chromium")
+
+    def test_camera_firefox(self) -> None:
+        """A camera that is off in Firefox sends no picture."""
+        self.switches_camera("Chromium", "Firefox")
+
+    def test_no_permission(self) -> None:
+        """Who may not use camera and microphone is told why, and still sees and hears the other."""
+        host = self.page()
+        session = host.host()
+        chromium()  # Skips where there is none.
+        refusing = Chromium(camera=False)
+        self.addCleanup(refusing.close)
+        guest = CallPage(refusing.tab())
+        guest.open(self.daemon.url)
+        guest.join(session)
+        self.wait_for_pictures(guest)
+        guest.wait_for_text("error", "does not let this page use your camera")
+        guest.rises("framesDecoded")
+        guest.rises("audioPacketsReceived")
+        self.assertEqual(guest.statistics()["framesSent"], 0)
+
+    def test_own_origin_only(self) -> None:
+        """The page asks nothing of anybody but its own server, and writes nothing into the console."""
+        tab = chromium().tab()
+        self.addCleanup(tab.close)
+        asked: set[str] = set()
+        tab.page.on("request", lambda request: asked.add(urlsplit(request.url).netloc))
+        tab.page.on("websocket", lambda socket: asked.add(urlsplit(socket.url).netloc))
+        page = CallPage(tab)
+        page.open(self.daemon.url)
+        page.host()
+        self.assertEqual(asked, {urlsplit(self.daemon.url).netloc})
+        self.assertEqual(tab.messages, [])
+
+
+class LayoutTests(CallTestCase):
+    """The page on a computer and on a phone, light and dark; `make e2e` keeps pictures."""
+
+    def check(self, name: str, **options: object) -> None:
+        """Look at each screen."""
+        tab = chromium().tab(**options)
+        self.addCleanup(tab.close)
+        page = CallPage(tab)
+        page.open(self.daemon.url)
+        self.fits(page, f"{name}-start", "start", "session-input", "join")
+        page.join("000-0000-000")
+        page.wait_for_text("error", "no call")
+        self.fits(page, f"{name}-error", "error", "join")
+        session = page.host()
+        self.fits(page, f"{name}-waiting", "session-id", "link", "copy", "qr", "status")
+        guest = self.page()
+        guest.join(session)
+        page.wait_for("connected")
+        until(lambda: page.picture()[1] > 0, PATIENCE, "a picture")
+        self.fits(page, f"{name}-connected", "remote-video", "local-video", "mute", "camera", "hang-up")
+        for control in ("mute", "camera", "hang-up"):
+            bottom = f"document.getElementById('{control}').getBoundingClientRect().bottom <= innerHeight"
+            self.assertTrue(tab.evaluate(bottom), f"{control} is below the window")
+        guest.tab.click("#hang-up")
+        page.wait_for("waiting")
+        page.tab.click("#hang-up")
+        page.wait_for("ended")
+        self.fits(page, f"{name}-ended", "status", "again")
+
+    def fits(self, page: CallPage, name: str, *elements: str) -> None:
+        """Assert that nothing sticks out of the window, and keep a picture."""
+        report.add_picture(page.tab, name)
+        self.assertLessEqual(page.tab.evaluate("document.documentElement.scrollWidth - innerWidth"), 0, name)
+        for element in elements:
+            self.assertTrue(page.tab.evaluate(WITHIN.format(element)), f"{name}: {element} is not within the window")
+
+    def test_wide_light(self) -> None:
+        """A computer."""
+        self.check("wide-light", viewport=WIDE, color_scheme="light")
+
+    def test_wide_dark(self) -> None:
+        """A computer at night."""
+        self.check("wide-dark", viewport=WIDE, color_scheme="dark")
+
+    def test_phone_light(self) -> None:
+        """A phone."""
+        self.check("phone-light", viewport=PHONE, color_scheme="light", is_mobile=True, has_touch=True)
+
+    def test_phone_dark(self) -> None:
+        """A phone at night."""
+        self.check("phone-dark", viewport=PHONE, color_scheme="dark", is_mobile=True, has_touch=True)

@@ -1,0 +1,282 @@
+"""The programs as an operator starts and stops them."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import re
+import signal
+import socket
+import subprocess
+import termios
+import time
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from twisted.trial.unittest import SynchronousTestCase
+
+from signald import __version__
+from signald.draining import ANSWER_SECONDS
+from signald.options import Options
+from tests.certificates import self_signed
+from tests.lines import upgrade_request
+from tests.machines import DAY
+from tests.native_client import NativeClient
+from tests.suites.e2e.daemon import Daemon
+from tests.suites.e2e.program import PATIENCE, SCRIPTS, Program, faults, run, surroundings
+from tests.suites.e2e.waiting import until
+
+#: Seconds in which a daemon without clients ends.
+ENDS_WITHIN = 5.0
+
+#: Lets a name be looked up for longer than a daemon may take to end.
+SLOW_NAMES = """\
+import socket, time
+resolver = socket.getaddrinfo
+def slow(host, *arguments, **options):
+    if host == "slow.example":
+        time.sleep(30)
+    return resolver(host, *arguments, **options)
+socket.getaddrinfo = slow
+"""
+
+#: What the log says once the page can be fetched.
+LISTENING = r"listening: https on port (\d+)"
+
+
+class ProcessTestCase(SynchronousTestCase):
+    """Starts daemons, and ends those that still run."""
+
+    def setUp(self) -> None:
+        """Give the test a directory of its own."""
+        self.directory = Path(self.mktemp()).resolve()
+        self.directory.mkdir()
+
+    def daemon(self, *options: str, **environment: str) -> Daemon:
+        """Start a daemon that the test's end stops."""
+        daemon = Daemon(self.directory, *options, environment=environment)
+        self.addCleanup(daemon.stop)
+        return daemon
+
+
+class SignalTests(ProcessTestCase):
+    """Signals."""
+
+    def stops(self, number: int) -> None:
+        """Assert that a signal ends the daemon soon, with status 0."""
+        daemon = self.daemon()
+        started = time.monotonic()
+        self.assertEqual(daemon.program.stop(number), 0)
+        self.assertLess(time.monotonic() - started, ENDS_WITHIN)
+        self.assertEqual(daemon.program.faults, [])
+
+    def test_interrupt(self) -> None:
+        """SIGINT, which Ctrl-C sends, ends it with status 0."""
+        self.stops(signal.SIGINT)
+
+    def test_terminate(self) -> None:
+        """SIGTERM, which service managers send, ends it with status 0."""
+        self.stops(signal.SIGTERM)
+
+    def test_second_interrupt(self) -> None:
+        """It does not wait for the answer of a client that gives none."""
+        daemon = self.daemon("--no-tls")
+        with socket.create_connection(("127.0.0.1", daemon.port), timeout=10) as client:
+            client.sendall(upgrade_request())
+            client.recv(65536)
+            daemon.program.process.send_signal(signal.SIGINT)
+            daemon.program.wait_for("left to the next process", ENDS_WITHIN)
+            started = time.monotonic()
+            self.assertEqual(daemon.program.stop(signal.SIGINT), -signal.SIGINT)
+            self.assertLess(time.monotonic() - started, ANSWER_SECONDS)
+        self.assertEqual(daemon.program.faults, [])
+
+    def test_while_a_name_is_looked_up(self) -> None:
+        """A server of names that does not answer holds nobody up: in the place of one, a function that sleeps."""
+        secret = self.directory / "secret"
+        secret.write_text("s" * 32)
+        secret.chmod(0o600)
+        (self.directory / "sitecustomize.py").write_text(SLOW_NAMES)
+        webhook = ("--webhook-url", "https://slow.example/", "--webhook-secret-file", str(secret))
+        daemon = self.daemon("--no-tls", *webhook, PYTHONPATH=str(self.directory))
+        client = NativeClient(daemon.port, tls=False)
+        self.addCleanup(client.close)
+        client.greet()
+        self.assertEqual(client.ask("open", capacity=2)["code"], "decision-unavailable")
+        started = time.monotonic()
+        self.assertEqual(daemon.program.stop(), 0)
+        self.assertLess(time.monotonic() - started, ENDS_WITHIN)
+
+
+class HangupTests(ProcessTestCase):
+    """SIGHUP."""
+
+    def test_reload(self) -> None:
+        """The file is read again; what needs a restart is told, and so is what is wrong, which changes nothing."""
+        file = self.directory / "signald.toml"
+        file.write_text("ws_port = 0\n", "utf-8")
+        daemon = self.daemon("--config", str(file), "--no-tls")
+
+        def upgrades() -> bytes:
+            with socket.create_connection(("127.0.0.1", daemon.port), timeout=10) as client:
+                client.sendall(upgrade_request(origin="https://app.example.org"))
+                return client.recv(65536).split(b"\r\n")[0]
+
+        def reload(text: str, told: str) -> None:
+            file.write_text(text, "utf-8")
+            daemon.program.process.send_signal(signal.SIGHUP)
+            daemon.program.wait_for(told, PATIENCE)
+
+        self.assertIn(b" 403 ", upgrades())
+        reload("ws_port = 1\nallow_origins = ['https://app.example.org']\n", "a restart is needed for: ws_port")
+        daemon.program.wait_for("new: allow_origins", PATIENCE)
+        self.assertIn(b" 101 ", upgrades())
+        reload("port = 'x'\n", r"signald.toml, line 1, port: x is not a port number")
+        self.assertIn(b" 101 ", upgrades())
+
+    def test_the_terminal_is_closed(self) -> None:
+        """Then it ends, since nobody would know that it runs."""
+        main, terminal = os.openpty()
+        data = self.directory / "data"
+        command: list[str | Path] = [SCRIPTS / "signald", "--port", "0", "--no-tls", "--data-dir", data]
+        with open(self.directory / "log", "wb") as log:
+            process = subprocess.Popen(
+                command, stdin=terminal, stdout=terminal, stderr=log, start_new_session=True, env=surroundings(),
+                preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),  # no threads here
+            )  # fmt: skip
+        self.addCleanup(process.kill)
+        os.close(terminal)
+        until(lambda: "listening" in (self.directory / "log").read_text(), PATIENCE, "the daemon")
+        os.close(main)
+        self.assertEqual(process.wait(ENDS_WITHIN), 0)
+
+
+class TerminalTests(ProcessTestCase):
+    """What the terminal shows."""
+
+    def test_banner(self) -> None:
+        """Where to go is shown as text and as a QR code."""
+        daemon = self.daemon()
+        shown = daemon.program.stdout
+        self.assertIn(f":{daemon.port}/", shown)
+        if daemon.urls:
+            self.assertTrue(all(url.startswith("https://") for url in daemon.urls))
+            self.assertGreater(len(re.findall("^[█▀▄ ]{20,}$", shown, re.MULTILINE)), 10)
+
+    def test_help(self) -> None:
+        """`--help` lists each option with its default or its opposite, and each limit with its unit."""
+        program = run([SCRIPTS / "signald", "--help"])
+        self.assertEqual((program.process.returncode, program.stderr), (0, ""))
+        text = " ".join(program.stdout.split())
+        options, limits = text.split("Limits and their defaults:")
+        for name in [*Options().longOpt]:
+            described = re.search(rf"--{name.rstrip('=')}=? (.*?)(?= -|$)", options)
+            assert described is not None, name
+            if name not in ("help", "version", "limit="):
+                self.assertRegex(described[1], r"\[default: .*\]|the opposite of$")
+        self.assertRegex(limits, r"message-bytes=65536 bytes:")
+
+    def test_version(self) -> None:
+        """`--version` names the program and its version."""
+        program = run([SCRIPTS / "signald", "--version"])
+        self.assertEqual((program.process.returncode, program.stdout), (0, f"signald {__version__}\n"))
+
+
+class RefusalTests(ProcessTestCase):
+    """What cannot work is told in one sentence, with status 1."""
+
+    def refused(self, *options: str, expecting: str) -> None:
+        """Assert how it ends."""
+        command: list[str | Path] = [SCRIPTS / "signald", "--port", "0", "--data-dir", self.directory / "data"]
+        program = run([*command, *options], environment={"HOME": str(self.directory)})
+        self.assertEqual(program.process.returncode, 1)
+        self.assertEqual(program.stdout, "")
+        self.assertRegex(program.stderr, r"\A[^\n]+\n\Z")
+        self.assertEqual(program.faults, [])
+        self.assertIn(expecting, program.stderr)
+
+    def test_unknown_option(self) -> None:
+        """An option that there is not."""
+        self.refused("--colour", expecting="colour")
+
+    def test_values(self) -> None:
+        """A value that an option cannot have."""
+        self.refused("--port", "http", expecting="http")
+        self.refused("--port", "65536", expecting="65536")
+        self.refused("--interface", "nowhere", expecting="nowhere")
+        self.refused("--limit", "message_bytes=many", expecting="message-bytes")
+        self.refused("--limit", "no_such_limit=1", expecting="no_such_limit")
+        self.refused("--allow-origin", "example.org", expecting="example.org")
+        self.refused("--trusted-proxy", "10.0.0.0/99", expecting="10.0.0.0/99")
+
+    def test_port_in_use(self) -> None:
+        """A port that somebody else listens on."""
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            port = str(taken.getsockname()[1])
+            self.refused("--port", port, "--interface", "127.0.0.1", expecting=f"port {port}")
+
+    def test_unreadable_key(self) -> None:
+        """A key that is not there."""
+        certificate, _ = self.pair("one")
+        self.refused("--cert", certificate, "--key", str(self.directory / "none.pem"), expecting="none.pem")
+
+    def test_mismatched_pair(self) -> None:
+        """A key that is not the certificate's."""
+        certificate, _ = self.pair("one")
+        _, key = self.pair("two")
+        self.refused("--cert", certificate, "--key", key, expecting="key")
+
+    def pair(self, name: str) -> tuple[str, str]:
+        """Write a certificate and its key, and return their paths."""
+        pair = self_signed(ec.generate_private_key(ec.SECP256R1()), time.time() - DAY, time.time() + DAY)
+        certificate, key = self.directory / f"{name}.pem", self.directory / f"{name}-key.pem"
+        certificate.write_bytes(pair.leaf.public_bytes(Encoding.PEM))
+        key.write_bytes(pair.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+        key.chmod(0o600)
+        return str(certificate), str(key)
+
+
+class TwistdTests(ProcessTestCase):
+    """The plugin under twistd."""
+
+    def setUp(self) -> None:
+        """Write down the arguments that all have in common."""
+        super().setUp()
+        self.options = ["signald", "--port", "0", "--data-dir", str(self.directory / "data")]
+
+    def test_foreground(self) -> None:
+        """`twistd -n signald` serves until SIGTERM."""
+        command: list[str | Path] = [SCRIPTS / "twistd", "-n", *self.options]
+        program = Program(command, environment={"HOME": str(self.directory)}, directory=self.directory)
+        self.addCleanup(program.stop)
+        port = int(program.wait_for(LISTENING, 20)[1])
+        socket.create_connection(("localhost", port), 5).close()
+        # twistd ends itself by the signal that it got, once everything is closed.
+        self.assertIn(program.stop(), (0, -signal.SIGTERM))
+        self.assertIn("[stopped] stopped", program.stdout)
+        self.assertEqual(program.faults, [])
+
+    def test_daemon(self) -> None:
+        """`twistd signald` goes into the background, writes a log and a pid file, and stops by the latter."""
+        pid_file, log = self.directory / "signald.pid", self.directory / "signald.log"
+        files = ["--pidfile", str(pid_file), "--logfile", str(log)]
+        started = run([SCRIPTS / "twistd", *files, *self.options], environment={"HOME": str(self.directory)})
+        self.assertEqual((started.process.returncode, started.stderr), (0, ""))
+        self.addCleanup(self.end, pid_file)
+
+        def port() -> re.Match[str] | None:
+            return re.search(LISTENING, log.read_text()) if log.exists() else None
+
+        found = until(port, 20, "a line with the port")
+        socket.create_connection(("localhost", int(found[1])), 5).close()
+        os.kill(int(pid_file.read_text()), signal.SIGTERM)
+        until(lambda: not pid_file.exists(), ENDS_WITHIN, "the pid file to go")
+        self.assertRaises(OSError, socket.create_connection, ("localhost", int(found[1])), 5)
+        self.assertEqual(faults(log.read_text()), [])
+
+    def end(self, pid_file: Path) -> None:
+        """End a daemon that a failed test left."""
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            os.kill(int(pid_file.read_text()), signal.SIGKILL)

@@ -1,0 +1,165 @@
+"""signald behind HAProxy that passes TCP on and says whose each connection is: the PROXY protocol, both versions."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import ssl
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import websocket
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests.suites.e2e.daemon import Daemon
+from tests.suites.e2e.reverse_proxy import ReverseProxy
+
+#: Where HAProxy connects from.
+PROXY = "127.0.0.9"
+
+#: Seconds for an answer.
+PATIENCE = 10.0
+
+GET = b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+
+_CONFIG = """
+global
+    maxconn 50
+defaults
+    mode tcp
+    timeout connect 5s
+    timeout client 30s
+    timeout server 30s
+frontend clients
+    bind 127.0.0.1:{port}
+    default_backend signald
+backend signald
+    server signald 127.0.0.1:{upstream} {send} source {proxy} {check}
+"""
+
+
+class TcpProxy(ReverseProxy):
+    """HAProxy that looks at nothing."""
+
+    send: str
+    check = ""
+
+    def prepare(
+        self, directory: Path, upstream: int, chain: bytes, key: bytes, changes: Mapping[str, str]
+    ) -> list[str]:
+        """It has no certificate."""
+        text = _CONFIG.format(port=self.port, upstream=upstream, send=self.send, proxy=PROXY, check=self.check)
+        (directory / "haproxy.cfg").write_text(text)
+        return ["/usr/sbin/haproxy", "-db", "-f", str(directory / "haproxy.cfg")]
+
+
+class First(TcpProxy):
+    """With version 1."""
+
+    send = "send-proxy"
+
+
+class Second(TcpProxy):
+    """With version 2, and checks of its own twice a second."""
+
+    send = "send-proxy-v2"
+    check = "check check-send-proxy inter 500ms"
+
+
+class Silent(TcpProxy):
+    """Without any."""
+
+    send = ""
+
+
+class ProxyProtocolTests(SynchronousTestCase):
+    """A daemon that trusts one proxy, and takes one connection from an address."""
+
+    def setUp(self) -> None:
+        """Start the daemon, with TLS."""
+        self.directory = Path(self.mktemp()).resolve()
+        self.directory.mkdir()
+        options = ("--proxy-protocol", "--trusted-proxy", PROXY, "--limit", "address-connections=1")
+        self.daemon = Daemon(self.directory, "--interface", "127.0.0.1", *options)
+        self.addCleanup(self.end)
+        self.context = ssl.create_default_context(cafile=self.daemon.authority)
+
+    def end(self) -> None:
+        """End the daemon, which has written no traceback and no address of a client."""
+        self.daemon.stop()
+        self.assertEqual(self.daemon.program.faults, [])
+        for line in self.daemon.program.stderr.splitlines():
+            self.assertNotRegex(line, r"127\.0\.0\.[23]\b")
+
+    def proxy(self, kind: type[TcpProxy]) -> TcpProxy:
+        """Start HAProxy."""
+        proxy = kind(self.directory / kind.__name__, self.daemon.port, b"", b"")
+        self.addCleanup(proxy.stop)
+        return proxy
+
+    def dial(self, source: str, port: int) -> socket.socket:
+        """Connect from an address of this machine."""
+        plain = socket.create_connection(("127.0.0.1", port), PATIENCE, (source, 0))
+        self.addCleanup(plain.close)
+        return plain
+
+    def secure(self, source: str, port: int) -> ssl.SSLSocket:
+        """Connect likewise, with TLS."""
+        connection = self.context.wrap_socket(self.dial(source, port), server_hostname="localhost")
+        self.addCleanup(connection.close)
+        return connection
+
+    def websocket(self, source: str, port: int) -> websocket.WebSocket:
+        """Open a WebSocket."""
+        signaling = websocket.create_connection(
+            f"wss://localhost:{port}/ws", socket=self.secure(source, port), subprotocols=["signald.1"], timeout=PATIENCE
+        )
+        self.addCleanup(signaling.close)
+        return signaling
+
+    def see_clients(self, kind: type[TcpProxy]) -> None:
+        """Each address of a client has its own budget, whatever it has in common with others."""
+        proxy = self.proxy(kind)
+        first = self.websocket("127.0.0.2", proxy.port)
+        with self.assertRaises((OSError, websocket.WebSocketException)):
+            self.websocket("127.0.0.2", proxy.port)
+        other = self.websocket("127.0.0.3", proxy.port)
+        for signaling in (first, other):
+            signaling.send('{"type":"ping","id":"1"}')
+            self.assertIn('"pong"', signaling.recv())
+
+    def test_version_1(self) -> None:
+        """`send-proxy`."""
+        self.see_clients(First)
+
+    def test_version_2(self) -> None:
+        """`send-proxy-v2`; the checks of the proxy itself are no clients and leave nothing in the log."""
+        self.see_clients(Second)
+        time.sleep(2)
+        self.assertNotIn("PROXY", self.daemon.program.stderr)
+
+    def test_without(self) -> None:
+        """A trusted proxy that says nothing is not served, and the log says why, once."""
+        proxy = self.proxy(Silent)
+        for _ in range(3):
+            self.assertRaises(OSError, self.secure, "127.0.0.2", proxy.port)
+        self.daemon.program.wait_for("sent no valid PROXY header", PATIENCE)
+        self.assertEqual(self.daemon.program.stderr.count("sent no valid PROXY header"), 1)
+
+    def test_from_anybody(self) -> None:
+        """Who is not trusted needs no header, and may not send one: under TLS it is no TLS."""
+        signaling = self.websocket("127.0.0.2", self.daemon.port)
+        signaling.close()
+        plain = self.dial("127.0.0.3", self.daemon.port)
+        plain.sendall(b"PROXY TCP4 198.51.100.1 127.0.0.1 1 2\r\n")
+        with contextlib.suppress(ConnectionError):
+            self.assertLess(len(plain.recv(1024)), 10)  # nothing, or the alert of TLS
+        open_to_all = Daemon(self.directory / "plain", "--no-tls", "--proxy-protocol", "--trusted-proxy", PROXY)
+        self.addCleanup(open_to_all.stop)
+        asking = self.dial("127.0.0.3", open_to_all.port)
+        asking.sendall(b"PROXY TCP4 198.51.100.1 127.0.0.1 1 2\r\n" + GET)
+        self.assertTrue(asking.recv(1024).startswith(b"HTTP/1.1 400 "))
+        asking = self.dial(PROXY, open_to_all.port)
+        asking.sendall(b"PROXY TCP4 198.51.100.1 127.0.0.1 1 2\r\n" + GET)
+        self.assertTrue(asking.recv(1024).startswith(b"HTTP/1.1 200 "))

@@ -1,0 +1,211 @@
+"""Connections to the server that are lost in the middle of things, and pages that come back."""
+
+from __future__ import annotations
+
+import json
+import signal
+import time
+from pathlib import Path
+
+from tests.suites.e2e.browsers import browser
+from tests.suites.e2e.call_page import PATIENCE, CallPage
+from tests.suites.e2e.case import CallTestCase
+from tests.suites.e2e.daemon import Daemon
+from tests.suites.e2e.peer import PICTURE
+from tests.suites.e2e.program import SCRIPTS, Program
+from tests.suites.e2e.proxy import Proxy
+from tests.suites.e2e.report import add_time
+from tests.suites.e2e.waiting import until
+
+#: Seconds of picture after a cut in which no pause may be longer than `PAUSE`.
+WATCHED = 3.0
+
+#: Seconds without a new frame that a person would notice; the fake camera has 20 frames a second.
+PAUSE = 1.0
+
+
+def reconnects(page: CallPage) -> int:
+    """How often a page's connection to the server came back."""
+    return int(json.loads(page.tab.evaluate("globalThis.signald.connection()"))["reconnects"])
+
+
+def frames(page: CallPage) -> int:
+    """Frames that a page has decoded of the only other person; 0 before."""
+    return int(page.statistics().get("framesDecoded", 0))
+
+
+def watched(page: CallPage, guest: CallPage | None = None) -> tuple[float, float]:
+    """Watch a page: the longest time without a new frame, and the time until the guest's connection was back."""
+    began = since = time.monotonic()
+    last, longest, back = frames(page), 0.0, 0.0
+    while time.monotonic() < began + WATCHED or (guest is not None and not back):
+        now = frames(page)
+        if now != last:
+            last, since = now, time.monotonic()
+        longest = max(longest, time.monotonic() - since)
+        if guest is not None and not back and reconnects(guest):
+            back = time.monotonic() - began
+        if time.monotonic() > began + PATIENCE:
+            raise AssertionError("the connection did not come back")
+    return longest, back
+
+
+class CutTests(CallTestCase):
+    """A guest's connection to the server is cut, in a proxy that reads along."""
+
+    def setUp(self) -> None:
+        """Start a daemon without TLS, so that the proxy can read what it says."""
+        self.directory = Path(self.mktemp()).resolve()
+        self.directory.mkdir()
+        self.daemon = Daemon(self.directory, "--no-tls")
+        self.addCleanup(self.daemon.stop)
+        self.proxy = Proxy(self.daemon.port)
+        self.addCleanup(self.proxy.close)
+
+    def open(self, port: int, session: str = "", name: str = "Chromium") -> CallPage:
+        """Open the page at a port of this machine; `localhost` is a secure context without TLS, too."""
+        tab = browser(name).tab()
+        self.addCleanup(tab.close)
+        page = CallPage(tab)
+        page.open(f"http://localhost:{port}/" + (f"#{session}" if session else ""))
+        return page
+
+    def in_negotiation(self, what: str, word: bytes, *, deliver: bool) -> None:
+        """Cut the guest when the server says a word, and see the call come about."""
+        host = self.open(self.daemon.port)
+        guest = self.open(self.proxy.port, host.host())
+        self.proxy.cut_at(word, deliver=deliver)
+        guest.join()
+        began = time.monotonic()
+        until(lambda: self.proxy.cuts, PATIENCE, "the cut")
+        cut = time.monotonic()
+        until(lambda: reconnects(guest) == 1, PATIENCE, "the connection to come back")
+        resumed = time.monotonic()
+        for page in (host, guest):
+            page.wait_for("connected")
+            until(lambda page=page: frames(page) > 0, PATIENCE, "a frame")  # type: ignore[misc]
+        add_time(what, resumed - cut, f"first frame {time.monotonic() - began:.2f} s after Join")
+        self.assertEqual(guest.statistics()["iceRestarts"], 0)
+        for page in (host, guest):
+            page.watch()
+
+    def test_before_the_answer(self) -> None:
+        """The answer is lost on its way, and sent again."""
+        self.in_negotiation("cut between offer and answer", b'"type":"answer"', deliver=False)
+
+    def test_after_the_answer(self) -> None:
+        """Candidates that come while nobody listens arrive afterwards, all of them."""
+        self.in_negotiation("cut between answer and candidates", b'"type":"answer"', deliver=True)
+
+    def test_before_the_candidates(self) -> None:
+        """The candidates themselves are lost on their way."""
+        self.in_negotiation("cut at the first candidates", b'"type":"candidates"', deliver=False)
+
+    def calling(self) -> tuple[CallPage, CallPage]:
+        """A call whose guest is behind the proxy, with a picture on both sides."""
+        host = self.open(self.daemon.port)
+        guest = self.open(self.proxy.port, host.host())
+        guest.join()
+        for page in (host, guest):
+            page.wait_for("connected")
+            until(lambda page=page: frames(page) > 5, PATIENCE, "a picture")  # type: ignore[misc]
+        return host, guest
+
+    def test_in_a_call(self) -> None:
+        """Picture and sound go on as if nothing had happened."""
+        host, guest = self.calling()
+        self.proxy.cut()
+        pause, back = watched(host, guest)
+        add_time("cut in a call", back, f"longest pause of the picture {pause:.2f} s")
+        self.assertLess(pause, PAUSE)
+        for page in (host, guest):
+            page.watch()
+        self.assertEqual(guest.statistics()["iceRestarts"], 0)
+
+    def test_in_silence(self) -> None:
+        """A connection that is half open is found out as soon as something hints at it."""
+        host, guest = self.calling()
+        self.proxy.hold()
+        guest.tab.evaluate("dispatchEvent(new Event('online'))")
+        pause, back = watched(host, guest)
+        add_time("half open in a call, hinted at", back, f"longest pause of the picture {pause:.2f} s")
+        self.assertLess(pause, PAUSE)
+        guest.watch()
+
+    def test_peer_in_a_call(self) -> None:
+        """The peer comes back as well, and its report says so."""
+        host = self.open(self.daemon.port)
+        session = host.host()
+        server = f"ws://localhost:{self.proxy.port}/ws"
+        peer = Program([SCRIPTS / "signald-peer", "join", session, *PICTURE, "--server", server, "--duration", "8"])
+        self.addCleanup(peer.stop, signal.SIGKILL)
+        host.wait_for("connected")
+        until(lambda: frames(host) > 5, PATIENCE, "a picture")
+        self.proxy.cut()
+        self.assertLess(watched(host)[0], PAUSE)
+        self.assertEqual(peer.wait(PATIENCE), 0, peer.stderr)
+        report = json.loads(peer.stdout)
+        self.assertEqual((report["flowed"], report["reconnects"]), (True, 1))
+
+
+class ReloadTests(CallTestCase):
+    """Pages that are loaded anew, twice, or tomorrow."""
+
+    def call(self, name: str = "Chromium") -> tuple[CallPage, CallPage]:
+        """A call with a picture on both sides."""
+        host, guest = self.page(), self.page(name)
+        guest.join(host.host())
+        for page in (host, guest):
+            page.wait_for("connected")
+            until(lambda page=page: frames(page) > 5, PATIENCE, "a picture")  # type: ignore[misc]
+        return host, guest
+
+    def reload(self, what: str, page: CallPage, other: CallPage) -> None:
+        """Load a page anew, and see the call go on without a press."""
+        began = time.monotonic()
+        page.tab.reload()
+        page.wait_for("connected")
+        until(lambda: frames(page) > 0, PATIENCE, "a picture")
+        add_time(what, time.monotonic() - began, "to the first frame")
+        for each in (page, other):
+            each.watch()
+
+    def test_a_guest_reloads(self) -> None:
+        """It is in the same call again."""
+        host, guest = self.call()
+        self.reload("reload of a guest", guest, host)
+
+    def test_a_host_reloads(self) -> None:
+        """And so is the host; and the guest, in Firefox."""
+        host, guest = self.call("Firefox")
+        self.reload("reload of a host", host, guest)
+        self.reload("reload of a guest, Firefox", guest, host)
+
+    def test_two_tabs(self) -> None:
+        """Of two with one identity the first one says where the call goes on, and stays away."""
+        host, guest = self.call()
+        kept = guest.tab.evaluate("sessionStorage.getItem('signald.call')")
+        second = self.page()
+        second.tab.evaluate(f"sessionStorage.setItem('signald.call', {json.dumps(kept)})")
+        second.tab.reload()
+        second.wait_for("connected")
+        guest.wait_for("failed")
+        guest.wait_for_text("status", "another tab")
+        second.watch()
+        self.assertEqual((guest.state, second.state, host.state), ("failed", "connected", "connected"))
+
+    def test_tomorrow(self) -> None:
+        """The host's link opens the call again, and lets those in who came early."""
+        host = self.page()
+        session = host.host()
+        host.tab.click("#hang-up")
+        host.wait_for("ended")
+        early = self.page(fragment=session)
+        early.join()
+        early.wait_for_text("status", "host is not here yet")
+        host.tab.click("#again")
+        host.wait_for("start")
+        host.tab.click("#join")
+        for page in (host, early):
+            page.wait_for("connected")
+        early.watch()

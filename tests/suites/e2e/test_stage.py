@@ -1,0 +1,299 @@
+"""The room of a call: large pictures, screens, who speaks, the own picture, devices that come and go."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from playwright.sync_api import Route
+
+from tests.suites.e2e.browsers import chromium
+from tests.suites.e2e.call_page import PATIENCE, SILENCE, CallPage
+from tests.suites.e2e.case import CallTestCase
+from tests.suites.e2e.chromium import Chromium, ChromiumTab
+from tests.suites.e2e.waiting import until
+
+#: JavaScript: width and time of the picture that a selector finds, and how much sound comes with it.
+PICTURE = """(video => video
+    ? [video.videoWidth, video.currentTime, video.srcObject.getAudioTracks().length]
+    : [0, 0, 0])(document.querySelector('{}'))"""
+
+SCREEN = "#remotes [data-screen=true] video"
+CAMERA = "#remotes [data-screen=false] video"
+
+#: Notes in `locks` how often the page wants the screen to stay on, in `asked` what it wants of the devices.
+WATCH = """(() => {
+    globalThis.locks = [];
+    globalThis.asked = [];
+    Object.defineProperty(navigator, 'wakeLock', { value: {
+        request: async kind => (locks.push(kind), { released: false, release: async () => locks.push('released') }),
+    }});
+    const devices = navigator.mediaDevices;
+    const ask = devices.getUserMedia.bind(devices);
+    devices.getUserMedia = wanted => (asked.push(wanted), ask(wanted));
+})()"""
+
+
+class StageTests(CallTestCase):
+    """Two pages in a call, of which the host's is watched."""
+
+    def tab(self, browser: Chromium | None = None, **options: Any) -> CallPage:
+        """Open the page in Chromium, and watch what it asks of it."""
+        tab = (browser or chromium()).tab(**options)
+        self.addCleanup(tab.close)
+        tab.page.add_init_script(WATCH)
+        page = CallPage(tab)
+        page.open(self.daemon.url)
+        return page
+
+    def call(self, guest_name: str = "Chromium", **options: Any) -> tuple[CallPage, CallPage]:
+        """Return host and guest of a call that has a picture on both sides."""
+        host = self.tab(**options)
+        guest = self.page(guest_name)
+        guest.join(host.host())
+        since = time.monotonic()
+        for page in (host, guest):
+            page.wait_for("connected")
+            until(lambda page=page: page.look_for_picture(since), PATIENCE, "a picture")  # type: ignore[misc]
+        return host, guest
+
+    def plays(self, page: CallPage, selector: str) -> None:
+        """Wait until a picture goes on."""
+        _, before, _ = page.tab.evaluate(PICTURE.format(selector))
+
+        def look() -> bool:
+            width, played, _ = page.tab.evaluate(PICTURE.format(selector))
+            return bool(width > 0 and played > before + 0.5)
+
+        until(look, PATIENCE, f"{selector} to play")
+
+    def attribute(self, page: CallPage, selector: str, name: str) -> str | None:
+        """The attribute of an element; None where there is none."""
+        value: str | None = page.tab.evaluate(f"document.querySelector('{selector}')?.getAttribute('{name}') ?? null")
+        return value
+
+    def test_screen(self) -> None:
+        """A screen comes beside the camera, large and with its sound, and goes again."""
+        host, guest = self.call()
+        self.shared(host, guest)
+
+    def test_screen_to_firefox(self) -> None:
+        """Firefox sees it as well."""
+        host, guest = self.call("Firefox")
+        self.shared(host, guest)
+
+    def shared(self, host: CallPage, guest: CallPage) -> None:
+        """The host shares and stops, twice: what was negotiated once serves again."""
+        for _ in range(2):
+            host.tab.click("#share")
+            self.plays(guest, SCREEN)
+            self.plays(guest, CAMERA)
+            self.assertEqual(self.attribute(guest, "#remotes [data-screen=true]", "data-main"), "true")
+            self.assertEqual(self.attribute(guest, "#remotes", "data-layout"), "spotlight")
+            host.wait_for_text("share", "Stop")
+            host.tab.click("#share")
+            until(lambda: not guest.tab.evaluate(f"!!document.querySelector('{SCREEN}')"), PATIENCE, "the screen to go")
+            self.plays(guest, CAMERA)
+
+    def test_screen_without_a_camera(self) -> None:
+        """Nobody needs a camera to show something, and both may at once."""
+        host, guest = self.call()
+        guest.tab.click("#camera")
+        guest.tab.click("#share")
+        self.plays(host, SCREEN)
+        host.tab.click("#share")
+        self.plays(guest, SCREEN)
+        self.plays(host, SCREEN)
+
+    def test_screen_for_a_program(self) -> None:
+        """A program that knows of one picture gets the screen in the place of the camera."""
+        host = self.tab()
+        peer = self.peer("join", host.host(), "--duration", "30")
+        host.wait_for("connected")
+        host.tab.click("#share")
+        host.wait_for_text("share", "Stop")
+        host.rises("framesSent")
+        host.tab.click("#share")
+        host.wait_for_text("share", "Share")
+        host.rises("framesSent")
+        peer.program.stop()
+
+    def test_pin(self) -> None:
+        """The person decides which picture is large."""
+        host, guest = self.call()
+        host.tab.click("#share")
+        self.plays(guest, SCREEN)
+        guest.tab.evaluate("document.querySelector('#remotes [data-screen=false] .pin').click()")
+        until(
+            lambda: self.attribute(guest, "#remotes [data-screen=false]", "data-main") == "true",
+            PATIENCE,
+            "the pinned picture to be large",
+        )
+        self.assertEqual(self.attribute(guest, "#remotes [data-screen=false] .pin", "aria-pressed"), "true")
+        guest.tab.click("#more-button")
+        guest.tab.click("#layout")
+        until(lambda: self.attribute(guest, "#remotes", "data-layout") == "grid", PATIENCE, "a grid")
+        guest.tab.click("#more-button")
+        guest.tab.click("#layout")
+        until(lambda: self.attribute(guest, "#remotes", "data-layout") == "spotlight", PATIENCE, "one large picture")
+
+    def test_the_own_picture(self) -> None:
+        """It is as in a mirror, goes to another corner by mouse and by keys, and changes places with the other one."""
+        host, _ = self.call(viewport={"width": 1280, "height": 800})
+        assert isinstance(host.tab, ChromiumTab)
+        mirrored = "new DOMMatrix(getComputedStyle(document.getElementById('local-video')).transform).a"
+        self.assertEqual(host.tab.evaluate(mirrored), -1)
+        self.assertEqual(self.attribute(host, "#self", "data-corner"), "bottom-right")
+        box = host.tab.page.locator("#self").bounding_box()
+        assert box is not None
+        mouse = host.tab.page.mouse
+        mouse.move(box["x"] + 20, box["y"] + box["height"] - 20)
+        mouse.down()
+        mouse.move(200, 150, steps=5)
+        mouse.up()
+        until(lambda: self.attribute(host, "#self", "data-corner") == "top-left", PATIENCE, "the corner")
+        host.tab.page.focus("#move-self")
+        host.tab.page.keyboard.press("ArrowDown")
+        until(lambda: self.attribute(host, "#self", "data-corner") == "bottom-left", PATIENCE, "the next corner")
+        host.tab.evaluate("document.getElementById('swap').click()")
+        wide = "document.getElementById('self').getBoundingClientRect().width > 1000"
+        until(lambda: host.tab.evaluate(wide), PATIENCE, "the own picture to be large")
+        host.tab.evaluate("document.getElementById('swap').click()")
+        until(lambda: not host.tab.evaluate(wide), PATIENCE, "the own picture to be small")
+
+    def test_who_speaks(self) -> None:
+        """A picture is framed while its person speaks, and whoever talks while muted is told; both from one sound."""
+        host, guest = self.call()
+        until(
+            lambda: (
+                self.attribute(host, "#remotes [data-user]", "data-user") is not None
+                and self.attribute(host, "#remotes figure", "data-speaking") == "true"
+            ),
+            PATIENCE,
+            "the guest to speak",
+        )
+        guest.tab.click("#mute")
+        until(lambda: guest.shown("talking"), PATIENCE, "the hint")
+        until(
+            lambda: (
+                self.attribute(host, "#remotes figure", "data-speaking") == "false"
+                and host.tab.evaluate("document.querySelector('#remotes .silent').checkVisibility()")
+            ),
+            PATIENCE,
+            "the mark of a muted microphone",
+        )
+        guest.tab.click("#mute")
+        until(lambda: not guest.shown("talking"), PATIENCE, "the hint to go")
+
+    def test_release_when_muted(self) -> None:
+        """Without the hint, muting lets go of the microphone."""
+        host, _ = self.call()
+        host.tab.click("#more-button")
+        host.tab.click("#open-settings")
+        host.tab.click("#hint-muted")
+        host.tab.evaluate("document.getElementById('settings').close()")
+        tracks = "document.getElementById('local-video').srcObject.getAudioTracks().length"
+        self.assertEqual(host.tab.evaluate(tracks), 1)
+        host.tab.click("#mute")
+        until(lambda: host.tab.evaluate(tracks) == 0, PATIENCE, "the microphone to be released")
+        host.still("audioEnergy", 1.0)
+        host.tab.click("#mute")
+        until(lambda: host.tab.evaluate(tracks) == 1, PATIENCE, "the microphone to be back")
+
+    def test_full_screen(self) -> None:
+        """The call fills the screen, and the button leads back."""
+        host, _ = self.call()
+        for filled in (True, False):
+            host.tab.click("#more-button")
+            host.tab.click("#full-screen")
+            until(
+                lambda filled=filled: host.tab.evaluate("!!document.fullscreenElement") is filled,  # type: ignore[misc]
+                PATIENCE,
+                "full screen to change",
+            )
+
+    def test_the_screen_stays_on(self) -> None:
+        """While a call lasts, and no longer."""
+        host, guest = self.call()
+        until(lambda: host.tab.evaluate("locks.length") > 0, PATIENCE, "the lock")
+        self.assertEqual(host.tab.evaluate("locks"), ["screen"])
+        guest.tab.click("#hang-up")
+        until(lambda: "released" in host.tab.evaluate("locks"), PATIENCE, "the lock to be released")
+
+    def test_a_camera_that_is_unplugged(self) -> None:
+        """The page says so, and takes it again as soon as it is back."""
+        host, guest = self.call()
+        track = "document.getElementById('local-video').srcObject.getVideoTracks()[0]"
+        host.tab.evaluate(f"{track}.dispatchEvent(new Event('ended'))")
+        host.wait_for_text("error", "disconnected")
+        host.tab.evaluate("navigator.mediaDevices.dispatchEvent(new Event('devicechange'))")
+        until(lambda: host.tab.evaluate(f"!!{track}"), PATIENCE, "the camera")
+        self.plays(guest, CAMERA)
+
+    def test_the_other_camera_of_a_phone(self) -> None:
+        """A press turns to the camera at the back, whose picture is not mirrored."""
+        browser = Chromium(devices=2)
+        self.addCleanup(browser.close)
+        host = self.tab(browser, viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
+        guest = self.page()
+        guest.join(host.host())
+        host.wait_for("connected")
+        until(lambda: host.shown("flip"), PATIENCE, "the button")
+        host.tab.click("#flip")
+        until(
+            lambda: host.tab.evaluate("asked.at(-1).video?.facingMode") == "environment", PATIENCE, "the other camera"
+        )
+        until(lambda: self.attribute(host, "#local-video", "data-mirror") == "false", PATIENCE, "the picture as it is")
+        self.plays(guest, CAMERA)
+
+    def test_a_muted_microphone_that_is_unplugged(self) -> None:
+        """Whoever was muted stays so, whatever device comes, and nobody hears them."""
+        host, guest = self.call()
+        host.tab.click("#mute")
+        host.wait_for_text("mute", "Unmute")
+        track = "document.getElementById('local-video').srcObject.getAudioTracks()[0]"
+        host.tab.evaluate(f"{track}.dispatchEvent(new Event('ended'))")
+        host.wait_for_text("error", "disconnected")
+        host.tab.evaluate("navigator.mediaDevices.dispatchEvent(new Event('devicechange'))")
+        until(lambda: host.tab.evaluate(f"!!{track}"), PATIENCE, "the microphone")
+        self.assertEqual((host.tab.evaluate(f"{track}.enabled"), host.text("mute")), (False, "Unmute"))
+        guest.still("audioEnergy", SILENCE)
+
+    def test_devices_after_a_failure(self) -> None:
+        """Whoever tries again has the devices that they had, and those alone."""
+        page = self.tab()
+        kinds = "document.getElementById('local-video').srcObject.getTracks().map(track => track.kind).sort().join()"
+        until(lambda: page.tab.evaluate(kinds) == "audio,video", PATIENCE, "the own picture and sound")
+        page.tab.click("#mute")
+        page.wait_for_text("mute", "Unmute")
+        self.daemon.stop()
+        page.tab.click("#start")
+        page.wait_for("failed")
+        until(lambda: page.tab.evaluate(kinds) == "", PATIENCE, "the devices to be released")
+        page.tab.click("#again")
+        until(lambda: page.tab.evaluate(kinds) == "video", PATIENCE, "the camera alone")
+
+    def test_messages_that_cannot_be_shown(self) -> None:
+        """A message whose panel cannot be fetched is told once, and the page goes on."""
+        host, guest = self.call()
+        assert isinstance(host.tab, ChromiumTab)
+        tries: list[str] = []
+
+        def refuse(route: Route) -> None:
+            tries.append(route.request.url)
+            route.abort()
+
+        host.tab.context.route("**/assets/extras.*", refuse)
+        guest.tab.click("#chat-button")
+        guest.tab.type("#chat-text", "Hello")
+        guest.tab.click("#chat-form button")
+        host.wait_for_text("error", "could not be fetched")
+        host.wait_for_text("chat-badge", "1")
+        count = len(tries)
+        host.rises("framesDecoded")
+        host.rises("framesDecoded")
+        self.assertEqual(len(tries), count)
+        self.assertEqual(host.tab.evaluate("document.querySelectorAll('link[href*=extras]').length"), 0)
+        host.tab.context.unroute("**/assets/extras.*")
+        host.tab.click("#chat-button")
+        host.wait_for_text("chat-log", "Hello")

@@ -1,0 +1,287 @@
+"""The verification code between two pages, with an honest server and with hostile ones."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from pathlib import Path
+
+from tests.suites.e2e import report
+from tests.suites.e2e.browsers import browser
+from tests.suites.e2e.call_page import PATIENCE, CallPage
+from tests.suites.e2e.case import CallTestCase
+from tests.suites.e2e.daemon import Daemon
+from tests.suites.e2e.program import Program
+from tests.suites.e2e.proxy import Proxy
+from tests.suites.e2e.turn import TurnServer
+from tests.suites.e2e.waiting import until
+
+#: Of the checkout, from which the hostile server is run.
+ROOT = Path(__file__).parents[3]
+
+#: JavaScript: what the shield beside the only other person's name means, and the words of the code.
+SHIELD = "document.querySelector('.remote:has([data-user]) .trust')"
+LABEL = f"{SHIELD}.getAttribute('aria-label')"
+WORDS = "[...document.querySelectorAll('#verify-code li')].map(item => item.lastChild.textContent)"
+OPEN = "document.getElementById('verify').open"
+
+
+class SheetPage(CallPage):
+    """A page whose sheet about verification is read."""
+
+    def wait_for_label(self, text: str) -> None:
+        """Wait until the shield beside the other person's name means this."""
+        until(lambda: text in (self.tab.evaluate(LABEL) or ""), PATIENCE, f"a shield that says “{text}”")
+
+    def open_sheet(self) -> None:
+        """Press the shield."""
+        self.tab.click(".remote:has([data-user]) .trust")
+        until(lambda: self.tab.evaluate(OPEN), PATIENCE, "the sheet")
+
+    def close_sheet(self) -> None:
+        """Press its close button."""
+        self.tab.click("#verify form button")
+        until(lambda: not self.tab.evaluate(OPEN), PATIENCE, "the sheet to close")
+
+    def code(self) -> list[str]:
+        """Wait for the code, and return its words."""
+        self.wait_for_label("compare")
+        self.open_sheet()
+        words: list[str] = until(lambda: self.tab.evaluate(WORDS), PATIENCE, "a code")
+        assert len(words) == 7, words
+        return words
+
+    def listed(self, count: int) -> list[list[str]] | None:
+        """Return user and name of those whom the sheet can be about, if they are so many."""
+        options = "[...document.getElementById('verify-who').options].map(option => [option.value, option.text])"
+        found: list[list[str]] = self.tab.evaluate(options)
+        return found if len(found) == count else None
+
+    def choose(self, user: str) -> None:
+        """Let the sheet be about somebody else."""
+        self.tab.evaluate(
+            f"(who => {{ who.value = '{user}'; who.dispatchEvent(new Event('change')); }})"
+            "(document.getElementById('verify-who'))"
+        )
+
+    def not_verified(self, reason: str) -> None:
+        """Wait until the page says that it cannot verify, and why."""
+        self.wait_for_label("not verified")
+        self.open_sheet()
+        self.wait_for_text("verify-status", "Not verified")
+        self.wait_for_text("verify-status", reason)
+        assert not self.shown("verify-code"), "there is a code"
+        assert not self.shown("verify-match"), "it can be confirmed"
+
+
+class VerificationCase(CallTestCase):
+    """Calls in Chromium, or in two browsers."""
+
+    def sheet_page(self, url: str, name: str = "Chromium") -> SheetPage:
+        """Open the page at an address."""
+        tab = browser(name).tab()
+        self.addCleanup(tab.close)
+        page = SheetPage(tab)
+        page.open(url)
+        return page
+
+    def call(self, url: str, guest_url: str = "", guest_name: str = "Chromium") -> tuple[SheetPage, SheetPage]:
+        """Return host and guest of a call."""
+        host, guest = self.sheet_page(url), self.sheet_page(guest_url or url, guest_name)
+        guest.join(host.host())
+        for page in (host, guest):
+            page.wait_for("connected")
+        return host, guest
+
+
+class HonestTests(VerificationCase):
+    """With a server that passes on what it is given."""
+
+    def test_one_code(self) -> None:
+        """Both see the same seven words; what they answer is shown beside the name."""
+        host, guest = self.call(self.daemon.url)
+        self.assertEqual(host.code(), guest.code())
+        report.add_picture(host.tab, "verify-code")
+        for page in (host, guest):
+            page.wait_for_text("verify-path", "direct")
+        host.tab.click("#verify-match")
+        host.wait_for_text("verify-status", "nobody is between")
+        guest.tab.click("#verify-differ")
+        guest.wait_for_text("verify-status", "The codes differ")
+        report.add_picture(guest.tab, "verify-differ")
+        host.close_sheet()
+        guest.close_sheet()
+        host.wait_for_label("verified")
+        guest.wait_for_label("differ")
+
+    def test_firefox(self) -> None:
+        """Browsers that write descriptions differently come to the same code."""
+        host, guest = self.call(self.daemon.url, guest_name="Firefox")
+        self.assertEqual(host.code(), guest.code())
+
+    def test_a_connection_that_begins_anew(self) -> None:
+        """A reload makes another connection: the confirmation is gone, which is told, and there is another code."""
+        host, guest = self.call(self.daemon.url)
+        before = host.code()
+        host.tab.click("#verify-match")
+        host.close_sheet()
+        host.wait_for_label(": verified")
+        guest.tab.reload()
+        guest.wait_for("connected")
+        host.wait_for_label("compare")
+        host.wait_for_text("status", "began anew")
+        after = host.code()
+        self.assertNotEqual(before, after)
+        self.assertEqual(after, guest.code())
+
+    def test_an_ice_restart(self) -> None:
+        """New paths for the same connection leave it verified."""
+        daemon = Daemon(self.directory / "plain", "--no-tls")
+        self.addCleanup(daemon.stop)
+        proxy = Proxy(daemon.port)
+        self.addCleanup(proxy.close)
+        host, guest = self.call(f"http://localhost:{daemon.port}/", f"http://localhost:{proxy.port}/")
+        self.assertEqual(host.code(), guest.code())
+        for page in (host, guest):
+            page.tab.click("#verify-match")
+            page.close_sheet()
+        guest.tab.evaluate("dispatchEvent(new Event('online'))")
+        proxy.cut()
+        until(lambda: guest.statistics()["iceRestarts"] > 0, PATIENCE, "new paths")
+        guest.watch()
+        for page in (host, guest):
+            page.wait_for_label(": verified")
+
+    def test_a_program_without_a_code(self) -> None:
+        """Whom nobody can verify is shown so."""
+        host = self.sheet_page(self.daemon.url)
+        self.peer("join", host.host(), "--duration", "60")
+        host.wait_for("connected")
+        host.wait_for_label("cannot be verified")
+        host.open_sheet()
+        host.wait_for_text("verify-status", "has no code")
+
+    def test_three(self) -> None:
+        """Each pair has a code of its own, and the sheet has a choice of people."""
+        pages = [self.sheet_page(self.daemon.url) for _ in range(3)]
+        for page, name in zip(pages, ("Ann", "Bob", "Cat"), strict=True):
+            page.tab.type("#name", name)
+        session = pages[0].host()
+        for page in pages[1:]:
+            page.join(session)
+            page.wait_for("connected")
+        codes: dict[frozenset[str], set[tuple[str, ...]]] = {}
+        for page, name in zip(pages, ("Ann", "Bob", "Cat"), strict=True):
+            page.tab.click("#more-button")
+            page.tab.click("#open-verify")
+            people = until(lambda page=page: page.listed(2), PATIENCE, "two others")  # type: ignore[misc]
+            for user, other in people:
+                page.choose(user)
+                page.wait_for_text("verify-status", other)
+                words = until(lambda page=page: page.tab.evaluate(WORDS), PATIENCE, "a code")  # type: ignore[misc]
+                codes.setdefault(frozenset((name, other)), set()).add(tuple(words))
+        report.add_picture(pages[0].tab, "verify-three")
+        self.assertEqual([len(found) for found in codes.values()], [1, 1, 1])
+        self.assertEqual(len(set.union(*codes.values())), 3)
+
+    def test_relayed(self) -> None:
+        """Who hides their address behind a TURN server is connected through it alone, which both can read."""
+        turn = TurnServer()
+        self.addCleanup(turn.stop)
+        daemon = Daemon(self.directory / "turn", *turn.options)
+        self.addCleanup(daemon.stop)
+        host, guest = self.sheet_page(daemon.url), self.sheet_page(daemon.url)
+        guest.tab.click("#privacy")
+        until(lambda: guest.tab.evaluate(OPEN), PATIENCE, "the sheet")
+        guest.tab.click("#relay-only")
+        guest.close_sheet()
+        guest.join(host.host())
+        for page in (host, guest):
+            page.wait_for("connected")
+            page.code()
+            page.wait_for_text("verify-path", "relayed")
+        self.assertEqual(guest.statistics()["selectedPair"]["local"], "relay")
+
+    def test_hidden_address(self) -> None:
+        """Who hides their address finds nobody without a TURN server, reads why, and can change it; it is kept."""
+        page = self.sheet_page(self.daemon.url)
+        page.tab.click("#privacy")
+        until(lambda: page.tab.evaluate(OPEN), PATIENCE, "the sheet")
+        self.assertFalse(page.shown("verify-person"))
+        page.tab.click("#relay-only")
+        page.tab.reload()
+        page.wait_for("start")
+        host = self.sheet_page(self.daemon.url)
+        page.join(host.host())
+        page.wait_for("failed")
+        page.wait_for_text("error", "hide your address")
+        page.tab.click("#home")
+        page.wait_for("start")
+        page.tab.click("#privacy")
+        until(lambda: page.tab.evaluate("document.getElementById('relay-only').checked"), PATIENCE, "the switch")
+        page.tab.click("#relay-only")
+        page.close_sheet()
+        page.join(host.text("session-id"))
+        page.wait_for("connected")
+
+
+class HostileTests(VerificationCase):
+    """With a server that ends both connections itself, and shows each page its own key."""
+
+    def setUp(self) -> None:
+        """Start an honest server, which the hostile one pretends to be."""
+        self.directory = Path(self.mktemp()).resolve()
+        self.directory.mkdir()
+        self.daemon = Daemon(self.directory, "--no-tls")
+        self.addCleanup(self.daemon.stop)
+
+    def attacked(self, conduct: str) -> tuple[SheetPage, SheetPage]:
+        """Return two pages with somebody between them."""
+        command = [sys.executable, "-m", "tests.suites.e2e.hostile_server", str(self.daemon.port), conduct]
+        hostile = Program(command, directory=ROOT)
+        self.addCleanup(hostile.stop, signal.SIGKILL)
+        port = hostile.wait_for(r"listening (\d+)", PATIENCE)[1]
+        return self.call(f"http://localhost:{port}/")
+
+    def test_forwarded(self) -> None:
+        """The exchange passes through unchanged, and the pages show different codes."""
+        host, guest = self.attacked("forward")
+        self.assertNotEqual(host.code(), guest.code())
+
+    def test_own_numbers(self) -> None:
+        """The attacker takes part in both exchanges, and the pages show different codes."""
+        host, guest = self.attacked("own-numbers")
+        self.assertNotEqual(host.code(), guest.code())
+
+    def test_reflected(self) -> None:
+        """Who sends a page its own commitment gets no code."""
+        for page in self.attacked("reflect"):
+            page.not_verified("Your own message came back")
+
+    def test_early_reveal(self) -> None:
+        """Who reveals before they commit gets no code."""
+        for page in self.attacked("early-reveal"):
+            page.not_verified("did not keep to the order")
+        report.add_picture(page.tab, "verify-refused")
+
+    def test_mismatch(self) -> None:
+        """Who reveals another number gets no code."""
+        for page in self.attacked("mismatch"):
+            page.not_verified("something else than it had committed to")
+
+    def test_late_key(self) -> None:
+        """A key that is swapped in a call which people have verified is found out, and told at once."""
+        host, guest = self.attacked("late-key")
+        self.assertEqual(host.code(), guest.code())
+        for page in (host, guest):
+            page.tab.click("#verify-match")
+            page.close_sheet()
+            page.wait_for_label(": verified")
+        guest.tab.click("#share")
+        host.wait_for_text("error", "not verified any more")
+        host.not_verified("another one than at its beginning")
+
+    def test_no_hello(self) -> None:
+        """Who hides that there is a code cannot be verified."""
+        for page in self.attacked("dumb"):
+            page.wait_for_label("cannot be verified")

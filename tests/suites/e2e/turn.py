@@ -1,0 +1,163 @@
+"""A STUN and TURN server in a process of its own: coturn, as Debian packs it."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import sqlite3
+import subprocess
+from contextlib import closing
+from pathlib import Path
+
+from twisted.trial.unittest import SkipTest
+
+from tests.suites.e2e.program import Program
+from tests.suites.e2e.waiting import until
+
+#: Seconds that it has to start.
+PATIENCE = 20.0
+
+USER = "ada"
+SECRET = "lovelace"
+
+HOST = "127.0.0.1"
+
+#: What the package comes with, and what signald does.
+SCHEMA = Path("/usr/share/coturn/schema.sql")
+SHIPPED = Path(__file__).parents[3] / "deploy" / "turnserver.conf"
+
+
+def free_port() -> int:
+    """Return a port that nobody uses just now, neither over UDP nor over TCP."""
+    with (
+        socket.socket(socket.AF_INET, socket.SOCK_STREAM) as tcp,
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp,
+    ):
+        tcp.bind((HOST, 0))
+        port: int = tcp.getsockname()[1]
+        udp.bind((HOST, port))
+        return port
+
+
+class TurnServer:
+    """A running coturn with one user, on the loopback interface.
+
+    Attributes:
+        program: its process.
+        port: where it listens over UDP and TCP.
+
+    """
+
+    def __init__(self) -> None:
+        """Start it, and wait until it listens.
+
+        Raises:
+            SkipTest: it is not installed.
+
+        """
+        if shutil.which("turnserver") is None:
+            raise SkipTest("coturn is not installed")
+        self.port = free_port()
+        options = ["--no-tls", "--no-dtls", "--no-cli", "--lt-cred-mech", "--allow-loopback-peers"]
+        options += [f"--listening-ip={HOST}", f"--relay-ip={HOST}", f"--listening-port={self.port}"]
+        options += [f"--user={USER}:{SECRET}", "--realm=signald.test", "--log-file=stdout", "--simple-log"]
+        # No configuration file, database or pid file of this machine's.
+        options += ["-c", "/dev/null", "--userdb=/dev/null", "--pidfile=/dev/null"]
+        self.program = Program(["turnserver", *options])
+        try:
+            until(self._listens, PATIENCE, "coturn to listen")
+        except BaseException:
+            self.stop()
+            raise
+
+    def _listens(self) -> bool:
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as tcp:
+            return tcp.connect_ex((HOST, self.port)) == 0
+
+    @property
+    def options(self) -> list[str]:
+        """What signald needs on its command line to name it: over UDP and over TCP."""
+        options = ["--ice-server", f"stun:{HOST}:{self.port}"]
+        for transport in ("udp", "tcp"):
+            options += ["--ice-server", f"turn:{HOST}:{self.port}?transport={transport},{USER},{SECRET}"]
+        return options
+
+    def stop(self) -> None:
+        """End it."""
+        self.program.stop()
+
+
+class ShippedTurnServer:
+    """A running coturn with the configuration that signald comes with, on the loopback interface.
+
+    Attributes:
+        program: its process.
+        port: where it listens over UDP, TCP, TLS and DTLS.
+        secret: the file that signald is to read.
+
+    """
+
+    def __init__(self, directory: Path, host: str = HOST, secret: str = "0123456789abcdef" * 2, port: int = 0) -> None:
+        """Start it, and wait until it listens.
+
+        Arguments:
+            directory: for its files.
+            host: the address that it listens on and relays from; the relays of a test have to reach each other there,
+                so that this one is allowed.
+            secret: that it shares with signald.
+            port: where it listens; 0 for any free one.
+
+        Raises:
+            SkipTest: it is not installed.
+
+        """
+        if shutil.which("turnserver") is None:
+            raise SkipTest("coturn is not installed")
+        self.host, self.port = host, port or free_port()
+        self.secret = directory / "turn-secret"
+        self.secret.write_text(f"{secret}\n")
+        self.secret.chmod(0o600)
+        certificate, key = directory / "turn.pem", directory / "turn-key.pem"
+        command: list[str | Path] = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
+        command += ["-nodes", "-days", "2", "-subj", "/CN=turn.example.org", "-keyout", key, "-out", certificate]
+        subprocess.run(command, check=True, capture_output=True)
+        configuration = directory / "turnserver.conf"
+        configuration.write_text(
+            SHIPPED.read_text()
+            .replace("REPLACE-WITH-THE-SECRET", secret)
+            .replace("/etc/coturn/fullchain.pem", str(certificate))
+            .replace("/etc/coturn/privkey.pem", str(key))
+        )
+        database = directory / "turndb"
+        database.unlink(missing_ok=True)
+        with closing(sqlite3.connect(database)) as connection:
+            # coturn takes no secret, not even that of its file, unless it can look into its database, too. As installed
+            # by the package: its threads make tables that are missing, and get into each other's way.
+            connection.executescript(SCHEMA.read_text())
+        options = ["-c", str(configuration), f"--userdb={database}", f"--listening-ip={host}", f"--relay-ip={host}"]
+        options += [f"--listening-port={self.port}", f"--tls-listening-port={self.port}"]
+        options += ["--allow-loopback-peers", f"--allowed-peer-ip={host}", "--allocation-default-address-family=keep"]
+        # OpenSSL alone would refuse old versions of TLS at its usual level: the file is to do it.
+        options += ["--cipher-list=ALL:@SECLEVEL=0"]
+        options += ["--log-file=stdout", "--simple-log", "--verbose", f"--pidfile={directory / 'turn.pid'}"]
+        self.program = Program(["turnserver", *options])
+        try:
+            self.program.wait_for(r"IPv[46]. (TCP|TLS/TCP|UDP) listener opened on", PATIENCE)
+            until(self._listens, PATIENCE, "coturn to listen")
+        except BaseException:
+            self.stop()
+            raise
+
+    def _listens(self) -> bool:
+        with socket.socket(socket.AF_INET6 if ":" in self.host else socket.AF_INET, socket.SOCK_STREAM) as tcp:
+            return tcp.connect_ex((self.host, self.port)) == 0
+
+    @property
+    def options(self) -> list[str]:
+        """What signald needs on its command line to make credentials for it."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return ["--turn-url", f"turn:{host}:{self.port}", "--ice-turn-secret-file", str(self.secret)]
+
+    def stop(self) -> None:
+        """End it."""
+        self.program.stop()

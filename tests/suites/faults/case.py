@@ -1,0 +1,85 @@
+"""A test case with daemons that meet faults, and clients of theirs."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import websocket
+from twisted.trial.unittest import SkipTest, SynchronousTestCase
+
+from tests.native_client import Body, NativeClient
+from tests.suites.e2e.daemon import Daemon
+
+
+class FaultTestCase(SynchronousTestCase):
+    """Starts daemons and clients, and ends those that are left.
+
+    Attributes:
+        directory: of the test's own.
+
+    """
+
+    def setUp(self) -> None:
+        """Make the directory."""
+        if not Path("/proc/self/fd").exists():
+            raise SkipTest("what a process has open is read from /proc")
+        self.directory = Path(self.mktemp()).resolve()
+        self.directory.mkdir()
+
+    def start(
+        self,
+        *options: str,
+        through: Sequence[str | Path] = (),
+        environment: Mapping[str, str] | None = None,
+        tls: bool = False,
+    ) -> Daemon:
+        """Start a daemon on the loopback interface; its arguments are those of `Daemon`."""
+        given = ("--interface", "127.0.0.1", *(() if tls else ("--no-tls",)), *options)
+        daemon = Daemon(self.directory, *given, through=through, environment=environment)
+        self.addCleanup(self.end, daemon)
+        return daemon
+
+    def end(self, daemon: Daemon) -> None:
+        """End a daemon, also one that is stopped; it has written no traceback."""
+        with contextlib.suppress(ProcessLookupError):
+            daemon.program.process.send_signal(signal.SIGCONT)
+        daemon.program.stop(signal.SIGKILL)
+        self.assertEqual(daemon.program.faults, [])
+
+    def client(self, daemon: Daemon, *, tls: bool = False, **keys: object) -> NativeClient:
+        """Connect a client and greet; `keys` are those of its `hello`."""
+        client = NativeClient(daemon.port, tls=tls)
+        self.addCleanup(client.close)
+        client.greet(**keys)
+        return client
+
+    def pair(self, daemon: Daemon, *, tls: bool = False, **keys: object) -> tuple[NativeClient, NativeClient, str]:
+        """Connect two clients that are in one session: the host, the guest, and the session's id."""
+        host, guest = self.client(daemon, tls=tls, **keys), self.client(daemon, tls=tls, **keys)
+        session: str = host.ask("open")["session"]
+        self.assertEqual(guest.ask("join", session=session)["type"], "joined")
+        host.hear_type("member-joined")
+        return host, guest, session
+
+    def talk(self, host: NativeClient, guest: NativeClient, session: str, content: str) -> Body:
+        """Let one say something in the session, and return what the other hears."""
+        host.say("message", session=session, content=content)
+        heard = guest.hear_type("message")
+        self.assertEqual(heard["content"], content)
+        return heard
+
+    def refused(self, daemon: Daemon) -> bool:
+        """Whether a client that connects now gets nowhere."""
+        try:
+            NativeClient(daemon.port, tls=False, timeout=1.0).close()
+        except (OSError, websocket.WebSocketException):
+            return True
+        return False
+
+
+def open_descriptors(process: int) -> int:
+    """How many descriptors a process has open."""
+    return len(list(Path(f"/proc/{process}/fd").iterdir()))

@@ -1,0 +1,155 @@
+"""The certificate is replaced again and again while clients talk, and sometimes by a pair that cannot be used."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import ssl
+import threading
+import time
+
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from signald.keyfiles import Pair, certificates_pem, key_pem, write_files
+from tests.certificates import self_signed
+from tests.machines import DAY
+from tests.native_client import NativeClient
+from tests.suites.e2e.daemon import Daemon
+from tests.suites.e2e.waiting import until
+from tests.suites.faults.case import FaultTestCase
+from tests.suites.faults.report import add_fault, in_full
+
+#: Replacements in all.
+ROUNDS = 100 if in_full() else 10
+
+#: Of so many replacements one is noticed by the daemon alone; the others are told to it with SIGHUP.
+ALONE = 5
+
+#: Of so many one is preceded by a pair that cannot be used.
+BAD = 3
+
+#: Pairs of clients that talk.
+PAIRS = 8
+
+#: Seconds between two messages of one pair.
+PAUSE = 0.05
+
+#: Seconds for a new certificate to be shown.
+SHOWN_WITHIN = 15.0
+
+
+class Talk(threading.Thread):
+    """A host that tells a guest numbers, one after the other.
+
+    Attributes:
+        waits: seconds from each saying to its hearing.
+        fault: what went wrong.
+
+    """
+
+    def __init__(self, host: NativeClient, guest: NativeClient, session: str) -> None:
+        super().__init__(daemon=True)
+        self._host, self._guest, self._session = host, guest, session
+        self._ends = threading.Event()
+        self.waits: list[float] = []
+        self.fault: Exception | None = None
+
+    def run(self) -> None:
+        """Talk until `end`."""
+        try:
+            while not self._ends.wait(PAUSE):
+                begin = time.monotonic()
+                content = str(len(self.waits))
+                self._host.say("message", session=self._session, content=content)
+                heard = self._guest.hear_type("message")["content"]
+                assert heard == content, f"heard {heard}, not {content}"
+                self.waits.append(time.monotonic() - begin)
+        except Exception as error:  # noqa: BLE001 # whatever it is, the test tells it
+            self.fault = error
+
+    def end(self) -> None:
+        """Say no more."""
+        self._ends.set()
+        self.join(30)
+
+
+class SwapTests(FaultTestCase):
+    """A daemon with a pair of files."""
+
+    def setUp(self) -> None:
+        """Write the first pair, and start the daemon."""
+        super().setUp()
+        self.certificate, self.key = self.directory / "fullchain.pem", self.directory / "privkey.pem"
+        self.renew()
+        self.daemon = self.start("--cert", str(self.certificate), "--key", str(self.key), tls=True)
+
+    def renew(self) -> Pair:
+        """Write another pair as a renewal does."""
+        pair = self_signed(ec.generate_private_key(ec.SECP256R1()), time.time() - DAY, time.time() + 89 * DAY)
+        write_files({self.key: key_pem(pair.key), self.certificate: certificates_pem(pair.chain)})
+        return pair
+
+    def shown(self) -> bytes:
+        """The certificate that a new connection is shown, in DER form."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        with (
+            socket.create_connection(("127.0.0.1", self.daemon.port), 10) as plain,
+            context.wrap_socket(plain) as connection,
+        ):
+            return connection.getpeercert(binary_form=True) or b""
+
+    def wait_for(self, newest: bytes) -> None:
+        """Wait until a new connection is shown that certificate."""
+        until(lambda: self.shown() == newest, SHOWN_WITHIN, "the new certificate")
+
+    def hang_up(self, daemon: Daemon, event: str) -> None:
+        """Send SIGHUP, and wait until the log says what came of it once more."""
+        before = daemon.program.stderr.count(event)
+        daemon.program.process.send_signal(signal.SIGHUP)
+        until(lambda: daemon.program.stderr.count(event) > before, SHOWN_WITHIN, f"{event!r} in the log")
+
+    def refuse_a_bad_pair(self) -> None:
+        """A key of another certificate is refused and the old pair kept, also in new connections."""
+        old = self.shown()
+        write_files({self.key: key_pem(ec.generate_private_key(ec.SECP256R1()))})
+        self.hang_up(self.daemon, "The certificate in use was kept.")
+        self.assertEqual(self.shown(), old)
+
+    def test_swaps_under_traffic(self) -> None:
+        """No connection is dropped, nothing lost, and each new handshake shows the newest certificate."""
+        talks = [Talk(*self.pair(self.daemon, tls=True)) for _ in range(PAIRS)]
+        for talk in talks:
+            talk.start()
+        alone, told, bad = [], [], 0
+        for number in range(ROUNDS):
+            if number % BAD == 0:
+                self.refuse_a_bad_pair()
+                bad += 1
+            begin = time.monotonic()
+            newest = self.renew().leaf.public_bytes(Encoding.DER)
+            if number % ALONE == 0:
+                self.wait_for(newest)
+                alone.append(time.monotonic() - begin)
+            else:
+                self.hang_up(self.daemon, "The certificate was read again")
+                self.assertEqual(self.shown(), newest)
+                told.append(time.monotonic() - begin)
+            time.sleep(0.1)
+        for talk in talks:
+            talk.end()
+        self.assertEqual([talk.fault for talk in talks if talk.fault is not None], [])
+        waits = sorted(wait for talk in talks for wait in talk.waits)
+        self.assertGreater(len(waits), PAIRS * ROUNDS)
+        add_fault(
+            f"{ROUNDS} new certificates under traffic, {bad} bad pairs in between",
+            f"{2 * PAIRS} connections: none dropped; {len(waits)} messages: none lost; bad pairs refused",
+            f"message p50 {_ms(waits, 0.5)}, p99 {_ms(waits, 0.99)}, longest {_ms(waits, 1)}; "
+            f"shown after SIGHUP {_ms(sorted(told), 0.5)}, alone {_ms(sorted(alone), 0.5)}",
+        )
+
+
+def _ms(ranked: list[float], part: float) -> str:
+    """A quantile in milliseconds."""
+    return f"{1000 * ranked[min(len(ranked) - 1, int(part * len(ranked)))]:.0f} ms"

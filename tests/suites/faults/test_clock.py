@@ -1,0 +1,127 @@
+"""The wall clock jumps: what is measured in seconds goes on, and what has a date follows it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import ssl
+import time
+from pathlib import Path
+
+from cryptography import x509
+from twisted.trial.unittest import SkipTest
+
+from tests.native_client import NativeClient
+from tests.suites.e2e.daemon import Daemon
+from tests.suites.faults.case import FaultTestCase
+from tests.suites.faults.report import add_fault, in_full
+
+HOUR, DAY = 3600, 86400
+
+#: By how many seconds the wall clock is wrong, one after the other.
+JUMPS = (5 * HOUR, -5 * HOUR, 3 * DAY, -3 * DAY, 0)
+
+#: Seconds for which TURN credentials are good.
+TURN_SECONDS = 600
+
+#: Seconds in which two things count as of one time.
+CLOSE = 5.0
+
+
+def faketime() -> Path:
+    """Return the library that shows a program another wall clock.
+
+    Raises:
+        SkipTest: there is none.
+
+    """
+    for path in sorted(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1")):
+        return path
+    raise SkipTest("libfaketime is not installed")
+
+
+class ClockTests(FaultTestCase):
+    """A daemon whose wall clock is set, and whose monotonic one is not."""
+
+    def start_with_clock(self, *options: str) -> Daemon:
+        """Start it with the right time."""
+        self.offset = self.directory / "offset"
+        self.jump(0)
+        return self.start(
+            *options,
+            environment={
+                "LD_PRELOAD": str(faketime()),
+                "FAKETIME_TIMESTAMP_FILE": str(self.offset),
+                "FAKETIME_NO_CACHE": "1",
+                "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+                "DONT_FAKE_MONOTONIC": "1",
+            },
+            tls=True,
+        )
+
+    def jump(self, seconds: int) -> None:
+        """Set the clock, by so much wrong."""
+        new = self.offset.with_suffix(".new")
+        new.write_text(f"{seconds:+d}s\n")
+        os.replace(new, self.offset)
+
+    def test_jumps(self) -> None:
+        """By hours and days, forward and back: nobody is cut off, and credentials are good from the new time on."""
+        secret = self.directory / "secret"
+        secret.write_text("north" * 8)
+        secret.chmod(0o600)
+        daemon = self.start_with_clock(
+            "--turn-url", "turn:turn.example.org", "--ice-turn-secret-file", str(secret),
+            "--ice-turn-seconds", str(TURN_SECONDS), "--limit", "ping-seconds=1", "--limit", "pong-seconds=2",
+        )  # fmt: skip
+        host, guest, session = self.pair(daemon, tls=True, instance="one")
+        waits: list[float] = []
+        for seconds in JUMPS:
+            self.jump(seconds)
+            end = time.monotonic() + (4 if in_full() else 1.5)
+            while time.monotonic() < end:
+                begin = time.monotonic()
+                self.talk(host, guest, session, "still there?")
+                self.talk(guest, host, session, "still here")
+                waits.append(time.monotonic() - begin)
+                time.sleep(0.05)
+            # A new one comes in, and its credentials are of the new time.
+            third = self.client(daemon, tls=True)
+            username = self.credentials(third)
+            self.assertLess(abs(int(username.partition(":")[0]) - (time.time() + seconds + TURN_SECONDS)), CLOSE)
+            third.close()
+        add_fault(
+            f"wall clock set by {', '.join(f'{jump / HOUR:+.0f} h' for jump in JUMPS[:-1])} and right again",
+            "nobody cut off, TURN credentials follow the clock",
+            f"longest exchange {max(waits) * 1000:.0f} ms",
+        )
+
+    def credentials(self, client: NativeClient) -> str:
+        """Open a session; the user name of the TURN credentials that its member gets."""
+        client.say("open")
+        servers = client.hear_type("ice-servers")["ice-servers"]
+        return next(str(server["username"]) for server in servers if "username" in server)
+
+    def test_certificate(self) -> None:
+        """More than a year later the local authority has issued another certificate, without a restart."""
+        daemon = self.start_with_clock()
+        before = self.shown(daemon)
+        self.jump(400 * DAY)
+        begin = time.monotonic()
+        if not in_full():
+            # Otherwise the next look at the certificate is waited for, a minute at most.
+            daemon.program.process.send_signal(signal.SIGHUP)
+        while self.shown(daemon) == before:
+            self.assertLess(time.monotonic() - begin, 90.0)
+            time.sleep(1)
+        after = x509.load_pem_x509_certificate(self.shown(daemon).encode())
+        self.assertGreater(after.not_valid_after_utc.timestamp(), time.time() + 400 * DAY)
+        add_fault(
+            "wall clock set 400 days forward",
+            "another certificate was issued and shown",
+            f"after {time.monotonic() - begin:.0f} s",
+        )
+
+    def shown(self, daemon: Daemon) -> str:
+        """The certificate that it shows."""
+        return ssl.get_server_certificate(("127.0.0.1", daemon.port), timeout=5)

@@ -1,0 +1,121 @@
+"""Out of descriptors, and killed outright."""
+
+from __future__ import annotations
+
+import contextlib
+import resource
+import socket
+import time
+from collections.abc import Iterator
+
+from tests.native_client import NativeClient
+from tests.suites.e2e.daemon import Daemon
+from tests.suites.e2e.waiting import until
+from tests.suites.faults.case import FaultTestCase, open_descriptors
+from tests.suites.faults.report import add_fault, in_full
+
+#: What a daemon may add to its log in its distress, in lines.
+MOST_LINES = 20
+
+#: Seconds between two messages; without them the budget of messages would end first.
+PAUSE = 0.05
+
+#: Seconds in which it takes clients again once it can.
+RECOVERS_WITHIN = 10.0
+
+
+class DescriptorTests(FaultTestCase):
+    """More connections than there are descriptors."""
+
+    def flood(self, daemon: Daemon, count: int) -> contextlib.ExitStack:
+        """Open that many connections, or as many as it takes; closing the stack closes them."""
+        stack = contextlib.ExitStack()
+        self.addCleanup(stack.close)
+        for _ in range(count):
+            stack.enter_context(socket.create_connection(("127.0.0.1", daemon.port), timeout=5))
+        return stack
+
+    def live_through(self, daemon: Daemon, pair: tuple[NativeClient, NativeClient, str], seconds: float) -> float:
+        """Let those who are there go on talking; their longest wait in seconds."""
+        longest, end = 0.0, time.monotonic() + seconds
+        while time.monotonic() < end:
+            begin = time.monotonic()
+            self.talk(*pair, "still there?")
+            longest = max(longest, time.monotonic() - begin)
+            self.assertTrue(self.refused(daemon))
+            time.sleep(PAUSE)
+        return longest
+
+    def test_flood_at_a_low_limit(self) -> None:
+        """With few descriptors there is a bound below them: who is there goes on, the others wait outside."""
+        daemon = self.start(through=("prlimit", "--nofile=64:64"))
+        pair = self.pair(daemon)
+        lines = daemon.program.stderr.count("\n")
+        flood = self.flood(daemon, 500)
+        longest = self.live_through(daemon, pair, 10 if in_full() else 2)
+        used = open_descriptors(daemon.program.process.pid)
+        self.assertLess(used, 64)
+        flood.close()
+        begin = time.monotonic()
+        until(lambda: not self.refused(daemon), RECOVERS_WITHIN, "to be let in")
+        recovered = time.monotonic() - begin
+        written = daemon.program.stderr.count("\n") - lines
+        self.assertLessEqual(written, MOST_LINES)
+        add_fault(
+            "500 connections at a limit of 64 descriptors",
+            "members talk on, others refused, others come in again afterwards",
+            f"longest wait {longest * 1000:.0f} ms, {used} descriptors, back after {recovered:.1f} s, {written} lines",
+        )
+
+    def test_no_descriptor_left(self) -> None:
+        """When accepting fails with EMFILE, those who are there go on, and the log is short."""
+        daemon = self.start()
+        pair = self.pair(daemon)
+        lines = daemon.program.stderr.count("\n")
+        with self.no_descriptors(daemon):
+            self.flood(daemon, 200)
+            longest = self.live_through(daemon, pair, 10 if in_full() else 2)
+        begin = time.monotonic()
+        until(lambda: not self.refused(daemon), RECOVERS_WITHIN, "to be let in")
+        recovered = time.monotonic() - begin
+        written = daemon.program.stderr.count("\n") - lines
+        self.assertLessEqual(written, MOST_LINES)
+        add_fault(
+            "no descriptor left (EMFILE)",
+            "members talk on, others refused, others come in again afterwards",
+            f"longest wait {longest * 1000:.0f} ms, back after {recovered:.1f} s, {written} lines",
+        )
+
+    @contextlib.contextmanager
+    def no_descriptors(self, daemon: Daemon) -> Iterator[None]:
+        """Let a running daemon have no more descriptors than it has open."""
+        process = daemon.program.process.pid
+        before = resource.prlimit(process, resource.RLIMIT_NOFILE)
+        resource.prlimit(process, resource.RLIMIT_NOFILE, (open_descriptors(process), before[1]))
+        try:
+            yield
+        finally:
+            resource.prlimit(process, resource.RLIMIT_NOFILE, before)
+
+
+class KillTests(FaultTestCase):
+    """Kill -9."""
+
+    def test_killed_and_started_again(self) -> None:
+        """Nothing that a killed daemon leaves behind keeps the next one from serving at the same place."""
+        rounds = 10 if in_full() else 2
+        authorities, waits = set[bytes](), list[float]()
+        for _ in range(rounds):
+            begin = time.monotonic()
+            daemon = self.start(tls=True)
+            client = self.client(daemon, tls=True)
+            waits.append(time.monotonic() - begin)
+            authorities.add(daemon.authority.read_bytes())
+            self.assertIn("session", client.ask("open"))
+            daemon.kill()
+        self.assertEqual(len(authorities), 1)
+        add_fault(
+            f"kill -9 and a new start, {rounds} times",
+            "the authority is kept, nothing is left in the way",
+            f"served again within {max(waits):.1f} s of the start",
+        )

@@ -1,0 +1,124 @@
+"""A log that nobody reads, or that has no room: the daemon serves on."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import signal
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.native_client import NativeClient
+from tests.suites.e2e.program import SCRIPTS, Program
+from tests.suites.e2e.turn import free_port
+from tests.suites.faults.case import FaultTestCase
+from tests.suites.faults.report import add_fault, in_full
+
+#: The smallest pipe that Linux makes, in bytes.
+PIPE_BYTES = 4096
+
+#: Seconds that a round trip may take while nobody takes the log.
+MOST_WAIT = 1.0
+
+#: Writes standard error to a file that is opened for reading too, so that opening a FIFO waits for nobody.
+ELSEWHERE = 'exec "$@" 2<>"$0"'
+
+
+@dataclass
+class Served:
+    """A daemon whose log goes elsewhere."""
+
+    program: Program
+    port: int
+
+
+class LogTests(FaultTestCase):
+    """Where standard error goes."""
+
+    def start_with(self, log: Path) -> Served:
+        """Start a daemon that writes its log to a file."""
+        port = free_port()
+        command: list[str | Path] = [SCRIPTS / "signald", "--port", str(port), "--interface", "127.0.0.1", "--no-tls"]
+        command += ["--data-dir", self.directory / "data", "--log-level", "debug"]
+        program = Program(["sh", "-c", ELSEWHERE, str(log), *command], environment={"HOME": str(self.directory)})
+        self.addCleanup(program.stop, signal.SIGKILL)
+        program.wait_for("Open", 20)
+        return Served(program, port)
+
+    def serve(self, daemon: Served, seconds: float) -> float:
+        """Let two talk while the daemon has much to log; the longest wait in seconds."""
+        host, guest = (NativeClient(daemon.port, tls=False) for _ in range(2))
+        for client in (host, guest):
+            self.addCleanup(client.close)
+            client.greet()
+        session: str = host.ask("open")["session"]
+        guest.ask("join", session=session)
+        longest, end = 0.0, time.monotonic() + seconds
+        while time.monotonic() < end:
+            # Each is told in several lines.
+            daemon.program.process.send_signal(signal.SIGHUP)
+            begin = time.monotonic()
+            self.talk(host, guest, session, "x")
+            longest = max(longest, time.monotonic() - begin)
+            time.sleep(0.02)
+        return longest
+
+    def test_nobody_reads(self) -> None:
+        """With a full pipe, it serves on; when somebody reads again, the rest comes."""
+        pipe = self.directory / "log"
+        os.mkfifo(pipe)
+        ours = os.open(pipe, os.O_RDWR | os.O_NONBLOCK)
+        self.addCleanup(os.close, ours)
+        fcntl.fcntl(ours, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
+        daemon = self.start_with(pipe)
+        longest = self.serve(daemon, 20 if in_full() else 3)
+        self.assertLess(longest, MOST_WAIT)
+        waiting = os.read(ours, 2 * PIPE_BYTES)
+        self.assertGreater(len(waiting), PIPE_BYTES // 2, "the pipe was not full")
+        read = bytearray(waiting)
+        stop = threading.Event()
+
+        def drain() -> None:
+            while not stop.is_set():
+                try:
+                    read.extend(os.read(ours, 65536))
+                except BlockingIOError:
+                    time.sleep(0.01)
+
+        reader = threading.Thread(target=drain)
+        reader.start()
+        begin = time.monotonic()
+        status = daemon.program.stop()
+        ended = time.monotonic() - begin
+        stop.set()
+        reader.join()
+        self.assertEqual(status, 0)
+        self.assertIn(b"stopping", read)
+        add_fault(
+            "log in a pipe that nobody reads",
+            "served on; what waited was written when somebody read",
+            f"longest wait {longest * 1000:.0f} ms, ended in {ended:.1f} s, {len(read) >> 10} KiB of log",
+        )
+
+    def test_nobody_reads_at_the_end(self) -> None:
+        """It ends although its last lines cannot be written."""
+        pipe = self.directory / "log"
+        os.mkfifo(pipe)
+        ours = os.open(pipe, os.O_RDWR | os.O_NONBLOCK)
+        self.addCleanup(os.close, ours)
+        fcntl.fcntl(ours, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
+        daemon = self.start_with(pipe)
+        self.serve(daemon, 2)
+        begin = time.monotonic()
+        self.assertEqual(daemon.program.stop(), 0)
+        add_fault("SIGTERM while nobody reads the log", "exit 0", f"ended in {time.monotonic() - begin:.1f} s")
+
+    def test_no_room(self) -> None:
+        """With a full disk under the log, it serves and ends."""
+        daemon = self.start_with(Path("/dev/full"))
+        longest = self.serve(daemon, 10 if in_full() else 2)
+        self.assertLess(longest, MOST_WAIT)
+        self.assertEqual(daemon.program.stop(), 0)
+        add_fault("log on a full disk (/dev/full)", "served on, exit 0", f"longest wait {longest * 1000:.0f} ms")

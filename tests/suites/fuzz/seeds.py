@@ -1,0 +1,133 @@
+"""Where fuzzing begins: valid inputs of each target, and words that are worth trying."""
+
+from __future__ import annotations
+
+import json
+import re
+from ipaddress import ip_address
+from pathlib import Path
+
+from signald.messages import AppMessage, Hello, Instance, Join, Open, Opened
+from signald.records import FORMAT, Snapshot, dump, export
+from tests.lines import BINARY, CLOSE, CONTINUATION, PING, TEXT, close_payload, frame, request, upgrade_request
+from tests.proxy_headers import SIGNATURE, binary, line
+from tests.world import World
+
+_ROOT = Path(__file__).resolve().parents[3]
+
+_SERDE = [
+    "SessionNew",
+    "Debug",
+    {"SessionJoin": "ZZZZZZZZZZ"},
+    {"VideoOffer": ["sdp", "ZZZZZZZZZZ"]},
+    {"VideoAnswer": ["sdp", "ZZZZZZZZZZ"]},
+    {"IceCandidate": ['{"candidate":"c","sdpMid":"0","sdpMLineIndex":0}', "ZZZZZZZZZZ"]},
+    {"ICEError": ["text", "ZZZZZZZZZZ"]},
+]
+
+
+def examples() -> list[bytes]:
+    """The messages of clients in the protocol's document."""
+    text = (_ROOT / "docs/protocol.md").read_text()
+    return [line.encode() for line in re.findall(r"^\w+ → (\{.*\})$", text, re.MULTILINE)]
+
+
+def _state() -> bytes:
+    """The state of a server with a session of two and a message on its way."""
+    world = World()
+    host, guest = world.connect(), world.connect()
+    for peer in (host, guest):
+        world.say(peer, Hello(version=1, instance=Instance("one")))
+    [opened] = world.say(host, Open(capacity=3, keep=True, label="label"))
+    assert isinstance(opened, Opened)
+    world.say(guest, Join(opened.session))
+    world.say(guest, AppMessage(opened.session, "unread"))
+    return dump(export(world.hub, world.registry, world.now))
+
+
+def seeds(target: str) -> list[bytes]:
+    """Valid inputs of a target; for connections behind a byte that decides about pieces."""
+    serde = [json.dumps(body).encode() for body in _SERDE]
+    host = {"Host": "signald.example"}
+    match target:
+        case "native":
+            return examples()
+        case "serde":
+            return serde
+        case "http":
+            asked = [
+                request("/", host),
+                request("/ws", host),
+                upgrade_request(),
+                request("/", host, version="HTTP/1.0"),
+            ]
+            asked.append(request("/", {**host, "Content-Length": "3"}, method="POST") + b"abc")
+            asked.append(request("/", {**host, "Transfer-Encoding": "chunked"}, method="POST") + b"1\r\na\r\n0\r\n\r\n")
+            return [bytes([piece]) + text for text in asked for piece in (0, 255)]
+        case "websocket":
+            said = [frame(TEXT, text) for text in examples()[:12]]
+            said += [frame(PING, b"x"), frame(CLOSE, close_payload(1000)), frame(BINARY, b"x")]
+            said.append(frame(TEXT, b"a", fin=False) + frame(CONTINUATION, b"b"))
+            return [
+                b"\x01" + b"".join(said),
+                *(b"\x7f" + one for one in said),
+                *(b"\xff" + frame(TEXT, one) for one in serde),
+            ]
+        case "proxied":
+            here, there = ip_address("192.0.2.1"), ip_address("2001:db8::1")
+            heads = [
+                line(here, here, 4711, 443),
+                line(there, there, 4711, 443),
+                binary(here, here, 4711, 443),
+                binary(there, there, 4711, 443, b"\x03\x00\x04abcd"),
+                b"PROXY UNKNOWN\r\n",
+                SIGNATURE + b"\x20\x00\x00\x00",
+            ]
+            return [pieces + head + request("/", host) for head in heads for pieces in (b"\x00", b"\xff")]
+        case "forwarded":
+            return [
+                b"192.0.2.1, 127.0.0.1",
+                b"[2001:db8::1]:443",
+                b"192.0.2.1:80",
+                b"::ffff:192.0.2.1",
+                b"fe80::1%eth0",
+            ]
+        case "state":
+            return [dump(Snapshot(FORMAT, [], [], [])), _state()]
+        case "toml":
+            return [b'port = 9000\ntls = false\n[limits]\nfragments = 9\n[ice]\nservers = ["stun:stun.example.org"]\n']
+        case "environment":
+            return [b"PORT=9000\nTLS=no\nLIMITS_MESSAGE_BYTES=70000\nICE_SERVERS=stun:stun.example.org"]
+        case _:
+            return [b""]
+
+
+def words(target: str) -> set[str]:
+    """What is put into inputs of a target as a whole."""
+    common = {'"', "{", "[", "\\ud800", "NaN", "1e999", "null", "true"}
+    match target:
+        case "state":
+            return common | {word.decode() for word in re.findall(rb'"[a-z_-]+"', _state())}
+        case "native" | "websocket":
+            return common | {word.decode() for word in re.findall(rb'"[a-zA-Z-]+"', b"".join(examples()))}
+        case "serde":
+            return common | {f'"{next(iter(body))}"' if isinstance(body, dict) else f'"{body}"' for body in _SERDE}
+        case "http":
+            return {
+                "\r\n",
+                "Host: ",
+                "Content-Length: ",
+                "Transfer-Encoding: chunked",
+                "HTTP/1.1",
+                "Connection: ",
+                "Upgrade: websocket",
+                "Sec-WebSocket-Key: ",
+                "Sec-WebSocket-Protocol: signald.1",
+                "Origin: ",
+                "%00",
+                "//",
+                "/ws",
+                "\x00",
+            }
+        case _:
+            return common

@@ -1,0 +1,68 @@
+"""The lock files fit setup.cfg and each other, and name no index."""
+
+from __future__ import annotations
+
+import configparser
+import re
+from pathlib import Path
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from twisted.trial.unittest import SynchronousTestCase
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+def pins(name: str) -> dict[str, tuple[str, int]]:
+    """Return the version of each package in a lock file, and how many hashes it has."""
+    text = (ROOT / "requirements" / name).read_text()
+    found: dict[str, tuple[str, int]] = {}
+    for entry in re.split(r"(?m)^(?=[a-z0-9])", text):
+        pin = re.match(r"([a-z0-9-]+)==(\S+) ", entry)
+        if pin is not None:
+            found[pin[1]] = (pin[2], entry.count("--hash=sha256:"))
+    return found
+
+
+def wanted(*extras: str) -> list[Requirement]:
+    """Return what setup.cfg requires, with these extras."""
+    config = configparser.ConfigParser()
+    config.read(ROOT / "setup.cfg")
+    lines = config["options"]["install_requires"].splitlines()
+    for extra in extras:
+        lines += config["options.extras_require"][extra].splitlines()
+    return [Requirement(line) for line in lines if line]
+
+
+class LockTests(SynchronousTestCase):
+    """`make lock` was run after the last change of setup.cfg."""
+
+    def fits(self, name: str, *extras: str) -> None:
+        """Assert that a lock file has each requirement in a right version."""
+        locked = pins(name)
+        for requirement in wanted(*extras):
+            package = canonicalize_name(requirement.name)
+            self.assertIn(package, locked)
+            self.assertIn(locked[package][0], requirement.specifier)
+
+    def test_run(self) -> None:
+        """What `make run` installs is what signald and its peer require."""
+        self.fits("run.txt", "peer")
+
+    def test_test(self) -> None:
+        """What `make test` installs is what the tests require besides."""
+        self.fits("test.txt", "peer", "redis", "test")
+
+    def test_same_versions(self) -> None:
+        """The tests run with the versions that `make run` runs with."""
+        self.assertLessEqual(pins("run.txt").items(), pins("test.txt").items())
+
+    def test_hashes(self) -> None:
+        """Each package has its hashes, and no file says from where to fetch them."""
+        for name in ("run.txt", "test.txt"):
+            self.assertEqual([package for package, (_, hashes) in pins(name).items() if not hashes], [])
+            self.assertNotIn("://", (ROOT / "requirements" / name).read_text())
+
+    def test_build(self) -> None:
+        """What builds the wheel is locked as well."""
+        self.assertLessEqual({"setuptools", "wheel"}, pins("run.txt").keys())

@@ -1,0 +1,147 @@
+"""The wheel, as somebody gets it who has neither the checkout nor the tests' environment."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import ssl
+import sys
+import urllib.request
+import zipfile
+from email.parser import Parser
+from pathlib import Path
+from typing import ClassVar
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from signald import __version__
+from tests.suites.e2e.program import Program, run
+
+ROOT = Path(__file__).resolve().parents[3]
+
+#: What the build reads; README and CHANGELOG stand in the metadata.
+PACKED = (
+    "setup.cfg", "pyproject.toml", "README.md", "CHANGELOG.md", "LICENSE", "signald", "clients", "web", "twisted",
+)  # fmt: skip
+
+#: Seconds for pip to install the locked dependencies.
+INSTALLS_WITHIN = 300.0
+
+
+class WheelTests(SynchronousTestCase):
+    """One wheel and one environment serve all the tests."""
+
+    directory: ClassVar[Path | None] = None
+
+    def setUp(self) -> None:
+        """Build and install, the first time."""
+        if WheelTests.directory is None:
+            WheelTests.directory = self.build()
+        self.wheel = next(WheelTests.directory.glob("*.whl"))
+        self.scripts = WheelTests.directory / "venv" / "bin"
+        self.home = Path(self.mktemp()).resolve()
+        self.home.mkdir()
+
+    def build(self) -> Path:
+        """Build the wheel, and install it with the locked dependencies; return where both are."""
+        directory = Path(self.mktemp()).resolve()
+        source = directory / "source"
+        source.mkdir(parents=True)
+        ignored = shutil.ignore_patterns("__pycache__", "dropin.cache")
+        for path in (ROOT / name for name in PACKED):
+            if path.is_dir():
+                shutil.copytree(path, source / path.name, ignore=ignored)
+            elif path.exists():
+                shutil.copy(path, source)
+        build: list[str | Path] = [
+            sys.executable,
+            "-m",
+            "build",
+            "--wheel",
+            "--no-isolation",
+            "--outdir",
+            directory,
+            source,
+        ]
+        self.succeeds(build, 120)
+        self.succeeds([sys.executable, "-m", "venv", directory / "venv"], 120)
+        install: list[str | Path] = [
+            directory / "venv" / "bin" / "pip",
+            "install",
+            "--quiet",
+            "--disable-pip-version-check",
+        ]
+        self.succeeds([*install, "--require-hashes", "-r", ROOT / "requirements" / "run.txt"], INSTALLS_WITHIN)
+        self.succeeds([*install, "--no-deps", next(directory.glob("*.whl"))], 120)
+        return directory
+
+    def succeeds(self, command: list[str | Path], seconds: float) -> str:
+        """Run a command, and return what it writes to standard output."""
+        program = run(command, seconds=seconds)
+        self.assertEqual(program.process.returncode, 0, program.stdout + program.stderr)
+        return program.stdout
+
+    def test_contents(self) -> None:
+        """The wheel holds the packages under the names that they are imported by, the page, and the licences."""
+        with zipfile.ZipFile(self.wheel) as wheel:
+            names = wheel.namelist()
+            (metadata,) = [name for name in names if name.endswith(".dist-info/METADATA")]
+            fields = Parser().parsestr(wheel.read(metadata).decode())
+        for name in (
+            "signald/tap.py",
+            "signald/py.typed",
+            "signald/schema/signald.1.asyncapi.json",
+            "signald/schema/signald.1.schema.json",
+            "signald_client/signaling/client.py",
+            "signald_page/index.html",
+            "signald_page/client/main.py",
+            "signald_page/icons/icon-192.png",
+            "signald_page/languages/ar.json",
+            "signald_page/manifest.webmanifest",
+            "signald_page/service-worker.js",
+            "signald_page/vendor/micropython.wasm",
+            "twisted/plugins/signald_plugin.py",
+        ):
+            self.assertIn(name, names)
+        self.assertNotIn("twisted/plugins/__init__.py", names)
+        self.assertEqual([name for name in names if name.startswith(("tests", "docs", "benchmarks", "codegen"))], [])
+        self.assertEqual((fields["Name"], fields["Version"]), ("signald", __version__))
+        licences = [name for name in names if "/licenses/" in name]
+        vendored = {path.name for path in (ROOT / "web" / "vendor").glob("LICENSE.*")}
+        self.assertEqual({Path(name).name for name in licences}, {"LICENSE"} | vendored)
+
+    def test_consistent(self) -> None:
+        """The lock holds all that the wheel requires."""
+        self.assertIn("No broken requirements", self.succeeds([self.scripts / "pip", "check"], 60))
+
+    def test_plugin(self) -> None:
+        """Twistd finds the plugin."""
+        self.assertRegex(self.succeeds([self.scripts / "twistd", "--help"], 60), r"(?m)^ +signald +\S")
+
+    def test_peer(self) -> None:
+        """The peer's command is there."""
+        self.assertIn("signald-peer", self.succeeds([self.scripts / "signald-peer", "--help"], 60))
+
+    def test_page(self) -> None:
+        """The installed daemon serves the page and everything that the page asks for."""
+        command: list[str | Path] = [self.scripts / "signald", "--port", "0", "--data-dir", self.home / "data"]
+        daemon = Program(command, environment={"HOME": str(self.home)}, directory=self.home)
+        self.addCleanup(daemon.stop)
+        port = daemon.wait_for(r"listening: https on port (\d+)", 30)[1]
+        # The authority is there once the page is announced.
+        daemon.wait_for("Open ", 30)
+        context = ssl.create_default_context(cafile=self.home / "data" / "ca.pem")
+        base = f"https://localhost:{port}/"
+
+        def fetch(path: str) -> bytes:
+            with urllib.request.urlopen(base + path, context=context, timeout=10) as answer:  # noqa: S310 # https
+                self.assertEqual(answer.status, 200)
+                body: bytes = answer.read()
+                return body
+
+        page = fetch("").decode()
+        self.assertIn("<title>signald", page)
+        asked = set(re.findall(r'(?:href|src)="/?([^"#:]+)"', page))
+        self.assertGreater(len(asked), 3)
+        for path in asked:
+            self.assertTrue(fetch(path), path)
