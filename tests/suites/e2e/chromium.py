@@ -15,6 +15,29 @@ from tests.suites.e2e.waiting import until
 
 __all__ = ["Chromium", "ChromiumTab", "Error", "executable"]
 
+#: Parts of Chromium that no page needs. The first three are pages of the address bar, hidden in every window, that cost
+#: more processor time than the page under test: 2 s of the first 5 s of a window. The others are those that Playwright
+#: switches off, since Chromium heeds only the last list on a command line.
+WITHOUT = (
+    "WebUIOmniboxPopup",
+    "WebUIOmniboxAimPopup",
+    "WebUIOmniboxFullPopup",
+    "AimEnabled",
+    "AvoidCorsURLLoaderRestartOnRedirect",
+    "AvoidUnnecessaryBeforeUnloadCheckSync",
+    "DestroyProfileOnBrowserClose",
+    "HttpsFirstBalancedModeAutoEnable",
+    "HttpsUpgrades",
+    "LensOverlay",
+    "MediaRouter",
+    "NetworkTimeServiceQuerying",
+    "OptimizationHints",
+    "PaintHolding",
+    "PreconnectToSearch",
+    "TcpPortRandomizationWin",
+    "ThirdPartyStoragePartitioning",
+)
+
 #: Nothing of these may reach a network but what a test asks for.
 QUIET = (
     "--disable-quic",
@@ -22,6 +45,7 @@ QUIET = (
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    f"--disable-features={','.join(WITHOUT)}",
 )
 
 #: What Chromium writes when it refuses a service worker: the tests make it overlook doubts of a page's certificate, but

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tests.suites.e2e.browser import Tab
-from tests.suites.e2e.browsers import chromium
+from tests.suites.e2e.browsers import chromium, chromium_with_two_cameras
 from tests.suites.e2e.call_page import PATIENCE, CallPage
 from tests.suites.e2e.case import CallTestCase
 from tests.suites.e2e.chromium import Chromium, ChromiumTab
@@ -78,9 +78,7 @@ class BeforeTests(CallTestCase):
 
     def test_another_camera(self) -> None:
         """The camera that is chosen is the one that runs, in this call and after a reload."""
-        browser = Chromium(devices=2)
-        self.addCleanup(browser.close)
-        page, tab = self.before(browser)
+        page, tab = self.before(chromium_with_two_cameras())
         self.see_themselves(tab)
         tab.click("#devices summary")
         options = "[...document.getElementById('pick-camera').options].map(option => option.value)"

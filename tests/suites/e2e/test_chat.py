@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
 
-from tests.suites.e2e.browsers import browser, chromium
+from tests.suites.e2e.browsers import browser, chromium, chromium_without_camera
 from tests.suites.e2e.call_page import PATIENCE, CallPage
 from tests.suites.e2e.case import CallTestCase
-from tests.suites.e2e.chromium import Chromium, ChromiumTab
-from tests.suites.e2e.daemon import Daemon
+from tests.suites.e2e.chromium import ChromiumTab
 from tests.suites.e2e.proxy import Proxy
 from tests.suites.e2e.report import add_picture
 from tests.suites.e2e.waiting import until
@@ -224,12 +222,13 @@ class ChatTests(CallTestCase):
 
     def test_without_devices(self) -> None:
         """People without camera and microphone can write."""
-        chromium()  # Skips where there is none.
-        refusing = Chromium(camera=False)
-        self.addCleanup(refusing.close)
-        ann, bob = CallPage(refusing.tab()), CallPage(refusing.tab())
-        for page in (ann, bob):
-            page.open(self.daemon.url)
+        pages: list[CallPage] = []
+        for _ in range(2):
+            tab = chromium_without_camera().tab()
+            self.addCleanup(tab.close)
+            pages.append(CallPage(tab))
+            pages[-1].open(self.daemon.url)
+        ann, bob = pages
         bob.join(ann.host())
         for page in (ann, bob):
             page.wait_for("connected")
@@ -321,12 +320,12 @@ class ChatTests(CallTestCase):
 class CutTests(CallTestCase):
     """A guest behind a proxy that loses connections."""
 
+    #: `localhost` is a secure context without TLS, too.
+    options = ("--no-tls",)
+
     def setUp(self) -> None:
-        """Start a daemon without TLS, which `localhost` does without."""
-        self.directory = Path(self.mktemp()).resolve()
-        self.directory.mkdir()
-        self.daemon = Daemon(self.directory, "--no-tls")
-        self.addCleanup(self.daemon.stop)
+        """Start the proxy."""
+        super().setUp()
         self.proxy = Proxy(self.daemon.port)
         self.addCleanup(self.proxy.close)
 

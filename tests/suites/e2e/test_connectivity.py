@@ -7,11 +7,9 @@ from pathlib import Path
 
 from tests.suites.e2e import report
 from tests.suites.e2e.browser import Tab
-from tests.suites.e2e.browsers import browser, chromium
+from tests.suites.e2e.browsers import browser, chromium, chromium_without_camera
 from tests.suites.e2e.call_page import PATIENCE, CallPage
 from tests.suites.e2e.case import CallTestCase
-from tests.suites.e2e.chromium import Chromium
-from tests.suites.e2e.daemon import Daemon
 from tests.suites.e2e.test_page import PHONE, WIDE, WITHIN
 from tests.suites.e2e.turn import TurnServer
 from tests.suites.e2e.waiting import until
@@ -96,10 +94,8 @@ class ConnectivityTests(CallTestCase):
         return {check: self.state(page, check) for check in CHECKS}
 
     def with_options(self, *options: str) -> None:
-        """Let another daemon take the first one's place."""
-        self.daemon.stop()
-        self.daemon = Daemon(self.directory, *options)
-        self.addCleanup(self.daemon.stop)
+        """Let a daemon with other options take the place of the shared one."""
+        self.start_daemon(*options)
 
     def test_without_stun_and_turn(self) -> None:
         """Where the server names neither, this is worth knowing, and all else works."""
@@ -163,10 +159,9 @@ class ConnectivityTests(CallTestCase):
 
     def test_refused(self) -> None:
         """Who may not use camera and microphone is told what to do; the rest is tested all the same."""
-        chromium()  # Skips where there is none.
-        refusing = Chromium(camera=False)
-        self.addCleanup(refusing.close)
-        page = self.open_test(refusing.tab())
+        tab = chromium_without_camera().tab()
+        self.addCleanup(tab.close)
+        page = self.open_test(tab)
         self.assertEqual(self.run_test(page), "troubled")
         for device in ("camera", "microphone"):
             self.assertEqual(self.state(page, device), "failed")
@@ -176,8 +171,9 @@ class ConnectivityTests(CallTestCase):
 
     def test_without_the_server(self) -> None:
         """Without the server, what needs it is not tested."""
+        daemon = self.start_daemon()
         page = self.open_test()
-        self.daemon.kill()
+        daemon.kill()
         self.assertEqual(self.run_test(page), "broken")
         self.assertEqual(self.state(page, "camera"), "passed")
         self.assertEqual(self.state(page, "server"), "failed")

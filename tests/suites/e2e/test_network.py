@@ -8,7 +8,7 @@ from pathlib import Path
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 from tests.suites.e2e.browsers import chromium
-from tests.suites.e2e.call_page import PATIENCE, CallPage
+from tests.suites.e2e.call_page import PATIENCE, CallPage, watch
 from tests.suites.e2e.chromium import Chromium, executable
 from tests.suites.e2e.daemon import Daemon
 from tests.suites.e2e.network import Host
@@ -60,5 +60,4 @@ class NetworkTests(SynchronousTestCase):
         restarts = [page.statistics()["iceRestarts"] for page in pages]
         add_time("another network", back, f"the server after {resumed:.2f} s, ICE restarts {restarts}")
         self.assertGreater(sum(restarts), 0)
-        for page in pages:
-            page.watch()
+        watch(*pages)

@@ -7,7 +7,7 @@ from pathlib import Path
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.suites.e2e.browsers import browser
-from tests.suites.e2e.call_page import PATIENCE, CallPage
+from tests.suites.e2e.call_page import PATIENCE, CallPage, watch
 from tests.suites.e2e.report import add_time
 from tests.suites.e2e.test_resume import PAUSE, frames, reconnects, watched
 from tests.suites.e2e.waiting import until
@@ -47,5 +47,6 @@ class RestartTests(SynchronousTestCase):
         self.assertLess(pause, PAUSE)
         for page in (host, guest):
             until(lambda page=page: reconnects(page) == 1, PATIENCE, "the connection to the server")  # type: ignore[misc]
-            page.watch()
+        watch(host, guest)
+        for page in (host, guest):
             self.assertEqual(page.statistics()["iceRestarts"], 0)

@@ -5,12 +5,10 @@ from __future__ import annotations
 import json
 import signal
 import time
-from pathlib import Path
 
 from tests.suites.e2e.browsers import browser
-from tests.suites.e2e.call_page import PATIENCE, CallPage
+from tests.suites.e2e.call_page import PATIENCE, CallPage, watch
 from tests.suites.e2e.case import CallTestCase
-from tests.suites.e2e.daemon import Daemon
 from tests.suites.e2e.peer import PICTURE
 from tests.suites.e2e.program import SCRIPTS, Program
 from tests.suites.e2e.proxy import Proxy
@@ -53,12 +51,12 @@ def watched(page: CallPage, guest: CallPage | None = None) -> tuple[float, float
 class CutTests(CallTestCase):
     """A guest's connection to the server is cut, in a proxy that reads along."""
 
+    #: Without TLS, so that the proxy can read what the server says.
+    options = ("--no-tls",)
+
     def setUp(self) -> None:
-        """Start a daemon without TLS, so that the proxy can read what it says."""
-        self.directory = Path(self.mktemp()).resolve()
-        self.directory.mkdir()
-        self.daemon = Daemon(self.directory, "--no-tls")
-        self.addCleanup(self.daemon.stop)
+        """Start the proxy."""
+        super().setUp()
         self.proxy = Proxy(self.daemon.port)
         self.addCleanup(self.proxy.close)
 
@@ -86,8 +84,7 @@ class CutTests(CallTestCase):
             until(lambda page=page: frames(page) > 0, PATIENCE, "a frame")  # type: ignore[misc]
         add_time(what, resumed - cut, f"first frame {time.monotonic() - began:.2f} s after Join")
         self.assertEqual(guest.statistics()["iceRestarts"], 0)
-        for page in (host, guest):
-            page.watch()
+        watch(host, guest)
 
     def test_before_the_answer(self) -> None:
         """The answer is lost on its way, and sent again."""
@@ -118,8 +115,7 @@ class CutTests(CallTestCase):
         pause, back = watched(host, guest)
         add_time("cut in a call", back, f"longest pause of the picture {pause:.2f} s")
         self.assertLess(pause, PAUSE)
-        for page in (host, guest):
-            page.watch()
+        watch(host, guest)
         self.assertEqual(guest.statistics()["iceRestarts"], 0)
 
     def test_in_silence(self) -> None:
@@ -167,8 +163,7 @@ class ReloadTests(CallTestCase):
         page.wait_for("connected")
         until(lambda: frames(page) > 0, PATIENCE, "a picture")
         add_time(what, time.monotonic() - began, "to the first frame")
-        for each in (page, other):
-            each.watch()
+        watch(page, other)
 
     def test_a_guest_reloads(self) -> None:
         """It is in the same call again."""

@@ -6,15 +6,13 @@ import json
 import signal
 import ssl
 import subprocess
-from pathlib import Path
 from typing import Any
 
 import websocket
 
 from tests.native_client import NativeClient
-from tests.suites.e2e.call_page import PATIENCE, CallPage
+from tests.suites.e2e.call_page import PATIENCE, CallPage, watch
 from tests.suites.e2e.case import CallTestCase
-from tests.suites.e2e.daemon import Daemon
 from tests.suites.e2e.program import SCRIPTS
 from tests.suites.e2e.service import Service
 from tests.suites.e2e.waiting import until
@@ -30,15 +28,13 @@ class TokenTestCase(CallTestCase):
 
     def setUp(self) -> None:
         """Start it."""
-        self.directory = Path(self.mktemp()).resolve()
-        self.directory.mkdir()
+        super().setUp()
         secret = self.directory / "secret"
         secret.touch(mode=0o600)
         secret.write_text(SECRET + "\n")
         self.config = self.directory / "signald.toml"
         self.configure(self.need)
-        self.daemon = Daemon(self.directory, "--config", str(self.config))
-        self.addCleanup(self.daemon.stop)
+        self.start_daemon("--config", str(self.config))
 
     def configure(self, need: str, rest: str = "") -> None:
         """Write the configuration."""
@@ -221,8 +217,7 @@ class PageTests(TokenTestCase):
         ann = self.open(self.link("--role", "host"))
         self.assertEqual(ann.tab.evaluate("location.hash"), f"#{SESSION}")
         ann.join()
-        for page in (ann, bob):
-            page.watch()
+        watch(ann, bob)
         self.assertEqual(ann.tab.evaluate("history.length"), bob.tab.evaluate("history.length"))
         bob.tab.reload()
         for page in (bob, ann):
@@ -252,11 +247,10 @@ class PageTests(TokenTestCase):
             page.wait_for("connected")
         until(lambda: self.is_expired(token), PATIENCE, "the end of the token")
         self.daemon.kill()
-        self.daemon = Daemon(self.directory, "--config", str(self.config), "--port", str(self.daemon.port))
-        self.addCleanup(self.daemon.stop)
+        self.start_daemon("--config", str(self.config), "--port", str(self.daemon.port))
         for page in (ann, bob):
             page.wait_for_text("status", "Your call goes on without it")
-            page.watch()
+        watch(ann, bob)
 
     def test_what_the_page_says(self) -> None:
         """A plain sentence where a token is missing, bad, old, or good for something else."""
@@ -354,8 +348,7 @@ class TrustTests(ServiceTestCase):
 
     def verdict(self, environment: dict[str, str]) -> str:
         """What becomes of an opening."""
-        self.daemon = Daemon(self.directory, "--config", str(self.config), environment=environment)
-        self.addCleanup(self.daemon.stop)
+        self.start_daemon("--config", str(self.config), environment=environment)
         reply = self.client().ask("open")
         return str(reply.get("code", reply["type"]))
 
@@ -363,6 +356,5 @@ class TrustTests(ServiceTestCase):
         """It is asked where that is good, and nobody gets in where it is not."""
         self.assertEqual(self.verdict({}), "decision-unavailable")
         self.assertEqual(self.service.questions, [])
-        self.daemon.stop()
         self.assertEqual(self.verdict({"SSL_CERT_FILE": str(self.daemon.data / "ca.pem")}), "opened")
         self.assertEqual(len(self.service.questions), 1)

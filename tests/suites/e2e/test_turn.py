@@ -13,9 +13,8 @@ from typing import Any
 
 from tests.native_client import NativeClient
 from tests.suites.e2e.browsers import browser
-from tests.suites.e2e.call_page import PATIENCE, CallPage
+from tests.suites.e2e.call_page import PATIENCE, CallPage, watch
 from tests.suites.e2e.case import CallTestCase
-from tests.suites.e2e.daemon import Daemon
 from tests.suites.e2e.report import add_time
 from tests.suites.e2e.turn import ShippedTurnServer
 from tests.suites.e2e.turn_client import Address, TurnClient
@@ -73,9 +72,7 @@ class TurnCase(CallTestCase):
         """Start both."""
         self.turn = ShippedTurnServer(self.directory, host)
         self.addCleanup(self.turn.stop)
-        self.daemon.stop()
-        self.daemon = Daemon(self.directory / "turn", *self.turn.options, *options)
-        self.addCleanup(self.daemon.stop)
+        self.start_daemon(*self.turn.options, *options, directory=self.directory / "turn")
 
     @property
     def address(self) -> Address:
@@ -232,8 +229,8 @@ class RelayedCallTests(TurnCase):
         self.start("--ice-relay-only")
         host, guest = self.call()
         self.is_relayed(host, guest)
+        watch(host, guest)
         for page in (host, guest):
-            page.watch()
             self.assertEqual(page.tab.evaluate("signald.log"), [])
         names = {json.loads(page.tab.evaluate("given")[0])[0]["username"] for page in (host, guest)}
         self.assertEqual(len(names), 2)
@@ -306,8 +303,8 @@ class RelayedCallTests(TurnCase):
         self.assertEqual(taken & {name for name, _ in first}, set())
         self.assertNotIn("Cannot find credentials", said)
         self.is_relayed(*pages)
+        watch(*pages)
         for page in pages:
-            page.watch()
             self.assertEqual(page.tab.evaluate("signald.log"), [])
 
     def given(self, page: CallPage) -> list[tuple[str, str]]:

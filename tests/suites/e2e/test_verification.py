@@ -228,12 +228,8 @@ class HonestTests(VerificationCase):
 class HostileTests(VerificationCase):
     """With a server that ends both connections itself, and shows each page its own key."""
 
-    def setUp(self) -> None:
-        """Start an honest server, which the hostile one pretends to be."""
-        self.directory = Path(self.mktemp()).resolve()
-        self.directory.mkdir()
-        self.daemon = Daemon(self.directory, "--no-tls")
-        self.addCleanup(self.daemon.stop)
+    #: The honest server, which the hostile one pretends to be.
+    options = ("--no-tls",)
 
     def attacked(self, conduct: str) -> tuple[SheetPage, SheetPage]:
         """Return two pages with somebody between them."""
