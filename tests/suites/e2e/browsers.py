@@ -45,7 +45,7 @@ def chromium_with_two_cameras() -> Chromium:
         SkipTest: there is no Chromium on this machine.
 
     """
-    return _start_chromium(devices=2)
+    return _start_chromium(cameras=2)
 
 
 def _start_chromium(**options: Any) -> Chromium:

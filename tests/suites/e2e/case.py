@@ -6,7 +6,7 @@ import atexit
 import shutil
 import signal
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar
 
@@ -79,7 +79,11 @@ class CallTestCase(SynchronousTestCase):
         return self._own_daemon or _shared.of(type(self), self.options)
 
     def start_daemon(
-        self, *options: str, directory: Path | None = None, environment: Mapping[str, str] | None = None
+        self,
+        *options: str,
+        directory: Path | None = None,
+        environment: Mapping[str, str] | None = None,
+        through: Sequence[str] = (),
     ) -> Daemon:
         """Start a daemon for this test alone, in the place of an earlier one.
 
@@ -87,11 +91,12 @@ class CallTestCase(SynchronousTestCase):
             options: further options of the command line.
             directory: for its data; that of the test otherwise.
             environment: what is different from this process's own.
+            through: a command that runs another one in its own place, such as `ip netns exec NAME`.
 
         """
         if self._own_daemon is not None:
             self._own_daemon.stop()
-        self._own_daemon = Daemon(directory or self.directory, *options, environment=environment)
+        self._own_daemon = Daemon(directory or self.directory, *options, environment=environment, through=through)
         self.addCleanup(self._own_daemon.stop)
         return self._own_daemon
 

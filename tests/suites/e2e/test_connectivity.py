@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tests.suites.e2e import report
 from tests.suites.e2e.browser import Tab
-from tests.suites.e2e.browsers import browser, chromium, chromium_without_camera
+from tests.suites.e2e.browsers import browser, chromium, chromium_with_two_cameras, chromium_without_camera
 from tests.suites.e2e.call_page import PATIENCE, CallPage
 from tests.suites.e2e.case import CallTestCase
 from tests.suites.e2e.test_page import PHONE, WIDE, WITHIN
@@ -99,7 +99,8 @@ class ConnectivityTests(CallTestCase):
 
     def test_without_stun_and_turn(self) -> None:
         """Where the server names neither, this is worth knowing, and all else works."""
-        tab = chromium().tab(permissions=["camera", "microphone", "clipboard-read", "clipboard-write"])
+        permissions = ["camera", "microphone", "clipboard-read", "clipboard-write"]
+        tab = chromium_with_two_cameras().tab(permissions=permissions)
         self.addCleanup(tab.close)
         page = self.open_test(tab)
         self.assertEqual(self.run_test(page), "usable")

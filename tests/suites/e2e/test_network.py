@@ -7,7 +7,6 @@ from pathlib import Path
 
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
-from tests.suites.e2e.browsers import chromium
 from tests.suites.e2e.call_page import PATIENCE, CallPage, watch
 from tests.suites.e2e.chromium import Chromium, executable
 from tests.suites.e2e.daemon import Daemon
@@ -32,14 +31,13 @@ class NetworkTests(SynchronousTestCase):
         self.addCleanup(host.remove)
         directory = Path(self.mktemp()).resolve()
         directory.mkdir()
-        daemon = Daemon(directory)
+        daemon = Daemon(directory, through=host.through)
         self.addCleanup(daemon.stop)
-        moving = Chromium(program=host.program(program, directory))
-        self.addCleanup(moving.close)
         pages = []
-        for tab in (chromium().tab(), moving.tab()):
-            self.addCleanup(tab.close)
-            pages.append(CallPage(tab))
+        for at_home in (True, False):
+            browser = Chromium(program=host.program(program, directory, at_home=at_home))
+            self.addCleanup(browser.close)
+            pages.append(CallPage(browser.tab()))
         here, there = pages
         for page in pages:
             page.open(f"https://{host.server}:{daemon.port}/")

@@ -18,7 +18,7 @@ from tests.suites.e2e.waiting import until
 #: Seconds of picture after a cut in which no pause may be longer than `PAUSE`.
 WATCHED = 3.0
 
-#: Seconds without a new frame that a person would notice; the fake camera has 20 frames a second.
+#: Seconds without a new frame that a person would notice; the fake cameras have 10 frames a second or more.
 PAUSE = 1.0
 
 

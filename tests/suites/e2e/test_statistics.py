@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import json
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,10 +37,10 @@ NOTICING = 45.0
 class Pages(CallTestCase):
     """Makes a call of two Chromium pages."""
 
-    def call(self, names: tuple[str, str], moving: Chromium | None = None, url: str = "") -> list[CallPage]:
+    def call(self, names: tuple[str, str], browsers: Sequence[Chromium] = (), url: str = "") -> list[CallPage]:
         """Return the pages of a call that is connected, the host's first."""
         pages = []
-        for name, browser in zip(names, (chromium(), moving or chromium()), strict=True):
+        for name, browser in zip(names, browsers or (chromium(), chromium()), strict=True):
             tab = browser.tab(accept_downloads=True)
             self.addCleanup(tab.close)
             page = CallPage(tab)
@@ -158,9 +159,12 @@ class NetworkTests(Pages):
         self.host = Host()
         self.addCleanup(self.host.remove)
         super().setUp()
-        moving = Chromium(program=self.host.program(program, self.directory))
-        self.addCleanup(moving.close)
-        self.here, self.there = self.call(("Ann", "Bob"), moving, f"https://{self.host.server}:{self.daemon.port}/")
+        daemon = self.start_daemon(through=self.host.through)
+        browsers = []
+        for at_home in (True, False):
+            browsers.append(Chromium(program=self.host.program(program, self.directory, at_home=at_home)))
+            self.addCleanup(browsers[-1].close)
+        self.here, self.there = self.call(("Ann", "Bob"), browsers, f"https://{self.host.server}:{daemon.port}/")
         self.graded(self.here)
 
     def test_cut(self) -> None:

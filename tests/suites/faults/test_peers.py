@@ -42,10 +42,10 @@ class PeerTests(FaultTestCase):
         super().setUp()
         self.ping, self.pong = (20.0, 10.0) if in_full() else (1.0, 1.0)
 
-    def start_pinging(self, interface: str) -> Daemon:
+    def start_pinging(self, interface: str, *through: str) -> Daemon:
         """Start a daemon; in a run of all tests, one that pings often."""
         limits = ("--limit", f"ping-seconds={self.ping}", "--limit", f"pong-seconds={self.pong}")
-        daemon = Daemon(self.directory, "--no-tls", "--interface", interface, *limits)
+        daemon = Daemon(self.directory, "--no-tls", "--interface", interface, *limits, through=through)
         self.addCleanup(self.end, daemon)
         return daemon
 
@@ -92,8 +92,9 @@ class PeerTests(FaultTestCase):
         network = Host()
         self.addCleanup(network.remove)
         address = NETWORKS[0][0]
-        daemon = self.start_pinging(address)
-        host = NativeClient(daemon.port, tls=False, address=address)
+        daemon = self.start_pinging(address, *network.through)
+        with network.at_home():
+            host = NativeClient(daemon.port, tls=False, address=address)
         self.addCleanup(host.close)
         host.greet()
         session: str = host.ask("open")["session"]
