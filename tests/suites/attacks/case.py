@@ -86,7 +86,7 @@ class AttackTestCase(SynchronousTestCase):
         found = Measured()
         victim, other = target(tls), twin(tls)
         lines = victim.log.count("\n")
-        windows, seconds = (4, 1.5) if in_full() else (2, 0.6)
+        windows, seconds = (4, 1.5) if in_full() else (1, 0.8)
         bystander = Bystander(victim)
         self.addCleanup(bystander.close)
         victim.forget_peak()

@@ -61,10 +61,10 @@ class First(TcpProxy):
 
 
 class Second(TcpProxy):
-    """With version 2, and checks of its own twice a second."""
+    """With version 2, and checks of its own four times a second."""
 
     send = "send-proxy-v2"
-    check = "check check-send-proxy inter 500ms"
+    check = "check check-send-proxy inter 250ms"
 
 
 class Silent(TcpProxy):
@@ -136,7 +136,7 @@ class ProxyProtocolTests(SynchronousTestCase):
     def test_version_2(self) -> None:
         """`send-proxy-v2`; the checks of the proxy itself are no clients and leave nothing in the log."""
         self.see_clients(Second)
-        time.sleep(2)
+        time.sleep(1)
         self.assertNotIn("PROXY", self.daemon.program.stderr)
 
     def test_without(self) -> None:

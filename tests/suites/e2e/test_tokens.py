@@ -13,6 +13,7 @@ import websocket
 from tests.native_client import NativeClient
 from tests.suites.e2e.call_page import PATIENCE, CallPage, watch
 from tests.suites.e2e.case import CallTestCase
+from tests.suites.e2e.clock import another_clock
 from tests.suites.e2e.program import SCRIPTS
 from tests.suites.e2e.service import Service
 from tests.suites.e2e.waiting import until
@@ -235,25 +236,27 @@ class PageTests(TokenTestCase):
 
     def test_a_crash_after_the_tokens_have_expired(self) -> None:
         """The server knows nobody any more and lets nobody in; those who are in a call with each other stay in it."""
-        self.configure(self.need, "leeway_seconds = 0\n")
-        self.reload()
-        token = self.token("--session", SESSION, "--role", "host", "--expires", "25s")
+        token = self.token("--session", SESSION, "--role", "host")
         ann = self.open(f"{SESSION}&token={token}")
         ann.join()
         ann.wait_for("waiting")
-        bob = self.open(self.link("--expires", "15s", user="bob"))
+        bob = self.open(self.link(user="bob"))
         bob.join()
         for page in (ann, bob):
             page.wait_for("connected")
-        until(lambda: self.is_expired(token), PATIENCE, "the end of the token")
         self.daemon.kill()
-        self.start_daemon("--config", str(self.config), "--port", str(self.daemon.port))
+        # The next one has the date of a day on which the tokens have expired.
+        later = another_clock(FAKETIME="+30d")
+        self.start_daemon("--config", str(self.config), "--port", str(self.daemon.port), environment=later)
+        self.assertTrue(self.is_expired(token))
         for page in (ann, bob):
             page.wait_for_text("status", "Your call goes on without it")
         watch(ann, bob)
 
     def test_what_the_page_says(self) -> None:
         """A plain sentence where a token is missing, bad, old, or good for something else."""
+        self.configure(self.need, "leeway_seconds = 0\n")
+        self.reload()
         expired = self.token("--session", SESSION, "--expires", "1s")
         for fragment, sentence in (
             (SESSION, "This takes a personal link"),
@@ -264,7 +267,7 @@ class PageTests(TokenTestCase):
             page.join()
             page.wait_for_text("error", sentence)
             page.tab.close()
-        until(lambda: self.is_expired(expired), PATIENCE, "the end of a token and its leeway")
+        until(lambda: self.is_expired(expired), PATIENCE, "the end of a token")
         page = self.open(f"{SESSION}&token={expired}")
         page.join()
         page.wait_for_text("error", "has expired")
