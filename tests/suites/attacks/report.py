@@ -42,4 +42,4 @@ def add_threat(
 
 def in_full() -> bool:
     """Whether the whole numbers are asked for (`make attack`), not the few of a run of all tests."""
-    return os.environ.get("SIGNALD_ATTACK") == "all"
+    return os.environ.get("TEST_ATTACKS") == "all"

@@ -31,7 +31,7 @@ DOCUMENT = Path(__file__).resolve().parents[3] / "docs" / "doctor.md"
 BEHIND_PROXY = ("--no-tls", "--interface", "127.0.0.1", "--trusted-proxy", "127.0.0.1")
 
 #: Set in the environment, it lets the tests write the document instead of comparing with it.
-WRITE = "SIGNALD_WRITE_DOCTOR_DOCUMENT"
+WRITE = "TEST_WRITE_DOCTOR_DOCUMENT"
 
 LOCALHOST = x509.DNSName("localhost")
 

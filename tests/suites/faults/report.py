@@ -26,4 +26,4 @@ def add_fault(fault: str, seen: str, figures: str = "") -> None:
 
 def in_full() -> bool:
     """Whether the whole numbers are asked for (`make faults`), not the few of a run of all tests."""
-    return os.environ.get("SIGNALD_FAULTS") == "all"
+    return os.environ.get("TEST_FAULTS") == "all"
