@@ -33,7 +33,7 @@ run: install ## set up and start signald in the foreground (ARGS="--port 9001")
 	@requirements/foreground.py $(BIN)/signald $(ARGS)
 
 # The sums are the last line whatever fails, the set-up included.
-test: ## set up and run all tests and checks (TESTS="unit tests.test_hub" for some)
+test: ## set up and run all tests and checks (TESTS="unit tests.unit.core.test_hub" for some)
 	@$(MAKE) --no-print-directory install-test system-test || { echo "0 passed, 1 failed"; exit 1; }
 	@$(RUN_TESTS) $(TESTS)
 
@@ -94,7 +94,7 @@ doctor-document: install-test system-test ## write the doctor's real output into
 	@SIGNALD_WRITE_DOCTOR_DOCUMENT=1 $(RUN_TESTS) tests.suites.e2e.test_doctor
 
 soak-model: install-test ## the model of the core, beginning at random, for STEPS=10000000 steps
-	@SIGNALD_MODEL_STEPS=$(STEPS) $(RUN_TESTS) --limit 36000 tests.test_model
+	@SIGNALD_MODEL_STEPS=$(STEPS) $(RUN_TESTS) --limit 36000 tests.unit.core.test_model
 
 resume-storm: install-test ## 1,000 clients lose their sockets at once and resume (ARGS="--clients 100")
 	@$(BIN)/python -m benchmarks.resume_storm $(ARGS)

@@ -10,13 +10,13 @@ from typing import Any, get_args, get_origin
 
 from attrs import NOTHING, Attribute, fields, resolve_types
 
+from signald.core.errors import ErrorCode
+from signald.core.messages import UNCOUNTED, Ack, Error, Request
 from signald.dialects.native import EVENTS, NESTED, REQUESTS, key
-from signald.errors import ErrorCode
-from signald.messages import UNCOUNTED, Ack, Error, Request
 
 PATH = Path(__file__).parents[1] / "clients" / "signaling" / "messages.py"
 
-NAMES = {"MemberView": "Member", "Accomplished": "Done"}
+NAMES = {"MemberView": "Member"}
 """What the client calls otherwise than the server."""
 
 _SHAPES: dict[Any, tuple[str, str]] = {
@@ -29,7 +29,7 @@ _WIDTH = 120
 
 _HEAD = '''"""The messages of docs/protocol.md as small classes.
 
-Made from signald/messages.py by `make generate`, not by hand.
+Made from signald/core/messages.py by `make generate`, not by hand.
 
 Requests are what the client sends, all else is what the server sends; `Ack` is both. `wire` says how they travel.
 """

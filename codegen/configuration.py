@@ -6,7 +6,7 @@ from pathlib import Path
 
 from attrs import NOTHING
 
-from signald.settings import Setting, settings
+from signald.config.settings import Setting, settings
 
 __all__ = ["PATH", "filled", "write"]
 

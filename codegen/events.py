@@ -22,7 +22,7 @@ LEVELS = {
 }
 """The level of each of a logger's methods (`twisted.logger.Logger`)."""
 
-OTHERS = {"doctor", "commands"}
+OTHERS = {"doctor", "cli"}
 """Folders of programs that are not the daemon."""
 
 

@@ -12,10 +12,10 @@ from typing import Any, get_args, get_origin
 from attrs import NOTHING, Attribute, fields, resolve_types
 
 from signald import __version__
+from signald.core.errors import ErrorCode
+from signald.core.ids import SESSION_SYMBOLS, USER_SYMBOLS
+from signald.core.messages import Ack, Count, Error, Instance, Request, RequestId, Secret, SessionId, UserId
 from signald.dialects.native import EVENTS, NESTED, REQUESTS, key
-from signald.errors import ErrorCode
-from signald.ids import SESSION_SYMBOLS, USER_SYMBOLS
-from signald.messages import Ack, Count, Error, Instance, Request, RequestId, Secret, SessionId, UserId
 
 FOLDER = Path(__file__).parents[1] / "signald" / "schema"
 SCHEMA = FOLDER / "signald.1.schema.json"

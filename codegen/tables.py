@@ -9,11 +9,11 @@ from typing import Any
 
 from attrs import fields
 
-from signald.errors import ErrorCode
-from signald.limits import Limits
-from signald.metrics import LIMIT_OF
-from signald.sessions import SESSION_TRANSITIONS
-from signald.users import PEER_TRANSITIONS, USER_TRANSITIONS
+from signald.core.errors import ErrorCode
+from signald.core.limits import Limits
+from signald.core.sessions import SESSION_TRANSITIONS
+from signald.core.users import PEER_TRANSITIONS, USER_TRANSITIONS
+from signald.monitoring.metrics import LIMIT_OF
 from signald_client.signaling import connection, negotiation
 
 PATH = Path(__file__).parents[1] / "docs" / "protocol.md"
@@ -23,9 +23,9 @@ Transitions = Mapping[tuple[Any, Any], Any]
 """(state, event) to state; each an enum member or a text."""
 
 DIAGRAMS: dict[str, Transitions] = {
-    "PEER_TRANSITIONS in signald/users.py": PEER_TRANSITIONS,
-    "USER_TRANSITIONS in signald/users.py": USER_TRANSITIONS,
-    "SESSION_TRANSITIONS in signald/sessions.py": SESSION_TRANSITIONS,
+    "PEER_TRANSITIONS in signald/core/users.py": PEER_TRANSITIONS,
+    "USER_TRANSITIONS in signald/core/users.py": USER_TRANSITIONS,
+    "SESSION_TRANSITIONS in signald/core/sessions.py": SESSION_TRANSITIONS,
     "TRANSITIONS in clients/signaling/connection.py": connection.TRANSITIONS,
     "TRANSITIONS in clients/signaling/negotiation.py": negotiation.TRANSITIONS,
 }
@@ -71,7 +71,9 @@ def diagram(transitions: Transitions) -> str:
 def filled(text: str) -> str:
     """The document with its tables and diagrams as the code has them now."""
     for name, table in (("errors", errors_table()), ("limits", limits_table())):
-        text = between(text, f"<!-- {name}: generated from signald/{name}.py -->", f"<!-- end of {name} -->", table)
+        text = between(
+            text, f"<!-- {name}: generated from signald/core/{name}.py -->", f"<!-- end of {name} -->", table
+        )
     for name, transitions in DIAGRAMS.items():
         text = between(text, f"<!-- diagram of {name} -->", "<!-- end of diagram -->", diagram(transitions))
     return text
@@ -80,7 +82,10 @@ def filled(text: str) -> str:
 def filled_limits(text: str) -> str:
     """The document on limits with its table as the code has it now."""
     return between(
-        text, "<!-- refusals: generated from signald/metrics.py -->", "<!-- end of refusals -->", refusals_table()
+        text,
+        "<!-- refusals: generated from signald/monitoring/metrics.py -->",
+        "<!-- end of refusals -->",
+        refusals_table(),
     )
 
 

@@ -16,45 +16,46 @@ from twisted.internet.interfaces import IProtocolFactory, IReactorCore, IReactor
 from twisted.logger import Logger
 
 from signald import __version__
-from signald.access import Access
-from signald.addresses import machine_names
-from signald.arrivals import Arrivals
-from signald.assets import load_assets
-from signald.budgets import ConnectionBudget
-from signald.certificates import Certificate, CertificateError, LocalCertificate, SuppliedCertificate
-from signald.config import Config
+from signald.auth.access import Access
+from signald.auth.host_secret import SECRET_BYTES, load_host_secret
+from signald.auth.passwords import Passwords, one_thread
+from signald.auth.tokens import TokenVerifier
+from signald.auth.webhook import Webhook
+from signald.cli.options import Options
+from signald.config.tree import Config
+from signald.config.values import ConfigError
+from signald.core.budgets import ConnectionBudget
+from signald.core.hub import Hub
+from signald.core.ids import IdSource
+from signald.core.registry import MemoryRegistry
 from signald.dialects import DIALECTS
-from signald.exposition import Sources
-from signald.host_secret import SECRET_BYTES, load_host_secret
-from signald.http_post import make_agent
-from signald.hub import Hub
-from signald.ice_configuration import IceConfiguration
-from signald.ids import IdSource
-from signald.limiting import Limiting, within
-from signald.listening import open_sockets, raise_descriptor_limit
-from signald.logs import FLUSH_SECONDS, Log
-from signald.made import kept
-from signald.metrics import Metrics
-from signald.options import Options
-from signald.origins import OriginRule
-from signald.oversight import Oversight
-from signald.passwords import Passwords, one_thread
-from signald.proxy_protocol import ProxyProtocolFactory
-from signald.readiness import Readiness
-from signald.reflection import Mirror
-from signald.registry import MemoryRegistry
-from signald.reloading import Apply, Reloading
-from signald.resolving import resolve_aside
-from signald.schemas import load_schemas
-from signald.service import Daemon, Listener
-from signald.signaling_factory import SignalingFactory
-from signald.supervision import OPERATIONS, PAGE, WS, Supervision, started_with
-from signald.switchboard import Switchboard
-from signald.tls import TLSFactory
-from signald.tokens import TokenVerifier
-from signald.values import ConfigError
-from signald.web import make_site
-from signald.webhook import Webhook
+from signald.lifecycle.reloading import Apply, Reloading
+from signald.lifecycle.service import Daemon, Listener
+from signald.lifecycle.supervision import Supervision, started_with
+from signald.monitoring.logs import FLUSH_SECONDS, Log
+from signald.monitoring.metrics import Metrics
+from signald.monitoring.readiness import Readiness
+from signald.net.addresses import machine_names
+from signald.net.http_client import make_agent
+from signald.net.origins import OriginRule
+from signald.net.resolver import resolve_aside
+from signald.operations.exposition import Sources
+from signald.operations.operations_service import OperationsService
+from signald.page.assets import load_assets
+from signald.page.build_cache import kept
+from signald.page.schemas import load_schemas
+from signald.server.admission import Admission
+from signald.server.factory import SignalingFactory
+from signald.server.ice_configuration import IceConfiguration
+from signald.server.limits_reloader import LimitsReloader, within
+from signald.server.listening import open_sockets, raise_descriptor_limit
+from signald.server.proxy_protocol import ProxyProtocolFactory
+from signald.server.reflection import Mirror
+from signald.server.socket_activation import OPERATIONS, PAGE, WS
+from signald.server.switchboard import Switchboard
+from signald.server.web import make_site
+from signald.tls.certificates import Certificate, CertificateError, LocalCertificate, SuppliedCertificate
+from signald.tls.context import TLSFactory
 
 _log = Logger()
 
@@ -85,12 +86,12 @@ def makeService(options: Options) -> Daemon:
     twistd = options.parent
     if twistd is not None and "nodaemon" in twistd:
         try:
-            daemon.twistd_log = daemon.oversight.log.as_twistd_wants(twistd)
+            daemon.twistd_log = daemon.operations_service.log.as_twistd_wants(twistd)
         except OSError as error:
             sys.exit(complaint(OSError(f"The log cannot be written: {error.strerror}.")))
         # twistd ends by the signal that it got, and nothing that waits for the interpreter's end is called.
         core = IReactorCore(reactor)
-        core.addSystemEventTrigger("after", "shutdown", daemon.oversight.log.flush, FLUSH_SECONDS)
+        core.addSystemEventTrigger("after", "shutdown", daemon.operations_service.log.flush, FLUSH_SECONDS)
     return daemon
 
 
@@ -155,7 +156,7 @@ def make_daemon(
     switchboard = Switchboard(hub, registry, access, reactor, metrics)
     ice = IceConfiguration(switchboard)
     ice.configure(config.ice)
-    budget, arrivals = ConnectionBudget(limits), Arrivals(limits, config.trusted_proxies, metrics)
+    budget, admission = ConnectionBudget(limits), Admission(limits, config.trusted_proxies, metrics)
     mirror = Mirror(host_secret, time.time)
 
     def signaling(origins: OriginRule, *, bare: bool) -> SignalingFactory:
@@ -165,7 +166,7 @@ def make_daemon(
             DIALECTS,
             limits,
             budget,
-            arrivals,
+            admission,
             reactor,
             origins,
             bare=bare,
@@ -191,12 +192,12 @@ def make_daemon(
     }
     if config.proxy_protocol:
         served = {
-            name: (scheme, ProxyProtocolFactory(factory, arrivals, reactor))
+            name: (scheme, ProxyProtocolFactory(factory, admission, reactor))
             for name, (scheme, factory) in served.items()
         }
     supervision = supervision or Supervision()
     listeners = []
-    for name, bound in open_sockets(config, supervision):
+    for name, bound in open_sockets(config, supervision.sockets):
         scheme, factory = served[name]
         listeners.append(Listener(bound, factory, scheme, bound.getsockname()[1]))
 
@@ -213,16 +214,16 @@ def make_daemon(
         lambda: len(pages.http_connections),
         certificate,
         log.counts,
-        arrivals.is_full,
+        admission.is_full,
     )
     operations = next(iter(supervision.handed_over(OPERATIONS)), None)
-    oversight = Oversight(config, sources, log, reactor, lambda: stop(reactor), operations)
-    limiting = Limiting(most_connections, switchboard, budget, arrivals, (page, original), pages)
+    operations_service = OperationsService(config, sources, log, reactor, lambda: stop(reactor), operations)
+    limits_reloader = LimitsReloader(most_connections, switchboard, budget, admission, (page, original), pages)
     parts: dict[str, Apply] = {
         "allow_origins": allow,
-        "limits": limiting.configure,
-        "log": oversight.configure_log,
-        "operations": oversight.configure,
+        "limits": limits_reloader.configure,
+        "log": operations_service.configure_log,
+        "operations": operations_service.configure,
         "ice": lambda new: ice.configure(new.ice),
         "tokens": lambda new: access.tokens.configure(new.tokens),
         "webhook": lambda new: access.webhook.configure(new.webhook),
@@ -240,7 +241,7 @@ def make_daemon(
         metrics,
         readiness,
         reloading,
-        oversight,
+        operations_service,
     )
 
 

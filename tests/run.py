@@ -2,7 +2,7 @@
 
     run.py                            every suite
     run.py unit e2e                   these suites
-    run.py tests.test_hub             these modules, classes or tests, each in its suite
+    run.py tests.unit.core.test_hub   these modules, classes or tests, each in its suite
 
 With SIGNALD_REQUIRE_ALL=1 in the environment a test that is skipped and a suite that cannot run count as failed.
 """
@@ -40,8 +40,7 @@ class Suite:
     """What runs in one process.
 
     Attributes:
-        name: how it is called on the command line; also its directory in `tests/suites` or `tests`, but for `unit` and
-            `check`.
+        name: how it is called on the command line; also its directory in `tests`, but for `unit` and `check`.
         limit: seconds, after which its whole process group is killed.
         reactor: the Twisted reactor that it needs.
         verbose: a line for each test; otherwise a dot.
@@ -95,18 +94,16 @@ def say(text: str = "") -> None:
 def modules_of(root: Path, suite: str) -> list[str]:
     """Return the dotted names of a suite's test modules."""
     tests = root / "tests"
-    folder = tests / "suites" / suite
-    folder = folder if folder.is_dir() else tests / suite
-    found = tests.glob("test_*.py") if suite == "unit" else folder.rglob("test_*.py")
+    folder = tests / "unit" if suite == "unit" else tests / "suites" / suite
+    found = [*folder.rglob("test_*.py"), *(tests.glob("test_*.py") if suite == "unit" else ())]
     return [".".join(path.relative_to(root).with_suffix("").parts) for path in sorted(found)]
 
 
 def all_suites(root: Path) -> list[Suite]:
     """Return the known suites and one for each further directory of tests, so that no test module is left out."""
     known = {suite.name for suite in SUITES}
-    tests = root / "tests"
-    others = {path.relative_to(tests).parts[0] for path in tests.glob("*/**/test_*.py")} - {"suites"}
-    others |= {path.relative_to(tests / "suites").parts[0] for path in tests.glob("suites/*/**/test_*.py")}
+    suites = root / "tests" / "suites"
+    others = {path.relative_to(suites).parts[0] for path in suites.glob("*/**/test_*.py")}
     return [*SUITES, *(Suite(name, limit=DEFAULT_LIMIT) for name in sorted(others - known))]
 
 
@@ -123,8 +120,8 @@ def selected(root: Path, names: Sequence[str]) -> list[tuple[Suite, list[str]]]:
         if name in suites:
             chosen.setdefault(name, []).extend(modules_of(root, name))
             continue
-        parts = [part for part in name.split(".") if part != "suites"]
-        suite = parts[1] if len(parts) > 1 and parts[1] in suites else "unit"
+        parts = name.split(".")
+        suite = parts[2] if len(parts) > 2 and parts[1] == "suites" else "unit"
         if parts[0] != "tests" or suite not in suites:
             raise SystemExit(f"run.py: there is no suite or test named {name}.")
         chosen.setdefault(suite, []).append(name)

@@ -11,11 +11,11 @@ from hypothesis import given, settings
 from twisted.trial.unittest import SynchronousTestCase
 
 from codegen.client_messages import name
+from signald.core.messages import UNCOUNTED, Error, Event, Secret
 from signald.dialects.native import EVENTS, NESTED, REQUESTS, Native
-from signald.messages import UNCOUNTED, Error, Event, Secret
 from signald_client.signaling import messages
 from signald_client.signaling.wire import BadMessageError, decode, encode, read, to_plain
-from tests.test_schemas import events
+from tests.unit.page.test_schemas import events
 
 PROTOCOL = Path(__file__).parent.parent / "docs" / "protocol.md"
 

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
+from signald.core.limits import Limits
+from signald.core.reconnect_window import ReturnWindow
+from signald.core.users import PeerId
 from signald.dialects.native import Native
-from signald.limits import Limits
-from signald.returning import ReturnWindow
-from signald.switchboard import Switchboard
-from signald.users import PeerId
+from signald.server.switchboard import Switchboard
 from signald_client.signaling import messages
 from signald_client.signaling.client import READY, SignalingClient
 from signald_client.signaling.events import (
@@ -32,8 +32,8 @@ from signald_client.signaling.events import (
 )
 from signald_client.signaling.negotiation import CreateAndSetLocal, Send
 from signald_client.signaling.wire import Value
-from tests.test_switchboard import make_switchboard
-from tests.world import HOME
+from tests.support.world import HOME
+from tests.unit.server.test_switchboard import make_switchboard
 
 
 class Wire:

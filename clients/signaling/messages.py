@@ -1,6 +1,6 @@
 """The messages of docs/protocol.md as small classes.
 
-Made from signald/messages.py by `make generate`, not by hand.
+Made from signald/core/messages.py by `make generate`, not by hand.
 
 Requests are what the client sends, all else is what the server sends; `Ack` is both. `wire` says how they travel.
 """

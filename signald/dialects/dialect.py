@@ -7,8 +7,8 @@ from typing import ClassVar
 
 from attrs import frozen
 
-from signald.errors import ErrorCode
-from signald.messages import Event, Request, RequestId, Traits
+from signald.core.errors import ErrorCode
+from signald.core.messages import Event, Request, RequestId, Traits
 
 
 @frozen

@@ -12,11 +12,9 @@ from cattrs import Converter
 from cattrs.errors import ForbiddenExtraKeysError
 from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
 
-from signald.dialects.dialect import CloseFrame, DecodeError, Dialect
-from signald.errors import ErrorCode
-from signald.ids import is_user_id, read_session_id
-from signald.messages import (
-    Accomplished,
+from signald.core.errors import ErrorCode
+from signald.core.ids import is_user_id, read_session_id
+from signald.core.messages import (
     Ack,
     Admit,
     Answer,
@@ -26,6 +24,7 @@ from signald.messages import (
     Change,
     Changed,
     Count,
+    Done,
     End,
     Ended,
     Error,
@@ -74,6 +73,7 @@ from signald.messages import (
     Waiting,
     Welcome,
 )
+from signald.dialects.dialect import CloseFrame, DecodeError, Dialect
 
 REQUESTS: dict[str, type[Request]] = {
     "hello": Hello,
@@ -104,7 +104,7 @@ EVENTS: dict[type[Event], str] = {
     Waiting: "waiting",
     NotAdmitted: "not-admitted",
     Left: "left",
-    Accomplished: "done",
+    Done: "done",
     MemberJoined: "member-joined",
     MemberLeft: "member-left",
     MemberAway: "member-away",

@@ -9,17 +9,16 @@ from typing import ClassVar, NamedTuple, TypeVar, assert_never
 
 import orjson
 
-from signald.dialects.dialect import CloseFrame, DecodeError, Dialect
-from signald.errors import ErrorCode
-from signald.ids import read_session_id
-from signald.messages import (
-    Accomplished,
+from signald.core.errors import ErrorCode
+from signald.core.ids import read_session_id
+from signald.core.messages import (
     Ack,
     Answer,
     Candidate,
     Candidates,
     Changed,
     Debug,
+    Done,
     Ended,
     Error,
     Event,
@@ -57,6 +56,7 @@ from signald.messages import (
     Waiting,
     Welcome,
 )
+from signald.dialects.dialect import CloseFrame, DecodeError, Dialect
 
 INVALID_PAYLOAD = 1007
 """RFC 6455 §7.4.1: data within a message that was not consistent with the type of the message."""
@@ -176,7 +176,7 @@ class Serde(Dialect):
                 self._begin(event.session, ())
                 return []
             case (
-                Accomplished()
+                Done()
                 | Ack()
                 | Changed()
                 | ForwardedMessage()

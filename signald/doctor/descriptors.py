@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from signald.doctor.findings import Finding, failure, ok
-from signald.listening import SPARE_DESCRIPTORS, room
+from signald.server.listening import SPARE_DESCRIPTORS, room
 
 __all__ = ["judge_descriptors"]
 

@@ -13,7 +13,8 @@ from twisted.internet.defer import Deferred, TimeoutError, gatherResults
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from signald.config import Config
+from signald.config.tree import Config
+from signald.config.values import ConfigError
 from signald.doctor.clock import judge_clock, kernel_synchronised
 from signald.doctor.descriptors import judge_descriptors
 from signald.doctor.files import check_data_directory, check_secret_files, secret_files
@@ -25,10 +26,9 @@ from signald.doctor.processes import Process, listening_process
 from signald.doctor.public import Visit, check_idle, check_public
 from signald.doctor.relays import check_ice
 from signald.doctor.targets import PublicUrl, Target
-from signald.proxies import is_trusted
-from signald.values import ConfigError
+from signald.net.proxies import is_trusted
 
-__all__ = ["Patient", "examine"]
+__all__ = ["DoctorTarget", "examine"]
 
 _log = Logger()
 
@@ -36,7 +36,7 @@ Check = Coroutine[Any, Any, list[Finding]]
 
 
 @frozen
-class Patient:
+class DoctorTarget:
     """What is looked at.
 
     Attributes:
@@ -59,7 +59,7 @@ class Patient:
     seconds: float = 30.0
 
 
-async def examine(patient: Patient, reactor: Any, in_thread: Callable[..., Deferred[Any]]) -> list[Finding]:
+async def examine(patient: DoctorTarget, reactor: Any, in_thread: Callable[..., Deferred[Any]]) -> list[Finding]:
     """Do all checks and return their findings in the order of the checks, however long each took."""
     process = listening_process(patient.config.port) if patient.config.port else None
     running = [
@@ -70,7 +70,7 @@ async def examine(patient: Patient, reactor: Any, in_thread: Callable[..., Defer
 
 
 def _checks(
-    patient: Patient, reactor: Any, in_thread: Callable[..., Deferred[Any]], process: Process | None
+    patient: DoctorTarget, reactor: Any, in_thread: Callable[..., Deferred[Any]], process: Process | None
 ) -> Iterator[tuple[str, float, Check]]:
     """Every check with its topic and how long it may take, in the order of the report."""
     config, seconds = patient.config, patient.seconds
@@ -116,7 +116,7 @@ def _ports(config: Config) -> Iterator[tuple[str, str | None, int, bool]]:
         yield "operations.port", config.operations.interface, config.operations.port, False
 
 
-def _visit(patient: Patient) -> Visit | None:
+def _visit(patient: DoctorTarget) -> Visit | None:
     """Where to look for the page: the public address, else the port on this machine, where somebody listens."""
     config = patient.config
     if patient.url is not None:
@@ -132,7 +132,7 @@ def _expects_header(config: Config) -> bool:
     return config.proxy_protocol and is_trusted(local_host(config.interface), config.trusted_proxies)
 
 
-async def _check_files(patient: Patient, process: Process | None) -> list[Finding]:
+async def _check_files(patient: DoctorTarget, process: Process | None) -> list[Finding]:
     config = patient.config
     holds_secrets = any(server.credential is not None for server in config.ice.servers)
     return [
@@ -153,7 +153,7 @@ async def _check_clock() -> list[Finding]:
     return [judge_clock(kernel_synchronised())]
 
 
-async def _check_certificate(patient: Patient) -> list[Finding]:
+async def _check_certificate(patient: DoctorTarget) -> list[Finding]:
     host = None if patient.url is None else patient.url.target.host
     return check_certificate_files(patient.config, host, patient.store, patient.now)
 

@@ -10,10 +10,10 @@ from pathlib import Path
 
 from attrs import fields, has
 
-from signald.config import Config
+from signald.auth.host_secret import FILE_NAME
+from signald.config.tree import Config
 from signald.doctor.findings import Finding, failure, ok, warning
-from signald.host_secret import FILE_NAME
-from signald.keyfiles import OWNER_ALONE, OWNER_AND_GROUP
+from signald.net.keyfiles import OWNER_ALONE, OWNER_AND_GROUP
 
 __all__ = ["check_data_directory", "check_secret_files", "secret_files"]
 

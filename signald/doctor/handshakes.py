@@ -5,11 +5,11 @@ from __future__ import annotations
 from base64 import b64encode
 from hashlib import sha1
 
+from signald.core.errors import ErrorCode
 from signald.doctor.findings import Finding, failure, ok, skipped, warning
 from signald.doctor.responses import Response
 from signald.doctor.targets import PublicUrl
-from signald.errors import ErrorCode
-from signald.reflection import REQUEST, Seen
+from signald.server.reflection import REQUEST, Seen
 
 __all__ = ["FORGED", "SUBPROTOCOL", "handshake", "judge_handshake", "judge_seen"]
 

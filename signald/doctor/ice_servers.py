@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 
-from signald.config import Ice
+from signald.config.tree import Ice
+from signald.core.messages import UserId
+from signald.core.turn import credentials
 from signald.doctor.allocation import Credentials
 from signald.doctor.ice_targets import IceTarget, read_ice_url
-from signald.ice_configuration import read_turn
-from signald.messages import UserId
-from signald.turn import credentials
+from signald.server.ice_configuration import read_turn
 
 __all__ = ["given_targets", "minted_targets"]
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from cryptography.hazmat.primitives import serialization
 from OpenSSL import crypto
 
-from signald.config import Config
+from signald.config.tree import Config
 from signald.doctor.chain import judge_chain
 from signald.doctor.findings import Finding, failure, ok, skipped
-from signald.keyfiles import CertificateError, read_pair
+from signald.net.keyfiles import CertificateError, read_pair
 
 __all__ = ["check_certificate_files", "local_authority"]
 

@@ -13,8 +13,8 @@ from signald.doctor.exchange import UnreachableError, exchange
 from signald.doctor.findings import Finding, failure, ok, skipped
 from signald.doctor.processes import Process
 from signald.doctor.targets import Target
-from signald.listening import BACKLOG
-from signald.problems import SERVER
+from signald.server.listening import BACKLOG
+from signald.server.problems import SERVER
 
 __all__ = ["PortProblem", "check_port", "is_signald", "judge_port", "local_host", "port_problem"]
 

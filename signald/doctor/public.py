@@ -8,7 +8,8 @@ from typing import Any
 from attrs import frozen
 from OpenSSL import crypto
 
-from signald.config import Config
+from signald.auth.host_secret import FILE_NAME, SECRET_BYTES
+from signald.config.tree import Config
 from signald.doctor.chain import judge_chain
 from signald.doctor.clock import judge_date
 from signald.doctor.exchange import Answer, UnreachableError, exchange
@@ -16,8 +17,7 @@ from signald.doctor.findings import Finding, Mark, failure, skipped
 from signald.doctor.handshakes import handshake, judge_handshake, judge_seen
 from signald.doctor.session import hold_session, judge_idle, judge_session
 from signald.doctor.targets import PublicUrl
-from signald.host_secret import FILE_NAME, SECRET_BYTES
-from signald.reflection import ANSWER, proof, read_seen
+from signald.server.reflection import ANSWER, proof, read_seen
 
 __all__ = ["Visit", "check_idle", "check_public"]
 

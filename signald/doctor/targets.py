@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 
 from attrs import frozen
 
-from signald.origins import origin_from
-from signald.values import ConfigError
+from signald.config.values import ConfigError
+from signald.net.origins import origin_from
 
 __all__ = ["PublicUrl", "Target", "is_address"]
 

@@ -6,8 +6,8 @@ import socket
 import time
 from collections.abc import Sequence
 
-from tests.native_client import NativeClient
 from tests.suites.attacks.target import Target
+from tests.support.native_client import NativeClient
 
 #: Connections, in turn; each has a budget of messages of its own.
 COUNT = 8

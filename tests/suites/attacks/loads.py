@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.lines import BINARY, CONTINUATION, PING, PONG, TEXT, frame, frame_header, request, upgrade_request
+from tests.support.lines import BINARY, CONTINUATION, PING, PONG, TEXT, frame, frame_header, request, upgrade_request
 
 HOST = {"Host": "localhost"}
 RUBBISH = b"x" * 65536

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from tests.tables import Table
+from tests.support.tables import Table
 
 _TITLE = """Threats, each against a running signald. "MiB" is its memory at most, above that of the idle server. A
 bystander asks for a sign of life meanwhile: its median and 99th percentile in milliseconds, while the same attack goes

@@ -17,8 +17,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tests.native_client import NativeClient
 from tests.suites.e2e.daemon import Daemon
+from tests.support.native_client import NativeClient
 
 ROOT = Path(__file__).resolve().parents[3]
 

@@ -6,12 +6,12 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
-from tests.lines import request, upgrade_request
 from tests.suites.attacks.case import AttackTestCase
 from tests.suites.attacks.raw import exchange, headers, verdict
 from tests.suites.attacks.report import add_threat
 from tests.suites.attacks.target import target
 from tests.suites.e2e.program import faults as logged_faults
+from tests.support.lines import request, upgrade_request
 
 HOST = {"Host": "localhost"}
 

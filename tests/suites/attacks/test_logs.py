@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 
-from tests.lines import TEXT, frame, request, upgrade_request
-from tests.native_client import NativeClient
 from tests.suites.attacks.bystander import connection
 from tests.suites.attacks.case import AttackTestCase
 from tests.suites.attacks.raw import exchange
 from tests.suites.attacks.report import add_threat
 from tests.suites.attacks.target import Target
+from tests.support.lines import TEXT, frame, request, upgrade_request
+from tests.support.native_client import NativeClient
 
 #: Line ends, a terminal's escape, a change of the writing direction, and a line that looks like the log's own.
 EVIL = "canary\r\n2026-01-01T00:00:00+0000 [signald#critical] forged\x1b[2J\u202e\u2028canary"

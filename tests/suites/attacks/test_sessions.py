@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from tests.native_client import Body, NativeClient
 from tests.suites.attacks.bystander import connection
 from tests.suites.attacks.case import AttackTestCase
 from tests.suites.attacks.report import add_threat
 from tests.suites.attacks.target import Target, target
+from tests.support.native_client import Body, NativeClient
 
 #: A stranger's guesses: more than are allowed.
 GUESSES = 14
@@ -88,8 +88,8 @@ class GuessTests(SessionCase):
 
     def test_forged_proxy_header(self) -> None:
         """A PROXY header from somebody who is no trusted proxy is no request."""
-        from tests.lines import request
         from tests.suites.attacks.raw import exchange, verdict
+        from tests.support.lines import request
 
         asked = request("/", {"Host": "localhost"})
         second = b"\r\n\r\n\0\r\nQUIT\n\x21\x11\x00\x0c" + bytes([192, 0, 2, 1, 127, 0, 0, 1, 1, 1, 1, 1])

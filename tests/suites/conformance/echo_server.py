@@ -15,17 +15,17 @@ from autobahn.websocket.compress import PerMessageDeflateOffer, PerMessageDeflat
 from twisted.internet import reactor
 from twisted.internet.address import IPv4Address
 
-from signald.arrivals import Arrivals
-from signald.budgets import ConnectionBudget
+from signald.core.budgets import ConnectionBudget
+from signald.core.limits import AddressKey, Limits
+from signald.core.messages import Event, Request
+from signald.core.users import PeerId
 from signald.dialects.dialect import CloseFrame, Dialect
-from signald.limits import AddressKey, Limits
-from signald.messages import Event, Request
-from signald.metrics import Metrics
-from signald.origins import OriginRule
-from signald.signaling_factory import SignalingFactory
-from signald.switchboard import Connection, Switchboard
-from signald.users import PeerId
-from signald.websocket import SignalingProtocol
+from signald.monitoring.metrics import Metrics
+from signald.net.origins import OriginRule
+from signald.server.admission import Admission
+from signald.server.factory import SignalingFactory
+from signald.server.switchboard import Connection, Switchboard
+from signald.server.websocket import SignalingProtocol
 
 # The suite takes a ping that comes in the middle of a case of more than 20 s for a wrong answer.
 LIMITS = Limits(
@@ -122,7 +122,7 @@ def first_deflate(offers: Sequence[object]) -> PerMessageDeflateOfferAccept | No
 def main() -> None:
     """Listen on a free port of the loopback interface, say which, and run."""
     switchboard = cast(Switchboard, EchoSwitchboard())
-    budget, arrivals, rule = ConnectionBudget(LIMITS), Arrivals(LIMITS), OriginRule.bare()
+    budget, arrivals, rule = ConnectionBudget(LIMITS), Admission(LIMITS), OriginRule.bare()
     factory = EchoFactory(switchboard, [EchoDialect], LIMITS, budget, arrivals, reactor, rule, bare=True)
     if sys.argv[1:] == ["--deflate"]:
         factory.setProtocolOptions(perMessageCompressionAccept=first_deflate)

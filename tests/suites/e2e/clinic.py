@@ -16,13 +16,13 @@ from twisted.trial.unittest import SkipTest
 
 from signald.doctor.findings import Finding, Mark
 from signald.doctor.report import as_text
-from signald.keyfiles import Pair, certificates_pem, key_pem
-from tests.public_authority import PublicAuthority
+from signald.net.keyfiles import Pair, certificates_pem, key_pem
 from tests.suites.e2e.daemon import Daemon
 from tests.suites.e2e.program import SCRIPTS, Program, run
 from tests.suites.e2e.reverse_proxy import ReverseProxy
 from tests.suites.e2e.turn import HOST, free_port
 from tests.suites.e2e.waiting import until
+from tests.support.public_authority import PublicAuthority
 
 #: The document that shows the doctor's output.
 DOCUMENT = Path(__file__).resolve().parents[3] / "docs" / "doctor.md"

@@ -32,7 +32,7 @@ from autobahn.twisted.websocket import (
 from twisted.web.server import Site
 
 from signald_client.running import run
-from signald_page.client.verification import commitment
+from signald_page.client.model.verification import commitment
 
 SUBPROTOCOL = "signald.1"
 LOCAL = "127.0.0.1"

@@ -1,7 +1,7 @@
-"""A client of the original's kind that really calls: `python -m tests.suites.e2e.original_peer URL [ID]`.
+"""A client of the original's kind that calls: `python -m tests.suites.e2e.original_peer URL [ID]`, a host without ID.
 
-Without ID it opens a session. It speaks the enum of the Rust tutorial over a plain WebSocket, sends a small pattern
-and a tone, and prints `session ID` when it has opened one, and `frames N` each time it has decoded another ten.
+It speaks the enum of the Rust tutorial over a plain WebSocket, sends a small pattern and a tone, and prints
+`session ID` when it has opened one, and `frames N` each time it has decoded another ten.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from cryptography import x509
 from twisted.trial.unittest import SynchronousTestCase
 
 from signald.doctor.findings import Finding, Mark
-from signald.keyfiles import certificates_pem, key_pem
+from signald.net.keyfiles import certificates_pem, key_pem
 from tests.suites.e2e.clinic import BEHIND_PROXY, LOCALHOST, SHARED_SECRET, Clinic, SecretTurnServer, show, shown
 from tests.suites.e2e.daemon import Daemon
 from tests.suites.e2e.program import SCRIPTS, Program, run

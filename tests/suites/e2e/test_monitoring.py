@@ -14,13 +14,13 @@ from typing import Any
 from prometheus_client.parser import text_string_to_metric_families
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.native_client import NativeClient
 from tests.suites.e2e import report
 from tests.suites.e2e.accessibility import FORBIDDEN, LOOKS, audit, dress, too_wide
 from tests.suites.e2e.browsers import browser
 from tests.suites.e2e.chromium import Chromium, ChromiumTab
 from tests.suites.e2e.daemon import Daemon
 from tests.suites.e2e.waiting import until
+from tests.support.native_client import NativeClient
 
 CANARY = "kanarienvogel"
 

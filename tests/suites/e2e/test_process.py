@@ -18,15 +18,15 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from twisted.trial.unittest import SynchronousTestCase
 
 from signald import __version__
-from signald.draining import ANSWER_SECONDS
-from signald.options import Options
-from tests.certificates import self_signed
-from tests.lines import upgrade_request
-from tests.machines import DAY
-from tests.native_client import NativeClient
+from signald.cli.options import Options
+from signald.server.draining import ANSWER_SECONDS
 from tests.suites.e2e.daemon import Daemon
 from tests.suites.e2e.program import PATIENCE, SCRIPTS, Program, faults, run, surroundings
 from tests.suites.e2e.waiting import until
+from tests.support.certificates import self_signed
+from tests.support.lines import upgrade_request
+from tests.support.machines import DAY
+from tests.support.native_client import NativeClient
 
 #: Seconds in which a daemon without clients ends.
 ENDS_WITHIN = 5.0

@@ -13,11 +13,11 @@ from typing import Any, ClassVar
 import websocket
 from twisted.trial.unittest import SynchronousTestCase
 
-from signald.keyfiles import certificates_pem, key_pem
-from tests.public_authority import PublicAuthority
+from signald.net.keyfiles import certificates_pem, key_pem
 from tests.suites.e2e.clinic import BEHIND_PROXY, LOCALHOST
 from tests.suites.e2e.daemon import Daemon
 from tests.suites.e2e.reverse_proxy import HAProxy, Nginx, ReverseProxy
+from tests.support.public_authority import PublicAuthority
 
 #: Seconds to wait for whatever should come.
 PATIENCE = 20.0

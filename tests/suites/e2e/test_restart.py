@@ -11,7 +11,7 @@ from tests.suites.e2e.call_page import PATIENCE, CallPage, watch
 from tests.suites.e2e.report import add_time
 from tests.suites.e2e.test_resume import PAUSE, frames, reconnects, watched
 from tests.suites.e2e.waiting import until
-from tests.supervisor import Supervisor
+from tests.support.supervisor import Supervisor
 
 
 class RestartTests(SynchronousTestCase):

@@ -10,13 +10,13 @@ from typing import Any
 
 import websocket
 
-from tests.native_client import NativeClient
 from tests.suites.e2e.call_page import PATIENCE, CallPage, watch
 from tests.suites.e2e.case import CallTestCase
 from tests.suites.e2e.clock import another_clock
 from tests.suites.e2e.program import SCRIPTS
 from tests.suites.e2e.service import Service
 from tests.suites.e2e.waiting import until
+from tests.support.native_client import NativeClient
 
 SECRET = "what the end-to-end tests sign their tokens with"
 SESSION = "7Q2M9RT6ZC"

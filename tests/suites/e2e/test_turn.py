@@ -11,7 +11,6 @@ import time
 import warnings
 from typing import Any
 
-from tests.native_client import NativeClient
 from tests.suites.e2e.browsers import browser
 from tests.suites.e2e.call_page import PATIENCE, CallPage, watch
 from tests.suites.e2e.case import CallTestCase
@@ -19,6 +18,7 @@ from tests.suites.e2e.report import add_time
 from tests.suites.e2e.turn import ShippedTurnServer
 from tests.suites.e2e.turn_client import Address, TurnClient
 from tests.suites.e2e.waiting import until
+from tests.support.native_client import NativeClient
 
 #: Seconds for which credentials are good that are to expire within a test: the least that signald takes.
 SHORT = 10

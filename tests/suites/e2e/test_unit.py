@@ -11,10 +11,10 @@ from pathlib import Path
 
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
-from tests.native_client import NativeClient
 from tests.suites.e2e.sandbox import ROOT, UNIT, confined, settings, write_filter
 from tests.suites.e2e.waiting import until
-from tests.supervisor import Supervisor
+from tests.support.native_client import NativeClient
+from tests.support.supervisor import Supervisor
 
 #: The exposure that `systemd-analyze security` may find, from 0 to 10.
 EXPOSURE = 1.6
@@ -62,7 +62,7 @@ class UnitTests(SynchronousTestCase):
 
 
 class SandboxTests(SynchronousTestCase):
-    """The daemon runs under those of the unit's restrictions that `sandbox.py` imposes without systemd."""
+    """The daemon under the unit's restrictions, as far as they can be had without systemd (`sandbox.py`)."""
 
     def setUp(self) -> None:
         """Start it, with a socket for each purpose."""

@@ -10,8 +10,8 @@ from pathlib import Path
 import websocket
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
-from tests.native_client import Body, NativeClient
 from tests.suites.e2e.daemon import Daemon
+from tests.support.native_client import Body, NativeClient
 
 
 class FaultTestCase(SynchronousTestCase):

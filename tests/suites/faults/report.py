@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from tests.tables import Table
+from tests.support.tables import Table
 
 _TITLE = """Faults that were brought about, and what the daemon did. A fault that it did not take well fails its test,
 and has no row."""

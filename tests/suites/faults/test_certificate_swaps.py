@@ -11,14 +11,14 @@ import time
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from signald.keyfiles import Pair, certificates_pem, key_pem, write_files
-from tests.certificates import self_signed
-from tests.machines import DAY
-from tests.native_client import NativeClient
+from signald.net.keyfiles import Pair, certificates_pem, key_pem, write_files
 from tests.suites.e2e.daemon import Daemon
 from tests.suites.e2e.waiting import until
 from tests.suites.faults.case import FaultTestCase
 from tests.suites.faults.report import add_fault, in_full
+from tests.support.certificates import self_signed
+from tests.support.machines import DAY
+from tests.support.native_client import NativeClient
 
 #: Replacements in all.
 ROUNDS = 100 if in_full() else 10

@@ -9,11 +9,11 @@ import time
 
 from cryptography import x509
 
-from tests.native_client import NativeClient
 from tests.suites.e2e.clock import another_clock
 from tests.suites.e2e.daemon import Daemon
 from tests.suites.faults.case import FaultTestCase
 from tests.suites.faults.report import add_fault, in_full
+from tests.support.native_client import NativeClient
 
 HOUR, DAY = 3600, 86400
 

@@ -8,11 +8,11 @@ import socket
 import time
 from collections.abc import Iterator
 
-from tests.native_client import NativeClient
 from tests.suites.e2e.daemon import Daemon
 from tests.suites.e2e.waiting import until
 from tests.suites.faults.case import FaultTestCase, open_descriptors
 from tests.suites.faults.report import add_fault, in_full
+from tests.support.native_client import NativeClient
 
 #: What a daemon may add to its log in its distress, in lines.
 MOST_LINES = 20

@@ -10,11 +10,11 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.native_client import NativeClient
 from tests.suites.e2e.program import SCRIPTS, Program
 from tests.suites.e2e.turn import free_port
 from tests.suites.faults.case import FaultTestCase
 from tests.suites.faults.report import add_fault, in_full
+from tests.support.native_client import NativeClient
 
 #: The smallest pipe that Linux makes, in bytes.
 PIPE_BYTES = 4096

@@ -10,20 +10,20 @@ from pathlib import Path
 
 from twisted.trial.unittest import SkipTest
 
-from tests.native_client import NativeClient
 from tests.suites.e2e.daemon import Daemon
 from tests.suites.e2e.network import NETWORKS, Host
 from tests.suites.e2e.program import Program
 from tests.suites.e2e.waiting import until
 from tests.suites.faults.case import FaultTestCase, open_descriptors
 from tests.suites.faults.report import add_fault, in_full
+from tests.support.native_client import NativeClient
 
 ROOT = Path(__file__).resolve().parents[3]
 
 #: A guest in a process of its own: address, port and session are its arguments.
 GUEST = """
 import sys
-from tests.native_client import NativeClient
+from tests.support.native_client import NativeClient
 address, port, session = sys.argv[1:]
 client = NativeClient(int(port), tls=False, address=address)
 client.greet(instance="guest")

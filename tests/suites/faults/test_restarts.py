@@ -15,7 +15,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.suites.e2e.program import Program
 from tests.suites.faults.report import add_fault, in_full
-from tests.supervisor import Supervisor
+from tests.support.supervisor import Supervisor
 
 #: Restarts in one run.
 ROUNDS = 20 if in_full() else 3

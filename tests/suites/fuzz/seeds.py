@@ -7,11 +7,11 @@ import re
 from ipaddress import ip_address
 from pathlib import Path
 
-from signald.messages import AppMessage, Hello, Instance, Join, Open, Opened
-from signald.records import FORMAT, Snapshot, dump, export
-from tests.lines import BINARY, CLOSE, CONTINUATION, PING, TEXT, close_payload, frame, request, upgrade_request
-from tests.proxy_headers import SIGNATURE, binary, line
-from tests.world import World
+from signald.core.messages import AppMessage, Hello, Instance, Join, Open, Opened
+from signald.core.snapshot import FORMAT, Snapshot, dump, export
+from tests.support.lines import BINARY, CLOSE, CONTINUATION, PING, TEXT, close_payload, frame, request, upgrade_request
+from tests.support.proxy_headers import SIGNATURE, binary, line
+from tests.support.world import World
 
 _ROOT = Path(__file__).resolve().parents[3]
 

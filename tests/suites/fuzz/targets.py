@@ -15,24 +15,24 @@ from twisted.internet.task import Clock
 from twisted.logger import ILogObserver, LogEvent, LogLevel, globalLogPublisher
 from zope.interface import implementer
 
-from signald.arrivals import Arrivals
-from signald.assets import Asset, Representation
-from signald.budgets import ConnectionBudget
+from signald.config.sources import from_environment, from_file
+from signald.config.values import ConfigError
+from signald.core.budgets import ConnectionBudget
+from signald.core.limits import Limits
+from signald.core.snapshot import dump, load
 from signald.dialects import DIALECTS
 from signald.dialects.dialect import DecodeError, Dialect
 from signald.dialects.native import REQUESTS, Native
 from signald.dialects.serde import Serde
-from signald.layers import from_environment, from_file
-from signald.limits import Limits
-from signald.origins import OriginRule
-from signald.proxies import client_address
-from signald.proxy_protocol import ProxyProtocolFactory
-from signald.records import dump, load
-from signald.signaling_factory import SignalingFactory
-from signald.values import ConfigError
-from signald.web import make_site
-from tests.lines import CLIENT, TEXT, Line, frame, upgrade_request
-from tests.test_switchboard import make_switchboard
+from signald.net.origins import OriginRule
+from signald.net.proxies import client_address
+from signald.page.assets import Asset, Representation
+from signald.server.admission import Admission
+from signald.server.factory import SignalingFactory
+from signald.server.proxy_protocol import ProxyProtocolFactory
+from signald.server.web import make_site
+from tests.support.lines import CLIENT, TEXT, Line, frame, upgrade_request
+from tests.unit.server.test_switchboard import make_switchboard
 
 __all__ = ["TARGETS"]
 
@@ -139,7 +139,7 @@ class _Server:
         self.clock = Clock()
         limits = Limits()
         self.switchboard = make_switchboard(self.clock, limits)
-        budget, self.arrivals = ConnectionBudget(limits), Arrivals(limits)
+        budget, self.arrivals = ConnectionBudget(limits), Admission(limits)
         rule = OriginRule.of(tls=False)
         signaling = SignalingFactory(self.switchboard, DIALECTS, limits, budget, self.arrivals, self.clock, rule)
         self.site = make_site(_PAGE, signaling, limits, self.clock, None, False)

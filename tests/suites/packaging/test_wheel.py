@@ -96,7 +96,7 @@ class WheelTests(SynchronousTestCase):
             "signald/schema/signald.1.schema.json",
             "signald_client/signaling/client.py",
             "signald_page/index.html",
-            "signald_page/client/main.py",
+            "signald_page/client/browser/main.py",
             "signald_page/icons/icon-192.png",
             "signald_page/languages/ar.json",
             "signald_page/manifest.webmanifest",

@@ -23,9 +23,9 @@ from pathlib import Path
 
 import websocket
 
-from signald.addresses import machine_names
-from signald.authority import Authority
-from signald.keyfiles import certificates_pem, key_pem, write_files
+from signald.net.addresses import machine_names
+from signald.net.keyfiles import certificates_pem, key_pem, write_files
+from signald.tls.authority import Authority
 from tests.suites.e2e.daemon import Daemon
 from tests.suites.e2e.program import Program, run
 from tests.suites.e2e.reverse_proxy import DEPLOY, changed

@@ -1,0 +1,1 @@
+"""Authorization: tokens, the webhook, passwords, and the chain that decides."""

@@ -1,0 +1,36 @@
+"""The secret that host keys are made of: kept in a file, so that they outlive the process."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Callable
+from pathlib import Path
+
+from signald.config.values import ConfigError
+from signald.net.keyfiles import OWNER_ALONE, locked, write_files
+
+SECRET_BYTES = 32
+
+FILE_NAME = "host-secret"
+
+
+def load_host_secret(directory: Path, random_bytes: Callable[[int], bytes]) -> bytes:
+    """Read the secret of this data directory; the first time, make it.
+
+    Raises:
+        ConfigError: the file is damaged or open to others.
+        OSError: the directory cannot be read or written.
+
+    """
+    path = directory / FILE_NAME
+    with locked(directory):
+        if not path.exists():
+            write_files({path: random_bytes(SECRET_BYTES)})
+        with path.open("rb") as file:
+            secret, mode = file.read(), os.fstat(file.fileno()).st_mode
+    if mode & OWNER_ALONE:
+        raise ConfigError(f"{path} is open to others (mode {stat.S_IMODE(mode):04o}); make it 0600.")
+    if len(secret) != SECRET_BYTES:
+        raise ConfigError(f"{path} does not hold {SECRET_BYTES} bytes; remove it, and host keys given out are void.")
+    return secret

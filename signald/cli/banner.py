@@ -1,0 +1,66 @@
+"""What the terminal shows at the start: where to go, as text and as a QR code."""
+
+from __future__ import annotations
+
+import io
+
+import segno
+
+from signald.net.addresses import Address, Names
+
+__all__ = ["banner", "url"]
+
+DEFAULT_PORTS = {"http": 80, "https": 443}
+"""The ports that a URL leaves out (RFC 9110 §4.2.1, §4.2.2)."""
+
+QUIET_ZONE = 4
+"""Light modules around the code, which scanners need (ISO/IEC 18004, "Quiet zone")."""
+
+# White on black out of the 256-colour cube, which terminal themes leave alone, unlike the first sixteen colours.
+_WHITE_ON_BLACK = "\x1b[38;5;231;48;5;16m"
+_PLAIN = "\x1b[0m"
+
+
+def banner(scheme: str, port: int, names: Names, *, local_ca: bool, colour: bool) -> str:
+    """The text for the terminal, with a newline at its end.
+
+    Arguments:
+        scheme: `https`, or `http` behind a proxy.
+        port: the port that the page is served on.
+        names: the machine's names and addresses.
+        local_ca: whether the certificate is of the local authority, which a device must be made to trust.
+        colour: whether the output is a terminal, which understands escape codes.
+
+    """
+    hosts: list[Address | str] = [*names.shareable]
+    if not hosts:
+        page = url(scheme, "localhost", port)
+        return f"Open {page} on this machine. It has no address that others could use.\n"
+    pages = [url(scheme, host, port) for host in (*hosts, names.mdns) if host is not None]
+    lines = ["Open one of these in a browser, or scan the code:", ""]
+    lines += [f"    {page}" for page in pages]
+    lines += ["", *_qr_lines(pages[0], colour=colour), ""]
+    if local_ca:
+        trust = url(scheme, hosts[0], port, "/ca.crt")
+        lines += [f"To trust this server on a phone, open {trust} there once and install the certificate.", ""]
+    return "\n".join(lines)
+
+
+def url(scheme: str, host: Address | str, port: int, path: str = "/") -> str:
+    """A URL, its default port left out and its IPv6 address in brackets (RFC 3986 §3.2.2)."""
+    name = host if isinstance(host, str) or host.version == 4 else f"[{host}]"
+    authority = f"{name}" if port == DEFAULT_PORTS.get(scheme) else f"{name}:{port}"
+    return f"{scheme}://{authority}{path}"
+
+
+def _qr_lines(content: str, *, colour: bool) -> list[str]:
+    """A QR code in half blocks, two modules in each character, the light ones drawn.
+
+    With colour it looks the same on every terminal. Without, it is right where text is lighter than its background,
+    and inverted elsewhere, which most scanners read as well.
+    """
+    drawing = io.StringIO()
+    # Never the smaller Micro QR code, which phones do not read.
+    segno.make_qr(content).terminal(drawing, border=QUIET_ZONE, compact=True)
+    lines = drawing.getvalue().splitlines()
+    return [f"{_WHITE_ON_BLACK}{line}{_PLAIN}" for line in lines] if colour else lines

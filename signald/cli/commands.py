@@ -1,0 +1,26 @@
+"""The commands `signald NAME …`, one module each, with `main(arguments, environment)` that returns the exit status."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
+from typing import cast
+
+__all__ = ["COMMANDS", "Main", "find_command"]
+
+Main = Callable[[Sequence[str], Mapping[str, str]], int]
+
+COMMANDS = {
+    "check-config": "tell whether the configuration can be used, and what is wrong with it",
+    "config": "print the effective configuration, with secrets hidden",
+    "doctor": "check certificates, ports, proxies, STUN and TURN servers, clock and files, and say what to do",
+    "token": "mint a token that lets somebody open or join sessions",
+}
+"""What each does, by its name."""
+
+
+def find_command(name: str) -> Main | None:
+    """The command of that name, imported only now; None where there is none."""
+    if name not in COMMANDS:
+        return None
+    return cast(Main, import_module(f"signald.cli.{name.replace('-', '_')}").main)

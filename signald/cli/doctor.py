@@ -1,0 +1,145 @@
+"""`signald doctor`: says what is wrong with the daemon's surroundings, and what to do about it."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import ClassVar, TextIO
+
+from cryptography import x509
+from twisted.internet.defer import Deferred
+from twisted.internet.threads import deferToThread
+from twisted.python.failure import Failure
+from twisted.python.usage import UsageError
+
+from signald.cli.options import Options
+from signald.config.sources import CONFIG_VARIABLE
+from signald.config.values import ConfigError, read_path
+from signald.doctor.chain import read_roots, trusted_store
+from signald.doctor.examination import DoctorTarget, examine
+from signald.doctor.findings import Finding, failed
+from signald.doctor.own_certificate import local_authority
+from signald.doctor.report import as_json, as_text
+from signald.doctor.targets import PublicUrl
+
+INTERRUPTED = 130
+"""The exit status of who was interrupted, as shells have it."""
+
+SECONDS = 30.0
+"""For all checks together, unless the operator says otherwise."""
+
+
+class DoctorOptions(Options):
+    """The options of the daemon, whose configuration it is about, and those of the examination."""
+
+    longdesc: ClassVar[str] = "The exit status is 0 when nothing failed, 1 when something did."
+
+    optParameters: ClassVar[list[list[object]]] = [
+        ["url", "u", None, "the page's public address, as https://calls.example.org/"],
+        ["ca", None, None, "PEM file of an authority that is trusted besides the system's"],
+        ["seconds", None, f"{SECONDS:g}", "for all checks together"],
+    ]
+    optFlags: ClassVar[list[list[object]]] = [
+        ["json", None, "print one JSON object"],
+        ["slow", None, "also hold an idle WebSocket until pings must have come, near a minute"],
+    ]
+
+
+def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
+    """Examine; 0 if nothing failed, 1 if something did, 2 where the options or the configuration cannot be used."""
+    options = DoctorOptions("doctor")
+    try:
+        options.parseOptions(list(arguments))
+        patient = _patient(options, environment)
+    except (UsageError, ConfigError) as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    out = sys.stdout
+    colour = out.isatty() and "NO_COLOR" not in environment
+
+    def tell(findings: list[Finding]) -> int:
+        _write(out, as_json(findings) if options["json"] else as_text(findings, colour=colour))
+        return 1 if failed(findings) else 0
+
+    return _run(patient, tell)
+
+
+def _patient(options: DoctorOptions, environment: Mapping[str, str]) -> DoctorTarget:
+    """What is to be examined.
+
+    Raises:
+        ConfigError: something cannot be used.
+
+    """
+    config = options.effective(environment).config
+    named = environment.get(CONFIG_VARIABLE)
+    roots: list[x509.Certificate] = []
+    own = local_authority(config)
+    if own is not None:
+        roots += x509.load_pem_x509_certificates(own)
+    if options["ca"] is not None:
+        roots += _roots(read_path(options["ca"]))
+    return DoctorTarget(
+        config=config,
+        file=read_path(named) if options.file is None and named else options.file,
+        url=None if options["url"] is None else PublicUrl.read(options["url"]),
+        store=trusted_store(roots),
+        now=time.time(),
+        slow=bool(options["slow"]),
+        seconds=_seconds(options["seconds"]),
+    )
+
+
+def _roots(path: Path) -> list[x509.Certificate]:
+    try:
+        return read_roots(path)
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror}.") from None
+    except ValueError:
+        raise ConfigError(f"{path} holds no certificate in PEM form.") from None
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 1 <= seconds <= 3600:
+        raise ConfigError(f"--seconds: {text:.20} is not a number from 1 to 3600.")
+    return seconds
+
+
+def _run(patient: DoctorTarget, tell: Callable[[list[Finding]], int]) -> int:
+    """Do the checks under a reactor of this process's own, and return what `tell` returns.
+
+    It is called at once: a thread that still asks for a name would hold up the end of the process.
+    """
+    from twisted.internet import reactor
+
+    statuses: list[int] = []
+    failures: list[Failure] = []
+
+    def begin() -> None:
+        done = Deferred.fromCoroutine(examine(patient, reactor, deferToThread))
+        done.addCallbacks(lambda findings: statuses.append(tell(findings)), failures.append)
+        done.addBoth(lambda _: reactor.stop())
+        # Interrupted, it would find every connection closed.
+        reactor.addSystemEventTrigger("before", "shutdown", done.pause)
+
+    reactor.callWhenRunning(begin)
+    reactor.run()
+    for one in failures:
+        one.raiseException()
+    return statuses[0] if statuses else INTERRUPTED
+
+
+def _write(out: TextIO, text: str) -> None:
+    """Write it; what the terminal's encoding does not have is a question mark."""
+    encoding = out.encoding or "ascii"
+    # Whoever reads the beginning alone is done with it.
+    with suppress(BrokenPipeError):
+        out.write(text.encode(encoding, "replace").decode(encoding))
+        out.flush()

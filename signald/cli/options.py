@@ -1,0 +1,187 @@
+"""The command line, whose options are made from the configuration's tree."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import ClassVar, NoReturn
+
+from attrs import NOTHING
+from twisted.python import usage
+
+from signald import __version__
+from signald.cli.commands import COMMANDS
+from signald.config.settings import Setting, nearest, settings
+from signald.config.sources import CONFIG_VARIABLE, ConfigErrors, ConfigValue, Effective, load
+from signald.config.values import ConfigError, read_path
+
+__all__ = ["Options"]
+
+_OTHERS = [setting for setting in settings().values() if setting.path[0] != "limits"]
+_LISTS = [setting for setting in _OTHERS if setting.is_list]
+_FLAGS = [setting for setting in _OTHERS if setting.type is bool]
+_VALUES = [setting for setting in _OTHERS if not setting.is_list and setting.type is not bool]
+_LIMITS = {setting.path[-1]: setting for setting in settings().values() if setting.path[0] == "limits"}
+
+
+def _meaning(setting: Setting) -> str:
+    """What a setting is for, with its choices, unit and default."""
+    return f"{setting.phrase} [default: {_default(setting)}]"
+
+
+def _default(setting: Setting) -> str:
+    if setting.default is NOTHING:
+        return "~/.local/share/signald"
+    if setting.type is bool:
+        return "yes" if setting.default else "no"
+    return "none" if setting.default in (None, ()) else setting.shown(setting.default).strip('"')
+
+
+class Options(usage.Options):
+    """The options of `signald`, of `twistd signald`, and of the commands that read the configuration.
+
+    Attributes:
+        command: which one they are of; None for the daemon's.
+        given: the settings on the command line.
+        file: the configuration file that is named there; None for none.
+
+    """
+
+    longdesc: ClassVar[str] = "A WebRTC signaling daemon: it serves a private call page and the signaling under it."
+
+    optParameters: ClassVar[list[list[object]]] = [
+        ["config", "c", None, f"TOML file of settings [default: what {CONFIG_VARIABLE} names, or none]"],
+        *(list[object]((setting.option, setting.letter, None, _meaning(setting))) for setting in _VALUES),
+    ]
+    optFlags: ClassVar[list[list[object]]] = [
+        [option, None, words]
+        for setting in _FLAGS
+        for option, words in (
+            (setting.option, _meaning(setting)),
+            (f"no-{setting.option}", f"the opposite of --{setting.option}"),
+        )
+    ]
+
+    def __init__(self, command: str | None = None) -> None:
+        super().__init__()
+        self.command = command
+        self._lists: dict[str, list[str]] = {}
+        self._limits: list[tuple[Setting, str]] = []
+        self.given: list[ConfigValue] = []
+        self.file: Path | None = None
+
+    def opt_limit(self, text: str) -> None:
+        """Set a limit, NAME=VALUE; repeatable. The names are below."""
+        name, equals, value = text.partition("=")
+        known = [limit.replace("_", "-") for limit in _LIMITS]
+        if not equals:
+            raise usage.UsageError(f"A limit is set with NAME=VALUE, not {text}.")
+        setting = _LIMITS.get(name.replace("-", "_"))
+        if setting is None:
+            raise usage.UsageError(f"There is no limit called {name}{nearest(name.replace('_', '-'), known)}")
+        self._limits.append((setting, value))
+
+    def opt_version(self) -> NoReturn:
+        """Show the version and exit."""
+        print(f"signald {__version__}")  # noqa: T201 # what was asked for
+        sys.exit(0)
+
+    def parseOptions(self, options: Sequence[str] | None = None) -> None:
+        """Parse the command line, sys.argv's by default.
+
+        Raises:
+            UsageError: it cannot be used; a sentence for each problem.
+
+        """
+        try:
+            super().parseOptions(options)
+        except usage.UsageError as error:
+            name = str(error).removeprefix("option --").removesuffix(" not recognized")
+            if f"option --{name} not recognized" != str(error):
+                raise
+            known = [f"--{option}" for option in self.synonyms]
+            raise usage.UsageError(f"There is no option --{name}{nearest(f'--{name}', known)}") from None
+
+    def parseArgs(self, *arguments: str) -> None:  # Twisted's name
+        """Refuse what is no option.
+
+        Raises:
+            UsageError: there is something.
+
+        """
+        for name in arguments[:1]:
+            if name in COMMANDS:
+                raise usage.UsageError(f"A command stands before all options: signald {name} …")
+            raise usage.UsageError(f"There is no command {name}{nearest(name, [*COMMANDS])}")
+
+    def postOptions(self) -> None:
+        """Read the values now: twistd changes its working directory, where relative paths begin.
+
+        Raises:
+            UsageError: one cannot be used.
+
+        """
+        problems = ConfigErrors()
+        for setting in _VALUES:
+            if self[setting.option] is not None:
+                self.given += problems.read_text(setting, self[setting.option], f"--{setting.option}")
+        for setting in _FLAGS:
+            for option, value in ((setting.option, True), (f"no-{setting.option}", False)):
+                if self[option]:
+                    self.given.append(ConfigValue(setting, value, f"--{option}"))
+        for setting in _LISTS:
+            if setting.option in self._lists:
+                self.given += problems.read(setting, self._lists[setting.option], f"--{setting.option}")
+        for setting, text in self._limits:
+            self.given += problems.read_text(setting, text, f"--limit {setting.path[-1].replace('_', '-')}")
+        try:
+            problems.tell()
+            self.file = None if self["config"] is None else read_path(self["config"])
+        except ConfigError as error:
+            raise usage.UsageError(str(error)) from None
+
+    def effective(self, environment: Mapping[str, str]) -> Effective:
+        """The configuration of these options, the environment and the file, which is read anew at each call.
+
+        Raises:
+            ConfigError: a value cannot be used.
+
+        """
+        return load(self.given, self.file, environment)
+
+    def getSynopsis(self) -> str:  # Twisted's name
+        """The first line of the help."""
+        return super().getSynopsis() if self.command is None else f"Usage: signald {self.command} [options]"
+
+    def getUsage(self, width: int | None = None) -> str:  # Twisted's name
+        """The help, with the commands and the limits below it."""
+        lines = [
+            f"  {name.replace('_', '-')}={limit.default:.12g}  {limit.unit}: {limit.meaning}"
+            for name, limit in _LIMITS.items()
+        ]
+        limits = "\n".join(lines)
+        commands = "\n".join(f"  {name:<14}{does}" for name, does in COMMANDS.items())
+        if self.command is None:
+            purpose = f"Commands, each with a --help of its own (signald COMMAND --help):\n{commands}\n"
+        else:
+            purpose = f"What it does: {COMMANDS[self.command]}.\n"
+        return f"{super().getUsage(width)}\n{purpose}\nLimits and their defaults:\n{limits}\n"
+
+    def append(self, setting: Setting, text: str) -> None:
+        """Take one more of a list."""
+        self._lists.setdefault(setting.option, []).append(text)
+
+
+def _appending(setting: Setting) -> Callable[[Options, str], None]:
+    """An option that may be repeated; Twisted knows it by its method and that one's docstring."""
+
+    def append(self: Options, text: str) -> None:
+        self.append(setting, text)
+
+    append.__doc__ = f"{_meaning(setting)}; repeatable"
+    return append
+
+
+for _setting in _LISTS:
+    setattr(Options, f"opt_{_setting.option.replace('-', '_')}", _appending(_setting))

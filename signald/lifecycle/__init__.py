@@ -1,0 +1,1 @@
+"""Start, reload, drain, hand-over and supervision of the daemon."""

@@ -1,0 +1,1 @@
+"""Metrics, logs, readiness, and the watch over the reactor."""

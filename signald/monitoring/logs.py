@@ -1,0 +1,127 @@
+"""The log of the process: turns Twisted's log events into lines (`log_lines`) and writes them (`log_sink`)."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TextIO
+
+from twisted.logger import ILogObserver, LogEvent
+from twisted.logger import LogLevel as TwistedLevel
+from zope.interface import implementer
+
+from signald.config.tree import Log as Settings
+from signald.config.tree import LogFormat
+from signald.monitoring.log_lines import LIBRARY, Entry, as_human, as_json
+from signald.monitoring.log_sink import Sink
+
+__all__ = ["FLUSH_SECONDS", "Log"]
+
+FLUSH_SECONDS = 1.0
+"""For the last lines of the log, at the end of the process."""
+
+_LEVELS = [level.name for level in (TwistedLevel.debug, TwistedLevel.info, TwistedLevel.warn, TwistedLevel.error)]
+_RANKS = {name: rank for rank, name in enumerate([*_LEVELS, TwistedLevel.critical.name])}
+
+
+@implementer(ILogObserver)
+class Log:
+    """An observer of Twisted's log that never waits and never raises.
+
+    Attributes:
+        settings: format and least level.
+
+    """
+
+    def __init__(self, settings: Settings, wall_time: Callable[[], float] = time.time) -> None:
+        """Begin without a sink: lines are counted as dropped until there is one."""
+        self.settings = settings
+        self._wall_time = wall_time
+        self._sink: Sink | None = None
+        self._unsunk = 0
+
+    def configure(self, settings: Settings) -> None:
+        """Take other settings; the format of lines stays."""
+        self.settings = Settings(format=self.settings.format, level=settings.level)
+
+    def to_stream(self, stream: TextIO | None) -> Log:
+        """Write to a stream's descriptor from now on, and nowhere where it is closed; this log."""
+        try:
+            self._sink = None if stream is None else self._sink_of(stream.fileno())
+        except (OSError, ValueError):
+            self._sink = None
+        return self
+
+    def to_file(self, path: Path) -> Log:
+        """Append to a file from now on; this log.
+
+        Raises:
+            OSError: it cannot be opened.
+
+        """
+        self._sink = self._sink_of(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o640))
+        return self
+
+    def as_twistd_wants(self, options: Mapping[str, object]) -> Log | None:
+        """Write where twistd's options say; this log, or None where they ask for syslog or another observer.
+
+        Arguments:
+            options: `syslog`, `logger`, `logfile` and `nodaemon`, as twistd has them.
+
+        Raises:
+            OSError: the file cannot be opened.
+
+        """
+        if options.get("syslog") or options.get("logger"):
+            return None
+        name = str(options.get("logfile") or "")
+        if options.get("nodaemon") and name in ("", "-"):
+            return self.to_stream(sys.stdout)
+        return None if name == "-" else self.to_file(Path(name or "twistd.log").absolute())
+
+    def counts(self) -> tuple[int, int]:
+        """How many lines were written, and how many were dropped."""
+        if self._sink is None:
+            return 0, self._unsunk
+        return self._sink.written, self._sink.dropped + self._unsunk
+
+    def flush(self, seconds: float) -> None:
+        """Wait for the lines to be written, for so long at most."""
+        if self._sink is not None:
+            self._sink.flush(seconds)
+
+    def __call__(self, event: LogEvent) -> None:
+        """Write an event, if its level is high enough; a library's only from `warn` on, since it has no sentence."""
+        level = getattr(event.get("log_level"), "name", "info")
+        rank = _RANKS.get(level, _RANKS["error"])
+        if rank < _RANKS[self.settings.level.value]:
+            return
+        try:
+            entry = Entry.of(event)
+            if entry.event == LIBRARY and rank < _RANKS["warn"]:
+                return
+            line = self._line(entry)
+        except Exception:  # noqa: BLE001 # whatever it is, it is not worth the caller's work
+            self._unsunk += 1
+            return
+        if self._sink is None:
+            self._unsunk += 1
+        else:
+            self._sink.put(line)
+
+    def _sink_of(self, descriptor: int) -> Sink:
+        sink = Sink(descriptor, self._dropped_line)
+        atexit.register(sink.flush, FLUSH_SECONDS)
+        return sink
+
+    def _line(self, entry: Entry) -> bytes:
+        make = as_json if self.settings.format is LogFormat.JSON else as_human
+        return make(entry).encode("utf-8", "backslashreplace") + b"\n"
+
+    def _dropped_line(self, count: int) -> bytes:
+        text = f"{count} lines could not be written"
+        return self._line(Entry(self._wall_time(), "warn", "log-lines-dropped", text, {"count": count}))

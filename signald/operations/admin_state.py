@@ -1,0 +1,102 @@
+"""What the admin page shows: counts, totals, and sessions by shortened ids; no names, contents or addresses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from heapq import nlargest
+
+from attrs import frozen
+
+from signald import __version__
+from signald.core.sessions import Session, SessionState
+from signald.core.users import UserState
+from signald.operations.exposition import Sources
+
+__all__ = ["MOST_SESSIONS", "SHOWN_SYMBOLS", "AdminState"]
+
+MOST_SESSIONS = 100
+"""Sessions that are shown: the ones that were active last."""
+
+SHOWN_SYMBOLS = 4
+"""Of a session's id, which is the right to knock: enough to tell sessions apart, too few to guess the rest."""
+
+
+@frozen
+class AdminState:
+    """Tells the state of the daemon.
+
+    Attributes:
+        sources: where the numbers are.
+        started: when the process began, monotonic seconds.
+
+    """
+
+    sources: Sources
+    started: float
+
+    def at(self, now: float) -> dict[str, object]:
+        """The state now, as JSON has it."""
+        sources = self.sources
+        metrics, hub, certificate = sources.metrics, sources.hub, sources.certificate
+        away = sum(user.state is UserState.AWAY for user in hub.users.values())
+        opened, closed = sum(metrics.opened.values()), sum(metrics.closed.values())
+        kept = sum(session.state is SessionState.KEPT for session in hub.sessions.values())
+        shown = nlargest(MOST_SESSIONS, hub.sessions.values(), key=lambda session: self._active(session))
+        return {
+            "version": __version__,
+            "uptime": round(now - self.started),
+            "ready": sources.readiness.ready,
+            "draining": sources.readiness.draining,
+            "reasons": [{"name": name, "detail": detail} for name, detail in sources.readiness.reasons.items()],
+            "certificateDays": None if certificate is None else round(certificate.days_left(sources.wall_time()), 1),
+            "counts": {
+                "websockets": opened - closed,
+                "http": sources.http_connections(),
+                "present": len(hub.users) - away,
+                "away": away,
+                "open": len(hub.sessions) - kept,
+                "kept": kept,
+                "members": sum(len(session.members) for session in hub.sessions.values()),
+                "waiting": sum(len(session.visitors) for session in hub.sessions.values()),
+                "outboxBytes": hub.mailboxes.room.used,
+                "decisions": len(hub.decisions.pending),
+            },
+            "totals": {
+                "received": sum(metrics.received.values()) + sum(metrics.malformed.values()),
+                "sent": sum(metrics.sent.values()),
+                "bytesIn": metrics.bytes_in,
+                "bytesOut": metrics.bytes_out,
+                "errors": sum(metrics.errors.values()),
+                "opened": opened,
+                "forwarded": sum(metrics.forward.counts),
+                "forwardSeconds": metrics.forward.total,
+                "lags": sum(metrics.lag.counts),
+                "lagSeconds": metrics.lag.total,
+                "stalls": metrics.stalls,
+                "logDropped": sources.log_lines()[1],
+            },
+            "limits": {name: count for name, count in metrics.limits.items() if count},
+            "errors": {code.value: count for code, count in metrics.errors.items() if count},
+            "sessions": list(self._sessions(shown, now)),
+            "moreSessions": len(hub.sessions) - len(shown),
+        }
+
+    def _active(self, session: Session) -> float:
+        return self.sources.hub.replicas.active.get(session.id, 0.0)
+
+    def _sessions(self, sessions: list[Session], now: float) -> Iterator[dict[str, object]]:
+        replicas = self.sources.hub.replicas
+        for session in sessions:
+            active, expires = replicas.active.get(session.id), replicas.expires.get(session.id)
+            yield {
+                "id": session.id[:SHOWN_SYMBOLS],
+                "state": session.state.value,
+                "capacity": session.settings.capacity,
+                "locked": session.settings.locked,
+                "lobby": session.settings.lobby,
+                "password": session.settings.password is not None,
+                "waiting": len(session.visitors),
+                "idle": None if active is None else round(max(0.0, now - active)),
+                "left": None if expires is None else round(max(0.0, expires - now)),
+                "members": [{"role": member.role.value, "away": member.person.away} for member in session.members],
+            }

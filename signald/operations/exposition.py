@@ -1,0 +1,253 @@
+"""What Prometheus reads: every metric with its name, its help and its labels, taken from the counts at a scrape."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from enum import Enum
+from itertools import accumulate
+
+from attrs import field, frozen
+from prometheus_client import CollectorRegistry, GCCollector, ProcessCollector
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
+from prometheus_client.registry import Collector
+
+from signald import __version__
+from signald.core.hub import Hub
+from signald.core.sessions import SessionState
+from signald.core.users import UserState
+from signald.monitoring.metrics import OTHER, Histogram, Metrics
+from signald.monitoring.readiness import Readiness
+from signald.server.factory import SignalingFactory
+from signald.tls.certificates import Certificate
+
+__all__ = ["OWN_METRICS", "Declared", "Kind", "Sources", "make_registry"]
+
+Family = CounterMetricFamily | GaugeMetricFamily | HistogramMetricFamily
+
+_Values = dict[tuple[str, ...], float]
+"""A value for each of the labels' values."""
+
+
+class Kind(Enum):
+    """What a metric does: go up and down, go up, or count durations by their lengths."""
+
+    GAUGE = "gauge"
+    COUNTER = "counter"
+    HISTOGRAM = "histogram"
+
+
+@frozen
+class Declared:
+    """A metric.
+
+    Attributes:
+        name: as a family; a counter's samples have `_total` after it.
+        kind: what it does.
+        help: what it tells.
+        labels: their names; the values are of the code's own lists.
+
+    """
+
+    name: str
+    kind: Kind
+    help: str
+    labels: tuple[str, ...] = ()
+
+    @property
+    def full_name(self) -> str:
+        """The name as it is asked for."""
+        return f"{self.name}_total" if self.kind is Kind.COUNTER else self.name
+
+    def with_values(self, values: Mapping[tuple[str, ...], float]) -> Family:
+        """The metric with a value for each of its labels' values."""
+        family: CounterMetricFamily | GaugeMetricFamily
+        make = CounterMetricFamily if self.kind is Kind.COUNTER else GaugeMetricFamily
+        family = make(self.name, self.help, labels=self.labels)
+        for labels, value in values.items():
+            family.add_metric(labels, value)
+        return family
+
+    def with_value(self, value: float) -> Family:
+        """The metric, which has no labels, with a value."""
+        return self.with_values({(): value})
+
+    def with_histogram(self, histogram: Histogram) -> Family:
+        """The metric with its buckets, each of which counts all that is no longer than its bound."""
+        bounds = [*(str(bound) for bound in histogram.bounds), "+Inf"]
+        buckets = list(zip(bounds, accumulate(histogram.counts), strict=True))
+        return HistogramMetricFamily(self.name, self.help, buckets=buckets, sum_value=histogram.total)
+
+
+_BUILD = Declared("signald_build_info", Kind.GAUGE, "1, with the version that runs.", ("version",))
+_READY = Declared("signald_ready", Kind.GAUGE, "Whether new clients are welcome: 1 or 0.")
+_DRAINING = Declared("signald_draining", Kind.GAUGE, "Whether the server is stopping: 1 or 0.")
+_CERTIFICATE = Declared(
+    "signald_certificate_days_left", Kind.GAUGE, "Days until the certificate ends; negative after that. Only with TLS."
+)
+_WEBSOCKETS = Declared("signald_websockets", Kind.GAUGE, "Open WebSockets.", ("dialect", "scheme"))
+_OPENED = Declared(
+    "signald_websockets_opened", Kind.COUNTER, "WebSockets that were ever opened.", ("dialect", "scheme")
+)
+_HTTP = Declared("signald_http_connections", Kind.GAUGE, "Connections that are no WebSockets, or not yet.")
+_WAITING_OUTPUT = Declared(
+    "signald_waiting_output_bytes", Kind.GAUGE, "Output that waits for slow readers, beyond what the transports buffer."
+)
+_BYTES_IN = Declared("signald_received_bytes", Kind.COUNTER, "Bytes that came over WebSockets.")
+_BYTES_OUT = Declared("signald_sent_bytes", Kind.COUNTER, "Bytes that went out over WebSockets.")
+_TLS_HANDSHAKE = Declared(
+    "signald_tls_handshake_seconds",
+    Kind.HISTOGRAM,
+    "From the acceptance of a connection to the end of its TLS handshake.",
+)
+_WEBSOCKET_HANDSHAKE = Declared(
+    "signald_websocket_handshake_seconds",
+    Kind.HISTOGRAM,
+    "From the beginning of a request, or of its connection, to the open WebSocket.",
+)
+_USERS = Declared("signald_users", Kind.GAUGE, "Identities: present, or away within their grace.", ("state",))
+_SESSIONS = Declared("signald_sessions", Kind.GAUGE, "Sessions: open, or kept for their hosts.", ("state",))
+_MEMBERS = Declared("signald_members", Kind.GAUGE, "Members of all sessions.")
+_VISITORS = Declared("signald_visitors", Kind.GAUGE, "Users who wait to be members.")
+_OUTBOXES = Declared("signald_outbox_bytes", Kind.GAUGE, "Messages to users that are not acknowledged.")
+_DECISIONS = Declared("signald_pending_decisions", Kind.GAUGE, "Decisions under way.")
+_RECEIVED = Declared(
+    "signald_received_messages", Kind.COUNTER, "Messages of clients: valid, or malformed.", ("type", "result")
+)
+_DECLINED = Declared(
+    "signald_declined_messages", Kind.COUNTER, "Messages of clients that were answered with an error.", ("type",)
+)
+_SENT = Declared("signald_sent_messages", Kind.COUNTER, "Messages to clients.", ("type",))
+_ERRORS = Declared("signald_errors", Kind.COUNTER, "Errors that were told, over WebSocket and HTTP.", ("code",))
+_LIMITS = Declared("signald_limits_hit", Kind.COUNTER, "Refusals because of a limit.", ("limit",))
+_FORWARD = Declared(
+    "signald_forward_seconds",
+    Kind.HISTOGRAM,
+    "From a whole frame with an offer, an answer, candidates or a message to its being written to the others.",
+)
+_LAG = Declared("signald_reactor_lag_seconds", Kind.HISTOGRAM, "By how much the reactor was late, ten times a second.")
+_STALLS = Declared("signald_reactor_stalls", Kind.COUNTER, "How often the reactor was late by more than 0.1 s.")
+_LOG_LINES = Declared("signald_log_lines", Kind.COUNTER, "Lines that the log wrote.")
+_LOG_DROPPED = Declared("signald_log_lines_dropped", Kind.COUNTER, "Lines that the log could not write.")
+
+OWN_METRICS = tuple(value for value in list(globals().values()) if isinstance(value, Declared))
+"""Every metric of signald's own; beside them there are those of the process and of Python."""
+
+
+@frozen
+class Sources:
+    """Where the numbers are.
+
+    Attributes:
+        metrics: what is counted.
+        hub: users, sessions and what waits for them.
+        readiness: whether new clients are welcome.
+        signaling: the factories of WebSockets.
+        http_connections: how many connections have not become WebSockets.
+        certificate: what is shown to TLS clients; None without TLS.
+        log_lines: lines that the log has written, and those that it has dropped.
+        is_full: whether there are as many connections as there may be.
+        wall_time: gives seconds since the epoch.
+
+    """
+
+    metrics: Metrics
+    hub: Hub
+    readiness: Readiness
+    signaling: Sequence[SignalingFactory]
+    http_connections: Callable[[], int]
+    certificate: Certificate | None
+    log_lines: Callable[[], tuple[int, int]]
+    is_full: Callable[[], bool]
+    wall_time: Callable[[], float] = field(default=time.time)
+
+
+def make_registry(sources: Sources) -> CollectorRegistry:
+    """Make a registry of signald's metrics and those of its process (Linux) and of Python's memory."""
+    registry = CollectorRegistry()
+    registry.register(_Collector(sources))
+    ProcessCollector(registry=registry)
+    GCCollector(registry=registry)
+    return registry
+
+
+class _Collector(Collector):
+    """Reads the sources at each scrape, so that in between nothing is done."""
+
+    def __init__(self, sources: Sources) -> None:
+        self._sources = sources
+
+    def collect(self) -> Iterator[Family]:
+        """All of signald's own metrics, each with all its labels."""
+        sources = self._sources
+        yield _BUILD.with_values({(__version__,): 1})
+        yield _READY.with_value(sources.readiness.ready)
+        yield _DRAINING.with_value(sources.readiness.draining)
+        if sources.certificate is not None:
+            yield _CERTIFICATE.with_value(sources.certificate.days_left(sources.wall_time()))
+        yield from self._connections()
+        yield from self._hub()
+        yield from self._messages()
+        yield from self._process()
+
+    def _connections(self) -> Iterator[Family]:
+        metrics, signaling = self._sources.metrics, self._sources.signaling
+        dialects = {dialect.__name__.lower() for factory in signaling for dialect in factory.rule.dialects.values()}
+        keys = [(dialect, factory.scheme) for dialect in sorted(dialects) for factory in signaling]
+        opened: _Values = {key: metrics.opened.get(key, 0) for key in keys}
+        yield _WEBSOCKETS.with_values({key: opened[key] - metrics.closed.get(key, 0) for key in keys})
+        yield _OPENED.with_values(opened)
+        yield _HTTP.with_value(self._sources.http_connections())
+        waiting = sum(connection.waiting_bytes for factory in signaling for connection in factory.connections)
+        yield _WAITING_OUTPUT.with_value(waiting)
+        yield _BYTES_IN.with_value(metrics.bytes_in)
+        yield _BYTES_OUT.with_value(metrics.bytes_out)
+        yield _TLS_HANDSHAKE.with_histogram(metrics.tls_handshake)
+        yield _WEBSOCKET_HANDSHAKE.with_histogram(metrics.websocket_handshake)
+
+    def _hub(self) -> Iterator[Family]:
+        hub = self._sources.hub
+        users, sessions = hub.users.values(), hub.sessions.values()
+        yield _USERS.with_values(_by_state((user.state for user in users), UserState.PRESENT, UserState.AWAY))
+        states = (session.state for session in sessions)
+        yield _SESSIONS.with_values(_by_state(states, SessionState.OPEN, SessionState.KEPT))
+        yield _MEMBERS.with_value(sum(len(session.members) for session in sessions))
+        yield _VISITORS.with_value(sum(len(session.visitors) for session in sessions))
+        yield _OUTBOXES.with_value(hub.mailboxes.room.used)
+        yield _DECISIONS.with_value(len(hub.decisions.pending))
+
+    def _messages(self) -> Iterator[Family]:
+        metrics = self._sources.metrics
+        received: _Values = {(_name(type_), "valid"): count for type_, count in metrics.received.items()}
+        received |= {(_name(type_), "malformed"): count for type_, count in metrics.malformed.items()}
+        yield _RECEIVED.with_values(received)
+        yield _DECLINED.with_values({(_name(type_),): count for type_, count in metrics.declined.items()})
+        yield _SENT.with_values({(_name(type_),): count for type_, count in metrics.sent.items()})
+        yield _ERRORS.with_values({(code.value,): count for code, count in metrics.errors.items()})
+        yield _LIMITS.with_values({(limit,): count for limit, count in metrics.limits.items()})
+        yield _FORWARD.with_histogram(metrics.forward)
+
+    def _process(self) -> Iterator[Family]:
+        metrics = self._sources.metrics
+        yield _LAG.with_histogram(metrics.lag)
+        yield _STALLS.with_value(metrics.stalls)
+        written, dropped = self._sources.log_lines()
+        yield _LOG_LINES.with_value(written)
+        yield _LOG_DROPPED.with_value(dropped)
+
+
+def _by_state(found: Iterable[Enum], *states: Enum) -> _Values:
+    """How many are in each of the states."""
+    counts: _Values = {(state.value,): 0 for state in states}
+    for state in found:
+        key = (state.value,)
+        if key in counts:
+            counts[key] += 1
+    return counts
+
+
+def _name(type_: type) -> str:
+    """A message's class as a label: its name, in small letters and with hyphens."""
+    if type_ is type(None):
+        return OTHER
+    return "".join(f"-{letter.lower()}" if letter.isupper() else letter for letter in type_.__name__).lstrip("-")

@@ -1,0 +1,148 @@
+"""The operator's side of the running daemon: its own listener, the watch over the reactor, and the log's settings."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+from ipaddress import ip_address
+
+from twisted.application.internet import TimerService
+from twisted.application.service import MultiService
+from twisted.internet.defer import Deferred, DeferredList
+from twisted.internet.interfaces import IListeningPort, IReactorSocket, IReactorTime
+from twisted.logger import Logger
+
+from signald.config.tree import Config
+from signald.monitoring.logs import Log
+from signald.monitoring.stalls import StallService
+from signald.operations.admin import AdminToken, make_admin
+from signald.operations.admin_state import AdminState
+from signald.operations.endpoints import make_operations_site
+from signald.operations.exposition import Sources, make_registry
+from signald.server.accept_errors import AcceptErrorLog
+from signald.server.listening import bind
+
+__all__ = ["OperationsService"]
+
+LOOK_SECONDS = 5.0
+"""Between two looks for what keeps the daemon from serving new clients."""
+
+DRAIN_AFTER_SECONDS = 0.2
+"""After it was asked for on the admin page."""
+
+_log = Logger()
+
+
+class OperationsService(MultiService):
+    """What an operator sees of a daemon, while it starts, runs and drains.
+
+    Attributes:
+        log: of the process.
+        port: of the operator's listener; None where there is none.
+
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        sources: Sources,
+        log: Log,
+        reactor: IReactorTime,
+        drain: Callable[[], None],
+        handed_over: socket.socket | None = None,
+    ) -> None:
+        """Bind the operator's listener, if there is to be one.
+
+        Arguments:
+            config: `operations`, and the log's settings.
+            sources: what is shown.
+            log: of the process.
+            reactor: that all runs on.
+            drain: begins to stop the daemon.
+            handed_over: the operator's socket, where the service manager has opened it already.
+
+        Raises:
+            ConfigError: its address or port cannot be used, or the admin page's token.
+
+        """
+        super().__init__()
+        self.log = log
+        self.port: int | None = None
+        self._reactor = reactor
+        self._socket: socket.socket | None = None
+        self._listening: IListeningPort | None = None
+        self._token = AdminToken()
+        self._token.configure(config.operations)
+        admin = make_admin(
+            self._token,
+            AdminState(sources, reactor.seconds()),
+            sources.readiness,
+            # Not at once: the one who asked is to hear that it was heard.
+            lambda: reactor.callLater(DRAIN_AFTER_SECONDS, drain),
+            reactor,
+        )
+        is_local = False
+        if handed_over is not None:
+            self._socket = handed_over
+        elif config.operations.port is not None:
+            self._socket = bind(config.operations.interface, config.operations.port)
+        if self._socket is not None:
+            address, self.port = self._socket.getsockname()[:2]
+            is_local = ip_address(address.partition("%")[0]).is_loopback
+        self._site = make_operations_site(
+            make_registry(sources), sources.readiness, [(b"admin", admin)], reactor, is_local
+        )
+        self._sources = sources
+        looks = TimerService(LOOK_SECONDS, self.look)
+        looks.clock = reactor
+        looks.setServiceParent(self)
+        stalls = StallService(sources.metrics, config.operations.stall_seconds, reactor, reactor.seconds)
+        stalls.setServiceParent(self)
+
+    def configure(self, config: Config) -> None:
+        """Take what can be changed while running.
+
+        Raises:
+            ConfigError: the admin page's token cannot be used; nothing is changed.
+
+        """
+        self._token.configure(config.operations)
+
+    def configure_log(self, config: Config) -> None:
+        """Take another least level."""
+        self.log.configure(config.log)
+
+    def look(self) -> None:
+        """See whether new clients can be served; the next probe tells."""
+        sources = self._sources
+        certificate = sources.certificate
+        ended = certificate is not None and certificate.days_left(sources.wall_time()) < 0
+        for holds, name, sentence in (
+            (ended, "certificate-ended", "The certificate has ended."),
+            (sources.is_full(), "full", "There are as many connections as there may be."),
+        ):
+            if holds:
+                sources.readiness.problem(name, sentence)
+            else:
+                sources.readiness.solved(name)
+
+    def startService(self) -> None:
+        """Begin to answer the operator."""
+        super().startService()
+        if self._socket is not None:
+            self._listening = IReactorSocket(self._reactor).adoptStreamPort(
+                self._socket.fileno(),
+                self._socket.family,
+                self._site,  # type: ignore[arg-type] # any IProtocolFactory will do
+            )
+            self._socket.close()
+            self._socket = None
+            # As on the public ports: without descriptors each attempt would be lines of the log.
+            self._listening._logger = Logger(observer=AcceptErrorLog(self._reactor, lambda: None))  # type: ignore[attr-defined]
+            _log.info("operations: http on port {port}", event="operations-listening", port=self.port)
+
+    def stopService(self) -> Deferred[list[tuple[bool, object]]]:
+        """Answer no more: the daemon stops this last, so that whoever asks sees that it drains."""
+        listening, self._listening = self._listening, None
+        waits = [super().stopService(), None if listening is None else listening.stopListening()]
+        return DeferredList([wait for wait in waits if isinstance(wait, Deferred)])

@@ -1,0 +1,63 @@
+"""Autobahn as signald wants it: every bound that it knows, its timers on the server's clock, its log silent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+
+from signald.core.limits import Limits
+
+__all__ = ["CLOSE_SECONDS", "ClockTimer", "Silence", "options"]
+
+CLOSE_SECONDS = 5.0
+"""For a peer to answer a close frame before its connection is aborted."""
+
+
+def options(limits: Limits) -> Mapping[str, object]:
+    """The arguments of `WebSocketServerFactory.setProtocolOptions`, whose defaults are not safe."""
+    return {
+        "versions": [13],  # older drafts have their Origin in another header
+        "webStatus": False,  # its page redirects to wherever the query says
+        "utf8validateIncoming": True,
+        "requireMaskedClientFrames": True,
+        "maskServerFrames": False,
+        "applyMask": True,
+        "maxFramePayloadSize": limits.message_bytes,
+        "maxMessagePayloadSize": limits.message_bytes,
+        "failByDrop": False,  # a peer is told why
+        "openHandshakeTimeout": limits.header_seconds,
+        "closeHandshakeTimeout": CLOSE_SECONDS,
+        "tcpNoDelay": True,
+        "perMessageCompressionAccept": _no_compression,
+        "autoPingInterval": limits.ping_seconds,
+        "autoPingTimeout": limits.pong_seconds,
+        "serveFlashSocketPolicy": False,
+        "allowedOrigins": ["*"],  # the rule is signald's own (`origins`)
+        "allowNullOrigin": False,
+        "trustXForwardedFor": 0,  # as is this one (`proxies`)
+    }
+
+
+def _no_compression(_offers: object) -> None:
+    """Accept no offer of permessage-deflate (RFC 7692): it costs 100 KiB a connection and unpacks bombs."""
+
+
+class Silence:
+    """In the place of Autobahn's logger: its lines hold peers' addresses and pieces of their requests."""
+
+    def debug(self, *args: object, **kwargs: object) -> None:
+        """Say nothing."""
+
+    trace = info = warn = warning = error = critical = failure = debug
+
+
+class ClockTimer:
+    """In the place of Autobahn's timer, which rounds down to whole seconds and runs on the global reactor."""
+
+    def __init__(self, clock: IReactorTime) -> None:
+        self._clock = clock
+
+    def call_later(self, delay: float, function: Callable[[], object]) -> IDelayedCall:
+        """Call the function after that many seconds."""
+        return self._clock.callLater(delay, function)

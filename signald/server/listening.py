@@ -1,0 +1,76 @@
+"""The server's listening sockets: bound before the service starts, so that a port in use is told in one sentence."""
+
+from __future__ import annotations
+
+import resource
+import socket
+from collections.abc import Mapping
+
+from signald.config.tree import Config
+from signald.config.values import ConfigError
+from signald.server.socket_activation import PAGE, WS
+
+BACKLOG = 1024
+"""Connections that may wait to be accepted; the kernel lowers it to net.core.somaxconn."""
+
+SPARE_DESCRIPTORS = 64
+"""Descriptors that are kept for files and the reactor; where there are few, half of them."""
+
+
+def open_sockets(
+    config: Config, handed_over: Mapping[str, tuple[socket.socket, ...]]
+) -> list[tuple[str, socket.socket]]:
+    """The listening sockets, each with what it is for, the page's first: bound here unless they were handed over.
+
+    Raises:
+        ConfigError: an address or a port cannot be used; then none is bound.
+
+    """
+    ports = {PAGE: config.port, WS: config.ws_port}
+    found = [(name, adopted) for name in ports for adopted in handed_over.get(name, ())]
+    given = {name for name, _ in found}
+    try:
+        for name, port in ports.items():
+            if port is not None and name not in given:
+                found.append((name, bind(config.interface, port)))
+    except ConfigError:
+        for _, bound in found:
+            bound.close()
+        raise
+    return sorted(found, key=lambda one: one[0] != PAGE)
+
+
+def bind(interface: str | None, port: int) -> socket.socket:
+    """Bind a listening socket; without an interface, to every IPv4 and IPv6 address.
+
+    Raises:
+        ConfigError: the address or the port cannot be used.
+
+    """
+    everywhere = interface is None
+    host = interface or "::"
+    if everywhere and not socket.has_dualstack_ipv6():
+        host = "0.0.0.0"  # noqa: S104 # serving every interface is what was asked for
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        bound = socket.create_server(
+            (host, port), family=family, backlog=BACKLOG, dualstack_ipv6=everywhere and family == socket.AF_INET6
+        )
+    except OSError as error:
+        reason = (error.strerror or str(error)).partition(" (while")[0]
+        where = f"port {port}" if everywhere else f"port {port} of {interface}"
+        raise ConfigError(f"Cannot listen on {where}: {reason}.") from None
+    bound.setblocking(False)  # an adopted socket stays as it is, and a blocking accept would stop the reactor
+    return bound
+
+
+def raise_descriptor_limit() -> int:
+    """Raise the soft limit of open files to the hard one; return how many connections that leaves room for."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    return room(hard) if hard != resource.RLIM_INFINITY else 2**31 - 1
+
+
+def room(descriptors: int) -> int:
+    """How many of so many descriptors are for connections."""
+    return max(1, descriptors - min(SPARE_DESCRIPTORS, descriptors // 2))

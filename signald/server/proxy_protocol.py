@@ -1,0 +1,149 @@
+"""The PROXY protocol below everything else of a port: connections of trusted proxies begin with whose they are.
+
+Twisted's `HAProxyWrappingFactory` is not used: it makes the protocols before the header is there, so that nobody could
+be refused by their address; it closes when a header comes in two reads, and takes addresses that are none.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.address import IPv4Address, IPv6Address
+from twisted.internet.interfaces import IAddress, IDelayedCall, IProtocolFactory, IReactorTime
+from twisted.internet.protocol import Protocol, connectionDone
+from twisted.logger import Logger
+from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
+from twisted.python.failure import Failure
+from zope.interface import directlyProvides, providedBy
+
+from signald.net.proxies import is_trusted, peer_host
+from signald.net.proxy_header import ProxyHeader, ProxyHeaderError, read_proxy_header
+from signald.server.admission import Admission
+
+__all__ = ["ProxyProtocolFactory"]
+
+COMPLAINT_SECONDS = 60.0
+"""Between two lines of the log about proxies that send no header, at least."""
+
+_log = Logger()
+
+
+class ProxyProtocolFactory(WrappingFactory["_Proxied"]):
+    """Makes the protocols of another factory: for a trusted proxy once it has said whose connection it is.
+
+    Connections of others are the other factory's from the start, for which a header is a bad request.
+    """
+
+    noisy = False
+
+    def __init__(self, factory: IProtocolFactory, admission: Admission, clock: IReactorTime) -> None:
+        """Make a factory.
+
+        Arguments:
+            factory: is asked with the client's address.
+            admission: knows the trusted proxies, and counts the connections whose header is not there yet.
+            clock: for the deadline of a header, `header_seconds`.
+
+        """
+        super().__init__(factory)
+        self.admission = admission
+        self.clock = clock
+        self.waiting: set[_Proxied] = set()
+        admission.count(self.waiting)
+        self._complaint_due = float("-inf")
+
+    def buildProtocol(self, addr: IAddress) -> Any:  # type: ignore[override] # may refuse, and not always wraps
+        """Make what speaks on a connection; None, which closes it, where it may not be."""
+        if not is_trusted(peer_host(addr), self.admission.trusted_proxies):
+            return self.wrappedFactory.buildProtocol(addr)
+        if self.admission.is_full():
+            self.admission.metrics.refused("connections")
+            return None
+        return _Proxied(self, addr)
+
+    def complain(self) -> None:
+        """Tell the operator that a proxy does not say whose its connections are."""
+        now = self.clock.seconds()
+        if now >= self._complaint_due:
+            self._complaint_due = now + COMPLAINT_SECONDS
+            _log.warn(
+                "a trusted proxy sent no valid PROXY header: is it told to (send-proxy)? Its connection was closed.",
+                event="proxy-header-refused",
+            )
+
+
+class _Proxied(ProtocolWrapper):
+    """A connection of a trusted proxy: to the protocol above, that of the client."""
+
+    factory: ProxyProtocolFactory
+    transport: Any
+    wrappedProtocol: Any
+
+    def __init__(self, factory: ProxyProtocolFactory, proxy: IAddress) -> None:
+        super().__init__(factory, Protocol())
+        self._peer = proxy
+        self._head: bytes | None = b""
+        self._deadline: IDelayedCall | None = None
+
+    def makeConnection(self, transport: Any) -> None:
+        """Wait for the header; the protocol above is made after it."""
+        directlyProvides(self, providedBy(transport))
+        Protocol.makeConnection(self, transport)
+        self.factory.waiting.add(self)
+        self._deadline = self.factory.clock.callLater(self.factory.admission.limits.header_seconds, self._late)
+
+    def dataReceived(self, data: bytes) -> None:
+        """Take bytes, of the header or after it."""
+        if self._head is None:
+            self.wrappedProtocol.dataReceived(data)
+            return
+        self._head += data
+        try:
+            header = read_proxy_header(self._head)
+        except ProxyHeaderError:
+            self.factory.complain()
+            self._abort()
+            return
+        if header is not None:
+            self._begin(header, self._head[header.size :])
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """The transport is gone."""
+        self._stop_waiting()
+        self.wrappedProtocol.connectionLost(reason)
+
+    def getPeer(self) -> IAddress:
+        """The client; the proxy where it speaks for itself."""
+        return self._peer
+
+    def _begin(self, header: ProxyHeader, rest: bytes) -> None:
+        self._stop_waiting()
+        if header.client is not None:
+            host, port = header.client
+            self._peer = (IPv6Address if ":" in host else IPv4Address)("TCP", host, port)
+        protocol = self.factory.wrappedFactory.buildProtocol(self._peer)
+        if protocol is None:
+            self._abort()
+            return
+        self._head = None
+        self.wrappedProtocol = protocol
+        protocol.makeConnection(self)
+        if rest:
+            protocol.dataReceived(rest)
+
+    def _late(self) -> None:
+        self._deadline = None
+        self.factory.admission.metrics.refused("header_seconds")
+        self._abort()
+
+    def _abort(self) -> None:
+        """Close without a word, since nobody knows to whom."""
+        self._stop_waiting()
+        self._head = None
+        self.transport.abortConnection()
+
+    def _stop_waiting(self) -> None:
+        self.factory.waiting.discard(self)
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None

@@ -1,0 +1,81 @@
+"""Socket activation: takes over listening sockets that a service manager has opened (sd_listen_fds(3))."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Mapping
+from contextlib import suppress
+
+from signald.config.values import ConfigError
+
+__all__ = ["FIRST_DESCRIPTOR", "OPERATIONS", "PAGE", "WS", "adopt_sockets"]
+
+PAGE, WS, OPERATIONS = "page", "ws", "operations"
+"""The purposes that a socket can have: the `FileDescriptorName=` of its unit (systemd.socket(5))."""
+
+FIRST_DESCRIPTOR = 3
+"""The first descriptor that is handed over (sd_listen_fds(3), `SD_LISTEN_FDS_START`)."""
+
+
+def adopt_sockets(
+    environment: Mapping[str, str], process: int, first: int = FIRST_DESCRIPTOR
+) -> dict[str, tuple[socket.socket, ...]]:
+    """Return the sockets that are handed over to this process, by purpose.
+
+    Arguments:
+        environment: the variables that the process was started with.
+        process: its process id: sockets that are meant for another process are left alone.
+        first: the first descriptor.
+
+    Raises:
+        ConfigError: a socket has an unknown purpose, or connections cannot be accepted on it.
+
+    """
+    count = environment.get("LISTEN_FDS", "")
+    if environment.get("LISTEN_PID") != str(process) or not (count.isascii() and count.isdigit()) or len(count) > 4:
+        return {}
+    names = environment.get("LISTEN_FDNAMES", "").split(":")
+    found: dict[str, list[socket.socket]] = {}
+    for number in range(int(count)):
+        name = _purpose(names[number] if number < len(names) else "")
+        found.setdefault(name, []).append(_adopted(first + number, name))
+    return {name: tuple(sockets) for name, sockets in found.items()}
+
+
+def _purpose(name: str) -> str:
+    """What a socket of that name is for; one that nobody named, which has its unit's name, is the page's.
+
+    Raises:
+        ConfigError: nothing.
+
+    """
+    if name in (PAGE, WS, OPERATIONS):
+        return name
+    if name in ("", "unknown") or name.endswith(".socket"):
+        return PAGE
+    raise ConfigError(f"A socket was handed over as {name:.40}; name it {PAGE}, {WS} or {OPERATIONS}.")
+
+
+def _adopted(descriptor: int, name: str) -> socket.socket:
+    """The socket behind a descriptor.
+
+    Raises:
+        ConfigError: connections cannot be accepted on it.
+
+    """
+    adopted: socket.socket | None = None
+    with suppress(OSError):
+        adopted = socket.socket(fileno=descriptor)
+    if adopted is None or not _listens(adopted):
+        raise ConfigError(f"The socket that was handed over as {name} is no listening TCP socket (Accept=no).")
+    adopted.setblocking(False)  # a blocking accept would stop the reactor
+    adopted.set_inheritable(False)
+    return adopted
+
+
+def _listens(adopted: socket.socket) -> bool:
+    return (
+        adopted.family in (socket.AF_INET, socket.AF_INET6)
+        and adopted.type == socket.SOCK_STREAM
+        and adopted.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN) == 1
+    )

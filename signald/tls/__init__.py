@@ -1,0 +1,1 @@
+"""Certificates: the local authority, the running certificate, and the TLS context of a port."""

@@ -1,0 +1,59 @@
+"""Certificates that signald would never make."""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.x509.oid import ExtensionOID, NameOID
+
+from signald.net.keyfiles import Pair
+from signald.tls.authority import Authority, wall_time
+from tests.support.machines import DAY, NOW
+
+NAMES = x509.SubjectAlternativeName([x509.DNSName("attic.example.org")])
+
+
+def self_signed(
+    key: EllipticCurvePrivateKey | RSAPrivateKey,
+    start: float = NOW,
+    end: float = NOW + 90 * DAY,
+    names: x509.ExtensionType = NAMES,
+) -> Pair:
+    """A certificate for attic.example.org as an operator might bring it; the times are wall times in seconds."""
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "attic.example.org")])
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(wall_time(start))
+        .not_valid_after(wall_time(end))
+        .add_extension(names, critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    return Pair((certificate,), key)
+
+
+def forged(authority: Authority, like: Pair, host: str, address: str) -> Pair:
+    """A leaf of the authority's key for any name and address, in all else like another: what a thief would issue."""
+    names = x509.SubjectAlternativeName([x509.DNSName(host), x509.IPAddress(ip_address(address))])
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(like.leaf.subject)
+        .issuer_name(like.leaf.issuer)
+        .public_key(like.leaf.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(like.leaf.not_valid_before_utc)
+        .not_valid_after(like.leaf.not_valid_after_utc)
+    )
+    for extension in like.leaf.extensions:
+        is_names = extension.oid == ExtensionOID.SUBJECT_ALTERNATIVE_NAME
+        builder = builder.add_extension(names if is_names else extension.value, extension.critical)
+    signer = authority.pair.key
+    assert isinstance(signer, EllipticCurvePrivateKey)
+    return Pair((builder.sign(signer, hashes.SHA256()), authority.certificate), like.key)

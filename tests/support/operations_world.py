@@ -1,0 +1,99 @@
+"""A daemon's operator side in memory: sources with real counts, and the operator's listener over them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from twisted.internet.task import Clock
+
+from signald.config.tree import Operations
+from signald.core.budgets import ConnectionBudget
+from signald.core.hub import Hub
+from signald.core.limits import Limits
+from signald.dialects import DIALECTS
+from signald.monitoring.metrics import Metrics
+from signald.monitoring.readiness import Readiness
+from signald.net.origins import OriginRule
+from signald.operations.admin import AdminToken, make_admin
+from signald.operations.admin_state import AdminState
+from signald.operations.endpoints import make_operations_site
+from signald.operations.exposition import Sources, make_registry
+from signald.server.admission import Admission
+from signald.server.factory import SignalingFactory
+from tests.support.lines import Line, Record
+from tests.support.world import World
+
+TOKEN = "a-token-that-is-long-enough"
+
+
+class OperationsWorld:
+    """The operator's listener, and what it shows.
+
+    Attributes:
+        clock: of everything.
+        world: hub and registry; what is done there is shown.
+        metrics: what is counted.
+        readiness: whether new clients are welcome.
+        sources: all of it.
+        token: of the admin page; none is set at first.
+        drained: how often draining was asked for.
+        full: whether there are as many connections as there may be.
+        site: the listener's.
+
+    """
+
+    def __init__(self) -> None:
+        self.clock = Clock()
+        self.world = World()
+        self.clock.advance(self.world.now)
+        self.metrics, self.readiness = Metrics(), Readiness()
+        self.hub: Hub = self.world.hub
+        limits = Limits()
+        signaling = SignalingFactory(
+            Record(metrics=self.metrics).as_switchboard,
+            DIALECTS,
+            limits,
+            ConnectionBudget(limits),
+            Admission(limits),
+            self.clock,
+            OriginRule.of(tls=False),
+        )
+        self.sources = Sources(
+            self.metrics,
+            self.hub,
+            self.readiness,
+            (signaling,),
+            lambda: 3,
+            None,
+            lambda: (5, 1),
+            lambda: self.full,
+            lambda: 0.0,
+        )
+        self.token = AdminToken()
+        self.drained = 0
+        self.full = False
+        admin = make_admin(
+            self.token, AdminState(self.sources, self.clock.seconds()), self.readiness, self._drain, self.clock
+        )
+        registry = make_registry(self.sources)
+        self.site = make_operations_site(registry, self.readiness, [(b"admin", admin)], self.clock)
+
+    def _drain(self) -> None:
+        self.drained += 1
+
+    def set_token(self, directory: Path, token: str = TOKEN) -> None:
+        """Make an admin page."""
+        path = directory / "token"
+        path.write_text(token + "\n")
+        path.chmod(0o600)
+        self.token.configure(Operations(admin_token_file=path))
+
+    def ask(
+        self, path: str, method: str = "GET", address: str = "127.0.0.1", **headers: str
+    ) -> tuple[int, dict[str, str], bytes]:
+        """The status, headers and body of an answer; underscores in the names of headers are hyphens."""
+        line = Line(self.site, address)
+        lines = [f"{method} {path} HTTP/1.1", "Host: localhost", "Connection: close"]
+        lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
+        line.send("\r\n".join([*lines, "", ""]).encode("latin-1"))
+        return line.response()

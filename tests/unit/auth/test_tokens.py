@@ -1,0 +1,455 @@
+"""Tokens: what is taken, and all that is not."""
+
+from __future__ import annotations
+
+import base64
+import json
+from pathlib import Path
+from typing import Any
+
+import jwt
+from attrs import evolve
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1
+from cryptography.hazmat.primitives.asymmetric.ec import generate_private_key as generate_curve_key
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
+from hypothesis import given
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from signald.auth.tokens import TokenVerifier
+from signald.config.tree import Tokens
+from signald.config.values import ConfigError
+from signald.core.errors import ErrorCode, SignalError
+from signald.core.messages import MOST_TOKEN, Role
+from signald.core.permissions import TokenNeed
+from tests.support.access import NOW, SECRET, minted
+
+ED25519 = Ed25519PrivateKey.generate()
+RSA = generate_private_key(65537, 2048)
+SMALL = generate_private_key(65537, 1024)  # noqa: S505 # to be refused
+
+
+def public_pem(key: Any) -> bytes:
+    """The public half of a key, as a file holds it."""
+    pem: bytes = key.public_key().public_bytes(
+        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+    return pem
+
+
+def part(value: object) -> str:
+    """A part of a token."""
+    return base64.urlsafe_b64encode(json.dumps(value).encode()).rstrip(b"=").decode()
+
+
+def signed_with(header: object, payload: object, secret: bytes = SECRET) -> str:
+    """A token with any header, its signature an HMAC whatever the header says."""
+    text = f"{part(header)}.{part(payload)}"
+    signature = jwt.get_algorithm_by_name("HS256").sign(text.encode(), secret)
+    return f"{text}.{base64.urlsafe_b64encode(signature).rstrip(b'=').decode()}"
+
+
+class VerifierCase(SynchronousTestCase):
+    """Keys in files."""
+
+    def setUp(self) -> None:
+        """A secret."""
+        self.directory = Path(self.mktemp())
+        self.directory.mkdir()
+        self.settings = Tokens(secret_file=self.written("secret", SECRET + b"\n", 0o600))
+
+    def written(self, name: str, content: bytes, mode: int = 0o644) -> Path:
+        """A file."""
+        path = self.directory / name
+        path.write_bytes(content)
+        path.chmod(mode)
+        return path
+
+    def jwks(self, *keys: dict[str, Any]) -> Tokens:
+        """Settings with nothing but a set of keys."""
+        return Tokens(jwks_file=self.written("jwks.json", json.dumps({"keys": keys}).encode()))
+
+    def refused(self, token: str, settings: Tokens | None = None, now: float = NOW) -> ErrorCode:
+        """Why a token is refused."""
+        with self.assertRaises(SignalError) as caught:
+            TokenVerifier(settings or self.settings).verify(token, now)
+        code: ErrorCode = caught.exception.code
+        return code
+
+
+class ClaimTests(VerifierCase):
+    """What a token says."""
+
+    def verify(self, **claims: Any) -> Any:
+        """What a token with these claims grants."""
+        return TokenVerifier(self.settings).verify(minted(**claims), NOW)
+
+    def test_the_least(self) -> None:
+        """Who and until when: a guest in any session."""
+        grant = self.verify()
+        self.assertEqual((grant.user, grant.expires), ("ann", NOW + 3610))
+        self.assertEqual((grant.role, grant.session, grant.name), (Role.GUEST, None, None))
+        self.assertEqual(json.loads(grant.claims), {"sub": "ann", "exp": NOW + 3600})
+
+    def test_everything(self) -> None:
+        """Session in any spelling, role, name; claims of others are kept for the webhook."""
+        grant = self.verify(signald={"session": "7q2-m9rt-6zc", "role": "host"}, name="Ann", team=["a", 1])
+        self.assertEqual((grant.role, grant.session, grant.name), (Role.HOST, "7Q2M9RT6ZC", "Ann"))
+        self.assertEqual(json.loads(grant.claims)["team"], ["a", 1])
+
+    def test_what_is_wrong(self) -> None:
+        """A claim of the wrong type, missing or misspelt makes the whole token invalid: it would allow too much."""
+        wrong: tuple[dict[str, Any], ...] = (
+            {"sub": None},
+            {"sub": ""},
+            {"sub": 5},
+            {"sub": "a" * 257},
+            {"exp": None},
+            {"exp": "soon"},
+            {"exp": True},
+            {"exp": -1},
+            {"exp": 2**60},
+            {"exp": float("nan")},
+            {"exp": float("inf")},
+            {"nbf": "now"},
+            {"name": 5},
+            {"name": ""},
+            {"name": "a" * 65},
+            {"signald": "host"},
+            {"signald": []},
+            {"signald": {"rol": "host"}},
+            {"signald": {"role": "admin"}},
+            {"signald": {"role": None}},
+            {"signald": {"role": ["host"]}},
+            {"signald": {"session": "7Q2"}},
+            {"signald": {"session": None}},
+            {"signald": {"session": 5}},
+            {"name": "\ud800"},
+            {"other": 2**70},
+        )
+        for claims in wrong:
+            with self.subTest(claims=claims):
+                self.assertIs(
+                    self.refused(signed_with({"alg": "HS256"}, self.payload(claims))), ErrorCode.TOKEN_INVALID
+                )
+
+    def payload(self, claims: dict[str, Any]) -> dict[str, Any]:
+        """Ann's claims with some of them different; None leaves one out."""
+        return {name: value for name, value in {"sub": "ann", "exp": NOW + 9, **claims}.items() if value is not None}
+
+    def test_time(self) -> None:
+        """It ends at its `exp` and the leeway; it begins at its `nbf` less the leeway; `iat` is nobody's concern."""
+        token = minted(exp=NOW, nbf=NOW - 100, iat=NOW + 5000)
+        verifier = TokenVerifier(evolve(self.settings, leeway_seconds=5.0))
+        verifier.verify(token, NOW + 4.9)
+        verifier.verify(token, NOW - 105)
+        self.assertIs(self.refused(token, verifier.settings, NOW + 5), ErrorCode.TOKEN_EXPIRED)
+        self.assertIs(self.refused(token, verifier.settings, NOW - 105.1), ErrorCode.TOKEN_INVALID)
+
+    def test_an_expired_token_of_somebody_else_is_invalid(self) -> None:
+        """Nobody learns more from it."""
+        self.assertIs(self.refused(minted(b"x" * 32, exp=NOW - 100)), ErrorCode.TOKEN_INVALID)
+        self.assertIs(self.refused(minted(exp=NOW - 100, signald={"role": "x"})), ErrorCode.TOKEN_INVALID)
+
+    def test_issuer_and_audience(self) -> None:
+        """Both must be as configured; an audience that is not asked for is somebody else (RFC 7519 §4.1.3)."""
+        settings = evolve(self.settings, issuer="app", audience="signald")
+        TokenVerifier(settings).verify(minted(iss="app", aud="signald"), NOW)
+        TokenVerifier(settings).verify(minted(iss="app", aud=["other", "signald"]), NOW)
+        bad: tuple[dict[str, Any], ...] = (
+            {"iss": "app"},
+            {"aud": "signald"},
+            {"iss": "App", "aud": "signald"},
+            {"iss": "app", "aud": "x"},
+        )
+        for claims in bad:
+            self.assertIs(self.refused(minted(**claims), settings), ErrorCode.TOKEN_INVALID)
+        self.assertIs(self.refused(minted(aud="signald")), ErrorCode.TOKEN_INVALID)
+
+
+class AttackTests(VerifierCase):
+    """Tokens that somebody made without the key (RFC 8725 §2)."""
+
+    def setUp(self) -> None:
+        """All kinds of keys."""
+        super().setUp()
+        self.pems = {"ed": public_pem(ED25519), "rsa": public_pem(RSA)}
+        files = tuple(self.written(name, pem) for name, pem in self.pems.items())
+        self.settings = evolve(self.settings, key_files=files)
+
+    def test_each_kind_is_taken(self) -> None:
+        """Each key with the algorithm of its kind."""
+        verifier = TokenVerifier(self.settings)
+        for key, algorithm in ((SECRET, "HS256"), (ED25519, "EdDSA"), (RSA, "RS256")):
+            self.assertEqual(verifier.verify(minted(key, algorithm), NOW).user, "ann")
+
+    def test_no_algorithm(self) -> None:
+        """`none` in every spelling, with and without a signature."""
+        payload = {"sub": "ann", "exp": NOW + 9}
+        names: tuple[object, ...] = ("none", "None", "NONE", "nOnE", "", None, 5, [], {"alg": "HS256"})
+        for name in names:
+            for token in (
+                signed_with({"alg": name}, payload),
+                signed_with({"alg": name}, payload).rpartition(".")[0] + ".",
+            ):
+                self.assertIs(self.refused(token), ErrorCode.TOKEN_INVALID)
+        self.assertIs(self.refused(signed_with({}, payload)), ErrorCode.TOKEN_INVALID)
+
+    def test_a_public_key_as_a_secret(self) -> None:
+        """What everybody knows signs nothing, whatever the header says, also where there is no secret at all."""
+        without_secret = evolve(self.settings, secret_file=None)
+        payload = {"sub": "mallory", "exp": NOW + 9, "signald": {"role": "host"}}
+        raw = ED25519.public_key().public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)
+        for secret in (*self.pems.values(), *(pem.strip() for pem in self.pems.values()), raw, b""):
+            for algorithm in ("HS256", "RS256", "EdDSA", "HS512"):
+                token = signed_with({"alg": algorithm, "typ": "JWT"}, payload, secret)
+                for settings in (self.settings, without_secret):
+                    self.assertIs(self.refused(token, settings), ErrorCode.TOKEN_INVALID)
+
+    def test_other_algorithms_of_the_same_key(self) -> None:
+        """A key is for one algorithm alone."""
+        for key, algorithm in ((SECRET * 2, "HS384"), (SECRET * 2, "HS512"), (RSA, "RS512"), (RSA, "PS256")):
+            self.assertIs(self.refused(minted(key, algorithm)), ErrorCode.TOKEN_INVALID)
+
+    def test_a_key_that_the_token_brings(self) -> None:
+        """Keys in the header, or where it says that there are some, are not looked at (RFC 7515 §4.1)."""
+        own = Ed25519PrivateKey.generate()
+        jwk = json.loads(jwt.get_algorithm_by_name("EdDSA").to_jwk(own.public_key()))
+        for headers in ({"jwk": jwk}, {"jku": "https://evil.example/keys"}, {"x5u": "x"}, {"kid": "../../dev/null"}):
+            self.assertIs(self.refused(minted(own, "EdDSA", headers)), ErrorCode.TOKEN_INVALID)
+
+    def test_extensions(self) -> None:
+        """What must be understood and is not makes it invalid (RFC 7515 §4.1.11)."""
+        payload = {"sub": "ann", "exp": NOW + 9}
+        extras: tuple[dict[str, Any], ...] = (
+            {"crit": ["exp"]},
+            {"crit": []},
+            {"b64": False, "crit": ["b64"]},
+            {"b64": True},
+        )
+        for extra in extras:
+            self.assertIs(self.refused(signed_with({"alg": "HS256", **extra}, payload)), ErrorCode.TOKEN_INVALID)
+
+    def test_changed_tokens(self) -> None:
+        """No part of it can be another one."""
+        token, other = minted(signald={"role": "guest"}), minted(signald={"role": "host"})
+        for at in range(3):
+            parts = token.split(".")
+            if parts[at] != other.split(".")[at]:
+                parts[at] = other.split(".")[at]
+                self.assertIs(self.refused(".".join(parts)), ErrorCode.TOKEN_INVALID)
+        for changed in (
+            token[:-1],
+            token + "A" * 4,
+            token + ".",
+            "." + token,
+            f"{token}.{token}",
+            token.replace(".", ".."),
+        ):
+            self.assertIs(self.refused(changed), ErrorCode.TOKEN_INVALID)
+
+    def test_too_long(self) -> None:
+        """Past the bound it is not even looked at, however good."""
+        self.assertIs(self.refused(minted(pad="x" * MOST_TOKEN)), ErrorCode.TOKEN_INVALID)
+
+    def test_deep_nesting(self) -> None:
+        """It is no token, and nothing else happens."""
+        deep = part("x") + "[" * 1000
+        for text in ("[" * 2900, '{"alg":"HS256","kid":' + "[" * 2900, '{"a":' * 580):
+            header = base64.urlsafe_b64encode(text.encode()).decode()
+            self.assertIs(self.refused(f"{header}..{part('x')}"), ErrorCode.TOKEN_INVALID)
+        for depth in (900, 1200):
+            payload = '{"sub":"ann","exp":1900000000,"x":' + "[" * depth + "]" * depth + "}"
+            text = f"{part({'alg': 'HS256'})}.{base64.urlsafe_b64encode(payload.encode()).rstrip(b'=').decode()}"
+            signature = jwt.get_algorithm_by_name("HS256").sign(text.encode(), SECRET)
+            signed = f"{text}.{base64.urlsafe_b64encode(signature).rstrip(b'=').decode()}"
+            self.assertIs(self.refused(signed), ErrorCode.TOKEN_INVALID)
+        for text in ("[" * 4000, "e30." + "W1tb" * 1000 + ".", f"{deep}.{deep}."):
+            self.assertIs(self.refused(text), ErrorCode.TOKEN_INVALID)
+
+    @given(st.text(max_size=200))
+    def test_any_text(self, text: str) -> None:
+        """It is refused with the same code."""
+        self.assertIs(self.refused(text), ErrorCode.TOKEN_INVALID)
+
+    @given(st.lists(st.recursive(st.none() | st.booleans() | st.floats() | st.text(max_size=9), st.lists), max_size=3))
+    def test_any_json_in_its_parts(self, parts: list[Any]) -> None:
+        """So is anything that has the form of a token."""
+        self.assertIs(self.refused(".".join(map(part, parts))), ErrorCode.TOKEN_INVALID)
+
+    @given(
+        st.dictionaries(
+            st.sampled_from(["sub", "exp", "nbf", "name", "signald", "iss", "aud", "x"]),
+            st.recursive(
+                st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=70),
+                lambda inner: (
+                    st.lists(inner, max_size=2)
+                    | st.dictionaries(st.sampled_from(["session", "role", "y"]), inner, max_size=2)
+                ),
+                max_leaves=4,
+            ),
+        )
+    )
+    def test_any_claims_that_are_signed(self, claims: dict[str, Any]) -> None:
+        """They are taken with what they say, or refused: nothing else."""
+        try:
+            grant = TokenVerifier(Tokens(secret_file=self.settings.secret_file)).verify(
+                signed_with({"alg": "HS256"}, claims), NOW
+            )
+        except SignalError as error:
+            self.assertIn(error.code, (ErrorCode.TOKEN_INVALID, ErrorCode.TOKEN_EXPIRED))
+        else:
+            self.assertEqual(grant.user, claims["sub"])
+            self.assertGreater(grant.expires, NOW)
+            self.assertEqual(grant.role.value, claims.get("signald", {}).get("role", "guest"))
+
+    @given(st.integers(0, 10_000), st.integers(1, 255))
+    def test_a_flipped_bit(self, at: int, bits: int) -> None:
+        """A token with another byte anywhere is refused, unless it decodes to the very same bytes."""
+        token = minted()
+        changed = list(token.encode())
+        changed[at % len(changed)] ^= bits
+        text = bytes(changed).decode("latin-1")
+        try:
+            grant = TokenVerifier(Tokens(secret_file=self.settings.secret_file)).verify(text, NOW)
+        except SignalError as error:
+            self.assertIs(error.code, ErrorCode.TOKEN_INVALID)
+        else:
+            self.assertEqual(text.rpartition(".")[0], token.rpartition(".")[0])
+            self.assertEqual(grant.user, "ann")
+
+
+class KeySetTests(VerifierCase):
+    """Which key of several a token is checked with."""
+
+    def jwk(self, key: Any, algorithm: str, **extra: Any) -> dict[str, Any]:
+        """A public key as a JWK."""
+        found: dict[str, Any] = json.loads(jwt.get_algorithm_by_name(algorithm).to_jwk(key.public_key()))
+        found.pop("key_ops", None)
+        return {**found, **extra}
+
+    def test_the_key_that_is_named(self) -> None:
+        """Of several, the `kid` says which; without it, or with another, none."""
+        other = Ed25519PrivateKey.generate()
+        settings = self.jwks(self.jwk(ED25519, "EdDSA", kid="a"), self.jwk(other, "EdDSA", kid="b"))
+        verifier = TokenVerifier(settings)
+        verifier.verify(minted(ED25519, "EdDSA", {"kid": "a"}), NOW)
+        verifier.verify(minted(other, "EdDSA", {"kid": "b"}), NOW)
+        for headers in (None, {"kid": "b"}, {"kid": "c"}):
+            self.assertIs(self.refused(minted(ED25519, "EdDSA", headers), settings), ErrorCode.TOKEN_INVALID)
+
+    def test_a_single_key_needs_no_name(self) -> None:
+        """But a name that is said must be its own."""
+        settings = self.jwks(self.jwk(RSA, "RS256", kid="a", use="sig", alg="RS256"))
+        TokenVerifier(settings).verify(minted(RSA, "RS256"), NOW)
+        self.assertIs(self.refused(minted(RSA, "RS256", {"kid": "b"}), settings), ErrorCode.TOKEN_INVALID)
+
+    def test_keys_for_something_else(self) -> None:
+        """They are passed over, as RFC 7517 §5 asks, with all that is not understood."""
+        good = self.jwk(ED25519, "EdDSA", kid="a", key_ops=["verify"])
+        settings = self.jwks(
+            good,
+            self.jwk(RSA, "RS256", kid="b", use="enc"),
+            self.jwk(RSA, "RS256", kid="c", alg="RSA-OAEP"),
+            self.jwk(RSA, "RS256", kid="d", key_ops=["encrypt"]),
+            {"kty": "EC", "crv": "P-256", "kid": "e", "x": "AA", "y": "AA"},
+            {"kty": ["RSA"], "kid": "f"},
+        )
+        TokenVerifier(settings).verify(minted(ED25519, "EdDSA", {"kid": "a"}), NOW)
+        for kid in "bcd":
+            self.assertIs(self.refused(minted(RSA, "RS256", {"kid": kid}), settings), ErrorCode.TOKEN_INVALID)
+
+    def test_sets_that_cannot_be_used(self) -> None:
+        """Each is refused with a sentence that names the file."""
+        good = self.jwk(ED25519, "EdDSA", kid="a")
+        private = json.loads(jwt.get_algorithm_by_name("EdDSA").to_jwk(ED25519))
+        for keys in (
+            [],
+            [{"kty": "EC"}],
+            [{**private, "kid": "a"}],
+            [{"kty": "oct", "k": "c2VjcmV0", "kid": "a"}],
+            [good, self.jwk(RSA, "RS256")],
+            [{**good, "kid": 5}],
+            [{**good, "x": "!"}],
+            [{**good, "x": 5}],
+            [{"kty": "RSA", "n": "AQAB"}],
+            [self.jwk(SMALL, "RS256")],
+            [{**good, "kid": str(count)} for count in range(65)],
+        ):
+            with self.subTest(keys=keys), self.assertRaisesRegex(ConfigError, r"jwks\.json|more than 64"):
+                TokenVerifier(self.jwks(*keys))
+        for content in (b"", b"[]", b'{"keys": {}}', b'{"keys": ["a"]}', b"\xff"):
+            with self.assertRaisesRegex(ConfigError, "jwks"):
+                TokenVerifier(Tokens(jwks_file=self.written("jwks", content)))
+
+
+class KeyFileTests(VerifierCase):
+    """Files that cannot be used are refused at start, with a sentence."""
+
+    def test_secrets(self) -> None:
+        """A secret that others can read, that is missing, empty, or shorter than its hash (RFC 7518 §3.2)."""
+        for content, mode, said in (
+            (SECRET, 0o644, "open to others"),
+            (SECRET, 0o604, "open to others"),
+            (SECRET, 0o660, "open to others"),
+            (b"", 0o600, "empty"),
+            (b"\n", 0o600, "empty"),
+            (SECRET[:31] + b"\n", 0o600, "has 31 bytes"),
+            (public_pem(RSA), 0o600, "another kind"),
+            (b"x" * (1 << 20) + b"x", 0o600, "too large"),
+        ):
+            with self.assertRaisesRegex(ConfigError, said):
+                TokenVerifier(Tokens(secret_file=self.written("bad", content, mode)))
+        with self.assertRaisesRegex(ConfigError, "cannot be read: No such file"):
+            TokenVerifier(Tokens(secret_file=self.directory / "none"))
+        TokenVerifier(Tokens(secret_file=self.written("good", SECRET[:32] + b"\r\n", 0o640)))
+
+    def test_keys(self) -> None:
+        """A private key where the public one is enough, other kinds, small ones, and what is no key."""
+        private = ED25519.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+        for content, said in (
+            (private, "private key"),
+            (public_pem(generate_curve_key(SECP256R1())), "neither Ed25519 nor RSA"),
+            (public_pem(SMALL), "1024 bits"),
+            (b"key", "readable public key"),
+        ):
+            with self.assertRaisesRegex(ConfigError, said):
+                TokenVerifier(Tokens(key_files=(self.written("bad", content),)))
+
+    def test_nobody_could_show_one(self) -> None:
+        """Tokens that are needed need keys; a token that nobody can check is not valid."""
+        for need in (TokenNeed.HOSTS, TokenNeed.EVERYONE):
+            with self.assertRaisesRegex(ConfigError, "no key"):
+                TokenVerifier(Tokens(need=need))
+        self.assertIs(self.refused(minted(), Tokens()), ErrorCode.TOKEN_INVALID)
+
+    def test_other_settings(self) -> None:
+        """They hold from then on; those that cannot be used change nothing."""
+        verifier = TokenVerifier(self.settings)
+        with self.assertRaises(ConfigError):
+            verifier.configure(Tokens(secret_file=self.directory / "none", need=TokenNeed.EVERYONE))
+        self.assertIs(verifier.need, TokenNeed.NOBODY)
+        verifier.verify(minted(), NOW)
+        new = b"another secret of the tests, as long"
+        verifier.configure(Tokens(secret_file=self.written("new", new, 0o600), need=TokenNeed.HOSTS))
+        self.assertIs(verifier.need, TokenNeed.HOSTS)
+        verifier.verify(minted(new), NOW)
+        with self.assertRaises(SignalError):
+            verifier.verify(minted(), NOW)
+
+    def test_a_secret_that_changed_in_its_file(self) -> None:
+        """It is read again with the same settings."""
+        verifier = TokenVerifier(self.settings)
+        new = b"another secret of the tests, as long"
+        self.written("secret", new, 0o600)
+        verifier.verify(minted(), NOW)
+        verifier.configure(self.settings)
+        verifier.verify(minted(new), NOW)
+
+    def test_nothing_shows_the_secret(self) -> None:
+        """Neither does what is printed of a verifier."""
+        self.assertNotIn(SECRET.decode(), repr(TokenVerifier(self.settings)))

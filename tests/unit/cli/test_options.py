@@ -1,0 +1,110 @@
+"""The command line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from twisted.python.usage import UsageError
+from twisted.trial.unittest import SynchronousTestCase
+
+from signald.cli.commands import COMMANDS
+from signald.cli.options import Options
+from signald.config.settings import settings
+from signald.config.tree import Config, Ice, TokenNeed
+from signald.core.limits import Limits
+from signald.core.messages import IceServer
+
+
+class OptionsTests(SynchronousTestCase):
+    """What they become."""
+
+    def parse(self, *arguments: str) -> Config:
+        """The configuration of a command line."""
+        options = Options()
+        options.parseOptions(list(arguments))
+        return options.effective({"XDG_DATA_HOME": "/data"}).config
+
+    def test_defaults(self) -> None:
+        """Without options: TLS on port 9000 of every address, and no bare port."""
+        self.assertEqual(self.parse(), Config(data_dir=Path("/data/signald")))
+
+    def test_everything_can_be_set(self) -> None:
+        """Each kind of option arrives."""
+        config = self.parse(
+            "--port", "1", "--interface", "::1", "--ws-port", "2794", "--no-tls", "--data-dir", "/here",
+            "--allow-origin", "https://a.example", "--allow-origin", "https://b.example:8443", "--ice-relay-only",
+            "--trusted-proxy", "10.0.0.0/8", "--limit", "message-bytes=4096",
+            "--ice-server", "stun:stun.example.org", "--ice-server", "turn:turn.example.org,ann,secret",
+            "--tokens-need", "hosts", "--drain-seconds", "2",
+        )  # fmt: skip
+        self.assertEqual((config.port, config.interface, config.ws_port, config.tls), (1, "::1", 2794, False))
+        self.assertEqual(
+            (config.data_dir, len(config.allow_origins), len(config.trusted_proxies)), (Path("/here"), 2, 1)
+        )
+        turn = IceServer(("turn:turn.example.org",), "ann", "secret")
+        self.assertEqual(config.ice, Ice(servers=(IceServer(("stun:stun.example.org",)), turn), relay_only=True))
+        self.assertEqual(config.limits, Limits(message_bytes=4096))
+        self.assertEqual((config.tokens.need, config.drain_seconds), (TokenNeed.HOSTS, 2.0))
+
+    def test_a_wrong_option_is_told(self) -> None:
+        """With its name, while the command line is parsed."""
+        for arguments, words in (
+            (["--ice-sever", "x"], "There is no option --ice-sever; did you mean --ice-server?"),
+            (["chek-config"], "There is no command chek-config; did you mean check-config?"),
+            (["--port", "1", "doctor"], "A command stands before all options: signald doctor …"),
+            (["--allow-origin", "*"], "--allow-origin: "),
+            (["--trusted-proxy", "x"], "--trusted-proxy: "),
+            (["--ice-server", "x"], "--ice-server: "),
+            (["--limit", "message-bytes"], "NAME=VALUE"),
+            (["--limit", "Message-Byte=1"], "There is no limit called Message-Byte; did you mean message-bytes?"),
+            (["--limit", "message-bytes=1"], "--limit message-bytes: 1 is out of range: 1024 or more bytes."),
+            (["--port", "x"], "--port: x is not a port number"),
+            (["--log-level", "loud"], "--log-level: loud is not one of debug, info, warn, error."),
+            (["--drain-seconds", "1e9"], "--drain-seconds: 1000000000.0 is out of range: 0.1 to 600 seconds."),
+            (["--drain-seconds", "soon"], "--drain-seconds: soon is no number."),
+        ):
+            error = self.assertRaises(UsageError, Options().parseOptions, arguments)
+            self.assertIn(words, str(error))
+
+    def test_all_problems_at_once(self) -> None:
+        """Each on a line of its own."""
+        error = self.assertRaises(UsageError, Options().parseOptions, ["--port", "x", "--ws-port", "y"])
+        self.assertEqual(len(str(error).splitlines()), 2)
+
+    def test_relative_paths_begin_where_the_command_was_given(self) -> None:
+        """Wherever the process goes before the configuration is read again."""
+        options = Options()
+        options.parseOptions(["--data-dir", "data", "--config", "signald.toml"])
+        self.assertEqual((options.given[0].value, options.file), (Path.cwd() / "data", Path.cwd() / "signald.toml"))
+
+    def test_the_version(self) -> None:
+        """Its number, and success."""
+        error = self.assertRaises(SystemExit, Options().parseOptions, ["--version"])
+        self.assertEqual(error.code, 0)
+
+    def test_the_help_names_every_setting(self) -> None:
+        """With its default; and every limit with its unit."""
+        text = str(Options())
+        for setting in settings().values():
+            if setting.path[0] != "limits":
+                self.assertIn(f"--{setting.option}", text)
+        for command, does in COMMANDS.items():
+            self.assertIn(f"{command:<14}{does}", text)
+        for words in (
+            "human or json",
+            "kept-seconds=2592000 ",
+            "--no-tls",
+            "--limit",
+            "--config",
+            "--version",
+            "message-bytes=65536  bytes",
+            "[default: 9000]",
+        ):
+            self.assertIn(words, text)
+
+    def test_the_help_of_a_command(self) -> None:
+        """It begins with the command, says what it does, and does not name the others."""
+        text = str(Options("config"))
+        self.assertTrue(text.startswith("Usage: signald config [options]\n"))
+        self.assertIn(COMMANDS["config"], text)
+        self.assertNotIn(COMMANDS["doctor"], text)

@@ -1,0 +1,168 @@
+"""`signald token`."""
+
+from __future__ import annotations
+
+import sys
+from io import StringIO
+from pathlib import Path
+
+import jwt
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key as generate_rsa_key
+from twisted.trial.unittest import SynchronousTestCase
+
+from signald.cli.commands import find_command
+from signald.cli.token import main
+from tests.support.access import SECRET
+
+
+class CommandTests(SynchronousTestCase):
+    """What it prints."""
+
+    def setUp(self) -> None:
+        """A configuration with a secret."""
+        self.directory = Path(self.mktemp())
+        self.directory.mkdir()
+        self.written("secret", SECRET.decode() + "\n")
+        self.config = self.written("signald.toml", 'data_dir = "data"\n[tokens]\nsecret_file = "secret"\n')
+
+    def written(self, name: str, text: str) -> Path:
+        """A file of the owner's alone."""
+        path = self.directory / name
+        path.touch(mode=0o600)
+        path.write_text(text)
+        return path
+
+    def run_command(self, *arguments: object, config: Path | None = None) -> tuple[int, str, str]:
+        """Run it: status, standard output, standard error."""
+        out, err = StringIO(), StringIO()
+        self.patch(sys, "stdout", out)
+        self.patch(sys, "stderr", err)
+        status = main([*map(str, arguments)], {"SIGNALD_CONFIG": str(config or self.config), "HOME": "/nowhere"})
+        return status, out.getvalue(), err.getvalue()
+
+    def test_it_is_a_command(self) -> None:
+        """Its name is in the table."""
+        self.assertIs(find_command("token"), main)
+
+    def test_a_token_alone(self) -> None:
+        """With all that was asked for, in one line."""
+        status, out, err = self.run_command(
+            "--user", "ann", "--session", "7q2-m9rt-6zc", "--role", "host", "--expires", "15m", "--name", "Ann"
+        )
+        self.assertEqual((status, err, out.count("\n")), (0, "", 1))
+        claims = jwt.decode(out.strip(), SECRET, algorithms=["HS256"])
+        self.assertEqual(claims.pop("exp") - claims.pop("iat"), 900)
+        self.assertEqual(claims, {"sub": "ann", "name": "Ann", "signald": {"role": "host", "session": "7Q2M9RT6ZC"}})
+
+    def test_the_least(self) -> None:
+        """A guest of any session, for an hour."""
+        _, out, _ = self.run_command("--user", "ann")
+        claims = jwt.decode(out.strip(), SECRET, algorithms=["HS256"])
+        self.assertEqual((claims["exp"] - claims["iat"], claims["signald"]), (3600, {"role": "guest"}))
+
+    def test_times(self) -> None:
+        """Seconds, minutes, hours, days."""
+        for text, seconds in (("1s", 1), ("90s", 90), ("2m", 120), ("3h", 10800), ("7d", 604800)):
+            _, out, _ = self.run_command("--user", "ann", "--expires", text)
+            claims = jwt.decode(out.strip(), SECRET, algorithms=["HS256"])
+            self.assertEqual(claims["exp"] - claims["iat"], seconds)
+        for text in ("", "0s", "1", "h", "1.5h", "1y", "1H", "9999d", "٣h", "1h\n"):
+            status, out, err = self.run_command("--user", "ann", "--expires", text)
+            self.assertEqual((status, out), (1, ""))
+            self.assertIn("is not a time like", err)
+
+    def test_issuer_and_audience(self) -> None:
+        """Those of the configuration are put in, so that its server takes the token."""
+        config = self.written("other.toml", '[tokens]\nsecret_file = "secret"\nissuer = "app"\naudience = "calls"\n')
+        _, out, _ = self.run_command("--user", "ann", config=config)
+        claims = jwt.decode(out.strip(), SECRET, algorithms=["HS256"], audience="calls", issuer="app")
+        self.assertEqual(claims["sub"], "ann")
+
+    def test_a_private_key(self) -> None:
+        """It signs, and the server's public one checks; a key that the server does not know is refused."""
+        key, other = Ed25519PrivateKey.generate(), Ed25519PrivateKey.generate()
+        for name, one in (("key", key), ("other", other)):
+            private = one.private_bytes(
+                serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+            )
+            self.written(name, private.decode())
+        public = key.public_key().public_bytes(
+            serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+        )
+        self.written("public", public.decode())
+        config = self.written("keys.toml", '[tokens]\nkey_files = ["public"]\n')
+        status, out, _ = self.run_command("--user", "ann", "--key", self.directory / "key", config=config)
+        self.assertEqual(status, 0)
+        self.assertEqual(jwt.get_unverified_header(out.strip())["alg"], "EdDSA")
+        jwt.decode(out.strip(), key.public_key(), algorithms=["EdDSA"])
+        status, out, err = self.run_command("--user", "ann", "--key", self.directory / "other", config=config)
+        self.assertEqual((status, out), (1, ""))
+        self.assertIn("would not take this token", err)
+        bare = self.written("bare.toml", "")
+        rsa = generate_rsa_key(65537, 2048).private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+        self.written("rsa", rsa.decode())
+        _, out, _ = self.run_command("--user", "ann", "--key", self.directory / "rsa", config=bare)
+        self.assertEqual(jwt.get_unverified_header(out.strip())["alg"], "RS256")
+        self.assertEqual(self.run_command("--user", "ann", "--key", self.directory / "other", config=bare)[0], 0)
+
+    def test_a_named_key(self) -> None:
+        """The name goes into the token's header."""
+        _, out, _ = self.run_command("--user", "ann", "--kid", "k1")
+        self.assertEqual(jwt.get_unverified_header(out.strip())["kid"], "k1")
+
+    def test_what_is_wrong(self) -> None:
+        """One sentence on standard error, nothing on standard output, status 1."""
+        bare = self.written("bare.toml", "")
+        curve = generate_private_key(SECP256R1()).private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+        self.written("curve", curve.decode())
+        cases: tuple[tuple[tuple[object, ...], Path, str], ...] = (
+            ((), self.config, "--user"),
+            (("--user", "ann", "--role", "admin"), self.config, "admin"),
+            (("--user", "ann", "--nonsense"), self.config, "--nonsense"),
+            (("--user", "ann", "--session", "ABC"), self.config, "ten letters and digits"),
+            (("--user", "ann"), bare, "nothing to sign with"),
+            (("--user", ""), self.config, "too long"),
+            (("--user", "a" * 300), self.config, "too long"),
+            (("--user", "ann", "--key", "/nowhere"), self.config, "cannot be read"),
+            (("--user", "ann", "--key", self.directory / "curve"), self.config, "neither Ed25519 nor RSA"),
+            (("--user", "ann"), self.directory / "none.toml", "cannot be read"),
+            (("--user", "ann", "-c", self.directory / "none.toml"), self.config, "cannot be read"),
+        )
+        for arguments, config, said in cases:
+            with self.subTest(arguments=arguments):
+                status, out, err = self.run_command(*arguments, config=config)
+                self.assertEqual((status, out, err.count("\n")), (1, "", 1))
+                self.assertIn(said, err)
+
+    def test_a_secret_that_others_can_read(self) -> None:
+        """It is refused here, too."""
+        (self.directory / "secret").chmod(0o644)
+        status, out, err = self.run_command("--user", "ann")
+        self.assertEqual((status, out), (1, ""))
+        self.assertIn("open to others", err)
+
+    def test_the_check_of_a_configuration_looks_at_the_keys(self) -> None:
+        """And at the webhook's secret: what would keep the daemon from its start is told."""
+        check = find_command("check-config")
+        assert check is not None
+        hook = self.written(
+            "hook.toml", 'data_dir = "data"\n[webhook]\nurl = "http://app.example/"\nsecret_file = "secret"\n'
+        )
+        for config, mode, said in (
+            (self.config, 0o600, ""),
+            (self.config, 0o644, "open to others"),
+            (hook, 0o600, "https"),
+        ):
+            (self.directory / "secret").chmod(mode)
+            err = StringIO()
+            self.patch(sys, "stdout", StringIO())
+            self.patch(sys, "stderr", err)
+            self.assertEqual(check(["--config", str(config)], {"HOME": "/nowhere"}), 1 if said else 0)
+            self.assertIn(said, err.getvalue())

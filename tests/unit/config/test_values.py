@@ -1,0 +1,119 @@
+"""Values of the configuration, read from text."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from ipaddress import ip_network
+from pathlib import Path
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from signald.config.values import (
+    ConfigError,
+    read_ice_server,
+    read_interface,
+    read_network,
+    read_origin,
+    read_path,
+    read_port,
+    read_turn_url,
+)
+from signald.core.messages import IceServer
+from signald.net.origins import Origin
+
+
+class ReadTests(SynchronousTestCase):
+    """Single values."""
+
+    def refused(self, read: Callable[[str], object], *texts: str) -> None:
+        """Each text is refused with a sentence."""
+        for text in texts:
+            error = self.assertRaises(ConfigError, read, text)
+            self.assertTrue(str(error).endswith("."), str(error))
+            self.assertNotIn("\n", str(error))
+
+    def test_ports(self) -> None:
+        """From 0, any free one, to 65535."""
+        self.assertEqual([read_port(text) for text in ("0", "443", "65535")], [0, 443, 65535])
+        self.refused(read_port, "65536", "-1", "", "http", "1.0", "²", "1_0", "9" * 5000)
+
+    def test_interfaces(self) -> None:
+        """IP addresses, canonical."""
+        self.assertEqual([read_interface(text) for text in ("127.0.0.1", "0:0::1")], ["127.0.0.1", "::1"])
+        self.refused(read_interface, "localhost", "", "eth0", "10.0.0.0/8")
+
+    def test_networks(self) -> None:
+        """Networks and single addresses."""
+        self.assertEqual(read_network("10.0.0.0/8"), ip_network("10.0.0.0/8"))
+        self.assertEqual(read_network("::1"), ip_network("::1/128"))
+        self.refused(read_network, "10.0.0.1/8", "proxy", "")
+
+    def test_paths(self) -> None:
+        """They hold wherever the process goes afterwards; a home that there is not is told."""
+        self.assertEqual(read_path("data"), Path.cwd() / "data")
+        self.assertEqual(read_path("~/data"), Path.home() / "data")
+        self.refused(read_path, "~nobody-of-this-name/data")
+
+    def test_origins(self) -> None:
+        """Scheme, host and port."""
+        self.assertEqual(read_origin("https://app.example.org"), Origin("https", "app.example.org", 443))
+        self.refused(read_origin, "app.example.org", "null", "*", "https://app.example.org/path", "")
+
+    def test_ice_servers(self) -> None:
+        """STUN without credentials, TURN with them; the secret may have commas."""
+        self.assertEqual(read_ice_server("stun:stun.example.org"), IceServer(("stun:stun.example.org",)))
+        self.assertEqual(read_ice_server("stuns:[2001:db8::1]:5349"), IceServer(("stuns:[2001:db8::1]:5349",)))
+        self.assertEqual(
+            read_ice_server("turn:turn.example.org:3478?transport=tcp,ann,a,b"),
+            IceServer(("turn:turn.example.org:3478?transport=tcp",), "ann", "a,b"),
+        )
+        self.refused(
+            read_ice_server,
+            "stun.example.org",
+            "stun:",
+            "stun://stun.example.org",
+            "stun:stun.example.org,ann,secret",
+            "stun:stun.example.org?transport=udp",
+            "turn:turn.example.org",
+            "turn:turn.example.org,ann",
+            "turn:turn.example.org,ann,",
+            "turn:turn.example.org?transport=sctp,ann,secret",
+            "turn:ann@turn.example.org,ann,secret",
+            "turn:turn.example.org:x,ann,secret",
+            "turn:turn.example.org:0,ann,secret",
+            "turn:turn.example.org:65536,ann,secret",
+            "turn:turn.example.org:,ann,secret",
+            "turn:turn.example.org?transport=udp&x=1,ann,secret",
+            "turn:turn.example.org/,ann,secret",
+            "turn:turn.example.org#x,ann,secret",
+            "turn:192.0.2.256,ann,secret",
+            "turn:1.2.3,ann,secret",
+            "turn:-a.example,ann,secret",
+            "turn:a..example,ann,secret",
+            f"turn:{'a' * 64}.example,ann,secret",
+            f"turn:{'a.' * 127}example,ann,secret",
+            "turn:[::1,ann,secret",
+            "turn:[::g],ann,secret",
+            "turn:[fe80::1%eth0],ann,secret",
+            "turn:2001:db8::1,ann,secret",
+            "turn:tu\nrn.example.org,ann,secret",
+            " turn:turn.example.org,ann,secret",
+            "TURN:turn.example.org,ann,secret",
+            "turn:türn.example.org,ann,secret",
+            "turn:turn.example.org,ann,sec\nret",
+            f"turn:turn.example.org,{'a' * 509},secret",
+            "stun:stun.example.org\n",
+            "http://turn.example.org",
+        )
+
+    def test_turn_urls(self) -> None:
+        """TURN servers alone, without credentials."""
+        for url in ("turn:turn.example.org", "turns:192.0.2.1:443?transport=tcp", "turn:[2001:db8::1]:3478", "turn:t"):
+            self.assertEqual(read_turn_url(url), url)
+        self.refused(read_turn_url, "stun:stun.example.org", "turn:turn.example.org,ann,secret", "turn:", "")
+
+    def test_a_secret_is_not_shown(self) -> None:
+        """Neither by the value's own text nor by an error."""
+        self.assertNotIn("hidden", repr(read_ice_server("turn:turn.example.org,ann,hidden")))
+        error = self.assertRaises(ConfigError, read_ice_server, "turn:turn.example.org/x,ann,hidden")
+        self.assertNotIn("hidden", str(error))

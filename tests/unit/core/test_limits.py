@@ -1,0 +1,85 @@
+"""Limits, the token bucket, and what counts as one address."""
+
+from __future__ import annotations
+
+import math
+
+from hypothesis import given
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from signald.core.limits import AddressKey, Limits, TokenBucket, address_key, network_key
+
+
+class LimitsTests(SynchronousTestCase):
+    """Limits as an operator sets them."""
+
+    def test_a_value_out_of_range_is_refused(self) -> None:
+        """Each limit has its own bounds, and none is endless."""
+        for limit in ({"message_bytes": 0}, {"session_members": 1}):
+            self.assertRaises(ValueError, Limits, **limit)
+        for seconds in (-1.0, math.inf, math.nan):
+            self.assertRaises(ValueError, Limits, ping_seconds=seconds)
+
+    def test_a_whole_limit_takes_no_fraction(self) -> None:
+        """Also when it is made in code."""
+        self.assertRaises(ValueError, Limits, message_bytes=4096.5)
+
+
+class TokenBucketTests(SynchronousTestCase):
+    """A budget that refills."""
+
+    def test_it_holds_its_burst_and_refills_at_its_rate(self) -> None:
+        """Never more than the burst, however long it waits."""
+        bucket = TokenBucket.full(rate=2.0, burst=3, now=0.0)
+        self.assertEqual([bucket.take(0.0) for _ in range(4)], [True, True, True, False])
+        self.assertFalse(bucket.take(0.4))
+        self.assertTrue(bucket.take(0.5))
+        self.assertEqual([bucket.take(100.0) for _ in range(4)], [True, True, True, False])
+
+    def test_a_clock_that_stands_still_or_steps_back_gives_nothing(self) -> None:
+        """Nor does it take anything away."""
+        bucket = TokenBucket.full(rate=1.0, burst=1, now=10.0)
+        self.assertTrue(bucket.take(10.0))
+        self.assertFalse(bucket.take(9.0))
+        self.assertFalse(bucket.take(10.5))
+        self.assertTrue(bucket.take(11.0))
+
+    @given(st.lists(st.floats(0, 1), max_size=200))
+    def test_it_never_gives_more_than_it_may(self, steps: list[float]) -> None:
+        """In any time: the burst and the rate times the time."""
+        bucket = TokenBucket.full(rate=5.0, burst=10, now=0.0)
+        now, taken = 0.0, 0
+        for step in steps:
+            now += step
+            taken += bucket.take(now)
+        self.assertLessEqual(taken, 10 + 5.0 * now + 1e-6)
+
+
+class AddressKeyTests(SynchronousTestCase):
+    """What counts as one address."""
+
+    def test_forms(self) -> None:
+        """IPv4 whole, also mapped into IPv6; IPv6 by /64, without its zone; anything else is itself."""
+        for address, key in (
+            ("192.0.2.1", "192.0.2.1"),
+            ("::ffff:192.0.2.1", "192.0.2.1"),
+            ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+            ("2001:db8:1:2::", "2001:db8:1:2::/64"),
+            ("fe80::1%eth0", "fe80::/64"),
+            ("/run/socket", "/run/socket"),
+            ("", ""),
+        ):
+            self.assertEqual(address_key(address), key)
+
+    def test_networks(self) -> None:
+        """Only what is a /64 is a part of a /48."""
+        for key, network in (
+            ("2001:db8:1:2::/64", "2001:db8:1::/48"),
+            ("2001:db8::/64", "2001:db8::/48"),
+            ("::/64", "::/48"),
+            ("192.0.2.1", None),
+            ("/run/socket", None),
+            ("", None),
+        ):
+            self.assertEqual(network_key(AddressKey(key)), network)

@@ -1,0 +1,406 @@
+"""Clients that do anything at any time, and lose anything: what must be so is so after each step.
+
+A stateful property test (hypothesis). Drawing an example costs hypothesis far more than the core needs for a step, so
+each rule draws a seed and takes `BATCH` steps with it; what is counted are these steps. `SIGNALD_MODEL_STEPS` makes a
+longer run, `make soak-model`, which then begins at random.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import sys
+from typing import Any, ClassVar
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
+from twisted.trial.unittest import SynchronousTestCase
+
+from signald.core.hub import Ending
+from signald.core.ids import host_key
+from signald.core.messages import (
+    Admit,
+    AppMessage,
+    Candidate,
+    Candidates,
+    Change,
+    End,
+    HandOver,
+    IceError,
+    Join,
+    Leave,
+    Negotiation,
+    Offer,
+    Open,
+    Refuse,
+    Remove,
+    Request,
+    Role,
+    Secret,
+    SessionId,
+    UserId,
+)
+from tests.support.model.client import Client, Kind, Sent, expect
+from tests.support.model.system import LIMITS, System
+from tests.support.world import HOST_SECRET
+
+STEPS = int(os.environ.get("SIGNALD_MODEL_STEPS", "200000"))
+"""Steps in all."""
+
+SOAK = "SIGNALD_MODEL_STEPS" in os.environ
+
+BATCH = 25
+RULES = 40
+"""Steps a rule, and rules an example."""
+
+PROGRESS = 100_000
+"""Steps after which a long run says how far it is."""
+
+CLIENTS = 7
+LONG = 1000.0
+"""Seconds after which nothing is kept of anybody."""
+
+
+class Model(RuleBasedStateMachine):
+    """The rules.
+
+    Attributes:
+        taken: steps of all examples.
+
+    """
+
+    taken: ClassVar[int] = 0
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.system = System(seed=1)
+        self.chance = random.Random(1)
+        self.keys: dict[SessionId, Secret] = {}
+        self.known: list[SessionId] = [SessionId("ZZZZZZZZZZ")]
+        self.sent: dict[tuple[int, int, int], Sent] = {}
+        self.numbers: dict[tuple[int, int], int] = {}
+        for number in range(CLIENTS):
+            kind = Kind.SERDE if number == 0 else Kind.PLAIN if number == 1 else Kind.RESUMABLE
+            self.system.clients.append(Client(number, kind))
+
+    # Rules
+
+    @rule(seed=st.integers(0, 2**32 - 1))
+    def anything(self, seed: int) -> None:
+        """Whatever clients, the network and the registry do."""
+        self.chance.seed(seed)
+        for _ in range(BATCH):
+            self.step()
+
+    @rule(seed=st.integers(0, 2**32 - 1))
+    def storm(self, seed: int) -> None:
+        """Everybody loses the connection at once, and comes back."""
+        self.chance.seed(seed)
+        for client in self.system.clients:
+            self.system.lose(client, self.chance)
+        for client in self.system.clients:
+            self.system.connect(client)
+        self.count(2 * CLIENTS)
+
+    @rule(seed=st.integers(0, 2**32 - 1))
+    def restart(self, seed: int) -> None:
+        """The server is another process, with the records of the one before."""
+        self.chance.seed(seed)
+        self.system.restart(self.chance)
+        self.count(1)
+
+    @rule(seed=st.integers(0, 2**32 - 1))
+    def peace(self, seed: int) -> None:
+        """Everybody is there and everything arrives: all agree."""
+        self.chance.seed(seed)
+        self.settle()
+        self.count(1)
+
+    @precondition(lambda self: self.system.clients)
+    @rule(seed=st.integers(0, 2**32 - 1), seconds=st.sampled_from([5.5, 29.0, 31.0, 95.0, 410.0]))
+    def pause(self, seed: int, seconds: float) -> None:
+        """Time goes by with everybody as they are."""
+        self.chance.seed(seed)
+        self.system.tick(seconds)
+        self.count(1)
+
+    def count(self, steps: int) -> None:
+        """Count steps; a long run shows how far it is."""
+        before = self.taken // PROGRESS
+        type(self).taken += steps
+        if SOAK and self.taken // PROGRESS > before:
+            sys.stderr.write(f"{self.taken} of {STEPS} steps\n")
+
+    # One step
+
+    def step(self) -> None:
+        """Do one thing."""
+        self.count(1)
+        chance, system = self.chance, self.system
+        client = chance.choice(system.clients)
+        draw = chance.random()
+        if client.socket is None:
+            if draw < 0.5:
+                system.connect(client)
+            else:
+                self.surroundings()
+        elif draw < 0.30:
+            self.say(client)
+        elif draw < 0.50:
+            for _ in range(chance.randint(1, 3)):
+                system.serve(client.socket)
+        elif draw < 0.75:
+            for _ in range(chance.randint(1, 4)):
+                system.tell(client)
+            if chance.random() < 0.5:
+                client.acknowledge()
+        elif draw < 0.765:
+            ending = chance.choice([Ending.LOST, Ending.LOST, Ending.LOST, Ending.RELOADING, Ending.LEFT])
+            system.lose(client, chance, ending)
+        elif draw < 0.77 and client.kind is Kind.RESUMABLE and client.secret is not None:
+            # Another tab with the same identity: for the server the first one is still there.
+            system.ghosts.append((client.socket.peer, Ending.LOST))
+            del system.sockets[client.socket.peer]
+            client.disconnected()
+            client.reload()
+            system.connect(client)
+        else:
+            self.surroundings()
+
+    def surroundings(self) -> None:
+        """Let the network, the registry or time do something."""
+        draw = self.chance.random()
+        if draw < 0.85:
+            self.system.answer(self.chance)
+        elif draw < 0.95:
+            self.system.notice(self.chance)
+        elif draw < 0.98:
+            self.system.tick(self.chance.choice([0.1, 1.0, 5.0]))
+        elif draw < 0.99:
+            self.system.steal(self.chance.choice(self.system.clients), self.chance)
+        else:
+            self.system.knock_early()
+
+    def say(self, client: Client) -> None:
+        """Let a client ask for something, sensible or not."""
+        if client.welcomed or (client.kind is Kind.RESUMABLE and client.user):
+            draw = self.chance.random()
+            if client.rooms and draw < 0.5:
+                self.tell_member(client)
+            elif len(client.awaited) < 20:
+                client.ask(self.request(client))
+
+    def tell_member(self, client: Client) -> None:
+        """Send a numbered message to somebody."""
+        session, room = self.chance.choice(sorted(client.rooms.items(), key=lambda item: item[0]))
+        if not room.members:
+            return
+        user = self.chance.choice(sorted(room.members))
+        other = next((other for other in self.system.clients if other.user == user), None)
+        if other is None or client.kind is Kind.SERDE:
+            return
+        pair = (client.number, other.number)
+        number = self.numbers[pair] = self.numbers.get(pair, 0) + 1
+        request = client.ask(AppMessage(session, f"{pair[0]}:{pair[1]}:{number}", user))
+        self.sent[(*pair, number)] = Sent(request, client, other, (client.losses, other.losses))
+
+    def request(self, client: Client) -> Request:
+        """Make a request, mostly one that can succeed."""
+        if client.kind is Kind.SERDE:
+            return self.chance.choice(self.as_the_original(client))
+        if self.chance.random() < 0.1:
+            return self.chance.choice([*self.at_the_door(client), *self.inside(client)])
+        if client.rooms and self.chance.random() < 0.8:
+            return self.chance.choice(self.inside(client))
+        return self.chance.choice(self.at_the_door(client))
+
+    def session(self, client: Client) -> SessionId:
+        """Choose a session, mostly one that there is."""
+        there = list(self.system.registry.sessions)
+        return self.chance.choice([*there, *there, *client.rooms, *client.visits, *self.known[-2:]])
+
+    def as_the_original(self, client: Client) -> list[Request]:
+        """What a client of the original says."""
+        session = self.session(client)
+        mine = next(iter(client.rooms), session)
+        negotiation = Negotiation(client.user, 1)
+        return [Open(), Join(session), Leave(session), Offer(mine, None, negotiation, ""), IceError(mine, None, "")]
+
+    def at_the_door(self, client: Client) -> list[Request]:
+        """Ways to be in a session."""
+        choose, session = self.chance.choice, self.session(client)
+
+        def flag() -> bool:
+            return self.chance.random() < 0.3
+
+        opened = Open(
+            capacity=choose([2, 3, 4]),
+            password=choose([None, None, None, "p"]),
+            lobby=flag(),
+            succession=flag(),
+            keep=flag(),
+        )
+        again = Open(4, lobby=flag(), keep=True, session=session, host_key=self.keys.get(session))
+        join = Join(session, password=choose([None, "p", "p", "q"]))
+        return [opened, opened if again.host_key is None else again, join, join, join, join]
+
+    def inside(self, client: Client) -> list[Request]:
+        """What members ask for."""
+        choose = self.chance.choice
+        session = choose([*client.rooms, *client.rooms, *client.visits, self.session(client)])
+        room = client.rooms.get(session)
+        users = [*(room.members if room is not None else ()), *client.knocks.get(session, ())]
+        user = choose([*users, *users, *users, UserId("Z" * 26)])
+        negotiation = Negotiation(client.user or user, choose([1, 4097]))
+        leave: list[Request] = [Leave(session), End(session)]
+        move: list[Request] = [Remove(session, user), HandOver(session, user)]
+        return [
+            choose(leave),
+            Change(session, locked=choose([None, True, False]), lobby=choose([None, True, False])),
+            Admit(session, user),
+            Admit(session, user),
+            Refuse(session, user),
+            choose(move),
+            Offer(session, user, negotiation, "sdp"),
+            Candidates(session, user, negotiation, (Candidate("c"),)),
+            IceError(session, user, "text"),
+        ]
+
+    # What is always so
+
+    @invariant()
+    def memory_is_bounded(self) -> None:
+        """What waits is bounded for each user, and its sum is known."""
+        users = self.system.hub.users.values()
+        expect(
+            self.system.hub.mailboxes.room.used == sum(user.outbox.size for user in users), "the room is not its sum"
+        )
+        for user in users:
+            expect(len(user.outbox.waiting) <= 2 * LIMITS.outbox_messages, "an outbox is too large")
+            expect(user.outbox.size == sum(bytes for _, bytes in user.outbox.waiting), "an outbox is not its sum")
+        alive = len(self.system.hub.peers) + 2 * len(self.system.hub.users) + 2 * len(self.system.hub.sessions)
+        expect(len(self.system.hub.deadlines.heap) <= 10_000 + alive, "the deadlines grow")
+
+    @invariant()
+    def sessions_are_learned(self) -> None:
+        """Take note of sessions and keys, as people do who tell each other."""
+        for session in self.system.registry.sessions.values():
+            if session.id not in self.known:
+                self.known.append(session.id)
+            if session.settings.keep and session.id not in self.keys:
+                self.keys[session.id] = host_key(HOST_SECRET, session.id)
+
+    def settle(self) -> None:
+        """Let all come back and all arrive, and compare what everybody believes."""
+        system = self.system
+        for _ in range(4):
+            for client in system.clients:
+                if client.socket is None:
+                    system.connect(client)
+            system.settle(self.chance)
+            system.tick(0.0)
+            system.settle(self.chance)
+        for client in system.clients:
+            self.compare(client)
+        self.nothing_is_missing()
+        self.registry_agrees()
+
+    def compare(self, client: Client) -> None:
+        """What a client believes is what the registry says."""
+        registry = self.system.registry
+        expect(client.socket is not None and client.welcomed, f"client {client.number} cannot come back")
+        due = self.system.hub.users[client.user].credentials_due
+        expect(not client.rooms or client.supplied == client.user, f"client {client.number} has no credentials")
+        expect(not client.rooms or (due is not None and due > self.system.now), "credentials are not told anew")
+        for id, room in client.rooms.items():
+            session = registry.sessions.get(id)
+            member = None if session is None else session.member(client.user)
+            if session is None or member is None:
+                raise AssertionError(f"client {client.number} believes that it is a member")
+            if client.kind is not Kind.SERDE:
+                expect(room.role is member.role, f"client {client.number} does not know its role")
+                others = {other.user: (other.role, other.person.away) for other in session.others(client.user)}
+                believed = {view.user: (view.role, view.away) for view in room.members.values()}
+                expect(believed == others, f"client {client.number} believes {believed}, and the others are {others}")
+            if member.role is Role.HOST and session.state.value == "open":
+                waiting = {visitor.user for visitor in session.visitors}
+                expect(client.knocks.get(id, set()) == waiting, "the host does not know who knocks")
+        identity = registry.users[client.user]
+        believed_in = set(client.rooms) | client.visits
+        expect(
+            identity.sessions == believed_in,
+            f"client {client.number} is in {identity.sessions}, believes {believed_in}",
+        )
+        unanswered = [request for id, request in client.awaited.items() if id not in client.doubtful]
+        expect(not unanswered, f"requests of {client.number} without a reply: {unanswered}")
+        client.awaited.clear()
+        client.doubtful.clear()
+        expect(len(client.unacknowledged) < LIMITS.ack_messages, "nothing is acknowledged")
+
+    def nothing_is_missing(self) -> None:
+        """Each message has arrived, or its loss was told to one of the two."""
+        for (sender, _, number), sent in list(self.sent.items()):
+            arrived = sent.receiver.heard.get(sender, 0) >= number
+            refused = sent.request in self.system.refused
+            lost = sent.losses != (sent.sender.losses, sent.receiver.losses)
+            expect(arrived or refused or lost, f"message {number} of {sender} is lost in silence")
+        self.sent.clear()
+
+    def registry_agrees(self) -> None:
+        """With nothing under way, hub and registry say the same."""
+        hub, registry = self.system.hub, self.system.registry
+        expect(not hub.decisions.pending, "a decision was never taken")
+        expect(hub.users.keys() == registry.users.keys(), "hub and registry know other users")
+        for id, user in hub.users.items():
+            expect(registry.users[id].sessions == user.sessions | user.visits, "a membership that only one knows")
+        for session in hub.sessions.values():
+            expect(registry.sessions.get(session.id) == session, "an old copy of a session")
+
+    def teardown(self) -> None:
+        """All go; after a while nothing is left of them."""
+        system = self.system
+        for client in system.clients:
+            system.lose(client, self.chance, Ending.LOST)
+        system.settle(self.chance)
+        for _ in range(4):
+            system.tick(LONG)
+            system.settle(self.chance)
+        hub, registry = system.hub, system.registry
+        left: list[Any] = [
+            hub.peers,
+            hub.users,
+            hub.decisions.pending,
+            hub.sessions,
+            hub.replicas.active,
+            hub.replicas.expires,
+        ]
+        left += [hub.replicas.candidates.batches, registry.users, registry.sessions, registry.kept]
+        expect(left == [{}] * len(left), f"something is left: {left}")
+        expect((hub.mailboxes.room.used, hub.mailboxes.rooms) == (0, {}), "room is left taken")
+
+
+class ModelTests(SynchronousTestCase):
+    """The rules, many times."""
+
+    def test_whatever_happens(self) -> None:
+        """200,000 steps in the ordinary run, the same ones each time."""
+        Model.taken = 0
+        try:
+            run_state_machine_as_test(
+                Model,
+                settings=settings(
+                    max_examples=STEPS // (BATCH * RULES // 4) + 1,
+                    stateful_step_count=RULES,
+                    deadline=None,
+                    database=None,
+                    report_multiple_bugs=False,
+                    derandomize=not SOAK,
+                    print_blob=True,
+                    suppress_health_check=list(HealthCheck),
+                ),
+            )
+        except Exception as error:
+            # trial does not show notes, in which hypothesis says how it came there.
+            raise AssertionError("\n".join([str(error), *getattr(error, "__notes__", [])])) from error
+        self.assertGreaterEqual(Model.taken, STEPS)

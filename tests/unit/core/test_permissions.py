@@ -1,0 +1,99 @@
+"""Who may open and join: every row of need, token and operation."""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from signald.core.decisions import JoinSession, OpenSession
+from signald.core.errors import ErrorCode
+from signald.core.grant import Grant
+from signald.core.messages import Role, SessionId, Traits, UserId
+from signald.core.permissions import TokenNeed, granted, refusal
+from signald.core.sessions import Settings
+from tests.support.access import NOW
+
+OURS, OTHER = SessionId("7Q2M9RT6ZC"), SessionId("0000000000")
+ANN = UserId("A" * 26)
+REQUIRED, EXPIRED, FORBIDDEN = ErrorCode.TOKEN_REQUIRED, ErrorCode.TOKEN_EXPIRED, ErrorCode.NOT_PERMITTED
+
+
+def opening(session: SessionId | None = None) -> OpenSession:
+    """Ask to open a session."""
+    return OpenSession(ANN, Traits(), "Ann", Settings(), session=session)
+
+
+def joining(session: SessionId) -> JoinSession:
+    """Ask to join a session."""
+    return JoinSession(ANN, Traits(), session, "Ann")
+
+
+OPERATIONS: dict[str, OpenSession | JoinSession] = {
+    "open": opening(),
+    "open ours": opening(OURS),
+    "open other": opening(OTHER),
+    "join ours": joining(OURS),
+    "join other": joining(OTHER),
+}
+
+GRANTS = {
+    "none": None,
+    "guest": Grant("ann", NOW + 1),
+    "host": Grant("ann", NOW + 1, Role.HOST),
+    "guest of ours": Grant("ann", NOW + 1, session=OURS),
+    "host of ours": Grant("ann", NOW + 1, Role.HOST, OURS),
+    "expired": Grant("ann", NOW, Role.HOST),
+}
+
+WITH_A_TOKEN = {
+    "guest": (FORBIDDEN, FORBIDDEN, FORBIDDEN, None, None),
+    "host": (None, None, None, None, None),
+    "guest of ours": (FORBIDDEN, FORBIDDEN, FORBIDDEN, None, FORBIDDEN),
+    "host of ours": (None, None, FORBIDDEN, None, FORBIDDEN),
+    "expired": (EXPIRED,) * 5,
+}
+"""The same whoever needs one; in the order of the operations above."""
+
+WITHOUT = {
+    TokenNeed.NOBODY: (None,) * 5,
+    TokenNeed.HOSTS: (REQUIRED, REQUIRED, REQUIRED, None, None),
+    TokenNeed.EVERYONE: (REQUIRED,) * 5,
+}
+
+
+class TableTests(SynchronousTestCase):
+    """The table of docs/tokens.md."""
+
+    def test_every_row(self) -> None:
+        """Each need with each token and each operation."""
+        rows = 0
+        for need in TokenNeed:
+            for name, grant in GRANTS.items():
+                expected = WITHOUT[need] if grant is None else WITH_A_TOKEN[name]
+                for (operation, asked), code in zip(OPERATIONS.items(), expected, strict=True):
+                    with self.subTest(need=need, token=name, operation=operation):
+                        self.assertIs(refusal(need, grant, asked, NOW), code)
+                        rows += 1
+        self.assertEqual(rows, 90)
+
+
+class GrantedTests(SynchronousTestCase):
+    """What a token makes of an operation."""
+
+    def test_without_one(self) -> None:
+        """It is as it was."""
+        for operation in OPERATIONS.values():
+            self.assertIs(granted(None, operation), operation)
+
+    def test_the_session(self) -> None:
+        """An opening that names none is for the token's; one that names another stays, for a token good for any."""
+        host, of_ours = GRANTS["host"], GRANTS["host of ours"]
+        self.assertEqual(granted(of_ours, opening()).session, OURS)
+        self.assertEqual(granted(host, opening(OTHER)).session, OTHER)
+        self.assertIsNone(granted(host, opening()).session)
+
+    def test_the_name(self) -> None:
+        """That of the token counts, where it has one."""
+        named = Grant("ann", NOW + 1, name="Dr Ann")
+        for operation in (opening(), joining(OURS)):
+            self.assertEqual(granted(named, operation).name, "Dr Ann")
+            self.assertEqual(granted(GRANTS["guest"], operation).name, "Ann")

@@ -1,0 +1,208 @@
+"""The original's own message sequence, byte for byte, and its faults, each of which is mended here.
+
+The frames are written after the table of the serde dialect (docs/serde.md): what a client of the original sends in a
+call from its start to its end, and what it must hear.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import cast
+
+from twisted.internet.task import Clock
+from twisted.logger import ILogObserver, LogEvent, eventAsText, globalLogPublisher
+from twisted.trial.unittest import SynchronousTestCase
+
+from signald.core.limits import Limits
+from signald.core.users import PeerId
+from signald.dialects.native import Native
+from signald.dialects.serde import Serde
+from tests.support.world import HOME
+from tests.unit.server.test_switchboard import FakeConnection, make_switchboard
+
+HOST = b"00000000000000000000000001"
+GUEST = b"00000000000000000000000002"
+SESSION = b"0000000003"
+CANDIDATE = (
+    b'{\\"candidate\\":\\"candidate:1 1 udp 1 192.0.2.7 5 typ host\\",\\"sdpMid\\":\\"0\\",\\"sdpMLineIndex\\":0}'
+)
+
+CALL: list[tuple[str, bytes]] = [
+    ("host hears", b'{"NewUser":"' + HOST + b'"}'),
+    ("guest hears", b'{"NewUser":"' + GUEST + b'"}'),
+    ("host says", b'"SessionNew"'),
+    ("host hears", b'{"SessionReady":"' + SESSION + b'"}'),
+    ("guest says", b'{"SessionJoin":"' + SESSION + b'"}'),
+    ("guest hears", b'{"SessionJoinSuccess":"' + SESSION + b'"}'),
+    ("guest says", b'{"VideoOffer":["v=0\\r\\no=- 1","' + SESSION + b'"]}'),
+    ("host hears", b'{"VideoOffer":["v=0\\r\\no=- 1","' + SESSION + b'"]}'),
+    ("guest says", b'{"IceCandidate":["' + CANDIDATE + b'","' + SESSION + b'"]}'),
+    ("host hears", b'{"IceCandidate":["' + CANDIDATE + b'","' + SESSION + b'"]}'),
+    ("host says", b'{"VideoAnswer":["v=0\\r\\no=- 2","' + SESSION + b'"]}'),
+    ("guest hears", b'{"VideoAnswer":["v=0\\r\\no=- 2","' + SESSION + b'"]}'),
+    ("host says", b'{"IceCandidate":["' + CANDIDATE + b'","' + SESSION + b'"]}'),
+    ("guest hears", b'{"IceCandidate":["' + CANDIDATE + b'","' + SESSION + b'"]}'),
+    ("guest says", b'{"ICEError":["no route","' + SESSION + b'"]}'),
+    ("host hears", b'{"ICEError":["no route","' + SESSION + b'"]}'),
+    ("host says", b'"Debug"'),
+]
+"""Who says or hears what, in order."""
+
+
+class OriginalTests(SynchronousTestCase):
+    """Clients of the original's kind."""
+
+    def setUp(self) -> None:
+        """An empty switchboard."""
+        self.clock = Clock()
+        self.switchboard = make_switchboard(self.clock, Limits(hello_seconds=1.0))
+
+    def connect(self) -> tuple[FakeConnection, PeerId]:
+        """Open a connection of the original's kind."""
+        connection = FakeConnection()
+        return connection, self.switchboard.opened(connection, Serde(), HOME)
+
+    def call(self) -> tuple[FakeConnection, PeerId, FakeConnection, PeerId]:
+        """Let two clients come as far as they are in one session, with nothing left unheard."""
+        host, host_peer = self.connect()
+        guest, guest_peer = self.connect()
+        self.switchboard.received(host_peer, b'"SessionNew"')
+        self.switchboard.received(guest_peer, b'{"SessionJoin":"' + SESSION + b'"}')
+        host.frames.clear()
+        guest.frames.clear()
+        return host, host_peer, guest, guest_peer
+
+    def test_a_call(self) -> None:
+        """Each frame is the same to the byte, in the same order, and there is no other."""
+        host, host_peer = self.connect()
+        guest, guest_peer = self.connect()
+        connections = {"host": host, "guest": guest}
+        peers = {"host": host_peer, "guest": guest_peer}
+        for step, frame in CALL:
+            who, does = step.split()
+            if does == "says":
+                self.switchboard.received(peers[who], frame)
+            else:
+                self.assertEqual(connections[who].frames.pop(0), frame, step)
+        self.assertEqual((host.frames, guest.frames), ([], []))
+        self.assertEqual((host.closed, guest.closed), ([], []))
+
+    def test_nothing_of_a_call_is_logged(self) -> None:
+        """The original logged descriptions and addresses."""
+        events: list[LogEvent] = []
+        observer = cast(ILogObserver, events.append)
+        globalLogPublisher.addObserver(observer)
+        self.addCleanup(globalLogPublisher.removeObserver, observer)
+        self.test_a_call()
+        self.assertEqual(len(events), 1)
+        written = eventAsText(events[0]) + repr(events[0])
+        for secret in (HOST, GUEST, SESSION, b"v=0", b"192.0.2", b"no route"):
+            self.assertNotIn(secret.decode(), written)
+
+    def test_a_third_joiner_is_told_and_replaces_nobody(self) -> None:
+        """The original let the third one take the guest's place."""
+        _, host_peer, guest, _ = self.call()
+        third, third_peer = self.connect()
+        self.switchboard.received(third_peer, b'{"SessionJoin":"' + SESSION + b'"}')
+        self.assertEqual(third.frames[1:], [b'{"SessionJoinError":"The session is full."}'])
+        self.switchboard.received(host_peer, b'{"VideoAnswer":["v=0","' + SESSION + b'"]}')
+        self.assertEqual(len(guest.frames), 1)
+        self.assertEqual(len(third.frames), 2)
+
+    def test_an_unknown_session_is_told(self) -> None:
+        """The reason stands in the id's place."""
+        guest, peer = self.connect()
+        self.switchboard.received(peer, b'{"SessionJoin":"ZZZZZZZZZZ"}')
+        self.assertEqual(guest.frames[1:], [b'{"SessionJoinError":"There is no such session."}'])
+
+    def test_an_outsider_is_not_heard_and_learns_nothing(self) -> None:
+        """The original forwarded offers and answers from anyone who knew the id."""
+        host, _, guest, _ = self.call()
+        outsider, peer = self.connect()
+        for name in (b"VideoOffer", b"VideoAnswer", b"ICEError"):
+            for session in (SESSION, b"ZZZZZZZZZZ"):
+                self.switchboard.received(peer, b'{"' + name + b'":["text","' + session + b'"]}')
+        self.switchboard.received(peer, b'{"IceCandidate":["' + CANDIDATE + b'","' + SESSION + b'"]}')
+        self.assertEqual((host.frames, guest.frames, outsider.frames[1:], outsider.closed), ([], [], [], []))
+
+    def test_an_ice_error_is_forwarded(self) -> None:
+        """The original's server crashed on it."""
+        host, _, guest, guest_peer = self.call()
+        self.switchboard.received(guest_peer, b'{"ICEError":["failed","' + SESSION + b'"]}')
+        self.assertEqual(host.frames, [b'{"ICEError":["failed","' + SESSION + b'"]}'])
+        self.assertEqual(guest.frames, [])
+
+    def test_an_invalid_text_closes_its_sender_alone(self) -> None:
+        """The original's server crashed on it; binary frames and broken handshakes are the WebSocket's tests."""
+        host, _, guest, guest_peer = self.call()
+        self.switchboard.received(guest_peer, b"\xff\xfe")
+        self.assertEqual(guest.closed, [(1007, "bad-message")])
+        self.assertEqual((host.frames, host.closed), ([], []))
+
+    def test_a_guest_who_leaves_frees_the_seat(self) -> None:
+        """In the original the guest's place stayed taken; the host still hears nothing that it would not know."""
+        host, _, _, guest_peer = self.call()
+        self.switchboard.closed(guest_peer)
+        next_guest, peer = self.connect()
+        self.switchboard.received(peer, b'{"SessionJoin":"' + SESSION + b'"}')
+        self.assertEqual(next_guest.frames[1:], [b'{"SessionJoinSuccess":"' + SESSION + b'"}'])
+        self.assertEqual(host.frames, [])
+
+    def test_the_host_leaving_frees_the_guest(self) -> None:
+        """The session is no more, and the guest can join another."""
+        _, host_peer, guest, guest_peer = self.call()
+        self.switchboard.closed(host_peer)
+        self.switchboard.received(guest_peer, b'{"SessionJoin":"' + SESSION + b'"}')
+        _, other_peer = self.connect()
+        self.switchboard.received(other_peer, b'"SessionNew"')
+        other = self.switchboard.registry.sessions
+        self.switchboard.received(guest_peer, json.dumps({"SessionJoin": next(iter(other))}).encode())
+        self.assertEqual([next(iter(json.loads(frame))) for frame in guest.frames], [
+            "SessionJoinError", "SessionJoinSuccess",
+        ])  # fmt: skip
+
+    def test_candidates_may_come_before_the_guest(self) -> None:
+        """The original answered them with an error; they are delivered on join, after the success."""
+        _, host_peer = self.connect()
+        guest, guest_peer = self.connect()
+        self.switchboard.received(host_peer, b'"SessionNew"')
+        frame = b'{"IceCandidate":["' + CANDIDATE + b'","' + SESSION + b'"]}'
+        self.switchboard.received(host_peer, frame)
+        self.switchboard.received(guest_peer, b'{"SessionJoin":"' + SESSION + b'"}')
+        self.assertEqual(guest.frames[1:], [b'{"SessionJoinSuccess":"' + SESSION + b'"}', frame])
+
+    def test_it_is_welcomed_and_not_asked_for_a_hello(self) -> None:
+        """The deadline for a hello does not concern it."""
+        connection, _ = self.connect()
+        self.clock.advance(5.0)
+        self.switchboard.tick()
+        self.assertEqual(connection.closed, [])
+
+    def test_it_meets_a_native_client(self) -> None:
+        """Offer, answer and candidates pass between the two dialects."""
+        host, host_peer = self.connect()
+        self.switchboard.received(host_peer, b'"SessionNew"')
+        session = json.loads(host.frames[-1])["SessionReady"]
+        guest = FakeConnection()
+        guest_peer = self.switchboard.opened(guest, Native(), HOME)
+        self.switchboard.received(guest_peer, b'{"type":"hello","version":1}')
+        me = guest.last()["user"]
+        self.switchboard.received(guest_peer, json.dumps({"type": "join", "session": session}).encode())
+        [member] = guest.last()["members"]
+        self.assertFalse(member["renegotiates"])
+        self.assertTrue(member["polite"])
+        negotiation = {"offerer": me, "n": 1}
+        to = {"session": session, "to": member["user"], "negotiation": negotiation}
+        self.switchboard.received(guest_peer, json.dumps({"type": "offer", **to, "sdp": "offer"}).encode())
+        self.assertEqual(host.last(), {"VideoOffer": ["offer", session]})
+        self.switchboard.received(host_peer, json.dumps({"VideoAnswer": ["answer", session]}).encode())
+        self.assertEqual(
+            guest.last(),
+            {"type": "answer", "session": session, "from": member["user"], "negotiation": negotiation, "sdp": "answer"},
+        )
+        self.switchboard.received(host_peer, json.dumps({"IceCandidate": ['{"candidate":"c"}', session]}).encode())
+        self.assertEqual(guest.last()["negotiation"], negotiation)
+        self.assertEqual(guest.last()["candidates"], [{"candidate": "c"}])
+        candidates = {"type": "candidates", **to, "candidates": [{"candidate": "d"}], "end": True}
+        self.switchboard.received(guest_peer, json.dumps(candidates).encode())
+        self.assertEqual(json.loads(host.last()["IceCandidate"][0])["candidate"], "d")

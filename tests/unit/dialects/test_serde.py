@@ -1,0 +1,291 @@
+"""The original's dialect: its enum in JSON."""
+
+from __future__ import annotations
+
+import json
+
+from attrs import evolve
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from signald.core.errors import ErrorCode
+from signald.core.messages import (
+    Ack,
+    Answer,
+    Candidate,
+    Candidates,
+    Changed,
+    Count,
+    Debug,
+    Done,
+    Ended,
+    EndReason,
+    Error,
+    Event,
+    ForwardedAnswer,
+    ForwardedCandidates,
+    ForwardedIceError,
+    ForwardedMessage,
+    ForwardedOffer,
+    GoingAway,
+    Hello,
+    HostChanged,
+    IceError,
+    Join,
+    Joined,
+    Knock,
+    KnockOver,
+    Leave,
+    LeaveReason,
+    Left,
+    MemberAway,
+    MemberBack,
+    MemberJoined,
+    MemberLeft,
+    MemberRenewed,
+    MemberView,
+    Negotiation,
+    NotAdmitted,
+    Offer,
+    Open,
+    Opened,
+    Pong,
+    RefusalReason,
+    Role,
+    ServerLimits,
+    SessionId,
+    UserId,
+    Waiting,
+    WaitReason,
+    Welcome,
+)
+from signald.dialects.dialect import CloseFrame, DecodeError
+from signald.dialects.serde import Serde
+
+ME = UserId("0K3PB4X7WQ2M9RT6ZC8HNJVDYA")
+OTHER = UserId("5V8HNJ0K3PB4X7WQ2M9RT6ZCDY")
+SESSION = SessionId("7Q2M9RT6ZC")
+WELCOME = Welcome(1, "signald/test", ME, (), ServerLimits(1, 1.0, 1, 2), ())
+MOST_TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=60)
+
+
+def welcomed() -> Serde:
+    """A connection that has its user id and has opened a session."""
+    serde = Serde()
+    serde.encode(WELCOME)
+    serde.encode(Opened(SESSION, 2, locked=False, lobby=False))
+    return serde
+
+
+class DecodeTests(SynchronousTestCase):
+    """What the original's clients say."""
+
+    def test_a_connection_is_welcomed_without_a_hello(self) -> None:
+        """The dialect says it in the client's place."""
+        self.assertEqual(Serde().opened(), [Hello(version=1)])
+
+    def test_unit_variants(self) -> None:
+        """A bare string; serde also reads an object with null."""
+        for frame in (b'"SessionNew"', b'{"SessionNew":null}'):
+            self.assertEqual(Serde().received(frame), [Open()])
+        self.assertEqual(Serde().received(b'"Debug"'), [Debug()])
+
+    def test_variants_with_fields(self) -> None:
+        """One field stands alone, two in a list; the session's id is read in any spelling."""
+        serde = welcomed()
+        first = Negotiation(ME, 1)
+        self.assertEqual(serde.received(b'{"SessionJoin":"7q2-m9rt-6zc"}'), [Join(SESSION)])
+        self.assertEqual(serde.received(b'{"VideoOffer":["v=0","7Q2M9RT6ZC"]}'), [Offer(SESSION, None, first, "v=0")])
+        self.assertEqual(serde.received(b'{"VideoAnswer":["v=0","7Q2M9RT6ZC"]}'), [Answer(SESSION, None, first, "v=0")])
+        self.assertEqual(serde.received(b'{"ICEError":["failed","7Q2M9RT6ZC"]}'), [IceError(SESSION, None, "failed")])
+        candidate = json.dumps({"candidate": "c", "sdpMid": "0", "sdpMLineIndex": 0})
+        self.assertEqual(
+            serde.received(json.dumps({"IceCandidate": [candidate, SESSION]}).encode()),
+            [Candidates(SESSION, None, first, (Candidate("c", "0", 0),))],
+        )
+
+    def test_offers_are_counted(self) -> None:
+        """Each offer of this peer opens the next negotiation; the other's offer is the one that is answered."""
+        serde = welcomed()
+        offer = b'{"VideoOffer":["v=0","7Q2M9RT6ZC"]}'
+        for n in (1, 2):
+            self.assertEqual(serde.received(offer), [Offer(SESSION, None, Negotiation(ME, n), "v=0")])
+        serde.encode(ForwardedOffer(SESSION, OTHER, Negotiation(OTHER, 5), "v=0"))
+        self.assertEqual(
+            serde.received(b'{"VideoAnswer":["v=0","7Q2M9RT6ZC"]}'),
+            [Answer(SESSION, None, Negotiation(OTHER, 5), "v=0")],
+        )
+        self.assertEqual(serde.received(offer), [Offer(SESSION, None, Negotiation(ME, 1), "v=0")])
+
+    def test_offers_are_counted_from_the_base_of_the_pair(self) -> None:
+        """Which is that of the member that is there, or that came last."""
+        serde = welcomed()
+        view = MemberView(OTHER, Role.HOST, polite=True, offers_first=False, base=4096)
+        offer = b'{"VideoOffer":["v=0","7Q2M9RT6ZC"]}'
+        serde.encode(Joined(SESSION, 2, False, False, Role.GUEST, (view,)))
+        for n in (4097, 4098):
+            self.assertEqual(serde.received(offer), [Offer(SESSION, None, Negotiation(ME, n), "v=0")])
+        serde.encode(MemberLeft(SESSION, OTHER, LeaveReason.REPLACED))
+        serde.encode(MemberJoined(SESSION, evolve(view, base=8192)))
+        self.assertEqual(serde.received(offer), [Offer(SESSION, None, Negotiation(ME, 8193), "v=0")])
+
+    def test_candidates_for_the_next_member_are_not_numbered(self) -> None:
+        """What was negotiated with the one before is over with it."""
+        serde = welcomed()
+        serde.encode(ForwardedOffer(SESSION, OTHER, Negotiation(OTHER, 1), "v=0"))
+        serde.encode(MemberLeft(SESSION, OTHER, LeaveReason.LEFT))
+        frame = json.dumps({"IceCandidate": ['{"candidate":"c"}', SESSION]}).encode()
+        self.assertEqual(serde.received(frame), [Candidates(SESSION, None, None, (Candidate("c"),))])
+
+    def test_candidates_before_any_offer_are_not_numbered(self) -> None:
+        """They belong to whichever negotiation comes first."""
+        frame = json.dumps({"IceCandidate": ['{"candidate":"c"}', SESSION]}).encode()
+        self.assertEqual(welcomed().received(frame), [Candidates(SESSION, None, None, (Candidate("c"),))])
+
+    def test_sessions_of_others_leave_no_trace(self) -> None:
+        """Only a member's negotiations are kept, so that a client cannot fill the memory."""
+        serde = welcomed()
+        for n in range(100):
+            serde.received(json.dumps({"VideoOffer": ["v=0", f"{n:010}"]}).encode())
+        self.assertEqual(list(serde.negotiations), [SESSION])
+        for event in (Ended(SESSION, EndReason.IDLE), Left(SESSION)):
+            serde.encode(event)
+            self.assertEqual(serde.negotiations, {})
+
+    def test_what_is_no_variant_is_refused(self) -> None:
+        """Also events, wrong numbers of fields, and fields that are no strings."""
+        for frame in (
+            b"", b"\xff", b"null", b"5", b"[]", b"{}", b'""', b'"NewUser"', b'{"NewUser":"x"}', b'"SessionJoin"',
+            b'{"SessionJoin":5}', b'{"SessionJoin":["a","b"]}', b'{"VideoOffer":"v=0"}', b'{"VideoOffer":["v=0",5]}',
+            b'{"VideoOffer":["a","b","c"]}', b'{"SessionNew":"x"}', b'{"SessionNew":null,"Debug":null}',
+            b'{"IceCandidate":["","7Q2M9RT6ZC"]}', b'{"IceCandidate":["[]","7Q2M9RT6ZC"]}',
+            b'{"IceCandidate":["{}","7Q2M9RT6ZC"]}',
+        ):  # fmt: skip
+            error = self.assertRaises(DecodeError, welcomed().received, frame)
+            assert isinstance(error, DecodeError)
+            self.assertEqual(error.code, ErrorCode.BAD_MESSAGE)
+
+    def test_candidates_are_read_strictly(self) -> None:
+        """Their own keys have types and bounds; what else stands there is left alone."""
+        for body in (
+            {"candidate": 5},
+            {"candidate": None},
+            {"candidate": "c" * 4097},
+            {"candidate": "c", "sdpMid": 0},
+            {"candidate": "c", "sdpMLineIndex": "0"},
+            {"candidate": "c", "sdpMLineIndex": True},
+            {"candidate": "c", "sdpMLineIndex": -1},
+            {"candidate": "c", "sdpMLineIndex": 65536},
+        ):
+            frame = json.dumps({"IceCandidate": [json.dumps(body), SESSION]}).encode()
+            self.assertRaises(DecodeError, welcomed().received, frame)
+        frame = json.dumps({"IceCandidate": ['{"candidate":"c","sdpMid":null,"x":1}', SESSION]}).encode()
+        self.assertEqual(welcomed().received(frame), [Candidates(SESSION, None, None, (Candidate("c"),))])
+
+    @settings(deadline=None)
+    @given(st.binary(max_size=100) | MOST_TEXT.map(str.encode))
+    def test_nothing_else_raises(self, frame: bytes) -> None:
+        """Whatever arrives is a request or a `DecodeError`."""
+        try:
+            Serde().received(frame)
+        except DecodeError as error:
+            self.assertEqual(error.code, ErrorCode.BAD_MESSAGE)
+
+
+class RoundTripTests(SynchronousTestCase):
+    """From one of the original's clients to another, nothing changes."""
+
+    @settings(deadline=None)
+    @given(MOST_TEXT)
+    def test_descriptions_and_errors(self, text: str) -> None:
+        """Any text arrives as it was sent."""
+        negotiation = Negotiation(OTHER, 1)
+        for event, name in (
+            (ForwardedOffer(SESSION, OTHER, negotiation, text), "VideoOffer"),
+            (ForwardedAnswer(SESSION, OTHER, negotiation, text), "VideoAnswer"),
+            (ForwardedIceError(SESSION, OTHER, text), "ICEError"),
+        ):
+            [frame] = welcomed().encode(event)
+            assert isinstance(frame, bytes)
+            self.assertEqual(json.loads(frame), {name: [text, SESSION]})
+            [request] = welcomed().received(frame)
+            self.assertIn(text, (getattr(request, "sdp", None), getattr(request, "text", None)))
+
+    @settings(deadline=None)
+    @given(MOST_TEXT, st.none() | MOST_TEXT, st.none() | st.integers(0, 65535), st.none() | MOST_TEXT)
+    def test_candidates(self, text: str, mid: str | None, index: int | None, fragment: str | None) -> None:
+        """A candidate is the same after it was written and read."""
+        candidate = Candidate(text, mid, index, fragment)
+        [frame] = welcomed().encode(ForwardedCandidates(SESSION, OTHER, (candidate,)))
+        assert isinstance(frame, bytes)
+        self.assertEqual(welcomed().received(frame), [Candidates(SESSION, None, None, (candidate,))])
+
+    def test_a_candidate_is_the_same_to_the_byte(self) -> None:
+        """The three keys of the original, in its order, without white space."""
+        frame = (
+            b'{"IceCandidate":["{\\"candidate\\":\\"c\\",\\"sdpMid\\":\\"0\\",\\"sdpMLineIndex\\":0}","7Q2M9RT6ZC"]}'
+        )
+        [request] = welcomed().received(frame)
+        assert isinstance(request, Candidates)
+        self.assertEqual(welcomed().encode(ForwardedCandidates(SESSION, OTHER, request.candidates)), [frame])
+
+
+class EncodeTests(SynchronousTestCase):
+    """What the original's clients hear."""
+
+    def test_a_batch_is_one_frame_a_candidate(self) -> None:
+        """And the end of candidates is none."""
+        batch = ForwardedCandidates(SESSION, OTHER, (Candidate("a"), Candidate("b")), Negotiation(OTHER, 1), end=True)
+        self.assertEqual(len(welcomed().encode(batch)), 2)
+        self.assertEqual(welcomed().encode(ForwardedCandidates(SESSION, OTHER, (), None, end=True)), [])
+
+    def test_what_it_does_not_know_it_does_not_hear(self) -> None:
+        """Nor does it hear when another member comes or goes."""
+        view = MemberView(OTHER, Role.GUEST, polite=True, offers_first=False, base=0)
+        events: list[Event] = [
+            MemberJoined(SESSION, view),
+            MemberLeft(SESSION, OTHER, LeaveReason.GONE),
+            MemberAway(SESSION, OTHER),
+            MemberBack(SESSION, OTHER),
+            MemberRenewed(SESSION, view),
+            HostChanged(SESSION, ME),
+            Changed(SESSION, locked=True, lobby=False),
+            Waiting(SESSION, WaitReason.HOST),
+            NotAdmitted(SESSION, RefusalReason.FULL),
+            Knock(SESSION, OTHER),
+            KnockOver(SESSION, OTHER),
+            ForwardedMessage(SESSION, OTHER, "hello"),
+            Ended(SESSION, EndReason.HOST_LEFT),
+            Left(SESSION),
+            Done(),
+            Ack(Count(1)),
+            GoingAway(2.0),
+            Pong(),
+        ]
+        for event in events:
+            self.assertEqual(welcomed().encode(event), [])
+
+    def test_the_variants_that_it_knows(self) -> None:
+        """Each as serde writes it."""
+        for event, frame in (
+            (WELCOME, b'{"NewUser":"0K3PB4X7WQ2M9RT6ZC8HNJVDYA"}'),
+            (Opened(SESSION, 2, locked=False, lobby=False), b'{"SessionReady":"7Q2M9RT6ZC"}'),
+            (Joined(SESSION, 2, False, False, Role.GUEST, ()), b'{"SessionJoinSuccess":"7Q2M9RT6ZC"}'),
+        ):
+            self.assertEqual(Serde().encode(event), [frame])
+
+    def test_errors_are_told_as_well_as_it_can(self) -> None:
+        """A failed join by its variant, a member's error by another, the rest by closing; an outsider hears nothing."""
+        for error, frames in (
+            (Error(ErrorCode.SESSION_FULL, Join), [b'{"SessionJoinError":"The session is full."}']),
+            (
+                Error(ErrorCode.TOO_MANY_CANDIDATES, Candidates, SESSION),
+                [b'{"ICEError":["Too many candidates wait for the other side.","7Q2M9RT6ZC"]}'],
+            ),
+            (Error(ErrorCode.NOT_A_MEMBER, Offer), []),
+            (Error(ErrorCode.NOT_A_MEMBER, Leave), []),
+            (Error(ErrorCode.BAD_MESSAGE), [CloseFrame(1007, "bad-message")]),
+            (Error(ErrorCode.TOO_MANY_SESSIONS, Open), [CloseFrame(1008, "too-many-sessions")]),
+        ):
+            self.assertEqual(welcomed().encode(error), frames)

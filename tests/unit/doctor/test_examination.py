@@ -1,0 +1,307 @@
+"""The doctor's checks together, its clock, and its connections."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from attrs import evolve
+from cryptography.hazmat.primitives.asymmetric import ec
+from OpenSSL import SSL
+from twisted.internet.defer import Deferred
+from twisted.internet.error import (
+    ConnectionDone,
+    ConnectionRefusedError,
+    DNSLookupError,
+    NoRouteError,
+    TimeoutError,
+)
+from twisted.internet.task import Clock
+from twisted.internet.testing import StringTransportWithDisconnection
+from twisted.python.failure import Failure
+from twisted.test.iosim import FakeTransport, connect
+from twisted.trial.unittest import SynchronousTestCase
+
+from signald.config.tree import Config, Ice
+from signald.core.budgets import ConnectionBudget
+from signald.core.errors import ErrorCode
+from signald.core.limits import Limits
+from signald.core.messages import IceServer
+from signald.doctor.chain import trusted_store
+from signald.doctor.clock import judge_clock, judge_date, kernel_synchronised
+from signald.doctor.examination import DoctorTarget, examine
+from signald.doctor.exchange import Exchange, UnreachableError, unreachable
+from signald.doctor.findings import Finding, Mark
+from signald.doctor.handshakes import SUBPROTOCOL, handshake
+from signald.doctor.own_certificate import check_certificate_files, local_authority
+from signald.doctor.session import SessionFactory, SessionRecord
+from signald.doctor.targets import PublicUrl
+from signald.net.keyfiles import certificates_pem, key_pem
+from signald.net.origins import OriginRule
+from signald.server.admission import Admission
+from signald.server.factory import SignalingFactory
+from signald.server.problems import last_response
+from signald.tls.certificates import LocalCertificate
+from tests.support.certificates import self_signed
+from tests.support.lines import PlainDialect, Record
+from tests.support.machines import NOW, machine
+
+URL = PublicUrl.read("http://calls.example.org/")
+
+
+class ClockTests(SynchronousTestCase):
+    """The clock of this machine."""
+
+    def test_synchronised(self) -> None:
+        """Where nobody corrects it, it is a warning; where nobody tells, it is not checked."""
+        marks = {state: judge_clock(state).mark for state in (True, False, None)}
+        self.assertEqual(marks, {True: Mark.OK, False: Mark.WARNING, None: Mark.SKIPPED})
+        self.assertIn(kernel_synchronised(), (True, False, None))
+
+    def test_date(self) -> None:
+        """A minute is allowed either way (RFC 9110 §5.6.7 has the form)."""
+        date = "Sun, 06 Nov 1994 08:49:37 GMT"
+        for skew, mark, said in (
+            (0, Mark.OK, "differ by less than 60 s"),
+            (60, Mark.OK, ""),
+            (61, Mark.FAILURE, "is 61 s ahead of"),
+            (-3600, Mark.FAILURE, "is 3600 s behind"),
+        ):
+            found = judge_date(date, 784111777 + skew, "it")
+            self.assertEqual(found.mark, mark)
+            self.assertIn(said, found.text)
+        for wrong in ("", "yesterday", "Sun, 99 Nov 1994 08:49:37 GMT"):
+            self.assertEqual(judge_date(wrong, 0, "it").mark, Mark.WARNING)
+
+
+class OwnCertificateTests(SynchronousTestCase):
+    """The files that signald uses."""
+
+    def setUp(self) -> None:
+        """Make a directory."""
+        self.path = Path(self.mktemp()).resolve()
+        self.path.mkdir(mode=0o700)
+
+    def check(self, config: Config) -> list[Finding]:
+        """What is found."""
+        return check_certificate_files(config, "attic.example.org", trusted_store([]), NOW)
+
+    def test_without_tls(self) -> None:
+        """There are none."""
+        self.assertEqual(self.check(Config(self.path, tls=False))[0].mark, Mark.SKIPPED)
+        self.assertIsNone(local_authority(Config(self.path, tls=False)))
+
+    def test_local_authority(self) -> None:
+        """Before the first start, sound, and damaged."""
+        config = Config(self.path)
+        self.assertIn("will be made", self.check(config)[0].text)
+        self.assertIsNone(local_authority(config))
+        LocalCertificate(self.path, machine(), NOW)
+        self.assertEqual(self.check(config)[0].mark, Mark.OK)
+        self.assertTrue((local_authority(config) or b"").startswith(b"-----BEGIN CERTIFICATE"))
+        (self.path / "key.pem").write_text("nothing")
+        self.assertEqual(self.check(config)[0].mark, Mark.FAILURE)
+
+    def test_supplied(self) -> None:
+        """The pair is judged as clients would; a key of another certificate is told."""
+        certificate, key = self.path / "fullchain.pem", self.path / "privkey.pem"
+        one, other = (self_signed(ec.generate_private_key(ec.SECP256R1())) for _ in range(2))
+        certificate.write_bytes(certificates_pem(one.chain))
+        key.write_bytes(key_pem(one.key))
+        config = Config(self.path, certificate=certificate, key=key)
+        self.assertEqual([found.mark for found in self.check(config)], [Mark.OK, Mark.FAILURE, Mark.OK])
+        key.write_bytes(key_pem(other.key))
+        (found,) = self.check(config)
+        self.assertIn("is not the key of the certificate", found.text)
+
+
+class ExchangeTests(SynchronousTestCase):
+    """One request and its answer."""
+
+    def setUp(self) -> None:
+        """Ask."""
+        self.protocol = Exchange(handshake(URL, None))
+        self.wire = StringTransportWithDisconnection()
+        self.wire.abortConnection = self.wire.loseConnection  # type: ignore[method-assign] # it has none of its own
+        self.wire.protocol = self.protocol
+        self.protocol.makeConnection(self.wire)
+
+    def reason(self) -> str:
+        """Why there is no answer."""
+        return str(self.failureResultOf(self.protocol.answered, UnreachableError).value)
+
+    def test_answer(self) -> None:
+        """It is taken when it is whole, and the connection closed."""
+        self.assertEqual(self.wire.value(), handshake(URL, None))
+        data = last_response(ErrorCode.BAD_ORIGIN)
+        self.protocol.dataReceived(data[:50])
+        self.assertNoResult(self.protocol.answered)
+        self.protocol.dataReceived(data[50:])
+        self.assertEqual(self.successResultOf(self.protocol.answered).response.code, "bad-origin")
+        self.assertFalse(self.wire.connected)
+
+    def test_answer_to_the_end(self) -> None:
+        """One without a length ends with the connection; one without an end is cut."""
+        self.protocol.dataReceived(b"HTTP/1.1 200 OK\r\n\r\nbody")
+        self.assertNoResult(self.protocol.answered)
+        self.protocol.dataReceived(b"x" * 70000)
+        self.assertEqual(self.successResultOf(self.protocol.answered).response.status, 200)
+
+    def test_closed(self) -> None:
+        """Without an answer, or with half a one."""
+        self.protocol.dataReceived(b"HTTP/1.1 2")
+        self.protocol.connectionLost(Failure(ConnectionDone()))
+        self.assertEqual(self.reason(), "the connection was closed without an answer")
+
+    def test_no_tls(self) -> None:
+        """TLS's own failure is told as such."""
+        self.protocol.connectionLost(Failure(SSL.Error([])))
+        self.assertEqual(self.reason(), "TLS could not be agreed on")
+
+    def test_something_else(self) -> None:
+        """Another protocol is told at once."""
+        self.protocol.dataReceived(b"SSH-2.0-OpenSSH_9.2\r\n")
+        self.assertEqual(self.reason(), "what answers there does not speak HTTP/1.1")
+
+    def test_reasons(self) -> None:
+        """Why there is no connection."""
+        errors = (DNSLookupError(), ConnectionRefusedError(), TimeoutError(), NoRouteError())
+        texts = [
+            "its name has no address",
+            "nothing listens there",
+            "nothing answers within 5 s",
+            "there is no way to it",
+        ]
+        self.assertEqual([unreachable(error) for error in errors], texts)
+
+
+class Dialect(PlainDialect):
+    """What the doctor asks for."""
+
+    subprotocol = SUBPROTOCOL
+
+
+class SessionTests(SynchronousTestCase):
+    """A session of the doctor's with signald's own server, in memory."""
+
+    def setUp(self) -> None:
+        """Serve."""
+        self.clock, limits = Clock(), Limits(ping_seconds=5.0)
+        budget, arrivals = ConnectionBudget(limits), Admission(limits)
+        rule = OriginRule.of(tls=False)
+        self.record = Record()
+        self.server = SignalingFactory(
+            self.record.as_switchboard, [Dialect], limits, budget, arrivals, self.clock, rule
+        )
+
+    def open(self, seconds: float) -> tuple[SessionFactory, Any]:
+        """Begin a session that is to be idle for so long; what carries the bytes."""
+        factory = SessionFactory(URL, seconds, self.clock)
+        client, server = factory.buildProtocol(None), self.server.buildProtocol(None)
+        assert client is not None
+        assert server is not None
+        pump = connect(server, FakeTransport(server, True), client, FakeTransport(client, False))
+        pump.flush()
+        return factory, pump
+
+    def test_welcome_and_idle(self) -> None:
+        """It says hello with the page's origin, answers pings and counts them, and goes by itself."""
+        factory, pump = self.open(12.0)
+        (peer,) = self.record.connections
+        self.assertEqual([json.loads(frame)["type"] for _, frame in self.record.heard], ["hello"])
+        self.record.connections[peer].send(b'{"type": "welcome"}')
+        pump.flush()
+        for _ in range(120):
+            self.clock.advance(0.1)
+            pump.flush()
+        self.clock.advance(0.1)
+        pump.flush()
+        found = self.successResultOf(factory.ended)
+        self.assertEqual((found.answer, found.pings, found.lost), ("welcome", 2, False))
+
+    def test_closed_by_the_other_side(self) -> None:
+        """Before its time: it knows after how many seconds."""
+        factory, pump = self.open(60.0)
+        (peer,) = self.record.connections
+        self.record.connections[peer].send(b'{"type": "error", "code": "server-full"}')
+        pump.flush()
+        self.clock.advance(3.0)
+        self.record.connections[peer].close(1012, "going-away")
+        pump.flush()
+        found = self.successResultOf(factory.ended)
+        self.assertEqual(found, SessionRecord("error", "server-full", 0, 3.0, True))
+
+    def test_no_answer(self) -> None:
+        """It does not wait for ever for a welcome."""
+        factory, pump = self.open(60.0)
+        self.clock.advance(5.1)
+        pump.flush()
+        self.assertEqual(self.successResultOf(factory.ended).answer, None)
+
+    def test_an_answer_that_is_none(self) -> None:
+        """Another protocol's message is no welcome."""
+        for frame in (b"hi", b"[]", b"5", b"{}", b'{"type": "x", "code": []}'):
+            factory, pump = self.open(0.0)
+            peer = list(self.record.connections)[-1]
+            self.record.connections[peer].send(frame)
+            pump.flush()
+            self.clock.advance(0.1)
+            pump.flush()
+            self.assertIn(self.successResultOf(factory.ended).answer, ("", "x"))
+
+
+class ExaminationTests(SynchronousTestCase):
+    """All checks together."""
+
+    def setUp(self) -> None:
+        """Make a patient that listens nowhere."""
+        path = Path(self.mktemp()).resolve()
+        path.mkdir(mode=0o700)
+        self.clock = Clock()
+        config = Config(path, port=0, limits=Limits(connections=1))
+        self.patient = DoctorTarget(config, None, None, trusted_store([]), NOW, seconds=5.0)
+
+    def examine(self, patient: DoctorTarget) -> Deferred[list[Finding]]:
+        """Begin."""
+        return Deferred.fromCoroutine(examine(patient, self.clock, self.in_thread))
+
+    def in_thread(self, call: Any, *arguments: Any) -> Deferred[Any]:
+        """Never come back."""
+        return Deferred()
+
+    def test_order(self) -> None:
+        """Always the same; nothing is left pending."""
+        topics = [found.topic for found in self.successResultOf(self.examine(self.patient))]
+        self.assertEqual(
+            list(dict.fromkeys(topics)), ["files", "descriptors", "ports", "clock", "certificate", "public"]
+        )
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_a_check_that_does_not_end(self) -> None:
+        """The others are told, and it is a failure."""
+        ice = Ice(servers=(IceServer(("stun:stun.example.org",)),))
+        patient = evolve(self.patient, config=evolve(self.patient.config, ice=ice))
+        done = self.examine(patient)
+        self.clock.advance(4.9)
+        self.assertNoResult(done)
+        self.clock.advance(0.2)
+        found = self.successResultOf(done)[-1]
+        self.assertEqual((found.topic, found.mark), ("ice", Mark.FAILURE))
+        self.assertIn("did not end in time", found.text)
+
+    def test_a_check_that_raises(self) -> None:
+        """It is a failure of its own, with the traceback in the log."""
+        self.in_thread = lambda *_: 1 / 0  # type: ignore[method-assign,assignment] # what is to happen
+        ice = Ice(servers=(IceServer(("stun:stun.example.org",)),))
+        done = self.examine(evolve(self.patient, config=evolve(self.patient.config, ice=ice)))
+        self.assertIn("an error of the doctor's own", self.successResultOf(done)[-1].text)
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+
+    def test_an_unusable_secret(self) -> None:
+        """It is told in a sentence."""
+        ice = Ice(turn_urls=("turn:turn.example.org",), turn_secret_file=self.patient.config.data_dir / "nothing")
+        done = self.examine(evolve(self.patient, config=evolve(self.patient.config, ice=ice)))
+        found = self.successResultOf(done)[-1]
+        self.assertEqual((found.topic, found.mark), ("ice", Mark.FAILURE))
+        self.assertIn("nothing cannot be read", found.text)

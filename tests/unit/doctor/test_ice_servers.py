@@ -1,0 +1,357 @@
+"""How the doctor speaks with STUN and TURN servers, and what it concludes."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+
+from attrs import evolve
+from hypothesis import given
+from hypothesis import strategies as st
+from twisted.internet.task import Clock
+from twisted.internet.testing import StringTransport
+from twisted.trial.unittest import SynchronousTestCase
+
+from signald.config.tree import Ice
+from signald.config.values import ConfigError
+from signald.core.messages import IceServer
+from signald.doctor.allocation import PRIVATE_PEERS, Credentials, Dialogue, Outcome, Result
+from signald.doctor.findings import Mark
+from signald.doctor.ice_servers import given_targets, minted_targets
+from signald.doctor.ice_targets import judge_ice, read_ice_url
+from signald.doctor.relays import Datagrams, Stream
+from signald.doctor.stun import (
+    Attribute,
+    Kind,
+    Message,
+    Method,
+    decode,
+    encode,
+    long_term_key,
+    whole_bytes,
+    xor_address,
+)
+from signald.doctor.targets import Target
+
+SAMPLE = bytes.fromhex(
+    "0101003c2112a442b7e7a701bc34d686fa87dfae8022000b7465737420766563746f72200020000800"
+    "01a147e112a643000800142b91f599fd9e90c38c7489f92af9ba53f06be7d780280004c07d4c96"
+)
+"""The response with an IPv4 address of RFC 5769 §2.2."""
+
+SAMPLE_6 = bytes.fromhex(
+    "010100482112a442b7e7a701bc34d686fa87dfae8022000b7465737420766563746f7220002000140002a147"
+    "0113a9faa5d3f179bc25f4b5bed2b9d900080014a382954e4be67bf11784c97c8292c275bfe3ed4180280004c8fb0b4c"
+)
+"""The response with an IPv6 address of RFC 5769 §2.3."""
+
+URL = "turn:turn.example.org?transport=udp"
+ADA = Credentials("ada", "lovelace")
+
+
+def transactions() -> Iterator[bytes]:
+    """Twelve bytes, others each time."""
+    number = 0
+    while True:
+        number += 1
+        yield struct.pack("!III", 1, 2, number)
+
+
+class Server:
+    """A TURN server that does as it is told.
+
+    Attributes:
+        key: of the user that it knows.
+        allowed: peers that it would relay to.
+        asked: the requests, in their order.
+
+    """
+
+    def __init__(self, *, secret: str = ADA.secret, allowed: tuple[str, ...] = ()) -> None:
+        self.key = long_term_key("ada", "realm", secret)
+        self.allowed = allowed
+        self.asked: list[int] = []
+        self.challenges = 1
+
+    def answer(self, data: bytes) -> Message:
+        """Answer a request."""
+        request = decode(data)
+        self.asked.append(request.method)
+        if request.method == Method.BINDING:
+            mapped = xor_address("198.51.100.7", 5000, request.transaction)
+            return self._say(request, {Attribute.XOR_MAPPED_ADDRESS: mapped})
+        if Attribute.NONCE not in request.attributes or self.challenges > 1:
+            self.challenges -= Attribute.NONCE in request.attributes
+            number = 438 if Attribute.NONCE in request.attributes else 401
+            return self._refuse(request, number, realm=True)
+        unsigned = {name: value for name, value in request.attributes.items() if name != Attribute.MESSAGE_INTEGRITY}
+        if encode(evolve(request, attributes=unsigned), self.key) != data:
+            return self._refuse(request, 401, realm=True)
+        if request.method == Method.ALLOCATE:
+            return self._say(
+                request, {Attribute.XOR_RELAYED_ADDRESS: xor_address("2001:db8::1", 49152, request.transaction)}
+            )
+        denied = request.address(Attribute.XOR_PEER_ADDRESS) not in self.allowed
+        if request.method == Method.CREATE_PERMISSION and denied:
+            return self._refuse(request, 403)
+        return self._say(request, {})
+
+    def _say(self, request: Message, attributes: dict[int, bytes]) -> Message:
+        return Message(request.method, Kind.SUCCESS, request.transaction, attributes)
+
+    def _refuse(self, request: Message, number: int, *, realm: bool = False) -> Message:
+        attributes: dict[int, bytes] = {Attribute.ERROR_CODE: bytes((0, 0, number // 100, number % 100))}
+        if realm:
+            attributes |= {Attribute.REALM: b"realm", Attribute.NONCE: b"nonce"}
+        return Message(request.method, Kind.ERROR, request.transaction, attributes)
+
+
+class StunTests(SynchronousTestCase):
+    """The messages."""
+
+    def test_samples(self) -> None:
+        """Those of RFC 5769 are read."""
+        for data, mapped in ((SAMPLE, "192.0.2.1"), (SAMPLE_6, "2001:db8:1234:5678:11:2233:4455:6677")):
+            message = decode(data)
+            self.assertEqual((message.method, message.kind), (Method.BINDING, Kind.SUCCESS))
+            self.assertEqual(message.attributes[0x8022], b"test vector")
+            self.assertEqual(message.address(Attribute.XOR_MAPPED_ADDRESS), mapped)
+
+    def test_integrity(self) -> None:
+        """It is the last attribute, counted in the length; real servers check it in the end-to-end tests."""
+        signed = Message(0x001, 0x100, SAMPLE[8:20], {Attribute.XOR_MAPPED_ADDRESS: SAMPLE[40:48]})
+        data = encode(signed, b"VOkJxbRl1RmTxUk/WvJxBt")
+        self.assertEqual(whole_bytes(data), len(data))
+        self.assertEqual(len(decode(data).attributes[Attribute.MESSAGE_INTEGRITY]), 20)
+        # RFC 8489 §9.2.2 has this key as its example.
+        self.assertEqual(long_term_key("user", "realm", "pass").hex(), "8493fbc53ba582fb4c044c456bdc40eb")
+
+    def test_there_and_back(self) -> None:
+        """What is encoded is what is decoded, with padding."""
+        message = Message(Method.ALLOCATE, Kind.ERROR, bytes(12), {0x8022: b"x", Attribute.ERROR_CODE: b"\0\0\x04\x26"})
+        self.assertEqual(decode(encode(message)), message)
+        self.assertEqual(message.error, 438)
+        for host in ("192.0.2.1", "2001:db8::1"):
+            found = Message(1, 0, bytes(range(12)), {0x12: xor_address(host, 9, bytes(range(12)))})
+            self.assertEqual(found.address(Attribute.XOR_PEER_ADDRESS), host)
+
+    @given(st.binary(max_size=100))
+    def test_any_bytes(self, data: bytes) -> None:
+        """Whatever comes, it is a message or a ValueError."""
+        header = struct.pack("!HHI", 0x0101, len(data), 0x2112A442) + bytes(12)
+        for candidate in (data, header + data, SAMPLE[:20] + data):
+            try:
+                message = decode(candidate)
+            except ValueError:
+                continue
+            for attribute in Attribute:
+                message.address(attribute)
+            self.assertIsInstance(message.error, int | None)
+
+
+class DialogueTests(SynchronousTestCase):
+    """The steps of an allocation."""
+
+    def hold(self, server: Server, credentials: Credentials | None = ADA) -> Outcome:
+        """Ask until it is known."""
+        dialogue = Dialogue(credentials, transactions().__next__)
+        for _ in range(20):
+            outcome = dialogue.received(server.answer(dialogue.request))
+            if outcome is not None:
+                return outcome
+        raise AssertionError("the dialogue has no end")
+
+    def test_stun(self) -> None:
+        """One request."""
+        server = Server()
+        self.assertEqual(self.hold(server, None), Outcome(Result.MAPPED))
+        self.assertEqual(server.asked, [Method.BINDING])
+
+    def test_turn(self) -> None:
+        """Asked for proof, allowed, asked about private peers, and given back."""
+        server = Server()
+        self.assertEqual(self.hold(server), Outcome(Result.RELAYED))
+        permissions = [Method.CREATE_PERMISSION] * len(PRIVATE_PEERS)
+        self.assertEqual(server.asked, [Method.ALLOCATE, Method.ALLOCATE, *permissions, Method.REFRESH])
+
+    def test_private_peers(self) -> None:
+        """Those that it would relay to are known."""
+        self.assertEqual(self.hold(Server(allowed=("10.0.0.1",))), Outcome(Result.RELAYED, reached=("10.0.0.1",)))
+
+    def test_wrong_secret(self) -> None:
+        """A second 401 is the end."""
+        server = Server(secret="byron")
+        self.assertEqual(self.hold(server), Outcome(Result.REFUSED, 401))
+        self.assertEqual(server.asked, [Method.ALLOCATE, Method.ALLOCATE])
+
+    def test_stale_nonce(self) -> None:
+        """Once it is taken for an invitation, not for ever."""
+        server = Server()
+        server.challenges = 2
+        self.assertEqual(self.hold(server).result, Result.RELAYED)
+        server = Server()
+        server.challenges = 100
+        self.assertEqual(self.hold(server), Outcome(Result.REFUSED, 438))
+
+    def test_open_relay(self) -> None:
+        """A server that asks for no proof."""
+        dialogue = Dialogue(ADA, transactions().__next__)
+        transaction = decode(dialogue.request).transaction
+        relayed: dict[int, bytes] = {Attribute.XOR_RELAYED_ADDRESS: xor_address("192.0.2.1", 1, transaction)}
+        answer = Message(Method.ALLOCATE, Kind.SUCCESS, transaction, relayed)
+        self.assertEqual(dialogue.received(answer), Outcome(Result.OPEN))
+
+    def test_nonsense(self) -> None:
+        """An answer without what it is to tell; and a request in the place of an answer."""
+        for kind in (Kind.SUCCESS, Kind.REQUEST):
+            for credentials in (ADA, None):
+                dialogue = Dialogue(credentials, transactions().__next__)
+                asked = decode(dialogue.request)
+                found = dialogue.received(Message(asked.method, kind, asked.transaction))
+                self.assertEqual(found, Outcome(Result.NONSENSE))
+
+    def test_answers_of_others(self) -> None:
+        """They change nothing, and neither does asking again."""
+        dialogue = Dialogue(ADA, transactions().__next__)
+        before = dialogue.request
+        self.assertIsNone(dialogue.received(Message(Method.ALLOCATE, Kind.ERROR, bytes(12))))
+        self.assertIsNone(dialogue.received(Message(Method.BINDING, Kind.ERROR, decode(before).transaction)))
+        self.assertEqual(dialogue.request, before)
+
+    def test_no_secret_is_shown(self) -> None:
+        """In the text of what may get into a traceback."""
+        self.assertNotIn("lovelace", repr(ADA))
+
+
+class Wire:
+    """In the place of a datagram transport."""
+
+    def __init__(self) -> None:
+        self.sent: list[bytes] = []
+        self.peer: tuple[str, int] | None = None
+
+    def connect(self, host: str, port: int) -> None:
+        """Remember the peer."""
+        self.peer = (host, port)
+
+    def write(self, data: bytes) -> None:
+        """Remember what is sent."""
+        self.sent.append(data)
+
+
+class TransportTests(SynchronousTestCase):
+    """Over UDP and TCP."""
+
+    def test_datagrams(self) -> None:
+        """A request is sent again until it is answered; nothing is sent after the end."""
+        clock, wire, server = Clock(), Wire(), Server()
+        protocol = Datagrams(Dialogue(ADA, transactions().__next__), ("192.0.2.1", 3478), clock)
+        protocol.transport = wire
+        protocol.startProtocol()
+        clock.pump([0.5] * 2)
+        self.assertEqual(len(wire.sent), 3)
+        self.assertEqual(len(set(wire.sent)), 1)
+        for _ in range(8):
+            protocol.datagramReceived(encode(server.answer(wire.sent[-1])), ("192.0.2.1", 3478))
+        self.assertEqual(self.successResultOf(protocol.asking.ended), Outcome(Result.RELAYED))
+        sent = len(wire.sent)
+        clock.pump([0.5] * 4)
+        self.assertEqual(len(wire.sent), sent)
+        protocol.stopProtocol()
+        self.assertEqual(clock.getDelayedCalls(), [])
+
+    def test_refused_datagrams(self) -> None:
+        """A closed port, and what is no STUN."""
+        for happens, result in (
+            (lambda protocol: protocol.connectionRefused(), Result.CLOSED),
+            (lambda protocol: protocol.stopProtocol(), Result.CLOSED),
+            (lambda protocol: protocol.datagramReceived(b"hello", None), Result.NONSENSE),
+        ):
+            protocol = Datagrams(Dialogue(None, transactions().__next__), ("192.0.2.1", 3478), Clock())
+            protocol.transport = Wire()
+            protocol.startProtocol()
+            happens(protocol)
+            self.assertEqual(self.successResultOf(protocol.asking.ended), Outcome(result))
+
+    def test_stream(self) -> None:
+        """Messages come in any pieces."""
+        server, wire = Server(), StringTransport()
+        protocol = Stream(Dialogue(ADA, transactions().__next__))
+        protocol.makeConnection(wire)
+        for _ in range(8):
+            if not (asked := wire.value()):
+                break
+            wire.clear()
+            for byte in encode(server.answer(asked)):
+                protocol.dataReceived(bytes((byte,)))
+        self.assertEqual(self.successResultOf(protocol.asking.ended), Outcome(Result.RELAYED))
+
+    def test_stream_of_something_else(self) -> None:
+        """It is told at once; a message without end is not kept."""
+        protocol = Stream(Dialogue(None, transactions().__next__))
+        protocol.makeConnection(StringTransport())
+        protocol.dataReceived(b"HTTP/1.1 400 Bad Request\r\n")
+        self.assertEqual(self.successResultOf(protocol.asking.ended), Outcome(Result.NONSENSE))
+
+    def test_closed_stream(self) -> None:
+        """Without an answer."""
+        protocol = Stream(Dialogue(None, transactions().__next__))
+        protocol.makeConnection(StringTransport())
+        protocol.connectionLost()
+        self.assertEqual(self.successResultOf(protocol.asking.ended), Outcome(Result.CLOSED))
+
+
+class JudgementTests(SynchronousTestCase):
+    """What is said."""
+
+    def test_sentences(self) -> None:
+        """A wrong secret is told apart from a server that is not there."""
+        server = read_ice_url(URL, ADA)
+        for outcome, minted, mark, said in (
+            (Outcome(Result.MAPPED), False, Mark.OK, "answers"),
+            (Outcome(Result.RELAYED), True, Mark.OK, "it refuses private peers"),
+            (Outcome(Result.RELAYED, None, ("10.0.0.1",)), True, Mark.WARNING, "into private networks too (10.0.0.1)"),
+            (Outcome(Result.OPEN), False, Mark.WARNING, "relays for everybody"),
+            (Outcome(Result.REFUSED, 401), True, Mark.FAILURE, "made of ice.turn_secret_file"),
+            (Outcome(Result.REFUSED, 401), False, Mark.FAILURE, "refuses its user or secret"),
+            (Outcome(Result.REFUSED, 486), False, Mark.FAILURE, "486 (too many allocations of this user)"),
+            (Outcome(Result.REFUSED), False, Mark.FAILURE, "refuses with"),
+            (Outcome(Result.NO_ANSWER), False, Mark.FAILURE, "cannot be reached: no answer comes"),
+            (Outcome(Result.CLOSED), False, Mark.FAILURE, "cannot be reached: nothing listens there"),
+            (Outcome(Result.NONSENSE), False, Mark.FAILURE, "does not speak STUN"),
+        ):
+            found = judge_ice(server, outcome, minted=minted)
+            self.assertEqual(found.mark, mark)
+            self.assertIn(said, found.text)
+            self.assertEqual(bool(found.remedy), mark is not Mark.OK)
+            self.assertNotIn("lovelace", repr(found))
+
+    def test_urls(self) -> None:
+        """Default ports and transports (RFC 7064 §3.2, RFC 7065 §3.2)."""
+        for url, host, port, tls, stream in (
+            ("stun:stun.example.org", "stun.example.org", 3478, False, False),
+            ("stuns:stun.example.org", "stun.example.org", 5349, True, True),
+            ("turn:192.0.2.1:3479?transport=tcp", "192.0.2.1", 3479, False, True),
+            ("turn:[2001:db8::1]?transport=udp", "2001:db8::1", 3478, False, False),
+            ("turns:[2001:db8::1]:443?transport=tcp", "2001:db8::1", 443, True, True),
+        ):
+            found = read_ice_url(url, None)
+            self.assertEqual((found.target, found.stream), (Target(host, port, tls), stream), url)
+
+    def test_servers_of_the_configuration(self) -> None:
+        """Each URL; credentials as given, or made of the secret, which has to be usable."""
+        servers = (IceServer(("stun:a.example",)), IceServer(("turn:b.example",), "ada", "lovelace"))
+        found = given_targets(Ice(servers=servers))
+        self.assertEqual([target.credentials for target in found], [None, ADA])
+        path = Path(self.mktemp())
+        path.write_text("x" * 32)
+        path.chmod(0o600)
+        settings = Ice(turn_urls=("turn:c.example", "turns:c.example"), turn_secret_file=path)
+        minted = minted_targets(settings, 1_800_000_000.5)
+        self.assertEqual([target.url for target in minted], ["turn:c.example", "turns:c.example"])
+        assert minted[0].credentials is not None
+        self.assertTrue(minted[0].credentials.user.startswith("1800000601:"))
+        path.chmod(0o644)
+        self.assertRaises(ConfigError, minted_targets, settings, 0.0)
+        self.assertEqual(minted_targets(Ice(), 0.0), [])

@@ -1,0 +1,202 @@
+"""The doctor at the public address, with signald's own site in memory behind it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from ipaddress import ip_network
+from pathlib import Path
+from typing import Any
+
+from twisted.internet.address import IPv4Address
+from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectionRefusedError
+from twisted.internet.interfaces import (
+    IHostnameResolver,
+    IHostResolution,
+    IReactorPluggableNameResolver,
+    IResolutionReceiver,
+)
+from twisted.internet.testing import MemoryReactorClock
+from twisted.python.failure import Failure
+from twisted.test.iosim import FakeTransport, IOPump, connect
+from twisted.trial.unittest import SynchronousTestCase
+from zope.interface import implementer
+
+from signald.auth.host_secret import FILE_NAME
+from signald.config.tree import Config
+from signald.core.budgets import ConnectionBudget
+from signald.core.limits import Limits
+from signald.doctor.chain import trusted_store
+from signald.doctor.findings import Finding, Mark
+from signald.doctor.ports import is_signald
+from signald.doctor.public import Visit, check_idle, check_public
+from signald.doctor.targets import PublicUrl, Target
+from signald.net.origins import OriginRule
+from signald.server.admission import Admission
+from signald.server.factory import SignalingFactory
+from signald.server.reflection import Mirror
+from signald.server.web import make_site
+from tests.support.lines import PlainDialect, Record
+from tests.support.machines import NOW
+
+SECRET = bytes(range(32))
+
+
+class Dialect(PlainDialect):
+    """What the doctor asks for."""
+
+    subprotocol = "signald.1"
+
+
+@implementer(IHostnameResolver, IHostResolution)
+class Resolver:
+    """Knows one address for every name."""
+
+    name = "calls.example.org"
+
+    def resolveHostName(  # Twisted's interface
+        self,
+        resolutionReceiver: IResolutionReceiver,
+        hostName: str,
+        portNumber: int = 0,
+        addressTypes: Sequence[Any] | None = None,
+        transportSemantics: str = "TCP",
+    ) -> Any:
+        """Tell it at once."""
+        resolutionReceiver.resolutionBegan(self)
+        resolutionReceiver.addressResolved(IPv4Address("TCP", "192.0.2.1", portNumber))
+        resolutionReceiver.resolutionComplete()
+        return self
+
+    def cancel(self) -> None:
+        """It is over already."""
+
+
+@implementer(IReactorPluggableNameResolver)
+class Network(MemoryReactorClock):
+    """A reactor whose connections lead to one site.
+
+    Attributes:
+        pumps: what carries the bytes of each connection.
+
+    """
+
+    nameResolver = Resolver()
+
+    def __init__(self, site: Any) -> None:
+        super().__init__()
+        self._site = site
+        self.pumps: list[IOPump] = []
+
+    def installNameResolver(self, resolver: Any) -> Any:
+        """Not needed."""
+        return resolver
+
+    def run_for(self, seconds: float) -> None:
+        """Make the connections that wait, and let time pass."""
+        for _ in range(round(seconds * 10) + 1):
+            while self.tcpClients:
+                _host, _port, factory, *_ = self.tcpClients.pop()
+                if self._site is None:
+                    factory.clientConnectionFailed(self.connectors[-1], Failure(ConnectionRefusedError()))
+                    continue
+                peer = IPv4Address("TCP", "127.0.0.1", 50000)
+                client, server = factory.buildProtocol(peer), self._site.buildProtocol(peer)
+                self.pumps.append(
+                    connect(
+                        server,
+                        FakeTransport(server, True, peerAddress=peer),
+                        client,
+                        FakeTransport(client, False, peerAddress=peer),
+                    )
+                )
+            for pump in self.pumps:
+                pump.flush()
+            self.advance(0.1)
+
+
+class PublicTests(SynchronousTestCase):
+    """What is found there."""
+
+    def setUp(self) -> None:
+        """Serve, with a proxy on the same machine that is trusted."""
+        self.path = Path(self.mktemp()).resolve()
+        self.path.mkdir()
+        (self.path / FILE_NAME).write_bytes(SECRET)
+        self.record = Record()
+        self.limits = Limits(ping_seconds=2.0, pong_seconds=1.0)
+        self.network = Network(None)
+        arrivals = Admission(self.limits, [ip_network("127.0.0.1")])
+        signaling = SignalingFactory(
+            self.record.as_switchboard,
+            [Dialect],
+            self.limits,
+            ConnectionBudget(self.limits),
+            arrivals,
+            self.network,
+            OriginRule.of(tls=False),
+            mirror=Mirror(SECRET, lambda: NOW),
+        )
+        self.site = make_site({}, signaling, self.limits, self.network, None, False)
+
+    def visit(self, url: str = "http://calls.example.org/", *, is_public: bool = True) -> Visit:
+        """Where to look."""
+        config = Config(self.path, tls=False, trusted_proxies=(ip_network("127.0.0.1"),), limits=self.limits)
+        return Visit(PublicUrl.read(url), is_public, config, trusted_store([]), NOW)
+
+    def answer(self) -> None:
+        """Welcome whoever is there."""
+        for connection in self.record.connections.values():
+            connection.send(b'{"type": "welcome"}')
+
+    def findings(self, check: Any, seconds: float = 1.0) -> list[Finding]:
+        """What a check finds."""
+        done: Deferred[list[Finding]] = Deferred.fromCoroutine(check)
+        self.network.run_for(0.5)
+        self.answer()
+        self.network.run_for(seconds)
+        return self.successResultOf(done)
+
+    def test_nobody_there(self) -> None:
+        """One finding, and no more."""
+        (found,) = self.findings(check_public(self.network, self.visit()))
+        self.assertEqual((found.topic, found.mark), ("public", Mark.FAILURE))
+        self.assertIn("cannot be reached: nothing listens there", found.text)
+        (found,) = self.findings(check_idle(self.network, self.visit()))
+        self.assertEqual(found.mark, Mark.SKIPPED)
+
+    def test_without_a_proxy_between(self) -> None:
+        """The forged header of the doctor is the last that comes: nobody has set another."""
+        self.network._site = self.site
+        found = {one.topic: one for one in self.findings(check_public(self.network, self.visit())) if one.remedy}
+        self.assertEqual(set(found), {"certificate", "proxy"})
+        self.assertIn("is not encrypted", found["certificate"].text)
+        self.assertIn("that a client has made up", found["proxy"].text)
+
+    def test_own_port(self) -> None:
+        """Neither TLS nor addresses are asked about; the session is welcomed."""
+        self.network._site = self.site
+        found = self.findings(check_public(self.network, self.visit(is_public=False)))
+        self.assertEqual({one.mark for one in found}, {Mark.OK})
+        self.assertEqual(found[-1].topic, "websocket")
+
+    def test_without_the_secret(self) -> None:
+        """Whether addresses come through is not known then."""
+        (self.path / FILE_NAME).unlink()
+        self.network._site = self.site
+        found = self.findings(check_public(self.network, self.visit()))
+        self.assertEqual([one.topic for one in found if one.mark is Mark.SKIPPED], ["proxy"])
+
+    def test_idle(self) -> None:
+        """It waits for two pings and the time to answer one."""
+        self.network._site = self.site
+        (found,) = self.findings(check_idle(self.network, self.visit()), 6.0)
+        self.assertEqual(found.text, "An idle WebSocket lives for 5 s, longer than the 2 s between pings.")
+
+    def test_who_is_signald(self) -> None:
+        """What says so, and nobody else."""
+        for site, said in ((self.site, True), (None, False)):
+            self.network._site = site
+            asked = Deferred.fromCoroutine(is_signald(self.network, Target("127.0.0.1", 9000, False)))
+            self.network.run_for(0.5)
+            self.assertIs(self.successResultOf(asked), said)

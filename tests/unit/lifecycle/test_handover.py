@@ -1,0 +1,232 @@
+"""From one process to the next."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, cast
+
+from attrs import evolve
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
+from twisted.logger import ILogObserver, LogEvent, globalLogPublisher
+from twisted.trial.unittest import SynchronousTestCase
+
+from signald.core.messages import AppMessage
+from signald.core.reconnect_window import ReturnWindow
+from signald.core.users import PeerId
+from signald.dialects.native import Native
+from signald.dialects.serde import Serde
+from signald.lifecycle.handover import Handover
+from signald.lifecycle.state_file import FILE_NAME, StateFile
+from signald.server.switchboard import Switchboard
+from tests.support.world import HOME
+from tests.unit.server.test_switchboard import FakeConnection, make_switchboard
+
+NOW = 1_800_000_000.0
+
+MOST = 300.0
+
+
+class Process:
+    """A switchboard and its end of the handover."""
+
+    def __init__(self, directory: Path) -> None:
+        self.clock = Clock()
+        self.switchboard: Switchboard = make_switchboard(self.clock)
+        self.handover = Handover(self.switchboard, StateFile(directory), MOST)
+
+    def open(self) -> tuple[FakeConnection, PeerId]:
+        """Open a native connection."""
+        connection = FakeConnection()
+        return connection, self.switchboard.opened(connection, Native(), HOME)
+
+    def say(self, peer: PeerId, **message: object) -> None:
+        """Say a message."""
+        self.switchboard.received(peer, json.dumps(message).encode())
+
+
+class HandoverTests(SynchronousTestCase):
+    """Leaving and taking up."""
+
+    def setUp(self) -> None:
+        """A host in a session that is kept, and a guest."""
+        self.directory = Path(self.mktemp())
+        self.events: list[LogEvent] = []
+        observer = cast(ILogObserver, self.events.append)
+        globalLogPublisher.addObserver(observer)
+        self.addCleanup(globalLogPublisher.removeObserver, observer)
+        self.old = Process(self.directory)
+        self.host, self.host_peer = self.old.open()
+        self.old.say(self.host_peer, type="hello", version=1, instance="host")
+        self.host_secret = self.host.last()["secret"]
+        self.host_user = self.host.last()["user"]
+        self.old.say(self.host_peer, type="open", keep=True)
+        self.session = self.host.last()["session"]
+        self.guest, self.guest_peer = self.old.open()
+        self.old.say(self.guest_peer, type="hello", version=1, instance="guest")
+        self.old.say(self.guest_peer, type="join", session=self.session)
+
+    def told(self) -> list[str]:
+        """The names of what was logged."""
+        return [str(event.get("event")) for event in self.events]
+
+    def next(self, seconds: float = 1.0) -> Process:
+        """Start the next process, so long after the state was left."""
+        later = Process(self.directory)
+        later.handover.take_up(NOW + seconds)
+        return later
+
+    def resume(self, process: Process, received: int) -> FakeConnection:
+        """The host comes back, with so many messages received."""
+        connection, peer = process.open()
+        process.say(
+            peer, type="resume", version=1, user=self.host_user, secret=self.host_secret, instance="host",
+            received=received,
+        )  # fmt: skip
+        return connection
+
+    def test_everything_goes_on(self) -> None:
+        """What was read is told once, by the next process; who speaks for whom is known."""
+        heard = len([frame for frame in self.host.frames if b"welcome" not in frame])
+        self.old.say(self.guest_peer, type="message", session=self.session, content="before")
+        self.old.handover.leave(NOW)
+        again = self.resume(self.next(), heard)
+        bodies = [json.loads(frame) for frame in again.frames]
+        self.assertEqual([body["type"] for body in bodies], ["welcome", "message"])
+        self.assertEqual((bodies[0]["resumed"], bodies[1]["content"]), ("everything", "before"))
+        self.assertEqual(self.told(), ["state-written", "state-restored"])
+
+    def test_nothing_happens_after_the_state(self) -> None:
+        """What is read then is neither told, nor counted, nor acknowledged; an end is not told to the others."""
+        before = len(self.host.frames), len(self.guest.frames)
+        self.old.handover.leave(NOW)
+        for _ in range(40):
+            self.old.say(self.guest_peer, type="message", session=self.session, content="after")
+        self.old.switchboard.closed(self.guest_peer, 1012)
+        self.old.clock.advance(60)
+        self.old.switchboard.tick()
+        self.assertEqual((len(self.host.frames), len(self.guest.frames)), before)
+        later = self.next()
+        guest = next(user for id, user in later.switchboard.hub.users.items() if id != self.host_user)
+        self.assertEqual(guest.inbox.received, 1)  # the join
+
+    def test_no_secret_is_in_the_file(self) -> None:
+        """Nobody who reads it can come back as somebody."""
+        self.old.handover.leave(NOW)
+        self.assertNotIn(self.host_secret.encode(), (self.directory / FILE_NAME).read_bytes())
+
+    def test_too_old(self) -> None:
+        """Nobody comes back, and no trace of them is left; a session that is kept is there."""
+        self.old.handover.leave(NOW)
+        later = self.next(MOST + 1)
+        self.only_the_kept_session(later)
+        self.assertEqual(self.told(), ["state-written", "state-old", "state-restored"])
+
+    def test_a_clock_that_went_back(self) -> None:
+        """It may be any age, and so it is too old."""
+        self.old.handover.leave(NOW)
+        self.only_the_kept_session(self.next(-1))
+
+    def only_the_kept_session(self, process: Process) -> None:
+        """Assert what is left."""
+        hub, registry = process.switchboard.hub, process.switchboard.registry
+        self.assertEqual((set(registry.users), set(hub.users), set(hub.sessions)), (set(), set(), set()))
+        self.assertEqual((hub.replicas.active, hub.replicas.expires, hub.replicas.looks), ({}, {}, {}))
+        self.assertEqual((set(registry.sessions), set(registry.kept)), ({self.session}, {self.session}))
+        self.assertEqual(json.loads(self.resume(process, 2).frames[0])["resumed"], "nothing")
+
+    def test_age_counts(self) -> None:
+        """A session's life goes on while no process runs."""
+        before = self.old.switchboard.hub.replicas.expires[self.session] - self.old.clock.seconds()
+        self.old.handover.leave(NOW)
+        later = self.next(100.0)
+        self.assertAlmostEqual(
+            later.switchboard.hub.replicas.expires[self.session] - later.clock.seconds(), before - 100
+        )
+
+    def test_a_crash_loop(self) -> None:
+        """A process that took the state up and died leaves nothing that the next one could take up again."""
+        self.old.handover.leave(NOW)
+        self.next()
+        self.assertEqual(self.next().switchboard.hub.users, {})
+
+    def test_damaged(self) -> None:
+        """A warning, and a start with nothing."""
+        self.old.handover.leave(NOW)
+        path = self.directory / FILE_NAME
+        path.write_bytes(path.read_bytes()[:-1])
+        self.assertEqual(self.next().switchboard.hub.users, {})
+        self.assertEqual(self.told(), ["state-written", "state-damaged"])
+
+    def test_a_fault_in_restoring(self) -> None:
+        """A warning without content, the file kept aside, and a start with nothing."""
+        self.old.handover.leave(NOW)
+        later = Process(self.directory)
+        hub = later.switchboard.hub
+        hub.limits = cast(Any, None)
+        later.handover.take_up(NOW + 1)
+        self.assertEqual(len(self.flushLoggedErrors(AttributeError)), 1)
+        self.assertEqual(self.told(), ["state-written", "state-unusable"])
+        self.assertEqual((hub.users, later.switchboard.registry.users), ({}, {}))
+        self.assertEqual({path.name for path in self.directory.iterdir()} - {".lock"}, {"state.damaged"})
+
+    def test_one_record_that_cannot_be_restored(self) -> None:
+        """The others are not restored without it: all or nothing."""
+        snapshot = self.old.switchboard.suspend()
+        broken = evolve(snapshot.users[-1], requests=[cast(Any, None)])
+        later = Process(self.directory).switchboard
+        with self.assertRaises(AssertionError):
+            later.restore(evolve(snapshot, users=[*snapshot.users[:-1], broken]))
+        self.assertEqual((later.hub.users, later.hub.sessions), ({}, {}))
+        self.assertEqual((later.registry.users, later.registry.sessions), ({}, {}))
+
+    def test_a_password_that_is_not_checked_in_time(self) -> None:
+        """It is not in the file: its sender is told to ask again, also where it waits behind another request."""
+        slow: Deferred[str] = Deferred()
+        self.old.switchboard.access.passwords.run = lambda _: slow
+        self.old.say(self.host_peer, type="open", password="open sesame", id="1")
+        self.old.say(self.host_peer, type="ping", id="2")
+        self.old.say(self.host_peer, type="join", session=self.session, password="open poppy", id="3")
+        self.old.switchboard.stopping(ReturnWindow(1, 1), lambda: 0.0)
+        errors = [body for body in map(json.loads, self.host.frames) if body["type"] == "error"]
+        self.assertEqual([(body["code"], body["id"]) for body in errors], [("too-many-passwords", "1"),
+                                                                         ("too-many-passwords", "3")])  # fmt: skip
+        self.old.handover.leave(NOW)
+        self.assertNotIn(b"open ", (self.directory / FILE_NAME).read_bytes())
+        slow.callback("")  # late: nobody hears of it
+        later = self.next()
+        self.assertEqual(later.switchboard.hub.users[self.host_user].inbox.received, 3)
+        self.assertEqual(list(later.switchboard.registry.sessions), [self.session])
+
+    def test_it_cannot_be_written(self) -> None:
+        """A warning; the process ends all the same."""
+        self.directory.write_bytes(b"")
+        self.old.handover.leave(NOW)
+        self.assertEqual(self.told(), ["state-lost"])
+
+    def test_what_cannot_be_written_down(self) -> None:
+        """A fault of ours; the process ends all the same, and the next one begins with nothing."""
+        user = self.old.switchboard.hub.users[self.host_user]
+        user.queue.waiting.append(AppMessage(self.session, "\ud800"))
+        self.old.handover.leave(NOW)
+        self.assertEqual(len(self.flushLoggedErrors()), 1)
+        self.assertEqual(self.told(), ["state-failed"])
+        self.assertEqual(self.next().switchboard.hub.users, {})
+
+    def test_it_cannot_be_read(self) -> None:
+        """A warning, and a start with nothing."""
+        self.directory.mkdir()
+        (self.directory / FILE_NAME).mkdir()
+        self.assertEqual(self.next().switchboard.hub.users, {})
+        self.assertEqual(self.told(), ["state-unreadable"])
+
+    def test_clients_that_cannot_come_back(self) -> None:
+        """The original's clients are gone with the process, and their sessions with them."""
+        process = Process(self.directory)
+        connection = FakeConnection()
+        peer = process.switchboard.opened(connection, Serde(), HOME)
+        process.switchboard.received(peer, b'"SessionNew"')
+        process.handover.leave(NOW)
+        later = self.next()
+        self.assertEqual((later.switchboard.registry.sessions, later.switchboard.registry.users), ({}, {}))

@@ -1,0 +1,106 @@
+"""A changed configuration in the running daemon."""
+
+from __future__ import annotations
+
+from ipaddress import ip_network
+from pathlib import Path
+
+from attrs import evolve
+from twisted.internet.testing import EventLoggingObserver
+from twisted.logger import globalLogPublisher
+from twisted.trial.unittest import SynchronousTestCase
+
+from signald.config.tree import Config, Ice, Log, LogFormat, Tokens
+from signald.config.values import ConfigError
+from signald.lifecycle.reloading import Reloading
+
+
+class ReloadingTests(SynchronousTestCase):
+    """What is applied, and what is said."""
+
+    def setUp(self) -> None:
+        """Make a daemon's reloading with two parts, and look at the log."""
+        self.old = Config(Path("data"))
+        self.wanted: Config | ConfigError = self.old
+        self.applied: list[tuple[str, object]] = []
+        self.refusal: ConfigError | None = None
+        self.reloading = Reloading(self.old, self.load, {"ice": self.apply_ice, "tokens": self.apply_tokens})
+        self.seen = EventLoggingObserver()
+        globalLogPublisher.addObserver(self.seen)
+        self.addCleanup(globalLogPublisher.removeObserver, self.seen)
+
+    def load(self) -> Config:
+        """Read the configuration."""
+        if isinstance(self.wanted, ConfigError):
+            raise self.wanted
+        return self.wanted
+
+    def apply_ice(self, config: Config) -> None:
+        """Take the ICE servers."""
+        self.applied.append(("ice", config.ice))
+
+    def apply_tokens(self, config: Config) -> None:
+        """Take the keys, unless they are bad."""
+        if self.refusal is not None:
+            raise self.refusal
+        self.applied.append(("tokens", config.tokens))
+
+    def events(self) -> list[object]:
+        """The names of what was logged."""
+        return [event["event"] for event in self.seen]
+
+    def test_nothing_changed(self) -> None:
+        """Each part is called all the same: its files may have changed."""
+        self.reloading()
+        self.assertEqual([name for name, _ in self.applied], ["ice", "tokens"])
+        self.assertEqual((self.events(), self.reloading.config), (["reloaded"], self.old))
+
+    def test_a_part_takes_what_is_new(self) -> None:
+        """And it is in use from then on."""
+        self.wanted = evolve(self.old, ice=Ice(turn_seconds=60.0))
+        self.reloading()
+        self.assertEqual(self.applied[0], ("ice", Ice(turn_seconds=60.0)))
+        self.assertEqual(self.reloading.config, self.wanted)
+        self.assertEqual(next(iter(self.seen))["settings"], "ice.turn_seconds")
+
+    def test_settings_that_belong_together(self) -> None:
+        """A section is taken at once: half of what is new might not fit the other half of what is old."""
+        self.wanted = evolve(self.old, ice=Ice(turn_urls=("turn:t",), turn_secret_file=Path("/secret")))
+        self.reloading()
+        self.assertEqual(self.reloading.config, self.wanted)
+
+    def test_what_needs_a_restart_is_told(self) -> None:
+        """And told again at the next reload, since it is still not so; the rest is taken."""
+        self.wanted = evolve(self.old, port=1, log=Log(LogFormat.JSON), ice=Ice(turn_seconds=60.0))
+        for _ in range(2):
+            self.reloading()
+        self.assertEqual(self.reloading.config, evolve(self.old, ice=Ice(turn_seconds=60.0)))
+        self.assertEqual(self.events(), ["reload-needs-restart", "reloaded"] * 2)
+        self.assertEqual([*self.seen][2]["settings"], "port, log.format")
+
+    def test_what_fits_only_after_a_restart_is_refused(self) -> None:
+        """Proxies that are no longer trusted, while the running daemon still expects their headers."""
+        self.old = self.reloading.config = evolve(
+            self.old, proxy_protocol=True, trusted_proxies=(ip_network("10.0.0.0/8"),)
+        )
+        self.wanted = evolve(self.old, proxy_protocol=False, trusted_proxies=())
+        self.reloading()
+        self.assertEqual((self.events(), self.applied, self.reloading.config), (["reload-refused"], [], self.old))
+
+    def test_a_part_that_refuses_keeps_what_it_had(self) -> None:
+        """The others go on."""
+        self.refusal = ConfigError("The file of keys is damaged.")
+        self.wanted = evolve(self.old, ice=Ice(turn_seconds=60.0), tokens=Tokens(issuer="a"))
+        self.reloading()
+        self.assertEqual(self.reloading.config, evolve(self.old, ice=Ice(turn_seconds=60.0)))
+        self.assertEqual(self.events(), ["reload-refused", "reloaded"])
+        self.refusal = None
+        self.reloading()
+        self.assertEqual(self.reloading.config, self.wanted)
+
+    def test_a_configuration_that_cannot_be_read_changes_nothing(self) -> None:
+        """Each problem is told."""
+        self.wanted = ConfigError("line 1: x\nline 2: y")
+        self.reloading()
+        self.assertEqual((self.applied, self.reloading.config), ([], self.old))
+        self.assertEqual([event["problem"] for event in self.seen], ["line 1: x", "line 2: y"])

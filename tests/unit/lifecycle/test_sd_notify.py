@@ -1,0 +1,107 @@
+"""Telling the service manager."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+import tempfile
+from pathlib import Path
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from signald.lifecycle.sd_notify import STATUS_LETTERS, Notifier, watchdog_seconds
+
+
+class NotifierTests(SynchronousTestCase):
+    """Datagrams to a socket of the test's own."""
+
+    def manager(self, address: str) -> socket.socket:
+        """Make a manager's socket."""
+        manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.addCleanup(manager.close)
+        manager.bind(address)
+        manager.settimeout(5)
+        return manager
+
+    def short_path(self) -> str:
+        """A path that fits into a socket's address."""
+        directory = tempfile.TemporaryDirectory()
+        self.addCleanup(directory.cleanup)
+        return str(Path(directory.name) / "notify")
+
+    def test_each_fact_is_one_datagram(self) -> None:
+        """With the names of sd_notify(3), times in microseconds."""
+        path = self.short_path()
+        manager = self.manager(path)
+        notifier = Notifier.of({"NOTIFY_SOCKET": path})
+        notifier.ready()
+        notifier.reloading(12.5)
+        notifier.stopping(6.0)
+        notifier.alive()
+        notifier.status("serving 3 clients")
+        self.assertEqual(
+            [manager.recv(4096) for _ in range(5)],
+            [
+                b"READY=1",
+                b"RELOADING=1\nMONOTONIC_USEC=12500000",
+                b"STOPPING=1\nEXTEND_TIMEOUT_USEC=6000000",
+                b"WATCHDOG=1",
+                b"STATUS=serving 3 clients",
+            ],
+        )
+
+    def test_abstract_names(self) -> None:
+        """They are written with an @ and begin with a zero byte."""
+        name = f"signald-test-{secrets.token_hex(8)}"
+        manager = self.manager(f"\0{name}")
+        Notifier.of({"NOTIFY_SOCKET": f"@{name}"}).ready()
+        self.assertEqual(manager.recv(4096), b"READY=1")
+
+    def test_a_status_is_one_bounded_line(self) -> None:
+        """A line break in it would be a fact of its own."""
+        path = self.short_path()
+        manager = self.manager(path)
+        Notifier.of({"NOTIFY_SOCKET": path}).status("a\nREADY=1 " + "b" * 1000)
+        told = manager.recv(4096)
+        self.assertTrue(told.startswith(b"STATUS=a READY=1 bbb"))
+        self.assertEqual(len(told), len("STATUS=") + STATUS_LETTERS)
+
+    def test_nobody_listens(self) -> None:
+        """Nothing is raised, whatever the variable says."""
+        values = ["", "@", "relative", "vsock:2:1234", self.short_path(), "/" + "x" * 200, "/nul\0byte", "@nul\0byte"]
+        for value in values:
+            Notifier.of({"NOTIFY_SOCKET": value}).ready()
+        Notifier.of({}).ready()
+
+    def test_a_full_queue_is_not_waited_for(self) -> None:
+        """A manager that reads nothing costs a fraction of a second at most."""
+        path = self.short_path()
+        manager = self.manager(path)
+        notifier = Notifier.of({"NOTIFY_SOCKET": path})
+        for _ in range(2000):
+            notifier.alive()
+        manager.setblocking(False)
+        self.assertEqual(manager.recv(4096), b"WATCHDOG=1")
+
+
+class WatchdogTests(SynchronousTestCase):
+    """Whether somebody watches."""
+
+    def test_the_interval(self) -> None:
+        """It is given in microseconds, and may name the process that it is for."""
+        me = os.getpid()
+        self.assertEqual(watchdog_seconds({"WATCHDOG_USEC": "30000000"}, me), 30.0)
+        self.assertEqual(watchdog_seconds({"WATCHDOG_USEC": "500000", "WATCHDOG_PID": str(me)}, me), 0.5)
+
+    def test_it_is_off(self) -> None:
+        """Where it is not set, is for another process, or is nothing that can be used."""
+        for environment in (
+            {},
+            {"WATCHDOG_USEC": "30000000", "WATCHDOG_PID": "1"},
+            {"WATCHDOG_USEC": "0"},
+            {"WATCHDOG_USEC": "-5"},
+            {"WATCHDOG_USEC": "soon"},
+            {"WATCHDOG_USEC": "9" * 5000},
+        ):
+            self.assertIsNone(watchdog_seconds(environment, 4711))

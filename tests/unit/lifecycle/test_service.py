@@ -1,0 +1,276 @@
+"""The running daemon."""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+import socket
+from pathlib import Path
+from typing import Any, cast
+
+from twisted.application.service import Application
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.interfaces import IReactorSocket
+from twisted.internet.testing import MemoryReactorClock
+from twisted.logger import ILogObserver, LogEvent, globalLogPublisher
+from twisted.trial.unittest import SynchronousTestCase
+from zope.interface import implementer
+
+from signald.config.tree import Config
+from signald.core.deadlines import DeadlineKind
+from signald.core.decisions import Forget
+from signald.core.messages import Hello, LeaveReason, UserId
+from signald.core.reconnect_window import QUEUED_SECONDS, REFUSED_SECONDS
+from signald.core.users import PeerId, PeerState
+from signald.dialects.native import Native
+from signald.lifecycle.sd_notify import Notifier
+from signald.lifecycle.service import (
+    DECISION_LOOK_SECONDS,
+    DECISION_SECONDS,
+    EXIT_SECONDS,
+    TICK_SECONDS,
+    Daemon,
+)
+from signald.lifecycle.state_file import FILE_NAME
+from signald.lifecycle.supervision import Supervision
+from signald.net.addresses import Names
+from signald.server.socket_activation import PAGE, WS
+from signald.tap import make_daemon
+from signald.tls.certificates import LocalCertificate
+from tests.support.world import HOME
+from tests.unit.server.test_switchboard import FakeConnection
+
+
+class AdoptedPort:
+    """A port of the tests' reactor."""
+
+    def __init__(self) -> None:
+        self.listening = True
+
+    def stopListening(self) -> Deferred[None]:
+        """Note that it is closed."""
+        self.listening = False
+        return succeed(None)
+
+
+@implementer(IReactorSocket)
+class AdoptingReactor(MemoryReactorClock):
+    """A reactor in memory that takes bound sockets over.
+
+    Attributes:
+        ports: those that it has taken over.
+
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ports: list[AdoptedPort] = []
+
+    def adoptStreamPort(self, descriptor: int, family: int, factory: object) -> Any:  # Twisted's name
+        """Note the port."""
+        self.ports.append(AdoptedPort())
+        return self.ports[-1]
+
+
+class DaemonTests(SynchronousTestCase):
+    """Starting, keeping time and stopping."""
+
+    def setUp(self) -> None:
+        """A daemon that is not started."""
+        self.reactor = AdoptingReactor()
+        self.events: list[LogEvent] = []
+        observer = cast(ILogObserver, self.events.append)
+        globalLogPublisher.addObserver(observer)
+        self.addCleanup(globalLogPublisher.removeObserver, observer)
+
+    def make(self, supervision: Supervision | None = None, directory: Path | None = None, **options: Any) -> Daemon:
+        """Make a daemon on free ports of the loopback interface."""
+        config = Config(directory or Path(self.mktemp()), port=0, interface="127.0.0.1", **options)
+        return make_daemon(config, cast(Any, self.reactor), supervision=supervision)
+
+    def logged(self, text: str) -> list[LogEvent]:
+        """The log's events whose format has this text."""
+        return [event for event in self.events if text in (event.get("log_format") or "")]
+
+    def test_it_listens_from_start_to_stop(self) -> None:
+        """On each port; the sockets that were bound are the reactor's from then on."""
+        daemon = self.make(ws_port=0)
+        daemon.startService()
+        self.assertEqual([port.listening for port in self.reactor.ports], [True, True])
+        self.assertEqual(daemon.page.socket.fileno(), -1)
+        self.assertEqual([event["scheme"] for event in self.logged("listening")], ["https", "ws"])
+        stopped = daemon.stopService()
+        self.assertEqual([port.listening for port in self.reactor.ports], [False, False])
+        self.successResultOf(stopped)
+
+    def supervise(self) -> tuple[socket.socket, Notifier]:
+        """A service manager's end, and the daemon's way to it."""
+        ear = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.addCleanup(ear.close)
+        name = f"\0signald-test-{secrets.token_hex(8)}"
+        ear.bind(name)
+        ear.setblocking(False)
+        return ear, Notifier(name)
+
+    def told(self, ear: socket.socket) -> list[str]:
+        """What the manager was told."""
+        told = []
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                told.append(ear.recv(4096).decode())
+        return told
+
+    def test_the_service_manager_is_told(self) -> None:
+        """That it is ready, alive, reloading, and stopping, for which it asks for as long as the clients have."""
+        ear, notifier = self.supervise()
+        daemon = self.make(tls=False, drain_seconds=40.0, supervision=Supervision({}, notifier, watchdog=9.0))
+        self.assertEqual(self.told(ear), [])
+        daemon.startService()
+        self.assertEqual([line for line in self.told(ear) if "STATUS" not in line], ["WATCHDOG=1", "READY=1"])
+        for _ in range(9):
+            self.reactor.advance(TICK_SECONDS)
+        self.assertEqual(self.told(ear), ["WATCHDOG=1"] * 3)
+        self.reactor.advance(TICK_SECONDS)
+        self.assertEqual(self.told(ear), ["STATUS=0 users, 0 sessions"])
+        daemon.reload()
+        reloading, ready = self.told(ear)
+        self.assertRegex(reloading, r"\ARELOADING=1\nMONOTONIC_USEC=\d+\Z")
+        self.assertEqual(ready, "READY=1")
+        self.successResultOf(daemon.stopService())
+        daemon.reload()
+        self.assertEqual(self.told(ear), [f"STOPPING=1\nEXTEND_TIMEOUT_USEC={int((40 + EXIT_SECONDS) * 1e6)}"])
+
+    def test_a_reload_that_fails_ends_too(self) -> None:
+        """The service manager would wait for its end; the certificate is read all the same."""
+        ear, notifier = self.supervise()
+        daemon = self.make(supervision=Supervision({}, notifier))
+
+        def fail() -> Config:
+            raise RuntimeError
+
+        daemon._reloading.load = fail
+        daemon.reload()
+        self.assertEqual([line.partition("\n")[0] for line in self.told(ear)], ["RELOADING=1", "READY=1"])
+        self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 1)
+
+    def test_sockets_that_are_handed_over(self) -> None:
+        """They are used in the place of those of the settings, and clients come back sooner, since they may queue."""
+        page, ws = (socket.create_server(("127.0.0.1", 0)) for _ in range(2))
+        ports = page.getsockname()[1], ws.getsockname()[1]
+        supervision = Supervision({PAGE: (page,), WS: (ws,)})
+        daemon = self.make(tls=False, supervision=supervision)
+        self.assertEqual((daemon.page.port, daemon.interface), (ports[0], "127.0.0.1"))
+        daemon.startService()
+        self.assertEqual([event["port"] for event in self.logged("listening")], list(ports))
+        connection = FakeConnection()
+        peer = daemon._switchboard.opened(connection, Native(), HOME)
+        daemon._switchboard.received(peer, b'{"type":"hello","version":1}')
+        self.successResultOf(daemon.stopService())
+        self.assertTrue(QUEUED_SECONDS <= connection.last()["after"] <= 2 * QUEUED_SECONDS)
+
+    def test_decisions_under_way_are_waited_for(self) -> None:
+        """For a second at most: a password that is being checked is not to be in the state."""
+        for seconds, undecided in ((0.5, 0), (5.0, 1)):
+            daemon = self.make(tls=False)
+            daemon.startService()
+            hub = daemon._switchboard.hub
+            pending = hub.decisions.ask(Forget(UserId("nobody"), LeaveReason.GONE)).id
+            self.reactor.callLater(seconds, hub.decisions.pending.pop, pending)
+            stopped = daemon.stopService()
+            self.assertEqual(self.logged("left to the next process"), [])
+            self.reactor.pump([DECISION_LOOK_SECONDS] * int(DECISION_SECONDS / DECISION_LOOK_SECONDS + 2))
+            self.successResultOf(stopped)
+            self.assertEqual(len(hub.decisions.pending), undecided)
+            self.events.clear()
+
+    def test_the_next_daemon_takes_up_what_one_left(self) -> None:
+        """In the same data directory; readiness is off from the beginning of the stop."""
+        directory = Path(self.mktemp())
+        daemon = self.make(tls=False, directory=directory)
+        daemon.startService()
+        peer = daemon._switchboard.opened(FakeConnection(), Native(), HOME)
+        daemon._switchboard.received(peer, b'{"type":"hello","version":1,"instance":"one"}')
+        left = list[bool]()
+        daemon.when_left = lambda: left.append((directory / FILE_NAME).is_file())
+        self.successResultOf(daemon.stopService())
+        self.assertEqual(left, [True])
+        self.assertFalse(daemon.readiness.ready)
+        later = self.make(tls=False, directory=directory)
+        self.assertEqual(later._switchboard.hub.users, {})
+        later.startService()
+        self.assertEqual(set(later._switchboard.hub.users), set(daemon._switchboard.hub.users))
+        self.successResultOf(later.stopService())
+
+    def test_clients_are_told_when_to_come_back(self) -> None:
+        """After two to four seconds, before the connections are closed."""
+        daemon = self.make(tls=False)
+        daemon.startService()
+        connection = FakeConnection()
+        peer = daemon._switchboard.opened(connection, Native(), HOME)
+        daemon._switchboard.received(peer, b'{"type":"hello","version":1}')
+        stopped = daemon.stopService()
+        self.assertEqual(connection.last()["type"], "going-away")
+        self.assertTrue(REFUSED_SECONDS <= connection.last()["after"] <= 2 * REFUSED_SECONDS)
+        self.successResultOf(stopped)
+
+    def test_twistd_is_given_the_log(self) -> None:
+        """As a component of its application, where its options leave that to signald."""
+        daemon = self.make(tls=False)
+        daemon.twistd_log = daemon.operations_service.log
+        application = Application("signald")
+        daemon.setServiceParent(application)
+        self.assertIs(cast(Any, application).getComponent(ILogObserver), daemon.operations_service.log)
+        other = self.make(tls=False)
+        plain = Application("signald")
+        other.setServiceParent(plain)
+        self.assertIsNone(cast(Any, plain).getComponent(ILogObserver, None))
+
+    def test_it_looks_at_deadlines(self) -> None:
+        """Every second: a peer that says nothing is closed."""
+        daemon = self.make(tls=False)
+        daemon.startService()
+        hub = daemon._switchboard.hub
+        hub.connected(PeerId(99), cast(Any, ""), cast(Any, None), self.reactor.seconds())
+        for _ in range(12):
+            self.reactor.advance(TICK_SECONDS)
+        self.assertIs(hub.peers[PeerId(99)].state, PeerState.CLOSING)
+        self.successResultOf(daemon.stopService())
+
+    def test_housekeeping_survives_its_errors(self) -> None:
+        """A fault is logged, and the next tick comes all the same."""
+        daemon = self.make(tls=False)
+        daemon.startService()
+        hub = daemon._switchboard.hub
+        hub.deadlines.add(0.0, DeadlineKind.HELLO, "no peer's id")
+        self.reactor.advance(TICK_SECONDS)
+        self.assertEqual(len(self.flushLoggedErrors()), 1)
+        peer = PeerId(1)
+        hub.connected(peer, cast(Any, ""), cast(Any, None), self.reactor.seconds())
+        hub.received(peer, Hello(version=2), self.reactor.seconds())
+        for _ in range(12):
+            self.reactor.advance(TICK_SECONDS)
+        self.assertIs(hub.peers[peer].state, PeerState.CLOSING)
+        self.successResultOf(daemon.stopService())
+
+    def test_it_looks_at_its_certificate(self) -> None:
+        """Every minute; what comes of it is logged."""
+        daemon = self.make()
+        assert isinstance(daemon.certificate, LocalCertificate)
+        daemon.startService()
+        self.assertEqual(len(self.logged("certificate: {note}")), len(daemon.certificate.opening.notes))
+        self.events.clear()
+        issued_for_others = Names(host="elsewhere", addresses=(), best=None)
+        daemon.certificate = LocalCertificate(Path(self.mktemp()), issued_for_others, self.reactor.seconds())
+        for _ in range(int(LocalCertificate.look_seconds / TICK_SECONDS) + 1):
+            self.reactor.advance(TICK_SECONDS)
+        self.assertEqual(len(self.logged("certificate: {note}")), 1)
+        self.assertGreaterEqual(len(self.logged("certificate: {problem}")), 1)
+        self.successResultOf(daemon.stopService())
+
+    def test_the_port_is_the_one_that_was_bound(self) -> None:
+        """Where any free one was asked for, it is known before the service starts."""
+        daemon = self.make(tls=False)
+        self.assertGreater(daemon.page.port, 0)
+        with socket.create_connection(("127.0.0.1", daemon.page.port), timeout=5):
+            pass
+        daemon.page.socket.close()

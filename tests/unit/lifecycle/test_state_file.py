@@ -1,0 +1,133 @@
+"""The file that one process leaves to the next."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from pathlib import Path
+
+import orjson
+from twisted.trial.unittest import SynchronousTestCase
+
+from signald.core.snapshot import FORMAT, Snapshot
+from signald.lifecycle.state_file import FILE_NAME, DamagedStateError, StateFile
+
+EMPTY = Snapshot(FORMAT, [], [], [])
+
+NOW = 1_800_000_000.0
+
+
+class StateFileTests(SynchronousTestCase):
+    """Written once, read once."""
+
+    def setUp(self) -> None:
+        """A data directory that is not made yet."""
+        self.directory = Path(self.mktemp()).resolve()
+        self.file = StateFile(self.directory)
+
+    @property
+    def path(self) -> Path:
+        """Where the state is."""
+        return self.directory / FILE_NAME
+
+    def there(self) -> set[str]:
+        """The files of the directory."""
+        return {path.name for path in self.directory.iterdir()} - {".lock"}
+
+    def damaged(self, content: bytes, reason: str) -> None:
+        """Assert that a file of this content is moved aside and not read again."""
+        self.directory.mkdir(exist_ok=True)
+        self.path.write_bytes(content)
+        self.path.chmod(0o600)
+        with self.assertRaisesRegex(DamagedStateError, reason):
+            self.file.take(NOW)
+        self.assertEqual(self.there(), {"state.damaged"})
+        self.assertEqual((self.directory / "state.damaged").read_bytes(), content)
+        self.assertIsNone(self.file.take(NOW))
+
+    def test_what_was_written_is_read_once(self) -> None:
+        """With its age; a second time there is nothing."""
+        self.file.write(EMPTY, NOW)
+        state = self.file.take(NOW + 2.5)
+        assert state is not None
+        self.assertEqual((state.snapshot, state.age), (EMPTY, 2.5))
+        self.file.forget()
+        self.assertIsNone(self.file.take(NOW + 3))
+        self.assertEqual(self.there(), set())
+
+    def test_nothing_was_left(self) -> None:
+        """Even the directory may be missing."""
+        self.assertIsNone(self.file.take(NOW))
+        self.assertFalse(self.directory.exists())
+
+    def test_it_is_its_owners_alone(self) -> None:
+        """Whatever the umask says; one that others can read is not used."""
+        before = os.umask(0)
+        try:
+            self.file.write(EMPTY, NOW)
+        finally:
+            os.umask(before)
+        self.assertEqual(stat.S_IMODE(self.path.stat().st_mode), 0o600)
+        self.path.chmod(0o640)
+        with self.assertRaisesRegex(DamagedStateError, "mode 0640"):
+            self.file.take(NOW)
+
+    def test_a_clock_that_went_back(self) -> None:
+        """The age is not known."""
+        self.file.write(EMPTY, NOW)
+        state = self.file.take(NOW - 1)
+        assert state is not None
+        self.assertIsNone(state.age)
+
+    def test_a_process_that_dies_of_it(self) -> None:
+        """The next one starts without it: the file was renamed before it was read."""
+        self.file.write(EMPTY, NOW)
+        content = self.path.read_bytes()
+        self.path.rename(self.directory / "state.taken")
+        self.assertIsNone(self.file.take(NOW))
+        self.file.write(EMPTY, NOW)
+        self.assertEqual(self.path.read_bytes(), content)
+        self.assertIsNotNone(self.file.take(NOW))
+
+    def test_what_is_damaged_is_moved_aside(self) -> None:
+        """Every cut and every changed byte is found, and each is told in a sentence that names where it is."""
+        self.file.write(EMPTY, NOW)
+        whole = self.path.read_bytes()
+        for length in range(len(whole)):
+            self.damaged(whole[:length], "state.damaged")
+        for place in range(whole.index(b"\n"), len(whole)):
+            changed = bytearray(whole)
+            changed[place] ^= 1
+            self.damaged(bytes(changed), "state.damaged")
+
+    def test_what_is_no_state(self) -> None:
+        """Other kinds, other versions, and records that are whole but not ours."""
+
+        def head(body: bytes, kind: str = "signald-state-1", written: object = NOW) -> bytes:
+            digest = hashlib.sha256(body).hexdigest()
+            return orjson.dumps({"kind": kind, "written": written, "sha256": digest}) + b"\n" + body
+
+        self.damaged(b"\xff" * 100, "does not say what it is")
+        self.damaged(b"[" * 100_000, "does not say what it is")
+        self.damaged(head(b"{}", written=None), "does not say what it is")
+        self.damaged(head(b"{}", written="nan"), "no records")
+        self.damaged(head(b"{}", kind="signald-state-2"), "another version")
+        self.damaged(head(b"{}"), "no records")
+        self.damaged(head(b'{"format":99,"users":[],"gone":[],"sessions":[]}'), "another version")
+
+    def test_a_link_is_not_followed(self) -> None:
+        """Somebody else's file is not read."""
+        self.directory.mkdir()
+        elsewhere = self.directory / "elsewhere"
+        elsewhere.write_bytes(b"secret")
+        self.path.symlink_to(elsewhere)
+        self.assertRaises(OSError, self.file.take, NOW)
+        self.assertIsNone(self.file.take(NOW))
+
+    def test_it_cannot_be_written(self) -> None:
+        """An older one stays as it is; there is no half of a new one."""
+        blocked = StateFile(self.directory / "file" / "below")
+        self.directory.mkdir()
+        (self.directory / "file").write_bytes(b"")
+        self.assertRaises(OSError, blocked.write, EMPTY, NOW)

@@ -1,0 +1,119 @@
+"""What the service manager gives to the daemon."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from signald.config.values import ConfigError
+from signald.lifecycle.sd_notify import Notifier
+from signald.lifecycle.supervision import Supervision
+
+ME = 4711
+"""The process that takes over."""
+
+
+class SocketTests(SynchronousTestCase):
+    """Listening sockets that are handed over."""
+
+    def setUp(self) -> None:
+        """No sockets."""
+        self.first = 0
+
+    def hand_over(self, *sockets: socket.socket, names: str | None = None, process: int = ME) -> Supervision:
+        """Hand sockets over under consecutive descriptors, as the start of a process does."""
+        # Above all that is open: where there is room for so many in a row.
+        self.first = 500
+        for number, given in enumerate(sockets, self.first):
+            os.dup2(given.fileno(), number, inheritable=True)
+            given.close()
+        environment = {"LISTEN_FDS": str(len(sockets)), "LISTEN_PID": str(process)}
+        if names is not None:
+            environment["LISTEN_FDNAMES"] = names
+        try:
+            supervision = Supervision.of(environment, ME, self.first)
+        except ConfigError:
+            for number in range(self.first, self.first + len(sockets)):
+                try:
+                    os.close(number)
+                except OSError:
+                    continue
+            raise
+        for adopted in supervision.sockets.values():
+            for one in adopted:
+                self.addCleanup(one.close)
+        return supervision
+
+    def listener(self, host: str = "127.0.0.1") -> socket.socket:
+        """Make a listening socket that blocks, as they come from a manager."""
+        return socket.create_server((host, 0), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+
+    def test_by_their_names(self) -> None:
+        """Each is for what its unit names it, several may be for the same, and none blocks or is inherited."""
+        page, more, ws, operations = [self.listener() for _ in range(4)]
+        ports = [one.getsockname()[1] for one in (page, more, ws, operations)]
+        supervision = self.hand_over(page, ws, more, operations, names="page:ws:page:operations")
+        found = [
+            *supervision.handed_over("page"),
+            *supervision.handed_over("ws"),
+            *supervision.handed_over("operations"),
+        ]
+        self.assertEqual([one.getsockname()[1] for one in found], ports)
+        for one in found:
+            self.assertEqual((one.getblocking(), one.get_inheritable()), (False, False))
+
+    def test_without_a_name(self) -> None:
+        """It is the page's, as one that has its unit's name."""
+        for names in (None, "", "unknown", "signald.socket"):
+            supervision = self.hand_over(self.listener(), names=names)
+            self.assertEqual(len(supervision.handed_over("page")), 1)
+            supervision.handed_over("page")[0].close()
+
+    def test_of_another_process(self) -> None:
+        """They are not taken, nor where there are none."""
+        self.assertEqual(Supervision.of({"LISTEN_FDS": "1", "LISTEN_PID": "1"}, ME).sockets, {})
+        for count in ("", "0", "-1", "many", "99999999999"):
+            self.assertEqual(Supervision.of({"LISTEN_FDS": count, "LISTEN_PID": str(ME)}, ME).sockets, {})
+        self.assertEqual(Supervision.of({}, ME).handed_over("page"), ())
+
+    def test_what_cannot_be_used(self) -> None:
+        """A name that is not known, a socket that does not listen, one that is no TCP, and what is no socket."""
+        with self.assertRaisesRegex(ConfigError, "handed over as pages"):
+            self.hand_over(self.listener(), names="pages")
+        one = socket.socket()
+        with self.assertRaisesRegex(ConfigError, "no listening TCP socket"):
+            self.hand_over(one, names="page")
+        left, right = socket.socketpair()
+        self.addCleanup(right.close)
+        with self.assertRaisesRegex(ConfigError, "no listening TCP socket"):
+            self.hand_over(left, names="page")
+        with self.assertRaisesRegex(ConfigError, "handed over as ws"):
+            Supervision.of({"LISTEN_FDS": "1", "LISTEN_PID": str(ME), "LISTEN_FDNAMES": "ws"}, ME, 900)
+
+
+class EnvironmentTests(SynchronousTestCase):
+    """The rest of what is given."""
+
+    def test_everything_is_read(self) -> None:
+        """The way to the manager, and what it waits for."""
+        environment = {"NOTIFY_SOCKET": "/run/notify", "WATCHDOG_USEC": "9000000", "WATCHDOG_PID": str(ME), "A": "b"}
+        supervision = Supervision.of(environment, ME)
+        self.assertEqual((supervision.notifier, supervision.watchdog), (Notifier("/run/notify"), 9.0))
+
+    def test_what_the_process_was_started_with(self) -> None:
+        """It is known whatever happened to `os.environ` since, as what Twisted removes from it."""
+        show = (
+            "import os; os.environ.clear();"
+            "from signald.lifecycle.supervision import started_with; print(started_with())"
+        )
+        given = {"LISTEN_FDS": "1", "LISTEN_FDNAMES": "a=b", "PYTHONPATH": os.pathsep.join(sys.path)}
+        run = subprocess.run([sys.executable, "-c", show], env=given, capture_output=True, text=True, check=True)
+        self.assertIn("'LISTEN_FDS': '1', 'LISTEN_FDNAMES': 'a=b'", run.stdout)
+
+    def test_nobody_supervises(self) -> None:
+        """Which is the default."""
+        self.assertEqual(Supervision.of({}, ME), Supervision())

@@ -1,0 +1,142 @@
+"""Tests of the names and addresses of a machine."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterable
+
+import ifaddr
+from twisted.trial.unittest import SynchronousTestCase
+
+from signald.net.addresses import (
+    LOOPBACK,
+    Names,
+    best_address,
+    dns_name,
+    interface_addresses,
+    machine_names,
+    routed_addresses,
+    usable,
+)
+from tests.support.machines import addresses, machine
+
+
+class UsableTests(SynchronousTestCase):
+    """Which addresses count."""
+
+    def test_loopback_is_always_there(self) -> None:
+        """Both loopback addresses are usable even where no interface could be listed."""
+        self.assertEqual(usable([]), LOOPBACK)
+
+    def test_each_once(self) -> None:
+        """An address that is found twice counts once, at its first place."""
+        found = usable(addresses("10.0.0.2", "127.0.0.1", "fd00::2", "10.0.0.2"))
+        self.assertEqual(found, (*LOOPBACK, *addresses("10.0.0.2", "fd00::2")))
+
+    def test_what_nobody_can_open(self) -> None:
+        """Unspecified, multicast and IPv6 link-local addresses do not count; IPv4 link-local ones do."""
+        found = usable(addresses("0.0.0.0", "224.0.0.251", "::", "ff02::1", "fe80::1", "169.254.7.7"))  # noqa: S104
+        self.assertEqual(found, (*LOOPBACK, *addresses("169.254.7.7")))
+
+
+class BestAddressTests(SynchronousTestCase):
+    """Which address others are told first."""
+
+    def check(self, own: Iterable[str], routed: Iterable[str], best: str | None) -> None:
+        """Assert the choice for a machine."""
+        found = best_address(usable(addresses(*own)), addresses(*routed))
+        self.assertEqual(None if found is None else str(found), best)
+
+    def test_default_route(self) -> None:
+        """The IPv4 address of the default route wins, even over one that was found first."""
+        self.check(["172.17.0.1", "192.168.1.20"], ["192.168.1.20", "fd00::2"], "192.168.1.20")
+
+    def test_private_before_other(self) -> None:
+        """Without an IPv4 route, a private IPv4 address wins over a public one and over the IPv6 route's."""
+        self.check(["8.8.4.4", "fd00::2", "10.1.1.1"], ["2001:db8::7"], "10.1.1.1")
+
+    def test_route_before_self_assigned(self) -> None:
+        """An IPv6 route's address wins over an IPv4 address that the machine assigned itself."""
+        self.check(["169.254.7.7", "fd00::2"], ["fd00::2"], "fd00::2")
+
+    def test_any(self) -> None:
+        """Without a route and a private address, the first of any kind is told."""
+        self.check(["169.254.7.7", "8.8.4.4"], [], "169.254.7.7")
+
+    def test_none(self) -> None:
+        """A machine with nothing but loopback has no best address, even if its routes lead there."""
+        self.check([], ["127.0.0.1", "fe80::1"], None)
+
+
+class NamesTests(SynchronousTestCase):
+    """What follows from a machine's names and addresses."""
+
+    def test_dns_names(self) -> None:
+        """The certificate's names are localhost, the host name, and its first label under .local."""
+        self.assertEqual(machine("attic").dns_names, ("localhost", "attic", "attic.local"))
+        self.assertEqual(machine("attic.example.org").dns_names, ("localhost", "attic.example.org", "attic.local"))
+
+    def test_host_under_local(self) -> None:
+        """A host name that is a .local name already comes once."""
+        self.assertEqual(machine("attic.local").dns_names, ("localhost", "attic.local"))
+
+    def test_no_host(self) -> None:
+        """A machine without a useful host name is localhost alone."""
+        self.assertEqual(machine(None).dns_names, ("localhost",))
+        self.assertIsNone(machine(None).mdns)
+
+    def test_shareable(self) -> None:
+        """Others are told the best address, then IPv4, then IPv6, self-assigned ones last, and loopback never."""
+        own = usable(addresses("fd00::2", "169.254.7.7", "172.17.0.1", "192.168.1.20"))
+        names = Names("attic", own, addresses("192.168.1.20")[0])
+        self.assertEqual(names.shareable, addresses("192.168.1.20", "172.17.0.1", "fd00::2", "169.254.7.7"))
+
+
+class DnsNameTests(SynchronousTestCase):
+    """Which host names a certificate can carry."""
+
+    def test_kept(self) -> None:
+        """Names of letters, digits and inner hyphens are kept, in lower case and without a final dot."""
+        for host, name in [
+            ("attic", "attic"),
+            ("Attic.Example.ORG.", "attic.example.org"),
+            ("3f2a9b-7", "3f2a9b-7"),
+            ("a" * 63, "a" * 63),
+        ]:
+            self.assertEqual(dns_name(host), name)
+
+    def test_refused(self) -> None:
+        """No other form is a name: empty or long labels, other characters, addresses, localhost."""
+        long = ".".join(["a" * 63] * 4)
+        for host in ("", "my_host", "-a", "a-", "a..b", "dachböden", "10.0.0.1", "a.1", "a" * 64, long, "localhost"):
+            self.assertIsNone(dns_name(host), host)
+        self.assertIsNone(dns_name("localhost.localdomain"))
+
+
+class MachineTests(SynchronousTestCase):
+    """What is asked of the system."""
+
+    def test_interfaces(self) -> None:
+        """Both forms in which the addresses of an interface come are read."""
+        ips = [ifaddr.IP("10.0.0.2", 8, "eth0"), ifaddr.IP(("fd00::2", 0, 0), 64, "eth0")]
+        found = interface_addresses(lambda: [ifaddr.Adapter("eth0", "eth0", ips), ifaddr.Adapter("lo", "lo", [])])
+        self.assertEqual(found, list(addresses("10.0.0.2", "fd00::2")))
+
+    def test_interfaces_not_told(self) -> None:
+        """A system that does not list its interfaces is no failure."""
+
+        def adapters() -> list[ifaddr.Adapter]:
+            raise OSError("Address family not supported by protocol")
+
+        self.assertEqual(interface_addresses(adapters), [])
+
+    def test_routes(self) -> None:
+        """The source address towards a destination is found, and one without a route is passed over."""
+        elsewhere = [(socket.AF_INET6, "127.0.0.1"), (socket.AF_INET, "127.0.0.1")]
+        self.assertEqual(routed_addresses(elsewhere), list(addresses("127.0.0.1")))
+
+    def test_this_machine(self) -> None:
+        """The machine that runs the test has loopback, and its best address is among its addresses."""
+        names = machine_names()
+        self.assertEqual(names.addresses[:2], LOOPBACK)
+        self.assertIn(names.best, (None, *names.shareable))

@@ -1,0 +1,156 @@
+"""What the operator's listener serves."""
+
+from __future__ import annotations
+
+import json
+
+from prometheus_client import CollectorRegistry
+from prometheus_client.parser import text_string_to_metric_families
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from signald.monitoring.readiness import Readiness
+from signald.operations.endpoints import CONNECTIONS, SCRAPE_SECONDS, make_operations_site
+from signald.server.site import SignalingSite
+from tests.support.lines import Line
+from tests.support.operations_world import OperationsWorld
+
+
+class OperationsTests(SynchronousTestCase):
+    """Metrics, health and readiness."""
+
+    def setUp(self) -> None:
+        """A daemon's operator side."""
+        self.operations = OperationsWorld()
+
+    def scrape(self) -> dict[tuple[str, ...], float]:
+        """The samples of a scrape, by name and labels."""
+        self.operations.clock.advance(SCRAPE_SECONDS)
+        status, headers, body = self.operations.ask("/metrics")
+        self.assertEqual((status, headers["content-type"]), (200, "text/plain; version=0.0.4; charset=utf-8"))
+        return {
+            (sample.name, *(sample.labels[name] for name in sorted(sample.labels))): sample.value
+            for family in text_string_to_metric_families(body.decode())
+            for sample in family.samples
+        }
+
+    def test_a_scrape_tells_what_was_counted(self) -> None:
+        """Prometheus' own parser reads it."""
+        world, metrics = self.operations.world, self.operations.metrics
+        world.pair()
+        metrics.open("native", "ws")
+        metrics.open("native", "ws")
+        metrics.close("native", "ws")
+        metrics.bytes_in += 7
+        metrics.refused("connections")
+        metrics.forward.observe(0.0015)
+        found = self.scrape()
+        self.assertEqual(found["signald_websockets", "native", "ws"], 1)
+        self.assertEqual(found["signald_websockets_opened_total", "native", "ws"], 2)
+        self.assertEqual((found["signald_sessions", "open"], found["signald_members",]), (1, 2))
+        self.assertEqual(found["signald_users", "present"], 2)
+        self.assertEqual(found["signald_received_bytes_total",], 7)
+        self.assertEqual(found["signald_limits_hit_total", "connections"], 1)
+        self.assertEqual(found["signald_forward_seconds_bucket", "0.001"], 0)
+        self.assertEqual(found["signald_forward_seconds_bucket", "0.002"], 1)
+        self.assertEqual(found["signald_forward_seconds_bucket", "+Inf"], 1)
+        self.assertEqual(found["signald_forward_seconds_count",], 1)
+        self.assertEqual((found["signald_log_lines_total",], found["signald_log_lines_dropped_total",]), (5, 1))
+        self.assertEqual(found["signald_http_connections",], 3)
+        self.assertGreater(found["process_resident_memory_bytes",], 0)
+
+    def test_a_flood_of_scrapes_is_answered_from_one(self) -> None:
+        """For a moment the same numbers are told again."""
+        self.scrape()
+        self.operations.metrics.bytes_in += 1
+        body = self.operations.ask("/metrics")[2]
+        self.assertIn(b"signald_received_bytes_total 0.0", body)
+        self.assertEqual(self.scrape()["signald_received_bytes_total",], 1)
+
+    def test_health(self) -> None:
+        """It answers, ready or not."""
+        self.operations.readiness.drain()
+        status, _, body = self.operations.ask("/healthz")
+        self.assertEqual((status, body), (200, b"ok\n"))
+
+    def test_readiness(self) -> None:
+        """200, or 503 with problem details that name what is wrong."""
+        self.assertEqual(self.operations.ask("/readyz")[0], 200)
+        self.operations.readiness.problem("redis", "Redis does not answer.")
+        status, headers, body = self.operations.ask("/readyz")
+        self.assertEqual((status, headers["content-type"]), (503, "application/problem+json"))
+        problem = json.loads(body)
+        self.assertEqual((problem["status"], problem["code"]), (503, "degraded"))
+        self.assertEqual(problem["reasons"], [{"name": "redis", "detail": "Redis does not answer."}])
+        self.operations.readiness.drain()
+        self.assertEqual(json.loads(self.operations.ask("/readyz")[2])["code"], "draining")
+        self.assertEqual(self.scrape()["signald_ready",], 0)
+
+    def test_head_has_no_body(self) -> None:
+        """But the length of one."""
+        for path in ("/metrics", "/healthz", "/readyz"):
+            status, headers, body = self.operations.ask(path, "HEAD")
+            self.assertEqual((status, body), (200, b""), path)
+            self.assertGreater(int(headers["content-length"]), 0)
+
+    def test_other_methods(self) -> None:
+        """405, with those that are known."""
+        for method in ("POST", "PUT", "DELETE", "OPTIONS", "TRACE", "CONNECT"):
+            status, headers, _ = self.operations.ask("/metrics", method)
+            self.assertEqual(status, 405, method)
+            self.assertTrue(headers["allow"].startswith("GET, HEAD"))
+
+    def test_other_paths(self) -> None:
+        """404 as problem details; nothing of the public port is here."""
+        for path in (
+            "/",
+            "/metrics/",
+            "/metrics/x",
+            "/ws",
+            "/healthz%00",
+            "/..",
+            "//metrics",
+            "/admin",
+            "/admin/state",
+        ):
+            status, headers, _ = self.operations.ask(path)
+            self.assertEqual((status, headers["content-type"]), (404, "application/problem+json"), path)
+
+    def test_no_bodies(self) -> None:
+        """As on the public port."""
+        self.assertEqual(self.operations.ask("/metrics", "POST", Content_Length="5")[0], 413)
+        self.assertEqual(self.operations.ask("/metrics", "GET", Transfer_Encoding="chunked")[0], 413)
+
+    def test_no_name_of_a_stranger_leads_to_loopback(self) -> None:
+        """A page whose name came to lead to this machine (DNS rebinding) is told nothing; elsewhere names are usual."""
+        for host, status in (
+            ("127.0.0.1:9090", 200),
+            ("[::1]:9090", 200),
+            ("localhost", 200),
+            ("signald.localhost:9090", 200),
+            ("evil.example:9090", 400),
+            ("127.0.0.1.evil.example", 400),
+            ("localhost.evil.example", 400),
+        ):
+            for site, expected in ((self.site(is_local=True), status), (self.site(is_local=False), 200)):
+                line = Line(site)
+                line.send(f"GET /healthz HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
+                self.assertEqual(line.response()[0], expected, host)
+
+    def site(self, is_local: bool) -> SignalingSite:
+        """A listener, on a loopback address or not."""
+        return make_operations_site(CollectorRegistry(), Readiness(), (), Clock(), is_local)
+
+    def test_headers(self) -> None:
+        """Nothing is kept, framed, sniffed or run."""
+        for path in ("/metrics", "/nothing", "/readyz"):
+            headers = self.operations.ask(path)[1]
+            self.assertEqual(headers["cache-control"], "no-store")
+            self.assertEqual(headers["x-content-type-options"], "nosniff")
+            self.assertTrue(headers["content-security-policy"].startswith("default-src 'none'"))
+
+    def test_connections_are_bounded(self) -> None:
+        """By a bound of its own."""
+        lines = [Line(self.operations.site) for _ in range(CONNECTIONS)]
+        self.assertEqual(len(self.operations.site.http_connections), CONNECTIONS)
+        self.assertIsNone(self.operations.site.buildProtocol(lines[0].transport.getPeer()))

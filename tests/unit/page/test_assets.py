@@ -1,0 +1,265 @@
+"""What the page consists of."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import re
+import tempfile
+import zipfile
+from importlib.resources import files
+from pathlib import Path
+
+import brotli
+from twisted.trial.unittest import SynchronousTestCase
+
+from signald.page.assets import FOREVER, REVALIDATED, Asset, AssetError, load_assets
+from signald.page.build_cache import unpacked
+
+
+class AssetCase(SynchronousTestCase):
+    """A small page in a folder of its own."""
+
+    def setUp(self) -> None:
+        """Write the page."""
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.root = Path(folder.name)
+        self.write("page/__init__.py", '"""The page."""\n')
+        self.write("page/index.html", '<link href="{{style.css}}"><script src="{{boot.mjs}}"></script>')
+        self.write("page/style.css", "body { background: url({{icon.svg}}) }")
+        self.write("page/icon.svg", "<svg/>")
+        self.write("page/boot.mjs", 'import "{{vendor/engine.mjs}}"; fetch("{{bundle.bin}}"); f({a: {b: 1}})')
+        self.write("page/vendor/engine.mjs", "engine {{not.a.placeholder}}" * 100)
+        self.write("page/client/main.py", "print('caf\u00e9')\n")
+        self.write("page/client/view/tiles.py", "tiles\n")
+        self.write("page/client/extras/sheet.py", "sheet\n")
+        self.write("page/stubs/typing.py", "TYPE_CHECKING = False\n")
+        self.write("client/__init__.py", '"""The client."""\n')
+        self.write("client/signaling/session.py", "session\n")
+        self.write("page/service-worker.js", 'const KEPT = "{{#index.html}}", SHELL = ["/", "{{style.css}}"];')
+        self.write("page/manifest.webmanifest", '{"icons": [{"src": "{{icons/icon.png}}"}]}')
+        self.write("page/icons/icon.png", "png")
+        self.write("page/languages/ar.json", '{"dir": "{{rtl}}"}')
+        # What is not served
+        self.write("page/icons/draw.py", "draw")
+        self.write("page/.hidden.mjs", "hidden")
+        self.write("page/py.typed", "")
+        self.write("page/vendor/README.md", "read me")
+        self.write("page/vendor/refresh.py", "refresh")
+        self.write("page/client/__pycache__/main.py", "cache")
+        self.write("page/client/notes.txt", "notes")
+        self.write("client/peer.py", "peer")
+
+    def write(self, path: str, text: str) -> None:
+        """Write a file of the page."""
+        target = self.root / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(text)
+
+    def load(self) -> dict[str, Asset]:
+        """Load the page; each asset by its name without the hash."""
+        assets = load_assets(self.root / "page", self.root / "client")
+        for path, asset in assets.items():
+            self.assertEqual(path, asset.path)
+        return {re.sub(r"\.[0-9a-f]{16}\.", ".", path): asset for path, asset in assets.items()}
+
+    def body(self, asset: Asset) -> str:
+        """Its text."""
+        return asset.representations["identity"].body.decode()
+
+    def fails(self, sentence: str) -> None:
+        """Assert that the page cannot be loaded."""
+        self.assertEqual(str(self.assertRaises(AssetError, self.load)), sentence)
+
+
+class LoadTests(AssetCase):
+    """The allow-list."""
+
+    def test_names(self) -> None:
+        """The page's own files, the vendored ones and the bundle; nothing else that lies there."""
+        names = ("ar.json", "boot.mjs", "bundle.bin", "engine.mjs", "extras.bin", "icon.png", "icon.svg", "style.css")
+        self.assertEqual(
+            sorted(self.load()),
+            ["/", *(f"/assets/{name}" for name in names), "/manifest.webmanifest", "/service-worker.js"],
+        )
+
+    def test_types(self) -> None:
+        """Each has its media type; only what has the same name for ever is asked for again."""
+        self.write("page/vendor/engine.wasm", "wasm")
+        assets = self.load()
+        self.assertEqual(
+            {name: asset.content_type for name, asset in assets.items()},
+            {
+                "/": "text/html; charset=utf-8",
+                "/assets/boot.mjs": "text/javascript; charset=utf-8",
+                "/assets/engine.mjs": "text/javascript; charset=utf-8",
+                "/assets/engine.wasm": "application/wasm",
+                "/assets/style.css": "text/css; charset=utf-8",
+                "/assets/icon.svg": "image/svg+xml",
+                "/assets/icon.png": "image/png",
+                "/assets/ar.json": "application/json",
+                "/manifest.webmanifest": "application/manifest+json",
+                "/service-worker.js": "text/javascript; charset=utf-8",
+                "/assets/bundle.bin": "application/octet-stream",
+                "/assets/extras.bin": "application/octet-stream",
+            },
+        )
+        kept = {name for name, asset in assets.items() if asset.cache_control == FOREVER}
+        stable = {"/", "/manifest.webmanifest", "/service-worker.js"}
+        self.assertEqual(kept, set(assets) - stable)
+        for path in stable:
+            self.assertEqual(assets[path].cache_control, REVALIDATED)
+
+    def test_placeholders(self) -> None:
+        """Become the paths of what they name, in the page's own files alone."""
+        assets = self.load()
+        paths = {name: asset.path for name, asset in assets.items()}
+        self.assertEqual(
+            self.body(assets["/assets/style.css"]), f"body {{ background: url({paths['/assets/icon.svg']}) }}"
+        )
+        self.assertIn(f'href="{paths["/assets/style.css"]}"', self.body(assets["/"]))
+        self.assertIn(f'import "{paths["/assets/engine.mjs"]}"', self.body(assets["/assets/boot.mjs"]))
+        self.assertIn("f({a: {b: 1}})", self.body(assets["/assets/boot.mjs"]))
+        self.assertIn("{{not.a.placeholder}}", self.body(assets["/assets/engine.mjs"]))
+
+    def test_digest(self) -> None:
+        """A placeholder with # becomes what tells the asset's contents from others."""
+        before = self.body(self.load()["/service-worker.js"])
+        self.assertRegex(before, r'^const KEPT = "[0-9a-f]{16}", SHELL = \["/", "/assets/style\.[0-9a-f]{16}\.css"\];$')
+        self.write("page/boot.mjs", "something else")
+        self.assertNotEqual(self.body(self.load()["/service-worker.js"]), before)
+
+    def test_plain(self) -> None:
+        """Languages and icons are served as they are."""
+        self.assertEqual(self.body(self.load()["/assets/ar.json"]), '{"dir": "{{rtl}}"}')
+
+    def test_hashes(self) -> None:
+        """A change goes up to everything that refers to it, and no further."""
+        before = self.load()
+        self.write("page/icon.svg", "<svg>new</svg>")
+        after = self.load()
+        changed = {name for name in before if before[name].path != after[name].path}
+        self.assertEqual(changed, {"/assets/icon.svg", "/assets/style.css"})
+        self.assertNotEqual(self.body(before["/"]), self.body(after["/"]))
+
+    def test_bundle(self) -> None:
+        """Every module of the page and of the signaling client, by its path below the import root."""
+        bundle = unpacked(self.load()["/assets/bundle.bin"].representations["identity"].body)
+        self.assertEqual(
+            {path.rpartition(".")[0] for path in bundle},
+            {
+                "signald_client/__init__",
+                "signald_client/signaling/session",
+                "signald_page/__init__",
+                "signald_page/client/main",
+                "signald_page/client/view/tiles",
+                "typing",
+            },
+        )
+
+    def test_extras(self) -> None:
+        """What is fetched on demand is a bundle of its own."""
+        extras = unpacked(self.load()["/assets/extras.bin"].representations["identity"].body)
+        self.assertEqual({path.rpartition(".")[0] for path in extras}, {"signald_page/client/extras/sheet"})
+
+    def test_from_an_archive(self) -> None:
+        """A package need not be a folder."""
+        archive = self.root / "all.zip"
+        with zipfile.ZipFile(archive, "w") as zipped:
+            for path in self.root.rglob("*"):
+                if path.is_file() and path != archive:
+                    zipped.write(path, path.relative_to(self.root))
+        unpacked = self.load()
+        packed = load_assets(zipfile.Path(archive, "page/"), zipfile.Path(archive, "client/"))
+        self.assertEqual(packed, {asset.path: asset for asset in unpacked.values()})
+
+    def test_unknown_placeholder(self) -> None:
+        """Is found at the start."""
+        self.write("page/style.css", "{{missing.svg}}")
+        self.fails("style.css refers to missing.svg, which is not there")
+
+    def test_circle(self) -> None:
+        """So are files whose names depend on each other."""
+        self.write("page/style.css", "{{boot.mjs}}")
+        self.write("page/boot.mjs", "{{style.css}}")
+        self.fails("boot.mjs refers to itself, by way of boot.mjs, style.css")
+
+    def test_missing_parts(self) -> None:
+        """And an installation that lacks something."""
+        (self.root / "page/index.html").unlink()
+        self.fails("the page has no index.html")
+        for path in (self.root / "page/stubs").iterdir():
+            path.unlink()
+        (self.root / "page/stubs").rmdir()
+        self.fails("the folder stubs of the page is missing")
+
+
+class RepresentationTests(AssetCase):
+    """Content codings."""
+
+    def test_codings(self) -> None:
+        """All say the same; each has a strong validator of its own, which changes with it."""
+        asset = self.load()["/assets/engine.mjs"]
+        body = asset.representations["identity"].body
+        self.assertEqual(gzip.decompress(asset.representations["gzip"].body), body)
+        self.assertEqual(brotli.decompress(asset.representations["br"].body), body)
+        etags = {representation.etag for representation in asset.representations.values()}
+        self.assertEqual(len(etags), 3)
+        for etag in etags:
+            self.assertRegex(etag, r'^"[0-9a-f]{16}"$')
+
+    def test_small(self) -> None:
+        """What does not get smaller is sent as it is."""
+        self.assertEqual(list(self.load()["/assets/icon.svg"].representations), ["identity"])
+
+    def test_choice(self) -> None:
+        """By Accept-Encoding."""
+        asset = self.load()["/assets/engine.mjs"]
+        self.assertEqual(asset.choose("gzip"), ("gzip", asset.representations["gzip"]))
+        self.assertEqual(asset.choose(None), ("identity", asset.representations["identity"]))
+
+    def test_precompressed(self) -> None:
+        """Siblings of a vendored file are sent as they are."""
+        (self.root / "page/vendor/engine.mjs.br").write_bytes(b"compressed before")
+        asset = self.load()["/assets/engine.mjs"]
+        self.assertEqual(asset.representations["br"].body, b"compressed before")
+        self.assertEqual(set(asset.representations), {"identity", "br"})
+
+
+class InstalledPageTests(SynchronousTestCase):
+    """The page as it is installed."""
+
+    def setUp(self) -> None:
+        """Load it."""
+        self.assets = load_assets()
+
+    def asset(self, pattern: str) -> Asset:
+        """The only asset whose path matches."""
+        (found,) = (asset for path, asset in self.assets.items() if re.fullmatch(pattern, path))
+        return found
+
+    def test_vendored(self) -> None:
+        """MicroPython comes compressed, and the compressed bytes are the same file."""
+        for name in ("micropython.mjs", "micropython.wasm"):
+            representations = self.asset(r"/assets/" + name.replace(".", r"\.\w+\.")).representations
+            body = representations["identity"].body
+            self.assertEqual(brotli.decompress(representations["br"].body), body)
+            self.assertEqual(gzip.decompress(representations["gzip"].body), body)
+
+    def test_pinned(self) -> None:
+        """What is vendored is what its README says."""
+        vendor = files("signald_page") / "vendor"
+        pinned = dict(re.findall(r"\| `([\w.]+)` \| `([0-9a-f]{64})` \|", (vendor / "README.md").read_text()))
+        self.assertLessEqual({"micropython.mjs", "micropython.wasm"}, set(pinned))
+        for name, digest in pinned.items():
+            self.assertEqual(hashlib.sha256((vendor / name).read_bytes()).hexdigest(), digest)
+
+    def test_bundle(self) -> None:
+        """It holds what the page imports first."""
+        body = self.asset(r"/assets/bundle\.\w+\.bin").representations["identity"].body
+        sources = {path.rpartition(".")[0] for path in unpacked(body)}
+        self.assertLessEqual({"signald_client/__init__", "signald_page/__init__", "typing", "__future__"}, sources)
+        self.assertTrue(any(path.startswith("signald_client/signaling/") for path in sources))
+        self.assertTrue(any(path.startswith("signald_page/client/") for path in sources))
+        self.assertFalse(any(".." in path or path.startswith("/") for path in sources))

@@ -1,0 +1,196 @@
+"""The machine-readable descriptions of the native protocol: valid, and true."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from enum import Enum
+from importlib.resources import files
+from pathlib import Path
+from types import NoneType
+from typing import Any, get_args, get_origin
+
+from attrs import fields, resolve_types
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from jsonschema import Draft7Validator, Draft202012Validator
+from twisted.trial.unittest import SynchronousTestCase
+
+from signald.core.errors import ErrorCode
+from signald.core.messages import Ack, Count, Error, Event, Request, RequestId, Secret, SessionId, UserId
+from signald.dialects.dialect import DecodeError
+from signald.dialects.native import EVENTS, REQUESTS, Native
+from tests.unit.dialects.test_native import USER, as_a_client, counts, requests, secrets, sessions, texts, users
+
+PROTOCOL = Path(__file__).parents[3] / "docs" / "protocol.md"
+OFFICIAL = Path(__file__).parents[2] / "vendor" / "asyncapi-3.0.0.json"
+
+
+def document(name: str) -> dict[str, Any]:
+    """One of the two, as it is installed."""
+    body: dict[str, Any] = json.loads(files("signald").joinpath("schema", name).read_text())
+    return body
+
+
+SCHEMA = document("signald.1.schema.json")
+ASYNCAPI = document("signald.1.asyncapi.json")
+
+
+def validator(definition: str) -> Draft202012Validator:
+    """What says whether a value is what this definition describes."""
+    return Draft202012Validator({"$ref": f"#/$defs/{definition}", "$defs": SCHEMA["$defs"]})
+
+
+WHOLE, REQUEST, EVENT = Draft202012Validator(SCHEMA), validator("request"), validator("event")
+
+VALUES: dict[Any, st.SearchStrategy[Any]] = {
+    UserId: users,
+    SessionId: sessions,
+    RequestId: st.just(RequestId("1")),
+    Secret: secrets,
+    Count: counts,
+    str: texts,
+    int: st.integers(0, 2**31 - 1),
+    float: st.floats(0, 1e9),
+    bool: st.booleans(),
+}
+
+
+def values(type_: Any, bounds: Mapping[str, int] | None = None) -> st.SearchStrategy[Any]:
+    """What a field of this type, or a message of this class, may be."""
+    if bounds and type_ is int:
+        return st.integers(bounds["least"], bounds["most"])
+    if type_ in VALUES:
+        return VALUES[type_]
+    inner = [argument for argument in get_args(type_) if argument not in (NoneType, Ellipsis)]
+    if get_origin(type_) is tuple:
+        return st.lists(values(inner[0]), max_size=3).map(tuple)
+    if inner:
+        return st.none() | values(inner[0], bounds)
+    if issubclass(type_, Enum):
+        return st.sampled_from(type_)
+    resolve_types(type_)
+    # An ack of the server answers no request.
+    attributes = [attribute for attribute in fields(type_) if type_ is not Ack or attribute.name != "id"]
+    return st.builds(type_, **{a.name: values(a.type, a.metadata) for a in attributes})
+
+
+events: st.SearchStrategy[Event] = st.sampled_from(list(EVENTS)).flatmap(values) | st.builds(
+    Error, st.sampled_from(ErrorCode), st.none() | st.sampled_from(list(REQUESTS.values())), st.none() | sessions
+)
+"""All that the server may say."""
+
+
+def wrong(body: dict[str, Any], key: str, value: object) -> dict[str, Any]:
+    """A message with one other value."""
+    return {**body, key: value}
+
+
+class SchemaTests(SynchronousTestCase):
+    """The JSON Schema."""
+
+    def test_it_is_one(self) -> None:
+        """The library that checks schemas says so."""
+        Draft202012Validator.check_schema(SCHEMA)
+
+    def test_every_example(self) -> None:
+        """Each message of the protocol's document is what the schema says, from the client's side and the server's."""
+        examples = re.findall(r"^\w+ ([→←]) (.*)$", PROTOCOL.read_text(), re.MULTILINE)
+        self.assertGreater(len(examples), 90)
+        for arrow, text in examples:
+            body = json.loads(text)
+            kind = validator(f"{'request' if arrow == '→' else 'event'}-{body['type']}")
+            self.assertEqual([error.message for error in kind.iter_errors(body)], [], text)
+            self.assertTrue(WHOLE.is_valid(body), text)
+
+    @settings(deadline=None)
+    @given(requests)
+    def test_every_request(self, request: Request) -> None:
+        """What a client may say is valid."""
+        self.assertTrue(REQUEST.is_valid(as_a_client(request)), request)
+        self.assertTrue(WHOLE.is_valid(as_a_client(request)), request)
+
+    @settings(deadline=None)
+    @given(events)
+    def test_every_event(self, event: Event) -> None:
+        """What the server may say is valid, and a later one may say more; without a needed key it is not."""
+        [frame] = Native().encode(event)
+        assert isinstance(frame, bytes)
+        body = json.loads(frame)
+        self.assertTrue(WHOLE.is_valid(body), body)
+        definition = f"event-{body['type']}"
+        kind = validator(definition)
+        self.assertTrue(kind.is_valid(wrong(body, "surplus", 1)), body)
+        for key in SCHEMA["$defs"][definition]["required"]:
+            self.assertFalse(kind.is_valid({name: value for name, value in body.items() if name != key}), key)
+            self.assertFalse(kind.is_valid(wrong(body, key, None)), key)
+
+    def test_a_line_break_is_no_part_of_an_id(self) -> None:
+        """For Python's regular expressions, `$` is also before a last one."""
+        admit = {"type": "admit", "session": "7Q2M9RT6ZC", "user": USER}
+        self.assertTrue(REQUEST.is_valid(admit))
+        self.assertFalse(REQUEST.is_valid(wrong(admit, "user", USER + "\n")))
+
+    def test_words(self) -> None:
+        """What the docstrings say of an attribute, and what its absence means, stand in the schema."""
+        member = SCHEMA["$defs"]["MemberView"]["properties"]
+        self.assertEqual(
+            member["away"],
+            {"type": "boolean", "description": "whether its connection is lost just now.", "default": False},
+        )
+        opening = SCHEMA["$defs"]["request-open"]["properties"]
+        self.assertEqual(opening["capacity"]["default"], 2)
+        self.assertEqual(opening["session"]["description"], opening["host-key"]["description"])
+        self.assertNotIn("default", opening["label"])
+
+    @given(requests, st.data())
+    def test_what_is_valid_is_understood(self, request: Request, data: st.DataObject) -> None:
+        """A message with a wrong value or key is refused by both or by neither."""
+        body = as_a_client(request)
+        key = data.draw(st.sampled_from([*sorted(set(body) - {"type"}), "surplus"]))
+        body = wrong(body, key, data.draw(st.sampled_from([None, "", "x" * 5000, -1, 1.5, 2**60, [], {}, True])))
+        try:
+            Native().received(json.dumps(body).encode())
+        except DecodeError:
+            understood = False
+        else:
+            understood = True
+        self.assertEqual(REQUEST.is_valid(body), understood, body)
+
+    def test_every_type(self) -> None:
+        """No message is left out."""
+        names = {name for name in SCHEMA["$defs"] if name.startswith(("request-", "event-"))}
+        events = {f"event-{type_}" for type_ in (*EVENTS.values(), "error")}
+        self.assertEqual(names, {f"request-{type_}" for type_ in REQUESTS} | events)
+
+    def test_errors(self) -> None:
+        """Every error as the server writes it."""
+        for code in ErrorCode:
+            [frame] = Native().encode(Error(code))
+            assert isinstance(frame, bytes)
+            self.assertTrue(EVENT.is_valid(json.loads(frame)))
+
+
+class AsyncApiTests(SynchronousTestCase):
+    """The AsyncAPI document."""
+
+    def test_it_is_one(self) -> None:
+        """The official schema of AsyncAPI 3.0 says so, and does not say so of anything."""
+        official = Draft7Validator(json.loads(OFFICIAL.read_text()))
+        self.assertEqual([error.message for error in official.iter_errors(ASYNCAPI)], [])
+        self.assertFalse(official.is_valid(wrong(ASYNCAPI, "asyncapi", "2.0.0")))
+        self.assertFalse(official.is_valid(wrong(ASYNCAPI, "operations", {"ask": {"action": "listen"}})))
+
+    def test_references(self) -> None:
+        """Each leads somewhere."""
+        for reference in set(re.findall(r'"\$ref": ?"#/([^"]+)"', json.dumps(ASYNCAPI))):
+            found: Any = ASYNCAPI
+            for part in reference.split("/"):
+                self.assertIn(part, found, reference)
+                found = found[part]
+
+    def test_the_same_messages(self) -> None:
+        """Both documents describe the same."""
+        messages = set(ASYNCAPI["components"]["messages"])
+        self.assertEqual(messages, {name for name in SCHEMA["$defs"] if name.startswith(("request-", "event-"))})

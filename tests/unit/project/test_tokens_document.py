@@ -1,0 +1,111 @@
+"""docs/tokens.md says what the code does."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+import os
+import re
+import time
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from signald.auth.tokens import TokenVerifier
+from signald.config.tree import Config, Tokens
+from signald.core.errors import ErrorCode
+from signald.core.messages import MOST_TOKEN, Role
+from signald.core.permissions import TokenNeed
+from signald.core.questions import Question, read_answer
+from signald_client.signaling.session_ids import find_session_id, find_token
+
+DOCUMENT = Path(__file__).parents[3] / "docs" / "tokens.md"
+SECRET = b"this is what the document's tests sign with"
+
+
+class DocumentTests(SynchronousTestCase):
+    """Its examples and its tables."""
+
+    def setUp(self) -> None:
+        """Read the document."""
+        self.text = DOCUMENT.read_text(encoding="utf-8")
+
+    def blocks(self, language: str) -> list[str]:
+        """The examples in a language."""
+        return re.findall(rf"```{language}\n(.*?)```", self.text, re.DOTALL)
+
+    def functions(self, number: int) -> dict[str, Any]:
+        """What a Python example defines."""
+        found: dict[str, Any] = {}
+        exec(compile(self.blocks("python")[number], "docs/tokens.md", "exec"), found)  # noqa: S102 # our own document
+        return found
+
+    def test_a_link(self) -> None:
+        """The server takes what the example makes, and the page finds it."""
+        directory = Path(self.mktemp())
+        directory.mkdir()
+        secret = directory / "token-secret"
+        secret.touch(mode=0o600)
+        secret.write_bytes(SECRET + b"\n")
+        before = os.getcwd()  # to come back
+        self.addCleanup(os.chdir, before)
+        os.chdir(directory)
+        example = self.functions(0)
+        session = example["new_session"]()
+        link = example["link"]("https://call.example.org/", session, "ann", "Ann", "host")
+        self.assertEqual(find_session_id(link), session)
+        grant = TokenVerifier(Tokens(secret_file=Path("token-secret"))).verify(find_token(link), time.time())
+        self.assertEqual((grant.user, grant.name, grant.role, grant.session), ("ann", "Ann", Role.HOST, session))
+
+    def test_a_signature(self) -> None:
+        """The example takes it, and neither another one nor an old one."""
+        is_from_signald = self.functions(1)["is_from_signald"]
+        body, now = b'{"operation":"open"}', int(time.time())
+        for sent, key, expected in ((now, SECRET, True), (now, SECRET * 2, False), (now - 61, SECRET, False)):
+            digest = hmac.digest(key, b".".join((b"id", str(sent).encode(), body)), "sha256")
+            signature = f"v1,{base64.b64encode(digest).decode()}"
+            headers = {"webhook-id": "id", "webhook-timestamp": str(sent), "webhook-signature": signature}
+            self.assertIs(is_from_signald(headers, body, SECRET), expected)
+        self.assertEqual(hashlib.sha256().digest_size, 32)
+
+    def test_settings(self) -> None:
+        """Each is there, and has a value that it can have."""
+        config = Config(data_dir=Path("/nowhere"))
+        for block in self.blocks("toml"):
+            for section, values in tomllib.loads(block).items():
+                for name in values:
+                    self.assertTrue(hasattr(getattr(config, section), name), name)
+        for need in TokenNeed:
+            self.assertIn(f"| `{need.value}` |", self.text)
+        self.assertIn(f"{MOST_TOKEN:,} characters", self.text)
+
+    def test_the_question(self) -> None:
+        """Its example is what is sent."""
+        [block] = self.blocks("http")
+        claims = '{"sub":"ann","exp":1800003600}'
+        body = Question("join", "7Q2M9RT6ZC", "ann", claims).body()  # type: ignore[arg-type] # an id
+        self.assertEqual(block.strip().splitlines()[-1], body.decode())
+        headers = dict(line.split(": ") for line in block.splitlines() if line.startswith("webhook-"))
+        [secret] = re.findall(r"\(signed with `(.+)`\)", self.text)
+        signed = f"{headers['webhook-id']}.{headers['webhook-timestamp']}.".encode() + body
+        digest = hmac.digest(secret.encode(), signed, "sha256")
+        self.assertEqual(headers["webhook-signature"], f"v1,{base64.b64encode(digest).decode()}")
+
+    def test_the_answers(self) -> None:
+        """Each means what its row says, and each reason that can be given is named."""
+        opening, joining = (Question(operation, None, None, None) for operation in ("open", "join"))
+        answers = [json.loads(row) for row in re.findall(r"^\| `(\{.*?\})` \|", self.text, re.MULTILINE)]
+        verdicts = [
+            tuple(read_answer(json.dumps(answer).encode(), asked) for asked in (opening, joining)) for answer in answers
+        ]
+        no, full = ErrorCode.NOT_PERMITTED, ErrorCode.SESSION_FULL
+        self.assertEqual(verdicts, [(None, None), (no, None), (no, no), (full, full)])
+        [row] = [line for line in self.text.splitlines() if "no, and why" in line]
+        for code in ErrorCode:
+            answer = json.dumps({"allow": False, "code": code.value}).encode()
+            is_known = read_answer(answer, opening) is code
+            self.assertEqual(f"`{code.value}`" in row, is_known, code.value)

@@ -1,0 +1,96 @@
+"""The script that refreshes the vendored files takes the pinned ones alone."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import importlib.util
+import io
+import json
+import sys
+import tarfile
+import tempfile
+from importlib.resources import as_file, files
+from pathlib import Path
+from types import ModuleType
+
+import brotli
+from twisted.trial.unittest import SynchronousTestCase
+
+
+def load_script() -> ModuleType:
+    """The script as a module; it is no part of a package."""
+    with as_file(files("signald_page") / "vendor" / "refresh.py") as path:
+        spec = importlib.util.spec_from_file_location("refresh", path)
+        assert spec is not None
+        assert spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+    return module
+
+
+class RefreshTests(SynchronousTestCase):
+    """Tarballs of npm."""
+
+    def setUp(self) -> None:
+        """Take the files as they are vendored."""
+        self.refresh = load_script()
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = Path(folder.name)
+        vendor = files("signald_page") / "vendor"
+        self.contents = {name: (vendor / name).read_bytes() for name in self.refresh.SHA256}
+        self.package = {"name": self.refresh.NAME, "version": self.refresh.VERSION}
+
+    def tarball(self) -> Path:
+        """Pack them."""
+        path = self.folder / "packed.tgz"
+        with tarfile.open(path, "w:gz") as archive:
+            for name, body in {**self.contents, "package.json": json.dumps(self.package).encode()}.items():
+                member = tarfile.TarInfo(f"package/{name}")
+                member.size = len(body)
+                archive.addfile(member, io.BytesIO(body))
+        return path
+
+    def test_pinned(self) -> None:
+        """The pinned version gives what is vendored, with compressed siblings and the licence."""
+        self.assertEqual(self.refresh.unpack(self.tarball()), self.contents)
+        small = {"engine.mjs": b"engine" * 100}
+        self.refresh.write(small, self.folder)
+        self.assertEqual((self.folder / "engine.mjs").read_bytes(), small["engine.mjs"])
+        self.assertEqual(brotli.decompress((self.folder / "engine.mjs.br").read_bytes()), small["engine.mjs"])
+        self.assertEqual(gzip.decompress((self.folder / "engine.mjs.gz").read_bytes()), small["engine.mjs"])
+        licence = files("signald_page") / "vendor" / "LICENSE.micropython"
+        self.assertEqual((self.folder / "LICENSE.micropython").read_text(), licence.read_text())
+
+    def test_other_version(self) -> None:
+        """Another version is refused."""
+        self.package["version"] = "9.9.9"
+        error = self.assertRaises(self.refresh.RefreshError, self.refresh.unpack, self.tarball())
+        self.assertIn("9.9.9, not", str(error))
+
+    def test_other_contents(self) -> None:
+        """So is a file that is not the pinned one, and a tarball that lacks one."""
+        del self.contents["micropython.mjs"]
+        self.assertRaises(KeyError, self.refresh.unpack, self.tarball())
+        self.contents["micropython.mjs"] = b"changed"
+        error = self.assertRaises(self.refresh.RefreshError, self.refresh.unpack, self.tarball())
+        self.assertIn("micropython.mjs has SHA-256", str(error))
+
+    def test_command(self) -> None:
+        """Wrong use and a wrong tarball are told by the exit status."""
+        self.patch(sys, "stderr", io.StringIO())
+        self.assertEqual(self.refresh.main([]), 2)
+        self.assertEqual(self.refresh.main([str(self.folder / "missing.tgz")]), 1)
+
+
+class TestsOwnTests(SynchronousTestCase):
+    """What is vendored for the tests alone."""
+
+    def test_documented(self) -> None:
+        """Each file has its SHA-256 in the README beside it, and its licence."""
+        folder = Path(__file__).parents[2] / "vendor"
+        readme = (folder / "README.md").read_text()
+        for name in ("asyncapi-3.0.0.json", "axe.min.js"):
+            self.assertIn(hashlib.sha256((folder / name).read_bytes()).hexdigest(), readme)
+        self.assertIn("Mozilla Public License", (folder / "LICENSE.axe-core").read_text())

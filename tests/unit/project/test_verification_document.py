@@ -1,0 +1,41 @@
+"""docs/verification.md says what the code does."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from signald_page.client.extras.extra_texts import CODE_REASONS
+from signald_page.client.extras.verify_view import symbols
+from signald_page.client.model import texts
+from signald_page.client.model.verification import code_of, commitment, side
+
+DOCUMENT = Path(__file__).parents[3] / "docs" / "verification.md"
+
+
+class VerificationDocumentTests(SynchronousTestCase):
+    """Its example and its tables."""
+
+    def setUp(self) -> None:
+        """Read the document."""
+        self.text = DOCUMENT.read_text(encoding="utf-8")
+
+    def example(self, name: str) -> list[str]:
+        """Return the values of this name in the example."""
+        return re.findall(rf"^{name} +(.+)$", self.text.split("```")[1], re.MULTILINE)
+
+    def test_the_example(self) -> None:
+        """Its commitments and its code follow from the rest."""
+        (session,), nonces, fingerprints = self.example("session"), self.example("nonce"), self.example("fingerprint")
+        self.assertEqual([commitment(nonce) for nonce in nonces], self.example("commitment"))
+        sides = [side(f"a=fingerprint:{fingerprint}\r\n") for fingerprint in fingerprints]
+        self.assertEqual(sides, fingerprints)
+        code = code_of(session, (sides[0], sides[1]), (nonces[0], nonces[1]))
+        self.assertEqual([" ".join(word for _, word in symbols(code))], self.example("code"))
+
+    def test_states_and_reasons(self) -> None:
+        """The tables hold all there are."""
+        first = re.findall(r"^\| `([a-z-]+)` \|", self.text, re.MULTILINE)
+        self.assertEqual(first, [*texts.TRUST, *CODE_REASONS])

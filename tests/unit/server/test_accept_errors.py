@@ -1,0 +1,60 @@
+"""What is said of connections that could not be accepted."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from twisted.internet.task import Clock
+from twisted.logger import ILogObserver, LogEvent, Logger, formatEvent, globalLogPublisher
+from twisted.trial.unittest import SynchronousTestCase
+
+from signald.server.accept_errors import SAY_SECONDS, AcceptErrorLog
+
+
+class UnacceptedTests(SynchronousTestCase):
+    """Twisted's own words come in as `tcp.Port` says them."""
+
+    def setUp(self) -> None:
+        """Listen to the log."""
+        self.clock = Clock()
+        self.closed = 0
+        self.log = Logger(observer=AcceptErrorLog(self.clock, self.count))
+        self.events: list[LogEvent] = []
+        observer = cast(ILogObserver, self.events.append)
+        globalLogPublisher.addObserver(observer)
+        self.addCleanup(globalLogPublisher.removeObserver, observer)
+
+    def count(self) -> None:
+        """One was closed."""
+        self.closed += 1
+
+    def out_of_descriptors(self) -> None:
+        """Say what Twisted says for one connection."""
+        self.log.info("EMFILE encountered; releasing reserved file descriptor.")
+        self.log.info("EMFILE recovery: Closed socket from {address}", address=("192.0.2.7", 40000))
+        self.log.info("Re-reserving EMFILE recovery file descriptor.")
+
+    def said(self) -> list[str]:
+        """The lines of the log."""
+        return [formatEvent(event) for event in self.events]
+
+    def test_a_flood(self) -> None:
+        """Each is counted, and there is one line a minute, without an address."""
+        for _ in range(1000):
+            self.out_of_descriptors()
+        self.assertEqual(self.closed, 1000)
+        self.clock.advance(SAY_SECONDS)
+        self.out_of_descriptors()
+        first, second = self.said()
+        self.assertIn("EMFILE); 1 were closed", first)
+        self.assertIn("EMFILE); 1000 were closed", second)
+        self.assertNotIn("192.0.2.7", first + second)
+        self.assertEqual({event["event"] for event in self.events}, {"accept-failed"})
+
+    def test_another_error(self) -> None:
+        """One that closes nothing is told by its name, as often."""
+        for _ in range(2):
+            self.log.info("Could not accept new connection ({acceptError})", acceptError="ENFILE")
+        [line] = self.said()
+        self.assertIn("ENFILE); 0 were closed", line)
+        self.assertEqual(self.closed, 0)

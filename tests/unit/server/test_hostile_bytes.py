@@ -1,0 +1,141 @@
+"""Whatever bytes come: nothing raises, nothing is logged, and nothing is left."""
+
+from __future__ import annotations
+
+import random
+
+from twisted.internet.interfaces import IProtocolFactory
+from twisted.internet.task import Clock
+from twisted.logger import ILogObserver, LogEvent, LogLevel, formatEvent, globalLogPublisher
+from twisted.trial.unittest import SynchronousTestCase
+from zope.interface import implementer
+
+from signald.core.budgets import ConnectionBudget
+from signald.core.limits import Limits
+from signald.net.origins import OriginRule
+from signald.page.assets import FOREVER, Asset, Representation
+from signald.server.admission import Admission
+from signald.server.factory import SignalingFactory
+from signald.server.web import make_site
+from tests.support.lines import UPGRADE, Line, PlainDialect, Record, frame, frame_header, request
+
+CASES = 1000
+
+LINES = request("/ws", {**UPGRADE, "Origin": "http://signald.example", "X-Forwarded-For": "192.0.2.9"}).split(b"\r\n")[
+    :-2
+]
+
+OTHER_LINES = (
+    b"Content-Length: 0", b"Content-Length: 5", b"Transfer-Encoding: chunked", b" folded", b"Expect: 100-continue",
+    b"Sec-WebSocket-Protocol: a, a", b"Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits=\"9",
+    b"Cookie: a=b; \xff", b"Accept-Encoding: \xff;q=", b"If-None-Match: \xff",
+)  # fmt: skip
+
+OTHER_TARGETS = (
+    b"GET / HTTP/1.1", b"HEAD /assets/big HTTP/1.1", b"GET /assets/big HTTP/1.0", b"POST / HTTP/1.1", b"GET * HTTP/1.1",
+    b"OPTIONS * HTTP/1.1", b"GET /%2e%2e/%00 HTTP/1.1", b"GET //x?&=%zz HTTP/1.1", b"GET http://[::1/ws HTTP/1.1", b"",
+)  # fmt: skip
+
+PIECES = (b"\x00", b"\xff", b"\r\n", b"\n", b" ", b":", b",", b";", b"=", b'"', b"[", b"]", b"%", b"#", b"?", b"\x85")
+
+
+class BytesTests(SynchronousTestCase):
+    """Mutated handshakes and random frames, whole or in pieces, on the bare port and under the site."""
+
+    def setUp(self) -> None:
+        """Start both, and watch the log."""
+        self.clock = Clock()
+        self.random = random.Random(6455)
+        self.record = Record()
+        limits = Limits(address_connections=10**6, address_connection_rate=1e6, address_connection_burst=10**6)
+        self.budget, self.admission = ConnectionBudget(limits), Admission(limits)
+
+        def signaling(origins: OriginRule, *, bare: bool) -> SignalingFactory:
+            switchboard = self.record.as_switchboard
+            return SignalingFactory(
+                switchboard, [PlainDialect], limits, self.budget, self.admission, self.clock, origins, bare=bare
+            )
+
+        self.page, self.bare = signaling(OriginRule.of(tls=False), bare=False), signaling(OriginRule.bare(), bare=True)
+        big = Asset("/assets/big", "application/wasm", FOREVER, {"identity": Representation(bytes(200_000), '"big"')})
+        self.site = make_site({big.path: big}, self.page, limits, self.clock, b"certificate", False)
+        self.complaints: list[str] = []
+
+        @implementer(ILogObserver)
+        def observer(event: LogEvent) -> None:
+            if event["log_level"] >= LogLevel.warn:
+                self.complaints.append(str(formatEvent(event)))
+
+        globalLogPublisher.addObserver(observer)
+        self.addCleanup(globalLogPublisher.removeObserver, observer)
+
+    def mutated(self, line: bytes) -> bytes:
+        """The line with a byte or two added, taken away or changed."""
+        for _ in range(self.random.randint(1, 2)):
+            position, kind = self.random.randrange(len(line) + 1), self.random.randrange(3)
+            inserted = (self.random.choice(PIECES), b"", self.random.randbytes(1))[kind]
+            line = line[:position] + inserted + line[position + min(kind, 1) :]
+        return line
+
+    def handshake(self) -> bytes:
+        """An opening handshake, in half of the cases wrong."""
+        lines = list(LINES)
+        for _ in range(self.random.choice((0, 1, 2))):
+            position = self.random.randrange(len(lines))
+            match self.random.randrange(5):
+                case 0:
+                    del lines[position]
+                case 1:
+                    lines.insert(position, lines[position])
+                case 2:
+                    lines[position] = self.mutated(lines[position])
+                case 3:
+                    lines.insert(position, self.random.choice(OTHER_LINES))
+                case _:
+                    lines[0] = self.random.choice(OTHER_TARGETS)
+        return b"\r\n".join([*lines, b"", b""])
+
+    def frame(self) -> bytes:
+        """A frame, mostly one that RFC 6455 allows."""
+        chance = self.random
+        opcode = chance.choice((0, 1, 1, 1, 2, 8, 9, 10, chance.randrange(16)))
+        if chance.random() < 0.05:
+            return frame_header(opcode, chance.choice((126, 1 << 16, 1 << 40, (1 << 64) - 1))) + b"mask"
+        length = chance.choice((0, 1, 2, 125, 126, 300, 70_000)) if chance.random() < 0.2 else chance.randrange(20)
+        payload = chance.randbytes(length) if chance.random() < 0.2 else b"a" * length
+        mask = None if chance.random() < 0.05 else b"mask"
+        rsv = chance.randrange(8) if chance.random() < 0.05 else 0
+        return frame(opcode, payload, fin=chance.random() < 0.8, mask=mask, rsv=rsv)
+
+    def talk(self, listener: IProtocolFactory) -> None:
+        """One connection's life."""
+        line = Line(listener)
+        data = self.handshake()
+        pieces = (
+            [data[start : start + 50] for start in range(0, len(data), 50)] if self.random.random() < 0.5 else [data]
+        )
+        line.send(*pieces)
+        line.answer()
+        for _ in range(self.random.randrange(8)):
+            line.send(self.frame())
+            if self.random.random() < 0.5:
+                line.answer()
+        self.clock.pump([self.random.random() * 4.0] * self.random.randrange(15))
+        line.disconnect()
+
+    def test_anything(self) -> None:
+        """A thousand connections on each port."""
+        for _ in range(CASES):
+            self.talk(self.site)
+            self.talk(self.bare)
+        self.assertEqual(self.complaints, [])
+        self.assertEqual(self.budget.total, 0)
+        self.assertEqual(self.record.connections, {})
+        self.assertEqual(
+            (self.page.connections, self.bare.connections, self.site.http_connections), (set(), set(), set())
+        )
+        for factory in (self.page, self.bare):
+            self.assertEqual(sum(use for use in factory.admission._budget.addresses.values()), 0)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+        self.assertGreater(len(self.record.addresses), CASES // 2)
+        self.assertGreater(len(self.record.heard), CASES // 10)

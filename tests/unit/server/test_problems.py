@@ -1,0 +1,60 @@
+"""Errors as HTTP tells them."""
+
+from __future__ import annotations
+
+import json
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from signald.core.errors import ErrorCode
+from signald.server.problems import last_response, problem
+from tests.support.lines import parse_response, problem_code
+
+
+class ProblemTests(SynchronousTestCase):
+    """RFC 9457 documents of the one vocabulary."""
+
+    def test_document(self) -> None:
+        """`about:blank` with the status's phrase as its title; the code is a further member."""
+        self.assertEqual(
+            json.loads(problem(ErrorCode.BAD_HOST)),
+            {
+                "type": "about:blank",
+                "title": "Bad Request",
+                "status": 400,
+                "detail": "The request must name one valid host.",
+                "code": "bad-host",
+            },
+        )
+
+    def test_every_error(self) -> None:
+        """Each has a response; one that HTTP has no status for is the server's mistake."""
+        for code in ErrorCode:
+            status, headers, body = parse_response(last_response(code))
+            self.assertEqual(status, code.http_status or 500)
+            self.assertEqual(json.loads(body)["code"], code.value)
+            self.assertEqual(headers["connection"], "close")
+            self.assertEqual(headers["server"], "signald")
+
+    def test_headers(self) -> None:
+        """Further ones are added, and none comes twice."""
+        response = parse_response(last_response(ErrorCode.METHOD_NOT_ALLOWED, [("Allow", "GET")]))
+        self.assertEqual(problem_code(response), ErrorCode.METHOD_NOT_ALLOWED)
+        self.assertEqual(response[1]["allow"], "GET")
+        data = last_response(ErrorCode.BAD_REQUEST, [("X-Content-Type-Options", "nosniff")])
+        self.assertEqual(data.count(b"X-Content-Type-Options"), 1)
+
+    def test_when_to_come_again(self) -> None:
+        """What may be asked later says when; a header for that may be given."""
+        for code in ErrorCode:
+            _, headers, _ = parse_response(last_response(code))
+            self.assertEqual("retry-after" in headers, code.http_status in (429, 503), code)
+        _, headers, _ = parse_response(last_response(ErrorCode.GOING_AWAY, [("Retry-After", "2")]))
+        self.assertEqual(headers["retry-after"], "2")
+
+    def test_head(self) -> None:
+        """It has the headers of the whole response, and no body."""
+        whole = last_response(ErrorCode.BAD_HOST)
+        head, _, body = whole.partition(b"\r\n\r\n")
+        self.assertEqual(last_response(ErrorCode.BAD_HOST, head=True), head + b"\r\n\r\n")
+        self.assertIn(b"Content-Length: %d" % len(body), head)

@@ -1,0 +1,658 @@
+"""HTTP/1.1 connections: bounded in number, time and size, and strict about what a request is."""
+
+from __future__ import annotations
+
+import contextlib
+from ipaddress import ip_network
+from typing import Any
+
+from OpenSSL import SSL
+from twisted.internet.address import IPv4Address
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+from twisted.web import http
+from twisted.web.resource import Resource
+from twisted.web.server import NOT_DONE_YET, Request
+
+from signald.core.budgets import ConnectionBudget
+from signald.core.errors import ErrorCode
+from signald.core.limits import Limits
+from signald.net.origins import OriginRule
+from signald.page.assets import FOREVER, Asset, Representation
+from signald.server.admission import Admission
+from signald.server.draining import ANSWER_SECONDS
+from signald.server.factory import SignalingFactory
+from signald.server.site import IDLE_SECONDS, MOST_HEADERS, MOST_IGNORED, SignalingSite
+from signald.server.web import make_site
+from signald.tls.authority import Authority, wall_time
+from signald.tls.context import ServerTLS, TLSFactory, server_context
+from tests.support.handshake import client_context
+from tests.support.lines import (
+    CLIENT,
+    TEXT,
+    TRANSPORT_BYTES,
+    UPGRADE,
+    Line,
+    PlainDialect,
+    Record,
+    frame,
+    parse_response,
+    problem_code,
+    request,
+    upgrade_request,
+)
+from tests.support.machines import NOW, machine
+
+HOST = {"Host": "signald.example"}
+PAGE = request("/", HOST)
+BIG = bytes(range(256)) * 1000
+
+
+def asset(path: str, body: bytes) -> Asset:
+    """An asset with one representation."""
+    return Asset(path, "application/wasm", FOREVER, {"identity": Representation(body, '"etag"')})
+
+
+class Waiting(Resource):
+    """Answers when it is told to."""
+
+    isLeaf = True
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.requests: list[Request] = []
+
+    def render_GET(self, request: Request) -> int:
+        """Wait."""
+        self.requests.append(request)
+        return NOT_DONE_YET
+
+
+class SiteCase(SynchronousTestCase):
+    """A site with a small page, a big asset, and a resource that makes its clients wait."""
+
+    def setUp(self) -> None:
+        """Start with the default limits."""
+        self.serve(Limits())
+
+    def serve(self, limits: Limits) -> None:
+        """Start a site."""
+        self.clock = Clock()
+        self.record = Record()
+        budget, admission = ConnectionBudget(limits), Admission(limits)
+
+        def signaling(origins: OriginRule, *, bare: bool) -> SignalingFactory:
+            switchboard = self.record.as_switchboard
+            return SignalingFactory(
+                switchboard, [PlainDialect], limits, budget, admission, self.clock, origins, bare=bare
+            )
+
+        self.signaling = signaling(OriginRule.of(tls=False), bare=False)
+        self.bare = signaling(OriginRule.bare(), bare=True)
+        assets = {asset.path: asset for asset in (asset("/", b"page"), asset("/assets/big.wasm", BIG))}
+        self.site: SignalingSite = make_site(assets, self.signaling, limits, self.clock, None, False)
+        self.waiting = Waiting()
+        root: Any = self.site.resource
+        root.putChild(b"waiting", self.waiting)
+
+    def dial(self, address: str = CLIENT) -> Line:
+        """Make a connection."""
+        return Line(self.site, address)
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass in small steps."""
+        self.clock.pump([0.1] * round(seconds * 10))
+
+    def nothing_left(self) -> None:
+        """Assert that no connection is counted and no call pending."""
+        self.assertEqual(self.site.http_connections, set())
+        self.assertEqual(self.signaling.admission._budget.addresses, {})
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+
+class TimeTests(SiteCase):
+    """How long a connection may take."""
+
+    def test_headers(self) -> None:
+        """From the connection's start to the end of its headers; bytes do not extend it."""
+        line = self.dial()
+        for position in range(9):
+            line.send(PAGE[position : position + 1])
+            self.advance(1.0)
+        self.assertFalse(line.closed)
+        self.advance(1.1)
+        self.assertTrue(line.transport.aborted)
+        line.disconnect()
+        self.nothing_left()
+
+    def test_further_headers(self) -> None:
+        """Each further request has the same time, from its first byte."""
+        line = self.dial()
+        line.send(PAGE)
+        self.assertEqual(line.response()[0], 200)
+        self.advance(10.0)
+        for position in range(9):
+            line.send(PAGE[position : position + 1])
+            self.advance(1.0)
+        self.assertFalse(line.closed)
+        self.advance(1.1)
+        self.assertTrue(line.transport.aborted)
+
+    def test_idle(self) -> None:
+        """Without a further request the connection ends."""
+        line = self.dial()
+        line.send(PAGE)
+        self.advance(IDLE_SECONDS - 0.1)
+        self.assertFalse(line.closed)
+        line.send(PAGE)
+        self.advance(IDLE_SECONDS - 0.1)
+        self.assertFalse(line.closed)
+        self.advance(0.3)
+        self.assertTrue(line.closed)
+        line.disconnect()
+        self.nothing_left()
+
+    def test_tls(self) -> None:
+        """TLS's handshake is part of the time, also when it never gets anywhere."""
+        names = machine("attic", ["192.168.1.20"])
+        tls = ServerTLS(server_context(Authority.create(names, NOW).issue(names, NOW)))
+        line = Line(TLSFactory(tls, False, self.site, self.clock))
+        line.send(b"\x16\x03\x01")
+        self.advance(9.9)
+        self.assertFalse(line.closed)
+        self.advance(0.2)
+        self.assertTrue(line.transport.aborted)
+        line.disconnect()
+        self.nothing_left()
+
+    def test_upgrade(self) -> None:
+        """None of it is left for a WebSocket."""
+        line = self.dial()
+        self.assertEqual(line.upgrade(), 101)
+        self.advance(15.0)
+        self.assertFalse(line.closed)
+        line.disconnect()
+        self.nothing_left()
+
+    def test_unread_end(self) -> None:
+        """A last response that nobody takes does not hold the connection."""
+        line = self.dial()
+        line.send(request("/", HOST, method="POST"))
+        self.assertTrue(line.transport.lost)
+        self.assertFalse(line.transport.aborted)
+        self.advance(5.1)
+        self.assertTrue(line.transport.aborted)
+        line.disconnect()
+        self.nothing_left()
+
+
+class DrainTests(SiteCase):
+    """Before the server stops."""
+
+    def test_nobody_there(self) -> None:
+        """There is nothing to wait for."""
+        self.successResultOf(self.site.drain(5.0))
+        self.nothing_left()
+
+    def test_idle(self) -> None:
+        """A connection on which nothing is asked is closed at once."""
+        line = self.dial()
+        line.send(PAGE)
+        line.response()
+        drained = self.site.drain(5.0)
+        self.assertTrue(line.closed)
+        line.disconnect()
+        self.successResultOf(drained)
+        self.nothing_left()
+
+    def test_asked_already(self) -> None:
+        """What is being answered is answered whole, and that is the last on its connection."""
+        line = self.dial()
+        line.send(request("/waiting", HOST))
+        drained = self.site.drain(5.0)
+        self.advance(ANSWER_SECONDS + 0.1)
+        (waiting,) = self.waiting.requests
+        waiting.write(b"late")
+        waiting.finish()
+        status, _, body = line.response()
+        self.assertEqual((status, b"late" in body, line.closed), (200, True, True))
+        self.assertNoResult(drained)
+        line.disconnect()
+        self.successResultOf(drained)
+
+    def test_asked_just_now(self) -> None:
+        """One who had connected and asks now is answered, and told that the connection ends."""
+        line = self.dial()
+        drained = self.site.drain(5.0)
+        self.assertFalse(line.closed)
+        line.send(PAGE)
+        status, headers, body = line.response()
+        self.assertEqual((status, headers["connection"], body), (200, "close", b"page"))
+        self.assertTrue(line.closed)
+        line.disconnect()
+        self.successResultOf(drained)
+
+    def test_nothing_is_asked(self) -> None:
+        """One who has connected and says nothing does not hold up the restart."""
+        line = self.dial()
+        drained = self.site.drain(5.0)
+        self.advance(ANSWER_SECONDS + 0.1)
+        self.assertTrue(line.transport.aborted)
+        line.disconnect()
+        self.successResultOf(drained)
+        self.nothing_left()
+
+    def test_a_handshake_of_tls_under_way(self) -> None:
+        """It may go on: who has not said a word is aborted, who has is only late."""
+        names = machine("attic", ["192.168.1.20"])
+        tls = ServerTLS(server_context(Authority.create(names, NOW).issue(names, NOW)))
+        factory = TLSFactory(tls, False, self.site, self.clock)
+        hello = SSL.Connection(SSL.Context(SSL.TLS_METHOD))
+        hello.set_connect_state()
+        with self.assertRaises(SSL.WantReadError):
+            hello.do_handshake()
+        silent, late = Line(factory), Line(factory)
+        late.send(hello.bio_read(65536))
+        drained = self.site.drain(5.0)
+        self.advance(ANSWER_SECONDS + 0.1)
+        self.assertEqual((silent.transport.aborted, late.transport.aborted), (True, False))
+        self.advance(5.0)
+        self.assertTrue(late.transport.aborted)
+        self.successResultOf(drained)
+        for line in (silent, late):
+            line.disconnect()
+        self.nothing_left()
+
+    def test_never_answered(self) -> None:
+        """In the end everyone is aborted."""
+        line = self.dial()
+        line.send(request("/waiting", HOST))
+        drained = self.site.drain(5.0)
+        self.advance(4.9)
+        self.assertNoResult(drained)
+        self.advance(0.2)
+        self.successResultOf(drained)
+        self.assertTrue(line.transport.aborted)
+        line.disconnect()
+        self.nothing_left()
+
+    def test_upgrades_are_refused(self) -> None:
+        """With a code that a client understands; the signaling factory drains at the same time.
+
+        The answer is waited for, also where this is the last connection.
+        """
+        line = self.dial()
+        drained = self.site.drain(5.0)
+        self.successResultOf(self.signaling.drain(5.0))
+        self.assertEqual(line.upgrade(), 503)
+        self.assertNoResult(drained)
+        line.disconnect()
+        self.successResultOf(drained)
+
+
+class NumberTests(SiteCase):
+    """How many connections there may be."""
+
+    def test_of_an_address(self) -> None:
+        """So many that are no WebSockets."""
+        self.serve(Limits(address_connections=2))
+        self.assertEqual(self.dial().upgrade(), 101)
+        lines = [self.dial(), self.dial()]
+        self.assertTrue(self.dial().transport.aborted)
+        self.assertFalse(self.dial("192.0.2.2").closed)
+        lines.pop().disconnect()
+        self.assertFalse(self.dial().closed)
+
+    def test_in_all(self) -> None:
+        """WebSockets count too, each once; the refused ones leave no trace."""
+        self.serve(Limits(connections=3))
+        lines = [self.dial(f"192.0.2.{number}") for number in range(1, 4)]
+        self.assertEqual([line.upgrade() for line in lines[:2]], [101, 101])
+        self.assertTrue(self.dial("192.0.2.9").transport.aborted)
+        lines.pop().disconnect()
+        line = self.dial("192.0.2.9")
+        line.send(PAGE)
+        self.assertEqual(line.response()[0], 200)
+
+    def test_in_all_on_both_ports(self) -> None:
+        """The bare port's count with the page's, since they share the descriptors; so do those of one address."""
+        self.serve(Limits(connections=3, address_connections=2))
+        lines = [self.dial("192.0.2.1"), Line(self.bare, "192.0.2.1")]
+        for factory in (self.site, self.bare):
+            self.assertTrue(Line(factory, "192.0.2.1").transport.aborted)
+        lines.append(Line(self.bare, "192.0.2.2"))
+        for factory in (self.site, self.bare):
+            self.assertTrue(Line(factory, "192.0.2.3").transport.aborted)
+        lines[0].disconnect()
+        self.assertEqual(Line(self.bare, "192.0.2.3").upgrade(), 101)
+
+    def test_in_all_over_tls(self) -> None:
+        """The same where TLS stands between."""
+        self.serve(Limits(connections=1))
+        names = machine("attic", ["192.168.1.20"])
+        tls = ServerTLS(server_context(Authority.create(names, NOW).issue(names, NOW)))
+        factory = TLSFactory(tls, False, self.site, self.clock)
+        lines = [Line(factory), Line(factory, "192.0.2.2")]
+        self.assertEqual([line.transport.aborted for line in lines], [False, True])
+        lines[0].disconnect()
+        self.nothing_left()
+
+    def test_refused_at_once(self) -> None:
+        """No protocol is made, so that what is refused holds no descriptor until the reactor's next round."""
+        self.serve(Limits(address_connections=1))
+        peer = IPv4Address("TCP", CLIENT, 50000)
+        names = machine("attic", ["192.168.1.20"])
+        tls = ServerTLS(server_context(Authority.create(names, NOW).issue(names, NOW)))
+        for factory in (self.site, TLSFactory(tls, False, self.site, self.clock), self.bare):
+            line = self.dial()
+            self.assertIs(factory.buildProtocol(peer), None)
+            line.disconnect()
+
+
+class RateTests(SiteCase):
+    """How fast an address may ask."""
+
+    def test_requests(self) -> None:
+        """So many at once, on one connection or several; then 429, when to come again, and the end."""
+        self.serve(Limits(address_request_burst=3, address_request_rate=1.0))
+        line = self.dial()
+        for _ in range(2):
+            line.send(PAGE)
+            self.assertEqual(line.response()[0], 200)
+        other = self.dial()
+        other.send(PAGE)
+        self.assertEqual(other.response()[0], 200)
+        line.send(PAGE)
+        status, headers, _ = response = line.response()
+        self.assertIs(problem_code(response), ErrorCode.TOO_MANY_REQUESTS)
+        self.assertEqual((status, headers["retry-after"], line.closed), (429, "10", True))
+        self.assertEqual(self.site.metrics.limits["address_request_rate"], 1)
+        self.clock.advance(1.0)
+        other.send(PAGE)
+        self.assertEqual(other.response()[0], 200)
+
+    def test_upgrades_count(self) -> None:
+        """A refused handshake costs as much as a request for the page."""
+        self.serve(Limits(address_request_burst=2, address_request_rate=1.0))
+        for expected in (403, 403, 429):
+            self.assertEqual(self.dial().upgrade(origin="https://evil.example"), expected)
+
+    def test_behind_a_proxy(self) -> None:
+        """The client's own address counts, and only where the proxy is trusted."""
+        self.serve(Limits(address_request_burst=1, address_request_rate=1.0))
+        self.signaling.admission.trusted_proxies = [ip_network(CLIENT)]
+
+        def ask(address: str, client: str) -> int:
+            line = self.dial(address)
+            line.send(request("/", {"Host": "localhost", "X-Forwarded-For": client}))
+            return line.response()[0]
+
+        self.assertEqual([ask(CLIENT, f"203.0.113.{number}") for number in (1, 2, 1)], [200, 200, 429])
+        self.assertEqual([ask("198.51.100.1", f"203.0.113.{number}") for number in (3, 4)], [200, 429])
+
+
+class SizeTests(SiteCase):
+    """How much a request may be."""
+
+    def test_line(self) -> None:
+        """A line without end is cut off."""
+        line = self.dial()
+        line.send(b"GET /", *[b"x" * 1000] * 20)
+        self.assertIs(problem_code(line.response()), ErrorCode.BAD_REQUEST)
+
+    def test_headers(self) -> None:
+        """So are headers without end, whether long or many."""
+        for header in (b"X: " + b"x" * 1000 + b"\r\n", b"X: x\r\n"):
+            line = self.dial()
+            line.send(PAGE[:-2])
+            line.send(*[header * 10] * 400)
+            self.assertIs(problem_code(line.response()), ErrorCode.BAD_REQUEST)
+
+    def test_big_response(self) -> None:
+        """It is handed to the transport as that takes it, not copied whole for each client."""
+        line = self.dial()
+        line.send(request("/assets/big.wasm", HOST))
+        self.assertLess(len(line.transport.dataBuffer), TRANSPORT_BYTES + 40_000)
+        status, headers, body = line.response()
+        self.assertEqual((status, headers["content-length"], body), (200, str(len(BIG)), BIG))
+        line.send(PAGE)
+        self.assertEqual(line.response()[2], b"page")
+        line.disconnect()
+        self.nothing_left()
+
+    def test_unread_response(self) -> None:
+        """A client that takes nothing of it is aborted; one that takes a little now and then is not."""
+        line = self.dial()
+        line.send(request("/assets/big.wasm", HOST))
+        for _ in range(5):
+            self.advance(4.0)
+            line.transport.take(1000)
+        self.assertFalse(line.closed)
+        self.advance(10.1)
+        self.assertTrue(line.transport.aborted)
+        line.disconnect()
+        self.nothing_left()
+
+    def test_many_requests_in_one_read(self) -> None:
+        """Responses that are not taken end the answering, so that small requests do not become large memory."""
+        line = self.dial()
+        line.send(request("/assets/big.wasm", HOST) * 50)
+        most = 0
+        while line.transport.dataBuffer:
+            most = max(most, len(line.transport.dataBuffer))
+            line.transport.take(len(line.transport.dataBuffer))
+        self.assertLess(most, TRANSPORT_BYTES + 40_000)
+        line = self.dial()
+        line.send(PAGE * 400)
+        line.send(PAGE * 400)
+        self.assertLess(len(line.transport.dataBuffer), TRANSPORT_BYTES + 40_000)
+        self.assertTrue(line.transport.lost)
+
+    def test_lost_in_the_middle(self) -> None:
+        """A client that goes away while it is answered leaves nothing."""
+        line = self.dial()
+        line.send(request("/assets/big.wasm", HOST))
+        producer: Any = line.transport.producer
+        producer.stopProducing()
+        line.disconnect()
+        self.nothing_left()
+
+    def test_requests_while_one_is_answered(self) -> None:
+        """Are neither kept nor answered: the connection ends, and the client is to ask again."""
+        line = self.dial()
+        line.send(request("/waiting", HOST) + PAGE * 100, *[PAGE * 100] * 20)
+        kept: Any = line.transport.protocol
+        self.assertEqual(kept._dataBuffer, [])
+        (waiting,) = self.waiting.requests
+        waiting.finish()
+        self.assertEqual(line.response()[0], 200)
+        self.assertTrue(line.transport.lost)
+
+    def test_after_the_end(self) -> None:
+        """What comes after a refusal is ignored; who goes on and on is cut off, though the response was not read."""
+        line = self.dial()
+        line.send(request("/", {**HOST, "Content-Length": "999999999"}, method="POST"))
+        line.transport.disconnecting = False
+        line.send(bytes(MOST_IGNORED))
+        self.assertFalse(line.transport.aborted)
+        self.assertTrue(line.transport.reads)
+        line.send(b"x")
+        self.assertTrue(line.transport.aborted)
+
+    def test_many_headers(self) -> None:
+        """So many may be in a request, and no more."""
+        line = Line(self.site)
+        some = {f"X-{number}": "" for number in range(MOST_HEADERS - 1)}
+        line.send(request("/", {**HOST, **some}))
+        self.assertEqual(line.response()[0], 200)
+        line.send(request("/", {**HOST, **some, "X": ""}))
+        self.assertIs(problem_code(line.response()), ErrorCode.BAD_REQUEST)
+
+
+class RequestTests(SiteCase):
+    """What a request is."""
+
+    def refused(self, code: ErrorCode, data: bytes) -> None:
+        """Assert that the request is refused once, and nothing behind it is looked at."""
+        line = self.dial()
+        line.send(data + PAGE, PAGE)
+        response = line.response()
+        self.assertIs(problem_code(response), code, data)
+        self.assertEqual(response[1]["connection"], "close")
+        self.assertTrue(line.transport.lost)
+        line.disconnect()
+        self.assertEqual(self.waiting.requests, [])
+        self.nothing_left()
+
+    def test_bodies(self) -> None:
+        """None is taken, however it is announced; nor is a client asked to go on with one."""
+        for header in (
+            "Content-Length: 5", "Content-Length: 0005", "Content-Length: 99999999999", "Transfer-Encoding: chunked",
+            "Transfer-Encoding: identity",
+            "Content-Length: 5\r\nExpect: 100-continue",
+        ):  # fmt: skip
+            self.refused(ErrorCode.BODY_REFUSED, f"GET / HTTP/1.1\r\nHost: a\r\n{header}\r\n\r\n".encode())
+
+    def test_no_body(self) -> None:
+        """One of no bytes is none, and there is nothing to go on with."""
+        line = self.dial()
+        line.send(request("/", {**HOST, "Content-Length": "0", "Expect": "100-continue"}))
+        self.assertEqual(line.response()[0], 200)
+
+    def test_hosts(self) -> None:
+        """Exactly one, and valid; in HTTP/1.0 too."""
+        for hosts in ("", "Host: \r\n", "Host: a b\r\n", "Host: a\r\nHost: a\r\n", "Host: a:b\r\n", "Host: \xe9\r\n"):
+            for version in ("1.0", "1.1"):
+                data = f"GET / HTTP/{version}\r\n{hosts}\r\n".encode("latin-1")
+                self.refused(ErrorCode.BAD_HOST, data)
+
+    def test_methods(self) -> None:
+        """GET and HEAD; the answer says so."""
+        for method in ("POST", "PUT", "DELETE", "OPTIONS", "TRACE", "CONNECT", "PATCH", "get"):
+            self.refused(ErrorCode.METHOD_NOT_ALLOWED, request("/", HOST, method=method))
+        line = self.dial()
+        line.send(request("*", HOST, method="OPTIONS"))
+        self.assertEqual(line.response()[1]["allow"], "GET, HEAD")
+
+    def test_refused_head(self) -> None:
+        """It is told what GET would be, without the body."""
+        for data in (
+            request("/", {}, method="HEAD"),
+            request("/", {**HOST, "Content-Length": "5"}, method="HEAD"),
+            request("/ws", UPGRADE, method="HEAD"),
+            request("/none", HOST, method="HEAD"),
+        ):
+            line = self.dial()
+            line.send(data)
+            status, headers, body = line.response()
+            self.assertEqual((status // 100, body), (4, b""), data)
+            self.assertGreater(int(headers["content-length"]), 0)
+
+    def test_malformed(self) -> None:
+        """What others on the way may read otherwise is refused: RFC 9112 §2.2, §3, §5.1, §5.2, §6.3."""
+        for data in (
+            b"GET / HTTP/1.1\r\nHost: a\r\n folded\r\n\r\n",
+            b"GET / HTTP/1.1\r\nHost: a\r\n\tfolded\r\n\r\n",
+            b" GET / HTTP/1.1\r\nHost: a\r\n\r\n",
+            b"GET / HTTP/1.1\r\nHost : a\r\n\r\n",
+            b"GET / HTTP/1.1\r\nHost: a\r\nno colon\r\n\r\n",
+            b"GET / HTTP/1.1\r\n: empty\r\nHost: a\r\n\r\n",
+            b"GET / HTTP/1.1\r\nHost: a\r\nX: a\nContent-Length: 5\r\n\r\n",
+            b"GET / HTTP/1.1\r\nHost: a\r\nX: \x00\r\n\r\n",
+            b"GET / HTTP/1.1\r\nHost: a\r\nX\xe9: a\r\n\r\n",
+            b"GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n",
+            b"GET / HTTP/1.1\r\nHost: a\r\nContent-Length: +5\r\n\r\n",
+            b"GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 5, 5\r\n\r\n",
+            b"GET / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, chunked\r\n\r\n",
+            b"GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n",
+            b"GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\nTransfer-Encoding: chunked\r\n\r\n",
+            b"GET / HTTP/2.0\r\nHost: a\r\n\r\n",
+            b"GET / HTTP/0.9\r\nHost: a\r\n\r\n",
+            b"GET /\r\nHost: a\r\n\r\n",
+            b"GET  / HTTP/1.1\r\nHost: a\r\n\r\n",
+            b"GET /a b HTTP/1.1\r\nHost: a\r\n\r\n",
+            b"GET /\x7f\xff HTTP/1.1\r\nHost: a\r\n\r\n",
+            b"GET / HTTP/1.1\nHost: a\n\n",
+            b"GET * HTTP/1.1\r\nHost: a\r\n\r\n",
+            b"GET http://a/ HTTP/1.1\r\nHost: a\r\n\r\n",
+            b"GET x HTTP/1.1\r\nHost: a\r\n\r\n",
+            b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+            b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n",
+            b"\r\n\r\n",
+        ):
+            self.refused(ErrorCode.BAD_REQUEST, data)
+
+    def test_old_version(self) -> None:
+        """HTTP/1.0 gets its answer and the connection's end."""
+        line = self.dial()
+        line.send(request("/", HOST, version="HTTP/1.0") + PAGE)
+        self.assertEqual(line.response()[2], b"page")
+        self.assertTrue(line.transport.lost)
+
+    def test_wish_to_close(self) -> None:
+        """So does a client that asks for the end."""
+        line = self.dial()
+        line.send(request("/", {**HOST, "Connection": "close"}))
+        status, headers, body = line.response()
+        self.assertEqual((status, headers["connection"], body), (200, "close", b"page"))
+        self.assertTrue(line.transport.lost)
+        self.advance(11.0)
+        self.assertTrue(line.transport.aborted)
+
+
+class VersionTests(SiteCase):
+    """HTTP/2 would pass by all of this."""
+
+    def test_offer(self) -> None:
+        """It is not offered, also where the package for it is there."""
+        self.patch(http, "H2_ENABLED", True)
+        self.assertEqual(self.site.acceptableProtocols(), [b"http/1.1"])
+
+    def test_negotiated(self) -> None:
+        """Were it negotiated all the same, the connection would speak HTTP/1.1."""
+        line = self.dial()
+        line.transport.negotiatedProtocol = b"h2"  # type: ignore[attr-defined] # as TLS has it
+        line.send(PAGE)
+        self.assertEqual(line.response()[0], 200)
+
+
+class TLSTests(SiteCase):
+    """The site under TLS."""
+
+    def test_page_and_socket(self) -> None:
+        """The same connection carries requests and becomes a WebSocket."""
+        names = machine("attic", ["192.168.1.20"])
+        authority = Authority.create(names, NOW)
+        tls = ServerTLS(server_context(authority.issue(names, NOW)))
+        line = Line(TLSFactory(tls, False, self.site, self.clock))
+        client = SSL.Connection(client_context(authority.certificate, wall_time(NOW)), None)
+        client.set_connect_state()
+
+        def exchange(data: bytes) -> bytes:
+            received = b""
+            if data:
+                client.send(data)
+            for _ in range(20):
+                with contextlib.suppress(SSL.WantReadError):
+                    line.send(client.bio_read(1 << 20))
+                self.clock.advance(0)
+                if answer := line.answer():
+                    client.bio_write(answer)
+                try:
+                    received += client.recv(1 << 20)
+                except SSL.WantReadError:
+                    continue
+            return received
+
+        try:
+            client.do_handshake()
+        except SSL.WantReadError:
+            exchange(b"")
+        client.do_handshake()
+        self.assertEqual(parse_response(exchange(PAGE))[2], b"page")
+        self.assertEqual(parse_response(exchange(request("/assets/big.wasm", HOST)))[2], BIG)
+        self.assertEqual(parse_response(exchange(upgrade_request()))[0], 101)
+        exchange(frame(TEXT, b"hello"))
+        self.assertEqual([payload for _, payload in self.record.heard], [b"hello"])
+        line.disconnect()
+        self.nothing_left()

@@ -1,0 +1,79 @@
+"""Whether an opening handshake is accepted."""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from signald.core.errors import ErrorCode, SignalError
+from signald.dialects.dialect import Dialect
+from signald.net.origins import OriginRule
+from signald.server.upgrade_request import UpgradeRule, refusal, refusal_headers
+from tests.support.lines import NamedDialect, PlainDialect
+
+HEADERS = {"host": "signald.example"}
+
+
+class ChoiceTests(SynchronousTestCase):
+    """The dialect, or the refusal."""
+
+    def setUp(self) -> None:
+        """Two dialects on a path."""
+        self.rule = UpgradeRule.of([PlainDialect, NamedDialect], OriginRule.of(tls=True), "/ws")
+
+    def choose(self, *offered: str, path: str = "/ws", **headers: str) -> type[Dialect]:
+        """Choose with some headers more."""
+        return self.rule.choose(path, {**HEADERS, **headers}, offered)
+
+    def refused(self, code: ErrorCode, *offered: str, path: str = "/ws", **headers: str) -> None:
+        """Assert that the handshake is refused."""
+        error = self.assertRaises(SignalError, self.choose, *offered, path=path, **headers)
+        self.assertIs(error.code, code)
+
+    def test_dialect(self) -> None:
+        """The first offered name that is known; for no offer the dialect without a name."""
+        self.assertIs(self.choose(), PlainDialect)
+        self.assertIs(self.choose("named.1"), NamedDialect)
+        self.assertIs(self.choose("other", "named.1"), NamedDialect)
+        self.refused(ErrorCode.UNSUPPORTED_SUBPROTOCOL, "other")
+        self.refused(ErrorCode.UNSUPPORTED_SUBPROTOCOL, "NAMED.1")
+
+    def test_no_offer_and_no_plain_dialect(self) -> None:
+        """Then there is nothing to speak."""
+        self.rule = UpgradeRule.of([NamedDialect], OriginRule.of(tls=True), "/ws")
+        self.refused(ErrorCode.UNSUPPORTED_SUBPROTOCOL)
+
+    def test_path(self) -> None:
+        """Exactly one, or any."""
+        for path in ("/", "/ws/", "/WS", "", "/ws/x"):
+            self.refused(ErrorCode.NOT_FOUND, path=path)
+        self.rule = UpgradeRule.of([PlainDialect], OriginRule.bare(), None)
+        self.assertIs(self.choose(path="/anything"), PlainDialect)
+
+    def test_host_and_origin(self) -> None:
+        """A host that is none, and an origin that may not connect."""
+        self.refused(ErrorCode.BAD_HOST, host="a b")
+        self.assertIs(self.choose(origin="https://signald.example"), PlainDialect)
+        self.refused(ErrorCode.BAD_ORIGIN, origin="https://evil.example")
+
+
+class RefusalTests(SynchronousTestCase):
+    """What a refusal is called."""
+
+    def test_ours(self) -> None:
+        """A code in the place of the reason is that error, whatever the status."""
+        self.assertIs(refusal("server-full", 500, "null"), ErrorCode.SERVER_FULL)
+
+    def test_autobahns(self) -> None:
+        """Its sentences are a bad request but for some statuses, and for the origin that it refuses itself."""
+        self.assertIs(refusal("HTTP Connection header missing", 400, ""), ErrorCode.BAD_REQUEST)
+        self.assertIs(refusal(None, 505, ""), ErrorCode.BAD_REQUEST)
+        self.assertIs(refusal("x", 405, ""), ErrorCode.METHOD_NOT_ALLOWED)
+        self.assertIs(refusal("x", 426, ""), ErrorCode.UPGRADE_REQUIRED)
+        for origin in ("null", "NULL", "file:///tmp/page.html"):
+            self.assertIs(refusal("x", 400, origin), ErrorCode.BAD_ORIGIN)
+
+    def test_headers(self) -> None:
+        """Those that RFC 9110 wants with a status."""
+        self.assertEqual(refusal_headers(ErrorCode.UPGRADE_REQUIRED), [("Upgrade", "websocket")])
+        self.assertEqual(refusal_headers(ErrorCode.METHOD_NOT_ALLOWED), [("Allow", "GET")])
+        self.assertEqual(refusal_headers(ErrorCode.BAD_REQUEST), [])

@@ -1,0 +1,297 @@
+"""What the page's port serves."""
+
+from __future__ import annotations
+
+import json
+import re
+
+from twisted.internet.task import Clock
+from twisted.logger import ILogObserver, LogEvent, formatEvent, globalLogPublisher
+from twisted.trial.unittest import SynchronousTestCase
+from twisted.web.resource import Resource
+from twisted.web.server import Request
+from zope.interface import implementer
+
+from signald.core.budgets import ConnectionBudget
+from signald.core.errors import ErrorCode
+from signald.core.limits import Limits
+from signald.net.origins import OriginRule
+from signald.page.assets import FOREVER, REVALIDATED, Asset, Representation, load_assets
+from signald.page.schemas import load_schemas
+from signald.server.admission import Admission
+from signald.server.factory import SignalingFactory
+from signald.server.web import make_site
+from tests.support.lines import CLIENT, Line, PlainDialect, Record, parse_response, problem_code, request
+
+HOST = {"Host": "signald.example"}
+INDEX, ENGINE = b"<!doctype html>", b"engine" * 1000
+
+ASSETS = {
+    "/": Asset("/", "text/html; charset=utf-8", REVALIDATED, {"identity": Representation(INDEX, '"index"')}),
+    "/assets/engine.1.wasm": Asset(
+        "/assets/engine.1.wasm",
+        "application/wasm",
+        FOREVER,
+        {"identity": Representation(ENGINE, '"plain"'), "br": Representation(b"small", '"brotli"')},
+    ),
+}
+
+
+class Broken(Resource):
+    """Raises."""
+
+    isLeaf = True
+
+    def render_GET(self, request: Request) -> bytes:
+        """Raise."""
+        raise ArithmeticError("secret")
+
+
+class WebCase(SynchronousTestCase):
+    """A site."""
+
+    assets = ASSETS
+
+    def setUp(self) -> None:
+        """Make it, with a certificate to install."""
+        self.serve(b"certificate", hsts=False)
+
+    def serve(self, ca_der: bytes | None, *, hsts: bool) -> None:
+        """Make another."""
+        clock, limits = Clock(), Limits()
+        budget, admission, rule = ConnectionBudget(limits), Admission(limits), OriginRule.of(tls=True)
+        signaling = SignalingFactory(Record().as_switchboard, [PlainDialect], limits, budget, admission, clock, rule)
+        self.site = make_site(self.assets, signaling, limits, clock, ca_der, hsts)
+
+    def ask(self, path: str, method: str = "GET", **headers: str) -> tuple[int, dict[str, str], bytes]:
+        """The response to a request."""
+        line = Line(self.site)
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        line.send(request(path, {**HOST, **named}, method=method))
+        return parse_response(line.answer())
+
+
+class SchemaTests(WebCase):
+    """The descriptions of the protocol."""
+
+    def test_documents(self) -> None:
+        """The index names them, and each has its type and its validator."""
+        self.assets = load_schemas()
+        self.serve(None, hsts=False)
+        status, headers, body = self.ask("/schema/")
+        self.assertEqual((status, headers["content-type"]), (200, "application/json"))
+        types = []
+        for path in json.loads(body)["documents"]:
+            status, headers, body = self.ask(path)
+            self.assertEqual(status, 200)
+            self.assertIn("signald.1", json.dumps(json.loads(body)))
+            self.assertEqual(self.ask(path, If_None_Match=headers["etag"])[0], 304)
+            self.assertEqual(self.ask(path, accept_encoding="br")[1]["content-encoding"], "br")
+            types.append(headers["content-type"])
+        self.assertEqual(types, ["application/schema+json", "application/vnd.aai.asyncapi+json"])
+        self.assertEqual(self.ask("/schema/other.json")[0], 404)
+        self.assertEqual(self.ask("/schema")[0], 404)
+
+
+class AssetTests(WebCase):
+    """The page."""
+
+    def test_page(self) -> None:
+        """Its type, its validator, and that it has to be asked for again."""
+        status, headers, body = self.ask("/")
+        self.assertEqual((status, body), (200, INDEX))
+        self.assertEqual(headers["content-type"], "text/html; charset=utf-8")
+        self.assertEqual(headers["cache-control"], "no-cache")
+        self.assertEqual(headers["etag"], '"index"')
+        self.assertEqual(headers["vary"], "Accept-Encoding")
+        self.assertEqual(headers["content-length"], str(len(INDEX)))
+        self.assertEqual(self.ask("/?session=7Q2M9RT6ZC")[2], INDEX)
+
+    def test_asset(self) -> None:
+        """May be kept for ever; the coding is the client's choice."""
+        status, headers, body = self.ask("/assets/engine.1.wasm")
+        self.assertEqual((status, body, headers["etag"]), (200, ENGINE, '"plain"'))
+        self.assertEqual(headers["cache-control"], "public, max-age=31536000, immutable")
+        self.assertNotIn("content-encoding", headers)
+        status, headers, body = self.ask("/assets/engine.1.wasm", accept_encoding="gzip, br")
+        self.assertEqual((status, body, headers["etag"]), (200, b"small", '"brotli"'))
+        self.assertEqual((headers["content-encoding"], headers["content-length"]), ("br", "5"))
+        self.assertEqual((headers["content-type"], headers["vary"]), ("application/wasm", "Accept-Encoding"))
+
+    def test_head(self) -> None:
+        """Everything but the body (RFC 9110 §9.3.2), for errors too; none of it is worth a line in the log."""
+        for path in ("/", "/assets/engine.1.wasm", "/ca.crt", "/nothing", "/ws"):
+            got, head = self.ask(path), self.ask(path, "HEAD")
+            for _, headers, _ in (got, head):
+                headers.pop("date")
+            self.assertEqual(head, (got[0], got[1], b""), path)
+
+    def test_conditional(self) -> None:
+        """A client that has the representation is told so (RFC 9110 §15.4.5), one that has another coding's is not."""
+        status, headers, body = self.ask("/", if_none_match='"index"')
+        self.assertEqual((status, body, headers["etag"]), (304, b"", '"index"'))
+        self.assertEqual((headers["vary"], headers["cache-control"]), ("Accept-Encoding", "no-cache"))
+        self.assertNotIn("content-type", headers)
+        for value in ('"other", "index"', '"index", "other"', '"index","other"', 'W/"index"', "*"):
+            self.assertEqual(self.ask("/", if_none_match=value)[0], 304, value)
+        self.assertEqual(self.ask("/", if_none_match='"other"')[0], 200)
+        path = "/assets/engine.1.wasm"
+        self.assertEqual(self.ask(path, if_none_match='"plain"', accept_encoding="br")[0], 200)
+        self.assertEqual(self.ask(path, if_none_match='"brotli"', accept_encoding="br")[0], 304)
+
+    def test_strange_headers(self) -> None:
+        """Bytes that are no text do no harm."""
+        self.assertEqual(self.ask("/", accept_encoding="\xff\xfe", if_none_match="\xff", cookie="\xff=\xff;")[0], 200)
+
+    def test_nothing_else(self) -> None:
+        """No listing, no other way to write a path, no files."""
+        for path in (
+            "/assets", "/assets/", "/assets/engine.wasm", "/assets/engine.1.wasm/", "/assets/engine.1.wasm/x", "//",
+            "/index.html", "/assets/../index.html", "/assets/%2e%2e/", "/..%2f..%2fetc/passwd", "/etc/passwd", "/%00",
+            "/ca.crt/", "/ca.crt/x", "/.git/config", "/assets//engine.1.wasm", "/ws/", "/ws/x",
+        ):  # fmt: skip
+            self.assertIs(problem_code(self.ask(path)), ErrorCode.NOT_FOUND, path)
+
+    def test_no_ranges(self) -> None:
+        """A range may be ignored (RFC 9110 §14.2), and is."""
+        self.assertEqual(self.ask("/", range="bytes=0-1,2-3,1-2")[2], INDEX)
+
+    def test_installed_page(self) -> None:
+        """Everything that the installed page refers to is there."""
+        clock, limits = Clock(), Limits()
+        budget, admission, rule = ConnectionBudget(limits), Admission(limits), OriginRule.of(tls=True)
+        signaling = SignalingFactory(Record().as_switchboard, [PlainDialect], limits, budget, admission, clock, rule)
+        self.site = make_site(load_assets(), signaling, limits, clock, None, False)
+        page = self.ask("/")[2].decode()
+        paths = set(re.findall(r"/assets/[\w.-]+", page))
+        self.assertGreaterEqual(len(paths), 4)
+        for path in paths:
+            self.assertEqual(self.ask(path)[0], 200, path)
+
+
+class CertificateTests(WebCase):
+    """The local authority's certificate."""
+
+    def test_der(self) -> None:
+        """Under the type that makes devices offer to install it."""
+        status, headers, body = self.ask("/ca.crt")
+        self.assertEqual((status, body), (200, b"certificate"))
+        self.assertEqual(headers["content-type"], "application/x-x509-ca-cert")
+
+    def test_none(self) -> None:
+        """Where there is no such authority there is nothing."""
+        self.serve(None, hsts=True)
+        self.assertIs(problem_code(self.ask("/ca.crt")), ErrorCode.NOT_FOUND)
+
+
+class SocketTests(WebCase):
+    """The signaling socket's address."""
+
+    def test_plain_request(self) -> None:
+        """Is told to upgrade (RFC 9110 §15.5.22)."""
+        response = self.ask("/ws")
+        self.assertIs(problem_code(response), ErrorCode.UPGRADE_REQUIRED)
+        self.assertEqual(response[1]["upgrade"], "websocket")
+
+
+class HeaderTests(WebCase):
+    """The headers of every response."""
+
+    def responses(self) -> list[dict[str, str]]:
+        """Those of one response of each kind."""
+        root = self.site.resource
+        root.putChild(b"broken", Broken())
+        found = [
+            self.ask("/"),
+            self.ask("/", if_none_match='"index"'),
+            self.ask("/assets/engine.1.wasm"),
+            self.ask("/ca.crt"),
+            self.ask("/nothing"),
+            self.ask("/ws"),
+            self.ask("/", "POST"),
+            self.ask("/broken"),
+        ]
+        self.flushLoggedErrors(ArithmeticError)
+        self.assertEqual([status for status, _, _ in found], [200, 304, 200, 200, 404, 426, 405, 500])
+        return [headers for _, headers, _ in found]
+
+    def test_security(self) -> None:
+        """What a browser is to forbid; the software's name without a version."""
+        for headers in self.responses():
+            policy = dict(part.strip().split(" ", 1) for part in headers["content-security-policy"].split(";"))
+            self.assertEqual(
+                policy,
+                {
+                    "default-src": "'self'",
+                    "script-src": "'self' 'wasm-unsafe-eval'",
+                    "connect-src": "'self'",
+                    "img-src": "'self' data: blob:",
+                    "media-src": "'self' blob:",
+                    "frame-ancestors": "'none'",
+                    "base-uri": "'none'",
+                    "form-action": "'none'",
+                    "object-src": "'none'",
+                },
+            )
+            permissions = dict(part.strip().split("=") for part in headers["permissions-policy"].split(","))
+            for feature in ("camera", "microphone", "display-capture"):
+                self.assertEqual(permissions[feature], "(self)")
+            self.assertEqual(permissions["geolocation"], "()")
+            self.assertEqual(headers["x-content-type-options"], "nosniff")
+            self.assertEqual(headers["referrer-policy"], "no-referrer")
+            self.assertEqual(headers["cross-origin-opener-policy"], "same-origin")
+            self.assertEqual(headers["cross-origin-resource-policy"], "same-origin")
+            self.assertEqual(headers["server"], "signald")
+            self.assertNotIn("strict-transport-security", headers)
+            self.assertNotIn("set-cookie", headers)
+
+    def test_hsts(self) -> None:
+        """Only where it is wanted."""
+        self.serve(None, hsts=True)
+        self.assertEqual(self.ask("/")[1]["strict-transport-security"], "max-age=31536000")
+        self.assertEqual(self.ask("/", "POST")[1]["strict-transport-security"], "max-age=31536000")
+
+
+class FailureTests(WebCase):
+    """Errors of the server's own."""
+
+    def test_rendering(self) -> None:
+        """Told as a problem without a word on what it is, and logged once; the next request is answered."""
+        root = self.site.resource
+        root.putChild(b"broken", Broken())
+        for method in ("GET", "HEAD"):
+            line = Line(self.site)
+            line.send(request("/broken", HOST, method=method))
+            response = line.response()
+            self.assertEqual(response[0], 500)
+            self.assertNotIn(b"secret", response[2])
+            self.assertEqual(len(self.flushLoggedErrors(ArithmeticError)), 1)
+            line.send(request("/", HOST))
+            self.assertEqual(line.response()[2], INDEX)
+        self.assertIs(problem_code(self.ask("/broken")), ErrorCode.INTERNAL_ERROR)
+        self.flushLoggedErrors(ArithmeticError)
+
+
+class LogTests(WebCase):
+    """What is not in the log."""
+
+    def test_silence(self) -> None:
+        """No request is worth a line: not its address, not its path."""
+        events: list[str] = []
+
+        @implementer(ILogObserver)
+        def observer(event: LogEvent) -> None:
+            events.append(formatEvent(event))
+
+        globalLogPublisher.addObserver(observer)
+        self.addCleanup(globalLogPublisher.removeObserver, observer)
+        self.site.doStart()
+        for path, method in (("/", "GET"), ("/", "HEAD"), ("/secret", "GET"), ("/secret", "POST"), ("/ws", "GET")):
+            self.ask(path, method)
+        line = Line(self.site, CLIENT)
+        line.send(b"GET /secret HTTP/1.1\r\n")
+        clock = self.site.reactor
+        assert isinstance(clock, Clock)
+        clock.advance(60)
+        self.site.doStop()
+        self.assertEqual(events, [])
