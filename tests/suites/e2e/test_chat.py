@@ -66,7 +66,7 @@ def open_chat(*pages: CallPage) -> None:
     """Open the panel."""
     for page in pages:
         page.tab.click("#chat-button")
-        until(lambda page=page: page.shown("chat-panel"), PATIENCE, "the panel")  # type: ignore[misc]
+        until(lambda page: page.shown("chat-panel"), PATIENCE, "the panel", page)
 
 
 def write(page: CallPage, text: str) -> None:
@@ -306,8 +306,8 @@ class ChatTests(CallTestCase):
             write(ann, "Here is the plan: https://example.org/plans/2027/summer?version=3.")
             write(page, "Thank you! I read it tonight.")
             write(ann, "مرحبا، كيف حالك اليوم؟")
-            until(lambda page=page: len(messages(page)) == 3, PATIENCE, "the messages")  # type: ignore[misc]
-            until(lambda page=page: messages(page)[1][2] == DELIVERED, PATIENCE, "the mark")  # type: ignore[misc]
+            until(lambda page: len(messages(page)) == 3, PATIENCE, "the messages", page)
+            until(lambda page: messages(page)[1][2] == DELIVERED, PATIENCE, "the mark", page)
             right = tab.evaluate("document.getElementById('chat-form').getBoundingClientRect().right")
             self.assertLessEqual(right, size["width"])
             add_picture(tab, f"chat-{'wide' if size is WIDE else 'phone'}-{scheme}")

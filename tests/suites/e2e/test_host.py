@@ -127,7 +127,7 @@ class DoorTests(HostTestCase):
                 f"[...document.querySelectorAll('#knocks li')].findIndex(row => row.textContent.includes('{name}')) + 1"
             )
             ann.tab.click(f"#knocks li:nth-child({place}) button:nth-of-type({button})")
-            until(lambda name=name: name not in ann.text("knocks"), PATIENCE, f"{name} to wait no longer")  # type: ignore[misc]
+            until(lambda name: name not in ann.text("knocks"), PATIENCE, f"{name} to wait no longer", name)
         cat.wait_for("connected")
         dan.wait_for_text("error", "did not let you in")
         until(lambda: not ann.shown("knocks") and not ann.shown("people-badge"), PATIENCE, "nobody to knock")
@@ -285,7 +285,7 @@ class EndTests(HostTestCase):
         ann.wait_for_people(3)
         # What is said of somebody who comes would otherwise take the place of what is said of who left.
         for page in (ann, bob, cat):
-            until(lambda page=page: self.sees(page) == 2, 2 * PATIENCE, "pictures of both others")  # type: ignore[misc] # mypy knows no default of a lambda
+            until(lambda page: self.sees(page) == 2, 2 * PATIENCE, "pictures of both others", page)
         ann.tab.click("#hang-up")
         ann.wait_for_text("confirm-yes", "make Bob the host")
         self.assertTrue(ann.shown("heir-row"))

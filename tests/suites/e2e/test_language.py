@@ -71,7 +71,7 @@ class LanguageTests(CallTestCase):
         since = time.monotonic()
         for page in (host, guest):
             page.wait_for("connected")
-            until(lambda page=page: page.look_for_picture(since), PATIENCE, "a picture")  # type: ignore[misc]
+            until(lambda page: page.look_for_picture(since), PATIENCE, "a picture", page)
         self.check(host, f"{name}-connected")
         host.watch()
         guest.tab.click("#hang-up")

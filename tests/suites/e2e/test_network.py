@@ -44,7 +44,7 @@ class NetworkTests(SynchronousTestCase):
         there.join(here.host())
         for page in pages:
             page.wait_for("connected")
-            until(lambda page=page: frames(page) > 5, PATIENCE, "a picture")  # type: ignore[misc]
+            until(lambda page: frames(page) > 5, PATIENCE, "a picture", page)
 
         host.move()
         moved = time.monotonic()

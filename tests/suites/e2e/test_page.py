@@ -36,7 +36,7 @@ class PageTests(CallTestCase):
         since = time.monotonic()
         for page in pages:
             page.wait_for("connected")
-            until(lambda page=page: page.look_for_picture(since), PATIENCE, "a picture")  # type: ignore[misc]
+            until(lambda page: page.look_for_picture(since), PATIENCE, "a picture", page)
 
     def test_link(self) -> None:
         """The link that a host is shown, and its QR code, lead to the call with one press."""
@@ -70,7 +70,7 @@ class PageTests(CallTestCase):
         third.wait_for("connected")
         count = "document.querySelectorAll('#remotes [data-picture=true]').length"
         for page in (host, guest, third):
-            until(lambda page=page: page.tab.evaluate(count) == 2, PATIENCE, "two pictures")  # type: ignore[misc]
+            until(lambda page: page.tab.evaluate(count) == 2, PATIENCE, "two pictures", page)
 
     def test_full(self) -> None:
         """One too many is told that the call is full, and the call goes on."""

@@ -81,7 +81,7 @@ class CutTests(CallTestCase):
         resumed = time.monotonic()
         for page in (host, guest):
             page.wait_for("connected")
-            until(lambda page=page: frames(page) > 0, PATIENCE, "a frame")  # type: ignore[misc]
+            until(lambda page: frames(page) > 0, PATIENCE, "a frame", page)
         add_time(what, resumed - cut, f"first frame {time.monotonic() - began:.2f} s after Join")
         self.assertEqual(guest.statistics()["iceRestarts"], 0)
         watch(host, guest)
@@ -105,7 +105,7 @@ class CutTests(CallTestCase):
         guest.join()
         for page in (host, guest):
             page.wait_for("connected")
-            until(lambda page=page: frames(page) > 5, PATIENCE, "a picture")  # type: ignore[misc]
+            until(lambda page: frames(page) > 5, PATIENCE, "a picture", page)
         return host, guest
 
     def test_in_a_call(self) -> None:
@@ -153,7 +153,7 @@ class ReloadTests(CallTestCase):
         guest.join(host.host())
         for page in (host, guest):
             page.wait_for("connected")
-            until(lambda page=page: frames(page) > 5, PATIENCE, "a picture")  # type: ignore[misc]
+            until(lambda page: frames(page) > 5, PATIENCE, "a picture", page)
         return host, guest
 
     def reload(self, what: str, page: CallPage, other: CallPage) -> None:

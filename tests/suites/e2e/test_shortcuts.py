@@ -215,7 +215,7 @@ class FirefoxTests(CallTestCase):
         ):
             self.send(page, name, key, code)
             wanted = f"document.getElementById('mute').dataset.on == '{str(on).lower()}'"
-            until(lambda wanted=wanted: page.tab.evaluate(wanted), PATIENCE, f"{name} {code}")  # type: ignore[misc]
+            until(lambda wanted: page.tab.evaluate(wanted), PATIENCE, f"{name} {code}", wanted)
         self.send(page, "keydown", "?", "Slash")
         until(lambda: page.tab.evaluate("document.getElementById('shortcuts').open"), PATIENCE, "the sheet")
 

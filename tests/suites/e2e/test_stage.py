@@ -54,7 +54,7 @@ class StageTests(CallTestCase):
         since = time.monotonic()
         for page in (host, guest):
             page.wait_for("connected")
-            until(lambda page=page: page.look_for_picture(since), PATIENCE, "a picture")  # type: ignore[misc]
+            until(lambda page: page.look_for_picture(since), PATIENCE, "a picture", page)
         return host, guest
 
     def plays(self, page: CallPage, selector: str) -> None:
@@ -207,9 +207,10 @@ class StageTests(CallTestCase):
             host.tab.click("#more-button")
             host.tab.click("#full-screen")
             until(
-                lambda filled=filled: host.tab.evaluate("!!document.fullscreenElement") is filled,  # type: ignore[misc]
+                lambda filled: host.tab.evaluate("!!document.fullscreenElement") is filled,
                 PATIENCE,
                 "full screen to change",
+                filled,
             )
 
     def test_the_screen_stays_on(self) -> None:

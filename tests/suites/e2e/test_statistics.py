@@ -173,18 +173,16 @@ class NetworkTests(Pages):
         live = "document.querySelector('.remote').dataset.live"
         self.host.cut(True)
         for page in (self.here, self.there):
-            until(lambda page=page: page.tab.evaluate(live) == "false", NOTICING, "a dimmed picture")  # type: ignore[misc]
-            seen = until(
-                lambda page=page: re.search(r"… (\d+) s", page.tab.evaluate(trouble)),  # type: ignore[misc]
-                PATIENCE,
-                "seconds",
-            )
+            until(lambda page: page.tab.evaluate(live) == "false", NOTICING, "a dimmed picture", page)
+            seen = until(lambda page: re.search(r"… (\d+) s", page.tab.evaluate(trouble)), PATIENCE, "seconds", page)
             until(
-                lambda page=page, seen=seen: (
-                    (found := re.search(r"… (\d+) s", page.tab.evaluate(trouble))) and int(found[1]) > int(seen[1])  # type: ignore[misc]
+                lambda page, seen: (
+                    (found := re.search(r"… (\d+) s", page.tab.evaluate(trouble))) and int(found[1]) > int(seen[1])
                 ),
                 PATIENCE,
                 "more seconds",
+                page,
+                seen,
             )
             self.assertEqual(page.tab.evaluate(BARS)[1], "0")
             self.assertTrue(page.tab.evaluate("document.querySelector('.remote').dataset.picture") == "true")
@@ -193,7 +191,7 @@ class NetworkTests(Pages):
         until(lambda: "their network" in self.here.tab.evaluate(BARS)[0], NOTICING, "the other to hear it")
         self.host.cut(False)
         for page in (self.here, self.there):
-            until(lambda page=page: page.tab.evaluate(live) == "true", NOTICING, "the picture to come back")  # type: ignore[misc]
+            until(lambda page: page.tab.evaluate(live) == "true", NOTICING, "the picture to come back", page)
             self.graded(page)
 
     def test_loss(self) -> None:
@@ -201,13 +199,13 @@ class NetworkTests(Pages):
         self.host.lose(20)
         for page, words in ((self.here, "that they send"), (self.there, "that you send")):
             until(
-                lambda page=page, words=words: (  # type: ignore[misc]
-                    words in page.tab.evaluate(BARS)[0] and page.tab.evaluate(BARS)[1] in "12"
-                ),
+                lambda page, words: words in page.tab.evaluate(BARS)[0] and page.tab.evaluate(BARS)[1] in "12",
                 PATIENCE,
                 f"few bars that say “{words}”",
+                page,
+                words,
             )
         add_picture(self.here.tab, "loss")
         self.host.lose(0)
         for page in (self.here, self.there):
-            until(lambda page=page: "send" not in page.tab.evaluate(BARS)[0], NOTICING, "no loss")  # type: ignore[misc]
+            until(lambda page: "send" not in page.tab.evaluate(BARS)[0], NOTICING, "no loss", page)

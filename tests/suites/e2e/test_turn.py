@@ -211,7 +211,7 @@ class RelayedCallTests(TurnCase):
         guest.join(host.host())
         for page in (host, guest):
             page.wait_for("connected")
-            until(lambda page=page: page.look_for_picture(since), PATIENCE, "a picture")  # type: ignore[misc]
+            until(lambda page: page.look_for_picture(since), PATIENCE, "a picture", page)
         return host, guest
 
     def is_relayed(self, *pages: CallPage) -> None:
@@ -282,9 +282,9 @@ class RelayedCallTests(TurnCase):
         pages = self.call()
         first = [self.given(page)[0] for page in pages]
         for username, credential in first:
-            until(lambda u=username, c=credential: self.client(u, c).allocate() == 401, PATIENCE, "their end")  # type: ignore[misc]
+            until(lambda u, c: self.client(u, c).allocate() == 401, PATIENCE, "their end", username, credential)
         for page in pages:
-            until(lambda page=page: len(set(self.given(page))) > 1, PATIENCE, "newer ones")  # type: ignore[misc]
+            until(lambda page: len(set(self.given(page))) > 1, PATIENCE, "newer ones", page)
             page.rises("framesDecoded")
         # coturn begins anew, and knows nobody: every relay is lost.
         self.turn.stop()

@@ -174,11 +174,11 @@ class HonestTests(VerificationCase):
         for page, name in zip(pages, ("Ann", "Bob", "Cat"), strict=True):
             page.tab.click("#more-button")
             page.tab.click("#open-verify")
-            people = until(lambda page=page: page.listed(2), PATIENCE, "two others")  # type: ignore[misc]
+            people = until(lambda page: page.listed(2), PATIENCE, "two others", page)
             for user, other in people:
                 page.choose(user)
                 page.wait_for_text("verify-status", other)
-                words = until(lambda page=page: page.tab.evaluate(WORDS), PATIENCE, "a code")  # type: ignore[misc]
+                words = until(lambda page: page.tab.evaluate(WORDS), PATIENCE, "a code", page)
                 codes.setdefault(frozenset((name, other)), set()).add(tuple(words))
         report.add_picture(pages[0].tab, "verify-three")
         self.assertEqual([len(found) for found in codes.values()], [1, 1, 1])
