@@ -1,4 +1,4 @@
-"""The wall clock jumps: what is measured in seconds goes on, and what has a date follows it."""
+"""The wall clock jumps: timeouts are not affected, and what carries a date follows the clock."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from tests.support.native_client import NativeClient
 
 HOUR, DAY = 3600, 86400
 
-#: By how many seconds the wall clock is wrong, one after the other.
+#: The offsets of the wall clock in seconds, one after the other.
 JUMPS = (5 * HOUR, -5 * HOUR, 3 * DAY, -3 * DAY, 0)
 
-#: Seconds for which TURN credentials are good.
+#: Lifetime of TURN credentials in seconds.
 TURN_SECONDS = 600
 
-#: Seconds in which two things count as of one time.
+#: Seconds by which a credential's expiry may differ from the expected time.
 CLOSE = 5.0
 
 
 class ClockTests(FaultTestCase):
-    """A daemon whose wall clock is set, and whose monotonic one is not."""
+    """A daemon whose wall clock is set while its monotonic clock goes on."""
 
     def start_with_clock(self, *options: str) -> Daemon:
-        """Start it with the right time."""
+        """Start a daemon with the right time."""
         self.offset = self.directory / "offset"
         self.jump(0)
         return self.start(
@@ -41,13 +41,13 @@ class ClockTests(FaultTestCase):
         )
 
     def jump(self, seconds: int) -> None:
-        """Set the clock, by so much wrong."""
+        """Set the daemon's wall clock to this offset from the right time."""
         new = self.offset.with_suffix(".new")
         new.write_text(f"{seconds:+d}s\n")
         os.replace(new, self.offset)
 
     def test_jumps(self) -> None:
-        """By hours and days, forward and back: nobody is cut off, and credentials are good from the new time on."""
+        """Jumps of hours and days close no connection, and new TURN credentials have the new time."""
         secret = self.directory / "secret"
         secret.write_text("north" * 8)
         secret.chmod(0o600)
@@ -66,7 +66,7 @@ class ClockTests(FaultTestCase):
                 self.talk(guest, host, session, "still here")
                 waits.append(time.monotonic() - begin)
                 time.sleep(0.05)
-            # A new one comes in, and its credentials are of the new time.
+            # A new client connects, and its credentials have the new time.
             third = self.client(daemon, tls=True)
             username = self.credentials(third)
             self.assertLess(abs(int(username.partition(":")[0]) - (time.time() + seconds + TURN_SECONDS)), CLOSE)
@@ -78,19 +78,19 @@ class ClockTests(FaultTestCase):
         )
 
     def credentials(self, client: NativeClient) -> str:
-        """Open a session; the user name of the TURN credentials that its member gets."""
+        """Open a session, and return the user name of the TURN credentials that its member receives."""
         client.say("open")
         servers = client.hear_type("ice-servers")["ice-servers"]
         return next(str(server["username"]) for server in servers if "username" in server)
 
     def test_certificate(self) -> None:
-        """More than a year later the local authority has issued another certificate, without a restart."""
+        """More than a year later the local authority issues another certificate without a restart."""
         daemon = self.start_with_clock()
         before = self.shown(daemon)
         self.jump(400 * DAY)
         begin = time.monotonic()
         if not in_full():
-            # Otherwise the next look at the certificate is waited for, a minute at most.
+            # A full run waits for the periodic check of the certificate, a minute at most.
             daemon.program.process.send_signal(signal.SIGHUP)
         while self.shown(daemon) == before:
             self.assertLess(time.monotonic() - begin, 90.0)
@@ -104,5 +104,5 @@ class ClockTests(FaultTestCase):
         )
 
     def shown(self, daemon: Daemon) -> str:
-        """The certificate that it shows."""
+        """Return the certificate that the daemon presents, as PEM."""
         return ssl.get_server_certificate(("127.0.0.1", daemon.port), timeout=5)
