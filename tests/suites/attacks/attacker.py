@@ -25,10 +25,10 @@ PATIENCE = 5.0
 #: Seconds until a slot whose connection was ended has a new one.
 AGAIN = 0.02
 
-#: How a connection ended without a word of the server's, or did not.
+#: Outcomes of a connection for which the server gave no reason.
 CUT_OFF, LEFT = "cut off", "left open"
 
-#: How much is kept of what the server says, in bytes.
+#: Bytes of the server's output that are kept.
 KEPT = 4096
 
 
@@ -100,7 +100,7 @@ class Line:
 
 
 def ending(head: bytes, tail: bytes) -> str:
-    """How a server ended a connection, from the first and the last of what it said."""
+    """Return how the server ended a connection, from the first and the last bytes of its output."""
     for length in range(2, 126):
         at = len(tail) - length - 2
         if at >= 0 and tail[at] == 0x88 and tail[at + 1] == length:

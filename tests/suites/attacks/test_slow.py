@@ -57,7 +57,7 @@ class Slow:
 
     @property
     def seconds(self) -> float:
-        """For how long it was there."""
+        """The seconds for which the connection was open."""
         return (self.ended or time.monotonic()) - self.begun
 
 
@@ -115,7 +115,7 @@ KINDS: tuple[tuple[str, Callable[[Target], Slow], float], ...] = (
     ("message byte by byte", pieces_of_a_message, DEADLINE + CLOSING),
     ("slow fragments", fragments, DEADLINE + CLOSING),
 )
-"""What is slow, how, and the seconds in which it has to be over."""
+"""Each kind of slow client: its name, its connection, and the seconds within which the server has to close it."""
 
 
 class SlowTests(AttackTestCase):

@@ -27,7 +27,7 @@ DARK = 2
 
 @dataclass(frozen=True)
 class Figures:
-    """What one side counted in a call.
+    """The media statistics of one side of a call.
 
     Attributes:
         frames_in, frames_out: frames of video, decoded and sent.
@@ -58,7 +58,7 @@ class CallPage:
 
     @property
     def state(self) -> str:
-        """What the page shows, such as `start`, `waiting` or `connected`."""
+        """The state of the page, such as `start`, `waiting` or `connected`."""
         state: str = self.tab.evaluate("document.documentElement.dataset.state")
         return state
 
@@ -118,12 +118,12 @@ class CallPage:
         until(lambda: not self.shown("side"), PATIENCE, "nothing beside the call")
 
     def text(self, element: str) -> str:
-        """What an element says."""
+        """Return the text of an element."""
         text: str = self.tab.evaluate(f"document.getElementById('{element}').textContent.trim()")
         return text
 
     def shown(self, element: str) -> bool:
-        """Whether an element is seen."""
+        """Return whether an element is visible."""
         return bool(self.tab.evaluate(f"document.getElementById('{element}').checkVisibility()"))
 
     def wait_for_text(self, element: str, text: str) -> None:
@@ -152,7 +152,7 @@ class CallPage:
         return members
 
     def look_for_picture(self, since: float) -> bool:
-        """Whether there is a picture; notes down when it was first seen.
+        """Return whether there is a picture, and record when it was first seen.
 
         Arguments:
             since: when the guest pressed Join (monotonic seconds).

@@ -49,7 +49,7 @@ QUIET = (
     f"--disable-features={','.join(WITHOUT)}",
 )
 
-#: What Chromium writes when it refuses a service worker: the tests make it overlook doubts of a page's certificate, but
+#: Chromium's message when it refuses a service worker: the tests make it ignore errors of a page's certificate, but
 #: not of its worker's.
 NO_WORKER = "An SSL certificate error occurred when fetching the script."
 

@@ -81,7 +81,7 @@ def closed_popover(page: CallPage, popover: str) -> None:
 
 
 def before_a_call(case: ScreenTestCase) -> Screens:
-    """What a person meets first, and what can be opened there."""
+    """The start screen, and the dialogs that it opens."""
     page = case.chromium_page(prepare=UNASKED)
     yield "start", page
     page.tab.click("#options summary")
@@ -111,7 +111,7 @@ def connectivity(case: ScreenTestCase) -> Screens:
 
 
 def invited(case: ScreenTestCase) -> Screens:
-    """What a guest meets, up to a call in which nobody answers."""
+    """The screens of a guest, up to a call in which nobody answers."""
     host = case.caller()
     host.say("open", password="open sesame", lobby=True, capacity=3)
     session = host.hear("opened")["session"]

@@ -49,7 +49,7 @@ class BeforeTests(CallTestCase):
         )
 
     def test_picture_without_a_press(self) -> None:
-        """Whoever permitted the devices before sees themselves at once, and a bar that follows the microphone."""
+        """With permission from before, the own picture and a level meter of the microphone appear without a press."""
         page, tab = self.before()
         self.see_themselves(tab)
         self.assertTrue(page.shown("self-level"))

@@ -15,7 +15,7 @@ from tests.suites.e2e.waiting import until
 WIDE = {"width": 1280, "height": 800}
 PHONE = {"width": 390, "height": 844}
 
-#: JavaScript: who wrote each message, what, and how far it has come.
+#: JavaScript: the author, the text and the delivery mark of each message.
 MESSAGES = """[...document.querySelectorAll('#chat-log .message')].map(row => [
     row.querySelector('bdi').textContent,
     row.querySelector('.said').textContent,
@@ -76,7 +76,7 @@ def write(page: CallPage, text: str) -> None:
 
 
 def messages(page: CallPage) -> list[list[str]]:
-    """Who wrote each message, what, and how far it has come."""
+    """Return the author, the text and the delivery mark of each message."""
     found: list[list[str]] = page.tab.evaluate(MESSAGES)
     return found
 
@@ -115,7 +115,7 @@ class ChatTests(CallTestCase):
         return pages
 
     def test_three_browsers(self) -> None:
-        """What one writes the others read, in Chromium and in Firefox, and the mark says when they have it."""
+        """A message reaches all others, in Chromium and in Firefox, and its mark says when it was delivered."""
         ann, bob, cleo = self.call("Chromium", "Firefox")
         write(ann, "hello")
         wait_for_messages(ann, ["You", "hello", DELIVERED])
@@ -185,7 +185,7 @@ class ChatTests(CallTestCase):
         wait_for_messages(bob, ["Ann", "one", ""], ["Ann", "two", ""])
 
     def test_reading_further_up(self) -> None:
-        """Who reads old messages is not torn away from them, and is told of new ones."""
+        """A new message does not scroll a list that was scrolled up, and a button announces it."""
         ann, bob = self.call("Chromium")
         for number in range(12):
             write(ann, f"message {number}")
@@ -205,7 +205,7 @@ class ChatTests(CallTestCase):
         until(lambda: not bob.shown("chat-new") and bob.tab.evaluate(place) < 2, PATIENCE, "the end of the list")
 
     def test_before_anybody_comes(self) -> None:
-        """What is written while waiting is read by the first guest, and not by one who comes later."""
+        """A message written while waiting reaches the first guest, and no later one."""
         ann = self.page()
         session = ann.host()
         open_chat(ann)
@@ -239,7 +239,7 @@ class ChatTests(CallTestCase):
         wait_for_messages(ann, ["You", "can you hear me?", DELIVERED], ["Somebody", "I can read you", ""])
 
     def test_another_program(self) -> None:
-        """Whose program has no messages is named."""
+        """A member whose program cannot read messages is named."""
         ann = self.page()
         self.peer("join", ann.host(), "--name", "Robot")
         ann.wait_for("connected")
@@ -247,7 +247,7 @@ class ChatTests(CallTestCase):
         ann.wait_for_text("chat-note", "Robot cannot read messages")
 
     def test_hostile(self) -> None:
-        """Whatever somebody sends, the page goes on, and shows it as nothing but text."""
+        """Hostile input on the data channel is shown as plain text, and the page goes on."""
         tab = chromium().tab()
         self.addCleanup(tab.close)
         tab.page.add_init_script(LEAK)

@@ -74,7 +74,7 @@ class ConnectivityTests(CallTestCase):
         page.tab.evaluate("taken.splice(0).length")
 
     def state(self, page: CallPage, check: str) -> str:
-        """What a check came to."""
+        """Return the outcome of a check."""
         state: str = page.tab.evaluate(f"document.getElementById('test-{check}').className")
         return state
 
@@ -90,7 +90,7 @@ class ConnectivityTests(CallTestCase):
         return found
 
     def states(self, page: CallPage) -> dict[str, str]:
-        """What each check came to."""
+        """Return the outcome of each check."""
         return {check: self.state(page, check) for check in CHECKS}
 
     def with_options(self, *options: str) -> None:
@@ -98,7 +98,7 @@ class ConnectivityTests(CallTestCase):
         self.start_daemon(*options)
 
     def test_without_stun_and_turn(self) -> None:
-        """Where the server names neither, this is worth knowing, and all else works."""
+        """Without a STUN and a TURN server both checks warn, and all others pass."""
         permissions = ["camera", "microphone", "clipboard-read", "clipboard-write"]
         tab = chromium_with_two_cameras().tab(permissions=permissions)
         self.addCleanup(tab.close)
@@ -159,7 +159,7 @@ class ConnectivityTests(CallTestCase):
         self.assertEqual(self.state(page, "call"), "passed")
 
     def test_refused(self) -> None:
-        """Who may not use camera and microphone is told what to do; the rest is tested all the same."""
+        """Without permission for camera and microphone the page says what to do, and tests the rest."""
         tab = chromium_without_camera().tab()
         self.addCleanup(tab.close)
         page = self.open_test(tab)
@@ -259,7 +259,7 @@ class ConnectivityTests(CallTestCase):
         page.wait_for("connected")
 
     def test_not_fetched(self) -> None:
-        """Where the test cannot be fetched, the start screen says so, and the link can be tried again."""
+        """When the test cannot be fetched, the start screen says so, and the link can be pressed again."""
         tab = chromium().tab(service_workers="block")
         self.addCleanup(tab.close)
         page = CallPage(tab)
@@ -274,7 +274,7 @@ class ConnectivityTests(CallTestCase):
         until(lambda: page.text("test-checks"), PATIENCE, "the list")
 
     def test_camera_of_the_start_screen(self) -> None:
-        """Whoever looks at themselves on the start screen gives the camera up for the test, and has it back after."""
+        """The start screen releases its camera for the test, and takes it again afterwards."""
         tab = chromium().tab(permissions=["camera", "microphone"])
         self.addCleanup(tab.close)
         tab.page.add_init_script(WATCH)

@@ -17,7 +17,7 @@ from tests.suites.e2e.case import CallTestCase
 from tests.suites.e2e.program import Program
 from tests.suites.e2e.waiting import until
 
-#: Of the checkout, from which the client is run.
+#: The root of the checkout, from which the client is run.
 ROOT = Path(__file__).parents[3]
 
 #: Seconds that an answer may take.
@@ -136,7 +136,7 @@ class OriginalTests(CallTestCase):
         self.assertEqual(host.hear(), {"VideoOffer": ["v=0", session]})
 
     def test_nonsense(self) -> None:
-        """What crashed the original closes one connection with its code, and the daemon goes on."""
+        """Input that crashed the original server closes one connection with its code, and the daemon goes on."""
         malformed, binary = self.client(), self.client()
         malformed.socket.send("not JSON")
         self.assertEqual(malformed.closed()[0], 1007)

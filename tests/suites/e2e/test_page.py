@@ -1,4 +1,4 @@
-"""What the page tells people when something happens, and what its buttons do."""
+"""The page's messages to people, and its buttons."""
 
 from __future__ import annotations
 
@@ -160,7 +160,7 @@ class PageTests(CallTestCase):
         watch(host, guest)
 
     def test_daemon_is_not_there(self) -> None:
-        """Who starts a call without the server is told."""
+        """A call that is started without the server shows an error."""
         daemon = self.start_daemon()
         page = self.page()
         daemon.kill()
@@ -208,7 +208,7 @@ class PageTests(CallTestCase):
         self.switches_camera("Chromium", "Firefox")
 
     def test_no_permission(self) -> None:
-        """Who may not use camera and microphone is told why, and still sees and hears the other."""
+        """Without camera and microphone the page says why, and still receives picture and sound."""
         host = self.page()
         session = host.host()
         tab = chromium_without_camera().tab()

@@ -67,11 +67,11 @@ class Client:
 
 
 class ProxyTests:
-    """What holds behind every proxy."""
+    """Tests that every reverse proxy has to pass."""
 
     kind: ClassVar[type[ReverseProxy]]
 
-    #: What sets the patience of the proxy with a silent WebSocket, and the same in two seconds.
+    #: The setting of the proxy's idle timeout for a WebSocket, and the same setting with two seconds.
     timeout: ClassVar[tuple[str, str]]
 
     def setUp(self: Any) -> None:

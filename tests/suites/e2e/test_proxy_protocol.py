@@ -15,7 +15,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from tests.suites.e2e.daemon import Daemon
 from tests.suites.e2e.reverse_proxy import ReverseProxy
 
-#: Where HAProxy connects from.
+#: The address from which HAProxy connects.
 PROXY = "127.0.0.9"
 
 #: Seconds for an answer.
@@ -148,7 +148,7 @@ class ProxyProtocolTests(SynchronousTestCase):
         self.assertEqual(self.daemon.program.stderr.count("sent no valid PROXY header"), 1)
 
     def test_from_anybody(self) -> None:
-        """Who is not trusted needs no header, and may not send one: under TLS it is no TLS."""
+        """An untrusted client needs no header and may not send one: with TLS it breaks the handshake."""
         signaling = self.websocket("127.0.0.2", self.daemon.port)
         signaling.close()
         plain = self.dial("127.0.0.3", self.daemon.port)

@@ -23,7 +23,7 @@ PAUSE = 1.0
 
 
 def reconnects(page: CallPage) -> int:
-    """How often a page's connection to the server came back."""
+    """Return how often the page has reconnected to the server."""
     return int(json.loads(page.tab.evaluate("globalThis.signald.connection()"))["reconnects"])
 
 
@@ -177,7 +177,7 @@ class ReloadTests(CallTestCase):
         self.reload("reload of a guest, Firefox", guest, host)
 
     def test_two_tabs(self) -> None:
-        """Of two with one identity the first one says where the call goes on, and stays away."""
+        """When two tabs have one identity, the first one says that the call moved, and does not reconnect."""
         host, guest = self.call()
         kept = guest.tab.evaluate("sessionStorage.getItem('signald.call')")
         second = self.page()

@@ -248,7 +248,7 @@ class StageTests(CallTestCase):
         self.plays(guest, CAMERA)
 
     def test_a_muted_microphone_that_is_unplugged(self) -> None:
-        """Whoever was muted stays so, whatever device comes, and nobody hears them."""
+        """A muted member stays muted, whatever device is plugged in."""
         host, guest = self.call()
         host.tab.click("#mute")
         host.wait_for_text("mute", "Unmute")
@@ -261,7 +261,7 @@ class StageTests(CallTestCase):
         guest.still("audioEnergy", SILENCE)
 
     def test_devices_after_a_failure(self) -> None:
-        """Whoever tries again has the devices that they had, and those alone."""
+        """A second attempt uses the same devices as the first."""
         daemon = self.start_daemon()
         page = self.tab()
         kinds = "document.getElementById('local-video').srcObject.getTracks().map(track => track.kind).sort().join()"

@@ -1,4 +1,4 @@
-"""How good a connection is: bars in the tiles, the statistics panel and the report."""
+"""Connection quality: the bars in the tiles, the statistics panel and the report."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.suites.e2e.waiting import until
 #: JavaScript: what the first tile's bars say, and how many there are.
 BARS = "(bars => [bars.hidden ? '' : bars.ariaLabel, bars.dataset.bars])(document.querySelector('.remote .bars'))"
 
-#: What a connection on this machine is called by its number of bars: how many there are depends on what else it does.
+#: The name of a local connection by its number of bars; the number depends on the load of the machine.
 WORDS = {"1": "bad", "2": "weak", "3": "fair", "4": "good"}
 
 #: JavaScript: the panel's rows as lists of texts, the last one how many points a row's line has.
@@ -67,7 +67,7 @@ class StatisticsTests(Pages):
     """Two pages on this machine."""
 
     def rows(self, page: CallPage) -> dict[str, tuple[str, int]]:
-        """What the panel says, and the points of each line, by the row's heading."""
+        """Return the text of the panel and the points of each line, by the row's heading."""
         return {label: (value, points) for label, value, points in page.tab.evaluate(ROWS)}
 
     def number(self, page: CallPage, label: str) -> float:
@@ -168,7 +168,7 @@ class NetworkTests(Pages):
         self.graded(self.here)
 
     def test_cut(self) -> None:
-        """Who is cut off keeps the last frame, dimmed, and seconds are counted; when the network is back, all is."""
+        """While the network is cut, the last frame stays, dimmed, and seconds are counted; all recovers afterwards."""
         trouble = "document.querySelector('.remote .trouble').textContent"
         live = "document.querySelector('.remote').dataset.live"
         self.host.cut(True)
@@ -195,7 +195,7 @@ class NetworkTests(Pages):
             self.graded(page)
 
     def test_loss(self) -> None:
-        """Where packets are lost on the way out of one network, both sides have few bars, and say which way."""
+        """When packets are lost on the way out of one network, both sides show few bars and name the direction."""
         self.host.lose(20)
         for page, words in ((self.here, "that they send"), (self.there, "that you send")):
             until(

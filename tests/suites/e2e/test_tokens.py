@@ -56,7 +56,7 @@ class TokenTestCase(CallTestCase):
         return client
 
     def is_expired(self, token: str) -> bool:
-        """Whether the daemon says so."""
+        """Return whether the daemon refuses a token as expired."""
         client = NativeClient(self.daemon.port, tls=True)
         try:
             return client.ask("hello", version=1, token=token).get("code") == "token-expired"
@@ -160,7 +160,7 @@ class DaemonTests(TokenTestCase):
         self.assertIn("open to others", done.stderr)
 
     def test_nothing_of_a_token_is_in_the_log(self) -> None:
-        """Nor who it is for."""
+        """Neither a token nor its user is in the log."""
         token = self.token(user="a-user-of-the-log-test")
         self.client(token).ask("open")
         NativeClient(self.daemon.port, tls=True).ask("hello", version=1, token=token[:-3])
@@ -274,7 +274,7 @@ class PageTests(TokenTestCase):
 
 
 class HostTests(TokenTestCase):
-    """Where hosts alone need a token."""
+    """A daemon that requires a token from hosts only."""
 
     need = "hosts"
 
@@ -350,7 +350,7 @@ class TrustTests(ServiceTestCase):
         self.configure(self.need)
 
     def verdict(self, environment: dict[str, str]) -> str:
-        """What becomes of an opening."""
+        """Return the answer to `open`: its type, or the code of the error."""
         self.start_daemon("--config", str(self.config), environment=environment)
         reply = self.client().ask("open")
         return str(reply.get("code", reply["type"]))

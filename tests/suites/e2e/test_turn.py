@@ -45,7 +45,7 @@ WATCH = """(() => {
     };
 })()"""
 
-#: Whom nobody reaches through the relay, of each kind of special-purpose address.
+#: Addresses that the relay must refuse: some of each kind of special-purpose address.
 DENIED = {
     "127.0.0.1": (
         "0.0.0.0 0.1.2.3 10.0.0.1 10.255.255.255 100.64.0.1 127.0.0.2 169.254.169.254 172.16.0.1 172.31.255.255 "
@@ -58,7 +58,7 @@ DENIED = {
     ),
 }
 
-#: Whom everybody may reach: addresses beside the ranges, and such as there are many.
+#: Addresses that the relay must allow: next to the refused ranges, and ordinary ones.
 ALLOWED = {
     "127.0.0.1": "1.1.1.1 9.255.255.255 11.0.0.1 100.63.255.255 100.128.0.1 172.15.255.255 172.32.0.1 223.255.255.254",
     "::1": "2001:200::1 2003::1 2606:4700::1 2a00::1 3ffe::1",
@@ -76,7 +76,7 @@ class TurnCase(CallTestCase):
 
     @property
     def address(self) -> Address:
-        """Where coturn is."""
+        """The address of coturn."""
         return self.turn.host, self.turn.port
 
     def client(self, username: str | None = None, credential: str | None = None) -> TurnClient:
@@ -100,7 +100,7 @@ class TurnCase(CallTestCase):
 
 
 class CredentialTests(TurnCase):
-    """Who may relay, and where to."""
+    """Credentials, and the addresses that a relay may reach."""
 
     def test_strangers(self) -> None:
         """A member's credentials are taken; none, wrong, changed and expired ones are not."""
@@ -161,7 +161,7 @@ class CredentialTests(TurnCase):
         self.assertNotIn("CLI listener", self.turn.program.stdout)
 
     def handshake(self, version: ssl.TLSVersion) -> str:
-        """Offer this version alone, and return the one that is spoken; empty for none."""
+        """Offer only this TLS version, and return the negotiated one; empty for none."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
         # OpenSSL speaks the old ones at this level alone.

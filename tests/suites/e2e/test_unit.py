@@ -125,6 +125,6 @@ class SandboxTests(SynchronousTestCase):
         os.kill(process, signal.SIGCONT)
 
     def status(self) -> dict[str, str]:
-        """What the kernel says of the daemon's process."""
+        """Return the status of the daemon's process as the kernel reports it."""
         lines = Path(f"/proc/{self.supervisor.process}/status").read_text().splitlines()
         return {name: value.strip() for name, _, value in (line.partition(":") for line in lines)}

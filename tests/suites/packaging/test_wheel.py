@@ -19,7 +19,7 @@ from tests.suites.e2e.program import Program, run
 
 ROOT = Path(__file__).resolve().parents[3]
 
-#: What the build reads; README and CHANGELOG stand in the metadata.
+#: The files that the build reads; README and CHANGELOG become metadata.
 PACKED = (
     "setup.cfg", "pyproject.toml", "README.md", "CHANGELOG.md", "LICENSE", "signald", "clients", "web", "twisted",
 )  # fmt: skip
