@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 PIP_TOOLS := pip-tools==7.6.2
 
 # What goes into the wheel. Directories are among them, so that a deleted file counts as a change.
-PACKED := setup.cfg pyproject.toml README.md CHANGELOG.md LICENSE signald clients web twisted
+PACKED := setup.cfg pyproject.toml MANIFEST.in README.md CHANGELOG.md LICENSE signald clients web twisted deploy
 SOURCES := $(shell find $(wildcard $(PACKED)) -name __pycache__ -prune -o ! -name '*.pyc' ! -name dropin.cache -print)
 
 # What `make run` gives to signald: make run ARGS="--port 9001"
@@ -135,4 +135,23 @@ $(VENV)/signald.stamp: $(SOURCES) | $(VENV)/venv.stamp
 build/lock.stamp: Makefile
 	$(PYTHON) -m venv --clear build/lock
 	build/lock/bin/pip install --quiet --disable-pip-version-check $(PIP_TOOLS)
+	@touch $@
+
+# ---- the documentation's site, and a release ------------------------------------------------------------------------
+
+.PHONY: docs release
+
+docs: build/docs-venv/docs.stamp ## build the documentation's site into build/site; a warning is an error
+	@build/docs-venv/bin/sphinx-build --fail-on-warning --keep-going --fresh-env --quiet \
+		--doctree-dir build/doctrees docs build/site
+	@echo "$$(find build/site -name '*.html' | wc -l) pages in build/site, $$(du -sh build/site | cut -f 1): open build/site/index.html"
+
+release: build/release-venv/release.stamp ## check, build and tag the version of signald/__init__.py (docs/releasing.md)
+	@build/release-venv/bin/python requirements/release.py $(ARGS)
+
+build/docs-venv/docs.stamp: requirements/docs.txt
+build/release-venv/release.stamp: requirements/release.txt
+build/docs-venv/docs.stamp build/release-venv/release.stamp:
+	$(PYTHON) -m venv --clear $(@D)
+	$(@D)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@touch $@

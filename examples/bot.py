@@ -11,7 +11,7 @@ from signald_client.signaling.messages import ForwardedMessage, Joined, MemberJo
 
 
 async def main(reactor, url, session, authority=None):
-    def hear(event):
+    def on_event(event):
         if isinstance(event, Joined):
             peer.say("Hello, everybody!")
         elif isinstance(event, MemberJoined):
@@ -20,7 +20,7 @@ async def main(reactor, url, session, authority=None):
             peer.say(f"You said: {event.content}", event.sender)
 
     trust = Trust(Path(authority).read_bytes() if authority else None)
-    peer = Peer(Address.parse(url), PatternAndTone, name="Bot", trust=trust, event=hear, reactor=reactor)
+    peer = Peer(Address.parse(url), PatternAndTone, name="Bot", trust=trust, event=on_event, reactor=reactor)
     await peer.connect()
     await peer.join(session)
     print(await peer.ended())
