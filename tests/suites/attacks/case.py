@@ -86,7 +86,7 @@ class AttackTestCase(SynchronousTestCase):
         found = Measured()
         victim, other = target(tls), twin(tls)
         lines = victim.log.count("\n")
-        windows, seconds = (4, 1.5) if in_full() else (1, 0.8)
+        windows, seconds = (4, 1.5) if in_full() else (2, 0.6)
         bystander = Bystander(victim)
         self.addCleanup(bystander.close)
         victim.forget_peak()
@@ -113,6 +113,7 @@ class AttackTestCase(SynchronousTestCase):
             count=FEW if LOADS[name].spends and not in_full() else CONNECTIONS,
             source=next_source(),
             asset=goes_to.asset,
+            refused=LOADS[name].refused,
         )
         waits += bystander.waits(seconds)
         ends: dict[str, int] = attacker().report()["ends"]
