@@ -13,8 +13,8 @@ class IceServer:
 
     Attributes:
         urls: `stun:`, `turn:` or `turns:` URIs (RFC 7064, RFC 7065).
-        username: for TURN.
-        credential: for TURN.
+        username: the TURN user name.
+        credential: the TURN credential.
         expires: seconds for which the credential is valid; None when it does not expire.
 
     """

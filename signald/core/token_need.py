@@ -8,7 +8,7 @@ __all__ = ["TokenNeed"]
 
 
 class TokenNeed(Enum):
-    """Who must show a token."""
+    """Which clients need a token."""
 
     NOBODY = "nobody"
     HOSTS = "hosts"

@@ -120,7 +120,16 @@ class PreloadingTests(SynchronousTestCase):
 
     def meet(self) -> None:
         """Open a session with a token, the webhook and a password; join it with a wrong password and the right one."""
-        command: list[str | Path] = [SCRIPTS / "signald", "token", "--user", "ann", "--role", "host", "--config", self.file]
+        command: list[str | Path] = [
+            SCRIPTS / "signald",
+            "token",
+            "--user",
+            "ann",
+            "--role",
+            "host",
+            "--config",
+            self.file,
+        ]
         token = run(command).stdout.strip()
         host, guest = (NativeClient(self.port, tls=True) for _ in range(2))
         self.addCleanup(host.close)
