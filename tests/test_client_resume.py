@@ -13,8 +13,6 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from signald.core.limits import Limits
 from signald.core.reconnect_window import ReturnWindow
-from signald.core.users import PeerId
-from signald.dialects.native import Native
 from signald.server.switchboard import Switchboard
 from signald_client.signaling import messages
 from signald_client.signaling.client import READY, SignalingClient
@@ -32,24 +30,22 @@ from signald_client.signaling.events import (
 )
 from signald_client.signaling.negotiation import CreateAndSetLocal, Send
 from signald_client.signaling.wire import Value
-from tests.support.world import HOME
-from tests.unit.server.test_switchboard import make_switchboard
+from tests.support.connections import MemoryConnection, make_switchboard
 
 
-class Wire:
+class Wire(MemoryConnection):
     """One connection as the server sees it: what it sends is under way until somebody takes it.
 
     Attributes:
         down: frames to the client, and at the end the code and reason of the close.
         up: frames to the server.
-        peer: what the server knows it by.
 
     """
 
     def __init__(self, switchboard: Switchboard) -> None:
         self.down: deque[bytes | tuple[int, str]] = deque()
         self.up: deque[str] = deque()
-        self.peer: PeerId = switchboard.opened(self, Native(), HOME)
+        super().__init__(switchboard)
 
     def send(self, frame: bytes) -> None:
         """The server sends a frame."""
@@ -109,7 +105,7 @@ class Edge:
         """Let the oldest frame reach the server; False when none is under way."""
         if self.wire is None or not self.wire.up:
             return False
-        self.switchboard.received(self.wire.peer, self.wire.up.popleft().encode())
+        self.wire.receive(self.wire.up.popleft().encode())
         return True
 
     def down(self) -> bool:
@@ -134,7 +130,7 @@ class Edge:
     def notice(self) -> None:
         """The server notices the losses."""
         for ghost in self.ghosts:
-            self.switchboard.closed(ghost.peer)
+            ghost.disconnect()
         self.ghosts = []
 
     def said(self) -> list[str]:

@@ -48,7 +48,7 @@ class LimitsReloader:
         self.budget.configure(limits)
         self.admission.configure(limits, config.trusted_proxies)
         for factory in self.signaling:
-            factory.configure(limits)
+            factory.reload_limits(limits)
         self.site.limits = limits
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IAddress, IDelayedCall, IHandshakeListener, IReactorTime, ISSLTransport
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
@@ -21,7 +20,7 @@ from signald.monitoring.metrics import Metrics
 from signald.net.origins import read_host
 from signald.net.proxies import client_address, peer_host
 from signald.server.admission import Admission, AdmissionTicket
-from signald.server.draining import Drain
+from signald.server.draining import ConnectionSet
 from signald.server.output import StallWatch
 from signald.server.problems import last_response
 
@@ -48,8 +47,8 @@ class SignalingSite(Site):
         metrics: counts the errors, and measures the TLS handshakes.
         methods: that any resource knows.
         fixed_hosts: whether requests by a name that a stranger can have are refused (`Host.is_fixed`).
-        http_connections: those that have not become WebSockets.
-        draining: whether each response is the last one of its connection because the server is stopping.
+        http_connections: the connections that have not become WebSockets; while they are drained, each response is the
+            last one of its connection.
 
     """
 
@@ -92,9 +91,7 @@ class SignalingSite(Site):
         self.metrics = metrics
         self.methods = methods
         self.fixed_hosts = fixed_hosts
-        self.http_connections: set[SignalingChannel] = set()
-        self.draining = False
-        self._drain: Drain | None = None
+        self.http_connections: ConnectionSet[SignalingChannel] = ConnectionSet(clock)
         admission.count(self.http_connections)
 
     def buildProtocol(self, addr: IAddress | None) -> SignalingChannel | None:  # type: ignore[override] # not the generic one
@@ -109,33 +106,6 @@ class SignalingSite(Site):
         channel = SignalingChannel(self, ticket)
         channel.factory = self
         return channel
-
-    def drain(self, seconds: float) -> Deferred[None]:
-        """Answer what is asked on the connections that there are, and close them; fires when all are gone.
-
-        One on which nothing is asked is soon aborted; what is still there after that many seconds is aborted as well.
-        To be called once.
-        """
-        self.draining = True
-        for channel in list(self.http_connections):
-            channel.finish()
-        self._drain = Drain(self.http_connections, self.reactor, self._abort_silent, self._abort)
-        return self._drain.begin(seconds)
-
-    def left(self, channel: SignalingChannel) -> None:
-        """A connection is gone, or is a WebSocket now."""
-        self.http_connections.discard(channel)
-        if self._drain is not None:
-            self._drain.look()
-
-    def _abort_silent(self) -> None:
-        for channel in list(self.http_connections):
-            if not channel.asks:
-                channel.abort()
-
-    def _abort(self) -> None:
-        for channel in list(self.http_connections):
-            channel.abort()
 
     def acceptableProtocols(self) -> list[bytes]:
         """For ALPN (RFC 7301): HTTP/2 would pass by the header deadline and the rule about bodies."""
@@ -246,8 +216,13 @@ class SignalingChannel(HTTPChannel):
             return bool(self.transport.getHandle().get_state_string() != _SILENCE)
         return bool(self.requests)
 
-    def finish(self) -> None:
-        """The server is stopping: close after the response to what is asked, or now where nothing is."""
+    @property
+    def is_silent(self) -> bool:
+        """Whether no request and no TLS handshake is under way."""
+        return not self.asks
+
+    def close_for_drain(self) -> None:
+        """Close after the response to the request that is under way, or at once where there is none."""
         if self._idle:
             self.loseConnection()
         elif self.requests:
@@ -263,7 +238,7 @@ class SignalingChannel(HTTPChannel):
 
     def checkPersistence(self, request: Request, version: bytes) -> bool:
         """Whether the connection goes on after this response; the client is told if not (RFC 9112 §9.6)."""
-        if not self.site.draining:
+        if not self.site.http_connections.is_draining:
             persists: bool = super().checkPersistence(request, version)
             return persists
         request.responseHeaders.setRawHeaders(b"Connection", [b"close"])
@@ -355,7 +330,7 @@ class SignalingChannel(HTTPChannel):
         self._cancel_deadline()
         self._watch.stop()
         self._place.leave()
-        self.site.left(self)
+        self.site.http_connections.discard(self)
 
     def _unread(self) -> None:
         """The client does not take what it asked for."""

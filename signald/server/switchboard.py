@@ -1,4 +1,4 @@
-"""Carries out the hub's actions: connections, decisions, clock, log."""
+"""Connects the hub to the world: reports facts about peers with the time, and carries out its actions in order."""
 
 from __future__ import annotations
 
@@ -19,49 +19,39 @@ from signald.core.decisions import Operation, Outcome, Refused
 from signald.core.errors import ErrorCode
 from signald.core.hub import Ending, Hub
 from signald.core.limits import AddressKey, Limits
-from signald.core.messages import Error, IceServer, Request
+from signald.core.messages import Error, Event, IceServer, Request, Traits
 from signald.core.reconnect_window import ReturnWindow
 from signald.core.registry import MemoryRegistry
 from signald.core.snapshot import Snapshot, export, restore
 from signald.core.turn import Turn
 from signald.core.users import DecisionId, PeerId
-from signald.dialects.dialect import CloseFrame, DecodeError, Dialect
-from signald.monitoring.metrics import FORWARDED, Metrics
+from signald.dialects.dialect import DecodeError
 
 _ENDINGS = {1000: Ending.LEFT, 1001: Ending.RELOADING}
 """What the close codes of RFC 6455 §7.4.1 that a client sends mean for its user."""
 
 
 class Connection(Protocol):
-    """One peer's socket, as the switchboard sees it."""
+    """One peer's socket as the switchboard uses it."""
 
-    def send(self, frame: bytes) -> None:
-        """Send a text message; `frame` is UTF-8."""
+    def send_event(self, event: Event) -> None:
+        """Encode an event in the connection's dialect and send it."""
 
-    def close(self, code: int, reason: str) -> None:
-        """Begin the closing handshake (RFC 6455 §7.1.2) and drop the connection when it takes too long."""
-
-
-@define
-class _Line:
-    """A connection and the dialect that is spoken on it."""
-
-    connection: Connection
-    dialect: Dialect
+    def close_for_error(self, code: ErrorCode) -> None:
+        """Start the closing handshake (RFC 6455 §7.1.2); the connection is dropped when it takes too long."""
 
 
 @define
 class Switchboard:
-    """Between the connections and the hub.
+    """Maps peers to their connections, tells the hub what happens to them, and carries out what the hub returns.
 
     Attributes:
-        hub: decides what is to be done.
-        registry: decides about identities and membership.
-        access: decides who may, and then the registry.
+        hub: turns facts about peers into actions.
+        registry: holds the identities and the memberships.
+        access: takes the hub's decisions: it authorizes an operation, then has the registry carry it out.
         clock: gives monotonic seconds.
-        metrics: counts the messages and measures their way.
-        wall: gives seconds since 1970, which the expiry of TURN credentials is told in.
-        turn: makes those credentials; None where there are none.
+        wall: gives seconds since 1970, in which the expiry of TURN credentials is stated.
+        turn: makes those credentials; None where no TURN server is configured.
 
     """
 
@@ -69,47 +59,50 @@ class Switchboard:
     registry: MemoryRegistry
     access: Access
     clock: IReactorTime
-    metrics: Metrics = field(factory=Metrics)
     wall: Callable[[], float] = time.time
     turn: Turn | None = None
-    _lines: dict[PeerId, _Line] = field(init=False, factory=dict)
+    _connections: dict[PeerId, Connection] = field(init=False, factory=dict)
     _peers: int = field(init=False, default=0)
     _actions: deque[Action] = field(init=False, factory=deque)
     _acting: bool = field(init=False, default=False)
     _suspended: bool = field(init=False, default=False)
     _log: Logger = field(init=False, factory=Logger)
 
-    def opened(self, connection: Connection, dialect: Dialect, address: AddressKey) -> PeerId:
-        """A WebSocket is open; the id is what its later facts are told under."""
+    @property
+    def is_suspended(self) -> bool:
+        """Whether `suspend` was called, so that requests are no longer received."""
+        return self._suspended
+
+    def add_connection(self, connection: Connection, address: AddressKey, traits: Traits) -> PeerId:
+        """Register an open WebSocket; the returned id names it in the calls below.
+
+        Arguments:
+            connection: receives the peer's events.
+            address: the key that the peer's failed guesses are counted under.
+            traits: what the connection's dialect supports.
+
+        """
         self._peers += 1
         peer = PeerId(self._peers)
-        self._lines[peer] = _Line(connection, dialect)
-        self._act(self.hub.connected(peer, address, dialect.traits, self.clock.seconds()))
-        self._tell(peer, dialect.opened())
+        self._connections[peer] = connection
+        self._act(self.hub.connected(peer, address, traits, self.clock.seconds()))
         return peer
 
-    def received(self, peer: PeerId, frame: bytes) -> None:
-        """A text message came."""
-        line = self._lines.get(peer)
-        if line is None or self._suspended:
-            return
-        began, metrics = self.clock.seconds(), self.metrics
-        try:
-            requests = line.dialect.received(frame)
-        except DecodeError as error:
-            metrics.malformed[error.about or type(None)] += 1
+    def receive_requests(self, peer: PeerId, requests: Iterable[Request]) -> None:
+        """Hand a peer's requests to the hub, one after the other."""
+        if peer in self._connections and not self._suspended:
+            for request in requests:
+                self._act(self.hub.received(peer, request, self.clock.seconds()))
+
+    def receive_malformed(self, peer: PeerId, error: DecodeError) -> None:
+        """Tell the hub that a peer's frame held no valid request."""
+        if peer in self._connections and not self._suspended:
             refusal = Error(code=error.code, about=error.about, id=error.id)
             self._act(self.hub.malformed(peer, refusal, self.clock.seconds()))
-        else:
-            self._tell(peer, requests)
-            for request in requests:
-                metrics.received[type(request)] += 1
-                if type(request) in FORWARDED:
-                    metrics.forward.observe(self.clock.seconds() - began)
 
-    def closed(self, peer: PeerId, code: int | None = None) -> None:
-        """The connection is gone, with the close code that the client sent, if any."""
-        if self._lines.pop(peer, None) is not None and not self._suspended:
+    def remove_connection(self, peer: PeerId, code: int | None = None) -> None:
+        """Tell the hub that a peer's connection ended; `code` is that of the client's close frame, if it sent one."""
+        if self._connections.pop(peer, None) is not None and not self._suspended:
             ending = Ending.LOST if code is None else _ENDINGS.get(code, Ending.LOST)
             self._act(self.hub.disconnected(peer, ending, self.clock.seconds()))
 
@@ -164,10 +157,6 @@ class Switchboard:
             except Exception:  # noqa: BLE001 # whatever it is, it is one user's; the others go on
                 self._log.failure("what waited in the state cannot be carried out", event="state-request-failed")
 
-    def _tell(self, peer: PeerId, requests: Iterable[Request]) -> None:
-        for request in requests:
-            self._act(self.hub.received(peer, request, self.clock.seconds()))
-
     def _act(self, actions: Iterable[Action]) -> None:
         """Carry actions out in the order of the facts, also when carrying one out brings about the next fact."""
         self._actions.extend(actions)
@@ -182,17 +171,16 @@ class Switchboard:
 
     def _carry_out(self, action: Action) -> None:
         match action:
-            case Send():
-                self._send(action)
+            case Send(peer, event):
+                self._send(peer, event)
             case SendCredentials(peer, user, event):
-                # None when another configuration came in between, which is told as well.
-                made = () if self.turn is None else (self.turn.server(user, self.wall()),)
-                self._send(Send(peer, evolve(event, ice_servers=(*event.ice_servers, *made))))
+                # A reload may have removed the TURN servers since; its own event follows this one.
+                added = () if self.turn is None else (self.turn.server(user, self.wall()),)
+                self._send(peer, evolve(event, ice_servers=(*event.ice_servers, *added)))
             case Close(peer, code):
-                line = self._lines.get(peer)
-                if line is not None and code.close_code is not None:
-                    self.metrics.told(code)
-                    line.connection.close(code.close_code, code.value)
+                connection = self._connections.get(peer)
+                if connection is not None:
+                    connection.close_for_error(code)
             case Decide(id, operation):
                 self._ask(id, operation)
             case LogCounts(users, sessions):
@@ -222,17 +210,7 @@ class Switchboard:
         self._log.failure("a decision failed", failure, event="decision-failed")
         return Refused(ErrorCode.INTERNAL_ERROR)
 
-    def _send(self, action: Send) -> None:
-        line = self._lines.get(action.peer)
-        if line is None:
-            return
-        event = action.event
-        self.metrics.sent[type(event)] += 1
-        if isinstance(event, Error):
-            self.metrics.told(event.code)
-            self.metrics.declined[event.about or type(None)] += 1
-        for frame in line.dialect.encode(event):
-            if isinstance(frame, CloseFrame):
-                line.connection.close(frame.code, frame.reason)
-                return
-            line.connection.send(frame)
+    def _send(self, peer: PeerId, event: Event) -> None:
+        connection = self._connections.get(peer)
+        if connection is not None:
+            connection.send_event(event)

@@ -10,7 +10,10 @@ from signald.core.errors import ErrorCode, SignalError
 from signald.dialects.dialect import Dialect
 from signald.net.origins import OriginRule, read_host
 
-__all__ = ["UpgradeRule", "refusal", "refusal_headers"]
+__all__ = ["PATH", "UpgradeRule", "refusal", "refusal_headers"]
+
+PATH = "/ws"
+"""The path of the signaling socket on the page's port."""
 
 _CODES: dict[str | None, ErrorCode] = {code.value: code for code in ErrorCode}
 
@@ -47,6 +50,15 @@ class UpgradeRule:
     def of(cls, dialects: Iterable[type[Dialect]], origins: OriginRule, path: str | None) -> UpgradeRule:
         """Make the rule for those dialects."""
         return cls({dialect.subprotocol: dialect for dialect in dialects}, origins, path)
+
+    @classmethod
+    def of_port(cls, dialects: Iterable[type[Dialect]], origins: OriginRule, *, bare: bool) -> UpgradeRule:
+        """Make the rule of a port: under `/ws` of the page's port, or on any path of the bare one.
+
+        The bare port speaks no subprotocol.
+        """
+        spoken = (dialect for dialect in dialects if dialect.subprotocol is None or not bare)
+        return cls.of(spoken, origins, None if bare else PATH)
 
     def choose(self, path: str, headers: Mapping[str, str], offered: Sequence[str]) -> type[Dialect]:
         """The dialect of the first offered subprotocol that one has; of the one without subprotocol for no offer.

@@ -86,8 +86,8 @@ def make_site(
     if ca_der is not None:
         root.putChild(b"ca.crt", _CertificateResource(ca_der))
     headers = (*_HEADERS, _HSTS) if hsts else _HEADERS
-    admission, budget, metrics = signaling.admission, signaling.budget, signaling.metrics
-    return SignalingSite(root, SignalingRequest, admission, budget, metrics, limits, clock, headers)
+    port = signaling.signaling_port
+    return SignalingSite(root, SignalingRequest, port.admission, port.budget, port.metrics, limits, clock, headers)
 
 
 class SignalingRequest(Request):
@@ -263,20 +263,21 @@ class _SignalingResource(WebSocketResource):
         upgrades = request.method == b"GET" and request.clientproto == b"HTTP/1.1"
         if not upgrades or not request.requestHeaders.hasHeader(b"upgrade"):
             request.setHeader("Upgrade", "websocket")
-            for name, value in self._signaling.reflection(_headers(request), request.transport).items():
+            port = self._signaling.signaling_port
+            for name, value in port.reflection_headers(_headers(request), request.transport).items():
                 request.setHeader(name, value)
             return request.refuse(ErrorCode.UPGRADE_REQUIRED)
         channel = request.channel
-        if channel.site.draining:
+        if channel.site.http_connections.is_draining:
             # Here, where the answer is waited for: the server may end as soon as the last channel is gone.
             return request.refuse(ErrorCode.GOING_AWAY)
         # Before the transport changes hands: one connection is not to count twice.
         channel.upgraded()
-        self._factory.asked = channel.began
+        self._signaling.request_began = channel.began
         try:
             answer: bytes | int = super().render(request)
         finally:
-            self._factory.asked = None
+            self._signaling.request_began = None
         return answer
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from autobahn.twisted.websocket import WebSocketServerProtocol
 from autobahn.util import encode_truncate
@@ -15,17 +15,17 @@ from twisted.python.failure import Failure
 
 from signald.core.errors import ErrorCode, SignalError
 from signald.core.limits import AddressKey, Limits, TokenBucket, address_key
+from signald.core.messages import Error, Event
 from signald.core.users import PeerId
-from signald.dialects.dialect import Dialect
+from signald.dialects.dialect import CloseFrame, DecodeError, Dialect
+from signald.monitoring.metrics import FORWARDED
 from signald.net.proxies import client_address, peer_host
 from signald.server.admission import AdmissionTicket
 from signald.server.autobahn_options import Silence
 from signald.server.output import BoundedOutput
+from signald.server.port import SignalingPort
 from signald.server.problems import last_response
 from signald.server.upgrade_request import refusal, refusal_headers
-
-if TYPE_CHECKING:
-    from signald.server.factory import SignalingFactory
 
 __all__ = ["SignalingProtocol", "close_code"]
 
@@ -61,7 +61,9 @@ class SignalingProtocol(WebSocketServerProtocol):
     """One peer's WebSocket; to the switchboard it is a `Connection`.
 
     Attributes:
+        port: what the WebSockets of the port share.
         binary_messages: whether binary messages are taken; no dialect has any.
+        dialect: translates between this connection's frames and the hub's messages, once it is open.
         ticket: what it holds of the budgets.
         began: when the client began to ask for it, monotonic seconds.
         limits: its bounds; those of the server may change, and it was told these.
@@ -73,15 +75,13 @@ class SignalingProtocol(WebSocketServerProtocol):
 
     binary_messages: ClassVar[bool] = False
     log = Silence()
-    factory: SignalingFactory
-    ticket: AdmissionTicket
-    began: float
+    dialect: Dialect
     limits: Limits
     transport: Any
 
     _output: BoundedOutput
     _address: AddressKey
-    _dialect: type[Dialect]
+    _dialect_class: type[Dialect]
     _peer: PeerId | None = None
     _counted = False
     _control: TokenBucket
@@ -94,6 +94,12 @@ class SignalingProtocol(WebSocketServerProtocol):
     _cut_off: IDelayedCall | None = None
     _message_deadline: IDelayedCall | None = None
 
+    def __init__(self, port: SignalingPort, ticket: AdmissionTicket, began: float) -> None:
+        super().__init__()
+        self.port = port
+        self.ticket = ticket
+        self.began = began
+
     @property
     def waiting_bytes(self) -> int:
         """Output that the peer has not taken, without what the transport buffers."""
@@ -101,11 +107,31 @@ class SignalingProtocol(WebSocketServerProtocol):
 
     # What the switchboard calls
 
-    def send(self, frame: bytes) -> None:
-        """Send a text message; nothing once the connection is closing."""
+    def send_event(self, event: Event) -> None:
+        """Encode an event in the connection's dialect and send it; a closing connection sends nothing more."""
+        metrics = self.port.metrics
+        metrics.sent[type(event)] += 1
+        if isinstance(event, Error):
+            metrics.told(event.code)
+            metrics.declined[event.about or type(None)] += 1
+        if self.state != self.STATE_OPEN:
+            return
+        for frame in self.dialect.encode(event):
+            if isinstance(frame, CloseFrame):
+                self.close(frame.code, frame.reason)
+                return
+            self.send_text(frame)
+
+    def close_for_error(self, code: ErrorCode) -> None:
+        """Start the closing handshake with an error's close code, and count the error."""
+        self.port.metrics.told(code)
+        self.close(close_code(code), code.value)
+
+    def send_text(self, payload: bytes) -> None:
+        """Send a text message, valid UTF-8; a closing connection sends nothing more."""
         if self.state == self.STATE_OPEN:
-            # Not sendMessage: it raises for what is longer than an incoming message may be.
-            self.sendFrame(opcode=_TEXT, payload=frame)
+            # Autobahn's sendMessage would raise for a message that is longer than an incoming one may be.
+            self.sendFrame(opcode=_TEXT, payload=payload)
 
     def close(self, code: int, reason: str) -> None:
         """Begin the closing handshake (RFC 6455 §7.1.2); without an answer the connection is aborted."""
@@ -115,24 +141,36 @@ class SignalingProtocol(WebSocketServerProtocol):
 
     @property
     def is_silent(self) -> bool:
-        """Whether it has got everything that was sent to it, a close frame last, and only its own is waited for."""
+        """Whether the peer has received everything up to our close frame, so that only its own is awaited."""
         return self.state in (self.STATE_CLOSING, self.STATE_CLOSED) and self._output.is_sent
+
+    def close_for_drain(self) -> None:
+        """Refuse the handshake, or start the closing handshake with 1012 (service restart)."""
+        code = ErrorCode.GOING_AWAY
+        if self.state == self.STATE_CONNECTING:
+            self.failHandshake(code.value)
+        else:
+            self.close(close_code(code), code.value)
+
+    def abort(self) -> None:
+        """Drop the connection at once, without a closing handshake."""
+        self.transport.abortConnection()
 
     # The transport
 
     def connectionMade(self) -> None:
         """Bound the output before anything is written."""
-        factory = self.factory
-        limits = self.limits = factory.limits
+        port = self.port
+        limits = self.limits = port.limits
         self._output = BoundedOutput(
-            self.transport, factory.clock, limits.output_bytes, limits.output_seconds, self._unread
+            self.transport, port.clock, limits.output_bytes, limits.output_seconds, self._unread
         )
-        now = factory.clock.seconds()
+        now = port.clock.seconds()
         self._control = TokenBucket.full(limits.control_rate, limits.control_burst, now)
         # One message of the largest size is always possible.
         burst = max(limits.message_byte_burst, limits.message_bytes)
         self._bytes = TokenBucket.full(limits.message_byte_rate, burst, now)
-        factory.connections.add(self)
+        port.connections.add(self)
         super().connectionMade()
 
     def dataReceived(self, data: bytes) -> None:
@@ -140,7 +178,7 @@ class SignalingProtocol(WebSocketServerProtocol):
         if self.state == self.STATE_CLOSED:
             # Autobahn would keep it, and TLS goes on to deliver until the closing alert is answered.
             return
-        self.factory.metrics.bytes_in += len(data)
+        self.port.metrics.bytes_in += len(data)
         if self._next_turn is not None:
             # What TLS had decrypted already.
             self.data += data
@@ -154,11 +192,11 @@ class SignalingProtocol(WebSocketServerProtocol):
 
     def _watch_message(self) -> None:
         if self._message_deadline is None and self.state == self.STATE_OPEN and self.inside_message:
-            self._message_deadline = self.factory.clock.callLater(self.limits.fragments_seconds, self._message_late)
+            self._message_deadline = self.port.clock.callLater(self.limits.fragments_seconds, self._message_late)
 
     def sendData(self, data: bytes, sync: bool = False, chopsize: int | None = None) -> None:
         """Send bytes, within the bounds of the output; Autobahn's chopping is for its tests alone."""
-        self.factory.metrics.bytes_out += len(data)
+        self.port.metrics.bytes_out += len(data)
         self._output.write(data)
 
     def dropConnection(self, abort: bool = False) -> None:
@@ -185,15 +223,15 @@ class SignalingProtocol(WebSocketServerProtocol):
                 call.cancel()
         self._next_turn = self._cut_off = None
         if self.localCloseCode in OFFENCES:
-            self.ticket.offended(self.factory.clock.seconds())
+            self.ticket.offended(self.port.clock.seconds())
         self._output.stop()
         self._end_message()
         self._gone()
         if self._counted:
-            factory = self.factory
-            factory.metrics.close(self._dialect_name, factory.scheme)
+            port = self.port
+            port.metrics.close(self._dialect_name, port.scheme)
         self.ticket.leave()
-        self.factory.lost(self)
+        self.port.connections.discard(self)
 
     # The opening handshake
 
@@ -205,20 +243,20 @@ class SignalingProtocol(WebSocketServerProtocol):
 
         """
         try:
-            self._dialect = self._accept(request)
+            self._dialect_class = self._accept(request)
         except SignalError as error:
             raise ConnectionDeny(error.code.http_status, error.code.value) from None
         except Exception:  # noqa: BLE001 # whatever it is, it ends one connection
             _log.failure("a WebSocket could not be accepted", event="handshake-failed")
             raise ConnectionDeny(500, ErrorCode.INTERNAL_ERROR.value) from None
-        return self._dialect.subprotocol, self._reflection()
+        return self._dialect_class.subprotocol, self._reflection()
 
     def failHandshake(
         self, reason: str | None, code: int = 400, responseHeaders: Iterable[tuple[str, str]] | None = None
     ) -> None:
         """Answer a refused handshake with problem details, and nothing of what the client said."""
         error = refusal(reason, code, getattr(self, "websocket_origin", ""))
-        self.factory.metrics.told(error)
+        self.port.metrics.told(error)
         self.sendData(
             last_response(error, [*(responseHeaders or ()), *refusal_headers(error), *self._reflection().items()])
         )
@@ -230,24 +268,26 @@ class SignalingProtocol(WebSocketServerProtocol):
         # Kept for Autobahn's own tests, they would be the largest part of an idle connection.
         self.http_headers = {}
         self.http_request_data, self.http_response_data = b"", ""
-        factory = self.factory
-        factory.metrics.open(self._dialect_name, factory.scheme)
-        factory.metrics.websocket_handshake.observe(factory.clock.seconds() - self.began)
+        port = self.port
+        port.metrics.open(self._dialect_name, port.scheme)
+        port.metrics.websocket_handshake.observe(port.clock.seconds() - self.began)
         self._counted = True
         try:
-            self._peer = factory.switchboard.opened(self, self._dialect(), self._address)
+            self.dialect = self._dialect_class()
+            self._peer = port.switchboard.add_connection(self, self._address, self.dialect.traits)
+            port.switchboard.receive_requests(self._peer, self.dialect.opened())
         except Exception:  # noqa: BLE001 # whatever it is, it ends one connection
             self._failed()
 
     def onOpenHandshakeTimeout(self) -> None:
         """The opening handshake is late: abort, which is counted."""
         if self.state == self.STATE_CONNECTING:
-            self.factory.metrics.refused("header_seconds")
+            self.port.metrics.refused("header_seconds")
         super().onOpenHandshakeTimeout()
 
     def onAutoPingTimeout(self) -> None:
         """The peer does not answer: it is gone without a word, which is counted."""
-        self.factory.metrics.refused("pong_seconds")
+        self.port.metrics.refused("pong_seconds")
         super().onAutoPingTimeout()
 
     # Messages
@@ -267,7 +307,7 @@ class SignalingProtocol(WebSocketServerProtocol):
             self._refuse(ErrorCode.MESSAGE_TOO_LARGE)
         elif self._fragments > limits.fragments:
             self._refuse(ErrorCode.TOO_MANY_FRAGMENTS)
-        elif not self._bytes.take(self.factory.clock.seconds(), length):
+        elif not self._bytes.take(self.port.clock.seconds(), length):
             self._refuse(ErrorCode.TOO_MANY_BYTES)
         super().onMessageFrameBegin(length)
 
@@ -280,7 +320,7 @@ class SignalingProtocol(WebSocketServerProtocol):
                 return False
         elif self._may_hear <= 0 and self.data:
             self.transport.pauseProducing()
-            self._next_turn = self.factory.clock.callLater(0, self._take_turn)
+            self._next_turn = self.port.clock.callLater(0, self._take_turn)
             return False
         return super().processData()
 
@@ -289,13 +329,13 @@ class SignalingProtocol(WebSocketServerProtocol):
         return None if self.failedByMe else super().onFrameData(payload)
 
     def onMessage(self, payload: bytes, isBinary: bool) -> None:
-        """Hand a whole message to the switchboard; after a close nothing is heard any more."""
+        """Decode a whole message and hand its requests to the switchboard; a closing connection receives nothing."""
         self._may_hear -= 1 + len(payload) // MESSAGE_BYTES
         self._end_message()
-        if self._peer is None or self.state != self.STATE_OPEN:
+        if self._peer is None or self.state != self.STATE_OPEN or self.port.switchboard.is_suspended:
             return
         try:
-            self.factory.switchboard.received(self._peer, payload)
+            self._receive_frame(self._peer, payload)
         except Exception:  # noqa: BLE001 # whatever it is, it ends one connection
             self._failed()
 
@@ -310,9 +350,28 @@ class SignalingProtocol(WebSocketServerProtocol):
 
     # Details
 
+    def _receive_frame(self, peer: PeerId, frame: bytes) -> None:
+        """Decode a frame and report its requests, or that it holds none; count them and time those that are forwarded.
+
+        The time runs from before the decoding until the switchboard has carried out what follows from the request.
+        """
+        port, metrics = self.port, self.port.metrics
+        began = port.clock.seconds()
+        try:
+            requests = self.dialect.received(frame)
+        except DecodeError as error:
+            metrics.malformed[error.about or type(None)] += 1
+            port.switchboard.receive_malformed(peer, error)
+            return
+        port.switchboard.receive_requests(peer, requests)
+        for request in requests:
+            metrics.received[type(request)] += 1
+            if type(request) in FORWARDED:
+                metrics.forward.observe(port.clock.seconds() - began)
+
     @property
     def _dialect_name(self) -> str:
-        return self._dialect.__name__.lower()
+        return self._dialect_class.__name__.lower()
 
     def _ignore(self) -> None:
         """Let go what came; a peer that goes on is cut off.
@@ -324,7 +383,7 @@ class SignalingProtocol(WebSocketServerProtocol):
         self.data = b""
         if self._ignored > MOST_IGNORED and self._cut_off is None:
             self.transport.pauseProducing()
-            self._cut_off = self.factory.clock.callLater(CUT_OFF_SECONDS, self.dropConnection, abort=True)
+            self._cut_off = self.port.clock.callLater(CUT_OFF_SECONDS, self.dropConnection, abort=True)
 
     def _take_turn(self) -> None:
         """Go on with what was received, and when that is done with what is to come."""
@@ -353,32 +412,31 @@ class SignalingProtocol(WebSocketServerProtocol):
             SignalError: it is refused.
 
         """
-        factory = self.factory
-        if factory.draining:
+        port = self.port
+        if port.connections.is_draining:
             raise SignalError(ErrorCode.GOING_AWAY)
-        dialect = factory.rule.choose(request.path, request.headers, request.protocols)
-        forwarded_for, proxies = request.headers.get("x-forwarded-for"), factory.admission.trusted_proxies
+        dialect = port.rule.choose(request.path, request.headers, request.protocols)
+        forwarded_for, proxies = request.headers.get("x-forwarded-for"), port.admission.trusted_proxies
         self._address = address_key(client_address(peer_host(self.transport.getPeer()), forwarded_for, proxies))
-        refused = self.ticket.admit(self._address, factory.clock.seconds())
+        refused = self.ticket.admit(self._address, port.clock.seconds())
         if refused is not None:
             raise SignalError(refused)
         return dialect
 
     def _reflection(self) -> dict[str, str]:
         """What the answer tells the operator's own check of what came through the proxies; nothing to others."""
-        return self.factory.reflection(getattr(self, "http_headers", {}), self.transport)
+        return self.port.reflection_headers(getattr(self, "http_headers", {}), self.transport)
 
     def _may_control(self) -> bool:
         """Whether one more control frame is within its budget; if not, the connection is closed."""
-        if self._control.take(self.factory.clock.seconds()):
+        if self._control.take(self.port.clock.seconds()):
             return True
         self._refuse(ErrorCode.TOO_MANY_CONTROL_FRAMES)
         return False
 
     def _refuse(self, code: ErrorCode) -> None:
         """Close because of what the peer did: nothing that follows is kept (RFC 6455 §7.1.7)."""
-        self.factory.metrics.told(code)
-        self.close(close_code(code), code.value)
+        self.close_for_error(code)
         self.failedByMe = True
 
     def _failed(self) -> None:
@@ -388,7 +446,7 @@ class SignalingProtocol(WebSocketServerProtocol):
 
     def _unread(self, limit: str) -> None:
         """The peer does not read: nothing can be told to it, so abort, which waits for nothing."""
-        self.factory.metrics.refused(limit)
+        self.port.metrics.refused(limit)
         self.dropConnection(abort=True)
         # Once more, for a connection that was dropped already and does not get rid of its last bytes.
         self.transport.abortConnection()
@@ -408,7 +466,7 @@ class SignalingProtocol(WebSocketServerProtocol):
         if peer is None:
             return
         try:
-            self.factory.switchboard.closed(peer, self.remoteCloseCode)
+            self.port.switchboard.remove_connection(peer, self.remoteCloseCode)
         except Exception:  # noqa: BLE001 # whatever it is, it ends one connection
             _log.failure("a closed connection could not be told to the switchboard", event="closing-failed")
 

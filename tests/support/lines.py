@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import struct
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, cast
 
 from attrs import define, field
@@ -17,11 +17,11 @@ from zope.interface import implementer
 
 from signald.core.errors import ErrorCode
 from signald.core.limits import AddressKey
-from signald.core.messages import Event, Request
+from signald.core.messages import AppMessage, Event, ForwardedMessage, Request, SessionId, Traits
 from signald.core.users import PeerId
 from signald.dialects.dialect import CloseFrame, Dialect
-from signald.monitoring.metrics import Metrics
 from signald.server.switchboard import Connection, Switchboard
+from signald.server.websocket import SignalingProtocol
 
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
 """Opcodes (RFC 6455 §11.8)."""
@@ -248,70 +248,69 @@ def closing(code: ErrorCode) -> tuple[int, bytes]:
 
 
 class PlainDialect(Dialect):
-    """Spoken where no subprotocol is offered; its messages are never looked at."""
+    """A dialect without a subprotocol whose frames are the texts of messages, both ways."""
 
     subprotocol: ClassVar[str | None] = None
 
     def received(self, frame: bytes) -> list[Request]:
-        """Hear nothing."""
-        return []
+        """Return a message with the frame."""
+        return [AppMessage(SessionId(""), frame.decode())]
 
     def encode(self, event: Event) -> list[bytes | CloseFrame]:
-        """Say nothing."""
-        return []
+        """Return the frame that the event holds, which is a message."""
+        return [event.content.encode()] if isinstance(event, ForwardedMessage) else []
 
 
 class NamedDialect(PlainDialect):
-    """The same under a name."""
+    """The same with a subprotocol."""
 
     subprotocol = "named.1"
 
 
 @define
 class Record:
-    """A switchboard that remembers what it was told.
+    """A switchboard that records the calls of the WebSockets.
 
     Attributes:
-        connections: those that are open, by peer.
-        dialects: of each peer that ever was.
-        addresses: of each peer that ever was.
-        heard: every message with its peer.
-        closed_peers: those that are gone.
-        fails: what raises when it is called: `opened`, `received`, `closed`.
-        metrics: what the network's side counts.
+        connections: the connections that are open, by peer.
+        addresses: the address key of each peer that ever was.
+        heard: every frame with its peer, where `PlainDialect` is spoken.
+        closed_peers: the peers whose connection ended.
+        fails: the names of the methods that raise when they are called.
+        is_suspended: what a WebSocket asks before it decodes a frame.
 
     """
 
-    connections: dict[PeerId, Connection] = field(factory=dict)
-    dialects: dict[PeerId, Dialect] = field(factory=dict)
+    connections: dict[PeerId, SignalingProtocol] = field(factory=dict)
     addresses: dict[PeerId, AddressKey] = field(factory=dict)
     heard: list[tuple[PeerId, bytes]] = field(factory=list)
     closed_peers: list[PeerId] = field(factory=list)
     fails: set[str] = field(factory=set)
-    metrics: Metrics = field(factory=Metrics)
+    is_suspended: bool = False
 
     @property
     def as_switchboard(self) -> Switchboard:
         """The same, as what a factory takes."""
         return cast(Switchboard, self)
 
-    def opened(self, connection: Connection, dialect: Dialect, address: AddressKey) -> PeerId:
+    def add_connection(self, connection: Connection, address: AddressKey, traits: Traits) -> PeerId:
         """Number the peers from 1."""
-        self._maybe_fail("opened")
+        self._maybe_fail("add_connection")
         peer = PeerId(len(self.addresses) + 1)
-        self.connections[peer], self.dialects[peer], self.addresses[peer] = connection, dialect, address
+        self.connections[peer], self.addresses[peer] = cast(SignalingProtocol, connection), address
         return peer
 
-    def received(self, peer: PeerId, frame: bytes) -> None:
-        """Remember the message."""
-        self._maybe_fail("received")
-        self.heard.append((peer, frame))
+    def receive_requests(self, peer: PeerId, requests: Sequence[Request]) -> None:
+        """Record the requests."""
+        if requests:
+            self._maybe_fail("receive_requests")
+        self.heard += [(peer, request.content.encode()) for request in requests if isinstance(request, AppMessage)]
 
-    def closed(self, peer: PeerId, code: int | None = None) -> None:
-        """Remember that the peer is gone."""
+    def remove_connection(self, peer: PeerId, code: int | None = None) -> None:
+        """Record that the connection ended."""
         del self.connections[peer]
         self.closed_peers.append(peer)
-        self._maybe_fail("closed")
+        self._maybe_fail("remove_connection")
 
     def _maybe_fail(self, what: str) -> None:
         if what in self.fails:

@@ -29,10 +29,12 @@ from signald.net.proxies import client_address
 from signald.page.assets import Asset, Representation
 from signald.server.admission import Admission
 from signald.server.factory import SignalingFactory
+from signald.server.port import SignalingPort
 from signald.server.proxy_protocol import ProxyProtocolFactory
+from signald.server.upgrade_request import UpgradeRule
 from signald.server.web import make_site
+from tests.support.connections import make_switchboard
 from tests.support.lines import CLIENT, TEXT, Line, frame, upgrade_request
-from tests.unit.server.test_switchboard import make_switchboard
 
 __all__ = ["TARGETS"]
 
@@ -141,7 +143,16 @@ class _Server:
         self.switchboard = make_switchboard(self.clock, limits)
         budget, self.arrivals = ConnectionBudget(limits), Admission(limits)
         rule = OriginRule.of(tls=False)
-        signaling = SignalingFactory(self.switchboard, DIALECTS, limits, budget, self.arrivals, self.clock, rule)
+        signaling = SignalingFactory(
+            SignalingPort(
+                switchboard=self.switchboard,
+                limits=limits,
+                budget=budget,
+                admission=self.arrivals,
+                clock=self.clock,
+                rule=UpgradeRule.of_port(DIALECTS, rule, bare=False),
+            )
+        )
         self.site = make_site(_PAGE, signaling, limits, self.clock, None, False)
 
     def hear(self, line: Line, data: bytes) -> None:

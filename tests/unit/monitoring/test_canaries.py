@@ -300,7 +300,7 @@ class FailureTests(CanaryCase):
         """In our own rule."""
         daemon = self.make()
         factory = cast(Any, daemon.page.factory).resource.children[b"ws"]._factory
-        factory.rule = Broken()
+        factory.signaling_port.rule = Broken()
         line = self.dial()
         line.send(upgrade_request(f"/ws?{CANARY}", user_agent=CANARY))
         self.assertEqual(line.response()[0], 500)

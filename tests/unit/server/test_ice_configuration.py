@@ -13,10 +13,8 @@ from signald.config.tree import Ice
 from signald.config.values import ConfigError
 from signald.core.messages import IceServer
 from signald.core.turn import credentials
-from signald.dialects.native import Native
 from signald.server.ice_configuration import IceConfiguration
-from tests.support.world import HOME
-from tests.unit.server.test_switchboard import FakeConnection, make_switchboard
+from tests.support.connections import MemoryConnection, make_switchboard
 
 SECRET = b"0123456789abcdef0123456789abcdef"
 URL = "turn:turn.example.org"
@@ -39,12 +37,11 @@ class IceConfigurationTests(SynchronousTestCase):
         self.path.write_bytes(content)
         self.path.chmod(mode)
 
-    def host(self) -> FakeConnection:
+    def host(self) -> MemoryConnection:
         """Make a member."""
-        connection = FakeConnection()
-        peer = self.switchboard.opened(connection, Native(), HOME)
-        self.switchboard.received(peer, b'{"type":"hello","version":1}')
-        self.switchboard.received(peer, b'{"type":"open"}')
+        connection = MemoryConnection(self.switchboard)
+        connection.say(type="hello", version=1)
+        connection.say(type="open")
         return connection
 
     def test_members_get_what_the_turn_server_takes(self) -> None:

@@ -7,26 +7,17 @@ from typing import Any
 
 from OpenSSL import SSL
 from twisted.internet.interfaces import IProtocolFactory
-from twisted.internet.task import Clock
 from twisted.logger import capturedLogs
-from twisted.trial.unittest import SynchronousTestCase
 
-from signald.core.budgets import ConnectionBudget
 from signald.core.errors import ErrorCode
 from signald.core.limits import AddressKey, Limits
-from signald.net.origins import OriginRule
-from signald.server.admission import Admission
-from signald.server.factory import SignalingFactory
 from signald.server.proxy_protocol import COMPLAINT_SECONDS, ProxyProtocolFactory
-from signald.server.web import make_site
 from signald.tls.authority import Authority, wall_time
 from signald.tls.context import ServerTLS, TLSFactory, server_context
 from tests.support.handshake import client_context
 from tests.support.lines import (
     TEXT,
     Line,
-    PlainDialect,
-    Record,
     frame,
     parse_response,
     problem_code,
@@ -34,6 +25,7 @@ from tests.support.lines import (
     upgrade_request,
 )
 from tests.support.machines import NOW, machine
+from tests.support.memory_server import ServerCase
 from tests.support.proxy_headers import SIGNATURE, binary, line
 
 PROXY = "10.0.0.1"
@@ -49,37 +41,25 @@ def head(client: str = CLIENT, *, old: bool = False) -> bytes:
     return (line if old else binary)(address, here, 4711, 443)
 
 
-class ProxyProtocolCase(SynchronousTestCase):
-    """A site behind a proxy."""
+class ProxyProtocolCase(ServerCase):
+    """A port behind a trusted proxy."""
 
-    def setUp(self) -> None:
-        """Start with the default limits."""
-        self.serve(Limits())
-
-    def serve(self, limits: Limits, *, bare: bool = False) -> None:
-        """Start a server."""
-        self.clock = Clock()
-        self.record = Record()
-        self.budget = ConnectionBudget(limits)
-        self.admission = Admission(limits, [ip_network("10.0.0.0/8")])
-        rule = OriginRule.bare() if bare else OriginRule.of(tls=False)
-        self.signaling = SignalingFactory(
-            self.record.as_switchboard, [PlainDialect], limits, self.budget, self.admission, self.clock, rule, bare=bare
-        )
-        self.inner: IProtocolFactory = self.signaling
-        if not bare:
-            self.inner = make_site({}, self.signaling, limits, self.clock, None, False)
-        self.factory = ProxyProtocolFactory(self.inner, self.admission, self.clock)
+    def serve(self, limits: Limits | None = None, **changes: Any) -> None:
+        """Start a server; `bare` says on which of its ports."""
+        self.bare = changes.pop("bare", False)
+        super().serve(limits, proxies=["10.0.0.0/8"], **changes)
+        self.budget, self.admission = self.server.budget, self.server.admission
+        self.inner: IProtocolFactory = self.server.bare if self.bare else self.server.site
+        self.proxied = ProxyProtocolFactory(self.inner, self.admission, self.clock)
 
     def dial(self, address: str = PROXY) -> Line:
         """Make a connection."""
-        return Line(self.factory, address)
+        return Line(self.proxied, address)
 
     def nothing_left(self) -> None:
-        """Assert that no connection is counted and no call pending."""
-        self.assertEqual((self.factory.waiting, self.signaling.connections), (set(), set()))
-        self.assertEqual((self.admission._budget.addresses, self.budget.total), ({}, 0))
-        self.assertEqual(self.clock.getDelayedCalls(), [])
+        """Assert that no connection is open or counted, and that no call is pending."""
+        self.assertEqual(self.proxied.waiting, set())
+        super().nothing_left()
 
 
 class ClientTests(ProxyProtocolCase):
@@ -175,7 +155,7 @@ class ClientTests(ProxyProtocolCase):
         names = machine("attic", ["192.168.1.20"])
         authority = Authority.create(names, NOW)
         tls = TLSFactory(ServerTLS(server_context(authority.issue(names, NOW))), False, self.inner, self.clock)
-        self.factory = ProxyProtocolFactory(tls, self.admission, self.clock)
+        self.proxied = ProxyProtocolFactory(tls, self.admission, self.clock)
         proxied = self.dial()
         client = SSL.Connection(client_context(authority.certificate, wall_time(NOW)), None)
         client.set_connect_state()

@@ -11,12 +11,10 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from signald.core.limits import Limits
 from signald.core.turn import Turn
-from signald.core.users import PeerId
 from signald.dialects.native import EVENTS, Native
 from signald.dialects.serde import Serde
 from signald.server.switchboard import Switchboard
-from tests.support.world import HOME
-from tests.unit.server.test_switchboard import FakeConnection, make_switchboard
+from tests.support.connections import MemoryConnection, make_switchboard
 
 STEPS = 4000
 LIMITS = Limits(
@@ -33,12 +31,10 @@ NOT_HEARD = {"pong", "ack", "going-away", "member-away", "member-back", "member-
 """What does not come in these walks: nobody says a valid ping, can come back, or is there when the server stops."""
 
 
-class Client:
+class Client(MemoryConnection):
     """A connection that knows what it has been told, as any client would.
 
     Attributes:
-        connection: what it hears comes here.
-        peer: its id at the switchboard.
         native: whether it speaks the native dialect.
         user: its id, since the welcome.
         sessions: those it was told that it is in, with the other members as far as it was told of them.
@@ -47,17 +43,11 @@ class Client:
     """
 
     def __init__(self, switchboard: Switchboard, native: bool) -> None:
+        super().__init__(switchboard, Native() if native else Serde())
         self.native = native
-        self.connection = FakeConnection()
         self.user = ""
         self.sessions: dict[str, set[str]] = {}
         self.waits: set[str] = set()
-        self.peer: PeerId = switchboard.opened(self.connection, Native() if native else Serde(), HOME)
-
-    def read(self) -> list[Any]:
-        """Take all that was heard."""
-        frames, self.connection.frames = self.connection.frames, []
-        return [json.loads(frame) for frame in frames]
 
 
 class FuzzTests(SynchronousTestCase):
@@ -92,10 +82,10 @@ class Walk:
         for _ in range(STEPS):
             self.step()
             for client in self.clients:
-                for body in client.read():
+                for body in client.take_messages():
                     self.hear(client, body)
         for client in self.clients:
-            self.switchboard.closed(client.peer)
+            client.disconnect()
         hub, registry = self.switchboard.hub, self.switchboard.registry
         replicas = hub.replicas
         left = [hub.peers, hub.users, hub.decisions.pending, replicas.sessions, replicas.active, replicas.expires]
@@ -113,13 +103,13 @@ class Walk:
         client = self.random.choice(self.clients)
         if choice < 0.09:
             self.clients.remove(client)
-            self.switchboard.closed(client.peer)
+            client.disconnect()
         elif choice < 0.12:
             self.clock.advance(self.random.choice([1, 30]))
             self.switchboard.tick()
         else:
             frame = self.native_frame(client) if client.native else self.serde_frame()
-            self.switchboard.received(client.peer, frame)
+            client.receive(frame)
 
     def native_frame(self, client: Client) -> bytes:
         """Something that a native client may say, sensible or not."""

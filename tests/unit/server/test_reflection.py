@@ -4,17 +4,11 @@ from __future__ import annotations
 
 from ipaddress import ip_network
 
-from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from signald.core.budgets import ConnectionBudget
-from signald.core.limits import Limits
-from signald.net.origins import OriginRule
-from signald.server.admission import Admission
-from signald.server.factory import SignalingFactory
 from signald.server.reflection import ANSWER, MOST_HOPS, PROOF_SECONDS, REQUEST, Mirror, Seen, proof, read_seen
-from signald.server.web import make_site
-from tests.support.lines import CLIENT, Line, PlainDialect, Record, parse_response, request, upgrade_request
+from tests.support.lines import CLIENT, Line, parse_response, request, upgrade_request
+from tests.support.memory_server import MemoryServer
 
 SECRET = bytes(range(32))
 NOW = 1_800_000_000.0
@@ -74,18 +68,7 @@ class AnswerTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         """Serve."""
-        clock, limits = Clock(), Limits()
-        signaling = SignalingFactory(
-            Record().as_switchboard,
-            [PlainDialect],
-            limits,
-            ConnectionBudget(limits),
-            Admission(limits),
-            clock,
-            OriginRule.of(tls=False),
-            mirror=Mirror(SECRET, lambda: NOW),
-        )
-        self.site = make_site({}, signaling, limits, clock, None, False)
+        self.site = MemoryServer(mirror=Mirror(SECRET, lambda: NOW)).site
 
     def ask(self, data: bytes) -> tuple[int, dict[str, str]]:
         """The status and headers of an answer."""

@@ -8,22 +8,15 @@ from typing import Any
 
 from OpenSSL import SSL
 from twisted.internet.address import IPv4Address
-from twisted.internet.task import Clock
-from twisted.trial.unittest import SynchronousTestCase
 from twisted.web import http
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Request
 
-from signald.core.budgets import ConnectionBudget
 from signald.core.errors import ErrorCode
 from signald.core.limits import Limits
-from signald.net.origins import OriginRule
 from signald.page.assets import FOREVER, Asset, Representation
-from signald.server.admission import Admission
 from signald.server.draining import ANSWER_SECONDS
-from signald.server.factory import SignalingFactory
-from signald.server.site import IDLE_SECONDS, MOST_HEADERS, MOST_IGNORED, SignalingSite
-from signald.server.web import make_site
+from signald.server.site import IDLE_SECONDS, MOST_HEADERS, MOST_IGNORED
 from signald.tls.authority import Authority, wall_time
 from signald.tls.context import ServerTLS, TLSFactory, server_context
 from tests.support.handshake import client_context
@@ -33,8 +26,6 @@ from tests.support.lines import (
     TRANSPORT_BYTES,
     UPGRADE,
     Line,
-    PlainDialect,
-    Record,
     frame,
     parse_response,
     problem_code,
@@ -42,6 +33,7 @@ from tests.support.lines import (
     upgrade_request,
 )
 from tests.support.machines import NOW, machine
+from tests.support.memory_server import ServerCase
 
 HOST = {"Host": "signald.example"}
 PAGE = request("/", HOST)
@@ -68,46 +60,17 @@ class Waiting(Resource):
         return NOT_DONE_YET
 
 
-class SiteCase(SynchronousTestCase):
+class SiteCase(ServerCase):
     """A site with a small page, a big asset, and a resource that makes its clients wait."""
 
-    def setUp(self) -> None:
-        """Start with the default limits."""
-        self.serve(Limits())
-
-    def serve(self, limits: Limits) -> None:
+    def serve(self, limits: Limits | None = None, **changes: Any) -> None:
         """Start a site."""
-        self.clock = Clock()
-        self.record = Record()
-        budget, admission = ConnectionBudget(limits), Admission(limits)
-
-        def signaling(origins: OriginRule, *, bare: bool) -> SignalingFactory:
-            switchboard = self.record.as_switchboard
-            return SignalingFactory(
-                switchboard, [PlainDialect], limits, budget, admission, self.clock, origins, bare=bare
-            )
-
-        self.signaling = signaling(OriginRule.of(tls=False), bare=False)
-        self.bare = signaling(OriginRule.bare(), bare=True)
         assets = {asset.path: asset for asset in (asset("/", b"page"), asset("/assets/big.wasm", BIG))}
-        self.site: SignalingSite = make_site(assets, self.signaling, limits, self.clock, None, False)
+        super().serve(limits, assets=assets, **changes)
+        self.site = self.server.site
         self.waiting = Waiting()
         root: Any = self.site.resource
         root.putChild(b"waiting", self.waiting)
-
-    def dial(self, address: str = CLIENT) -> Line:
-        """Make a connection."""
-        return Line(self.site, address)
-
-    def advance(self, seconds: float) -> None:
-        """Let time pass in small steps."""
-        self.clock.pump([0.1] * round(seconds * 10))
-
-    def nothing_left(self) -> None:
-        """Assert that no connection is counted and no call pending."""
-        self.assertEqual(self.site.http_connections, set())
-        self.assertEqual(self.signaling.admission._budget.addresses, {})
-        self.assertEqual(self.clock.getDelayedCalls(), [])
 
 
 class TimeTests(SiteCase):
@@ -191,7 +154,7 @@ class DrainTests(SiteCase):
 
     def test_nobody_there(self) -> None:
         """There is nothing to wait for."""
-        self.successResultOf(self.site.drain(5.0))
+        self.successResultOf(self.site.http_connections.drain(5.0))
         self.nothing_left()
 
     def test_idle(self) -> None:
@@ -199,7 +162,7 @@ class DrainTests(SiteCase):
         line = self.dial()
         line.send(PAGE)
         line.response()
-        drained = self.site.drain(5.0)
+        drained = self.site.http_connections.drain(5.0)
         self.assertTrue(line.closed)
         line.disconnect()
         self.successResultOf(drained)
@@ -209,7 +172,7 @@ class DrainTests(SiteCase):
         """What is being answered is answered whole, and that is the last on its connection."""
         line = self.dial()
         line.send(request("/waiting", HOST))
-        drained = self.site.drain(5.0)
+        drained = self.site.http_connections.drain(5.0)
         self.advance(ANSWER_SECONDS + 0.1)
         (waiting,) = self.waiting.requests
         waiting.write(b"late")
@@ -223,7 +186,7 @@ class DrainTests(SiteCase):
     def test_asked_just_now(self) -> None:
         """One who had connected and asks now is answered, and told that the connection ends."""
         line = self.dial()
-        drained = self.site.drain(5.0)
+        drained = self.site.http_connections.drain(5.0)
         self.assertFalse(line.closed)
         line.send(PAGE)
         status, headers, body = line.response()
@@ -235,7 +198,7 @@ class DrainTests(SiteCase):
     def test_nothing_is_asked(self) -> None:
         """One who has connected and says nothing does not hold up the restart."""
         line = self.dial()
-        drained = self.site.drain(5.0)
+        drained = self.site.http_connections.drain(5.0)
         self.advance(ANSWER_SECONDS + 0.1)
         self.assertTrue(line.transport.aborted)
         line.disconnect()
@@ -253,7 +216,7 @@ class DrainTests(SiteCase):
             hello.do_handshake()
         silent, late = Line(factory), Line(factory)
         late.send(hello.bio_read(65536))
-        drained = self.site.drain(5.0)
+        drained = self.site.http_connections.drain(5.0)
         self.advance(ANSWER_SECONDS + 0.1)
         self.assertEqual((silent.transport.aborted, late.transport.aborted), (True, False))
         self.advance(5.0)
@@ -267,7 +230,7 @@ class DrainTests(SiteCase):
         """In the end everyone is aborted."""
         line = self.dial()
         line.send(request("/waiting", HOST))
-        drained = self.site.drain(5.0)
+        drained = self.site.http_connections.drain(5.0)
         self.advance(4.9)
         self.assertNoResult(drained)
         self.advance(0.2)
@@ -282,8 +245,8 @@ class DrainTests(SiteCase):
         The answer is waited for, also where this is the last connection.
         """
         line = self.dial()
-        drained = self.site.drain(5.0)
-        self.successResultOf(self.signaling.drain(5.0))
+        drained = self.site.http_connections.drain(5.0)
+        self.successResultOf(self.server.page.signaling_port.connections.drain(5.0))
         self.assertEqual(line.upgrade(), 503)
         self.assertNoResult(drained)
         line.disconnect()
@@ -317,14 +280,14 @@ class NumberTests(SiteCase):
     def test_in_all_on_both_ports(self) -> None:
         """The bare port's count with the page's, since they share the descriptors; so do those of one address."""
         self.serve(Limits(connections=3, address_connections=2))
-        lines = [self.dial("192.0.2.1"), Line(self.bare, "192.0.2.1")]
-        for factory in (self.site, self.bare):
+        lines = [self.dial("192.0.2.1"), Line(self.server.bare, "192.0.2.1")]
+        for factory in (self.site, self.server.bare):
             self.assertTrue(Line(factory, "192.0.2.1").transport.aborted)
-        lines.append(Line(self.bare, "192.0.2.2"))
-        for factory in (self.site, self.bare):
+        lines.append(Line(self.server.bare, "192.0.2.2"))
+        for factory in (self.site, self.server.bare):
             self.assertTrue(Line(factory, "192.0.2.3").transport.aborted)
         lines[0].disconnect()
-        self.assertEqual(Line(self.bare, "192.0.2.3").upgrade(), 101)
+        self.assertEqual(Line(self.server.bare, "192.0.2.3").upgrade(), 101)
 
     def test_in_all_over_tls(self) -> None:
         """The same where TLS stands between."""
@@ -343,7 +306,7 @@ class NumberTests(SiteCase):
         peer = IPv4Address("TCP", CLIENT, 50000)
         names = machine("attic", ["192.168.1.20"])
         tls = ServerTLS(server_context(Authority.create(names, NOW).issue(names, NOW)))
-        for factory in (self.site, TLSFactory(tls, False, self.site, self.clock), self.bare):
+        for factory in (self.site, TLSFactory(tls, False, self.site, self.clock), self.server.bare):
             line = self.dial()
             self.assertIs(factory.buildProtocol(peer), None)
             line.disconnect()
@@ -380,7 +343,7 @@ class RateTests(SiteCase):
     def test_behind_a_proxy(self) -> None:
         """The client's own address counts, and only where the proxy is trusted."""
         self.serve(Limits(address_request_burst=1, address_request_rate=1.0))
-        self.signaling.admission.trusted_proxies = [ip_network(CLIENT)]
+        self.server.admission.trusted_proxies = [ip_network(CLIENT)]
 
         def ask(address: str, client: str) -> int:
             line = self.dial(address)

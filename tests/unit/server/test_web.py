@@ -12,16 +12,12 @@ from twisted.web.resource import Resource
 from twisted.web.server import Request
 from zope.interface import implementer
 
-from signald.core.budgets import ConnectionBudget
 from signald.core.errors import ErrorCode
-from signald.core.limits import Limits
 from signald.net.origins import OriginRule
 from signald.page.assets import FOREVER, REVALIDATED, Asset, Representation, load_assets
 from signald.page.schemas import load_schemas
-from signald.server.admission import Admission
-from signald.server.factory import SignalingFactory
-from signald.server.web import make_site
-from tests.support.lines import CLIENT, Line, PlainDialect, Record, parse_response, problem_code, request
+from tests.support.lines import CLIENT, Line, parse_response, problem_code, request
+from tests.support.memory_server import MemoryServer
 
 HOST = {"Host": "signald.example"}
 INDEX, ENGINE = b"<!doctype html>", b"engine" * 1000
@@ -58,10 +54,7 @@ class WebCase(SynchronousTestCase):
 
     def serve(self, ca_der: bytes | None, *, hsts: bool) -> None:
         """Make another."""
-        clock, limits = Clock(), Limits()
-        budget, admission, rule = ConnectionBudget(limits), Admission(limits), OriginRule.of(tls=True)
-        signaling = SignalingFactory(Record().as_switchboard, [PlainDialect], limits, budget, admission, clock, rule)
-        self.site = make_site(self.assets, signaling, limits, clock, ca_der, hsts)
+        self.site = MemoryServer(assets=self.assets, ca_der=ca_der, hsts=hsts, origins=OriginRule.of(tls=True)).site
 
     def ask(self, path: str, method: str = "GET", **headers: str) -> tuple[int, dict[str, str], bytes]:
         """The response to a request."""
@@ -158,10 +151,8 @@ class AssetTests(WebCase):
 
     def test_installed_page(self) -> None:
         """Everything that the installed page refers to is there."""
-        clock, limits = Clock(), Limits()
-        budget, admission, rule = ConnectionBudget(limits), Admission(limits), OriginRule.of(tls=True)
-        signaling = SignalingFactory(Record().as_switchboard, [PlainDialect], limits, budget, admission, clock, rule)
-        self.site = make_site(load_assets(), signaling, limits, clock, None, False)
+        self.assets = load_assets()
+        self.serve(None, hsts=False)
         page = self.ask("/")[2].decode()
         paths = set(re.findall(r"/assets/[\w.-]+", page))
         self.assertGreaterEqual(len(paths), 4)

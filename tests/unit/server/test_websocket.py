@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-from ipaddress import ip_network
 from typing import Any
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IProtocolFactory
-from twisted.internet.task import Clock
 from twisted.logger import ILogObserver, LogEvent, formatEvent, globalLogPublisher
-from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
-from signald.core.budgets import OFFENCE, ConnectionBudget
+from signald.core.budgets import OFFENCE
 from signald.core.errors import ErrorCode
 from signald.core.limits import Limits
 from signald.core.users import PeerId
 from signald.net.origins import OriginRule
-from signald.server.admission import Admission
 from signald.server.autobahn_options import CLOSE_SECONDS
 from signald.server.draining import ANSWER_SECONDS
-from signald.server.factory import SignalingFactory
-from signald.server.web import make_site
 from signald.server.websocket import (
     CUT_OFF_SECONDS,
     MESSAGE_BYTES,
@@ -41,7 +34,6 @@ from tests.support.lines import (
     Line,
     NamedDialect,
     PlainDialect,
-    Record,
     close_payload,
     closing,
     frame,
@@ -50,63 +42,13 @@ from tests.support.lines import (
     request,
     upgrade_request,
 )
+from tests.support.memory_server import ServerCase
 
 
-class Server:
-    """A server that listens nowhere.
-
-    Attributes:
-        clock: its clock.
-        record: its switchboard.
-        factory: makes the protocols.
-        listener: what connections are made to.
-
-    """
-
-    def __init__(self, *, bare: bool, limits: Limits, origins: OriginRule, proxies: tuple[str, ...] = ()) -> None:
-        self.clock = Clock()
-        self.record = Record()
-        self.budget = ConnectionBudget(limits)
-        self.factory = SignalingFactory(
-            self.record.as_switchboard,
-            [PlainDialect, NamedDialect],
-            limits,
-            self.budget,
-            Admission(limits, [ip_network(proxy) for proxy in proxies]),
-            self.clock,
-            origins,
-            bare=bare,
-        )
-        self.listener: IProtocolFactory = self.factory
-        if not bare:
-            self.listener = make_site({}, self.factory, limits, self.clock, None, False)
-
-
-class WebSocketCase(SynchronousTestCase):
-    """Tests with a server.
-
-    Attributes:
-        bare: whether it listens by itself or under the site.
-
-    """
+class WebSocketCase(ServerCase):
+    """Tests on the bare port, or on the page's."""
 
     bare = True
-
-    def setUp(self) -> None:
-        """Start with the default limits."""
-        self.serve()
-
-    def serve(
-        self, limits: Limits | None = None, *, origins: OriginRule | None = None, proxies: tuple[str, ...] = ()
-    ) -> None:
-        """Start a server with other limits."""
-        rule = origins or (OriginRule.bare() if self.bare else OriginRule.of(tls=False))
-        self.server = Server(bare=self.bare, limits=limits or Limits(), origins=rule, proxies=proxies)
-        self.clock, self.record = self.server.clock, self.server.record
-
-    def dial(self, address: str = CLIENT) -> Line:
-        """Make a connection."""
-        return Line(self.server.listener, address)
 
     def open(self, address: str = CLIENT, **changes: str | None) -> Line:
         """Make a WebSocket."""
@@ -122,17 +64,6 @@ class WebSocketCase(SynchronousTestCase):
         self.assertTrue(line.closed)
         line.disconnect()
         self.nothing_left()
-
-    def nothing_left(self) -> None:
-        """Assert that no connection is counted and no call pending."""
-        self.assertEqual(self.server.budget.total, 0)
-        self.assertEqual(self.server.factory.connections, set())
-        self.assertEqual(self.server.factory.admission._budget.addresses, {})
-        self.assertEqual(self.clock.getDelayedCalls(), [])
-
-    def advance(self, seconds: float) -> None:
-        """Let time pass in small steps."""
-        self.clock.pump([0.1] * round(seconds * 10))
 
 
 class HandshakeTests(WebSocketCase):
@@ -256,7 +187,7 @@ class HandshakeTests(WebSocketCase):
 
     def test_failing_switchboard(self) -> None:
         """A connection that cannot be told to the switchboard is closed; the error is logged once."""
-        self.record.fails.add("opened")
+        self.record.fails.add("add_connection")
         line = self.dial()
         line.send(upgrade_request())
         self.assertTrue(line.response()[2].endswith(close_payload(1011, "internal-error")))
@@ -268,7 +199,7 @@ class HandshakeTests(WebSocketCase):
 
     def test_failing_rule(self) -> None:
         """An error of ours in the handshake is told as one, and logged once."""
-        self.server.factory.rule = None  # type: ignore[assignment] # a fault
+        self.factory.signaling_port.rule = None  # type: ignore[assignment] # a fault
         self.refused(ErrorCode.INTERNAL_ERROR)
         self.assertEqual(len(self.flushLoggedErrors(AttributeError)), 1)
 
@@ -279,7 +210,7 @@ class HandshakeTests(WebSocketCase):
             def processHandshake(self) -> None:
                 raise ArithmeticError
 
-        self.server.factory.protocol = Failing
+        self.factory.protocol = Failing
         line = self.dial()
         line.send(upgrade_request())
         self.assertTrue(line.transport.aborted)
@@ -299,7 +230,8 @@ class SiteHandshakeTests(HandshakeTests):
         line.send(upgrade_request(sec_websocket_protocol="other, named.1"))
         self.assertEqual(line.response()[1]["sec-websocket-protocol"], "named.1")
         self.open()
-        self.assertEqual([type(dialect) for dialect in self.record.dialects.values()], [NamedDialect, PlainDialect])
+        spoken = [type(connection.dialect) for connection in self.record.connections.values()]
+        self.assertEqual(spoken, [NamedDialect, PlainDialect])
 
     def test_unknown_subprotocols(self) -> None:
         """A client that offers only others is refused."""
@@ -387,7 +319,7 @@ class FrameTests(WebSocketCase):
         super().setUp()
         self.line = self.open()
 
-    def heard(self) -> list[bytes]:
+    def heard(self) -> list[object]:
         """What the switchboard heard."""
         return [payload for _, payload in self.record.heard]
 
@@ -415,8 +347,8 @@ class FrameTests(WebSocketCase):
     def test_sending(self) -> None:
         """Text frames, also longer ones than may come in."""
         connection = self.record.connections[PeerId(1)]
-        connection.send(b"short")
-        connection.send(b"x" * 100_000)
+        connection.send_text(b"short")
+        connection.send_text(b"x" * 100_000)
         self.assertEqual(self.line.frames(), [(TEXT, b"short"), (TEXT, b"x" * 100_000)])
 
     def test_too_large(self) -> None:
@@ -550,7 +482,7 @@ class FrameTests(WebSocketCase):
         connection = self.record.connections[PeerId(1)]
         connection.close(4001, "replaced")
         connection.close(4002, "again")
-        connection.send(b"late")
+        connection.send_text(b"late")
         self.assertEqual(self.line.frames(), [(CLOSE, close_payload(4001, "replaced"))])
         self.line.send(frame(TEXT, b"late"))
         self.assertEqual(self.heard(), [])
@@ -558,7 +490,7 @@ class FrameTests(WebSocketCase):
         self.assertTrue(self.line.transport.lost)
         self.assertFalse(self.line.transport.aborted)
         connection.close(4003, "gone")
-        connection.send(b"gone")
+        connection.send_text(b"gone")
         self.line.disconnect()
         self.nothing_left()
 
@@ -590,7 +522,7 @@ class FrameTests(WebSocketCase):
         self.assertEqual(len(self.heard()), 5)
         self.line.send(frame_header(TEXT, 1024) + b"mask")
         self.closed_with(ErrorCode.TOO_MANY_BYTES)
-        self.assertEqual(self.server.factory.metrics.limits["message_byte_rate"], 1)
+        self.assertEqual(self.factory.signaling_port.metrics.limits["message_byte_rate"], 1)
 
     def test_the_largest_message_is_always_possible(self) -> None:
         """Also where the bytes at once are fewer."""
@@ -601,7 +533,7 @@ class FrameTests(WebSocketCase):
 
     def test_other_limits(self) -> None:
         """A connection keeps those that it began with; the next ones have the others."""
-        self.server.factory.configure(Limits(message_bytes=1024, ping_seconds=5.0, address_connections=1))
+        self.factory.reload_limits(Limits(message_bytes=1024, ping_seconds=5.0, address_connections=1))
         self.line.send(frame(TEXT, b"x" * 65536))
         self.assertEqual(len(self.heard()), 1)
         self.line = self.open()
@@ -620,7 +552,7 @@ class FrameTests(WebSocketCase):
         self.advance(0.2)
         self.assertTrue(self.line.transport.aborted)
         self.assertEqual(self.record.closed_peers, [PeerId(1)])
-        self.assertEqual(self.server.factory.metrics.limits["pong_seconds"], 1)
+        self.assertEqual(self.factory.signaling_port.metrics.limits["pong_seconds"], 1)
 
     def test_answered_pings(self) -> None:
         """One that answers stays, for hours."""
@@ -649,7 +581,7 @@ class FrameTests(WebSocketCase):
     def test_failing_switchboard(self) -> None:
         """An error closes the connection it came with, alone; it is logged once, without the message."""
         other = self.open()
-        self.record.fails.add("received")
+        self.record.fails.add("receive_requests")
         self.line.send(frame(TEXT, b"secret"), frame(TEXT, b"secret"))
         (logged,) = self.flushLoggedErrors(ArithmeticError)
         self.assertNotIn("secret", logged.getTraceback())
@@ -660,7 +592,7 @@ class FrameTests(WebSocketCase):
 
     def test_failing_end(self) -> None:
         """An error while the switchboard is told of an end is logged, and the connection is given back."""
-        self.record.fails.add("closed")
+        self.record.fails.add("remove_connection")
         self.line.disconnect()
         self.assertEqual(len(self.flushLoggedErrors(ArithmeticError)), 1)
         self.nothing_left()
@@ -708,7 +640,7 @@ class TurnTests(WebSocketCase):
         for line in (gone, closed):
             line.send(frame(TEXT, b"a") * (MESSAGES_AT_ONCE + 9))
         gone.disconnect()
-        self.server.factory.switchboard.connections[PeerId(2)].close(1008, "enough")  # type: ignore[attr-defined] # a Record
+        self.record.connections[PeerId(2)].close(1008, "enough")
         self.clock.pump([0] * 20)
         self.assertEqual(len(self.record.heard), 2 * MESSAGES_AT_ONCE)
         closed.disconnect()
@@ -766,7 +698,7 @@ class OutputTests(WebSocketCase):
     def test_too_much(self) -> None:
         """The connection is aborted while it is written to, and the switchboard told."""
         for _ in range(262):
-            self.connection.send(b"x" * 1000)
+            self.connection.send_text(b"x" * 1000)
         self.assertTrue(self.line.transport.aborted)
         self.assertEqual(self.record.closed_peers, [PeerId(1)])
         self.line.disconnect()
@@ -774,7 +706,7 @@ class OutputTests(WebSocketCase):
 
     def test_too_long(self) -> None:
         """Or when nothing of it is taken for too long."""
-        self.connection.send(b"x" * 70_000)
+        self.connection.send_text(b"x" * 70_000)
         self.advance(4.9)
         self.assertFalse(self.line.closed)
         self.advance(0.2)
@@ -785,7 +717,7 @@ class OutputTests(WebSocketCase):
         """A peer that was slow for a while has missed nothing."""
         messages = [b"%d" % number * 1000 for number in range(40)]
         for message in messages:
-            self.connection.send(message)
+            self.connection.send_text(message)
         self.advance(4.0)
         self.assertEqual([payload for _, payload in self.line.frames()], messages)
         self.advance(10.0)
@@ -800,7 +732,7 @@ class OutputTests(WebSocketCase):
 
     def test_unread_close(self) -> None:
         """A close that is never taken ends all the same."""
-        self.connection.send(b"x" * 70_000)
+        self.connection.send_text(b"x" * 70_000)
         self.line.send(frame(CLOSE, close_payload(1000)))
         self.assertTrue(self.line.transport.lost)
         self.assertFalse(self.line.transport.aborted)
@@ -810,7 +742,7 @@ class OutputTests(WebSocketCase):
     def test_close_after_what_waits(self) -> None:
         """A peer that reads gets everything that was sent before the close."""
         for _ in range(10):
-            self.connection.send(b"x" * 10_000)
+            self.connection.send_text(b"x" * 10_000)
         self.line.send(frame(CLOSE, close_payload(1000)))
         self.assertEqual(self.line.frames(), [*[(TEXT, b"x" * 10_000)] * 10, (CLOSE, close_payload(1000))])
 
@@ -833,7 +765,7 @@ class DrainTests(WebSocketCase):
 
     def drain(self, seconds: float = 10.0) -> Deferred[None]:
         """Begin to drain."""
-        return self.server.factory.drain(seconds)
+        return self.factory.signaling_port.connections.drain(seconds)
 
     def test_nobody_there(self) -> None:
         """There is nothing to wait for."""
