@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import Protocol, assert_never
 
 from attrs import define, evolve, field
@@ -40,6 +41,9 @@ class Connection(Protocol):
     def close_for_error(self, code: ErrorCode) -> None:
         """Start the closing handshake (RFC 6455 §7.1.2); the connection is dropped when it takes too long."""
 
+    def abort(self) -> None:
+        """Drop the connection at once, without a closing handshake."""
+
 
 @define
 class Switchboard:
@@ -61,7 +65,9 @@ class Switchboard:
     clock: IReactorTime
     wall: Callable[[], float] = time.time
     turn: Turn | None = None
-    _connections: dict[PeerId, Connection] = field(init=False, factory=dict)
+    _connections: dict[PeerId, Connection | None] = field(init=False, factory=dict)
+    """None for a connection that failed: it is closing and is sent nothing more, and the hub awaits its end."""
+
     _peers: int = field(init=False, default=0)
     _actions: deque[Action] = field(init=False, factory=deque)
     _acting: bool = field(init=False, default=False)
@@ -85,26 +91,33 @@ class Switchboard:
         self._peers += 1
         peer = PeerId(self._peers)
         self._connections[peer] = connection
-        self._act(self.hub.connected(peer, address, traits, self.clock.seconds()))
+        self._report(peer, self.hub.connected, address, traits)
         return peer
 
     def receive_requests(self, peer: PeerId, requests: Iterable[Request]) -> None:
         """Hand a peer's requests to the hub, one after the other."""
-        if peer in self._connections and not self._suspended:
-            for request in requests:
-                self._act(self.hub.received(peer, request, self.clock.seconds()))
+        for request in requests:
+            if self._connections.get(peer) is not None and not self._suspended:
+                self._report(peer, self.hub.received, request)
 
     def receive_malformed(self, peer: PeerId, error: DecodeError) -> None:
         """Tell the hub that a peer's frame held no valid request."""
-        if peer in self._connections and not self._suspended:
-            refusal = Error(code=error.code, about=error.about, id=error.id)
-            self._act(self.hub.malformed(peer, refusal, self.clock.seconds()))
+        if self._connections.get(peer) is not None and not self._suspended:
+            self._report(peer, self.hub.malformed, Error(code=error.code, about=error.about, id=error.id))
 
     def remove_connection(self, peer: PeerId, code: int | None = None) -> None:
         """Tell the hub that a peer's connection ended; `code` is that of the client's close frame, if it sent one."""
-        if self._connections.pop(peer, None) is not None and not self._suspended:
+        if peer not in self._connections:
+            return
+        del self._connections[peer]
+        if not self._suspended:
             ending = Ending.LOST if code is None else _ENDINGS.get(code, Ending.LOST)
-            self._act(self.hub.disconnected(peer, ending, self.clock.seconds()))
+            try:
+                actions = self.hub.disconnected(peer, ending, self.clock.seconds())
+            except Exception:  # noqa: BLE001 # whatever it is, it concerns one connection that is gone
+                self._log.failure("the hub could not process the end of a connection", event="closing-failed")
+            else:
+                self._act(actions)
 
     def tick(self) -> None:
         """Do what is due; to be called every second."""
@@ -151,23 +164,65 @@ class Switchboard:
         # First where it does no harm.
         trial = Hub(self.hub.limits, self.hub.server)
         restore(snapshot, trial, evolve(self.registry, sessions={}, users={}, kept={}), now)
-        for action in restore(snapshot, self.hub, self.registry, now):
-            try:
-                self._act([action])
-            except Exception:  # noqa: BLE001 # whatever it is, it is one user's; the others go on
-                self._log.failure("what waited in the state cannot be carried out", event="state-request-failed")
+        self._act(restore(snapshot, self.hub, self.registry, now))
+
+    def _report(self, peer: PeerId, fact: Callable[..., list[Action]], *details: object) -> None:
+        """Tell the hub a fact about a peer and carry out what follows; when the hub raises, this peer alone is closed.
+
+        Arguments:
+            peer: whom the fact is about.
+            fact: the hub's method, called with the peer, the details and the time.
+            details: what the fact consists of.
+
+        """
+        try:
+            actions = fact(peer, *details, self.clock.seconds())
+        except Exception:  # noqa: BLE001 # whatever it is, it ends one connection
+            self._fail(peer)
+        else:
+            self._act(actions)
 
     def _act(self, actions: Iterable[Action]) -> None:
-        """Carry actions out in the order of the facts, also when carrying one out brings about the next fact."""
+        """Carry actions out in the order of the facts, also when carrying one out brings about the next fact.
+
+        Each is carried out on its own: when one raises, the connection that it is for is closed, and the rest go on.
+        """
         self._actions.extend(actions)
         if self._acting:
             return
         self._acting = True
         try:
             while self._actions:
-                self._carry_out(self._actions.popleft())
+                action = self._actions.popleft()
+                try:
+                    self._carry_out(action)
+                except Exception:  # noqa: BLE001 # whatever it is, it ends one connection
+                    self._fail(getattr(action, "peer", None), can_close=not isinstance(action, Close))
         finally:
             self._acting = False
+
+    def _fail(self, peer: PeerId | None, *, can_close: bool = True) -> None:
+        """Log the exception that is handled, once, and close the connection that it concerns.
+
+        Arguments:
+            peer: whose connection failed; None where the exception concerns no connection.
+            can_close: whether a close frame can be sent; if not, or if that raises too, the connection is aborted.
+
+        """
+        connection = None if peer is None else self._connections.get(peer)
+        if peer is None or connection is None:
+            self._log.failure("an error in the server concerns no open connection", event="action-failed")
+            return
+        self._log.failure("a connection is closed after an error in the server", event="connection-failed")
+        self._connections[peer] = None
+        if can_close:
+            with suppress(Exception):
+                connection.close_for_error(ErrorCode.INTERNAL_ERROR)
+                return
+        with suppress(Exception):
+            connection.abort()
+        # A connection that cannot even be closed may never report its end.
+        self.remove_connection(peer)
 
     def _carry_out(self, action: Action) -> None:
         match action:
@@ -204,7 +259,17 @@ class Switchboard:
         if self._suspended:
             # The next process asks anew, since it has the request.
             return
-        self._act(self.hub.decided(id, outcome, self.clock.seconds()))
+        pending = self.hub.decisions.pending[id]
+        try:
+            actions = self.hub.decided(id, outcome, self.clock.seconds())
+        except Exception:  # noqa: BLE001 # whatever it is, it ends one connection
+            user = None if pending.user is None else self.hub.users.get(pending.user)
+            self._fail(pending.peer if user is None else user.peer)
+            if id in self.hub.decisions.pending and not isinstance(outcome, Refused):
+                # The requests that wait for this decision would wait for ever.
+                self._decided(id, Refused(ErrorCode.INTERNAL_ERROR))
+        else:
+            self._act(actions)
 
     def _failed(self, failure: Failure) -> Outcome:
         self._log.failure("a decision failed", failure, event="decision-failed")

@@ -32,6 +32,7 @@ class MemoryConnection:
         peer: its id at the switchboard.
         frames: the frames that were sent and not yet taken out.
         closed: the code and reason of each close.
+        aborted: whether it was aborted.
         on_send: called with each frame after it was recorded.
 
     """
@@ -41,6 +42,7 @@ class MemoryConnection:
         self.dialect = Native() if dialect is None else dialect
         self.frames: list[bytes] = []
         self.closed: list[tuple[int, str]] = []
+        self.aborted = False
         self.on_send: Callable[[bytes], None] = lambda _: None
         self.peer: PeerId = switchboard.add_connection(self, address, self.dialect.traits)
         switchboard.receive_requests(self.peer, self.dialect.opened())
@@ -83,6 +85,10 @@ class MemoryConnection:
     def close(self, code: int, reason: str) -> None:
         """Record a close."""
         self.closed.append((code, reason))
+
+    def abort(self) -> None:
+        """Record that the connection was aborted."""
+        self.aborted = True
 
     def take_messages(self) -> list[Any]:
         """Take out the frames that were sent, decoded from JSON."""

@@ -11,12 +11,15 @@ from twisted.internet.task import Clock
 from twisted.logger import ILogObserver, LogEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
-from signald.core.actions import Close, Send
+from signald.core.actions import Close, Decide, Send
+from signald.core.decisions import Forget
 from signald.core.errors import ErrorCode
 from signald.core.limits import Limits
-from signald.core.messages import Pong
+from signald.core.messages import Event, ForwardedMessage, LeaveReason, Ping, Pong, UserId
 from signald.core.reconnect_window import ReturnWindow
-from signald.dialects.dialect import Dialect
+from signald.core.users import DecisionId
+from signald.dialects.dialect import CloseFrame, Dialect
+from signald.dialects.native import Native
 from signald.dialects.serde import Serde
 from tests.support.connections import MemoryConnection, make_switchboard
 
@@ -200,6 +203,202 @@ class SwitchboardTests(SynchronousTestCase):
         connection.disconnect()
         self.switchboard._act([Send(connection.peer, Pong()), Close(connection.peer, ErrorCode.REPLACED)])
         self.assertEqual((connection.frames, connection.closed), ([], []))
+
+
+class FailingDialect(Native):
+    """The native dialect, but encoding a message raises."""
+
+    def encode(self, event: Event) -> list[bytes | CloseFrame]:
+        """Raise for a message."""
+        if isinstance(event, ForwardedMessage):
+            raise ArithmeticError("encode")
+        return super().encode(event)
+
+
+class FailingConnection(MemoryConnection):
+    """A connection of which some methods raise.
+
+    Attributes:
+        fails: the names of the methods that raise.
+
+    """
+
+    fails: frozenset[str] = frozenset()
+
+    def send(self, frame: bytes) -> None:
+        """Raise, or record a frame."""
+        self._maybe_fail("send")
+        super().send(frame)
+
+    def close_for_error(self, code: ErrorCode) -> None:
+        """Raise, or record a close."""
+        self._maybe_fail("close_for_error")
+        super().close_for_error(code)
+
+    def abort(self) -> None:
+        """Record that the connection was aborted, and perhaps raise."""
+        super().abort()
+        self._maybe_fail("abort")
+
+    def _maybe_fail(self, name: str) -> None:
+        if name in self.fails:
+            raise ArithmeticError(name)
+
+
+class FailingPart:
+    """In the place of a part of the switchboard or the hub: one method raises, and all else is the part's."""
+
+    def __init__(self, part: object, fails: str) -> None:
+        self._part = part
+        self._fails = fails
+
+    def __getattr__(self, name: str) -> Any:
+        """An attribute of the part; for the method that fails a function that raises."""
+        return self._raise if name == self._fails else getattr(self._part, name)
+
+    def _raise(self, *_: object) -> None:
+        raise ArithmeticError(self._fails)
+
+
+class IsolationTests(SynchronousTestCase):
+    """In a session of three, A sends a message, B fails to receive it, and C receives it."""
+
+    def meet(self, failing: FailingConnection | None = None) -> None:
+        """Let A, B and C join one session; `failing` is B's connection, of which no method raises yet."""
+        self.a, self.b, self.c = (
+            MemoryConnection(self.switchboard),
+            failing or FailingConnection(self.switchboard),
+            MemoryConnection(self.switchboard),
+        )
+        for member in (self.a, self.b, self.c):
+            member.say(type="hello", version=1)
+        self.a.say(type="open", capacity=3)
+        self.session = self.a.last()["session"]
+        for member in (self.b, self.c):
+            member.say(type="join", session=self.session)
+
+    def setUp(self) -> None:
+        """An empty switchboard."""
+        self.clock = Clock()
+        self.switchboard = make_switchboard(self.clock)
+
+    def send_message(self) -> None:
+        """A sends a message, which C receives at once; A is sent no error, and neither A nor C is closed."""
+        for member in (self.a, self.b, self.c):
+            member.frames.clear()
+        self.a.say(type="message", session=self.session, content="fine")
+        self.assertEqual([message["type"] for message in self.c.take_messages()], ["message"])
+        self.assertEqual((self.a.frames, self.a.closed, self.c.closed), ([], [], []))
+
+    def assert_isolated(self) -> None:
+        """B is closed with 1011, once, and gets nothing more; one exception is logged, and the hub awaits B's end."""
+        self.send_message()
+        self.assertEqual(self.b.closed, [(1011, "internal-error")])
+        self.assertEqual(len(self.flushLoggedErrors(ArithmeticError)), 1)
+        self.send_message()
+        self.b.say(type="ping")
+        self.assertEqual((self.b.frames, self.b.closed), ([], [(1011, "internal-error")]))
+        self.assertIn(self.b.peer, self.switchboard.hub.peers)
+        self.b.disconnect()
+        self.assertEqual([message["type"] for message in self.c.take_messages()], ["member-left"])
+        self.assertNotIn(self.b.peer, self.switchboard.hub.peers)
+
+    def assert_gone(self) -> None:
+        """B was aborted, one exception was logged, and the hub and the other members know that B is gone."""
+        self.assertTrue(self.b.aborted)
+        self.assertEqual(len(self.flushLoggedErrors(ArithmeticError)), 1)
+        self.assertNotIn(self.b.peer, self.switchboard.hub.peers)
+        for member in (self.a, self.c):
+            self.assertEqual([message["type"] for message in member.take_messages()][-1], "member-left")
+            self.assertEqual(member.closed, [])
+
+    def test_a_receiver_whose_encode_raises_is_closed_alone(self) -> None:
+        """The sender and the other members notice nothing."""
+        self.meet(FailingConnection(self.switchboard, FailingDialect()))
+        self.assert_isolated()
+
+    def test_a_receiver_whose_send_raises_is_closed_alone(self) -> None:
+        """The sender and the other members notice nothing."""
+        self.meet()
+        self.b.fails = frozenset({"send"})
+        self.assert_isolated()
+
+    def test_a_receiver_that_can_neither_send_nor_close_is_aborted(self) -> None:
+        """The hub is told at once that it is gone, since such a connection may never report its end."""
+        self.meet()
+        self.b.fails = frozenset({"send", "close_for_error"})
+        self.a.say(type="message", session=self.session, content="fine")
+        self.assertIn("message", [message["type"] for message in self.c.take_messages()])
+        self.c.say(type="message", session=self.session, content="fine")
+        self.assertEqual(len(self.flushLoggedErrors(ArithmeticError)), 1)
+        self.assertTrue(self.b.aborted)
+        self.assertEqual([message["type"] for message in self.a.take_messages()][-2:], ["member-left", "message"])
+
+    def test_a_connection_whose_close_raises_is_aborted(self) -> None:
+        """A close that the hub asks for; nobody else is closed, and the hub is told that the peer is gone."""
+        self.meet()
+        self.b.fails = frozenset({"close_for_error"})
+        for _ in range(Limits().message_burst + 1):
+            self.b.say(type="ping")
+        self.assert_gone()
+
+    def test_a_connection_whose_abort_raises_too_is_forgotten(self) -> None:
+        """The hub is told that the peer is gone all the same."""
+        self.meet()
+        self.b.fails = frozenset({"close_for_error", "abort"})
+        for _ in range(Limits().message_burst + 1):
+            self.b.say(type="ping")
+        self.assert_gone()
+
+    def test_a_sender_whose_request_the_hub_cannot_process_is_closed_alone(self) -> None:
+        """The exception does not leave the switchboard, and the requests behind it are not received."""
+        self.meet()
+        hub = self.switchboard.hub
+        requests, hub.requests = hub.requests, cast(Any, FailingPart(hub.requests, "handle"))
+        self.switchboard.receive_requests(self.b.peer, [Ping(), Ping()])
+        hub.requests = requests
+        self.assert_isolated()
+
+    def test_a_connection_that_the_hub_cannot_take_is_closed(self) -> None:
+        """It sends nothing to the hub afterwards."""
+        hub, self.switchboard.hub = self.switchboard.hub, cast(Any, FailingPart(self.switchboard.hub, "connected"))
+        connection = MemoryConnection(self.switchboard, Serde())
+        self.switchboard.hub = hub
+        connection.receive(b'"SessionNew"')
+        connection.receive(b"{")
+        self.assertEqual((connection.closed, connection.frames), ([(1011, "internal-error")], []))
+        self.assertEqual(len(self.flushLoggedErrors(ArithmeticError)), 1)
+
+    def test_an_end_that_the_hub_cannot_process_is_logged(self) -> None:
+        """The other members go on."""
+        self.meet()
+        hub, self.switchboard.hub = self.switchboard.hub, cast(Any, FailingPart(self.switchboard.hub, "disconnected"))
+        self.b.disconnect()
+        self.switchboard.hub = hub
+        self.assertEqual(len(self.flushLoggedErrors(ArithmeticError)), 1)
+        self.send_message()
+
+    def test_a_decision_whose_outcome_the_hub_cannot_process_ends_one_connection(self) -> None:
+        """The one who asked is closed, and its next request does not wait for the decision for ever."""
+        self.meet()
+        hub = self.switchboard.hub
+        replicas, hub.replicas = hub.replicas, cast(Any, FailingPart(hub.replicas, "absorb"))
+        self.b.say(type="leave", session=self.session)
+        hub.replicas = replicas
+        self.assertEqual(self.switchboard.hub.decisions.pending, {})
+        self.assertEqual((self.a.closed, self.b.closed, self.c.closed), ([], [(1011, "internal-error")], []))
+        self.assertEqual(len(self.flushLoggedErrors(ArithmeticError)), 1)
+        self.a.say(type="ping")
+        self.assertEqual(self.a.last()["type"], "pong")
+
+    def test_an_action_for_no_connection_that_raises_is_logged(self) -> None:
+        """A decision that the hub does not know of, for example; the actions behind it are carried out."""
+        connection = MemoryConnection(self.switchboard)
+        connection.say(type="hello", version=1)
+        decide = Decide(DecisionId(7), Forget(UserId("nobody"), LeaveReason.GONE))
+        self.switchboard._act([decide, Send(connection.peer, Pong())])
+        self.assertEqual(connection.last()["type"], "pong")
+        self.assertEqual(len(self.flushLoggedErrors(KeyError)), 1)
 
 
 def held(calls: list[Callable[[], object]], call: Callable[[], str]) -> Deferred[str]:
