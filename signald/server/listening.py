@@ -1,13 +1,20 @@
-"""The server's listening sockets: bound before the service starts, so that a port in use is told in one sentence."""
+"""Binds the server's listening sockets before the service starts, and has the reactor accept connections on them.
+
+A port that is in use is then reported in one sentence instead of a traceback.
+"""
 
 from __future__ import annotations
 
 import resource
 import socket
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+
+from twisted.internet.interfaces import IListeningPort, IProtocolFactory, IReactorSocket, IReactorTime
+from twisted.logger import Logger
 
 from signald.config.tree import Config
 from signald.config.values import ConfigError
+from signald.server.accept_errors import AcceptErrorLog
 from signald.server.socket_activation import PAGE, WS
 
 BACKLOG = 1024
@@ -62,6 +69,29 @@ def bind(interface: str | None, port: int) -> socket.socket:
         raise ConfigError(f"Cannot listen on {where}: {reason}.") from None
     bound.setblocking(False)  # an adopted socket stays as it is, and a blocking accept would stop the reactor
     return bound
+
+
+def accept_connections(
+    reactor: IReactorTime, bound: socket.socket, factory: IProtocolFactory, on_accept_error: Callable[[], None]
+) -> IListeningPort:
+    """Accept connections on a listening socket from now on; the socket is the reactor's afterwards.
+
+    Arguments:
+        reactor: accepts the connections.
+        bound: the socket, which is closed here after the reactor has duplicated its descriptor.
+        factory: makes the connections' protocols.
+        on_accept_error: called for each connection that had to be closed because no descriptor was left.
+
+    """
+    port: IListeningPort = IReactorSocket(reactor).adoptStreamPort(
+        bound.fileno(),
+        bound.family,
+        factory,  # type: ignore[arg-type] # any IProtocolFactory will do
+    )
+    bound.close()
+    # Twisted offers no other way to what a port alone logs, and a flood of accept errors would flood the log.
+    port._logger = Logger(observer=AcceptErrorLog(reactor, on_accept_error))  # type: ignore[attr-defined]
+    return port
 
 
 def raise_descriptor_limit() -> int:
