@@ -51,7 +51,7 @@ from signald.server.limits_reloader import LimitsReloader, within
 from signald.server.listening import open_sockets, raise_descriptor_limit
 from signald.server.port import SignalingPort
 from signald.server.proxy_protocol import ProxyProtocolFactory
-from signald.server.reflection import Mirror
+from signald.server.reflection import RequestReflector
 from signald.server.socket_activation import OPERATIONS, PAGE, WS
 from signald.server.switchboard import Switchboard
 from signald.server.upgrade_request import UpgradeRule
@@ -157,9 +157,9 @@ def make_daemon(
     )
     switchboard = Switchboard(hub, registry, access, reactor)
     ice = IceConfiguration(switchboard)
-    ice.configure(config.ice)
+    ice.reload(config.ice)
     budget, admission = ConnectionBudget(limits), Admission(limits, config.trusted_proxies, metrics)
-    mirror = Mirror(host_secret, time.time)
+    reflector = RequestReflector(host_secret, time.time)
 
     def signaling(origins: OriginRule, *, bare: bool) -> SignalingFactory:
         return SignalingFactory(
@@ -172,7 +172,7 @@ def make_daemon(
                 metrics=metrics,
                 bare=bare,
                 scheme="wss" if config.tls and not bare else "ws",
-                mirror=mirror,
+                reflector=reflector,
                 rule=UpgradeRule.of_port(DIALECTS, origins, bare=bare),
             )
         )
@@ -224,10 +224,10 @@ def make_daemon(
     limits_reloader = LimitsReloader(most_connections, switchboard, budget, admission, (page, original), pages)
     parts: dict[str, Apply] = {
         "allow_origins": allow,
-        "limits": limits_reloader.configure,
+        "limits": limits_reloader.reload,
         "log": operations_service.configure_log,
         "operations": operations_service.configure,
-        "ice": lambda new: ice.configure(new.ice),
+        "ice": lambda new: ice.reload(new.ice),
         "tokens": lambda new: access.tokens.configure(new.tokens),
         "webhook": lambda new: access.webhook.configure(new.webhook),
     }

@@ -364,7 +364,7 @@ class OutcomeTests(LinkCase):
     def test_going_away(self) -> None:
         """A server that stops says when to come back."""
         self.begin()
-        self.switchboard.stopping(ReturnWindow(3.0, 3.0), lambda: 0.5)
+        self.switchboard.announce_stop(ReturnWindow(3.0, 3.0), lambda: 0.5)
         self.rest(self.ann, self.bob)
         self.assertEqual(len(self.ann.told(messages.GoingAway)), 1)
 

@@ -180,7 +180,7 @@ class Daemon(MultiService):
         await self._wait_for_decisions()
         hub = self._switchboard.hub
         window = return_window(len(hub.peers), hub.limits.grace_seconds, queued=self._is_handed_over)
-        self._switchboard.stopping(window, random.random)
+        self._switchboard.announce_stop(window, random.random)
         self._handover.leave(time.time())
         self.when_left()
         await DeferredList([draining.drain(seconds) for draining in self._draining])

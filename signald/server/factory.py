@@ -41,7 +41,7 @@ class SignalingFactory(WebSocketServerFactory):
         """Make the protocol of a connection; None, which closes it, where the bare port does not admit it."""
         port = self.signaling_port
         ticket, now = AdmissionTicket(port.admission, port.budget), port.clock.seconds()
-        if port.bare and ticket.arrive(peer_host(addr), now) is not None:
+        if port.bare and ticket.admit_transport(peer_host(addr), now) is not None:
             # Nothing was requested yet, so there is nobody to answer; to wait for a request would cost a descriptor.
             return None
         protocol = self.protocol(port, ticket, now if self.request_began is None else self.request_began)

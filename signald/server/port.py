@@ -15,7 +15,7 @@ from signald.net.origins import Origin
 from signald.net.proxies import peer_host
 from signald.server.admission import Admission
 from signald.server.draining import ConnectionSet, DrainableConnection
-from signald.server.reflection import Mirror
+from signald.server.reflection import RequestReflector
 from signald.server.switchboard import Switchboard
 from signald.server.upgrade_request import UpgradeRule
 
@@ -43,7 +43,7 @@ class SignalingPort:
         metrics: counts connections, bytes, messages and errors.
         bare: whether the port speaks nothing but WebSocket, on any path, and not under `/ws` of the page's port.
         scheme: the scheme of its WebSockets, `wss` or `ws`.
-        mirror: answers the operator's own check with what came through the proxies; None answers nothing.
+        reflector: answers the operator's own check with what came through the proxies; None answers nothing.
         rule: decides which opening handshakes are accepted, and in which dialect.
         connections: the connections whose transport is open, in their opening handshake too.
 
@@ -57,14 +57,14 @@ class SignalingPort:
     metrics: Metrics = field(factory=Metrics)
     bare: bool = False
     scheme: str = "ws"
-    mirror: Mirror | None = None
+    reflector: RequestReflector | None = None
     rule: UpgradeRule
     connections: ConnectionSet[SignalingConnection] = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         """Count the connections among all of the server."""
         self.connections = ConnectionSet(self.clock)
-        self.admission.count(self.connections)
+        self.admission.count_among_all(self.connections)
 
     def allow_origins(self, others: Iterable[Origin]) -> None:
         """Accept pages of these origins from now on, besides the port's own."""
@@ -78,6 +78,6 @@ class SignalingPort:
             transport: the transport that the request came over.
 
         """
-        if self.mirror is None:
+        if self.reflector is None:
             return {}
-        return self.mirror.headers(headers, peer_host(transport.getPeer()), self.admission.trusted_proxies)
+        return self.reflector.headers(headers, peer_host(transport.getPeer()), self.admission.trusted_proxies)

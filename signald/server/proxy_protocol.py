@@ -49,7 +49,7 @@ class ProxyProtocolFactory(WrappingFactory["_Proxied"]):
         self.admission = admission
         self.clock = clock
         self.waiting: set[_Proxied] = set()
-        admission.count(self.waiting)
+        admission.count_among_all(self.waiting)
         self._complaint_due = float("-inf")
 
     def buildProtocol(self, addr: IAddress) -> Any:  # type: ignore[override] # may refuse, and not always wraps

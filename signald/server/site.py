@@ -21,15 +21,15 @@ from signald.net.origins import read_host
 from signald.net.proxies import client_address, peer_host
 from signald.server.admission import Admission, AdmissionTicket
 from signald.server.draining import ConnectionSet
-from signald.server.output import StallWatch
+from signald.server.output import StallDetector
 from signald.server.problems import last_response
 
 __all__ = ["SignalingChannel", "SignalingSite"]
 
-MOST_HEADERS = 100
+MAX_HEADERS = 100
 """Of a request, where Twisted would read 500: who sends them costs by the line."""
 
-MOST_IGNORED = 131072
+MAX_DISCARDED_BYTES = 131072
 """Bytes that may still come after a connection's last request; whoever sends more is cut off."""
 
 IDLE_SECONDS = 15.0
@@ -92,7 +92,7 @@ class SignalingSite(Site):
         self.methods = methods
         self.fixed_hosts = fixed_hosts
         self.http_connections: ConnectionSet[SignalingChannel] = ConnectionSet(clock)
-        admission.count(self.http_connections)
+        admission.count_among_all(self.http_connections)
 
     def buildProtocol(self, addr: IAddress | None) -> SignalingChannel | None:  # type: ignore[override] # not the generic one
         """Make the channel of a connection; None, which closes it, where it may not be.
@@ -101,7 +101,7 @@ class SignalingSite(Site):
         than here, the refused ones of one round of the reactor would use up the descriptors together.
         """
         ticket = AdmissionTicket(self.admission, self.budget)
-        if ticket.arrive(peer_host(addr), self.reactor.seconds()) is not None:
+        if ticket.admit_transport(peer_host(addr), self.reactor.seconds()) is not None:
             return None
         channel = SignalingChannel(self, ticket)
         channel.factory = self
@@ -132,14 +132,14 @@ class SignalingChannel(HTTPChannel):
 
     transport: Any
     timeOut = None
-    maxHeaders = MOST_HEADERS
-    _watch: StallWatch
+    maxHeaders = MAX_HEADERS
+    _watch: StallDetector
 
     def __init__(self, site: SignalingSite, ticket: AdmissionTicket) -> None:
         super().__init__()
         self.site = site
         self.requestFactory = site.requestFactory
-        self._place = ticket
+        self._ticket = ticket
         self._deadline: IDelayedCall | None = None
         self._heir: Any = None
         self._deaf = False
@@ -154,7 +154,7 @@ class SignalingChannel(HTTPChannel):
         """Begin the deadline of the first request: it includes TLS's handshake, and no byte extends it."""
         site = self.site
         self.began = site.reactor.seconds()
-        self._watch = StallWatch(self.transport, site.reactor, site.limits.output_seconds, self._unread)
+        self._watch = StallDetector(self.transport, site.reactor, site.limits.output_seconds, self._unread)
         site.http_connections.add(self)
         super().connectionMade()
         self._expire_after(site.limits.header_seconds)
@@ -169,7 +169,7 @@ class SignalingChannel(HTTPChannel):
         if self._deaf:
             # To read no more would be cheaper, but a client that is gone would not be noticed either.
             self._ignored += len(data)
-            if self._ignored > MOST_IGNORED:
+            if self._ignored > MAX_DISCARDED_BYTES:
                 self.abort()
             return
         if self._idle:
@@ -267,7 +267,7 @@ class SignalingChannel(HTTPChannel):
         """Check what the headers say of the request before anything of it is kept or continued."""
         headers = self.requests[-1].requestHeaders
         host = read_host([value.decode("latin-1") for value in headers.getRawHeaders(b"host", [])])
-        if not self._may_request(headers):
+        if not self._admit_request(headers):
             self.refuse(ErrorCode.TOO_MANY_REQUESTS)
         elif host is None or (self.site.fixed_hosts and not host.is_fixed):
             self.refuse(ErrorCode.BAD_HOST)
@@ -308,7 +308,7 @@ class SignalingChannel(HTTPChannel):
 
     def refuse(self, code: ErrorCode) -> None:
         """Answer with problem details and close; nothing that follows is looked at."""
-        self.site.metrics.told(code)
+        self.site.metrics.count_error(code)
         allow = [("Allow", "GET, HEAD")] if code is ErrorCode.METHOD_NOT_ALLOWED else []
         # HTTPChannel has the method from a request's first line to the end of its headers.
         head = getattr(self, "_command", None) == b"HEAD"
@@ -317,19 +317,19 @@ class SignalingChannel(HTTPChannel):
 
     # Details
 
-    def _may_request(self, headers: Headers) -> bool:
+    def _admit_request(self, headers: Headers) -> bool:
         """Whether the client, by the address that the proxies tell, may ask once more; if so, that is counted."""
         admission = self.site.admission
         hops = headers.getRawHeaders(b"x-forwarded-for")
         forwarded_for = None if hops is None else b",".join(hops).decode("latin-1")
         client = client_address(peer_host(self.transport.getPeer()), forwarded_for, admission.trusted_proxies)
-        return admission.may_request(client, self.site.reactor.seconds())
+        return admission.admit_request(client, self.site.reactor.seconds())
 
     def _release(self) -> None:
         """The connection is HTTP's no more."""
         self._cancel_deadline()
         self._watch.stop()
-        self._place.leave()
+        self._ticket.release_all()
         self.site.http_connections.discard(self)
 
     def _unread(self) -> None:

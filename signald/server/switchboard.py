@@ -29,7 +29,7 @@ from signald.core.users import DecisionId, PeerId
 from signald.dialects.dialect import DecodeError
 
 _ENDINGS = {1000: Ending.LEFT, 1001: Ending.RELOADING}
-"""What the close codes of RFC 6455 §7.4.1 that a client sends mean for its user."""
+"""What a client's close code (RFC 6455 §7.4.1) means for its user; every other code is a loss."""
 
 
 class Connection(Protocol):
@@ -120,48 +120,54 @@ class Switchboard:
                 self._act(actions)
 
     def tick(self) -> None:
-        """Do what is due; to be called every second."""
+        """Carry out what is due; to be called every second."""
         if self._suspended:
             return
         self.registry.tick(self.clock.seconds())
         self._act(self.hub.tick(self.clock.seconds()))
 
-    def configure(self, limits: Limits) -> None:
-        """Go on with other limits."""
+    def reload_limits(self, limits: Limits) -> None:
+        """Use other limits from now on."""
         self.hub.configure(limits)
         self.registry.limits = self.access.passwords.limits = limits
 
-    def configure_ice(self, servers: tuple[IceServer, ...], turn: Turn | None, relay_only: bool) -> None:
-        """Have other STUN and TURN servers from now on, and tell everybody."""
+    def reload_ice_servers(self, servers: tuple[IceServer, ...], turn: Turn | None, relay_only: bool) -> None:
+        """Use other STUN and TURN servers from now on, and send them to every user."""
         self.turn = turn
         seconds = None if turn is None else turn.seconds
         self._act(self.hub.ice.configure(servers, seconds, relay_only, self.clock.seconds()))
 
     @property
     def is_deciding(self) -> bool:
-        """Whether a decision is under way."""
+        """Whether the outcome of a decision is pending."""
         return bool(self.hub.decisions.pending)
 
-    def stopping(self, window: ReturnWindow, jitter: Callable[[], float]) -> None:
-        """Tell the clients that the server is about to stop (`Hub.stopping`)."""
+    def announce_stop(self, window: ReturnWindow, jitter: Callable[[], float]) -> None:
+        """Tell each client that the server is about to stop, and when to reconnect.
+
+        Arguments:
+            window: the reconnect window.
+            jitter: gives each client's moment in the window, as a part from 0 to 1.
+
+        """
         self._act(self.hub.stopping(window, jitter))
 
     def suspend(self) -> Snapshot:
-        """Take no more facts, and return what the next process goes on with.
+        """Stop to report to the hub, and return the state that the next process starts with.
 
-        What a client sends from now on is not counted, so that it sends that again to the next process; that its
-        connection ends is not told to the others.
+        What a client sends from now on is not counted, so that it sends that again to the next process; the other
+        members are not told that its connection ends.
         """
         self._suspended = True
         return export(self.hub, self.registry, self.clock.seconds())
 
     def restore(self, snapshot: Snapshot) -> None:
-        """Go on with what another process left; to be called before the first connection.
+        """Start with the state that another process left; to be called before the first connection.
 
-        It may raise anything where the records do not fit each other; then nothing has changed.
+        Whatever it raises where the records contradict each other, nothing has changed then.
         """
         now = self.clock.seconds()
-        # First where it does no harm.
+        # The trial raises before anything of the real hub and registry has changed.
         trial = Hub(self.hub.limits, self.hub.server)
         restore(snapshot, trial, evolve(self.registry, sessions={}, users={}, kept={}), now)
         self._act(restore(snapshot, self.hub, self.registry, now))
@@ -248,7 +254,7 @@ class Switchboard:
     def _ask(self, id: DecisionId, operation: Operation) -> None:
         try:
             outcome = self.access.decide(operation)
-        except Exception:  # noqa: BLE001 # whatever it is, the one who asked is not to wait for ever
+        except Exception:  # noqa: BLE001 # whatever it is, the request must not wait for ever
             outcome = self._failed(Failure())
         if isinstance(outcome, Deferred):
             outcome.addErrback(self._failed).addCallback(lambda late: self._decided(id, late))
@@ -257,7 +263,7 @@ class Switchboard:
 
     def _decided(self, id: DecisionId, outcome: Outcome) -> None:
         if self._suspended:
-            # The next process asks anew, since it has the request.
+            # The next process has the request, and asks for the decision again.
             return
         pending = self.hub.decisions.pending[id]
         try:

@@ -17,7 +17,7 @@ from signald.page.assets import Asset
 from signald.server.admission import Admission
 from signald.server.factory import SignalingFactory
 from signald.server.port import SignalingPort
-from signald.server.reflection import Mirror
+from signald.server.reflection import RequestReflector
 from signald.server.switchboard import Switchboard
 from signald.server.upgrade_request import UpgradeRule
 from signald.server.web import make_site
@@ -71,7 +71,7 @@ class MemoryServer:
         assets: Mapping[str, Asset] | None = None,
         ca_der: bytes | None = None,
         hsts: bool = False,
-        mirror: Mirror | None = None,
+        reflector: RequestReflector | None = None,
     ) -> None:
         limits = limits or Limits()
         self.clock = Clock()
@@ -83,7 +83,7 @@ class MemoryServer:
             return SignalingFactory(
                 make_port(
                     self.clock, self.record.as_switchboard, limits=limits, budget=self.budget, bare=bare,
-                    admission=self.admission, origins=origins, dialects=dialects, mirror=mirror,
+                    admission=self.admission, origins=origins, dialects=dialects, reflector=reflector,
                 )
             )  # fmt: skip
 

@@ -32,7 +32,7 @@ from signald.doctor.public import Visit, check_idle, check_public
 from signald.doctor.targets import PublicUrl, Target
 from signald.server.admission import Admission
 from signald.server.factory import SignalingFactory
-from signald.server.reflection import Mirror
+from signald.server.reflection import RequestReflector
 from signald.server.web import make_site
 from tests.support.lines import PlainDialect, Record
 from tests.support.machines import NOW
@@ -133,7 +133,7 @@ class PublicTests(SynchronousTestCase):
                 dialects=[Dialect],
                 limits=self.limits,
                 admission=arrivals,
-                mirror=Mirror(SECRET, lambda: NOW),
+                reflector=RequestReflector(SECRET, lambda: NOW),
             )
         )
         self.site = make_site({}, signaling, self.limits, self.network, None, False)

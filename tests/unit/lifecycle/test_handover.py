@@ -180,7 +180,7 @@ class HandoverTests(SynchronousTestCase):
         self.host.say(type="open", password="open sesame", id="1")
         self.host.say(type="ping", id="2")
         self.host.say(type="join", session=self.session, password="open poppy", id="3")
-        self.old.switchboard.stopping(ReturnWindow(1, 1), lambda: 0.0)
+        self.old.switchboard.announce_stop(ReturnWindow(1, 1), lambda: 0.0)
         errors = [body for body in map(json.loads, self.host.frames) if body["type"] == "error"]
         self.assertEqual([(body["code"], body["id"]) for body in errors], [("too-many-passwords", "1"),
                                                                          ("too-many-passwords", "3")])  # fmt: skip

@@ -38,7 +38,7 @@ class LimitingTests(SynchronousTestCase):
         """The switchboard's parts, the budgets, the factories and the site; the trusted proxies with them."""
         limits = Limits(connections=500, user_sessions=1, waiting_passwords=1, address_connections=1)
         network = ip_network("10.0.0.0/8")
-        self.limits_reloader.configure(Config(Path("/nowhere"), trusted_proxies=(network,), limits=limits))
+        self.limits_reloader.reload(Config(Path("/nowhere"), trusted_proxies=(network,), limits=limits))
         hub = self.switchboard.hub
         holders: list[object] = [
             hub, hub.mailboxes, hub.replicas, hub.replicas.candidates, hub.handshake, hub.requests,
@@ -53,5 +53,5 @@ class LimitingTests(SynchronousTestCase):
     def test_descriptors(self) -> None:
         """There are never more connections than the process has descriptors for."""
         self.assertEqual(within(Limits(connections=2000), 1000).connections, 1000)
-        self.limits_reloader.configure(Config(Path("/nowhere"), limits=Limits(connections=2000)))
+        self.limits_reloader.reload(Config(Path("/nowhere"), limits=Limits(connections=2000)))
         self.assertEqual(self.budget.limits.connections, 1000)

@@ -10,7 +10,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
-from signald.server.output import BoundedOutput, StallWatch
+from signald.server.output import OutputQueue, StallDetector
 from tests.support.lines import CLIENT, TRANSPORT_BYTES, MemoryTransport
 
 MOST = 200_000
@@ -24,7 +24,7 @@ class OutputCase(SynchronousTestCase):
         self.clock = Clock()
         self.transport = MemoryTransport(None, IPv4Address("TCP", CLIENT, 50000))
         self.given_up: list[str] = []
-        self.output = BoundedOutput(self.transport, self.clock, MOST, 5.0, self.give_up)
+        self.output = OutputQueue(self.transport, self.clock, MOST, 5.0, self.give_up)
 
     def give_up(self, limit: str) -> None:
         """What the protocol does."""
@@ -71,7 +71,7 @@ class BytesTests(OutputCase):
         former: Any = object()
         transport = MemoryTransport(None, IPv4Address("TCP", CLIENT, 50000))
         transport.registerProducer(former, True)
-        output = BoundedOutput(transport, self.clock, MOST, 5.0, self.give_up)
+        output = OutputQueue(transport, self.clock, MOST, 5.0, self.give_up)
         self.assertIs(transport.producer, output)
         verifyObject(IPushProducer, output)
 
@@ -140,7 +140,7 @@ class WatchTests(SynchronousTestCase):
         """Where that cannot be seen, it does not."""
         clock = Clock()
         stalled: list[float] = []
-        watch = StallWatch(object(), clock, 5.0, lambda: stalled.append(clock.seconds()))
+        watch = StallDetector(object(), clock, 5.0, lambda: stalled.append(clock.seconds()))
         watch.start()
         watch.start()
         clock.advance(5.0)
@@ -154,7 +154,7 @@ class WatchTests(SynchronousTestCase):
 
         clock = Clock()
         stalled: list[float] = []
-        watch = StallWatch(Wrapper(), clock, 5.0, lambda: stalled.append(clock.seconds()))
+        watch = StallDetector(Wrapper(), clock, 5.0, lambda: stalled.append(clock.seconds()))
         Wrapper.transport.write(b"xyz")
         watch.start()
         Wrapper.transport.take(1)

@@ -231,7 +231,7 @@ class RefusalTests(ProxyProtocolCase):
     def test_other_proxies(self) -> None:
         """Who is trusted can change; connections go on."""
         proxied = self.dial()
-        self.admission.configure(Limits(), [ip_network("192.0.2.9")])
+        self.admission.reload_limits(Limits(), [ip_network("192.0.2.9")])
         proxied.send(head(), PAGE)
         self.assertEqual(proxied.response()[0], 404)
         plain: Any = self.dial()

@@ -72,7 +72,7 @@ class Walk:
         self.random = random.Random(seed)
         self.clock = Clock()
         self.switchboard = make_switchboard(self.clock, LIMITS)
-        self.switchboard.configure_ice((), Turn(("turn:t",), bytes(32), 30.0), relay_only=False)
+        self.switchboard.reload_ice_servers((), Turn(("turn:t",), bytes(32), 30.0), relay_only=False)
         self.clients: list[Client] = []
         self.known: list[str] = ["ZZZZZZZZZZ"]
         self.heard: set[str] = set()

@@ -6,7 +6,7 @@ from ipaddress import ip_network
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from signald.server.reflection import ANSWER, MOST_HOPS, PROOF_SECONDS, REQUEST, Mirror, Seen, proof, read_seen
+from signald.server.reflection import ANSWER, MAX_HOPS, PROOF_SECONDS, REQUEST, RequestReflector, Seen, proof, read_seen
 from tests.support.lines import CLIENT, Line, parse_response, request, upgrade_request
 from tests.support.memory_server import MemoryServer
 
@@ -17,9 +17,9 @@ PROXIES = [ip_network("10.0.0.0/8")]
 
 def seen(headers: dict[str, str], *, peer: str = "10.1.2.3", given: str | None = None) -> Seen | None:
     """What a mirror tells of a request."""
-    mirror = Mirror(SECRET, lambda: NOW)
+    reflector = RequestReflector(SECRET, lambda: NOW)
     proved = {REQUEST.lower(): proof(SECRET, NOW) if given is None else given}
-    answer = mirror.headers({**headers, **proved}, peer, PROXIES)
+    answer = reflector.headers({**headers, **proved}, peer, PROXIES)
     return read_seen(answer[ANSWER]) if answer else None
 
 
@@ -45,17 +45,17 @@ class MirrorTests(SynchronousTestCase):
         moved = f"{NOW + 1:.0f}-{proof(SECRET, NOW).partition('-')[2]}"
         for given in (other, early, late, moved, "", "-", "1-é", "9" * 5000 + "-", "\u0661-x"):
             self.assertIsNone(seen({"host": "calls.example.org"}, given=given), given)
-        self.assertEqual(Mirror(SECRET, lambda: NOW).headers({"host": "x"}, "10.1.2.3", PROXIES), {})
+        self.assertEqual(RequestReflector(SECRET, lambda: NOW).headers({"host": "x"}, "10.1.2.3", PROXIES), {})
 
     def test_bounds(self) -> None:
         """However long the headers are, the answer is short, and fit for a header."""
         proved = {REQUEST.lower(): proof(SECRET, NOW), "host": "é" * 9000, "x-forwarded-for": "\x00, " * 5000}
-        answer = Mirror(SECRET, lambda: NOW).headers(proved, "10.1.2.3", PROXIES)[ANSWER]
+        answer = RequestReflector(SECRET, lambda: NOW).headers(proved, "10.1.2.3", PROXIES)[ANSWER]
         self.assertLess(len(answer), 8192)
         self.assertTrue(answer.isascii())
         found = read_seen(answer)
         assert found is not None
-        self.assertEqual(len(found.hops), MOST_HOPS)
+        self.assertEqual(len(found.hops), MAX_HOPS)
 
     def test_what_is_no_answer(self) -> None:
         """A proxy may say anything in that header."""
@@ -68,7 +68,7 @@ class AnswerTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         """Serve."""
-        self.site = MemoryServer(mirror=Mirror(SECRET, lambda: NOW)).site
+        self.site = MemoryServer(reflector=RequestReflector(SECRET, lambda: NOW)).site
 
     def ask(self, data: bytes) -> tuple[int, dict[str, str]]:
         """The status and headers of an answer."""

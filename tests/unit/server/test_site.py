@@ -16,7 +16,7 @@ from signald.core.errors import ErrorCode
 from signald.core.limits import Limits
 from signald.page.assets import FOREVER, Asset, Representation
 from signald.server.draining import ANSWER_SECONDS
-from signald.server.site import IDLE_SECONDS, MOST_HEADERS, MOST_IGNORED
+from signald.server.site import IDLE_SECONDS, MAX_DISCARDED_BYTES, MAX_HEADERS
 from signald.tls.authority import Authority, wall_time
 from signald.tls.context import ServerTLS, TLSFactory, server_context
 from tests.support.handshake import client_context
@@ -436,7 +436,7 @@ class SizeTests(SiteCase):
         line = self.dial()
         line.send(request("/", {**HOST, "Content-Length": "999999999"}, method="POST"))
         line.transport.disconnecting = False
-        line.send(bytes(MOST_IGNORED))
+        line.send(bytes(MAX_DISCARDED_BYTES))
         self.assertFalse(line.transport.aborted)
         self.assertTrue(line.transport.reads)
         line.send(b"x")
@@ -445,7 +445,7 @@ class SizeTests(SiteCase):
     def test_many_headers(self) -> None:
         """So many may be in a request, and no more."""
         line = Line(self.site)
-        some = {f"X-{number}": "" for number in range(MOST_HEADERS - 1)}
+        some = {f"X-{number}": "" for number in range(MAX_HEADERS - 1)}
         line.send(request("/", {**HOST, **some}))
         self.assertEqual(line.response()[0], 200)
         line.send(request("/", {**HOST, **some, "X": ""}))

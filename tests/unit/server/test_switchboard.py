@@ -145,7 +145,7 @@ class SwitchboardTests(SynchronousTestCase):
         silent = self.open()
         serde = self.open(Serde())
         heard = len(serde.frames)
-        self.switchboard.stopping(ReturnWindow(2.0, 4.0), lambda: next(jitters))
+        self.switchboard.announce_stop(ReturnWindow(2.0, 4.0), lambda: next(jitters))
         self.assertEqual(first.last(), {"type": "going-away", "after": 3.0})
         self.assertEqual(second.last(), {"type": "going-away", "after": 4.0})
         self.assertEqual((silent.frames, len(serde.frames)), ([], heard))

@@ -15,13 +15,8 @@ from signald.core.users import PeerId
 from signald.net.origins import OriginRule
 from signald.server.autobahn_options import CLOSE_SECONDS
 from signald.server.draining import ANSWER_SECONDS
-from signald.server.websocket import (
-    CUT_OFF_SECONDS,
-    MESSAGE_BYTES,
-    MESSAGES_AT_ONCE,
-    MOST_IGNORED,
-    SignalingProtocol,
-)
+from signald.server.frames import ABORT_SECONDS, CHARGED_BYTES, MAX_DISCARDED_BYTES, MESSAGES_PER_READ
+from signald.server.websocket import SignalingProtocol
 from tests.support.lines import (
     BINARY,
     CLIENT,
@@ -453,18 +448,18 @@ class FrameTests(WebSocketCase):
         line.send(frame(BINARY, b"x"))
         line.send(frame(TEXT, b"more") * 6000)
         self.assertTrue(line.transport.reads)
-        for _ in range(MOST_IGNORED // 8192):
+        for _ in range(MAX_DISCARDED_BYTES // 8192):
             line.send(b"x" * 8192)
         self.assertEqual((line.transport.reads, line.transport.aborted), (False, False))
         self.assertEqual(line.frames()[0][0], CLOSE)
-        self.advance(CUT_OFF_SECONDS + 0.1)
+        self.advance(ABORT_SECONDS + 0.1)
         self.assertTrue(line.transport.aborted)
 
     def test_a_peer_that_is_to_be_cut_off_goes(self) -> None:
         """Then nothing is left of it."""
         self.line.send(frame(BINARY, b"x"))
         self.line.send(frame(TEXT, b"more") * 6000)
-        self.line.send(b"x" * MOST_IGNORED)
+        self.line.send(b"x" * MAX_DISCARDED_BYTES)
         self.assertFalse(self.line.transport.reads)
         self.line.disconnect()
         self.nothing_left()
@@ -604,11 +599,11 @@ class TurnTests(WebSocketCase):
     def test_a_flood_waits_for_others(self) -> None:
         """Of more than a few messages at once the rest waits, while others are heard, and is not forgotten."""
         flood, other = self.open(), self.open()
-        many = MESSAGES_AT_ONCE + 3
+        many = MESSAGES_PER_READ + 3
         flood.send(b"".join(frame(TEXT, b"%d" % number) for number in range(many)))
         other.send(frame(TEXT, b"other"))
         heard = [(PeerId(1), b"%d" % number) for number in range(many)]
-        at_once = MESSAGES_AT_ONCE
+        at_once = MESSAGES_PER_READ
         self.assertEqual(self.record.heard, [*heard[:at_once], (PeerId(2), b"other")])
         self.assertFalse(flood.transport.reads)
         self.clock.advance(0)
@@ -619,7 +614,7 @@ class TurnTests(WebSocketCase):
     def test_large_messages_wait_sooner(self) -> None:
         """A long one takes as long to decode as several."""
         flood = self.open()
-        large = b"x" * (MESSAGE_BYTES * (MESSAGES_AT_ONCE - 1))
+        large = b"x" * (CHARGED_BYTES * (MESSAGES_PER_READ - 1))
         flood.send(frame(TEXT, large) * 3)
         self.assertEqual(len(self.record.heard), 1)
         self.clock.pump([0, 0])
@@ -628,7 +623,7 @@ class TurnTests(WebSocketCase):
     def test_a_message_that_is_not_whole(self) -> None:
         """Behind a flood it has its deadline too."""
         line = self.open()
-        line.send(frame(TEXT, b"a") * MESSAGES_AT_ONCE + frame(TEXT, b"b") + frame(TEXT, b"c", fin=False))
+        line.send(frame(TEXT, b"a") * MESSAGES_PER_READ + frame(TEXT, b"b") + frame(TEXT, b"c", fin=False))
         self.clock.pump([0, 0])
         self.assertEqual(self.record.heard[-1], (PeerId(1), b"b"))
         self.advance(Limits().fragments_seconds + 1)
@@ -638,11 +633,11 @@ class TurnTests(WebSocketCase):
         """Nothing of it is heard after the connection is gone, or has closed."""
         gone, closed = self.open(), self.open()
         for line in (gone, closed):
-            line.send(frame(TEXT, b"a") * (MESSAGES_AT_ONCE + 9))
+            line.send(frame(TEXT, b"a") * (MESSAGES_PER_READ + 9))
         gone.disconnect()
         self.record.connections[PeerId(2)].close(1008, "enough")
         self.clock.pump([0] * 20)
-        self.assertEqual(len(self.record.heard), 2 * MESSAGES_AT_ONCE)
+        self.assertEqual(len(self.record.heard), 2 * MESSAGES_PER_READ)
         closed.disconnect()
         self.nothing_left()
 
