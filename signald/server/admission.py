@@ -98,7 +98,7 @@ class Admission:
 
 @define
 class AdmissionTicket:
-    """What one connection holds of the budgets; each part is given back once.
+    """The parts of the budgets that one connection holds; each is given back once.
 
     Attributes:
         admission: admits it as a transport, by the address of its other end.

@@ -18,19 +18,19 @@ from signald.server.accept_errors import AcceptErrorLog
 from signald.server.socket_activation import PAGE, WS
 
 BACKLOG = 1024
-"""Connections that may wait to be accepted; the kernel lowers it to net.core.somaxconn."""
+"""Connections that may wait to be accepted; the kernel lowers the number to net.core.somaxconn."""
 
 SPARE_DESCRIPTORS = 64
-"""Descriptors that are kept for files and the reactor; where there are few, half of them."""
+"""Descriptors reserved for files and the reactor; half of all where there are few."""
 
 
 def open_sockets(
     config: Config, handed_over: Mapping[str, tuple[socket.socket, ...]]
 ) -> list[tuple[str, socket.socket]]:
-    """The listening sockets, each with what it is for, the page's first: bound here unless they were handed over.
+    """Bind the listening sockets that were not handed over; returns all with their purpose, the page's first.
 
     Raises:
-        ConfigError: an address or a port cannot be used; then none is bound.
+        ConfigError: an address or a port cannot be used, and no socket stays bound.
 
     """
     ports = {PAGE: config.port, WS: config.ws_port}
@@ -67,7 +67,7 @@ def bind(interface: str | None, port: int) -> socket.socket:
         reason = (error.strerror or str(error)).partition(" (while")[0]
         where = f"port {port}" if everywhere else f"port {port} of {interface}"
         raise ConfigError(f"Cannot listen on {where}: {reason}.") from None
-    bound.setblocking(False)  # an adopted socket stays as it is, and a blocking accept would stop the reactor
+    bound.setblocking(False)  # the reactor does not change it, and a blocking accept would block the reactor
     return bound
 
 
@@ -95,12 +95,12 @@ def accept_connections(
 
 
 def raise_descriptor_limit() -> int:
-    """Raise the soft limit of open files to the hard one; return how many connections that leaves room for."""
+    """Raise the soft limit of open files to the hard one; returns how many connections that leaves room for."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     return room(hard) if hard != resource.RLIM_INFINITY else 2**31 - 1
 
 
 def room(descriptors: int) -> int:
-    """How many of so many descriptors are for connections."""
+    """The number of connections for which so many descriptors leave room."""
     return max(1, descriptors - min(SPARE_DESCRIPTORS, descriptors // 2))

@@ -87,7 +87,7 @@ class OutputQueue:
         self._transport = transport
         self._max_bytes = max_bytes
         self._give_up = give_up
-        self._watch = StallDetector(transport, clock, seconds, partial(give_up, "output_seconds"))
+        self._stall_detector = StallDetector(transport, clock, seconds, partial(give_up, "output_seconds"))
         self._waiting: deque[bytes] = deque()
         self._waiting_bytes = 0
         self._last_write = 0
@@ -121,8 +121,8 @@ class OutputQueue:
         """
         while self._waiting:
             self._transport.write(self._waiting.popleft())
-        self._watch.stop()
-        self._watch.start()
+        self._stall_detector.stop()
+        self._stall_detector.start()
 
     @property
     def is_sent(self) -> bool:
@@ -133,17 +133,17 @@ class OutputQueue:
         """Discard what waits: the connection is aborted or closed."""
         self._waiting.clear()
         self._waiting_bytes = 0
-        self._watch.stop()
+        self._stall_detector.stop()
 
     def pauseProducing(self) -> None:
         """Queue output from now on: the transport's buffer is full."""
         self._paused = True
-        self._watch.start()
+        self._stall_detector.start()
 
     def resumeProducing(self) -> None:
         """Write what waits: the transport's buffer is empty again."""
         self._paused = False
-        self._watch.stop()
+        self._stall_detector.stop()
         while self._waiting and not self._paused:
             data = self._waiting.popleft()
             self._waiting_bytes -= len(data)
@@ -164,7 +164,7 @@ def is_sent(transport: Any) -> bool:
 
 
 def _position(transport: Any) -> tuple[int, int] | None:
-    """How far a transport is in sending its buffer; the same value twice means that nothing was sent. None if unknown.
+    """A transport's position in sending its buffer; the same value twice means that nothing was sent. None if unknown.
 
     Under TLS it is the position of the transport below. A reader that takes a little at a time is slow, not gone.
     """

@@ -1,4 +1,4 @@
-"""What the WebSockets of one listening port share: the switchboard, the bounds, the rules and the open connections."""
+"""State that the WebSockets of one listening port share: the switchboard, the bounds, the rules and the open connections."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ MAX_CHARACTERS = 100
 
 @frozen
 class Seen:
-    """What the server saw of a request.
+    """A request as the server saw it.
 
     Attributes:
         host: the Host header.

@@ -29,7 +29,7 @@ from signald.core.users import DecisionId, PeerId
 from signald.dialects.dialect import DecodeError
 
 _ENDINGS = {1000: Ending.LEFT, 1001: Ending.RELOADING}
-"""What a client's close code (RFC 6455 §7.4.1) means for its user; every other code is a loss."""
+"""The ending of a user's connection by the client's close code (RFC 6455 §7.4.1); every other code is a loss."""
 
 
 class Connection(Protocol):

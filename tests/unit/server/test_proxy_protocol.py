@@ -11,7 +11,7 @@ from twisted.logger import capturedLogs
 
 from signald.core.errors import ErrorCode
 from signald.core.limits import AddressKey, Limits
-from signald.server.proxy_protocol import COMPLAINT_SECONDS, ProxyProtocolFactory
+from signald.server.proxy_protocol import WARNING_SECONDS, ProxyProtocolFactory
 from signald.tls.authority import Authority, wall_time
 from signald.tls.context import ServerTLS, TLSFactory, server_context
 from tests.support.handshake import client_context
@@ -191,7 +191,7 @@ class RefusalTests(ProxyProtocolCase):
             self.refused(PAGE)
             self.refused(b"\x16\x03\x01\x02\x00")
             self.refused(b"PROXY TCP4 192.0.2.7 no-address 1 2\r\n")
-            self.clock.advance(COMPLAINT_SECONDS)
+            self.clock.advance(WARNING_SECONDS)
             self.refused(head(old=True)[:-4] + b"x\r\n", b"more")
         self.assertEqual([event["event"] for event in log], ["proxy-header-refused"] * 2)
 
