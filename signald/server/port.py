@@ -1,4 +1,4 @@
-"""State that the WebSockets of one listening port share: the switchboard, the bounds, the rules and the open connections."""
+"""State that the WebSockets of one listening port share: switchboard, bounds, rule and open connections."""
 
 from __future__ import annotations
 

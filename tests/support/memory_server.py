@@ -21,7 +21,7 @@ from signald.server.reflection import RequestReflector
 from signald.server.switchboard import Switchboard
 from signald.server.upgrade_request import UpgradeRule
 from signald.server.web import make_site
-from tests.support.lines import CLIENT, Line, NamedDialect, PlainDialect, Record
+from tests.support.endpoints import CLIENT, Endpoint, NamedDialect, PlainDialect, RecordingSwitchboard
 
 
 def make_port(clock: Any, switchboard: Switchboard | None = None, **changes: Any) -> SignalingPort:
@@ -29,7 +29,7 @@ def make_port(clock: Any, switchboard: Switchboard | None = None, **changes: Any
 
     Arguments:
         clock: measures every deadline.
-        switchboard: the switchboard; a `Record` by default.
+        switchboard: the switchboard; a `RecordingSwitchboard` by default.
         changes: other fields of the port, or `dialects` and `origins`, from which its rule is made.
 
     """
@@ -38,7 +38,7 @@ def make_port(clock: Any, switchboard: Switchboard | None = None, **changes: Any
     dialects = changes.pop("dialects", (PlainDialect, NamedDialect))
     origins = changes.pop("origins", None) or (OriginRule.bare() if bare else OriginRule.of(tls=False))
     return SignalingPort(
-        switchboard=Record().as_switchboard if switchboard is None else switchboard,
+        switchboard=RecordingSwitchboard().as_switchboard if switchboard is None else switchboard,
         budget=changes.pop("budget", None) or ConnectionBudget(limits),
         admission=changes.pop("admission", None) or Admission(limits),
         clock=clock,
@@ -75,7 +75,7 @@ class MemoryServer:
     ) -> None:
         limits = limits or Limits()
         self.clock = Clock()
-        self.record = Record()
+        self.record = RecordingSwitchboard()
         self.budget = ConnectionBudget(limits)
         self.admission = Admission(limits, [ip_network(proxy) for proxy in proxies])
 
@@ -117,9 +117,9 @@ class ServerCase(SynchronousTestCase):
         """What makes the WebSockets of the port that `dial` connects to."""
         return self.server.bare if self.bare else self.server.page
 
-    def dial(self, address: str = CLIENT) -> Line:
+    def dial(self, address: str = CLIENT) -> Endpoint:
         """Make a connection."""
-        return Line(self.server.bare if self.bare else self.server.site, address)
+        return Endpoint(self.server.bare if self.bare else self.server.site, address)
 
     def advance(self, seconds: float) -> None:
         """Let time pass in small steps."""

@@ -15,7 +15,7 @@ from signald.operations.admin import AdminToken, make_admin
 from signald.operations.admin_state import AdminState
 from signald.operations.endpoints import make_operations_site
 from signald.operations.exposition import Sources, make_registry
-from tests.support.lines import Line
+from tests.support.endpoints import Endpoint
 from tests.support.memory_server import make_port
 from tests.support.world import World
 
@@ -79,7 +79,7 @@ class OperationsWorld:
         self, path: str, method: str = "GET", address: str = "127.0.0.1", **headers: str
     ) -> tuple[int, dict[str, str], bytes]:
         """The status, headers and body of an answer; underscores in the names of headers are hyphens."""
-        line = Line(self.site, address)
+        line = Endpoint(self.site, address)
         lines = [f"{method} {path} HTTP/1.1", "Host: localhost", "Connection: close"]
         lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
         line.send("\r\n".join([*lines, "", ""]).encode("latin-1"))

@@ -12,7 +12,7 @@ from tests.suites.attacks.case import MOST_MIB, AttackTestCase, next_source
 from tests.suites.attacks.raw import dial
 from tests.suites.attacks.report import add_threat, in_full
 from tests.suites.attacks.target import Target, target
-from tests.support.lines import CONTINUATION, TEXT, frame, request, upgrade_request
+from tests.support.endpoints import CONTINUATION, TEXT, frame, request, upgrade_request
 
 #: Seconds that a connection may be slow (`header-seconds`, `hello-seconds`, `fragments-seconds`), and a little more.
 DEADLINE, SLACK = 10.0, 2.0

@@ -34,7 +34,7 @@ from signald.server.proxy_protocol import ProxyProtocolFactory
 from signald.server.upgrade_request import UpgradeRule
 from signald.server.web import make_site
 from tests.support.connections import make_switchboard
-from tests.support.lines import CLIENT, TEXT, Line, frame, upgrade_request
+from tests.support.endpoints import CLIENT, TEXT, Endpoint, frame, upgrade_request
 
 __all__ = ["TARGETS"]
 
@@ -155,7 +155,7 @@ class _Server:
         )
         self.site = make_site(_PAGE, signaling, limits, self.clock, None, False)
 
-    def hear(self, line: Line, data: bytes) -> None:
+    def hear(self, line: Endpoint, data: bytes) -> None:
         """Let a connection hear bytes, in pieces that their first byte decides, and let all its time go by."""
         size = 1 + (data[0] if data else 0) * 16
         with _no_error_is_logged():
@@ -177,13 +177,13 @@ class _Server:
 def http(data: bytes) -> None:
     """What a client says first on the page's port."""
     server = _Server()
-    server.hear(Line(server.site), data)
+    server.hear(Endpoint(server.site), data)
 
 
 def websocket(data: bytes) -> None:
     """What a client says after the opening handshake; the first byte also decides for a dialect."""
     server = _Server()
-    line = Line(server.site)
+    line = Endpoint(server.site)
     if data[:1] < b"\x80":
         line.send(upgrade_request(sec_websocket_protocol="signald.1"))
         line.send(frame(TEXT, b'{"type":"hello","version":1}'))
@@ -197,7 +197,7 @@ def proxied(data: bytes) -> None:
     """What a trusted proxy says first on a port with the PROXY protocol."""
     server = _Server()
     server.arrivals.trusted_proxies = [ip_network(CLIENT)]
-    server.hear(Line(ProxyProtocolFactory(server.site, server.arrivals, server.clock)), data)
+    server.hear(Endpoint(ProxyProtocolFactory(server.site, server.arrivals, server.clock)), data)
     assert server.arrivals._budget.addresses == {}, "a connection is counted for ever"
 
 

@@ -41,7 +41,7 @@ from signald.server.factory import SignalingFactory
 from signald.server.problems import last_response
 from signald.tls.certificates import LocalCertificate
 from tests.support.certificates import self_signed
-from tests.support.lines import PlainDialect, Record
+from tests.support.endpoints import PlainDialect, RecordingSwitchboard
 from tests.support.machines import NOW, machine
 from tests.support.memory_server import make_port
 
@@ -186,7 +186,7 @@ class SessionTests(SynchronousTestCase):
     def setUp(self) -> None:
         """Serve."""
         self.clock, limits = Clock(), Limits(ping_seconds=5.0)
-        self.record = Record()
+        self.record = RecordingSwitchboard()
         self.server = SignalingFactory(
             make_port(self.clock, self.record.as_switchboard, limits=limits, dialects=[Dialect])
         )

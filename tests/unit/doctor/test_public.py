@@ -34,7 +34,7 @@ from signald.server.admission import Admission
 from signald.server.factory import SignalingFactory
 from signald.server.reflection import RequestReflector
 from signald.server.web import make_site
-from tests.support.lines import PlainDialect, Record
+from tests.support.endpoints import PlainDialect, RecordingSwitchboard
 from tests.support.machines import NOW
 from tests.support.memory_server import make_port
 
@@ -122,7 +122,7 @@ class PublicTests(SynchronousTestCase):
         self.path = Path(self.mktemp()).resolve()
         self.path.mkdir()
         (self.path / FILE_NAME).write_bytes(SECRET)
-        self.record = Record()
+        self.record = RecordingSwitchboard()
         self.limits = Limits(ping_seconds=2.0, pong_seconds=1.0)
         self.network = Network(None)
         arrivals = Admission(self.limits, [ip_network("127.0.0.1")])

@@ -22,12 +22,12 @@ from signald.config.tree import Log as Settings
 from signald.lifecycle.service import Daemon
 from signald.monitoring.logs import Log
 from signald.tap import make_daemon
-from tests.support.lines import (
+from tests.support.endpoints import (
     BINARY,
     CLOSE,
     PING,
     TEXT,
-    Line,
+    Endpoint,
     close_payload,
     frame,
     parse_frames,
@@ -87,7 +87,7 @@ class CanaryCase(SynchronousTestCase):
             globalLogPublisher.addObserver(observer)
             self.addCleanup(globalLogPublisher.removeObserver, observer)
         self.reactor = AdoptingReactor()
-        self.open_lines: list[Line] = []
+        self.open_lines: list[Endpoint] = []
 
     def make(self, **options: Any) -> Daemon:
         """A daemon without TLS that is started, and stopped at the end."""
@@ -106,18 +106,18 @@ class CanaryCase(SynchronousTestCase):
         self.daemon = daemon
         return daemon
 
-    def dial(self) -> Line:
+    def dial(self) -> Endpoint:
         """Connect to the page's port from an address that no line may have."""
-        line = Line(self.daemon.page.factory, ADDRESS)
+        line = Endpoint(self.daemon.page.factory, ADDRESS)
         self.open_lines.append(line)
         return line
 
-    def hang_up(self, line: Line) -> None:
+    def hang_up(self, line: Endpoint) -> None:
         """A connection is gone, once."""
         self.open_lines.remove(line)
         line.disconnect()
 
-    def websocket(self, subprotocol: str | None = "signald.1") -> Line:
+    def websocket(self, subprotocol: str | None = "signald.1") -> Endpoint:
         """Open a WebSocket with canaries in the handshake."""
         line = self.dial()
         line.send(
@@ -135,7 +135,7 @@ class CanaryCase(SynchronousTestCase):
         self.assertEqual(line.response()[0], 101)
         return line
 
-    def say(self, line: Line, **body: object) -> list[dict[str, Any]]:
+    def say(self, line: Endpoint, **body: object) -> list[dict[str, Any]]:
         """Say something in the native dialect, and hear what is answered."""
         line.send(frame(TEXT, json.dumps(body).encode()))
         return [json.loads(payload) for opcode, payload in parse_frames(line.answer()) if opcode == TEXT]

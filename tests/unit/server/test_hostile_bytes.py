@@ -11,7 +11,7 @@ from zope.interface import implementer
 
 from signald.core.limits import Limits
 from signald.page.assets import FOREVER, Asset, Representation
-from tests.support.lines import UPGRADE, Line, frame, frame_header, request
+from tests.support.endpoints import UPGRADE, Endpoint, frame, frame_header, request
 from tests.support.memory_server import MemoryServer
 
 CASES = 1000
@@ -94,7 +94,7 @@ class BytesTests(SynchronousTestCase):
 
     def talk(self, listener: IProtocolFactory) -> None:
         """One connection's life."""
-        line = Line(listener)
+        line = Endpoint(listener)
         data = self.handshake()
         pieces = (
             [data[start : start + 50] for start in range(0, len(data), 50)] if self.random.random() < 0.5 else [data]

@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
 from signald.server.output import OutputQueue, StallDetector
-from tests.support.lines import CLIENT, TRANSPORT_BYTES, MemoryTransport
+from tests.support.endpoints import CLIENT, TRANSPORT_BYTES, MemoryTransport
 
 MOST = 200_000
 

@@ -8,7 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from signald.core.errors import ErrorCode
 from signald.server.problems import last_response, problem
-from tests.support.lines import parse_response, problem_code
+from tests.support.endpoints import parse_response, problem_code
 
 
 class ProblemTests(SynchronousTestCase):

@@ -14,16 +14,16 @@ from signald.core.limits import AddressKey, Limits
 from signald.server.proxy_protocol import WARNING_SECONDS, ProxyProtocolFactory
 from signald.tls.authority import Authority, wall_time
 from signald.tls.context import ServerTLS, TLSFactory, server_context
-from tests.support.handshake import client_context
-from tests.support.lines import (
+from tests.support.endpoints import (
     TEXT,
-    Line,
+    Endpoint,
     frame,
     parse_response,
     problem_code,
     request,
     upgrade_request,
 )
+from tests.support.handshake import client_context
 from tests.support.machines import NOW, machine
 from tests.support.memory_server import ServerCase
 from tests.support.proxy_headers import SIGNATURE, binary, line
@@ -52,9 +52,9 @@ class ProxyProtocolCase(ServerCase):
         self.inner: IProtocolFactory = self.server.bare if self.bare else self.server.site
         self.proxied = ProxyProtocolFactory(self.inner, self.admission, self.clock)
 
-    def dial(self, address: str = PROXY) -> Line:
+    def dial(self, address: str = PROXY) -> Endpoint:
         """Make a connection."""
-        return Line(self.proxied, address)
+        return Endpoint(self.proxied, address)
 
     def nothing_left(self) -> None:
         """Assert that no connection is open or counted, and that no call is pending."""

@@ -7,7 +7,7 @@ from ipaddress import ip_network
 from twisted.trial.unittest import SynchronousTestCase
 
 from signald.server.reflection import ANSWER, MAX_HOPS, PROOF_SECONDS, REQUEST, RequestReflector, Seen, proof, read_seen
-from tests.support.lines import CLIENT, Line, parse_response, request, upgrade_request
+from tests.support.endpoints import CLIENT, Endpoint, parse_response, request, upgrade_request
 from tests.support.memory_server import MemoryServer
 
 SECRET = bytes(range(32))
@@ -72,9 +72,9 @@ class AnswerTests(SynchronousTestCase):
 
     def ask(self, data: bytes) -> tuple[int, dict[str, str]]:
         """The status and headers of an answer."""
-        line = Line(self.site)
-        line.send(data)
-        status, headers, _body = parse_response(line.answer())
+        endpoint = Endpoint(self.site)
+        endpoint.send(data)
+        status, headers, _body = parse_response(endpoint.answer())
         return status, headers
 
     def test_every_answer_has_it(self) -> None:

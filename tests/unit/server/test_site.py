@@ -19,19 +19,19 @@ from signald.server.draining import ANSWER_SECONDS
 from signald.server.site import IDLE_SECONDS, MAX_DISCARDED_BYTES, MAX_HEADERS
 from signald.tls.authority import Authority, wall_time
 from signald.tls.context import ServerTLS, TLSFactory, server_context
-from tests.support.handshake import client_context
-from tests.support.lines import (
+from tests.support.endpoints import (
     CLIENT,
     TEXT,
     TRANSPORT_BYTES,
     UPGRADE,
-    Line,
+    Endpoint,
     frame,
     parse_response,
     problem_code,
     request,
     upgrade_request,
 )
+from tests.support.handshake import client_context
 from tests.support.machines import NOW, machine
 from tests.support.memory_server import ServerCase
 
@@ -119,7 +119,7 @@ class TimeTests(SiteCase):
         """TLS's handshake is part of the time, also when it never gets anywhere."""
         names = machine("attic", ["192.168.1.20"])
         tls = ServerTLS(server_context(Authority.create(names, NOW).issue(names, NOW)))
-        line = Line(TLSFactory(tls, False, self.site, self.clock))
+        line = Endpoint(TLSFactory(tls, False, self.site, self.clock))
         line.send(b"\x16\x03\x01")
         self.advance(9.9)
         self.assertFalse(line.closed)
@@ -214,7 +214,7 @@ class DrainTests(SiteCase):
         hello.set_connect_state()
         with self.assertRaises(SSL.WantReadError):
             hello.do_handshake()
-        silent, late = Line(factory), Line(factory)
+        silent, late = Endpoint(factory), Endpoint(factory)
         late.send(hello.bio_read(65536))
         drained = self.site.http_connections.drain(5.0)
         self.advance(ANSWER_SECONDS + 0.1)
@@ -280,14 +280,14 @@ class NumberTests(SiteCase):
     def test_in_all_on_both_ports(self) -> None:
         """The bare port's count with the page's, since they share the descriptors; so do those of one address."""
         self.serve(Limits(connections=3, address_connections=2))
-        lines = [self.dial("192.0.2.1"), Line(self.server.bare, "192.0.2.1")]
+        lines = [self.dial("192.0.2.1"), Endpoint(self.server.bare, "192.0.2.1")]
         for factory in (self.site, self.server.bare):
-            self.assertTrue(Line(factory, "192.0.2.1").transport.aborted)
-        lines.append(Line(self.server.bare, "192.0.2.2"))
+            self.assertTrue(Endpoint(factory, "192.0.2.1").transport.aborted)
+        lines.append(Endpoint(self.server.bare, "192.0.2.2"))
         for factory in (self.site, self.server.bare):
-            self.assertTrue(Line(factory, "192.0.2.3").transport.aborted)
+            self.assertTrue(Endpoint(factory, "192.0.2.3").transport.aborted)
         lines[0].disconnect()
-        self.assertEqual(Line(self.server.bare, "192.0.2.3").upgrade(), 101)
+        self.assertEqual(Endpoint(self.server.bare, "192.0.2.3").upgrade(), 101)
 
     def test_in_all_over_tls(self) -> None:
         """The same where TLS stands between."""
@@ -295,7 +295,7 @@ class NumberTests(SiteCase):
         names = machine("attic", ["192.168.1.20"])
         tls = ServerTLS(server_context(Authority.create(names, NOW).issue(names, NOW)))
         factory = TLSFactory(tls, False, self.site, self.clock)
-        lines = [Line(factory), Line(factory, "192.0.2.2")]
+        lines = [Endpoint(factory), Endpoint(factory, "192.0.2.2")]
         self.assertEqual([line.transport.aborted for line in lines], [False, True])
         lines[0].disconnect()
         self.nothing_left()
@@ -444,7 +444,7 @@ class SizeTests(SiteCase):
 
     def test_many_headers(self) -> None:
         """So many may be in a request, and no more."""
-        line = Line(self.site)
+        line = Endpoint(self.site)
         some = {f"X-{number}": "" for number in range(MAX_HEADERS - 1)}
         line.send(request("/", {**HOST, **some}))
         self.assertEqual(line.response()[0], 200)
@@ -587,7 +587,7 @@ class TLSTests(SiteCase):
         names = machine("attic", ["192.168.1.20"])
         authority = Authority.create(names, NOW)
         tls = ServerTLS(server_context(authority.issue(names, NOW)))
-        line = Line(TLSFactory(tls, False, self.site, self.clock))
+        line = Endpoint(TLSFactory(tls, False, self.site, self.clock))
         client = SSL.Connection(client_context(authority.certificate, wall_time(NOW)), None)
         client.set_connect_state()
 

@@ -8,7 +8,7 @@ from signald.core.errors import ErrorCode, SignalError
 from signald.dialects.dialect import Dialect
 from signald.net.origins import OriginRule
 from signald.server.upgrade_request import UpgradeRule, refusal, refusal_headers
-from tests.support.lines import NamedDialect, PlainDialect
+from tests.support.endpoints import NamedDialect, PlainDialect
 
 HEADERS = {"host": "signald.example"}
 

@@ -16,7 +16,7 @@ from signald.core.errors import ErrorCode
 from signald.net.origins import OriginRule
 from signald.page.assets import FOREVER, REVALIDATED, Asset, Representation, load_assets
 from signald.page.schemas import load_schemas
-from tests.support.lines import CLIENT, Line, parse_response, problem_code, request
+from tests.support.endpoints import CLIENT, Endpoint, parse_response, problem_code, request
 from tests.support.memory_server import MemoryServer
 
 HOST = {"Host": "signald.example"}
@@ -58,10 +58,10 @@ class WebCase(SynchronousTestCase):
 
     def ask(self, path: str, method: str = "GET", **headers: str) -> tuple[int, dict[str, str], bytes]:
         """The response to a request."""
-        line = Line(self.site)
+        endpoint = Endpoint(self.site)
         named = {name.replace("_", "-"): value for name, value in headers.items()}
-        line.send(request(path, {**HOST, **named}, method=method))
-        return parse_response(line.answer())
+        endpoint.send(request(path, {**HOST, **named}, method=method))
+        return parse_response(endpoint.answer())
 
 
 class SchemaTests(WebCase):
@@ -251,14 +251,14 @@ class FailureTests(WebCase):
         root = self.site.resource
         root.putChild(b"broken", Broken())
         for method in ("GET", "HEAD"):
-            line = Line(self.site)
-            line.send(request("/broken", HOST, method=method))
-            response = line.response()
+            endpoint = Endpoint(self.site)
+            endpoint.send(request("/broken", HOST, method=method))
+            response = endpoint.response()
             self.assertEqual(response[0], 500)
             self.assertNotIn(b"secret", response[2])
             self.assertEqual(len(self.flushLoggedErrors(ArithmeticError)), 1)
-            line.send(request("/", HOST))
-            self.assertEqual(line.response()[2], INDEX)
+            endpoint.send(request("/", HOST))
+            self.assertEqual(endpoint.response()[2], INDEX)
         self.assertIs(problem_code(self.ask("/broken")), ErrorCode.INTERNAL_ERROR)
         self.flushLoggedErrors(ArithmeticError)
 
@@ -279,8 +279,8 @@ class LogTests(WebCase):
         self.site.doStart()
         for path, method in (("/", "GET"), ("/", "HEAD"), ("/secret", "GET"), ("/secret", "POST"), ("/ws", "GET")):
             self.ask(path, method)
-        line = Line(self.site, CLIENT)
-        line.send(b"GET /secret HTTP/1.1\r\n")
+        endpoint = Endpoint(self.site, CLIENT)
+        endpoint.send(b"GET /secret HTTP/1.1\r\n")
         clock = self.site.reactor
         assert isinstance(clock, Clock)
         clock.advance(60)

@@ -117,7 +117,7 @@ class MemoryTransport(FakeTransport):
         self.aborted = self.disconnecting = True
 
 
-class Line:
+class Endpoint:
     """A connection to a server in memory, by bytes.
 
     Attributes:
@@ -268,7 +268,7 @@ class NamedDialect(PlainDialect):
 
 
 @define
-class Record:
+class RecordingSwitchboard:
     """A switchboard that records the calls of the WebSockets.
 
     Attributes:
