@@ -1,4 +1,4 @@
-"""The network side of signald in memory: transports that fill up, raw HTTP and frames, a switchboard's record."""
+"""The peer's end of connections in memory: transports that fill up, raw HTTP and frames, a recording switchboard."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
 """Opcodes (RFC 6455 §11.8)."""
 
 TRANSPORT_BYTES = 65536
-"""What a transport of Twisted's buffers before it pauses its producer."""
+"""Bytes that a Twisted transport buffers before it pauses its producer."""
 
 CLIENT = "192.0.2.1"
 
@@ -46,10 +46,10 @@ class MemoryTransport(FakeTransport):
     """A transport whose peer reads when the test says so, with the buffer and the producer of a TCP transport.
 
     Attributes:
-        dataBuffer: what was written and not yet read.
-        reads: whether the server takes what comes.
-        lost: whether the connection was to be closed once everything is read.
-        aborted: whether it was to be gone at once.
+        dataBuffer: bytes that were written and not yet read.
+        reads: whether the server reads, which it does unless it paused the transport.
+        lost: whether the server closed the connection in an orderly way.
+        aborted: whether the server aborted the connection.
 
     """
 
@@ -64,7 +64,7 @@ class MemoryTransport(FakeTransport):
         self._unread: list[bytes] = []
 
     def registerProducer(self, producer: Any, streaming: bool) -> None:
-        """Take a producer, but not a second one."""
+        """Register a producer; a second one is an error, as with Twisted."""
         if self.producer is not None:
             raise RuntimeError("a producer is registered already")
         super().registerProducer(producer, streaming)
@@ -79,17 +79,17 @@ class MemoryTransport(FakeTransport):
             self.producer.pauseProducing()
 
     def deliver(self, data: bytes) -> None:
-        """Let the server take bytes, once it does, and until it has closed."""
+        """Deliver bytes to the server, once it reads, and until it has closed."""
         self._unread.append(data)
         while self.reads and self._unread and not self.disconnecting:
             self.protocol.dataReceived(self._unread.pop(0))
 
     def pauseProducing(self) -> None:
-        """The server takes no more."""
+        """Pause: the server stops to read."""
         self.reads = False
 
     def resumeProducing(self) -> None:
-        """It does again, though not within the call that says so."""
+        """Resume: the server reads again, from the next delivery on."""
         self.reads = True
 
     def take(self, count: int) -> bytes:
@@ -101,24 +101,24 @@ class MemoryTransport(FakeTransport):
         return taken
 
     def take_all(self) -> bytes:
-        """The peer reads everything there is, and what comes because of it."""
+        """The peer reads everything, including what is written while it reads."""
         taken = b""
         while self.dataBuffer:
             taken += self.take(len(self.dataBuffer))
         return taken
 
     def loseConnection(self) -> None:
-        """Close after what was written."""
+        """Record an orderly close."""
         self.lost = self.disconnecting = True
 
     def abortConnection(self) -> None:
-        """Close now."""
+        """Record an abort, and discard the buffer."""
         self.dataBuffer = b""
         self.aborted = self.disconnecting = True
 
 
 class Endpoint:
-    """A connection to a server in memory, by bytes.
+    """The peer's end of a connection to a server in memory, which sends and reads raw bytes.
 
     Attributes:
         transport: the server's side.
@@ -161,7 +161,7 @@ class Endpoint:
         return self.response()[0]
 
     def disconnect(self) -> None:
-        """The connection is gone."""
+        """Tell the server that the connection is lost."""
         self.transport.protocol.connectionLost(Failure(ConnectionDone()))
 
 
@@ -192,7 +192,7 @@ def parse_response(data: bytes) -> tuple[int, dict[str, str], bytes]:
 
 
 def problem_code(response: tuple[int, dict[str, str], bytes]) -> ErrorCode:
-    """The error that a response tells, having checked that its status is the error's."""
+    """The error code of a problem response, after checks that its status and headers fit."""
     status, headers, body = response
     document = json.loads(body)
     code = ErrorCode(document["code"])  # type: ignore[call-arg] # a member by its value

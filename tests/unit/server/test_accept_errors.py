@@ -1,4 +1,4 @@
-"""What is said of connections that could not be accepted."""
+"""The counting and the summary of accept errors."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ class ArrivalTests(SynchronousTestCase):
     """Admission by the other end's address."""
 
     def test_number_and_rate(self) -> None:
-        """As many at a time and as fast as an address may; a release makes room, time makes arrivals."""
+        """An address has a number and a rate of transports: a release frees one place, time the rate."""
         admission = Admission(Limits(address_connections=2, address_connection_rate=1.0, address_connection_burst=3))
         key = AddressKey("192.0.2.1")
         self.assertEqual([admission.admit("192.0.2.1", 0.0) for _ in range(2)], [key, key])
@@ -53,7 +53,7 @@ class ArrivalTests(SynchronousTestCase):
         self.assertEqual([admission.admit("10.0.0.1", 0.0) for _ in range(3)], [None, None, None])
 
     def test_addresses_are_forgotten(self) -> None:
-        """What owes nothing any more is dropped when others come."""
+        """Addresses whose budget is full again are forgotten when further transports arrive."""
         admission = Admission(Limits())
         for number in range(100):
             key = admission.admit(f"192.0.2.{number}", 0.0)
@@ -72,7 +72,7 @@ class ArrivalTests(SynchronousTestCase):
         self.assertEqual([admission.admit_request("10.0.0.1", 0.0) for _ in range(9)], [True] * 9)
 
     def test_refusals_are_counted(self) -> None:
-        """By the name of the limit, since nobody is told."""
+        """A refused transport is counted by the name of its limit, since no error is sent."""
         admission = Admission(Limits(address_connections=1, address_connection_burst=2, address_connection_rate=1.0))
         for _ in range(2):
             AdmissionTicket(admission, ConnectionBudget(Limits())).admit_transport("192.0.2.1", 0.0)
@@ -101,7 +101,7 @@ class ArrivalTests(SynchronousTestCase):
 
 
 class PlaceTests(SynchronousTestCase):
-    """What one connection holds."""
+    """The parts of the budgets that one connection holds."""
 
     def setUp(self) -> None:
         """An address may have one connection of each kind."""
@@ -109,11 +109,11 @@ class PlaceTests(SynchronousTestCase):
         self.admission, self.budget = Admission(limits), ConnectionBudget(limits)
 
     def ticket(self) -> AdmissionTicket:
-        """Make the place of a further connection."""
+        """Make the ticket of a further connection."""
         return AdmissionTicket(self.admission, self.budget)
 
     def test_whole_life(self) -> None:
-        """It is given back once, in its parts or in all."""
+        """Each part is given back once, by itself or with all others."""
         ticket = self.ticket()
         self.assertIsNone(ticket.admit_transport("192.0.2.1", 0.0))
         self.assertIs(self.ticket().admit_transport("192.0.2.1", 0.0), ErrorCode.TOO_MANY_CONNECTIONS)
@@ -131,7 +131,7 @@ class PlaceTests(SynchronousTestCase):
         self.assertIsNone(self.ticket().admit_transport("192.0.2.1", 0.0))
 
     def test_refused(self) -> None:
-        """What was never held is not given back."""
+        """A refused connection gives nothing back."""
         held = self.ticket()
         held.admit_transport("192.0.2.1", 0.0)
         held.admit_websocket(AddressKey("192.0.2.1"), 0.0)

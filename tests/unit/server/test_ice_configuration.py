@@ -21,7 +21,7 @@ URL = "turn:turn.example.org"
 
 
 class IceConfigurationTests(SynchronousTestCase):
-    """What is taken up, and what is refused with everything as it was."""
+    """Usable settings are applied, and unusable ones change nothing."""
 
     def setUp(self) -> None:
         """A switchboard, and a file with a secret."""

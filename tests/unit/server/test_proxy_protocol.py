@@ -35,7 +35,7 @@ PAGE = request("/", {"Host": "localhost"})
 
 
 def head(client: str = CLIENT, *, old: bool = False) -> bytes:
-    """What the proxy says of a client."""
+    """The PROXY header for a client."""
     address = ip_address(client)
     here = HERE if address.version == 4 else ip_address("2001:db8::2")
     return (line if old else binary)(address, here, 4711, 443)
@@ -63,10 +63,10 @@ class ProxyProtocolCase(ServerCase):
 
 
 class ClientTests(ProxyProtocolCase):
-    """Whose connection it is."""
+    """The client's address counts in the place of the proxy's."""
 
     def test_the_client_counts(self) -> None:
-        """From the header on, in every budget; not the proxy."""
+        """From the header on the client's address is counted in every budget, and the proxy's is not."""
         for old in (False, True):
             proxied = self.dial()
             self.assertEqual(self.admission._budget.addresses, {})
@@ -96,7 +96,7 @@ class ClientTests(ProxyProtocolCase):
         self.assertIn(AddressKey("2001:db8:1:2::/64"), self.admission._budget.addresses)
 
     def test_a_client_that_is_refused(self) -> None:
-        """By its own address, at its header; another client of the same proxy is not."""
+        """A client is refused by its own address at its header, and another client of the same proxy is accepted."""
         self.serve(Limits(address_connections=1))
         lines = [self.dial() for _ in range(3)]
         for proxied, client in zip(lines, (CLIENT, CLIENT, "192.0.2.8"), strict=True):
@@ -186,7 +186,7 @@ class RefusalTests(ProxyProtocolCase):
         self.nothing_left()
 
     def test_no_header(self) -> None:
-        """Or a wrong one; the log says so, once in a while, and of whom in no way."""
+        """A connection without a valid header is closed; the log warns now and then, without an address."""
         with capturedLogs() as log:
             self.refused(PAGE)
             self.refused(b"\x16\x03\x01\x02\x00")
@@ -209,7 +209,7 @@ class RefusalTests(ProxyProtocolCase):
         self.nothing_left()
 
     def test_gone_before_its_header(self) -> None:
-        """As a check of the proxy's is that only connects: nothing is left, and nothing is logged."""
+        """A health check that only connects leaves nothing behind and logs nothing."""
         with capturedLogs() as log:
             proxied = self.dial()
             proxied.send(head()[:5])

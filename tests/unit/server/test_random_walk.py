@@ -28,7 +28,7 @@ LIMITS = Limits(
 
 
 NOT_HEARD = {"pong", "ack", "going-away", "member-away", "member-back", "member-renewed"}
-"""What does not come in these walks: nobody says a valid ping, can come back, or is there when the server stops."""
+"""Events that do not occur in these walks: no client sends a valid ping, can resume or sees a stop."""
 
 
 class Client(MemoryConnection):
@@ -54,7 +54,7 @@ class FuzzTests(SynchronousTestCase):
     """Random walks, each repeatable by its seed."""
 
     def test_random_walks(self) -> None:
-        """In each: messages come from members alone, and all state goes with the last client."""
+        """In each walk messages come from members alone, and no state is left after the last client."""
         heard = set[str]()
         for seed in range(6):
             walk = Walk(self, seed)

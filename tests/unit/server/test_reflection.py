@@ -1,4 +1,4 @@
-"""What the server tells the operator's own check of a request that came through proxies."""
+"""The response header that tells the operator's own check what came through the proxies."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PROXIES = [ip_network("10.0.0.0/8")]
 
 
 def seen(headers: dict[str, str], *, peer: str = "10.1.2.3", given: str | None = None) -> Seen | None:
-    """What a mirror tells of a request."""
+    """The content of the header."""
     reflector = RequestReflector(SECRET, lambda: NOW)
     proved = {REQUEST.lower(): proof(SECRET, NOW) if given is None else given}
     answer = reflector.headers({**headers, **proved}, peer, PROXIES)

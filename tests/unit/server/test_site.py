@@ -74,10 +74,10 @@ class SiteCase(ServerCase):
 
 
 class TimeTests(SiteCase):
-    """How long a connection may take."""
+    """The deadlines of a connection."""
 
     def test_headers(self) -> None:
-        """From the connection's start to the end of its headers; bytes do not extend it."""
+        """The deadline runs from the connection's start to the end of the headers, and bytes do not extend it."""
         line = self.dial()
         for position in range(9):
             line.send(PAGE[position : position + 1])
@@ -150,7 +150,7 @@ class TimeTests(SiteCase):
 
 
 class DrainTests(SiteCase):
-    """Before the server stops."""
+    """HTTP connections while the server drains."""
 
     def test_nobody_there(self) -> None:
         """There is nothing to wait for."""
@@ -169,7 +169,7 @@ class DrainTests(SiteCase):
         self.nothing_left()
 
     def test_asked_already(self) -> None:
-        """What is being answered is answered whole, and that is the last on its connection."""
+        """A response that is under way is completed, and is the last one of its connection."""
         line = self.dial()
         line.send(request("/waiting", HOST))
         drained = self.site.http_connections.drain(5.0)
@@ -227,7 +227,7 @@ class DrainTests(SiteCase):
         self.nothing_left()
 
     def test_never_answered(self) -> None:
-        """In the end everyone is aborted."""
+        """At the deadline of the drain every connection is aborted."""
         line = self.dial()
         line.send(request("/waiting", HOST))
         drained = self.site.http_connections.drain(5.0)
@@ -240,7 +240,7 @@ class DrainTests(SiteCase):
         self.nothing_left()
 
     def test_upgrades_are_refused(self) -> None:
-        """With a code that a client understands; the signaling factory drains at the same time.
+        """An upgrade is refused with `going-away`, while the WebSockets of the port drain as well.
 
         The answer is waited for, also where this is the last connection.
         """
@@ -254,10 +254,10 @@ class DrainTests(SiteCase):
 
 
 class NumberTests(SiteCase):
-    """How many connections there may be."""
+    """The bounds on the number of connections."""
 
     def test_of_an_address(self) -> None:
-        """So many that are no WebSockets."""
+        """An address has a bounded number of connections that are not WebSockets."""
         self.serve(Limits(address_connections=2))
         self.assertEqual(self.dial().upgrade(), 101)
         lines = [self.dial(), self.dial()]
@@ -313,10 +313,10 @@ class NumberTests(SiteCase):
 
 
 class RateTests(SiteCase):
-    """How fast an address may ask."""
+    """The rate limit of requests by address."""
 
     def test_requests(self) -> None:
-        """So many at once, on one connection or several; then 429, when to come again, and the end."""
+        """A burst is answered, on one connection or several; then 429 with Retry-After, and the connection closes."""
         self.serve(Limits(address_request_burst=3, address_request_rate=1.0))
         line = self.dial()
         for _ in range(2):
@@ -355,7 +355,7 @@ class RateTests(SiteCase):
 
 
 class SizeTests(SiteCase):
-    """How much a request may be."""
+    """The bounds on the size of a request."""
 
     def test_line(self) -> None:
         """A line without end is cut off."""
@@ -364,7 +364,7 @@ class SizeTests(SiteCase):
         self.assertIs(problem_code(line.response()), ErrorCode.BAD_REQUEST)
 
     def test_headers(self) -> None:
-        """So are headers without end, whether long or many."""
+        """Endless headers are refused, whether one is long or there are many."""
         for header in (b"X: " + b"x" * 1000 + b"\r\n", b"X: x\r\n"):
             line = self.dial()
             line.send(PAGE[:-2])
@@ -421,7 +421,7 @@ class SizeTests(SiteCase):
         self.nothing_left()
 
     def test_requests_while_one_is_answered(self) -> None:
-        """Are neither kept nor answered: the connection ends, and the client is to ask again."""
+        """Pipelined requests are neither buffered nor answered: the connection closes, and they are to be repeated."""
         line = self.dial()
         line.send(request("/waiting", HOST) + PAGE * 100, *[PAGE * 100] * 20)
         kept: Any = line.transport.protocol
@@ -432,7 +432,7 @@ class SizeTests(SiteCase):
         self.assertTrue(line.transport.lost)
 
     def test_after_the_end(self) -> None:
-        """What comes after a refusal is ignored; who goes on and on is cut off, though the response was not read."""
+        """Input after a refusal is discarded, and a client that keeps sending is aborted with the response unread."""
         line = self.dial()
         line.send(request("/", {**HOST, "Content-Length": "999999999"}, method="POST"))
         line.transport.disconnecting = False
@@ -443,7 +443,7 @@ class SizeTests(SiteCase):
         self.assertTrue(line.transport.aborted)
 
     def test_many_headers(self) -> None:
-        """So many may be in a request, and no more."""
+        """A request with the greatest number of headers is accepted, and one with one more is refused."""
         line = Endpoint(self.site)
         some = {f"X-{number}": "" for number in range(MAX_HEADERS - 1)}
         line.send(request("/", {**HOST, **some}))
@@ -453,7 +453,7 @@ class SizeTests(SiteCase):
 
 
 class RequestTests(SiteCase):
-    """What a request is."""
+    """The form of a request."""
 
     def refused(self, code: ErrorCode, data: bytes) -> None:
         """Assert that the request is refused once, and nothing behind it is looked at."""
@@ -512,7 +512,7 @@ class RequestTests(SiteCase):
             self.assertGreater(int(headers["content-length"]), 0)
 
     def test_malformed(self) -> None:
-        """What others on the way may read otherwise is refused: RFC 9112 §2.2, §3, §5.1, §5.2, §6.3."""
+        """A request that a proxy may parse in another way is refused: RFC 9112 §2.2, §3, §5.1, §5.2, §6.3."""
         for data in (
             b"GET / HTTP/1.1\r\nHost: a\r\n folded\r\n\r\n",
             b"GET / HTTP/1.1\r\nHost: a\r\n\tfolded\r\n\r\n",
@@ -553,7 +553,7 @@ class RequestTests(SiteCase):
         self.assertTrue(line.transport.lost)
 
     def test_wish_to_close(self) -> None:
-        """So does a client that asks for the end."""
+        """A client that sends `Connection: close` gets its response, and the connection closes."""
         line = self.dial()
         line.send(request("/", {**HOST, "Connection": "close"}))
         status, headers, body = line.response()

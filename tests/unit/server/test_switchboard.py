@@ -25,10 +25,10 @@ from tests.support.connections import MemoryConnection, make_switchboard
 
 
 class SwitchboardTests(SynchronousTestCase):
-    """Facts in, actions carried out."""
+    """The switchboard reports facts to the hub and carries out its actions."""
 
     def setUp(self) -> None:
-        """An empty switchboard."""
+        """Make an empty switchboard."""
         self.clock = Clock()
         self.switchboard = make_switchboard(self.clock, Limits(message_burst=20))
 
@@ -44,7 +44,7 @@ class SwitchboardTests(SynchronousTestCase):
         return connection, connection.last()["session"]
 
     def test_a_request_is_answered(self) -> None:
-        """In the connection's own dialect."""
+        """A request is answered in the dialect of its connection."""
         connection = self.open()
         connection.say(type="ping", id="1")
         self.assertEqual(connection.frames, [b'{"type":"pong","id":"1"}'])
@@ -55,7 +55,7 @@ class SwitchboardTests(SynchronousTestCase):
         self.assertEqual(connection.frames, [b'{"NewUser":"00000000000000000000000001"}'])
 
     def test_a_malformed_frame_is_answered_and_nobody_else_hears(self) -> None:
-        """With what could be read of it."""
+        """The error names the request and its id as far as they can be read, and other members are sent nothing."""
         host, _ = self.host()
         other, _ = self.host()
         heard = len(other.frames)
@@ -66,7 +66,7 @@ class SwitchboardTests(SynchronousTestCase):
         self.assertEqual(host.closed, [])
 
     def test_an_error_may_close(self) -> None:
-        """Where the dialect cannot say it, and where a budget is used up."""
+        """An error closes the connection where the dialect has no message for it, and at a rate limit."""
         connection = self.open(Serde())
         connection.receive(b"{")
         self.assertEqual(connection.closed, [(1007, "bad-message")])
@@ -107,7 +107,7 @@ class SwitchboardTests(SynchronousTestCase):
         self.assertEqual(connection.closed, [(1008, "hello-timeout")])
 
     def test_debug_writes_a_line_without_ids(self) -> None:
-        """How many users and sessions there are, and nothing else."""
+        """The line contains the number of users and of sessions, and no ids."""
         events: list[LogEvent] = []
         observer = cast(ILogObserver, events.append)
         globalLogPublisher.addObserver(observer)
@@ -151,7 +151,7 @@ class SwitchboardTests(SynchronousTestCase):
         self.assertEqual((silent.frames, len(serde.frames)), ([], heard))
 
     def test_a_password_is_checked_elsewhere_and_others_go_on(self) -> None:
-        """What the same peer says meanwhile waits in order."""
+        """Requests that the same peer sends meanwhile are handled afterwards, in order."""
         calls: list[Callable[[], object]] = []
         self.switchboard.access.passwords.run = lambda call: held(calls, call)
         host = self.open()
@@ -246,7 +246,7 @@ class FailingConnection(MemoryConnection):
 
 
 class FailingPart:
-    """In the place of a part of the switchboard or the hub: one method raises, and all else is the part's."""
+    """Replaces a part of the switchboard or the hub: one method raises, and all else is delegated to the part."""
 
     def __init__(self, part: object, fails: str) -> None:
         self._part = part
@@ -261,7 +261,7 @@ class FailingPart:
 
 
 class IsolationTests(SynchronousTestCase):
-    """In a session of three, A sends a message, B fails to receive it, and C receives it."""
+    """One failing connection in a session of three: A sends a message, B fails to receive it, and C receives it."""
 
     def meet(self, failing: FailingConnection | None = None) -> None:
         """Let A, B and C join one session; `failing` is B's connection, of which no method raises yet."""
@@ -278,7 +278,7 @@ class IsolationTests(SynchronousTestCase):
             member.say(type="join", session=self.session)
 
     def setUp(self) -> None:
-        """An empty switchboard."""
+        """Make an empty switchboard."""
         self.clock = Clock()
         self.switchboard = make_switchboard(self.clock)
 

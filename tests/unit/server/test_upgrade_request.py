@@ -38,7 +38,7 @@ class ChoiceTests(SynchronousTestCase):
         self.refused(ErrorCode.UNSUPPORTED_SUBPROTOCOL, "NAMED.1")
 
     def test_no_offer_and_no_plain_dialect(self) -> None:
-        """Then there is nothing to speak."""
+        """A client that offers no subprotocol is refused where every dialect has one."""
         self.rule = UpgradeRule.of([NamedDialect], OriginRule.of(tls=True), "/ws")
         self.refused(ErrorCode.UNSUPPORTED_SUBPROTOCOL)
 
@@ -57,7 +57,7 @@ class ChoiceTests(SynchronousTestCase):
 
 
 class RefusalTests(SynchronousTestCase):
-    """What a refusal is called."""
+    """The error code of a refusal."""
 
     def test_ours(self) -> None:
         """A code in the place of the reason is that error, whatever the status."""

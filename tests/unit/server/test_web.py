@@ -1,4 +1,4 @@
-"""What the page's port serves."""
+"""The resources and headers of the page's port."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ class AssetTests(WebCase):
         self.assertEqual(self.ask("/?session=7Q2M9RT6ZC")[2], INDEX)
 
     def test_asset(self) -> None:
-        """May be kept for ever; the coding is the client's choice."""
+        """An asset may be cached for ever, and its content coding is negotiated."""
         status, headers, body = self.ask("/assets/engine.1.wasm")
         self.assertEqual((status, body, headers["etag"]), (200, ENGINE, '"plain"'))
         self.assertEqual(headers["cache-control"], "public, max-age=31536000, immutable")
@@ -170,7 +170,7 @@ class CertificateTests(WebCase):
         self.assertEqual(headers["content-type"], "application/x-x509-ca-cert")
 
     def test_none(self) -> None:
-        """Where there is no such authority there is nothing."""
+        """Without a local authority the certificate's path is answered with 404."""
         self.serve(None, hsts=True)
         self.assertIs(problem_code(self.ask("/ca.crt")), ErrorCode.NOT_FOUND)
 
@@ -179,7 +179,7 @@ class SocketTests(WebCase):
     """The signaling socket's address."""
 
     def test_plain_request(self) -> None:
-        """Is told to upgrade (RFC 9110 §15.5.22)."""
+        """A plain request for the signaling socket is answered with 426 (RFC 9110 §15.5.22)."""
         response = self.ask("/ws")
         self.assertIs(problem_code(response), ErrorCode.UPGRADE_REQUIRED)
         self.assertEqual(response[1]["upgrade"], "websocket")
@@ -207,7 +207,7 @@ class HeaderTests(WebCase):
         return [headers for _, headers, _ in found]
 
     def test_security(self) -> None:
-        """What a browser is to forbid; the software's name without a version."""
+        """Every response has the security headers, and the software's name without a version."""
         for headers in self.responses():
             policy = dict(part.strip().split(" ", 1) for part in headers["content-security-policy"].split(";"))
             self.assertEqual(
@@ -264,7 +264,7 @@ class FailureTests(WebCase):
 
 
 class LogTests(WebCase):
-    """What is not in the log."""
+    """Requests are not logged."""
 
     def test_silence(self) -> None:
         """No request is worth a line: not its address, not its path."""

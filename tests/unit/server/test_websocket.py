@@ -178,8 +178,6 @@ class HandshakeTests(WebSocketCase):
         endpoint = self.dial()
         headers = [b"X-%d: " % number + b"x" * 1000 + b"\r\n" for number in range(20)]
         endpoint.send(request("/ws", UPGRADE)[:-2], *headers)
-            request("/ws", UPGRADE)[:-2], *[b"X-%d: " % number + b"x" * 1000 + b"\r\n" for number in range(20)]
-        )
         self.assertIs(problem_code(endpoint.response()), ErrorCode.BAD_REQUEST)
         self.assertTrue(endpoint.transport.lost)
 
@@ -269,7 +267,7 @@ class SiteHandshakeTests(HandshakeTests):
 
 
 class BareHandshakeTests(WebSocketCase):
-    """What is special about the bare port."""
+    """The opening handshake on the bare port alone."""
 
     def test_any_path(self) -> None:
         """It listens everywhere."""
@@ -285,7 +283,7 @@ class BareHandshakeTests(WebSocketCase):
         self.open(origin="http://signald.example:9000")
 
     def test_plain_request(self) -> None:
-        """Is told what this port is for, with the header that RFC 9110 §15.5.22 asks for."""
+        """A plain request is answered with 426 and the Upgrade header that RFC 9110 §15.5.22 requires."""
         endpoint = self.dial()
         endpoint.send(request("/", {"Host": "signald.example"}))
         response = endpoint.response()
@@ -318,7 +316,7 @@ class FrameTests(WebSocketCase):
         self.endpoint = self.open()
 
     def heard(self) -> list[object]:
-        """What the switchboard heard."""
+        """The frames of the requests that the switchboard received."""
         return [payload for _, payload in self.record.heard]
 
     def closed_with(self, code: ErrorCode) -> None:
@@ -362,7 +360,7 @@ class FrameTests(WebSocketCase):
         self.closed_with(ErrorCode.MESSAGE_TOO_LARGE)
 
     def test_too_many_fragments(self) -> None:
-        """So many, also when they are empty, which no bound on bytes would stop."""
+        """A message has a bounded number of fragments, also when they are empty, which no bound on bytes would stop."""
         rest = [frame(CONTINUATION, fin=False)] * 62
         self.endpoint.send(frame(TEXT, fin=False), *rest, frame(CONTINUATION))
         self.assertEqual(self.heard(), [b""])
@@ -403,7 +401,7 @@ class FrameTests(WebSocketCase):
         self.closed_with(ErrorCode.UNSUPPORTED_DATA)
 
     def test_violations(self) -> None:
-        """What RFC 6455 forbids is closed with 1002, text that is no UTF-8 with 1007."""
+        """A frame that RFC 6455 forbids closes the connection with 1002, and text that is not UTF-8 with 1007."""
         for data, code in (
             (frame(TEXT, b"x", mask=None), 1002),
             (frame(TEXT, b"x", rsv=4), 1002),
@@ -459,7 +457,7 @@ class FrameTests(WebSocketCase):
         self.assertTrue(endpoint.transport.aborted)
 
     def test_a_peer_that_is_to_be_cut_off_goes(self) -> None:
-        """Then nothing is left of it."""
+        """A peer that disconnects before it is aborted leaves no pending call and no counted connection."""
         self.endpoint.send(frame(BINARY, b"x"))
         self.endpoint.send(frame(TEXT, b"more") * 6000)
         self.endpoint.send(b"x" * MAX_DISCARDED_BYTES)
@@ -468,7 +466,7 @@ class FrameTests(WebSocketCase):
         self.nothing_left()
 
     def test_closing_by_the_peer(self) -> None:
-        """Is answered, and the switchboard told at once; then the transport is closed, in an orderly way."""
+        """A close frame is answered, the switchboard is told at once, and the transport is closed without a reset."""
         self.endpoint.send(frame(CLOSE, close_payload(1001, "bye")))
         self.assertEqual(self.endpoint.frames(), [(CLOSE, close_payload(1000))])
         self.assertEqual(self.record.closed_peers, [PeerId(1)])
@@ -501,7 +499,7 @@ class FrameTests(WebSocketCase):
         self.assertEqual(self.record.closed_peers, [PeerId(1)])
 
     def test_control_frames(self) -> None:
-        """So many at once, and so many a second, pings and pongs together."""
+        """Pings and pongs together have one rate limit with a burst."""
         self.endpoint.send(*[frame(PING, b"x")] * 10, *[frame(PONG)] * 10)
         self.assertEqual(self.endpoint.frames(), [(PONG, b"x")] * 10)
         self.advance(1.1)
@@ -511,7 +509,7 @@ class FrameTests(WebSocketCase):
         self.closed_with(ErrorCode.TOO_MANY_CONTROL_FRAMES)
 
     def test_bytes(self) -> None:
-        """So many at once, and so many a second, refused at the header of the frame that is one too many."""
+        """Bytes have a rate limit with a burst, and the frame that exceeds it is refused at its header."""
         self.serve(Limits(message_byte_rate=1024.0, message_byte_burst=4096, message_bytes=4096))
         self.endpoint = self.open()
         self.endpoint.send(*[frame(TEXT, b"x" * 1024)] * 4)
@@ -523,7 +521,7 @@ class FrameTests(WebSocketCase):
         self.assertEqual(self.factory.signaling_port.metrics.limits["message_byte_rate"], 1)
 
     def test_the_largest_message_is_always_possible(self) -> None:
-        """Also where the bytes at once are fewer."""
+        """A message of the greatest size is accepted although the configured burst is smaller."""
         self.serve(Limits(message_byte_rate=1024.0, message_byte_burst=1024, message_bytes=4096))
         self.endpoint = self.open()
         self.endpoint.send(frame(TEXT, b"x" * 4096))
@@ -597,10 +595,10 @@ class FrameTests(WebSocketCase):
 
 
 class TurnTests(WebSocketCase):
-    """Many messages at once, and many connections."""
+    """Fairness between connections that send many messages."""
 
     def test_a_flood_waits_for_others(self) -> None:
-        """Of more than a few messages at once the rest waits, while others are heard, and is not forgotten."""
+        """Of many messages in one read the rest waits while other connections are served, and is not lost."""
         flood, other = self.open(), self.open()
         many = MESSAGES_PER_READ + 3
         flood.send(b"".join(frame(TEXT, b"%d" % number) for number in range(many)))
@@ -685,7 +683,7 @@ class SiteFrameTests(FrameTests):
 
 
 class OutputTests(WebSocketCase):
-    """What a peer does not read."""
+    """Output that the peer does not read."""
 
     def setUp(self) -> None:
         """Open a WebSocket."""
@@ -703,7 +701,7 @@ class OutputTests(WebSocketCase):
         self.nothing_left()
 
     def test_too_long(self) -> None:
-        """Or when nothing of it is taken for too long."""
+        """The connection is aborted when nothing of the output is taken for too long."""
         self.connection.send_text(b"x" * 70_000)
         self.advance(4.9)
         self.assertFalse(self.endpoint.closed)
@@ -759,7 +757,7 @@ class SiteOutputTests(OutputTests):
 
 
 class DrainTests(WebSocketCase):
-    """Before the server stops."""
+    """WebSockets while the server drains."""
 
     def drain(self, seconds: float = 10.0) -> Deferred[None]:
         """Begin to drain."""
@@ -783,7 +781,7 @@ class DrainTests(WebSocketCase):
         self.nothing_left()
 
     def test_somebody_stays(self) -> None:
-        """Is aborted in the end."""
+        """A connection that does not close is aborted at the deadline of the drain."""
         endpoint = self.open()
         drained = self.drain(3.0)
         self.advance(2.9)
@@ -806,7 +804,7 @@ class DrainTests(WebSocketCase):
         self.nothing_left()
 
     def test_somebody_reads_slowly(self) -> None:
-        """Has the whole time for what is still to be read."""
+        """A peer that still has output to read has the whole time of the drain."""
         endpoint = self.open()
         drained = self.drain()
         self.advance(ANSWER_SECONDS + 0.1)
@@ -822,7 +820,7 @@ class DrainTests(WebSocketCase):
         self.refused(ErrorCode.GOING_AWAY)
 
     def test_unfinished_handshake(self) -> None:
-        """Is answered at once on the bare port."""
+        """An unfinished handshake on the bare port is refused at once."""
         endpoint = self.dial()
         endpoint.send(b"GET /")
         drained = self.drain()
@@ -837,7 +835,7 @@ class SiteDrainTests(DrainTests):
     bare = False
 
     def test_unfinished_handshake(self) -> None:
-        """Is not the factory's yet: it may go on, and is refused."""
+        """An unfinished handshake on the page's port is still HTTP: it may be completed, and is refused then."""
         endpoint = self.dial()
         endpoint.send(upgrade_request()[:20])
         self.successResultOf(self.drain())
@@ -846,7 +844,7 @@ class SiteDrainTests(DrainTests):
 
 
 class LogTests(WebSocketCase):
-    """What is not in the log."""
+    """Addresses and payloads are not logged."""
 
     def test_no_address_and_no_payload(self) -> None:
         """Whatever a client does: refusals, violations, aborts and closes are not worth a line with either."""
