@@ -95,7 +95,7 @@ try {
   python.registerJsModule("shim", shim);
   python.runPython("import shim\nshim.mark('python')");
   unpack(python, await bundle);
-  python.runPython("from signald_page.client import main\nmain.start()");
+  python.runPython("from signald_page.client.browser import main\nmain.start()");
 } catch (error) {
   broken(error);
   throw error;

@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 
 from attrs import define, field
 
-from signald.core.budgets import AddressBudget, ConnectionBudget, requests
+from signald.core.budgets import AddressBudget, ConnectionBudget, http_request_rate
 from signald.core.errors import ErrorCode
 from signald.core.limits import AddressKey, Limits, address_key
 from signald.monitoring.metrics import LIMIT_OF, Metrics
@@ -45,13 +45,13 @@ class Admission:
     def __attrs_post_init__(self) -> None:
         """Start with nothing counted."""
         self._budget = ConnectionBudget(self.limits)
-        self._requests = AddressBudget(requests(self.limits))
+        self._requests = AddressBudget(http_request_rate(self.limits))
 
     def reload_limits(self, limits: Limits, trusted_proxies: Sequence[Network]) -> None:
         """Use other limits and trust other proxies from the next transport or request on."""
         self.limits, self.trusted_proxies = limits, trusted_proxies
-        self._budget.configure(limits)
-        self._requests.terms = requests(limits)
+        self._budget.reload_limits(limits)
+        self._requests.rate_limit = http_request_rate(limits)
 
     def count_among_all(self, connections: Collection[object]) -> None:
         """Count these connections towards the total; their owner goes on to add and to remove some."""
@@ -73,7 +73,7 @@ class Admission:
         if is_trusted(address, self.trusted_proxies):
             return None
         if now >= self._forget_at:
-            self._budget.tick(now)
+            self._budget.prune(now)
             self._forget_at = now + _FORGET_SECONDS
         key = address_key(address)
         return self._budget.admit(key, now) or key
@@ -85,11 +85,11 @@ class Admission:
         """
         if is_trusted(address, self.trusted_proxies):
             return True
-        return self._requests.take(address_key(address), now)
+        return self._requests.take_token(address_key(address), now)
 
     def charge_offence(self, key: AddressKey, now: float) -> None:
         """Charge an address for a connection that was closed because of what its peer did."""
-        self._budget.offended(key, now)
+        self._budget.charge_offence(key, now)
 
     def release(self, key: AddressKey) -> None:
         """Give back an admitted transport: it ended, or it is counted by its client's address now."""
@@ -131,7 +131,7 @@ class AdmissionTicket:
     def charge_offence(self, now: float) -> None:
         """Charge the connection's addresses for what its peer did: it counts as several new connections of them."""
         if self._websocket is not None:
-            self.budget.offended(self._websocket, now)
+            self.budget.charge_offence(self._websocket, now)
         if self._other_end is not None:
             self.admission.charge_offence(self._other_end, now)
 

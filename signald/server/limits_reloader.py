@@ -45,7 +45,7 @@ class LimitsReloader:
         """Apply the limits and the trusted proxies of another configuration."""
         limits = within(config.limits, self.most_connections)
         self.switchboard.reload_limits(limits)
-        self.budget.configure(limits)
+        self.budget.reload_limits(limits)
         self.admission.reload_limits(limits, config.trusted_proxies)
         for factory in self.signaling:
             factory.reload_limits(limits)

@@ -18,17 +18,17 @@ from signald.auth.access import Access
 from signald.core.actions import Action, Close, Decide, LogCounts, Send, SendCredentials
 from signald.core.decisions import Operation, Outcome, Refused
 from signald.core.errors import ErrorCode
-from signald.core.hub import Ending, Hub
+from signald.core.hub import DisconnectReason, Hub
 from signald.core.limits import AddressKey, Limits
 from signald.core.messages import Error, Event, IceServer, Request, Traits
-from signald.core.reconnect_window import ReturnWindow
+from signald.core.reconnect_window import ReconnectWindow
 from signald.core.registry import MemoryRegistry
-from signald.core.snapshot import Snapshot, export, restore
+from signald.core.snapshot import Snapshot, restore, take_snapshot
 from signald.core.turn import Turn
 from signald.core.users import DecisionId, PeerId
 from signald.dialects.dialect import DecodeError
 
-_ENDINGS = {1000: Ending.LEFT, 1001: Ending.RELOADING}
+_ENDINGS = {1000: DisconnectReason.LEFT, 1001: DisconnectReason.RELOADING}
 """The ending of a user's connection by the client's close code (RFC 6455 §7.4.1); every other code is a loss."""
 
 
@@ -111,7 +111,7 @@ class Switchboard:
             return
         del self._connections[peer]
         if not self._suspended:
-            ending = Ending.LOST if code is None else _ENDINGS.get(code, Ending.LOST)
+            ending = DisconnectReason.LOST if code is None else _ENDINGS.get(code, DisconnectReason.LOST)
             try:
                 actions = self.hub.disconnected(peer, ending, self.clock.seconds())
             except Exception:  # noqa: BLE001 # whatever it is, it concerns one connection that is gone
@@ -128,21 +128,21 @@ class Switchboard:
 
     def reload_limits(self, limits: Limits) -> None:
         """Use other limits from now on."""
-        self.hub.configure(limits)
+        self.hub.reload_limits(limits)
         self.registry.limits = self.access.passwords.limits = limits
 
     def reload_ice_servers(self, servers: tuple[IceServer, ...], turn: Turn | None, relay_only: bool) -> None:
         """Use other STUN and TURN servers from now on, and send them to every user."""
         self.turn = turn
         seconds = None if turn is None else turn.seconds
-        self._act(self.hub.ice.configure(servers, seconds, relay_only, self.clock.seconds()))
+        self._act(self.hub.ice.reload_servers(servers, seconds, relay_only, self.clock.seconds()))
 
     @property
     def is_deciding(self) -> bool:
         """Whether the outcome of a decision is pending."""
-        return bool(self.hub.decisions.pending)
+        return bool(self.hub.decisions.by_id)
 
-    def announce_stop(self, window: ReturnWindow, jitter: Callable[[], float]) -> None:
+    def announce_stop(self, window: ReconnectWindow, jitter: Callable[[], float]) -> None:
         """Tell each client that the server is about to stop, and when to reconnect.
 
         Arguments:
@@ -159,7 +159,7 @@ class Switchboard:
         members are not told that its connection ends.
         """
         self._suspended = True
-        return export(self.hub, self.registry, self.clock.seconds())
+        return take_snapshot(self.hub, self.registry, self.clock.seconds())
 
     def restore(self, snapshot: Snapshot) -> None:
         """Start with the state that another process left; to be called before the first connection.
@@ -169,7 +169,7 @@ class Switchboard:
         now = self.clock.seconds()
         # The trial raises before anything of the real hub and registry has changed.
         trial = Hub(self.hub.limits, self.hub.server)
-        restore(snapshot, trial, evolve(self.registry, sessions={}, users={}, kept={}), now)
+        restore(snapshot, trial, evolve(self.registry, sessions={}, users={}, kept_since={}), now)
         self._act(restore(snapshot, self.hub, self.registry, now))
 
     def _report(self, peer: PeerId, fact: Callable[..., list[Action]], *details: object) -> None:
@@ -236,7 +236,7 @@ class Switchboard:
                 self._send(peer, event)
             case SendCredentials(peer, user, event):
                 # A reload may have removed the TURN servers since; its own event follows this one.
-                added = () if self.turn is None else (self.turn.server(user, self.wall()),)
+                added = () if self.turn is None else (self.turn.server_for(user, self.wall()),)
                 self._send(peer, evolve(event, ice_servers=(*event.ice_servers, *added)))
             case Close(peer, code):
                 connection = self._connections.get(peer)
@@ -265,13 +265,13 @@ class Switchboard:
         if self._suspended:
             # The next process has the request, and asks for the decision again.
             return
-        pending = self.hub.decisions.pending[id]
+        pending = self.hub.decisions.by_id[id]
         try:
             actions = self.hub.decided(id, outcome, self.clock.seconds())
         except Exception:  # noqa: BLE001 # whatever it is, it ends one connection
             user = None if pending.user is None else self.hub.users.get(pending.user)
             self._fail(pending.peer if user is None else user.peer)
-            if id in self.hub.decisions.pending and not isinstance(outcome, Refused):
+            if id in self.hub.decisions.by_id and not isinstance(outcome, Refused):
                 # The requests that wait for this decision would wait for ever.
                 self._decided(id, Refused(ErrorCode.INTERNAL_ERROR))
         else:

@@ -85,7 +85,7 @@ class SignalingProtocol(BoundedProtocol):
         port, metrics = self.port, self.port.metrics
         began = port.clock.seconds()
         try:
-            requests = self.dialect.received(frame)
+            requests = self.dialect.decode(frame)
         except DecodeError as error:
             metrics.malformed[error.about or type(None)] += 1
             port.switchboard.receive_malformed(peer, error)
@@ -137,7 +137,7 @@ class SignalingProtocol(BoundedProtocol):
         try:
             self.dialect = self._dialect_class()
             self._peer = port.switchboard.add_connection(self, self._address, self.dialect.traits)
-            port.switchboard.receive_requests(self._peer, self.dialect.opened())
+            port.switchboard.receive_requests(self._peer, self.dialect.initial_requests())
         except Exception:  # noqa: BLE001 # whatever it is, it ends one connection
             self._fail_after_exception()
 

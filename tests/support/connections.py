@@ -45,12 +45,12 @@ class MemoryConnection:
         self.aborted = False
         self.on_send: Callable[[bytes], None] = lambda _: None
         self.peer: PeerId = switchboard.add_connection(self, address, self.dialect.traits)
-        switchboard.receive_requests(self.peer, self.dialect.opened())
+        switchboard.receive_requests(self.peer, self.dialect.initial_requests())
 
     def receive(self, frame: bytes) -> None:
         """The peer sends a frame."""
         try:
-            requests = self.dialect.received(frame)
+            requests = self.dialect.decode(frame)
         except DecodeError as error:
             self.switchboard.receive_malformed(self.peer, error)
         else:

@@ -52,7 +52,7 @@ class EchoDialect(Dialect):
 
     subprotocol = None
 
-    def received(self, frame: bytes) -> list[Request]:
+    def decode(self, frame: bytes) -> list[Request]:
         """Return a message with the frame, which may be binary."""
         return [AppMessage(SessionId(""), cast(str, frame))]
 

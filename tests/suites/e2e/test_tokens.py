@@ -190,9 +190,9 @@ class PeerTests(TokenTestCase):
     def test_without(self) -> None:
         """The reason is in the report, and a sentence on standard error."""
         for arguments, code, sentence in (
-            (("host",), "token-required", "A token is needed for this."),
+            (("host",), "token-required", "This request needs a token."),
             (("host", "--token", "x"), "token-invalid", "The token is not valid."),
-            (("host", "--token", self.token()), "not-permitted", "You may not do this."),
+            (("host", "--token", self.token()), "not-permitted", "You are not allowed to do this."),
         ):
             peer = self.peer(*arguments)
             self.assertEqual(peer.program.wait(PATIENCE), 1)

@@ -8,7 +8,7 @@ from ipaddress import ip_address
 from pathlib import Path
 
 from signald.core.messages import AppMessage, Hello, Instance, Join, Open, Opened
-from signald.core.snapshot import FORMAT, Snapshot, dump, export
+from signald.core.snapshot import FORMAT, Snapshot, dump, take_snapshot
 from tests.support.endpoints import (
     BINARY,
     CLOSE,
@@ -47,12 +47,12 @@ def _state() -> bytes:
     world = World()
     host, guest = world.connect(), world.connect()
     for peer in (host, guest):
-        world.say(peer, Hello(version=1, instance=Instance("one")))
-    [opened] = world.say(host, Open(capacity=3, keep=True, label="label"))
+        world.send(peer, Hello(version=1, instance=Instance("one")))
+    [opened] = world.send(host, Open(capacity=3, keep=True, label="label"))
     assert isinstance(opened, Opened)
-    world.say(guest, Join(opened.session))
-    world.say(guest, AppMessage(opened.session, "unread"))
-    return dump(export(world.hub, world.registry, world.now))
+    world.send(guest, Join(opened.session))
+    world.send(guest, AppMessage(opened.session, "unread"))
+    return dump(take_snapshot(world.hub, world.registry, world.now))
 
 
 def seeds(target: str) -> list[bytes]:

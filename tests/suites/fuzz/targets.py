@@ -76,7 +76,7 @@ _PAGE = {"/": Asset("/", "text/html", "no-cache", {"identity": Representation(b"
 def _decode(dialect: Dialect, data: bytes) -> None:
     """A frame gives requests, or the one error that says that it does not."""
     try:
-        requests = list(dialect.received(data))
+        requests = list(dialect.decode(data))
     except DecodeError as error:
         assert error.code.value, error
         return

@@ -25,9 +25,10 @@ from signald.core.messages import SessionId
 from signald.core.permissions import TokenNeed
 from signald.core.questions import Question, Verdict
 from signald.core.registry import MemoryRegistry
-from signald.core.snapshot import dump, export, load, restore
+from signald.core.snapshot import dump, load, restore, take_snapshot
 from signald.dialects.dialect import Dialect
 from signald.dialects.serde import Serde
+from signald.net.http_client import client_of
 from signald.server.switchboard import Switchboard
 from tests.support.access import NOW, SECRET, Agent, minted
 from tests.support.connections import MemoryConnection
@@ -48,7 +49,7 @@ class Answers(Webhook):
     """
 
     def __init__(self, clock: Clock) -> None:
-        super().__init__(Settings(), Agent(), clock, lambda: NOW, lambda: "id")
+        super().__init__(Settings(), client_of(Agent()), clock, lambda: NOW, lambda: "id")
         self.questions: list[Question] = []
         self.verdict: Verdict | Deferred[Verdict] = None
 
@@ -127,7 +128,7 @@ class AccessCase(SynchronousTestCase):
             self.registry,
             Passwords(limits, self.registry, maybeDeferred),
             TokenVerifier(self.settings),
-            webhook or Webhook(Settings(), Agent(), self.clock, lambda: self.now, lambda: "id"),
+            webhook or Webhook(Settings(), client_of(Agent()), self.clock, lambda: self.now, lambda: "id"),
             lambda: self.now,
         )
         return Switchboard(hub, self.registry, self.access, self.clock)
@@ -265,7 +266,7 @@ class ResumeTests(AccessCase):
         self.need(TokenNeed.EVERYONE)
         ann = self.client(signald=HOST, team="a")
         ann.say("open")
-        snapshot = load(dump(export(self.switchboard.hub, self.registry, 0.0)))
+        snapshot = load(dump(take_snapshot(self.switchboard.hub, self.registry, 0.0)))
         self.switchboard = self.made()
         for action in restore(snapshot, self.switchboard.hub, self.registry, 0.0):
             self.fail(f"{action}")
@@ -332,7 +333,7 @@ class EnterTests(AccessCase):
         bob = self.client(sub="bob", signald=GUEST)
         bob.say("join", session=SESSION)
         bob.say("leave", session=SESSION)
-        self.assertEqual(self.registry.kept, {SESSION: 0.0})
+        self.assertEqual(self.registry.kept_since, {SESSION: 0.0})
         self.clock.advance(Limits().kept_seconds + 1)
         self.switchboard.tick()
         self.assertEqual(self.registry.sessions, {})
@@ -491,7 +492,7 @@ class WebhookTests(AccessCase):
             waiting.callback(verdict)
         self.assertEqual(self.registry.sessions, before)
         self.assertEqual(len(self.registry.users), 1)
-        self.assertEqual(self.switchboard.hub.decisions.pending, {})
+        self.assertEqual(self.switchboard.hub.decisions.by_id, {})
 
     def test_the_session_ends_meanwhile(self) -> None:
         """A yes does not bring it back."""

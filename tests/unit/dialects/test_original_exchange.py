@@ -43,23 +43,23 @@ CALL: list[tuple[str, bytes]] = [
     ("host hears", b'{"ICEError":["no route","' + SESSION + b'"]}'),
     ("host says", b'"Debug"'),
 ]
-"""Who says or hears what, in order."""
+"""The expected exchange, as pairs of a client and a frame, in order."""
 
 
 class OriginalTests(SynchronousTestCase):
-    """Clients of the original's kind."""
+    """Clients of the original server."""
 
     def setUp(self) -> None:
-        """An empty switchboard."""
+        """Create an empty switchboard."""
         self.clock = Clock()
         self.switchboard = make_switchboard(self.clock, Limits(hello_seconds=1.0))
 
     def connect(self) -> MemoryConnection:
-        """Open a connection of the original's kind."""
+        """Open a connection without a subprotocol."""
         return MemoryConnection(self.switchboard, Serde())
 
     def call(self) -> tuple[MemoryConnection, MemoryConnection]:
-        """Let two clients come as far as they are in one session, with nothing left unheard."""
+        """Let two clients join one session, with all frames read."""
         host = self.connect()
         guest = self.connect()
         host.receive(b'"SessionNew"')
@@ -69,7 +69,7 @@ class OriginalTests(SynchronousTestCase):
         return host, guest
 
     def test_a_call(self) -> None:
-        """Each frame is the same to the byte, in the same order, and there is no other."""
+        """Every frame is identical to the byte, in the same order, and there are no others."""
         host = self.connect()
         guest = self.connect()
         connections = {"host": host, "guest": guest}
@@ -83,7 +83,7 @@ class OriginalTests(SynchronousTestCase):
         self.assertEqual((host.closed, guest.closed), ([], []))
 
     def test_nothing_of_a_call_is_logged(self) -> None:
-        """The original logged descriptions and addresses."""
+        """The original logged session descriptions and addresses."""
         events: list[LogEvent] = []
         observer = cast(ILogObserver, events.append)
         globalLogPublisher.addObserver(observer)
@@ -94,8 +94,8 @@ class OriginalTests(SynchronousTestCase):
         for secret in (HOST, GUEST, SESSION, b"v=0", b"192.0.2", b"no route"):
             self.assertNotIn(secret.decode(), written)
 
-    def test_a_third_joiner_is_told_and_replaces_nobody(self) -> None:
-        """The original let the third one take the guest's place."""
+    def test_a_third_joiner_gets_an_error_and_replaces_no_member(self) -> None:
+        """The original let a third client take the guest's place."""
         host, guest = self.call()
         third = self.connect()
         third.receive(b'{"SessionJoin":"' + SESSION + b'"}')
@@ -104,14 +104,14 @@ class OriginalTests(SynchronousTestCase):
         self.assertEqual(len(guest.frames), 1)
         self.assertEqual(len(third.frames), 2)
 
-    def test_an_unknown_session_is_told(self) -> None:
-        """The reason stands in the id's place."""
+    def test_an_unknown_session_is_an_error(self) -> None:
+        """The error's sentence stands in the place of the id."""
         guest = self.connect()
         guest.receive(b'{"SessionJoin":"ZZZZZZZZZZ"}')
-        self.assertEqual(guest.frames[1:], [b'{"SessionJoinError":"There is no such session."}'])
+        self.assertEqual(guest.frames[1:], [b'{"SessionJoinError":"This session does not exist."}'])
 
-    def test_an_outsider_is_not_heard_and_learns_nothing(self) -> None:
-        """The original forwarded offers and answers from anyone who knew the id."""
+    def test_an_outsider_reaches_no_member_and_learns_nothing(self) -> None:
+        """The original forwarded offers and answers from any client that knew the id."""
         host, guest = self.call()
         outsider = self.connect()
         for name in (b"VideoOffer", b"VideoAnswer", b"ICEError"):
@@ -121,21 +121,21 @@ class OriginalTests(SynchronousTestCase):
         self.assertEqual((host.frames, guest.frames, outsider.frames[1:], outsider.closed), ([], [], [], []))
 
     def test_an_ice_error_is_forwarded(self) -> None:
-        """The original's server crashed on it."""
+        """The original server crashed on such a message."""
         host, guest = self.call()
         guest.receive(b'{"ICEError":["failed","' + SESSION + b'"]}')
         self.assertEqual(host.frames, [b'{"ICEError":["failed","' + SESSION + b'"]}'])
         self.assertEqual(guest.frames, [])
 
     def test_an_invalid_text_closes_its_sender_alone(self) -> None:
-        """The original's server crashed on it; binary frames and broken handshakes are the WebSocket's tests."""
+        """The original server crashed on it; tests of the WebSocket cover binary frames and broken handshakes."""
         host, guest = self.call()
         guest.receive(b"\xff\xfe")
         self.assertEqual(guest.closed, [(1007, "bad-message")])
         self.assertEqual((host.frames, host.closed), ([], []))
 
     def test_a_guest_who_leaves_frees_the_seat(self) -> None:
-        """In the original the guest's place stayed taken; the host still hears nothing that it would not know."""
+        """In the original the guest's place stayed taken; the host still gets no message that its protocol lacks."""
         host, guest = self.call()
         guest.disconnect()
         next_guest = self.connect()
@@ -144,7 +144,7 @@ class OriginalTests(SynchronousTestCase):
         self.assertEqual(host.frames, [])
 
     def test_the_host_leaving_frees_the_guest(self) -> None:
-        """The session is no more, and the guest can join another."""
+        """The session has ended, and the guest can join another."""
         host, guest = self.call()
         host.disconnect()
         guest.receive(b'{"SessionJoin":"' + SESSION + b'"}')
@@ -157,7 +157,7 @@ class OriginalTests(SynchronousTestCase):
         ])  # fmt: skip
 
     def test_candidates_may_come_before_the_guest(self) -> None:
-        """The original answered them with an error; they are delivered on join, after the success."""
+        """The original answered them with an error; now they are delivered after the join succeeds."""
         host, guest = self.connect(), self.connect()
         host.receive(b'"SessionNew"')
         frame = b'{"IceCandidate":["' + CANDIDATE + b'","' + SESSION + b'"]}'
@@ -165,15 +165,15 @@ class OriginalTests(SynchronousTestCase):
         guest.receive(b'{"SessionJoin":"' + SESSION + b'"}')
         self.assertEqual(guest.frames[1:], [b'{"SessionJoinSuccess":"' + SESSION + b'"}', frame])
 
-    def test_it_is_welcomed_and_not_asked_for_a_hello(self) -> None:
-        """The deadline for a hello does not concern it."""
+    def test_a_client_is_welcomed_without_a_hello(self) -> None:
+        """The hello timeout does not apply to it."""
         connection = self.connect()
         self.clock.advance(5.0)
         self.switchboard.tick()
         self.assertEqual(connection.closed, [])
 
     def test_it_meets_a_native_client(self) -> None:
-        """Offer, answer and candidates pass between the two dialects."""
+        """Offers, answers and candidates pass between the two dialects."""
         host = self.connect()
         host.receive(b'"SessionNew"')
         session = json.loads(host.frames[-1])["SessionReady"]

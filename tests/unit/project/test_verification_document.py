@@ -7,10 +7,10 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from signald_page.client import texts
-from signald_page.client.extras.texts import CODE_REASONS
+from signald_page.client.extras.extra_texts import CODE_REASONS
 from signald_page.client.extras.verify_view import symbols
-from signald_page.client.verification import code_of, commitment, side
+from signald_page.client.model import texts
+from signald_page.client.model.verification import code_of, commitment, side
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "verification.md"
 

@@ -12,11 +12,11 @@ from twisted.logger import ILogObserver, LogEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
 from signald.core.actions import Close, Decide, Send
-from signald.core.decisions import Forget
+from signald.core.decisions import EndIdentity
 from signald.core.errors import ErrorCode
 from signald.core.limits import Limits
 from signald.core.messages import Event, ForwardedMessage, LeaveReason, Ping, Pong, UserId
-from signald.core.reconnect_window import ReturnWindow
+from signald.core.reconnect_window import ReconnectWindow
 from signald.core.users import DecisionId
 from signald.dialects.dialect import CloseFrame, Dialect
 from signald.dialects.native import Native
@@ -145,7 +145,7 @@ class SwitchboardTests(SynchronousTestCase):
         silent = self.open()
         serde = self.open(Serde())
         heard = len(serde.frames)
-        self.switchboard.announce_stop(ReturnWindow(2.0, 4.0), lambda: next(jitters))
+        self.switchboard.announce_stop(ReconnectWindow(2.0, 4.0), lambda: next(jitters))
         self.assertEqual(first.last(), {"type": "going-away", "after": 3.0})
         self.assertEqual(second.last(), {"type": "going-away", "after": 4.0})
         self.assertEqual((silent.frames, len(serde.frames)), ([], heard))
@@ -382,10 +382,10 @@ class IsolationTests(SynchronousTestCase):
         """The one who asked is closed, and its next request does not wait for the decision for ever."""
         self.meet()
         hub = self.switchboard.hub
-        replicas, hub.replicas = hub.replicas, cast(Any, FailingPart(hub.replicas, "absorb"))
+        replicas, hub.replicas = hub.replicas, cast(Any, FailingPart(hub.replicas, "apply_change"))
         self.b.say(type="leave", session=self.session)
         hub.replicas = replicas
-        self.assertEqual(self.switchboard.hub.decisions.pending, {})
+        self.assertEqual(self.switchboard.hub.decisions.by_id, {})
         self.assertEqual((self.a.closed, self.b.closed, self.c.closed), ([], [(1011, "internal-error")], []))
         self.assertEqual(len(self.flushLoggedErrors(ArithmeticError)), 1)
         self.a.say(type="ping")
@@ -395,7 +395,7 @@ class IsolationTests(SynchronousTestCase):
         """A decision that the hub does not know of, for example; the actions behind it are carried out."""
         connection = MemoryConnection(self.switchboard)
         connection.say(type="hello", version=1)
-        decide = Decide(DecisionId(7), Forget(UserId("nobody"), LeaveReason.GONE))
+        decide = Decide(DecisionId(7), EndIdentity(UserId("nobody"), LeaveReason.GONE))
         self.switchboard._act([decide, Send(connection.peer, Pong())])
         self.assertEqual(connection.last()["type"], "pong")
         self.assertEqual(len(self.flushLoggedErrors(KeyError)), 1)

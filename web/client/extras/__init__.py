@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .. import translation
-from . import texts
+from ..model import translation
+from . import extra_texts
 
-translation.offer("extras", texts)
+translation.offer("extras", extra_texts)

@@ -5,19 +5,19 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from .. import texts
-from ..browser import call, get, listen, now, put, spawn, window
-from ..chat import MOST_CHARACTERS
-from .links import pieces
+from ..browser.bridge import call, get, listen, now, put, spawn, window
+from ..model import texts
+from ..model.chat_log import MOST_CHARACTERS
+from .linkify import pieces
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from ..chat import Message
-    from ..chat_feed import ChatFeed
-    from ..page import Page
-    from ..state import PageState
+    from ..browser.chat_feed import ChatFeed
+    from ..browser.page import Page
+    from ..model.chat_log import ChatMessage
+    from ..model.page_state import PageState
 
 __all__ = ["ChatPanel"]
 
@@ -55,7 +55,7 @@ class ChatPanel:
         self._text = page.element("chat-text")
         self._blank = get(page.element("chat-row"), "content", "firstElementChild")
         self._rows: dict[tuple[str, str], Any] = {}
-        self._todo: list[Message] = []
+        self._todo: list[ChatMessage] = []
         self._at_end = True
         self._opened = False
         self._toasted = 0
@@ -171,7 +171,7 @@ class ChatPanel:
         if came is not None and not self._opened:
             self._toast(came)
 
-    def _row(self, message: Message) -> Any:
+    def _row(self, message: ChatMessage) -> Any:
         row = call(self._blank, "cloneNode", True)
         call(row, "setAttribute", "data-own", "false" if message.user else "true")
         put(call(row, "querySelector", "bdi"), "textContent", message.name or texts.YOU)
@@ -189,7 +189,7 @@ class ChatPanel:
                 call(said, "append", shown)
         return row
 
-    def _mark(self, row: Any, message: Message) -> None:
+    def _mark(self, row: Any, message: ChatMessage) -> None:
         mark, words = message.mark(now())
         element = call(row, "querySelector", ".mark")
         call(element, "setAttribute", "data-mark", mark)
@@ -197,7 +197,7 @@ class ChatPanel:
         call(call(element, "querySelector", "use"), "setAttribute", "href", icon)
         put(call(element, "querySelector", "span"), "textContent", words)
 
-    def _toast(self, message: Message) -> None:
+    def _toast(self, message: ChatMessage) -> None:
         toast = self._page.element("chat-toast")
         text = " ".join(message.text[:TOAST_CHARACTERS].split())
         put(call(toast, "querySelector", "bdi"), "textContent", message.name)

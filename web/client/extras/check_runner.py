@@ -5,15 +5,16 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from .. import statistics, storage
-from ..browser import BrowserError, call, construct, get, loudness, now, put, spawn, wait, window
-from ..choices import Choices
-from ..devices import AUDIO, VIDEO, problem_of
-from ..speech import LOUD
-from . import checks, texts
+from ..browser import storage
+from ..browser.bridge import BrowserError, call, construct, get, loudness, now, put, spawn, wait, window
+from ..model import webrtc_stats
+from ..model.active_speaker import LOUD
+from ..model.device_choices import DeviceChoices
+from ..model.devices import AUDIO, VIDEO, problem_of
+from . import checks, extra_texts
 from .checks import CALL, CAMERA, MICROPHONE, SERVER, STUN, TURN
-from .gathering import RELAY, SRFLX, Gathering
-from .self_call import Side
+from .ice_gathering import RELAY, SRFLX, IceGathering
+from .loopback_call import LoopbackPeer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
     from .checks import Checks
 
-__all__ = ["Run"]
+__all__ = ["CheckRun"]
 
 LOOK = 0.05
 """Seconds between two looks at what has happened."""
@@ -51,7 +52,7 @@ TRIED_FOR = 15.0
 """Seconds that one call with oneself may take."""
 
 
-class Run:
+class CheckRun:
     """One test, from its start to its end, or until it is stopped."""
 
     def __init__(self, test: Checks, video: Any, level: Any, changed: Callable[[], None]) -> None:
@@ -70,8 +71,8 @@ class Run:
         self._changed = changed
         self._streams: list[Any] = []
         self._closed: list[Callable[[], object]] = []
-        self._sides: list[Side] = []
-        self._choices = Choices(storage.devices())
+        self._sides: list[LoopbackPeer] = []
+        self._choices = DeviceChoices(storage.devices())
 
     async def go(self) -> None:
         """Make one check after the other, of a test that was begun."""
@@ -204,8 +205,8 @@ class Run:
 
     # The server, and what it names
 
-    def _side(self) -> Side:
-        side = Side(self._log)
+    def _side(self) -> LoopbackPeer:
+        side = LoopbackPeer(self._log)
         self._sides.append(side)
         return side
 
@@ -226,7 +227,7 @@ class Run:
         else:
             self._test.finish(SERVER, "works", checks.milliseconds(fastest))
 
-    async def _ping(self, side: Side) -> float | None:
+    async def _ping(self, side: LoopbackPeer) -> float | None:
         """Return the seconds from a question to the server until its answer; None without one."""
         asked = side.ping()
         if not side.welcomed or not await self._until(SERVER, lambda: side.lost or side.heard > asked) or side.lost:
@@ -235,7 +236,7 @@ class Run:
 
     async def _answers(self, name: str, wanted: str, servers: list[dict[str, Any]]) -> list[str] | None:
         """Return how each server answered; None when the test is over before."""
-        gatherings = [Gathering(server, wanted) for server in servers]
+        gatherings = [IceGathering(server, wanted) for server in servers]
         self._closed += [gathering.close for gathering in gatherings]
         since = now()
 
@@ -277,8 +278,8 @@ class Run:
         elif seconds is None:
             self._test.finish(CALL, "one-way" if host.connected and guest.connected else "fails")
         else:
-            relayed = statistics.figures(await host.statistics())["selectedPair"] or {}
-            path = texts.TEST_RELAYED if "relay" in relayed.values() else texts.TEST_DIRECT
+            relayed = webrtc_stats.figures(await host.statistics())["selectedPair"] or {}
+            path = extra_texts.TEST_RELAYED if "relay" in relayed.values() else extra_texts.TEST_DIRECT
             outcome, first, second = "works", checks.milliseconds(seconds), ""
             if self._test.relays:
                 through = await self._try_call(host, guest, True)
@@ -286,7 +287,7 @@ class Run:
                 second = "" if through is None else checks.milliseconds(through)
             self._test.finish(CALL, outcome, path, first, second)
 
-    async def _try_call(self, host: Side, guest: Side, relay_only: bool) -> float | None:
+    async def _try_call(self, host: LoopbackPeer, guest: LoopbackPeer, relay_only: bool) -> float | None:
         """Call oneself, and return the seconds from a message to its answer, the slower side's; None without."""
         guest.leave()
         host.leave()

@@ -5,16 +5,16 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from ..browser import BrowserError, call, construct, get, put, spawn, wait, window
-from ..page import Part
-from . import check_view, checks, texts
-from .check_runner import Run
+from ..browser.bridge import BrowserError, call, construct, get, put, spawn, wait, window
+from ..browser.page import PagePart
+from . import check_view, checks, extra_texts
+from .check_runner import CheckRun
 from .checks import Checks
 
 if TYPE_CHECKING:
     from typing import Any
 
-    from ..page import Page
+    from ..browser.page import Page
 
 __all__ = ["CheckScreen"]
 
@@ -27,9 +27,9 @@ class CheckScreen:
 
     def __init__(self, page: Page) -> None:
         self._page = page
-        self._part = Part(page)
+        self._part = PagePart(page)
         self._test = Checks()
-        self._run: Run | None = None
+        self._run: CheckRun | None = None
         self._copied = ""
         self._document = get(window, "document")
         rows = {name: self._row(name) for name in checks.ORDER}
@@ -54,7 +54,7 @@ class CheckScreen:
             return
         self._test = Checks()
         self._test.begin()
-        self._run = Run(self._test, self._page.element("test-video"), self._page.element("test-level"), self._show)
+        self._run = CheckRun(self._test, self._page.element("test-video"), self._page.element("test-level"), self._show)
         spawn(self._run.go())
 
     def _show(self) -> None:
@@ -73,13 +73,13 @@ class CheckScreen:
         today = call(construct("Date"), "toISOString")
         text = self._test.summary(f"{place}, {today}", get(window, "navigator", "userAgent"))
         clipboard = get(window, "navigator", "clipboard")
-        self._copied = texts.TEST_COPIED
+        self._copied = extra_texts.TEST_COPIED
         try:
             if clipboard is None:
                 raise BrowserError("NotAllowedError", "Pages that came over http have no clipboard.")
             await wait(call(clipboard, "writeText", text))
         except BrowserError:
-            self._copied = texts.TEST_COPY_REFUSED
+            self._copied = extra_texts.TEST_COPY_REFUSED
         self._show()
         await asyncio.sleep(CONFIRMED_FOR)
         self._copied = ""

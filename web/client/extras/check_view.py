@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from . import checks, texts
+from . import checks, extra_texts
 
 if TYPE_CHECKING:
-    from ..view_model import View
+    from ..model.view_model import View
     from .checks import Checks
 
 __all__ = ["view"]
@@ -23,25 +23,25 @@ def view(test: Checks, copied: str) -> View:
         copied: what the copying button says of its last press; empty for nothing.
 
     """
-    start = texts.TEST_AGAIN if test.verdict else texts.TEST_START
+    start = extra_texts.TEST_AGAIN if test.verdict else extra_texts.TEST_START
     values: View = {
         ("test-video", "hidden"): not test.running(checks.CAMERA),
         ("test-level", "hidden"): not test.running(checks.MICROPHONE),
-        ("test-start", "text"): texts.TEST_STOP if test.going else start,
-        ("test-copy", "text"): copied or texts.TEST_COPY,
+        ("test-start", "text"): extra_texts.TEST_STOP if test.going else start,
+        ("test-copy", "text"): copied or extra_texts.TEST_COPY,
         ("test-copy", "hidden"): not test.verdict,
-        ("test-status", "text"): texts.TEST_VERDICTS.get(test.verdict, ""),
+        ("test-status", "text"): extra_texts.TEST_VERDICTS.get(test.verdict, ""),
         ("test-status", "className"): test.verdict,
     }
     for check in test.all:
         row = f"test-{check.name}"
         values[row, "className"] = check.state
-        values[row + "-name", "text"] = texts.TEST_NAMES[check.name]
+        values[row + "-name", "text"] = extra_texts.TEST_NAMES[check.name]
         # Read aloud once, when there is something to say.
         over = check.state not in (checks.WAITING, checks.RUNNING)
-        values[row + "-state", "text"] = texts.TEST_STATES[check.state] if over else ""
+        values[row + "-state", "text"] = extra_texts.TEST_STATES[check.state] if over else ""
         values[row + "-found", "text"] = check.found
         values[row + "-remedy", "text"] = check.remedy
     if test.going and test.now is not None:
-        values["test-status", "text"] = texts.TEST_DOING[test.now.name]
+        values["test-status", "text"] = extra_texts.TEST_DOING[test.now.name]
     return values

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from . import texts
+from . import extra_texts
 
 if TYPE_CHECKING:
     from typing import Any
@@ -182,7 +182,7 @@ class Checks:
             self.stopped = True
             for check in self.all:
                 if check.enter(SKIPPED):
-                    check.found = texts.TEST_STOPPED
+                    check.found = extra_texts.TEST_STOPPED
 
     def start(self, name: str, now: float) -> bool:
         """Begin this one; False when it is skipped, or the test is not going on."""
@@ -197,8 +197,8 @@ class Checks:
         check = self[name]
         if not self.going or not check.enter(OUTCOMES[name][outcome]):
             return
-        check.found = texts.TEST_FOUND[name][outcome].format(*values)
-        check.remedy = texts.TEST_REMEDIES[name].get(outcome, "")
+        check.found = extra_texts.TEST_FOUND[name][outcome].format(*values)
+        check.remedy = extra_texts.TEST_REMEDIES[name].get(outcome, "")
         if name == TURN:
             self.relays = outcome in ("works", "some")
         if check.state == FAILED:
@@ -218,7 +218,7 @@ class Checks:
     def _skip(self, needed: str) -> None:
         for check in self.all:
             if NEEDS.get(check.name) == needed and check.enter(SKIPPED):
-                check.found = texts.TEST_SKIPPED
+                check.found = extra_texts.TEST_SKIPPED
 
     # Questions
 
@@ -260,15 +260,17 @@ class Checks:
         """
         lines = list(about)
         for check in self.all:
-            lines.append(f"{texts.TEST_NAMES[check.name]}: {texts.TEST_STATES[check.state]}. {check.found}".rstrip())
+            lines.append(
+                f"{extra_texts.TEST_NAMES[check.name]}: {extra_texts.TEST_STATES[check.state]}. {check.found}".rstrip()
+            )
         if self.verdict:
-            lines.append(texts.TEST_VERDICTS[self.verdict])
+            lines.append(extra_texts.TEST_VERDICTS[self.verdict])
         return "\n".join(lines) + "\n"
 
 
 def milliseconds(seconds: float) -> str:
     """Return a duration in words; one that is too short to be measured counts as 1 ms."""
-    return texts.TEST_MILLISECONDS.format(max(1, int(seconds * 1000 + 0.5)))
+    return extra_texts.TEST_MILLISECONDS.format(max(1, int(seconds * 1000 + 0.5)))
 
 
 # STUN and TURN

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .. import storage
-from ..browser import call, get, listen, put, window
+from ..browser import storage
+from ..browser.bridge import call, get, listen, put, window
 from . import shortcut_sheet
 from .shortcuts import CLOSE, SHEET, TALK, PushToTalk, action, kept_by
 
 if TYPE_CHECKING:
     from typing import Any
 
-    from ..page import Page
-    from ..state import PageState
+    from ..browser.page import Page
+    from ..model.page_state import PageState
 
 __all__ = ["Keyboard"]
 

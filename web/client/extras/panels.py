@@ -5,16 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .chat_panel import ChatPanel
-from .pickers import Pickers
+from .device_pickers import DevicePickers
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ..chat_feed import ChatFeed
-    from ..choices import Choices
-    from ..media import Media
-    from ..page import Page
-    from ..state import PageState
+    from ..browser.chat_feed import ChatFeed
+    from ..browser.local_media import LocalMedia
+    from ..browser.page import Page
+    from ..model.device_choices import DeviceChoices
+    from ..model.page_state import PageState
 
 __all__ = ["Panels"]
 
@@ -32,14 +32,14 @@ class Panels:
         page: Page,
         state: PageState,
         feed: ChatFeed,
-        choices: Choices,
-        media: Media,
+        choices: DeviceChoices,
+        media: LocalMedia,
         speaker_chosen: Callable[[], None],
         changed: Callable[[], None],
     ) -> None:
         """Take the page's elements; each argument is what one of the panels needs (see there)."""
         self._chat = ChatPanel(page, state, feed, changed)
-        self.pickers = Pickers(page, state, choices, media, speaker_chosen)
+        self.pickers = DevicePickers(page, state, choices, media, speaker_chosen)
 
     def follow(self) -> None:
         """Show what there is now."""

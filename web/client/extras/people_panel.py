@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..browser import Ears, call, get, put, window
-from ..page import Part
-from . import texts
-from .people import END, LEAVE, LOBBY, LOCK, MAKE_HOST, MUTE, REMOVE, People, rows, view
+from ..browser.bridge import Listeners, call, get, put, window
+from ..browser.page import PagePart
+from . import extra_texts
+from .people_view import END, LEAVE, LOBBY, LOCK, MAKE_HOST, MUTE, REMOVE, People, rows, view
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from ..call import Call
-    from ..page import Page
-    from ..presence import Presence
-    from ..state import PageState
-    from .people import Row
+    from ..browser.call import Call
+    from ..browser.page import Page
+    from ..model.media_status import MediaStatus
+    from ..model.page_state import PageState
+    from .people_view import PersonView
 
 __all__ = ["PeoplePanel"]
 
@@ -32,7 +32,7 @@ class PersonRow:
 
     """
 
-    def __init__(self, row: Row, wish: Callable[[str, str], None]) -> None:
+    def __init__(self, row: PersonView, wish: Callable[[str, str], None]) -> None:
         """Make the row; `wish` is called with an action and the user."""
         self._wish = wish
         self._user = row.user
@@ -46,12 +46,12 @@ class PersonRow:
         call(self._opener, "append", _picture("more"))
         self._actions = _make("div", "actions")
         self._buttons = {}
-        self._ears = Ears()
+        self._listeners = Listeners()
         for action in (MUTE, MAKE_HOST, REMOVE) if row.user else ():
-            self._buttons[action] = _button(texts.ACTIONS[action])
-            self._ears.listen(self._buttons[action], "click", self._pressed(action))
+            self._buttons[action] = _button(extra_texts.ACTIONS[action])
+            self._listeners.listen(self._buttons[action], "click", self._pressed(action))
             call(self._actions, "append", self._buttons[action])
-        self._ears.listen(self._opener, "click", lambda event: self._open(get(self._actions, "hidden")))
+        self._listeners.listen(self._opener, "click", lambda event: self._open(get(self._actions, "hidden")))
         self._open(False)
         who = _make("div", "entry")
         call(who, "append", self._name, self._notes)
@@ -59,11 +59,11 @@ class PersonRow:
 
     def remove(self) -> None:
         """Take it out of the page for ever."""
-        self._ears.end()
+        self._listeners.end()
         _leave(self.element)
         call(self.element, "remove")
 
-    def show(self, row: Row) -> None:
+    def show(self, row: PersonView) -> None:
         """Let the row be as it is now."""
         shown = (row.name, row.notes, row.microphone, row.camera, row.actions)
         if self._shown == shown:
@@ -71,13 +71,13 @@ class PersonRow:
         self._shown = shown
         put(self._name, "textContent", row.name)
         put(self._notes, "textContent", row.notes)
-        _tell(self._microphone, row.microphone, texts.MICROPHONE_IS)
-        _tell(self._camera, row.camera, texts.CAMERA_IS)
+        _tell(self._microphone, row.microphone, extra_texts.MICROPHONE_IS)
+        _tell(self._camera, row.camera, extra_texts.CAMERA_IS)
         if not row.actions:
             _leave(self.element)
             self._open(False)
         put(self._opener, "hidden", not row.actions)
-        put(self._opener, "ariaLabel", texts.WHAT_TO_DO.format(row.name))
+        put(self._opener, "ariaLabel", extra_texts.WHAT_TO_DO.format(row.name))
         for action, button in self._buttons.items():
             put(button, "hidden", action not in row.actions)
 
@@ -102,7 +102,7 @@ class PeoplePanel:
         self,
         page: Page,
         state: PageState,
-        presence: Presence,
+        media_status: MediaStatus,
         current: Callable[[], Call | None],
         changed: Callable[[], None],
     ) -> None:
@@ -111,18 +111,18 @@ class PeoplePanel:
         Args:
             page: the page.
             state: what it knows.
-            presence: asks the others to mute.
+            media_status: asks the others to mute.
             current: returns the call, through which the server is asked for the rest.
             changed: called when the state has changed.
 
         """
         self._page = page
         self._state = state
-        self._presence = presence
+        self._media_status = media_status
         self._call = current
         self._changed = changed
         self._people = People(state)
-        self._part = Part(page)
+        self._part = PagePart(page)
         self._list = page.element("people")
         self._rows: dict[str, PersonRow] = {}
         self._heirs: list[tuple[str, str]] = []
@@ -150,7 +150,7 @@ class PeoplePanel:
         """Ask for it; what the page shows follows from the answer."""
         current = self._call()
         if action == MUTE:
-            self._presence.ask_to_mute(user or None)
+            self._media_status.ask_to_mute(user or None)
         elif action == END:
             self._state.hung_up()
         elif current is not None:

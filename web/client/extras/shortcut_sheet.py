@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..browser import call, get, put, window
-from . import texts
+from ..browser.bridge import call, get, put, window
+from . import extra_texts
 from .shortcuts import SHORTCUTS
 
 if TYPE_CHECKING:
-    from ..page import Page
+    from ..browser.page import Page
 
 __all__ = ["fill"]
 
@@ -24,9 +24,9 @@ def fill(page: Page) -> None:
         head = call(document, "createElement", "th")
         put(head, "scope", "row")
         cap = call(document, "createElement", "kbd")
-        put(cap, "textContent", texts.KEYS.get(key, key.upper()))
+        put(cap, "textContent", extra_texts.KEYS.get(key, key.upper()))
         call(head, "append", cap)
         cell = call(document, "createElement", "td")
-        put(cell, "textContent", texts.SHORTCUTS[does])
+        put(cell, "textContent", extra_texts.SHORTCUTS[does])
         call(row, "append", head, cell)
         call(table, "append", row)

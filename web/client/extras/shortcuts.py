@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..devices import ASKING, ON
+from ..model.devices import ASKING, ON
 
 __all__ = ["ALL", "CLOSE", "NOTHING", "SHEET", "SHORTCUTS", "SPACE", "TALK", "PushToTalk", "action", "kept_by"]
 

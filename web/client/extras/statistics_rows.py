@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..quality import SAMPLES, SERIES
-from . import texts
+from ..model.quality import SAMPLES, SERIES
+from . import extra_texts
 
 if TYPE_CHECKING:
     from typing import Any
@@ -17,7 +17,7 @@ HEIGHT = 16
 """Of a line's field, in units of its own: a sample is 1 wide."""
 
 LEAST = {"rtt": 50, "loss_in": 2, "loss_out": 2, "jitter": 20, "rate_in": 100, "rate_out": 100}
-"""What the top of a line's field is at least (units: `statistics.measured`), so that small noise stays small."""
+"""What the top of a line's field is at least (units: `webrtc_stats.measured`), so that small noise stays small."""
 
 RELAYED = "relay"
 
@@ -27,36 +27,38 @@ def rows(values: dict[str, Any]) -> list[tuple[str, str, str]]:
     found = []
     for name in SERIES:
         value = values.get(name)
-        found.append((texts.STATISTICS[name], texts.UNKNOWN if value is None else _number(name, value), name))
+        found.append(
+            (extra_texts.STATISTICS[name], extra_texts.UNKNOWN if value is None else _number(name, value), name)
+        )
     for name in ("in", "out"):
-        found.append((texts.STATISTICS["picture_" + name], _picture(values, name), ""))
+        found.append((extra_texts.STATISTICS["picture_" + name], _picture(values, name), ""))
     for name in ("codecs_in", "codecs_out"):
-        found.append((texts.STATISTICS[name], values.get(name) or texts.UNKNOWN, ""))
-    found.append((texts.STATISTICS["path"], _path(values), ""))
-    limit = texts.UNKNOWN if values.get("limit") is None else texts.LIMITS[values["limit"] or "none"]
-    found.append((texts.STATISTICS["limit"], limit, ""))
+        found.append((extra_texts.STATISTICS[name], values.get(name) or extra_texts.UNKNOWN, ""))
+    found.append((extra_texts.STATISTICS["path"], _path(values), ""))
+    limit = extra_texts.UNKNOWN if values.get("limit") is None else extra_texts.LIMITS[values["limit"] or "none"]
+    found.append((extra_texts.STATISTICS["limit"], limit, ""))
     return found
 
 
 def _number(name: str, value: float) -> str:
-    unit = texts.UNITS[name.split("_")[0]]
+    unit = extra_texts.UNITS[name.split("_")[0]]
     return unit.format(value)
 
 
 def _picture(values: dict[str, Any], way: str) -> str:
     size, frames = values.get("size_" + way), values.get("frames_" + way)
     if size is None:
-        return texts.UNKNOWN
+        return extra_texts.UNKNOWN
     if frames is None:
-        return texts.SIZE.format(size[0], size[1])
-    return texts.PICTURE.format(size[0], size[1], frames)
+        return extra_texts.SIZE.format(size[0], size[1])
+    return extra_texts.PICTURE.format(size[0], size[1], frames)
 
 
 def _path(values: dict[str, Any]) -> str:
     local, remote = values.get("local"), values.get("remote")
     if not local or not remote:
-        return texts.UNKNOWN
-    kind = texts.WAYS["relayed" if RELAYED in (local, remote) else "direct"]
+        return extra_texts.UNKNOWN
+    kind = extra_texts.WAYS["relayed" if RELAYED in (local, remote) else "direct"]
     ways = [way for way in (values.get("protocol"), values.get("relay")) if way]
     return kind.format(local, remote, "/".join(ways).upper())
 
@@ -83,4 +85,4 @@ def points(history: list[tuple[Any, ...]], name: str) -> str:
 def reach(history: list[tuple[Any, ...]], name: str) -> str:
     """Return between which values the line lies, in words."""
     known = [value for value in series(history, name) if value is not None]
-    return texts.REACH.format(min(known), _number(name, max(known))) if known else texts.UNKNOWN
+    return extra_texts.REACH.format(min(known), _number(name, max(known))) if known else extra_texts.UNKNOWN

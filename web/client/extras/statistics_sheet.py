@@ -5,20 +5,19 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from .. import texts as sentences
-from ..browser import BrowserJson, call, call_static, construct, get, now, put, spawn, window
-from ..quality import rating
-from . import texts
-from .report import report
+from ..browser.bridge import BrowserJson, call, call_static, construct, get, now, put, spawn, window
+from ..model import texts as sentences
+from . import extra_texts
 from .statistics_rows import HEIGHT, WIDTH, points, reach, rows
+from .support_report import report
 
 if TYPE_CHECKING:
     from typing import Any
 
-    from ..journal import Journal
-    from ..others import Other
-    from ..page import Page
-    from ..state import PageState
+    from ..browser.page import Page
+    from ..model.event_log import EventLog
+    from ..model.page_state import PageState
+    from ..model.remote_peer import RemotePeer
 
 __all__ = ["StatisticsSheet"]
 
@@ -62,7 +61,7 @@ class Row:
 class Person:
     """The part of one person."""
 
-    def __init__(self, other: Other) -> None:
+    def __init__(self, other: RemotePeer) -> None:
         self.other = other
         self.element = _make("section")
         self._heading = _make("h3")
@@ -78,8 +77,8 @@ class Person:
 
     def show(self, state: PageState) -> None:
         """Show what is known now."""
-        words = sentences.quality(self.other.name, *rating(state, self.other))
-        put(self._heading, "textContent", words or self.other.name or texts.NAMELESS)
+        words = sentences.quality(self.other.name, *self.other.rating(state.others, state.offline is not None))
+        put(self._heading, "textContent", words or self.other.name or extra_texts.NAMELESS)
         quality = self.other.quality
         for index, (_, value, _) in enumerate(rows(quality.values)):
             self._rows[index].show(value, quality.history)
@@ -88,12 +87,12 @@ class Person:
 class StatisticsSheet:
     """The dialog `statistics`."""
 
-    def __init__(self, page: Page, state: PageState, journal: Journal) -> None:
+    def __init__(self, page: Page, state: PageState, event_log: EventLog) -> None:
         self._dialog = page.element("statistics")
         self._list = page.element("statistics-people")
         self._nobody = page.element("statistics-nobody")
         self._state = state
-        self._journal = journal
+        self._event_log = event_log
         self._people: dict[str, Person] = {}
         self._server = ""
         page.on("save-report", "click", lambda event: self._save())
@@ -126,7 +125,7 @@ class StatisticsSheet:
             self._add(other)
         put(self._nobody, "hidden", bool(state.others))
 
-    def _add(self, other: Other) -> None:
+    def _add(self, other: RemotePeer) -> None:
         if other.user not in self._people:
             self._people[other.user] = Person(other)
             call(self._list, "append", self._people[other.user].element)
@@ -144,9 +143,9 @@ class StatisticsSheet:
         }
         hidden = [get(window, "location", "host"), get(window, "location", "hostname")]
         hidden.append(self._state.session)
-        hidden += [known.other.name for known in self._journal.people]
+        hidden += [known.other.name for known in self._event_log.people]
         log = [str(line) for line in get(page, "log")]
-        text = BrowserJson().dumps(report(self._journal, facts, log, hidden))
+        text = BrowserJson().dumps(report(self._event_log, facts, log, hidden))
         blob = construct("Blob", [text], {"type": "application/json"})
         address = call_static("URL", "createObjectURL", blob)
         link = _make("a")

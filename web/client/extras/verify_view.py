@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..verification import ANSWERABLE, CONFIRMED, DENIED, NOT_VERIFIED
-from . import texts
-from .code_words import EMOJI
+from ..model.verification import ANSWERABLE, CONFIRMED, DENIED, NOT_VERIFIED
+from . import extra_texts
+from .code_symbols import EMOJI
 
 if TYPE_CHECKING:
     from typing import Any
 
-    from ..verification import Verification
+    from ..model.verification import Verification
 
     View = dict[tuple[str, str], str | bool]
 
@@ -35,13 +35,13 @@ def view(
     values: View = {
         ("verify-person", "hidden"): exchange is None,
         ("verify-who", "hidden"): people < 2,
-        ("verify-path", "text"): texts.PATHS[way].format(who) if way else "",
-        ("relay-note", "text"): texts.NO_TURN if without_turn else texts.RELAYED_CALL if relayed else "",
+        ("verify-path", "text"): extra_texts.PATHS[way].format(who) if way else "",
+        ("relay-note", "text"): extra_texts.NO_TURN if without_turn else extra_texts.RELAYED_CALL if relayed else "",
     }
     if exchange is None:
         return values
-    told = texts.CODE_REASONS[exchange.reason] if exchange.state == NOT_VERIFIED else who
-    values["verify-status", "text"] = texts.CODE_STATES[exchange.state].format(told)
+    told = extra_texts.CODE_REASONS[exchange.reason] if exchange.state == NOT_VERIFIED else who
+    values["verify-status", "text"] = extra_texts.CODE_STATES[exchange.state].format(told)
     for element in ("verify-code", "verify-how", "verify-answers"):
         values[element, "hidden"] = exchange.state not in ANSWERABLE
     values["verify-match", "pressed"] = exchange.state == CONFIRMED
@@ -51,7 +51,7 @@ def view(
 
 def symbols(code: list[int]) -> list[tuple[str, str]]:
     """Return the emoji and the word of each symbol."""
-    words = texts.CODE_WORDS.split()
+    words = extra_texts.CODE_WORDS.split()
     return [(EMOJI[number], words[number]) for number in code]
 
 

@@ -1,0 +1,125 @@
+"""Addresses in what people write."""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from signald_page.client.extras.linkify import LONGEST, MOST, pieces
+
+
+def links(text: str) -> list[str]:
+    """Return the addresses that are found, having checked that nothing of the text is lost or invented."""
+    found = pieces(text)
+    assert "".join(shown for shown, _ in found) == text
+    assert all(address in ("", shown) for shown, address in found)
+    return [address for _, address in found if address]
+
+
+class LinkTests(SynchronousTestCase):
+    """`pieces`."""
+
+    def test_pieces(self) -> None:
+        """A text is taken apart at its addresses."""
+        self.assertEqual(
+            pieces("see https://example.org/a?b=c#d or http://example.org:80"),
+            [
+                ("see ", ""),
+                ("https://example.org/a?b=c#d", "https://example.org/a?b=c#d"),
+                (" or ", ""),
+                ("http://example.org:80", "http://example.org:80"),
+            ],
+        )
+        self.assertEqual(pieces("nothing here"), [("nothing here", "")])
+        self.assertEqual(pieces(""), [])
+
+    def test_case(self) -> None:
+        """The scheme may be in capitals, as telephones write the first letter."""
+        self.assertEqual(
+            links("Https://example.org HTTP://EXAMPLE.ORG/A"), ["Https://example.org", "HTTP://EXAMPLE.ORG/A"]
+        )
+
+    def test_punctuation_behind(self) -> None:
+        """What ends the sentence is not part of the address; what stands within it is."""
+        for text in (
+            "https://a.example.",
+            "https://a.example!?",
+            "“https://a.example”.",
+            "https://a.example…",
+            "https://a.example,",
+            "'https://a.example'",
+            "**https://a.example**",
+            "https://a.example。",
+            "https://a.example\uff0cand",
+        ):
+            wanted = "https://a.example\uff0cand" if "and" in text else "https://a.example"
+            self.assertEqual(links(text), [wanted], text)
+        self.assertEqual(links("https://a.example/b.c,d;e:f!g"), ["https://a.example/b.c,d;e:f!g"])
+
+    def test_brackets(self) -> None:
+        """A bracket belongs to the address when it was opened in it."""
+        self.assertEqual(links("(https://a.example)"), ["https://a.example"])
+        self.assertEqual(links("(see https://a.example/b_(c).)"), ["https://a.example/b_(c)"])
+        self.assertEqual(links("[https://a.example/?q[]=1]"), ["https://a.example/?q[]=1"])
+        self.assertEqual(links("https://[::1]:8443/"), ["https://[::1]:8443/"])
+        self.assertEqual(links("https://a.example/(b"), ["https://a.example/(b"])
+
+    def test_ends(self) -> None:
+        """Space, line break, angle bracket, quotation mark, backslash and what is not seen end an address."""
+        for end in ' \n\t<>"`{}|\\^\u00a0\u200b\u202e\u2028\u2066\u3000\ufeff\x00\x7f':
+            self.assertEqual(links(f"https://a.example{end}b"), ["https://a.example"], repr(end))
+
+    def test_only_http(self) -> None:
+        """No other scheme becomes a link, nor one that only ends like these."""
+        for text in (
+            "javascript://a.example/%0Aalert(1)",
+            "javascript:alert(1)",
+            "JaVaScRiPt:alert('https')",
+            "data:text/html,<script>",
+            "ftp://a.example",
+            "file:///etc/passwd",
+            "vbscript://a.example",
+            "blob:x",
+            "xhttps://a.example",
+            "view-source+https://a.example",
+            "a.example",
+            "www.a.example",
+            "//a.example",
+            "https:/a.example",
+            "https:a.example",
+            "://",
+            "https://",
+            "https://.",
+            "https:///a",
+            "https://?a",
+            "https://@a.example",
+            "https://-a.example",
+        ):
+            self.assertEqual(links(text), [], text)
+        # What a link leads to begins with its scheme, so what stands before it does no harm.
+        self.assertEqual(links("javascript:https://a.example"), ["https://a.example"])
+
+    def test_no_false_names(self) -> None:
+        """An address with a user name, which looks like a place that it does not lead to, is no link."""
+        self.assertEqual(links("https://bank.example@evil.example/"), [])
+        self.assertEqual(links("https://bank.example:443@evil.example/"), [])
+        self.assertEqual(links("https://bank.example\\@evil.example/"), ["https://bank.example"])
+        self.assertEqual(links("https://a.example/@name"), ["https://a.example/@name"])
+
+    def test_other_writing(self) -> None:
+        """Names and paths may be in any writing."""
+        self.assertEqual(links("انظر https://مثال.example/صفحة."), ["https://مثال.example/صفحة"])
+        self.assertEqual(links("看 https://例え.example/日本、"), ["https://例え.example/日本"])
+
+    def test_many(self) -> None:
+        """A text full of addresses, or of what looks like some, ends in few pieces."""
+        self.assertEqual(len(links("https://a.example " * 100)), MOST)
+        self.assertEqual(links("://" * 1333), [])
+        self.assertEqual(links("https://" * 500), [])
+        self.assertEqual(links("https://a" + ")" * 1900), ["https://a"])
+        self.assertEqual(links("https://a" + ".)" * 900), ["https://a"])
+
+    def test_long(self) -> None:
+        """An address may be long; one that is too long is no link, rather than another."""
+        address = "https://a.example/".ljust(LONGEST, "x")
+        self.assertEqual(links(f"see {address} there"), [address])
+        self.assertEqual(links(f"see {address}x there"), [])

@@ -1,0 +1,116 @@
+"""What the statistics panel says."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from signald_page.client.extras import extra_texts
+from signald_page.client.extras.statistics_rows import HEIGHT, WIDTH, points, reach, rows
+from signald_page.client.model.quality import SAMPLES, SERIES
+
+VALUES: dict[str, Any] = {
+    "rtt": 21,
+    "loss_in": 0.5,
+    "loss_out": 0.0,
+    "jitter": 4,
+    "rate_in": 1500,
+    "rate_out": None,
+    "size_in": (1280, 720),
+    "size_out": None,
+    "frames_in": 30,
+    "frames_out": None,
+    "codecs_in": "VP8, opus",
+    "codecs_out": None,
+    "local": "host",
+    "remote": "srflx",
+    "protocol": "udp",
+    "relay": None,
+    "limit": "",
+    "target": None,
+}
+
+
+def said(**changes: Any) -> dict[str, str]:
+    """What each row says, by its label."""
+    return {label: value for label, value, _ in rows({**VALUES, **changes})}
+
+
+def history(*values: float | None) -> list[tuple[Any, ...]]:
+    """A history with these round trips."""
+    return [(value, *[None] * len(SERIES)) for value in values]
+
+
+class RowsTests(SynchronousTestCase):
+    """`rows`."""
+
+    def test_what_is_known(self) -> None:
+        """Figures have units; what is not known says so."""
+        self.assertEqual(
+            list(said().values()),
+            [
+                "21 ms",
+                "0.5 %",
+                "0.0 %",
+                "4 ms",
+                "1500 kbit/s",
+                "not known",
+                "1280 by 720, 30 frames/s",
+                "not known",
+                "VP8, opus",
+                "not known",
+                "Direct (host to srflx, UDP)",
+                "Nothing",
+            ],
+        )
+
+    def test_the_same_rows_always(self) -> None:
+        """Before anything is known, every row is there already, and has its line."""
+        self.assertEqual([(label, name) for label, _, name in rows({})], [(row[0], row[2]) for row in rows(VALUES)])
+        self.assertEqual({value for _, value, _ in rows({})}, {extra_texts.UNKNOWN})
+        self.assertEqual([name for _, _, name in rows({}) if name], list(SERIES))
+
+    def test_path(self) -> None:
+        """It is relayed when either end is; how the TURN server is reached is told."""
+        label = extra_texts.STATISTICS["path"]
+        self.assertEqual(said(local="relay", relay="tls")[label], "Relayed (relay to srflx, UDP/TLS)")
+        self.assertEqual(said(remote="relay")[label], "Relayed (host to relay, UDP)")
+
+    def test_what_limits(self) -> None:
+        """The computer or the network."""
+        label = extra_texts.STATISTICS["limit"]
+        self.assertEqual(said(limit="cpu")[label], "This computer")
+        self.assertEqual(said(limit="bandwidth")[label], "The network")
+        self.assertEqual(said(limit=None)[label], "not known")
+
+    def test_frames_not_known(self) -> None:
+        """The size is told alone."""
+        self.assertEqual(said(frames_in=None)[extra_texts.STATISTICS["picture_in"]], "1280 by 720")
+
+
+class LineTests(SynchronousTestCase):
+    """`points` and `reach`."""
+
+    def test_nothing(self) -> None:
+        """There is no line yet."""
+        self.assertEqual((points([], "rtt"), reach([], "rtt")), ("", extra_texts.UNKNOWN))
+
+    def test_points(self) -> None:
+        """The newest is at the right, the largest at the top, and what was not known is left out."""
+        self.assertEqual(
+            points(history(0, None, 100, 200), "rtt"),
+            f"{WIDTH - 3},{HEIGHT}.0 {WIDTH - 1},{HEIGHT / 2} {WIDTH},0.0",
+        )
+
+    def test_small_noise(self) -> None:
+        """Few milliseconds stay near the ground."""
+        self.assertEqual(points(history(5), "rtt"), f"{WIDTH},{HEIGHT - 1.6}")
+
+    def test_full(self) -> None:
+        """Two minutes fill the field."""
+        self.assertTrue(points(history(*[1.0] * SAMPLES), "rtt").startswith("0,"))
+
+    def test_reach(self) -> None:
+        """In words it says between which values the line lies."""
+        self.assertEqual(reach(history(7, None, 30), "rtt"), "7 to 30 ms in the last two minutes")

@@ -1,0 +1,92 @@
+"""What the sheet about verification shows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from signald_page.client.extras import extra_texts
+from signald_page.client.extras.verify_view import path, symbols, view
+from signald_page.client.model import verification
+from signald_page.client.model.verification import ANSWERABLE, Verification
+
+STATES = ("none", "exchanging", *ANSWERABLE, "not-verified")
+
+
+def shown(state: str, reason: str = "", way: str = "", people: int = 1, without_turn: bool = False) -> dict[Any, Any]:
+    """Return the view about Bob in a state."""
+    exchange = Verification("")
+    exchange.state, exchange.reason = state, reason
+    return dict(view(exchange, "Bob", way, people, without_turn))
+
+
+class ViewTests(SynchronousTestCase):
+    """`view`."""
+
+    def test_every_state_is_told(self) -> None:
+        """A sentence says where the exchange is, and code and buttons are there when there is a code."""
+        for state in STATES:
+            seen = shown(state, "timeout" if state == "not-verified" else "")
+            self.assertTrue(seen["verify-status", "text"])
+            for element in ("verify-code", "verify-how", "verify-answers"):
+                self.assertEqual(seen[element, "hidden"], state not in ANSWERABLE)
+            self.assertEqual(seen["verify-match", "pressed"], state == "confirmed")
+            self.assertEqual(seen["verify-differ", "pressed"], state == "denied")
+
+    def test_every_reason_is_told(self) -> None:
+        """There is a sentence for each reason, and for no other."""
+        reasons = {
+            value
+            for name, value in vars(verification).items()
+            if name.isupper() and isinstance(value, str) and name not in ("COMMIT", "REVEAL", "DOMAIN", "MARK")
+        } - set(STATES)
+        self.assertEqual(set(extra_texts.CODE_REASONS), reasons)
+        for reason, sentence in extra_texts.CODE_REASONS.items():
+            self.assertIn(sentence, shown("not-verified", reason)["verify-status", "text"])
+
+    def test_the_way(self) -> None:
+        """Direct, relayed, or not known."""
+        self.assertEqual(shown("code")["verify-path", "text"], "")
+        for way in ("direct", "relayed"):
+            self.assertEqual(shown("code", way=way)["verify-path", "text"], extra_texts.PATHS[way].format("Bob"))
+
+    def test_several_people(self) -> None:
+        """The choice is there when there is one; alone, the sheet is about privacy alone."""
+        self.assertTrue(shown("code", people=1)["verify-who", "hidden"])
+        self.assertFalse(shown("code", people=2)["verify-who", "hidden"])
+        alone = view(None, "", "", 0, False)
+        self.assertTrue(alone["verify-person", "hidden"])
+
+    def test_no_turn_server(self) -> None:
+        """Who might hide their address is told that it does not work here."""
+        self.assertEqual(shown("code")["relay-note", "text"], "")
+        self.assertEqual(shown("code", without_turn=True)["relay-note", "text"], extra_texts.NO_TURN)
+
+    def test_a_relayed_call(self) -> None:
+        """Everybody is told that it is one."""
+        self.assertEqual(view(None, "", "", 1, False, relayed=True)["relay-note", "text"], extra_texts.RELAYED_CALL)
+        self.assertEqual(view(None, "", "", 1, True, relayed=True)["relay-note", "text"], extra_texts.NO_TURN)
+
+
+class SymbolTests(SynchronousTestCase):
+    """`symbols`."""
+
+    def test_emoji_and_words(self) -> None:
+        """Each number has its emoji and its word."""
+        self.assertEqual(symbols([0, 63, 20]), [("🐳", "whale"), ("👢", "boot"), ("🥥", "coconut")])
+        self.assertEqual(symbols([]), [])
+
+
+class PathTests(SynchronousTestCase):
+    """`path`."""
+
+    def test_relayed_on_either_end(self) -> None:
+        """One relay candidate makes the path a relayed one."""
+        self.assertEqual(path({"selectedPair": None}), "")
+        for local, remote, way in (
+            ("host", "srflx", "direct"),
+            ("relay", "host", "relayed"),
+            ("prflx", "relay", "relayed"),
+        ):
+            self.assertEqual(path({"selectedPair": {"local": local, "remote": remote}}), way)

@@ -1,0 +1,108 @@
+"""What the pages of a call say to each other."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from signald_page.client.model.peer_messaging import BURST, MOST_CHARACTERS, RATE, PeerMessaging
+
+HELLO = '{"type": "hello", "version": 1}'
+
+
+class ConversationTests(SynchronousTestCase):
+    """`PeerMessaging`, with `ann` at the other end."""
+
+    def setUp(self) -> None:
+        """Open the channel."""
+        self.sent: list[tuple[str, Any]] = []
+        self.happened: list[Any] = []
+        self.conversations = PeerMessaging(json, self.send)
+        self.conversations.hear("note", lambda user, message: self.happened.append((user, message["text"])))
+        self.conversations.begun(lambda user: self.happened.append(("begun", user)))
+        self.conversations.over(lambda user: self.happened.append(("over", user)))
+        self.conversations.opened("ann", 0.0)
+
+    def send(self, user: str, text: str) -> bool:
+        """Note what is sent."""
+        self.sent.append((user, json.loads(text)))
+        return True
+
+    def note(self, text: str, now: float = 0.0) -> None:
+        """Receive a note from ann."""
+        self.conversations.received("ann", json.dumps({"type": "note", "text": text}), now)
+
+    def test_hello_comes_first(self) -> None:
+        """A page says hello as soon as it can; nobody is taken to understand before they said it."""
+        self.assertEqual(self.sent, [("ann", {"type": "hello", "version": 1})])
+        self.conversations.tell_all({"type": "note", "text": "early"})
+        self.note("too early")
+        self.assertEqual((self.sent[1:], self.happened, self.conversations.speakers), ([], [], []))
+        self.conversations.received("ann", HELLO, 0.0)
+        self.note("in time")
+        self.conversations.tell_all({"type": "note", "text": "in time"})
+        self.assertEqual(self.happened, [("begun", "ann"), ("ann", "in time")])
+        self.assertEqual(self.sent[1:], [("ann", {"type": "note", "text": "in time"})])
+        self.assertTrue(self.conversations.speaks("ann"))
+
+    def test_hello_counts_once(self) -> None:
+        """A second one begins nothing anew."""
+        self.conversations.received("ann", HELLO, 0.0)
+        self.conversations.received("ann", HELLO, 0.0)
+        self.assertEqual(self.happened, [("begun", "ann")])
+
+    def test_nonsense_is_left_alone(self) -> None:
+        """What is no message, no JSON, too long, of an unknown type or from nobody changes nothing."""
+        self.conversations.received("ann", HELLO, 0.0)
+        self.happened.clear()
+        texts = (
+            "",
+            "{",
+            "null",
+            "3",
+            "[]",
+            "{}",
+            '{"type": 3}',
+            '{"type": ["note"]}',
+            '{"type": "other"}',
+            "[" * 15_000,
+        )
+        for text in texts:
+            self.conversations.received("ann", text, 0.0)
+        self.note("x" * MOST_CHARACTERS)
+        self.conversations.received("bob", HELLO, 0.0)
+        self.assertEqual(self.happened, [])
+        self.note("still here")
+        self.assertEqual(self.happened, [("ann", "still here")])
+
+    def test_a_flood_is_dropped(self) -> None:
+        """More than the burst at once is lost, and the rate comes back with time."""
+        self.conversations.received("ann", HELLO, 0.0)
+        self.happened.clear()
+        for _ in range(1000):
+            self.note("flood")
+        self.assertEqual(len(self.happened), BURST - 1)
+        for _ in range(1000):
+            self.note("flood", 1.0)
+        self.assertEqual(len(self.happened), BURST - 1 + RATE)
+
+    def test_closed(self) -> None:
+        """After the channel closed nobody is there, which is told once."""
+        self.conversations.received("ann", HELLO, 0.0)
+        self.conversations.closed("ann")
+        self.conversations.closed("ann")
+        self.assertEqual(self.happened[-1], ("over", "ann"))
+        self.assertEqual(self.happened.count(("over", "ann")), 1)
+        self.note("late")
+        self.assertEqual((self.conversations.speakers, len(self.happened)), ([], 2))
+
+    def test_a_new_connection_begins_anew(self) -> None:
+        """The other page has to say hello again, as a page that was loaded anew does."""
+        self.conversations.received("ann", HELLO, 0.0)
+        self.conversations.closed("ann")
+        self.conversations.opened("ann", 1.0)
+        self.assertFalse(self.conversations.speaks("ann"))
+        self.conversations.received("ann", HELLO, 1.0)
+        self.assertEqual(self.happened.count(("begun", "ann")), 2)

@@ -1,0 +1,211 @@
+"""How many bars a connection has, and whose fault it is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from signald_page.client.model.quality import CPU, GOOD, LEARNING, NETWORK, SAMPLES, SERIES, STEADY, Quality, own_fault
+
+FINE: dict[str, Any] = {
+    "rtt": 20,
+    "jitter": 3,
+    "loss_in": 0.0,
+    "loss_out": 0.0,
+    "rate_in": 1000,
+    "rate_out": 1000,
+    "frames_out": 30,
+    "limit": "",
+    "target": 2_500_000,
+}
+BOUND = 2_500_000
+
+
+def connection(*changes: dict[str, Any]) -> Quality:
+    """Return a connection that has been like this; what is not given is fine."""
+    quality = Quality()
+    for change in changes:
+        quality.take({**FINE, **change}, BOUND)
+    return quality
+
+
+def bars(**values: Any) -> int | None:
+    """Return the bars of a connection that is always like this."""
+    return connection(*[values] * (LEARNING + STEADY)).bars
+
+
+class BarsTests(SynchronousTestCase):
+    """How many there are."""
+
+    def test_before_a_sample(self) -> None:
+        """Nothing is known, and nobody is at fault."""
+        self.assertIsNone(Quality().bars)
+        self.assertEqual(Quality().fault(NETWORK), "")
+
+    def test_a_good_connection(self) -> None:
+        """It has four, and no fault."""
+        self.assertEqual(bars(), GOOD)
+        self.assertEqual(connection({}).fault(NETWORK), "")
+
+    def test_what_is_unknown_is_good(self) -> None:
+        """A browser that does not say something takes no bars away."""
+        self.assertEqual(bars(**dict.fromkeys(FINE)), GOOD)
+
+    def test_steps(self) -> None:
+        """Loss either way, delay and jitter each take bars away from a step on."""
+        for name in ("loss_in", "loss_out"):
+            self.assertEqual([bars(**{name: loss}) for loss in (1.9, 2.0, 5.0, 10.0, 60.0)], [4, 3, 2, 1, 1])
+        self.assertEqual([bars(rtt=rtt) for rtt in (299, 300, 500, 800)], [4, 3, 2, 1])
+        self.assertEqual([bars(jitter=jitter) for jitter in (49, 50, 100, 5000)], [4, 3, 2, 2])
+
+    def test_bandwidth(self) -> None:
+        """A picture that may take a part only of what it could have takes bars away, if bandwidth is what limits it."""
+        for share, expected in ((0.6, 4), (0.4, 3), (0.2, 2), (0.05, 1)):
+            self.assertEqual(bars(limit="bandwidth", target=share * BOUND), expected)
+            self.assertEqual(bars(target=share * BOUND), GOOD)
+        self.assertEqual(bars(limit="bandwidth", target=None), GOOD)
+
+    def test_bandwidth_that_suffices(self) -> None:
+        """A browser that blames the bandwidth of a picture that has all it could have is not believed."""
+        fine = connection(*[{"limit": "bandwidth"}] * (LEARNING + STEADY))
+        self.assertEqual((fine.bars, fine.values["limit"]), (GOOD, ""))
+        narrow = connection(*[{"limit": "bandwidth", "target": 500_000}] * (LEARNING + STEADY))
+        self.assertEqual((narrow.bars, narrow.values["limit"]), (2, "bandwidth"))
+
+    def test_bandwidth_at_first(self) -> None:
+        """Every call begins with little, until the browser knows what the path carries."""
+        self.assertEqual(connection(*[{"limit": "bandwidth", "target": 300_000}] * LEARNING).bars, GOOD)
+
+    def test_a_slow_computer(self) -> None:
+        """It makes a connection fair, and a weak one if the picture is jerky."""
+        self.assertEqual(bars(limit="cpu"), 3)
+        self.assertEqual(bars(limit="cpu", frames_out=8), 2)
+        self.assertEqual(bars(limit="cpu", frames_out=None), 2)
+
+    def test_no_flicker(self) -> None:
+        """One bad sample changes nothing, two do; better it gets only after three good ones."""
+        bad = {"loss_in": 20.0}
+        seen = []
+        quality = Quality()
+        for change in ({}, {}, bad, {}, {}, bad, bad, {}, {}, bad, {}, {}, {}):
+            quality.take({**FINE, **change}, BOUND)
+            seen.append(quality.bars)
+        self.assertEqual(seen, [4, 4, 4, 4, 4, 4, 1, 1, 1, 1, 1, 1, 4])
+
+    def test_both_see_the_same(self) -> None:
+        """A connection is as good as the side says that sees it worse."""
+        quality = connection({})
+        quality.heard({"type": "quality", "bars": 2, "fault": ""})
+        self.assertEqual(quality.bars, 2)
+        self.assertEqual(quality.measured, 4)
+        quality = connection({"loss_in": 20.0})
+        quality.heard({"type": "quality", "bars": 2, "fault": ""})
+        self.assertEqual(quality.bars, 1)
+
+    def test_what_makes_no_sense(self) -> None:
+        """Nothing comes of a message that is none."""
+        quality = connection({})
+        for message in (
+            {},
+            {"bars": 1},
+            {"bars": 5, "fault": ""},
+            {"bars": -1, "fault": ""},
+            {"bars": True, "fault": ""},
+            {"bars": 1.5, "fault": ""},
+            {"bars": "1", "fault": ""},
+            {"bars": 1, "fault": "them"},
+            {"bars": 1, "fault": ["network"]},
+        ):
+            quality.heard(message)
+            self.assertEqual((quality.bars, quality.fault("")), (GOOD, ""))
+
+    def test_a_connection_begins_anew(self) -> None:
+        """What both sides thought of the old one is forgotten; its history is not."""
+        quality = connection({"loss_in": 20.0})
+        quality.heard({"bars": 1, "fault": "network"})
+        quality.renewed()
+        self.assertIsNone(quality.bars)
+        quality.take(FINE, BOUND)
+        self.assertEqual((quality.bars, len(quality.history)), (4, 2))
+
+
+class HistoryTests(SynchronousTestCase):
+    """What is kept for the statistics panel."""
+
+    def test_what_is_kept(self) -> None:
+        """Of each sample, the series and the bars."""
+        self.assertEqual(connection({}, {"loss_in": 12.5}).history[-1], (20, 12.5, 0.0, 3, 1000, 1000, 4))
+        self.assertEqual(len(SERIES), 6)
+
+    def test_two_minutes(self) -> None:
+        """Older samples are dropped."""
+        quality = connection(*[{"rtt": number} for number in range(SAMPLES + 9)])
+        self.assertEqual([sample[0] for sample in quality.history], list(range(9, SAMPLES + 9)))
+
+
+class FaultTests(SynchronousTestCase):
+    """Whose fault it is."""
+
+    def test_one_other_person(self) -> None:
+        """With one other person nobody can tell: then it is said what is wrong."""
+        lossy = connection({"loss_out": 20.0})
+        self.assertEqual(own_fault([lossy]), "")
+        self.assertEqual(lossy.fault(""), "out")
+        self.assertEqual(connection({"loss_in": 20.0}).fault(""), "in")
+        self.assertEqual(connection({"jitter": 200}).fault(""), "delay")
+        self.assertEqual(connection({"rtt": 600}).fault(""), "delay")
+
+    def test_all_connections_are_weak(self) -> None:
+        """Then it is the own network."""
+        connections = [connection({"loss_out": 20.0}), connection({"loss_in": 6.0})]
+        self.assertEqual(own_fault([*connections, Quality()]), NETWORK)
+        self.assertEqual(connections[0].fault(NETWORK), "yours")
+        self.assertEqual(connections[0].message(NETWORK), {"type": "quality", "bars": 1, "fault": "network"})
+
+    def test_one_connection_is_good(self) -> None:
+        """Then it is not."""
+        self.assertEqual(own_fault([connection({"loss_out": 20.0}), connection({})]), "")
+
+    def test_their_network(self) -> None:
+        """Somebody whose connections are all weak tells the others."""
+        quality = connection({"loss_in": 20.0})
+        quality.heard({"bars": 1, "fault": "network"})
+        self.assertEqual(quality.fault(""), "theirs")
+
+    def test_both_networks(self) -> None:
+        """Where both sides find it their own fault, it is said what is wrong."""
+        quality = connection({"loss_in": 20.0})
+        quality.heard({"bars": 1, "fault": "network"})
+        self.assertEqual(quality.fault(NETWORK), "in")
+
+    def test_slow_computers(self) -> None:
+        """The own one is known; that of the other person is told."""
+        slow = connection({"limit": "cpu", "frames_out": 5})
+        self.assertEqual(slow.fault(NETWORK), CPU)
+        self.assertEqual(slow.message(""), {"type": "quality", "bars": 2, "fault": "cpu"})
+        other = connection({})
+        other.heard({"bars": 2, "fault": "cpu"})
+        self.assertEqual(other.fault(""), "their-cpu")
+
+    def test_a_slow_computer_is_not_all(self) -> None:
+        """Where the own side sees less than the slow computer explains, that is the reason."""
+        lossy = connection({"loss_in": 20.0})
+        lossy.heard({"bars": 3, "fault": "cpu"})
+        self.assertEqual((lossy.bars, lossy.fault(""), lossy.fault(NETWORK)), (1, "in", "yours"))
+
+    def test_only_they_see_it(self) -> None:
+        """Bars that only the other side misses come without a reason of this side's."""
+        quality = connection({})
+        quality.heard({"bars": 2, "fault": ""})
+        self.assertEqual(quality.fault(""), "")
+
+    def test_the_reason_follows(self) -> None:
+        """The reason is that of the samples that made the bars."""
+        loss, delay = {"loss_in": 20.0}, {"rtt": 900}
+        self.assertEqual(connection(loss, loss, delay, delay, delay).fault(""), "delay")
+        self.assertEqual(connection({}, loss, {}).fault(""), "")
+
+    def test_before_anything_is_known(self) -> None:
+        """The other side is told that all is well."""
+        self.assertEqual(Quality().message(""), {"type": "quality", "bars": 4, "fault": ""})

@@ -1,0 +1,23 @@
+"""The connection with another person in the call."""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from signald_page.client.model.quality import THEIR_NETWORK, YOUR_NETWORK
+from signald_page.client.model.remote_peer import RemotePeer
+
+
+class RatingTests(SynchronousTestCase):
+    """`RemotePeer.rating`."""
+
+    def test_an_interruption_is_the_fault_of_who_lost_the_server(self) -> None:
+        """Without a connection there are no bars, and the side that lost the server as well is at fault."""
+        peer = RemotePeer("ann")
+        self.assertEqual(peer.rating([peer], offline=True), (None, ""))
+        peer.changed("connected")
+        peer.changed("disconnected")
+        self.assertEqual(peer.rating([peer], offline=False), (0, ""))
+        peer.away = True
+        self.assertEqual(peer.rating([peer], offline=False), (0, THEIR_NETWORK))
+        self.assertEqual(peer.rating([peer], offline=True), (0, YOUR_NETWORK))

@@ -1,0 +1,232 @@
+"""Every sentence of the page is where translators find it, and in each language."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from collections import Counter
+from html.parser import HTMLParser
+from importlib import import_module
+from importlib.resources import files
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from twisted.trial.unittest import SynchronousTestCase
+
+import signald_page.client
+from signald_page.client.model.translation import ENGLISH, LANGUAGES
+
+PAGE = files("signald_page")
+CLIENT = Path(signald_page.client.__file__).parent
+
+SECTIONS = {"texts": "model.texts", "extras": "extras.extra_texts"}
+"""The module of each section of a language but `html`."""
+
+TEXTS = {"texts", "extra_texts"}
+"""The modules that hold sentences."""
+
+NAMES = ("aria-label", "placeholder", "title", "alt")
+"""Attributes that people read or hear."""
+
+SAME = {"signald", "ABC-DEFG-HJK"}
+"""What every language says alike."""
+
+INNERMOST = re.compile(r"([^{};]+)\{([^{}]*)\}")
+"""A rule of the style sheet that has none within it."""
+
+PLACEHOLDER = re.compile(r"\{[^}]*\}")
+
+
+class StaticTexts(HTMLParser):
+    """Collects what a person reads or hears of index.html; not what is `translate="no"`, nor what needs no Python.
+
+    Attributes:
+        found: the texts, white space made single spaces.
+
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found = set[str]()
+        self._kept: list[str] = []
+        self.feed(PAGE.joinpath("index.html").read_text())
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Note the attributes."""
+        attributes = dict(attrs)
+        if self._kept or tag in ("noscript", "script") or attributes.get("translate") == "no":
+            self._kept += [tag] if tag not in ("link", "meta", "input") else []
+        for name in NAMES:
+            self._note(attributes.get(name) or "")
+
+    def handle_endtag(self, tag: str) -> None:
+        """Leave an element."""
+        if self._kept and self._kept[-1] == tag:
+            self._kept.pop()
+
+    def handle_data(self, data: str) -> None:
+        """Note a text."""
+        self._note(data)
+
+    def _note(self, text: str) -> None:
+        text = " ".join(text.split())
+        if re.search("[A-Za-z]", text) and text not in SAME and not self._kept:
+            self.found.add(text)
+
+
+def constants(module: ModuleType) -> dict[str, Any]:
+    """The sentences of a module, by the name of the constant."""
+    return {
+        name: value
+        for name, value in vars(module).items()
+        if name.isupper() and not name.startswith("_") and isinstance(value, str | dict | tuple | list)
+    }
+
+
+def english() -> dict[str, dict[str, Any]]:
+    """What there is to be translated, by section; of the document, each text stands for itself."""
+    modules = {section: constants(import_module(f"signald_page.client.{name}")) for section, name in SECTIONS.items()}
+    return {"html": {text: text for text in StaticTexts().found}, **modules}
+
+
+def flat(sections: dict[str, Any]) -> dict[tuple[str, ...], Any]:
+    """Every sentence by the way to it."""
+    found = dict[tuple[str, ...], Any]()
+    for key, value in sections.items():
+        if isinstance(value, dict):
+            found.update({(key, *rest): sentence for rest, sentence in flat(value).items()})
+        else:
+            found[key,] = value
+    return found
+
+
+class LanguageTests(SynchronousTestCase):
+    """The files in `web/languages`."""
+
+    def setUp(self) -> None:
+        """Read them."""
+        self.english = flat(english())
+        self.languages = {
+            code: json.loads(PAGE.joinpath("languages", f"{code}.json").read_text())
+            for code in LANGUAGES
+            if code != ENGLISH
+        }
+
+    def test_offered(self) -> None:
+        """A language that there is can be chosen, and begins with its name."""
+        there = {entry.name for entry in PAGE.joinpath("languages").iterdir()}
+        self.assertEqual(there, {f"{code}.json" for code in self.languages})
+        source = PAGE.joinpath("index.html").read_text()
+        options = re.findall(r'<option value="(\w+)" lang="\1"', source)
+        self.assertEqual(sorted(options), sorted(LANGUAGES))
+        for code, sections in self.languages.items():
+            self.assertIn(sections["dir"], ("ltr", "rtl"))
+            self.assertIn(f'data-file="{{{{languages/{code}.json}}}}"', source)
+
+    def test_complete(self) -> None:
+        """Each language has every sentence, and none that English has not."""
+        for code, sections in self.languages.items():
+            has = flat({name: value for name, value in sections.items() if name != "dir"})
+            lacks = {" / ".join(way): text for way, text in self.english.items() if way not in has}
+            beyond = [" / ".join(way) for way in has if way not in self.english]
+            if lacks or beyond:
+                lines = [f"{way}: {text}" for way, text in lacks.items()]
+                self.fail("\n".join([f"languages/{code}.json lacks:", *lines, "and has in vain:", *beyond]))
+
+    def test_placeholders(self) -> None:
+        """A translation has the placeholders of the sentence, and says something."""
+        for code, sections in self.languages.items():
+            for way, text in flat(sections).items():
+                own = self.english.get(way)
+                if isinstance(own, str):
+                    self.assertIsInstance(text, str)
+                    self.assertTrue(text.strip(), f"languages/{code}.json: {' / '.join(way)} is empty")
+                    self.assertEqual(
+                        Counter(PLACEHOLDER.findall(text)),
+                        Counter(PLACEHOLDER.findall(own)),
+                        f"languages/{code}.json: the placeholders of {' / '.join(way)}",
+                    )
+
+    def test_two_ways_to_one_text(self) -> None:
+        """What the document shows before Python does is said as Python says it."""
+        for code, sections in self.languages.items():
+            for text in sections["html"]:
+                ways = [way for way, own in self.english.items() if own == text and way[0] == "texts"]
+                said = {flat(sections).get(way) for way in ways}
+                if said:
+                    self.assertIn(sections["html"][text], said, f"languages/{code}.json: html / {text}")
+
+
+class SourceTests(SynchronousTestCase):
+    """The page's Python."""
+
+    def setUp(self) -> None:
+        """Read all modules but those of sentences."""
+        self.trees = {
+            path: ast.parse(path.read_text(encoding="utf-8"))
+            for path in sorted(CLIENT.rglob("*.py"))
+            if path.stem not in TEXTS
+        }
+
+    def test_sentences_stand_with_the_others(self) -> None:
+        """A text with a space and a capital letter is for people; those of errors that only a log shows are not."""
+        for path, tree in self.trees.items():
+            apart = set[ast.AST]()
+            for node in ast.walk(tree):
+                if isinstance(node, ast.Raise):
+                    apart.update(ast.walk(node))
+                elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+                    apart.add(node.value)
+            for node in ast.walk(tree):
+                if isinstance(node, ast.Constant) and isinstance(node.value, str) and node not in apart:
+                    sentence = " " in node.value.strip() and re.search("[A-Z]", node.value)
+                    self.assertFalse(
+                        sentence,
+                        f"{path.name}:{node.lineno}: move {node.value!r} to model/texts.py, or extras/extra_texts.py",
+                    )
+
+    def test_sentences_are_looked_up_when_they_are_shown(self) -> None:
+        """Whoever takes a sentence when a module is loaded goes on in the language of that moment."""
+        for path, tree in self.trees.items():
+            for node in tree.body:
+                inside = {
+                    part
+                    for function in ast.walk(node)
+                    if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+                    for part in ast.walk(function)
+                }
+                for part in ast.walk(node):
+                    if isinstance(part, ast.Attribute) and isinstance(part.value, ast.Name) and part not in inside:
+                        self.assertNotIn(part.value.id, TEXTS, f"{path.name}:{part.lineno}")
+                    if isinstance(part, ast.ImportFrom) and (part.module or "").rpartition(".")[2] in TEXTS:
+                        taken = [alias.name for alias in part.names if alias.name.isupper()]
+                        self.assertEqual(taken, [], f"{path.name}:{part.lineno}")
+
+
+class StyleTests(SynchronousTestCase):
+    """The style sheet, which serves both directions."""
+
+    def test_start_and_end(self) -> None:
+        """It says start and end; left and right are for the middle, and for corners into which a person puts things."""
+        sheets = "".join(PAGE.joinpath(name).read_text() for name in ("style.css", "extras.css"))
+        source = re.sub(r"/\*.*?\*/", "", sheets, flags=re.S)
+        while rule := INNERMOST.search(source):
+            source = source[: rule.start()] + source[rule.end() :]
+            selector, declarations = rule[1].strip(), rule[2]
+            if "#self" in selector or "[data-swapped]" in selector:
+                continue
+            for name, value in re.findall(r"([\w-]+)\s*:\s*([^;]+)", declarations):
+                self.assertFalse(self.sided(name, value.strip()), f"{selector} {{ {name}: {value} }}")
+
+    def sided(self, name: str, value: str) -> bool:
+        """Whether a declaration knows left from right."""
+        parts = re.findall(r"(?:[^\s(]|\((?:[^()]|\([^()]*\))*\))+", value)
+        if name in ("padding", "margin", "inset"):
+            return len(parts) == 4 and parts[1] != parts[3]
+        if name in ("left", "right"):
+            return value != "50%"
+        if name in ("text-align", "float"):
+            return value in ("left", "right")
+        return bool(re.fullmatch(r"(padding|margin|border)-(left|right).*", name))

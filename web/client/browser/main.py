@@ -1,0 +1,58 @@
+"""The page's first statement: the start screen takes presses, and what they need is loaded right behind them."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from .bridge import call, get, listen, mark, put, spawn, window
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from .start_screen import StartScreen
+
+__all__ = ["start"]
+
+
+class PageLoader:
+    """What answers while the rest of the page's Python is still on its way: as little as possible."""
+
+    def __init__(self) -> None:
+        self._screen: StartScreen | None = None
+        document = get(window, "document")
+        for name in ("start", "preview", "join", "session-input"):
+            put(call(document, "getElementById", name), "disabled", False)
+        listen(call(document, "getElementById", "start"), "click", lambda event: self._start_screen().start())
+        listen(call(document, "getElementById", "preview"), "click", lambda event: self._start_screen().preview())
+        listen(call(document, "getElementById", "join-form"), "submit", self._join)
+
+    def _join(self, event: Any) -> None:
+        call(event, "preventDefault")
+        self._start_screen().join()
+
+    def _start_screen(self) -> StartScreen:
+        if self._screen is None:
+            from .start_screen import StartScreen
+
+            self._screen = StartScreen()
+        return self._screen
+
+    async def load(self) -> None:
+        """Load the rest, piece by piece, so that the browser can answer the person in between."""
+        await asyncio.sleep(0)
+        screen = self._start_screen()
+        await screen.greet()
+        await asyncio.sleep(0)
+        screen.prepare()
+        await asyncio.sleep(0)
+        from .service_worker import install
+
+        await install()
+
+
+def start() -> None:
+    """Bring the page to life."""
+    loader = PageLoader()
+    mark("usable")
+    spawn(loader.load())

@@ -1,0 +1,91 @@
+"""Lets the page speak another language: loaded for those who do not read English, or when it is chosen."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from ..browser.bridge import BrowserError, call, get, put, wait, window
+from ..model import texts, translation
+
+if TYPE_CHECKING:
+    from typing import Any
+
+__all__ = ["fetch", "speak"]
+
+SHOW_TEXT = 4
+"""`NodeFilter.SHOW_TEXT` of the DOM standard, §6.3."""
+
+NAMES = ("aria-label", "placeholder", "title")
+"""Attributes that people read or hear."""
+
+_replaced: list[tuple[Any, str, str, str]] = []
+"""Of index.html, what is not in English now: node, attribute or empty, English, what it is instead."""
+
+
+async def fetch(language: str) -> dict[str, Any]:
+    """Return the sentences of a language, by section; English has none.
+
+    Raises:
+        BrowserError: they could not be fetched.
+
+    """
+    if language == translation.ENGLISH:
+        return {}
+    option = call(get(window, "document"), "querySelector", "#language [value=" + language + "]")
+    reply = await wait(call(window, "fetch", call(option, "getAttribute", "data-file")))
+    if not get(reply, "ok"):
+        raise BrowserError("NetworkError", "The server does not have this language.")
+    sections: dict[str, Any] = json.loads(await wait(call(reply, "text")))
+    return sections
+
+
+def speak(language: str, sections: dict[str, Any]) -> None:
+    """Say everything in this language from the next view on; what is static at once."""
+    translation.offer("texts", texts)
+    translation.speak(sections)
+    root = get(window, "document", "documentElement")
+    put(root, "lang", language)
+    put(root, "dir", sections.get("dir", "ltr"))
+    for node, name, english, foreign in _replaced:
+        if _read(node, name) == foreign:
+            _write(node, name, english)
+    _replaced.clear()
+    if sections:
+        _translate(root, sections["html"])
+
+
+def _translate(root: Any, sentences: dict[str, str]) -> None:
+    """Replace each English sentence below a node that has a counterpart."""
+    walker = call(get(window, "document"), "createTreeWalker", root, SHOW_TEXT)
+    while True:
+        node = call(walker, "nextNode")
+        if node is None:
+            break
+        _exchange(node, "", sentences)
+    for name in NAMES:
+        for element in call(root, "querySelectorAll", "[" + name + "]"):
+            _exchange(element, name, sentences)
+    for template in call(root, "querySelectorAll", "template"):
+        _translate(get(template, "content"), sentences)
+
+
+def _exchange(node: Any, name: str, sentences: dict[str, str]) -> None:
+    english = _read(node, name)
+    sentence = " ".join(english.split())
+    if sentence in sentences:
+        foreign = sentences[sentence]
+        _write(node, name, foreign)
+        _replaced.append((node, name, english, foreign))
+
+
+def _read(node: Any, name: str) -> str:
+    text: str | None = call(node, "getAttribute", name) if name else get(node, "nodeValue")
+    return text or ""
+
+
+def _write(node: Any, name: str, text: str) -> None:
+    if name:
+        call(node, "setAttribute", name, text)
+    else:
+        put(node, "nodeValue", text)
