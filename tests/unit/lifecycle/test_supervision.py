@@ -85,11 +85,11 @@ class SocketTests(SynchronousTestCase):
         with self.assertRaisesRegex(ConfigError, "a socket named pages"):
             self.hand_over(self.listener(), names="pages")
         one = socket.socket()
-        with self.assertRaisesRegex(ConfigError, "no listening TCP socket"):
+        with self.assertRaisesRegex(ConfigError, "not a listening TCP socket"):
             self.hand_over(one, names="page")
         left, right = socket.socketpair()
         self.addCleanup(right.close)
-        with self.assertRaisesRegex(ConfigError, "no listening TCP socket"):
+        with self.assertRaisesRegex(ConfigError, "not a listening TCP socket"):
             self.hand_over(left, names="page")
         with self.assertRaisesRegex(ConfigError, "a socket named ws"):
             Supervision.of({"LISTEN_FDS": "1", "LISTEN_PID": str(ME), "LISTEN_FDNAMES": "ws"}, ME, 900)

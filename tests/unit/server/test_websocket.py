@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
 from twisted.logger import ILogObserver, LogEvent, formatEvent, globalLogPublisher
+from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
 from signald.core.budgets import OFFENCE_COST
 from signald.core.errors import ErrorCode
 from signald.core.limits import Limits
+from signald.core.messages import Error, Hello, Join, Pong, Welcome
 from signald.core.users import PeerId
+from signald.dialects import DIALECTS
 from signald.net.origins import OriginRule
 from signald.server.autobahn_options import CLOSE_SECONDS
 from signald.server.draining import ANSWER_SECONDS
+from signald.server.factory import SignalingFactory
 from signald.server.frames import ABORT_SECONDS, CHARGED_BYTES, MAX_DISCARDED_BYTES, MESSAGES_PER_READ
 from signald.server.websocket import SignalingProtocol
+from tests.support.connections import make_switchboard
 from tests.support.endpoints import (
     BINARY,
     CLIENT,
@@ -37,7 +44,7 @@ from tests.support.endpoints import (
     request,
     upgrade_request,
 )
-from tests.support.memory_server import ServerCase
+from tests.support.memory_server import ServerCase, make_port
 
 
 class WebSocketCase(ServerCase):
@@ -841,6 +848,77 @@ class SiteDrainTests(DrainTests):
         self.successResultOf(self.drain())
         endpoint.send(upgrade_request()[20:])
         self.assertIs(problem_code(endpoint.response()), ErrorCode.GOING_AWAY)
+
+
+class DialectTests(SynchronousTestCase):
+    """A WebSocket decodes and encodes in its dialect, over a real switchboard."""
+
+    def setUp(self) -> None:
+        """Make a port with both dialects."""
+        clock = Clock()
+        self.port = make_port(clock, make_switchboard(clock), dialects=DIALECTS)
+        self.factory = SignalingFactory(self.port)
+
+    def open(self, subprotocol: str | None) -> Endpoint:
+        """Open a WebSocket with that subprotocol."""
+        endpoint = Endpoint(self.factory)
+        changes = {} if subprotocol is None else {"sec_websocket_protocol": subprotocol}
+        endpoint.send(upgrade_request(**changes))
+        return endpoint
+
+    def say(self, endpoint: Endpoint, **message: object) -> list[str]:
+        """Send a message; the types of the messages that come back."""
+        endpoint.answer()
+        endpoint.send(frame(TEXT, json.dumps(message).encode()))
+        return [json.loads(payload)["type"] for opcode, payload in endpoint.frames() if opcode == TEXT]
+
+    def test_requests_and_events_are_counted(self) -> None:
+        """A request, its event, a malformed frame and the error that answers it are counted by their classes."""
+        endpoint, metrics = self.open("signald.1"), self.port.metrics
+        self.assertEqual(self.say(endpoint, type="hello", version=1), ["welcome"])
+        self.assertEqual(self.say(endpoint, type="join"), ["error"])
+        self.assertEqual((metrics.received[Hello], metrics.sent[Welcome]), (1, 1))
+        self.assertEqual((metrics.malformed[Join], metrics.declined[Join], metrics.sent[Error]), (1, 1, 1))
+        self.assertEqual(metrics.errors[ErrorCode.BAD_MESSAGE], 1)
+
+    def test_forwarded_messages_are_timed(self) -> None:
+        """A message to another member is observed by the histogram, and a ping is not."""
+        host, guest = self.open("signald.1"), self.open("signald.1")
+        for endpoint in (host, guest):
+            self.say(endpoint, type="hello", version=1)
+        host.send(frame(TEXT, b'{"type":"open"}'))
+        session = json.loads(host.frames()[-1][1])["session"]
+        self.say(guest, type="join", session=session)
+        self.say(guest, type="ping")
+        self.assertEqual(sum(self.port.metrics.forward.counts), 0)
+        host.answer()
+        self.say(guest, type="message", session=session, content="fine")
+        self.assertEqual(json.loads(host.frames()[-1][1])["content"], "fine")
+        self.assertEqual(sum(self.port.metrics.forward.counts), 1)
+
+    def test_a_dialect_may_close(self) -> None:
+        """An error that the serde dialect cannot express closes the connection."""
+        endpoint = self.open(None)
+        endpoint.answer()
+        endpoint.send(frame(TEXT, b"{"))
+        self.assertEqual(endpoint.frames(), [(CLOSE, close_payload(1007, "bad-message"))])
+
+    def test_an_encoder_that_raises_closes_its_connection_once(self) -> None:
+        """The close frame has 1011; later events are not encoded, so that the exception is logged once."""
+        endpoint = self.open("signald.1")
+        protocol: Any = endpoint.transport.protocol
+        protocol.dialect.encode = None
+        self.assertEqual(self.say(endpoint, type="hello", version=1), [])
+        protocol.send_event(Pong())
+        self.assertEqual(len(self.flushLoggedErrors(TypeError)), 1)
+        self.assertEqual(protocol.localCloseCode, 1011)
+
+    def test_a_suspended_switchboard_receives_nothing(self) -> None:
+        """A frame is neither decoded nor counted after the state was handed over."""
+        endpoint = self.open("signald.1")
+        self.port.switchboard.suspend()
+        self.assertEqual(self.say(endpoint, type="hello", version=1), [])
+        self.assertEqual(self.port.metrics.received[Hello], 0)
 
 
 class LogTests(WebSocketCase):
