@@ -52,7 +52,7 @@ from signald.core.pending_decisions import RETRY_SECONDS, PendingDecision, Pendi
 from signald.core.presence import DisconnectReason, Presence
 from signald.core.reconnect_window import ReconnectWindow
 from signald.core.replicas import SessionReplicas
-from signald.core.requests import RequestHandler
+from signald.core.requests import UserRequests
 from signald.core.session_lifetimes import SessionLifetimes
 from signald.core.sessions import Session
 from signald.core.users import DecisionId, Peer, PeerEvent, PeerId, PeerState, User
@@ -96,7 +96,7 @@ class Hub:
     replicas: SessionReplicas = field(init=False)
     presence: Presence = field(init=False)
     handshake: Handshake = field(init=False)
-    requests: RequestHandler = field(init=False)
+    requests: UserRequests = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         """Create the parts and wire them."""
@@ -109,7 +109,7 @@ class Hub:
         self.handshake = Handshake(
             self.limits, self.server, self.ice, self.peers, self.mailboxes, self.replicas, self.decisions
         )
-        self.requests = RequestHandler(
+        self.requests = UserRequests(
             self.limits, self.mailboxes, self.replicas, self.forwarder, self.decisions, self.ice
         )
 

@@ -48,7 +48,7 @@ DEBUG_SECONDS = 60.0
 
 
 @define
-class RequestHandler:
+class UserRequests:
     """Handles the requests of users. Those of one user are handled one after the other.
 
     Attributes:

@@ -1,4 +1,4 @@
-"""Where fuzzing begins: valid inputs of each target, and words that are worth trying."""
+"""The seeds of fuzzing: valid inputs of each target, and words for its dictionary."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ def seeds(target: str) -> list[bytes]:
 
 
 def words(target: str) -> set[str]:
-    """What is put into inputs of a target as a whole."""
+    """Return the words that the fuzzer inserts into inputs of a target."""
     common = {'"', "{", "[", "\\ud800", "NaN", "1e999", "null", "true"}
     match target:
         case "state":

@@ -1,4 +1,4 @@
-"""What is fuzzed: functions that take any bytes, and raise where signald does something that it must not."""
+"""The fuzz targets: functions that take any bytes, and raise when signald misbehaves."""
 
 from __future__ import annotations
 
@@ -175,13 +175,13 @@ class _Server:
 
 
 def http(data: bytes) -> None:
-    """What a client says first on the page's port."""
+    """The first bytes of a client on the page's port."""
     server = _Server()
     server.hear(Endpoint(server.site), data)
 
 
 def websocket(data: bytes) -> None:
-    """What a client says after the opening handshake; the first byte also decides for a dialect."""
+    """The bytes of a client after the opening handshake; the first byte selects the dialect."""
     server = _Server()
     line = Endpoint(server.site)
     if data[:1] < b"\x80":
@@ -194,7 +194,7 @@ def websocket(data: bytes) -> None:
 
 
 def proxied(data: bytes) -> None:
-    """What a trusted proxy says first on a port with the PROXY protocol."""
+    """The first bytes of a trusted proxy on a port with the PROXY protocol."""
     server = _Server()
     server.arrivals.trusted_proxies = [ip_network(CLIENT)]
     server.hear(Endpoint(ProxyProtocolFactory(server.site, server.arrivals, server.clock)), data)
