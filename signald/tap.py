@@ -51,11 +51,13 @@ from signald.server.factory import SignalingFactory
 from signald.server.ice_configuration import IceConfiguration
 from signald.server.limits_reloader import LimitsReloader, within
 from signald.server.listening import open_sockets, raise_descriptor_limit
+from signald.server.port import SignalingPort
 from signald.server.proxy_protocol import ProxyProtocolFactory
-from signald.server.reflection import Mirror
+from signald.server.reflection import RequestReflector
 from signald.server.site import SignalingSite
 from signald.server.socket_activation import OPERATIONS, PAGE, WS
 from signald.server.switchboard import Switchboard
+from signald.server.upgrade_request import UpgradeRule
 from signald.server.web import make_site
 from signald.tls.certificates import Certificate, CertificateError, LocalCertificate, SuppliedCertificate
 from signald.tls.context import TLSFactory
@@ -146,9 +148,9 @@ def make_daemon(
     limits = within(config.limits, most_connections)
     metrics, readiness, log = Metrics(), Readiness(), Log(config.log)
     certificate, host_secret = _certificate(config), _host_secret(config)
-    switchboard = _make_switchboard(config, reactor, limits=limits, host_secret=host_secret, metrics=metrics)
+    switchboard = _make_switchboard(config, reactor, limits=limits, host_secret=host_secret)
     ice = IceConfiguration(switchboard)
-    ice.configure(config.ice)
+    ice.reload(config.ice)
     budget, admission = ConnectionBudget(limits), Admission(limits, config.trusted_proxies, metrics)
     sites = _make_sites(
         config,
@@ -157,7 +159,8 @@ def make_daemon(
         switchboard=switchboard,
         budget=budget,
         admission=admission,
-        mirror=Mirror(host_secret, time.time),
+        reflector=RequestReflector(host_secret, time.time),
+        metrics=metrics,
         certificate=certificate,
     )
     listeners = _bind(config, reactor, sites=sites, admission=admission, certificate=certificate, given=supervision)
@@ -165,7 +168,7 @@ def make_daemon(
         metrics,
         switchboard.hub,
         readiness,
-        sites.signaling,
+        [factory.signaling_port for factory in sites.signaling],
         lambda: len(sites.page.http_connections),
         certificate,
         log.counts,
@@ -181,7 +184,10 @@ def make_daemon(
             listeners=listeners,
             config=config,
             supervision=supervision,
-            draining=(*sites.signaling, sites.page),
+            draining=(
+                *(factory.signaling_port.connections for factory in sites.signaling),
+                sites.page.http_connections,
+            ),
             switchboard=switchboard,
             budget=budget,
             certificate=certificate,
@@ -193,9 +199,7 @@ def make_daemon(
     )
 
 
-def _make_switchboard(
-    config: Config, reactor: IReactorTime, *, limits: Limits, host_secret: bytes, metrics: Metrics
-) -> Switchboard:
+def _make_switchboard(config: Config, reactor: IReactorTime, *, limits: Limits, host_secret: bytes) -> Switchboard:
     """Wire the hub with the registry and all that authorizes operations."""
     registry = MemoryRegistry(IdSource(secrets.token_bytes), limits, host_secret, now=reactor.seconds())
     access = Access(
@@ -205,7 +209,7 @@ def _make_switchboard(
         Webhook(config.webhook, make_client(reactor), reactor, time.time, lambda: secrets.token_urlsafe(16)),
         time.time,
     )
-    return Switchboard(Hub(limits=limits, server=f"signald/{__version__}"), registry, access, reactor, metrics)
+    return Switchboard(Hub(limits=limits, server=f"signald/{__version__}"), registry, access, reactor)
 
 
 @frozen
@@ -230,24 +234,26 @@ def _make_sites(
     switchboard: Switchboard,
     budget: ConnectionBudget,
     admission: Admission,
-    mirror: Mirror,
+    reflector: RequestReflector,
+    metrics: Metrics,
     certificate: Certificate | None,
 ) -> _Sites:
     """Make what speaks on the public ports."""
 
     def signaling(origins: OriginRule, *, bare: bool) -> SignalingFactory:
-        scheme = "wss" if config.tls and not bare else "ws"
         return SignalingFactory(
-            switchboard,
-            DIALECTS,
-            limits,
-            budget,
-            admission,
-            reactor,
-            origins,
-            bare=bare,
-            scheme=scheme,
-            mirror=mirror,
+            SignalingPort(
+                switchboard=switchboard,
+                limits=limits,
+                budget=budget,
+                admission=admission,
+                clock=reactor,
+                metrics=metrics,
+                bare=bare,
+                scheme="wss" if config.tls and not bare else "ws",
+                reflector=reflector,
+                rule=UpgradeRule.of_port(DIALECTS, origins, bare=bare),
+            )
         )
 
     page = signaling(OriginRule.of(tls=config.tls, others=config.allow_origins), bare=False)
@@ -303,14 +309,14 @@ def _appliers(
 
     def allow_origins(new: Config) -> None:
         for factory in sites.signaling:
-            factory.allow(new.allow_origins)
+            factory.signaling_port.allow_origins(new.allow_origins)
 
     return {
         "allow_origins": allow_origins,
-        "limits": limits_reloader.configure,
+        "limits": limits_reloader.reload,
         "log": operations_service.configure_log,
         "operations": operations_service.configure,
-        "ice": lambda new: ice.configure(new.ice),
+        "ice": lambda new: ice.reload(new.ice),
         "tokens": lambda new: access.tokens.configure(new.tokens),
         "webhook": lambda new: access.webhook.configure(new.webhook),
     }

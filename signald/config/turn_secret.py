@@ -16,10 +16,10 @@ _SECRET_BYTES = frozenset((string.ascii_letters + string.digits + string.punctua
 
 
 def read_turn(settings: Ice) -> Turn | None:
-    """The TURN servers that credentials are made for; None where there are none.
+    """Read the TURN servers that credentials are made for; None where none is configured.
 
     Raises:
-        ConfigError: the secret's file cannot be read, is open to others, or holds no secret of this kind.
+        ConfigError: the file with the secret cannot be read, is readable for others, or holds no usable secret.
 
     """
     if settings.turn_secret_file is None:
@@ -27,10 +27,14 @@ def read_turn(settings: Ice) -> Turn | None:
     secret = read_secret(settings.turn_secret_file)
     if len(secret) < MIN_SECRET_BYTES:
         raise ConfigError(
-            f"The secret in {settings.turn_secret_file} is too short: at least {MIN_SECRET_BYTES} characters,"
-            " since any member can try secrets on a credential. `openssl rand -hex 32` makes one."
+            f"The secret in {settings.turn_secret_file} has {len(secret)} characters; it needs at least"
+            f" {MIN_SECRET_BYTES}, since any member can test guesses on a credential. `openssl rand -hex 32` makes a"
+            " usable one."
         )
     if not _SECRET_BYTES.issuperset(secret):
         # coturn's configuration file cannot hold it as it is.
-        raise ConfigError(f"The secret in {settings.turn_secret_file} has characters other than ASCII, or spaces.")
+        raise ConfigError(
+            f"The secret in {settings.turn_secret_file} contains spaces or characters other than ASCII;"
+            " `openssl rand -hex 32` makes a usable one."
+        )
     return Turn(settings.turn_urls, secret, settings.turn_seconds)

@@ -1,4 +1,4 @@
-"""The operator's STUN and TURN servers: taken up at the start, and again while running."""
+"""Applies the operator's STUN and TURN servers, at the start and again on a reload."""
 
 from __future__ import annotations
 
@@ -14,28 +14,28 @@ __all__ = ["IceConfiguration"]
 
 @define
 class IceConfiguration:
-    """Gives the switchboard its servers.
+    """Gives the switchboard the STUN and TURN servers of the configuration.
 
     Attributes:
-        switchboard: tells the users.
+        switchboard: sends the servers to the users.
 
     """
 
     switchboard: Switchboard
     _log: Logger = field(init=False, factory=Logger)
 
-    def configure(self, settings: Ice) -> None:
-        """Use these servers from now on; the secret's file is read again.
+    def reload(self, settings: Ice) -> None:
+        """Use these servers from now on; the file with the secret is read again.
 
         Raises:
-            ConfigError: the secret cannot be used; then nothing changes.
+            ConfigError: the secret cannot be used, and nothing has changed.
 
         """
         turn = read_turn(settings)
         hub = self.switchboard.hub.ice
         if (settings.servers, turn, settings.relay_only) == (hub.servers, self.switchboard.turn, hub.relay_only):
             return
-        self.switchboard.configure_ice(settings.servers, turn, settings.relay_only)
+        self.switchboard.reload_ice_servers(settings.servers, turn, settings.relay_only)
         self._log.info(
             "ICE: {servers} servers for everybody, {turn} TURN URLs for members, {policy}",
             event="ice-configured",
