@@ -1,4 +1,4 @@
-"""What the terminal shows at the start: where to go, as text and as a QR code."""
+"""Renders the text that the terminal shows at the start: the addresses of the page, and a QR code of the first."""
 
 from __future__ import annotations
 

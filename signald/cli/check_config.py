@@ -15,7 +15,7 @@ from signald.config.values import ConfigError
 
 
 def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
-    """Read all layers and the files that they name; each problem is a line on standard error, and the status 1."""
+    """Read all layers and the files that they name; write each problem to standard error, and return 1 for any."""
     options = Options("check-config")
     try:
         options.parseOptions(list(arguments))
@@ -32,7 +32,7 @@ def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
 
 
 def _problems(config: Config) -> Iterator[str]:
-    """What is wrong with the files that the settings name."""
+    """Yield a sentence for each file that the settings name and that cannot be used."""
     for read in _readers(config):
         try:
             read()
@@ -50,7 +50,7 @@ def _check_certificate(certificate: Path, key: Path) -> None:
 
 
 def _readers(config: Config) -> Iterator[Callable[[], object]]:
-    """What reads them, without making or changing any: a local authority is made at the start alone.
+    """Yield functions that read those files and change none: only the start of the daemon makes a local authority.
 
     Each module is imported only if the configuration needs it: most configurations name no such file, and the import of
     the cryptographic libraries takes longer than all the rest.

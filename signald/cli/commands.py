@@ -16,7 +16,7 @@ COMMANDS = {
     "doctor": "check certificates, ports, proxies, STUN and TURN servers, clock and files, and say what to do",
     "token": "mint a token that lets somebody open or join sessions",
 }
-"""What each does, by its name."""
+"""The commands by name, each with the phrase for the help."""
 
 
 def find_command(name: str) -> Main | None:

@@ -15,7 +15,7 @@ from signald.config.values import ConfigError
 
 
 def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
-    """Print it; a problem is told on standard error, with the status 1."""
+    """Print the configuration; write a problem to standard error, and return 1."""
     options = Options("config")
     try:
         options.parseOptions(list(arguments))

@@ -26,10 +26,10 @@ from signald.doctor.report import as_json, as_text
 from signald.doctor.targets import PublicUrl
 
 INTERRUPTED = 130
-"""The exit status of who was interrupted, as shells have it."""
+"""The exit status after SIGINT, by the convention of shells."""
 
 SECONDS = 30.0
-"""For all checks together, unless the operator says otherwise."""
+"""Default time for all checks together."""
 
 
 class DoctorOptions(Options):
@@ -53,7 +53,7 @@ def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
     options = DoctorOptions("doctor")
     try:
         options.parseOptions(list(arguments))
-        patient = _patient(options, environment)
+        target = _target(options, environment)
     except (UsageError, ConfigError) as error:
         sys.stderr.write(f"{error}\n")
         return 2
@@ -64,11 +64,11 @@ def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
         _write(out, as_json(findings) if options["json"] else as_text(findings, colour=colour))
         return 1 if failed(findings) else 0
 
-    return _run(patient, tell)
+    return _run(target, tell)
 
 
-def _patient(options: DoctorOptions, environment: Mapping[str, str]) -> DoctorTarget:
-    """What is to be examined.
+def _target(options: DoctorOptions, environment: Mapping[str, str]) -> DoctorTarget:
+    """Return what is to be examined.
 
     Raises:
         ConfigError: something cannot be used.
@@ -112,7 +112,7 @@ def _seconds(text: str) -> float:
     return seconds
 
 
-def _run(patient: DoctorTarget, tell: Callable[[list[Finding]], int]) -> int:
+def _run(target: DoctorTarget, tell: Callable[[list[Finding]], int]) -> int:
     """Do the checks under a reactor of this process's own, and return what `tell` returns.
 
     It is called at once: a thread that still asks for a name would hold up the end of the process.
@@ -123,7 +123,7 @@ def _run(patient: DoctorTarget, tell: Callable[[list[Finding]], int]) -> int:
     failures: list[Failure] = []
 
     def begin() -> None:
-        done = Deferred.fromCoroutine(examine(patient, reactor, deferToThread))
+        done = Deferred.fromCoroutine(examine(target, reactor, deferToThread))
         done.addCallbacks(lambda findings: statuses.append(tell(findings)), failures.append)
         done.addBoth(lambda _: reactor.stop())
         # Interrupted, it would find every connection closed.
@@ -137,9 +137,9 @@ def _run(patient: DoctorTarget, tell: Callable[[list[Finding]], int]) -> int:
 
 
 def _write(out: TextIO, text: str) -> None:
-    """Write it; what the terminal's encoding does not have is a question mark."""
+    """Write a text, with question marks for characters that the terminal's encoding does not have."""
     encoding = out.encoding or "ascii"
-    # Whoever reads the beginning alone is done with it.
+    # A reader such as `head` may close the pipe early.
     with suppress(BrokenPipeError):
         out.write(text.encode(encoding, "replace").decode(encoding))
         out.flush()

@@ -26,7 +26,7 @@ _LIMITS = {setting.path[-1]: setting for setting in settings().values() if setti
 
 
 def _meaning(setting: Setting) -> str:
-    """What a setting is for, with its choices, unit and default."""
+    """Return the help text of a setting, with its choices, unit and default."""
     return f"{setting.phrase} [default: {_default(setting)}]"
 
 

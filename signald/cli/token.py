@@ -25,15 +25,15 @@ _MOST_SECONDS = 10 * 366 * 86400
 
 
 class _Parser(argparse.ArgumentParser):
-    """Says one sentence when the command line is wrong."""
+    """Raises one sentence when the command line is wrong."""
 
     def error(self, message: str) -> NoReturn:
-        """Have it said."""
+        """Raise the sentence."""
         raise ConfigError(f"signald token: {message}.")
 
 
 def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
-    """Print a token; a problem is told on standard error, with the status 1."""
+    """Print a token; write a problem to standard error, and return 1."""
     try:
         options = _parser().parse_args(arguments)
         file = None if options.config is None else read_path(options.config)

@@ -1,4 +1,4 @@
-"""Tells the service manager how the daemon is: sd_notify(3), as systemd and others that speak its protocol read it.
+"""Notifies the service manager of the daemon's state: sd_notify(3), the protocol of systemd and others.
 
 A notification is one datagram of `NAME=VALUE` lines to the socket that `$NOTIFY_SOCKET` names. Whether it arrives must
 not matter to the daemon: nothing here raises, and nothing waits for long.
@@ -14,19 +14,19 @@ from attrs import frozen
 
 __all__ = ["Notifier", "watchdog_seconds"]
 
-PATIENCE_SECONDS = 0.2
-"""For a manager whose queue is full to make room. A lost READY would have it kill a daemon that is well."""
+SEND_TIMEOUT_SECONDS = 0.2
+"""Time to wait for a manager whose queue is full: if READY were lost, it would kill a healthy daemon."""
 
 STATUS_LETTERS = 200
-"""The most of a status line; a manager shows it in one line."""
+"""Maximum length of a status, which managers show in one line."""
 
 
 @frozen
 class Notifier:
-    """A way to the service manager, or none.
+    """Sends notifications to the service manager, if there is one.
 
     Attributes:
-        address: of its socket, as the socket module wants it; None where nobody asked to be told.
+        address: of its socket, as the socket module wants it; None where no manager asked for notifications.
 
     """
 
@@ -41,35 +41,35 @@ class Notifier:
         return cls(name) if name.startswith("/") else cls()
 
     def ready(self) -> None:
-        """The daemon accepts connections: after its start, or after a reload."""
-        self._tell("READY=1")
+        """Report that the daemon accepts connections: after its start, or after a reload."""
+        self._send("READY=1")
 
     def reloading(self, monotonic: float) -> None:
-        """The configuration is being read again, since so many monotonic seconds; `ready` ends it."""
-        self._tell("RELOADING=1", f"MONOTONIC_USEC={_microseconds(monotonic)}")
+        """Report that a reload began at this monotonic time; `ready` ends it."""
+        self._send("RELOADING=1", f"MONOTONIC_USEC={_microseconds(monotonic)}")
 
     def stopping(self, seconds: float) -> None:
-        """The daemon is on its way out, and asks for so long before it is killed."""
-        self._tell("STOPPING=1", f"EXTEND_TIMEOUT_USEC={_microseconds(seconds)}")
+        """Report that the daemon stops, and ask for so many seconds before it is killed."""
+        self._send("STOPPING=1", f"EXTEND_TIMEOUT_USEC={_microseconds(seconds)}")
 
     def alive(self) -> None:
-        """Keep the manager's watchdog quiet."""
-        self._tell("WATCHDOG=1", patience=0.0)
+        """Send a heartbeat to the watchdog."""
+        self._send("WATCHDOG=1", timeout=0.0)
 
     def status(self, text: str) -> None:
-        """Say in one line what the daemon is doing."""
-        self._tell(f"STATUS={' '.join(text.split())[:STATUS_LETTERS]}", patience=0.0)
+        """Report in one line what the daemon is doing."""
+        self._send(f"STATUS={' '.join(text.split())[:STATUS_LETTERS]}", timeout=0.0)
 
-    def _tell(self, *lines: str, patience: float = PATIENCE_SECONDS) -> None:
+    def _send(self, *lines: str, timeout: float = SEND_TIMEOUT_SECONDS) -> None:
         if self.address is None:
             return
         with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sender:
-            sender.settimeout(patience)
+            sender.settimeout(timeout)
             sender.sendto("\n".join(lines).encode(), self.address)
 
 
 def watchdog_seconds(environment: Mapping[str, str], process: int) -> float | None:
-    """How long the manager waits for a sign of life (sd_watchdog_enabled(3)); None where it does not watch this one."""
+    """Return the timeout of the watchdog (sd_watchdog_enabled(3)); None if it does not watch this process."""
     text = environment.get("WATCHDOG_USEC", "")
     watched = environment.get("WATCHDOG_PID", str(process))
     if not (text.isascii() and text.isdigit()) or len(text) > 18 or int(text) == 0 or watched != str(process):

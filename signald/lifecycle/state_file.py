@@ -27,7 +27,7 @@ _TAKEN = "state.taken"
 _DAMAGED = "state.damaged"
 
 _KIND = "signald-state-1"
-"""What the first line says that this is."""
+"""The type of the file, in its first line."""
 
 
 class DamagedStateError(Exception):
@@ -36,7 +36,7 @@ class DamagedStateError(Exception):
 
 @frozen
 class State:
-    """What the process before left.
+    """The state that the process before saved.
 
     Attributes:
         snapshot: users and sessions.

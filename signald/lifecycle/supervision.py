@@ -1,4 +1,4 @@
-"""What a service manager gives to the daemon: listening sockets (sd_listen_fds(3)), a watchdog, somebody to tell."""
+"""Reads what a service manager provides: listening sockets (sd_listen_fds(3)), a watchdog, a notification socket."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ _log = Logger()
 
 
 class _Guarded(Endpoint):
-    """What only the holder of the token gets."""
+    """A resource that needs the token."""
 
     def __init__(self, token: AdminToken, clock: IReactorTime) -> None:
         super().__init__()
@@ -142,7 +142,7 @@ class _Admin(Resource):
 
 
 class _Nothing(Endpoint):
-    """What is not there."""
+    """Answers 404."""
 
     def render(self, request: SignalingRequest) -> bytes | int:
         """Say so."""

@@ -1,4 +1,4 @@
-"""What the admin page shows: counts, totals, and sessions by shortened ids; no names, contents or addresses."""
+"""The data of the admin page: counts, totals, and sessions by shortened ids; no names, contents or addresses."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MOST_SESSIONS = 100
 """Sessions that are shown: the ones that were active last."""
 
 SHOWN_SYMBOLS = 4
-"""Of a session's id, which is the right to knock: enough to tell sessions apart, too few to guess the rest."""
+"""Characters that are shown of a session's id: enough to tell sessions apart, too few to guess the rest."""
 
 
 @frozen

@@ -33,7 +33,7 @@ class Check(Enum):
 
 @define
 class AdminToken:
-    """Who may see the admin page.
+    """Authenticates requests for the admin page.
 
     The token is compared by its hash, in a time that does not depend on where the two differ. Wrong ones are counted
     for each address, by default ten in half an hour; after that the right one is refused as well.
@@ -45,7 +45,7 @@ class AdminToken:
 
     @property
     def is_set(self) -> bool:
-        """Whether there is an admin page at all."""
+        """Whether there is an admin page."""
         return self._digest is not None
 
     def configure(self, settings: Operations) -> None:

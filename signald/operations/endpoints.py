@@ -1,4 +1,4 @@
-"""What the operator's listener serves: metrics, health and readiness; over plain HTTP, never on the public port."""
+"""The resources of the operator's listener: metrics, health and readiness, over HTTP and never on the public port."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ CONNECTIONS = 64
 """To the operator's listener, all together."""
 
 SCRAPE_SECONDS = 0.2
-"""For which a scrape's answer is given again: whoever asks without end does not keep the reactor busy."""
+"""Time for which the answer to a scrape is cached, so that frequent scrapes do not keep the reactor busy."""
 
 HEADERS = (
     ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"),
@@ -81,7 +81,7 @@ class _Folder(Resource):
 
 
 class _Missing(Endpoint):
-    """What is not there."""
+    """Answers 404."""
 
     def render(self, request: SignalingRequest) -> bytes | int:
         """Say so."""
@@ -108,7 +108,7 @@ class _Metrics(Endpoint):
 
 
 class _Health(Endpoint):
-    """Whether the process answers at all: what a watchdog asks."""
+    """The liveness probe: it answers while the reactor runs."""
 
     def answer(self, request: SignalingRequest) -> bytes | int:
         """It does."""
@@ -116,7 +116,7 @@ class _Health(Endpoint):
 
 
 class _Ready(Endpoint):
-    """Whether new clients are welcome: what a load balancer asks."""
+    """The readiness probe: it tells a load balancer whether new clients are welcome."""
 
     def __init__(self, readiness: Readiness) -> None:
         super().__init__()

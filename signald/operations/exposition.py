@@ -1,4 +1,4 @@
-"""What Prometheus reads: every metric with its name, its help and its labels, taken from the counts at a scrape."""
+"""The metrics for Prometheus: name, help and labels of each, read from the counts at a scrape."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _Values = dict[tuple[str, ...], float]
 
 
 class Kind(Enum):
-    """What a metric does: go up and down, go up, or count durations by their lengths."""
+    """The type of a metric, as Prometheus has it."""
 
     GAUGE = "gauge"
     COUNTER = "counter"
@@ -136,7 +136,7 @@ OWN_METRICS = tuple(value for value in list(globals().values()) if isinstance(va
 
 @frozen
 class Sources:
-    """Where the numbers are.
+    """The parts of the daemon that metrics are read from.
 
     Attributes:
         metrics: what is counted.

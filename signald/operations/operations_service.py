@@ -24,17 +24,17 @@ from signald.server.listening import accept_connections, bind
 
 __all__ = ["OperationsService"]
 
-LOOK_SECONDS = 5.0
-"""Between two looks for what keeps the daemon from serving new clients."""
+READINESS_SECONDS = 5.0
+"""Interval at which readiness is checked."""
 
 DRAIN_AFTER_SECONDS = 0.2
-"""After it was asked for on the admin page."""
+"""Delay of a drain after its request on the admin page, so that the response is sent first."""
 
 _log = Logger()
 
 
 class OperationsService(MultiService):
-    """What an operator sees of a daemon, while it starts, runs and drains.
+    """Runs the operator's listener, the watch over the reactor, and the log's settings.
 
     Attributes:
         log: of the process.
@@ -93,7 +93,7 @@ class OperationsService(MultiService):
             make_registry(sources), sources.readiness, [(b"admin", admin)], reactor, is_local
         )
         self._sources = sources
-        looks = TimerService(LOOK_SECONDS, self.look)
+        looks = TimerService(READINESS_SECONDS, self.update_readiness)
         looks.clock = reactor
         looks.setServiceParent(self)
         stalls = StallService(sources.metrics, config.operations.stall_seconds, reactor, reactor.seconds)
@@ -112,8 +112,8 @@ class OperationsService(MultiService):
         """Take another least level."""
         self.log.configure(config.log)
 
-    def look(self) -> None:
-        """See whether new clients can be served; the next probe tells."""
+    def update_readiness(self) -> None:
+        """Check whether new clients can be served; the next readiness probe reports it."""
         sources = self._sources
         certificate = sources.certificate
         ended = certificate is not None and certificate.days_left(sources.wall_time()) < 0

@@ -111,9 +111,9 @@ class StateFileTests(SynchronousTestCase):
         self.damaged(b"\xff" * 100, "does not say what it is")
         self.damaged(b"[" * 100_000, "does not say what it is")
         self.damaged(head(b"{}", written=None), "does not say what it is")
-        self.damaged(head(b"{}", written="nan"), "no records")
+        self.damaged(head(b"{}", written="nan"), "not a snapshot")
         self.damaged(head(b"{}", kind="signald-state-2"), "another version")
-        self.damaged(head(b"{}"), "no records")
+        self.damaged(head(b"{}"), "not a snapshot")
         self.damaged(head(b'{"format":99,"users":[],"gone":[],"sessions":[]}'), "another version")
 
     def test_a_link_is_not_followed(self) -> None:

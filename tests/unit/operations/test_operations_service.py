@@ -13,7 +13,7 @@ from signald.config.tree import Config, LogLevel, Operations
 from signald.config.tree import Log as Settings
 from signald.config.values import ConfigError
 from signald.monitoring.logs import Log
-from signald.operations.operations_service import LOOK_SECONDS, OperationsService
+from signald.operations.operations_service import READINESS_SECONDS, OperationsService
 from tests.support.operations_world import OperationsWorld
 from tests.unit.lifecycle.test_service import AdoptingReactor
 
@@ -86,10 +86,10 @@ class OversightTests(SynchronousTestCase):
         self.make()
         self.assertTrue(self.world.readiness.ready)
         self.certificate.days, self.world.full = -0.1, True
-        self.reactor.advance(LOOK_SECONDS)
+        self.reactor.advance(READINESS_SECONDS)
         self.assertEqual(list(self.world.readiness.reasons), ["certificate-ended", "full"])
         self.certificate.days, self.world.full = 90.0, False
-        self.reactor.advance(LOOK_SECONDS)
+        self.reactor.advance(READINESS_SECONDS)
         self.assertTrue(self.world.readiness.ready)
 
     def test_a_reload(self) -> None:
