@@ -114,7 +114,7 @@ class StateFileTests(SynchronousTestCase):
         self.damaged(head(b"{}", written="nan"), "not a snapshot")
         self.damaged(head(b"{}", kind="signald-state-2"), "another version")
         self.damaged(head(b"{}"), "not a snapshot")
-        self.damaged(head(b'{"format":99,"users":[],"gone":[],"sessions":[]}'), "another version")
+        self.damaged(head(b'{"format":99,"users":[],"gone":[],"sessions":[]}'), "this version reads format")
 
     def test_a_link_is_not_followed(self) -> None:
         """Somebody else's file is not read."""
