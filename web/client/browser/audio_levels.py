@@ -79,13 +79,13 @@ class AudioLevels:
         before = self._heard(time)
         levels = {}
         for user, peer in self._peers().items():
-            other = state.other(user)
+            other = state.participants.find(user)
             # What came last from a microphone is told for some seconds after it went silent.
             levels[user] = peer.loudness() if other is not None and other.microphone is not False else 0.0
         speech.heard(levels, time)
-        speech.heard_self(level, state.microphone.status == MUTED, INTERVAL, time)
-        state.talking = speech.talking
-        state.speaker = speech.speaker
+        speech.heard_self(level, state.devices.microphone.status == MUTED, INTERVAL, time)
+        state.devices.talking_muted = speech.talking
+        state.participants.speaker = speech.speaker
         if self._heard(time) != before:
             self._changed()
 

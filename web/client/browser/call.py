@@ -83,7 +83,7 @@ class Call:
         self._devices_settled = False
         self._entry = JoinFlow(bool(kept))
         address = call_urls.socket_address(get(window, "location", "href"))
-        self._signaling = SignalingConnection(address, self._happened, kept, storage.token(state.session))
+        self._signaling = SignalingConnection(address, self._happened, kept, storage.token(state.session.id))
         self._client = self._signaling.client
         self._perform(self._client.connect())
 
@@ -114,27 +114,27 @@ class Call:
     def hurry(self, moved: bool) -> None:
         """Find out now what still works; `moved`: the network is another one."""
         if moved:
-            self._state.network_changed()
-        for other in self._state.others:
+            self._state.network.changed = True
+        for other in self._state.participants.others:
             other.hurry()
         self._perform(self._client.hurry(now()))
 
     def answer_knock(self, user: str, admitted: bool) -> None:
         """The person lets somebody in, or does not."""
         ask = self._client.admit if admitted else self._client.refuse
-        self._perform(ask(self._state.session, user))
+        self._perform(ask(self._state.session.id, user))
 
     def change(self, locked: bool | None = None, lobby: bool | None = None) -> None:
         """The host opens or shuts the door."""
-        self._perform(self._client.change(self._state.session, locked=locked, lobby=lobby))
+        self._perform(self._client.change(self._state.session.id, locked=locked, lobby=lobby))
 
     def remove(self, user: str) -> None:
         """The host removes somebody."""
-        self._perform(self._client.remove(self._state.session, user))
+        self._perform(self._client.remove(self._state.session.id, user))
 
     def hand_over(self, user: str) -> None:
         """The host makes somebody the host."""
-        self._perform(self._client.hand_over(self._state.session, user))
+        self._perform(self._client.hand_over(self._state.session.id, user))
 
     def end(self) -> None:
         """Leave, the host by ending the session for all, and release everything but the own devices."""
@@ -142,9 +142,9 @@ class Call:
             return
         self.over = True
         storage.forget_call()
-        if self._state.session and self._client.state == client.READY:
+        if self._state.session.id and self._client.state == client.READY:
             wish = self._client.end if self._state.role == HOST else self._client.leave
-            self._signaling.perform(wish(self._state.session))
+            self._signaling.perform(wish(self._state.session.id))
         self._signaling.perform(self._client.disconnect())
         self.peers.close_all()
 
@@ -173,18 +173,18 @@ class Call:
             self._supply()
         elif isinstance(event, events.Interrupted):
             if self._client.welcome is not None:
-                state.interrupted_server()
+                state.network.interrupted()
         elif isinstance(event, events.Resumed):
             self.reconnects += 1
             if event.survival != events.EVERYTHING:
                 self._entry.resumed(event.survival == events.MEMBERSHIP, now())
             if event.survival == events.NOTHING:
                 self._outside()
-            state.reached_server()
+            state.server_connected()
             self._enter()
         elif isinstance(event, events.Disconnected):
             if event.code == client.REPLACED_CODE:
-                state.taken_over()
+                state.replaced_elsewhere()
             else:
                 state.server_lost(texts.refusal(event.reason, texts.SERVER_LOST))
         elif isinstance(event, events.Refused):
@@ -199,70 +199,70 @@ class Call:
                 kept = (event.host_key, self._password, event.lobby, event.relay_only)
                 storage.keep_host_key(event.session, *kept)
             self._entered(event, HOST)
-            state.settings(event.locked, event.lobby)
+            state.settings_changed(event.locked, event.lobby)
         elif isinstance(event, messages.Joined):
             self._entered(event, event.role)
-            state.settings(event.locked, event.lobby)
+            state.settings_changed(event.locked, event.lobby)
         elif isinstance(event, messages.Changed):
-            state.settings(event.locked, event.lobby, True)
+            state.settings_changed(event.locked, event.lobby, True)
             key = storage.host_key(event.session)
             if key and state.role == HOST:
                 self._lobby = event.lobby
-                storage.keep_host_key(event.session, key, self._password, self._lobby, state.relayed)
+                storage.keep_host_key(event.session, key, self._password, self._lobby, state.session.relay_only)
         elif isinstance(event, messages.Waiting):
             self._entry.entered()
-            state.waiting(event.reason)
+            state.admission_pending(event.reason)
         elif isinstance(event, messages.NotAdmitted):
-            state.turned_away(event.reason)
+            state.admission_refused(event.reason)
         elif isinstance(event, messages.Ended):
             state.session_ended(event.reason)
         elif isinstance(event, messages.HostChanged):
-            state.handed_over(event.user, self._client.user)
+            state.host_changed(event.user, self._client.user)
         elif isinstance(event, messages.Knock):
-            state.knocked(event.user, event.name or "")
+            state.participants.knocks[event.user] = event.name or ""
         elif isinstance(event, messages.KnockOver):
-            state.knock_over(event.user)
+            state.participants.knocks.pop(event.user, None)
 
     def _of_members(self, event: Value) -> None:
         state = self._state
         if isinstance(event, messages.MemberJoined):
-            state.arrived(_other(event.member))
+            state.member_joined(_other(event.member))
             self._connect(event.session, event.member)
         elif isinstance(event, messages.MemberLeft):
-            state.departed(event.user, event.reason)
+            state.member_left(event.user, event.reason)
         elif isinstance(event, messages.MemberAway):
-            state.presence(event.user, True)
+            state.participants.set_away(event.user, True)
         elif isinstance(event, messages.MemberBack):
-            state.presence(event.user, False)
+            state.participants.set_away(event.user, False)
         elif isinstance(event, messages.MemberRenewed):
             self.peers.close([event.member.user])
-            state.renewed(event.member.user)
+            state.participants.connection_reset(event.member.user)
             self._connect(event.session, event.member)
 
     def _refused(self, refusal: events.Refused) -> None:
         state = self._state
-        follows = self._entry.refused(refusal.about, refusal.code, bool(state.session))
+        follows = self._entry.refused(refusal.about, refusal.code, bool(state.session.id))
         if follows == join_flow.AS_GUEST:
-            storage.keep_host_key(state.session, "")
+            storage.keep_host_key(state.session.id, "")
             state.role = GUEST
         if follows in (join_flow.AS_GUEST, join_flow.AGAIN):
             self._enter()
         elif follows == join_flow.TOLD:
-            state.refused(refusal.about, refusal.code, texts.refusal(refusal.code, refusal.sentence))
+            state.request_refused(refusal.about, refusal.code, texts.refusal(refusal.code, refusal.sentence))
         else:
             # Mostly what was said to a member who left in that moment.
             self._log(f"{refusal.about}: {refusal.code}")
 
     def _welcomed(self, welcome: messages.Welcome) -> None:
         self._supply()
-        self._state.reached_server()
+        self._state.server_connected()
         if welcome.resumed is None:
             self._enter()
 
     def _supply(self) -> None:
         """Use the STUN and TURN servers that the server names now."""
         servers = ice_servers(self._client.ice_servers)
-        self._state.turn = any(url.startswith("turn") for server in servers for url in server["urls"])
+        self._state.network.turn_available = any(url.startswith("turn") for server in servers for url in server["urls"])
         self.peers.supply(servers)
 
     def _outside(self) -> None:
@@ -270,22 +270,24 @@ class Call:
         self.peers.close_all()
         # Who was in the call already has their devices, or goes without them.
         self._devices_settled = self._devices_settled or self._state.phase == SESSION
-        self._state.left_behind()
+        self._state.membership_lost()
 
     def _enter(self) -> None:
         """Open or join, once everything that this takes is there."""
         if self.over or self._client.state != client.READY:
             return
         state = self._state
-        key = storage.host_key(state.session) if state.session else ""
+        key = storage.host_key(state.session.id) if state.session.id else ""
         welcome = self._client.welcome
         # A host's token for this session takes the place of a key.
-        granted = bool(welcome and state.session and welcome.role == HOST and welcome.session == state.session)
+        granted = bool(welcome and state.session.id and welcome.role == HOST and welcome.session == state.session.id)
         opens = state.role == HOST or granted
-        request = self._entry.request(opens, state.session, key or ("token" if granted else ""), self._devices_settled)
+        request = self._entry.request(
+            opens, state.session.id, key or ("token" if granted else ""), self._devices_settled
+        )
         if request == join_flow.OPEN:
-            state.progress = texts.OPENING
-            again = state.session or None
+            state.notices.progress = texts.OPENING
+            again = state.session.id or None
             capacity = min(mesh.CAPACITY, welcome.limits.session_members) if welcome else 2
             self._perform(
                 self._client.open(
@@ -294,33 +296,33 @@ class Call:
                     password=self._password or None,
                     lobby=self._lobby,
                     keep=True,
-                    relay_only=state.relayed,
+                    relay_only=state.session.relay_only,
                     session=again,
                     host_key=key or None,
                 )
             )
         elif request == join_flow.JOIN:
-            state.progress = texts.JOINING
-            self._perform(self._client.join(state.session, self._name or None, self._password or None))
+            state.notices.progress = texts.JOINING
+            self._perform(self._client.join(state.session.id, self._name or None, self._password or None))
 
     def _entered(self, entered: messages.Opened | messages.Joined, role: str) -> None:
         """The person is in the session, or begins anew in it."""
         session, members = entered.session, entered.members or []
-        self._state.relayed = entered.relay_only
+        self._state.session.relay_only = entered.relay_only
         href = get(window, "location", "href")
         self._entry.entered()
         self.peers.close_all()
-        self._state.own = bool(storage.host_key(session))
-        self._state.password = self._password if self._state.own else ""
-        self._state.link = call_urls.invitation(href, session)
-        self._state.link_only_here = call_urls.only_here(get(window, "location", "hostname"))
-        self._state.joined(session, role, [_other(member) for member in members])
+        self._state.session.has_host_key = bool(storage.host_key(session))
+        self._state.session.password = self._password if self._state.session.has_host_key else ""
+        self._state.session.link = call_urls.invitation(href, session)
+        self._state.session.link_is_local = call_urls.only_here(get(window, "location", "hostname"))
+        self._state.session_joined(session, role, [_other(member) for member in members])
         for member in members:
             self._connect(session, member)
 
     def _connect(self, session: str, member: messages.Member) -> None:
         negotiator = self._client.negotiator(session, member.user)
-        if negotiator is not None and self._state.other(member.user) is not None:
+        if negotiator is not None and self._state.participants.find(member.user) is not None:
             self.peers.connect(negotiator, member.offers_first)
 
     def _send(self, message: Message) -> None:
@@ -333,7 +335,7 @@ class Call:
         state = self._state
         self.peers.follow()
         if not self.over and self._entry.inside and self._signaling.kept:
-            storage.keep_call(state.role, state.session, self._signaling.kept)
+            storage.keep_call(state.role, state.session.id, self._signaling.kept)
         self._changed()
 
 

@@ -71,7 +71,7 @@ class CallPage:
         self._screen = ScreenShare(state, self._changed, self._screen_replaced)
         self._messaging = PeerMessaging(BrowserJson(), self._tell)
         self._media_status = MediaStatus(state, self._messaging, self._asked_to_mute, self._changed)
-        state.relay_only = storage.relay_only()
+        state.network.relay_only = storage.relay_only()
         self._trust = Trust(state, self._messaging, lambda: random_hex(NONCE_BYTES), self._descriptions, self._changed)
         self._tiles = Tiles(page, state, lambda: self._choices.chosen.get(SPEAKER, ""), self._changed)
         self._stage = Stage(page, state, self._changed)
@@ -79,9 +79,9 @@ class CallPage:
         self._feed = ChatFeed(page, state, self._messaging, self._changed)
         self._audio_levels = AudioLevels(page, state, self._media, self._peers, self._changed)
         self._wake_lock = WakeLock()
-        state.hints = storage.hints()
-        state.browser = browser_family(get(window, "navigator", "userAgent"))
-        state.can_share = screen_possible()
+        state.devices.mute_hints = storage.hints()
+        state.devices.browser = browser_family(get(window, "navigator", "userAgent"))
+        state.devices.can_share = screen_possible()
         self._invitation = Invitation(page, state, self._changed)
         self._people = PeopleController(page, state, self._media_status, lambda: self._call, self._changed)
         self._panels: Panels | None = None
@@ -147,13 +147,13 @@ class CallPage:
             lobby: whether a session that is opened has a lobby.
 
         """
-        if not self._state.begin(role, session):
+        if not self._state.start_call(role, session):
             return
         self._pressed = now()
         self._name = name
         self._password = password
         self._lobby = lobby
-        self._state.progress = texts.REACHING_SERVER
+        self._state.notices.progress = texts.REACHING_SERVER
         self._call = Call(
             self._state,
             self._media,
@@ -171,19 +171,19 @@ class CallPage:
 
     def go_on(self, role: str, session: str, kept: str) -> None:
         """Be in the call again in which the page was before it was loaded anew."""
-        password, lobby, self._state.relayed = storage.settings(session)
+        password, lobby, self._state.session.relay_only = storage.settings(session)
         self.begin(role, session, storage.name(), password, kept, lobby)
 
     def preview(self) -> None:
         """Show the person to themselves."""
-        self._state.preview = True
-        self._state.microphone.wanted = self._state.camera.wanted = True
+        self._state.devices.previewing = True
+        self._state.devices.microphone.wanted = self._state.devices.camera.wanted = True
         spawn(self._media.start(AUDIO, VIDEO))
         self._changed()
 
     async def preview_if_granted(self) -> None:
         """Show the person to themselves if that takes no question."""
-        if await self._media.granted() and self._state.phase == states.START and not self._state.preview:
+        if await self._media.granted() and self._state.phase == states.START and not self._state.devices.previewing:
             self.preview()
 
     def release(self) -> None:
@@ -192,18 +192,18 @@ class CallPage:
         self._changed()
 
     async def _settle_devices(self, for_call: Call) -> None:
-        if not self._state.preview:
+        if not self._state.devices.previewing:
             state = self._state
-            wanted = [device.kind for device in (state.microphone, state.camera) if device.wanted]
+            wanted = [device.kind for device in (state.devices.microphone, state.devices.camera) if device.wanted]
             await self._media.start(*wanted)
         for_call.devices_settled()
 
     async def _fetch_panels(self) -> None:
         """Fetch messages and device lists when they are first wanted; where that cannot be, say so."""
         if not await load_extras():
-            self._state.side = ""
-            self._state.problem = texts.NO_EXTRAS
-            self._missed = self._state.unread
+            self._state.layout.side_panel = ""
+            self._state.notices.problem = texts.NO_EXTRAS
+            self._missed = self._state.layout.unread
         elif self._panels is None:
             from ..extras.panels import Panels
 
@@ -232,9 +232,9 @@ class CallPage:
 
     def _toggle(self, kind: str) -> None:
         state = self._state
-        if state.phase == states.START and not state.preview:
+        if state.phase == states.START and not state.devices.previewing:
             # Nothing runs yet: it is decided what will.
-            device = state.microphone if kind == AUDIO else state.camera
+            device = state.devices.microphone if kind == AUDIO else state.devices.camera
             device.wanted = not device.wanted
             self._changed()
         elif kind == AUDIO:
@@ -256,12 +256,12 @@ class CallPage:
 
     def _again(self) -> None:
         if self._state.phase == states.FAILED:
-            self.begin(self._state.role, self._state.session, self._name, self._password, "", self._lobby)
+            self.begin(self._state.role, self._state.session.id, self._name, self._password, "", self._lobby)
         else:
             self._home()
 
     def _home(self) -> None:
-        self._state.restart()
+        self._state.return_to_start()
         self._start_again()
 
     # What follows
@@ -278,10 +278,10 @@ class CallPage:
             ended.end()
             if state.phase == states.START:
                 # The person goes on from where they can see themselves.
-                state.preview = True
+                state.devices.previewing = True
             else:
                 self._media.stop()
-                state.preview = False
+                state.devices.previewing = False
         if not self._following:
             self._following = True
             spawn(self._follow())
@@ -299,8 +299,8 @@ class CallPage:
         self._stage.follow()
         self._audio_levels.follow()
         self._wake_lock.follow(state.stage in ("calling", "connected"))
-        state.front_camera = self._choices.facing == USER
-        state.can_flip = self._choices.several_cameras and self._by_thumb
+        state.devices.front_camera = self._choices.facing == USER
+        state.devices.can_flip = self._choices.several_cameras and self._by_thumb
         if not state.in_session:
             self._screen.stop()
         self._media_status.follow()
@@ -310,13 +310,13 @@ class CallPage:
         self._people.follow(self._name)
         if self._panels is not None:
             self._panels.follow()
-        elif (state.side == "chat" or state.unread > self._missed) and not self._fetching:
+        elif (state.layout.side_panel == "chat" or state.layout.unread > self._missed) and not self._fetching:
             self._fetching = True
             spawn(self._fetch_panels())
         self._keyboard_loader.follow()
-        if state.phase == states.SESSION and get(window, "location", "hash") != "#" + state.session:
+        if state.phase == states.SESSION and get(window, "location", "hash") != "#" + state.session.id:
             # A reload, or tomorrow, then finds the id again.
-            call(get(window, "history"), "replaceState", None, "", "#" + state.session)
+            call(get(window, "history"), "replaceState", None, "", "#" + state.session.id)
         self._page.show(view(state))
 
     def _peers(self) -> dict[str, PeerConnection]:
@@ -338,9 +338,9 @@ class CallPage:
         return self._call is not None and self._call.peers.tell(user, text)
 
     def _asked_to_mute(self) -> None:
-        if self._state.microphone.wanted and self._state.microphone.status in (ASKING, ON):
+        if self._state.devices.microphone.wanted and self._state.devices.microphone.status in (ASKING, ON):
             self._media.toggle_microphone()
-            self._state.news(texts.MUTED_BY_HOST)
+            self._state.notices.announce(texts.MUTED_BY_HOST)
             self._changed()
 
     async def _tick(self) -> None:
@@ -363,7 +363,7 @@ class CallPage:
             values = webrtc_stats.figures(await peer.statistics())
             values["iceState"], values["connectionState"] = peer.states
             first_frame = self._tiles.first_frame(user)
-            other = self._state.other(user)
+            other = self._state.participants.find(user)
             values["maxBitrate"] = peer.bounded[0] if peer.bounded is not None else None
             values["iceRestarts"] = other.restarts if other is not None else 0
             values["firstFrameMs"] = (first_frame - self._pressed) * 1000 if first_frame else None
@@ -373,4 +373,4 @@ class CallPage:
     def _connection(self, *args: Any) -> str:
         """Return as JSON how it is with the connection to the server (docs/page.md)."""
         reconnects = self._call.reconnects if self._call is not None else 0
-        return json.dumps({"online": self._state.offline is None, "reconnects": reconnects})
+        return json.dumps({"online": self._state.network.offline_for is None, "reconnects": reconnects})

@@ -54,12 +54,12 @@ class ChatFeed:
             chat.begin()
             self.calls += 1
         self._over = over
-        self.opened = state.side == "chat" and state.in_session
+        self.opened = state.layout.side_panel == "chat" and state.in_session
         chat.watched = self.opened and get(self._document, "visibilityState") == "visible"
         if chat.watched:
             chat.read()
         chat.follow()
-        state.unread = chat.unread if state.in_session else 0
+        state.layout.unread = chat.unread if state.in_session else 0
         self._part.show(chat.view())
 
     def soon(self) -> None:

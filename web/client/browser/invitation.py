@@ -37,7 +37,7 @@ class Invitation:
 
     def follow(self) -> None:
         """Draw the code of the link, if that is not done yet."""
-        link = self._state.link
+        link = self._state.session.link
         if link and link != self._drawn:
             self._drawn = link
             spawn(self._draw(link))
@@ -55,15 +55,15 @@ class Invitation:
         try:
             if clipboard is None:
                 raise BrowserError("NotAllowedError", "Pages that came over http have no clipboard.")
-            await wait(call(clipboard, "writeText", self._state.link))
+            await wait(call(clipboard, "writeText", self._state.session.link))
         except BrowserError:
-            self._state.problem = texts.COPY_REFUSED
+            self._state.notices.problem = texts.COPY_REFUSED
             call(self._page.element(field), "focus")
             call(self._page.element(field), "select")
             self._changed()
             return
-        self._state.copied = True
+        self._state.session.link_copied = True
         self._changed()
         await asyncio.sleep(CONFIRMED_FOR)
-        self._state.copied = False
+        self._state.session.link_copied = False
         self._changed()

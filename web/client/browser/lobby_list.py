@@ -31,8 +31,8 @@ class LobbyList:
 
     def follow(self) -> None:
         """Show exactly those who wait now."""
-        waiting = self._state.knocks
-        beside = self._state.in_session and bool(self._state.side)
+        waiting = self._state.participants.knocks
+        beside = self._state.in_session and bool(self._state.layout.side_panel)
         if beside != self._beside:
             # On a phone what is beside the call covers everything else.
             self._beside = beside

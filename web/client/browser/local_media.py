@@ -45,7 +45,7 @@ class LocalMedia:
 
         """
         self.stream = construct("MediaStream")
-        self._devices = {AUDIO: state.microphone, VIDEO: state.camera}
+        self._devices = {AUDIO: state.devices.microphone, VIDEO: state.devices.camera}
         self._tracks: dict[str, Any] = {AUDIO: None, VIDEO: None}
         self._state = state
         self._choices = choices
@@ -79,7 +79,7 @@ class LocalMedia:
             if self._tracks[kind] is None:
                 self._devices[kind].stopped(problems[kind])
         await self.discover()
-        self._state.devices_changed()
+        self._state.devices.changed()
         self._changed()
         again, self._chosen_anew = self._chosen_anew, []
         for kind in again:
@@ -177,7 +177,7 @@ class LocalMedia:
         """A track ended by itself: its device was unplugged, or the permission taken back."""
         if get(self._tracks[kind], "id") == track_id:
             self._release(kind, "lost")
-            self._state.devices_changed()
+            self._state.devices.changed()
             self._changed()
 
     def _release(self, kind: str, problem: str = "") -> None:
@@ -197,7 +197,7 @@ class LocalMedia:
         if device.status == OFF:
             spawn(self.start(AUDIO))
             return
-        if not device.wanted and not self._state.hints:
+        if not device.wanted and not self._state.devices.mute_hints:
             self._release(AUDIO)
         elif device.status != ASKING:
             device.status = ON if device.wanted else MUTED
@@ -234,12 +234,12 @@ class LocalMedia:
             for kind in (AUDIO, VIDEO)
             if self._devices[kind].problem in ("lost", "missing")
             and self._choices.found[kind_of(kind)]
-            and (self._devices[kind].wanted or (kind == AUDIO and self._state.hints))
+            and (self._devices[kind].wanted or (kind == AUDIO and self._state.devices.mute_hints))
         ]
-        if lost and (self._state.in_session or self._state.preview):
+        if lost and (self._state.in_session or self._state.devices.previewing):
             await self.start(*lost)
         elif more and self._state.in_session:
-            self._state.notice = texts.NEW_DEVICE
+            self._state.notices.notice = texts.NEW_DEVICE
         self._changed()
 
     def stop(self) -> None:

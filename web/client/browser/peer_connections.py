@@ -68,7 +68,7 @@ class PeerConnections:
         """Make the connection of a pair; `calls`: this side offers first."""
         configuration = {
             "iceServers": self.ice_servers,
-            "iceTransportPolicy": "relay" if self._state.hides else "all",
+            "iceTransportPolicy": "relay" if self._state.relay_only else "all",
         }
         self.by_user[negotiator.other] = PeerConnection(
             negotiator, configuration, self._media, self._screen, calls, self
@@ -107,7 +107,7 @@ class PeerConnections:
 
     def follow(self) -> None:
         """Close the connections with those who are gone, and bound the others by their number."""
-        self.close([user for user in self.by_user if self._state.other(user) is None])
+        self.close([user for user in self.by_user if self._state.participants.find(user) is None])
         for peer in self.by_user.values():
             peer.bound_video(*mesh.video_bounds(len(self.by_user)))
 
@@ -133,7 +133,7 @@ class PeerConnections:
 
     def negotiation_failed(self, user: str) -> None:
         """A negotiation with this user came to nothing."""
-        self._state.disagreed(user)
+        self._state.negotiation_failed(user)
         self._changed()
 
     def described(self) -> None:

@@ -55,7 +55,7 @@ class PeopleController:
         self._name = name
         if self._panel is not None:
             self._panel.follow(name)
-        elif self._state.side != "people":
+        elif self._state.layout.side_panel != "people":
             self._wanted = False
         elif not self._wanted:
             self._wanted = True
@@ -75,7 +75,7 @@ class PeopleController:
 
     async def _open(self) -> None:
         if await self._loaded() is None:
-            self._state.problem = texts.SERVER_UNREACHABLE
+            self._state.notices.problem = texts.SERVER_UNREACHABLE
         self._changed()
 
     async def _loaded(self) -> PeoplePanel | None:

@@ -59,10 +59,10 @@ class QualityMonitor:
     def _grade(self) -> None:
         for figure in call(self._room, "querySelectorAll", ".remote"):
             user = call(call(figure, "querySelector", "video"), "getAttribute", "data-user")
-            other = self._state.other(user or "")
+            other = self._state.participants.find(user or "")
             if other is None:
                 continue
-            bars, fault = other.rating(self._state.others, self._state.offline is not None)
+            bars, fault = other.rating(self._state.participants.others, self._state.network.offline_for is not None)
             words = texts.quality(other.name, bars, fault)
             element = call(figure, "querySelector", ".bars")
             if (call(element, "getAttribute", "aria-label") or "") != words:
@@ -97,7 +97,7 @@ class QualityMonitor:
         except BrowserError:
             # A connection that is closed in this moment.
             return
-        other = self._state.other(user)
+        other = self._state.participants.find(user)
         known, before = self._before.get(user, (None, {}))
         self._before[user] = (peer, after)
         if other is None or known is not peer or other.connection != "connected":
@@ -116,14 +116,14 @@ class QualityMonitor:
         self._tell(user)
 
     def _tell(self, user: str) -> None:
-        other = self._state.other(user)
+        other = self._state.participants.find(user)
         if other is not None and self._messaging.speaks(user):
-            message = other.quality.message(own_fault([known.quality for known in self._state.others]))
+            message = other.quality.message(own_fault([known.quality for known in self._state.participants.others]))
             if self._told.get(user) != message and self._messaging.tell(user, message):
                 self._told[user] = message
 
     def _heard(self, user: str, message: dict[str, Any]) -> None:
-        other = self._state.other(user)
+        other = self._state.participants.find(user)
         if other is not None:
             other.quality.heard(message)
             self._grade()
@@ -132,7 +132,7 @@ class QualityMonitor:
 
     async def _open(self) -> None:
         if not await load_extras():
-            self._state.problem = texts.NOT_LOADED
+            self._state.notices.problem = texts.NOT_LOADED
             self._changed()
             return
         from ..extras.statistics_sheet import StatisticsSheet

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ..model import texts
 from ..model.devices import VIDEO
 from .bridge import BrowserError, call, get, listen, put, spawn, wait, window
 
@@ -73,7 +74,7 @@ class ScreenShare:
         except BrowserError as error:
             self._asking = False
             if error.name != "NotAllowedError":
-                self._state.screen_refused()
+                self._state.notices.problem = texts.SCREEN_REFUSED
                 self._changed()
             return
         self._asking = False
@@ -88,7 +89,7 @@ class ScreenShare:
         stream_id = get(stream, "id")
         # Without a hold on the stream, which would never be released.
         listen(video, "ended", lambda event: self._over(stream_id))
-        self._state.sharing = True
+        self._state.devices.sharing = True
         self._replaced()
         self._changed()
 
@@ -104,6 +105,6 @@ class ScreenShare:
         stream, self.stream = self.stream, None
         for track in call(stream, "getTracks"):
             call(track, "stop")
-        self._state.sharing = False
+        self._state.devices.sharing = False
         self._replaced()
         self._changed()

@@ -33,16 +33,16 @@ class SidePanel:
 
     def _pressed(self, side: str) -> Callable[[Any], None]:
         def pressed(event: Any) -> None:
-            self._state.show_side(side)
+            self._state.layout.toggle_side_panel(side)
             self._changed()
-            if self._state.side:
+            if self._state.layout.side_panel:
                 call(self._page.element("side-close"), "focus", {"preventScroll": True})
 
         return pressed
 
     def _close(self) -> None:
-        side = self._state.side
-        self._state.side = ""
+        side = self._state.layout.side_panel
+        self._state.layout.side_panel = ""
         self._changed()
         if side:
             call(self._page.element(BUTTONS[side]), "focus")

@@ -39,18 +39,22 @@ class Stage:
         ):
             listen(self._figure, event, heard)
         page.on("move-self", "keydown", self._moved)
-        page.on("swap", "click", lambda event: self._do(state.swap))
+        page.on("swap", "click", lambda event: self._do(state.layout.toggle_self_view))
         page.on("layout", "click", lambda event: self._do(state.change_layout))
         page.on("full-screen", "click", lambda event: spawn(self._full_screen()))
         listen(self._document, "fullscreenchange", lambda event: self._follow_full_screen())
 
     def follow(self) -> None:
         """Let the own picture be where the state says."""
-        call(self._figure, "setAttribute", "data-corner", self._state.corner)
+        call(self._figure, "setAttribute", "data-corner", self._state.layout.self_view_corner)
         call(get(self._document, "documentElement"), "toggleAttribute", "data-swapped", self._swapped())
 
     def _swapped(self) -> bool:
-        return self._state.swapped and self._state.stage == "connected" and len(self._state.pictures[0]) == 1
+        return (
+            self._state.layout.self_view_large
+            and self._state.stage == "connected"
+            and len(self._state.pictures[0]) == 1
+        )
 
     def _do(self, deed: Callable[[], None]) -> None:
         deed()
@@ -78,17 +82,17 @@ class Stage:
         if abs(x - left) + abs(y - top) >= DRAGGED and get(event, "type") == "pointerup":
             room = call(self._page.element("stage"), "getBoundingClientRect")
             width, height = float(get(room, "width")), float(get(room, "height"))
-            self._state.corner = layout.nearest_corner(
+            self._state.layout.self_view_corner = layout.nearest_corner(
                 x - float(get(room, "left")), y - float(get(room, "top")), width, height
             )
             self.follow()
 
     def _moved(self, event: Any) -> None:
         key = get(event, "key")
-        corner = layout.corner_after(self._state.corner, key)
+        corner = layout.corner_after(self._state.layout.self_view_corner, key)
         if key.startswith("Arrow"):
             call(event, "preventDefault")
-            self._state.corner = corner
+            self._state.layout.self_view_corner = corner
             self.follow()
 
     # Full screen
@@ -103,5 +107,5 @@ class Stage:
             return
 
     def _follow_full_screen(self) -> None:
-        self._state.full_screen = get(self._document, "fullscreenElement") is not None
+        self._state.layout.full_screen = get(self._document, "fullscreenElement") is not None
         self._changed()

@@ -65,7 +65,7 @@ class StartScreen:
         """The person starts a call."""
         password = get(self._page.element("new-password"), "value")
         lobby = get(self._page.element("new-lobby"), "checked")
-        self._state.relayed = get(self._page.element("new-relayed"), "checked")
+        self._state.session.relay_only = get(self._page.element("new-relayed"), "checked")
         self._calls().begin(HOST, "", self._name(), password, "", lobby)
 
     def preview(self) -> None:
@@ -84,8 +84,8 @@ class StartScreen:
             storage.keep_token(session, find_token(text))
             self._fill(session)
             role = HOST if storage.host_key(session) else GUEST
-            password, lobby, self._state.relayed = storage.settings(session)
-            if self._state.password_wanted:
+            password, lobby, self._state.session.relay_only = storage.settings(session)
+            if self._state.session.password_required:
                 password = get(self._page.element("password"), "value")
             self._calls().begin(role, session, self._name(), password, "", lobby)
         else:
@@ -118,7 +118,7 @@ class StartScreen:
                 speak(language, sections)
                 if self._state.phase in (LOADING, START):
                     # What was said before is said anew, or not at all.
-                    self._state.dismissed()
+                    self._state.dismiss()
                 self._look()
                 if self._call_page is not None:
                     self._call_page.say_anew()
@@ -142,14 +142,14 @@ class StartScreen:
     def _look(self) -> None:
         """See whether this browser can make calls, and to which one the address invites."""
         if get(window, "RTCPeerConnection") is None or get(window, "WebSocket") is None:
-            self._state.cannot_call(texts.NO_WEBRTC)
+            self._state.browser_unsupported(texts.NO_WEBRTC)
         self._read_address()
 
     def _read_address(self) -> None:
         """Take the id that the page's address names, or show the test."""
         fragment = get(window, "location", "hash")
         if fragment == TEST:
-            if self._state.test():
+            if self._state.show_test():
                 if self._call_page is not None:
                     self._call_page.release()
                 spawn(self._open_test())
@@ -172,9 +172,9 @@ class StartScreen:
             storage.keep_token(invited, token)
             if invited:
                 self._fill(invited)
-            if bool(invited) != bool(self._state.invited):
+            if bool(invited) != bool(self._state.session.invited_id):
                 self._put_first(bool(invited))
-            self._state.ready(invited, problem, bool(invited and storage.host_key(invited)))
+            self._state.show_start(invited, problem, bool(invited and storage.host_key(invited)))
             if tested:
                 self.prepare()
         self._show()
@@ -185,7 +185,7 @@ class StartScreen:
             # Back, so that the link can be tried again.
             call(get(window, "history"), "replaceState", None, "", self._before_test or "#")
             self._read_address()
-            self._state.problem = texts.NO_EXTRAS
+            self._state.notices.problem = texts.NO_EXTRAS
             self._show()
             return
         if self._check_screen is None:
@@ -202,10 +202,10 @@ class StartScreen:
         put(self._page.element("session-input"), "value", group_session_id(session))
 
     def _complain(self, problem: str) -> None:
-        self._state.problem = problem
+        self._state.notices.problem = problem
         call(self._page.element("session-input"), "focus")
         self._show()
 
     def _dismiss(self) -> None:
-        self._state.dismissed()
+        self._state.dismiss()
         self._show()

@@ -231,7 +231,7 @@ class Tiles:
                 shown[name].show(name, user, stream)
         time = now()
         for tile in self._tiles:
-            tile.follow(self._state.other(tile.user), tile.name == large, speech.speaks(tile.user, time))
+            tile.follow(self._state.participants.find(tile.user), tile.name == large, speech.speaks(tile.user, time))
         call(self._room, "setAttribute", "data-count", str(len(wanted)))
         call(self._room, "setAttribute", "data-layout", SPOTLIGHT if large else GRID)
 
@@ -249,16 +249,16 @@ class Tiles:
         return tile
 
     def _blocked(self) -> None:
-        self._state.sound_blocked = True
+        self._state.devices.sound_blocked = True
         self._changed()
 
     def _pinned(self, name: str) -> None:
-        self._state.pin(name)
+        self._state.layout.pin(name)
         self._changed()
 
     def hear(self) -> None:
         """The person wants to hear."""
-        self._state.sound_blocked = False
+        self._state.devices.sound_blocked = False
         for tile in self._tiles:
             tile.hear()
         self._changed()

@@ -40,7 +40,7 @@ class TrustBadges:
     def follow(self) -> None:
         """Show what is known of each person now."""
         for figure in call(self._room, "querySelectorAll", ".remote"):
-            other = self._state.other(_user(figure))
+            other = self._state.participants.find(_user(figure))
             button = call(figure, "querySelector", ".trust")
             put(button, "hidden", other is None or call(figure, "getAttribute", "data-screen") == "true")
             if other is None:

@@ -79,7 +79,7 @@ class ChatPanel:
         self._todo += chat.news()
         if self._todo:
             self._work()
-        if opened or not self._state.unread:
+        if opened or not self._state.layout.unread:
             self._page.set("chat-toast", "hidden", True)
 
     def _clear(self) -> None:

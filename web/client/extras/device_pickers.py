@@ -66,7 +66,7 @@ class DevicePickers:
         page.on("test-speaker", "click", lambda event: self._test())
         page.on("hint-muted", "change", lambda event: self._hint())
         page.on("settings", "close", lambda event: call(page.element("devices"), "append", page.element("pickers")))
-        put(page.element("hint-muted"), "checked", state.hints)
+        put(page.element("hint-muted"), "checked", state.devices.mute_hints)
 
     def follow(self) -> None:
         """Show what there is now."""
@@ -104,8 +104,8 @@ class DevicePickers:
         return picked
 
     def _hint(self) -> None:
-        self._state.hints = bool(get(self._page.element("hint-muted"), "checked"))
-        storage.keep_hints(self._state.hints)
+        self._state.devices.mute_hints = bool(get(self._page.element("hint-muted"), "checked"))
+        storage.keep_hints(self._state.devices.mute_hints)
 
     def open(self) -> None:
         """Show them in the sheet."""
