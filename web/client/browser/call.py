@@ -219,9 +219,9 @@ class Call:
         elif isinstance(event, messages.HostChanged):
             state.host_changed(event.user, self._client.user)
         elif isinstance(event, messages.Knock):
-            state.participants.knocks[event.user] = event.name or ""
+            state.participants.knocked(event.user, event.name or "")
         elif isinstance(event, messages.KnockOver):
-            state.participants.knocks.pop(event.user, None)
+            state.participants.knock_over(event.user)
 
     def _of_members(self, event: Value) -> None:
         state = self._state

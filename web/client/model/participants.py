@@ -67,6 +67,14 @@ class Participants:
             if not away:
                 other.hurry()
 
+    def knocked(self, user: str, name: str) -> None:
+        """Add somebody who waits to be admitted."""
+        self.knocks[user] = name
+
+    def knock_over(self, user: str) -> None:
+        """Remove somebody who no longer waits."""
+        self.knocks.pop(user, None)
+
     def keep_connected(self) -> bool:
         """Keep only those with whom there is a peer connection; False when there is none."""
         self.others = [other for other in self.others if other.connection == "connected"]

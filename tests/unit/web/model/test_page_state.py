@@ -523,10 +523,10 @@ class DoorTests(SynchronousTestCase):
     def test_knocks(self) -> None:
         """The host sees who waits, until they do not, or somebody else is the host."""
         page = hosting()
-        page.participants.knocks["bob"] = "Bob"
-        page.participants.knocks["cat"] = ""
-        page.participants.knocks.pop("bob")
-        page.participants.knocks.pop("bob")
+        page.participants.knocked("bob", "Bob")
+        page.participants.knocked("cat", "")
+        page.participants.knock_over("bob")
+        page.participants.knock_over("bob")
         self.assertEqual(page.participants.knocks, {"cat": ""})
         page.host_changed("ann", "me")
         self.assertEqual((page.role, page.participants.knocks), (GUEST, {}))

@@ -84,10 +84,10 @@ class ScreenTests(SynchronousTestCase):
         page = hosting("ann")
         shown = view(page)
         self.assertEqual((shown["people-badge", "hidden"], shown["knock-news", "text"]), (True, ""))
-        page.participants.knocks["cat"] = "Cat"
+        page.participants.knocked("cat", "Cat")
         shown = view(page)
         self.assertEqual((shown["knock-news", "text"], shown["knocks", "hidden"]), (texts.KNOCK.format("Cat"), False))
-        page.participants.knocks["dan"] = ""
+        page.participants.knocked("dan", "")
         shown = view(page)
         self.assertEqual((shown["people-badge", "hidden"], shown["people-badge", "text"]), (False, "2"))
         self.assertIn(texts.KNOCK.format(texts.SOMEBODY), str(shown["knock-news", "text"]))
@@ -137,7 +137,7 @@ class ScreenTests(SynchronousTestCase):
         self.assertFalse(view(page)["password-row", "hidden"])
         page = hosting()
         self.assertTrue(view(page)["knocks", "hidden"])
-        page.participants.knocks["bob"] = ""
+        page.participants.knocked("bob", "")
         self.assertFalse(view(page)["knocks", "hidden"])
 
     def test_another_tab(self) -> None:
