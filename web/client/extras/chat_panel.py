@@ -163,7 +163,7 @@ class ChatPanel:
             if not message.user:
                 self._mark(self._rows[key], message)
         if self._todo:
-            self._feed.soon()
+            self._feed.schedule_update()
         if at_end:
             self._to_end()
         elif came is not None:

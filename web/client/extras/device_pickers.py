@@ -73,7 +73,7 @@ class DevicePickers:
         if not self._state.in_session and get(self._page.element("settings"), "open"):
             call(self._page.element("settings"), "close")
         for kind, name in PICKERS.items():
-            used = self._media.device(TRACKS[kind]) if kind in TRACKS else ""
+            used = self._media.device_id(TRACKS[kind]) if kind in TRACKS else ""
             options = self._choices.options(kind, used)
             if options != self._shown.get(kind):
                 self._shown[kind] = options
@@ -95,9 +95,9 @@ class DevicePickers:
     def _picked(self, kind: str) -> Callable[[Any], None]:
         def picked(event: Any) -> None:
             self._choices.choose(kind, get(self._page.element(PICKERS[kind]), "value"))
-            storage.keep_devices(self._choices.chosen)
+            storage.save_devices(self._choices.chosen)
             if kind in TRACKS:
-                self._media.choose(TRACKS[kind])
+                self._media.switch_device(TRACKS[kind])
             else:
                 self._speaker_chosen()
 
@@ -105,7 +105,7 @@ class DevicePickers:
 
     def _hint(self) -> None:
         self._state.devices.mute_hints = bool(get(self._page.element("hint-muted"), "checked"))
-        storage.keep_hints(self._state.devices.mute_hints)
+        storage.save_mute_hints(self._state.devices.mute_hints)
 
     def open(self) -> None:
         """Show them in the sheet."""

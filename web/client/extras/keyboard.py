@@ -117,7 +117,7 @@ class Keyboard:
 
     def _switch(self) -> None:
         self._single = bool(get(self._page.element("single-keys"), "checked"))
-        storage.keep_single_keys(self._single)
+        storage.save_single_keys(self._single)
 
     def show_sheet(self) -> None:
         """Open the list of shortcuts; close it where it is open."""

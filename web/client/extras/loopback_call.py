@@ -89,7 +89,7 @@ class LoopbackPeer:
     @property
     def heard(self) -> float:
         """When the server said something last, in seconds."""
-        return self._signaling.heard
+        return self._signaling.received_at
 
     def open(self, relay_only: bool) -> None:
         """Open a session; `relay_only`: with no path but through a TURN server."""
@@ -167,7 +167,7 @@ class LoopbackPeer:
 
     def _supply(self, named: list[messages.IceServer]) -> None:
         self.ice_servers = ice_servers(named)
-        self._peers.supply(self.ice_servers)
+        self._peers.set_ice_servers(self.ice_servers)
 
     def _entered(self, entered: messages.Opened | messages.Joined, role: str) -> None:
         session, members = entered.session, entered.members or []
@@ -183,7 +183,7 @@ class LoopbackPeer:
             self._peers.connect(negotiator, member.offers_first)
 
     def _tell(self, user: str, text: str) -> bool:
-        return self._peers.tell(user, text)
+        return self._peers.send_text(user, text)
 
     def _begun(self, user: str) -> None:
         self._asked = now()

@@ -100,7 +100,7 @@ class VerifySheet:
 
     def _hide_address(self) -> None:
         self._state.network.relay_only = bool(get(self._page.element("relay-only"), "checked"))
-        storage.keep_relay_only(self._state.network.relay_only)
+        storage.save_relay_only(self._state.network.relay_only)
 
     async def _look(self) -> None:
         """Find out which way picture and sound go, as long as somebody wants to know."""
