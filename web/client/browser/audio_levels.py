@@ -80,19 +80,19 @@ class AudioLevels:
         before = self._summary(time)
         levels = {}
         for user, peer in self._peers().items():
-            other = state.participants.find(user)
+            member = state.participants.find(user)
             # Browsers report the last level for some seconds after a microphone stopped.
-            levels[user] = peer.loudness() if other is not None and other.microphone is not False else 0.0
-        speech.heard(levels, time)
-        speech.heard_self(level, state.devices.microphone.status == MUTED, INTERVAL, time)
-        state.devices.talking_muted = speech.talking
+            levels[user] = peer.loudness() if member is not None and member.microphone is not False else 0.0
+        speech.update_levels(levels, time)
+        speech.update_own_level(level, state.devices.microphone.status == MUTED, INTERVAL, time)
+        state.devices.talking_muted = speech.talking_muted
         state.participants.speaker = speech.speaker
         if self._summary(time) != before:
             self._refresh()
 
     def _summary(self, time: float) -> tuple[str, bool, list[str]]:
-        speaking = sorted([user for user in self._peers() if self.speech.speaks(user, time)])
-        return self.speech.speaker, self.speech.talking, speaking
+        speaking = sorted([user for user in self._peers() if self.speech.is_speaking(user, time)])
+        return self.speech.speaker, self.speech.talking_muted, speaking
 
     def _show_level(self, level: float) -> None:
         # Loudness is perceived as a ratio; the root makes soft speech visible.

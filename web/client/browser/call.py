@@ -92,7 +92,7 @@ class Call:
         self._devices_settled = False
         self._join_flow = JoinFlow(bool(identity))
         self._handlers = self._event_handlers()
-        address = call_urls.socket_address(get(window, "location", "href"))
+        address = call_urls.signaling_url(get(window, "location", "href"))
         self._signaling = SignalingConnection(address, self._handle, identity, storage.token(state.session.id))
         self._client = self._signaling.client
         self._perform(self._client.connect())
@@ -115,7 +115,7 @@ class Call:
         self._perform(self._client.tick(time))
         if self._client.welcome is None and time - self._started_at > UNREACHABLE_AFTER:
             self._state.server_lost(texts.SERVER_UNREACHABLE)
-        if self._join_flow.forgotten(time):
+        if self._join_flow.session_lost(time):
             self._membership_lost()
             self._request_entry()
         self.peers.restart_ice(self._state.tick(time))
@@ -125,8 +125,8 @@ class Call:
         """Check every connection now, because the network changed or the page was hidden."""
         if network_changed:
             self._state.network.changed = True
-        for other in self._state.participants.others:
-            other.hurry()
+        for member in self._state.participants.members:
+            member.restart_soon()
         self._perform(self._client.probe_connection(now()))
 
     def answer_knock(self, user: str, admitted: bool) -> None:
@@ -236,9 +236,9 @@ class Call:
         if reaction == join_flow.AS_GUEST:
             storage.save_host_key(state.session.id, "")
             state.role = GUEST
-        if reaction in (join_flow.AS_GUEST, join_flow.AGAIN):
+        if reaction in (join_flow.AS_GUEST, join_flow.RETRY):
             self._request_entry()
-        elif reaction == join_flow.TOLD:
+        elif reaction == join_flow.REPORT:
             state.request_refused(refusal.about, refusal.code, texts.refusal(refusal.code, refusal.sentence))
         else:
             # Mostly a message to a member who left at the same moment.
@@ -291,7 +291,9 @@ class Call:
         # A host's token for this session takes the place of a key.
         granted = bool(welcome and session_id and welcome.role == HOST and welcome.session == session_id)
         opens = state.role == HOST or granted
-        request = self._join_flow.request(opens, session_id, key or ("token" if granted else ""), self._devices_settled)
+        request = self._join_flow.next_request(
+            opens, session_id, key or ("token" if granted else ""), self._devices_settled
+        )
         if request == join_flow.OPEN:
             self._open(session_id, key)
         elif request == join_flow.JOIN:
@@ -323,8 +325,8 @@ class Call:
         self.peers.close_all()
         session.has_host_key = bool(storage.host_key(session_id))
         session.password = self._password if session.has_host_key else ""
-        session.link = call_urls.invitation(get(window, "location", "href"), session_id)
-        session.link_is_local = call_urls.only_here(get(window, "location", "hostname"))
+        session.link = call_urls.invitation_url(get(window, "location", "href"), session_id)
+        session.link_is_local = call_urls.is_loopback(get(window, "location", "hostname"))
         state.session_joined(session_id, role, [_remote_peer(member) for member in members])
         state.settings_changed(entered.locked, entered.lobby)
         for member in members:
@@ -348,7 +350,7 @@ class Call:
         """Adapt the peer connections to the state, and store what a reload needs."""
         state = self._state
         self.peers.match_participants()
-        if not self.ended and self._join_flow.inside and self._signaling.identity:
+        if not self.ended and self._join_flow.active and self._signaling.identity:
             storage.save_call(state.role, state.session.id, self._signaling.identity)
         self._refresh()
 
@@ -363,7 +365,7 @@ def ice_servers(configured: list[messages.IceServer]) -> list[dict[str, Any]]:
 
 
 def _remote_peer(member: messages.Member) -> RemotePeer:
-    other = RemotePeer(member.user, member.name or "")
-    other.away = member.away
-    other.host = member.role == HOST
-    return other
+    peer = RemotePeer(member.user, member.name or "")
+    peer.away = member.away
+    peer.host = member.role == HOST
+    return peer

@@ -147,10 +147,10 @@ class CallPage:
         await asyncio.sleep(0)
         self._refresh_pending = False
         state = self._state
-        self._trust.follow({user: peer.descriptions_set for user, peer in self._current.peers().items()})
+        self._trust.update({user: peer.descriptions_set for user, peer in self._current.peers().items()})
         self._stage.update()
         self._devices.update()
-        self._media_status.follow()
+        self._media_status.update()
         self._panels.update(self._name)
         fragment = "#" + state.session.id
         if state.in_session and get(window, "location", "hash") != fragment:

@@ -81,7 +81,7 @@ class CallPanels:
         self._people.show(name)
         layout = self._state.layout
         if self._loaded is not None:
-            self._loaded.follow()
+            self._loaded.update()
         elif (layout.side_panel == "chat" or layout.unread > self._unread_at_failure) and not self._loading:
             self._loading = True
             spawn(self._load())

@@ -51,14 +51,14 @@ class ChatFeed:
         chat, state = self.chat, self._state
         call_over = state.phase in (START, ENDED)
         if call_over and not self._call_over:
-            chat.begin()
+            chat.reset()
             self.calls += 1
         self._call_over = call_over
         self.opened = state.layout.side_panel == "chat" and state.in_session
-        chat.watched = self.opened and get(self._document, "visibilityState") == "visible"
-        if chat.watched:
-            chat.read()
-        chat.follow()
+        chat.visible = self.opened and get(self._document, "visibilityState") == "visible"
+        if chat.visible:
+            chat.mark_read()
+        chat.update()
         state.layout.unread = chat.unread if state.in_session else 0
         self._part.show(chat.view())
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..model.peer_messaging import MOST_CHARACTERS
+from ..model.peer_messaging import MAX_CHARACTERS
 from .bridge import BrowserError, call, get, short_text
 
 if TYPE_CHECKING:
@@ -67,6 +67,6 @@ class DataChannel:
 
 
 def _message_received(event: Any, received: Callable[[str], None]) -> None:
-    text = short_text(event, MOST_CHARACTERS)
+    text = short_text(event, MAX_CHARACTERS)
     if text is not None:
         received(text)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from ..model import texts
 from ..model.device_choices import SPEAKER, USER, DeviceChoices
-from ..model.devices import ASKING, AUDIO, ON, VIDEO, browser_family
+from ..model.devices import AUDIO, ON, REQUESTED, VIDEO, browser_family
 from ..model.page_state import START
 from . import storage
 from .bridge import call, get, listen, put, spawn, window
@@ -96,7 +96,7 @@ class DeviceControls:
     def mute_by_host(self) -> None:
         """Mute the microphone, because the host asked for it."""
         microphone = self._state.devices.microphone
-        if microphone.wanted and microphone.status in (ASKING, ON):
+        if microphone.wanted and microphone.status in (REQUESTED, ON):
             self.media.toggle_microphone()
             self._state.notices.announce(texts.MUTED_BY_HOST)
             self._refresh()
@@ -118,5 +118,5 @@ class DeviceControls:
             self.media.toggle_camera()
 
     def _flip_camera(self) -> None:
-        self.choices.turn()
+        self.choices.flip()
         self.media.switch_device(VIDEO)

@@ -39,12 +39,12 @@ class Diagnostics:
         """Return the figures of each peer connection, as JSON."""
         members = {}
         for user, peer in list(self._current.peers().items()):
-            values = webrtc_stats.figures(await peer.statistics())
+            values = webrtc_stats.totals(await peer.statistics())
             values["iceState"], values["connectionState"] = peer.states
             first_frame = self._tiles.first_frame(user)
-            other = self._state.participants.find(user)
+            member = self._state.participants.find(user)
             values["maxBitrate"] = peer.video_limits[0] if peer.video_limits is not None else None
-            values["iceRestarts"] = other.restarts if other is not None else 0
+            values["iceRestarts"] = member.restarts if member is not None else 0
             values["firstFrameMs"] = (first_frame - self.started_at) * 1000 if first_frame else None
             members[user] = values
         return json.dumps(members)

@@ -35,7 +35,7 @@ class KeyboardLoader:
     def update(self) -> None:
         """Mute or unmute the microphone by the key that is held."""
         if self._keyboard is not None:
-            self._keyboard.follow()
+            self._keyboard.update()
 
     def _clicked(self, event: Any) -> None:
         """Take the focus off a device button that was clicked, so that the space key talks and does not press it again."""
@@ -55,7 +55,7 @@ class KeyboardLoader:
         keyboard = await self._load()
         # The space key works while it is held and may be released by now; if it is not, it repeats.
         if keyboard is not None and get(self._last_event, "key") != " ":
-            keyboard.down(self._last_event)
+            keyboard.key_down(self._last_event)
 
     async def _show_sheet(self) -> None:
         keyboard = await self._load()

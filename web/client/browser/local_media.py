@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..model import texts
-from ..model.device_choices import kind_of
-from ..model.devices import ASKING, AUDIO, MUTED, OFF, ON, VIDEO, problem_of
+from ..model.device_choices import device_kind
+from ..model.devices import AUDIO, MUTED, OFF, ON, REQUESTED, VIDEO, problem_code
 from .bridge import BrowserError, call, construct, get, listen, put, spawn, wait, window
 
 if TYPE_CHECKING:
@@ -65,11 +65,11 @@ class LocalMedia:
 
     async def start(self, *kinds: str) -> None:
         """Request devices, both with one prompt where the browser can; those that run already stay."""
-        wanted = [kind for kind in kinds if self._tracks[kind] is None and self._devices[kind].status != ASKING]
+        wanted = [kind for kind in kinds if self._tracks[kind] is None and self._devices[kind].status != REQUESTED]
         if not wanted:
             return
         for kind in wanted:
-            self._devices[kind].asked()
+            self._devices[kind].requested()
         self._refresh()
         generation = self._generation
         problems = await self._request(wanted, generation)
@@ -111,7 +111,7 @@ class LocalMedia:
                 call(devices, "getUserMedia", {kind: self._choices.constraints(kind) for kind in kinds})
             )
         except BrowserError as error:
-            return problem_of(error.name)
+            return problem_code(error.name)
         for track in call(stream, "getTracks"):
             self._add_track(track, generation)
         return ""
@@ -122,13 +122,13 @@ class LocalMedia:
         if entries is None:
             return [AUDIO, VIDEO]
         # Matches the chosen devices with the listed ones before they are requested.
-        self._choices.discovered(entries)
+        self._choices.set_available(entries)
         kinds = [kind for kind, _, _ in entries]
-        return [kind for kind in (AUDIO, VIDEO) if kind_of(kind) in kinds]
+        return [kind for kind in (AUDIO, VIDEO) if device_kind(kind) in kinds]
 
     async def discover(self) -> list[str]:
         """Update the list of devices; return the kinds of which there is one more now."""
-        return self._choices.discovered(await self._entries() or [])
+        return self._choices.set_available(await self._entries() or [])
 
     async def _entries(self) -> list[tuple[str, str, str]] | None:
         """Return kind, id and label of each device; None when the browser does not list them."""
@@ -193,13 +193,13 @@ class LocalMedia:
     def toggle_microphone(self) -> None:
         """Mute or unmute; a microphone that does not run is requested."""
         device: Device = self._devices[AUDIO]
-        device.wanted = device.status in (OFF, MUTED) or (device.status == ASKING and not device.wanted)
+        device.wanted = device.status in (OFF, MUTED) or (device.status == REQUESTED and not device.wanted)
         if device.status == OFF:
             spawn(self.start(AUDIO))
             return
         if not device.wanted and not self._state.devices.mute_hints:
             self._release(AUDIO)
-        elif device.status != ASKING:
+        elif device.status != REQUESTED:
             device.status = ON if device.wanted else MUTED
             put(self._tracks[AUDIO], "enabled", device.wanted)
         self._refresh()
@@ -207,7 +207,7 @@ class LocalMedia:
     def toggle_camera(self) -> None:
         """Switch the camera on, or release it, so that its light goes out."""
         device: Device = self._devices[VIDEO]
-        device.wanted = device.status == OFF or (device.status == ASKING and not device.wanted)
+        device.wanted = device.status == OFF or (device.status == REQUESTED and not device.wanted)
         if device.status == OFF:
             spawn(self.start(VIDEO))
             return
@@ -216,7 +216,7 @@ class LocalMedia:
 
     def switch_device(self, kind: str) -> None:
         """Switch to the chosen device of this kind, if one runs."""
-        if self._devices[kind].status == ASKING:
+        if self._devices[kind].status == REQUESTED:
             self._switch_later.append(kind)
         elif self._tracks[kind] is not None:
             spawn(self._restart(kind))
@@ -233,7 +233,7 @@ class LocalMedia:
             kind
             for kind in (AUDIO, VIDEO)
             if self._devices[kind].problem in ("lost", "missing")
-            and self._choices.found[kind_of(kind)]
+            and self._choices.available[device_kind(kind)]
             and (self._devices[kind].wanted or (kind == AUDIO and self._state.devices.mute_hints))
         ]
         if missing and (self._state.in_session or self._state.devices.previewing):

@@ -320,9 +320,9 @@ class PeerConnection:
         stream = self.stream if mids[0] == get(event, "transceiver", "mid") else self.screen
         if kind == AUDIO and stream is self.stream:
             self._audio_receiver = get(event, "receiver")
-        for other in call(stream, "getTracks"):
-            if get(other, "kind") == kind:
-                call(stream, "removeTrack", other)
+        for old in call(stream, "getTracks"):
+            if get(old, "kind") == kind:
+                call(stream, "removeTrack", old)
         call(stream, "addTrack", track)
         self._observer.media_changed()
 

@@ -123,7 +123,7 @@ class PeerConnections:
             peer = self.by_user.pop(user, None)
             if peer is not None:
                 peer.close()
-                self._messaging.closed(user)
+                self._messaging.channel_closed(user)
 
     def close_all(self) -> None:
         """Close every connection."""
@@ -149,16 +149,16 @@ class PeerConnections:
     def channel_opened(self, peer: PeerConnection) -> None:
         """Start the exchange of messages with a page."""
         if self.by_user.get(peer.user) is peer:
-            self._messaging.opened(peer.user, now())
+            self._messaging.channel_opened(peer.user, now())
 
     def text_received(self, peer: PeerConnection, text: str) -> None:
         """Pass a text from the data channel to the messaging."""
         if self.by_user.get(peer.user) is peer:
-            self._messaging.received(peer.user, text, now())
-            if self._messaging.speaks(peer.user) and not peer.understands_messages:
+            self._messaging.text_received(peer.user, text, now())
+            if self._messaging.is_ready(peer.user) and not peer.understands_messages:
                 peer.enable_messages()
 
     def channel_closed(self, peer: PeerConnection) -> None:
         """Stop the exchange of messages with a page whose channel closed, possibly before the connection."""
         if self.by_user.get(peer.user) is peer:
-            self._messaging.closed(peer.user)
+            self._messaging.channel_closed(peer.user)

@@ -55,7 +55,7 @@ class PeopleController:
         """Show the participants while the panel is open; `name` is this person's name."""
         self._name = name
         if self._panel is not None:
-            self._panel.follow(name)
+            self._panel.update(name)
         elif self._state.layout.side_panel != "people":
             self._requested = False
         elif not self._requested:
@@ -86,5 +86,5 @@ class PeopleController:
 
         if self._panel is None:
             self._panel = PeoplePanel(*self._panel_arguments)
-            self._panel.follow(self._name)
+            self._panel.update(self._name)
         return self._panel

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ..model import texts, webrtc_stats
 from ..model.event_log import EventLog
-from ..model.quality import INTERVAL, own_fault
+from ..model.quality import INTERVAL, local_fault
 from .bridge import BrowserError, call, load_extras, now, put, spawn
 
 if TYPE_CHECKING:
@@ -38,35 +38,35 @@ class QualityMonitor:
         self._previous: dict[str, tuple[PeerConnection, dict[str, Any]]] = {}
         self._sent: dict[str, dict[str, Any]] = {}
         self._sheet: StatisticsSheet | None = None
-        messaging.hear("quality", self._report_received)
-        messaging.begun(self._exchange_started)
+        messaging.on_message("quality", self._report_received)
+        messaging.on_ready(self._exchange_started)
         page.on_click("open-statistics", self._open_sheet)
         spawn(self._measure())
 
     def update(self) -> None:
         """Log what changed, and show the quality of each connection."""
-        self._event_log.follow(now(), self._state)
+        self._event_log.update(now(), self._state)
         self._show_quality()
         if self._sheet is not None:
-            self._sheet.follow()
+            self._sheet.update()
 
     def _show_quality(self) -> None:
         for figure in call(self._remotes, "querySelectorAll", ".remote"):
             user = call(call(figure, "querySelector", "video"), "getAttribute", "data-user")
-            other = self._state.participants.find(user or "")
-            if other is None:
+            member = self._state.participants.find(user or "")
+            if member is None:
                 continue
-            bars, fault = other.rating(self._state.participants.others, self._state.network.offline_for is not None)
-            words = texts.quality(other.name, bars, fault)
+            bars, fault = member.rating(self._state.participants.members, self._state.network.offline_for is not None)
+            words = texts.quality(member.name, bars, fault)
             element = call(figure, "querySelector", ".bars")
             if (call(element, "getAttribute", "aria-label") or "") != words:
                 call(element, "setAttribute", "aria-label", words)
                 call(element, "setAttribute", "data-bars", str(bars))
                 put(element, "title", words)
                 put(element, "hidden", bars is None)
-            if other.interrupted:
-                sentence = texts.TROUBLE_AWAY if other.away else texts.TROUBLE
-                trouble = sentence.format(int(other.interrupted_for))
+            if member.interrupted:
+                sentence = texts.TROUBLE_AWAY if member.away else texts.TROUBLE
+                trouble = sentence.format(int(member.interrupted_for))
                 put(call(figure, "querySelector", ".trouble"), "textContent", trouble)
 
     async def _measure(self) -> None:
@@ -91,17 +91,17 @@ class QualityMonitor:
         except BrowserError:
             # The connection was closed meanwhile.
             return
-        other = self._state.participants.find(user)
+        member = self._state.participants.find(user)
         sampled_peer, before = self._previous.get(user, (None, {}))
         self._previous[user] = (peer, after)
-        if other is None or sampled_peer is not peer or other.connection != "connected":
+        if member is None or sampled_peer is not peer or member.connection != "connected":
             return
         max_bitrate = None if peer.video_limits is None else peer.video_limits[0]
-        other.quality.take(webrtc_stats.measured(before, after), max_bitrate)
+        member.quality.add_sample(webrtc_stats.compare(before, after), max_bitrate)
         self._send_report(user)
         self._show_quality()
         if self._sheet is not None:
-            self._sheet.follow(user)
+            self._sheet.update(user)
 
     # Reports between the pages
 
@@ -110,16 +110,16 @@ class QualityMonitor:
         self._send_report(user)
 
     def _send_report(self, user: str) -> None:
-        other = self._state.participants.find(user)
-        if other is not None and self._messaging.speaks(user):
-            message = other.quality.message(own_fault([known.quality for known in self._state.participants.others]))
-            if self._sent.get(user) != message and self._messaging.tell(user, message):
+        member = self._state.participants.find(user)
+        if member is not None and self._messaging.is_ready(user):
+            message = member.quality.report(local_fault([known.quality for known in self._state.participants.members]))
+            if self._sent.get(user) != message and self._messaging.send(user, message):
                 self._sent[user] = message
 
     def _report_received(self, user: str, message: dict[str, Any]) -> None:
-        other = self._state.participants.find(user)
-        if other is not None:
-            other.quality.heard(message)
+        member = self._state.participants.find(user)
+        if member is not None:
+            member.quality.receive(message)
             self._show_quality()
 
     # The statistics sheet

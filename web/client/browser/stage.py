@@ -92,7 +92,7 @@ class Stage:
 
     def _key_pressed(self, event: Any) -> None:
         key = get(event, "key")
-        corner = layout.corner_after(self._state.layout.self_view_corner, key)
+        corner = layout.next_corner(self._state.layout.self_view_corner, key)
         if key.startswith("Arrow"):
             call(event, "preventDefault")
             self._state.layout.self_view_corner = corner

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..model import texts
-from ..model.layout import GRID, SPOTLIGHT, picture
+from ..model.layout import GRID, SPOTLIGHT, picture_id
 from .audio_output import set_speaker
 from .bridge import BrowserError, Listeners, call, get, now, put, spawn, wait, window
 
@@ -107,23 +107,23 @@ class Tile:
             self.first_frame = self._last_frame = now()
             self.check_frames()
 
-    def label(self, other: RemotePeer | None, large: bool, speaking: bool) -> None:
+    def label(self, member: RemotePeer | None, large: bool, speaking: bool) -> None:
         """Show the person's name, and whether they are connected, muted, large or speaking."""
-        if other is None:
+        if member is None:
             return
-        screen = self.name != picture(other.user)
-        name = other.name
+        screen = self.name != picture_id(member.user)
+        name = member.name
         if screen:
-            name = texts.SCREEN_OF.format(other.name or texts.SOMEBODY)
+            name = texts.SCREEN_OF.format(member.name or texts.SOMEBODY)
         self._set(".name", "textContent", name)
         self._set(".name", "hidden", not name)
-        self._set(".silent", "hidden", screen or other.microphone is not False)
-        self._set(".trouble", "hidden", not other.interrupted)
+        self._set(".silent", "hidden", screen or member.microphone is not False)
+        self._set(".trouble", "hidden", not member.interrupted)
         self._set("figcaption span", "textContent", texts.NO_PICTURE.format(name or texts.THE_OTHER))
         call(self.video, "setAttribute", "aria-label", name or texts.THE_OTHER)
         call(call(self.figure, "querySelector", ".pin"), "setAttribute", "aria-pressed", "true" if large else "false")
         for attribute, value in (
-            ("data-live", not other.interrupted),
+            ("data-live", not member.interrupted),
             ("data-main", large),
             ("data-screen", screen),
             ("data-speaking", speaking and not screen),
@@ -145,8 +145,8 @@ class Tile:
             self._frame_request = call(self.video, "requestVideoFrameCallback", self._frame_received)
         # While the connection is interrupted, the last frame stays and is dimmed.
         live = call(self.figure, "getAttribute", "data-live") != "false"
-        picture = bool(self.first_frame) and (not live or now() - self._last_frame < STALE_AFTER)
-        call(self.figure, "setAttribute", "data-picture", "true" if picture else "false")
+        picture_id = bool(self.first_frame) and (not live or now() - self._last_frame < STALE_AFTER)
+        call(self.figure, "setAttribute", "data-picture", "true" if picture_id else "false")
 
     def _frame_received(self, *args: Any) -> None:
         self._frame_requested = False
@@ -204,7 +204,7 @@ class Tiles:
         names, large = self._state.pictures
         wanted = {}
         for user, peer in peers.items():
-            for name, stream in ((picture(user), peer.stream), (picture(user, True), peer.screen)):
+            for name, stream in ((picture_id(user), peer.stream), (picture_id(user, True), peer.screen)):
                 if name in names:
                     wanted[name] = (user, stream)
         first = self._tiles[0]
@@ -225,7 +225,9 @@ class Tiles:
                 shown[name].show(name, user, stream)
         time = now()
         for tile in self._tiles:
-            tile.label(self._state.participants.find(tile.user), tile.name == large, speech.speaks(tile.user, time))
+            tile.label(
+                self._state.participants.find(tile.user), tile.name == large, speech.is_speaking(tile.user, time)
+            )
         call(self._remotes, "setAttribute", "data-count", str(len(wanted)))
         call(self._remotes, "setAttribute", "data-layout", SPOTLIGHT if large else GRID)
 
@@ -270,7 +272,7 @@ class Tiles:
     def first_frame(self, user: str) -> float:
         """Return the time of the first frame from this user's camera, in seconds of the page's clock; 0.0 before."""
         for tile in self._tiles:
-            if tile.name == picture(user):
+            if tile.name == picture_id(user):
                 return tile.first_frame
         return 0.0
 

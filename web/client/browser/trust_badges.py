@@ -40,19 +40,19 @@ class TrustBadges:
     def show(self) -> None:
         """Show whether the connection with each person is verified."""
         for figure in call(self._remotes, "querySelectorAll", ".remote"):
-            other = self._state.participants.find(_user(figure))
+            member = self._state.participants.find(_user(figure))
             button = call(figure, "querySelector", ".trust")
-            put(button, "hidden", other is None or call(figure, "getAttribute", "data-screen") == "true")
-            if other is None:
+            put(button, "hidden", member is None or call(figure, "getAttribute", "data-screen") == "true")
+            if member is None:
                 continue
-            icon, label = badge(self._trust.of(other.user), other.name)
+            icon, label = badge(self._trust.verification(member.user), member.name)
             if call(button, "getAttribute", "aria-label") != label:
                 call(button, "setAttribute", "aria-label", label)
                 put(button, "title", label)
                 call(button, "setAttribute", "data-icon", icon)
                 call(call(button, "querySelector", "use"), "setAttribute", "href", "#icon-" + icon)
         if self._sheet is not None:
-            self._sheet.follow()
+            self._sheet.update()
 
     def _clicked(self, event: Any) -> None:
         button = call(get(event, "target"), "closest", ".trust")

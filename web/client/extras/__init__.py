@@ -5,4 +5,4 @@ from __future__ import annotations
 from ..model import translation
 from . import extra_texts
 
-translation.offer("extras", extra_texts)
+translation.register("extras", extra_texts)

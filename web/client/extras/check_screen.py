@@ -41,7 +41,7 @@ class CheckScreen:
         page.on("test-copy", "click", lambda event: spawn(self._copy()))
         self._show()
 
-    def leave(self) -> None:
+    def reset(self) -> None:
         """The person leaves the screen."""
         if self._run is not None:
             self._run.stop()
@@ -49,13 +49,13 @@ class CheckScreen:
         self._show()
 
     def _pressed(self) -> None:
-        if self._run is not None and self._test.going:
+        if self._run is not None and self._test.active:
             self._run.stop()
             return
         self._test = Checks()
         self._test.begin()
         self._run = CheckRun(self._test, self._page.element("test-video"), self._page.element("test-level"), self._show)
-        spawn(self._run.go())
+        spawn(self._run.run())
 
     def _show(self) -> None:
         self._part.show(check_view.view(self._test, self._copied))
@@ -69,9 +69,9 @@ class CheckScreen:
         return row
 
     async def _copy(self) -> None:
-        place = get(window, "location", "origin")
+        origin = get(window, "location", "origin")
         today = call(construct("Date"), "toISOString")
-        text = self._test.summary(f"{place}, {today}", get(window, "navigator", "userAgent"))
+        text = self._test.summary(f"{origin}, {today}", get(window, "navigator", "userAgent"))
         clipboard = get(window, "navigator", "clipboard")
         self._copied = extra_texts.TEST_COPIED
         try:

@@ -27,13 +27,13 @@ def view(test: Checks, copied: str) -> View:
     values: View = {
         ("test-video", "hidden"): not test.running(checks.CAMERA),
         ("test-level", "hidden"): not test.running(checks.MICROPHONE),
-        ("test-start", "text"): extra_texts.TEST_STOP if test.going else start,
+        ("test-start", "text"): extra_texts.TEST_STOP if test.active else start,
         ("test-copy", "text"): copied or extra_texts.TEST_COPY,
         ("test-copy", "hidden"): not test.verdict,
         ("test-status", "text"): extra_texts.TEST_VERDICTS.get(test.verdict, ""),
         ("test-status", "className"): test.verdict,
     }
-    for check in test.all:
+    for check in test.checks:
         row = f"test-{check.name}"
         values[row, "className"] = check.state
         values[row + "-name", "text"] = extra_texts.TEST_NAMES[check.name]
@@ -42,6 +42,6 @@ def view(test: Checks, copied: str) -> View:
         values[row + "-state", "text"] = extra_texts.TEST_STATES[check.state] if over else ""
         values[row + "-found", "text"] = check.found
         values[row + "-remedy", "text"] = check.remedy
-    if test.going and test.now is not None:
-        values["test-status", "text"] = extra_texts.TEST_DOING[test.now.name]
+    if test.active and test.current is not None:
+        values["test-status", "text"] = extra_texts.TEST_DOING[test.current.name]
     return values

@@ -53,7 +53,7 @@ NEXT = {
 SECONDS = {CAMERA: 60.0, MICROPHONE: 60.0, SERVER: 12.0, STUN: 8.0, TURN: 12.0, CALL: 40.0}
 """How long each may take; for devices this is the time to answer the browser's question, too."""
 
-LATE = {
+TIMEOUT_OUTCOMES = {
     CAMERA: "late",
     MICROPHONE: "late",
     SERVER: "unreachable",
@@ -99,7 +99,7 @@ OUTCOMES = {
 }
 """The state that each outcome of each check means; a device's are the problems of `devices.Device`, and more."""
 
-UNEXPECTED = {CAMERA: "unsupported", MICROPHONE: "unsupported"}
+REFUSED_OUTCOMES = {CAMERA: "unsupported", MICROPHONE: "unsupported"}
 """The outcome of a check in which the browser refused what it should not, where it is not that of `LATE`."""
 
 # What the whole test comes to.
@@ -109,7 +109,7 @@ TROUBLED = "troubled"
 BROKEN = "broken"
 STOPPED = "stopped"
 
-SERVERS = 8
+MAX_SERVERS = 8
 """STUN servers, and TURN servers, that are tried at most."""
 
 # How one STUN or TURN server answered.
@@ -136,7 +136,7 @@ class Check:
         self.state = WAITING
         self.found = ""
         self.remedy = ""
-        self.until = 0.0
+        self.deadline = 0.0
 
     def enter(self, state: str) -> bool:
         """Change the state if it may follow; else nothing happens."""
@@ -158,13 +158,13 @@ class Checks:
     """
 
     def __init__(self) -> None:
-        self.all = [Check(name) for name in ORDER]
-        self.going = False
+        self.checks = [Check(name) for name in ORDER]
+        self.active = False
         self.stopped = False
-        self.relays = False
+        self.relay_works = False
 
     def __getitem__(self, name: str) -> Check:
-        for check in self.all:
+        for check in self.checks:
             if check.name == name:
                 return check
         raise KeyError(name)
@@ -173,50 +173,50 @@ class Checks:
 
     def begin(self) -> None:
         """The person wants to know."""
-        self.going = True
+        self.active = True
 
     def stop(self) -> None:
         """The person has seen enough, or leaves: nothing that comes later matters."""
-        if self.going:
-            self.going = False
+        if self.active:
+            self.active = False
             self.stopped = True
-            for check in self.all:
+            for check in self.checks:
                 if check.enter(SKIPPED):
                     check.found = extra_texts.TEST_STOPPED
 
     def start(self, name: str, now: float) -> bool:
         """Begin this one; False when it is skipped, or the test is not going on."""
         check = self[name]
-        if not self.going or not check.enter(RUNNING):
+        if not self.active or not check.enter(RUNNING):
             return False
-        check.until = now + SECONDS[name]
+        check.deadline = now + SECONDS[name]
         return True
 
     def finish(self, name: str, outcome: str, *values: object) -> None:
         """Note the outcome of one that runs, as `OUTCOMES` lists them; `values` fill in its sentence."""
         check = self[name]
-        if not self.going or not check.enter(OUTCOMES[name][outcome]):
+        if not self.active or not check.enter(OUTCOMES[name][outcome]):
             return
         check.found = extra_texts.TEST_FOUND[name][outcome].format(*values)
         check.remedy = extra_texts.TEST_REMEDIES[name].get(outcome, "")
         if name == TURN:
-            self.relays = outcome in ("works", "some")
+            self.relay_works = outcome in ("works", "some")
         if check.state == FAILED:
             self._skip(name)
-        self.going = self.now is not None
+        self.active = self.current is not None
 
     def tick(self, now: float) -> None:
         """Time goes on: what takes too long is over."""
-        check = self.now
-        if check is not None and check.state == RUNNING and now >= check.until:
-            self.finish(check.name, LATE[check.name])
+        check = self.current
+        if check is not None and check.state == RUNNING and now >= check.deadline:
+            self.finish(check.name, TIMEOUT_OUTCOMES[check.name])
 
-    def unexpected(self, name: str) -> None:
+    def browser_refused(self, name: str) -> None:
         """Note that the browser refused this one something that it should not."""
-        self.finish(name, UNEXPECTED.get(name, LATE[name]))
+        self.finish(name, REFUSED_OUTCOMES.get(name, TIMEOUT_OUTCOMES[name]))
 
     def _skip(self, needed: str) -> None:
-        for check in self.all:
+        for check in self.checks:
             if NEEDS.get(check.name) == needed and check.enter(SKIPPED):
                 check.found = extra_texts.TEST_SKIPPED
 
@@ -224,12 +224,12 @@ class Checks:
 
     def running(self, name: str) -> bool:
         """Whether this one is under way."""
-        return self.going and self[name].state == RUNNING
+        return self.active and self[name].state == RUNNING
 
     @property
-    def now(self) -> Check | None:
+    def current(self) -> Check | None:
         """The first one that is not over; None when the test is."""
-        for check in self.all:
+        for check in self.checks:
             if check.state in (WAITING, RUNNING):
                 return check
         return None
@@ -240,13 +240,13 @@ class Checks:
 
         Or `stopped`; empty while it is not over.
         """
-        if self.now is not None:
+        if self.current is not None:
             return ""
         if self.stopped:
             return STOPPED
         if self[CALL].state in (FAILED, SKIPPED):
             return BROKEN
-        states = [check.state for check in self.all]
+        states = [check.state for check in self.checks]
         if FAILED in states:
             return TROUBLED
         return USABLE if WARNED in states else READY
@@ -259,7 +259,7 @@ class Checks:
 
         """
         lines = list(about)
-        for check in self.all:
+        for check in self.checks:
             lines.append(
                 f"{extra_texts.TEST_NAMES[check.name]}: {extra_texts.TEST_STATES[check.state]}. {check.found}".rstrip()
             )
@@ -285,7 +285,7 @@ def _each(ice_servers: list[dict[str, Any]], schemes: tuple[str, str]) -> list[d
                 each = {"urls": [url]}
                 each.update({key: server[key] for key in ("username", "credential") if key in server})
                 found.append(each)
-    return found[:SERVERS]
+    return found[:MAX_SERVERS]
 
 
 def stun_servers(ice_servers: list[dict[str, Any]]) -> list[dict[str, Any]]:

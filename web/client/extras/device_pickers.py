@@ -29,7 +29,7 @@ TRACKS = {CAMERA: VIDEO, MICROPHONE: AUDIO}
 TONE = 440.0
 """Hertz of the sound that tests a speaker."""
 
-TONE_FOR = 0.6
+TONE_SECONDS = 0.6
 """Seconds."""
 
 
@@ -64,11 +64,11 @@ class DevicePickers:
         for kind, name in PICKERS.items():
             page.on(name, "change", self._picked(kind))
         page.on("test-speaker", "click", lambda event: self._test())
-        page.on("hint-muted", "change", lambda event: self._hint())
+        page.on("hint-muted", "change", lambda event: self._store_hint())
         page.on("settings", "close", lambda event: call(page.element("devices"), "append", page.element("pickers")))
         put(page.element("hint-muted"), "checked", state.devices.mute_hints)
 
-    def follow(self) -> None:
+    def update(self) -> None:
         """Show what there is now."""
         if not self._state.in_session and get(self._page.element("settings"), "open"):
             call(self._page.element("settings"), "close")
@@ -77,12 +77,12 @@ class DevicePickers:
             options = self._choices.options(kind, used)
             if options != self._shown.get(kind):
                 self._shown[kind] = options
-                self._fill(self._page.element(name), options)
+                self._list_options(self._page.element(name), options)
         speakers = self._shown[SPEAKER] and get(window, "HTMLMediaElement", "prototype", "setSinkId") is not None
         for name in ("pick-speaker", "speaker-label"):
             put(self._page.element(name), "hidden", not speakers)
 
-    def _fill(self, select: Any, options: list[tuple[str, str, bool]]) -> None:
+    def _list_options(self, select: Any, options: list[tuple[str, str, bool]]) -> None:
         call(select, "replaceChildren")
         for device, name, used in options:
             option = call(get(window, "document"), "createElement", "option")
@@ -103,7 +103,7 @@ class DevicePickers:
 
         return picked
 
-    def _hint(self) -> None:
+    def _store_hint(self) -> None:
         self._state.devices.mute_hints = bool(get(self._page.element("hint-muted"), "checked"))
         storage.save_mute_hints(self._state.devices.mute_hints)
 
@@ -129,7 +129,7 @@ class DevicePickers:
         set_speaker(self._tone, self._choices.chosen.get(SPEAKER, ""))
         spawn(self._play(self._tone))
         call(oscillator, "start")
-        call(oscillator, "stop", TONE_FOR)
+        call(oscillator, "stop", TONE_SECONDS)
         spawn(self._close_after(context))
 
     async def _play(self, tone: Any) -> None:
@@ -139,7 +139,7 @@ class DevicePickers:
             return
 
     async def _close_after(self, context: Any) -> None:
-        await asyncio.sleep(TONE_FOR + 0.5)
+        await asyncio.sleep(TONE_SECONDS + 0.5)
         try:
             await wait(call(context, "close"))
         except BrowserError:

@@ -66,7 +66,7 @@ class IceGathering:
         return checks.answer(self._wanted, self._candidates, self._errors, self._complete)
 
     @property
-    def over(self) -> bool:
+    def done(self) -> bool:
         """Whether nothing better will come."""
         return self._complete or self.answer == checks.FOUND
 

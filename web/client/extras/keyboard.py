@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from ..browser import storage
 from ..browser.bridge import call, get, listen, put, window
 from . import shortcut_sheet
-from .shortcuts import CLOSE, SHEET, TALK, PushToTalk, action, kept_by
+from .shortcuts import CLOSE, SHEET, TALK, PushToTalk, action, reserved_keys
 
 if TYPE_CHECKING:
     from typing import Any
@@ -32,67 +32,69 @@ class Keyboard:
         self._document = get(window, "document")
         self._talk = PushToTalk()
         self._single = storage.single_keys()
-        listen(window, "keydown", self.down)
+        listen(window, "keydown", self.key_down)
         listen(window, "keyup", self._up)
-        listen(window, "blur", lambda event: self._let_go())
-        listen(self._document, "visibilitychange", lambda event: self._let_go())
-        page.on("single-keys", "change", lambda event: self._switch())
+        listen(window, "blur", lambda event: self._release_talk())
+        listen(self._document, "visibilitychange", lambda event: self._release_talk())
+        page.on("single-keys", "change", lambda event: self._toggle_single_keys())
 
-    def follow(self) -> None:
+    def update(self) -> None:
         """Mute again what was on while a key was held."""
-        if self._talk.settle(self._state.devices.microphone.status):
+        if self._talk.should_press(self._state.devices.microphone.status):
             self._press(MICROPHONE)
 
-    def down(self, event: Any) -> None:
+    def key_down(self, event: Any) -> None:
         """A key went down."""
         for name in MODIFIERS:
             if get(event, name):
                 return
-        does = action(get(event, "key") or "", get(event, "code") or "", self._kept(), self._dialog(), self._single)
-        if does == TALK:
-            self._speak(event)
-        elif does and not get(event, "repeat"):
-            if does == SHEET:
+        command = action(
+            get(event, "key") or "", get(event, "code") or "", self._reserved_keys(), self._open_dialog(), self._single
+        )
+        if command == TALK:
+            self._talk_down(event)
+        elif command and not get(event, "repeat"):
+            if command == SHEET:
                 call(event, "preventDefault")
                 self.show_sheet()
-            elif does == CLOSE:
+            elif command == CLOSE:
                 self._close()
-            elif self._press(does):
+            elif self._press(command):
                 call(event, "preventDefault")
 
     def _up(self, event: Any) -> None:
         if self._talk.held and get(event, "code") == "Space":
             call(event, "preventDefault")
-            self._let_go()
+            self._release_talk()
 
-    def _speak(self, event: Any) -> None:
+    def _talk_down(self, event: Any) -> None:
         """The space key is down: it must not scroll while it lets the person be heard."""
-        if self._pressable(MICROPHONE) and self._talk.down(self._state.devices.microphone.status):
+        if self._can_press(MICROPHONE) and self._talk.key_down(self._state.devices.microphone.status):
             self._press(MICROPHONE)
         if self._talk.held:
             call(event, "preventDefault")
 
-    def _let_go(self) -> None:
+    def _release_talk(self) -> None:
         if self._talk.held:
-            self._talk.up()
-            self.follow()
+            self._talk.key_up()
+            self.update()
 
-    def _kept(self) -> str:
+    def _reserved_keys(self) -> str:
         element = get(self._document, "activeElement")
         if element is None:
-            return kept_by("", "", False, "")
-        return kept_by(
+            return reserved_keys("", "", False, "")
+        return reserved_keys(
             get(element, "tagName").lower(),
             get(element, "type") or "",
             bool(get(element, "isContentEditable")),
             call(element, "getAttribute", "role") or "",
         )
 
-    def _dialog(self) -> str:
+    def _open_dialog(self) -> str:
         dialog = call(self._document, "querySelector", "dialog[open]")
         return "" if dialog is None else get(dialog, "id")
 
-    def _pressable(self, name: str) -> bool:
+    def _can_press(self, name: str) -> bool:
         element = self._page.element(name)
         if element is None or get(element, "disabled") or get(element, "hidden"):
             return False
@@ -103,7 +105,7 @@ class Keyboard:
         return element is not None and bool(get(call(element, "getClientRects"), "length"))
 
     def _press(self, name: str) -> bool:
-        pressed = self._pressable(name)
+        pressed = self._can_press(name)
         if pressed:
             call(self._page.element(name), "click")
         return pressed
@@ -115,7 +117,7 @@ class Keyboard:
 
     # The sheet
 
-    def _switch(self) -> None:
+    def _toggle_single_keys(self) -> None:
         self._single = bool(get(self._page.element("single-keys"), "checked"))
         storage.save_single_keys(self._single)
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-__all__ = ["pieces"]
+__all__ = ["segments"]
 
-MOST = 20
+MAX_LINKS = 20
 """Addresses that are looked at in one text."""
 
-LONGEST = 2000
+MAX_LENGTH = 2000
 """Characters of an address; a longer one stays plain."""
 
-NEVER = (
+FORBIDDEN = (
     ' \n<>"`{}|\\^\u3000\ufeff'
     + "".join([chr(code) for code in range(33)])
     + "".join([chr(code) for code in range(127, 161)])
@@ -21,22 +21,22 @@ NEVER = (
 """Characters that end an address: those that are not seen, and those that RFC 3986 leaves out. Browsers read a
 backslash as a slash."""
 
-BEHIND = ".,;:!?'*_~…。、」』】》»”" + "\uff0c\uff01\uff1f\uff1b\uff1a\u203a\u2019"
+TRAILING = ".,;:!?'*_~…。、」』】》»”" + "\uff0c\uff01\uff1f\uff1b\uff1a\u203a\u2019"
 """Punctuation that ends the sentence around an address rather than the address."""
 
 OPENED_BY = {")": "(", "]": "["}
 
 
-def pieces(text: str) -> list[tuple[str, str]]:
+def segments(text: str) -> list[tuple[str, str]]:
     """Return the text in pieces: what is shown, and the address that it leads to, which is empty for plain text."""
     found: list[tuple[str, str]] = []
     plain = at = 0
-    for _ in range(MOST):
+    for _ in range(MAX_LINKS):
         at = text.find("://", at)
         if at < 0:
             break
         begin = _scheme(text, at)
-        address = _address(text[begin : begin + LONGEST + 1], at + 3 - begin) if begin < at else ""
+        address = _address(text[begin : begin + MAX_LENGTH + 1], at + 3 - begin) if begin < at else ""
         if address:
             if plain < begin:
                 found.append((text[plain:begin], ""))
@@ -63,14 +63,14 @@ def _scheme(text: str, at: int) -> int:
 def _address(text: str, host: int) -> str:
     """Return the address that a text begins with, whose host begins at `host`; empty when there is none."""
     address = text
-    for character in NEVER:
+    for character in FORBIDDEN:
         if character in address:
             address = address.split(character, 1)[0]
-    if len(address) > LONGEST:
+    if len(address) > MAX_LENGTH:
         return ""
     surplus = {closing: address.count(closing) - address.count(opening) for closing, opening in OPENED_BY.items()}
     while True:
-        address = address.rstrip(BEHIND)
+        address = address.rstrip(TRAILING)
         last = address[-1:]
         if surplus.get(last, 0) <= 0:
             break

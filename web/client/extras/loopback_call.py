@@ -52,25 +52,25 @@ class LoopbackPeer:
         self.lost = False
         self.session = ""
         self.round_trip: float | None = None
-        self._asked = 0.0
-        self._answered: list[float] = []
+        self._sent_at = 0.0
+        self._round_trips: list[float] = []
         self._state = PageState()
         self._state.show_start("")
-        self._messaging = PeerMessaging(BrowserJson(), self._tell)
-        self._messaging.begun(self._begun)
-        self._messaging.hear("echo", self._echo)
-        self._messaging.hear("echoed", self._echoed)
+        self._messaging = PeerMessaging(BrowserJson(), self._send_text)
+        self._messaging.on_ready(self._send_echo)
+        self._messaging.on_message("echo", self._answer_echo)
+        self._messaging.on_message("echoed", self._echo_answered)
         self._peers = PeerConnections(
             self._state,
-            LocalMedia(self._state, DeviceChoices({}), _nothing, _nothing),
-            ScreenShare(self._state, _nothing, _nothing),
+            LocalMedia(self._state, DeviceChoices({}), _ignore, _ignore),
+            ScreenShare(self._state, _ignore, _ignore),
             self._messaging,
             self._send,
-            _nothing,
+            _ignore,
             log,
         )
-        address = call_urls.socket_address(get(window, "location", "href"))
-        self._signaling = SignalingConnection(address, self._happened, "", storage.token(""))
+        address = call_urls.signaling_url(get(window, "location", "href"))
+        self._signaling = SignalingConnection(address, self._handle, "", storage.token(""))
         self._client = self._signaling.client
         self._perform(self._client.connect())
 
@@ -87,25 +87,25 @@ class LoopbackPeer:
         return asked
 
     @property
-    def heard(self) -> float:
+    def received_at(self) -> float:
         """When the server said something last, in seconds."""
         return self._signaling.received_at
 
     def open(self, relay_only: bool) -> None:
         """Open a session; `relay_only`: with no path but through a TURN server."""
-        self._begin(HOST, relay_only)
+        self._start(HOST, relay_only)
         self._perform(self._client.open_session())
 
     def join(self, session: str, relay_only: bool) -> None:
         """Join the other side's session, as in `open`."""
-        self._begin(GUEST, relay_only)
+        self._start(GUEST, relay_only)
         self._perform(self._client.join_session(session))
 
-    def _begin(self, role: str, relay_only: bool) -> None:
+    def _start(self, role: str, relay_only: bool) -> None:
         self._state.network.relay_only = relay_only
         self._state.start_call(role)
         self.round_trip = None
-        self._answered = []
+        self._round_trips = []
 
     @property
     def connected(self) -> bool:
@@ -132,7 +132,7 @@ class LoopbackPeer:
         self._state.hung_up()
         self._state.return_to_start()
 
-    def end(self) -> None:
+    def close(self) -> None:
         """Release everything."""
         self.leave()
         self._perform(self._client.disconnect())
@@ -145,31 +145,31 @@ class LoopbackPeer:
     def _send(self, message: Message) -> None:
         self._perform(self._client.send_request(message))
 
-    def _happened(self, event: Value) -> None:
+    def _handle(self, event: Value) -> None:
         if isinstance(event, events.Negotiate):
             self._peers.run(event.user, event.commands)
         elif isinstance(event, messages.Welcome):
             self.welcomed = True
-            self._supply(event.ice_servers)
+            self._set_ice_servers(event.ice_servers)
         elif isinstance(event, messages.IceServers):
-            self._supply(event.ice_servers)
+            self._set_ice_servers(event.ice_servers)
         elif isinstance(event, events.Refused) and event.about in ("hello", "open", "join"):
             self.problem = texts.refusal(event.code, event.sentence)
         elif isinstance(event, (events.Interrupted, events.Disconnected)):
             self.lost = True
         elif isinstance(event, messages.Opened):
-            self._entered(event, HOST)
+            self._session_entered(event, HOST)
         elif isinstance(event, messages.Joined):
-            self._entered(event, GUEST)
+            self._session_entered(event, GUEST)
         elif isinstance(event, messages.MemberJoined):
             self._state.member_joined(RemotePeer(event.member.user))
             self._connect(event.session, event.member)
 
-    def _supply(self, named: list[messages.IceServer]) -> None:
+    def _set_ice_servers(self, named: list[messages.IceServer]) -> None:
         self.ice_servers = ice_servers(named)
         self._peers.set_ice_servers(self.ice_servers)
 
-    def _entered(self, entered: messages.Opened | messages.Joined, role: str) -> None:
+    def _session_entered(self, entered: messages.Opened | messages.Joined, role: str) -> None:
         session, members = entered.session, entered.members or []
         self.session = session
         self._state.session.relay_only = entered.relay_only
@@ -182,23 +182,23 @@ class LoopbackPeer:
         if negotiator is not None:
             self._peers.connect(negotiator, member.offers_first)
 
-    def _tell(self, user: str, text: str) -> bool:
+    def _send_text(self, user: str, text: str) -> bool:
         return self._peers.send_text(user, text)
 
-    def _begun(self, user: str) -> None:
-        self._asked = now()
-        self._messaging.tell(user, {"type": "echo"})
+    def _send_echo(self, user: str) -> None:
+        self._sent_at = now()
+        self._messaging.send(user, {"type": "echo"})
 
-    def _echo(self, user: str, message: dict[str, Any]) -> None:
-        self._messaging.tell(user, {"type": "echoed"})
+    def _answer_echo(self, user: str, message: dict[str, Any]) -> None:
+        self._messaging.send(user, {"type": "echoed"})
 
-    def _echoed(self, user: str, message: dict[str, Any]) -> None:
-        self._answered.append(now() - self._asked)
-        if len(self._answered) < ECHOES:
-            self._begun(user)
+    def _echo_answered(self, user: str, message: dict[str, Any]) -> None:
+        self._round_trips.append(now() - self._sent_at)
+        if len(self._round_trips) < ECHOES:
+            self._send_echo(user)
         else:
-            self.round_trip = min(self._answered)
+            self.round_trip = min(self._round_trips)
 
 
-def _nothing(*args: Any) -> None:
+def _ignore(*args: Any) -> None:
     """Whoever is told needs not know."""

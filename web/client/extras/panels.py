@@ -41,7 +41,7 @@ class Panels:
         self._chat = ChatPanel(page, state, feed, changed)
         self.pickers = DevicePickers(page, state, choices, media, speaker_chosen)
 
-    def follow(self) -> None:
+    def update(self) -> None:
         """Show what there is now."""
-        self._chat.follow()
-        self.pickers.follow()
+        self._chat.update()
+        self.pickers.update()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from ..browser.bridge import Listeners, call, get, put, window
 from ..browser.page import PagePart
 from . import extra_texts
-from .people_view import END, LEAVE, LOBBY, LOCK, MAKE_HOST, MUTE, REMOVE, People, rows, view
+from .people_view import END, LEAVE, LOBBY, LOCK, MAKE_HOST, MUTE, REMOVE, PeopleActions, rows, view
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,9 +32,9 @@ class PersonRow:
 
     """
 
-    def __init__(self, row: PersonView, wish: Callable[[str, str], None]) -> None:
+    def __init__(self, row: PersonView, on_action: Callable[[str, str], None]) -> None:
         """Make the row; `wish` is called with an action and the user."""
-        self._wish = wish
+        self._request = on_action
         self._user = row.user
         self.element = _make("li", "")
         self._shown: tuple[Any, ...] = ()
@@ -60,7 +60,7 @@ class PersonRow:
     def remove(self) -> None:
         """Take it out of the page for ever."""
         self._listeners.end()
-        _leave(self.element)
+        _keep_focus(self.element)
         call(self.element, "remove")
 
     def show(self, row: PersonView) -> None:
@@ -71,26 +71,26 @@ class PersonRow:
         self._shown = shown
         put(self._name, "textContent", row.name)
         put(self._notes, "textContent", row.notes)
-        _tell(self._microphone, row.microphone, extra_texts.MICROPHONE_IS)
-        _tell(self._camera, row.camera, extra_texts.CAMERA_IS)
+        _show_device(self._microphone, row.microphone, extra_texts.MICROPHONE_IS)
+        _show_device(self._camera, row.camera, extra_texts.CAMERA_IS)
         if not row.actions:
-            _leave(self.element)
+            _keep_focus(self.element)
             self._open(False)
         put(self._opener, "hidden", not row.actions)
         put(self._opener, "ariaLabel", extra_texts.WHAT_TO_DO.format(row.name))
         for action, button in self._buttons.items():
             put(button, "hidden", action not in row.actions)
 
-    def _open(self, wide: bool) -> None:
-        put(self._actions, "hidden", not wide)
-        put(self._opener, "ariaExpanded", "true" if wide else "false")
+    def _open(self, expanded: bool) -> None:
+        put(self._actions, "hidden", not expanded)
+        put(self._opener, "ariaExpanded", "true" if expanded else "false")
 
     def _pressed(self, action: str) -> Callable[[Any], None]:
         def pressed(event: Any) -> None:
             # The button may be gone in a moment.
             call(self._opener, "focus")
             self._open(False)
-            self._wish(action, self._user)
+            self._request(action, self._user)
 
         return pressed
 
@@ -121,16 +121,16 @@ class PeoplePanel:
         self._media_status = media_status
         self._call = current
         self._changed = changed
-        self._people = People(state)
+        self._people = PeopleActions(state)
         self._part = PagePart(page)
         self._list = page.element("people")
         self._rows: dict[str, PersonRow] = {}
-        self._heirs: list[tuple[str, str]] = []
-        self._asking = False
-        page.on("mute-all", "click", lambda event: self._wish(MUTE))
-        page.on("lock", "click", lambda event: self._wish(LOCK))
-        page.on("lobby", "click", lambda event: self._wish(LOBBY))
-        page.on("end-all", "click", lambda event: self._wish(END))
+        self._successors: list[tuple[str, str]] = []
+        self._dialog_open = False
+        page.on("mute-all", "click", lambda event: self._request(MUTE))
+        page.on("lock", "click", lambda event: self._request(LOCK))
+        page.on("lobby", "click", lambda event: self._request(LOBBY))
+        page.on("end-all", "click", lambda event: self._request(END))
         page.on("confirm-no", "click", lambda event: self._answer(""))
         page.on("confirm-yes", "click", lambda event: self._answer(self._people.question))
         page.on("confirm-end", "click", lambda event: self._answer(END))
@@ -139,10 +139,10 @@ class PeoplePanel:
 
     def ask_to_leave(self) -> None:
         """A host wants to hang up: ask what becomes of the others."""
-        self._wish(LEAVE)
+        self._request(LEAVE)
 
-    def _wish(self, action: str, user: str = "") -> None:
-        if self._people.wish(action, user):
+    def _request(self, action: str, user: str = "") -> None:
+        if self._people.request(action, user):
             self._act(action, user)
         self._changed()
 
@@ -164,10 +164,10 @@ class PeoplePanel:
                 self._state.participants.successor = user if action == LEAVE else ""
                 current.hand_over(user)
 
-    def follow(self, name: str) -> None:
+    def update(self, name: str) -> None:
         """Show everybody who is in the call; the person calls themselves `name`."""
         people = self._people
-        people.settle()
+        people.refresh()
         self._part.show(view(people, self._state))
         found = rows(people, self._state, name)
         users = [row.user for row in found]
@@ -176,28 +176,32 @@ class PeoplePanel:
                 self._rows.pop(user).remove()
         for row in found:
             if row.user not in self._rows:
-                self._rows[row.user] = PersonRow(row, self._wish)
+                self._rows[row.user] = PersonRow(row, self._request)
                 call(self._list, "append", self._rows[row.user].element)
             self._rows[row.user].show(row)
-        self._offer_heirs()
-        if self._asking != bool(people.question):
-            self._asking = not self._asking
-            call(self._page.element("confirm"), "showModal" if self._asking else "close")
+        self._list_successors()
+        if self._dialog_open != bool(people.question):
+            self._dialog_open = not self._dialog_open
+            call(self._page.element("confirm"), "showModal" if self._dialog_open else "close")
 
-    def _offer_heirs(self) -> None:
+    def _list_successors(self) -> None:
         """Let the person choose the next host among those who can be it."""
         people = self._people
-        heirs = [(other.user, people.name(other.user)) for other in people.heirs()] if people.question == LEAVE else []
+        successors = (
+            [(member.user, people.name(member.user)) for member in people.successors()]
+            if people.question == LEAVE
+            else []
+        )
         select = self._page.element("heir")
-        if heirs != self._heirs:
-            self._heirs = heirs
+        if successors != self._successors:
+            self._successors = successors
             call(select, "replaceChildren")
-            for user, name in heirs:
+            for user, name in successors:
                 option = _make("option", "")
                 put(option, "value", user)
                 put(option, "textContent", name)
                 call(select, "append", option)
-            put(select, "value", people.about)
+            put(select, "value", people.target)
 
     def _choose(self) -> None:
         self._people.choose(get(self._page.element("heir"), "value"))
@@ -211,11 +215,11 @@ class PeoplePanel:
 
     def _closed(self) -> None:
         """The dialog is closed; where the person did that by a key, they said no."""
-        if self._asking:
+        if self._dialog_open:
             self._answer("")
 
 
-def _leave(row: Any) -> None:
+def _keep_focus(row: Any) -> None:
     """Let the keyboard go on at the list where what it was at goes away."""
     if call(row, "contains", get(window, "document", "activeElement")):
         call(get(row, "parentNode"), "focus")
@@ -235,10 +239,10 @@ def _button(text: str) -> Any:
 
 
 def _icon(name: str) -> Any:
-    place = _make("span", "device")
-    call(place, "setAttribute", "role", "img")
-    call(place, "append", _picture(name))
-    return place
+    icon = _make("span", "device")
+    call(icon, "setAttribute", "role", "img")
+    call(icon, "append", _picture(name))
+    return icon
 
 
 def _picture(name: str) -> Any:
@@ -252,9 +256,9 @@ def _picture(name: str) -> Any:
     return picture
 
 
-def _tell(place: Any, on: bool | None, words: dict[str, str]) -> None:
+def _show_device(icon: Any, on: bool | None, words: dict[str, str]) -> None:
     """Say whether a device is on; nothing where nobody knows."""
-    put(place, "hidden", on is None)
+    put(icon, "hidden", on is None)
     which = "true" if on else "false"
-    call(place, "setAttribute", "data-on", which)
-    put(place, "ariaLabel", words[which])
+    call(icon, "setAttribute", "data-on", which)
+    put(icon, "ariaLabel", words[which])

@@ -16,7 +16,19 @@ if TYPE_CHECKING:
     from ..model.remote_peer import RemotePeer
     from ..model.view_model import View
 
-__all__ = ["END", "LEAVE", "LOBBY", "LOCK", "MAKE_HOST", "MUTE", "REMOVE", "People", "PersonView", "rows", "view"]
+__all__ = [
+    "END",
+    "LEAVE",
+    "LOBBY",
+    "LOCK",
+    "MAKE_HOST",
+    "MUTE",
+    "REMOVE",
+    "PeopleActions",
+    "PersonView",
+    "rows",
+    "view",
+]
 
 MUTE = "mute"
 MAKE_HOST = "host"
@@ -55,7 +67,7 @@ class PersonView:
         self.actions = actions
 
 
-class People:
+class PeopleActions:
     """What the person wants to do to the others, as far as they are still to be asked about it.
 
     Attributes:
@@ -66,52 +78,52 @@ class People:
     """
 
     def __init__(self, now: PageState) -> None:
-        self._now = now
+        self._state = now
         self.question = ""
-        self.about = ""
-        self.muting: str | None = None
+        self.target = ""
+        self.mute_pending: str | None = None
 
-    def may(self, action: str, user: str = "") -> bool:
+    def allowed(self, action: str, user: str = "") -> bool:
         """Whether the server would do this now, as far as the page knows. `MUTE` without a user means everybody."""
-        now = self._now
+        now = self._state
         if action in (END, LEAVE):
             return now.leads
         if not now.in_session or now.role != HOST or now.network.detached:
             return False
         if action == MUTE and not user:
-            return any(self.may(MUTE, other.user) for other in now.participants.others)
+            return any(self.allowed(MUTE, member.user) for member in now.participants.members)
         if now.network.offline_for is not None:
             return False
         if action in (LOCK, LOBBY):
             return True
-        other = now.participants.find(user)
-        if other is None or other.gone:
+        member = now.participants.find(user)
+        if member is None or member.gone:
             return False
         if action == MUTE:
-            return other.microphone is True
-        return action == REMOVE or not other.away
+            return member.microphone is True
+        return action == REMOVE or not member.away
 
-    def heirs(self) -> list[RemotePeer]:
+    def successors(self) -> list[RemotePeer]:
         """Return those whom this person can make the host, the longest one first."""
-        return [other for other in self._now.participants.others if self.may(MAKE_HOST, other.user)]
+        return [member for member in self._state.participants.members if self.allowed(MAKE_HOST, member.user)]
 
-    def wish(self, action: str, user: str = "") -> bool:
+    def request(self, action: str, user: str = "") -> bool:
         """The person wants this. Return whether it is to be done at once; else they are asked, if it can be done."""
-        if not self.may(action, user):
+        if not self.allowed(action, user):
             return False
         if action == MUTE:
-            self.muting = user
+            self.mute_pending = user
         if action in (MUTE, LOCK, LOBBY):
             return True
         self.question = action
-        self.about = user
-        self.settle()
+        self.target = user
+        self.refresh()
         return False
 
     def choose(self, user: str) -> None:
         """Of those who can be the host, let it be this one."""
-        self.about = user
-        self.settle()
+        self.target = user
+        self.refresh()
 
     def answer(self, action: str) -> tuple[str, str]:
         """Return what is to be done, and to whom, since the person answered with this; nothing where the time is past.
@@ -120,62 +132,64 @@ class People:
             action: the one that they were asked about, or `END` in the place of `LEAVE`; empty for no.
 
         """
-        self.settle()
-        question, about = self.question, self.about
-        self.question = self.about = ""
-        if not question or action not in (question, END) or (action == LEAVE and not about):
+        self.refresh()
+        question, target = self.question, self.target
+        self.question = self.target = ""
+        if not question or action not in (question, END) or (action == LEAVE and not target):
             return "", ""
-        return action, about if action == question else ""
+        return action, target if action == question else ""
 
-    def settle(self) -> None:
+    def refresh(self) -> None:
         """Take back the question when it can be asked no more: the other left, or the person is not the host."""
-        if self.question and not self.may(self.question, self.about):
-            self.question = self.about = ""
+        if self.question and not self.allowed(self.question, self.target):
+            self.question = self.target = ""
         if self.question == LEAVE:
-            heirs = [other.user for other in self.heirs()]
-            if self.about not in heirs:
-                self.about = heirs[0] if heirs else ""
-        if self.muting is not None and not self.may(MUTE, self.muting):
-            self.muting = None
+            successors = [member.user for member in self.successors()]
+            if self.target not in successors:
+                self.target = successors[0] if successors else ""
+        if self.mute_pending is not None and not self.allowed(MUTE, self.mute_pending):
+            self.mute_pending = None
 
     def name(self, user: str) -> str:
         """Return what somebody is called."""
-        other = self._now.participants.find(user)
-        return (other.name if other is not None else "") or common.SOMEBODY
+        member = self._state.participants.find(user)
+        return (member.name if member is not None else "") or common.SOMEBODY
 
 
-def rows(people: People, now: PageState, name: str) -> list[PersonView]:
+def rows(people: PeopleActions, now: PageState, name: str) -> list[PersonView]:
     """Return a row for each person in the call, this one, who calls themselves `name`, first."""
     notes = [extra_texts.HOST] if now.role == HOST else []
     if now.devices.sharing:
         notes.append(extra_texts.SHARES)
     me = extra_texts.YOU_NAMED.format(name) if name else common.YOU
     found = [PersonView("", me, notes, now.devices.microphone.status == ON, now.devices.camera.status == ON, [])]
-    for other in now.participants.others:
-        notes = [extra_texts.HOST] if other.host else []
-        if other.screen:
+    for member in now.participants.members:
+        notes = [extra_texts.HOST] if member.host else []
+        if member.screen:
             notes.append(extra_texts.SHARES)
-        if other.away or other.gone:
+        if member.away or member.gone:
             notes.append(extra_texts.GONE_AWAY)
-        actions = [action for action in (MUTE, MAKE_HOST, REMOVE) if people.may(action, other.user)]
-        found.append(PersonView(other.user, people.name(other.user), notes, other.microphone, other.camera, actions))
+        actions = [action for action in (MUTE, MAKE_HOST, REMOVE) if people.allowed(action, member.user)]
+        found.append(
+            PersonView(member.user, people.name(member.user), notes, member.microphone, member.camera, actions)
+        )
     return found
 
 
-def view(people: People, now: PageState) -> View:
+def view(people: PeopleActions, now: PageState) -> View:
     """Return what the panel and the question show, in the terms of `view_model`."""
     host = now.role == HOST
     values: View = {
-        ("people-said", "text"): _said(people),
-        ("door", "text"): "" if host else _door(now),
+        ("people-said", "text"): _mute_note(people),
+        ("door", "text"): "" if host else _door_note(now),
         ("door-tools", "hidden"): not host,
         ("lock", "ariaChecked"): "true" if now.session.locked else "false",
-        ("lock", "ariaDisabled"): "false" if people.may(LOCK) else "true",
+        ("lock", "ariaDisabled"): "false" if people.allowed(LOCK) else "true",
         ("lobby", "ariaChecked"): "true" if now.session.lobby else "false",
-        ("lobby", "ariaDisabled"): "false" if people.may(LOBBY) else "true",
-        ("mute-all", "hidden"): not now.participants.others,
-        ("mute-all", "ariaDisabled"): "false" if people.may(MUTE) else "true",
-        ("end-all", "hidden"): not people.may(END),
+        ("lobby", "ariaDisabled"): "false" if people.allowed(LOBBY) else "true",
+        ("mute-all", "hidden"): not now.participants.members,
+        ("mute-all", "ariaDisabled"): "false" if people.allowed(MUTE) else "true",
+        ("end-all", "hidden"): not people.allowed(END),
         ("people-invite", "hidden"): now.session.locked,
         ("people-id", "text"): group_session_id(now.session.id) if now.session.id else "",
         ("people-link", "value"): now.session.link,
@@ -186,27 +200,29 @@ def view(people: People, now: PageState) -> View:
     return values
 
 
-def _said(people: People) -> str:
-    if people.muting is None:
+def _mute_note(people: PeopleActions) -> str:
+    if people.mute_pending is None:
         return ""
     return (
-        extra_texts.ASKED_TO_MUTE.format(people.name(people.muting)) if people.muting else extra_texts.ASKED_ALL_TO_MUTE
+        extra_texts.ASKED_TO_MUTE.format(people.name(people.mute_pending))
+        if people.mute_pending
+        else extra_texts.ASKED_ALL_TO_MUTE
     )
 
 
-def _door(now: PageState) -> str:
+def _door_note(now: PageState) -> str:
     if now.session.locked:
         return common.LOCKED
     return extra_texts.HAS_LOBBY if now.session.lobby else ""
 
 
-def _question(people: People, values: View) -> None:
+def _question(people: PeopleActions, values: View) -> None:
     question = people.question
-    name = people.name(people.about)
+    name = people.name(people.target)
     values["confirm-heading", "text"] = extra_texts.QUESTIONS[question].format(name) if question else ""
     values["confirm-text", "text"] = extra_texts.CONSEQUENCES[question].format(name) if question else ""
     values["confirm-yes", "text"] = extra_texts.ANSWERS[question].format(name) if question else ""
-    values["confirm-yes", "hidden"] = question == LEAVE and not people.about
+    values["confirm-yes", "hidden"] = question == LEAVE and not people.target
     values["confirm-yes", "on"] = question in (REMOVE, END)
     values["confirm-end", "hidden"] = question != LEAVE
-    values["heir-row", "hidden"] = question != LEAVE or len(people.heirs()) < 2
+    values["heir-row", "hidden"] = question != LEAVE or len(people.successors()) < 2

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ..model.devices import ASKING, ON
+from ..model.devices import ON, REQUESTED
 
-__all__ = ["ALL", "CLOSE", "NOTHING", "SHEET", "SHORTCUTS", "SPACE", "TALK", "PushToTalk", "action", "kept_by"]
+__all__ = ["ALL", "CLOSE", "NOTHING", "SHEET", "SHORTCUTS", "SPACE", "TALK", "PushToTalk", "action", "reserved_keys"]
 
 TALK = "talk"
 SHEET = "shortcuts"
@@ -30,14 +30,14 @@ NOTHING = "nothing"
 SPACE = "space"
 ALL = "all"
 
-FIELDS = ("input", "textarea", "select")
-PRESSED_FIELDS = ("button", "checkbox", "color", "file", "image", "radio", "range", "reset", "submit")
+INPUT_TAGS = ("input", "textarea", "select")
+PRESSED_TYPES = ("button", "checkbox", "color", "file", "image", "radio", "range", "reset", "submit")
 """Types of `input` into which nothing is typed, and most of which the space key presses."""
 
-PRESSED = ("a", "audio", "button", "summary", "video")
+PRESSED_TAGS = ("a", "audio", "button", "summary", "video")
 
 
-def kept_by(tag: str, kind: str, editable: bool, role: str) -> str:
+def reserved_keys(tag: str, kind: str, editable: bool, role: str) -> str:
     """Return what the element with the focus keeps: `ALL` keys, `SPACE`, or `NOTHING`.
 
     Args:
@@ -47,12 +47,12 @@ def kept_by(tag: str, kind: str, editable: bool, role: str) -> str:
         role: its ARIA role, or empty.
 
     """
-    if editable or (tag in FIELDS and kind not in PRESSED_FIELDS):
+    if editable or (tag in INPUT_TAGS and kind not in PRESSED_TYPES):
         return ALL
-    return SPACE if tag in FIELDS or tag in PRESSED or role else NOTHING
+    return SPACE if tag in INPUT_TAGS or tag in PRESSED_TAGS or role else NOTHING
 
 
-def action(key: str, code: str, kept: str, dialog: str, single: bool) -> str:
+def action(key: str, code: str, reserved: str, dialog: str, single: bool) -> str:
     """Return what a key does, empty for nothing; one pressed with Ctrl, Alt or Meta never gets here.
 
     Looked at in this order: what the focused element keeps, the dialog that covers the page, whether keys are switched
@@ -69,16 +69,16 @@ def action(key: str, code: str, kept: str, dialog: str, single: bool) -> str:
     found = _meaning(key, code)
     if found == CLOSE:
         return "" if dialog else found
-    if kept == ALL or (kept == SPACE and found == TALK) or not single:
+    if reserved == ALL or (reserved == SPACE and found == TALK) or not single:
         return ""
     return found if not dialog or dialog == found else ""
 
 
 def _meaning(key: str, code: str) -> str:
     foreign = len(key) == 1 and ord(key) > 127
-    for own, place, does in SHORTCUTS:
-        if own in (key, key.lower()) or (foreign and code == place and (does != SHEET or key == "؟")):
-            return does
+    for latin, position, command in SHORTCUTS:
+        if latin in (key, key.lower()) or (foreign and code == position and (command != SHEET or key == "؟")):
+            return command
     return ""
 
 
@@ -87,21 +87,21 @@ class PushToTalk:
 
     def __init__(self) -> None:
         self._held = False
-        self._owed = False
+        self._restore = False
 
-    def down(self, status: str) -> bool:
+    def key_down(self, status: str) -> bool:
         """The key went down: whether to press the microphone's button. A repeat presses nothing."""
-        if self._held or status == ON or (status == ASKING and not self._owed):
+        if self._held or status == ON or (status == REQUESTED and not self._restore):
             return False
         # Of a short press before, the microphone may only just be coming.
-        pressed = not self._owed
+        pressed = not self._restore
         self._held = True
-        self._owed = False
+        self._restore = False
         return pressed
 
-    def up(self) -> None:
+    def key_up(self) -> None:
         """The key was let go, or the page is out of sight."""
-        self._owed = self._held or self._owed
+        self._restore = self._held or self._restore
         self._held = False
 
     @property
@@ -109,9 +109,9 @@ class PushToTalk:
         """Whether the person talks by holding the key."""
         return self._held
 
-    def settle(self, status: str) -> bool:
+    def should_press(self, status: str) -> bool:
         """Whether to press the microphone's button now, so that it is as before; ask at each change."""
-        if not self._owed or status == ASKING:
+        if not self._restore or status == REQUESTED:
             return False
-        self._owed = False
+        self._restore = False
         return status == ON

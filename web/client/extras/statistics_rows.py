@@ -10,13 +10,13 @@ from . import extra_texts
 if TYPE_CHECKING:
     from typing import Any
 
-__all__ = ["HEIGHT", "WIDTH", "points", "reach", "rows"]
+__all__ = ["HEIGHT", "WIDTH", "points", "range_text", "rows"]
 
 WIDTH = SAMPLES - 1
 HEIGHT = 16
 """Of a line's field, in units of its own: a sample is 1 wide."""
 
-LEAST = {"rtt": 50, "loss_in": 2, "loss_out": 2, "jitter": 20, "rate_in": 100, "rate_out": 100}
+MIN_RANGE = {"rtt": 50, "loss_in": 2, "loss_out": 2, "jitter": 20, "rate_in": 100, "rate_out": 100}
 """What the top of a line's field is at least (units: `webrtc_stats.measured`), so that small noise stays small."""
 
 RELAYED = "relay"
@@ -73,7 +73,7 @@ def points(history: list[tuple[Any, ...]], name: str) -> str:
     """Return the points of a line (SVG 2 `points`), the newest at the right; what was not known is left out."""
     values = series(history, name)
     known = [value for value in values if value is not None]
-    top = max([LEAST[name]] + known)  # noqa: RUF005 - MicroPython has no unpacking here
+    top = max([MIN_RANGE[name]] + known)  # noqa: RUF005 - MicroPython has no unpacking here
     first = SAMPLES - len(values)
     found = []
     for index, value in enumerate(values):
@@ -82,7 +82,7 @@ def points(history: list[tuple[Any, ...]], name: str) -> str:
     return " ".join(found)
 
 
-def reach(history: list[tuple[Any, ...]], name: str) -> str:
+def range_text(history: list[tuple[Any, ...]], name: str) -> str:
     """Return between which values the line lies, in words."""
     known = [value for value in series(history, name) if value is not None]
     return extra_texts.REACH.format(min(known), _number(name, max(known))) if known else extra_texts.UNKNOWN

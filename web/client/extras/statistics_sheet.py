@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ..browser.bridge import BrowserJson, call, call_static, construct, get, now, put, spawn, window
 from ..model import texts as sentences
 from . import extra_texts
-from .statistics_rows import HEIGHT, WIDTH, points, reach, rows
+from .statistics_rows import HEIGHT, WIDTH, points, range_text, rows
 from .support_report import report
 
 if TYPE_CHECKING:
@@ -23,11 +23,11 @@ __all__ = ["StatisticsSheet"]
 
 SVG = "http://www.w3.org/2000/svg"
 
-KEPT_FOR = 60.0
+DOWNLOAD_SECONDS = 60.0
 """Seconds for which a browser can fetch the report from its address."""
 
 
-class Row:
+class StatisticRow:
     """A row of a table."""
 
     def __init__(self, label: str, series: str) -> None:
@@ -55,21 +55,21 @@ class Row:
         put(self._value, "textContent", value)
         if self._line is not None:
             call(self._line, "setAttribute", "points", points(history, self.series))
-            call(self._image, "setAttribute", "aria-label", reach(history, self.series))
+            call(self._image, "setAttribute", "aria-label", range_text(history, self.series))
 
 
-class Person:
+class PersonSection:
     """The part of one person."""
 
-    def __init__(self, other: RemotePeer) -> None:
-        self.other = other
+    def __init__(self, member: RemotePeer) -> None:
+        self.member = member
         self.element = _make("section")
         self._heading = _make("h3")
         table = _make("table")
         body = _make("tbody")
         self._rows = []
         for label, _, series in rows({}):
-            row = Row(label, series)
+            row = StatisticRow(label, series)
             self._rows.append(row)
             call(body, "append", row.element)
         call(table, "append", body)
@@ -78,10 +78,10 @@ class Person:
     def show(self, state: PageState) -> None:
         """Show what is known now."""
         words = sentences.quality(
-            self.other.name, *self.other.rating(state.participants.others, state.network.offline_for is not None)
+            self.member.name, *self.member.rating(state.participants.members, state.network.offline_for is not None)
         )
-        put(self._heading, "textContent", words or self.other.name or extra_texts.NAMELESS)
-        quality = self.other.quality
+        put(self._heading, "textContent", words or self.member.name or extra_texts.NAMELESS)
+        quality = self.member.quality
         for index, (_, value, _) in enumerate(rows(quality.values)):
             self._rows[index].show(value, quality.history)
 
@@ -95,7 +95,7 @@ class StatisticsSheet:
         self._nobody = page.element("statistics-nobody")
         self._state = state
         self._event_log = event_log
-        self._people: dict[str, Person] = {}
+        self._people: dict[str, PersonSection] = {}
         self._server = ""
         page.on("save-report", "click", lambda event: self._save())
 
@@ -104,14 +104,14 @@ class StatisticsSheet:
         self._server = server
         put(self._list, "textContent", "")
         self._people = {}
-        put(self._nobody, "hidden", bool(self._state.participants.others))
+        put(self._nobody, "hidden", bool(self._state.participants.members))
         if not get(self._dialog, "open"):
             call(self._dialog, "showModal")
-        for other in self._state.participants.others[:]:
-            self._add(other)
+        for member in self._state.participants.members[:]:
+            self._add(member)
             await asyncio.sleep(0)
 
-    def follow(self, user: str = "") -> None:
+    def update(self, user: str = "") -> None:
         """There are new figures of this person, or other people; nothing is done while the dialog is closed."""
         if get(self._dialog, "open"):
             self._arrange(self._state)
@@ -121,17 +121,17 @@ class StatisticsSheet:
     def _arrange(self, state: PageState) -> None:
         """Have a part for each of the people who are there."""
         for user in list(self._people):
-            if state.participants.find(user) is not self._people[user].other:
+            if state.participants.find(user) is not self._people[user].member:
                 call(self._people.pop(user).element, "remove")
-        for other in state.participants.others:
-            self._add(other)
-        put(self._nobody, "hidden", bool(state.participants.others))
+        for member in state.participants.members:
+            self._add(member)
+        put(self._nobody, "hidden", bool(state.participants.members))
 
-    def _add(self, other: RemotePeer) -> None:
-        if other.user not in self._people:
-            self._people[other.user] = Person(other)
-            call(self._list, "append", self._people[other.user].element)
-            self._people[other.user].show(self._state)
+    def _add(self, member: RemotePeer) -> None:
+        if member.user not in self._people:
+            self._people[member.user] = PersonSection(member)
+            call(self._list, "append", self._people[member.user].element)
+            self._people[member.user].show(self._state)
 
     def _save(self) -> None:
         """Let the browser save the report."""
@@ -145,7 +145,7 @@ class StatisticsSheet:
         }
         hidden = [get(window, "location", "host"), get(window, "location", "hostname")]
         hidden.append(self._state.session.id)
-        hidden += [known.other.name for known in self._event_log.people]
+        hidden += [known.member.name for known in self._event_log.people]
         log = [str(line) for line in get(page, "log")]
         text = BrowserJson().dumps(report(self._event_log, facts, log, hidden))
         blob = construct("Blob", [text], {"type": "application/json"})
@@ -154,11 +154,11 @@ class StatisticsSheet:
         put(link, "href", address)
         put(link, "download", "signald-report.json")
         call(link, "click")
-        spawn(_forget(address))
+        spawn(_revoke_later(address))
 
 
-async def _forget(address: str) -> None:
-    await asyncio.sleep(KEPT_FOR)
+async def _revoke_later(address: str) -> None:
+    await asyncio.sleep(DOWNLOAD_SECONDS)
     call_static("URL", "revokeObjectURL", address)
 
 

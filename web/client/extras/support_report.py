@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
 __all__ = ["report", "without_addresses"]
 
-MOST_LINES = 100
-MOST_CHARACTERS = 300
+MAX_LINES = 100
+MAX_CHARACTERS = 300
 """Of the log, and of a line of it."""
 
 HIDDEN = "[hidden]"
@@ -36,11 +36,11 @@ def report(event_log: EventLog, facts: dict[str, Any], log: list[str], hidden: l
     values["seconds-between-samples"] = INTERVAL
     values["columns"] = list(SERIES) + ["bars"]  # noqa: RUF005 - MicroPython has no unpacking here
     values["events"] = [list(event) for event in event_log.events]
-    values["log"] = [without_addresses(line[:MOST_CHARACTERS], hidden) for line in log[-MOST_LINES:]]
+    values["log"] = [without_addresses(line[:MAX_CHARACTERS], hidden) for line in log[-MAX_LINES:]]
     people = []
     for known in event_log.people:
-        quality = known.other.quality
-        person: dict[str, Any] = {"number": known.number, "here": known.here, "bars": quality.bars}
+        quality = known.member.quality
+        person: dict[str, Any] = {"number": known.number, "here": known.present, "bars": quality.bars}
         person["now"] = {name: _plain(value) for name, value in quality.values.items()}
         person["samples"] = [list(sample) for sample in quality.history]
         people.append(person)

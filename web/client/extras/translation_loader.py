@@ -11,7 +11,7 @@ from ..model import texts, translation
 if TYPE_CHECKING:
     from typing import Any
 
-__all__ = ["fetch", "speak"]
+__all__ = ["apply_language", "fetch"]
 
 SHOW_TEXT = 4
 """`NodeFilter.SHOW_TEXT` of the DOM standard, §6.3."""
@@ -40,10 +40,10 @@ async def fetch(language: str) -> dict[str, Any]:
     return sections
 
 
-def speak(language: str, sections: dict[str, Any]) -> None:
+def apply_language(language: str, sections: dict[str, Any]) -> None:
     """Say everything in this language from the next view on; what is static at once."""
-    translation.offer("texts", texts)
-    translation.speak(sections)
+    translation.register("texts", texts)
+    translation.apply(sections)
     root = get(window, "document", "documentElement")
     put(root, "lang", language)
     put(root, "dir", sections.get("dir", "ltr"))

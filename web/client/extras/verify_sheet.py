@@ -9,7 +9,7 @@ from ..browser import storage
 from ..browser.bridge import BrowserError, call, get, put, spawn, window
 from ..browser.page import PagePart
 from ..model import texts as sentences
-from ..model.webrtc_stats import figures
+from ..model.webrtc_stats import totals
 from .verify_view import path, symbols, view
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["VerifySheet"]
 
-LOOK_EVERY = 2.0
+POLL_SECONDS = 2.0
 """Seconds between two looks at the path, which an ICE restart may change."""
 
 
@@ -44,7 +44,7 @@ class VerifySheet:
         self._path = ""
         self._people: list[tuple[str, str]] = []
         self._code: list[int] = []
-        self._looking = False
+        self._polling = False
         page.on("verify-match", "click", lambda event: self._answer(True))
         page.on("verify-differ", "click", lambda event: self._answer(False))
         page.on("verify-who", "change", lambda event: self._choose(get(page.element("verify-who"), "value")))
@@ -57,28 +57,28 @@ class VerifySheet:
         put(self._page.element("relay-only"), "checked", self._state.network.relay_only)
         call(self._dialog, "showModal")
         self._choose(user or self._user)
-        if not self._looking:
-            self._looking = True
-            spawn(self._look())
+        if not self._polling:
+            self._polling = True
+            spawn(self._poll_path())
 
-    def follow(self) -> None:
+    def update(self) -> None:
         """Show what is so now."""
         if not get(self._dialog, "open"):
             return
         state = self._state
-        people = [(other.user, other.name or sentences.THE_OTHER) for other in state.participants.others]
+        people = [(member.user, member.name or sentences.THE_OTHER) for member in state.participants.members]
         if people != self._people:
-            self._list(people)
+            self._list_people(people)
         names = [name for user, name in people if user == self._user]
         if people and not names:
             self._path = ""
             self._user, name = people[0]
             names = [name]
-        exchange = self._trust.of(self._user) if names else None
+        verification = self._trust.verification(self._user) if names else None
         without_turn = state.in_session and not state.network.turn_available
         self._part.show(
             view(
-                exchange,
+                verification,
                 names[0] if names else "",
                 self._path,
                 len(people),
@@ -86,40 +86,40 @@ class VerifySheet:
                 state.in_session and state.session.relay_only,
             )
         )
-        if exchange is not None:
-            call(self._page.element("verify-person"), "setAttribute", "data-trust", exchange.state)
-            self._write(exchange.code)
+        if verification is not None:
+            call(self._page.element("verify-person"), "setAttribute", "data-trust", verification.state)
+            self._show_code(verification.code)
 
     def _choose(self, user: str) -> None:
         self._user, self._path = user, ""
-        self.follow()
+        self.update()
         put(self._page.element("verify-who"), "value", self._user)
 
-    def _answer(self, alike: bool) -> None:
-        self._trust.answer(self._user, alike)
+    def _answer(self, match: bool) -> None:
+        self._trust.answer(self._user, match)
 
     def _hide_address(self) -> None:
         self._state.network.relay_only = bool(get(self._page.element("relay-only"), "checked"))
         storage.save_relay_only(self._state.network.relay_only)
 
-    async def _look(self) -> None:
+    async def _poll_path(self) -> None:
         """Find out which way picture and sound go, as long as somebody wants to know."""
         while get(self._dialog, "open"):
             user = self._user
             peer = self._peers().get(user)
             try:
-                found = "" if peer is None else path(figures(await peer.statistics()))
+                found = "" if peer is None else path(totals(await peer.statistics()))
             except BrowserError:
                 found = ""
             if user == self._user:
                 self._path = found
-                self.follow()
-            await asyncio.sleep(LOOK_EVERY)
-        self._looking = False
+                self.update()
+            await asyncio.sleep(POLL_SECONDS)
+        self._polling = False
 
     # Lists
 
-    def _list(self, people: list[tuple[str, str]]) -> None:
+    def _list_people(self, people: list[tuple[str, str]]) -> None:
         self._people = people
         choice = self._page.element("verify-who")
         put(choice, "textContent", "")
@@ -129,7 +129,7 @@ class VerifySheet:
             call(choice, "append", option)
         put(choice, "value", self._user)
 
-    def _write(self, code: list[int]) -> None:
+    def _show_code(self, code: list[int]) -> None:
         if code == self._code:
             return
         self._code = code

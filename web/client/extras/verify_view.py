@@ -19,7 +19,7 @@ __all__ = ["path", "symbols", "view"]
 
 
 def view(
-    exchange: Verification | None, who: str, way: str, people: int, without_turn: bool, relayed: bool = False
+    verification: Verification | None, name: str, path_kind: str, people: int, without_turn: bool, relayed: bool = False
 ) -> View:
     """Return the value of each (element id, property).
 
@@ -33,19 +33,19 @@ def view(
 
     """
     values: View = {
-        ("verify-person", "hidden"): exchange is None,
+        ("verify-person", "hidden"): verification is None,
         ("verify-who", "hidden"): people < 2,
-        ("verify-path", "text"): extra_texts.PATHS[way].format(who) if way else "",
+        ("verify-path", "text"): extra_texts.PATHS[path_kind].format(name) if path_kind else "",
         ("relay-note", "text"): extra_texts.NO_TURN if without_turn else extra_texts.RELAYED_CALL if relayed else "",
     }
-    if exchange is None:
+    if verification is None:
         return values
-    told = extra_texts.CODE_REASONS[exchange.reason] if exchange.state == NOT_VERIFIED else who
-    values["verify-status", "text"] = extra_texts.CODE_STATES[exchange.state].format(told)
+    subject = extra_texts.CODE_REASONS[verification.reason] if verification.state == NOT_VERIFIED else name
+    values["verify-status", "text"] = extra_texts.CODE_STATES[verification.state].format(subject)
     for element in ("verify-code", "verify-how", "verify-answers"):
-        values[element, "hidden"] = exchange.state not in ANSWERABLE
-    values["verify-match", "pressed"] = exchange.state == CONFIRMED
-    values["verify-differ", "pressed"] = exchange.state == DENIED
+        values[element, "hidden"] = verification.state not in ANSWERABLE
+    values["verify-match", "pressed"] = verification.state == CONFIRMED
+    values["verify-differ", "pressed"] = verification.state == DENIED
     return values
 
 

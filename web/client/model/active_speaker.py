@@ -4,20 +4,20 @@ from __future__ import annotations
 
 __all__ = ["ActiveSpeaker"]
 
-LOUD = 0.015
+SPEECH_LEVEL = 0.015
 """Loudness of speech, of 1.0 at most (WebRTC 1.0 `audioLevel`): about -36 dBov, above the noise of a quiet room."""
 
-HOLD = 0.8
+HOLD_SECONDS = 0.8
 """Seconds for which somebody still counts as speaking: pauses between words are shorter."""
 
-SILENT_FOR = 1.0
+SILENT_AFTER = 1.0
 """Seconds of silence after which somebody else can become the speaker."""
 
 TALKING_AFTER = 0.6
 """Seconds of speech in the last `WITHIN` seconds after which a muted person is told so; a cough is shorter."""
 
-WITHIN = 1.5
-TOLD_FOR = 4.0
+WINDOW = 1.5
+HINT_SECONDS = 4.0
 """Seconds for which they are told."""
 
 
@@ -32,40 +32,40 @@ class ActiveSpeaker:
 
     def __init__(self) -> None:
         self.speaker = ""
-        self.talking = False
-        self._spoke: dict[str, float] = {}
-        self._own: list[tuple[float, float]] = []
-        self._told_until = 0.0
+        self.talking_muted = False
+        self._last_speech: dict[str, float] = {}
+        self._own_speech: list[tuple[float, float]] = []
+        self._hint_until = 0.0
 
-    def speaks(self, user: str, now: float) -> bool:
+    def is_speaking(self, user: str, now: float) -> bool:
         """Return whether this user speaks at present."""
-        return user in self._spoke and now - self._spoke[user] <= HOLD
+        return user in self._last_speech and now - self._last_speech[user] <= HOLD_SECONDS
 
-    def heard(self, levels: dict[str, float], now: float) -> None:
+    def update_levels(self, levels: dict[str, float], now: float) -> None:
         """So loud are the others at this time (seconds); whoever is missing is gone."""
-        for user in list(self._spoke):
+        for user in list(self._last_speech):
             if user not in levels:
-                del self._spoke[user]
+                del self._last_speech[user]
         for user, level in levels.items():
-            if level >= LOUD:
-                self._spoke[user] = now
+            if level >= SPEECH_LEVEL:
+                self._last_speech[user] = now
         if self.speaker not in levels:
             self.speaker = ""
-        if not self.speaker or now - self._spoke.get(self.speaker, 0.0) > SILENT_FOR:
-            loudest = LOUD
+        if not self.speaker or now - self._last_speech.get(self.speaker, 0.0) > SILENT_AFTER:
+            loudest = SPEECH_LEVEL
             for user, level in levels.items():
                 if level >= loudest:
                     loudest, self.speaker = level, user
 
-    def heard_self(self, level: float, muted: bool, seconds: float, now: float) -> None:
+    def update_own_level(self, level: float, muted: bool, seconds: float, now: float) -> None:
         """So loud was the person themselves in the last so many seconds; `muted`: nobody hears it."""
         if not muted:
-            self._own = []
-            self._told_until = 0.0
+            self._own_speech = []
+            self._hint_until = 0.0
         else:
-            self._own = [(then, length) for then, length in self._own if now - then < WITHIN]
-            if level >= LOUD:
-                self._own.append((now, seconds))
-            if sum([length for _, length in self._own]) >= TALKING_AFTER:
-                self._told_until = now + TOLD_FOR
-        self.talking = now < self._told_until
+            self._own_speech = [(then, length) for then, length in self._own_speech if now - then < WINDOW]
+            if level >= SPEECH_LEVEL:
+                self._own_speech.append((now, seconds))
+            if sum([length for _, length in self._own_speech]) >= TALKING_AFTER:
+                self._hint_until = now + HINT_SECONDS
+        self.talking_muted = now < self._hint_until

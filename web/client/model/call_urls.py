@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-__all__ = ["invitation", "only_here", "socket_address"]
+__all__ = ["invitation_url", "is_loopback", "signaling_url"]
 
 
-def _place(href: str) -> str:
+def _page_url(href: str) -> str:
     """Return an address without fragment and query."""
     return href.split("#")[0].split("?")[0]
 
 
-def invitation(href: str, session: str) -> str:
+def invitation_url(href: str, session: str) -> str:
     """Return the link to a session: the page's own address, and the id in the fragment, which no server sees."""
-    return _place(href) + "#" + session
+    return _page_url(href) + "#" + session
 
 
-def socket_address(href: str) -> str:
+def signaling_url(href: str) -> str:
     """Return the address of the signaling socket: `ws` beside the page, with TLS where the page has it."""
-    place = _place(href)
-    return "ws" + place[len("http") : place.rfind("/")] + "/ws"
+    url = _page_url(href)
+    return "ws" + url[len("http") : url.rfind("/")] + "/ws"
 
 
-def only_here(hostname: str) -> bool:
+def is_loopback(hostname: str) -> bool:
     """Return whether a host name means the very computer that uses it, so that it is of no use to others."""
     return (
         hostname == "localhost" or hostname.endswith(".localhost") or hostname.startswith("127.") or hostname == "[::1]"

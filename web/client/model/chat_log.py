@@ -20,27 +20,27 @@ if TYPE_CHECKING:
 
 __all__ = ["ChatLog", "ChatMessage", "clean"]
 
-MOST_SIZE = 200_000
+MAX_SIZE = 200_000
 """Characters kept of a call. Beyond, whoever wrote most loses their oldest, so that nobody pushes out what others
 wrote. It is also what a browser lays out in a moment."""
 
-BESIDE = 200
+ROW_OVERHEAD = 200
 """Characters that each message counts beside its own, for its row in the page: there are at most 1,000 of them."""
 
-MOST_CHARACTERS = 4000
+MAX_CHARACTERS = 4000
 """Of a message."""
 
-LONGEST_ID = 64
+MAX_ID_LENGTH = 64
 """Characters of a message's id."""
 
-MOMENTS = 60.0
+LATE_JOIN_SECONDS = 60.0
 """Seconds behind the first who comes in which whoever comes, too, gets what was written for nobody; also those in
 which somebody who left without a message may come back for it."""
 
-DEAF_AFTER = 5.0
+NO_CHAT_AFTER = 5.0
 """Seconds of connection without a word from the other page after which it is taken to have no chat."""
 
-AT_ONCE = 20
+BATCH = 20
 """Messages that are sent to somebody in one go: fewer than `peer_messaging.BURST`, which is what they take."""
 
 # How far a message has come to somebody.
@@ -49,7 +49,7 @@ SENT = 1
 DELIVERED = 2
 MISSED = 3
 
-UNWANTED = (
+STRIPPED = (
     "".join([chr(code) for code in range(32) if code not in (9, 10)])
     + "".join([chr(code) for code in range(127, 160)])
     + "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
@@ -61,7 +61,7 @@ another. Each message has the direction of its first letter anyway."""
 def clean(text: str) -> str:
     """Return a text as it is shown: without what is not seen, line breaks in one form, nothing at its ends."""
     text = text.replace("\r\n", "\n").replace("\r", "\n")
-    for character in UNWANTED:
+    for character in STRIPPED:
         text = text.replace(character, "")
     return text.strip()
 
@@ -89,19 +89,19 @@ class ChatMessage:
         self.name = name
         self.text = text
         self.time = time
-        self.to: dict[str, int] = {}
-        self.alone = False
-        self.until: float | None = 0.0
-        self.dropped = False
-        self.news = False
+        self.recipients: dict[str, int] = {}
+        self.unaddressed = False
+        self.open_until: float | None = 0.0
+        self.evicted = False
+        self.changed = False
 
-    def mark(self, now: float) -> tuple[str, str]:
+    def delivery(self, now: float) -> tuple[str, str]:
         """Return how far an own message has come: one of the keys of `texts.CHAT_MARKS`, and in words."""
-        states = list(self.to.values())
+        states = list(self.recipients.values())
         count = states.count(DELIVERED)
         if count:
             mark = "delivered" if count == len(states) else "part"
-        elif WAITING in states or (not states and (self.until is None or now < self.until)):
+        elif WAITING in states or (not states and (self.open_until is None or now < self.open_until)):
             mark = "waiting"
         else:
             mark = "sent" if SENT in states else "missed"
@@ -145,90 +145,94 @@ class ChatLog:
         self._time_of_day = time_of_day
         self._new_id = new_id
         self._changed = changed
-        self.watched = False
-        self.begin()
-        messaging.hear("chat", self._came)
-        messaging.hear("chat-received", self._acknowledged)
-        messaging.begun(self._reached)
-        messaging.over(self._lost)
+        self.visible = False
+        self.reset()
+        messaging.on_message("chat", self._receive)
+        messaging.on_message("chat-received", self._acknowledged)
+        messaging.on_ready(self._peer_ready)
+        messaging.on_closed(self._channel_closed)
 
-    def begin(self) -> None:
+    def reset(self) -> None:
         """Begin a new log, for another call."""
         self.messages: list[ChatMessage] = []
         self.unread = 0
-        self.deaf: list[str] = []
+        self.without_chat: list[str] = []
         self._by_id: dict[tuple[str, str], ChatMessage] = {}
         self._sizes: dict[str, int] = {}
         self._present: list[str] = []
-        self._silent: dict[str, float] = {}
-        self._due: dict[str, list[ChatMessage]] = {}
-        self._open: list[ChatMessage] = []
-        self._news: list[ChatMessage] = []
+        self._silent_since: dict[str, float] = {}
+        self._queues: dict[str, list[ChatMessage]] = {}
+        self._unassigned: list[ChatMessage] = []
+        self._changes: list[ChatMessage] = []
 
     # What the person does
 
-    def problem(self, text: str) -> str:
+    def length_problem(self, text: str) -> str:
         """Return what is wrong with a text, in a sentence; empty when it can be sent."""
         length = len(clean(text))
-        return texts.CHAT_TOO_LONG.format(length, MOST_CHARACTERS) if length > MOST_CHARACTERS else ""
+        return texts.CHAT_TOO_LONG.format(length, MAX_CHARACTERS) if length > MAX_CHARACTERS else ""
 
-    def say(self, text: str) -> bool:
+    def send(self, text: str) -> bool:
         """Send a message to everybody; False when there is nothing in it, or too much."""
         text = clean(text)
-        if not text or len(text) > MOST_CHARACTERS or not self._state.in_session:
+        if not text or len(text) > MAX_CHARACTERS or not self._state.in_session:
             return False
-        self.follow()
+        self.update()
         message = ChatMessage(self._new_id(), "", "", text, self._time_of_day())
-        self._keep(message)
+        self._append(message)
         for user in self._present:
-            if user not in self.deaf:
-                self._address(message, user)
-        if not message.to:
-            message.alone = True
-            message.until = None
-            self._open.append(message)
+            if user not in self.without_chat:
+                self._enqueue(message, user)
+        if not message.recipients:
+            message.unaddressed = True
+            message.open_until = None
+            self._unassigned.append(message)
         self._flush_all()
         self._changed()
         return True
 
-    def read(self) -> None:
+    def mark_read(self) -> None:
         """The person has seen everything."""
         self.unread = 0
 
     # What follows from who is there
 
-    def follow(self) -> None:
+    def update(self) -> None:
         """Look who is in the call: call it whenever that may have changed, and about once a second."""
         if not self._state.in_session:
             return
         now = self._clock()
-        for message in self._open[:]:
-            if message.until is not None and now >= message.until:
-                self._open.remove(message)
-                self._tell(message)
-        present = [other.user for other in self._state.participants.others]
+        for message in self._unassigned[:]:
+            if message.open_until is not None and now >= message.open_until:
+                self._unassigned.remove(message)
+                self._note_change(message)
+        present = [member.user for member in self._state.participants.members]
         for user in self._present:
             if user not in present:
-                self._missed(user, now)
+                self._peer_left(user, now)
         for user in present:
             if user not in self._present:
-                self._arrived(user, now)
+                self._peer_joined(user, now)
         self._present = present
-        self._find_deaf(now)
+        self._find_without_chat(now)
         self._flush_all()
 
-    def news(self) -> list[ChatMessage]:
+    def take_changes(self) -> list[ChatMessage]:
         """Return the messages that are new, changed or dropped since the last call."""
-        news, self._news = self._news, []
-        for message in news:
-            message.news = False
-        return news
+        changes, self._changes = self._changes, []
+        for message in changes:
+            message.changed = False
+        return changes
 
     def view(self) -> View:
         """Return what the page shows beside the messages themselves."""
-        names = [other.name or texts.SOMEBODY for other in self._state.participants.others if other.user in self.deaf]
+        names = [
+            member.name or texts.SOMEBODY
+            for member in self._state.participants.members
+            if member.user in self.without_chat
+        ]
         note = " ".join([texts.CHAT_DEAF.format(name) for name in names])
-        if not self._state.participants.others:
+        if not self._state.participants.members:
             note = texts.CHAT_ALONE
         return {
             ("chat-badge", "text"): str(self.unread) if self.unread < 100 else "99+",
@@ -238,127 +242,127 @@ class ChatLog:
             ("chat-note", "hidden"): not note,
         }
 
-    def _find_deaf(self, now: float) -> None:
-        for other in self._state.participants.others:
-            user = other.user
-            if self._messaging.speaks(user) or other.connection != "connected":
-                self._silent.pop(user, None)
-            elif now - self._silent.setdefault(user, now) >= DEAF_AFTER and user not in self.deaf:
-                self.deaf.append(user)
-                self._missed(user, now)
-        self.deaf = [user for user in self.deaf if user in self._present]
+    def _find_without_chat(self, now: float) -> None:
+        for member in self._state.participants.members:
+            user = member.user
+            if self._messaging.is_ready(user) or member.connection != "connected":
+                self._silent_since.pop(user, None)
+            elif now - self._silent_since.setdefault(user, now) >= NO_CHAT_AFTER and user not in self.without_chat:
+                self.without_chat.append(user)
+                self._peer_left(user, now)
+        self.without_chat = [user for user in self.without_chat if user in self._present]
 
-    def _address(self, message: ChatMessage, user: str) -> None:
-        message.to[user] = WAITING
-        self._due.setdefault(user, []).append(message)
-        self._tell(message)
+    def _enqueue(self, message: ChatMessage, user: str) -> None:
+        message.recipients[user] = WAITING
+        self._queues.setdefault(user, []).append(message)
+        self._note_change(message)
 
-    def _arrived(self, user: str, now: float) -> None:
+    def _peer_joined(self, user: str, now: float) -> None:
         """Somebody came, or came back: they get what is meant for whoever comes, and what they missed."""
         for message in self.messages:
-            if message.to.get(user) == MISSED:
-                self._address(message, user)
-        for message in self._open:
-            if message.until is None:
-                message.until = now + MOMENTS
-            self._address(message, user)
+            if message.recipients.get(user) == MISSED:
+                self._enqueue(message, user)
+        for message in self._unassigned:
+            if message.open_until is None:
+                message.open_until = now + LATE_JOIN_SECONDS
+            self._enqueue(message, user)
 
-    def _missed(self, user: str, now: float) -> None:
+    def _peer_left(self, user: str, now: float) -> None:
         """Somebody gets nothing any more. What nobody got waits a while: they may be back as another user."""
-        self._due.pop(user, None)
-        self._silent.pop(user, None)
+        self._queues.pop(user, None)
+        self._silent_since.pop(user, None)
         for message in self.messages:
-            if message.to.get(user) not in (WAITING, SENT):
+            if message.recipients.get(user) not in (WAITING, SENT):
                 continue
-            message.to[user] = MISSED
-            if all(state == MISSED for state in message.to.values()):
-                message.to = {}
-                message.until = None if message.alone else now + MOMENTS
-                if message not in self._open:
-                    self._open.append(message)
-            self._tell(message)
+            message.recipients[user] = MISSED
+            if all(state == MISSED for state in message.recipients.values()):
+                message.recipients = {}
+                message.open_until = None if message.unaddressed else now + LATE_JOIN_SECONDS
+                if message not in self._unassigned:
+                    self._unassigned.append(message)
+            self._note_change(message)
 
     # What the other pages say
 
-    def _reached(self, user: str) -> None:
+    def _peer_ready(self, user: str) -> None:
         """The page of this user understands messages, from now on or again."""
-        if user in self.deaf:
-            self.deaf.remove(user)
-            self._arrived(user, self._clock())
+        if user in self.without_chat:
+            self.without_chat.remove(user)
+            self._peer_joined(user, self._clock())
         self._flush(user)
         self._changed()
 
-    def _lost(self, user: str) -> None:
+    def _channel_closed(self, user: str) -> None:
         """The channel is closed: what was not acknowledged has to be sent again."""
-        if user not in self._due:
+        if user not in self._queues:
             return
-        self._due[user] = []
+        self._queues[user] = []
         for message in self.messages:
-            if message.to.get(user) in (WAITING, SENT):
-                self._address(message, user)
+            if message.recipients.get(user) in (WAITING, SENT):
+                self._enqueue(message, user)
 
-    def _came(self, user: str, message: dict[str, Any]) -> None:
+    def _receive(self, user: str, message: dict[str, Any]) -> None:
         ident, text = message.get("id"), message.get("text")
-        if not isinstance(ident, str) or not 0 < len(ident) <= LONGEST_ID or not isinstance(text, str):
+        if not isinstance(ident, str) or not 0 < len(ident) <= MAX_ID_LENGTH or not isinstance(text, str):
             return
-        other = self._state.participants.find(user)
-        if other is None:
+        member = self._state.participants.find(user)
+        if member is None:
             return
         if (user, ident) not in self._by_id:
-            shown = clean(text[:MOST_CHARACTERS]) + ("…" if len(text) > MOST_CHARACTERS else "")
+            shown = clean(text[:MAX_CHARACTERS]) + ("…" if len(text) > MAX_CHARACTERS else "")
             if shown:
-                self._keep(ChatMessage(ident, user, other.name or texts.SOMEBODY, shown, self._time_of_day()))
-                if not self.watched:
+                self._append(ChatMessage(ident, user, member.name or texts.SOMEBODY, shown, self._time_of_day()))
+                if not self.visible:
                     self.unread += 1
                 self._changed()
-        self._messaging.tell(user, {"type": "chat-received", "id": ident})
+        self._messaging.send(user, {"type": "chat-received", "id": ident})
 
     def _acknowledged(self, user: str, message: dict[str, Any]) -> None:
         ident = message.get("id")
-        own = self._by_id.get(("", ident)) if isinstance(ident, str) else None
-        if own is not None and own.to.get(user) == SENT:
-            own.to[user] = DELIVERED
-            self._tell(own)
+        sent = self._by_id.get(("", ident)) if isinstance(ident, str) else None
+        if sent is not None and sent.recipients.get(user) == SENT:
+            sent.recipients[user] = DELIVERED
+            self._note_change(sent)
             self._changed()
 
     # What the log does
 
-    def _keep(self, message: ChatMessage) -> None:
+    def _append(self, message: ChatMessage) -> None:
         user = message.user
         self.messages.append(message)
         self._by_id[user, message.ident] = message
-        self._sizes[user] = self._sizes.get(user, 0) + len(message.text) + BESIDE
-        self._tell(message)
-        while sum(self._sizes.values()) > MOST_SIZE:
-            self._drop_one()
+        self._sizes[user] = self._sizes.get(user, 0) + len(message.text) + ROW_OVERHEAD
+        self._note_change(message)
+        while sum(self._sizes.values()) > MAX_SIZE:
+            self._evict_one()
 
-    def _drop_one(self) -> None:
-        most = max(self._sizes.values())
+    def _evict_one(self) -> None:
+        largest = max(self._sizes.values())
         for message in self.messages:
-            if self._sizes[message.user] == most:
+            if self._sizes[message.user] == largest:
                 self.messages.remove(message)
                 del self._by_id[message.user, message.ident]
-                self._sizes[message.user] -= len(message.text) + BESIDE
-                message.dropped = True
-                self._tell(message)
+                self._sizes[message.user] -= len(message.text) + ROW_OVERHEAD
+                message.evicted = True
+                self._note_change(message)
                 return
 
-    def _tell(self, message: ChatMessage) -> None:
-        if not message.news:
-            message.news = True
-            self._news.append(message)
+    def _note_change(self, message: ChatMessage) -> None:
+        if not message.changed:
+            message.changed = True
+            self._changes.append(message)
 
     def _flush_all(self) -> None:
-        for user in self._messaging.speakers:
+        for user in self._messaging.ready_users:
             self._flush(user)
 
     def _flush(self, user: str) -> None:
         """Send what is due to somebody, as far as their channel takes it."""
-        due = self._due.get(user, [])
-        for message in due[:AT_ONCE]:
-            told = {"type": "chat", "id": message.ident, "text": message.text}
-            if not self._messaging.tell(user, told):
+        queue = self._queues.get(user, [])
+        for message in queue[:BATCH]:
+            frame = {"type": "chat", "id": message.ident, "text": message.text}
+            if not self._messaging.send(user, frame):
                 return
-            due.remove(message)
-            message.to[user] = SENT
-            self._tell(message)
+            queue.remove(message)
+            message.recipients[user] = SENT
+            self._note_change(message)

@@ -10,7 +10,7 @@ from .devices import AUDIO, VIDEO
 if TYPE_CHECKING:
     from typing import Any
 
-__all__ = ["CAMERA", "MICROPHONE", "SPEAKER", "DeviceChoices", "kind_of"]
+__all__ = ["CAMERA", "MICROPHONE", "SPEAKER", "DeviceChoices", "device_kind"]
 
 # Kinds, as `MediaDeviceInfo.kind` names them.
 CAMERA = "videoinput"
@@ -19,14 +19,14 @@ SPEAKER = "audiooutput"
 
 KINDS = (CAMERA, MICROPHONE, SPEAKER)
 
-MOST_DEVICES = 50
+MAX_DEVICES = 50
 
 USER = "user"
 ENVIRONMENT = "environment"
 """The directions in which a phone's cameras look (Media Capture and Streams, `VideoFacingModeEnum`)."""
 
 
-def kind_of(track_kind: str) -> str:
+def device_kind(track_kind: str) -> str:
     """Return the kind of device that gives tracks of this kind."""
     return CAMERA if track_kind == VIDEO else MICROPHONE
 
@@ -43,23 +43,23 @@ class DeviceChoices:
 
     def __init__(self, chosen: dict[str, str]) -> None:
         """Begin with what was chosen in earlier calls."""
-        self.found: dict[str, list[tuple[str, str]]] = {kind: [] for kind in KINDS}
+        self.available: dict[str, list[tuple[str, str]]] = {kind: [] for kind in KINDS}
         self.chosen = {kind: device for kind, device in chosen.items() if kind in KINDS}
         self.facing = USER
 
-    def discovered(self, entries: list[tuple[str, str, str]]) -> list[str]:
+    def set_available(self, entries: list[tuple[str, str, str]]) -> list[str]:
         """The browser lists kind, id and name of each device; return the kinds of which there is one more now."""
         more = []
         for kind in KINDS:
             found: list[tuple[str, str]] = []
-            for of, device, name in entries[:MOST_DEVICES]:
+            for device_type, device, name in entries[:MAX_DEVICES]:
                 # Without a permission the browser tells neither id nor name.
-                if of == kind and device:
+                if device_type == kind and device:
                     found.append((device, name or texts.DEVICE_NAMES[kind].format(len(found) + 1)))
-            known = [device for device, _ in self.found[kind]]
+            known = [device for device, _ in self.available[kind]]
             if known and [device for device, _ in found if device not in known]:
                 more.append(kind)
-            self.found[kind] = found
+            self.available[kind] = found
         return more
 
     def options(self, kind: str, used: str) -> list[tuple[str, str, bool]]:
@@ -71,10 +71,10 @@ class DeviceChoices:
 
         """
         current = used or self.chosen.get(kind, "")
-        known = [device for device, _ in self.found[kind]]
+        known = [device for device, _ in self.available[kind]]
         if current not in known and known:
             current = known[0]
-        return [(device, name, device == current) for device, name in self.found[kind]]
+        return [(device, name, device == current) for device, name in self.available[kind]]
 
     def choose(self, kind: str, device: str) -> None:
         """The person wants this device."""
@@ -82,7 +82,7 @@ class DeviceChoices:
         if kind == CAMERA:
             self.facing = USER
 
-    def turn(self) -> None:
+    def flip(self) -> None:
         """The person wants the camera that looks the other way."""
         self.facing = ENVIRONMENT if self.facing == USER else USER
         self.chosen.pop(CAMERA, None)
@@ -90,7 +90,7 @@ class DeviceChoices:
     @property
     def several_cameras(self) -> bool:
         """Whether there is another camera to turn to."""
-        return len(self.found[CAMERA]) > 1
+        return len(self.available[CAMERA]) > 1
 
     def constraints(self, track_kind: str) -> dict[str, Any]:
         """Return what to ask `getUserMedia` for (`MediaTrackConstraints`): lengths in pixels."""
@@ -99,11 +99,11 @@ class DeviceChoices:
             wanted = {"echoCancellation": True, "noiseSuppression": True, "autoGainControl": True}
         else:
             wanted = {"facingMode": self.facing, "width": {"ideal": 1280}, "height": {"ideal": 720}}
-        kind = kind_of(track_kind)
+        kind = device_kind(track_kind)
         device = self.chosen.get(kind)
         if device:
             # What is not there is replaced by what is; and an ideal weighs no more than the size of the picture.
-            there = device in [found for found, _ in self.found[kind]]
+            there = device in [found for found, _ in self.available[kind]]
             wanted["deviceId"] = {"exact" if there else "ideal": device}
             wanted.pop("facingMode", None)
         return wanted

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["ASKING", "AUDIO", "MUTED", "OFF", "ON", "VIDEO", "Device", "browser_family", "problem_of"]
+__all__ = ["AUDIO", "MUTED", "OFF", "ON", "REQUESTED", "VIDEO", "Device", "browser_family", "problem_code"]
 
 # Kinds, as WebRTC names them.
 AUDIO = "audio"
@@ -10,7 +10,7 @@ VIDEO = "video"
 
 # What a device does.
 OFF = "off"
-ASKING = "asking"
+REQUESTED = "requested"
 ON = "on"
 MUTED = "muted"
 
@@ -44,9 +44,9 @@ class Device:
         self.status = OFF
         self.problem = ""
 
-    def asked(self) -> None:
+    def requested(self) -> None:
         """The browser was asked for it."""
-        self.status = ASKING
+        self.status = REQUESTED
         self.problem = ""
 
     def started(self) -> None:
@@ -60,7 +60,7 @@ class Device:
         self.problem = problem
 
 
-def problem_of(error_name: str) -> str:
+def problem_code(error_name: str) -> str:
     """Return why there is no device, from the name of the browser's error."""
     return ERRORS.get(error_name, "unsupported")
 

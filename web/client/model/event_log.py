@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
 __all__ = ["EventLog"]
 
-MOST_EVENTS = 200
-MOST_PEOPLE = 12
+MAX_EVENTS = 200
+MAX_PEOPLE = 12
 """The newest are kept."""
 
 
@@ -26,29 +26,29 @@ class LoggedPeer:
 
     """
 
-    def __init__(self, number: int, other: RemotePeer) -> None:
+    def __init__(self, number: int, member: RemotePeer) -> None:
         self.number = number
-        self.other = other
-        self.here = False
-        self._told: dict[str, Any] = {}
+        self.member = member
+        self.present = False
+        self._logged: dict[str, Any] = {}
 
-    def news(self, here: bool) -> list[str]:
+    def new_events(self, present: bool) -> list[str]:
         """Return what happened since the last call, in single words."""
         found = []
-        other = self.other
-        if here != self.here:
-            self.here = here
-            found.append("came" if here else "left")
-        if here:
-            now = {"connection": other.connection, "restarts": other.restarts, "away": other.away}
+        member = self.member
+        if present != self.present:
+            self.present = present
+            found.append("came" if present else "left")
+        if present:
+            now = {"connection": member.connection, "restarts": member.restarts, "away": member.away}
             for what, word in (
-                ("connection", other.connection),
+                ("connection", member.connection),
                 ("restarts", "ice-restart"),
-                ("away", "away" if other.away else "back"),
+                ("away", "away" if member.away else "back"),
             ):
-                if self._told and self._told[what] != now[what]:
+                if self._logged and self._logged[what] != now[what]:
                     found.append(word)
-            self._told = now
+            self._logged = now
         return found
 
 
@@ -69,21 +69,21 @@ class EventLog:
         self._count = 0
         self._offline = False
 
-    def follow(self, now: float, state: PageState) -> None:
+    def update(self, now: float, state: PageState) -> None:
         """Note what changed; `now`: seconds of the page's clock."""
         offline = state.network.offline_for is not None
         if offline != self._offline:
             self._offline = offline
-            self._note(now, 0, "server-lost" if offline else "server-back")
-        for other in state.participants.others:
-            if all(known.other is not other for known in self.people):
+            self._add(now, 0, "server-lost" if offline else "server-back")
+        for member in state.participants.members:
+            if all(known.member is not member for known in self.people):
                 self._count += 1
-                self.people = self.people[1 - MOST_PEOPLE :]
-                self.people.append(LoggedPeer(self._count, other))
+                self.people = self.people[1 - MAX_PEOPLE :]
+                self.people.append(LoggedPeer(self._count, member))
         for known in self.people:
-            for word in known.news(any(other is known.other for other in state.participants.others)):
-                self._note(now, known.number, word)
+            for word in known.new_events(any(member is known.member for member in state.participants.members)):
+                self._add(now, known.number, word)
 
-    def _note(self, now: float, number: int, word: str) -> None:
-        self.events = self.events[1 - MOST_EVENTS :]
+    def _add(self, now: float, number: int, word: str) -> None:
+        self.events = self.events[1 - MAX_EVENTS :]
         self.events.append((now, number, word))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from .remote_peer import RemotePeer
 
-__all__ = ["CORNERS", "GRID", "SPOTLIGHT", "arrange", "corner_after", "nearest_corner", "picture"]
+__all__ = ["CORNERS", "GRID", "SPOTLIGHT", "arrange", "nearest_corner", "next_corner", "picture_id"]
 
 SCREEN = "/screen"
 
@@ -18,12 +18,12 @@ CORNERS = ("bottom-right", "bottom-left", "top-left", "top-right")
 """Where the own picture can be; the first is where it begins."""
 
 
-def picture(user: str, screen: bool = False) -> str:
+def picture_id(user: str, screen: bool = False) -> str:
     """Return what names a picture: of somebody's camera, or of their screen."""
     return user + SCREEN if screen else user
 
 
-def arrange(others: list[RemotePeer], pinned: str, wish: str, speaker: str) -> tuple[list[str], str]:
+def arrange(members: list[RemotePeer], pinned: str, mode: str, speaker: str) -> tuple[list[str], str]:
     """Return the pictures in their order, and the large one; empty for a grid of equals.
 
     Args:
@@ -35,21 +35,21 @@ def arrange(others: list[RemotePeer], pinned: str, wish: str, speaker: str) -> t
     """
     pictures = []
     screens = []
-    for other in others:
-        pictures.append(picture(other.user))
-        if other.screen:
-            screens.append(picture(other.user, True))
+    for member in members:
+        pictures.append(picture_id(member.user))
+        if member.screen:
+            screens.append(picture_id(member.user, True))
     pictures += screens
     if len(pictures) < 2:
         return pictures, ""
     if pinned in pictures:
         return pictures, pinned
-    if wish == GRID:
+    if mode == GRID:
         return pictures, ""
     if screens:
         # Whoever shows something wants it to be seen; of several, the newest of those who came last.
         return pictures, screens[-1]
-    if wish == SPOTLIGHT:
+    if mode == SPOTLIGHT:
         return pictures, speaker if speaker in pictures else pictures[0]
     return pictures, ""
 
@@ -59,7 +59,7 @@ def nearest_corner(x: float, y: float, width: float, height: float) -> str:
     return ("top-" if y < height / 2 else "bottom-") + ("left" if x < width / 2 else "right")
 
 
-def corner_after(corner: str, key: str) -> str:
+def next_corner(corner: str, key: str) -> str:
     """Return where an arrow key (`KeyboardEvent.key`) moves the own picture from a corner; other keys leave it."""
     vertical, horizontal = corner.split("-")
     if key in ("ArrowLeft", "ArrowRight"):

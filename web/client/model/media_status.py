@@ -43,30 +43,30 @@ class MediaStatus:
         self._messaging = messaging
         self._asked_to_mute = asked_to_mute
         self._changed = changed
-        self._told: dict[str, Any] = {}
-        messaging.hear("presence", self._received)
-        messaging.hear("mute", self._mute)
-        messaging.begun(lambda user: self._tell(user))
-        messaging.over(self._forget)
+        self._sent: dict[str, Any] = {}
+        messaging.on_message("presence", self._received)
+        messaging.on_message("mute", self._mute)
+        messaging.on_ready(lambda user: self._send_status(user))
+        messaging.on_closed(self._clear)
 
-    def follow(self) -> None:
+    def update(self) -> None:
         """Tell everybody what is different now."""
-        own = self._own()
-        if own != self._told:
-            self._told = own
-            self._messaging.tell_all(own)
+        status = self._status()
+        if status != self._sent:
+            self._sent = status
+            self._messaging.broadcast(status)
 
     def ask_to_mute(self, user: str | None = None) -> None:
         """As the host, ask one of the others to mute, or everybody."""
         if user is None:
-            self._messaging.tell_all({"type": "mute"})
+            self._messaging.broadcast({"type": "mute"})
         else:
-            self._messaging.tell(user, {"type": "mute"})
+            self._messaging.send(user, {"type": "mute"})
 
-    def _tell(self, user: str) -> None:
-        self._messaging.tell(user, self._own())
+    def _send_status(self, user: str) -> None:
+        self._messaging.send(user, self._status())
 
-    def _own(self) -> dict[str, Any]:
+    def _status(self) -> dict[str, Any]:
         state = self._state
         return {
             "type": "presence",
@@ -76,19 +76,19 @@ class MediaStatus:
         }
 
     def _received(self, user: str, message: dict[str, Any]) -> None:
-        told = {name: message.get(name) for name in (MICROPHONE, CAMERA, SCREEN)}
-        if all(isinstance(value, bool) for value in told.values()):
+        status = {name: message.get(name) for name in (MICROPHONE, CAMERA, SCREEN)}
+        if all(isinstance(value, bool) for value in status.values()):
             self._state.media_status_received(
-                user, told[MICROPHONE] is True, told[CAMERA] is True, told[SCREEN] is True
+                user, status[MICROPHONE] is True, status[CAMERA] is True, status[SCREEN] is True
             )
             self._changed()
 
-    def _forget(self, user: str) -> None:
+    def _clear(self, user: str) -> None:
         self._state.media_status_received(user, None, None, False)
         self._changed()
 
     def _mute(self, user: str, message: dict[str, Any]) -> None:
         # Who the host is says the server; anybody else may not ask.
-        other = self._state.participants.find(user)
-        if other is not None and other.host:
+        member = self._state.participants.find(user)
+        if member is not None and member.host:
             self._asked_to_mute()

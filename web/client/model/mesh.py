@@ -14,7 +14,7 @@ SCALES = (1.0, 1.0, 1.5, 2.0, 2.0)
 """By how much the picture is scaled down for them: their tiles are as much smaller, and it is encoded for each one."""
 
 
-def video_bounds(others: int) -> tuple[int, float]:
+def video_bounds(members: int) -> tuple[int, float]:
     """Return bits per second at most and the divisor of width and height, for a call with so many others."""
-    index = min(max(others, 1), len(BITRATES)) - 1
+    index = min(max(members, 1), len(BITRATES)) - 1
     return BITRATES[index], SCALES[index]

@@ -76,7 +76,7 @@ class PageState:
         """The phase, or within a session how far the call with the others is."""
         if self.phase != SESSION:
             return self.phase
-        if not self.participants.others:
+        if not self.participants.members:
             return WAITING
         return CONNECTED if self.participants.any_connected else CALLING
 
@@ -84,12 +84,12 @@ class PageState:
     def pictures(self) -> tuple[list[str], str]:
         """The pictures of the others, and the large one (`layout.arrange`)."""
         participants, stage_layout = self.participants, self.layout
-        return layout.arrange(participants.others, stage_layout.pinned, stage_layout.arrangement, participants.speaker)
+        return layout.arrange(participants.members, stage_layout.pinned, stage_layout.arrangement, participants.speaker)
 
     @property
     def leads(self) -> bool:
         """Whether this person is the host of others, and the server can pass on what becomes of the call."""
-        return self.in_session and self.role == HOST and not self.network.detached and bool(self.participants.others)
+        return self.in_session and self.role == HOST and not self.network.detached and bool(self.participants.members)
 
     @property
     def in_session(self) -> bool:
@@ -160,13 +160,13 @@ class PageState:
 
     # Events from the server
 
-    def session_joined(self, session_id: str, role: str, others: list[RemotePeer]) -> None:
+    def session_joined(self, session_id: str, role: str, members: list[RemotePeer]) -> None:
         """Enter the session in which these others are; also when it is entered again after a lost connection."""
         if self.phase == SESSION or self._enter(SESSION):
             self.session.id = session_id
             self.session.password_required = False
             self.role = role
-            self.participants.others = others
+            self.participants.members = members
             self.participants.knocks = {}
             self.participants.successor = ""
 
@@ -192,10 +192,10 @@ class PageState:
                 self.session.password_required = code in ("password-needed", "wrong-password")
         self.notices.problem = sentence
 
-    def member_joined(self, other: RemotePeer) -> None:
+    def member_joined(self, member: RemotePeer) -> None:
         """Add somebody who joined."""
         if self.phase == SESSION:
-            self.participants.add(other)
+            self.participants.add(member)
             self.notices.recovered()
 
     def host_changed(self, user: str, local_user: str | None) -> None:
@@ -206,10 +206,10 @@ class PageState:
         self.role = HOST if user == local_user else GUEST
         participants.knocks = {}
         news = texts.YOU_ARE_HOST
-        for other in participants.others:
-            other.host = other.user == user
-            if other.host:
-                news = texts.IS_HOST.format(other.name or texts.SOMEBODY)
+        for member in participants.members:
+            member.host = member.user == user
+            if member.host:
+                news = texts.IS_HOST.format(member.name or texts.SOMEBODY)
         self.notices.announce(news)
         successor, participants.successor = participants.successor, ""
         if successor == user:
@@ -225,14 +225,14 @@ class PageState:
 
     def member_left(self, user: str, reason: str) -> None:
         """Remove somebody who left; a peer connection with one whom only the server lost goes on."""
-        other = self.participants.find(user)
-        if other is None:
+        member = self.participants.find(user)
+        if member is None:
             return
-        if reason == "gone" and other.connection == "connected":
-            other.gone = True
+        if reason == "gone" and member.connection == "connected":
+            member.gone = True
             self.notices.notice = texts.OTHER_LOST_SERVER
             return
-        self.participants.others.remove(other)
+        self.participants.members.remove(member)
         self.notices.notice = texts.LOST_WAITING if reason == "gone" else texts.LEFT_WAITING
 
     def session_ended(self, reason: str) -> None:
@@ -256,16 +256,16 @@ class PageState:
     def server_connected(self) -> None:
         """Seek new paths at once where connections broke, or the network changed, while the server was lost."""
         self.network.offline_for = None
-        for other in self.participants.others:
-            other.hurry()
+        for member in self.participants.members:
+            member.restart_soon()
             if self.network.changed:
-                other.moved()
+                member.network_changed()
         self.network.changed = False
 
     def membership_lost(self) -> None:
         """Join again, because the server does not know this person any more."""
         if self.phase == SESSION and self._enter(CONNECTING):
-            self.participants.others = []
+            self.participants.members = []
             self.participants.knocks = {}
 
     def replaced_elsewhere(self) -> None:
@@ -277,36 +277,38 @@ class PageState:
 
     def connection_changed(self, user: str, connection: str) -> None:
         """Store the state of the peer connection with somebody, and give up one that cannot come about."""
-        other = self.participants.find(user)
-        if other is None or other.connection == connection:
+        member = self.participants.find(user)
+        if member is None or member.connection == connection:
             return
-        other.changed(connection)
+        member.connection_changed(connection)
         network = self.network
         if connection == "connected":
             self.notices.recovered()
         if connection in ("disconnected", "failed", "closed"):
-            if other.gone or network.detached:
-                self._drop(other)
-            elif connection == "failed" and not other.was_connected and not other.away and network.offline_for is None:
-                self._give_up(other)
+            if member.gone or network.detached:
+                self._drop(member)
+            elif (
+                connection == "failed" and not member.was_connected and not member.away and network.offline_for is None
+            ):
+                self._give_up(member)
 
     def negotiation_failed(self, user: str) -> None:
         """Remove somebody with whom a negotiation failed, unless there is a connection: that goes on as it was."""
-        other = self.participants.find(user)
-        if other is not None and not other.was_connected:
-            self._remove_unreachable(other, texts.NEGOTIATION_FAILED)
+        member = self.participants.find(user)
+        if member is not None and not member.was_connected:
+            self._remove_unreachable(member, texts.NEGOTIATION_FAILED)
 
     def media_status_received(self, user: str, microphone: bool | None, camera: bool | None, screen: bool) -> None:
         """Store which of their devices somebody sends."""
-        other = self.participants.find(user)
-        if other is not None:
-            other.microphone = microphone
-            other.camera = camera
-            if screen and not other.showed and self.layout.arrangement == layout.GRID:
+        member = self.participants.find(user)
+        if member is not None:
+            member.microphone = microphone
+            member.camera = camera
+            if screen and not member.has_shared and self.layout.arrangement == layout.GRID:
                 # Only the first shared screen overrides the person's choice of a grid.
                 self.layout.arrangement = ""
-            other.showed = other.showed or screen
-            other.screen = screen
+            member.has_shared = member.has_shared or screen
+            member.screen = screen
 
     def tick(self, now: float) -> list[str]:
         """Advance the time, and return the users to whom new paths are to be sought."""
@@ -316,17 +318,17 @@ class PageState:
         if network.offline_for is not None:
             network.offline_for += seconds
         wanted = []
-        for other in self.participants.others[:]:
-            other.count(seconds)
-            if other.away or not network.can_negotiate:
+        for member in self.participants.members[:]:
+            member.add_interruption(seconds)
+            if member.away or not network.can_negotiate:
                 continue
-            if other.tick(seconds):
-                wanted.append(other.user)
+            if member.tick(seconds):
+                wanted.append(member.user)
             # With relaying required and no TURN server there is no candidate to offer.
-            hopeless = self.relay_only and not network.turn_available and not other.was_connected
-            if other.waited >= GIVE_UP_AFTER or hopeless:
-                self._give_up(other)
-            elif not other.was_connected and other.waited >= CALLING_LONG_AFTER and self.stage == CALLING:
+            hopeless = self.relay_only and not network.turn_available and not member.was_connected
+            if member.unconnected_for >= GIVE_UP_AFTER or hopeless:
+                self._give_up(member)
+            elif not member.was_connected and member.unconnected_for >= CALLING_LONG_AFTER and self.stage == CALLING:
                 self.notices.notice = texts.CALLING_LONG
         return wanted
 
@@ -360,32 +362,32 @@ class PageState:
         self.network.detached = self.participants.keep_connected()
         return self.network.detached
 
-    def _drop(self, other: RemotePeer) -> None:
+    def _drop(self, member: RemotePeer) -> None:
         """Remove somebody whom the server no longer knows, and whose connection is lost as well."""
-        others = self.participants.others
-        others.remove(other)
+        members = self.participants.members
+        members.remove(member)
         self.notices.notice = texts.LOST_WAITING
-        if others or not self.network.detached:
+        if members or not self.network.detached:
             return
         if self.notices.outcome:
             self._end()
         else:
             self._fail(texts.SERVER_LOST)
 
-    def _give_up(self, other: RemotePeer) -> None:
+    def _give_up(self, member: RemotePeer) -> None:
         """Stop the search for a path to somebody, and say why there is none."""
-        if other.was_connected:
-            self._remove_unreachable(other, texts.OTHER_LOST)
+        if member.was_connected:
+            self._remove_unreachable(member, texts.OTHER_LOST)
         else:
             own_choice = self.network.relay_only and not self.session.relay_only
             no_turn = texts.NO_PATH_RELAY_ONLY if own_choice else texts.NO_PATH
-            self._remove_unreachable(other, texts.NO_PATH_WITH_TURN if self.network.turn_available else no_turn)
+            self._remove_unreachable(member, texts.NO_PATH_WITH_TURN if self.network.turn_available else no_turn)
 
-    def _remove_unreachable(self, other: RemotePeer, problem: str) -> None:
+    def _remove_unreachable(self, member: RemotePeer, problem: str) -> None:
         """Remove somebody who cannot be reached; a guest who is alone with them fails, so that they can join again."""
         self.notices.problem = problem
-        if self.role == HOST or len(self.participants.others) > 1:
-            self.participants.others.remove(other)
+        if self.role == HOST or len(self.participants.members) > 1:
+            self.participants.members.remove(member)
             self.notices.notice = ""
         else:
             self._fail(problem)
@@ -398,5 +400,5 @@ class PageState:
 
     def _close(self, phase: str, problem: str) -> None:
         self._enter(phase)
-        self.participants.others = []
+        self.participants.members = []
         self.notices.problem = problem

@@ -26,46 +26,46 @@ class Participants:
 
     def reset(self) -> None:
         """Forget everybody."""
-        self.others: list[RemotePeer] = []
+        self.members: list[RemotePeer] = []
         self.knocks: dict[str, str] = {}
         self.speaker = self.successor = ""
 
     def find(self, user: str) -> RemotePeer | None:
         """Return the participant who is this user; None when nobody is."""
-        for other in self.others:
-            if other.user == user:
-                return other
+        for member in self.members:
+            if member.user == user:
+                return member
         return None
 
     @property
     def any_connected(self) -> bool:
         """Whether there was a peer connection with somebody who is still in the session."""
-        return any(other.was_connected for other in self.others)
+        return any(member.was_connected for member in self.members)
 
     @property
     def interrupted(self) -> bool:
         """Whether a peer connection that there was is interrupted."""
-        return any(other.interrupted for other in self.others)
+        return any(member.interrupted for member in self.members)
 
     def add(self, joined: RemotePeer) -> None:
         """Add somebody in place of an earlier self and of those whom the server no longer knows."""
-        self.others = [other for other in self.others if not other.gone and other.user != joined.user]
-        self.others.append(joined)
+        self.members = [member for member in self.members if not member.gone and member.user != joined.user]
+        self.members.append(joined)
 
     def connection_reset(self, user: str) -> None:
         """Restart the connection with somebody who came back without their state."""
-        other = self.find(user)
-        if other is not None:
-            other.away = False
-            other.renewed()
+        member = self.find(user)
+        if member is not None:
+            member.away = False
+            member.reset()
 
     def set_away(self, user: str, away: bool) -> None:
         """Note that somebody lost the connection to the server, or restored it."""
-        other = self.find(user)
-        if other is not None:
-            other.away = away
+        member = self.find(user)
+        if member is not None:
+            member.away = away
             if not away:
-                other.hurry()
+                member.restart_soon()
 
     def knocked(self, user: str, name: str) -> None:
         """Add somebody who waits to be admitted."""
@@ -77,5 +77,5 @@ class Participants:
 
     def keep_connected(self) -> bool:
         """Keep only those with whom there is a peer connection; False when there is none."""
-        self.others = [other for other in self.others if other.connection == "connected"]
-        return bool(self.others)
+        self.members = [member for member in self.members if member.connection == "connected"]
+        return bool(self.members)

@@ -20,12 +20,12 @@ if TYPE_CHECKING:
         def loads(self, __text: str) -> Any: ...
 
 
-__all__ = ["MOST_CHARACTERS", "PeerMessaging"]
+__all__ = ["MAX_CHARACTERS", "PeerMessaging"]
 
 VERSION = 1
 """Of the messages."""
 
-MOST_CHARACTERS = 16_000
+MAX_CHARACTERS = 16_000
 """Of a message: what every browser takes in one piece (RFC 8831 §6.6 has 16 KiB for those without interleaving)."""
 
 RATE = 50.0
@@ -33,7 +33,7 @@ BURST = 200.0
 """Messages a second, and at once, that somebody may send; more are dropped, so that nobody can stop the page."""
 
 
-class PeerMessagingState:
+class PeerChannel:
     """With one other person.
 
     Attributes:
@@ -42,14 +42,14 @@ class PeerMessagingState:
     """
 
     def __init__(self, now: float) -> None:
-        self.speaks = False
+        self.ready = False
         self._tokens = BURST
-        self._filled = now
+        self._refilled_at = now
 
-    def admits(self, now: float) -> bool:
+    def admit(self, now: float) -> bool:
         """Whether one more message is taken at this time."""
-        self._tokens = min(BURST, self._tokens + (now - self._filled) * RATE)
-        self._filled = now
+        self._tokens = min(BURST, self._tokens + (now - self._refilled_at) * RATE)
+        self._refilled_at = now
         if self._tokens < 1:
             return False
         self._tokens -= 1
@@ -69,56 +69,56 @@ class PeerMessaging:
         """
         self._codec = codec
         self._send = send
-        self._with: dict[str, PeerMessagingState] = {}
-        self._heard: dict[str, Callable[[str, dict[str, Any]], None]] = {}
-        self._begun: list[Callable[[str], None]] = []
-        self._over: list[Callable[[str], None]] = []
+        self._channels: dict[str, PeerChannel] = {}
+        self._handlers: dict[str, Callable[[str, dict[str, Any]], None]] = {}
+        self._on_ready: list[Callable[[str], None]] = []
+        self._on_closed: list[Callable[[str], None]] = []
 
-    def hear(self, kind: str, heard: Callable[[str, dict[str, Any]], None]) -> None:
+    def on_message(self, kind: str, handler: Callable[[str, dict[str, Any]], None]) -> None:
         """Call `heard` with the user and the message for each message of this type."""
-        self._heard[kind] = heard
+        self._handlers[kind] = handler
 
-    def begun(self, told: Callable[[str], None]) -> None:
+    def on_ready(self, callback: Callable[[str], None]) -> None:
         """Call `told` with each user whose page said `hello`, also each time that the connection begins anew."""
-        self._begun.append(told)
+        self._on_ready.append(callback)
 
-    def over(self, told: Callable[[str], None]) -> None:
+    def on_closed(self, callback: Callable[[str], None]) -> None:
         """Call `told` with each user whose channel, or connection, is closed."""
-        self._over.append(told)
+        self._on_closed.append(callback)
 
-    def speaks(self, user: str) -> bool:
+    def is_ready(self, user: str) -> bool:
         """Return whether the page of this user understands messages."""
-        return user in self._with and self._with[user].speaks
+        return user in self._channels and self._channels[user].ready
 
     @property
-    def speakers(self) -> list[str]:
+    def ready_users(self) -> list[str]:
         """Those whose pages understand messages."""
-        return [user for user, conversation in self._with.items() if conversation.speaks]
+        return [user for user, channel in self._channels.items() if channel.ready]
 
-    def tell(self, user: str, message: dict[str, Any]) -> bool:
+    def send(self, user: str, message: dict[str, Any]) -> bool:
         """Send a message; False when it cannot be sent now."""
         return self._send(user, self._codec.dumps(message))
 
-    def tell_all(self, message: dict[str, Any]) -> None:
+    def broadcast(self, message: dict[str, Any]) -> None:
         """Send a message to everybody whose page understands it."""
-        for user in self.speakers:
-            self.tell(user, message)
+        for user in self.ready_users:
+            self.send(user, message)
 
-    def opened(self, user: str, now: float) -> None:
+    def channel_opened(self, user: str, now: float) -> None:
         """The channel to somebody is open."""
-        self._with[user] = PeerMessagingState(now)
-        self.tell(user, {"type": "hello", "version": VERSION})
+        self._channels[user] = PeerChannel(now)
+        self.send(user, {"type": "hello", "version": VERSION})
 
-    def closed(self, user: str) -> None:
+    def channel_closed(self, user: str) -> None:
         """The channel to somebody is closed."""
-        if self._with.pop(user, None) is not None:
-            for told in self._over:
-                told(user)
+        if self._channels.pop(user, None) is not None:
+            for callback in self._on_closed:
+                callback(user)
 
-    def received(self, user: str, text: str, now: float) -> None:
+    def text_received(self, user: str, text: str, now: float) -> None:
         """A text came from somebody."""
-        conversation = self._with.get(user)
-        if conversation is None or len(text) > MOST_CHARACTERS or not conversation.admits(now):
+        channel = self._channels.get(user)
+        if channel is None or len(text) > MAX_CHARACTERS or not channel.admit(now):
             return
         try:
             message = self._codec.loads(text)
@@ -127,9 +127,9 @@ class PeerMessaging:
             return
         kind = message.get("type") if isinstance(message, dict) else None
         if kind == "hello":
-            if not conversation.speaks:
-                conversation.speaks = True
-                for told in self._begun:
-                    told(user)
-        elif conversation.speaks and isinstance(kind, str) and kind in self._heard:
-            self._heard[kind](user, message)
+            if not channel.ready:
+                channel.ready = True
+                for callback in self._on_ready:
+                    callback(user)
+        elif channel.ready and isinstance(kind, str) and kind in self._handlers:
+            self._handlers[kind](user, message)

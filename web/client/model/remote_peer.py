@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from .quality import THEIR_NETWORK, YOUR_NETWORK, Quality, own_fault
+from .quality import THEIR_NETWORK, YOUR_NETWORK, Quality, local_fault
 
 __all__ = ["RemotePeer"]
 
 RESTART_AFTER = 2.0
 """Seconds of interruption after which new paths are sought; shorter ones mostly pass by themselves."""
 
-RESTART_AGAIN_AFTER = 4.0
+RESTART_BACKOFF = 4.0
 """Seconds after which they are sought again; twice as many each further time."""
 
 GIVE_UP_AFTER = 30.0
@@ -48,23 +48,23 @@ class RemotePeer:
         self.microphone: bool | None = None
         self.camera: bool | None = None
         self.screen = False
-        self.showed = False
+        self.has_shared = False
         self.away = False
         self.restarts = 0
         self.quality = Quality()
-        self.renewed()
+        self.reset()
 
-    def renewed(self) -> None:
+    def reset(self) -> None:
         """The connection with them begins anew."""
         self.connection = "new"
         self.was_connected = False
         self.gone = False
-        self.waited = 0.0
+        self.unconnected_for = 0.0
         self.interrupted_for = 0.0
-        self.quality.renewed()
-        self._moved = False
+        self.quality.reset()
+        self._network_changed = False
         self._restart_at = RESTART_AFTER
-        self._again = RESTART_AGAIN_AFTER
+        self._backoff = RESTART_BACKOFF
 
     @property
     def interrupted(self) -> bool:
@@ -83,48 +83,48 @@ class RemotePeer:
         """
         if self.interrupted:
             return 0, YOUR_NETWORK if offline else THEIR_NETWORK if self.away else ""
-        return self.quality.bars, self.quality.fault(own_fault([peer.quality for peer in peers]))
+        return self.quality.bars, self.quality.fault(local_fault([peer.quality for peer in peers]))
 
-    def changed(self, connection: str) -> None:
+    def connection_changed(self, connection: str) -> None:
         """The connection is in another state."""
         if "connected" in (self.connection, connection):
             # An interruption is one, whatever its steps.
-            self.waited = 0.0
+            self.unconnected_for = 0.0
             self.interrupted_for = 0.0
             self._restart_at = RESTART_AFTER
-            self._again = RESTART_AGAIN_AFTER
+            self._backoff = RESTART_BACKOFF
         self.connection = connection
         if connection == "connected":
             self.was_connected = True
         elif connection == "failed":
             # The browser has given up the paths that it had.
-            self.hurry()
+            self.restart_soon()
 
-    def hurry(self) -> None:
+    def restart_soon(self) -> None:
         """Seek new paths with the next tick if there is no connection."""
         self._restart_at = 0.0
 
-    def moved(self) -> None:
+    def network_changed(self) -> None:
         """A network has changed: seek new paths with the next tick, whether or not the loss of the old ones shows."""
-        self._moved = True
+        self._network_changed = True
 
-    def count(self, seconds: float) -> None:
+    def add_interruption(self, seconds: float) -> None:
         """So much time went by."""
         self.interrupted_for = self.interrupted_for + seconds if self.interrupted else 0.0
 
     def tick(self, seconds: float) -> bool:
         """So much time went by in which a connection could have come about; whether new paths are to be sought now."""
-        if self._moved:
-            self._moved = False
+        if self._network_changed:
+            self._network_changed = False
             if self.was_connected:
                 self.restarts += 1
                 return True
         if self.connection == "connected":
             return False
-        self.waited += seconds
-        if not (self.was_connected or self.connection == "failed") or self.waited < self._restart_at:
+        self.unconnected_for += seconds
+        if not (self.was_connected or self.connection == "failed") or self.unconnected_for < self._restart_at:
             return False
-        self._restart_at = self.waited + self._again
-        self._again *= 2
+        self._restart_at = self.unconnected_for + self._backoff
+        self._backoff *= 2
         self.restarts += 1
         return True

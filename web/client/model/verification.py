@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from typing import Any
 
-__all__ = ["ANSWERABLE", "COMMIT", "REVEAL", "SYMBOLS", "Verification", "code_of", "commitment", "side"]
+__all__ = ["ANSWERABLE", "COMMIT", "REVEAL", "SYMBOLS", "Verification", "code_numbers", "commitment", "fingerprints"]
 
 COMMIT = "commit"
 REVEAL = "reveal"
@@ -39,13 +39,13 @@ NO_FINGERPRINT = "no-fingerprint"
 CHANGED = "changed"
 TIMEOUT = "timeout"
 
-PATIENCE = 10.0
+DEADLINE = 10.0
 """Seconds that an exchange may take."""
 
 DOMAIN = "signald verification 1 "
 """Begins whatever is hashed here, so that no hash made for something else fits."""
 
-MARK = "fingerprint:"
+FINGERPRINT = "fingerprint:"
 """Begins a fingerprint in a description, behind `a=` (RFC 8122 §5)."""
 
 SYMBOLS = 7
@@ -77,11 +77,11 @@ class Verification:
         self.code: list[int] = []
         self._nonce = nonce
         self._session = ""
-        self._sides: tuple[str, str] = ("", "")
-        self._theirs = ""
+        self._fingerprints: tuple[str, str] = ("", "")
+        self._remote_commitment = ""
         self._seconds = 0.0
 
-    def opened(self, local: str, remote: str, session: str) -> list[dict[str, Any]]:
+    def start(self, local: str, remote: str, session: str) -> list[dict[str, Any]]:
         """The channel is open: return what is to be sent.
 
         Args:
@@ -93,18 +93,18 @@ class Verification:
         if self.state != NONE:
             return []
         self._session = session
-        self._sides = (side(local), side(remote))
-        if not all(self._sides):
+        self._fingerprints = (fingerprints(local), fingerprints(remote))
+        if not all(self._fingerprints):
             return self._fail(NO_FINGERPRINT)
         self.state = EXCHANGING
         return [{"type": COMMIT, "hash": commitment(self._nonce)}]
 
-    def described(self, local: str, remote: str) -> None:
+    def descriptions_changed(self, local: str, remote: str) -> None:
         """There are other descriptions, as after an ICE restart; the fingerprints have to be the same."""
-        if self.state not in (NONE, NOT_VERIFIED) and self._sides != (side(local), side(remote)):
+        if self.state not in (NONE, NOT_VERIFIED) and self._fingerprints != (fingerprints(local), fingerprints(remote)):
             self._fail(CHANGED)
 
-    def received(self, message: dict[str, Any]) -> list[dict[str, Any]]:
+    def receive(self, message: dict[str, Any]) -> list[dict[str, Any]]:
         """A message of the other page came: return what is to be sent."""
         if self.state in (NONE, NOT_VERIFIED):
             return []
@@ -116,38 +116,38 @@ class Verification:
             return self._revealed(message.get("nonce"))
         return self._fail(MALFORMED)
 
-    def _committed(self, theirs: Any) -> list[dict[str, Any]]:
-        if self._theirs:
+    def _committed(self, remote: Any) -> list[dict[str, Any]]:
+        if self._remote_commitment:
             return self._fail(REPEATED)
-        if not _is_hex(theirs):
+        if not _is_hex(remote):
             return self._fail(MALFORMED)
-        if theirs == commitment(self._nonce):
+        if remote == commitment(self._nonce):
             return self._fail(REFLECTED)
-        self._theirs = theirs
+        self._remote_commitment = remote
         return [{"type": REVEAL, "nonce": self._nonce}]
 
     def _revealed(self, nonce: Any) -> list[dict[str, Any]]:
-        if not self._theirs:
+        if not self._remote_commitment:
             return self._fail(EARLY_REVEAL)
         if not _is_hex(nonce):
             return self._fail(MALFORMED)
-        if commitment(nonce) != self._theirs:
+        if commitment(nonce) != self._remote_commitment:
             return self._fail(MISMATCH)
         self.state = CODE
-        self.code = code_of(self._session, self._sides, (self._nonce, nonce))
+        self.code = code_numbers(self._session, self._fingerprints, (self._nonce, nonce))
         return []
 
     def tick(self, seconds: float) -> None:
         """So much time went by."""
         if self.state == EXCHANGING:
             self._seconds += seconds
-            if self._seconds >= PATIENCE:
+            if self._seconds >= DEADLINE:
                 self._fail(TIMEOUT)
 
-    def answer(self, alike: bool) -> None:
+    def answer(self, match: bool) -> None:
         """The people have compared their codes; they may compare again."""
         if self.state in ANSWERABLE:
-            self.state = CONFIRMED if alike else DENIED
+            self.state = CONFIRMED if match else DENIED
 
     def _fail(self, reason: str) -> list[dict[str, Any]]:
         self.state = NOT_VERIFIED
@@ -161,7 +161,7 @@ def commitment(nonce: str) -> str:
     return _hash("commitment", nonce).hex()
 
 
-def side(sdp: str) -> str:
+def fingerprints(sdp: str) -> str:
     """Return the fingerprints of a description in one form, sorted; empty if there are none.
 
     All of them: with several, each is good for a certificate (RFC 8122 §5), so one alone would leave room for
@@ -169,15 +169,15 @@ def side(sdp: str) -> str:
     """
     found = set()
     # Not by index: MicroPython counts from a text's beginning each time.
-    for rest in sdp.lower().replace("\r", "\n").split(MARK)[1:]:
+    for rest in sdp.lower().replace("\r", "\n").split(FINGERPRINT)[1:]:
         words = rest.split("\n", 1)[0].split()
         found.add(" ".join(words[:1] + [word.upper() for word in words[1:]]))
     return ",".join(sorted(found))
 
 
-def code_of(session: str, sides: tuple[str, str], nonces: tuple[str, str]) -> list[int]:
+def code_numbers(session: str, fingerprint_pair: tuple[str, str], nonces: tuple[str, str]) -> list[int]:
     """Return the numbers of the symbols; the order within a pair does not matter."""
-    first, second = sorted(sides)
+    first, second = sorted(fingerprint_pair)
     low, high = sorted(nonces)
     digest = _hash("code", "\n".join((session, first, second, low, high)))
     code = []

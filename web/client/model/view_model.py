@@ -19,9 +19,8 @@ __all__ = ["PAGE", "view"]
 PAGE = "page"
 """Stands for the page as a whole in the place of an element's id."""
 
-BEFORE = (page_state.LOADING, page_state.START, page_state.CONNECTING, page_state.WAITING)
 IN_CALL = (page_state.CALLING, page_state.CONNECTED)
-WITH_OTHERS = (page_state.WAITING, page_state.CALLING, page_state.CONNECTED)
+IN_SESSION = (page_state.WAITING, page_state.CALLING, page_state.CONNECTED)
 OVER = (page_state.ENDED, page_state.FAILED)
 
 FOCUS = {
@@ -94,8 +93,8 @@ def status(now: PageState) -> str:
     """Return what is happening, in a sentence; empty where the screen says it all."""
     stage = now.stage
     if stage == page_state.CONNECTING:
-        asking = devices.ASKING in (now.devices.microphone.status, now.devices.camera.status)
-        return texts.STARTING_DEVICES if asking else now.notices.progress
+        requested = devices.REQUESTED in (now.devices.microphone.status, now.devices.camera.status)
+        return texts.STARTING_DEVICES if requested else now.notices.progress
     if (
         now.network.offline_for is not None
         and not now.network.detached
@@ -110,7 +109,7 @@ def status(now: PageState) -> str:
     if stage == page_state.CONNECTED:
         if now.participants.interrupted:
             return texts.INTERRUPTED
-        away = [other for other in now.participants.others if other.away]
+        away = [member for member in now.participants.members if member.away]
         if away:
             return texts.AWAY.format(away[0].name or texts.SOMEBODY)
         return now.notices.notice or (texts.SHARING if now.devices.sharing else texts.CONNECTED)
@@ -151,30 +150,30 @@ def _end_screen(now: PageState, stage: str, values: View) -> None:
 
 def _devices(now: PageState, stage: str, values: View) -> None:
     at_start = stage in (page_state.LOADING, page_state.START)
-    asking = devices.ASKING in (now.devices.microphone.status, now.devices.camera.status)
+    requested = devices.REQUESTED in (now.devices.microphone.status, now.devices.camera.status)
     # Before the devices run, the buttons say what is wanted of them.
-    heard = (
+    sends_sound = (
         now.devices.microphone.wanted
         if at_start and not now.devices.previewing
         else now.devices.microphone.status == devices.ON
     )
-    seen = (
+    sends_picture = (
         now.devices.camera.wanted
         if at_start and not now.devices.previewing
         else now.devices.camera.status == devices.ON
     )
     values["controls", "hidden"] = stage in OVER or stage == page_state.CONNECTING
-    values["mute", "on"] = heard
-    values["mute-text", "text"] = texts.MUTE if heard else texts.UNMUTE
-    values["mute", "disabled"] = stage == page_state.LOADING or now.devices.microphone.status == devices.ASKING
-    values["camera", "on"] = seen
-    values["camera-text", "text"] = texts.STOP_CAMERA if seen else texts.START_CAMERA
-    values["camera", "disabled"] = stage == page_state.LOADING or now.devices.camera.status == devices.ASKING
+    values["mute", "on"] = sends_sound
+    values["mute-text", "text"] = texts.MUTE if sends_sound else texts.UNMUTE
+    values["mute", "disabled"] = stage == page_state.LOADING or now.devices.microphone.status == devices.REQUESTED
+    values["camera", "on"] = sends_picture
+    values["camera-text", "text"] = texts.STOP_CAMERA if sends_picture else texts.START_CAMERA
+    values["camera", "disabled"] = stage == page_state.LOADING or now.devices.camera.status == devices.REQUESTED
     values["hang-up", "hidden"] = at_start
     values["hang-up-text", "text"] = texts.HANG_UP if stage in IN_CALL else texts.END
     values["self", "picture"] = now.devices.camera.status == devices.ON
     values["self-note", "text"] = "" if at_start and not now.devices.previewing else _camera_note(now.devices.camera)
-    values["skip", "hidden"] = not asking
+    values["skip", "hidden"] = not requested
     values["self-level", "hidden"] = not (
         at_start and now.devices.previewing and now.devices.microphone.status == devices.ON
     )
@@ -190,14 +189,14 @@ def _call(now: PageState, stage: str, values: View) -> None:
     values["share", "on"] = now.devices.sharing
     values["share-text", "text"] = texts.STOP_SHARE if now.devices.sharing else texts.SHARE
     for button in ("chat-button", "people-button", "more-button"):
-        values[button, "hidden"] = stage not in WITH_OTHERS
+        values[button, "hidden"] = stage not in IN_SESSION
     values["layout", "hidden"] = len(pictures) < 2
     values["layout-text", "text"] = texts.GRID if large else texts.SPOTLIGHT
     values["full-screen-text", "text"] = texts.NO_FULL_SCREEN if now.layout.full_screen else texts.FULL_SCREEN
     values["self-tools", "hidden"] = stage not in IN_CALL
     values["swap", "hidden"] = len(pictures) != 1
     values["flip", "hidden"] = not now.devices.can_flip
-    side = now.layout.side_panel if stage in WITH_OTHERS else ""
+    side = now.layout.side_panel if stage in IN_SESSION else ""
     values[PAGE, "side"] = side
     values["side", "hidden"] = not side
     values["side-heading", "text"] = {"chat": texts.CHAT, "people": texts.PEOPLE}.get(side, "")
@@ -207,6 +206,6 @@ def _call(now: PageState, stage: str, values: View) -> None:
 
 
 def _camera_note(camera: Device) -> str:
-    if camera.status == devices.ASKING:
+    if camera.status == devices.REQUESTED:
         return texts.CAMERA_STARTING
     return texts.CAMERA_NOTES.get(camera.problem, texts.CAMERA_OFF)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from typing import Any
 
-__all__ = ["KEYS", "TYPES", "by_id", "figures", "measured"]
+__all__ = ["KEYS", "TYPES", "by_id", "compare", "totals"]
 
 TYPES = [
     "inbound-rtp",
@@ -58,10 +58,10 @@ KEYS = [
 ]
 """What is read of them. The rest, addresses among it, stays in the browser: to read all of it takes Python too long."""
 
-FEW = 20
+MIN_PACKETS = 20
 """Packets within a sample from which a loss is computed: of fewer, one lost packet would look like a bad network."""
 
-COUNTED = (
+TOTALS = (
     ("inbound-rtp", "video", "framesDecoded", "framesDecoded"),
     ("inbound-rtp", "audio", "packetsReceived", "audioPacketsReceived"),
     ("inbound-rtp", "audio", "totalAudioEnergy", "audioEnergy"),
@@ -71,16 +71,16 @@ COUNTED = (
 """Type and kind of an entry, its key, and the figure that it adds to (W3C `webrtc-stats`)."""
 
 
-def figures(entries: list[dict[str, Any]]) -> dict[str, Any]:
+def totals(entries: list[dict[str, Any]]) -> dict[str, Any]:
     """Return counts of frames and packets, audio energy, and the candidate types of the path in use.
 
     `selectedPair` is `{"local": type, "remote": type}`, types of `RTCIceCandidate`; None before there is a path.
     """
-    values: dict[str, Any] = {figure: 0 for _, _, _, figure in COUNTED}
+    values: dict[str, Any] = {total: 0 for _, _, _, total in TOTALS}
     for entry in entries:
-        for kind_of_entry, kind, key, figure in COUNTED:
+        for kind_of_entry, kind, key, total in TOTALS:
             if entry.get("type") == kind_of_entry and entry.get("kind") == kind:
-                values[figure] += entry.get(key, 0)
+                values[total] += entry.get(key, 0)
     known = by_id(entries)
     pair = _selected_pair(known)
     values["selectedPair"] = None
@@ -108,7 +108,7 @@ def _selected_pair(known: dict[str, dict[str, Any]]) -> dict[str, Any] | None:
     return None
 
 
-def measured(before: dict[str, dict[str, Any]], after: dict[str, dict[str, Any]]) -> dict[str, Any]:
+def compare(before: dict[str, dict[str, Any]], after: dict[str, dict[str, Any]]) -> dict[str, Any]:
     """Return what two samples of one connection say (entries under their ids, the older ones first).
 
     What a browser does not tell, and what cannot be known yet, is None. `rtt`, `jitter`: milliseconds. `loss_in`,
@@ -119,41 +119,41 @@ def measured(before: dict[str, dict[str, Any]], after: dict[str, dict[str, Any]]
     `cpu`, `bandwidth`, or empty; `target`: bits per second that it may take at present.
     """
     values: dict[str, Any] = {"limit": None, "target": None}
-    for way, arrived, packets in (("in", "Received", "inbound-rtp"), ("out", "Sent", "outbound-rtp")):
+    for direction, suffix, packets in (("in", "Received", "inbound-rtp"), ("out", "Sent", "outbound-rtp")):
         streams = [entry for entry in after.values() if entry.get("type") == packets]
-        values["rate_" + way] = _rate(before, streams, arrived)
-        values["codecs_" + way] = _codecs(after, streams)
-        _picture(values, before, streams, way)
+        values["rate_" + direction] = _rate(before, streams, suffix)
+        values["codecs_" + direction] = _codecs(after, streams)
+        _picture(values, before, streams, direction)
     values["loss_in"] = _loss_in(before, after)
     values["loss_out"] = _loss_out(before, after)
-    jitters = [entry["jitter"] for entry in after.values() if _is(entry, "inbound-rtp", "jitter")]
+    jitters = [entry["jitter"] for entry in after.values() if _has(entry, "inbound-rtp", "jitter")]
     values["jitter"] = round(1000 * max(jitters)) if jitters else None
     _limit(values, after)
     _path(values, after)
     return values
 
 
-def _is(entry: dict[str, Any], kind: str, key: str) -> bool:
+def _has(entry: dict[str, Any], kind: str, key: str) -> bool:
     """Whether an entry is of this type, and says this."""
     return entry.get("type") == kind and entry.get(key) is not None
 
 
-def _risen(before: dict[str, dict[str, Any]], entry: dict[str, Any], key: str) -> float | None:
+def _increase(before: dict[str, dict[str, Any]], entry: dict[str, Any], key: str) -> float | None:
     """Return by how much a count rose; None when it is not known, or began anew."""
     old = before.get(entry.get("id", ""))
     if old is None or old.get("ssrc") != entry.get("ssrc") or old.get(key) is None or entry.get(key) is None:
         return None
-    risen: float = entry[key] - old[key]
-    return risen if risen >= 0 else None
+    increase: float = entry[key] - old[key]
+    return increase if increase >= 0 else None
 
 
-def _rate(before: dict[str, dict[str, Any]], streams: list[dict[str, Any]], arrived: str) -> int | None:
+def _rate(before: dict[str, dict[str, Any]], streams: list[dict[str, Any]], suffix: str) -> int | None:
     rates = []
     for entry in streams:
-        milliseconds = _risen(before, entry, "timestamp")
-        octets = _risen(before, entry, "bytes" + arrived)
+        milliseconds = _increase(before, entry, "timestamp")
+        octets = _increase(before, entry, "bytes" + suffix)
         if milliseconds and octets is not None:
-            rates.append(8 * (octets + (_risen(before, entry, "headerBytes" + arrived) or 0)) / milliseconds)
+            rates.append(8 * (octets + (_increase(before, entry, "headerBytes" + suffix) or 0)) / milliseconds)
     return round(sum(rates)) if rates else None
 
 
@@ -167,30 +167,30 @@ def _codecs(after: dict[str, dict[str, Any]], streams: list[dict[str, Any]]) -> 
 
 
 def _picture(
-    values: dict[str, Any], before: dict[str, dict[str, Any]], streams: list[dict[str, Any]], way: str
+    values: dict[str, Any], before: dict[str, dict[str, Any]], streams: list[dict[str, Any]], direction: str
 ) -> None:
-    values["size_" + way] = values["frames_" + way] = None
+    values["size_" + direction] = values["frames_" + direction] = None
     largest = 0
     for entry in streams:
         width = entry.get("frameWidth") or 0
         if width > largest:
             largest = width
-            values["size_" + way] = (width, entry.get("frameHeight") or 0)
-            milliseconds = _risen(before, entry, "timestamp")
-            frames = _risen(before, entry, "framesDecoded" if way == "in" else "framesSent")
-            values["frames_" + way] = (
+            values["size_" + direction] = (width, entry.get("frameHeight") or 0)
+            milliseconds = _increase(before, entry, "timestamp")
+            frames = _increase(before, entry, "framesDecoded" if direction == "in" else "framesSent")
+            values["frames_" + direction] = (
                 round(1000 * frames / milliseconds) if milliseconds and frames is not None else None
             )
 
 
 def _loss_in(before: dict[str, dict[str, Any]], after: dict[str, dict[str, Any]]) -> float | None:
-    came = lost = 0.0
+    received = lost = 0.0
     for entry in after.values():
         if entry.get("type") == "inbound-rtp":
-            came += _risen(before, entry, "packetsReceived") or 0
+            received += _increase(before, entry, "packetsReceived") or 0
             # What comes late after all makes it fall (RFC 3550 §6.4.1).
-            lost += _risen(before, entry, "packetsLost") or 0
-    return round(100 * lost / (came + lost), 1) if came + lost >= FEW else None
+            lost += _increase(before, entry, "packetsLost") or 0
+    return round(100 * lost / (received + lost), 1) if received + lost >= MIN_PACKETS else None
 
 
 def _loss_out(before: dict[str, dict[str, Any]], after: dict[str, dict[str, Any]]) -> float | None:
@@ -198,16 +198,16 @@ def _loss_out(before: dict[str, dict[str, Any]], after: dict[str, dict[str, Any]
     sent = lost = 0.0
     for entry in after.values():
         stream = after.get(entry.get("localId", ""))
-        if _is(entry, "remote-inbound-rtp", "fractionLost") and stream is not None:
-            packets = _risen(before, stream, "packetsSent") or 0
+        if _has(entry, "remote-inbound-rtp", "fractionLost") and stream is not None:
+            packets = _increase(before, stream, "packetsSent") or 0
             sent += packets
             lost += packets * entry["fractionLost"]
-    return round(100 * lost / sent, 1) if sent >= FEW else None
+    return round(100 * lost / sent, 1) if sent >= MIN_PACKETS else None
 
 
 def _limit(values: dict[str, Any], after: dict[str, dict[str, Any]]) -> None:
     for entry in after.values():
-        if _is(entry, "outbound-rtp", "qualityLimitationReason") and entry.get("kind") == "video":
+        if _has(entry, "outbound-rtp", "qualityLimitationReason") and entry.get("kind") == "video":
             reason = entry["qualityLimitationReason"]
             if values["limit"] != "cpu":
                 values["limit"] = reason if reason in ("cpu", "bandwidth") else values["limit"] or ""
@@ -224,6 +224,6 @@ def _path(values: dict[str, Any], after: dict[str, dict[str, Any]]) -> None:
     # The report that came last tells of now; the paths' own figure can be many seconds old in Firefox.
     last, seconds = 0.0, pair.get("currentRoundTripTime")
     for entry in after.values():
-        if _is(entry, "remote-inbound-rtp", "roundTripTime") and entry.get("timestamp", 0.0) > last:
+        if _has(entry, "remote-inbound-rtp", "roundTripTime") and entry.get("timestamp", 0.0) > last:
             last, seconds = entry["timestamp"], entry["roundTripTime"]
     values["rtt"] = round(1000 * seconds) if seconds is not None else None

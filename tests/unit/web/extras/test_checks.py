@@ -35,9 +35,9 @@ class OrderTests(SynchronousTestCase):
     def test_before(self) -> None:
         """Before it is begun, everything waits and there is no verdict."""
         test = Checks()
-        self.assertEqual({check.state for check in test.all}, {checks.WAITING})
-        self.assertEqual([check.name for check in test.all], list(checks.ORDER))
-        self.assertFalse(test.going)
+        self.assertEqual({check.state for check in test.checks}, {checks.WAITING})
+        self.assertEqual([check.name for check in test.checks], list(checks.ORDER))
+        self.assertFalse(test.active)
         self.assertEqual(test.verdict, "")
         self.assertFalse(test.start(checks.CAMERA, 0.0))
 
@@ -51,7 +51,7 @@ class OrderTests(SynchronousTestCase):
         self.assertFalse(test.running(checks.CAMERA))
         self.assertEqual(test[checks.CAMERA].found, "A camera, 640 by 480 pixels")
         self.assertEqual(test[checks.CAMERA].remedy, "")
-        now = test.now
+        now = test.current
         assert now is not None
         self.assertEqual(now.name, checks.MICROPHONE)
 
@@ -85,7 +85,7 @@ class OrderTests(SynchronousTestCase):
             self.assertEqual(test[name].state, checks.SKIPPED)
             self.assertEqual(test[name].found, extra_texts.TEST_SKIPPED)
         self.assertEqual(test.verdict, checks.BROKEN)
-        self.assertFalse(test.going)
+        self.assertFalse(test.active)
 
     def test_stop(self) -> None:
         """After the person has left midway, nothing that comes matters, and nothing else begins."""
@@ -95,9 +95,9 @@ class OrderTests(SynchronousTestCase):
         test.stop()
         self.assertFalse(test.running(checks.CAMERA))
         test.finish(checks.CAMERA, "refused")
-        self.assertEqual({check.state for check in test.all}, {checks.SKIPPED})
+        self.assertEqual({check.state for check in test.checks}, {checks.SKIPPED})
         self.assertFalse(test.start(checks.MICROPHONE, 0.0))
-        self.assertFalse(test.going)
+        self.assertFalse(test.active)
         self.assertEqual(test.verdict, checks.STOPPED)
 
     def test_stop_too_late(self) -> None:
@@ -112,18 +112,18 @@ class OrderTests(SynchronousTestCase):
         test.begin()
         for name in checks.ORDER:
             if test.start(name, 0.0):
-                test.unexpected(name)
-        self.assertEqual([check.state for check in test.all], [checks.FAILED] * 3 + [checks.SKIPPED] * 3)
+                test.browser_refused(name)
+        self.assertEqual([check.state for check in test.checks], [checks.FAILED] * 3 + [checks.SKIPPED] * 3)
         self.assertIn("gives pages no camera", test[checks.CAMERA].found)
         for name in checks.ORDER:
-            self.assertIn(checks.LATE[name], checks.OUTCOMES[name])
+            self.assertIn(checks.TIMEOUT_OUTCOMES[name], checks.OUTCOMES[name])
 
     def test_relays(self) -> None:
         """A call through the relay is worth trying where a relay was given."""
-        self.assertTrue(run().relays)
-        self.assertTrue(run(turn="some").relays)
-        self.assertFalse(run(turn="silent").relays)
-        self.assertFalse(run(turn="unnamed").relays)
+        self.assertTrue(run().relay_works)
+        self.assertTrue(run(turn="some").relay_works)
+        self.assertFalse(run(turn="silent").relay_works)
+        self.assertFalse(run(turn="unnamed").relay_works)
 
 
 class VerdictTests(SynchronousTestCase):
@@ -195,7 +195,7 @@ class IceTests(SynchronousTestCase):
 
     def test_many(self) -> None:
         """No more of them are tried than a person would wait for."""
-        self.assertEqual(len(checks.stun_servers([{"urls": ["stun:a.example"] * 100}])), checks.SERVERS)
+        self.assertEqual(len(checks.stun_servers([{"urls": ["stun:a.example"] * 100}])), checks.MAX_SERVERS)
 
     def test_answer(self) -> None:
         """A candidate of the wanted type is an answer, and an error tells why there is none."""

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from signald_page.client.extras.linkify import LONGEST, MOST, pieces
+from signald_page.client.extras.linkify import MAX_LENGTH, MAX_LINKS, segments
 
 
 def links(text: str) -> list[str]:
     """Return the addresses that are found, having checked that nothing of the text is lost or invented."""
-    found = pieces(text)
+    found = segments(text)
     assert "".join(shown for shown, _ in found) == text
     assert all(address in ("", shown) for shown, address in found)
     return [address for _, address in found if address]
@@ -21,7 +21,7 @@ class LinkTests(SynchronousTestCase):
     def test_pieces(self) -> None:
         """A text is taken apart at its addresses."""
         self.assertEqual(
-            pieces("see https://example.org/a?b=c#d or http://example.org:80"),
+            segments("see https://example.org/a?b=c#d or http://example.org:80"),
             [
                 ("see ", ""),
                 ("https://example.org/a?b=c#d", "https://example.org/a?b=c#d"),
@@ -29,8 +29,8 @@ class LinkTests(SynchronousTestCase):
                 ("http://example.org:80", "http://example.org:80"),
             ],
         )
-        self.assertEqual(pieces("nothing here"), [("nothing here", "")])
-        self.assertEqual(pieces(""), [])
+        self.assertEqual(segments("nothing here"), [("nothing here", "")])
+        self.assertEqual(segments(""), [])
 
     def test_case(self) -> None:
         """The scheme may be in capitals, as telephones write the first letter."""
@@ -112,7 +112,7 @@ class LinkTests(SynchronousTestCase):
 
     def test_many(self) -> None:
         """A text full of addresses, or of what looks like some, ends in few pieces."""
-        self.assertEqual(len(links("https://a.example " * 100)), MOST)
+        self.assertEqual(len(links("https://a.example " * 100)), MAX_LINKS)
         self.assertEqual(links("://" * 1333), [])
         self.assertEqual(links("https://" * 500), [])
         self.assertEqual(links("https://a" + ")" * 1900), ["https://a"])
@@ -120,6 +120,6 @@ class LinkTests(SynchronousTestCase):
 
     def test_long(self) -> None:
         """An address may be long; one that is too long is no link, rather than another."""
-        address = "https://a.example/".ljust(LONGEST, "x")
+        address = "https://a.example/".ljust(MAX_LENGTH, "x")
         self.assertEqual(links(f"see {address} there"), [address])
         self.assertEqual(links(f"see {address}x there"), [])

@@ -13,9 +13,9 @@ from signald_page.client.extras.shortcuts import (
     SPACE,
     PushToTalk,
     action,
-    kept_by,
+    reserved_keys,
 )
-from signald_page.client.model.devices import ASKING, MUTED, OFF, ON
+from signald_page.client.model.devices import MUTED, OFF, ON, REQUESTED
 
 
 class ActionTests(SynchronousTestCase):
@@ -77,17 +77,17 @@ class KeptTests(SynchronousTestCase):
     def test_fields(self) -> None:
         """Into a field a person types, and a list is searched by typing."""
         for tag, kind in (("input", "text"), ("input", "password"), ("textarea", "textarea"), ("select", "select-one")):
-            self.assertEqual(kept_by(tag, kind, False, ""), ALL)
-        self.assertEqual(kept_by("div", "", True, ""), ALL)
+            self.assertEqual(reserved_keys(tag, kind, False, ""), ALL)
+        self.assertEqual(reserved_keys("div", "", True, ""), ALL)
 
     def test_pressed(self) -> None:
         """Space presses buttons, links, boxes and what has a role."""
         for tag, kind, role in (("button", "submit", ""), ("a", "", ""), ("input", "checkbox", ""), ("div", "", "tab")):
-            self.assertEqual(kept_by(tag, kind, False, role), SPACE)
+            self.assertEqual(reserved_keys(tag, kind, False, role), SPACE)
 
     def test_nothing(self) -> None:
         """The document itself keeps nothing."""
-        self.assertEqual(kept_by("body", "", False, ""), NOTHING)
+        self.assertEqual(reserved_keys("body", "", False, ""), NOTHING)
 
 
 class TalkTests(SynchronousTestCase):
@@ -99,63 +99,63 @@ class TalkTests(SynchronousTestCase):
 
     def test_hold(self) -> None:
         """The microphone is on while the key is held, however often it repeats."""
-        self.assertTrue(self.talk.down(MUTED))
+        self.assertTrue(self.talk.key_down(MUTED))
         self.assertTrue(self.talk.held)
         for _ in range(5):
-            self.assertFalse(self.talk.down(ON))
-        self.assertFalse(self.talk.settle(ON))
-        self.talk.up()
+            self.assertFalse(self.talk.key_down(ON))
+        self.assertFalse(self.talk.should_press(ON))
+        self.talk.key_up()
         self.assertFalse(self.talk.held)
-        self.assertTrue(self.talk.settle(ON))
-        self.assertFalse(self.talk.settle(MUTED))
+        self.assertTrue(self.talk.should_press(ON))
+        self.assertFalse(self.talk.should_press(MUTED))
 
     def test_unmuted(self) -> None:
         """Who can be heard is not muted by it."""
-        self.assertFalse(self.talk.down(ON))
-        self.talk.up()
-        self.assertFalse(self.talk.settle(ON))
+        self.assertFalse(self.talk.key_down(ON))
+        self.talk.key_up()
+        self.assertFalse(self.talk.should_press(ON))
 
     def test_muted_meanwhile(self) -> None:
         """Who mutes while holding stays muted, and a repeat does not change that."""
-        self.talk.down(MUTED)
-        self.assertFalse(self.talk.down(MUTED))
-        self.talk.up()
-        self.assertFalse(self.talk.settle(MUTED))
-        self.assertFalse(self.talk.settle(ON))
+        self.talk.key_down(MUTED)
+        self.assertFalse(self.talk.key_down(MUTED))
+        self.talk.key_up()
+        self.assertFalse(self.talk.should_press(MUTED))
+        self.assertFalse(self.talk.should_press(ON))
 
     def test_short_press(self) -> None:
         """A microphone that comes after the key was let go is muted as soon as it is there."""
-        self.assertTrue(self.talk.down(OFF))
-        self.talk.up()
-        self.assertFalse(self.talk.settle(ASKING))
-        self.assertTrue(self.talk.settle(ON))
-        self.assertFalse(self.talk.settle(MUTED))
+        self.assertTrue(self.talk.key_down(OFF))
+        self.talk.key_up()
+        self.assertFalse(self.talk.should_press(REQUESTED))
+        self.assertTrue(self.talk.should_press(ON))
+        self.assertFalse(self.talk.should_press(MUTED))
 
     def test_refused(self) -> None:
         """One that does not come is not asked for again."""
-        self.talk.down(OFF)
-        self.talk.up()
-        self.assertFalse(self.talk.settle(ASKING))
-        self.assertFalse(self.talk.settle(OFF))
-        self.assertFalse(self.talk.settle(ON))
+        self.talk.key_down(OFF)
+        self.talk.key_up()
+        self.assertFalse(self.talk.should_press(REQUESTED))
+        self.assertFalse(self.talk.should_press(OFF))
+        self.assertFalse(self.talk.should_press(ON))
 
     def test_again_before_it_comes(self) -> None:
         """A second press while the microphone still comes goes on with it."""
-        self.talk.down(OFF)
-        self.talk.up()
-        self.assertFalse(self.talk.down(ASKING))
+        self.talk.key_down(OFF)
+        self.talk.key_up()
+        self.assertFalse(self.talk.key_down(REQUESTED))
         self.assertTrue(self.talk.held)
-        self.assertFalse(self.talk.settle(ON))
-        self.talk.up()
-        self.assertTrue(self.talk.settle(ON))
+        self.assertFalse(self.talk.should_press(ON))
+        self.talk.key_up()
+        self.assertTrue(self.talk.should_press(ON))
 
     def test_somebody_else_asks(self) -> None:
         """A microphone that the button asked for is not the key's."""
-        self.assertFalse(self.talk.down(ASKING))
-        self.talk.up()
-        self.assertFalse(self.talk.settle(ON))
+        self.assertFalse(self.talk.key_down(REQUESTED))
+        self.talk.key_up()
+        self.assertFalse(self.talk.should_press(ON))
 
     def test_let_go_without_a_press(self) -> None:
         """A key that was pressed elsewhere mutes nobody."""
-        self.talk.up()
-        self.assertFalse(self.talk.settle(ON))
+        self.talk.key_up()
+        self.assertFalse(self.talk.should_press(ON))

@@ -7,7 +7,7 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from signald_page.client.extras import extra_texts
-from signald_page.client.extras.statistics_rows import HEIGHT, WIDTH, points, reach, rows
+from signald_page.client.extras.statistics_rows import HEIGHT, WIDTH, points, range_text, rows
 from signald_page.client.model.quality import SAMPLES, SERIES
 
 VALUES: dict[str, Any] = {
@@ -94,7 +94,7 @@ class LineTests(SynchronousTestCase):
 
     def test_nothing(self) -> None:
         """There is no line yet."""
-        self.assertEqual((points([], "rtt"), reach([], "rtt")), ("", extra_texts.UNKNOWN))
+        self.assertEqual((points([], "rtt"), range_text([], "rtt")), ("", extra_texts.UNKNOWN))
 
     def test_points(self) -> None:
         """The newest is at the right, the largest at the top, and what was not known is left out."""
@@ -113,4 +113,4 @@ class LineTests(SynchronousTestCase):
 
     def test_reach(self) -> None:
         """In words it says between which values the line lies."""
-        self.assertEqual(reach(history(7, None, 30), "rtt"), "7 to 30 ms in the last two minutes")
+        self.assertEqual(range_text(history(7, None, 30), "rtt"), "7 to 30 ms in the last two minutes")

@@ -6,12 +6,12 @@ import json
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from signald_page.client.extras.support_report import HIDDEN, MOST_CHARACTERS, MOST_LINES, report, without_addresses
+from signald_page.client.extras.support_report import HIDDEN, MAX_CHARACTERS, MAX_LINES, report, without_addresses
 from signald_page.client.model.event_log import EventLog
 from signald_page.client.model.page_state import PageState
 from signald_page.client.model.quality import SERIES
 from signald_page.client.model.remote_peer import RemotePeer
-from signald_page.client.model.webrtc_stats import measured
+from signald_page.client.model.webrtc_stats import compare
 
 
 class ReportTests(SynchronousTestCase):
@@ -20,11 +20,11 @@ class ReportTests(SynchronousTestCase):
     def setUp(self) -> None:
         """A call with one other person, and one sample."""
         self.state = PageState()
-        other = RemotePeer("u1", "Annabel")
-        self.state.participants.others = [other]
-        other.quality.take(dict(measured({}, {}), rtt=20, size_in=(640, 480)), None)
+        member = RemotePeer("u1", "Annabel")
+        self.state.participants.members = [member]
+        member.quality.add_sample(dict(compare({}, {}), rtt=20, size_in=(640, 480)), None)
         self.journal = EventLog()
-        self.journal.follow(1.5, self.state)
+        self.journal.update(1.5, self.state)
 
     def test_what_it_holds(self) -> None:
         """Facts, events, samples, the newest figures and the log, as JSON."""
@@ -46,7 +46,7 @@ class ReportTests(SynchronousTestCase):
     def test_bounds(self) -> None:
         """Of a long log the last lines are kept, of a long line its beginning."""
         lines = report(self.journal, {}, ["x" * 10_000] * 5_000, [])["log"]
-        self.assertEqual((len(lines), len(lines[0])), (MOST_LINES, MOST_CHARACTERS))
+        self.assertEqual((len(lines), len(lines[0])), (MAX_LINES, MAX_CHARACTERS))
 
 
 class AddressTests(SynchronousTestCase):

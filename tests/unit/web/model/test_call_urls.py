@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from signald_page.client.model.call_urls import invitation, only_here, socket_address
+from signald_page.client.model.call_urls import invitation_url, is_loopback, signaling_url
 
 
 class AddressTests(SynchronousTestCase):
@@ -17,7 +17,7 @@ class AddressTests(SynchronousTestCase):
             "https://example.org:9000/#0000000000",
             "https://example.org:9000/?a#b",
         ):
-            self.assertEqual(invitation(href, "7Q2M9RT6ZC"), "https://example.org:9000/#7Q2M9RT6ZC")
+            self.assertEqual(invitation_url(href, "7Q2M9RT6ZC"), "https://example.org:9000/#7Q2M9RT6ZC")
 
     def test_socket_address(self) -> None:
         """The socket is beside the page, and as secure."""
@@ -27,11 +27,11 @@ class AddressTests(SynchronousTestCase):
             ("https://example.org/calls/#https://other/", "wss://example.org/calls/ws"),
             ("https://example.org/calls/index.html", "wss://example.org/calls/ws"),
         ):
-            self.assertEqual(socket_address(href), address)
+            self.assertEqual(signaling_url(href), address)
 
     def test_only_here(self) -> None:
         """Names and addresses that mean each computer itself are of no use in a link."""
         for hostname in ("localhost", "signald.localhost", "127.0.0.1", "127.8.0.1", "[::1]"):
-            self.assertTrue(only_here(hostname), hostname)
+            self.assertTrue(is_loopback(hostname), hostname)
         for hostname in ("example.org", "192.168.1.7", "[fd00::2]", "localhost.example.org"):
-            self.assertFalse(only_here(hostname), hostname)
+            self.assertFalse(is_loopback(hostname), hostname)

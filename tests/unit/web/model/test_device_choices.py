@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from signald_page.client.model.device_choices import CAMERA, MICROPHONE, MOST_DEVICES, SPEAKER, DeviceChoices, kind_of
+from signald_page.client.model.device_choices import (
+    CAMERA,
+    MAX_DEVICES,
+    MICROPHONE,
+    SPEAKER,
+    DeviceChoices,
+    device_kind,
+)
 from signald_page.client.model.devices import AUDIO, VIDEO
 
 
@@ -15,7 +22,7 @@ class ChoicesTests(SynchronousTestCase):
         """Two cameras, a microphone."""
         self.choices = DeviceChoices({})
         self.entries = [(CAMERA, "c1", "Front"), (MICROPHONE, "m1", ""), (CAMERA, "c2", "Back")]
-        self.more = self.choices.discovered(self.entries)
+        self.more = self.choices.set_available(self.entries)
 
     def test_found(self) -> None:
         """Each kind has its devices, in the browser's order; one without a name is counted."""
@@ -32,19 +39,19 @@ class ChoicesTests(SynchronousTestCase):
 
     def test_without_permission(self) -> None:
         """Browsers then list devices without id and name, which cannot be chosen."""
-        self.choices.discovered([(CAMERA, "", ""), (MICROPHONE, "", "")])
+        self.choices.set_available([(CAMERA, "", ""), (MICROPHONE, "", "")])
         self.assertEqual(self.choices.options(CAMERA, ""), [])
 
     def test_one_more(self) -> None:
         """A device that is plugged in is noticed; the first look, and one that goes, are not."""
         self.assertEqual(self.more, [])
-        self.assertEqual(self.choices.discovered([*self.entries, (MICROPHONE, "m2", "Headset")]), [MICROPHONE])
-        self.assertEqual(self.choices.discovered(self.entries), [])
+        self.assertEqual(self.choices.set_available([*self.entries, (MICROPHONE, "m2", "Headset")]), [MICROPHONE])
+        self.assertEqual(self.choices.set_available(self.entries), [])
 
     def test_bounded(self) -> None:
         """A browser that lists devices without end does not fill the page."""
-        self.choices.discovered([(CAMERA, f"c{number}", "") for number in range(1000)])
-        self.assertEqual(len(self.choices.options(CAMERA, "")), MOST_DEVICES)
+        self.choices.set_available([(CAMERA, f"c{number}", "") for number in range(1000)])
+        self.assertEqual(len(self.choices.options(CAMERA, "")), MAX_DEVICES)
 
     def test_what_is_asked_for(self) -> None:
         """A choice that is there is demanded; without one, the camera that looks at the person is asked for."""
@@ -55,28 +62,28 @@ class ChoicesTests(SynchronousTestCase):
         self.assertEqual(self.choices.constraints(VIDEO)["deviceId"], {"exact": "c2"})
         self.assertNotIn("facingMode", self.choices.constraints(VIDEO))
         self.assertEqual(self.choices.constraints(AUDIO)["deviceId"], {"exact": "m1"})
-        self.choices.discovered([])
+        self.choices.set_available([])
         self.assertEqual(self.choices.constraints(AUDIO)["deviceId"], {"ideal": "m1"})
 
     def test_turning(self) -> None:
         """The other camera of a phone, and back; a camera by name ends it."""
         self.choices.choose(CAMERA, "c1")
-        self.choices.turn()
+        self.choices.flip()
         self.assertEqual(self.choices.constraints(VIDEO)["facingMode"], "environment")
-        self.choices.turn()
+        self.choices.flip()
         self.assertEqual(self.choices.constraints(VIDEO)["facingMode"], "user")
-        self.choices.turn()
+        self.choices.flip()
         self.choices.choose(CAMERA, "c1")
         self.assertEqual(self.choices.facing, "user")
 
     def test_remembered(self) -> None:
         """Choices of earlier calls count, of known kinds alone."""
         choices = DeviceChoices({CAMERA: "c9", "other": "x"})
-        choices.discovered(self.entries)
+        choices.set_available(self.entries)
         self.assertEqual(choices.constraints(VIDEO)["deviceId"], {"ideal": "c9"})
         self.assertEqual(choices.chosen, {CAMERA: "c9"})
         self.assertEqual([used for _, _, used in choices.options(CAMERA, "")], [True, False])
 
     def test_kinds(self) -> None:
         """Tracks and devices have different words for the same."""
-        self.assertEqual((kind_of(VIDEO), kind_of(AUDIO)), (CAMERA, MICROPHONE))
+        self.assertEqual((device_kind(VIDEO), device_kind(AUDIO)), (CAMERA, MICROPHONE))

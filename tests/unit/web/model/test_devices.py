@@ -5,7 +5,7 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from signald_page.client.model import devices
-from signald_page.client.model.devices import Device, browser_family, problem_of
+from signald_page.client.model.devices import Device, browser_family, problem_code
 
 
 class DeviceTests(SynchronousTestCase):
@@ -15,13 +15,13 @@ class DeviceTests(SynchronousTestCase):
         """It is asked for, runs, and stops for a reason, which the next attempt forgets."""
         device = Device(devices.VIDEO)
         self.assertEqual((device.kind, device.status, device.problem), ("video", devices.OFF, ""))
-        device.asked()
-        self.assertEqual(device.status, devices.ASKING)
+        device.requested()
+        self.assertEqual(device.status, devices.REQUESTED)
         device.started()
         self.assertEqual(device.status, devices.ON)
         device.stopped("lost")
         self.assertEqual((device.status, device.problem), (devices.OFF, "lost"))
-        device.asked()
+        device.requested()
         self.assertEqual(device.problem, "")
 
 
@@ -30,10 +30,10 @@ class ProblemTests(SynchronousTestCase):
 
     def test_errors(self) -> None:
         """Each error of `getUserMedia` has its reason, and an unknown one has one, too."""
-        self.assertEqual(problem_of("NotAllowedError"), "refused")
-        self.assertEqual(problem_of("NotFoundError"), "missing")
-        self.assertEqual(problem_of("NotReadableError"), "busy")
-        self.assertEqual(problem_of("TypeError"), "unsupported")
+        self.assertEqual(problem_code("NotAllowedError"), "refused")
+        self.assertEqual(problem_code("NotFoundError"), "missing")
+        self.assertEqual(problem_code("NotReadableError"), "busy")
+        self.assertEqual(problem_code("TypeError"), "unsupported")
 
 
 class FamilyTests(SynchronousTestCase):

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from signald_page.client.model.layout import CORNERS, GRID, SPOTLIGHT, arrange, corner_after, nearest_corner, picture
+from signald_page.client.model.layout import CORNERS, GRID, SPOTLIGHT, arrange, nearest_corner, next_corner, picture_id
 from signald_page.client.model.remote_peer import RemotePeer
 
 
 def people(*users: str, screens: tuple[str, ...] = ()) -> list[RemotePeer]:
     """Others, some of whom show their screen."""
-    others = [RemotePeer(user) for user in users]
-    for other in others:
-        other.screen = other.user in screens
-    return others
+    members = [RemotePeer(user) for user in users]
+    for member in members:
+        member.screen = member.user in screens
+    return members
 
 
 class ArrangeTests(SynchronousTestCase):
@@ -36,9 +36,9 @@ class ArrangeTests(SynchronousTestCase):
 
     def test_a_pin_goes_first(self) -> None:
         """What the person wants large is large, while it is there."""
-        others = people("ann", "bob", screens=("ann",))
-        self.assertEqual(arrange(others, "bob", GRID, "ann")[1], "bob")
-        self.assertEqual(arrange(others, "bob/screen", "", "")[1], "ann/screen")
+        members = people("ann", "bob", screens=("ann",))
+        self.assertEqual(arrange(members, "bob", GRID, "ann")[1], "bob")
+        self.assertEqual(arrange(members, "bob/screen", "", "")[1], "ann/screen")
 
     def test_a_wish_for_a_grid(self) -> None:
         """Then a screen is one of all."""
@@ -46,14 +46,14 @@ class ArrangeTests(SynchronousTestCase):
 
     def test_spotlight_follows_the_speaker(self) -> None:
         """As long as nobody spoke, the first is large."""
-        others = people("ann", "bob")
-        self.assertEqual(arrange(others, "", SPOTLIGHT, "")[1], "ann")
-        self.assertEqual(arrange(others, "", SPOTLIGHT, "bob")[1], "bob")
-        self.assertEqual(arrange(others, "", SPOTLIGHT, "gone")[1], "ann")
+        members = people("ann", "bob")
+        self.assertEqual(arrange(members, "", SPOTLIGHT, "")[1], "ann")
+        self.assertEqual(arrange(members, "", SPOTLIGHT, "bob")[1], "bob")
+        self.assertEqual(arrange(members, "", SPOTLIGHT, "gone")[1], "ann")
 
     def test_names(self) -> None:
         """A camera and a screen of one user are told apart."""
-        self.assertNotEqual(picture("ann"), picture("ann", True))
+        self.assertNotEqual(picture_id("ann"), picture_id("ann", True))
 
 
 class CornerTests(SynchronousTestCase):
@@ -69,11 +69,11 @@ class CornerTests(SynchronousTestCase):
     def test_arrow_keys(self) -> None:
         """Each arrow goes its way, and stays at the edge; other keys change nothing."""
         corner = CORNERS[0]
-        self.assertEqual(corner_after(corner, "ArrowLeft"), "bottom-left")
-        self.assertEqual(corner_after(corner, "ArrowUp"), "top-right")
-        self.assertEqual(corner_after(corner, "ArrowRight"), corner)
-        self.assertEqual(corner_after(corner, "ArrowDown"), corner)
-        self.assertEqual(corner_after(corner, "Enter"), corner)
+        self.assertEqual(next_corner(corner, "ArrowLeft"), "bottom-left")
+        self.assertEqual(next_corner(corner, "ArrowUp"), "top-right")
+        self.assertEqual(next_corner(corner, "ArrowRight"), corner)
+        self.assertEqual(next_corner(corner, "ArrowDown"), corner)
+        self.assertEqual(next_corner(corner, "Enter"), corner)
         for key in ("ArrowLeft", "ArrowUp", "ArrowRight", "ArrowDown"):
-            corner = corner_after(corner, key)
+            corner = next_corner(corner, key)
             self.assertIn(corner, CORNERS)

@@ -25,12 +25,12 @@ class PresenceTests(SynchronousTestCase):
         ann.host = True
         self.state.session_joined("S", states.GUEST, [ann, bob])
         self.sent: list[tuple[str, Any]] = []
-        self.asked = 0
+        self.requested = 0
         self.changes = 0
         self.conversations = PeerMessaging(json, self.send)
         self.presence = MediaStatus(self.state, self.conversations, self.ask, self.changed)
         for user in ("ann", "bob"):
-            self.conversations.opened(user, 0.0)
+            self.conversations.channel_opened(user, 0.0)
         self.sent.clear()
 
     def send(self, user: str, text: str) -> bool:
@@ -44,11 +44,11 @@ class PresenceTests(SynchronousTestCase):
 
     def ask(self) -> None:
         """The host asked for silence."""
-        self.asked += 1
+        self.requested += 1
 
     def receive(self, user: str, **message: object) -> None:
         """Receive a message."""
-        self.conversations.received(user, json.dumps(message), 0.0)
+        self.conversations.text_received(user, json.dumps(message), 0.0)
 
     def hello(self, user: str) -> None:
         """A page says that it understands."""
@@ -63,23 +63,23 @@ class PresenceTests(SynchronousTestCase):
     def test_told_when_it_changes(self) -> None:
         """A change is told once, to all who understand."""
         self.hello("ann")
-        self.presence.follow()
+        self.presence.update()
         self.sent.clear()
         self.state.devices.microphone.started()
-        self.presence.follow()
-        self.presence.follow()
+        self.presence.update()
+        self.presence.update()
         self.assertEqual([(user, message["microphone"]) for user, message in self.sent], [("ann", True)])
 
     def test_others_tell(self) -> None:
         """What another page tells is known of its person."""
-        ann = self.state.participants.others[0]
+        ann = self.state.participants.members[0]
         self.assertEqual((ann.microphone, ann.camera, ann.screen), (None, None, False))
         self.hello("ann")
         self.receive("ann", type="presence", microphone=True, camera=False, screen=True)
         self.assertEqual((ann.microphone, ann.camera, ann.screen, self.changes), (True, False, True, 1))
         self.receive("ann", type="presence", microphone="yes", camera=0)
         self.assertEqual((ann.microphone, ann.camera, ann.screen), (True, False, True))
-        self.conversations.closed("ann")
+        self.conversations.channel_closed("ann")
         self.assertEqual((ann.microphone, ann.camera, ann.screen), (None, None, False))
 
     def test_only_the_host_asks_for_silence(self) -> None:
@@ -87,12 +87,12 @@ class PresenceTests(SynchronousTestCase):
         for user in ("ann", "bob"):
             self.hello(user)
             self.receive(user, type="mute")
-        self.assertEqual(self.asked, 1)
+        self.assertEqual(self.requested, 1)
         self.state.host_changed("bob", "me")
         self.receive("ann", type="mute")
-        self.assertEqual(self.asked, 1)
+        self.assertEqual(self.requested, 1)
         self.receive("bob", type="mute")
-        self.assertEqual(self.asked, 2)
+        self.assertEqual(self.requested, 2)
 
     def test_the_host_asks(self) -> None:
         """One, or everybody who understands."""

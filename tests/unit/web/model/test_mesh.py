@@ -14,12 +14,12 @@ class BoundTests(SynchronousTestCase):
 
     def test_more_people_get_less_each(self) -> None:
         """And never so much that all of it exceeds what a home's uplink has, about 2.5 Mbit/s."""
-        bounds = [video_bounds(others) for others in range(1, CAPACITY)]
+        bounds = [video_bounds(members) for members in range(1, CAPACITY)]
         for (bitrate, scale), (next_bitrate, next_scale) in pairwise(bounds):
             self.assertGreater(bitrate, next_bitrate)
             self.assertLessEqual(scale, next_scale)
-        for others, (bitrate, _) in enumerate(bounds, 1):
-            self.assertLessEqual(others * bitrate, 2_600_000)
+        for members, (bitrate, _) in enumerate(bounds, 1):
+            self.assertLessEqual(members * bitrate, 2_600_000)
 
     def test_any_number_has_bounds(self) -> None:
         """Nobody there counts as one, and beyond the table its last row stays."""

@@ -21,24 +21,24 @@ def started() -> PageState:
     return page
 
 
-def hosting(*others: str) -> PageState:
+def hosting(*members: str) -> PageState:
     """A page whose person has opened a session, with these others connected."""
     page = started()
     page.start_call(HOST)
     page.session_joined(ID, HOST, [])
     page.session.link = LINK
-    for user in others:
+    for user in members:
         page.member_joined(RemotePeer(user))
         page.connection_changed(user, "connected")
     return page
 
 
-def visiting(*others: str, connected: bool = True) -> PageState:
+def visiting(*members: str, connected: bool = True) -> PageState:
     """A page whose person has joined a session with these others."""
     page = started()
     page.start_call(GUEST, ID)
-    page.session_joined(ID, GUEST, [RemotePeer(user) for user in others])
-    for user in others if connected else ():
+    page.session_joined(ID, GUEST, [RemotePeer(user) for user in members])
+    for user in members if connected else ():
         page.connection_changed(user, "connected")
     return page
 
@@ -139,7 +139,7 @@ class StartTests(SynchronousTestCase):
         page.hung_up()
         page.return_to_start()
         self.assertEqual(
-            (page.stage, page.session.id, page.participants.others, page.notices.problem), ("start", "", [], "")
+            (page.stage, page.session.id, page.participants.members, page.notices.problem), ("start", "", [], "")
         )
 
 
@@ -183,14 +183,14 @@ class SessionTests(SynchronousTestCase):
         page = hosting("ann")
         page.member_left("ann", "gone")
         page.member_joined(RemotePeer("ann-again"))
-        self.assertEqual([other.user for other in page.participants.others], ["ann-again"])
+        self.assertEqual([member.user for member in page.participants.members], ["ann-again"])
 
     def test_strangers_change_nothing(self) -> None:
         """News of somebody who is not here are ignored."""
         page = hosting("ann")
         page.member_left("bob", "left")
         page.connection_changed("bob", "failed")
-        self.assertEqual(([other.user for other in page.participants.others], page.stage), (["ann"], "connected"))
+        self.assertEqual(([member.user for member in page.participants.members], page.stage), (["ann"], "connected"))
 
     def test_hanging_up(self) -> None:
         """Each side reads what its hanging up meant."""
@@ -201,7 +201,7 @@ class SessionTests(SynchronousTestCase):
         heir.hung_up()
         guest.hung_up()
         self.assertEqual(
-            (host.stage, host.notices.outcome, host.participants.others), ("ended", texts.HUNG_UP_HOST, [])
+            (host.stage, host.notices.outcome, host.participants.members), ("ended", texts.HUNG_UP_HOST, [])
         )
         self.assertEqual((heir.stage, heir.notices.outcome), ("ended", texts.YOU_ENDED))
         self.assertEqual((guest.stage, guest.notices.outcome), ("ended", texts.HUNG_UP))
@@ -252,7 +252,7 @@ class ServerLossTests(SynchronousTestCase):
         page = hosting("ann")
         page.member_joined(RemotePeer("bob"))
         page.server_lost(texts.SERVER_LOST)
-        self.assertEqual([other.user for other in page.participants.others], ["ann"])
+        self.assertEqual([member.user for member in page.participants.members], ["ann"])
 
     def test_hanging_up_without_a_server(self) -> None:
         """The person ends a call that goes on by itself."""
@@ -266,7 +266,7 @@ class ServerLossTests(SynchronousTestCase):
         page = hosting("ann", "bob")
         page.server_lost(texts.SERVER_LOST)
         page.connection_changed("ann", "closed")
-        self.assertEqual((page.stage, [other.user for other in page.participants.others]), ("connected", ["bob"]))
+        self.assertEqual((page.stage, [member.user for member in page.participants.members]), ("connected", ["bob"]))
 
 
 class PathTests(SynchronousTestCase):
@@ -328,7 +328,7 @@ class PathTests(SynchronousTestCase):
         page = visiting("ann", "bob", connected=False)
         page.connection_changed("ann", "connected")
         page.connection_changed("bob", "failed")
-        self.assertEqual((page.stage, [other.user for other in page.participants.others]), ("connected", ["ann"]))
+        self.assertEqual((page.stage, [member.user for member in page.participants.members]), ("connected", ["ann"]))
 
     def test_browsers_that_do_not_agree(self) -> None:
         """A first negotiation that fails ends the attempt; a later one leaves the call as it was."""
@@ -385,7 +385,7 @@ class PathTests(SynchronousTestCase):
             page.connection_changed("ann", "disconnected")
             happens(page)
             self.assertEqual(page.tick(100.5), ["ann"])
-            self.assertEqual(page.participants.others[0].restarts, 1)
+            self.assertEqual(page.participants.members[0].restarts, 1)
 
     def test_another_network(self) -> None:
         """New paths are sought once the server is reached again, whether or not the loss of the old ones shows."""
@@ -436,7 +436,7 @@ class PathTests(SynchronousTestCase):
         page.connection_changed("ann", "disconnected")
         page.tick(10.0)
         page.connection_changed("ann", "disconnected")
-        self.assertEqual(page.participants.others[0].waited, 10.0)
+        self.assertEqual(page.participants.members[0].unconnected_for, 10.0)
 
 
 class ReconnectTests(SynchronousTestCase):
@@ -460,7 +460,7 @@ class ReconnectTests(SynchronousTestCase):
         page.participants.set_away("ann", True)
         page.participants.connection_reset("ann")
         page.participants.connection_reset("nobody")
-        ann = page.participants.others[0]
+        ann = page.participants.members[0]
         self.assertEqual((ann.user, ann.away, ann.connection, ann.was_connected), ("ann", False, "new", False))
 
     def test_the_person_begins_anew(self) -> None:
@@ -468,14 +468,14 @@ class ReconnectTests(SynchronousTestCase):
         page = visiting("ann")
         page.session_joined(ID, HOST, [RemotePeer("bob")])
         self.assertEqual(
-            (page.role, [other.user for other in page.participants.others], page.stage), (HOST, ["bob"], "calling")
+            (page.role, [member.user for member in page.participants.members], page.stage), (HOST, ["bob"], "calling")
         )
 
     def test_the_server_knows_nobody(self) -> None:
         """After too long an absence the person joins anew; whoever is not in a session is not moved."""
         page = visiting("ann")
         page.membership_lost()
-        self.assertEqual((page.stage, page.participants.others, page.session.id), ("connecting", [], ID))
+        self.assertEqual((page.stage, page.participants.members, page.session.id), ("connecting", [], ID))
         page = started()
         page.membership_lost()
         self.assertEqual(page.stage, "start")
@@ -536,15 +536,15 @@ class DoorTests(SynchronousTestCase):
     def test_another_host(self) -> None:
         """Everybody is told who the host is now."""
         page = hosting("ann", "bob")
-        page.participants.others[0].name = "Ann"
+        page.participants.members[0].name = "Ann"
         page.host_changed("ann", "me")
         self.assertEqual((page.role, page.notices.notice), (GUEST, texts.IS_HOST.format("Ann")))
         page.host_changed("bob", "me")
         self.assertEqual(page.notices.notice, texts.IS_HOST.format(texts.SOMEBODY))
-        self.assertEqual([other.host for other in page.participants.others], [False, True])
+        self.assertEqual([member.host for member in page.participants.members], [False, True])
         page.host_changed("me", "me")
         self.assertEqual((page.role, page.notices.notice), (HOST, texts.YOU_ARE_HOST))
-        self.assertEqual([other.host for other in page.participants.others], [False, False])
+        self.assertEqual([member.host for member in page.participants.members], [False, False])
 
     def test_making_somebody_the_host_and_leaving(self) -> None:
         """The person leaves when the server says that the other is the host, and not before."""

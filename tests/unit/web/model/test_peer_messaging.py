@@ -7,7 +7,7 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from signald_page.client.model.peer_messaging import BURST, MOST_CHARACTERS, RATE, PeerMessaging
+from signald_page.client.model.peer_messaging import BURST, MAX_CHARACTERS, RATE, PeerMessaging
 
 HELLO = '{"type": "hello", "version": 1}'
 
@@ -20,10 +20,10 @@ class ConversationTests(SynchronousTestCase):
         self.sent: list[tuple[str, Any]] = []
         self.happened: list[Any] = []
         self.conversations = PeerMessaging(json, self.send)
-        self.conversations.hear("note", lambda user, message: self.happened.append((user, message["text"])))
-        self.conversations.begun(lambda user: self.happened.append(("begun", user)))
-        self.conversations.over(lambda user: self.happened.append(("over", user)))
-        self.conversations.opened("ann", 0.0)
+        self.conversations.on_message("note", lambda user, message: self.happened.append((user, message["text"])))
+        self.conversations.on_ready(lambda user: self.happened.append(("begun", user)))
+        self.conversations.on_closed(lambda user: self.happened.append(("over", user)))
+        self.conversations.channel_opened("ann", 0.0)
 
     def send(self, user: str, text: str) -> bool:
         """Note what is sent."""
@@ -32,30 +32,30 @@ class ConversationTests(SynchronousTestCase):
 
     def note(self, text: str, now: float = 0.0) -> None:
         """Receive a note from ann."""
-        self.conversations.received("ann", json.dumps({"type": "note", "text": text}), now)
+        self.conversations.text_received("ann", json.dumps({"type": "note", "text": text}), now)
 
     def test_hello_comes_first(self) -> None:
         """A page says hello as soon as it can; nobody is taken to understand before they said it."""
         self.assertEqual(self.sent, [("ann", {"type": "hello", "version": 1})])
-        self.conversations.tell_all({"type": "note", "text": "early"})
+        self.conversations.broadcast({"type": "note", "text": "early"})
         self.note("too early")
-        self.assertEqual((self.sent[1:], self.happened, self.conversations.speakers), ([], [], []))
-        self.conversations.received("ann", HELLO, 0.0)
+        self.assertEqual((self.sent[1:], self.happened, self.conversations.ready_users), ([], [], []))
+        self.conversations.text_received("ann", HELLO, 0.0)
         self.note("in time")
-        self.conversations.tell_all({"type": "note", "text": "in time"})
+        self.conversations.broadcast({"type": "note", "text": "in time"})
         self.assertEqual(self.happened, [("begun", "ann"), ("ann", "in time")])
         self.assertEqual(self.sent[1:], [("ann", {"type": "note", "text": "in time"})])
-        self.assertTrue(self.conversations.speaks("ann"))
+        self.assertTrue(self.conversations.is_ready("ann"))
 
     def test_hello_counts_once(self) -> None:
         """A second one begins nothing anew."""
-        self.conversations.received("ann", HELLO, 0.0)
-        self.conversations.received("ann", HELLO, 0.0)
+        self.conversations.text_received("ann", HELLO, 0.0)
+        self.conversations.text_received("ann", HELLO, 0.0)
         self.assertEqual(self.happened, [("begun", "ann")])
 
     def test_nonsense_is_left_alone(self) -> None:
         """What is no message, no JSON, too long, of an unknown type or from nobody changes nothing."""
-        self.conversations.received("ann", HELLO, 0.0)
+        self.conversations.text_received("ann", HELLO, 0.0)
         self.happened.clear()
         texts = (
             "",
@@ -70,16 +70,16 @@ class ConversationTests(SynchronousTestCase):
             "[" * 15_000,
         )
         for text in texts:
-            self.conversations.received("ann", text, 0.0)
-        self.note("x" * MOST_CHARACTERS)
-        self.conversations.received("bob", HELLO, 0.0)
+            self.conversations.text_received("ann", text, 0.0)
+        self.note("x" * MAX_CHARACTERS)
+        self.conversations.text_received("bob", HELLO, 0.0)
         self.assertEqual(self.happened, [])
         self.note("still here")
         self.assertEqual(self.happened, [("ann", "still here")])
 
     def test_a_flood_is_dropped(self) -> None:
         """More than the burst at once is lost, and the rate comes back with time."""
-        self.conversations.received("ann", HELLO, 0.0)
+        self.conversations.text_received("ann", HELLO, 0.0)
         self.happened.clear()
         for _ in range(1000):
             self.note("flood")
@@ -90,19 +90,19 @@ class ConversationTests(SynchronousTestCase):
 
     def test_closed(self) -> None:
         """After the channel closed nobody is there, which is told once."""
-        self.conversations.received("ann", HELLO, 0.0)
-        self.conversations.closed("ann")
-        self.conversations.closed("ann")
+        self.conversations.text_received("ann", HELLO, 0.0)
+        self.conversations.channel_closed("ann")
+        self.conversations.channel_closed("ann")
         self.assertEqual(self.happened[-1], ("over", "ann"))
         self.assertEqual(self.happened.count(("over", "ann")), 1)
         self.note("late")
-        self.assertEqual((self.conversations.speakers, len(self.happened)), ([], 2))
+        self.assertEqual((self.conversations.ready_users, len(self.happened)), ([], 2))
 
     def test_a_new_connection_begins_anew(self) -> None:
         """The other page has to say hello again, as a page that was loaded anew does."""
-        self.conversations.received("ann", HELLO, 0.0)
-        self.conversations.closed("ann")
-        self.conversations.opened("ann", 1.0)
-        self.assertFalse(self.conversations.speaks("ann"))
-        self.conversations.received("ann", HELLO, 1.0)
+        self.conversations.text_received("ann", HELLO, 0.0)
+        self.conversations.channel_closed("ann")
+        self.conversations.channel_opened("ann", 1.0)
+        self.assertFalse(self.conversations.is_ready("ann"))
+        self.conversations.text_received("ann", HELLO, 1.0)
         self.assertEqual(self.happened.count(("begun", "ann")), 2)

@@ -6,7 +6,7 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from signald_page.client.model.quality import CPU, GOOD, LEARNING, NETWORK, SAMPLES, SERIES, STEADY, Quality, own_fault
+from signald_page.client.model.quality import CPU, GOOD, NETWORK, SAMPLES, SERIES, WARM_UP, WINDOW, Quality, local_fault
 
 FINE: dict[str, Any] = {
     "rtt": 20,
@@ -26,13 +26,13 @@ def connection(*changes: dict[str, Any]) -> Quality:
     """Return a connection that has been like this; what is not given is fine."""
     quality = Quality()
     for change in changes:
-        quality.take({**FINE, **change}, BOUND)
+        quality.add_sample({**FINE, **change}, BOUND)
     return quality
 
 
 def bars(**values: Any) -> int | None:
     """Return the bars of a connection that is always like this."""
-    return connection(*[values] * (LEARNING + STEADY)).bars
+    return connection(*[values] * (WARM_UP + WINDOW)).bars
 
 
 class BarsTests(SynchronousTestCase):
@@ -68,14 +68,14 @@ class BarsTests(SynchronousTestCase):
 
     def test_bandwidth_that_suffices(self) -> None:
         """A browser that blames the bandwidth of a picture that has all it could have is not believed."""
-        fine = connection(*[{"limit": "bandwidth"}] * (LEARNING + STEADY))
+        fine = connection(*[{"limit": "bandwidth"}] * (WARM_UP + WINDOW))
         self.assertEqual((fine.bars, fine.values["limit"]), (GOOD, ""))
-        narrow = connection(*[{"limit": "bandwidth", "target": 500_000}] * (LEARNING + STEADY))
+        narrow = connection(*[{"limit": "bandwidth", "target": 500_000}] * (WARM_UP + WINDOW))
         self.assertEqual((narrow.bars, narrow.values["limit"]), (2, "bandwidth"))
 
     def test_bandwidth_at_first(self) -> None:
         """Every call begins with little, until the browser knows what the path carries."""
-        self.assertEqual(connection(*[{"limit": "bandwidth", "target": 300_000}] * LEARNING).bars, GOOD)
+        self.assertEqual(connection(*[{"limit": "bandwidth", "target": 300_000}] * WARM_UP).bars, GOOD)
 
     def test_a_slow_computer(self) -> None:
         """It makes a connection fair, and a weak one if the picture is jerky."""
@@ -89,18 +89,18 @@ class BarsTests(SynchronousTestCase):
         seen = []
         quality = Quality()
         for change in ({}, {}, bad, {}, {}, bad, bad, {}, {}, bad, {}, {}, {}):
-            quality.take({**FINE, **change}, BOUND)
+            quality.add_sample({**FINE, **change}, BOUND)
             seen.append(quality.bars)
         self.assertEqual(seen, [4, 4, 4, 4, 4, 4, 1, 1, 1, 1, 1, 1, 4])
 
     def test_both_see_the_same(self) -> None:
         """A connection is as good as the side says that sees it worse."""
         quality = connection({})
-        quality.heard({"type": "quality", "bars": 2, "fault": ""})
+        quality.receive({"type": "quality", "bars": 2, "fault": ""})
         self.assertEqual(quality.bars, 2)
-        self.assertEqual(quality.measured, 4)
+        self.assertEqual(quality.local_bars, 4)
         quality = connection({"loss_in": 20.0})
-        quality.heard({"type": "quality", "bars": 2, "fault": ""})
+        quality.receive({"type": "quality", "bars": 2, "fault": ""})
         self.assertEqual(quality.bars, 1)
 
     def test_what_makes_no_sense(self) -> None:
@@ -117,16 +117,16 @@ class BarsTests(SynchronousTestCase):
             {"bars": 1, "fault": "them"},
             {"bars": 1, "fault": ["network"]},
         ):
-            quality.heard(message)
+            quality.receive(message)
             self.assertEqual((quality.bars, quality.fault("")), (GOOD, ""))
 
     def test_a_connection_begins_anew(self) -> None:
         """What both sides thought of the old one is forgotten; its history is not."""
         quality = connection({"loss_in": 20.0})
-        quality.heard({"bars": 1, "fault": "network"})
-        quality.renewed()
+        quality.receive({"bars": 1, "fault": "network"})
+        quality.reset()
         self.assertIsNone(quality.bars)
-        quality.take(FINE, BOUND)
+        quality.add_sample(FINE, BOUND)
         self.assertEqual((quality.bars, len(quality.history)), (4, 2))
 
 
@@ -150,7 +150,7 @@ class FaultTests(SynchronousTestCase):
     def test_one_other_person(self) -> None:
         """With one other person nobody can tell: then it is said what is wrong."""
         lossy = connection({"loss_out": 20.0})
-        self.assertEqual(own_fault([lossy]), "")
+        self.assertEqual(local_fault([lossy]), "")
         self.assertEqual(lossy.fault(""), "out")
         self.assertEqual(connection({"loss_in": 20.0}).fault(""), "in")
         self.assertEqual(connection({"jitter": 200}).fault(""), "delay")
@@ -159,45 +159,45 @@ class FaultTests(SynchronousTestCase):
     def test_all_connections_are_weak(self) -> None:
         """Then it is the own network."""
         connections = [connection({"loss_out": 20.0}), connection({"loss_in": 6.0})]
-        self.assertEqual(own_fault([*connections, Quality()]), NETWORK)
+        self.assertEqual(local_fault([*connections, Quality()]), NETWORK)
         self.assertEqual(connections[0].fault(NETWORK), "yours")
-        self.assertEqual(connections[0].message(NETWORK), {"type": "quality", "bars": 1, "fault": "network"})
+        self.assertEqual(connections[0].report(NETWORK), {"type": "quality", "bars": 1, "fault": "network"})
 
     def test_one_connection_is_good(self) -> None:
         """Then it is not."""
-        self.assertEqual(own_fault([connection({"loss_out": 20.0}), connection({})]), "")
+        self.assertEqual(local_fault([connection({"loss_out": 20.0}), connection({})]), "")
 
     def test_their_network(self) -> None:
         """Somebody whose connections are all weak tells the others."""
         quality = connection({"loss_in": 20.0})
-        quality.heard({"bars": 1, "fault": "network"})
+        quality.receive({"bars": 1, "fault": "network"})
         self.assertEqual(quality.fault(""), "theirs")
 
     def test_both_networks(self) -> None:
         """Where both sides find it their own fault, it is said what is wrong."""
         quality = connection({"loss_in": 20.0})
-        quality.heard({"bars": 1, "fault": "network"})
+        quality.receive({"bars": 1, "fault": "network"})
         self.assertEqual(quality.fault(NETWORK), "in")
 
     def test_slow_computers(self) -> None:
         """The own one is known; that of the other person is told."""
         slow = connection({"limit": "cpu", "frames_out": 5})
         self.assertEqual(slow.fault(NETWORK), CPU)
-        self.assertEqual(slow.message(""), {"type": "quality", "bars": 2, "fault": "cpu"})
-        other = connection({})
-        other.heard({"bars": 2, "fault": "cpu"})
-        self.assertEqual(other.fault(""), "their-cpu")
+        self.assertEqual(slow.report(""), {"type": "quality", "bars": 2, "fault": "cpu"})
+        member = connection({})
+        member.receive({"bars": 2, "fault": "cpu"})
+        self.assertEqual(member.fault(""), "their-cpu")
 
     def test_a_slow_computer_is_not_all(self) -> None:
         """Where the own side sees less than the slow computer explains, that is the reason."""
         lossy = connection({"loss_in": 20.0})
-        lossy.heard({"bars": 3, "fault": "cpu"})
+        lossy.receive({"bars": 3, "fault": "cpu"})
         self.assertEqual((lossy.bars, lossy.fault(""), lossy.fault(NETWORK)), (1, "in", "yours"))
 
     def test_only_they_see_it(self) -> None:
         """Bars that only the other side misses come without a reason of this side's."""
         quality = connection({})
-        quality.heard({"bars": 2, "fault": ""})
+        quality.receive({"bars": 2, "fault": ""})
         self.assertEqual(quality.fault(""), "")
 
     def test_the_reason_follows(self) -> None:
@@ -208,4 +208,4 @@ class FaultTests(SynchronousTestCase):
 
     def test_before_anything_is_known(self) -> None:
         """The other side is told that all is well."""
-        self.assertEqual(Quality().message(""), {"type": "quality", "bars": 4, "fault": ""})
+        self.assertEqual(Quality().report(""), {"type": "quality", "bars": 4, "fault": ""})

@@ -15,8 +15,8 @@ class RatingTests(SynchronousTestCase):
         """Without a connection there are no bars, and the side that lost the server as well is at fault."""
         peer = RemotePeer("ann")
         self.assertEqual(peer.rating([peer], offline=True), (None, ""))
-        peer.changed("connected")
-        peer.changed("disconnected")
+        peer.connection_changed("connected")
+        peer.connection_changed("disconnected")
         self.assertEqual(peer.rating([peer], offline=False), (0, ""))
         peer.away = True
         self.assertEqual(peer.rating([peer], offline=False), (0, THEIR_NETWORK))

@@ -6,7 +6,7 @@ from types import ModuleType
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from signald_page.client.model.translation import choose, offer, speak
+from signald_page.client.model.translation import apply, choose_language, register
 
 
 class ChoiceTests(SynchronousTestCase):
@@ -14,20 +14,20 @@ class ChoiceTests(SynchronousTestCase):
 
     def test_browser(self) -> None:
         """The first of the browser's languages that there is, in whichever country."""
-        self.assertEqual(choose("", ["de-DE", "ar-EG", "en"]), "ar")
-        self.assertEqual(choose("", ["en-GB", "ar"]), "en")
-        self.assertEqual(choose("", ["AR"]), "ar")
+        self.assertEqual(choose_language("", ["de-DE", "ar-EG", "en"]), "ar")
+        self.assertEqual(choose_language("", ["en-GB", "ar"]), "en")
+        self.assertEqual(choose_language("", ["AR"]), "ar")
 
     def test_none(self) -> None:
         """English, where there is none of them."""
-        self.assertEqual(choose("", ["de", "arn"]), "en")
-        self.assertEqual(choose("", []), "en")
+        self.assertEqual(choose_language("", ["de", "arn"]), "en")
+        self.assertEqual(choose_language("", []), "en")
 
     def test_kept(self) -> None:
         """The person's choice comes first, as long as there is that language."""
-        self.assertEqual(choose("en", ["ar"]), "en")
-        self.assertEqual(choose("ar", ["en"]), "ar")
-        self.assertEqual(choose("tlh", ["ar"]), "ar")
+        self.assertEqual(choose_language("en", ["ar"]), "en")
+        self.assertEqual(choose_language("ar", ["en"]), "ar")
+        self.assertEqual(choose_language("tlh", ["ar"]), "ar")
 
 
 class ExchangeTests(SynchronousTestCase):
@@ -38,25 +38,25 @@ class ExchangeTests(SynchronousTestCase):
         self.module = ModuleType("sentences")
         vars(self.module).update(HELLO="Hello", WHY={"a": "First", "b": "Second"}, KEPT="Kept")
         self.arabic = {"ours": {"HELLO": "مرحبا", "WHY": {"a": "أولا", "b": "ثانيا"}}}
-        self.addCleanup(speak, {})
+        self.addCleanup(apply, {})
 
     def test_there_and_back(self) -> None:
         """Constants are those of the language, then the English ones again."""
-        offer("ours", self.module)
-        speak(self.arabic)
+        register("ours", self.module)
+        apply(self.arabic)
         self.assertEqual(self.module.HELLO, "مرحبا")
         self.assertEqual(self.module.WHY["b"], "ثانيا")
         self.assertEqual(self.module.KEPT, "Kept")
-        speak({"ours": {"HELLO": "Hallo"}})
+        apply({"ours": {"HELLO": "Hallo"}})
         self.assertEqual((self.module.HELLO, self.module.WHY["a"]), ("Hallo", "First"))
-        speak({})
+        apply({})
         self.assertEqual(self.module.HELLO, "Hello")
 
     def test_loaded_later(self) -> None:
         """A module that comes when another language is spoken already speaks it at once."""
-        speak({"later": {"HELLO": "مرحبا"}})
-        offer("later", self.module)
+        apply({"later": {"HELLO": "مرحبا"}})
+        register("later", self.module)
         self.assertEqual(self.module.HELLO, "مرحبا")
-        offer("later", self.module)
-        speak({})
+        register("later", self.module)
+        apply({})
         self.assertEqual(self.module.HELLO, "Hello")

@@ -53,7 +53,7 @@ class TrustTests(SynchronousTestCase):
             lambda user: self.descriptions[user],
             self._changed,
         )
-        self.trust.follow({"bob": 2, "cat": 2})
+        self.trust.update({"bob": 2, "cat": 2})
 
     def _send(self, user: str, text: str) -> bool:
         message = json.loads(text)
@@ -64,73 +64,73 @@ class TrustTests(SynchronousTestCase):
     def _changed(self) -> None:
         self.changes += 1
 
-    def hear(self, **message: object) -> None:
+    def on_message(self, **message: object) -> None:
         """Bob's page says something."""
-        self.conversations.received("bob", json.dumps(message), 0.0)
+        self.conversations.text_received("bob", json.dumps(message), 0.0)
 
     def greet(self) -> None:
         """The channel opens, and Bob's page says hello."""
-        self.conversations.opened("bob", 0.0)
-        self.hear(type="hello", version=1)
+        self.conversations.channel_opened("bob", 0.0)
+        self.on_message(type="hello", version=1)
 
     def exchange(self) -> None:
         """Bob's page does its part."""
-        self.hear(type="commit", hash=commitment("b" * 64))
-        self.hear(type="reveal", nonce="b" * 64)
+        self.on_message(type="commit", hash=commitment("b" * 64))
+        self.on_message(type="reveal", nonce="b" * 64)
 
     def test_an_exchange(self) -> None:
         """It begins when the other page is there, and ends with the code; the page hears of each step that shows."""
-        self.conversations.opened("bob", 0.0)
-        self.assertEqual((self.trust.of("bob").state, self.sent), ("none", []))
+        self.conversations.channel_opened("bob", 0.0)
+        self.assertEqual((self.trust.verification("bob").state, self.sent), ("none", []))
         self.greet()
         self.assertEqual(self.sent, [{"type": "commit", "hash": commitment(NONCES[0])}])
         self.assertEqual(self.changes, 1)
         self.exchange()
         self.assertEqual(self.sent[1:], [{"type": "reveal", "nonce": NONCES[0]}])
-        self.assertEqual((self.trust.of("bob").state, self.changes), ("code", 2))
+        self.assertEqual((self.trust.verification("bob").state, self.changes), ("code", 2))
         bob = Verification("b" * 64)
-        bob.opened(BOB, ANN, "0123456789")
-        bob.received({"type": "commit", "hash": commitment(NONCES[0])})
-        bob.received({"type": "reveal", "nonce": NONCES[0]})
-        self.assertEqual(self.trust.of("bob").code, bob.code)
-        self.assertEqual(self.trust.of("cat").state, "none")
+        bob.start(BOB, ANN, "0123456789")
+        bob.receive({"type": "commit", "hash": commitment(NONCES[0])})
+        bob.receive({"type": "reveal", "nonce": NONCES[0]})
+        self.assertEqual(self.trust.verification("bob").code, bob.code)
+        self.assertEqual(self.trust.verification("cat").state, "none")
 
     def test_what_the_person_says(self) -> None:
         """The answer is kept, and shown."""
         self.greet()
         self.exchange()
         self.trust.answer("bob", False)
-        self.assertEqual((self.trust.of("bob").state, self.changes), ("denied", 3))
+        self.assertEqual((self.trust.verification("bob").state, self.changes), ("denied", 3))
         self.trust.answer("nobody", True)
 
     def test_an_early_message_is_nobody_s(self) -> None:
         """Who has not said hello is not heard."""
-        self.conversations.opened("bob", 0.0)
+        self.conversations.channel_opened("bob", 0.0)
         self.exchange()
-        self.assertEqual((self.trust.of("bob").state, self.changes), ("none", 0))
+        self.assertEqual((self.trust.verification("bob").state, self.changes), ("none", 0))
 
     def test_silence(self) -> None:
         """After ten seconds the page hears that there will be no code."""
         self.trust.tick(100.0)
         self.greet()
         self.trust.tick(105.0)
-        self.assertEqual((self.trust.of("bob").state, self.changes), ("exchanging", 1))
+        self.assertEqual((self.trust.verification("bob").state, self.changes), ("exchanging", 1))
         self.trust.tick(110.0)
-        self.assertEqual((self.trust.of("bob").reason, self.changes), ("timeout", 2))
+        self.assertEqual((self.trust.verification("bob").reason, self.changes), ("timeout", 2))
 
     def test_a_connection_that_begins_anew(self) -> None:
         """There is another exchange with another number, and what was confirmed is so no longer, which is told."""
         self.greet()
         self.exchange()
         self.trust.answer("bob", True)
-        self.conversations.closed("bob")
-        self.assertEqual(self.trust.of("bob").state, "none")
+        self.conversations.channel_closed("bob")
+        self.assertEqual(self.trust.verification("bob").state, "none")
         self.greet()
-        self.assertEqual(self.trust.of("bob").state, "exchanging")
+        self.assertEqual(self.trust.verification("bob").state, "exchanging")
         self.assertEqual(self.sent[-1], {"type": "commit", "hash": commitment(NONCES[1])})
         self.assertEqual(self.state.notices.notice, texts.VERIFY_AGAIN.format("Bob"))
         self.state.notices.notice = ""
-        self.conversations.closed("bob")
+        self.conversations.channel_closed("bob")
         self.greet()
         self.assertEqual(self.state.notices.notice, "")
 
@@ -139,7 +139,7 @@ class TrustTests(SynchronousTestCase):
         self.greet()
         self.exchange()
         self.trust.answer("bob", True)
-        self.conversations.closed("bob")
+        self.conversations.channel_closed("bob")
         self.trust.tick(1.0)
         self.trust.tick(2.0 + SILENT_FOR)
         self.assertEqual(self.state.notices.alarm, "")
@@ -155,13 +155,13 @@ class TrustTests(SynchronousTestCase):
         self.exchange()
         self.trust.answer("bob", True)
         self.descriptions["bob"] = (ANN + "\r\na=candidate", BOB)
-        self.trust.follow({"bob": 3})
-        self.assertEqual((self.trust.of("bob").state, self.state.notices.alarm), ("confirmed", ""))
+        self.trust.update({"bob": 3})
+        self.assertEqual((self.trust.verification("bob").state, self.state.notices.alarm), ("confirmed", ""))
         self.descriptions["bob"] = (ANN, EVE)
-        self.trust.follow({"bob": 3})
-        self.assertEqual(self.trust.of("bob").state, "confirmed")
-        self.trust.follow({"bob": 4})
-        self.assertEqual(self.trust.of("bob").reason, "changed")
+        self.trust.update({"bob": 3})
+        self.assertEqual(self.trust.verification("bob").state, "confirmed")
+        self.trust.update({"bob": 4})
+        self.assertEqual(self.trust.verification("bob").reason, "changed")
         self.assertEqual(self.state.notices.alarm, texts.VERIFIED_NO_MORE.format("Bob"))
         self.state.connection_changed("bob", "connected")
         self.assertEqual(self.state.notices.alarm, texts.VERIFIED_NO_MORE.format("Bob"))
@@ -174,7 +174,7 @@ class TrustTests(SynchronousTestCase):
         self.exchange()
         self.trust.answer("bob", True)
         self.exchange()
-        self.assertEqual(self.trust.of("bob").reason, "repeated")
+        self.assertEqual(self.trust.verification("bob").reason, "repeated")
         self.assertEqual(self.state.notices.alarm, texts.VERIFIED_NO_MORE.format("Bob"))
 
     def test_many_come_and_go(self) -> None:
@@ -183,13 +183,13 @@ class TrustTests(SynchronousTestCase):
             user = f"user-{number}"
             self.nonces = [f"{number:064x}"]
             self.descriptions[user] = (ANN, BOB)
-            self.conversations.opened(user, 0.0)
-            self.conversations.received(user, '{"type": "hello"}', 0.0)
+            self.conversations.channel_opened(user, 0.0)
+            self.conversations.text_received(user, '{"type": "hello"}', 0.0)
             for message in ({"type": "commit", "hash": commitment("b" * 64)}, {"type": "reveal", "nonce": "b" * 64}):
-                self.conversations.received(user, json.dumps(message), 0.0)
+                self.conversations.text_received(user, json.dumps(message), 0.0)
             self.trust.answer(user, True)
-            self.conversations.closed(user)
-        self.assertEqual(len(self.trust._lost), 8)
+            self.conversations.channel_closed(user)
+        self.assertEqual(len(self.trust._disconnected), 8)
 
 
 class BadgeTests(SynchronousTestCase):

@@ -10,7 +10,14 @@ from twisted.trial.unittest import SynchronousTestCase
 from signald_page.client.extras.code_symbols import EMOJI
 from signald_page.client.extras.extra_texts import CODE_WORDS
 from signald_page.client.model import verification
-from signald_page.client.model.verification import ANSWERABLE, SYMBOLS, Verification, code_of, commitment, side
+from signald_page.client.model.verification import (
+    ANSWERABLE,
+    SYMBOLS,
+    Verification,
+    code_numbers,
+    commitment,
+    fingerprints,
+)
 
 SESSION = "0123456789"
 ANN = "v=0\r\na=fingerprint:sha-256 AA:01\r\n"
@@ -32,15 +39,15 @@ def reveal(nonce: str) -> dict[str, Any]:
 def started(nonce: str = N1) -> Verification:
     """Ann's exchange with Bob, who has said nothing yet."""
     exchange = Verification(nonce)
-    exchange.opened(ANN, BOB, SESSION)
+    exchange.start(ANN, BOB, SESSION)
     return exchange
 
 
 def completed() -> Verification:
     """Ann's exchange with Bob, who was honest."""
     exchange = started()
-    exchange.received(commit(N2))
-    exchange.received(reveal(N2))
+    exchange.receive(commit(N2))
+    exchange.receive(reveal(N2))
     return exchange
 
 
@@ -51,12 +58,12 @@ class HonestTests(SynchronousTestCase):
         """Commitments cross first, then the numbers, and then both have seven symbols of six bits, the same."""
         ann, bob = Verification(N1), Verification(N2)
         self.assertEqual(ann.state, "none")
-        of_ann, of_bob = ann.opened(ANN, BOB, SESSION), bob.opened(BOB, ANN, SESSION)
+        of_ann, of_bob = ann.start(ANN, BOB, SESSION), bob.start(BOB, ANN, SESSION)
         self.assertEqual((of_ann, of_bob), ([commit(N1)], [commit(N2)]))
         self.assertEqual((ann.state, ann.code), ("exchanging", []))
-        of_ann, of_bob = ann.received(of_bob[0]), bob.received(of_ann[0])
+        of_ann, of_bob = ann.receive(of_bob[0]), bob.receive(of_ann[0])
         self.assertEqual((of_ann, of_bob), ([reveal(N1)], [reveal(N2)]))
-        self.assertEqual((ann.received(of_bob[0]), bob.received(of_ann[0])), ([], []))
+        self.assertEqual((ann.receive(of_bob[0]), bob.receive(of_ann[0])), ([], []))
         self.assertEqual((ann.state, ann.reason), ("code", ""))
         self.assertEqual(ann.code, bob.code)
         self.assertEqual(len(ann.code), SYMBOLS)
@@ -64,7 +71,7 @@ class HonestTests(SynchronousTestCase):
 
     def test_nothing_is_revealed_before_the_other_has_committed(self) -> None:
         """What is sent when the channel opens does not hold the number."""
-        self.assertNotIn(N1, str(Verification(N1).opened(ANN, BOB, SESSION)))
+        self.assertNotIn(N1, str(Verification(N1).start(ANN, BOB, SESSION)))
 
     def test_what_is_hashed(self) -> None:
         """The bytes are those of docs/verification.md, and the symbols are the first 42 bits."""
@@ -78,12 +85,12 @@ class HonestTests(SynchronousTestCase):
 
     def test_everything_that_goes_in_matters(self) -> None:
         """Another session, fingerprint or number gives another code; the order of the two sides gives none."""
-        sides, nonces = (side(ANN), side(BOB)), (N1, N2)
-        code = code_of(SESSION, sides, nonces)
-        self.assertEqual(code_of(SESSION, (sides[1], sides[0]), (N2, N1)), code)
-        self.assertNotEqual(code_of("0123456780", sides, nonces), code)
-        self.assertNotEqual(code_of(SESSION, (sides[0], side(OTHER)), nonces), code)
-        self.assertNotEqual(code_of(SESSION, sides, (N1, N3)), code)
+        sides, nonces = (fingerprints(ANN), fingerprints(BOB)), (N1, N2)
+        code = code_numbers(SESSION, sides, nonces)
+        self.assertEqual(code_numbers(SESSION, (sides[1], sides[0]), (N2, N1)), code)
+        self.assertNotEqual(code_numbers("0123456780", sides, nonces), code)
+        self.assertNotEqual(code_numbers(SESSION, (sides[0], fingerprints(OTHER)), nonces), code)
+        self.assertNotEqual(code_numbers(SESSION, sides, (N1, N3)), code)
 
     def test_what_people_answer(self) -> None:
         """They may say that the codes are alike, or not, and correct themselves; without a code there is no answer."""
@@ -101,7 +108,7 @@ class HonestTests(SynchronousTestCase):
         """Other descriptions with the same fingerprints leave the answer as it was."""
         exchange = completed()
         exchange.answer(True)
-        exchange.described(ANN + "a=ice-ufrag:new\r\n", BOB + "a=ice-ufrag:new\r\n" + BOB)
+        exchange.descriptions_changed(ANN + "a=ice-ufrag:new\r\n", BOB + "a=ice-ufrag:new\r\n" + BOB)
         self.assertEqual(exchange.state, "confirmed")
 
     def test_time_is_counted_only_while_it_matters(self) -> None:
@@ -118,9 +125,9 @@ class HostileTests(SynchronousTestCase):
         """There is no code any more, whatever follows; nothing more is sent, and nobody can confirm it."""
         self.assertEqual((exchange.state, exchange.reason, exchange.code), ("not-verified", reason, []))
         for message in (commit(N2), reveal(N2)):
-            self.assertEqual(exchange.received(message), [])
-        self.assertEqual(exchange.opened(ANN, BOB, SESSION), [])
-        exchange.described(ANN, BOB)
+            self.assertEqual(exchange.receive(message), [])
+        self.assertEqual(exchange.start(ANN, BOB, SESSION), [])
+        exchange.descriptions_changed(ANN, BOB)
         exchange.tick(100.0)
         exchange.answer(True)
         self.assertEqual((exchange.state, exchange.reason, exchange.code), ("not-verified", reason, []))
@@ -128,40 +135,40 @@ class HostileTests(SynchronousTestCase):
     def test_revealed_before_the_commitment(self) -> None:
         """Who reveals first could have chosen anything."""
         exchange = started()
-        self.assertEqual(exchange.received(reveal(N2)), [])
+        self.assertEqual(exchange.receive(reveal(N2)), [])
         self.refused(exchange, "early-reveal")
 
     def test_another_number_than_the_one_committed_to(self) -> None:
         """The number has to be the one of the commitment."""
         exchange = started()
-        exchange.received(commit(N2))
-        exchange.received(reveal(N3))
+        exchange.receive(commit(N2))
+        exchange.receive(reveal(N3))
         self.refused(exchange, "mismatch")
 
     def test_a_second_commitment(self) -> None:
         """Nobody may commit again, before or after the code, not even to the same."""
         exchange = started()
-        exchange.received(commit(N2))
-        self.assertEqual(exchange.received(commit(N2)), [])
+        exchange.receive(commit(N2))
+        self.assertEqual(exchange.receive(commit(N2)), [])
         self.refused(exchange, "repeated")
         for message in (commit(N3), reveal(N2)):
             exchange = completed()
             exchange.answer(True)
-            exchange.received(message)
+            exchange.receive(message)
             self.refused(exchange, "repeated")
 
     def test_the_own_commitment_sent_back(self) -> None:
         """An echo is no other person; the own number is not revealed for it."""
         exchange = Verification(N1)
-        sent = exchange.opened(ANN, BOB, SESSION)
-        self.assertEqual(exchange.received(sent[0]), [])
+        sent = exchange.start(ANN, BOB, SESSION)
+        self.assertEqual(exchange.receive(sent[0]), [])
         self.refused(exchange, "reflected")
 
     def test_the_own_number_sent_back(self) -> None:
         """Nor does the own number fit another commitment."""
         exchange = started()
-        (sent,) = exchange.received(commit(N2))
-        exchange.received(sent)
+        (sent,) = exchange.receive(commit(N2))
+        exchange.receive(sent)
         self.refused(exchange, "mismatch")
 
     def test_malformed(self) -> None:
@@ -182,15 +189,15 @@ class HostileTests(SynchronousTestCase):
         ]
         for value in wrong:
             exchange = started()
-            self.assertEqual(exchange.received({"type": "commit", "hash": value}), [])
+            self.assertEqual(exchange.receive({"type": "commit", "hash": value}), [])
             self.refused(exchange, "malformed")
             exchange = started()
-            exchange.received(commit(N2))
-            exchange.received({"type": "reveal", "nonce": value})
+            exchange.receive(commit(N2))
+            exchange.receive({"type": "reveal", "nonce": value})
             self.refused(exchange, "malformed")
         for message in ({}, {"type": "commit"}, {"type": ["commit"]}, {"type": "confirmed"}):
             exchange = started()
-            exchange.received(message)
+            exchange.receive(message)
             self.refused(exchange, "malformed")
 
     def test_silence(self) -> None:
@@ -198,7 +205,7 @@ class HostileTests(SynchronousTestCase):
         for messages in ([], [commit(N2)]):
             exchange = started()
             for message in messages:
-                exchange.received(message)
+                exchange.receive(message)
             exchange.tick(9.9)
             self.assertEqual(exchange.state, "exchanging")
             exchange.tick(0.2)
@@ -209,22 +216,22 @@ class HostileTests(SynchronousTestCase):
         for local, remote in ((ANN, OTHER), (OTHER, BOB), (ANN, BOB + OTHER), (ANN, ""), (BOB, ANN)):
             for exchange in (started(), completed()):
                 exchange.answer(True)
-                exchange.described(local, remote)
+                exchange.descriptions_changed(local, remote)
                 self.refused(exchange, "changed")
 
     def test_no_fingerprint(self) -> None:
         """A description without one gives no code."""
         for local, remote in ((ANN, "v=0"), ("", BOB)):
             exchange = Verification(N1)
-            self.assertEqual(exchange.opened(local, remote, SESSION), [])
+            self.assertEqual(exchange.start(local, remote, SESSION), [])
             self.refused(exchange, "no-fingerprint")
 
     def test_before_the_channel(self) -> None:
         """What comes before it is open is not for this exchange, and changes nothing."""
         exchange = Verification(N1)
-        self.assertEqual(exchange.received(commit(N2)), [])
-        exchange.described(ANN, OTHER)
-        self.assertEqual(exchange.opened(ANN, BOB, SESSION), [commit(N1)])
+        self.assertEqual(exchange.receive(commit(N2)), [])
+        exchange.descriptions_changed(ANN, OTHER)
+        self.assertEqual(exchange.start(ANN, BOB, SESSION), [commit(N1)])
 
 
 class SideTests(SynchronousTestCase):
@@ -238,23 +245,23 @@ class SideTests(SynchronousTestCase):
             "a=fingerprint:SHA-512 cc\na=fingerprint:Sha-256  aa:bb \na=fingerprint:sha-256 aa:bb",
             "v=0\ra=fingerprint: sha-512\tCC\ra=FINGERPRINT:sha-256 Aa:Bb",
         ):
-            self.assertEqual(side(sdp), expected)
+            self.assertEqual(fingerprints(sdp), expected)
 
     def test_every_fingerprint_counts(self) -> None:
         """A browser takes a certificate that fits any of them, so a true one beside a false one must not hide it."""
-        self.assertNotEqual(side(BOB + OTHER), side(BOB))
-        self.assertNotEqual(side(OTHER + BOB), side(BOB))
+        self.assertNotEqual(fingerprints(BOB + OTHER), fingerprints(BOB))
+        self.assertNotEqual(fingerprints(OTHER + BOB), fingerprints(BOB))
 
     def test_thousands(self) -> None:
         """As many as fit into a message of the server take no time that anybody notices."""
         sdp = "".join(f"a=fingerprint:x {number}\n" for number in range(20_000))
-        self.assertEqual(len(side(sdp).split(",")), 20_000)
+        self.assertEqual(len(fingerprints(sdp).split(",")), 20_000)
 
     def test_odd_lines(self) -> None:
         """What looks like a fingerprint counts as one, even if it is none."""
-        self.assertEqual(side("a=fingerprint:\r\n"), "")
-        self.assertEqual(side(" a=fingerprint:md5"), "md5")
-        self.assertEqual(side("a=fingerprint:sha-1 A B"), "sha-1 A B")
+        self.assertEqual(fingerprints("a=fingerprint:\r\n"), "")
+        self.assertEqual(fingerprints(" a=fingerprint:md5"), "md5")
+        self.assertEqual(fingerprints("a=fingerprint:sha-1 A B"), "sha-1 A B")
 
 
 class SymbolTests(SynchronousTestCase):

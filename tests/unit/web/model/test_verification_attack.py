@@ -78,22 +78,22 @@ class Attack:
 
         """
         self.ann, self.bob = Verification(nonce(f"Ann {name}")), Verification(nonce(f"Bob {name}"))
-        self._of_ann = self.ann.opened(sdp(ANN), sdp(to_ann), SESSION)
-        self._of_bob = self.bob.opened(sdp(BOB), sdp(to_bob), SESSION)
+        self._of_ann = self.ann.start(sdp(ANN), sdp(to_ann), SESSION)
+        self._of_bob = self.bob.start(sdp(BOB), sdp(to_bob), SESSION)
 
     def forward(self) -> None:
         """Pass on what each says, unchanged."""
         while self._of_ann or self._of_bob:
             of_ann, self._of_ann = self._of_ann, []
             of_bob, self._of_bob = self._of_bob, []
-            self._of_bob += _all(self.bob.received, of_ann)
-            self._of_ann += _all(self.ann.received, of_bob)
+            self._of_bob += _all(self.bob.receive, of_ann)
+            self._of_ann += _all(self.ann.receive, of_bob)
 
     def take_part(self, for_ann: str, for_bob: str) -> None:
         """Complete both exchanges with numbers of the attacker's own."""
         for victim, own in ((self.ann, for_ann), (self.bob, for_bob)):
-            victim.received({"type": "commit", "hash": commitment(own)})
-            victim.received({"type": "reveal", "nonce": own})
+            victim.receive({"type": "commit", "hash": commitment(own)})
+            victim.receive({"type": "reveal", "nonce": own})
 
 
 def _all(receive: Callable[[dict[str, Any]], Messages], messages: Messages) -> Messages:
@@ -151,7 +151,7 @@ class AttackTests(SynchronousTestCase):
         """Who sends each their own commitment back learns no number and gets no code."""
         attack = Attack(prepared(1), prepared(2))
         for victim, name in ((attack.ann, "Ann "), (attack.bob, "Bob ")):
-            self.assertEqual(victim.received({"type": "commit", "hash": commitment(nonce(name))}), [])
+            self.assertEqual(victim.receive({"type": "commit", "hash": commitment(nonce(name))}), [])
             self.assertEqual((victim.state, victim.reason), ("not-verified", "reflected"))
 
     def test_prepared_fingerprints(self) -> None:

@@ -195,7 +195,7 @@ class StatusTests(SynchronousTestCase):
         page = connecting()
         self.assertEqual(self.status(page), texts.REACHING_SERVER)
         self.assertTrue(view(page)["skip", "hidden"])
-        page.devices.camera.asked()
+        page.devices.camera.requested()
         self.assertEqual(self.status(page), texts.STARTING_DEVICES)
         self.assertFalse(view(page)["skip", "hidden"])
 
@@ -232,7 +232,7 @@ class StatusTests(SynchronousTestCase):
         page = visiting("ann")
         page.participants.set_away("ann", True)
         self.assertEqual(self.status(page), texts.AWAY.format(texts.SOMEBODY))
-        page.participants.others[0].name = "Ann"
+        page.participants.members[0].name = "Ann"
         self.assertEqual(self.status(page), texts.AWAY.format("Ann"))
 
     def test_only_the_plain_state_goes_away(self) -> None:
@@ -283,7 +283,7 @@ class DeviceTests(SynchronousTestCase):
         """Each status of the devices has its labels; what cannot be decided now is disabled."""
         for status, on, mute, camera, disabled in (
             (devices.OFF, False, texts.UNMUTE, texts.START_CAMERA, False),
-            (devices.ASKING, False, texts.UNMUTE, texts.START_CAMERA, True),
+            (devices.REQUESTED, False, texts.UNMUTE, texts.START_CAMERA, True),
             (devices.ON, True, texts.MUTE, texts.STOP_CAMERA, False),
             (devices.MUTED, False, texts.UNMUTE, texts.START_CAMERA, False),
         ):
@@ -298,7 +298,7 @@ class DeviceTests(SynchronousTestCase):
         """Where there is no picture, the reason stands in its place."""
         page = visiting("ann")
         self.assertEqual((view(page)["self", "picture"], view(page)["self-note", "text"]), (False, texts.CAMERA_OFF))
-        page.devices.camera.asked()
+        page.devices.camera.requested()
         self.assertEqual(view(page)["self-note", "text"], texts.CAMERA_STARTING)
         page.devices.camera.stopped("busy")
         self.assertEqual(view(page)["self-note", "text"], texts.CAMERA_NOTES["busy"])

@@ -8,7 +8,7 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from signald_page.client.model.webrtc_stats import KEYS, TYPES, by_id, figures, measured
+from signald_page.client.model.webrtc_stats import KEYS, TYPES, by_id, compare, totals
 
 MEDIA: list[dict[str, Any]] = [
     {"id": "1", "type": "inbound-rtp", "kind": "video", "framesDecoded": 40},
@@ -30,7 +30,7 @@ class FiguresTests(SynchronousTestCase):
 
     def test_media(self) -> None:
         """Streams of a kind are added up; what an entry does not say counts as nothing."""
-        values = figures(MEDIA)
+        values = totals(MEDIA)
         self.assertEqual(
             values,
             {
@@ -47,11 +47,11 @@ class FiguresTests(SynchronousTestCase):
         """The path in use is the transport's, or, where there are no transports, the one that says so."""
         transport = {"id": "t", "type": "transport", "selectedCandidatePairId": "p"}
         for entries in (CANDIDATES, [*CANDIDATES, transport]):
-            self.assertEqual(figures(entries)["selectedPair"], {"local": "host", "remote": "srflx"})
+            self.assertEqual(totals(entries)["selectedPair"], {"local": "host", "remote": "srflx"})
 
     def test_a_path_with_unknown_ends(self) -> None:
         """A candidate that is not listed has no type."""
-        self.assertEqual(figures(CANDIDATES[2:])["selectedPair"], {"local": "", "remote": ""})
+        self.assertEqual(totals(CANDIDATES[2:])["selectedPair"], {"local": "", "remote": ""})
 
 
 Sample = dict[str, dict[str, Any]]
@@ -75,7 +75,7 @@ class MeasuredTests(SynchronousTestCase):
     def test_chromium(self) -> None:
         """What a call with Firefox looks like in Chromium."""
         self.assertEqual(
-            measured(*recorded("chromium")),
+            compare(*recorded("chromium")),
             {
                 "rtt": 1,
                 "jitter": 5,
@@ -100,7 +100,7 @@ class MeasuredTests(SynchronousTestCase):
 
     def test_firefox(self) -> None:
         """What the same call looks like in Firefox, which does not say what limits a picture."""
-        values = measured(*recorded("firefox"))
+        values = compare(*recorded("firefox"))
         self.assertEqual((values["limit"], values["target"]), (None, None))
         self.assertEqual((values["rate_in"], values["rate_out"]), (320, 501))
         self.assertEqual((values["size_in"], values["frames_in"], values["codecs_in"]), ((480, 270), 20, "VP8, opus"))
@@ -109,11 +109,11 @@ class MeasuredTests(SynchronousTestCase):
 
     def test_nothing(self) -> None:
         """Before there is anything, everything is unknown."""
-        self.assertEqual(set(measured({}, {}).values()), {None})
+        self.assertEqual(set(compare({}, {}).values()), {None})
 
     def test_one_sample(self) -> None:
         """A first sample tells no rates, but what is true at once."""
-        values = measured({}, recorded("chromium")[1])
+        values = compare({}, recorded("chromium")[1])
         unknown = {name for name, value in values.items() if value is None}
         self.assertEqual(unknown, {"loss_in", "loss_out", "rate_in", "rate_out", "frames_in", "frames_out", "relay"})
 
@@ -130,53 +130,53 @@ class MeasuredTests(SynchronousTestCase):
         """Loss in is that of the packets since the sample before; loss out is what the other side reported last."""
         before = stream(packetsReceived=1000, packetsLost=100, bytesReceived=0)
         after = stream(milliseconds=2000, packetsReceived=1090, packetsLost=110, bytesReceived=1000)
-        self.assertEqual(measured(before, after)["loss_in"], 10.0)
-        self.assertEqual(measured(before, after)["rate_in"], 4)
+        self.assertEqual(compare(before, after)["loss_in"], 10.0)
+        self.assertEqual(compare(before, after)["rate_in"], 4)
         report = {"type": "remote-inbound-rtp", "localId": "s", "fractionLost": 0.05, "roundTripTime": 0.2}
         before = stream("outbound-rtp", packetsSent=0)
         after = stream("outbound-rtp", 2000, packetsSent=100)
-        values = measured(before, {**after, "r": {"id": "r", "timestamp": 1.8e12, **report}})
+        values = compare(before, {**after, "r": {"id": "r", "timestamp": 1.8e12, **report}})
         self.assertEqual((values["loss_out"], values["rtt"]), (5.0, 200))
 
     def test_packets_that_come_late(self) -> None:
         """They make the count of lost ones fall, which is no negative loss."""
         before = stream(packetsReceived=1000, packetsLost=10)
-        self.assertEqual(measured(before, stream(packetsReceived=1100, packetsLost=5))["loss_in"], 0.0)
+        self.assertEqual(compare(before, stream(packetsReceived=1100, packetsLost=5))["loss_in"], 0.0)
 
     def test_few_packets(self) -> None:
         """One of ten lost says nothing yet."""
         before = stream(packetsReceived=0, packetsLost=0)
-        self.assertIsNone(measured(before, stream(packetsReceived=9, packetsLost=1))["loss_in"])
+        self.assertIsNone(compare(before, stream(packetsReceived=9, packetsLost=1))["loss_in"])
 
     def test_counts_that_begin_anew(self) -> None:
         """Counts that fell, or are another source's, give no rate at all."""
         before = stream(packetsReceived=1000, packetsLost=0, bytesReceived=90000)
         again = stream(milliseconds=2000, packetsReceived=100, packetsLost=0, bytesReceived=9000)
-        other = stream(milliseconds=2000, packetsReceived=2000, packetsLost=0, bytesReceived=99000, ssrc=8)
-        for after in (again, other):
-            self.assertEqual((measured(before, after)["rate_in"], measured(before, after)["loss_in"]), (None, None))
+        member = stream(milliseconds=2000, packetsReceived=2000, packetsLost=0, bytesReceived=99000, ssrc=8)
+        for after in (again, member):
+            self.assertEqual((compare(before, after)["rate_in"], compare(before, after)["loss_in"]), (None, None))
 
     def test_the_same_sample_again(self) -> None:
         """A browser may give a sample twice; it then tells no rates."""
         sample = recorded("chromium")[1]
-        self.assertEqual((measured(sample, sample)["rate_in"], measured(sample, sample)["frames_in"]), (None, None))
+        self.assertEqual((compare(sample, sample)["rate_in"], compare(sample, sample)["frames_in"]), (None, None))
 
     def test_what_limits(self) -> None:
         """Of several pictures, the one that the computer is too slow for says so for all."""
         video = {"type": "outbound-rtp", "kind": "video", "targetBitrate": 100}
         reasons = ("none", "cpu", "bandwidth")
         sample = {reason: {"id": reason, "qualityLimitationReason": reason, **video} for reason in reasons}
-        self.assertEqual((measured({}, sample)["limit"], measured({}, sample)["target"]), ("cpu", 300))
+        self.assertEqual((compare({}, sample)["limit"], compare({}, sample)["target"]), ("cpu", 300))
         del sample["cpu"]
-        self.assertEqual(measured({}, sample)["limit"], "bandwidth")
+        self.assertEqual(compare({}, sample)["limit"], "bandwidth")
         del sample["bandwidth"]
-        self.assertEqual(measured({}, sample)["limit"], "")
+        self.assertEqual(compare({}, sample)["limit"], "")
 
     def test_the_path_itself_tells_the_round_trip(self) -> None:
         """Where no report has come back, it is the path's own figure."""
         candidates = by_id(CANDIDATES)
-        self.assertIsNone(measured({}, candidates)["rtt"])
+        self.assertIsNone(compare({}, candidates)["rtt"])
         candidates["p"] = {**candidates["p"], "currentRoundTripTime": 0.0123}
         candidates["l"] = {**candidates["l"], "protocol": "udp", "relayProtocol": "tls"}
-        values = measured({}, candidates)
+        values = compare({}, candidates)
         self.assertEqual((values["rtt"], values["protocol"], values["relay"]), (12, "udp", "tls"))
