@@ -1,33 +1,34 @@
-"""Who speaks, from the loudness of everybody: pure."""
+"""Detects the active speaker, and speech while muted, from audio levels. This module does not touch the browser."""
 
 from __future__ import annotations
 
 __all__ = ["ActiveSpeaker"]
 
 SPEECH_LEVEL = 0.015
-"""Loudness of speech, of 1.0 at most (WebRTC 1.0 `audioLevel`): about -36 dBov, above the noise of a quiet room."""
+"""The audio level from which sound counts as speech, of 1.0 at most (WebRTC 1.0 `audioLevel`). It is about -36 dBov,
+above the noise of a quiet room."""
 
 HOLD_SECONDS = 0.8
-"""Seconds for which somebody still counts as speaking: pauses between words are shorter."""
+"""Seconds for which a participant still counts as speaking after the last loud sample; pauses between words are
+shorter."""
 
 SILENT_AFTER = 1.0
-"""Seconds of silence after which somebody else can become the speaker."""
+"""Seconds of silence of the active speaker after which another participant can take their place."""
 
 TALKING_AFTER = 0.6
-"""Seconds of speech in the last `WITHIN` seconds after which a muted person is told so; a cough is shorter."""
+"""Seconds of speech within the last `WINDOW` seconds after which a muted person is warned; a cough is shorter."""
 
 WINDOW = 1.5
 HINT_SECONDS = 4.0
-"""Seconds for which they are told."""
+"""Seconds for which the warning is shown."""
 
 
 class ActiveSpeaker:
-    """Everybody's.
+    """Tracks who speaks, by audio levels that the caller samples.
 
     Attributes:
-        speaker: the other who speaks, or spoke last; empty for nobody.
-        talking: whether the person talks while muted.
-
+        speaker: the user of the remote participant who speaks, or spoke last; empty for nobody.
+        talking_muted: whether the local person talks while muted.
     """
 
     def __init__(self) -> None:
@@ -38,11 +39,11 @@ class ActiveSpeaker:
         self._hint_until = 0.0
 
     def is_speaking(self, user: str, now: float) -> bool:
-        """Return whether this user speaks at present."""
+        """Return whether this user speaks at this time (seconds)."""
         return user in self._last_speech and now - self._last_speech[user] <= HOLD_SECONDS
 
     def update_levels(self, levels: dict[str, float], now: float) -> None:
-        """So loud are the others at this time (seconds); whoever is missing is gone."""
+        """Store the audio level of each remote participant at this time (seconds); a user without a level has left."""
         for user in list(self._last_speech):
             if user not in levels:
                 del self._last_speech[user]
@@ -58,7 +59,7 @@ class ActiveSpeaker:
                     loudest, self.speaker = level, user
 
     def update_own_level(self, level: float, muted: bool, seconds: float, now: float) -> None:
-        """So loud was the person themselves in the last so many seconds; `muted`: nobody hears it."""
+        """Store the local audio level of the last `seconds`, and detect speech while `muted`."""
         if not muted:
             self._own_speech = []
             self._hint_until = 0.0

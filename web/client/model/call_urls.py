@@ -1,4 +1,4 @@
-"""The addresses of the page: the link to a call, and the signaling socket beside it."""
+"""Builds the URLs of the page: the invitation link, and the address of the signaling WebSocket."""
 
 from __future__ import annotations
 
@@ -6,23 +6,23 @@ __all__ = ["invitation_url", "is_loopback", "signaling_url"]
 
 
 def _page_url(href: str) -> str:
-    """Return an address without fragment and query."""
+    """Return a URL without its fragment and query."""
     return href.split("#")[0].split("?")[0]
 
 
 def invitation_url(href: str, session: str) -> str:
-    """Return the link to a session: the page's own address, and the id in the fragment, which no server sees."""
+    """Return the invitation link: the page's URL with the session id in the fragment, which no server sees."""
     return _page_url(href) + "#" + session
 
 
 def signaling_url(href: str) -> str:
-    """Return the address of the signaling socket: `ws` beside the page, with TLS where the page has it."""
+    """Return the WebSocket URL `ws` beside the page, with TLS if the page was loaded over TLS."""
     url = _page_url(href)
     return "ws" + url[len("http") : url.rfind("/")] + "/ws"
 
 
 def is_loopback(hostname: str) -> bool:
-    """Return whether a host name means the very computer that uses it, so that it is of no use to others."""
+    """Return whether a host name is a loopback name or address, which is of no use in a link for others."""
     return (
         hostname == "localhost" or hostname.endswith(".localhost") or hostname.startswith("127.") or hostname == "[::1]"
     )

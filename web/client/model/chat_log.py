@@ -1,7 +1,8 @@
-"""The messages that the people in a call write to each other: the log of one call. Pure, and told the time.
+"""The chat log of one call: sends, resends and acknowledges messages. The caller passes the time.
 
-A message goes to those who are in the call when it is written, each over the channel between the two browsers, and is
-sent again until they acknowledge it. What is written while nobody is there waits for the first who comes.
+A message is addressed to the participants who are in the call when it is written. It goes over the data channel to each
+page, and is sent again until that page acknowledges it. A message written while nobody is there waits for the first to
+join.
 """
 
 from __future__ import annotations
@@ -21,29 +22,30 @@ if TYPE_CHECKING:
 __all__ = ["ChatLog", "ChatMessage", "clean"]
 
 MAX_SIZE = 200_000
-"""Characters kept of a call. Beyond, whoever wrote most loses their oldest, so that nobody pushes out what others
-wrote. It is also what a browser lays out in a moment."""
+"""The largest size of a call's log in characters. Beyond it, the author with the largest share loses their oldest
+message, so that nobody can push out the messages of others. A browser lays out this much in a moment."""
 
 ROW_OVERHEAD = 200
-"""Characters that each message counts beside its own, for its row in the page: there are at most 1,000 of them."""
+"""Characters that each message is charged for its row on the page, which limits the log to 1,000 messages."""
 
 MAX_CHARACTERS = 4000
-"""Of a message."""
+"""The largest number of characters of a message."""
 
 MAX_ID_LENGTH = 64
-"""Characters of a message's id."""
+"""The largest number of characters of a message's id."""
 
 LATE_JOIN_SECONDS = 60.0
-"""Seconds behind the first who comes in which whoever comes, too, gets what was written for nobody; also those in
-which somebody who left without a message may come back for it."""
+"""Seconds after the first participant joined in which later ones also get the messages that were written for nobody.
+For as long, a participant who left before they got a message may come back for it."""
 
 NO_CHAT_AFTER = 5.0
-"""Seconds of connection without a word from the other page after which it is taken to have no chat."""
+"""Seconds of connection without a message from the other page after which its program counts as one without chat."""
 
 BATCH = 20
-"""Messages that are sent to somebody in one go: fewer than `peer_messaging.BURST`, which is what they take."""
+"""Messages that are sent to a participant at once. It is below `peer_messaging.BURST`, the rate limit of the receiver.
+"""
 
-# How far a message has come to somebody.
+# These are the delivery states of a message to one user.
 WAITING = 0
 SENT = 1
 DELIVERED = 2
@@ -54,12 +56,12 @@ STRIPPED = (
     + "".join([chr(code) for code in range(127, 160)])
     + "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 )
-"""Control characters, and those that turn the direction of writing (UAX 9 §2), which can make an address look like
-another. Each message has the direction of its first letter anyway."""
+"""Control characters, and those that change the direction of writing (UAX 9 §2), which can disguise an address. The
+direction of a message follows from its first letter anyway."""
 
 
 def clean(text: str) -> str:
-    """Return a text as it is shown: without what is not seen, line breaks in one form, nothing at its ends."""
+    """Return a text without invisible characters, with uniform line breaks, and without white space at its ends."""
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     for character in STRIPPED:
         text = text.replace(character, "")
@@ -67,20 +69,20 @@ def clean(text: str) -> str:
 
 
 class ChatMessage:
-    """One message.
+    """One chat message.
 
     Attributes:
-        ident: what it is known by, together with who wrote it.
-        user: who wrote it; empty for the person here.
-        name: what they called themselves then.
-        text: what they wrote.
-        time: the time of day at which it was written or came, as people read it.
-        to: for each user whom it is for, how far it has come.
-        alone: whether it was written while nobody was there.
-        until: the time (seconds) until which it is for whoever comes, too; None for the first who comes, whenever.
-        dropped: whether it is in the log no more.
-        news: whether it is among the log's news already.
-
+        ident: the message id, which is unique together with the author.
+        user: the author; empty for the local person.
+        name: the author's name at that time.
+        text: the text.
+        time: the time of day at which it was written or received, as people read it.
+        recipients: the delivery state by user.
+        unaddressed: whether it was written while nobody was there.
+        open_until: the time (seconds) until which participants who join get it as well; None until the first one
+            joins.
+        evicted: whether it was removed from the log.
+        changed: whether it is in the log's list of changes.
     """
 
     def __init__(self, ident: str, user: str, name: str, text: str, time: str) -> None:
@@ -96,7 +98,7 @@ class ChatMessage:
         self.changed = False
 
     def delivery(self, now: float) -> tuple[str, str]:
-        """Return how far an own message has come: one of the keys of `texts.CHAT_MARKS`, and in words."""
+        """Return how far a sent message was delivered: a key of `texts.CHAT_MARKS`, and a sentence."""
         states = list(self.recipients.values())
         count = states.count(DELIVERED)
         if count:
@@ -109,14 +111,13 @@ class ChatMessage:
 
 
 class ChatLog:
-    """The messages of one call after the other.
+    """The chat log of the present call, and the queues of unsent messages.
 
     Attributes:
-        messages: those of this call, in the order in which they were written or came.
-        unread: how many came while nobody looked.
-        watched: whether the person sees what comes; the edge sets it.
-        deaf: the users who are in the call with a program that has no chat.
-
+        messages: the messages of this call, in the order in which they were written or received.
+        unread: the number of messages that were received while the log was not visible.
+        visible: whether the person sees new messages; the caller sets it.
+        without_chat: the users whose programs have no chat.
     """
 
     def __init__(
@@ -128,16 +129,15 @@ class ChatLog:
         new_id: Callable[[], str],
         changed: Callable[[], None],
     ) -> None:
-        """Begin without messages.
+        """Start with an empty log.
 
         Args:
-            state: who is in the call.
-            messaging: carries the messages.
+            state: the page's state, which says who is in the call.
+            messaging: the messages between the pages.
             clock: returns a time in seconds that never goes back.
-            time_of_day: returns it as people read it.
-            new_id: returns a text that nobody else has.
+            time_of_day: returns the time of day as people read it.
+            new_id: returns a unique text.
             changed: called when there is something new to show.
-
         """
         self._state = state
         self._messaging = messaging
@@ -153,7 +153,7 @@ class ChatLog:
         messaging.on_closed(self._channel_closed)
 
     def reset(self) -> None:
-        """Begin a new log, for another call."""
+        """Clear the log, for another call."""
         self.messages: list[ChatMessage] = []
         self.unread = 0
         self.without_chat: list[str] = []
@@ -165,15 +165,15 @@ class ChatLog:
         self._unassigned: list[ChatMessage] = []
         self._changes: list[ChatMessage] = []
 
-    # What the person does
+    # Actions of the person
 
     def length_problem(self, text: str) -> str:
-        """Return what is wrong with a text, in a sentence; empty when it can be sent."""
+        """Return a sentence that says what is wrong with a text; empty when it can be sent."""
         length = len(clean(text))
         return texts.CHAT_TOO_LONG.format(length, MAX_CHARACTERS) if length > MAX_CHARACTERS else ""
 
     def send(self, text: str) -> bool:
-        """Send a message to everybody; False when there is nothing in it, or too much."""
+        """Send a message to everybody; return False when it is empty or too long."""
         text = clean(text)
         if not text or len(text) > MAX_CHARACTERS or not self._state.in_session:
             return False
@@ -192,13 +192,13 @@ class ChatLog:
         return True
 
     def mark_read(self) -> None:
-        """The person has seen everything."""
+        """Reset the number of unread messages."""
         self.unread = 0
 
-    # What follows from who is there
+    # Changes of the participants
 
     def update(self) -> None:
-        """Look who is in the call: call it whenever that may have changed, and about once a second."""
+        """Handle changes of the participants; call it whenever there may be some, and about once a second."""
         if not self._state.in_session:
             return
         now = self._clock()
@@ -218,7 +218,7 @@ class ChatLog:
         self._flush_all()
 
     def take_changes(self) -> list[ChatMessage]:
-        """Return the messages that are new, changed or dropped since the last call."""
+        """Return the messages that were added, changed or evicted since the last call."""
         changes, self._changes = self._changes, []
         for message in changes:
             message.changed = False
@@ -258,7 +258,7 @@ class ChatLog:
         self._note_change(message)
 
     def _peer_joined(self, user: str, now: float) -> None:
-        """Somebody came, or came back: they get what is meant for whoever comes, and what they missed."""
+        """Queue the open messages, and those that they missed, for a participant who joined or came back."""
         for message in self.messages:
             if message.recipients.get(user) == MISSED:
                 self._enqueue(message, user)
@@ -268,7 +268,10 @@ class ChatLog:
             self._enqueue(message, user)
 
     def _peer_left(self, user: str, now: float) -> None:
-        """Somebody gets nothing any more. What nobody got waits a while: they may be back as another user."""
+        """Stop sending to a participant.
+
+        An undelivered message stays open for a while, because they may come back as another user.
+        """
         self._queues.pop(user, None)
         self._silent_since.pop(user, None)
         for message in self.messages:
@@ -282,10 +285,10 @@ class ChatLog:
                     self._unassigned.append(message)
             self._note_change(message)
 
-    # What the other pages say
+    # Events of the other pages
 
     def _peer_ready(self, user: str) -> None:
-        """The page of this user understands messages, from now on or again."""
+        """Send what is queued to a page that understands messages, possibly after a reconnect."""
         if user in self.without_chat:
             self.without_chat.remove(user)
             self._peer_joined(user, self._clock())
@@ -293,7 +296,7 @@ class ChatLog:
         self._changed()
 
     def _channel_closed(self, user: str) -> None:
-        """The channel is closed: what was not acknowledged has to be sent again."""
+        """Queue the messages again that were not acknowledged before the channel closed."""
         if user not in self._queues:
             return
         self._queues[user] = []
@@ -325,7 +328,7 @@ class ChatLog:
             self._note_change(sent)
             self._changed()
 
-    # What the log does
+    # The log and the queues
 
     def _append(self, message: ChatMessage) -> None:
         user = message.user
@@ -357,7 +360,7 @@ class ChatLog:
             self._flush(user)
 
     def _flush(self, user: str) -> None:
-        """Send what is due to somebody, as far as their channel takes it."""
+        """Send queued messages to a participant until their channel accepts no more."""
         queue = self._queues.get(user, [])
         for message in queue[:BATCH]:
             frame = {"type": "chat", "id": message.ident, "text": message.text}

@@ -1,4 +1,4 @@
-"""What happened to the connections of the calls of this page, for a report: pure, and without names."""
+"""Logs connection events of the calls of this page, without names, for the support report."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ __all__ = ["EventLog"]
 
 MAX_EVENTS = 200
 MAX_PEOPLE = 12
-"""The newest are kept."""
+"""The log keeps at most this many events and people, the newest ones."""
 
 
 class LoggedPeer:
-    """Somebody, as far as the journal has told of them.
+    """One participant of the event log, with the state that was logged last.
 
     Attributes:
-        number: of this person in the report.
-        other: who.
-
+        number: the participant's number in the report.
+        member: the participant.
+        present: whether the participant was in the session at the last update.
     """
 
     def __init__(self, number: int, member: RemotePeer) -> None:
@@ -33,7 +33,7 @@ class LoggedPeer:
         self._logged: dict[str, Any] = {}
 
     def new_events(self, present: bool) -> list[str]:
-        """Return what happened since the last call, in single words."""
+        """Return one word for each event since the last call."""
         found = []
         member = self.member
         if present != self.present:
@@ -53,14 +53,13 @@ class LoggedPeer:
 
 
 class EventLog:
-    """It follows the page's state.
+    """Logs how the page's state changes.
 
     Attributes:
-        events: seconds of the page's clock, the number of a person (0 is the own page), and what happened: `came`,
-            `left`, an `RTCPeerConnectionState`, `ice-restart`, `away` and `back` (their connection to the server), of
-            the own page `server-lost` and `server-back`.
-        people: the others, also those who have left.
-
+        events: seconds of the page's clock, the number of a participant (0 stands for the local page), and the
+            event: `came`, `left`, an `RTCPeerConnectionState`, `ice-restart`, `away` and `back` (the participant's
+            connection to the server), and for the local page `server-lost` and `server-back`.
+        people: the remote participants, also those who have left.
     """
 
     def __init__(self) -> None:
@@ -70,7 +69,7 @@ class EventLog:
         self._offline = False
 
     def update(self, now: float, state: PageState) -> None:
-        """Note what changed; `now`: seconds of the page's clock."""
+        """Log what changed since the last call; `now` is in seconds of the page's clock."""
         offline = state.network.offline_for is not None
         if offline != self._offline:
             self._offline = offline

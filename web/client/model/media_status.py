@@ -1,4 +1,4 @@
-"""What each page tells the others of its devices, and what the host's page asks of them: pure."""
+"""Exchanges which devices each page sends, and the host's requests to mute. It does not touch the browser."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SCREEN = "screen"
 
 
 class MediaStatus:
-    """Messages of two types: `presence` says which devices are sent, `mute` is a host's request."""
+    """Sends and receives messages of two types: `presence` says which devices are sent, `mute` is a host's request."""
 
     def __init__(
         self,
@@ -30,14 +30,13 @@ class MediaStatus:
         asked_to_mute: Callable[[], None],
         changed: Callable[[], None],
     ) -> None:
-        """Begin.
+        """Subscribe to the messages.
 
         Args:
-            state: the page's.
-            messaging: carries the messages.
-            asked_to_mute: called when the host asks for silence.
-            changed: called when somebody told something else of their devices.
-
+            state: the page's state.
+            messaging: the messages between the pages.
+            asked_to_mute: called when the host asks this person to mute.
+            changed: called when the media status of a participant changed.
         """
         self._state = state
         self._messaging = messaging
@@ -50,14 +49,14 @@ class MediaStatus:
         messaging.on_closed(self._clear)
 
     def update(self) -> None:
-        """Tell everybody what is different now."""
+        """Send the local media status to everybody if it changed."""
         status = self._status()
         if status != self._sent:
             self._sent = status
             self._messaging.broadcast(status)
 
     def ask_to_mute(self, user: str | None = None) -> None:
-        """As the host, ask one of the others to mute, or everybody."""
+        """Ask one participant to mute, or everybody, as the host."""
         if user is None:
             self._messaging.broadcast({"type": "mute"})
         else:
@@ -88,7 +87,7 @@ class MediaStatus:
         self._changed()
 
     def _mute(self, user: str, message: dict[str, Any]) -> None:
-        # Who the host is says the server; anybody else may not ask.
+        # The server says who is the host; requests of others are ignored.
         member = self._state.participants.find(user)
         if member is not None and member.host:
             self._asked_to_mute()

@@ -1,7 +1,8 @@
-"""What the pages of a call say to each other over their data channels, apart from the server: pure.
+"""Exchanges messages between the pages of a call over data channels, without the server.
 
-Messages are JSON objects with a `type`. A page that has the channel says `hello` first: without it nobody knows whether
-the program at the other end understands anything. What is no message, or of a type that nobody hears, is left alone.
+Messages are JSON objects with a `type`. A page sends `hello` first when a channel opens: without it nobody knows
+whether
+the program at the other end understands messages. Malformed messages, and those of an unknown type, are ignored.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from typing import Any, Protocol
 
     class Codec(Protocol):
-        """JSON: `dumps` and `loads` as of Python's `json`."""
+        """A JSON codec with `dumps` and `loads` as in Python's `json`."""
 
         def dumps(self, __value: Any) -> str: ...
 
@@ -23,22 +24,23 @@ if TYPE_CHECKING:
 __all__ = ["MAX_CHARACTERS", "PeerMessaging"]
 
 VERSION = 1
-"""Of the messages."""
+"""The version of the message format."""
 
 MAX_CHARACTERS = 16_000
-"""Of a message: what every browser takes in one piece (RFC 8831 §6.6 has 16 KiB for those without interleaving)."""
+"""The size limit of a message, which every browser accepts in one piece (RFC 8831 §6.6 recommends 16 KiB without
+interleaving)."""
 
 RATE = 50.0
 BURST = 200.0
-"""Messages a second, and at once, that somebody may send; more are dropped, so that nobody can stop the page."""
+"""The rate limit for messages of one participant, per second and as a burst. More are dropped, so that no peer can
+block the page."""
 
 
 class PeerChannel:
-    """With one other person.
+    """The channel to one participant, with its rate limit.
 
     Attributes:
-        speaks: whether the other page said `hello`.
-
+        ready: whether the other page sent `hello`.
     """
 
     def __init__(self, now: float) -> None:
@@ -47,7 +49,7 @@ class PeerChannel:
         self._refilled_at = now
 
     def admit(self, now: float) -> bool:
-        """Whether one more message is taken at this time."""
+        """Charge one message to the rate limit, and return whether it is within it."""
         self._tokens = min(BURST, self._tokens + (now - self._refilled_at) * RATE)
         self._refilled_at = now
         if self._tokens < 1:
@@ -57,15 +59,14 @@ class PeerChannel:
 
 
 class PeerMessaging:
-    """With everybody in the call."""
+    """Sends messages to the pages of a call, and passes received ones to handlers."""
 
     def __init__(self, codec: Codec, send: Callable[[str, str], bool]) -> None:
-        """Begin with nobody.
+        """Start without a channel.
 
         Args:
-            codec: JSON.
-            send: takes a user and a text; False where there is no open channel.
-
+            codec: the JSON codec.
+            send: takes a user and a text; returns False if there is no open channel.
         """
         self._codec = codec
         self._send = send
@@ -75,15 +76,15 @@ class PeerMessaging:
         self._on_closed: list[Callable[[str], None]] = []
 
     def on_message(self, kind: str, handler: Callable[[str, dict[str, Any]], None]) -> None:
-        """Call `heard` with the user and the message for each message of this type."""
+        """Call `handler` with the user and the message for each message of this type."""
         self._handlers[kind] = handler
 
     def on_ready(self, callback: Callable[[str], None]) -> None:
-        """Call `told` with each user whose page said `hello`, also each time that the connection begins anew."""
+        """Call `callback` with each user whose page sent `hello`; this happens again after each reconnect."""
         self._on_ready.append(callback)
 
     def on_closed(self, callback: Callable[[str], None]) -> None:
-        """Call `told` with each user whose channel, or connection, is closed."""
+        """Call `callback` with each user whose channel or connection closed."""
         self._on_closed.append(callback)
 
     def is_ready(self, user: str) -> bool:
@@ -92,38 +93,38 @@ class PeerMessaging:
 
     @property
     def ready_users(self) -> list[str]:
-        """Those whose pages understand messages."""
+        """The users whose pages understand messages."""
         return [user for user, channel in self._channels.items() if channel.ready]
 
     def send(self, user: str, message: dict[str, Any]) -> bool:
-        """Send a message; False when it cannot be sent now."""
+        """Send a message; return False if it cannot be sent now."""
         return self._send(user, self._codec.dumps(message))
 
     def broadcast(self, message: dict[str, Any]) -> None:
-        """Send a message to everybody whose page understands it."""
+        """Send a message to every page that understands messages."""
         for user in self.ready_users:
             self.send(user, message)
 
     def channel_opened(self, user: str, now: float) -> None:
-        """The channel to somebody is open."""
+        """Introduce this page to a user whose channel opened."""
         self._channels[user] = PeerChannel(now)
         self.send(user, {"type": "hello", "version": VERSION})
 
     def channel_closed(self, user: str) -> None:
-        """The channel to somebody is closed."""
+        """Forget the channel to a user, and tell the callbacks."""
         if self._channels.pop(user, None) is not None:
             for callback in self._on_closed:
                 callback(user)
 
     def text_received(self, user: str, text: str, now: float) -> None:
-        """A text came from somebody."""
+        """Pass a received text to its handler if it is a message within the limits."""
         channel = self._channels.get(user)
         if channel is None or len(text) > MAX_CHARACTERS or not channel.admit(now):
             return
         try:
             message = self._codec.loads(text)
         except (ValueError, RuntimeError):
-            # RuntimeError: it is nested too deeply. MicroPython has no RecursionError.
+            # MicroPython has no RecursionError: it raises RuntimeError for JSON that is nested too deeply.
             return
         kind = message.get("type") if isinstance(message, dict) else None
         if kind == "hello":

@@ -1,4 +1,4 @@
-"""How good the connection with another person is, in bars, and whose fault it is if it is not: pure."""
+"""Rates the connection with a participant in bars, and finds the cause of a bad one. It does not touch the browser."""
 
 from __future__ import annotations
 
@@ -13,48 +13,50 @@ INTERVAL = 2.0
 """Seconds between two samples of one connection."""
 
 SAMPLES = 60
-"""Samples that are kept: two minutes."""
+"""The number of samples that are stored, which is two minutes."""
 
 GOOD = 4
-"""Bars of a connection without a flaw. 3 is fair, 2 weak, 1 bad, and 0 none at all."""
+"""The bars of a good connection. 3 is fair, 2 weak, 1 bad, and 0 is no connection."""
 
 LOSS_STEPS = (2.0, 5.0, 10.0)
-"""Percent of lost packets from which there are 3, 2 and 1 bars.
+"""The packet loss in percent from which there are 3, 2 and 1 bars.
 
-Below 2 % browsers send more, and above 10 % less (draft-ietf-rmcat-gcc-02, "Loss-based control"). What lies between is
-concealed, the less well the more it is.
-"""
+Below 2 % browsers raise the bit rate, and above 10 % they lower it (draft-ietf-rmcat-gcc-02, "Loss-based control").
+Loss in
+between is concealed, the less well the higher it is."""
 
 RTT_STEPS = (300, 500, 800)
-"""Milliseconds there and back from which there are 3, 2 and 1 bars.
+"""The round-trip time in milliseconds from which there are 3, 2 and 1 bars.
 
-ITU-T G.114 (05/2003): up to 150 ms one way nearly nobody notices, and 400 ms should not be exceeded.
-"""
+ITU-T G.114 (05/2003) says that nearly nobody notices 150 ms one way, and that 400 ms should not be exceeded."""
 
 JITTER_STEPS = (50, 100)
-"""Milliseconds from which there are 3 and 2 bars: a browser waits as much longer before it plays. More only delays."""
+"""The jitter in milliseconds from which there are 3 and 2 bars. The browser's jitter buffer delays playout by as much,
+and more only adds delay."""
 
 BITRATE_SHARES = (0.5, 0.25, 0.1)
-"""Of the bits per second that the own picture could have: below it there are 3, 2 and 1 bars.
+"""The shares of the highest bit rate below which there are 3, 2 and 1 bars for the outgoing video.
 
-Only where the browser says that bandwidth limits it. It says so as well, and for long, of a picture that began small.
-"""
+They count only while the browser says that bandwidth limits the video. It says so for a long time, too, when the bit
+rate
+merely started low."""
 
 WARM_UP = 5
-"""Samples in which a browser finds out how much a new path carries, so that little says nothing."""
+"""The number of samples in which a browser still probes the bandwidth of a new path, so that a low bit rate means
+nothing."""
 
 LOW_FRAME_RATE = 10
-"""Frames a second below which a picture that the own computer cannot encode in time is weak and not only fair."""
+"""Frames per second below which video that the local computer cannot encode in time is weak and not just fair."""
 
 WINDOW = 3
-"""Samples that are looked at together, so that bars do not flicker."""
+"""The number of samples that are rated together, so that the bars do not flicker."""
 
-# What takes bars away.
+# These are the causes of missing bars.
 INCOMING = "in"
 OUTGOING = "out"
 DELAY = "delay"
 
-# Whose fault it is.
+# These are the sides at fault.
 CPU = "cpu"
 NETWORK = "network"
 YOUR_NETWORK = "yours"
@@ -62,20 +64,19 @@ THEIR_NETWORK = "theirs"
 THEIR_CPU = "their-cpu"
 
 WEAK = 2
-"""Bars of a connection that is not good enough to talk at ease."""
+"""The bars of a connection on which conversation is difficult."""
 
 SERIES = ("rtt", "loss_in", "loss_out", "jitter", "rate_in", "rate_out")
-"""Of each sample, what is kept (units: `webrtc_stats.measured`)."""
+"""The figures that are stored of each sample (units: `webrtc_stats.compare`)."""
 
 
 class Quality:
-    """The connection with one other person.
+    """The quality of the connection with one participant.
 
     Attributes:
-        values: what the last sample said (`webrtc_stats.measured`).
+        values: the figures of the last sample (`webrtc_stats.compare`).
         history: the last samples, oldest first: the values of `SERIES` and the bars.
-        measured: bars as this side sees them; None before anything is known.
-
+        local_bars: the bars as measured on this side; None before the first sample.
     """
 
     def __init__(self) -> None:
@@ -84,7 +85,7 @@ class Quality:
         self.reset()
 
     def reset(self) -> None:
-        """The connection begins anew; what was measured before is kept."""
+        """Start rating a new connection; the history is kept."""
         self.local_bars: int | None = None
         self._levels: list[tuple[int, str]] = []
         self._count = 0
@@ -93,9 +94,9 @@ class Quality:
         self._remote_fault = ""
 
     def add_sample(self, values: dict[str, Any], max_bitrate: int | None) -> None:
-        """There is a new sample; `bound`: bits per second that the own picture may take at most.
+        """Add a sample; `max_bitrate` is the highest bit rate in bits per second of the outgoing video.
 
-        A `limit` of `bandwidth` that is none becomes empty.
+        A `limit` of `bandwidth` that the bit rate contradicts is cleared.
         """
         self.values = values
         self._count += 1
@@ -121,28 +122,30 @@ class Quality:
         self.history.append(tuple([values[name] for name in SERIES] + [self.local_bars]))
 
     def receive(self, message: dict[str, Any]) -> None:
-        """The other side tells how it sees the connection, and whether the fault is its own (`message`)."""
+        """Store how the other side rates the connection, and its own fault (`report`)."""
         bars, fault = message.get("bars"), message.get("fault")
         if type(bars) is int and 0 <= bars <= GOOD and fault in ("", CPU, NETWORK):
             self._remote_bars = bars
             self._remote_fault = fault
 
     def report(self, fault: str) -> dict[str, Any]:
-        """Return what the other side is told; `fault`: what is wrong on this side (`own_fault`)."""
+        """Return the message with this side's rating; `fault` is what is wrong on this side (`local_fault`)."""
         bars = GOOD if self.local_bars is None else self.local_bars
         return {"type": "quality", "bars": bars, "fault": CPU if self._cause == CPU else fault}
 
     @property
     def bars(self) -> int | None:
-        """Bars from 0 to 4: a connection is as good as the side says that sees it worse. None before it is known."""
+        """Bars from 0 to 4, by the side that rates the connection lower; None before the first sample."""
         return None if self.local_bars is None else min(self.local_bars, self._remote_bars)
 
     def fault(self, local: str) -> str:
-        """Return whose fault it is that bars are missing.
+        """Return which side causes missing bars.
 
-        `cpu`, `yours` or `theirs` (networks), `their-cpu`; or, when that cannot be told, what is wrong: `in`, `out`
-        (packets are lost on the way from them, or to them), `delay`, or empty. `own`: what is wrong on this side
-        (`own_fault`).
+        It is `cpu`, `yours` or `theirs` (networks), or `their-cpu`. Where the side is unknown, it is the
+            symptom: `in` or
+        `out` (packets from them, or to them, are lost), `delay`, or empty. `local` is what is wrong on this
+            side
+        (`local_fault`).
         """
         bars = self.bars
         if bars is None or bars == GOOD:
@@ -160,16 +163,16 @@ class Quality:
 
 
 def local_fault(connections: list[Quality]) -> str:
-    """Return `network` when the connections with all others are weak, and there are several; else empty.
+    """Return `network` if there are several connections and all of them are weak; otherwise empty.
 
-    With one other person, or where one of several connections is good, the fault may be on either side.
+    With one connection, or with a good one among several, the fault may lie on either side.
     """
     known = [connection.local_bars for connection in connections if connection.local_bars is not None]
     return NETWORK if len(known) > 1 and max(known) <= WEAK else ""
 
 
 def _rate(values: dict[str, Any], max_bitrate: int | None) -> tuple[int, str]:
-    """Return the bars of one sample, and what takes the missing ones away."""
+    """Return the bars of one sample, and the cause of the missing ones."""
     found = [
         (_bars_for(values["loss_in"], LOSS_STEPS), INCOMING),
         (_bars_for(values["loss_out"], LOSS_STEPS), OUTGOING),
@@ -188,12 +191,12 @@ def _rate(values: dict[str, Any], max_bitrate: int | None) -> tuple[int, str]:
 
 
 def _missing_bars(target: float | None, max_bitrate: int | None) -> int:
-    """Return how many bars it takes that the own picture has this of so many bits per second."""
+    """Return how many bars a target bit rate takes away, compared with the highest bit rate."""
     return len(
         [share for share in BITRATE_SHARES if target is not None and max_bitrate and target < share * max_bitrate]
     )
 
 
 def _bars_for(value: float | None, steps: tuple[float, ...]) -> int:
-    """Return the bars for a value: one less for each step that it has reached."""
+    """Return the bars for a value: one bar is missing for each threshold that the value has reached."""
     return GOOD if value is None else GOOD - len([step for step in steps if value >= step])

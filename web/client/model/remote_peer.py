@@ -1,4 +1,4 @@
-"""Another person in a call, and when new paths to them are to be sought: pure."""
+"""The state of a remote participant, and the back-off of ICE restarts. It does not touch the browser."""
 
 from __future__ import annotations
 
@@ -7,38 +7,37 @@ from .quality import THEIR_NETWORK, YOUR_NETWORK, Quality, local_fault
 __all__ = ["RemotePeer"]
 
 RESTART_AFTER = 2.0
-"""Seconds of interruption after which new paths are sought; shorter ones mostly pass by themselves."""
+"""Seconds of interruption after which ICE is restarted; shorter interruptions mostly pass by themselves."""
 
 RESTART_BACKOFF = 4.0
-"""Seconds after which they are sought again; twice as many each further time."""
+"""Seconds until the second ICE restart; the back-off doubles each time."""
 
 GIVE_UP_AFTER = 30.0
-"""Seconds without a connection after which the other person is taken to be out of reach.
+"""Seconds without a connection after which a participant counts as unreachable.
 
-A browser that has no candidates at all never says that it failed.
-"""
+A browser that has no candidates at all never reports a failure."""
 
 
 class RemotePeer:
-    """Another person in the call.
+    """A remote participant of the call.
 
     Attributes:
-        user: who.
-        name: what they call themselves; empty if they do not say.
+        user: the user id.
+        name: the name that they chose; empty for none.
         host: whether they are the session's host.
-        microphone: whether they send what their microphone hears; None where their page does not tell.
-        camera: the same of their camera.
-        screen: whether they show their screen.
-        showed: whether they ever did.
-        connection: the state of the peer connection with them (WebRTC 1.0 `RTCPeerConnectionState`).
-        was_connected: whether it ever was `connected`.
-        away: whether their connection to the server is lost, so that nothing can be agreed with them.
-        gone: whether the server no longer knows of them, while the call with them goes on.
-        waited: seconds without a connection in which one could have come about.
-        restarts: how often new paths were sought.
-        interrupted_for: seconds since there was a connection, whether or not one could come about; 0.0 while there is.
-        quality: how good the connection is.
-
+        microphone: whether they send sound of their microphone; None if their page does not say.
+        camera: whether they send video of their camera; None if their page does not say.
+        screen: whether they share their screen.
+        has_shared: whether they shared their screen at any time.
+        connection: the state of the peer connection (WebRTC 1.0 `RTCPeerConnectionState`).
+        was_connected: whether it was `connected` at any time.
+        away: whether their connection to the server is lost, so that no negotiation is possible.
+        gone: whether the server has removed them, while the peer connection goes on.
+        unconnected_for: seconds without a connection in which negotiation was possible.
+        restarts: how often ICE was restarted.
+        interrupted_for: seconds since the connection was lost, whether or not negotiation was possible; 0.0 while
+            connected.
+        quality: the quality of the connection.
     """
 
     def __init__(self, user: str, name: str = "") -> None:
@@ -55,7 +54,7 @@ class RemotePeer:
         self.reset()
 
     def reset(self) -> None:
-        """The connection with them begins anew."""
+        """Start a new connection."""
         self.connection = "new"
         self.was_connected = False
         self.gone = False
@@ -68,27 +67,26 @@ class RemotePeer:
 
     @property
     def interrupted(self) -> bool:
-        """Whether there was a connection, and is none just now."""
+        """Whether the connection was established before and is lost now."""
         return self.was_connected and self.connection != "connected"
 
     def rating(self, peers: list[RemotePeer], offline: bool) -> tuple[int | None, str]:
-        """Return the bars of the connection, and whose fault it is if some are missing (`Quality.fault`).
+        """Return the bars of the connection, and the side at fault if some are missing (`Quality.fault`).
 
-        When the connection is interrupted, the side that has lost the server as well is at fault.
+        If the connection is interrupted, the side that has lost the server as well is at fault.
 
         Args:
-            peers: all others in the call.
+            peers: all remote participants.
             offline: whether this page has lost its connection to the server.
-
         """
         if self.interrupted:
             return 0, YOUR_NETWORK if offline else THEIR_NETWORK if self.away else ""
         return self.quality.bars, self.quality.fault(local_fault([peer.quality for peer in peers]))
 
     def connection_changed(self, connection: str) -> None:
-        """The connection is in another state."""
+        """Store the state of the peer connection."""
         if "connected" in (self.connection, connection):
-            # An interruption is one, whatever its steps.
+            # An interruption lasts from `connected` to `connected`; the states in between do not restart its time.
             self.unconnected_for = 0.0
             self.interrupted_for = 0.0
             self._restart_at = RESTART_AFTER
@@ -97,23 +95,23 @@ class RemotePeer:
         if connection == "connected":
             self.was_connected = True
         elif connection == "failed":
-            # The browser has given up the paths that it had.
+            # The browser has given up on its candidate pairs, so waiting is of no use.
             self.restart_soon()
 
     def restart_soon(self) -> None:
-        """Seek new paths with the next tick if there is no connection."""
+        """Restart ICE with the next tick if there is no connection."""
         self._restart_at = 0.0
 
     def network_changed(self) -> None:
-        """A network has changed: seek new paths with the next tick, whether or not the loss of the old ones shows."""
+        """Restart ICE with the next tick, whether or not the browser has noticed that the old network is gone."""
         self._network_changed = True
 
     def add_interruption(self, seconds: float) -> None:
-        """So much time went by."""
+        """Add time to the duration of an interruption."""
         self.interrupted_for = self.interrupted_for + seconds if self.interrupted else 0.0
 
     def tick(self, seconds: float) -> bool:
-        """So much time went by in which a connection could have come about; whether new paths are to be sought now."""
+        """Add time in which negotiation was possible, and return whether to restart ICE now."""
         if self._network_changed:
             self._network_changed = False
             if self.was_connected:

@@ -1,4 +1,4 @@
-"""Whom a person has verified: the exchanges behind the codes with everybody in the call. Pure."""
+"""Verifies the connections of a call against a person in the middle. It does not touch the browser."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ if TYPE_CHECKING:
 __all__ = ["Trust", "badge"]
 
 ICONS = {CONFIRMED: "verified", DENIED: "alert", NOT_VERIFIED: "alert"}
-"""Of the states that are not shown by a plain shield."""
+"""The icons of the states that a plain shield does not represent."""
 
 MAX_DISCONNECTED = 8
-"""People remembered who were verified and whose connection is over."""
+"""The number of verified participants who are remembered after their connection closed."""
 
 SILENT_FOR = 10.0
-"""Seconds of connection after which one who was verified, and whose page says nothing any more, is none."""
+"""Seconds of connection after which a verified participant whose page sends no messages any more counts as replaced."""
 
 
 class Trust:
-    """One `Verification` with each person whose page can exchange messages."""
+    """Runs one `Verification` with each participant whose page understands messages."""
 
     def __init__(
         self,
@@ -37,15 +37,14 @@ class Trust:
         describe: Callable[[str], tuple[str, str]],
         changed: Callable[[], None],
     ) -> None:
-        """Begin with nobody.
+        """Subscribe to the messages.
 
         Args:
-            state: the page's; told when somebody who was verified is so no longer.
-            messaging: carries the messages.
+            state: the page's state; its alarm is set when a verified connection is no longer verified.
+            messaging: the messages between the pages.
             nonce: returns 32 new random bytes, as 64 lower-case hexadecimal digits.
-            describe: returns the own and the other's description of the connection with a user, SDP; empty without one.
-            changed: called when an exchange is in another state.
-
+            describe: returns the local and the remote SDP of the connection with a user; empty without one.
+            changed: called when a verification changed its state.
         """
         self._state = state
         self._messaging = messaging
@@ -63,15 +62,14 @@ class Trust:
         messaging.on_message(REVEAL, self._received)
 
     def verification(self, user: str) -> Verification:
-        """Return the exchange with somebody, or one that never began."""
+        """Return the verification with a user, or one that was never started."""
         return self._verifications.get(user) or Verification("")
 
     def update(self, counts: dict[str, int]) -> None:
-        """Look at the descriptions of each connection of which there are more: call it when that may be so.
+        """Check the fingerprints of each connection whose descriptions changed; call it whenever some may have.
 
         Args:
-            described: how many there were, by user.
-
+            counts: how many descriptions were set, by user.
         """
         earlier, self._counts = self._counts, counts
         for user, count in counts.items():
@@ -81,12 +79,12 @@ class Trust:
                 self._warn(user, before)
 
     def answer(self, user: str, match: bool) -> None:
-        """The person has compared the code with somebody's."""
+        """Store whether the person found the code of a user to match."""
         self.verification(user).answer(match)
         self._changed()
 
     def tick(self, now: float) -> None:
-        """Time goes on: call it about once a second, with seconds that never go back."""
+        """Advance the timeouts; call it about once a second, with seconds that never go back."""
         seconds, self._ticked = now - self._ticked, now
         late = False
         for verification in self._verifications.values():
@@ -100,7 +98,7 @@ class Trust:
                 continue
             self._silent[user] = self._silent.get(user, 0.0) + seconds
             if self._silent[user] >= SILENT_FOR:
-                # Somebody is there in their place who says nothing of a code.
+                # Whoever is connected in the place of the verified participant does not verify.
                 self._forget(user)
                 self._state.notices.alarm = texts.VERIFIED_NO_MORE.format(self._name(user))
                 late = True
@@ -137,7 +135,7 @@ class Trust:
             self._changed()
 
     def _warn(self, user: str, before: str) -> None:
-        """Say it aloud when somebody who was verified is so no longer."""
+        """Set the alarm if a connection that was verified is no longer verified."""
         if before == CONFIRMED and self.verification(user).state == NOT_VERIFIED:
             self._state.notices.alarm = texts.VERIFIED_NO_MORE.format(self._name(user))
 
@@ -147,5 +145,5 @@ class Trust:
 
 
 def badge(verification: Verification, name: str) -> tuple[str, str]:
-    """Return the icon beside somebody's name, and what it means."""
+    """Return the icon beside a participant's name, and its meaning in words."""
     return ICONS.get(verification.state, "shield"), texts.TRUST[verification.state].format(name or texts.THE_OTHER)

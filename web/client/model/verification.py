@@ -1,7 +1,9 @@
-"""The code by which two people find out whether somebody sits between them: one exchange with one other page. Pure.
+"""Computes the code by which two people detect a person in the middle: one exchange with one page.
 
-Each side commits to a random number before either reveals it, as ZRTP does (RFC 6189 §4.4.1.1), so that nobody can
-choose a number that makes two codes alike. docs/verification.md has the messages and what is hashed.
+This is a short authentication string. Each side commits to a random number before either reveals it, as ZRTP does
+(RFC 6189 §4.4.1.1), so that nobody can choose a number that makes two codes alike. docs/verification.md has the
+messages
+and the hashed values.
 """
 
 from __future__ import annotations
@@ -16,9 +18,9 @@ __all__ = ["ANSWERABLE", "COMMIT", "REVEAL", "SYMBOLS", "Verification", "code_nu
 
 COMMIT = "commit"
 REVEAL = "reveal"
-"""Types of messages."""
+"""The types of messages."""
 
-# States of an exchange.
+# These are the states of a verification.
 NONE = "none"
 EXCHANGING = "exchanging"
 CODE = "code"
@@ -29,7 +31,7 @@ NOT_VERIFIED = "not-verified"
 ANSWERABLE = (CODE, CONFIRMED, DENIED)
 """The states in which there is a code that people can compare."""
 
-# Reasons why there is none.
+# These are the reasons for a failed verification.
 EARLY_REVEAL = "early-reveal"
 MISMATCH = "mismatch"
 REPEATED = "repeated"
@@ -43,34 +45,32 @@ DEADLINE = 10.0
 """Seconds that an exchange may take."""
 
 DOMAIN = "signald verification 1 "
-"""Begins whatever is hashed here, so that no hash made for something else fits."""
+"""The prefix of all hashed values. It separates the domains, so that no hash made for another purpose fits."""
 
 FINGERPRINT = "fingerprint:"
-"""Begins a fingerprint in a description, behind `a=` (RFC 8122 §5)."""
+"""The prefix of a fingerprint attribute in SDP, behind `a=` (RFC 8122 §5)."""
 
 SYMBOLS = 7
-"""Of a code."""
+"""The number of symbols in a code."""
 
 BITS = 6
-"""Of a symbol."""
+"""The number of bits in a symbol."""
 
 
 class Verification:
-    """The exchange over one peer connection; a connection made anew begins another.
+    """The verification of one peer connection; a new connection takes a new verification.
 
     Attributes:
         state: one of the states above.
-        reason: why it is `not-verified`; otherwise empty.
+        reason: why the state is `not-verified`; otherwise empty.
         code: the numbers of the symbols, each below 64; empty unless the state is one of `ANSWERABLE`.
-
     """
 
     def __init__(self, nonce: str) -> None:
-        """Begin without a channel.
+        """Prepare the exchange.
 
         Args:
-            nonce: 32 bytes that nobody can guess, as 64 lower-case hexadecimal digits; never used again.
-
+            nonce: 32 unpredictable bytes, as 64 lower-case hexadecimal digits; it must never be used again.
         """
         self.state = NONE
         self.reason = ""
@@ -82,13 +82,12 @@ class Verification:
         self._seconds = 0.0
 
     def start(self, local: str, remote: str, session: str) -> list[dict[str, Any]]:
-        """The channel is open: return what is to be sent.
+        """Start the exchange over an open channel, and return the messages to send.
 
         Args:
-            local: the own description, SDP.
-            remote: the other side's: as it came, and as the browser understood it.
+            local: the local SDP.
+            remote: the remote SDP, as it was received and as the browser understood it.
             session: the session's canonical id.
-
         """
         if self.state != NONE:
             return []
@@ -100,12 +99,12 @@ class Verification:
         return [{"type": COMMIT, "hash": commitment(self._nonce)}]
 
     def descriptions_changed(self, local: str, remote: str) -> None:
-        """There are other descriptions, as after an ICE restart; the fingerprints have to be the same."""
+        """Check the descriptions that an ICE restart replaced: the fingerprints must not change."""
         if self.state not in (NONE, NOT_VERIFIED) and self._fingerprints != (fingerprints(local), fingerprints(remote)):
             self._fail(CHANGED)
 
     def receive(self, message: dict[str, Any]) -> list[dict[str, Any]]:
-        """A message of the other page came: return what is to be sent."""
+        """Handle a message of the other page, and return the messages to send."""
         if self.state in (NONE, NOT_VERIFIED):
             return []
         if self.state != EXCHANGING:
@@ -138,14 +137,14 @@ class Verification:
         return []
 
     def tick(self, seconds: float) -> None:
-        """So much time went by."""
+        """Add time to the exchange, which fails after `DEADLINE`."""
         if self.state == EXCHANGING:
             self._seconds += seconds
             if self._seconds >= DEADLINE:
                 self._fail(TIMEOUT)
 
     def answer(self, match: bool) -> None:
-        """The people have compared their codes; they may compare again."""
+        """Store whether the codes match, as the people found; they may compare again."""
         if self.state in ANSWERABLE:
             self.state = CONFIRMED if match else DENIED
 
@@ -162,13 +161,15 @@ def commitment(nonce: str) -> str:
 
 
 def fingerprints(sdp: str) -> str:
-    """Return the fingerprints of a description in one form, sorted; empty if there are none.
+    """Return the fingerprints of an SDP in a normal form, sorted; empty if there are none.
 
-    All of them: with several, each is good for a certificate (RFC 8122 §5), so one alone would leave room for
-    another's. Whatever looks like one counts, since the browser may read a line that is not quite in order.
+    All fingerprints count: with several, each authenticates a certificate (RFC 8122 §5), so checking only one would
+        let
+    an attacker add another. Lines that merely resemble one count as well, since the browser may accept a malformed
+        line.
     """
     found = set()
-    # Not by index: MicroPython counts from a text's beginning each time.
+    # Splitting is linear, while indexing is not: MicroPython searches a text's characters from its beginning each time.
     for rest in sdp.lower().replace("\r", "\n").split(FINGERPRINT)[1:]:
         words = rest.split("\n", 1)[0].split()
         found.add(" ".join(words[:1] + [word.upper() for word in words[1:]]))
@@ -192,5 +193,5 @@ def _hash(purpose: str, text: str) -> bytes:
 
 
 def _is_hex(text: Any) -> bool:
-    """Whether it is 32 bytes in the one form that they have here."""
+    """Return whether a value is 32 bytes in lower-case hexadecimal digits."""
     return isinstance(text, str) and len(text) == 64 and all(digit in "0123456789abcdef" for digit in text)

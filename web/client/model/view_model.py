@@ -1,4 +1,4 @@
-"""What each element of the page shows, as a function of the page's state: pure."""
+"""Maps the page's state to the properties of each element. It does not touch the browser."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["PAGE", "view"]
 
 PAGE = "page"
-"""Stands for the page as a whole in the place of an element's id."""
+"""The pseudo element id that stands for the page as a whole."""
 
 IN_CALL = (page_state.CALLING, page_state.CONNECTED)
 IN_SESSION = (page_state.WAITING, page_state.CALLING, page_state.CONNECTED)
@@ -33,15 +33,16 @@ FOCUS = {
     page_state.FAILED: "again",
     page_state.TEST: "test-start",
 }
-"""The element where the keyboard goes on in a stage, if the one that had it is gone; in a call none that the space key,
-which lets the person talk, would press."""
+"""The element that receives the keyboard focus in a stage if the focused one is gone. During a call it must not be a
+button, because the space key is push-to-talk and would press it."""
 
 
 def view(now: PageState) -> View:
     """Return the value of each (element id, property).
 
-    Properties are `text`, `hidden`, `disabled`, `value`, `expanded`, and for style sheets `on`, `picture`, `mirror` and
-    `quiet`; of the page, `state`, `side`, `title` and `focus`.
+    Properties are `text`, `hidden`, `disabled`, `value`, `expanded`, and for style sheets `on`, `picture`, `mirror`
+        and
+    `quiet`; the page itself has `state`, `side`, `title` and `focus`.
     """
     stage = now.stage
     title = texts.TITLES.get(stage, texts.TITLE)
@@ -90,7 +91,7 @@ def _messages(now: PageState, stage: str, values: View) -> None:
 
 
 def status(now: PageState) -> str:
-    """Return what is happening, in a sentence; empty where the screen says it all."""
+    """Return the status line as a sentence; empty where the screen itself says it."""
     stage = now.stage
     if stage == page_state.CONNECTING:
         requested = devices.REQUESTED in (now.devices.microphone.status, now.devices.camera.status)
@@ -151,7 +152,7 @@ def _end_screen(now: PageState, stage: str, values: View) -> None:
 def _devices(now: PageState, stage: str, values: View) -> None:
     at_start = stage in (page_state.LOADING, page_state.START)
     requested = devices.REQUESTED in (now.devices.microphone.status, now.devices.camera.status)
-    # Before the devices run, the buttons say what is wanted of them.
+    # Before the devices run, the buttons show whether the person wants them on.
     sends_sound = (
         now.devices.microphone.wanted
         if at_start and not now.devices.previewing

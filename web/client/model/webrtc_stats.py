@@ -1,4 +1,4 @@
-"""What the statistics of a peer connection say about a call: pure."""
+"""Computes call quality figures from the statistics of a peer connection. It does not touch the browser."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ TYPES = [
     "codec",
     "transport",
 ]
-"""The types of entries that are looked at."""
+"""The types of statistics entries that are used."""
 
 KEYS = [
     "id",
@@ -56,10 +56,11 @@ KEYS = [
     "protocol",
     "relayProtocol",
 ]
-"""What is read of them. The rest, addresses among it, stays in the browser: to read all of it takes Python too long."""
+"""The keys that are read. The rest, addresses among it, stays in the browser: reading everything takes Python too long.
+"""
 
 MIN_PACKETS = 20
-"""Packets within a sample from which a loss is computed: of fewer, one lost packet would look like a bad network."""
+"""The number of packets from which a loss is computed: among fewer, one lost packet would look like a bad network."""
 
 TOTALS = (
     ("inbound-rtp", "video", "framesDecoded", "framesDecoded"),
@@ -68,13 +69,13 @@ TOTALS = (
     ("outbound-rtp", "video", "framesSent", "framesSent"),
     ("outbound-rtp", "audio", "packetsSent", "audioPacketsSent"),
 )
-"""Type and kind of an entry, its key, and the figure that it adds to (W3C `webrtc-stats`)."""
+"""Type and kind of an entry, its key, and the total that the value is added to (W3C `webrtc-stats`)."""
 
 
 def totals(entries: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return counts of frames and packets, audio energy, and the candidate types of the path in use.
+    """Return totals of frames and packets, audio energy, and the candidate types of the selected path.
 
-    `selectedPair` is `{"local": type, "remote": type}`, types of `RTCIceCandidate`; None before there is a path.
+    `selectedPair` is `{"local": type, "remote": type}`, types of `RTCIceCandidate`; None before a path is selected.
     """
     values: dict[str, Any] = {total: 0 for _, _, _, total in TOTALS}
     for entry in entries:
@@ -93,7 +94,7 @@ def totals(entries: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def by_id(entries: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    """Return the entries under their ids."""
+    """Return the entries by their ids."""
     return {entry.get("id", ""): entry for entry in entries}
 
 
@@ -102,21 +103,25 @@ def _selected_pair(known: dict[str, dict[str, Any]]) -> dict[str, Any] | None:
         if entry.get("type") == "transport" and entry.get("selectedCandidatePairId") in known:
             return known[entry["selectedCandidatePairId"]]
     for entry in known.values():
-        # Older Firefox has no transport entries.
+        # Firefox did not have transport entries in older versions.
         if entry.get("type") == "candidate-pair" and entry.get("selected"):
             return entry
     return None
 
 
 def compare(before: dict[str, dict[str, Any]], after: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    """Return what two samples of one connection say (entries under their ids, the older ones first).
+    """Return the figures between two samples of one connection (entries by their ids, the older sample first).
 
-    What a browser does not tell, and what cannot be known yet, is None. `rtt`, `jitter`: milliseconds. `loss_in`,
-    `loss_out`: percent of the packets of what the other side sends, and of the own. `rate_in`, `rate_out`: kbit/s of
-    media. `size_in`, `size_out`: width and height of the largest picture; `frames_in`, `frames_out`: its frames per
-    second. `codecs_in`, `codecs_out`: names. `local`, `remote`: types of the path's `RTCIceCandidate`s; `protocol` and
-    `relay`: the transport of the path, and the one to the TURN server. `limit`: what keeps the own picture small,
-    `cpu`, `bandwidth`, or empty; `target`: bits per second that it may take at present.
+    A figure that the browser does not report, or that is not known yet, is None. `rtt`, `jitter`: milliseconds.
+        `loss_in`,
+    `loss_out`: percent of the received and of the sent packets. `rate_in`, `rate_out`: kbit/s of media. `size_in`,
+    `size_out`: width and height of the largest video; `frames_in`, `frames_out`: its frames per second.
+        `codecs_in`,
+    `codecs_out`: names. `local`, `remote`: types of the path's `RTCIceCandidate`s; `protocol` and `relay`: the
+        transport
+    of the path, and the one to the TURN server. `limit`: what limits the outgoing video, `cpu`, `bandwidth`, or
+        empty;
+    `target`: its target bit rate in bits per second.
     """
     values: dict[str, Any] = {"limit": None, "target": None}
     for direction, suffix, packets in (("in", "Received", "inbound-rtp"), ("out", "Sent", "outbound-rtp")):
@@ -134,12 +139,12 @@ def compare(before: dict[str, dict[str, Any]], after: dict[str, dict[str, Any]])
 
 
 def _has(entry: dict[str, Any], kind: str, key: str) -> bool:
-    """Whether an entry is of this type, and says this."""
+    """Return whether an entry has this type and this key."""
     return entry.get("type") == kind and entry.get(key) is not None
 
 
 def _increase(before: dict[str, dict[str, Any]], entry: dict[str, Any], key: str) -> float | None:
-    """Return by how much a count rose; None when it is not known, or began anew."""
+    """Return by how much a counter increased; None if that is unknown, or the counter was reset."""
     old = before.get(entry.get("id", ""))
     if old is None or old.get("ssrc") != entry.get("ssrc") or old.get(key) is None or entry.get(key) is None:
         return None
@@ -188,13 +193,13 @@ def _loss_in(before: dict[str, dict[str, Any]], after: dict[str, dict[str, Any]]
     for entry in after.values():
         if entry.get("type") == "inbound-rtp":
             received += _increase(before, entry, "packetsReceived") or 0
-            # What comes late after all makes it fall (RFC 3550 §6.4.1).
+            # The counter decreases when a packet that counted as lost arrives late (RFC 3550 §6.4.1).
             lost += _increase(before, entry, "packetsLost") or 0
     return round(100 * lost / (received + lost), 1) if received + lost >= MIN_PACKETS else None
 
 
 def _loss_out(before: dict[str, dict[str, Any]], after: dict[str, dict[str, Any]]) -> float | None:
-    """Return the loss that the other side reported last (RFC 3550 §6.4.1), weighted by what was sent of a stream."""
+    """Return the loss that the other side reported last (RFC 3550 §6.4.1), weighted by the packets of each stream."""
     sent = lost = 0.0
     for entry in after.values():
         stream = after.get(entry.get("localId", ""))
@@ -221,7 +226,7 @@ def _path(values: dict[str, Any], after: dict[str, dict[str, Any]]) -> None:
     values["protocol"] = local.get("protocol")
     values["relay"] = local.get("relayProtocol")
     values["remote"] = after.get(pair.get("remoteCandidateId", ""), {}).get("candidateType")
-    # The report that came last tells of now; the paths' own figure can be many seconds old in Firefox.
+    # The newest report has the current round-trip time; that of the candidate pair can be many seconds old in Firefox.
     last, seconds = 0.0, pair.get("currentRoundTripTime")
     for entry in after.values():
         if _has(entry, "remote-inbound-rtp", "roundTripTime") and entry.get("timestamp", 0.0) > last:
