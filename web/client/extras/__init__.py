@@ -1,4 +1,4 @@
-"""What of the page is fetched when it is first wanted: no call needs it."""
+"""Parts of the page that are loaded on demand; no call needs them."""
 
 from __future__ import annotations
 

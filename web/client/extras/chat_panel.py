@@ -1,4 +1,4 @@
-"""The panel with the messages of a call, and what tells of new ones while it is closed."""
+"""The chat panel, and the toast that announces new messages while it is closed."""
 
 from __future__ import annotations
 
@@ -22,28 +22,28 @@ if TYPE_CHECKING:
 __all__ = ["ChatPanel"]
 
 DRAW_BUDGET = 0.01
-"""Seconds in which rows are made before the browser does something else."""
+"""Seconds for which rows are drawn before the browser gets its turn."""
 
 TOAST_SECONDS = 6.0
-"""Seconds for which a new message is seen beside the call."""
+"""Seconds for which a new message is shown beside the call."""
 
 TOAST_CHARACTERS = 120
 
 AT_END = 48
-"""CSS pixels from the end of the list within which the person reads the newest message."""
+"""The distance in CSS pixels from the end of the list within which the newest message counts as read."""
 
 COMPOSING = 229
-"""`KeyboardEvent.keyCode` while an input method has the key (UI Events, §8.3.1)."""
+"""`KeyboardEvent.keyCode` while an input method handles the key (UI Events, §8.3.1)."""
 
 ICONS = {"part": "sent"}
-"""Marks that have the icon of another."""
+"""Delivery marks that share the icon of another mark."""
 
 
 class ChatPanel:
-    """The messages as the person sees them: `chat-panel`, `chat-toast`, and the number in `chat-badge`."""
+    """Shows the chat log: the elements `chat-panel` and `chat-toast`, and the number in `chat-badge`."""
 
     def __init__(self, page: Page, state: PageState, feed: ChatFeed, changed: Callable[[], None]) -> None:
-        """Take the elements of the page; `changed` is called when `follow` has something to do."""
+        """Listen to the elements of the page; `changed` is called when `update` has something to do."""
         self._page = page
         self._state = state
         self._feed = feed
@@ -68,7 +68,7 @@ class ChatPanel:
         listen(window, "resize", lambda event: self._resized())
 
     def update(self) -> None:
-        """Show what there is now."""
+        """Draw the present state."""
         chat, opened = self._chat, self._feed.opened
         if self._calls != self._feed.calls:
             self._calls = self._feed.calls
@@ -83,7 +83,7 @@ class ChatPanel:
             self._page.set("chat-toast", "hidden", True)
 
     def _clear(self) -> None:
-        """Forget the messages: the call is over."""
+        """Remove all messages, because the call is over."""
         for row in self._rows.values():
             call(row, "remove")
         self._rows = {}
@@ -93,14 +93,14 @@ class ChatPanel:
         self._to_end()
 
     async def _focus_input(self) -> None:
-        """Go on where the person writes, once the panel is seen; where they use a keyboard."""
+        """Move the focus to the input field of a panel that opened, unless the person uses a touch screen."""
         await asyncio.sleep(0)
         self._fit_input()
         self._to_end()
         if get(call(window, "matchMedia", "(pointer: fine)"), "matches"):
             call(self._text, "focus")
 
-    # What the person does
+    # Actions of the person
 
     def _submitted(self, event: Any) -> None:
         call(event, "preventDefault")
@@ -112,13 +112,14 @@ class ChatPanel:
         self._changed()
 
     def _pressed(self, event: Any) -> None:
-        # While somebody composes a letter out of several keys, Enter is theirs; Safari tells that by the code alone.
+        # While somebody composes a letter out of several keys, Enter belongs to the input method. Safari reveals that
+        # by the key code only.
         composing = get(event, "isComposing") or get(event, "keyCode") == COMPOSING
         if get(event, "key") == "Enter" and not get(event, "shiftKey") and not composing:
             self._submitted(event)
 
     def _fit_input(self) -> None:
-        """Give the text the room that it needs, and say when it is too long."""
+        """Adapt the height of the input field to its text, and say when the text is too long."""
         style = get(self._text, "style")
         put(style, "height", "auto")
         height = get(self._text, "scrollHeight")
@@ -144,10 +145,10 @@ class ChatPanel:
         self._page.set("chat-new", "hidden", True)
         put(self._list, "scrollTop", get(self._list, "scrollHeight"))
 
-    # What comes
+    # Messages
 
     def _draw_pending(self) -> None:
-        """Show what is new, as far as there is time for it now."""
+        """Draw changed messages until the time budget is used up; the rest follows with the next update."""
         at_end, newest, started_at = self._at_end, None, now()
         while self._pending and now() - started_at < DRAW_BUDGET:
             message = self._pending.pop(0)

@@ -1,4 +1,4 @@
-"""The connectivity test as it happens: one check after the other, and everything released behind it."""
+"""Runs the connectivity test: one check after the other, and releases their resources."""
 
 from __future__ import annotations
 
@@ -25,42 +25,42 @@ if TYPE_CHECKING:
 __all__ = ["CheckRun"]
 
 POLL_SECONDS = 0.05
-"""Seconds between two looks at what has happened."""
+"""Seconds between two polls of what a check waits for."""
 
 PREVIEW_SECONDS = 1.5
-"""Seconds for which the person sees themselves at least."""
+"""Seconds for which the person sees their own picture at least."""
 
 FRAME_TIMEOUT = 6.0
 """Seconds without a frame after which a camera counts as dark."""
 
 LEVEL_SECONDS = 1.5
-"""Seconds for which the level is shown at least."""
+"""Seconds for which the audio level is shown at least."""
 
 SPEECH_TIMEOUT = 3.0
-"""Seconds within which something has to be heard."""
+"""Seconds within which speech must be measured."""
 
 SAMPLES = 2048
-"""Of the sound, which a level is taken from: 43 ms at 48 kHz, about as long as between two looks."""
+"""The number of audio samples from which a level is computed: 43 ms at 48 kHz, about the interval between two polls."""
 
 GATHER_TIMEOUT = 6.0
-"""Seconds that a STUN or TURN server has; browsers take 10 or more to give one up."""
+"""Seconds in which a STUN or TURN server must answer; browsers take 10 or more to give one up."""
 
 PINGS = 3
-"""Questions to the server, of which the fastest answer counts."""
+"""The number of pings to the server; the fastest answer counts."""
 
 CALL_TIMEOUT = 15.0
-"""Seconds that one call with oneself may take."""
+"""Seconds that one loopback call may take."""
 
 
 class CheckRun:
-    """One test, from its start to its end, or until it is stopped."""
+    """One run of the connectivity test."""
 
     def __init__(self, test: Checks, video: Any, level: Any, changed: Callable[[], None]) -> None:
-        """Prepare a test.
+        """Prepare a run.
 
         Args:
-            test: the checks, which are told what is found.
-            video: the `video` element for the own picture.
+            test: the checks, which store the outcomes.
+            video: the `video` element for the local picture.
             level: the element for the level of the microphone.
             changed: called when `test` has changed.
 
@@ -75,7 +75,7 @@ class CheckRun:
         self._choices = DeviceChoices(storage.devices())
 
     async def run(self) -> None:
-        """Make one check after the other, of a test that was begun."""
+        """Run the checks of a test that was begun, one after the other."""
         for name, check in (
             (CAMERA, self._camera),
             (MICROPHONE, self._microphone),
@@ -96,7 +96,7 @@ class CheckRun:
         self._end()
 
     def stop(self) -> None:
-        """End it now."""
+        """Stop the run at once."""
         self._test.stop()
         self._end()
         self._changed()
@@ -107,7 +107,7 @@ class CheckRun:
             self._peers.pop().close()
 
     def _release(self) -> None:
-        """Release what one check alone needs."""
+        """Release the resources of one check."""
         put(self._video, "srcObject", None)
         while self._streams:
             _stop_tracks(self._streams.pop())
@@ -115,7 +115,7 @@ class CheckRun:
             self._cleanups.pop()()
 
     async def _until(self, name: str, done: Callable[[], object]) -> bool:
-        """Wait until something is so; False when this check is over before, for which reason ever."""
+        """Wait until `done` is true; return False if the check ended before, for whatever reason."""
         while self._test.running(name):
             if done():
                 return True
@@ -131,12 +131,12 @@ class CheckRun:
     # Devices
 
     async def _open(self, name: str, kind: str) -> Any:
-        """Return a stream of the camera or the microphone; None when there is none, which is noted then."""
+        """Return a stream of the camera or the microphone; None if there is none, after storing that as the outcome."""
         devices = get(window, "navigator", "mediaDevices")
         if devices is None:
             self._test.finish(name, "unsupported" if get(window, "isSecureContext") else "insecure")
             return None
-        # Beside this, since the browser may never answer.
+        # The request runs in a task of its own, because the browser may never answer.
         spawn(self._ask(name, kind, devices))
         return self._streams[0] if await self._until(name, lambda: self._streams) else None
 
@@ -173,7 +173,7 @@ class CheckRun:
             return
         context = construct("AudioContext")
         self._cleanups.append(lambda: spawn(_ignore_failure(call(context, "close"))))
-        # Some browsers begin by themselves, others when they are asked to.
+        # Some browsers start the audio context by themselves, others only on request.
         spawn(_ignore_failure(call(context, "resume")))
         analyser = call(context, "createAnalyser")
         put(analyser, "fftSize", SAMPLES)
@@ -192,18 +192,18 @@ class CheckRun:
 
         if await self._until(MICROPHONE, measured):
             if get(context, "state") != "running":
-                # Where there is no loudspeaker, Firefox does not begin.
+                # Firefox does not start the audio context on a machine without a loudspeaker.
                 self._test.finish(MICROPHONE, "unmeasured", label)
             else:
                 self._test.finish(MICROPHONE, "works" if loudest >= SPEECH_LEVEL else "silent", label)
 
     def _show(self, level: float) -> None:
-        # Ears hear ratios: the root makes soft speech visible.
+        # Loudness is perceived on a logarithmic scale: the root makes soft speech visible.
         shown = min(1.0, (level * 4) ** 0.5)
         call(get(self._level, "style"), "setProperty", "--level", str(shown))
         put(self._level, "ariaValueNow", str(int(shown * 100)))
 
-    # The server, and what it names
+    # The server, STUN and TURN
 
     def _connect(self) -> LoopbackPeer:
         peer = LoopbackPeer(self._log)
@@ -228,7 +228,7 @@ class CheckRun:
             self._test.finish(SERVER, "works", checks.milliseconds(fastest))
 
     async def _ping(self, peer: LoopbackPeer) -> float | None:
-        """Return the seconds from a question to the server until its answer; None without one."""
+        """Return the round-trip time to the server in seconds; None without an answer."""
         sent_at = peer.ping()
         if (
             not peer.welcomed
@@ -239,7 +239,7 @@ class CheckRun:
         return peer.received_at - sent_at
 
     async def _gather(self, name: str, wanted: str, servers: list[dict[str, Any]]) -> list[str] | None:
-        """Return how each server answered; None when the test is over before."""
+        """Return how each ICE server answered; None if the test ended before."""
         gatherings = [IceGathering(server, wanted) for server in servers]
         self._cleanups += [gathering.close for gathering in gatherings]
         since = now()
@@ -256,7 +256,7 @@ class CheckRun:
             self._test.finish(STUN, outcome, count)
 
     async def _turn(self) -> None:
-        # Some servers give credentials to members of a session alone.
+        # Some servers give TURN credentials to members of a session only.
         host = self._peers[0]
         host.open(False)
         if not await self._until(TURN, lambda: host.session or host.problem or host.lost):
@@ -269,7 +269,7 @@ class CheckRun:
             outcome, works, fails = checks.turn_outcome(named)
             self._test.finish(TURN, outcome, works, fails)
 
-    # A call with oneself
+    # The loopback call
 
     async def _call(self) -> None:
         host, guest = self._peers[0], self._connect()
@@ -292,7 +292,7 @@ class CheckRun:
             self._test.finish(CALL, outcome, path, first, second)
 
     async def _try_call(self, host: LoopbackPeer, guest: LoopbackPeer, relay_only: bool) -> float | None:
-        """Call oneself, and return the seconds from a message to its answer, the slower side's; None without."""
+        """Make a loopback call, and return the slower round-trip time in seconds; None without a connection."""
         guest.leave()
         host.leave()
         until = now() + CALL_TIMEOUT
@@ -316,7 +316,7 @@ def _stop_tracks(stream: Any) -> None:
 
 
 async def _ignore_failure(promise: Any) -> None:
-    """Wait for a promise of which nobody needs to know what it came to."""
+    """Wait for a promise and ignore its failure."""
     try:
         await wait(promise)
     except BrowserError:

@@ -23,7 +23,7 @@ CONFIRMED_FOR = 2.5
 
 
 class CheckScreen:
-    """What `test-screen` shows while the page is there for the test."""
+    """Controls the element `test-screen`."""
 
     def __init__(self, page: Page) -> None:
         self._page = page
@@ -42,7 +42,7 @@ class CheckScreen:
         self._show()
 
     def reset(self) -> None:
-        """The person leaves the screen."""
+        """Stop the test and clear its results, because the person leaves the screen."""
         if self._run is not None:
             self._run.stop()
         self._test = Checks()
@@ -61,7 +61,7 @@ class CheckScreen:
         self._part.show(check_view.view(self._test, self._copied))
 
     def _row(self, name: str) -> Any:
-        """Return a copy of the row that index.html has as a template, with ids for this check."""
+        """Return a copy of the row template of index.html, with ids for this check."""
         row = call(get(self._page.element("test-row"), "content", "firstElementChild"), "cloneNode", True)
         put(row, "id", f"test-{name}")
         for part in ("name", "state", "found", "remedy"):

@@ -1,4 +1,4 @@
-"""What the screen of the connectivity test shows, as a function of its checks: pure."""
+"""Maps the connectivity test to what its screen shows. It does not touch the browser."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def view(test: Checks, copied: str) -> View:
 
     Args:
         test: the checks.
-        copied: what the copying button says of its last press; empty for nothing.
+        copied: what the copy button says about its last press; empty for nothing.
 
     """
     start = extra_texts.TEST_AGAIN if test.verdict else extra_texts.TEST_START
@@ -37,7 +37,7 @@ def view(test: Checks, copied: str) -> View:
         row = f"test-{check.name}"
         values[row, "className"] = check.state
         values[row + "-name", "text"] = extra_texts.TEST_NAMES[check.name]
-        # Read aloud once, when there is something to say.
+        # A screen reader reads this aloud once, when there is an outcome.
         over = check.state not in (checks.WAITING, checks.RUNNING)
         values[row + "-state", "text"] = extra_texts.TEST_STATES[check.state] if over else ""
         values[row + "-found", "text"] = check.found

@@ -1,4 +1,4 @@
-"""The connectivity test: what is looked at, what it was found to be, and what follows: pure, and told the time."""
+"""The checks of the connectivity test, their outcomes and what follows. The caller passes the time."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = [
     "turn_servers",
 ]
 
-# What is looked at, in this order.
+# These are the checks, in the order in which they run.
 CAMERA = "camera"
 MICROPHONE = "microphone"
 SERVER = "server"
@@ -30,9 +30,10 @@ CALL = "call"
 ORDER = (CAMERA, MICROPHONE, SERVER, STUN, TURN, CALL)
 
 NEEDS = {STUN: SERVER, TURN: SERVER, CALL: SERVER}
-"""What each check follows from: the server names STUN and TURN servers, and carries the call."""
+"""The check that each check depends on: the server names STUN and TURN servers, and relays the signaling of the call.
+"""
 
-# States of a check.
+# These are the states of a check.
 WAITING = "waiting"
 RUNNING = "running"
 PASSED = "passed"
@@ -51,7 +52,8 @@ NEXT = {
 """The states that may follow a state."""
 
 SECONDS = {CAMERA: 60.0, MICROPHONE: 60.0, SERVER: 12.0, STUN: 8.0, TURN: 12.0, CALL: 40.0}
-"""How long each may take; for devices this is the time to answer the browser's question, too."""
+"""The timeout of each check in seconds; that of a device includes the time in which the person answers the browser's
+prompt."""
 
 TIMEOUT_OUTCOMES = {
     CAMERA: "late",
@@ -61,7 +63,7 @@ TIMEOUT_OUTCOMES = {
     TURN: "silent",
     CALL: "fails",
 }
-"""The outcome of a check that took longer."""
+"""The outcome of each check that times out."""
 
 OUTCOMES = {
     CAMERA: {
@@ -97,12 +99,13 @@ OUTCOMES = {
         "fails": FAILED,
     },
 }
-"""The state that each outcome of each check means; a device's are the problems of `devices.Device`, and more."""
+"""The state that each outcome of each check leads to; the outcomes of devices include the problem codes of
+`devices.Device`."""
 
 REFUSED_OUTCOMES = {CAMERA: "unsupported", MICROPHONE: "unsupported"}
-"""The outcome of a check in which the browser refused what it should not, where it is not that of `LATE`."""
+"""The outcome of each check that the browser refuses unexpectedly; others have the outcome of a timeout."""
 
-# What the whole test comes to.
+# These are the verdicts about the whole test.
 READY = "ready"
 USABLE = "usable"
 TROUBLED = "troubled"
@@ -110,9 +113,9 @@ BROKEN = "broken"
 STOPPED = "stopped"
 
 MAX_SERVERS = 8
-"""STUN servers, and TURN servers, that are tried at most."""
+"""The largest number of STUN servers, and of TURN servers, that are tried."""
 
-# How one STUN or TURN server answered.
+# These are the answers of a STUN or TURN server.
 FOUND = "found"
 SAME = "same"
 REFUSED = "refused"
@@ -120,14 +123,14 @@ SILENT = "silent"
 
 
 class Check:
-    """One of them.
+    """One check.
 
     Attributes:
-        name: which.
+        name: the name of the check.
         state: one of the states above.
-        found: what it found, in a sentence; empty before.
-        remedy: what a person can do about it, in a sentence; empty where nothing is wrong.
-        until: the time at which it counts as late, in seconds.
+        found: the outcome, as a sentence; empty before there is one.
+        remedy: what a person can do about it, as a sentence; empty where nothing is wrong.
+        deadline: the time in seconds at which it times out.
 
     """
 
@@ -139,7 +142,7 @@ class Check:
         self.deadline = 0.0
 
     def enter(self, state: str) -> bool:
-        """Change the state if it may follow; else nothing happens."""
+        """Change the state and return True if it may follow the present one."""
         if state not in NEXT[self.state]:
             return False
         self.state = state
@@ -147,13 +150,13 @@ class Check:
 
 
 class Checks:
-    """All of them, once.
+    """The checks of one test.
 
     Attributes:
-        all: in the order in which they are made.
-        going: whether the test was begun, and is neither over nor stopped.
-        stopped: whether the person ended it before its end.
-        relays: whether a TURN server gave a relay.
+        checks: the checks in the order in which they run.
+        active: whether the test was begun, and is neither over nor stopped.
+        stopped: whether the person stopped the test.
+        relay_works: whether a TURN server provided a relay.
 
     """
 
@@ -169,14 +172,14 @@ class Checks:
                 return check
         raise KeyError(name)
 
-    # What happens
+    # Transitions
 
     def begin(self) -> None:
-        """The person wants to know."""
+        """Begin the test."""
         self.active = True
 
     def stop(self) -> None:
-        """The person has seen enough, or leaves: nothing that comes later matters."""
+        """Stop the test, because the person wants it or leaves; outcomes that come later are ignored."""
         if self.active:
             self.active = False
             self.stopped = True
@@ -185,7 +188,7 @@ class Checks:
                     check.found = extra_texts.TEST_STOPPED
 
     def start(self, name: str, now: float) -> bool:
-        """Begin this one; False when it is skipped, or the test is not going on."""
+        """Start a check; return False if it is skipped, or the test is not active."""
         check = self[name]
         if not self.active or not check.enter(RUNNING):
             return False
@@ -193,7 +196,7 @@ class Checks:
         return True
 
     def finish(self, name: str, outcome: str, *values: object) -> None:
-        """Note the outcome of one that runs, as `OUTCOMES` lists them; `values` fill in its sentence."""
+        """Store the outcome of a running check, as listed in `OUTCOMES`; `values` fill in its sentence."""
         check = self[name]
         if not self.active or not check.enter(OUTCOMES[name][outcome]):
             return
@@ -206,13 +209,13 @@ class Checks:
         self.active = self.current is not None
 
     def tick(self, now: float) -> None:
-        """Time goes on: what takes too long is over."""
+        """End the running check if it has timed out."""
         check = self.current
         if check is not None and check.state == RUNNING and now >= check.deadline:
             self.finish(check.name, TIMEOUT_OUTCOMES[check.name])
 
     def browser_refused(self, name: str) -> None:
-        """Note that the browser refused this one something that it should not."""
+        """End a check, because the browser unexpectedly refused a call."""
         self.finish(name, REFUSED_OUTCOMES.get(name, TIMEOUT_OUTCOMES[name]))
 
     def _skip(self, needed: str) -> None:
@@ -220,15 +223,15 @@ class Checks:
             if NEEDS.get(check.name) == needed and check.enter(SKIPPED):
                 check.found = extra_texts.TEST_SKIPPED
 
-    # Questions
+    # Queries
 
     def running(self, name: str) -> bool:
-        """Whether this one is under way."""
+        """Return whether a check is running."""
         return self.active and self[name].state == RUNNING
 
     @property
     def current(self) -> Check | None:
-        """The first one that is not over; None when the test is."""
+        """The first check that is not over; None when the test is over."""
         for check in self.checks:
             if check.state in (WAITING, RUNNING):
                 return check
@@ -236,9 +239,9 @@ class Checks:
 
     @property
     def verdict(self) -> str:
-        """What the whole comes to: `ready`, `usable`, `troubled` (calls work, and something else does not), `broken`.
+        """The verdict: `ready`, `usable`, `troubled` (calls work, another check failed), `broken` or `stopped`.
 
-        Or `stopped`; empty while it is not over.
+        It is empty while the test is not over.
         """
         if self.current is not None:
             return ""
@@ -252,7 +255,7 @@ class Checks:
         return USABLE if WARNED in states else READY
 
     def summary(self, *about: str) -> str:
-        """Return the result as text to send to somebody who helps; it has no network address.
+        """Return the result as text for whoever helps the person; it has no network addresses.
 
         Args:
             about: lines to begin with, such as the page's address and the browser.
@@ -289,12 +292,12 @@ def _each(ice_servers: list[dict[str, Any]], schemes: tuple[str, str]) -> list[d
 
 
 def stun_servers(ice_servers: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the STUN servers among them, one URL in each."""
+    """Return the STUN servers among the ICE servers, with one URL each."""
     return _each(ice_servers, ("stun", "stuns"))
 
 
 def turn_servers(ice_servers: list[dict[str, Any]]) -> list[tuple[str, dict[str, Any]]]:
-    """Return the TURN servers among them, one URL in each, and `UDP`, `TCP` or `TLS` as it is reached (RFC 7065)."""
+    """Return the TURN servers with one URL each, and their transports `UDP`, `TCP` or `TLS` (RFC 7065)."""
     named = []
     for server in _each(ice_servers, ("turn", "turns")):
         url = server["urls"][0].lower()
@@ -309,29 +312,29 @@ def turn_servers(ice_servers: list[dict[str, Any]]) -> list[tuple[str, dict[str,
 
 
 def answer(wanted: str, candidates: list[str], errors: list[int], complete: bool) -> str:
-    """Return how a server answered that was alone in a configuration.
+    """Return how the only server of a configuration answered.
 
-    A browser leaves out a `srflx` candidate that says the same as a `host` one (RFC 8445 §5.1.3), so that for STUN the
-    end of gathering without any error is an answer, too.
+    A browser omits a `srflx` candidate that equals a `host` one (RFC 8445 §5.1.3), so that for STUN gathering that ends
+    without an error is an answer, too.
 
     Args:
-        wanted: the type of candidate that it is there for, `srflx` or `relay`.
-        candidates: the gathered ones, as `RTCIceCandidate.candidate` has them.
+        wanted: the type of candidate that the server provides, `srflx` or `relay`.
+        candidates: the gathered candidates, as in `RTCIceCandidate.candidate`.
         errors: the codes of `icecandidateerror`.
-        complete: whether gathering came to its end.
+        complete: whether gathering is complete.
 
     """
     for candidate in candidates:
         if f" typ {wanted}" in candidate:
             return FOUND
-    # 401 and 403 are the server's own words (RFC 8656 §19), 701 is the browser's for none.
+    # The server sends 401 and 403 itself (RFC 8656 §19); the browser reports 701 when it gets no answer.
     if 401 in errors or 403 in errors:
         return REFUSED
     return SAME if wanted == "srflx" and complete and candidates and not errors else SILENT
 
 
 def stun_outcome(answers: list[str]) -> tuple[str, str]:
-    """Return the outcome of the answers of all STUN servers, and how many of how many answered."""
+    """Return the outcome for the answers of all STUN servers, and how many of them answered."""
     count = len([each for each in answers if each in (FOUND, SAME)])
     values = f"{count}/{len(answers)}"
     if not answers:
@@ -342,7 +345,7 @@ def stun_outcome(answers: list[str]) -> tuple[str, str]:
 
 
 def turn_outcome(answers: list[tuple[str, str]]) -> tuple[str, str, str]:
-    """Return the outcome of the (transport, answer) pairs, the transports that work and those that do not."""
+    """Return the outcome for the (transport, answer) pairs, the transports that work, and those that do not."""
     works = [transport for transport, each in answers if each == FOUND]
     fails = [transport for transport, each in answers if each != FOUND and transport not in works]
     if not answers:

@@ -1,4 +1,4 @@
-"""Choosing camera, microphone and speaker, before a call and in it."""
+"""The pickers of camera, microphone and speaker, before a call and during one."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ PICKERS = {CAMERA: "pick-camera", MICROPHONE: "pick-microphone", SPEAKER: "pick-
 TRACKS = {CAMERA: VIDEO, MICROPHONE: AUDIO}
 
 TONE = 440.0
-"""Hertz of the sound that tests a speaker."""
+"""The frequency in Hertz of the sound that tests a speaker."""
 
 TONE_SECONDS = 0.6
-"""Seconds."""
+"""The duration of that sound in seconds."""
 
 
 class DevicePickers:
-    """The element `pickers`, which is on the start screen, and during a call in the sheet `settings`."""
+    """Controls the element `pickers`, which is on the start screen, and during a call in the dialog `settings`."""
 
     def __init__(
         self,
@@ -44,14 +44,14 @@ class DevicePickers:
         media: LocalMedia,
         speaker_chosen: Callable[[], None],
     ) -> None:
-        """Take the elements.
+        """Listen to the elements of the page.
 
         Args:
-            page: which has them.
-            state: the page's.
-            choices: what can be chosen.
-            media: takes another camera or microphone.
-            speaker_chosen: called when another speaker was.
+            page: the page's elements.
+            state: the page's state.
+            choices: the available and chosen devices.
+            media: the local media, which switches to another camera or microphone.
+            speaker_chosen: called when the person chose another speaker.
 
         """
         self._page = page
@@ -69,7 +69,7 @@ class DevicePickers:
         put(page.element("hint-muted"), "checked", state.devices.mute_hints)
 
     def update(self) -> None:
-        """Show what there is now."""
+        """Draw the present state."""
         if not self._state.in_session and get(self._page.element("settings"), "open"):
             call(self._page.element("settings"), "close")
         for kind, name in PICKERS.items():
@@ -108,7 +108,7 @@ class DevicePickers:
         storage.save_mute_hints(self._state.devices.mute_hints)
 
     def open(self) -> None:
-        """Show them in the sheet."""
+        """Show the pickers in the dialog."""
         call(self._page.element("settings-pickers"), "append", self._page.element("pickers"))
         call(self._page.element("settings"), "showModal")
 

@@ -1,4 +1,4 @@
-"""The keyboard shortcuts in the page: which key goes to which button, push to talk, and the sheet that names them."""
+"""Handles keyboard shortcuts: presses the buttons, implements push-to-talk, and shows the list of shortcuts."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 __all__ = ["Keyboard"]
 
 MODIFIERS = ("ctrlKey", "altKey", "metaKey", "isComposing", "defaultPrevented")
-"""Properties of a `KeyboardEvent` that make it somebody else's."""
+"""The properties of a `KeyboardEvent` with which a key is no shortcut."""
 
 MICROPHONE = "mute"
 
 
 class Keyboard:
-    """What listens to the keys. A shortcut presses a button, and what that does is the button's."""
+    """Listens to the keyboard. A shortcut presses a button, which does the rest."""
 
     def __init__(self, page: Page, state: PageState) -> None:
         self._page = page
@@ -39,12 +39,12 @@ class Keyboard:
         page.on("single-keys", "change", lambda event: self._toggle_single_keys())
 
     def update(self) -> None:
-        """Mute again what was on while a key was held."""
+        """Mute again after push-to-talk, when the microphone has changed."""
         if self._talk.should_press(self._state.devices.microphone.status):
             self._press(MICROPHONE)
 
     def key_down(self, event: Any) -> None:
-        """A key went down."""
+        """Handle a key that was pressed."""
         for name in MODIFIERS:
             if get(event, name):
                 return
@@ -68,7 +68,7 @@ class Keyboard:
             self._release_talk()
 
     def _talk_down(self, event: Any) -> None:
-        """The space key is down: it must not scroll while it lets the person be heard."""
+        """Start push-to-talk; the space key must not scroll the page meanwhile."""
         if self._can_press(MICROPHONE) and self._talk.key_down(self._state.devices.microphone.status):
             self._press(MICROPHONE)
         if self._talk.held:
@@ -100,7 +100,7 @@ class Keyboard:
             return False
         menu = call(element, "closest", "[popover]")
         if menu is not None:
-            # What a menu holds can be pressed wherever the menu can be opened.
+            # A menu item can be pressed wherever its menu can be opened.
             element = call(self._document, "querySelector", "[popovertarget=" + get(menu, "id") + "]:not([hidden])")
         return element is not None and bool(get(call(element, "getClientRects"), "length"))
 
@@ -111,18 +111,18 @@ class Keyboard:
         return pressed
 
     def _close(self) -> None:
-        """Close what lies beside the call; out of full screen the browser leads."""
+        """Close the side panel; in full screen the browser handles the key itself."""
         if get(self._document, "fullscreenElement") is None:
             self._press("side-close")
 
-    # The sheet
+    # The list of shortcuts
 
     def _toggle_single_keys(self) -> None:
         self._single = bool(get(self._page.element("single-keys"), "checked"))
         storage.save_single_keys(self._single)
 
     def show_sheet(self) -> None:
-        """Open the list of shortcuts; close it where it is open."""
+        """Open the list of shortcuts, or close it if it is open."""
         sheet = self._page.element(SHEET)
         if get(sheet, "open"):
             call(sheet, "close")

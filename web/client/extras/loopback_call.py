@@ -1,4 +1,4 @@
-"""A call of the page with itself, through the server: one of its two sides."""
+"""One side of a loopback call, in which the page calls itself through the server."""
 
 from __future__ import annotations
 
@@ -28,24 +28,24 @@ if TYPE_CHECKING:
 __all__ = ["LoopbackPeer"]
 
 ECHOES = 3
-"""Messages to the other side, of which the fastest answer counts."""
+"""The number of messages to the other side; the fastest answer counts."""
 
 
 class LoopbackPeer:
     """A connection to the server, and a peer connection with the other side, without camera or microphone.
 
     Attributes:
-        welcomed: whether the server is reached.
-        ice_servers: those that it names, W3C `RTCIceServer` dicts.
-        problem: why it refused something, in a sentence; empty while it did not.
-        lost: whether the connection to the server was lost, or could not be made.
-        session: the session that this side is in; empty for none.
-        round_trip: seconds from a message to the other side until its answer; None before it is known.
+        welcomed: whether the server accepted the connection.
+        ice_servers: the ICE servers that the server names, as W3C `RTCIceServer` dicts.
+        problem: why the server refused a request, as a sentence; empty while it did not.
+        lost: whether the connection to the server was lost or could not be established.
+        session: the id of the session that this side is in; empty for none.
+        round_trip: the round-trip time to the other side in seconds; None before it is known.
 
     """
 
     def __init__(self, log: Callable[[str], None]) -> None:
-        """Connect to the server; `log` takes lines for whoever looks for a fault."""
+        """Connect to the server; `log` takes lines for diagnosis."""
         self.welcomed = False
         self.ice_servers: list[dict[str, Any]] = []
         self.problem = ""
@@ -74,30 +74,30 @@ class LoopbackPeer:
         self._client = self._signaling.client
         self._perform(self._client.connect())
 
-    # What the test wants
+    # Calls from the test
 
     def tick(self) -> None:
-        """Time goes on: call it once a second or more often."""
+        """Run what is due; call it once a second or more often."""
         self._perform(self._client.tick(now()))
 
     def ping(self) -> float:
-        """Ask the server whether it is there, and return the time of the question."""
+        """Probe the connection to the server, and return the time of the probe."""
         asked = now()
         self._perform(self._client.probe_connection(asked))
         return asked
 
     @property
     def received_at(self) -> float:
-        """When the server said something last, in seconds."""
+        """The time in seconds at which the server last sent something."""
         return self._signaling.received_at
 
     def open(self, relay_only: bool) -> None:
-        """Open a session; `relay_only`: with no path but through a TURN server."""
+        """Open a session; with `relay_only` its connections use a TURN server only."""
         self._start(HOST, relay_only)
         self._perform(self._client.open_session())
 
     def join(self, session: str, relay_only: bool) -> None:
-        """Join the other side's session, as in `open`."""
+        """Join the other side's session, with `relay_only` as in `open`."""
         self._start(GUEST, relay_only)
         self._perform(self._client.join_session(session))
 
@@ -109,16 +109,16 @@ class LoopbackPeer:
 
     @property
     def connected(self) -> bool:
-        """Whether there is a path to the other side."""
+        """Whether there is a connection to the other side."""
         return self._state.stage == CONNECTED
 
     @property
     def failed(self) -> bool:
-        """Whether the browser gave up to look for one."""
+        """Whether the browser gave up on the connection."""
         return bool(self._state.notices.problem)
 
     async def statistics(self) -> list[dict[str, Any]]:
-        """Return the entries of the connection's statistics; none where there is no connection."""
+        """Return the entries of the connection's statistics; an empty list without a connection."""
         for peer in self._peers.by_user.values():
             return await peer.statistics()
         return []
@@ -133,11 +133,11 @@ class LoopbackPeer:
         self._state.return_to_start()
 
     def close(self) -> None:
-        """Release everything."""
+        """Leave the session and disconnect from the server."""
         self.leave()
         self._perform(self._client.disconnect())
 
-    # What the server and the other side tell
+    # Events of the server and of the other side
 
     def _perform(self, effects: list[Value]) -> None:
         self._signaling.perform(effects)
@@ -201,4 +201,4 @@ class LoopbackPeer:
 
 
 def _ignore(*args: Any) -> None:
-    """Whoever is told needs not know."""
+    """Ignore a notification."""

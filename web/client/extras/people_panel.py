@@ -1,4 +1,4 @@
-"""The people of a call beside it: a row for each, what a host can do, the invitation, and the question before it."""
+"""The side panel with the participants, the host's actions, the invitation, and the confirmation dialog."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SVG = "http://www.w3.org/2000/svg"
 
 
 class PersonRow:
-    """One person in the list.
+    """One participant in the list.
 
     Attributes:
         element: the list item.
@@ -33,7 +33,7 @@ class PersonRow:
     """
 
     def __init__(self, row: PersonView, on_action: Callable[[str, str], None]) -> None:
-        """Make the row; `wish` is called with an action and the user."""
+        """Create the row; `on_action` is called with an action and the user."""
         self._request = on_action
         self._user = row.user
         self.element = _make("li", "")
@@ -58,13 +58,13 @@ class PersonRow:
         call(self.element, "append", who, self._microphone, self._camera, self._opener, self._actions)
 
     def remove(self) -> None:
-        """Take it out of the page for ever."""
+        """Remove the row from the page, and its listeners."""
         self._listeners.end()
         _keep_focus(self.element)
         call(self.element, "remove")
 
     def show(self, row: PersonView) -> None:
-        """Let the row be as it is now."""
+        """Draw the row if it changed."""
         shown = (row.name, row.notes, row.microphone, row.camera, row.actions)
         if self._shown == shown:
             return
@@ -87,7 +87,7 @@ class PersonRow:
 
     def _pressed(self, action: str) -> Callable[[Any], None]:
         def pressed(event: Any) -> None:
-            # The button may be gone in a moment.
+            # The action may remove the focused button.
             call(self._opener, "focus")
             self._open(False)
             self._request(action, self._user)
@@ -96,7 +96,7 @@ class PersonRow:
 
 
 class PeoplePanel:
-    """The section `people-panel` and the dialog `confirm`."""
+    """Controls the section `people-panel` and the dialog `confirm`."""
 
     def __init__(
         self,
@@ -106,13 +106,13 @@ class PeoplePanel:
         current: Callable[[], Call | None],
         changed: Callable[[], None],
     ) -> None:
-        """Take the page's elements.
+        """Listen to the elements of the page.
 
         Args:
-            page: the page.
-            state: what it knows.
-            media_status: asks the others to mute.
-            current: returns the call, through which the server is asked for the rest.
+            page: the page's elements.
+            state: the page's state.
+            media_status: sends the host's requests to mute.
+            current: returns the call, which sends the other requests to the server.
             changed: called when the state has changed.
 
         """
@@ -138,7 +138,7 @@ class PeoplePanel:
         page.on("heir", "change", lambda event: self._choose())
 
     def ask_to_leave(self) -> None:
-        """A host wants to hang up: ask what becomes of the others."""
+        """Ask the host who wants to hang up what becomes of the others."""
         self._request(LEAVE)
 
     def _request(self, action: str, user: str = "") -> None:
@@ -147,7 +147,7 @@ class PeoplePanel:
         self._changed()
 
     def _act(self, action: str, user: str) -> None:
-        """Ask for it; what the page shows follows from the answer."""
+        """Send the request; the page shows its effect when the server has confirmed it."""
         current = self._call()
         if action == MUTE:
             self._media_status.ask_to_mute(user or None)
@@ -165,7 +165,7 @@ class PeoplePanel:
                 current.hand_over(user)
 
     def update(self, name: str) -> None:
-        """Show everybody who is in the call; the person calls themselves `name`."""
+        """Draw the participants; `name` is this person's name."""
         people = self._people
         people.refresh()
         self._part.show(view(people, self._state))
@@ -185,7 +185,7 @@ class PeoplePanel:
             call(self._page.element("confirm"), "showModal" if self._dialog_open else "close")
 
     def _list_successors(self) -> None:
-        """Let the person choose the next host among those who can be it."""
+        """List the participants who can become the host."""
         people = self._people
         successors = (
             [(member.user, people.name(member.user)) for member in people.successors()]
@@ -214,13 +214,13 @@ class PeoplePanel:
         self._changed()
 
     def _closed(self) -> None:
-        """The dialog is closed; where the person did that by a key, they said no."""
+        """Take a dialog that was closed by a key as a refusal."""
         if self._dialog_open:
             self._answer("")
 
 
 def _keep_focus(row: Any) -> None:
-    """Let the keyboard go on at the list where what it was at goes away."""
+    """Move the keyboard focus to the list if it is in a row that goes away."""
     if call(row, "contains", get(window, "document", "activeElement")):
         call(get(row, "parentNode"), "focus")
 
@@ -257,7 +257,7 @@ def _picture(name: str) -> Any:
 
 
 def _show_device(icon: Any, on: bool | None, words: dict[str, str]) -> None:
-    """Say whether a device is on; nothing where nobody knows."""
+    """Show whether a device is on; nothing if that is unknown."""
     put(icon, "hidden", on is None)
     which = "true" if on else "false"
     call(icon, "setAttribute", "data-on", which)

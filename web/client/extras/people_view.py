@@ -1,4 +1,4 @@
-"""Everybody in the call, what this person may do to each, and what they are asked before it is done: pure."""
+"""The participants in the side panel, and which actions the host may take. It does not touch the browser."""
 
 from __future__ import annotations
 
@@ -37,22 +37,21 @@ LOCK = "lock"
 LOBBY = "lobby"
 END = "end"
 LEAVE = "leave"
-"""What a host does: to one of the others, or to the call.
+"""The actions of a host, on a participant or on the session.
 
-`LOCK` and `LOBBY` turn their switches over; `LEAVE` makes one of the others the host, and then the person leaves.
-"""
+`LOCK` and `LOBBY` toggle their settings; `LEAVE` makes a participant the host and then leaves the session."""
 
 
 class PersonView:
-    """One person as the list shows them.
+    """One participant, as the list shows them.
 
     Attributes:
-        user: who; empty for oneself.
-        name: what they are called here.
-        notes: what else there is to say of them, in words; empty where nothing is.
-        microphone: whether it is on; None where their page does not tell.
-        camera: the same of their camera.
-        actions: what may be done to them.
+        user: the user id; empty for the local person.
+        name: the name to show.
+        notes: further remarks in words; empty for none.
+        microphone: whether it is on; None if their page does not say.
+        camera: whether it is on; None if their page does not say.
+        actions: the actions that this person may take on them.
 
     """
 
@@ -68,12 +67,12 @@ class PersonView:
 
 
 class PeopleActions:
-    """What the person wants to do to the others, as far as they are still to be asked about it.
+    """Decides which actions are allowed, and asks for confirmation.
 
     Attributes:
-        question: what they are asked about: one of the actions; empty while there is no question.
-        about: the user whom it is about; of `LEAVE`, who is to be the host, empty where nobody can be.
-        muting: who was asked to mute and has not yet: a user, or empty for everybody; None for nobody.
+        question: the action that awaits confirmation; empty for none.
+        target: the user whom it is about; for `LEAVE` the next host, empty if nobody can become it.
+        mute_pending: who was asked to mute and has not yet: a user, or empty for everybody; None for nobody.
 
     """
 
@@ -84,7 +83,10 @@ class PeopleActions:
         self.mute_pending: str | None = None
 
     def allowed(self, action: str, user: str = "") -> bool:
-        """Whether the server would do this now, as far as the page knows. `MUTE` without a user means everybody."""
+        """Return whether the server would accept an action now, as far as the page knows.
+
+        `MUTE` without a user means that everybody is asked to mute.
+        """
         now = self._state
         if action in (END, LEAVE):
             return now.leads
@@ -104,11 +106,11 @@ class PeopleActions:
         return action == REMOVE or not member.away
 
     def successors(self) -> list[RemotePeer]:
-        """Return those whom this person can make the host, the longest one first."""
+        """Return the participants who can become the host, the one who joined first at the front."""
         return [member for member in self._state.participants.members if self.allowed(MAKE_HOST, member.user)]
 
     def request(self, action: str, user: str = "") -> bool:
-        """The person wants this. Return whether it is to be done at once; else they are asked, if it can be done."""
+        """Return whether to take an action at once; if it needs confirmation, ask for that instead."""
         if not self.allowed(action, user):
             return False
         if action == MUTE:
@@ -121,15 +123,15 @@ class PeopleActions:
         return False
 
     def choose(self, user: str) -> None:
-        """Of those who can be the host, let it be this one."""
+        """Choose the next host among those who can become it."""
         self.target = user
         self.refresh()
 
     def answer(self, action: str) -> tuple[str, str]:
-        """Return what is to be done, and to whom, since the person answered with this; nothing where the time is past.
+        """Return the confirmed action and its user; both are empty if it was refused, or is no longer possible.
 
         Args:
-            action: the one that they were asked about, or `END` in the place of `LEAVE`; empty for no.
+            action: the action that was asked about, or `END` in place of `LEAVE`; empty for a refusal.
 
         """
         self.refresh()
@@ -140,7 +142,7 @@ class PeopleActions:
         return action, target if action == question else ""
 
     def refresh(self) -> None:
-        """Take back the question when it can be asked no more: the other left, or the person is not the host."""
+        """Withdraw a question that is out of date, because the participant left or this person is not the host."""
         if self.question and not self.allowed(self.question, self.target):
             self.question = self.target = ""
         if self.question == LEAVE:
@@ -151,13 +153,13 @@ class PeopleActions:
             self.mute_pending = None
 
     def name(self, user: str) -> str:
-        """Return what somebody is called."""
+        """Return the name to show for a user."""
         member = self._state.participants.find(user)
         return (member.name if member is not None else "") or common.SOMEBODY
 
 
 def rows(people: PeopleActions, now: PageState, name: str) -> list[PersonView]:
-    """Return a row for each person in the call, this one, who calls themselves `name`, first."""
+    """Return a row for each participant, first for the local person, whose name is `name`."""
     notes = [extra_texts.HOST] if now.role == HOST else []
     if now.devices.sharing:
         notes.append(extra_texts.SHARES)
@@ -177,7 +179,7 @@ def rows(people: PeopleActions, now: PageState, name: str) -> list[PersonView]:
 
 
 def view(people: PeopleActions, now: PageState) -> View:
-    """Return what the panel and the question show, in the terms of `view_model`."""
+    """Return what the panel and the confirmation dialog show, as `view_model.view` does."""
     host = now.role == HOST
     values: View = {
         ("people-said", "text"): _mute_note(people),

@@ -1,4 +1,4 @@
-"""The list of keyboard shortcuts, made of the table that they follow."""
+"""The list of keyboard shortcuts, built from their table."""
 
 from __future__ import annotations
 

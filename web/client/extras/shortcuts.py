@@ -1,4 +1,4 @@
-"""Which key does what, and when: pure."""
+"""Decides which command a key runs, and when. It does not touch the browser."""
 
 from __future__ import annotations
 
@@ -22,26 +22,26 @@ SHORTCUTS = (
     ("Escape", "Escape", CLOSE),
     ("?", "Slash", SHEET),
 )
-"""`KeyboardEvent.key`, `KeyboardEvent.code`, and what it does: `TALK`, `SHEET`, `CLOSE`, or the id of the button that
-it presses wherever that is seen and enabled. The order is that of the sheet."""
+"""`KeyboardEvent.key`, `KeyboardEvent.code`, and the command: `TALK`, `SHEET`, `CLOSE`, or the id of the button to
+press where that is visible and enabled. The list of shortcuts has the same order."""
 
-# What the element with the focus keeps for itself.
+# These are the sets of keys that the focused element handles itself.
 NOTHING = "nothing"
 SPACE = "space"
 ALL = "all"
 
 INPUT_TAGS = ("input", "textarea", "select")
 PRESSED_TYPES = ("button", "checkbox", "color", "file", "image", "radio", "range", "reset", "submit")
-"""Types of `input` into which nothing is typed, and most of which the space key presses."""
+"""Types of `input` that take no text, most of which the space key presses."""
 
 PRESSED_TAGS = ("a", "audio", "button", "summary", "video")
 
 
 def reserved_keys(tag: str, kind: str, editable: bool, role: str) -> str:
-    """Return what the element with the focus keeps: `ALL` keys, `SPACE`, or `NOTHING`.
+    """Return which keys the focused element handles itself: `ALL`, `SPACE`, or `NOTHING`.
 
     Args:
-        tag: its name, in lower case.
+        tag: its tag name, in lower case.
         kind: its `type`, if it has one.
         editable: whether its contents can be edited.
         role: its ARIA role, or empty.
@@ -53,17 +53,17 @@ def reserved_keys(tag: str, kind: str, editable: bool, role: str) -> str:
 
 
 def action(key: str, code: str, reserved: str, dialog: str, single: bool) -> str:
-    """Return what a key does, empty for nothing; one pressed with Ctrl, Alt or Meta never gets here.
+    """Return the command of a key, empty for none; the caller excludes keys pressed with Ctrl, Alt or Meta.
 
-    Looked at in this order: what the focused element keeps, the dialog that covers the page, whether keys are switched
-    off (WCAG 2.2, 2.1.4), the table.
+    The checks come in this order: keys of the focused element, the open dialog, whether single-character shortcuts are
+    switched off (WCAG 2.2, 2.1.4), the table.
 
     Args:
         key: `KeyboardEvent.key`.
-        code: `KeyboardEvent.code`, which names the key where the layout has no Latin letters.
-        kept: what the element with the focus keeps.
-        dialog: the id of an open dialog; it closes by itself at Escape.
-        single: whether keys that are characters do something.
+        code: `KeyboardEvent.code`, which identifies the key on layouts without Latin letters.
+        reserved: which keys the focused element handles itself.
+        dialog: the id of an open dialog, which the browser closes at Escape.
+        single: whether single-character shortcuts are switched on.
 
     """
     found = _meaning(key, code)
@@ -83,34 +83,34 @@ def _meaning(key: str, code: str) -> str:
 
 
 class PushToTalk:
-    """The microphone is on while a key is held: what is to be pressed when. A status is one of `devices`."""
+    """Push-to-talk: decides when to press the microphone's button. A status is one of `devices`."""
 
     def __init__(self) -> None:
         self._held = False
         self._restore = False
 
     def key_down(self, status: str) -> bool:
-        """The key went down: whether to press the microphone's button. A repeat presses nothing."""
+        """Handle the pressed key, and return whether to press the button; auto-repeat presses nothing."""
         if self._held or status == ON or (status == REQUESTED and not self._restore):
             return False
-        # Of a short press before, the microphone may only just be coming.
+        # After a short press before, the microphone may still be starting: it must not be pressed off again.
         pressed = not self._restore
         self._held = True
         self._restore = False
         return pressed
 
     def key_up(self) -> None:
-        """The key was let go, or the page is out of sight."""
+        """Handle the released key, or a page that lost the focus."""
         self._restore = self._held or self._restore
         self._held = False
 
     @property
     def held(self) -> bool:
-        """Whether the person talks by holding the key."""
+        """Whether the key is held."""
         return self._held
 
     def should_press(self, status: str) -> bool:
-        """Whether to press the microphone's button now, so that it is as before; ask at each change."""
+        """Return whether to press the button to restore the previous state; call it at each change of the status."""
         if not self._restore or status == REQUESTED:
             return False
         self._restore = False

@@ -1,4 +1,4 @@
-"""The statistics panel: a table with small lines for each person, and a report to save."""
+"""The statistics dialog: a table with line charts for each participant, and a report to save."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ __all__ = ["StatisticsSheet"]
 SVG = "http://www.w3.org/2000/svg"
 
 DOWNLOAD_SECONDS = 60.0
-"""Seconds for which a browser can fetch the report from its address."""
+"""Seconds for which the browser can fetch the report from its object URL."""
 
 
 class StatisticRow:
     """A row of a table."""
 
     def __init__(self, label: str, series: str) -> None:
-        """Make it; `series`: that of the line, or empty."""
+        """Create the row; `series` is that of the chart, or empty."""
         self.element = _make("tr")
         head = _make("th", label)
         put(head, "scope", "row")
@@ -51,7 +51,7 @@ class StatisticRow:
             put(self._value, "colSpan", 2)
 
     def show(self, value: str, history: list[tuple[Any, ...]]) -> None:
-        """Show this value, and the line of the last minutes."""
+        """Show a value, and the chart of the last minutes."""
         put(self._value, "textContent", value)
         if self._line is not None:
             call(self._line, "setAttribute", "points", points(history, self.series))
@@ -59,7 +59,7 @@ class StatisticRow:
 
 
 class PersonSection:
-    """The part of one person."""
+    """The section of one participant."""
 
     def __init__(self, member: RemotePeer) -> None:
         self.member = member
@@ -76,7 +76,7 @@ class PersonSection:
         call(self.element, "append", self._heading, table)
 
     def show(self, state: PageState) -> None:
-        """Show what is known now."""
+        """Draw the present figures."""
         words = sentences.quality(
             self.member.name, *self.member.rating(state.participants.members, state.network.offline_for is not None)
         )
@@ -87,7 +87,7 @@ class PersonSection:
 
 
 class StatisticsSheet:
-    """The dialog `statistics`."""
+    """Controls the dialog `statistics`."""
 
     def __init__(self, page: Page, state: PageState, event_log: EventLog) -> None:
         self._dialog = page.element("statistics")
@@ -100,7 +100,7 @@ class StatisticsSheet:
         page.on("save-report", "click", lambda event: self._save())
 
     async def open(self, server: str) -> None:
-        """Show it, person by person, so that no step takes Python long; `server`: what the server calls itself."""
+        """Open the dialog, and add one participant per turn of the event loop; `server` is the server's name."""
         self._server = server
         put(self._list, "textContent", "")
         self._people = {}
@@ -112,14 +112,14 @@ class StatisticsSheet:
             await asyncio.sleep(0)
 
     def update(self, user: str = "") -> None:
-        """There are new figures of this person, or other people; nothing is done while the dialog is closed."""
+        """Draw new figures of this user, or changed participants; does nothing while the dialog is closed."""
         if get(self._dialog, "open"):
             self._arrange(self._state)
             if user in self._people:
                 self._people[user].show(self._state)
 
     def _arrange(self, state: PageState) -> None:
-        """Have a part for each of the people who are there."""
+        """Add and remove sections until there is one for each participant."""
         for user in list(self._people):
             if state.participants.find(user) is not self._people[user].member:
                 call(self._people.pop(user).element, "remove")

@@ -1,4 +1,4 @@
-"""The sheet about verification and privacy: the code, the path, and whether the own address is hidden."""
+"""The dialog about verification and privacy: the code, the path, and the choice to hide the address."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ if TYPE_CHECKING:
 __all__ = ["VerifySheet"]
 
 POLL_SECONDS = 2.0
-"""Seconds between two looks at the path, which an ICE restart may change."""
+"""Seconds between two polls of the path, which an ICE restart may change."""
 
 
 class VerifySheet:
-    """The dialog `verify`: about one person at a time."""
+    """Controls the dialog `verify`, which is about one participant at a time."""
 
     def __init__(
         self, page: Page, state: PageState, trust: Trust, peers: Callable[[], dict[str, PeerConnection]]
     ) -> None:
-        """Take the page's dialog; `peers` returns the connections there are."""
+        """Listen to the elements of the page; `peers` returns the peer connections by user."""
         self._page = page
         self._state = state
         self._trust = trust
@@ -51,7 +51,7 @@ class VerifySheet:
         page.on("relay-only", "change", lambda event: self._hide_address())
 
     def open(self, user: str) -> None:
-        """Show it, about this person; about the one before, or the first, if empty."""
+        """Open the dialog about a user; if empty, about the previous or the first one."""
         if get(self._dialog, "open"):
             return
         put(self._page.element("relay-only"), "checked", self._state.network.relay_only)
@@ -62,7 +62,7 @@ class VerifySheet:
             spawn(self._poll_path())
 
     def update(self) -> None:
-        """Show what is so now."""
+        """Draw the present state."""
         if not get(self._dialog, "open"):
             return
         state = self._state
@@ -103,7 +103,7 @@ class VerifySheet:
         storage.save_relay_only(self._state.network.relay_only)
 
     async def _poll_path(self) -> None:
-        """Find out which way picture and sound go, as long as somebody wants to know."""
+        """Poll the path of the media while the dialog is open."""
         while get(self._dialog, "open"):
             user = self._user
             peer = self._peers().get(user)
@@ -138,7 +138,7 @@ class VerifySheet:
         for emoji, word in symbols(code):
             item = _make("li", "")
             picture = _make("span", emoji)
-            # The word says the same; what a screen reader calls the picture may be another word.
+            # The word says the same as the emoji, which a screen reader may call by another word.
             call(picture, "setAttribute", "aria-hidden", "true")
             call(item, "append", picture, _make("span", word))
             call(row, "append", item)

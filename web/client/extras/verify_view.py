@@ -1,4 +1,4 @@
-"""What the sheet about verification shows: pure."""
+"""Maps a verification to what its dialog shows. It does not touch the browser."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ def view(
     """Return the value of each (element id, property).
 
     Args:
-        exchange: with the person whom the sheet is about; None when nobody is there.
-        who: their name.
-        way: `direct`, `relayed`, or empty while that is not known.
-        people: how many others there are.
-        without_turn: whether it is known that the server names no TURN server.
-        relayed: whether everybody in the call goes through a TURN server.
+        verification: the verification with the participant; None when nobody is there.
+        name: the participant's name.
+        path_kind: `direct`, `relayed`, or empty while it is unknown.
+        people: the number of remote participants.
+        without_turn: whether the server is known to name no TURN server.
+        relayed: whether everybody in the session uses a TURN server only.
 
     """
     values: View = {
@@ -56,7 +56,7 @@ def symbols(code: list[int]) -> list[tuple[str, str]]:
 
 
 def path(figures: dict[str, Any]) -> str:
-    """Return `direct`, `relayed`, or nothing where there is no path, by the figures of a connection's statistics."""
+    """Return `direct`, `relayed`, or empty without a path, from the totals of a connection's statistics."""
     pair = figures["selectedPair"]
     if pair is None:
         return ""

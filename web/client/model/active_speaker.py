@@ -29,6 +29,7 @@ class ActiveSpeaker:
     Attributes:
         speaker: the user of the remote participant who speaks, or spoke last; empty for nobody.
         talking_muted: whether the local person talks while muted.
+
     """
 
     def __init__(self) -> None:

@@ -79,10 +79,10 @@ class ChatMessage:
         time: the time of day at which it was written or received, as people read it.
         recipients: the delivery state by user.
         unaddressed: whether it was written while nobody was there.
-        open_until: the time (seconds) until which participants who join get it as well; None until the first one
-            joins.
+        open_until: the time (seconds) until which participants who join get it as well; None until the first one joins.
         evicted: whether it was removed from the log.
         changed: whether it is in the log's list of changes.
+
     """
 
     def __init__(self, ident: str, user: str, name: str, text: str, time: str) -> None:
@@ -118,6 +118,7 @@ class ChatLog:
         unread: the number of messages that were received while the log was not visible.
         visible: whether the person sees new messages; the caller sets it.
         without_chat: the users whose programs have no chat.
+
     """
 
     def __init__(
@@ -138,6 +139,7 @@ class ChatLog:
             time_of_day: returns the time of day as people read it.
             new_id: returns a unique text.
             changed: called when there is something new to show.
+
         """
         self._state = state
         self._messaging = messaging

@@ -38,6 +38,7 @@ class DeviceChoices:
         available: ids and names of the devices by kind, in the browser's order.
         chosen: the chosen device id by kind; it is stored also while that device is unplugged.
         facing: the direction in which the camera faces, while no camera was chosen by name.
+
     """
 
     def __init__(self, chosen: dict[str, str]) -> None:
@@ -67,6 +68,7 @@ class DeviceChoices:
         Args:
             kind: the kind of device.
             used: the device id of the running track; empty if none runs.
+
         """
         current = used or self.chosen.get(kind, "")
         known = [device for device, _ in self.available[kind]]

@@ -33,8 +33,9 @@ class Device:
         kind: `audio` or `video`.
         wanted: whether the person wants the device on; set also before it runs.
         status: `off`, `requested`, `on`, or `muted` (the device runs and the track sends silence).
-        problem: why it does not work: `refused`, `missing`, `busy`, `lost` (unplugged), `insecure` (the page was
-            loaded over http), `unsupported`; empty while nothing is wrong.
+        problem: why it does not work: `refused`, `missing`, `busy`, `lost` (unplugged), `insecure` (the page was loaded
+            over http), `unsupported`; empty while nothing is wrong.
+
     """
 
     def __init__(self, kind: str) -> None:

@@ -24,6 +24,7 @@ class LoggedPeer:
         number: the participant's number in the report.
         member: the participant.
         present: whether the participant was in the session at the last update.
+
     """
 
     def __init__(self, number: int, member: RemotePeer) -> None:
@@ -56,10 +57,11 @@ class EventLog:
     """Logs how the page's state changes.
 
     Attributes:
-        events: seconds of the page's clock, the number of a participant (0 stands for the local page), and the
-            event: `came`, `left`, an `RTCPeerConnectionState`, `ice-restart`, `away` and `back` (the participant's
-            connection to the server), and for the local page `server-lost` and `server-back`.
+        events: seconds of the page's clock, the number of a participant (0 stands for the local page), and the event:
+            `came`, `left`, an `RTCPeerConnectionState`, `ice-restart`, `away` and `back` (the participant's connection
+            to the server), and for the local page `server-lost` and `server-back`.
         people: the remote participants, also those who have left.
+
     """
 
     def __init__(self) -> None:

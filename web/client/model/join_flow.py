@@ -30,6 +30,7 @@ class JoinFlow:
 
     Attributes:
         active: whether the person is in the session or waits to be admitted, so that a reload resumes it.
+
     """
 
     def __init__(self, resumes: bool) -> None:
@@ -44,9 +45,10 @@ class JoinFlow:
         Args:
             host: whether the person is the session's host.
             session: the session id, empty for a new session.
-            key: the host key, or a token that replaces it; empty if the person has neither, because another
-                member made them the host: they can only join again.
+            key: the host key, or a token that replaces it; empty if the person has neither, because another member made
+                them the host: they can only join again.
             devices_settled: whether the person has their devices or goes without them; a guest joins only then.
+
         """
         opens = host and (not session or bool(key))
         if self._requested or not (opens or devices_settled):
@@ -69,8 +71,10 @@ class JoinFlow:
         self._deadline = now + EVENTS_WITHIN if membership else None
 
     def session_lost(self, now: float) -> bool:
-        """Return True once if no event confirmed the session in time after a resume, so that it must be requested
-        again."""
+        """Return True once if no event confirmed the session in time after a resume.
+
+        The caller must request the session again then.
+        """
         if self._deadline is None or now < self._deadline:
             return False
         self._deadline = None

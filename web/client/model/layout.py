@@ -31,6 +31,7 @@ def arrange(members: list[RemotePeer], pinned: str, mode: str, speaker: str) -> 
         pinned: the picture that the person pinned; empty, or one that is gone, for none.
         mode: `GRID`, `SPOTLIGHT`, or empty, which makes a shared screen large.
         speaker: the user who speaks, or spoke last; empty for nobody.
+
     """
     pictures = []
     screens = []

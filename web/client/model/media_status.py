@@ -37,6 +37,7 @@ class MediaStatus:
             messaging: the messages between the pages.
             asked_to_mute: called when the host asks this person to mute.
             changed: called when the media status of a participant changed.
+
         """
         self._state = state
         self._messaging = messaging

@@ -1,8 +1,8 @@
 """Exchanges messages between the pages of a call over data channels, without the server.
 
 Messages are JSON objects with a `type`. A page sends `hello` first when a channel opens: without it nobody knows
-whether
-the program at the other end understands messages. Malformed messages, and those of an unknown type, are ignored.
+whether the program at the other end understands messages. Malformed messages, and those of an unknown type, are
+ignored.
 """
 
 from __future__ import annotations
@@ -41,6 +41,7 @@ class PeerChannel:
 
     Attributes:
         ready: whether the other page sent `hello`.
+
     """
 
     def __init__(self, now: float) -> None:
@@ -67,6 +68,7 @@ class PeerMessaging:
         Args:
             codec: the JSON codec.
             send: takes a user and a text; returns False if there is no open channel.
+
         """
         self._codec = codec
         self._send = send

@@ -22,8 +22,7 @@ LOSS_STEPS = (2.0, 5.0, 10.0)
 """The packet loss in percent from which there are 3, 2 and 1 bars.
 
 Below 2 % browsers raise the bit rate, and above 10 % they lower it (draft-ietf-rmcat-gcc-02, "Loss-based control").
-Loss in
-between is concealed, the less well the higher it is."""
+Loss in between is concealed, the less well the higher it is."""
 
 RTT_STEPS = (300, 500, 800)
 """The round-trip time in milliseconds from which there are 3, 2 and 1 bars.
@@ -38,8 +37,7 @@ BITRATE_SHARES = (0.5, 0.25, 0.1)
 """The shares of the highest bit rate below which there are 3, 2 and 1 bars for the outgoing video.
 
 They count only while the browser says that bandwidth limits the video. It says so for a long time, too, when the bit
-rate
-merely started low."""
+rate merely started low."""
 
 WARM_UP = 5
 """The number of samples in which a browser still probes the bandwidth of a new path, so that a low bit rate means
@@ -77,6 +75,7 @@ class Quality:
         values: the figures of the last sample (`webrtc_stats.compare`).
         history: the last samples, oldest first: the values of `SERIES` and the bars.
         local_bars: the bars as measured on this side; None before the first sample.
+
     """
 
     def __init__(self) -> None:
@@ -141,10 +140,8 @@ class Quality:
     def fault(self, local: str) -> str:
         """Return which side causes missing bars.
 
-        It is `cpu`, `yours` or `theirs` (networks), or `their-cpu`. Where the side is unknown, it is the
-            symptom: `in` or
-        `out` (packets from them, or to them, are lost), `delay`, or empty. `local` is what is wrong on this
-            side
+        It is `cpu`, `yours` or `theirs` (networks), or `their-cpu`. Where the side is unknown, it is the symptom: `in`
+        or `out` (packets from them, or to them, are lost), `delay`, or empty. `local` is what is wrong on this side
         (`local_fault`).
         """
         bars = self.bars

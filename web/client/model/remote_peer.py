@@ -38,6 +38,7 @@ class RemotePeer:
         interrupted_for: seconds since the connection was lost, whether or not negotiation was possible; 0.0 while
             connected.
         quality: the quality of the connection.
+
     """
 
     def __init__(self, user: str, name: str = "") -> None:
@@ -78,6 +79,7 @@ class RemotePeer:
         Args:
             peers: all remote participants.
             offline: whether this page has lost its connection to the server.
+
         """
         if self.interrupted:
             return 0, YOUR_NETWORK if offline else THEIR_NETWORK if self.away else ""

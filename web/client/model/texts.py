@@ -266,6 +266,7 @@ def devices_problem(microphone: Device, camera: Device, browser: str) -> str:
         microphone: the local microphone.
         camera: the local camera.
         browser: the browser's family (`devices.browser_family`), which decides how the way out is described.
+
     """
     if microphone.problem == camera.problem:
         if not camera.problem:

@@ -25,6 +25,7 @@ def choose_language(stored: str, wanted: list[str]) -> str:
     Args:
         stored: the language that the person chose; empty for none.
         wanted: the languages of `navigator.languages`, most preferred first.
+
     """
     for tag in [stored] + list(wanted):  # noqa: RUF005 - MicroPython has no unpacking here
         primary = tag.split("-")[0].lower()

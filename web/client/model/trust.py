@@ -45,6 +45,7 @@ class Trust:
             nonce: returns 32 new random bytes, as 64 lower-case hexadecimal digits.
             describe: returns the local and the remote SDP of the connection with a user; empty without one.
             changed: called when a verification changed its state.
+
         """
         self._state = state
         self._messaging = messaging
@@ -70,6 +71,7 @@ class Trust:
 
         Args:
             counts: how many descriptions were set, by user.
+
         """
         earlier, self._counts = self._counts, counts
         for user, count in counts.items():

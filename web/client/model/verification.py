@@ -1,9 +1,8 @@
 """Computes the code by which two people detect a person in the middle: one exchange with one page.
 
-This is a short authentication string. Each side commits to a random number before either reveals it, as ZRTP does
-(RFC 6189 §4.4.1.1), so that nobody can choose a number that makes two codes alike. docs/verification.md has the
-messages
-and the hashed values.
+This is a short authentication string. Each side commits to a random number before either reveals it, as ZRTP does (RFC
+6189 §4.4.1.1), so that nobody can choose a number that makes two codes alike. docs/verification.md has the messages and
+the hashed values.
 """
 
 from __future__ import annotations
@@ -64,6 +63,7 @@ class Verification:
         state: one of the states above.
         reason: why the state is `not-verified`; otherwise empty.
         code: the numbers of the symbols, each below 64; empty unless the state is one of `ANSWERABLE`.
+
     """
 
     def __init__(self, nonce: str) -> None:
@@ -71,6 +71,7 @@ class Verification:
 
         Args:
             nonce: 32 unpredictable bytes, as 64 lower-case hexadecimal digits; it must never be used again.
+
         """
         self.state = NONE
         self.reason = ""
@@ -88,6 +89,7 @@ class Verification:
             local: the local SDP.
             remote: the remote SDP, as it was received and as the browser understood it.
             session: the session's canonical id.
+
         """
         if self.state != NONE:
             return []
@@ -163,10 +165,9 @@ def commitment(nonce: str) -> str:
 def fingerprints(sdp: str) -> str:
     """Return the fingerprints of an SDP in a normal form, sorted; empty if there are none.
 
-    All fingerprints count: with several, each authenticates a certificate (RFC 8122 §5), so checking only one would
-        let
+    All fingerprints count: with several, each authenticates a certificate (RFC 8122 §5), so checking only one would let
     an attacker add another. Lines that merely resemble one count as well, since the browser may accept a malformed
-        line.
+    line.
     """
     found = set()
     # Splitting is linear, while indexing is not: MicroPython searches a text's characters from its beginning each time.

@@ -40,8 +40,7 @@ button, because the space key is push-to-talk and would press it."""
 def view(now: PageState) -> View:
     """Return the value of each (element id, property).
 
-    Properties are `text`, `hidden`, `disabled`, `value`, `expanded`, and for style sheets `on`, `picture`, `mirror`
-        and
+    Properties are `text`, `hidden`, `disabled`, `value`, `expanded`, and for style sheets `on`, `picture`, `mirror` and
     `quiet`; the page itself has `state`, `side`, `title` and `focus`.
     """
     stage = now.stage

@@ -113,15 +113,11 @@ def compare(before: dict[str, dict[str, Any]], after: dict[str, dict[str, Any]])
     """Return the figures between two samples of one connection (entries by their ids, the older sample first).
 
     A figure that the browser does not report, or that is not known yet, is None. `rtt`, `jitter`: milliseconds.
-        `loss_in`,
-    `loss_out`: percent of the received and of the sent packets. `rate_in`, `rate_out`: kbit/s of media. `size_in`,
-    `size_out`: width and height of the largest video; `frames_in`, `frames_out`: its frames per second.
-        `codecs_in`,
-    `codecs_out`: names. `local`, `remote`: types of the path's `RTCIceCandidate`s; `protocol` and `relay`: the
-        transport
-    of the path, and the one to the TURN server. `limit`: what limits the outgoing video, `cpu`, `bandwidth`, or
-        empty;
-    `target`: its target bit rate in bits per second.
+    `loss_in`, `loss_out`: percent of the received and of the sent packets. `rate_in`, `rate_out`: kbit/s of media.
+    `size_in`, `size_out`: width and height of the largest video; `frames_in`, `frames_out`: its frames per second.
+    `codecs_in`, `codecs_out`: names. `local`, `remote`: types of the path's `RTCIceCandidate`s; `protocol` and `relay`:
+    the transport of the path, and the one to the TURN server. `limit`: what limits the outgoing video, `cpu`,
+    `bandwidth`, or empty; `target`: its target bit rate in bits per second.
     """
     values: dict[str, Any] = {"limit": None, "target": None}
     for direction, suffix, packets in (("in", "Received", "inbound-rtp"), ("out", "Sent", "outbound-rtp")):

@@ -39,7 +39,7 @@ class ViewTests(SynchronousTestCase):
         reasons = {
             value
             for name, value in vars(verification).items()
-            if name.isupper() and isinstance(value, str) and name not in ("COMMIT", "REVEAL", "DOMAIN", "MARK")
+            if name.isupper() and isinstance(value, str) and name not in ("COMMIT", "REVEAL", "DOMAIN", "FINGERPRINT")
         } - set(STATES)
         self.assertEqual(set(extra_texts.CODE_REASONS), reasons)
         for reason, sentence in extra_texts.CODE_REASONS.items():
