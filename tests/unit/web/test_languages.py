@@ -1,4 +1,4 @@
-"""Every sentence of the page is where translators find it, and in each language."""
+"""Tests that every text of the page can be translated, and is in each language."""
 
 from __future__ import annotations
 
@@ -22,28 +22,30 @@ PAGE = files("signald_page")
 CLIENT = Path(signald_page.client.__file__).parent
 
 SECTIONS = {"texts": "model.texts", "extras": "extras.extra_texts"}
-"""The module of each section of a language but `html`."""
+"""The module of each section of a language file, except for `html`."""
 
 TEXTS = {"texts", "extra_texts"}
-"""The modules that hold sentences."""
+"""The modules that hold texts."""
 
 NAMES = ("aria-label", "placeholder", "title", "alt")
-"""Attributes that people read or hear."""
+"""Attributes with text for people."""
 
 SAME = {"signald", "ABC-DEFG-HJK"}
-"""What every language says alike."""
+"""Texts that are the same in every language."""
 
 INNERMOST = re.compile(r"([^{};]+)\{([^{}]*)\}")
-"""A rule of the style sheet that has none within it."""
+"""Matches a rule of the style sheet that contains no other rule."""
 
 PLACEHOLDER = re.compile(r"\{[^}]*\}")
 
 
 class StaticTexts(HTMLParser):
-    """Collects what a person reads or hears of index.html; not what is `translate="no"`, nor what needs no Python.
+    """Collects the texts for people in index.html.
+
+    It omits elements marked `translate="no"`, and those that are shown without Python.
 
     Attributes:
-        found: the texts, white space made single spaces.
+        found: the texts with single spaces.
 
     """
 
@@ -54,7 +56,7 @@ class StaticTexts(HTMLParser):
         self.feed(PAGE.joinpath("index.html").read_text())
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Note the attributes."""
+        """Collect the texts of attributes."""
         attributes = dict(attrs)
         if self._kept or tag in ("noscript", "script") or attributes.get("translate") == "no":
             self._kept += [tag] if tag not in ("link", "meta", "input") else []
@@ -67,7 +69,7 @@ class StaticTexts(HTMLParser):
             self._kept.pop()
 
     def handle_data(self, data: str) -> None:
-        """Note a text."""
+        """Collect the text of an element."""
         self._note(data)
 
     def _note(self, text: str) -> None:
@@ -77,7 +79,7 @@ class StaticTexts(HTMLParser):
 
 
 def constants(module: ModuleType) -> dict[str, Any]:
-    """The sentences of a module, by the name of the constant."""
+    """Return the texts of a module by the names of its constants."""
     return {
         name: value
         for name, value in vars(module).items()
@@ -86,13 +88,13 @@ def constants(module: ModuleType) -> dict[str, Any]:
 
 
 def english() -> dict[str, dict[str, Any]]:
-    """What there is to be translated, by section; of the document, each text stands for itself."""
+    """Return the texts to translate by section; those of the document are their own keys."""
     modules = {section: constants(import_module(f"signald_page.client.{name}")) for section, name in SECTIONS.items()}
     return {"html": {text: text for text in StaticTexts().found}, **modules}
 
 
 def flat(sections: dict[str, Any]) -> dict[tuple[str, ...], Any]:
-    """Every sentence by the way to it."""
+    """Return every text by the path of its keys."""
     found = dict[tuple[str, ...], Any]()
     for key, value in sections.items():
         if isinstance(value, dict):
@@ -103,10 +105,10 @@ def flat(sections: dict[str, Any]) -> dict[tuple[str, ...], Any]:
 
 
 class LanguageTests(SynchronousTestCase):
-    """The files in `web/languages`."""
+    """The files in `web/languages` are complete."""
 
     def setUp(self) -> None:
-        """Read them."""
+        """Read the language files."""
         self.english = flat(english())
         self.languages = {
             code: json.loads(PAGE.joinpath("languages", f"{code}.json").read_text())
@@ -115,7 +117,7 @@ class LanguageTests(SynchronousTestCase):
         }
 
     def test_offered(self) -> None:
-        """A language that there is can be chosen, and begins with its name."""
+        """Each language file can be chosen in the page and names its direction of writing."""
         there = {entry.name for entry in PAGE.joinpath("languages").iterdir()}
         self.assertEqual(there, {f"{code}.json" for code in self.languages})
         source = PAGE.joinpath("index.html").read_text()
@@ -126,7 +128,7 @@ class LanguageTests(SynchronousTestCase):
             self.assertIn(f'data-file="{{{{languages/{code}.json}}}}"', source)
 
     def test_complete(self) -> None:
-        """Each language has every sentence, and none that English has not."""
+        """Each language has every text, and none that English does not have."""
         for code, sections in self.languages.items():
             has = flat({name: value for name, value in sections.items() if name != "dir"})
             lacks = {" / ".join(way): text for way, text in self.english.items() if way not in has}
@@ -136,7 +138,7 @@ class LanguageTests(SynchronousTestCase):
                 self.fail("\n".join([f"languages/{code}.json lacks:", *lines, "and has in vain:", *beyond]))
 
     def test_placeholders(self) -> None:
-        """A translation has the placeholders of the sentence, and says something."""
+        """A translation has the placeholders of the English text, and is not empty."""
         for code, sections in self.languages.items():
             for way, text in flat(sections).items():
                 own = self.english.get(way)
@@ -150,7 +152,7 @@ class LanguageTests(SynchronousTestCase):
                     )
 
     def test_two_ways_to_one_text(self) -> None:
-        """What the document shows before Python does is said as Python says it."""
+        """A text that is both in the document and in Python has the same translation in both."""
         for code, sections in self.languages.items():
             for text in sections["html"]:
                 ways = [way for way, own in self.english.items() if own == text and way[0] == "texts"]
@@ -160,10 +162,10 @@ class LanguageTests(SynchronousTestCase):
 
 
 class SourceTests(SynchronousTestCase):
-    """The page's Python."""
+    """The page's Python keeps its texts where translators find them."""
 
     def setUp(self) -> None:
-        """Read all modules but those of sentences."""
+        """Parse all modules but those of texts."""
         self.trees = {
             path: ast.parse(path.read_text(encoding="utf-8"))
             for path in sorted(CLIENT.rglob("*.py"))
@@ -171,7 +173,7 @@ class SourceTests(SynchronousTestCase):
         }
 
     def test_sentences_stand_with_the_others(self) -> None:
-        """A text with a space and a capital letter is for people; those of errors that only a log shows are not."""
+        """Texts for people stand in the modules of texts; messages of errors that only a log shows do not."""
         for path, tree in self.trees.items():
             apart = set[ast.AST]()
             for node in ast.walk(tree):
@@ -188,7 +190,7 @@ class SourceTests(SynchronousTestCase):
                     )
 
     def test_sentences_are_looked_up_when_they_are_shown(self) -> None:
-        """Whoever takes a sentence when a module is loaded goes on in the language of that moment."""
+        """Texts are looked up when they are shown: a text read at import would keep the language of that moment."""
         for path, tree in self.trees.items():
             for node in tree.body:
                 inside = {
@@ -206,10 +208,10 @@ class SourceTests(SynchronousTestCase):
 
 
 class StyleTests(SynchronousTestCase):
-    """The style sheet, which serves both directions."""
+    """The style sheets serve both directions of writing."""
 
     def test_start_and_end(self) -> None:
-        """It says start and end; left and right are for the middle, and for corners into which a person puts things."""
+        """The style sheets use start and end; left and right are for centering, and for the self view's corners."""
         sheets = "".join(PAGE.joinpath(name).read_text() for name in ("style.css", "extras.css"))
         source = re.sub(r"/\*.*?\*/", "", sheets, flags=re.S)
         while rule := INNERMOST.search(source):
@@ -221,7 +223,7 @@ class StyleTests(SynchronousTestCase):
                 self.assertFalse(self.sided(name, value.strip()), f"{selector} {{ {name}: {value} }}")
 
     def sided(self, name: str, value: str) -> bool:
-        """Whether a declaration knows left from right."""
+        """Return whether a declaration depends on left and right."""
         parts = re.findall(r"(?:[^\s(]|\((?:[^()]|\([^()]*\))*\))+", value)
         if name in ("padding", "margin", "inset"):
             return len(parts) == 4 and parts[1] != parts[3]

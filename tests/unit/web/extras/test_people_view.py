@@ -1,4 +1,4 @@
-"""Who is in the call, and what a host can do."""
+"""Tests of the list of participants and the host's actions."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ ACTIONS = [MUTE, MAKE_HOST, REMOVE]
 
 
 def three() -> PageState:
-    """A host's page in a call with Ann, whose microphone is on, and Bob, who is muted."""
+    """Return a host's page in a call with Ann, whose microphone is on, and Bob, who is muted."""
     page = hosting("ann", "bob")
     for member, name in zip(page.participants.members, ("Ann", "Bob"), strict=True):
         member.name = name
@@ -36,10 +36,10 @@ def three() -> PageState:
 
 
 class RowTests(SynchronousTestCase):
-    """`rows`."""
+    """`rows` lists the participants."""
 
     def test_everybody(self) -> None:
-        """Oneself first, then the others in the order in which they came."""
+        """The local person comes first, then the others in the order in which they joined."""
         page = three()
         page.participants.members[1].name = ""
         found = rows(PeopleActions(page), page, "Eve")
@@ -48,7 +48,7 @@ class RowTests(SynchronousTestCase):
         self.assertEqual(rows(PeopleActions(page), page, "")[0].name, common.YOU)
 
     def test_what_a_host_may(self) -> None:
-        """Everything but muting one who is muted, or whose page does not tell."""
+        """A host may take every action, but cannot mute participants who are muted or whose page does not say."""
         page = three()
         mine, ann, bob = rows(PeopleActions(page), page, "")
         self.assertEqual((mine.actions, ann.actions, bob.actions), ([], ACTIONS, [MAKE_HOST, REMOVE]))
@@ -56,13 +56,13 @@ class RowTests(SynchronousTestCase):
         self.assertEqual(rows(PeopleActions(page), page, "")[1].actions, [MAKE_HOST, REMOVE])
 
     def test_what_a_guest_may(self) -> None:
-        """Nothing."""
+        """A guest may take no action."""
         page = visiting("ann")
         page.media_status_received("ann", True, True, False)
         self.assertEqual([row.actions for row in rows(PeopleActions(page), page, "")], [[], []])
 
     def test_out_of_reach(self) -> None:
-        """Without the server, or where it does not know somebody any more, nothing can be done."""
+        """Without the server, or for a participant whom it lost, no action is possible."""
         page = three()
         page.member_left("bob", "gone")
         page.participants.set_away("ann", True)
@@ -73,7 +73,7 @@ class RowTests(SynchronousTestCase):
         self.assertEqual([row.actions for row in rows(PeopleActions(page), page, "")], [[], [], []])
 
     def test_notes(self) -> None:
-        """Who is the host, and who shows a screen."""
+        """The notes say who is the host and who shares a screen."""
         page = three()
         page.devices.sharing = True
         self.assertEqual(rows(PeopleActions(page), page, "")[0].notes, f"{extra_texts.HOST}, {extra_texts.SHARES}")
@@ -85,7 +85,7 @@ class RowTests(SynchronousTestCase):
         )
 
     def test_devices(self) -> None:
-        """The own ones as they are, those of others as their pages tell."""
+        """The devices are shown as they are, and for others as their pages say."""
         page = three()
         page.devices.microphone.started()
         mine, ann, bob = rows(PeopleActions(page), page, "")
@@ -95,19 +95,19 @@ class RowTests(SynchronousTestCase):
 
 
 class QuestionTests(SynchronousTestCase):
-    """What a host is asked before it is done."""
+    """Actions of the host are confirmed first."""
 
     def setUp(self) -> None:
-        """A call of three."""
+        """Create a call of three."""
         self.state = three()
         self.people = PeopleActions(self.state)
 
     def requested(self) -> tuple[str, str]:
-        """What the person is asked, and about whom."""
+        """Return the question and its user."""
         return self.people.question, self.people.target
 
     def test_muting(self) -> None:
-        """It is done at once, and told until the other is muted."""
+        """Muting needs no confirmation, and is shown until the participant is muted."""
         self.assertTrue(self.people.request(MUTE, "ann"))
         self.assertEqual(view(self.people, self.state)["people-said", "text"], extra_texts.ASKED_TO_MUTE.format("Ann"))
         self.state.media_status_received("ann", False, True, False)
@@ -116,7 +116,7 @@ class QuestionTests(SynchronousTestCase):
         self.assertFalse(self.people.request(MUTE, "ann"))
 
     def test_muting_everybody(self) -> None:
-        """The same, as long as anybody is not muted."""
+        """Muting everybody is shown until all are muted."""
         self.assertTrue(self.people.request(MUTE))
         self.assertEqual(view(self.people, self.state)["people-said", "text"], extra_texts.ASKED_ALL_TO_MUTE)
         self.state.media_status_received("ann", False, True, False)
@@ -126,7 +126,7 @@ class QuestionTests(SynchronousTestCase):
         self.assertFalse(self.people.request(MUTE))
 
     def test_yes(self) -> None:
-        """Who is asked and says yes, means it."""
+        """A confirmed action is returned."""
         for action in (REMOVE, MAKE_HOST):
             self.assertFalse(self.people.request(action, "bob"))
             self.assertEqual(self.requested(), (action, "bob"))
@@ -134,13 +134,13 @@ class QuestionTests(SynchronousTestCase):
             self.assertEqual(self.requested(), ("", ""))
 
     def test_no(self) -> None:
-        """Who says no, or answers twice, means nothing."""
+        """A refusal or a second answer returns no action."""
         self.people.request(REMOVE, "bob")
         self.assertEqual(self.people.answer(""), ("", ""))
         self.assertEqual(self.people.answer(REMOVE), ("", ""))
 
     def test_somebody_left_meanwhile(self) -> None:
-        """The question about them is gone, one about somebody else is not."""
+        """A question is withdrawn when its participant leaves, and not when another one does."""
         for user, question in (("bob", ""), ("ann", REMOVE)):
             self.setUp()
             self.people.request(REMOVE, user)
@@ -151,7 +151,7 @@ class QuestionTests(SynchronousTestCase):
         self.assertEqual(self.requested(), (REMOVE, "ann"))
 
     def test_host_no_more(self) -> None:
-        """What only a host is asked is not asked any more, and an answer that comes too late does nothing."""
+        """Questions are withdrawn when the person is no longer the host, and late answers do nothing."""
         for action, user in ((REMOVE, "bob"), (MAKE_HOST, "bob"), (END, ""), (LEAVE, "")):
             self.setUp()
             self.people.request(action, user)
@@ -163,7 +163,7 @@ class QuestionTests(SynchronousTestCase):
             self.assertEqual(self.people.question, "")
 
     def test_leaving(self) -> None:
-        """The one who came first is offered as the next host; another can be chosen."""
+        """The participant who joined first is the proposed next host, and another one can be chosen."""
         self.people.request(LEAVE)
         self.assertEqual(self.requested(), (LEAVE, "ann"))
         self.people.choose("bob")
@@ -172,7 +172,7 @@ class QuestionTests(SynchronousTestCase):
         self.assertEqual(self.people.answer(LEAVE), (LEAVE, "bob"))
 
     def test_leaving_to_somebody_who_left(self) -> None:
-        """The next one is offered; with nobody left there is no question."""
+        """When the proposed host leaves, the next one is proposed; without participants the question is withdrawn."""
         self.people.request(LEAVE)
         self.state.member_left("ann", "left")
         self.people.refresh()
@@ -183,7 +183,7 @@ class QuestionTests(SynchronousTestCase):
         self.assertEqual(self.requested(), ("", ""))
 
     def test_nobody_can_be_the_host(self) -> None:
-        """Then the call can only be ended, until somebody is back."""
+        """If nobody can become the host, the call can only be ended."""
         for user in ("ann", "bob"):
             self.state.participants.set_away(user, True)
         self.people.request(LEAVE)
@@ -196,7 +196,7 @@ class QuestionTests(SynchronousTestCase):
         self.assertEqual(self.requested(), (LEAVE, "bob"))
 
     def test_ending(self) -> None:
-        """It is the other answer to leaving, and a question of its own."""
+        """Ending the call is an answer to leaving, and a question of its own."""
         self.people.request(LEAVE)
         self.assertFalse(view(self.people, self.state)["confirm-end", "hidden"])
         self.assertEqual(self.people.answer(END), (END, ""))
@@ -205,14 +205,14 @@ class QuestionTests(SynchronousTestCase):
         self.assertEqual(self.people.answer(END), (END, ""))
 
     def test_hanging_up_alone(self) -> None:
-        """Nobody is asked who leaves nobody behind: a guest, a host alone, or without the server."""
+        """A guest, a host who is alone, and a host without the server leave without a question."""
         drifting = hosting("ann")
         drifting.server_lost("Lost.")
         for page in (visiting("ann"), hosting(), drifting):
             self.assertFalse(PeopleActions(page).allowed(LEAVE))
 
     def test_words(self) -> None:
-        """Each question names the person, and leaves no placeholder."""
+        """Each question names its participant and leaves no placeholder."""
         for action, user in ((REMOVE, "bob"), (MAKE_HOST, "bob"), (END, ""), (LEAVE, "")):
             self.people.request(action, user)
             shown = view(self.people, self.state)
@@ -224,10 +224,10 @@ class QuestionTests(SynchronousTestCase):
 
 
 class ViewTests(SynchronousTestCase):
-    """`view`."""
+    """`view` shows the panel and the confirmation dialog."""
 
     def test_the_door(self) -> None:
-        """The host has the switches, the others read how it is."""
+        """The host has the switches, and guests read the settings."""
         page = three()
         page.settings_changed(True, False)
         shown = view(PeopleActions(page), page)
@@ -244,7 +244,7 @@ class ViewTests(SynchronousTestCase):
             self.assertEqual((shown["door-tools", "hidden"], shown["door", "text"]), (True, text))
 
     def test_offline(self) -> None:
-        """What takes the server waits for it."""
+        """Actions that need the server are disabled while it is lost."""
         page = three()
         self.assertEqual(view(PeopleActions(page), page)["lock", "ariaDisabled"], "false")
         page.network.interrupted()
@@ -254,7 +254,7 @@ class ViewTests(SynchronousTestCase):
             self.assertFalse(PeopleActions(page).request(switch))
 
     def test_the_invitation(self) -> None:
-        """Everybody can invite, unless the call is locked; who chose the password reads it."""
+        """Everybody can invite unless the session is locked; the person who chose the password can read it."""
         page = three()
         shown = view(PeopleActions(page), page)
         self.assertEqual((shown["people-link", "value"], shown["people-invite", "hidden"]), (LINK, False))
@@ -267,7 +267,7 @@ class ViewTests(SynchronousTestCase):
         self.assertTrue(shown["people-invite", "hidden"])
 
     def test_nobody_to_mute(self) -> None:
-        """Who is alone is not offered to mute everybody."""
+        """A person who is alone is not offered to mute everybody."""
         for page, hidden in ((three(), False), (hosting(), True)):
             self.assertEqual(view(PeopleActions(page), page)["mute-all", "hidden"], hidden)
 
@@ -281,7 +281,7 @@ class ViewTests(SynchronousTestCase):
             self.assertEqual(member.keys(), first)
 
     def test_actions_have_words(self) -> None:
-        """Each action has a name, and each question its words."""
+        """Each action has a name, and each question has its texts."""
         self.assertEqual(extra_texts.ACTIONS.keys(), set(ACTIONS))
         for words in (extra_texts.QUESTIONS, extra_texts.CONSEQUENCES, extra_texts.ANSWERS):
             self.assertEqual(words.keys(), {MAKE_HOST, REMOVE, END, LEAVE})

@@ -1,4 +1,4 @@
-"""The page's keyboard shortcuts."""
+"""Tests of the page's keyboard shortcuts."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from signald_page.client.model.devices import MUTED, OFF, ON, REQUESTED
 
 
 class ActionTests(SynchronousTestCase):
-    """`action`."""
+    """`action` maps keys to commands."""
 
     def does(self, key: str, code: str = "", *, kept: str = NOTHING, dialog: str = "", single: bool = True) -> str:
-        """What a key does."""
+        """Return the command of a key."""
         return action(key, code, kept, dialog, single)
 
     def test_each(self) -> None:
-        """Each key of the table does what the table says, in either case."""
+        """Each key of the table runs its command, in either case."""
         for key, code, does in SHORTCUTS:
             self.assertEqual(self.does(key, code), does)
             self.assertEqual(self.does(key.upper() if len(key) == 1 else key, code), does)
@@ -37,64 +37,64 @@ class ActionTests(SynchronousTestCase):
             self.assertEqual(self.does(key), "")
 
     def test_layouts(self) -> None:
-        """Without Latin letters the place of the key counts; with them, the letter."""
+        """On layouts without Latin letters the key code counts, on others the letter."""
         self.assertEqual(self.does("ь", "KeyM"), "mute")
         self.assertEqual(self.does("ة", "KeyM"), "mute")
         self.assertEqual(self.does("m", "Semicolon"), "mute")
         self.assertEqual(self.does(",", "KeyM"), "")
 
     def test_question_mark(self) -> None:
-        """Is the Arabic one as well, and no other letter in its place."""
+        """The Arabic question mark opens the list as well, and no other letter on that key does."""
         self.assertEqual(self.does("؟", "Slash"), SHEET)
         self.assertEqual(self.does("ظ", "Slash"), "")
 
     def test_typing(self) -> None:
-        """A field keeps every key but Escape."""
+        """A text field handles every key itself but Escape."""
         for key, code, does in SHORTCUTS:
             self.assertEqual(self.does(key, code, kept=ALL), CLOSE if does == CLOSE else "")
 
     def test_button(self) -> None:
-        """A button keeps the space key alone."""
+        """A button handles only the space key itself."""
         self.assertEqual(self.does(" ", kept=SPACE), "")
         self.assertEqual(self.does("m", kept=SPACE), "mute")
 
     def test_dialog(self) -> None:
-        """An open dialog covers the page; its own key closes the sheet, and Escape is the browser's."""
+        """An open dialog blocks shortcuts; its own key closes the list, and Escape is left to the browser."""
         for key, _, _ in SHORTCUTS:
             self.assertEqual(self.does(key, dialog="devices"), "")
         self.assertEqual(self.does("?", dialog=SHEET), SHEET)
         self.assertEqual(self.does("m", dialog=SHEET), "")
 
     def test_switched_off(self) -> None:
-        """Then keys that are characters do nothing."""
+        """Single-character shortcuts can be switched off."""
         for key, code, does in SHORTCUTS:
             self.assertEqual(self.does(key, code, single=False), CLOSE if does == CLOSE else "")
 
 
 class KeptTests(SynchronousTestCase):
-    """`kept_by`."""
+    """`reserved_keys` says which keys the focused element handles itself."""
 
     def test_fields(self) -> None:
-        """Into a field a person types, and a list is searched by typing."""
+        """Text fields and lists handle all keys themselves."""
         for tag, kind in (("input", "text"), ("input", "password"), ("textarea", "textarea"), ("select", "select-one")):
             self.assertEqual(reserved_keys(tag, kind, False, ""), ALL)
         self.assertEqual(reserved_keys("div", "", True, ""), ALL)
 
     def test_pressed(self) -> None:
-        """Space presses buttons, links, boxes and what has a role."""
+        """Buttons, links, check boxes and elements with a role handle the space key themselves."""
         for tag, kind, role in (("button", "submit", ""), ("a", "", ""), ("input", "checkbox", ""), ("div", "", "tab")):
             self.assertEqual(reserved_keys(tag, kind, False, role), SPACE)
 
     def test_nothing(self) -> None:
-        """The document itself keeps nothing."""
+        """The document itself handles no key."""
         self.assertEqual(reserved_keys("body", "", False, ""), NOTHING)
 
 
 class TalkTests(SynchronousTestCase):
-    """`PushToTalk`."""
+    """`PushToTalk` decides when to press the microphone's button."""
 
     def setUp(self) -> None:
-        """Nothing is held."""
+        """Start without a held key."""
         self.talk = PushToTalk()
 
     def test_hold(self) -> None:
@@ -110,13 +110,13 @@ class TalkTests(SynchronousTestCase):
         self.assertFalse(self.talk.should_press(MUTED))
 
     def test_unmuted(self) -> None:
-        """Who can be heard is not muted by it."""
+        """Push-to-talk does not mute a microphone that is on."""
         self.assertFalse(self.talk.key_down(ON))
         self.talk.key_up()
         self.assertFalse(self.talk.should_press(ON))
 
     def test_muted_meanwhile(self) -> None:
-        """Who mutes while holding stays muted, and a repeat does not change that."""
+        """A person who mutes while holding the key stays muted, also when the key repeats."""
         self.talk.key_down(MUTED)
         self.assertFalse(self.talk.key_down(MUTED))
         self.talk.key_up()
@@ -124,7 +124,7 @@ class TalkTests(SynchronousTestCase):
         self.assertFalse(self.talk.should_press(ON))
 
     def test_short_press(self) -> None:
-        """A microphone that comes after the key was let go is muted as soon as it is there."""
+        """A microphone that starts after the key was released is muted at once."""
         self.assertTrue(self.talk.key_down(OFF))
         self.talk.key_up()
         self.assertFalse(self.talk.should_press(REQUESTED))
@@ -132,7 +132,7 @@ class TalkTests(SynchronousTestCase):
         self.assertFalse(self.talk.should_press(MUTED))
 
     def test_refused(self) -> None:
-        """One that does not come is not asked for again."""
+        """A microphone that was refused is not requested again."""
         self.talk.key_down(OFF)
         self.talk.key_up()
         self.assertFalse(self.talk.should_press(REQUESTED))
@@ -140,7 +140,7 @@ class TalkTests(SynchronousTestCase):
         self.assertFalse(self.talk.should_press(ON))
 
     def test_again_before_it_comes(self) -> None:
-        """A second press while the microphone still comes goes on with it."""
+        """A second press while the microphone starts continues with it."""
         self.talk.key_down(OFF)
         self.talk.key_up()
         self.assertFalse(self.talk.key_down(REQUESTED))
@@ -150,12 +150,12 @@ class TalkTests(SynchronousTestCase):
         self.assertTrue(self.talk.should_press(ON))
 
     def test_somebody_else_asks(self) -> None:
-        """A microphone that the button asked for is not the key's."""
+        """A microphone that was requested by its button is left alone."""
         self.assertFalse(self.talk.key_down(REQUESTED))
         self.talk.key_up()
         self.assertFalse(self.talk.should_press(ON))
 
     def test_let_go_without_a_press(self) -> None:
-        """A key that was pressed elsewhere mutes nobody."""
+        """A released key that was pressed elsewhere mutes nobody."""
         self.talk.key_up()
         self.assertFalse(self.talk.should_press(ON))

@@ -1,4 +1,4 @@
-"""Who speaks, from the loudness of everybody."""
+"""Tests of the active speaker detection and of the warning about speech while muted."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from signald_page.client.model.active_speaker import (
 
 
 class SpeakerTests(SynchronousTestCase):
-    """The others."""
+    """The active speaker is detected from the levels of the remote participants."""
 
     def test_loud_enough(self) -> None:
-        """Noise is no speech, and a pause between words does not end it."""
+        """Noise does not count as speech, and a pause between words does not end it."""
         speech = ActiveSpeaker()
         speech.update_levels({"ann": SPEECH_LEVEL / 2}, 1.0)
         self.assertEqual((speech.is_speaking("ann", 1.0), speech.speaker), (False, ""))
@@ -28,7 +28,7 @@ class SpeakerTests(SynchronousTestCase):
         self.assertFalse(speech.is_speaking("ann", 2.1 + HOLD_SECONDS))
 
     def test_the_speaker_changes_after_a_silence(self) -> None:
-        """Nobody takes the large place from somebody who still speaks; the loudest of those who speak then gets it."""
+        """The active speaker stays until they are silent; then the loudest participant who speaks replaces them."""
         speech = ActiveSpeaker()
         speech.update_levels({"ann": 0.1, "bob": 0.0}, 1.0)
         speech.update_levels({"ann": 0.1, "bob": 0.5}, 1.5)
@@ -40,7 +40,7 @@ class SpeakerTests(SynchronousTestCase):
         self.assertEqual(speech.speaker, "eve")
 
     def test_who_is_gone_does_not_speak(self) -> None:
-        """Somebody who left is forgotten."""
+        """A participant who left is neither speaking nor the active speaker."""
         speech = ActiveSpeaker()
         speech.update_levels({"ann": 0.1}, 1.0)
         speech.update_levels({}, 1.1)
@@ -48,17 +48,17 @@ class SpeakerTests(SynchronousTestCase):
 
 
 class MutedTests(SynchronousTestCase):
-    """The person themselves."""
+    """The local person is warned when they talk while muted."""
 
     def talk(self, speech: ActiveSpeaker, begin: float, times: int, level: float = 0.1, muted: bool = True) -> float:
-        """Be so loud for some quarters of a second; return when it ends."""
+        """Feed a level for some quarters of a second, and return the time at the end."""
         for _ in range(times):
             begin += 0.25
             speech.update_own_level(level, muted, 0.25, begin)
         return begin
 
     def test_told_when_talking_while_muted(self) -> None:
-        """After a moment of speech the person is told, for some seconds."""
+        """The warning starts after a moment of speech, and ends after some seconds."""
         speech = ActiveSpeaker()
         end = self.talk(speech, 0.0, 3)
         self.assertTrue(speech.talking_muted)
@@ -66,14 +66,14 @@ class MutedTests(SynchronousTestCase):
         self.assertFalse(speech.talking_muted)
 
     def test_a_cough_is_not_talking(self) -> None:
-        """Short noise is left alone, also when it comes again later."""
+        """Short noise does not start the warning, even if it repeats later."""
         speech = ActiveSpeaker()
         for minute in range(5):
             self.talk(speech, minute * 60.0, 2)
             self.assertFalse(speech.talking_muted)
 
     def test_not_told_while_heard(self) -> None:
-        """Whoever is heard need not be told; unmuting ends it at once."""
+        """There is no warning while the microphone is on, and unmuting ends a warning at once."""
         speech = ActiveSpeaker()
         end = self.talk(speech, 0.0, 10, muted=False)
         self.assertFalse(speech.talking_muted)

@@ -1,4 +1,4 @@
-"""The addresses of the call page."""
+"""Tests of the URLs of the call page."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from signald_page.client.model.call_urls import invitation_url, is_loopback, sig
 
 
 class AddressTests(SynchronousTestCase):
-    """`signald_page.client.addresses`."""
+    """The invitation link and the signaling URL follow from the page's URL."""
 
     def test_invitation(self) -> None:
-        """The link is the page's address with the id as its fragment, whatever fragment or query it had."""
+        """The invitation link is the page's URL with the id as its fragment, whatever fragment or query it had."""
         for href in (
             "https://example.org:9000/",
             "https://example.org:9000/#0000000000",
@@ -20,7 +20,7 @@ class AddressTests(SynchronousTestCase):
             self.assertEqual(invitation_url(href, "7Q2M9RT6ZC"), "https://example.org:9000/#7Q2M9RT6ZC")
 
     def test_socket_address(self) -> None:
-        """The socket is beside the page, and as secure."""
+        """The WebSocket URL lies beside the page and uses TLS if the page does."""
         for href, address in (
             ("https://example.org:9000/#7Q2M9RT6ZC", "wss://example.org:9000/ws"),
             ("http://[::1]:9000/?a=/b", "ws://[::1]:9000/ws"),
@@ -30,7 +30,7 @@ class AddressTests(SynchronousTestCase):
             self.assertEqual(signaling_url(href), address)
 
     def test_only_here(self) -> None:
-        """Names and addresses that mean each computer itself are of no use in a link."""
+        """Loopback names and addresses are recognized, and others are not."""
         for hostname in ("localhost", "signald.localhost", "127.0.0.1", "127.8.0.1", "[::1]"):
             self.assertTrue(is_loopback(hostname), hostname)
         for hostname in ("example.org", "192.168.1.7", "[fd00::2]", "localhost.example.org"):

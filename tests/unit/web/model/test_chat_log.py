@@ -1,4 +1,4 @@
-"""The messages of a call."""
+"""Tests of the chat log of a call."""
 
 from __future__ import annotations
 
@@ -27,21 +27,21 @@ from signald_page.client.model.remote_peer import RemotePeer
 
 
 class Side:
-    """One person's page, as far as messages go.
+    """The chat of one person's page.
 
     Attributes:
-        state: what it knows.
-        conversations: its channels.
-        chat: its messages.
-        now: its clock, in seconds.
-        wire: what it sent: user and message.
+        state: the page's state.
+        conversations: the messages between the pages.
+        chat: the chat log.
+        now: the page's clock, in seconds.
+        wire: the sent messages with their users.
         open: the users to whom a channel is open.
         shown: how often there was something new to show.
 
     """
 
     def __init__(self, *members: str) -> None:
-        """Be in a call with these."""
+        """Join a call with these participants."""
         self.now = 0.0
         self.wire: list[tuple[str, dict[str, Any]]] = []
         self.open = set[str]()
@@ -58,42 +58,42 @@ class Side:
         self.chat.update()
 
     def new_id(self) -> str:
-        """Return an id."""
+        """Return a unique id."""
         self.ids += 1
         return f"own-{self.ids}"
 
     def changed(self) -> None:
-        """There is something new to show."""
+        """Count that there is something new to show."""
         self.shown += 1
 
     def send(self, user: str, text: str) -> bool:
-        """Note what is sent, where there is a channel."""
+        """Record a sent message if there is an open channel."""
         if user in self.open:
             self.wire.append((user, json.loads(text)))
         return user in self.open
 
     def arrive(self, user: str) -> RemotePeer:
-        """Somebody joins the call."""
+        """Let a participant join the call."""
         member = RemotePeer(user, user.title())
         self.state.member_joined(member)
         self.chat.update()
         return member
 
     def depart(self, user: str) -> None:
-        """Somebody leaves the call."""
+        """Let a participant leave the call."""
         self.close(user)
         self.state.member_left(user, "left")
         self.chat.update()
 
     def reach(self, *users: str) -> None:
-        """The channels to these open, and their pages say hello."""
+        """Open the channels to these users, and receive their hello."""
         for user in users:
             self.open.add(user)
             self.conversations.channel_opened(user, self.now)
             self.receive(user, type="hello", version=1)
 
     def close(self, user: str) -> None:
-        """The channel to somebody closes."""
+        """Close the channel to a user."""
         self.open.discard(user)
         self.conversations.channel_closed(user)
 
@@ -102,39 +102,39 @@ class Side:
         self.conversations.text_received(user, json.dumps(message), self.now)
 
     def write(self, text: str) -> ChatMessage:
-        """Write a message."""
+        """Send a chat message, and return it."""
         assert self.chat.send(text)
         return self.chat.messages[-1]
 
     def acknowledge(self, user: str, message: ChatMessage) -> None:
-        """Somebody has received an own message."""
+        """Receive a user's acknowledgement of a local message."""
         self.receive(user, type="chat-received", id=message.ident)
 
     def sent(self, *kinds: str) -> list[tuple[str, Any]]:
-        """Return what was sent of this type since the last time: user, and text or id."""
+        """Return the messages of these types that were sent since the last call: user, and text or id."""
         wire, self.wire = self.wire, []
         return [(user, told.get("text", told["id"])) for user, told in wire if told["type"] in (kinds or ("chat",))]
 
     def pass_time(self, seconds: float) -> None:
-        """Let time go by, as the page's clock tells it."""
+        """Advance the page's clock and update the chat."""
         self.now += seconds
         self.chat.update()
 
     def delivery(self, message: ChatMessage) -> str:
-        """Return how far a message has come, in words."""
+        """Return the delivery state of a message in words."""
         return message.delivery(self.now)[1]
 
     @property
     def texts(self) -> list[tuple[str, str]]:
-        """Who wrote what."""
+        """Return the authors and texts of the log."""
         return [(message.name, message.text) for message in self.chat.messages]
 
 
 class SendingTests(SynchronousTestCase):
-    """What the person here writes."""
+    """The local person writes messages."""
 
     def test_sent_to_everybody(self) -> None:
-        """A message goes to all who are there, is acknowledged by each, and says how far it has come."""
+        """A message goes to all participants, each acknowledges it, and the delivery state counts them."""
         side = Side("ann", "bob")
         side.reach("ann", "bob")
         message = side.write("hello")
@@ -147,7 +147,7 @@ class SendingTests(SynchronousTestCase):
         self.assertEqual((message.text, message.time, message.name, message.user), ("hello", "12:34", "", ""))
 
     def test_wire(self) -> None:
-        """A message has its type, its id and its text, nothing else."""
+        """A message has its type, its id and its text, and nothing else."""
         side = Side("ann")
         side.reach("ann")
         side.wire.clear()
@@ -155,7 +155,7 @@ class SendingTests(SynchronousTestCase):
         self.assertEqual(side.wire, [("ann", {"type": "chat", "id": "own-1", "text": "hello"})])
 
     def test_before_the_channel(self) -> None:
-        """What is written while a channel is not open goes out when it opens, in order."""
+        """Messages that are written before a channel opens are sent when it opens, in order."""
         side = Side("ann", "bob")
         side.reach("ann")
         first, second = side.write("one"), side.write("two")
@@ -166,7 +166,7 @@ class SendingTests(SynchronousTestCase):
         self.assertEqual(side.delivery(second), "Sent")
 
     def test_only_once_a_page_understands(self) -> None:
-        """An open channel alone is not enough: the other page has to say hello."""
+        """Messages are sent only after the other page said hello."""
         side = Side("ann")
         side.open.add("ann")
         side.conversations.channel_opened("ann", 0.0)
@@ -176,7 +176,7 @@ class SendingTests(SynchronousTestCase):
         self.assertEqual(side.sent(), [("ann", "hello")])
 
     def test_written_for_nobody(self) -> None:
-        """What is written alone goes to the first who comes, whenever, and to whoever comes within moments of them."""
+        """A message that is written alone goes to the first participant, and to those who join within a minute."""
         side = Side()
         message = side.write("welcome")
         side.pass_time(3600)
@@ -196,7 +196,7 @@ class SendingTests(SynchronousTestCase):
         self.assertEqual(side.delivery(message), "Delivered to 1 of 2")
 
     def test_strangers(self) -> None:
-        """Whoever comes later does not get what was written to others, even if the page slept in between."""
+        """Participants who join later do not get earlier messages, even if the page was suspended in between."""
         side = Side("ann")
         side.reach("ann")
         side.write("for ann")
@@ -213,7 +213,7 @@ class SendingTests(SynchronousTestCase):
         self.assertEqual(alone.sent(), [("ann", "hi")])
 
     def test_somebody_left_before_it_came(self) -> None:
-        """Whoever leaves without the message missed it; the others' part is unchanged."""
+        """A participant who left before a message arrived missed it; the others are not affected."""
         side = Side("ann", "bob")
         side.reach("ann")
         message = side.write("hello")
@@ -224,7 +224,7 @@ class SendingTests(SynchronousTestCase):
         self.assertEqual(side.delivery(message), "Delivered to 1 of 2")
 
     def test_nobody_got_it(self) -> None:
-        """If nobody got a message, it is for whoever comes within moments: mostly the same person as another user."""
+        """A message that nobody got goes to those who join within a minute, mostly the same person as another user."""
         side = Side("ann")
         message = side.write("hello")
         side.depart("ann")
@@ -236,7 +236,7 @@ class SendingTests(SynchronousTestCase):
         self.assertEqual(side.delivery(message), "Delivered")
 
     def test_nobody_comes_back(self) -> None:
-        """After these moments it is not delivered, and the page is told to show that."""
+        """A message that nobody got within a minute counts as not delivered, and the page is told."""
         side = Side("ann")
         message = side.write("hello")
         side.depart("ann")
@@ -249,7 +249,7 @@ class SendingTests(SynchronousTestCase):
         self.assertEqual(side.sent(), [])
 
     def test_the_first_did_not_get_it(self) -> None:
-        """What was written alone waits on when the first who came left without it."""
+        """A message that was written alone stays open when the first participant leaves without it."""
         side = Side()
         message = side.write("welcome")
         side.arrive("ann")
@@ -261,7 +261,7 @@ class SendingTests(SynchronousTestCase):
         self.assertEqual(side.sent(), [("bob", "welcome")])
 
     def test_the_same_user_again(self) -> None:
-        """Somebody who was given up and is there again gets what they missed."""
+        """A user who was given up and returns gets the messages that they missed."""
         side = Side("ann", "bob")
         side.reach("bob")
         message = side.write("hello")
@@ -273,14 +273,14 @@ class SendingTests(SynchronousTestCase):
         self.assertEqual(side.sent(), [("ann", "hello")])
 
     def test_not_outside_a_call(self) -> None:
-        """Without a call nothing is said."""
+        """Outside of a call no message can be sent."""
         side = Side()
         side.state.hung_up()
         self.assertFalse(side.chat.send("hello"))
         self.assertEqual(side.chat.messages, [])
 
     def test_empty_and_too_long(self) -> None:
-        """A message has something in it, and not too much; the page says so before it is sent."""
+        """Empty and too long messages are refused, and the reason is shown before sending."""
         side = Side("ann")
         for text in ("", "  \n ", "\x00", "x" * (MAX_CHARACTERS + 1)):
             self.assertFalse(side.chat.send(text))
@@ -290,7 +290,7 @@ class SendingTests(SynchronousTestCase):
         self.assertTrue(side.chat.send("x" * MAX_CHARACTERS))
 
     def test_fits_the_wire(self) -> None:
-        """The longest message fits into one of the channel's, whatever is in it."""
+        """The longest message fits into the channel's size limit, whatever its characters."""
         side = Side("ann")
         side.reach("ann")
         for text in ("\\" * MAX_CHARACTERS, '"' * MAX_CHARACTERS, "a" + "\n" * (MAX_CHARACTERS - 2) + "a"):
@@ -299,7 +299,7 @@ class SendingTests(SynchronousTestCase):
             self.assertLess(len(json.dumps(message, ensure_ascii=False)), MOST_ON_THE_WIRE)
 
     def test_many_at_once(self) -> None:
-        """What waited goes out in portions that the other page takes."""
+        """Queued messages are sent in batches within the receiver's rate limit."""
         side = Side("ann")
         for number in range(BATCH + 5):
             side.write(str(number))
@@ -309,7 +309,7 @@ class SendingTests(SynchronousTestCase):
         self.assertEqual([text for _, text in side.sent()], [str(BATCH + number) for number in range(5)])
 
     def test_a_channel_that_does_not_keep_up(self) -> None:
-        """What a channel does not take now is sent later."""
+        """Messages that a channel does not accept now are sent later."""
         side = Side("ann")
         side.reach("ann")
         side.open.clear()
@@ -321,10 +321,10 @@ class SendingTests(SynchronousTestCase):
 
 
 class ReconnectTests(SynchronousTestCase):
-    """Channels that close and open again."""
+    """Channels close and open again."""
 
     def test_sent_again(self) -> None:
-        """A new connection brings what was not acknowledged, in order, and nothing else."""
+        """After a reconnect the unacknowledged messages are sent again, in order, and no others."""
         side = Side("ann")
         side.reach("ann")
         first, second = side.write("one"), side.write("two")
@@ -337,7 +337,7 @@ class ReconnectTests(SynchronousTestCase):
         self.assertEqual(side.sent(), [("ann", "two"), ("ann", "three")])
 
     def test_came_twice(self) -> None:
-        """What comes a second time is acknowledged, and not shown again."""
+        """A repeated message is acknowledged, and shown only once."""
         side = Side("ann")
         side.reach("ann")
         side.receive("ann", type="chat", id="1", text="hello")
@@ -349,7 +349,7 @@ class ReconnectTests(SynchronousTestCase):
         self.assertEqual(side.sent("chat-received"), [("ann", "1"), ("ann", "1")])
 
     def test_the_person_joins_anew(self) -> None:
-        """While the person here is out of the session, nobody is taken to have left; then all goes on."""
+        """While the local person rejoins, nobody counts as having left."""
         side = Side("ann", "bob")
         message = side.write("hello")
         side.state.membership_lost()
@@ -361,11 +361,11 @@ class ReconnectTests(SynchronousTestCase):
         self.assertEqual(side.sent(), [("ann", "hello"), ("bob", "hello")])
 
     def test_both_pages(self) -> None:
-        """Through cuts in any place everything arrives, once and in order."""
+        """All messages arrive once and in order, wherever the connection is cut."""
         here, there = Side("there"), Side("here")
 
         def carry(most: int) -> None:
-            """Let the first messages of each side come through, and lose the others."""
+            """Deliver the first messages of each side, and lose the others."""
             for source, sink, user in ((here, there, "here"), (there, here, "there")):
                 wire, source.wire = source.wire, []
                 for _, message in wire[:most]:
@@ -391,16 +391,16 @@ class ReconnectTests(SynchronousTestCase):
 
 
 class ReceivingTests(SynchronousTestCase):
-    """What others write."""
+    """Remote participants write messages."""
 
     def setUp(self) -> None:
-        """Be in a call with ann and bob."""
+        """Join a call with ann and bob."""
         self.side = Side("ann", "bob")
         self.side.reach("ann", "bob")
         self.side.wire.clear()
 
     def test_received(self) -> None:
-        """A message is shown with its writer's name and the time, and acknowledged to them alone."""
+        """A message is shown with its author's name and the time, and acknowledged to the author only."""
         self.side.receive("ann", type="chat", id="1", text="hello")
         (message,) = self.side.chat.messages
         self.assertEqual((message.name, message.text, message.time, message.user), ("Ann", "hello", "12:34", "ann"))
@@ -409,13 +409,13 @@ class ReceivingTests(SynchronousTestCase):
         self.assertEqual(self.side.chat.take_changes(), [])
 
     def test_no_name(self) -> None:
-        """Who has no name is somebody."""
+        """An author without a name is shown as somebody."""
         self.side.state.participants.members[0].name = ""
         self.side.receive("ann", type="chat", id="1", text="hello")
         self.assertEqual(self.side.texts, [(texts.SOMEBODY, "hello")])
 
     def test_ids_of_others(self) -> None:
-        """Whoever takes somebody else's id, or one of the person's own, neither hides nor changes a message."""
+        """A message with the id of another author's message neither hides nor changes that one."""
         own = self.side.write("mine")
         self.side.receive("ann", type="chat", id="1", text="ann's")
         self.side.receive("bob", type="chat", id="1", text="bob's")
@@ -424,7 +424,7 @@ class ReceivingTests(SynchronousTestCase):
         self.assertEqual(own.text, "mine")
 
     def test_acknowledged_by_others(self) -> None:
-        """Only whom a message was sent to can acknowledge it, once, and only an own one."""
+        """Only a recipient can acknowledge a message, only once, and only a local one."""
         message = self.side.write("hello")
         self.side.arrive("eve")
         self.side.reach("eve")
@@ -440,7 +440,7 @@ class ReceivingTests(SynchronousTestCase):
         self.assertEqual(self.side.delivery(message), "Delivered to 1 of 2")
 
     def test_acknowledged_before_it_was_sent(self) -> None:
-        """What has not been sent cannot have been received."""
+        """An acknowledgement of a message that was not sent is ignored."""
         side = Side("ann", "bob")
         side.reach("ann")
         message = side.write("hello")
@@ -450,7 +450,7 @@ class ReceivingTests(SynchronousTestCase):
         self.assertEqual(message.recipients["bob"], 0)
 
     def test_nonsense(self) -> None:
-        """Messages without an id or a text, or with ones of another kind, are left alone and not acknowledged."""
+        """Messages without a valid id and text are ignored and not acknowledged."""
         for wrong in (
             {},
             {"id": "1"},
@@ -467,28 +467,28 @@ class ReceivingTests(SynchronousTestCase):
         self.assertEqual((self.side.chat.messages, self.side.wire, self.side.chat.unread), ([], [], 0))
 
     def test_nothing_in_it(self) -> None:
-        """A message of nothing that is seen is acknowledged, and not shown."""
+        """A message without visible characters is acknowledged and not shown."""
         self.side.receive("ann", type="chat", id="1", text=" \n\x00\u202e")
         self.assertEqual((self.side.chat.messages, self.side.chat.unread), ([], 0))
         self.assertEqual(self.side.sent("chat-received"), [("ann", "1")])
 
     def test_huge(self) -> None:
-        """What is too long is cut, which is seen."""
+        """A message that is too long is cut, which is visible."""
         self.side.receive("ann", type="chat", id="1", text="x" * 15_000)
         self.assertEqual(self.side.chat.messages[0].text, "x" * MAX_CHARACTERS + "…")
 
     def test_what_is_not_seen(self) -> None:
-        """Control characters and those that turn the direction of writing are taken out; line breaks and tabs stay."""
+        """Control characters and direction overrides are removed; line breaks and tabs stay."""
         self.side.receive("ann", type="chat", id="1", text="a\x07\x1b[31mb\x9bc\u202egpj.\u2066d\te\r\nf\rg\nh")
         self.assertEqual(self.side.chat.messages[0].text, "a[31mbcgpj.d\te\nf\ng\nh")
 
     def test_right_to_left(self) -> None:
-        """Arabic with its own marks of direction is left as it is."""
+        """Arabic text with direction marks stays as it is."""
         text = "مرحبا\u200f (hello)\u200e"
         self.assertEqual(clean(text), text)
 
     def test_flood(self) -> None:
-        """The log is bounded, and a flood pushes out what its own writer wrote, not what others did."""
+        """The log is bounded, and a flood evicts only messages of its own author."""
         own = self.side.write("mine")
         self.side.receive("bob", type="chat", id="1", text="bob's")
         for number in range(1500):
@@ -507,7 +507,7 @@ class ReceivingTests(SynchronousTestCase):
         self.assertEqual(self.side.chat.view()["chat-badge", "text"], "99+")
 
     def test_flood_of_long_ones(self) -> None:
-        """Long messages count by their length."""
+        """Long messages are charged by their length."""
         own = self.side.write("mine")
         for number in range(100):
             self.side.now += 1
@@ -516,17 +516,17 @@ class ReceivingTests(SynchronousTestCase):
         self.assertEqual((messages[0], len(messages)), (own, 1 + MAX_SIZE // (MAX_CHARACTERS + ROW_OVERHEAD)))
 
     def test_gone_in_between(self) -> None:
-        """What comes of somebody who is not in the call is neither shown nor acknowledged."""
+        """Messages of users who are not in the call are neither shown nor acknowledged."""
         self.side.state.participants.members.pop(0)
         self.side.receive("ann", type="chat", id="1", text="ghost")
         self.assertEqual((self.side.chat.messages, self.side.wire), ([], []))
 
 
 class ViewTests(SynchronousTestCase):
-    """What the page shows beside the messages."""
+    """The page shows a badge and a note beside the messages."""
 
     def test_unread(self) -> None:
-        """What comes while nobody looks is counted until the person reads it; own messages are not."""
+        """Messages count as unread until the person reads them; local ones never do."""
         side = Side("ann")
         side.reach("ann")
         side.write("mine")
@@ -548,20 +548,20 @@ class ViewTests(SynchronousTestCase):
         return str(view["chat-note", "text"])
 
     def test_alone(self) -> None:
-        """Who writes alone is told who will read it."""
+        """A person who writes alone is told who will read it."""
         side = Side()
         self.assertEqual(self.note(side), texts.CHAT_ALONE)
         side.arrive("ann")
         self.assertEqual(self.note(side), "")
 
     def connected(self, side: Side, *users: str) -> None:
-        """The peer connections with these come about."""
+        """Establish the peer connections with these users."""
         for user in users:
             side.state.connection_changed(user, "connected")
         side.chat.update()
 
     def test_deaf(self) -> None:
-        """Who is connected and never says a word cannot read messages, which is told; nothing waits for them."""
+        """A connected participant without messages cannot chat: this is shown, and nothing is queued for them."""
         side = Side("ann", "bob")
         self.connected(side, "ann", "bob")
         side.reach("bob")
@@ -577,7 +577,7 @@ class ViewTests(SynchronousTestCase):
         self.assertEqual(self.note(side), "")
 
     def test_all_deaf(self) -> None:
-        """Among programs without chat a message waits for the first person who can read it."""
+        """Among programs without chat a message waits for the first participant who can read it."""
         side = Side("ann")
         self.connected(side, "ann")
         side.pass_time(NO_CHAT_AFTER)
@@ -588,7 +588,7 @@ class ViewTests(SynchronousTestCase):
         self.assertEqual(side.sent(), [("bob", "hello")])
 
     def test_slow_rather_than_deaf(self) -> None:
-        """A page that says hello late gets what it missed."""
+        """A page that says hello late gets the messages that it missed."""
         side = Side("ann")
         self.connected(side, "ann")
         message = side.write("hello")
@@ -600,7 +600,7 @@ class ViewTests(SynchronousTestCase):
         self.assertEqual(side.delivery(message), "Delivered")
 
     def test_not_deaf_while_there_is_no_path(self) -> None:
-        """An interruption, or a search for a path, says nothing about the program."""
+        """An interruption, or the search for a path, does not count as silence of the program."""
         side = Side("ann")
         side.pass_time(100)
         self.connected(side, "ann")
@@ -609,7 +609,7 @@ class ViewTests(SynchronousTestCase):
         self.assertEqual(self.note(side), "")
 
     def test_another_call(self) -> None:
-        """Each call begins without messages."""
+        """Each call starts with an empty log."""
         side = Side("ann")
         side.reach("ann")
         side.write("hello")

@@ -1,4 +1,4 @@
-"""What the page notes of its connections."""
+"""Tests of the event log of the page's connections."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from signald_page.client.model.remote_peer import RemotePeer
 
 
 class JournalTests(SynchronousTestCase):
-    """`EventLog`."""
+    """`EventLog` logs changes of the page's state."""
 
     def setUp(self) -> None:
-        """A state with one other person."""
+        """Create a state with one remote participant."""
         self.state = PageState()
         self.member = RemotePeer("u1", "Ann")
         self.state.participants.members = [self.member]
@@ -21,21 +21,21 @@ class JournalTests(SynchronousTestCase):
         self.journal.update(1.0, self.state)
 
     def news(self) -> list[tuple[float, int, str]]:
-        """What is noted at the second 2.0, and only once."""
+        """Return what is logged at second 2.0; a further update logs nothing."""
         before = len(self.journal.events)
         self.journal.update(2.0, self.state)
         self.journal.update(3.0, self.state)
         return self.journal.events[before:]
 
     def test_who_comes_and_goes(self) -> None:
-        """People have numbers; those who left are kept."""
+        """Participants get numbers, and those who left stay in the log."""
         self.assertEqual(self.journal.events, [(1.0, 1, "came")])
         self.state.participants.members = [RemotePeer("u2", "Bob")]
         self.assertEqual(self.news(), [(2.0, 1, "left"), (2.0, 2, "came")])
         self.assertEqual([(known.number, known.present) for known in self.journal.people], [(1, False), (2, True)])
 
     def test_connection(self) -> None:
-        """States of the connection, searches for new paths, and the loss of the other person's server."""
+        """Connection states, ICE restarts, and the loss of the participant's server connection are logged."""
         self.member.connection_changed("connected")
         self.assertEqual(self.news(), [(2.0, 1, "connected")])
         self.member.connection_changed("disconnected")
@@ -47,14 +47,14 @@ class JournalTests(SynchronousTestCase):
         self.assertEqual(self.news(), [])
 
     def test_own_connection_to_the_server(self) -> None:
-        """It is the page's own, which has the number 0."""
+        """The page's own server connection is logged under the number 0."""
         self.state.network.offline_for = 0.0
         self.assertEqual(self.news(), [(2.0, 0, "server-lost")])
         self.state.network.offline_for = None
         self.assertEqual(self.news(), [(2.0, 0, "server-back")])
 
     def test_bounds(self) -> None:
-        """Of very many events and people the newest are kept."""
+        """The log is bounded and keeps the newest events and people."""
         for number in range(MAX_EVENTS):
             self.state.participants.members = [RemotePeer(f"u{number}")]
             self.journal.update(float(number), self.state)

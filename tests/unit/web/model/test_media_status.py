@@ -1,4 +1,4 @@
-"""What each page tells the others of its devices."""
+"""Tests of the exchange of media status between pages."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from signald_page.client.model.remote_peer import RemotePeer
 
 
 class PresenceTests(SynchronousTestCase):
-    """`MediaStatus` in a call with `ann`, the host, and `bob`."""
+    """`MediaStatus` works in a call with the host `ann` and the guest `bob`."""
 
     def setUp(self) -> None:
-        """Be in the call."""
+        """Join the call and open the channels."""
         self.state = states.PageState()
         self.state.show_start("")
         self.state.start_call(states.GUEST)
@@ -34,16 +34,16 @@ class PresenceTests(SynchronousTestCase):
         self.sent.clear()
 
     def send(self, user: str, text: str) -> bool:
-        """Note what is sent."""
+        """Record a sent message."""
         self.sent.append((user, json.loads(text)))
         return True
 
     def changed(self) -> None:
-        """Somebody told something."""
+        """Count the changes of media status."""
         self.changes += 1
 
     def ask(self) -> None:
-        """The host asked for silence."""
+        """Count the host's requests to mute."""
         self.requested += 1
 
     def receive(self, user: str, **message: object) -> None:
@@ -51,17 +51,17 @@ class PresenceTests(SynchronousTestCase):
         self.conversations.text_received(user, json.dumps(message), 0.0)
 
     def hello(self, user: str) -> None:
-        """A page says that it understands."""
+        """Receive `hello`, with which a page says that it understands messages."""
         self.receive(user, type="hello", version=1)
 
     def test_told_to_whoever_comes(self) -> None:
-        """Each page that says hello is told how it is."""
+        """Each page that sends hello receives the local media status."""
         self.hello("ann")
         told = {"type": "presence", "microphone": False, "camera": False, "screen": False}
         self.assertEqual(self.sent, [("ann", told)])
 
     def test_told_when_it_changes(self) -> None:
-        """A change is told once, to all who understand."""
+        """A change is sent once, to every page that understands messages."""
         self.hello("ann")
         self.presence.update()
         self.sent.clear()
@@ -71,7 +71,7 @@ class PresenceTests(SynchronousTestCase):
         self.assertEqual([(user, message["microphone"]) for user, message in self.sent], [("ann", True)])
 
     def test_others_tell(self) -> None:
-        """What another page tells is known of its person."""
+        """The received media status is stored with its participant, and cleared when the channel closes."""
         ann = self.state.participants.members[0]
         self.assertEqual((ann.microphone, ann.camera, ann.screen), (None, None, False))
         self.hello("ann")
@@ -83,7 +83,7 @@ class PresenceTests(SynchronousTestCase):
         self.assertEqual((ann.microphone, ann.camera, ann.screen), (None, None, False))
 
     def test_only_the_host_asks_for_silence(self) -> None:
-        """A guest's request is left alone; the host may hand over."""
+        """Only requests to mute from the present host are accepted."""
         for user in ("ann", "bob"):
             self.hello(user)
             self.receive(user, type="mute")
@@ -95,7 +95,7 @@ class PresenceTests(SynchronousTestCase):
         self.assertEqual(self.requested, 2)
 
     def test_the_host_asks(self) -> None:
-        """One, or everybody who understands."""
+        """A host can ask one participant to mute, or everybody who understands messages."""
         self.hello("ann")
         self.hello("bob")
         self.sent.clear()

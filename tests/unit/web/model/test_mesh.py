@@ -1,4 +1,4 @@
-"""How a call of several people is bounded."""
+"""Tests of the bit rate bounds in a mesh."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from signald_page.client.model.mesh import CAPACITY, video_bounds
 
 
 class BoundTests(SynchronousTestCase):
-    """`video_bounds`."""
+    """`video_bounds` depends on the number of participants."""
 
     def test_more_people_get_less_each(self) -> None:
-        """And never so much that all of it exceeds what a home's uplink has, about 2.5 Mbit/s."""
+        """More participants get a lower bit rate each, and all together fit into a home uplink of 2.5 Mbit/s."""
         bounds = [video_bounds(members) for members in range(1, CAPACITY)]
         for (bitrate, scale), (next_bitrate, next_scale) in pairwise(bounds):
             self.assertGreater(bitrate, next_bitrate)
@@ -22,6 +22,6 @@ class BoundTests(SynchronousTestCase):
             self.assertLessEqual(members * bitrate, 2_600_000)
 
     def test_any_number_has_bounds(self) -> None:
-        """Nobody there counts as one, and beyond the table its last row stays."""
+        """Numbers outside of the table get its first or last row."""
         self.assertEqual(video_bounds(0), video_bounds(1))
         self.assertEqual(video_bounds(99), video_bounds(CAPACITY - 1))

@@ -1,4 +1,4 @@
-"""What follows from what happens on the call page."""
+"""Tests of the page's state and its transitions."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ LINK = "https://example.org:9000/#7Q2M9RT6ZC"
 
 
 def started() -> PageState:
-    """A page with its start screen."""
+    """Return a page that shows the start screen."""
     page = PageState()
     page.show_start("")
     return page
 
 
 def hosting(*members: str) -> PageState:
-    """A page whose person has opened a session, with these others connected."""
+    """Return a page whose person opened a session, with these connected participants."""
     page = started()
     page.start_call(HOST)
     page.session_joined(ID, HOST, [])
@@ -34,7 +34,7 @@ def hosting(*members: str) -> PageState:
 
 
 def visiting(*members: str, connected: bool = True) -> PageState:
-    """A page whose person has joined a session with these others."""
+    """Return a page whose person joined a session with these participants."""
     page = started()
     page.start_call(GUEST, ID)
     page.session_joined(ID, GUEST, [RemotePeer(user) for user in members])
@@ -44,16 +44,16 @@ def visiting(*members: str, connected: bool = True) -> PageState:
 
 
 class StartTests(SynchronousTestCase):
-    """Before a call."""
+    """The page is on the start screen or connects."""
 
     def test_begins_loading(self) -> None:
-        """Nothing can be begun before the start screen works."""
+        """No call can be started before the start screen is shown."""
         page = PageState()
         self.assertFalse(page.start_call(HOST))
         self.assertEqual(page.stage, "loading")
 
     def test_connectivity_test(self) -> None:
-        """The connectivity test is shown in the place of the start screen, and leads back to it."""
+        """The connectivity test replaces the start screen and returns to it."""
         page = PageState()
         self.assertTrue(page.show_test())
         page.show_start(ID)
@@ -70,7 +70,7 @@ class StartTests(SynchronousTestCase):
         self.assertEqual(page.stage, "connecting")
 
     def test_an_address_that_names_no_session(self) -> None:
-        """What is wrong with the page's address is told, and forgotten with the next address."""
+        """A malformed fragment of the page's URL is reported until the next one."""
         page = PageState()
         page.show_start("", "No such form.")
         self.assertEqual((page.stage, page.notices.problem), ("start", "No such form."))
@@ -78,41 +78,41 @@ class StartTests(SynchronousTestCase):
         self.assertEqual((page.stage, page.session.invited_id, page.notices.problem), ("start", ID, ""))
 
     def test_a_browser_that_cannot_call(self) -> None:
-        """Nothing but the reason is offered, whatever the address says."""
+        """An unsupported browser fails with the reason, whatever the URL says."""
         page = PageState()
         page.browser_unsupported(texts.NO_WEBRTC)
         page.show_start(ID)
         self.assertEqual((page.stage, page.notices.problem, page.session.invited_id), ("failed", texts.NO_WEBRTC, ""))
 
     def test_one_call_at_a_time(self) -> None:
-        """A second press while the first is carried out changes nothing."""
+        """Starting a second call while the first one connects does nothing."""
         page = started()
         self.assertTrue(page.start_call(HOST))
         self.assertFalse(page.start_call(GUEST, ID))
         self.assertEqual((page.stage, page.role), ("connecting", HOST))
 
     def test_a_refused_join_goes_back(self) -> None:
-        """An id that the server does not know leads back to the start screen, where it can be mended."""
+        """An unknown session id returns to the start screen, where it can be corrected."""
         page = started()
         page.start_call(GUEST, ID)
         page.request_refused("join", "unknown-session", "There is no such call.")
         self.assertEqual((page.stage, page.notices.problem), ("start", "There is no such call."))
 
     def test_a_refused_hello_fails(self) -> None:
-        """A server that does not even greet cannot be used."""
+        """A refused hello makes the attempt fail."""
         page = started()
         page.start_call(HOST)
         page.request_refused("hello", "unsupported-version", "This server speaks version 2.")
         self.assertEqual((page.stage, page.notices.problem), ("failed", "This server speaks version 2."))
 
     def test_a_refusal_within_a_call(self) -> None:
-        """Another refusal is told, and the call goes on."""
+        """Other refusals are reported, and the call goes on."""
         page = hosting("ann")
         page.request_refused("offer", "outbox-full", "No.")
         self.assertEqual((page.stage, page.notices.problem), ("connected", "No."))
 
     def test_cancelled(self) -> None:
-        """Who cancels before the call is open is back at the start."""
+        """Cancelling before the session is open returns to the start screen."""
         page = started()
         page.start_call(HOST)
         page.hung_up()
@@ -128,7 +128,7 @@ class StartTests(SynchronousTestCase):
         self.assertEqual((page.stage, page.notices.problem), ("connecting", ""))
 
     def test_late_news_change_nothing(self) -> None:
-        """What arrives after a cancelled attempt is ignored."""
+        """Events that arrive after a cancelled attempt are ignored."""
         page = started()
         page.start_call(HOST)
         page.hung_up()
@@ -144,15 +144,15 @@ class StartTests(SynchronousTestCase):
 
 
 class SessionTests(SynchronousTestCase):
-    """While a session lasts."""
+    """The page is in a session."""
 
     def test_a_host_waits(self) -> None:
-        """An open session without others shows its id and link."""
+        """A host who is alone sees the session id and the link."""
         page = hosting()
         self.assertEqual((page.stage, page.session.id, page.session.link), ("waiting", ID, LINK))
 
     def test_calling_until_connected(self) -> None:
-        """With another there the page is calling, and connected as soon as there is a path."""
+        """With another participant the page is calling until a peer connection is established."""
         page = visiting("ann", connected=False)
         self.assertEqual(page.stage, "calling")
         page.connection_changed("ann", "connecting")
@@ -161,7 +161,7 @@ class SessionTests(SynchronousTestCase):
         self.assertEqual(page.stage, "connected")
 
     def test_a_guest_leaves(self) -> None:
-        """The host waits again, and is told; the next arrival makes that old news."""
+        """When a guest leaves, the host waits again and is told, until the next participant joins."""
         for reason, notice in (("left", texts.LEFT_WAITING), ("gone", texts.LOST_WAITING)):
             page = hosting()
             page.member_joined(RemotePeer("ann"))
@@ -171,7 +171,7 @@ class SessionTests(SynchronousTestCase):
             self.assertEqual((page.stage, page.notices.notice), ("calling", ""))
 
     def test_a_guest_who_lost_only_the_server(self) -> None:
-        """A connected call goes on without the server, until the connection breaks as well."""
+        """A peer connection outlives the participant's server connection, until it breaks as well."""
         page = hosting("ann")
         page.member_left("ann", "gone")
         self.assertEqual((page.stage, page.notices.notice), ("connected", texts.OTHER_LOST_SERVER))
@@ -179,21 +179,21 @@ class SessionTests(SynchronousTestCase):
         self.assertEqual((page.stage, page.notices.notice), ("waiting", texts.LOST_WAITING))
 
     def test_a_newcomer_replaces_whom_the_server_lost(self) -> None:
-        """Who comes back with a new connection does not meet their own shadow."""
+        """A participant who rejoins with a new connection replaces the one whom the server lost."""
         page = hosting("ann")
         page.member_left("ann", "gone")
         page.member_joined(RemotePeer("ann-again"))
         self.assertEqual([member.user for member in page.participants.members], ["ann-again"])
 
     def test_strangers_change_nothing(self) -> None:
-        """News of somebody who is not here are ignored."""
+        """Events about unknown users are ignored."""
         page = hosting("ann")
         page.member_left("bob", "left")
         page.connection_changed("bob", "failed")
         self.assertEqual(([member.user for member in page.participants.members], page.stage), (["ann"], "connected"))
 
     def test_hanging_up(self) -> None:
-        """Each side reads what its hanging up meant."""
+        """The outcome of hanging up depends on the person's role."""
         host, guest, heir = hosting("bob"), visiting("ann"), visiting("ann")
         host.session.has_host_key = True
         host.hung_up()
@@ -209,14 +209,14 @@ class SessionTests(SynchronousTestCase):
         self.assertEqual(guest.stage, "start")
 
     def test_the_session_ends(self) -> None:
-        """Every reason has its sentence, and one that is not known has one, too."""
+        """Each reason for the end of a session has a sentence, and so has an unknown one."""
         for reason in ("host-left", "idle", "expired", "something-new"):
             page = visiting("ann")
             page.session_ended(reason)
             self.assertEqual((page.stage, page.notices.outcome), ("ended", texts.ENDED.get(reason, texts.CALL_OVER)))
 
     def test_a_host_who_lost_only_the_server(self) -> None:
-        """A connected call outlives its session; when it breaks, the session's end is told."""
+        """A peer connection outlives a session whose host lost the server; when it breaks, the reason is shown."""
         page = visiting("ann")
         page.session_ended("host-gone")
         self.assertEqual((page.stage, page.notices.notice), ("connected", texts.OTHER_LOST_SERVER))
@@ -224,23 +224,23 @@ class SessionTests(SynchronousTestCase):
         self.assertEqual((page.stage, page.notices.outcome), ("ended", texts.ENDED["host-gone"]))
 
     def test_a_host_who_is_gone_before_there_was_a_path(self) -> None:
-        """Without a connection there is nothing that could go on."""
+        """Without a peer connection, the loss of the host ends the call."""
         page = visiting("ann", connected=False)
         page.session_ended("host-gone")
         self.assertEqual((page.stage, page.notices.outcome), ("ended", texts.ENDED["host-gone"]))
 
 
 class ServerLossTests(SynchronousTestCase):
-    """The connection to the server breaks."""
+    """The connection to the server is over for good."""
 
     def test_while_waiting(self) -> None:
-        """Nobody can join any more, so the call has failed."""
+        """Without a server nobody can join, so that a waiting host fails."""
         page = hosting()
         page.server_lost(texts.SERVER_LOST)
         self.assertEqual((page.stage, page.notices.problem), ("failed", texts.SERVER_LOST))
 
     def test_while_connected(self) -> None:
-        """The call goes on; when it breaks as well, that is told."""
+        """A connected call goes on, and its later break is reported."""
         page = visiting("ann")
         page.server_lost(texts.SERVER_LOST)
         self.assertEqual((page.stage, page.notices.notice), ("connected", texts.SERVER_LOST_CONNECTED))
@@ -248,21 +248,21 @@ class ServerLossTests(SynchronousTestCase):
         self.assertEqual((page.stage, page.notices.problem), ("failed", texts.SERVER_LOST))
 
     def test_keeps_only_whom_it_reaches(self) -> None:
-        """Somebody still being called is out of reach without a server."""
+        """Participants without a peer connection are removed when the server is lost."""
         page = hosting("ann")
         page.member_joined(RemotePeer("bob"))
         page.server_lost(texts.SERVER_LOST)
         self.assertEqual([member.user for member in page.participants.members], ["ann"])
 
     def test_hanging_up_without_a_server(self) -> None:
-        """The person ends a call that goes on by itself."""
+        """The person can end a call that goes on without the server."""
         page = visiting("ann")
         page.server_lost(texts.SERVER_LOST)
         page.hung_up()
         self.assertEqual((page.stage, page.notices.outcome), ("ended", texts.HUNG_UP))
 
     def test_a_second_break(self) -> None:
-        """Of two who remain one may go, and the call goes on with the other."""
+        """A detached call goes on with the remaining participant when one of two leaves."""
         page = hosting("ann", "bob")
         page.server_lost(texts.SERVER_LOST)
         page.connection_changed("ann", "closed")
@@ -270,10 +270,10 @@ class ServerLossTests(SynchronousTestCase):
 
 
 class PathTests(SynchronousTestCase):
-    """Paths between the two, found and lost."""
+    """Peer connections are established, interrupted and given up."""
 
     def test_no_path(self) -> None:
-        """A guest without a path has failed, and reads whether a TURN server was tried."""
+        """A guest without a path fails, and is told whether a TURN server was tried."""
         for turn, problem in ((False, texts.NO_PATH), (True, texts.NO_PATH_WITH_TURN)):
             page = visiting("ann", connected=False)
             page.network.turn_available = turn
@@ -281,7 +281,7 @@ class PathTests(SynchronousTestCase):
             self.assertEqual((page.stage, page.notices.problem), ("failed", problem))
 
     def test_no_path_with_a_hidden_address(self) -> None:
-        """Who hides their address, and has no TURN server to hide behind, reads that this is why."""
+        """A person who hides their address without a TURN server is told that this is the reason."""
         for turn, problem in ((False, texts.NO_PATH_RELAY_ONLY), (True, texts.NO_PATH_WITH_TURN)):
             page = visiting("ann", connected=False)
             page.network.relay_only = True
@@ -290,7 +290,7 @@ class PathTests(SynchronousTestCase):
             self.assertEqual(page.notices.problem, problem)
 
     def test_a_hidden_address_and_nothing_to_hide_behind(self) -> None:
-        """Nobody waits for a path that cannot be; one that there is goes on."""
+        """Without a TURN server a relay-only connection is given up at once; an existing one goes on."""
         page = visiting("ann", connected=False)
         page.network.relay_only = True
         page.tick(1.0)
@@ -305,7 +305,7 @@ class PathTests(SynchronousTestCase):
         self.assertEqual(page.stage, "connected")
 
     def test_a_relayed_call_without_a_turn_server(self) -> None:
-        """Nobody waits for a path that cannot be, and nobody is told to look at their own switch."""
+        """A relay-only session without a TURN server is given up at once, without blaming the person's own setting."""
         page = visiting("ann", connected=False)
         page.session.relay_only = True
         self.assertTrue(page.relay_only)
@@ -317,21 +317,21 @@ class PathTests(SynchronousTestCase):
         self.assertEqual((page.stage, page.notices.problem), ("failed", texts.NO_PATH))
 
     def test_no_path_to_a_guest(self) -> None:
-        """The host keeps the session open, so that the guest can try again."""
+        """A host keeps the session open when there is no path to a guest, who can then try again."""
         page = hosting()
         page.member_joined(RemotePeer("bob"))
         page.connection_changed("bob", "failed")
         self.assertEqual((page.stage, page.notices.problem), ("waiting", texts.NO_PATH))
 
     def test_one_of_several_without_a_path(self) -> None:
-        """The call goes on with those who can be reached."""
+        """The call goes on with the participants who can be reached."""
         page = visiting("ann", "bob", connected=False)
         page.connection_changed("ann", "connected")
         page.connection_changed("bob", "failed")
         self.assertEqual((page.stage, [member.user for member in page.participants.members]), ("connected", ["ann"]))
 
     def test_browsers_that_do_not_agree(self) -> None:
-        """A first negotiation that fails ends the attempt; a later one leaves the call as it was."""
+        """A failed first negotiation ends the attempt; a failed later one leaves the call as it was."""
         page = visiting("ann", connected=False)
         page.negotiation_failed("bob")
         self.assertEqual(page.stage, "calling")
@@ -342,7 +342,7 @@ class PathTests(SynchronousTestCase):
         self.assertEqual((page.stage, page.notices.problem), ("connected", ""))
 
     def test_a_long_search(self) -> None:
-        """After some seconds the person reads that the search goes on, and at last that it was in vain."""
+        """After some seconds the page says that the search for a path goes on, and in the end that it failed."""
         page = visiting("ann", connected=False)
         self.assertEqual(page.tick(page_state.CALLING_LONG_AFTER - 1), [])
         self.assertEqual(page.notices.notice, "")
@@ -352,14 +352,14 @@ class PathTests(SynchronousTestCase):
         self.assertEqual((page.stage, page.notices.problem), ("failed", texts.NO_PATH))
 
     def test_a_search_beside_a_call(self) -> None:
-        """While there is a picture of one, the search for another is not worth a word."""
+        """During a connected call the search for another path is not mentioned."""
         page = hosting("ann")
         page.member_joined(RemotePeer("bob"))
         page.tick(page_state.CALLING_LONG_AFTER)
         self.assertEqual((page.stage, page.notices.notice), ("connected", ""))
 
     def test_an_interruption(self) -> None:
-        """After a while new paths are sought, and again ever more seldom; then everything is as before."""
+        """ICE is restarted with back-off during an interruption, which starts again with the next one."""
         page = visiting("ann")
         self.assertEqual(page.tick(100.0), [])
         page.connection_changed("ann", "disconnected")
@@ -374,7 +374,7 @@ class PathTests(SynchronousTestCase):
         self.assertEqual([page.tick(201.0), page.tick(202.0)], [[], ["ann"]])
 
     def test_a_failure_is_mended_at_once(self) -> None:
-        """A browser that says so has nothing left to try by itself; the same after a change of the network."""
+        """ICE is restarted at once after a failure, and after the server connection is restored on either side."""
         for happens in (
             lambda page: page.connection_changed("ann", "failed"),
             lambda page: page.server_connected(),
@@ -388,7 +388,7 @@ class PathTests(SynchronousTestCase):
             self.assertEqual(page.participants.members[0].restarts, 1)
 
     def test_another_network(self) -> None:
-        """New paths are sought once the server is reached again, whether or not the loss of the old ones shows."""
+        """After a network change ICE is restarted as soon as the server is reached, even if no loss was noticed."""
         page = visiting("ann")
         page.tick(100.0)
         page.network.changed = True
@@ -402,7 +402,7 @@ class PathTests(SynchronousTestCase):
         self.assertEqual(page.tick(1.0), [])
 
     def test_nothing_is_agreed_without_the_server(self) -> None:
-        """While either side has lost it, new paths are not sought and nobody is given up."""
+        """While either side has lost the server, ICE is not restarted and nobody is given up."""
         for lost, back in (
             (lambda page: page.network.interrupted(), lambda page: page.server_connected()),
             (
@@ -419,7 +419,7 @@ class PathTests(SynchronousTestCase):
             self.assertEqual(page.tick(100.5), ["ann"])
 
     def test_an_interruption_that_lasts(self) -> None:
-        """Its steps do not prolong it: in the end the other person is lost."""
+        """The steps of an interruption do not prolong it: the participant is given up in the end."""
         page = visiting("ann")
         page.connection_changed("ann", "disconnected")
         page.tick(15.0)
@@ -431,7 +431,7 @@ class PathTests(SynchronousTestCase):
         self.assertEqual((page.stage, page.notices.problem), ("failed", texts.OTHER_LOST))
 
     def test_the_same_state_again(self) -> None:
-        """A state that is told twice does not start its time anew."""
+        """A connection state that is reported twice does not restart its time."""
         page = visiting("ann")
         page.connection_changed("ann", "disconnected")
         page.tick(10.0)
@@ -440,10 +440,10 @@ class PathTests(SynchronousTestCase):
 
 
 class ReconnectTests(SynchronousTestCase):
-    """The connection to the server is lost and comes back."""
+    """The connection to the server is lost and restored."""
 
     def test_the_seconds_are_counted(self) -> None:
-        """From the loss to the return."""
+        """The duration of the loss is counted from its start."""
         page = visiting("ann")
         page.tick(50.0)
         page.network.interrupted()
@@ -455,7 +455,7 @@ class ReconnectTests(SynchronousTestCase):
         self.assertIsNone(page.network.offline_for)
 
     def test_somebody_begins_anew(self) -> None:
-        """Who loaded the page anew is called once more, in the same place."""
+        """A participant who reloaded their page gets a new connection in the same place."""
         page = visiting("ann", "bob")
         page.participants.set_away("ann", True)
         page.participants.connection_reset("ann")
@@ -464,7 +464,7 @@ class ReconnectTests(SynchronousTestCase):
         self.assertEqual((ann.user, ann.away, ann.connection, ann.was_connected), ("ann", False, "new", False))
 
     def test_the_person_begins_anew(self) -> None:
-        """After a reload, those who are there come in the place of those who were."""
+        """After a reload of the own page, the received participants replace the previous ones."""
         page = visiting("ann")
         page.session_joined(ID, HOST, [RemotePeer("bob")])
         self.assertEqual(
@@ -472,7 +472,7 @@ class ReconnectTests(SynchronousTestCase):
         )
 
     def test_the_server_knows_nobody(self) -> None:
-        """After too long an absence the person joins anew; whoever is not in a session is not moved."""
+        """A person whose membership the server lost joins again; without a session nothing happens."""
         page = visiting("ann")
         page.membership_lost()
         self.assertEqual((page.stage, page.participants.members, page.session.id), ("connecting", [], ID))
@@ -481,7 +481,7 @@ class ReconnectTests(SynchronousTestCase):
         self.assertEqual(page.stage, "start")
 
     def test_another_tab(self) -> None:
-        """Only one of two tabs is this person; the other one says so."""
+        """A page whose person was taken over by another tab fails and says so."""
         page = visiting("ann")
         page.replaced_elsewhere()
         self.assertEqual((page.stage, page.notices.problem), ("failed", texts.TAKEN_OVER))
@@ -491,10 +491,10 @@ class ReconnectTests(SynchronousTestCase):
 
 
 class DoorTests(SynchronousTestCase):
-    """Waiting before the door, and keeping it."""
+    """Admission, passwords, the lobby and the change of hosts follow the server's events."""
 
     def test_waiting(self) -> None:
-        """The person reads what is waited for; once in, the session begins; or the reason is told."""
+        """The reason for waiting is shown until the person is admitted or refused."""
         page = started()
         page.start_call(GUEST, ID)
         for reason in WaitReason:
@@ -510,7 +510,7 @@ class DoorTests(SynchronousTestCase):
             self.assertEqual((page.stage, page.notices.problem), ("start", texts.TURNED_AWAY[why.value]))
 
     def test_a_password(self) -> None:
-        """It is asked for when the server wants it, and no longer once it was right."""
+        """The password is asked for when the server requires it, until the join succeeds."""
         for code in ("password-needed", "wrong-password"):
             page = started()
             page.start_call(GUEST, ID)
@@ -521,7 +521,7 @@ class DoorTests(SynchronousTestCase):
             self.assertFalse(page.session.password_required)
 
     def test_knocks(self) -> None:
-        """The host sees who waits, until they do not, or somebody else is the host."""
+        """The host sees who waits, until they stop waiting or another member becomes the host."""
         page = hosting()
         page.participants.knocked("bob", "Bob")
         page.participants.knocked("cat", "")
@@ -534,7 +534,7 @@ class DoorTests(SynchronousTestCase):
         self.assertEqual(page.role, HOST)
 
     def test_another_host(self) -> None:
-        """Everybody is told who the host is now."""
+        """A change of the host is announced."""
         page = hosting("ann", "bob")
         page.participants.members[0].name = "Ann"
         page.host_changed("ann", "me")
@@ -547,7 +547,7 @@ class DoorTests(SynchronousTestCase):
         self.assertEqual([member.host for member in page.participants.members], [False, False])
 
     def test_making_somebody_the_host_and_leaving(self) -> None:
-        """The person leaves when the server says that the other is the host, and not before."""
+        """A host who hands over in order to leave leaves when the server confirms the new host."""
         page = hosting("ann")
         page.participants.successor = "ann"
         self.assertTrue(page.in_session)
@@ -556,7 +556,7 @@ class DoorTests(SynchronousTestCase):
         self.assertEqual(page.notices.outcome, texts.HUNG_UP + " " + texts.IS_HOST.format(texts.SOMEBODY))
 
     def test_nobody_to_make_the_host(self) -> None:
-        """Where the server refuses, the person stays, and does not leave with a later host."""
+        """A refused hand-over keeps the person in the call, also when the host changes later."""
         page = hosting("ann", "bob")
         page.participants.successor = "bob"
         page.member_left("bob", "left")
@@ -567,14 +567,14 @@ class DoorTests(SynchronousTestCase):
         self.assertEqual((page.stage, page.role), ("connected", GUEST))
 
     def test_another_host_than_the_one_wanted(self) -> None:
-        """Who wanted to leave the call to somebody stays when it came otherwise."""
+        """A host who wanted to hand over to one participant stays when another one becomes the host."""
         page = hosting("ann", "bob")
         page.participants.successor = "bob"
         page.host_changed("ann", "me")
         self.assertEqual((page.stage, page.participants.successor), ("connected", ""))
 
     def test_the_door(self) -> None:
-        """That the host locked or unlocked the call is told to everybody; how it was before is not."""
+        """A change of the lock is announced; its initial state is not."""
         page = visiting("ann")
         page.settings_changed(True, False)
         self.assertEqual((page.session.locked, page.notices.notice), (True, ""))
@@ -587,14 +587,14 @@ class DoorTests(SynchronousTestCase):
         self.assertEqual((page.session.lobby, page.notices.notice), (True, ""))
 
     def test_who_leads(self) -> None:
-        """A host of others, as long as the server may hear of it."""
+        """A person leads as the host of others, while the server can be reached."""
         drifting = hosting("ann")
         drifting.server_lost("Lost.")
         for page, leads in ((hosting("ann"), True), (hosting(), False), (visiting("ann"), False), (drifting, False)):
             self.assertEqual(page.leads, leads)
 
     def test_news(self) -> None:
-        """They are told for some seconds, and take nothing with them that was told since."""
+        """An announcement is withdrawn after some seconds, and later notices stay."""
         page = visiting("ann")
         page.tick(100.0)
         page.settings_changed(True, False, True)
@@ -614,7 +614,7 @@ class DoorTests(SynchronousTestCase):
         self.assertEqual(page.notices.notice, texts.LEFT_WAITING)
 
     def test_the_next_call(self) -> None:
-        """It has none of the settings of the one before."""
+        """The next call has none of the settings of the previous one."""
         page = hosting()
         page.session.password = "sesame"
         page.settings_changed(True, True, True)
@@ -628,10 +628,10 @@ class DoorTests(SynchronousTestCase):
 
 
 class DeviceTests(SynchronousTestCase):
-    """What is wrong with the devices."""
+    """Problems of the devices are shown."""
 
     def test_told_until_read(self) -> None:
-        """A problem is shown until the person dismisses it, and gone when the devices work."""
+        """A problem is shown until the person dismisses it or the devices work."""
         page = started()
         page.devices.camera.stopped("missing")
         page.devices.changed()
@@ -645,10 +645,10 @@ class DeviceTests(SynchronousTestCase):
 
 
 class ArrangementTests(SynchronousTestCase):
-    """What the person wants to see large."""
+    """The person can choose the arrangement of pictures."""
 
     def test_a_screen_takes_the_grid_away_once(self) -> None:
-        """A new screen is large; but nobody takes the person's choice away again and again."""
+        """Only the first shared screen of a participant overrides a chosen grid."""
         page = visiting("ann", "bob")
         page.change_layout()
         page.change_layout()

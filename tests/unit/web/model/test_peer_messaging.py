@@ -1,4 +1,4 @@
-"""What the pages of a call say to each other."""
+"""Tests of the messages between the pages of a call."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ HELLO = '{"type": "hello", "version": 1}'
 
 
 class ConversationTests(SynchronousTestCase):
-    """`PeerMessaging`, with `ann` at the other end."""
+    """`PeerMessaging` exchanges messages with `ann`."""
 
     def setUp(self) -> None:
         """Open the channel."""
@@ -26,16 +26,16 @@ class ConversationTests(SynchronousTestCase):
         self.conversations.channel_opened("ann", 0.0)
 
     def send(self, user: str, text: str) -> bool:
-        """Note what is sent."""
+        """Record a sent message."""
         self.sent.append((user, json.loads(text)))
         return True
 
     def note(self, text: str, now: float = 0.0) -> None:
-        """Receive a note from ann."""
+        """Receive a message of the type `note` from ann."""
         self.conversations.text_received("ann", json.dumps({"type": "note", "text": text}), now)
 
     def test_hello_comes_first(self) -> None:
-        """A page says hello as soon as it can; nobody is taken to understand before they said it."""
+        """A page sends hello first, and messages of a page that has not sent it are ignored."""
         self.assertEqual(self.sent, [("ann", {"type": "hello", "version": 1})])
         self.conversations.broadcast({"type": "note", "text": "early"})
         self.note("too early")
@@ -48,13 +48,13 @@ class ConversationTests(SynchronousTestCase):
         self.assertTrue(self.conversations.is_ready("ann"))
 
     def test_hello_counts_once(self) -> None:
-        """A second one begins nothing anew."""
+        """A repeated hello does not call the callbacks again."""
         self.conversations.text_received("ann", HELLO, 0.0)
         self.conversations.text_received("ann", HELLO, 0.0)
         self.assertEqual(self.happened, [("begun", "ann")])
 
     def test_nonsense_is_left_alone(self) -> None:
-        """What is no message, no JSON, too long, of an unknown type or from nobody changes nothing."""
+        """Malformed, oversized and unknown messages, and those of unknown users, are ignored."""
         self.conversations.text_received("ann", HELLO, 0.0)
         self.happened.clear()
         texts = (
@@ -78,7 +78,7 @@ class ConversationTests(SynchronousTestCase):
         self.assertEqual(self.happened, [("ann", "still here")])
 
     def test_a_flood_is_dropped(self) -> None:
-        """More than the burst at once is lost, and the rate comes back with time."""
+        """Messages beyond the burst are dropped, and the rate limit recovers with time."""
         self.conversations.text_received("ann", HELLO, 0.0)
         self.happened.clear()
         for _ in range(1000):
@@ -89,7 +89,7 @@ class ConversationTests(SynchronousTestCase):
         self.assertEqual(len(self.happened), BURST - 1 + RATE)
 
     def test_closed(self) -> None:
-        """After the channel closed nobody is there, which is told once."""
+        """A closed channel calls the callbacks once."""
         self.conversations.text_received("ann", HELLO, 0.0)
         self.conversations.channel_closed("ann")
         self.conversations.channel_closed("ann")
@@ -99,7 +99,7 @@ class ConversationTests(SynchronousTestCase):
         self.assertEqual((self.conversations.ready_users, len(self.happened)), ([], 2))
 
     def test_a_new_connection_begins_anew(self) -> None:
-        """The other page has to say hello again, as a page that was loaded anew does."""
+        """The other page must send hello again after a reconnect."""
         self.conversations.text_received("ann", HELLO, 0.0)
         self.conversations.channel_closed("ann")
         self.conversations.channel_opened("ann", 1.0)

@@ -1,4 +1,4 @@
-"""The connection with another person in the call."""
+"""Tests of the state of a remote participant."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from signald_page.client.model.remote_peer import RemotePeer
 
 
 class RatingTests(SynchronousTestCase):
-    """`RemotePeer.rating`."""
+    """`RemotePeer.rating` rates the connection."""
 
     def test_an_interruption_is_the_fault_of_who_lost_the_server(self) -> None:
-        """Without a connection there are no bars, and the side that lost the server as well is at fault."""
+        """An interrupted connection has no bars, and the side that lost the server as well is at fault."""
         peer = RemotePeer("ann")
         self.assertEqual(peer.rating([peer], offline=True), (None, ""))
         peer.connection_changed("connected")

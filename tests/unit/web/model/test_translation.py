@@ -1,4 +1,4 @@
-"""Which language the page speaks, and how its sentences are exchanged."""
+"""Tests of the choice of a language and of the replacement of texts."""
 
 from __future__ import annotations
 
@@ -10,38 +10,38 @@ from signald_page.client.model.translation import apply, choose_language, regist
 
 
 class ChoiceTests(SynchronousTestCase):
-    """`choose`."""
+    """`choose_language` picks the page's language."""
 
     def test_browser(self) -> None:
-        """The first of the browser's languages that there is, in whichever country."""
+        """The first supported language of the browser is chosen, of any country."""
         self.assertEqual(choose_language("", ["de-DE", "ar-EG", "en"]), "ar")
         self.assertEqual(choose_language("", ["en-GB", "ar"]), "en")
         self.assertEqual(choose_language("", ["AR"]), "ar")
 
     def test_none(self) -> None:
-        """English, where there is none of them."""
+        """English is chosen if none of the browser's languages is supported."""
         self.assertEqual(choose_language("", ["de", "arn"]), "en")
         self.assertEqual(choose_language("", []), "en")
 
     def test_kept(self) -> None:
-        """The person's choice comes first, as long as there is that language."""
+        """The stored choice of the person comes first if that language is supported."""
         self.assertEqual(choose_language("en", ["ar"]), "en")
         self.assertEqual(choose_language("ar", ["en"]), "ar")
         self.assertEqual(choose_language("tlh", ["ar"]), "ar")
 
 
 class ExchangeTests(SynchronousTestCase):
-    """`offer` and `speak`."""
+    """`register` and `apply` replace the constants of modules."""
 
     def setUp(self) -> None:
-        """A module with sentences."""
+        """Create a module with texts."""
         self.module = ModuleType("sentences")
         vars(self.module).update(HELLO="Hello", WHY={"a": "First", "b": "Second"}, KEPT="Kept")
         self.arabic = {"ours": {"HELLO": "مرحبا", "WHY": {"a": "أولا", "b": "ثانيا"}}}
         self.addCleanup(apply, {})
 
     def test_there_and_back(self) -> None:
-        """Constants are those of the language, then the English ones again."""
+        """Constants are translated, and English again afterwards."""
         register("ours", self.module)
         apply(self.arabic)
         self.assertEqual(self.module.HELLO, "مرحبا")
@@ -53,7 +53,7 @@ class ExchangeTests(SynchronousTestCase):
         self.assertEqual(self.module.HELLO, "Hello")
 
     def test_loaded_later(self) -> None:
-        """A module that comes when another language is spoken already speaks it at once."""
+        """A module that is registered later is translated at once."""
         apply({"later": {"HELLO": "مرحبا"}})
         register("later", self.module)
         self.assertEqual(self.module.HELLO, "مرحبا")

@@ -1,4 +1,4 @@
-"""Whom the page takes as verified, as messages come and go."""
+"""Tests of the verification of all participants of a call."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ NONCES = ["1" * 64, "2" * 64, "3" * 64]
 
 
 class Codec:
-    """JSON."""
+    """A JSON codec for the messages."""
 
     def dumps(self, value: Any) -> str:
-        """Return the text."""
+        """Return the text of a value."""
         return json.dumps(value)
 
     def loads(self, text: str) -> Any:
-        """Return the value."""
+        """Return the value of a text."""
         return json.loads(text)
 
 
 class TrustTests(SynchronousTestCase):
-    """Ann's page, in a session with Bob."""
+    """Ann's page verifies the connection with Bob."""
 
     def setUp(self) -> None:
-        """Be in the session."""
+        """Join the session."""
         self.state = PageState()
         self.state.show_start("")
         self.state.start_call(HOST)
@@ -65,21 +65,21 @@ class TrustTests(SynchronousTestCase):
         self.changes += 1
 
     def on_message(self, **message: object) -> None:
-        """Bob's page says something."""
+        """Receive a message from Bob's page."""
         self.conversations.text_received("bob", json.dumps(message), 0.0)
 
     def greet(self) -> None:
-        """The channel opens, and Bob's page says hello."""
+        """Open the channel and receive hello from Bob's page."""
         self.conversations.channel_opened("bob", 0.0)
         self.on_message(type="hello", version=1)
 
     def exchange(self) -> None:
-        """Bob's page does its part."""
+        """Complete the exchange on Bob's side."""
         self.on_message(type="commit", hash=commitment("b" * 64))
         self.on_message(type="reveal", nonce="b" * 64)
 
     def test_an_exchange(self) -> None:
-        """It begins when the other page is there, and ends with the code; the page hears of each step that shows."""
+        """The exchange starts with hello and ends with the code, and each visible state is announced."""
         self.conversations.channel_opened("bob", 0.0)
         self.assertEqual((self.trust.verification("bob").state, self.sent), ("none", []))
         self.greet()
@@ -96,7 +96,7 @@ class TrustTests(SynchronousTestCase):
         self.assertEqual(self.trust.verification("cat").state, "none")
 
     def test_what_the_person_says(self) -> None:
-        """The answer is kept, and shown."""
+        """The person's answer is stored and announced."""
         self.greet()
         self.exchange()
         self.trust.answer("bob", False)
@@ -104,13 +104,13 @@ class TrustTests(SynchronousTestCase):
         self.trust.answer("nobody", True)
 
     def test_an_early_message_is_nobody_s(self) -> None:
-        """Who has not said hello is not heard."""
+        """Messages before hello are ignored."""
         self.conversations.channel_opened("bob", 0.0)
         self.exchange()
         self.assertEqual((self.trust.verification("bob").state, self.changes), ("none", 0))
 
     def test_silence(self) -> None:
-        """After ten seconds the page hears that there will be no code."""
+        """The verification fails after ten seconds without a message."""
         self.trust.tick(100.0)
         self.greet()
         self.trust.tick(105.0)
@@ -119,7 +119,7 @@ class TrustTests(SynchronousTestCase):
         self.assertEqual((self.trust.verification("bob").reason, self.changes), ("timeout", 2))
 
     def test_a_connection_that_begins_anew(self) -> None:
-        """There is another exchange with another number, and what was confirmed is so no longer, which is told."""
+        """A new connection starts another exchange with another nonce, and the lost confirmation is announced."""
         self.greet()
         self.exchange()
         self.trust.answer("bob", True)
@@ -135,7 +135,7 @@ class TrustTests(SynchronousTestCase):
         self.assertEqual(self.state.notices.notice, "")
 
     def test_one_who_was_verified_and_says_nothing_any_more(self) -> None:
-        """Whoever takes the place of somebody verified, and has no code, is told after some seconds of connection."""
+        """A participant without a code in the place of a verified one raises the alarm after some seconds."""
         self.greet()
         self.exchange()
         self.trust.answer("bob", True)
@@ -150,7 +150,10 @@ class TrustTests(SynchronousTestCase):
         self.assertEqual(self.state.notices.alarm, texts.VERIFIED_NO_MORE.format("Bob"))
 
     def test_descriptions_that_change(self) -> None:
-        """New candidates change nothing; another key ends the verification, aloud if it was confirmed."""
+        """New candidates change nothing; a changed fingerprint fails the verification.
+
+        It raises the alarm if the verification was confirmed.
+        """
         self.greet()
         self.exchange()
         self.trust.answer("bob", True)
@@ -169,7 +172,7 @@ class TrustTests(SynchronousTestCase):
         self.assertEqual(self.state.notices.alarm, "")
 
     def test_a_hostile_message_after_the_confirmation(self) -> None:
-        """It ends the verification aloud, too."""
+        """A hostile message after the confirmation fails the verification with an alarm."""
         self.greet()
         self.exchange()
         self.trust.answer("bob", True)
@@ -178,7 +181,7 @@ class TrustTests(SynchronousTestCase):
         self.assertEqual(self.state.notices.alarm, texts.VERIFIED_NO_MORE.format("Bob"))
 
     def test_many_come_and_go(self) -> None:
-        """What is remembered of those who left stays bounded."""
+        """The list of verified participants who left is bounded."""
         for number in range(50):
             user = f"user-{number}"
             self.nonces = [f"{number:064x}"]
@@ -193,10 +196,10 @@ class TrustTests(SynchronousTestCase):
 
 
 class BadgeTests(SynchronousTestCase):
-    """`badge`."""
+    """`badge` shows the state of a verification."""
 
     def test_every_state(self) -> None:
-        """Each has a meaning in words, and only what is verified has the icon for it."""
+        """Each state has a meaning in words, and only a verified one has the icon for it."""
         exchange = Verification("")
         for state, sentence in texts.TRUST.items():
             exchange.state = state

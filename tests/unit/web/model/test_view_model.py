@@ -1,4 +1,4 @@
-"""What each element of the call page shows."""
+"""Tests of what each element of the call page shows."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SCREENS = ("start-screen", "connecting-screen", "waiting-screen", "end-screen", 
 
 
 def connecting() -> PageState:
-    """A page that reaches for the server."""
+    """Return a page that connects to the server."""
     page = started()
     page.start_call(HOST)
     page.notices.progress = texts.REACHING_SERVER
@@ -22,37 +22,37 @@ def connecting() -> PageState:
 
 
 def ended() -> PageState:
-    """A page after a call."""
+    """Return a page after a call."""
     page = visiting("ann")
     page.hung_up()
     return page
 
 
 def failed() -> PageState:
-    """A page after a call that did not work."""
+    """Return a page after a failed call."""
     page = hosting()
     page.server_lost(texts.SERVER_LOST)
     return page
 
 
 def testing() -> PageState:
-    """A page that shows the connectivity test."""
+    """Return a page that shows the connectivity test."""
     page = started()
     page.show_test()
     return page
 
 
 def visible(page: PageState) -> list[str]:
-    """The parts of the page that can be seen."""
+    """Return the visible parts of the page."""
     shown = view(page)
     return [screen for screen in SCREENS if not shown[screen, "hidden"]]
 
 
 class ScreenTests(SynchronousTestCase):
-    """Which parts are seen when."""
+    """Each stage shows its screen."""
 
     def test_every_stage(self) -> None:
-        """Each stage shows its screen, and the document carries the stage's name."""
+        """Each stage shows its parts, and the document carries the stage's name."""
         for stage, page, screens in (
             ("loading", PageState(), ["start-screen", "stage"]),
             ("start", started(), ["start-screen", "stage"]),
@@ -67,20 +67,20 @@ class ScreenTests(SynchronousTestCase):
             self.assertEqual((view(page)[PAGE, "state"], visible(page)), (stage, screens))
 
     def test_a_browser_that_cannot_call(self) -> None:
-        """There is nothing to try again."""
+        """An unsupported browser shows no button to try again."""
         page = PageState()
         page.browser_unsupported(texts.NO_WEBRTC)
         self.assertEqual(visible(page), [])
         self.assertEqual(view(page)["error", "text"], texts.NO_WEBRTC)
 
     def test_unread_messages(self) -> None:
-        """The title counts them."""
+        """The title counts the unread messages."""
         page = visiting("ann")
         page.layout.unread = 2
         self.assertEqual(view(page)[PAGE, "title"], f"(2) {texts.TITLES['connected']}")
 
     def test_knocks(self) -> None:
-        """They are seen, counted at the button, and said."""
+        """Knocks are listed, counted at the button, and announced."""
         page = hosting("ann")
         shown = view(page)
         self.assertEqual((shown["people-badge", "hidden"], shown["knock-news", "text"]), (True, ""))
@@ -93,7 +93,7 @@ class ScreenTests(SynchronousTestCase):
         self.assertIn(texts.KNOCK.format(texts.SOMEBODY), str(shown["knock-news", "text"]))
 
     def test_the_password_of_the_own_call(self) -> None:
-        """Whoever chose one can read it when they invite."""
+        """The person who chose the password can read it when they invite others."""
         page = hosting()
         self.assertEqual(view(page)["tell-password", "text"], "")
         page.session.password = "sesame"
@@ -107,13 +107,13 @@ class ScreenTests(SynchronousTestCase):
             self.assertEqual(view(page).keys(), first.keys())
 
     def test_buttons_wait_for_the_page(self) -> None:
-        """What cannot be pressed yet is disabled."""
+        """Buttons that cannot be used yet are disabled."""
         for element in ("start", "join", "session-input", "preview"):
             self.assertTrue(view(PageState())[element, "disabled"])
             self.assertFalse(view(started())[element, "disabled"])
 
     def test_an_invitation(self) -> None:
-        """Who comes with a link is asked to join, first of all."""
+        """A person with an invitation link is offered to join first."""
         page = PageState()
         page.show_start("7Q2M9RT6ZC")
         shown = view(page)
@@ -123,14 +123,14 @@ class ScreenTests(SynchronousTestCase):
         )
 
     def test_the_own_call(self) -> None:
-        """The link of a call that the person keeps opens it again."""
+        """The link of a person's own session offers to open it again."""
         page = PageState()
         page.show_start("7Q2M9RT6ZC", has_host_key=True)
         shown = view(page)
         self.assertEqual((shown["heading", "text"], shown["join", "text"]), (texts.YOURS, texts.OPEN_AGAIN))
 
     def test_the_password(self) -> None:
-        """Its field is there when it is wanted; those who knock are shown when there are any."""
+        """The password field is shown when a password is required, and knocks when there are any."""
         page = started()
         self.assertTrue(view(page)["password-row", "hidden"])
         page.session.password_required = True
@@ -141,7 +141,7 @@ class ScreenTests(SynchronousTestCase):
         self.assertFalse(view(page)["knocks", "hidden"])
 
     def test_another_tab(self) -> None:
-        """The person can take the call back."""
+        """A person whose call moved to another tab can take it back."""
         page = visiting("ann")
         page.replaced_elsewhere()
         shown = view(page)
@@ -151,7 +151,7 @@ class ScreenTests(SynchronousTestCase):
         )
 
     def test_the_waiting_screen(self) -> None:
-        """The id is shown in groups, beside the link."""
+        """The session id is shown in groups, beside the link."""
         page = hosting()
         shown = view(page)
         self.assertEqual(shown["session-id", "text"], "7Q2-M9RT-6ZC")
@@ -162,13 +162,13 @@ class ScreenTests(SynchronousTestCase):
         self.assertEqual((shown["copy", "text"], shown["only-here", "hidden"]), (texts.COPIED, False))
 
     def test_what_now(self) -> None:
-        """After a failure one can try again or go back, after a call only go back."""
+        """After a failure the person can try again or go back, after a call only go back."""
         after, broken = view(ended()), view(failed())
         self.assertEqual((after["again", "text"], after["home", "hidden"]), (texts.HOME, True))
         self.assertEqual((broken["again", "text"], broken["home", "hidden"]), (texts.AGAIN, False))
 
     def test_where_the_keyboard_goes_on(self) -> None:
-        """Each stage names the element for it; after a refused id that is the id."""
+        """Each stage names the element that receives the focus; after a refused id it is the id field."""
         page = started()
         page.start_call(GUEST, "7Q2M9RT6ZC")
         self.assertEqual(view(page)[PAGE, "focus"], "cancel")
@@ -180,18 +180,18 @@ class ScreenTests(SynchronousTestCase):
 
 
 class StatusTests(SynchronousTestCase):
-    """What is happening, in words."""
+    """The status line describes the stage."""
 
     def status(self, page: PageState) -> str:
-        """The text of the status line."""
+        """Return the text of the status line."""
         return str(view(page)["status", "text"])
 
     def test_start(self) -> None:
-        """The start screen says it all by itself."""
+        """The start screen has no status."""
         self.assertEqual(self.status(started()), "")
 
     def test_connecting(self) -> None:
-        """While the devices start, the person is asked to look at the browser; then the progress is told."""
+        """While the devices start, the status refers to the browser's prompt; then it shows the progress."""
         page = connecting()
         self.assertEqual(self.status(page), texts.REACHING_SERVER)
         self.assertTrue(view(page)["skip", "hidden"])
@@ -200,7 +200,7 @@ class StatusTests(SynchronousTestCase):
         self.assertFalse(view(page)["skip", "hidden"])
 
     def test_in_a_call(self) -> None:
-        """Each stage has its sentence, and what has happened takes its place."""
+        """Each stage of a call has a sentence, which notices replace."""
         waiting, calling, connected = hosting(), visiting("ann", connected=False), visiting("ann")
         self.assertEqual(self.status(waiting), texts.WAITING)
         self.assertEqual(self.status(calling), texts.CALLING)
@@ -212,14 +212,14 @@ class StatusTests(SynchronousTestCase):
         self.assertEqual(self.status(connected), texts.INTERRUPTED)
 
     def test_without_the_server(self) -> None:
-        """The seconds are told, and that a call goes on."""
+        """While the server is lost, the seconds are shown, and whether the call goes on."""
         for page, sentence in ((hosting(), texts.RECONNECTING), (visiting("ann"), texts.RECONNECTING_CONNECTED)):
             page.network.interrupted()
             page.tick(12.9)
             self.assertEqual(self.status(page), sentence.format(12))
 
     def test_without_the_server_for_good(self) -> None:
-        """Nothing comes back by itself, which is told in the place of the seconds."""
+        """Without the server for good, no seconds are shown."""
         page = visiting("ann")
         page.network.interrupted()
         page.tick(12.9)
@@ -228,7 +228,7 @@ class StatusTests(SynchronousTestCase):
         self.assertEqual(self.status(page), texts.SERVER_LOST_CONNECTED)
 
     def test_somebody_is_away(self) -> None:
-        """By name, where there is one."""
+        """A participant who lost the server is named, if they have a name."""
         page = visiting("ann")
         page.participants.set_away("ann", True)
         self.assertEqual(self.status(page), texts.AWAY.format(texts.SOMEBODY))
@@ -236,28 +236,28 @@ class StatusTests(SynchronousTestCase):
         self.assertEqual(self.status(page), texts.AWAY.format("Ann"))
 
     def test_only_the_plain_state_goes_away(self) -> None:
-        """That all is well need not stay on the picture; anything else stays."""
+        """The plain connected status may fade from the picture; any other status stays."""
         page = visiting("ann")
         self.assertTrue(view(page)["status", "quiet"])
         page.notices.notice = texts.OTHER_LOST_SERVER
         self.assertFalse(view(page)["status", "quiet"])
 
     def test_over(self) -> None:
-        """An end says how; a failure says so and names its problem."""
+        """The status after the call is its outcome; a failure refers to its problem."""
         self.assertEqual(self.status(ended()), texts.HUNG_UP)
         self.assertEqual(self.status(failed()), texts.FAILED)
         self.assertEqual(view(failed())["error", "text"], texts.SERVER_LOST)
 
 
 class ProblemTests(SynchronousTestCase):
-    """What went wrong, in words."""
+    """Problems are shown in a box."""
 
     def test_none(self) -> None:
-        """Without a problem its box is not there."""
+        """Without a problem the box is hidden."""
         self.assertTrue(view(started())["problem", "hidden"])
 
     def test_alarm(self) -> None:
-        """A danger in the call is told before anything else, and no longer when the call is over."""
+        """An alarm has priority over other problems during the call, and is not shown afterwards."""
         page = visiting("ann")
         page.notices.problem, page.notices.alarm = texts.COPY_REFUSED, texts.VERIFIED_NO_MORE
         self.assertEqual(view(page)["error", "text"], texts.VERIFIED_NO_MORE)
@@ -266,7 +266,7 @@ class ProblemTests(SynchronousTestCase):
         self.assertTrue(view(page)["problem", "hidden"])
 
     def test_devices(self) -> None:
-        """A problem of the devices is shown unless there is a greater one, and not after the call."""
+        """A device problem is shown unless there is another one, and not after the call."""
         page = visiting("ann")
         page.devices.problem = "No camera."
         self.assertEqual((view(page)["error", "text"], view(page)["problem", "hidden"]), ("No camera.", False))
@@ -277,10 +277,10 @@ class ProblemTests(SynchronousTestCase):
 
 
 class DeviceTests(SynchronousTestCase):
-    """The buttons for the own devices, and the own picture."""
+    """The device buttons and the self view show the state of the devices."""
 
     def test_buttons_tell_what_is_so(self) -> None:
-        """Each status of the devices has its labels; what cannot be decided now is disabled."""
+        """Each status of the devices has its labels, and undecided buttons are disabled."""
         for status, on, mute, camera, disabled in (
             (devices.OFF, False, texts.UNMUTE, texts.START_CAMERA, False),
             (devices.REQUESTED, False, texts.UNMUTE, texts.START_CAMERA, True),
@@ -295,7 +295,7 @@ class DeviceTests(SynchronousTestCase):
             self.assertEqual((shown["mute", "disabled"], shown["camera", "disabled"]), (disabled, disabled))
 
     def test_the_own_picture(self) -> None:
-        """Where there is no picture, the reason stands in its place."""
+        """The self view says why it has no picture."""
         page = visiting("ann")
         self.assertEqual((view(page)["self", "picture"], view(page)["self-note", "text"]), (False, texts.CAMERA_OFF))
         page.devices.camera.requested()
@@ -306,7 +306,7 @@ class DeviceTests(SynchronousTestCase):
         self.assertTrue(view(page)["self", "picture"])
 
     def test_before_a_call(self) -> None:
-        """The buttons say with what the person joins, and with a picture what runs."""
+        """Before a call the buttons show the wanted devices, and during a preview the running ones."""
         page = started()
         shown = view(page)
         self.assertEqual((shown["preview", "hidden"], shown["controls", "hidden"]), (False, False))
@@ -319,12 +319,12 @@ class DeviceTests(SynchronousTestCase):
         self.assertTrue(shown["hang-up", "hidden"])
 
     def test_hanging_up(self) -> None:
-        """The button says what it does: a waiting host ends the call, somebody in a call leaves it."""
+        """The hang-up button of a waiting host ends the call, and that of a connected person leaves it."""
         self.assertEqual(view(hosting())["hang-up-text", "text"], texts.END)
         self.assertEqual(view(visiting("ann"))["hang-up-text", "text"], texts.HANG_UP)
 
     def test_blocked_sound(self) -> None:
-        """The button for sound is there in a call, when the browser wants it."""
+        """The button that starts blocked sound is shown during a call."""
         page = visiting("ann")
         self.assertTrue(view(page)["hear", "hidden"])
         page.devices.sound_blocked = True
@@ -334,10 +334,10 @@ class DeviceTests(SynchronousTestCase):
 
 
 class DocumentTests(SynchronousTestCase):
-    """index.html shows by itself what the page shows while it loads."""
+    """The static index.html shows what the page shows while it loads."""
 
     def test_loading(self) -> None:
-        """Nothing has to be changed, and nothing jumps, when Python begins."""
+        """The loading view changes nothing in the document, so that nothing jumps when Python starts."""
         document = Document()
         page = {
             "state": document.elements[0][1]["data-state"],
