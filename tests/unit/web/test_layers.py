@@ -29,7 +29,7 @@ BROWSER = {"jsffi", "shim"}
 STANDARD = {"__future__", "asyncio", "hashlib", "json", "sys", "typing"}
 """The standard modules that MicroPython has and the page uses; `__future__` and `typing` are in `web/stubs`."""
 
-PURE = {
+WITHOUT_BROWSER = {
     "model.active_speaker": set[str](),
     "model.call_urls": set[str](),
     "model.chat_log": {"model.texts"},
@@ -157,9 +157,9 @@ class PythonTests(SynchronousTestCase):
             allowed = STANDARD | {"signald_client"} | (BROWSER if module == "browser.bridge" else set())
             self.assertEqual(outside - allowed, set(), module)
 
-    def test_pure_modules(self) -> None:
+    def test_modules_without_browser(self) -> None:
         """The modules that decide what the page shows do not depend on the browser."""
-        for module, allowed in PURE.items():
+        for module, allowed in WITHOUT_BROWSER.items():
             found = {entry for entry in self.imports[module] if not entry.typing}
             own = {entry.name for entry in found if entry.own}
             self.assertEqual(own - allowed, set(), module)
@@ -172,7 +172,7 @@ class PythonTests(SynchronousTestCase):
         packages = {module.partition(".")[0] for module in self.imports} - {"__init__"}
         self.assertEqual(packages, {"model", "browser", "extras"})
         model = {module for module in self.imports if module.startswith("model.")} - {"model.__init__"}
-        self.assertEqual(model, {module for module in PURE if module.startswith("model.")})
+        self.assertEqual(model, {module for module in WITHOUT_BROWSER if module.startswith("model.")})
 
     def test_model_imports_nothing_above_it(self) -> None:
         """`model` imports neither `browser` nor `extras`, not even for the type checker."""
@@ -257,7 +257,7 @@ class Document(HTMLParser):
 class FileTests(SynchronousTestCase):
     """The other files of the page are safe and consistent."""
 
-    def test_little_javascript(self) -> None:
+    def test_short_javascript(self) -> None:
         """The JavaScript of the page is short: the boot file and the service worker, which cannot be Python."""
         own = {entry.name for entry in PAGE.iterdir() if entry.name.endswith((".mjs", ".js"))}
         self.assertEqual(own, LINES.keys())
@@ -273,7 +273,7 @@ class FileTests(SynchronousTestCase):
             if tag == "script":
                 self.assertIn("src", attributes)
 
-    def test_nothing_from_elsewhere(self) -> None:
+    def test_own_files_only(self) -> None:
         """The page fetches nothing from other servers."""
         for _, attributes in Document().elements:
             for name in ("src", "href"):
@@ -293,15 +293,15 @@ class FileTests(SynchronousTestCase):
                 # `#test` is no anchor in the document: it opens the connectivity test.
                 self.assertIn((attributes["href"] or "")[1:], [*document.ids, "test"])
 
-    def test_elements_that_python_uses(self) -> None:
+    def test_elements_exist(self) -> None:
         """Each element that Python looks up by its id is in the document."""
         ids = Document().ids
         found = 0
         for path in sorted(CLIENT.rglob("*.py")):
             source = path.read_text(encoding="utf-8")
-            asked = re.findall(r'(?:page\.on(?:_click)?\(|page\.element\(|"getElementById",)\s*"([^"]+)"', source)
-            self.assertEqual([name for name in asked if name not in ids], [], path.name)
-            found += len(asked)
+            requested = re.findall(r'(?:page\.on(?:_click)?\(|page\.element\(|"getElementById",)\s*"([^"]+)"', source)
+            self.assertEqual([name for name in requested if name not in ids], [], path.name)
+            found += len(requested)
         self.assertGreater(found, 10)
 
     def test_placeholders_name_assets(self) -> None:
@@ -310,24 +310,24 @@ class FileTests(SynchronousTestCase):
             for asset in PLACEHOLDER.findall(PAGE.joinpath(name).read_text()):
                 self.assertTrue(asset in ("bundle.bin", "extras.bin") or PAGE.joinpath(asset).is_file(), asset)
 
-    def test_everything_is_fetched_side_by_side(self) -> None:
+    def test_preloaded_files(self) -> None:
         """The document preloads what the boot file fetches, so that nothing waits for it."""
         announced = {
             attributes.get("href") for tag, attributes in Document().elements if tag == "link" and "rel" in attributes
         }
-        asked = {f"{{{{{name}}}}}" for name in PLACEHOLDER.findall(PAGE.joinpath("boot.mjs").read_text())}
+        requested = {f"{{{{{name}}}}}" for name in PLACEHOLDER.findall(PAGE.joinpath("boot.mjs").read_text())}
         # Files that not every visitor needs are fetched on demand.
-        self.assertEqual(asked - announced, {"{{vendor/lean-qr.mjs}}", "{{extras.bin}}", "{{extras.css}}"})
+        self.assertEqual(requested - announced, {"{{vendor/lean-qr.mjs}}", "{{extras.bin}}", "{{extras.css}}"})
 
-    def test_the_worker_keeps_what_the_page_begins_with(self) -> None:
+    def test_cached_files(self) -> None:
         """The service worker caches what the document preloads; the browser handles the manifest itself."""
         announced = {
             (attributes.get("href") or attributes.get("src") or "").strip("{}")
             for tag, attributes in Document().elements
             if tag in ("link", "script") and attributes.get("rel") != "manifest"
         }
-        kept = set(PLACEHOLDER.findall(PAGE.joinpath("service-worker.js").read_text()))
-        self.assertEqual(kept - {"index.html"}, announced)
+        cached = set(PLACEHOLDER.findall(PAGE.joinpath("service-worker.js").read_text()))
+        self.assertEqual(cached - {"index.html"}, announced)
 
 
 class VendoredTests(SynchronousTestCase):

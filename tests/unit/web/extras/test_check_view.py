@@ -13,7 +13,7 @@ from tests.unit.web.extras.test_checks import run
 class ViewTests(SynchronousTestCase):
     """`view` maps the checks to the screen."""
 
-    def test_before(self) -> None:
+    def test_before_the_test(self) -> None:
         """Before the test the screen shows the names of the checks and a start button."""
         shown = view(Checks(), "")
         self.assertEqual(shown["test-start", "text"], extra_texts.TEST_START)
@@ -24,7 +24,7 @@ class ViewTests(SynchronousTestCase):
             self.assertEqual(shown[f"test-{name}", "className"], "waiting")
             self.assertEqual(shown[f"test-{name}-state", "text"], "")
 
-    def test_during(self) -> None:
+    def test_during_the_test(self) -> None:
         """During the test the screen describes the current check, and the button stops the test."""
         test = Checks()
         test.begin()
@@ -42,7 +42,7 @@ class ViewTests(SynchronousTestCase):
         self.assertEqual(shown["test-camera-state", "text"], extra_texts.TEST_STATES["failed"])
         self.assertEqual(shown["test-camera-remedy", "text"], extra_texts.TEST_REMEDIES["camera"]["refused"])
 
-    def test_after(self) -> None:
+    def test_after_the_test(self) -> None:
         """After the test the screen shows the verdict, a copy button, and a button to test again."""
         shown = view(run(), "")
         self.assertEqual(shown["test-status", "text"], extra_texts.TEST_VERDICTS["ready"])

@@ -18,21 +18,21 @@ GOOD: dict[str, tuple[str, tuple[object, ...]]] = {
 """The good outcome of each check."""
 
 
-def run(**different: str) -> Checks:
+def run(**outcomes: str) -> Checks:
     """Return a finished test, in which the named checks have these outcomes."""
     test = Checks()
     test.begin()
     for name in checks.ORDER:
         if test.start(name, 0.0):
             outcome, values = GOOD[name]
-            test.finish(name, different.get(name, outcome), *values, "", "")
+            test.finish(name, outcomes.get(name, outcome), *values, "", "")
     return test
 
 
 class OrderTests(SynchronousTestCase):
     """The checks run one after the other."""
 
-    def test_before(self) -> None:
+    def test_before_the_start(self) -> None:
         """Before the test begins, all checks wait and there is no verdict."""
         test = Checks()
         self.assertEqual({check.state for check in test.checks}, {checks.WAITING})
@@ -41,7 +41,7 @@ class OrderTests(SynchronousTestCase):
         self.assertEqual(test.verdict, "")
         self.assertFalse(test.start(checks.CAMERA, 0.0))
 
-    def test_one_after_the_other(self) -> None:
+    def test_current_check(self) -> None:
         """The current check is the first one that is not over."""
         test = Checks()
         test.begin()
@@ -55,7 +55,7 @@ class OrderTests(SynchronousTestCase):
         assert now is not None
         self.assertEqual(now.name, checks.MICROPHONE)
 
-    def test_once_only(self) -> None:
+    def test_late_outcomes(self) -> None:
         """Outcomes after the end of a check are ignored."""
         test = Checks()
         test.begin()
@@ -65,7 +65,7 @@ class OrderTests(SynchronousTestCase):
         self.assertEqual(test[checks.CAMERA].state, checks.FAILED)
         self.assertFalse(test.start(checks.CAMERA, 1.0))
 
-    def test_late(self) -> None:
+    def test_timeout(self) -> None:
         """A check that times out has failed."""
         test = Checks()
         test.begin()
@@ -100,13 +100,13 @@ class OrderTests(SynchronousTestCase):
         self.assertFalse(test.active)
         self.assertEqual(test.verdict, checks.STOPPED)
 
-    def test_stop_too_late(self) -> None:
+    def test_stop_after_the_end(self) -> None:
         """A finished test cannot be stopped."""
         test = run()
         test.stop()
         self.assertEqual(test.verdict, checks.READY)
 
-    def test_unexpected(self) -> None:
+    def test_browser_refused(self) -> None:
         """Each check has an outcome for an unexpected refusal by the browser."""
         test = Checks()
         test.begin()
@@ -118,7 +118,7 @@ class OrderTests(SynchronousTestCase):
         for name in checks.ORDER:
             self.assertIn(checks.TIMEOUT_OUTCOMES[name], checks.OUTCOMES[name])
 
-    def test_relays(self) -> None:
+    def test_relay_works(self) -> None:
         """A call through the relay is tried only if a relay was provided."""
         self.assertTrue(run().relay_works)
         self.assertTrue(run(turn="some").relay_works)
@@ -147,7 +147,7 @@ class VerdictTests(SynchronousTestCase):
         self.assertEqual(lines[-1], extra_texts.TEST_VERDICTS[checks.TROUBLED])
         self.assertEqual(len(lines), len(checks.ORDER) + 2)
 
-    def test_summary_midway(self) -> None:
+    def test_summary_of_an_unfinished_test(self) -> None:
         """The summary of an unfinished test says so for each check."""
         test = Checks()
         self.assertEqual(test.summary().splitlines()[0], "Camera: not tested yet.")
@@ -173,7 +173,7 @@ class VerdictTests(SynchronousTestCase):
         self.assertEqual(checks.milliseconds(0.0126), "13 ms")
 
 
-class IceTests(SynchronousTestCase):
+class IceServerTests(SynchronousTestCase):
     """STUN and TURN servers are tested one by one."""
 
     ICE_SERVERS = (
@@ -193,7 +193,7 @@ class IceTests(SynchronousTestCase):
         self.assertEqual([transport for transport, _ in found], ["UDP", "TCP", "TLS"])
         self.assertEqual(found[0][1], {"urls": ["turn:a.example"], "username": "u", "credential": "c"})
 
-    def test_many(self) -> None:
+    def test_bounded_servers(self) -> None:
         """The number of tested servers is bounded."""
         self.assertEqual(len(checks.stun_servers([{"urls": ["stun:a.example"] * 100}])), checks.MAX_SERVERS)
 

@@ -15,10 +15,10 @@ def links(text: str) -> list[str]:
     return [address for _, address in found if address]
 
 
-class LinkTests(SynchronousTestCase):
+class SegmentsTests(SynchronousTestCase):
     """`segments` finds the URLs of a text."""
 
-    def test_pieces(self) -> None:
+    def test_segments(self) -> None:
         """A text is divided at its URLs."""
         self.assertEqual(
             segments("see https://example.org/a?b=c#d or http://example.org:80"),
@@ -38,7 +38,7 @@ class LinkTests(SynchronousTestCase):
             links("Https://example.org HTTP://EXAMPLE.ORG/A"), ["Https://example.org", "HTTP://EXAMPLE.ORG/A"]
         )
 
-    def test_punctuation_behind(self) -> None:
+    def test_trailing_punctuation(self) -> None:
         """Punctuation after a URL is not part of it; punctuation within it is."""
         for text in (
             "https://a.example.",
@@ -63,7 +63,7 @@ class LinkTests(SynchronousTestCase):
         self.assertEqual(links("https://[::1]:8443/"), ["https://[::1]:8443/"])
         self.assertEqual(links("https://a.example/(b"), ["https://a.example/(b"])
 
-    def test_ends(self) -> None:
+    def test_terminators(self) -> None:
         """White space, angle brackets, quotation marks, backslashes and invisible characters end a URL."""
         for end in ' \n\t<>"`{}|\\^\u00a0\u200b\u202e\u2028\u2066\u3000\ufeff\x00\x7f':
             self.assertEqual(links(f"https://a.example{end}b"), ["https://a.example"], repr(end))
@@ -98,19 +98,19 @@ class LinkTests(SynchronousTestCase):
         # What a link leads to begins with its scheme, so what stands before it does no harm.
         self.assertEqual(links("javascript:https://a.example"), ["https://a.example"])
 
-    def test_no_false_names(self) -> None:
+    def test_user_information(self) -> None:
         """A URL with user information, which looks like another host, is no link."""
         self.assertEqual(links("https://bank.example@evil.example/"), [])
         self.assertEqual(links("https://bank.example:443@evil.example/"), [])
         self.assertEqual(links("https://bank.example\\@evil.example/"), ["https://bank.example"])
         self.assertEqual(links("https://a.example/@name"), ["https://a.example/@name"])
 
-    def test_other_writing(self) -> None:
+    def test_other_scripts(self) -> None:
         """Host names and paths may be in any script."""
         self.assertEqual(links("انظر https://مثال.example/صفحة."), ["https://مثال.example/صفحة"])
         self.assertEqual(links("看 https://例え.example/日本、"), ["https://例え.example/日本"])
 
-    def test_many(self) -> None:
+    def test_bounded_segments(self) -> None:
         """A text full of URLs, or of look-alikes, gives a bounded number of segments."""
         self.assertEqual(len(links("https://a.example " * 100)), MAX_LINKS)
         self.assertEqual(links("://" * 1333), [])
@@ -118,7 +118,7 @@ class LinkTests(SynchronousTestCase):
         self.assertEqual(links("https://a" + ")" * 1900), ["https://a"])
         self.assertEqual(links("https://a" + ".)" * 900), ["https://a"])
 
-    def test_long(self) -> None:
+    def test_long_urls(self) -> None:
         """A URL may be long; one beyond the limit stays plain text and is not cut."""
         address = "https://a.example/".ljust(MAX_LENGTH, "x")
         self.assertEqual(links(f"see {address} there"), [address])

@@ -25,7 +25,7 @@ from tests.unit.web.model.test_page_state import ID, LINK, hosting, visiting
 ACTIONS = [MUTE, MAKE_HOST, REMOVE]
 
 
-def three() -> PageState:
+def call_of_three() -> PageState:
     """Return a host's page in a call with Ann, whose microphone is on, and Bob, who is muted."""
     page = hosting("ann", "bob")
     for member, name in zip(page.participants.members, ("Ann", "Bob"), strict=True):
@@ -40,30 +40,30 @@ class RowTests(SynchronousTestCase):
 
     def test_everybody(self) -> None:
         """The local person comes first, then the others in the order in which they joined."""
-        page = three()
+        page = call_of_three()
         page.participants.members[1].name = ""
         found = rows(PeopleActions(page), page, "Eve")
         self.assertEqual([row.name for row in found], ["Eve (you)", "Ann", common.SOMEBODY])
         self.assertEqual([row.user for row in found], ["", "ann", "bob"])
         self.assertEqual(rows(PeopleActions(page), page, "")[0].name, common.YOU)
 
-    def test_what_a_host_may(self) -> None:
+    def test_actions_of_a_host(self) -> None:
         """A host may take every action, but cannot mute participants who are muted or whose page does not say."""
-        page = three()
+        page = call_of_three()
         mine, ann, bob = rows(PeopleActions(page), page, "")
         self.assertEqual((mine.actions, ann.actions, bob.actions), ([], ACTIONS, [MAKE_HOST, REMOVE]))
         page.media_status_received("ann", None, None, False)
         self.assertEqual(rows(PeopleActions(page), page, "")[1].actions, [MAKE_HOST, REMOVE])
 
-    def test_what_a_guest_may(self) -> None:
+    def test_actions_of_a_guest(self) -> None:
         """A guest may take no action."""
         page = visiting("ann")
         page.media_status_received("ann", True, True, False)
         self.assertEqual([row.actions for row in rows(PeopleActions(page), page, "")], [[], []])
 
-    def test_out_of_reach(self) -> None:
+    def test_unreachable_participants(self) -> None:
         """Without the server, or for a participant whom it lost, no action is possible."""
-        page = three()
+        page = call_of_three()
         page.member_left("bob", "gone")
         page.participants.set_away("ann", True)
         found = rows(PeopleActions(page), page, "")
@@ -74,7 +74,7 @@ class RowTests(SynchronousTestCase):
 
     def test_notes(self) -> None:
         """The notes say who is the host and who shares a screen."""
-        page = three()
+        page = call_of_three()
         page.devices.sharing = True
         self.assertEqual(rows(PeopleActions(page), page, "")[0].notes, f"{extra_texts.HOST}, {extra_texts.SHARES}")
         page.host_changed("ann", "me")
@@ -86,7 +86,7 @@ class RowTests(SynchronousTestCase):
 
     def test_devices(self) -> None:
         """The devices are shown as they are, and for others as their pages say."""
-        page = three()
+        page = call_of_three()
         page.devices.microphone.started()
         mine, ann, bob = rows(PeopleActions(page), page, "")
         self.assertEqual(page.devices.microphone.status, devices.ON)
@@ -99,110 +99,112 @@ class QuestionTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         """Create a call of three."""
-        self.state = three()
-        self.people = PeopleActions(self.state)
+        self.state = call_of_three()
+        self.actions = PeopleActions(self.state)
 
-    def requested(self) -> tuple[str, str]:
+    def question(self) -> tuple[str, str]:
         """Return the question and its user."""
-        return self.people.question, self.people.target
+        return self.actions.question, self.actions.target
 
     def test_muting(self) -> None:
         """Muting needs no confirmation, and is shown until the participant is muted."""
-        self.assertTrue(self.people.request(MUTE, "ann"))
-        self.assertEqual(view(self.people, self.state)["people-said", "text"], extra_texts.ASKED_TO_MUTE.format("Ann"))
+        self.assertTrue(self.actions.request(MUTE, "ann"))
+        self.assertEqual(view(self.actions, self.state)["people-said", "text"], extra_texts.ASKED_TO_MUTE.format("Ann"))
         self.state.media_status_received("ann", False, True, False)
-        self.people.refresh()
-        self.assertEqual(view(self.people, self.state)["people-said", "text"], "")
-        self.assertFalse(self.people.request(MUTE, "ann"))
+        self.actions.refresh()
+        self.assertEqual(view(self.actions, self.state)["people-said", "text"], "")
+        self.assertFalse(self.actions.request(MUTE, "ann"))
 
     def test_muting_everybody(self) -> None:
         """Muting everybody is shown until all are muted."""
-        self.assertTrue(self.people.request(MUTE))
-        self.assertEqual(view(self.people, self.state)["people-said", "text"], extra_texts.ASKED_ALL_TO_MUTE)
+        self.assertTrue(self.actions.request(MUTE))
+        self.assertEqual(view(self.actions, self.state)["people-said", "text"], extra_texts.ASKED_ALL_TO_MUTE)
         self.state.media_status_received("ann", False, True, False)
-        self.people.refresh()
-        self.assertIsNone(self.people.mute_pending)
-        self.assertEqual(view(self.people, self.state)["mute-all", "ariaDisabled"], "true")
-        self.assertFalse(self.people.request(MUTE))
+        self.actions.refresh()
+        self.assertIsNone(self.actions.mute_pending)
+        self.assertEqual(view(self.actions, self.state)["mute-all", "ariaDisabled"], "true")
+        self.assertFalse(self.actions.request(MUTE))
 
-    def test_yes(self) -> None:
+    def test_confirmed(self) -> None:
         """A confirmed action is returned."""
         for action in (REMOVE, MAKE_HOST):
-            self.assertFalse(self.people.request(action, "bob"))
-            self.assertEqual(self.requested(), (action, "bob"))
-            self.assertEqual(self.people.answer(action), (action, "bob"))
-            self.assertEqual(self.requested(), ("", ""))
+            self.assertFalse(self.actions.request(action, "bob"))
+            self.assertEqual(self.question(), (action, "bob"))
+            self.assertEqual(self.actions.answer(action), (action, "bob"))
+            self.assertEqual(self.question(), ("", ""))
 
-    def test_no(self) -> None:
+    def test_refused(self) -> None:
         """A refusal or a second answer returns no action."""
-        self.people.request(REMOVE, "bob")
-        self.assertEqual(self.people.answer(""), ("", ""))
-        self.assertEqual(self.people.answer(REMOVE), ("", ""))
+        self.actions.request(REMOVE, "bob")
+        self.assertEqual(self.actions.answer(""), ("", ""))
+        self.assertEqual(self.actions.answer(REMOVE), ("", ""))
 
-    def test_somebody_left_meanwhile(self) -> None:
+    def test_participant_left(self) -> None:
         """A question is withdrawn when its participant leaves, and not when another one does."""
         for user, question in (("bob", ""), ("ann", REMOVE)):
             self.setUp()
-            self.people.request(REMOVE, user)
+            self.actions.request(REMOVE, user)
             self.state.member_left("bob", "left")
-            self.people.refresh()
-            self.assertEqual(self.people.question, question)
-        self.assertFalse(self.people.request(REMOVE, "bob"))
-        self.assertEqual(self.requested(), (REMOVE, "ann"))
+            self.actions.refresh()
+            self.assertEqual(self.actions.question, question)
+        self.assertFalse(self.actions.request(REMOVE, "bob"))
+        self.assertEqual(self.question(), (REMOVE, "ann"))
 
-    def test_host_no_more(self) -> None:
+    def test_no_longer_host(self) -> None:
         """Questions are withdrawn when the person is no longer the host, and late answers do nothing."""
         for action, user in ((REMOVE, "bob"), (MAKE_HOST, "bob"), (END, ""), (LEAVE, "")):
             self.setUp()
-            self.people.request(action, user)
-            self.assertEqual(self.people.question, action)
+            self.actions.request(action, user)
+            self.assertEqual(self.actions.question, action)
             self.state.host_changed("ann", "me")
-            self.assertEqual(self.people.answer(action), ("", ""))
-            self.assertEqual(self.requested(), ("", ""))
-            self.assertFalse(self.people.request(action, user))
-            self.assertEqual(self.people.question, "")
+            self.assertEqual(self.actions.answer(action), ("", ""))
+            self.assertEqual(self.question(), ("", ""))
+            self.assertFalse(self.actions.request(action, user))
+            self.assertEqual(self.actions.question, "")
 
     def test_leaving(self) -> None:
         """The participant who joined first is the proposed next host, and another one can be chosen."""
-        self.people.request(LEAVE)
-        self.assertEqual(self.requested(), (LEAVE, "ann"))
-        self.people.choose("bob")
-        self.assertEqual(view(self.people, self.state)["confirm-yes", "text"], extra_texts.ANSWERS[LEAVE].format("Bob"))
-        self.assertFalse(view(self.people, self.state)["heir-row", "hidden"])
-        self.assertEqual(self.people.answer(LEAVE), (LEAVE, "bob"))
+        self.actions.request(LEAVE)
+        self.assertEqual(self.question(), (LEAVE, "ann"))
+        self.actions.choose("bob")
+        self.assertEqual(
+            view(self.actions, self.state)["confirm-yes", "text"], extra_texts.ANSWERS[LEAVE].format("Bob")
+        )
+        self.assertFalse(view(self.actions, self.state)["heir-row", "hidden"])
+        self.assertEqual(self.actions.answer(LEAVE), (LEAVE, "bob"))
 
-    def test_leaving_to_somebody_who_left(self) -> None:
+    def test_proposed_host_left(self) -> None:
         """When the proposed host leaves, the next one is proposed; without participants the question is withdrawn."""
-        self.people.request(LEAVE)
+        self.actions.request(LEAVE)
         self.state.member_left("ann", "left")
-        self.people.refresh()
-        self.assertEqual(self.requested(), (LEAVE, "bob"))
-        self.assertTrue(view(self.people, self.state)["heir-row", "hidden"])
+        self.actions.refresh()
+        self.assertEqual(self.question(), (LEAVE, "bob"))
+        self.assertTrue(view(self.actions, self.state)["heir-row", "hidden"])
         self.state.member_left("bob", "left")
-        self.people.refresh()
-        self.assertEqual(self.requested(), ("", ""))
+        self.actions.refresh()
+        self.assertEqual(self.question(), ("", ""))
 
-    def test_nobody_can_be_the_host(self) -> None:
+    def test_no_possible_host(self) -> None:
         """If nobody can become the host, the call can only be ended."""
         for user in ("ann", "bob"):
             self.state.participants.set_away(user, True)
-        self.people.request(LEAVE)
-        self.assertEqual(self.requested(), (LEAVE, ""))
-        self.assertTrue(view(self.people, self.state)["confirm-yes", "hidden"])
-        self.assertEqual(self.people.answer(LEAVE), ("", ""))
-        self.people.request(LEAVE)
+        self.actions.request(LEAVE)
+        self.assertEqual(self.question(), (LEAVE, ""))
+        self.assertTrue(view(self.actions, self.state)["confirm-yes", "hidden"])
+        self.assertEqual(self.actions.answer(LEAVE), ("", ""))
+        self.actions.request(LEAVE)
         self.state.participants.set_away("bob", False)
-        self.people.refresh()
-        self.assertEqual(self.requested(), (LEAVE, "bob"))
+        self.actions.refresh()
+        self.assertEqual(self.question(), (LEAVE, "bob"))
 
     def test_ending(self) -> None:
         """Ending the call is an answer to leaving, and a question of its own."""
-        self.people.request(LEAVE)
-        self.assertFalse(view(self.people, self.state)["confirm-end", "hidden"])
-        self.assertEqual(self.people.answer(END), (END, ""))
-        self.people.request(END)
-        self.assertTrue(view(self.people, self.state)["confirm-end", "hidden"])
-        self.assertEqual(self.people.answer(END), (END, ""))
+        self.actions.request(LEAVE)
+        self.assertFalse(view(self.actions, self.state)["confirm-end", "hidden"])
+        self.assertEqual(self.actions.answer(END), (END, ""))
+        self.actions.request(END)
+        self.assertTrue(view(self.actions, self.state)["confirm-end", "hidden"])
+        self.assertEqual(self.actions.answer(END), (END, ""))
 
     def test_hanging_up_alone(self) -> None:
         """A guest, a host who is alone, and a host without the server leave without a question."""
@@ -211,24 +213,24 @@ class QuestionTests(SynchronousTestCase):
         for page in (visiting("ann"), hosting(), drifting):
             self.assertFalse(PeopleActions(page).allowed(LEAVE))
 
-    def test_words(self) -> None:
+    def test_question_texts(self) -> None:
         """Each question names its participant and leaves no placeholder."""
         for action, user in ((REMOVE, "bob"), (MAKE_HOST, "bob"), (END, ""), (LEAVE, "")):
-            self.people.request(action, user)
-            shown = view(self.people, self.state)
+            self.actions.request(action, user)
+            shown = view(self.actions, self.state)
             words = [str(shown[element, "text"]) for element in ("confirm-heading", "confirm-text", "confirm-yes")]
             self.assertTrue(all(words))
             self.assertNotIn("{", "".join(words))
             self.assertEqual("Bob" in "".join(words), action in (REMOVE, MAKE_HOST))
-            self.people.answer("")
+            self.actions.answer("")
 
 
 class ViewTests(SynchronousTestCase):
     """`view` shows the panel and the confirmation dialog."""
 
-    def test_the_door(self) -> None:
+    def test_session_settings(self) -> None:
         """The host has the switches, and guests read the settings."""
-        page = three()
+        page = call_of_three()
         page.settings_changed(True, False)
         shown = view(PeopleActions(page), page)
         self.assertEqual((shown["lock", "ariaChecked"], shown["lobby", "ariaChecked"]), ("true", "false"))
@@ -243,9 +245,9 @@ class ViewTests(SynchronousTestCase):
             shown = view(PeopleActions(page), page)
             self.assertEqual((shown["door-tools", "hidden"], shown["door", "text"]), (True, text))
 
-    def test_offline(self) -> None:
+    def test_server_lost(self) -> None:
         """Actions that need the server are disabled while it is lost."""
-        page = three()
+        page = call_of_three()
         self.assertEqual(view(PeopleActions(page), page)["lock", "ariaDisabled"], "false")
         page.network.interrupted()
         shown = view(PeopleActions(page), page)
@@ -255,7 +257,7 @@ class ViewTests(SynchronousTestCase):
 
     def test_the_invitation(self) -> None:
         """Everybody can invite unless the session is locked; the person who chose the password can read it."""
-        page = three()
+        page = call_of_three()
         shown = view(PeopleActions(page), page)
         self.assertEqual((shown["people-link", "value"], shown["people-invite", "hidden"]), (LINK, False))
         self.assertEqual(str(shown["people-id", "text"]).replace("-", ""), ID)
@@ -268,19 +270,19 @@ class ViewTests(SynchronousTestCase):
 
     def test_nobody_to_mute(self) -> None:
         """A person who is alone is not offered to mute everybody."""
-        for page, hidden in ((three(), False), (hosting(), True)):
+        for page, hidden in ((call_of_three(), False), (hosting(), True)):
             self.assertEqual(view(PeopleActions(page), page)["mute-all", "hidden"], hidden)
 
-    def test_the_same_elements(self) -> None:
+    def test_same_properties(self) -> None:
         """Every view sets the same properties."""
         first = view(PeopleActions(PageState()), PageState()).keys()
-        page = three()
+        page = call_of_three()
         asking = PeopleActions(page)
         asking.request(LEAVE)
         for member in (view(asking, page), view(PeopleActions(page), page)):
             self.assertEqual(member.keys(), first)
 
-    def test_actions_have_words(self) -> None:
+    def test_actions_have_texts(self) -> None:
         """Each action has a name, and each question has its texts."""
         self.assertEqual(extra_texts.ACTIONS.keys(), set(ACTIONS))
         for words in (extra_texts.QUESTIONS, extra_texts.CONSEQUENCES, extra_texts.ANSWERS):

@@ -21,57 +21,59 @@ from signald_page.client.model.devices import MUTED, OFF, ON, REQUESTED
 class ActionTests(SynchronousTestCase):
     """`action` maps keys to commands."""
 
-    def does(self, key: str, code: str = "", *, kept: str = NOTHING, dialog: str = "", single: bool = True) -> str:
+    def command(
+        self, key: str, code: str = "", *, reserved: str = NOTHING, dialog: str = "", single: bool = True
+    ) -> str:
         """Return the command of a key."""
-        return action(key, code, kept, dialog, single)
+        return action(key, code, reserved, dialog, single)
 
-    def test_each(self) -> None:
+    def test_table(self) -> None:
         """Each key of the table runs its command, in either case."""
         for key, code, does in SHORTCUTS:
-            self.assertEqual(self.does(key, code), does)
-            self.assertEqual(self.does(key.upper() if len(key) == 1 else key, code), does)
+            self.assertEqual(self.command(key, code), does)
+            self.assertEqual(self.command(key.upper() if len(key) == 1 else key, code), does)
 
-    def test_others(self) -> None:
+    def test_other_keys(self) -> None:
         """Other keys do nothing."""
         for key in ("x", "Enter", "Tab", "1", "", "Dead"):
-            self.assertEqual(self.does(key), "")
+            self.assertEqual(self.command(key), "")
 
     def test_layouts(self) -> None:
         """On layouts without Latin letters the key code counts, on others the letter."""
-        self.assertEqual(self.does("ь", "KeyM"), "mute")
-        self.assertEqual(self.does("ة", "KeyM"), "mute")
-        self.assertEqual(self.does("m", "Semicolon"), "mute")
-        self.assertEqual(self.does(",", "KeyM"), "")
+        self.assertEqual(self.command("ь", "KeyM"), "mute")
+        self.assertEqual(self.command("ة", "KeyM"), "mute")
+        self.assertEqual(self.command("m", "Semicolon"), "mute")
+        self.assertEqual(self.command(",", "KeyM"), "")
 
     def test_question_mark(self) -> None:
         """The Arabic question mark opens the list as well, and no other letter on that key does."""
-        self.assertEqual(self.does("؟", "Slash"), SHEET)
-        self.assertEqual(self.does("ظ", "Slash"), "")
+        self.assertEqual(self.command("؟", "Slash"), SHEET)
+        self.assertEqual(self.command("ظ", "Slash"), "")
 
-    def test_typing(self) -> None:
+    def test_text_field(self) -> None:
         """A text field handles every key itself but Escape."""
         for key, code, does in SHORTCUTS:
-            self.assertEqual(self.does(key, code, kept=ALL), CLOSE if does == CLOSE else "")
+            self.assertEqual(self.command(key, code, reserved=ALL), CLOSE if does == CLOSE else "")
 
     def test_button(self) -> None:
         """A button handles only the space key itself."""
-        self.assertEqual(self.does(" ", kept=SPACE), "")
-        self.assertEqual(self.does("m", kept=SPACE), "mute")
+        self.assertEqual(self.command(" ", reserved=SPACE), "")
+        self.assertEqual(self.command("m", reserved=SPACE), "mute")
 
     def test_dialog(self) -> None:
         """An open dialog blocks shortcuts; its own key closes the list, and Escape is left to the browser."""
         for key, _, _ in SHORTCUTS:
-            self.assertEqual(self.does(key, dialog="devices"), "")
-        self.assertEqual(self.does("?", dialog=SHEET), SHEET)
-        self.assertEqual(self.does("m", dialog=SHEET), "")
+            self.assertEqual(self.command(key, dialog="devices"), "")
+        self.assertEqual(self.command("?", dialog=SHEET), SHEET)
+        self.assertEqual(self.command("m", dialog=SHEET), "")
 
-    def test_switched_off(self) -> None:
+    def test_single_keys_switched_off(self) -> None:
         """Single-character shortcuts can be switched off."""
         for key, code, does in SHORTCUTS:
-            self.assertEqual(self.does(key, code, single=False), CLOSE if does == CLOSE else "")
+            self.assertEqual(self.command(key, code, single=False), CLOSE if does == CLOSE else "")
 
 
-class KeptTests(SynchronousTestCase):
+class ReservedKeysTests(SynchronousTestCase):
     """`reserved_keys` says which keys the focused element handles itself."""
 
     def test_fields(self) -> None:
@@ -85,19 +87,19 @@ class KeptTests(SynchronousTestCase):
         for tag, kind, role in (("button", "submit", ""), ("a", "", ""), ("input", "checkbox", ""), ("div", "", "tab")):
             self.assertEqual(reserved_keys(tag, kind, False, role), SPACE)
 
-    def test_nothing(self) -> None:
+    def test_document(self) -> None:
         """The document itself handles no key."""
         self.assertEqual(reserved_keys("body", "", False, ""), NOTHING)
 
 
-class TalkTests(SynchronousTestCase):
+class PushToTalkTests(SynchronousTestCase):
     """`PushToTalk` decides when to press the microphone's button."""
 
     def setUp(self) -> None:
         """Start without a held key."""
         self.talk = PushToTalk()
 
-    def test_hold(self) -> None:
+    def test_held_key(self) -> None:
         """The microphone is on while the key is held, however often it repeats."""
         self.assertTrue(self.talk.key_down(MUTED))
         self.assertTrue(self.talk.held)
@@ -115,7 +117,7 @@ class TalkTests(SynchronousTestCase):
         self.talk.key_up()
         self.assertFalse(self.talk.should_press(ON))
 
-    def test_muted_meanwhile(self) -> None:
+    def test_muted_while_held(self) -> None:
         """A person who mutes while holding the key stays muted, also when the key repeats."""
         self.talk.key_down(MUTED)
         self.assertFalse(self.talk.key_down(MUTED))
@@ -139,7 +141,7 @@ class TalkTests(SynchronousTestCase):
         self.assertFalse(self.talk.should_press(OFF))
         self.assertFalse(self.talk.should_press(ON))
 
-    def test_again_before_it_comes(self) -> None:
+    def test_second_press_while_starting(self) -> None:
         """A second press while the microphone starts continues with it."""
         self.talk.key_down(OFF)
         self.talk.key_up()
@@ -149,13 +151,13 @@ class TalkTests(SynchronousTestCase):
         self.talk.key_up()
         self.assertTrue(self.talk.should_press(ON))
 
-    def test_somebody_else_asks(self) -> None:
+    def test_requested_by_the_button(self) -> None:
         """A microphone that was requested by its button is left alone."""
         self.assertFalse(self.talk.key_down(REQUESTED))
         self.talk.key_up()
         self.assertFalse(self.talk.should_press(ON))
 
-    def test_let_go_without_a_press(self) -> None:
+    def test_release_without_a_press(self) -> None:
         """A released key that was pressed elsewhere mutes nobody."""
         self.talk.key_up()
         self.assertFalse(self.talk.should_press(ON))

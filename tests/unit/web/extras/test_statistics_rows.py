@@ -32,7 +32,7 @@ VALUES: dict[str, Any] = {
 }
 
 
-def said(**changes: Any) -> dict[str, str]:
+def row_values(**changes: Any) -> dict[str, str]:
     """Return the value of each row by its label."""
     return {label: value for label, value, _ in rows({**VALUES, **changes})}
 
@@ -45,10 +45,10 @@ def history(*values: float | None) -> list[tuple[Any, ...]]:
 class RowsTests(SynchronousTestCase):
     """`rows` puts figures into words."""
 
-    def test_what_is_known(self) -> None:
+    def test_known_figures(self) -> None:
         """Figures have units, and unknown ones say so."""
         self.assertEqual(
-            list(said().values()),
+            list(row_values().values()),
             [
                 "21 ms",
                 "0.5 %",
@@ -65,7 +65,7 @@ class RowsTests(SynchronousTestCase):
             ],
         )
 
-    def test_the_same_rows_always(self) -> None:
+    def test_rows_before_a_sample(self) -> None:
         """The rows and charts are the same before the first sample."""
         self.assertEqual([(label, name) for label, _, name in rows({})], [(row[0], row[2]) for row in rows(VALUES)])
         self.assertEqual({value for _, value, _ in rows({})}, {extra_texts.UNKNOWN})
@@ -74,25 +74,25 @@ class RowsTests(SynchronousTestCase):
     def test_path(self) -> None:
         """A path is relayed if either end is, and the transport to the TURN server is named."""
         label = extra_texts.STATISTICS["path"]
-        self.assertEqual(said(local="relay", relay="tls")[label], "Relayed (relay to srflx, UDP/TLS)")
-        self.assertEqual(said(remote="relay")[label], "Relayed (host to relay, UDP)")
+        self.assertEqual(row_values(local="relay", relay="tls")[label], "Relayed (relay to srflx, UDP/TLS)")
+        self.assertEqual(row_values(remote="relay")[label], "Relayed (host to relay, UDP)")
 
-    def test_what_limits(self) -> None:
+    def test_limits(self) -> None:
         """The computer or the network limits the video."""
         label = extra_texts.STATISTICS["limit"]
-        self.assertEqual(said(limit="cpu")[label], "This computer")
-        self.assertEqual(said(limit="bandwidth")[label], "The network")
-        self.assertEqual(said(limit=None)[label], "not known")
+        self.assertEqual(row_values(limit="cpu")[label], "This computer")
+        self.assertEqual(row_values(limit="bandwidth")[label], "The network")
+        self.assertEqual(row_values(limit=None)[label], "not known")
 
-    def test_frames_not_known(self) -> None:
+    def test_unknown_frame_rate(self) -> None:
         """Without a frame rate only the size is shown."""
-        self.assertEqual(said(frames_in=None)[extra_texts.STATISTICS["picture_in"]], "1280 by 720")
+        self.assertEqual(row_values(frames_in=None)[extra_texts.STATISTICS["picture_in"]], "1280 by 720")
 
 
-class LineTests(SynchronousTestCase):
+class ChartTests(SynchronousTestCase):
     """`points` and `range_text` describe the charts."""
 
-    def test_nothing(self) -> None:
+    def test_empty_chart(self) -> None:
         """Without samples the chart is empty."""
         self.assertEqual((points([], "rtt"), range_text([], "rtt")), ("", extra_texts.UNKNOWN))
 
@@ -107,10 +107,10 @@ class LineTests(SynchronousTestCase):
         """Small values stay near the bottom of the chart."""
         self.assertEqual(points(history(5), "rtt"), f"{WIDTH},{HEIGHT - 1.6}")
 
-    def test_full(self) -> None:
+    def test_full_chart(self) -> None:
         """Two minutes of samples fill the chart."""
         self.assertTrue(points(history(*[1.0] * SAMPLES), "rtt").startswith("0,"))
 
-    def test_reach(self) -> None:
+    def test_range_text(self) -> None:
         """The range of a chart is given in words."""
         self.assertEqual(range_text(history(7, None, 30), "rtt"), "7 to 30 ms in the last two minutes")

@@ -26,7 +26,7 @@ class ReportTests(SynchronousTestCase):
         self.journal = EventLog()
         self.journal.update(1.5, self.state)
 
-    def test_what_it_holds(self) -> None:
+    def test_contents(self) -> None:
         """The report holds facts, events, samples, the newest figures and the log, as JSON."""
         values = json.loads(json.dumps(report(self.journal, {"browser": "B"}, ["a line"], [])))
         self.assertEqual((values["browser"], values["log"]), ("B", ["a line"]))
@@ -49,10 +49,10 @@ class ReportTests(SynchronousTestCase):
         self.assertEqual((len(lines), len(lines[0])), (MAX_LINES, MAX_CHARACTERS))
 
 
-class AddressTests(SynchronousTestCase):
+class WithoutAddressesTests(SynchronousTestCase):
     """`without_addresses` hides private words."""
 
-    def test_hidden(self) -> None:
+    def test_hidden_addresses(self) -> None:
         """Addresses of every form are hidden, whatever characters surround them."""
         for secret in (
             "192.0.2.7",
@@ -70,11 +70,11 @@ class AddressTests(SynchronousTestCase):
         ):
             self.assertEqual(without_addresses(f"failed {secret} now", []), f"failed {HIDDEN} now")
 
-    def test_words(self) -> None:
+    def test_hidden_words(self) -> None:
         """Private words are hidden within other words, unless they are too short to identify anything."""
         self.assertEqual(without_addresses("open EA6TANB!", ["EA6TANB", "", "op"]), f"open {HIDDEN}!")
 
-    def test_kept(self) -> None:
+    def test_visible_words(self) -> None:
         """Words that describe a fault stay."""
         for line in (
             'File "signald_page/client/browser/bridge.py", line 89, in call',

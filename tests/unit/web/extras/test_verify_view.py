@@ -14,17 +14,19 @@ from signald_page.client.model.verification import ANSWERABLE, Verification
 STATES = ("none", "exchanging", *ANSWERABLE, "not-verified")
 
 
-def shown(state: str, reason: str = "", way: str = "", people: int = 1, without_turn: bool = False) -> dict[Any, Any]:
+def shown(
+    state: str, reason: str = "", path_kind: str = "", people: int = 1, without_turn: bool = False
+) -> dict[Any, Any]:
     """Return the view about Bob in a state."""
     exchange = Verification("")
     exchange.state, exchange.reason = state, reason
-    return dict(view(exchange, "Bob", way, people, without_turn))
+    return dict(view(exchange, "Bob", path_kind, people, without_turn))
 
 
 class ViewTests(SynchronousTestCase):
     """`view` maps a verification to the dialog."""
 
-    def test_every_state_is_told(self) -> None:
+    def test_every_state(self) -> None:
         """Each state has a sentence, and the code and its buttons are shown when there is a code."""
         for state in STATES:
             seen = shown(state, "timeout" if state == "not-verified" else "")
@@ -34,7 +36,7 @@ class ViewTests(SynchronousTestCase):
             self.assertEqual(seen["verify-match", "pressed"], state == "confirmed")
             self.assertEqual(seen["verify-differ", "pressed"], state == "denied")
 
-    def test_every_reason_is_told(self) -> None:
+    def test_every_reason(self) -> None:
         """Each reason for a failed verification has a sentence, and there is none for others."""
         reasons = {
             value
@@ -45,11 +47,13 @@ class ViewTests(SynchronousTestCase):
         for reason, sentence in extra_texts.CODE_REASONS.items():
             self.assertIn(sentence, shown("not-verified", reason)["verify-status", "text"])
 
-    def test_the_way(self) -> None:
+    def test_path(self) -> None:
         """The path is direct, relayed, or unknown."""
         self.assertEqual(shown("code")["verify-path", "text"], "")
-        for way in ("direct", "relayed"):
-            self.assertEqual(shown("code", way=way)["verify-path", "text"], extra_texts.PATHS[way].format("Bob"))
+        for path_kind in ("direct", "relayed"):
+            self.assertEqual(
+                shown("code", path_kind=path_kind)["verify-path", "text"], extra_texts.PATHS[path_kind].format("Bob")
+            )
 
     def test_several_people(self) -> None:
         """The participant can be chosen if there are several; without one the dialog is about privacy only."""
@@ -63,7 +67,7 @@ class ViewTests(SynchronousTestCase):
         self.assertEqual(shown("code")["relay-note", "text"], "")
         self.assertEqual(shown("code", without_turn=True)["relay-note", "text"], extra_texts.NO_TURN)
 
-    def test_a_relayed_call(self) -> None:
+    def test_relay_only_session(self) -> None:
         """A relay-only session is explained to everybody."""
         self.assertEqual(view(None, "", "", 1, False, relayed=True)["relay-note", "text"], extra_texts.RELAYED_CALL)
         self.assertEqual(view(None, "", "", 1, True, relayed=True)["relay-note", "text"], extra_texts.NO_TURN)
@@ -84,9 +88,9 @@ class PathTests(SynchronousTestCase):
     def test_relayed_on_either_end(self) -> None:
         """One relay candidate makes the path relayed."""
         self.assertEqual(path({"selectedPair": None}), "")
-        for local, remote, way in (
+        for local, remote, path_kind in (
             ("host", "srflx", "direct"),
             ("relay", "host", "relayed"),
             ("prflx", "relay", "relayed"),
         ):
-            self.assertEqual(path({"selectedPair": {"local": local, "remote": remote}}), way)
+            self.assertEqual(path({"selectedPair": {"local": local, "remote": remote}}), path_kind)

@@ -13,10 +13,10 @@ from signald_page.client.model.active_speaker import (
 )
 
 
-class SpeakerTests(SynchronousTestCase):
+class ActiveSpeakerTests(SynchronousTestCase):
     """The active speaker is detected from the levels of the remote participants."""
 
-    def test_loud_enough(self) -> None:
+    def test_speech_level(self) -> None:
         """Noise does not count as speech, and a pause between words does not end it."""
         speech = ActiveSpeaker()
         speech.update_levels({"ann": SPEECH_LEVEL / 2}, 1.0)
@@ -27,7 +27,7 @@ class SpeakerTests(SynchronousTestCase):
         self.assertTrue(speech.is_speaking("ann", 2.0 + HOLD_SECONDS / 2))
         self.assertFalse(speech.is_speaking("ann", 2.1 + HOLD_SECONDS))
 
-    def test_the_speaker_changes_after_a_silence(self) -> None:
+    def test_speaker_changes_after_silence(self) -> None:
         """The active speaker stays until they are silent; then the loudest participant who speaks replaces them."""
         speech = ActiveSpeaker()
         speech.update_levels({"ann": 0.1, "bob": 0.0}, 1.0)
@@ -39,7 +39,7 @@ class SpeakerTests(SynchronousTestCase):
         speech.update_levels({"ann": 0.0, "bob": 0.2, "eve": 0.3}, later)
         self.assertEqual(speech.speaker, "eve")
 
-    def test_who_is_gone_does_not_speak(self) -> None:
+    def test_participant_who_left(self) -> None:
         """A participant who left is neither speaking nor the active speaker."""
         speech = ActiveSpeaker()
         speech.update_levels({"ann": 0.1}, 1.0)
@@ -47,17 +47,17 @@ class SpeakerTests(SynchronousTestCase):
         self.assertEqual((speech.speaker, speech.is_speaking("ann", 1.1)), ("", False))
 
 
-class MutedTests(SynchronousTestCase):
+class TalkingMutedTests(SynchronousTestCase):
     """The local person is warned when they talk while muted."""
 
-    def talk(self, speech: ActiveSpeaker, begin: float, times: int, level: float = 0.1, muted: bool = True) -> float:
+    def talk(self, speech: ActiveSpeaker, start: float, times: int, level: float = 0.1, muted: bool = True) -> float:
         """Feed a level for some quarters of a second, and return the time at the end."""
         for _ in range(times):
-            begin += 0.25
-            speech.update_own_level(level, muted, 0.25, begin)
-        return begin
+            start += 0.25
+            speech.update_own_level(level, muted, 0.25, start)
+        return start
 
-    def test_told_when_talking_while_muted(self) -> None:
+    def test_warning_while_muted(self) -> None:
         """The warning starts after a moment of speech, and ends after some seconds."""
         speech = ActiveSpeaker()
         end = self.talk(speech, 0.0, 3)
@@ -65,14 +65,14 @@ class MutedTests(SynchronousTestCase):
         end = self.talk(speech, end, int(HINT_SECONDS / 0.25) + 8, level=0.0)
         self.assertFalse(speech.talking_muted)
 
-    def test_a_cough_is_not_talking(self) -> None:
+    def test_short_noise(self) -> None:
         """Short noise does not start the warning, even if it repeats later."""
         speech = ActiveSpeaker()
         for minute in range(5):
             self.talk(speech, minute * 60.0, 2)
             self.assertFalse(speech.talking_muted)
 
-    def test_not_told_while_heard(self) -> None:
+    def test_no_warning_while_unmuted(self) -> None:
         """There is no warning while the microphone is on, and unmuting ends a warning at once."""
         speech = ActiveSpeaker()
         end = self.talk(speech, 0.0, 10, muted=False)

@@ -26,7 +26,7 @@ from signald_page.client.model.peer_messaging import PeerMessaging
 from signald_page.client.model.remote_peer import RemotePeer
 
 
-class Side:
+class ChatPage:
     """The chat of one person's page.
 
     Attributes:
@@ -51,10 +51,8 @@ class Side:
         self.state.show_start("")
         self.state.start_call(states.HOST)
         self.state.session_joined("S", states.HOST, [RemotePeer(user, user.title()) for user in members])
-        self.conversations = PeerMessaging(json, self.send)
-        self.chat = ChatLog(
-            self.state, self.conversations, lambda: self.now, lambda: "12:34", self.new_id, self.changed
-        )
+        self.messaging = PeerMessaging(json, self.send)
+        self.chat = ChatLog(self.state, self.messaging, lambda: self.now, lambda: "12:34", self.new_id, self.changed)
         self.chat.update()
 
     def new_id(self) -> str:
@@ -72,34 +70,34 @@ class Side:
             self.wire.append((user, json.loads(text)))
         return user in self.open
 
-    def arrive(self, user: str) -> RemotePeer:
+    def join(self, user: str) -> RemotePeer:
         """Let a participant join the call."""
         member = RemotePeer(user, user.title())
         self.state.member_joined(member)
         self.chat.update()
         return member
 
-    def depart(self, user: str) -> None:
+    def leave(self, user: str) -> None:
         """Let a participant leave the call."""
         self.close(user)
         self.state.member_left(user, "left")
         self.chat.update()
 
-    def reach(self, *users: str) -> None:
+    def open_channels(self, *users: str) -> None:
         """Open the channels to these users, and receive their hello."""
         for user in users:
             self.open.add(user)
-            self.conversations.channel_opened(user, self.now)
+            self.messaging.channel_opened(user, self.now)
             self.receive(user, type="hello", version=1)
 
     def close(self, user: str) -> None:
         """Close the channel to a user."""
         self.open.discard(user)
-        self.conversations.channel_closed(user)
+        self.messaging.channel_closed(user)
 
     def receive(self, user: str, **message: Any) -> None:
         """Receive a message."""
-        self.conversations.text_received(user, json.dumps(message), self.now)
+        self.messaging.text_received(user, json.dumps(message), self.now)
 
     def write(self, text: str) -> ChatMessage:
         """Send a chat message, and return it."""
@@ -135,8 +133,8 @@ class SendingTests(SynchronousTestCase):
 
     def test_sent_to_everybody(self) -> None:
         """A message goes to all participants, each acknowledges it, and the delivery state counts them."""
-        side = Side("ann", "bob")
-        side.reach("ann", "bob")
+        side = ChatPage("ann", "bob")
+        side.open_channels("ann", "bob")
         message = side.write("hello")
         self.assertEqual(side.sent(), [("ann", "hello"), ("bob", "hello")])
         self.assertEqual(side.delivery(message), "Sent")
@@ -148,140 +146,140 @@ class SendingTests(SynchronousTestCase):
 
     def test_wire(self) -> None:
         """A message has its type, its id and its text, and nothing else."""
-        side = Side("ann")
-        side.reach("ann")
+        side = ChatPage("ann")
+        side.open_channels("ann")
         side.wire.clear()
         side.write("hello")
         self.assertEqual(side.wire, [("ann", {"type": "chat", "id": "own-1", "text": "hello"})])
 
-    def test_before_the_channel(self) -> None:
+    def test_queued_until_the_channel_opens(self) -> None:
         """Messages that are written before a channel opens are sent when it opens, in order."""
-        side = Side("ann", "bob")
-        side.reach("ann")
+        side = ChatPage("ann", "bob")
+        side.open_channels("ann")
         first, second = side.write("one"), side.write("two")
         self.assertEqual(side.sent(), [("ann", "one"), ("ann", "two")])
         self.assertEqual(side.delivery(first), "Waiting to be sent")
-        side.reach("bob")
+        side.open_channels("bob")
         self.assertEqual(side.sent(), [("bob", "one"), ("bob", "two")])
         self.assertEqual(side.delivery(second), "Sent")
 
-    def test_only_once_a_page_understands(self) -> None:
+    def test_queued_until_hello(self) -> None:
         """Messages are sent only after the other page said hello."""
-        side = Side("ann")
+        side = ChatPage("ann")
         side.open.add("ann")
-        side.conversations.channel_opened("ann", 0.0)
+        side.messaging.channel_opened("ann", 0.0)
         side.write("hello")
         self.assertEqual(side.sent(), [])
         side.receive("ann", type="hello", version=1)
         self.assertEqual(side.sent(), [("ann", "hello")])
 
-    def test_written_for_nobody(self) -> None:
+    def test_written_alone(self) -> None:
         """A message that is written alone goes to the first participant, and to those who join within a minute."""
-        side = Side()
+        side = ChatPage()
         message = side.write("welcome")
         side.pass_time(3600)
         self.assertEqual(side.delivery(message), "Waiting to be sent")
-        side.arrive("ann")
-        side.reach("ann")
+        side.join("ann")
+        side.open_channels("ann")
         self.assertEqual(side.sent(), [("ann", "welcome")])
         side.pass_time(LATE_JOIN_SECONDS - 1)
-        side.arrive("bob")
-        side.reach("bob")
+        side.join("bob")
+        side.open_channels("bob")
         self.assertEqual(side.sent(), [("bob", "welcome")])
         side.pass_time(2)
-        side.arrive("eve")
-        side.reach("eve")
+        side.join("eve")
+        side.open_channels("eve")
         self.assertEqual(side.sent(), [])
         side.acknowledge("ann", message)
         self.assertEqual(side.delivery(message), "Delivered to 1 of 2")
 
-    def test_strangers(self) -> None:
+    def test_late_participants(self) -> None:
         """Participants who join later do not get earlier messages, even if the page was suspended in between."""
-        side = Side("ann")
-        side.reach("ann")
+        side = ChatPage("ann")
+        side.open_channels("ann")
         side.write("for ann")
         side.sent()
-        side.arrive("bob")
-        side.reach("bob")
+        side.join("bob")
+        side.open_channels("bob")
         self.assertEqual(side.sent(), [])
-        alone = Side()
+        alone = ChatPage()
         alone.write("hi")
-        alone.arrive("ann")
+        alone.join("ann")
         alone.now += 7200
-        alone.arrive("bob")
-        alone.reach("ann", "bob")
+        alone.join("bob")
+        alone.open_channels("ann", "bob")
         self.assertEqual(alone.sent(), [("ann", "hi")])
 
-    def test_somebody_left_before_it_came(self) -> None:
+    def test_recipient_left(self) -> None:
         """A participant who left before a message arrived missed it; the others are not affected."""
-        side = Side("ann", "bob")
-        side.reach("ann")
+        side = ChatPage("ann", "bob")
+        side.open_channels("ann")
         message = side.write("hello")
         side.acknowledge("ann", message)
-        side.depart("bob")
+        side.leave("bob")
         self.assertEqual(side.delivery(message), "Delivered to 1 of 2")
-        side.depart("ann")
+        side.leave("ann")
         self.assertEqual(side.delivery(message), "Delivered to 1 of 2")
 
-    def test_nobody_got_it(self) -> None:
+    def test_all_recipients_left(self) -> None:
         """A message that nobody got goes to those who join within a minute, mostly the same person as another user."""
-        side = Side("ann")
+        side = ChatPage("ann")
         message = side.write("hello")
-        side.depart("ann")
+        side.leave("ann")
         self.assertEqual(side.delivery(message), "Waiting to be sent")
-        side.arrive("ann-again")
-        side.reach("ann-again")
+        side.join("ann-again")
+        side.open_channels("ann-again")
         self.assertEqual(side.sent(), [("ann-again", "hello")])
         side.acknowledge("ann-again", message)
         self.assertEqual(side.delivery(message), "Delivered")
 
-    def test_nobody_comes_back(self) -> None:
+    def test_nobody_returned(self) -> None:
         """A message that nobody got within a minute counts as not delivered, and the page is told."""
-        side = Side("ann")
+        side = ChatPage("ann")
         message = side.write("hello")
-        side.depart("ann")
+        side.leave("ann")
         side.chat.take_changes()
         side.pass_time(LATE_JOIN_SECONDS)
         self.assertEqual(side.chat.take_changes(), [message])
         self.assertEqual((side.delivery(message), message.delivery(side.now)[0]), ("Not delivered", "missed"))
-        side.arrive("bob")
-        side.reach("bob")
+        side.join("bob")
+        side.open_channels("bob")
         self.assertEqual(side.sent(), [])
 
-    def test_the_first_did_not_get_it(self) -> None:
+    def test_first_participant_left(self) -> None:
         """A message that was written alone stays open when the first participant leaves without it."""
-        side = Side()
+        side = ChatPage()
         message = side.write("welcome")
-        side.arrive("ann")
-        side.depart("ann")
+        side.join("ann")
+        side.leave("ann")
         side.pass_time(3600)
         self.assertEqual(side.delivery(message), "Waiting to be sent")
-        side.arrive("bob")
-        side.reach("bob")
+        side.join("bob")
+        side.open_channels("bob")
         self.assertEqual(side.sent(), [("bob", "welcome")])
 
-    def test_the_same_user_again(self) -> None:
+    def test_returned_user(self) -> None:
         """A user who was given up and returns gets the messages that they missed."""
-        side = Side("ann", "bob")
-        side.reach("bob")
+        side = ChatPage("ann", "bob")
+        side.open_channels("bob")
         message = side.write("hello")
         side.acknowledge("bob", message)
-        side.depart("ann")
-        side.arrive("ann")
+        side.leave("ann")
+        side.join("ann")
         side.sent()
-        side.reach("ann")
+        side.open_channels("ann")
         self.assertEqual(side.sent(), [("ann", "hello")])
 
-    def test_not_outside_a_call(self) -> None:
+    def test_outside_of_a_call(self) -> None:
         """Outside of a call no message can be sent."""
-        side = Side()
+        side = ChatPage()
         side.state.hung_up()
         self.assertFalse(side.chat.send("hello"))
         self.assertEqual(side.chat.messages, [])
 
     def test_empty_and_too_long(self) -> None:
         """Empty and too long messages are refused, and the reason is shown before sending."""
-        side = Side("ann")
+        side = ChatPage("ann")
         for text in ("", "  \n ", "\x00", "x" * (MAX_CHARACTERS + 1)):
             self.assertFalse(side.chat.send(text))
         self.assertEqual(side.chat.messages, [])
@@ -289,29 +287,29 @@ class SendingTests(SynchronousTestCase):
         self.assertIn("4001", side.chat.length_problem("x" * (MAX_CHARACTERS + 1)))
         self.assertTrue(side.chat.send("x" * MAX_CHARACTERS))
 
-    def test_fits_the_wire(self) -> None:
+    def test_longest_message_fits_the_channel(self) -> None:
         """The longest message fits into the channel's size limit, whatever its characters."""
-        side = Side("ann")
-        side.reach("ann")
+        side = ChatPage("ann")
+        side.open_channels("ann")
         for text in ("\\" * MAX_CHARACTERS, '"' * MAX_CHARACTERS, "a" + "\n" * (MAX_CHARACTERS - 2) + "a"):
             side.write(text)
         for _, message in side.wire:
             self.assertLess(len(json.dumps(message, ensure_ascii=False)), MOST_ON_THE_WIRE)
 
-    def test_many_at_once(self) -> None:
+    def test_batches(self) -> None:
         """Queued messages are sent in batches within the receiver's rate limit."""
-        side = Side("ann")
+        side = ChatPage("ann")
         for number in range(BATCH + 5):
             side.write(str(number))
-        side.reach("ann")
+        side.open_channels("ann")
         self.assertEqual(len(side.sent()), BATCH)
         side.pass_time(1)
         self.assertEqual([text for _, text in side.sent()], [str(BATCH + number) for number in range(5)])
 
-    def test_a_channel_that_does_not_keep_up(self) -> None:
+    def test_slow_channel(self) -> None:
         """Messages that a channel does not accept now are sent later."""
-        side = Side("ann")
-        side.reach("ann")
+        side = ChatPage("ann")
+        side.open_channels("ann")
         side.open.clear()
         message = side.write("hello")
         self.assertEqual(side.delivery(message), "Waiting to be sent")
@@ -325,44 +323,44 @@ class ReconnectTests(SynchronousTestCase):
 
     def test_sent_again(self) -> None:
         """After a reconnect the unacknowledged messages are sent again, in order, and no others."""
-        side = Side("ann")
-        side.reach("ann")
+        side = ChatPage("ann")
+        side.open_channels("ann")
         first, second = side.write("one"), side.write("two")
         side.acknowledge("ann", first)
         side.close("ann")
         self.assertEqual((side.delivery(first), side.delivery(second)), ("Delivered", "Waiting to be sent"))
         side.write("three")
         side.sent()
-        side.reach("ann")
+        side.open_channels("ann")
         self.assertEqual(side.sent(), [("ann", "two"), ("ann", "three")])
 
-    def test_came_twice(self) -> None:
+    def test_repeated_message(self) -> None:
         """A repeated message is acknowledged, and shown only once."""
-        side = Side("ann")
-        side.reach("ann")
+        side = ChatPage("ann")
+        side.open_channels("ann")
         side.receive("ann", type="chat", id="1", text="hello")
         side.close("ann")
-        side.reach("ann")
+        side.open_channels("ann")
         side.receive("ann", type="chat", id="1", text="hello")
         self.assertEqual(side.texts, [("Ann", "hello")])
         self.assertEqual(side.chat.unread, 1)
         self.assertEqual(side.sent("chat-received"), [("ann", "1"), ("ann", "1")])
 
-    def test_the_person_joins_anew(self) -> None:
+    def test_own_rejoin(self) -> None:
         """While the local person rejoins, nobody counts as having left."""
-        side = Side("ann", "bob")
+        side = ChatPage("ann", "bob")
         message = side.write("hello")
         side.state.membership_lost()
         side.chat.update()
         self.assertEqual(side.delivery(message), "Waiting to be sent")
         side.state.session_joined("S", states.GUEST, [RemotePeer("ann"), RemotePeer("bob")])
         side.chat.update()
-        side.reach("ann", "bob")
+        side.open_channels("ann", "bob")
         self.assertEqual(side.sent(), [("ann", "hello"), ("bob", "hello")])
 
-    def test_both_pages(self) -> None:
+    def test_cuts_in_both_directions(self) -> None:
         """All messages arrive once and in order, wherever the connection is cut."""
-        here, there = Side("there"), Side("here")
+        here, there = ChatPage("there"), ChatPage("here")
 
         def carry(most: int) -> None:
             """Deliver the first messages of each side, and lose the others."""
@@ -372,15 +370,15 @@ class ReconnectTests(SynchronousTestCase):
                     sink.receive(user, **message)
 
         for cut in range(8):
-            here.reach("there")
-            there.reach("here")
+            here.open_channels("there")
+            there.open_channels("here")
             here.write(f"here {cut}")
             there.write(f"there {cut}")
             carry(cut)
             here.close("there")
             there.close("here")
-        here.reach("there")
-        there.reach("here")
+        here.open_channels("there")
+        there.open_channels("here")
         carry(1000)
         carry(1000)
         for side, member in ((here, "There"), (there, "Here")):
@@ -395,8 +393,8 @@ class ReceivingTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         """Join a call with ann and bob."""
-        self.side = Side("ann", "bob")
-        self.side.reach("ann", "bob")
+        self.side = ChatPage("ann", "bob")
+        self.side.open_channels("ann", "bob")
         self.side.wire.clear()
 
     def test_received(self) -> None:
@@ -414,7 +412,7 @@ class ReceivingTests(SynchronousTestCase):
         self.side.receive("ann", type="chat", id="1", text="hello")
         self.assertEqual(self.side.texts, [(texts.SOMEBODY, "hello")])
 
-    def test_ids_of_others(self) -> None:
+    def test_reused_ids(self) -> None:
         """A message with the id of another author's message neither hides nor changes that one."""
         own = self.side.write("mine")
         self.side.receive("ann", type="chat", id="1", text="ann's")
@@ -423,11 +421,11 @@ class ReceivingTests(SynchronousTestCase):
         self.assertEqual(self.side.texts, [("", "mine"), ("Ann", "ann's"), ("Bob", "bob's"), ("Bob", "not yours")])
         self.assertEqual(own.text, "mine")
 
-    def test_acknowledged_by_others(self) -> None:
+    def test_acknowledged_by_recipients_only(self) -> None:
         """Only a recipient can acknowledge a message, only once, and only a local one."""
         message = self.side.write("hello")
-        self.side.arrive("eve")
-        self.side.reach("eve")
+        self.side.join("eve")
+        self.side.open_channels("eve")
         self.side.acknowledge("eve", message)
         self.assertEqual(self.side.delivery(message), "Sent")
         self.side.acknowledge("ann", message)
@@ -441,15 +439,15 @@ class ReceivingTests(SynchronousTestCase):
 
     def test_acknowledged_before_it_was_sent(self) -> None:
         """An acknowledgement of a message that was not sent is ignored."""
-        side = Side("ann", "bob")
-        side.reach("ann")
+        side = ChatPage("ann", "bob")
+        side.open_channels("ann")
         message = side.write("hello")
         side.open.add("bob")
-        side.conversations.channel_opened("bob", 0.0)
+        side.messaging.channel_opened("bob", 0.0)
         side.acknowledge("bob", message)
         self.assertEqual(message.recipients["bob"], 0)
 
-    def test_nonsense(self) -> None:
+    def test_malformed_messages(self) -> None:
         """Messages without a valid id and text are ignored and not acknowledged."""
         for wrong in (
             {},
@@ -466,18 +464,18 @@ class ReceivingTests(SynchronousTestCase):
             self.side.receive("ann", type="chat", **wrong)
         self.assertEqual((self.side.chat.messages, self.side.wire, self.side.chat.unread), ([], [], 0))
 
-    def test_nothing_in_it(self) -> None:
+    def test_invisible_text(self) -> None:
         """A message without visible characters is acknowledged and not shown."""
         self.side.receive("ann", type="chat", id="1", text=" \n\x00\u202e")
         self.assertEqual((self.side.chat.messages, self.side.chat.unread), ([], 0))
         self.assertEqual(self.side.sent("chat-received"), [("ann", "1")])
 
-    def test_huge(self) -> None:
+    def test_too_long_text(self) -> None:
         """A message that is too long is cut, which is visible."""
         self.side.receive("ann", type="chat", id="1", text="x" * 15_000)
         self.assertEqual(self.side.chat.messages[0].text, "x" * MAX_CHARACTERS + "…")
 
-    def test_what_is_not_seen(self) -> None:
+    def test_control_characters(self) -> None:
         """Control characters and direction overrides are removed; line breaks and tabs stay."""
         self.side.receive("ann", type="chat", id="1", text="a\x07\x1b[31mb\x9bc\u202egpj.\u2066d\te\r\nf\rg\nh")
         self.assertEqual(self.side.chat.messages[0].text, "a[31mbcgpj.d\te\nf\ng\nh")
@@ -506,7 +504,7 @@ class ReceivingTests(SynchronousTestCase):
         self.assertEqual(len([message for message in news if not message.evicted]), len(messages))
         self.assertEqual(self.side.chat.view()["chat-badge", "text"], "99+")
 
-    def test_flood_of_long_ones(self) -> None:
+    def test_flood_of_long_messages(self) -> None:
         """Long messages are charged by their length."""
         own = self.side.write("mine")
         for number in range(100):
@@ -515,7 +513,7 @@ class ReceivingTests(SynchronousTestCase):
         messages = self.side.chat.messages
         self.assertEqual((messages[0], len(messages)), (own, 1 + MAX_SIZE // (MAX_CHARACTERS + ROW_OVERHEAD)))
 
-    def test_gone_in_between(self) -> None:
+    def test_message_of_an_unknown_user(self) -> None:
         """Messages of users who are not in the call are neither shown nor acknowledged."""
         self.side.state.participants.members.pop(0)
         self.side.receive("ann", type="chat", id="1", text="ghost")
@@ -527,8 +525,8 @@ class ViewTests(SynchronousTestCase):
 
     def test_unread(self) -> None:
         """Messages count as unread until the person reads them; local ones never do."""
-        side = Side("ann")
-        side.reach("ann")
+        side = ChatPage("ann")
+        side.open_channels("ann")
         side.write("mine")
         self.assertTrue(side.chat.view()["chat-badge", "hidden"])
         for ident in "ab":
@@ -541,30 +539,30 @@ class ViewTests(SynchronousTestCase):
         side.receive("ann", type="chat", id="c", text="hello")
         self.assertEqual(side.chat.unread, 0)
 
-    def note(self, side: Side) -> str:
+    def note(self, side: ChatPage) -> str:
         """Return the note that is shown; empty for none."""
         view = side.chat.view()
         self.assertEqual(view["chat-note", "hidden"], not view["chat-note", "text"])
         return str(view["chat-note", "text"])
 
-    def test_alone(self) -> None:
+    def test_note_while_alone(self) -> None:
         """A person who writes alone is told who will read it."""
-        side = Side()
+        side = ChatPage()
         self.assertEqual(self.note(side), texts.CHAT_ALONE)
-        side.arrive("ann")
+        side.join("ann")
         self.assertEqual(self.note(side), "")
 
-    def connected(self, side: Side, *users: str) -> None:
+    def connected(self, side: ChatPage, *users: str) -> None:
         """Establish the peer connections with these users."""
         for user in users:
             side.state.connection_changed(user, "connected")
         side.chat.update()
 
-    def test_deaf(self) -> None:
+    def test_participant_without_chat(self) -> None:
         """A connected participant without messages cannot chat: this is shown, and nothing is queued for them."""
-        side = Side("ann", "bob")
+        side = ChatPage("ann", "bob")
         self.connected(side, "ann", "bob")
-        side.reach("bob")
+        side.open_channels("bob")
         message = side.write("hello")
         side.acknowledge("bob", message)
         side.pass_time(NO_CHAT_AFTER - 1)
@@ -573,50 +571,50 @@ class ViewTests(SynchronousTestCase):
         self.assertEqual(self.note(side), texts.CHAT_DEAF.format("Ann"))
         self.assertEqual(side.delivery(message), "Delivered to 1 of 2")
         self.assertEqual(list(side.write("next").recipients), ["bob"])
-        side.depart("ann")
+        side.leave("ann")
         self.assertEqual(self.note(side), "")
 
-    def test_all_deaf(self) -> None:
+    def test_all_without_chat(self) -> None:
         """Among programs without chat a message waits for the first participant who can read it."""
-        side = Side("ann")
+        side = ChatPage("ann")
         self.connected(side, "ann")
         side.pass_time(NO_CHAT_AFTER)
         message = side.write("hello")
         self.assertEqual(side.delivery(message), "Waiting to be sent")
-        side.arrive("bob")
-        side.reach("bob")
+        side.join("bob")
+        side.open_channels("bob")
         self.assertEqual(side.sent(), [("bob", "hello")])
 
-    def test_slow_rather_than_deaf(self) -> None:
+    def test_late_hello(self) -> None:
         """A page that says hello late gets the messages that it missed."""
-        side = Side("ann")
+        side = ChatPage("ann")
         self.connected(side, "ann")
         message = side.write("hello")
         side.pass_time(NO_CHAT_AFTER)
         side.pass_time(NO_CHAT_AFTER)
-        side.reach("ann")
+        side.open_channels("ann")
         self.assertEqual((self.note(side), side.sent()), ("", [("ann", "hello")]))
         side.acknowledge("ann", message)
         self.assertEqual(side.delivery(message), "Delivered")
 
-    def test_not_deaf_while_there_is_no_path(self) -> None:
+    def test_no_connection_is_not_without_chat(self) -> None:
         """An interruption, or the search for a path, does not count as silence of the program."""
-        side = Side("ann")
+        side = ChatPage("ann")
         side.pass_time(100)
         self.connected(side, "ann")
         side.state.connection_changed("ann", "disconnected")
         side.pass_time(100)
         self.assertEqual(self.note(side), "")
 
-    def test_another_call(self) -> None:
+    def test_next_call(self) -> None:
         """Each call starts with an empty log."""
-        side = Side("ann")
-        side.reach("ann")
+        side = ChatPage("ann")
+        side.open_channels("ann")
         side.write("hello")
         side.receive("ann", type="chat", id="1", text="hello")
         side.chat.reset()
         self.assertEqual((side.chat.messages, side.chat.unread, side.chat.take_changes()), ([], 0, []))
         side.chat.update()
         side.sent()
-        side.reach("ann")
+        side.open_channels("ann")
         self.assertEqual(side.sent(), [])

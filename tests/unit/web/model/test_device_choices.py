@@ -15,23 +15,23 @@ from signald_page.client.model.device_choices import (
 from signald_page.client.model.devices import AUDIO, VIDEO
 
 
-class ChoicesTests(SynchronousTestCase):
+class DeviceChoicesTests(SynchronousTestCase):
     """`DeviceChoices` lists the devices and turns the choice into constraints."""
 
     def setUp(self) -> None:
         """Provide two cameras and a microphone."""
         self.choices = DeviceChoices({})
         self.entries = [(CAMERA, "c1", "Front"), (MICROPHONE, "m1", ""), (CAMERA, "c2", "Back")]
-        self.more = self.choices.set_available(self.entries)
+        self.gained = self.choices.set_available(self.entries)
 
-    def test_found(self) -> None:
+    def test_listed_devices(self) -> None:
         """The devices of each kind are listed in the browser's order; one without a name gets a number."""
         self.assertEqual(self.choices.options(CAMERA, ""), [("c1", "Front", True), ("c2", "Back", False)])
         self.assertEqual(self.choices.options(MICROPHONE, ""), [("m1", "Microphone 1", True)])
         self.assertEqual(self.choices.options(SPEAKER, ""), [])
         self.assertTrue(self.choices.several_cameras)
 
-    def test_the_one_in_use_is_marked(self) -> None:
+    def test_device_in_use(self) -> None:
         """The device in use is marked, whichever was chosen."""
         self.choices.choose(CAMERA, "c1")
         self.assertEqual([used for _, _, used in self.choices.options(CAMERA, "c2")], [False, True])
@@ -42,18 +42,18 @@ class ChoicesTests(SynchronousTestCase):
         self.choices.set_available([(CAMERA, "", ""), (MICROPHONE, "", "")])
         self.assertEqual(self.choices.options(CAMERA, ""), [])
 
-    def test_one_more(self) -> None:
+    def test_new_device(self) -> None:
         """A device that is plugged in is reported; the first list and an unplugged device are not."""
-        self.assertEqual(self.more, [])
+        self.assertEqual(self.gained, [])
         self.assertEqual(self.choices.set_available([*self.entries, (MICROPHONE, "m2", "Headset")]), [MICROPHONE])
         self.assertEqual(self.choices.set_available(self.entries), [])
 
-    def test_bounded(self) -> None:
+    def test_bounded_list(self) -> None:
         """The number of listed devices is bounded."""
         self.choices.set_available([(CAMERA, f"c{number}", "") for number in range(1000)])
         self.assertEqual(len(self.choices.options(CAMERA, "")), MAX_DEVICES)
 
-    def test_what_is_asked_for(self) -> None:
+    def test_constraints(self) -> None:
         """An available choice becomes an exact constraint; without a choice the front camera is requested."""
         self.assertEqual(self.choices.constraints(VIDEO)["facingMode"], "user")
         self.assertNotIn("deviceId", self.choices.constraints(AUDIO))
@@ -65,7 +65,7 @@ class ChoicesTests(SynchronousTestCase):
         self.choices.set_available([])
         self.assertEqual(self.choices.constraints(AUDIO)["deviceId"], {"ideal": "m1"})
 
-    def test_turning(self) -> None:
+    def test_flipped_camera(self) -> None:
         """The camera can be flipped and flipped back; choosing a camera by name ends that."""
         self.choices.choose(CAMERA, "c1")
         self.choices.flip()
@@ -76,7 +76,7 @@ class ChoicesTests(SynchronousTestCase):
         self.choices.choose(CAMERA, "c1")
         self.assertEqual(self.choices.facing, "user")
 
-    def test_remembered(self) -> None:
+    def test_stored_choices(self) -> None:
         """Choices of earlier calls are used for known kinds, and ignored for unknown ones."""
         choices = DeviceChoices({CAMERA: "c9", "other": "x"})
         choices.set_available(self.entries)

@@ -11,7 +11,7 @@ from signald_page.client.model.devices import Device, browser_family, problem_co
 class DeviceTests(SynchronousTestCase):
     """`Device` follows the life cycle of a camera or a microphone."""
 
-    def test_its_life(self) -> None:
+    def test_life_cycle(self) -> None:
         """A device is requested, runs, and stops with a problem, which the next request clears."""
         device = Device(devices.VIDEO)
         self.assertEqual((device.kind, device.status, device.problem), ("video", devices.OFF, ""))
@@ -28,7 +28,7 @@ class DeviceTests(SynchronousTestCase):
 class ProblemTests(SynchronousTestCase):
     """`problem_code` maps errors of `getUserMedia`."""
 
-    def test_errors(self) -> None:
+    def test_error_names(self) -> None:
         """Each error name has a problem code, and so has an unknown one."""
         self.assertEqual(problem_code("NotAllowedError"), "refused")
         self.assertEqual(problem_code("NotFoundError"), "missing")
@@ -39,7 +39,7 @@ class ProblemTests(SynchronousTestCase):
 class FamilyTests(SynchronousTestCase):
     """`browser_family` recognizes browsers by their user agent."""
 
-    def test_families(self) -> None:
+    def test_user_agents(self) -> None:
         """Firefox and Safari are recognized, and all others count as Chromium."""
         webkit = "AppleWebKit/605.1.15 (KHTML, like Gecko)"
         for agent, family in (

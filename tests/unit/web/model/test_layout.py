@@ -8,7 +8,7 @@ from signald_page.client.model.layout import CORNERS, GRID, SPOTLIGHT, arrange, 
 from signald_page.client.model.remote_peer import RemotePeer
 
 
-def people(*users: str, screens: tuple[str, ...] = ()) -> list[RemotePeer]:
+def participants(*users: str, screens: tuple[str, ...] = ()) -> list[RemotePeer]:
     """Return remote participants, some of whom share their screen."""
     members = [RemotePeer(user) for user in users]
     for member in members:
@@ -19,39 +19,41 @@ def people(*users: str, screens: tuple[str, ...] = ()) -> list[RemotePeer]:
 class ArrangeTests(SynchronousTestCase):
     """`arrange` orders the pictures and picks the large one."""
 
-    def test_alike(self) -> None:
+    def test_equal_pictures(self) -> None:
         """By default all pictures are equal, in the order in which the participants joined."""
-        self.assertEqual(arrange(people("ann", "bob"), "", "", "bob"), (["ann", "bob"], ""))
+        self.assertEqual(arrange(participants("ann", "bob"), "", "", "bob"), (["ann", "bob"], ""))
 
-    def test_one_alone_is_not_large(self) -> None:
+    def test_single_picture(self) -> None:
         """A single picture is never the large one of several."""
-        self.assertEqual(arrange(people("ann"), "ann", SPOTLIGHT, "ann"), (["ann"], ""))
+        self.assertEqual(arrange(participants("ann"), "ann", SPOTLIGHT, "ann"), (["ann"], ""))
         self.assertEqual(arrange([], "", SPOTLIGHT, ""), ([], ""))
 
-    def test_a_screen_is_large(self) -> None:
+    def test_shared_screen(self) -> None:
         """A shared screen is large; of several, the last one."""
-        self.assertEqual(arrange(people("ann", screens=("ann",)), "", "", ""), (["ann", "ann/screen"], "ann/screen"))
-        both = people("ann", "bob", screens=("ann", "bob"))
+        self.assertEqual(
+            arrange(participants("ann", screens=("ann",)), "", "", ""), (["ann", "ann/screen"], "ann/screen")
+        )
+        both = participants("ann", "bob", screens=("ann", "bob"))
         self.assertEqual(arrange(both, "", SPOTLIGHT, "ann")[1], "bob/screen")
 
-    def test_a_pin_goes_first(self) -> None:
+    def test_pinned_picture(self) -> None:
         """A pinned picture is large while it exists."""
-        members = people("ann", "bob", screens=("ann",))
+        members = participants("ann", "bob", screens=("ann",))
         self.assertEqual(arrange(members, "bob", GRID, "ann")[1], "bob")
         self.assertEqual(arrange(members, "bob/screen", "", "")[1], "ann/screen")
 
-    def test_a_wish_for_a_grid(self) -> None:
+    def test_grid_mode(self) -> None:
         """In grid mode a shared screen is one picture among equals."""
-        self.assertEqual(arrange(people("ann", screens=("ann",)), "", GRID, "")[1], "")
+        self.assertEqual(arrange(participants("ann", screens=("ann",)), "", GRID, "")[1], "")
 
     def test_spotlight_follows_the_speaker(self) -> None:
         """In spotlight mode the active speaker is large, and before anybody spoke the first participant."""
-        members = people("ann", "bob")
+        members = participants("ann", "bob")
         self.assertEqual(arrange(members, "", SPOTLIGHT, "")[1], "ann")
         self.assertEqual(arrange(members, "", SPOTLIGHT, "bob")[1], "bob")
         self.assertEqual(arrange(members, "", SPOTLIGHT, "gone")[1], "ann")
 
-    def test_names(self) -> None:
+    def test_picture_ids(self) -> None:
         """The pictures of a user's camera and screen have different ids."""
         self.assertNotEqual(picture_id("ann"), picture_id("ann", True))
 

@@ -13,7 +13,7 @@ from signald_page.client.model.peer_messaging import PeerMessaging
 from signald_page.client.model.remote_peer import RemotePeer
 
 
-class PresenceTests(SynchronousTestCase):
+class MediaStatusTests(SynchronousTestCase):
     """`MediaStatus` works in a call with the host `ann` and the guest `bob`."""
 
     def setUp(self) -> None:
@@ -27,10 +27,10 @@ class PresenceTests(SynchronousTestCase):
         self.sent: list[tuple[str, Any]] = []
         self.requested = 0
         self.changes = 0
-        self.conversations = PeerMessaging(json, self.send)
-        self.presence = MediaStatus(self.state, self.conversations, self.ask, self.changed)
+        self.messaging = PeerMessaging(json, self.send)
+        self.media_status = MediaStatus(self.state, self.messaging, self.count_mute_request, self.changed)
         for user in ("ann", "bob"):
-            self.conversations.channel_opened(user, 0.0)
+            self.messaging.channel_opened(user, 0.0)
         self.sent.clear()
 
     def send(self, user: str, text: str) -> bool:
@@ -42,35 +42,35 @@ class PresenceTests(SynchronousTestCase):
         """Count the changes of media status."""
         self.changes += 1
 
-    def ask(self) -> None:
+    def count_mute_request(self) -> None:
         """Count the host's requests to mute."""
         self.requested += 1
 
     def receive(self, user: str, **message: object) -> None:
         """Receive a message."""
-        self.conversations.text_received(user, json.dumps(message), 0.0)
+        self.messaging.text_received(user, json.dumps(message), 0.0)
 
     def hello(self, user: str) -> None:
         """Receive `hello`, with which a page says that it understands messages."""
         self.receive(user, type="hello", version=1)
 
-    def test_told_to_whoever_comes(self) -> None:
+    def test_sent_after_hello(self) -> None:
         """Each page that sends hello receives the local media status."""
         self.hello("ann")
-        told = {"type": "presence", "microphone": False, "camera": False, "screen": False}
-        self.assertEqual(self.sent, [("ann", told)])
+        status = {"type": "presence", "microphone": False, "camera": False, "screen": False}
+        self.assertEqual(self.sent, [("ann", status)])
 
-    def test_told_when_it_changes(self) -> None:
+    def test_sent_when_changed(self) -> None:
         """A change is sent once, to every page that understands messages."""
         self.hello("ann")
-        self.presence.update()
+        self.media_status.update()
         self.sent.clear()
         self.state.devices.microphone.started()
-        self.presence.update()
-        self.presence.update()
+        self.media_status.update()
+        self.media_status.update()
         self.assertEqual([(user, message["microphone"]) for user, message in self.sent], [("ann", True)])
 
-    def test_others_tell(self) -> None:
+    def test_received_status(self) -> None:
         """The received media status is stored with its participant, and cleared when the channel closes."""
         ann = self.state.participants.members[0]
         self.assertEqual((ann.microphone, ann.camera, ann.screen), (None, None, False))
@@ -79,10 +79,10 @@ class PresenceTests(SynchronousTestCase):
         self.assertEqual((ann.microphone, ann.camera, ann.screen, self.changes), (True, False, True, 1))
         self.receive("ann", type="presence", microphone="yes", camera=0)
         self.assertEqual((ann.microphone, ann.camera, ann.screen), (True, False, True))
-        self.conversations.channel_closed("ann")
+        self.messaging.channel_closed("ann")
         self.assertEqual((ann.microphone, ann.camera, ann.screen), (None, None, False))
 
-    def test_only_the_host_asks_for_silence(self) -> None:
+    def test_mute_request_of_the_host_only(self) -> None:
         """Only requests to mute from the present host are accepted."""
         for user in ("ann", "bob"):
             self.hello(user)
@@ -94,12 +94,12 @@ class PresenceTests(SynchronousTestCase):
         self.receive("bob", type="mute")
         self.assertEqual(self.requested, 2)
 
-    def test_the_host_asks(self) -> None:
+    def test_mute_requests_as_host(self) -> None:
         """A host can ask one participant to mute, or everybody who understands messages."""
         self.hello("ann")
         self.hello("bob")
         self.sent.clear()
-        self.presence.ask_to_mute("bob")
-        self.presence.ask_to_mute()
+        self.media_status.ask_to_mute("bob")
+        self.media_status.ask_to_mute()
         self.assertEqual(self.sent[0], ("bob", {"type": "mute"}))
         self.assertEqual({user for user, _ in self.sent[1:]}, {"ann", "bob"})

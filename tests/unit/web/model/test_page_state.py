@@ -14,16 +14,16 @@ ID = "7Q2M9RT6ZC"
 LINK = "https://example.org:9000/#7Q2M9RT6ZC"
 
 
-def started() -> PageState:
+def start_page() -> PageState:
     """Return a page that shows the start screen."""
     page = PageState()
     page.show_start("")
     return page
 
 
-def hosting(*members: str) -> PageState:
+def host_page(*members: str) -> PageState:
     """Return a page whose person opened a session, with these connected participants."""
-    page = started()
+    page = start_page()
     page.start_call(HOST)
     page.session_joined(ID, HOST, [])
     page.session.link = LINK
@@ -33,9 +33,9 @@ def hosting(*members: str) -> PageState:
     return page
 
 
-def visiting(*members: str, connected: bool = True) -> PageState:
+def guest_page(*members: str, connected: bool = True) -> PageState:
     """Return a page whose person joined a session with these participants."""
-    page = started()
+    page = start_page()
     page.start_call(GUEST, ID)
     page.session_joined(ID, GUEST, [RemotePeer(user) for user in members])
     for user in members if connected else ():
@@ -43,10 +43,10 @@ def visiting(*members: str, connected: bool = True) -> PageState:
     return page
 
 
-class StartTests(SynchronousTestCase):
+class StartScreenTests(SynchronousTestCase):
     """The page is on the start screen or connects."""
 
-    def test_begins_loading(self) -> None:
+    def test_loading(self) -> None:
         """No call can be started before the start screen is shown."""
         page = PageState()
         self.assertFalse(page.start_call(HOST))
@@ -69,7 +69,7 @@ class StartTests(SynchronousTestCase):
         self.assertFalse(page.show_test())
         self.assertEqual(page.stage, "connecting")
 
-    def test_an_address_that_names_no_session(self) -> None:
+    def test_malformed_fragment(self) -> None:
         """A malformed fragment of the page's URL is reported until the next one."""
         page = PageState()
         page.show_start("", "No such form.")
@@ -77,7 +77,7 @@ class StartTests(SynchronousTestCase):
         page.show_start(ID)
         self.assertEqual((page.stage, page.session.invited_id, page.notices.problem), ("start", ID, ""))
 
-    def test_a_browser_that_cannot_call(self) -> None:
+    def test_unsupported_browser(self) -> None:
         """An unsupported browser fails with the reason, whatever the URL says."""
         page = PageState()
         page.browser_unsupported(texts.NO_WEBRTC)
@@ -86,50 +86,50 @@ class StartTests(SynchronousTestCase):
 
     def test_one_call_at_a_time(self) -> None:
         """Starting a second call while the first one connects does nothing."""
-        page = started()
+        page = start_page()
         self.assertTrue(page.start_call(HOST))
         self.assertFalse(page.start_call(GUEST, ID))
         self.assertEqual((page.stage, page.role), ("connecting", HOST))
 
     def test_a_refused_join_goes_back(self) -> None:
         """An unknown session id returns to the start screen, where it can be corrected."""
-        page = started()
+        page = start_page()
         page.start_call(GUEST, ID)
         page.request_refused("join", "unknown-session", "There is no such call.")
         self.assertEqual((page.stage, page.notices.problem), ("start", "There is no such call."))
 
     def test_a_refused_hello_fails(self) -> None:
         """A refused hello makes the attempt fail."""
-        page = started()
+        page = start_page()
         page.start_call(HOST)
         page.request_refused("hello", "unsupported-version", "This server speaks version 2.")
         self.assertEqual((page.stage, page.notices.problem), ("failed", "This server speaks version 2."))
 
     def test_a_refusal_within_a_call(self) -> None:
         """Other refusals are reported, and the call goes on."""
-        page = hosting("ann")
+        page = host_page("ann")
         page.request_refused("offer", "outbox-full", "No.")
         self.assertEqual((page.stage, page.notices.problem), ("connected", "No."))
 
     def test_cancelled(self) -> None:
         """Cancelling before the session is open returns to the start screen."""
-        page = started()
+        page = start_page()
         page.start_call(HOST)
         page.hung_up()
         self.assertEqual(page.stage, "start")
 
     def test_an_unreachable_server(self) -> None:
         """Without a server the attempt fails, and can be repeated."""
-        page = started()
+        page = start_page()
         page.start_call(GUEST, ID)
         page.server_lost(texts.SERVER_UNREACHABLE)
         self.assertEqual((page.stage, page.notices.problem), ("failed", texts.SERVER_UNREACHABLE))
         self.assertTrue(page.start_call(GUEST, ID))
         self.assertEqual((page.stage, page.notices.problem), ("connecting", ""))
 
-    def test_late_news_change_nothing(self) -> None:
+    def test_late_events_are_ignored(self) -> None:
         """Events that arrive after a cancelled attempt are ignored."""
-        page = started()
+        page = start_page()
         page.start_call(HOST)
         page.hung_up()
         page.session_joined(ID, GUEST, [RemotePeer("ann")])
@@ -148,12 +148,12 @@ class SessionTests(SynchronousTestCase):
 
     def test_a_host_waits(self) -> None:
         """A host who is alone sees the session id and the link."""
-        page = hosting()
+        page = host_page()
         self.assertEqual((page.stage, page.session.id, page.session.link), ("waiting", ID, LINK))
 
     def test_calling_until_connected(self) -> None:
         """With another participant the page is calling until a peer connection is established."""
-        page = visiting("ann", connected=False)
+        page = guest_page("ann", connected=False)
         self.assertEqual(page.stage, "calling")
         page.connection_changed("ann", "connecting")
         self.assertEqual(page.stage, "calling")
@@ -163,7 +163,7 @@ class SessionTests(SynchronousTestCase):
     def test_a_guest_leaves(self) -> None:
         """When a guest leaves, the host waits again and is told, until the next participant joins."""
         for reason, notice in (("left", texts.LEFT_WAITING), ("gone", texts.LOST_WAITING)):
-            page = hosting()
+            page = host_page()
             page.member_joined(RemotePeer("ann"))
             page.member_left("ann", reason)
             self.assertEqual((page.stage, page.notices.notice), ("waiting", notice))
@@ -172,38 +172,38 @@ class SessionTests(SynchronousTestCase):
 
     def test_a_guest_who_lost_only_the_server(self) -> None:
         """A peer connection outlives the participant's server connection, until it breaks as well."""
-        page = hosting("ann")
+        page = host_page("ann")
         page.member_left("ann", "gone")
         self.assertEqual((page.stage, page.notices.notice), ("connected", texts.OTHER_LOST_SERVER))
         page.connection_changed("ann", "disconnected")
         self.assertEqual((page.stage, page.notices.notice), ("waiting", texts.LOST_WAITING))
 
-    def test_a_newcomer_replaces_whom_the_server_lost(self) -> None:
+    def test_rejoined_participant_replaces_the_lost_one(self) -> None:
         """A participant who rejoins with a new connection replaces the one whom the server lost."""
-        page = hosting("ann")
+        page = host_page("ann")
         page.member_left("ann", "gone")
         page.member_joined(RemotePeer("ann-again"))
         self.assertEqual([member.user for member in page.participants.members], ["ann-again"])
 
-    def test_strangers_change_nothing(self) -> None:
+    def test_events_about_unknown_users(self) -> None:
         """Events about unknown users are ignored."""
-        page = hosting("ann")
+        page = host_page("ann")
         page.member_left("bob", "left")
         page.connection_changed("bob", "failed")
         self.assertEqual(([member.user for member in page.participants.members], page.stage), (["ann"], "connected"))
 
     def test_hanging_up(self) -> None:
         """The outcome of hanging up depends on the person's role."""
-        host, guest, heir = hosting("bob"), visiting("ann"), visiting("ann")
+        host, guest, new_host = host_page("bob"), guest_page("ann"), guest_page("ann")
         host.session.has_host_key = True
         host.hung_up()
-        heir.host_changed("me", "me")
-        heir.hung_up()
+        new_host.host_changed("me", "me")
+        new_host.hung_up()
         guest.hung_up()
         self.assertEqual(
             (host.stage, host.notices.outcome, host.participants.members), ("ended", texts.HUNG_UP_HOST, [])
         )
-        self.assertEqual((heir.stage, heir.notices.outcome), ("ended", texts.YOU_ENDED))
+        self.assertEqual((new_host.stage, new_host.notices.outcome), ("ended", texts.YOU_ENDED))
         self.assertEqual((guest.stage, guest.notices.outcome), ("ended", texts.HUNG_UP))
         guest.return_to_start()
         self.assertEqual(guest.stage, "start")
@@ -211,21 +211,21 @@ class SessionTests(SynchronousTestCase):
     def test_the_session_ends(self) -> None:
         """Each reason for the end of a session has a sentence, and so has an unknown one."""
         for reason in ("host-left", "idle", "expired", "something-new"):
-            page = visiting("ann")
+            page = guest_page("ann")
             page.session_ended(reason)
             self.assertEqual((page.stage, page.notices.outcome), ("ended", texts.ENDED.get(reason, texts.CALL_OVER)))
 
     def test_a_host_who_lost_only_the_server(self) -> None:
         """A peer connection outlives a session whose host lost the server; when it breaks, the reason is shown."""
-        page = visiting("ann")
+        page = guest_page("ann")
         page.session_ended("host-gone")
         self.assertEqual((page.stage, page.notices.notice), ("connected", texts.OTHER_LOST_SERVER))
         page.connection_changed("ann", "disconnected")
         self.assertEqual((page.stage, page.notices.outcome), ("ended", texts.ENDED["host-gone"]))
 
-    def test_a_host_who_is_gone_before_there_was_a_path(self) -> None:
+    def test_host_lost_before_a_connection(self) -> None:
         """Without a peer connection, the loss of the host ends the call."""
-        page = visiting("ann", connected=False)
+        page = guest_page("ann", connected=False)
         page.session_ended("host-gone")
         self.assertEqual((page.stage, page.notices.outcome), ("ended", texts.ENDED["host-gone"]))
 
@@ -235,47 +235,47 @@ class ServerLossTests(SynchronousTestCase):
 
     def test_while_waiting(self) -> None:
         """Without a server nobody can join, so that a waiting host fails."""
-        page = hosting()
+        page = host_page()
         page.server_lost(texts.SERVER_LOST)
         self.assertEqual((page.stage, page.notices.problem), ("failed", texts.SERVER_LOST))
 
     def test_while_connected(self) -> None:
         """A connected call goes on, and its later break is reported."""
-        page = visiting("ann")
+        page = guest_page("ann")
         page.server_lost(texts.SERVER_LOST)
         self.assertEqual((page.stage, page.notices.notice), ("connected", texts.SERVER_LOST_CONNECTED))
         page.connection_changed("ann", "failed")
         self.assertEqual((page.stage, page.notices.problem), ("failed", texts.SERVER_LOST))
 
-    def test_keeps_only_whom_it_reaches(self) -> None:
+    def test_unconnected_participants_are_removed(self) -> None:
         """Participants without a peer connection are removed when the server is lost."""
-        page = hosting("ann")
+        page = host_page("ann")
         page.member_joined(RemotePeer("bob"))
         page.server_lost(texts.SERVER_LOST)
         self.assertEqual([member.user for member in page.participants.members], ["ann"])
 
     def test_hanging_up_without_a_server(self) -> None:
         """The person can end a call that goes on without the server."""
-        page = visiting("ann")
+        page = guest_page("ann")
         page.server_lost(texts.SERVER_LOST)
         page.hung_up()
         self.assertEqual((page.stage, page.notices.outcome), ("ended", texts.HUNG_UP))
 
-    def test_a_second_break(self) -> None:
+    def test_one_of_two_connections_breaks(self) -> None:
         """A detached call goes on with the remaining participant when one of two leaves."""
-        page = hosting("ann", "bob")
+        page = host_page("ann", "bob")
         page.server_lost(texts.SERVER_LOST)
         page.connection_changed("ann", "closed")
         self.assertEqual((page.stage, [member.user for member in page.participants.members]), ("connected", ["bob"]))
 
 
-class PathTests(SynchronousTestCase):
+class PeerConnectionTests(SynchronousTestCase):
     """Peer connections are established, interrupted and given up."""
 
     def test_no_path(self) -> None:
         """A guest without a path fails, and is told whether a TURN server was tried."""
         for turn, problem in ((False, texts.NO_PATH), (True, texts.NO_PATH_WITH_TURN)):
-            page = visiting("ann", connected=False)
+            page = guest_page("ann", connected=False)
             page.network.turn_available = turn
             page.connection_changed("ann", "failed")
             self.assertEqual((page.stage, page.notices.problem), ("failed", problem))
@@ -283,67 +283,67 @@ class PathTests(SynchronousTestCase):
     def test_no_path_with_a_hidden_address(self) -> None:
         """A person who hides their address without a TURN server is told that this is the reason."""
         for turn, problem in ((False, texts.NO_PATH_RELAY_ONLY), (True, texts.NO_PATH_WITH_TURN)):
-            page = visiting("ann", connected=False)
+            page = guest_page("ann", connected=False)
             page.network.relay_only = True
             page.network.turn_available = turn
             page.connection_changed("ann", "failed")
             self.assertEqual(page.notices.problem, problem)
 
-    def test_a_hidden_address_and_nothing_to_hide_behind(self) -> None:
+    def test_relay_only_without_a_turn_server(self) -> None:
         """Without a TURN server a relay-only connection is given up at once; an existing one goes on."""
-        page = visiting("ann", connected=False)
+        page = guest_page("ann", connected=False)
         page.network.relay_only = True
         page.tick(1.0)
         self.assertEqual((page.stage, page.notices.problem), ("failed", texts.NO_PATH_RELAY_ONLY))
-        page = visiting("ann", connected=False)
+        page = guest_page("ann", connected=False)
         page.network.relay_only = page.network.turn_available = True
         page.tick(1.0)
         self.assertEqual(page.stage, "calling")
-        page = visiting("ann")
+        page = guest_page("ann")
         page.network.relay_only = True
         page.tick(1.0)
         self.assertEqual(page.stage, "connected")
 
-    def test_a_relayed_call_without_a_turn_server(self) -> None:
+    def test_relay_only_session_without_a_turn_server(self) -> None:
         """A relay-only session without a TURN server is given up at once, without blaming the person's own setting."""
-        page = visiting("ann", connected=False)
+        page = guest_page("ann", connected=False)
         page.session.relay_only = True
         self.assertTrue(page.relay_only)
         page.tick(1.0)
         self.assertEqual((page.stage, page.notices.problem), ("failed", texts.NO_PATH))
-        page = visiting("ann", connected=False)
+        page = guest_page("ann", connected=False)
         page.session.relay_only = page.network.relay_only = True
         page.tick(1.0)
         self.assertEqual((page.stage, page.notices.problem), ("failed", texts.NO_PATH))
 
     def test_no_path_to_a_guest(self) -> None:
         """A host keeps the session open when there is no path to a guest, who can then try again."""
-        page = hosting()
+        page = host_page()
         page.member_joined(RemotePeer("bob"))
         page.connection_changed("bob", "failed")
         self.assertEqual((page.stage, page.notices.problem), ("waiting", texts.NO_PATH))
 
     def test_one_of_several_without_a_path(self) -> None:
         """The call goes on with the participants who can be reached."""
-        page = visiting("ann", "bob", connected=False)
+        page = guest_page("ann", "bob", connected=False)
         page.connection_changed("ann", "connected")
         page.connection_changed("bob", "failed")
         self.assertEqual((page.stage, [member.user for member in page.participants.members]), ("connected", ["ann"]))
 
-    def test_browsers_that_do_not_agree(self) -> None:
+    def test_failed_negotiation(self) -> None:
         """A failed first negotiation ends the attempt; a failed later one leaves the call as it was."""
-        page = visiting("ann", connected=False)
+        page = guest_page("ann", connected=False)
         page.negotiation_failed("bob")
         self.assertEqual(page.stage, "calling")
         page.negotiation_failed("ann")
         self.assertEqual((page.stage, page.notices.problem), ("failed", texts.NEGOTIATION_FAILED))
-        page = visiting("ann")
+        page = guest_page("ann")
         page.negotiation_failed("ann")
         self.assertEqual((page.stage, page.notices.problem), ("connected", ""))
 
     def test_a_long_search(self) -> None:
         """After some seconds the page says that the search for a path goes on, and in the end that it failed."""
-        page = visiting("ann", connected=False)
+        page = guest_page("ann", connected=False)
         self.assertEqual(page.tick(page_state.CALLING_LONG_AFTER - 1), [])
         self.assertEqual(page.notices.notice, "")
         self.assertEqual(page.tick(page_state.CALLING_LONG_AFTER), [])
@@ -353,55 +353,55 @@ class PathTests(SynchronousTestCase):
 
     def test_a_search_beside_a_call(self) -> None:
         """During a connected call the search for another path is not mentioned."""
-        page = hosting("ann")
+        page = host_page("ann")
         page.member_joined(RemotePeer("bob"))
         page.tick(page_state.CALLING_LONG_AFTER)
         self.assertEqual((page.stage, page.notices.notice), ("connected", ""))
 
     def test_an_interruption(self) -> None:
         """ICE is restarted with back-off during an interruption, which starts again with the next one."""
-        page = visiting("ann")
+        page = guest_page("ann")
         self.assertEqual(page.tick(100.0), [])
         page.connection_changed("ann", "disconnected")
         self.assertTrue(page.participants.interrupted)
         self.assertEqual(page.stage, "connected")
-        sought = [second for second in range(101, 120) if page.tick(float(second)) == ["ann"]]
-        self.assertEqual(sought, [102, 106, 114])
+        restarted = [second for second in range(101, 120) if page.tick(float(second)) == ["ann"]]
+        self.assertEqual(restarted, [102, 106, 114])
         page.connection_changed("ann", "connected")
         self.assertFalse(page.participants.interrupted)
         page.tick(200.0)
         page.connection_changed("ann", "disconnected")
         self.assertEqual([page.tick(201.0), page.tick(202.0)], [[], ["ann"]])
 
-    def test_a_failure_is_mended_at_once(self) -> None:
+    def test_immediate_ice_restart(self) -> None:
         """ICE is restarted at once after a failure, and after the server connection is restored on either side."""
-        for happens in (
+        for cause in (
             lambda page: page.connection_changed("ann", "failed"),
             lambda page: page.server_connected(),
             lambda page: page.participants.set_away("ann", False),
         ):
-            page = visiting("ann")
+            page = guest_page("ann")
             page.tick(100.0)
             page.connection_changed("ann", "disconnected")
-            happens(page)
+            cause(page)
             self.assertEqual(page.tick(100.5), ["ann"])
             self.assertEqual(page.participants.members[0].restarts, 1)
 
-    def test_another_network(self) -> None:
+    def test_network_change(self) -> None:
         """After a network change ICE is restarted as soon as the server is reached, even if no loss was noticed."""
-        page = visiting("ann")
+        page = guest_page("ann")
         page.tick(100.0)
         page.network.changed = True
         self.assertEqual(page.tick(100.5), [])
         page.network.interrupted()
         page.server_connected()
         self.assertEqual([page.tick(101.0), page.tick(102.0)], [["ann"], []])
-        page = visiting("bob", connected=False)
+        page = guest_page("bob", connected=False)
         page.network.changed = True
         page.server_connected()
         self.assertEqual(page.tick(1.0), [])
 
-    def test_nothing_is_agreed_without_the_server(self) -> None:
+    def test_no_negotiation_without_the_server(self) -> None:
         """While either side has lost the server, ICE is not restarted and nobody is given up."""
         for lost, back in (
             (lambda page: page.network.interrupted(), lambda page: page.server_connected()),
@@ -410,7 +410,7 @@ class PathTests(SynchronousTestCase):
                 lambda page: page.participants.set_away("ann", False),
             ),
         ):
-            page = visiting("ann")
+            page = guest_page("ann")
             page.connection_changed("ann", "disconnected")
             lost(page)
             self.assertEqual(page.tick(100.0), [])
@@ -420,7 +420,7 @@ class PathTests(SynchronousTestCase):
 
     def test_an_interruption_that_lasts(self) -> None:
         """The steps of an interruption do not prolong it: the participant is given up in the end."""
-        page = visiting("ann")
+        page = guest_page("ann")
         page.connection_changed("ann", "disconnected")
         page.tick(15.0)
         page.connection_changed("ann", "failed")
@@ -430,9 +430,9 @@ class PathTests(SynchronousTestCase):
         page.tick(remote_peer.GIVE_UP_AFTER)
         self.assertEqual((page.stage, page.notices.problem), ("failed", texts.OTHER_LOST))
 
-    def test_the_same_state_again(self) -> None:
+    def test_repeated_connection_state(self) -> None:
         """A connection state that is reported twice does not restart its time."""
-        page = visiting("ann")
+        page = guest_page("ann")
         page.connection_changed("ann", "disconnected")
         page.tick(10.0)
         page.connection_changed("ann", "disconnected")
@@ -442,9 +442,9 @@ class PathTests(SynchronousTestCase):
 class ReconnectTests(SynchronousTestCase):
     """The connection to the server is lost and restored."""
 
-    def test_the_seconds_are_counted(self) -> None:
+    def test_offline_seconds(self) -> None:
         """The duration of the loss is counted from its start."""
-        page = visiting("ann")
+        page = guest_page("ann")
         page.tick(50.0)
         page.network.interrupted()
         page.tick(51.0)
@@ -454,48 +454,48 @@ class ReconnectTests(SynchronousTestCase):
         page.server_connected()
         self.assertIsNone(page.network.offline_for)
 
-    def test_somebody_begins_anew(self) -> None:
+    def test_participant_reloaded(self) -> None:
         """A participant who reloaded their page gets a new connection in the same place."""
-        page = visiting("ann", "bob")
+        page = guest_page("ann", "bob")
         page.participants.set_away("ann", True)
         page.participants.connection_reset("ann")
         page.participants.connection_reset("nobody")
         ann = page.participants.members[0]
         self.assertEqual((ann.user, ann.away, ann.connection, ann.was_connected), ("ann", False, "new", False))
 
-    def test_the_person_begins_anew(self) -> None:
+    def test_own_page_reloaded(self) -> None:
         """After a reload of the own page, the received participants replace the previous ones."""
-        page = visiting("ann")
+        page = guest_page("ann")
         page.session_joined(ID, HOST, [RemotePeer("bob")])
         self.assertEqual(
             (page.role, [member.user for member in page.participants.members], page.stage), (HOST, ["bob"], "calling")
         )
 
-    def test_the_server_knows_nobody(self) -> None:
+    def test_membership_lost(self) -> None:
         """A person whose membership the server lost joins again; without a session nothing happens."""
-        page = visiting("ann")
+        page = guest_page("ann")
         page.membership_lost()
         self.assertEqual((page.stage, page.participants.members, page.session.id), ("connecting", [], ID))
-        page = started()
+        page = start_page()
         page.membership_lost()
         self.assertEqual(page.stage, "start")
 
-    def test_another_tab(self) -> None:
+    def test_replaced_by_another_tab(self) -> None:
         """A page whose person was taken over by another tab fails and says so."""
-        page = visiting("ann")
+        page = guest_page("ann")
         page.replaced_elsewhere()
         self.assertEqual((page.stage, page.notices.problem), ("failed", texts.TAKEN_OVER))
-        page = started()
+        page = start_page()
         page.replaced_elsewhere()
         self.assertEqual(page.stage, "start")
 
 
-class DoorTests(SynchronousTestCase):
+class AdmissionTests(SynchronousTestCase):
     """Admission, passwords, the lobby and the change of hosts follow the server's events."""
 
-    def test_waiting(self) -> None:
+    def test_admission_pending(self) -> None:
         """The reason for waiting is shown until the person is admitted or refused."""
-        page = started()
+        page = start_page()
         page.start_call(GUEST, ID)
         for reason in WaitReason:
             page.admission_pending(reason.value)
@@ -504,7 +504,7 @@ class DoorTests(SynchronousTestCase):
         page.admission_pending("host")
         self.assertEqual(page.stage, "waiting")
         for why in RefusalReason:
-            page = started()
+            page = start_page()
             page.start_call(GUEST, ID)
             page.admission_refused(why.value)
             self.assertEqual((page.stage, page.notices.problem), ("start", texts.TURNED_AWAY[why.value]))
@@ -512,7 +512,7 @@ class DoorTests(SynchronousTestCase):
     def test_a_password(self) -> None:
         """The password is asked for when the server requires it, until the join succeeds."""
         for code in ("password-needed", "wrong-password"):
-            page = started()
+            page = start_page()
             page.start_call(GUEST, ID)
             page.request_refused("join", code, "A password.")
             self.assertEqual((page.stage, page.session.password_required), ("start", True))
@@ -522,7 +522,7 @@ class DoorTests(SynchronousTestCase):
 
     def test_knocks(self) -> None:
         """The host sees who waits, until they stop waiting or another member becomes the host."""
-        page = hosting()
+        page = host_page()
         page.participants.knocked("bob", "Bob")
         page.participants.knocked("cat", "")
         page.participants.knock_over("bob")
@@ -533,9 +533,9 @@ class DoorTests(SynchronousTestCase):
         page.host_changed("me", "me")
         self.assertEqual(page.role, HOST)
 
-    def test_another_host(self) -> None:
+    def test_host_changed(self) -> None:
         """A change of the host is announced."""
-        page = hosting("ann", "bob")
+        page = host_page("ann", "bob")
         page.participants.members[0].name = "Ann"
         page.host_changed("ann", "me")
         self.assertEqual((page.role, page.notices.notice), (GUEST, texts.IS_HOST.format("Ann")))
@@ -546,18 +546,18 @@ class DoorTests(SynchronousTestCase):
         self.assertEqual((page.role, page.notices.notice), (HOST, texts.YOU_ARE_HOST))
         self.assertEqual([member.host for member in page.participants.members], [False, False])
 
-    def test_making_somebody_the_host_and_leaving(self) -> None:
+    def test_hand_over_and_leave(self) -> None:
         """A host who hands over in order to leave leaves when the server confirms the new host."""
-        page = hosting("ann")
+        page = host_page("ann")
         page.participants.successor = "ann"
         self.assertTrue(page.in_session)
         page.host_changed("ann", "me")
         self.assertEqual((page.stage, page.role), ("ended", GUEST))
         self.assertEqual(page.notices.outcome, texts.HUNG_UP + " " + texts.IS_HOST.format(texts.SOMEBODY))
 
-    def test_nobody_to_make_the_host(self) -> None:
+    def test_refused_hand_over(self) -> None:
         """A refused hand-over keeps the person in the call, also when the host changes later."""
-        page = hosting("ann", "bob")
+        page = host_page("ann", "bob")
         page.participants.successor = "bob"
         page.member_left("bob", "left")
         page.request_refused("hand-over", "unknown-member", "Gone.")
@@ -566,16 +566,16 @@ class DoorTests(SynchronousTestCase):
         page.host_changed("bob", "me")
         self.assertEqual((page.stage, page.role), ("connected", GUEST))
 
-    def test_another_host_than_the_one_wanted(self) -> None:
+    def test_hand_over_to_another_participant(self) -> None:
         """A host who wanted to hand over to one participant stays when another one becomes the host."""
-        page = hosting("ann", "bob")
+        page = host_page("ann", "bob")
         page.participants.successor = "bob"
         page.host_changed("ann", "me")
         self.assertEqual((page.stage, page.participants.successor), ("connected", ""))
 
-    def test_the_door(self) -> None:
+    def test_lock_announcement(self) -> None:
         """A change of the lock is announced; its initial state is not."""
-        page = visiting("ann")
+        page = guest_page("ann")
         page.settings_changed(True, False)
         self.assertEqual((page.session.locked, page.notices.notice), (True, ""))
         page.settings_changed(False, False, True)
@@ -586,16 +586,21 @@ class DoorTests(SynchronousTestCase):
         page.settings_changed(True, True, True)
         self.assertEqual((page.session.lobby, page.notices.notice), (True, ""))
 
-    def test_who_leads(self) -> None:
+    def test_leads(self) -> None:
         """A person leads as the host of others, while the server can be reached."""
-        drifting = hosting("ann")
-        drifting.server_lost("Lost.")
-        for page, leads in ((hosting("ann"), True), (hosting(), False), (visiting("ann"), False), (drifting, False)):
+        detached = host_page("ann")
+        detached.server_lost("Lost.")
+        for page, leads in (
+            (host_page("ann"), True),
+            (host_page(), False),
+            (guest_page("ann"), False),
+            (detached, False),
+        ):
             self.assertEqual(page.leads, leads)
 
-    def test_news(self) -> None:
+    def test_announcements(self) -> None:
         """An announcement is withdrawn after some seconds, and later notices stay."""
-        page = visiting("ann")
+        page = guest_page("ann")
         page.tick(100.0)
         page.settings_changed(True, False, True)
         page.tick(100.0 + notices.ANNOUNCEMENT_SECONDS / 2)
@@ -613,9 +618,9 @@ class DoorTests(SynchronousTestCase):
         page.tick(200.0)
         self.assertEqual(page.notices.notice, texts.LEFT_WAITING)
 
-    def test_the_next_call(self) -> None:
+    def test_next_call_has_no_old_settings(self) -> None:
         """The next call has none of the settings of the previous one."""
-        page = hosting()
+        page = host_page()
         page.session.password = "sesame"
         page.settings_changed(True, True, True)
         page.hung_up()
@@ -630,26 +635,26 @@ class DoorTests(SynchronousTestCase):
 class DeviceTests(SynchronousTestCase):
     """Problems of the devices are shown."""
 
-    def test_told_until_read(self) -> None:
+    def test_problem_until_dismissed(self) -> None:
         """A problem is shown until the person dismisses it or the devices work."""
-        page = started()
+        page = start_page()
         page.devices.camera.stopped("missing")
         page.devices.changed()
         self.assertEqual(page.devices.problem, "No camera was found.")
         page.dismiss()
         self.assertEqual((page.devices.problem, page.notices.problem), ("", ""))
         page.devices.changed()
-        page.devices.camera.started()
+        page.devices.camera.start_page()
         page.devices.changed()
         self.assertEqual(page.devices.problem, "")
 
 
-class ArrangementTests(SynchronousTestCase):
+class LayoutTests(SynchronousTestCase):
     """The person can choose the arrangement of pictures."""
 
-    def test_a_screen_takes_the_grid_away_once(self) -> None:
+    def test_first_shared_screen_overrides_the_grid(self) -> None:
         """Only the first shared screen of a participant overrides a chosen grid."""
-        page = visiting("ann", "bob")
+        page = guest_page("ann", "bob")
         page.change_layout()
         page.change_layout()
         self.assertEqual(page.layout.arrangement, GRID)

@@ -48,32 +48,32 @@ class BarsTests(SynchronousTestCase):
         self.assertEqual(bars(), GOOD)
         self.assertEqual(connection({}).fault(NETWORK), "")
 
-    def test_what_is_unknown_is_good(self) -> None:
+    def test_unknown_figures(self) -> None:
         """Figures that a browser does not report take no bars away."""
         self.assertEqual(bars(**dict.fromkeys(FINE)), GOOD)
 
-    def test_steps(self) -> None:
+    def test_thresholds(self) -> None:
         """Loss in either direction, delay and jitter take bars away from their thresholds on."""
         for name in ("loss_in", "loss_out"):
             self.assertEqual([bars(**{name: loss}) for loss in (1.9, 2.0, 5.0, 10.0, 60.0)], [4, 3, 2, 1, 1])
         self.assertEqual([bars(rtt=rtt) for rtt in (299, 300, 500, 800)], [4, 3, 2, 1])
         self.assertEqual([bars(jitter=jitter) for jitter in (49, 50, 100, 5000)], [4, 3, 2, 2])
 
-    def test_bandwidth(self) -> None:
+    def test_bandwidth_limit(self) -> None:
         """A low share of the highest bit rate takes bars away, if bandwidth limits the video."""
         for share, expected in ((0.6, 4), (0.4, 3), (0.2, 2), (0.05, 1)):
             self.assertEqual(bars(limit="bandwidth", target=share * BOUND), expected)
             self.assertEqual(bars(target=share * BOUND), GOOD)
         self.assertEqual(bars(limit="bandwidth", target=None), GOOD)
 
-    def test_bandwidth_that_suffices(self) -> None:
+    def test_sufficient_bandwidth(self) -> None:
         """A bandwidth limit is ignored while the video has its highest bit rate."""
         fine = connection(*[{"limit": "bandwidth"}] * (WARM_UP + WINDOW))
         self.assertEqual((fine.bars, fine.values["limit"]), (GOOD, ""))
         narrow = connection(*[{"limit": "bandwidth", "target": 500_000}] * (WARM_UP + WINDOW))
         self.assertEqual((narrow.bars, narrow.values["limit"]), (2, "bandwidth"))
 
-    def test_bandwidth_at_first(self) -> None:
+    def test_bandwidth_probing(self) -> None:
         """A bandwidth limit is ignored in the first samples, while the browser probes the path."""
         self.assertEqual(connection(*[{"limit": "bandwidth", "target": 300_000}] * WARM_UP).bars, GOOD)
 
@@ -93,7 +93,7 @@ class BarsTests(SynchronousTestCase):
             seen.append(quality.bars)
         self.assertEqual(seen, [4, 4, 4, 4, 4, 4, 1, 1, 1, 1, 1, 1, 4])
 
-    def test_both_see_the_same(self) -> None:
+    def test_lower_rating_counts(self) -> None:
         """The lower rating of the two sides counts."""
         quality = connection({})
         quality.receive({"type": "quality", "bars": 2, "fault": ""})
@@ -103,7 +103,7 @@ class BarsTests(SynchronousTestCase):
         quality.receive({"type": "quality", "bars": 2, "fault": ""})
         self.assertEqual(quality.bars, 1)
 
-    def test_what_makes_no_sense(self) -> None:
+    def test_malformed_ratings(self) -> None:
         """Malformed ratings are ignored."""
         quality = connection({})
         for message in (
@@ -120,7 +120,7 @@ class BarsTests(SynchronousTestCase):
             quality.receive(message)
             self.assertEqual((quality.bars, quality.fault("")), (GOOD, ""))
 
-    def test_a_connection_begins_anew(self) -> None:
+    def test_new_connection(self) -> None:
         """A new connection forgets the ratings of the old one, but keeps the history."""
         quality = connection({"loss_in": 20.0})
         quality.receive({"bars": 1, "fault": "network"})
@@ -133,12 +133,12 @@ class BarsTests(SynchronousTestCase):
 class HistoryTests(SynchronousTestCase):
     """The history of the statistics panel is stored."""
 
-    def test_what_is_kept(self) -> None:
+    def test_stored_sample(self) -> None:
         """Each sample stores its series and the bars."""
         self.assertEqual(connection({}, {"loss_in": 12.5}).history[-1], (20, 12.5, 0.0, 3, 1000, 1000, 4))
         self.assertEqual(len(SERIES), 6)
 
-    def test_two_minutes(self) -> None:
+    def test_bounded_history(self) -> None:
         """Samples older than two minutes are dropped."""
         quality = connection(*[{"rtt": number} for number in range(SAMPLES + 9)])
         self.assertEqual([sample[0] for sample in quality.history], list(range(9, SAMPLES + 9)))
@@ -147,7 +147,7 @@ class HistoryTests(SynchronousTestCase):
 class FaultTests(SynchronousTestCase):
     """The side at fault is determined."""
 
-    def test_one_other_person(self) -> None:
+    def test_one_connection(self) -> None:
         """With one participant the side at fault is unknown, and the symptom is reported."""
         lossy = connection({"loss_out": 20.0})
         self.assertEqual(local_fault([lossy]), "")
@@ -188,24 +188,24 @@ class FaultTests(SynchronousTestCase):
         member.receive({"bars": 2, "fault": "cpu"})
         self.assertEqual(member.fault(""), "their-cpu")
 
-    def test_a_slow_computer_is_not_all(self) -> None:
+    def test_slow_computer_and_local_cause(self) -> None:
         """If this side measures less than the slow remote computer explains, the local cause is reported."""
         lossy = connection({"loss_in": 20.0})
         lossy.receive({"bars": 3, "fault": "cpu"})
         self.assertEqual((lossy.bars, lossy.fault(""), lossy.fault(NETWORK)), (1, "in", "yours"))
 
-    def test_only_they_see_it(self) -> None:
+    def test_remote_rating_only(self) -> None:
         """Bars that only the other side misses have no cause on this side."""
         quality = connection({})
         quality.receive({"bars": 2, "fault": ""})
         self.assertEqual(quality.fault(""), "")
 
-    def test_the_reason_follows(self) -> None:
+    def test_cause_of_the_bars(self) -> None:
         """The cause is that of the samples that determined the bars."""
         loss, delay = {"loss_in": 20.0}, {"rtt": 900}
         self.assertEqual(connection(loss, loss, delay, delay, delay).fault(""), "delay")
         self.assertEqual(connection({}, loss, {}).fault(""), "")
 
-    def test_before_anything_is_known(self) -> None:
+    def test_report_before_a_sample(self) -> None:
         """Before the first sample the other side is told that all is well."""
         self.assertEqual(Quality().report(""), {"type": "quality", "bars": 4, "fault": ""})

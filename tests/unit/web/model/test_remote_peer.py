@@ -11,7 +11,7 @@ from signald_page.client.model.remote_peer import RemotePeer
 class RatingTests(SynchronousTestCase):
     """`RemotePeer.rating` rates the connection."""
 
-    def test_an_interruption_is_the_fault_of_who_lost_the_server(self) -> None:
+    def test_fault_of_an_interruption(self) -> None:
         """An interrupted connection has no bars, and the side that lost the server as well is at fault."""
         peer = RemotePeer("ann")
         self.assertEqual(peer.rating([peer], offline=True), (None, ""))

@@ -9,7 +9,7 @@ from signald.core.messages import EndReason
 from signald_page.client.model import devices, texts
 from signald_page.client.model.devices import Device
 
-PAGES_OWN = {"not-connected", "server-silent"}
+CLIENT_CODES = {"not-connected", "server-silent"}
 """Error codes that the page's signaling client creates itself."""
 
 
@@ -23,30 +23,30 @@ class DeviceTests(SynchronousTestCase):
         second.stopped(camera)
         return texts.devices_problem(first, second, browser)
 
-    def test_none(self) -> None:
+    def test_no_problem(self) -> None:
         """Devices that were not requested are no problem."""
         self.assertEqual(self.problem("", ""), "")
 
-    def test_one(self) -> None:
+    def test_one_problem(self) -> None:
         """Only the device that does not work is named."""
         self.assertEqual(self.problem("missing", ""), "No microphone was found.")
         self.assertEqual(self.problem("", "lost"), "The camera was disconnected.")
 
-    def test_the_way_out(self) -> None:
+    def test_how_to_grant_permission(self) -> None:
         """A person who refused permission is told how to grant it in their browser."""
         for browser, words in (("chromium", "View site information"), ("firefox", "Blocked"), ("safari", "Website")):
             self.assertIn(words, self.problem("", "refused", browser))
             self.assertIn(words, self.problem("refused", "refused", browser))
         self.assertNotIn("To allow it", self.problem("busy", "missing"))
 
-    def test_two(self) -> None:
+    def test_two_problems(self) -> None:
         """Two different problems make two sentences."""
         self.assertEqual(
             self.problem("missing", "busy"),
             "The camera could not be started. Perhaps another program is using it. No microphone was found.",
         )
 
-    def test_the_same_for_both(self) -> None:
+    def test_same_problem_of_both(self) -> None:
         """A problem of both devices is described once, with the remark that the call works without them."""
         for problem in {*devices.ERRORS.values(), "lost", "insecure", "unsupported"}:
             sentence = self.problem(problem, problem)
@@ -61,12 +61,12 @@ class DeviceTests(SynchronousTestCase):
                 self.assertNotIn("{", self.problem(microphone, camera))
 
 
-class ServerTests(SynchronousTestCase):
+class ServerCodeTests(SynchronousTestCase):
     """Codes of the server have sentences."""
 
     def test_codes_exist(self) -> None:
         """Each error code with a sentence is one that the server or the signaling client knows."""
-        self.assertEqual(texts.REFUSALS.keys() - {code.value for code in ErrorCode} - PAGES_OWN, set())
+        self.assertEqual(texts.REFUSALS.keys() - {code.value for code in ErrorCode} - CLIENT_CODES, set())
 
     def test_other_errors(self) -> None:
         """An error without a sentence of the page is shown in the server's words."""

@@ -9,28 +9,28 @@ from twisted.trial.unittest import SynchronousTestCase
 from signald_page.client.model.translation import apply, choose_language, register
 
 
-class ChoiceTests(SynchronousTestCase):
+class ChooseLanguageTests(SynchronousTestCase):
     """`choose_language` picks the page's language."""
 
-    def test_browser(self) -> None:
+    def test_browser_languages(self) -> None:
         """The first supported language of the browser is chosen, of any country."""
         self.assertEqual(choose_language("", ["de-DE", "ar-EG", "en"]), "ar")
         self.assertEqual(choose_language("", ["en-GB", "ar"]), "en")
         self.assertEqual(choose_language("", ["AR"]), "ar")
 
-    def test_none(self) -> None:
+    def test_unsupported_languages(self) -> None:
         """English is chosen if none of the browser's languages is supported."""
         self.assertEqual(choose_language("", ["de", "arn"]), "en")
         self.assertEqual(choose_language("", []), "en")
 
-    def test_kept(self) -> None:
+    def test_stored_choice(self) -> None:
         """The stored choice of the person comes first if that language is supported."""
         self.assertEqual(choose_language("en", ["ar"]), "en")
         self.assertEqual(choose_language("ar", ["en"]), "ar")
         self.assertEqual(choose_language("tlh", ["ar"]), "ar")
 
 
-class ExchangeTests(SynchronousTestCase):
+class ApplyTests(SynchronousTestCase):
     """`register` and `apply` replace the constants of modules."""
 
     def setUp(self) -> None:
@@ -40,7 +40,7 @@ class ExchangeTests(SynchronousTestCase):
         self.arabic = {"ours": {"HELLO": "مرحبا", "WHY": {"a": "أولا", "b": "ثانيا"}}}
         self.addCleanup(apply, {})
 
-    def test_there_and_back(self) -> None:
+    def test_apply_and_restore(self) -> None:
         """Constants are translated, and English again afterwards."""
         register("ours", self.module)
         apply(self.arabic)
@@ -52,7 +52,7 @@ class ExchangeTests(SynchronousTestCase):
         apply({})
         self.assertEqual(self.module.HELLO, "Hello")
 
-    def test_loaded_later(self) -> None:
+    def test_registered_later(self) -> None:
         """A module that is registered later is translated at once."""
         apply({"later": {"HELLO": "مرحبا"}})
         register("later", self.module)

@@ -44,11 +44,11 @@ class TrustTests(SynchronousTestCase):
         self.sent: list[dict[str, Any]] = []
         self.changes = 0
         self.nonces = list(NONCES)
-        self.conversations = PeerMessaging(Codec(), self._send)
+        self.messaging = PeerMessaging(Codec(), self._send)
         self.descriptions = {"bob": (ANN, BOB), "cat": (ANN, EVE)}
         self.trust = Trust(
             self.state,
-            self.conversations,
+            self.messaging,
             lambda: self.nonces.pop(0),
             lambda user: self.descriptions[user],
             self._changed,
@@ -64,28 +64,28 @@ class TrustTests(SynchronousTestCase):
     def _changed(self) -> None:
         self.changes += 1
 
-    def on_message(self, **message: object) -> None:
+    def receive(self, **message: object) -> None:
         """Receive a message from Bob's page."""
-        self.conversations.text_received("bob", json.dumps(message), 0.0)
+        self.messaging.text_received("bob", json.dumps(message), 0.0)
 
     def greet(self) -> None:
         """Open the channel and receive hello from Bob's page."""
-        self.conversations.channel_opened("bob", 0.0)
-        self.on_message(type="hello", version=1)
+        self.messaging.channel_opened("bob", 0.0)
+        self.receive(type="hello", version=1)
 
-    def exchange(self) -> None:
+    def complete_exchange(self) -> None:
         """Complete the exchange on Bob's side."""
-        self.on_message(type="commit", hash=commitment("b" * 64))
-        self.on_message(type="reveal", nonce="b" * 64)
+        self.receive(type="commit", hash=commitment("b" * 64))
+        self.receive(type="reveal", nonce="b" * 64)
 
     def test_an_exchange(self) -> None:
         """The exchange starts with hello and ends with the code, and each visible state is announced."""
-        self.conversations.channel_opened("bob", 0.0)
+        self.messaging.channel_opened("bob", 0.0)
         self.assertEqual((self.trust.verification("bob").state, self.sent), ("none", []))
         self.greet()
         self.assertEqual(self.sent, [{"type": "commit", "hash": commitment(NONCES[0])}])
         self.assertEqual(self.changes, 1)
-        self.exchange()
+        self.complete_exchange()
         self.assertEqual(self.sent[1:], [{"type": "reveal", "nonce": NONCES[0]}])
         self.assertEqual((self.trust.verification("bob").state, self.changes), ("code", 2))
         bob = Verification("b" * 64)
@@ -95,21 +95,21 @@ class TrustTests(SynchronousTestCase):
         self.assertEqual(self.trust.verification("bob").code, bob.code)
         self.assertEqual(self.trust.verification("cat").state, "none")
 
-    def test_what_the_person_says(self) -> None:
+    def test_answer(self) -> None:
         """The person's answer is stored and announced."""
         self.greet()
-        self.exchange()
+        self.complete_exchange()
         self.trust.answer("bob", False)
         self.assertEqual((self.trust.verification("bob").state, self.changes), ("denied", 3))
         self.trust.answer("nobody", True)
 
-    def test_an_early_message_is_nobody_s(self) -> None:
+    def test_message_before_hello(self) -> None:
         """Messages before hello are ignored."""
-        self.conversations.channel_opened("bob", 0.0)
-        self.exchange()
+        self.messaging.channel_opened("bob", 0.0)
+        self.complete_exchange()
         self.assertEqual((self.trust.verification("bob").state, self.changes), ("none", 0))
 
-    def test_silence(self) -> None:
+    def test_timeout(self) -> None:
         """The verification fails after ten seconds without a message."""
         self.trust.tick(100.0)
         self.greet()
@@ -118,28 +118,28 @@ class TrustTests(SynchronousTestCase):
         self.trust.tick(110.0)
         self.assertEqual((self.trust.verification("bob").reason, self.changes), ("timeout", 2))
 
-    def test_a_connection_that_begins_anew(self) -> None:
+    def test_new_connection(self) -> None:
         """A new connection starts another exchange with another nonce, and the lost confirmation is announced."""
         self.greet()
-        self.exchange()
+        self.complete_exchange()
         self.trust.answer("bob", True)
-        self.conversations.channel_closed("bob")
+        self.messaging.channel_closed("bob")
         self.assertEqual(self.trust.verification("bob").state, "none")
         self.greet()
         self.assertEqual(self.trust.verification("bob").state, "exchanging")
         self.assertEqual(self.sent[-1], {"type": "commit", "hash": commitment(NONCES[1])})
         self.assertEqual(self.state.notices.notice, texts.VERIFY_AGAIN.format("Bob"))
         self.state.notices.notice = ""
-        self.conversations.channel_closed("bob")
+        self.messaging.channel_closed("bob")
         self.greet()
         self.assertEqual(self.state.notices.notice, "")
 
-    def test_one_who_was_verified_and_says_nothing_any_more(self) -> None:
+    def test_replaced_participant(self) -> None:
         """A participant without a code in the place of a verified one raises the alarm after some seconds."""
         self.greet()
-        self.exchange()
+        self.complete_exchange()
         self.trust.answer("bob", True)
-        self.conversations.channel_closed("bob")
+        self.messaging.channel_closed("bob")
         self.trust.tick(1.0)
         self.trust.tick(2.0 + SILENT_FOR)
         self.assertEqual(self.state.notices.alarm, "")
@@ -149,13 +149,13 @@ class TrustTests(SynchronousTestCase):
         self.trust.tick(3.0 + 2 * SILENT_FOR)
         self.assertEqual(self.state.notices.alarm, texts.VERIFIED_NO_MORE.format("Bob"))
 
-    def test_descriptions_that_change(self) -> None:
+    def test_changed_descriptions(self) -> None:
         """New candidates change nothing; a changed fingerprint fails the verification.
 
         It raises the alarm if the verification was confirmed.
         """
         self.greet()
-        self.exchange()
+        self.complete_exchange()
         self.trust.answer("bob", True)
         self.descriptions["bob"] = (ANN + "\r\na=candidate", BOB)
         self.trust.update({"bob": 3})
@@ -174,24 +174,24 @@ class TrustTests(SynchronousTestCase):
     def test_a_hostile_message_after_the_confirmation(self) -> None:
         """A hostile message after the confirmation fails the verification with an alarm."""
         self.greet()
-        self.exchange()
+        self.complete_exchange()
         self.trust.answer("bob", True)
-        self.exchange()
+        self.complete_exchange()
         self.assertEqual(self.trust.verification("bob").reason, "repeated")
         self.assertEqual(self.state.notices.alarm, texts.VERIFIED_NO_MORE.format("Bob"))
 
-    def test_many_come_and_go(self) -> None:
+    def test_bounded_memory(self) -> None:
         """The list of verified participants who left is bounded."""
         for number in range(50):
             user = f"user-{number}"
             self.nonces = [f"{number:064x}"]
             self.descriptions[user] = (ANN, BOB)
-            self.conversations.channel_opened(user, 0.0)
-            self.conversations.text_received(user, '{"type": "hello"}', 0.0)
+            self.messaging.channel_opened(user, 0.0)
+            self.messaging.text_received(user, '{"type": "hello"}', 0.0)
             for message in ({"type": "commit", "hash": commitment("b" * 64)}, {"type": "reveal", "nonce": "b" * 64}):
-                self.conversations.text_received(user, json.dumps(message), 0.0)
+                self.messaging.text_received(user, json.dumps(message), 0.0)
             self.trust.answer(user, True)
-            self.conversations.channel_closed(user)
+            self.messaging.channel_closed(user)
         self.assertEqual(len(self.trust._disconnected), 8)
 
 

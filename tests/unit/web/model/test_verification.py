@@ -51,7 +51,7 @@ def completed() -> Verification:
     return exchange
 
 
-class HonestTests(SynchronousTestCase):
+class HonestPeerTests(SynchronousTestCase):
     """Two honest pages verify each other."""
 
     def test_both_get_one_code(self) -> None:
@@ -83,7 +83,7 @@ class HonestTests(SynchronousTestCase):
         bits = "".join(f"{byte:08b}" for byte in digest)
         self.assertEqual(completed().code, [int(bits[6 * index : 6 * index + 6], 2) for index in range(7)])
 
-    def test_everything_that_goes_in_matters(self) -> None:
+    def test_inputs_of_the_code(self) -> None:
         """The code depends on session, fingerprints and nonces, and not on the order of the sides."""
         sides, nonces = (fingerprints(ANN), fingerprints(BOB)), (N1, N2)
         code = code_numbers(SESSION, sides, nonces)
@@ -111,17 +111,17 @@ class HonestTests(SynchronousTestCase):
         exchange.descriptions_changed(ANN + "a=ice-ufrag:new\r\n", BOB + "a=ice-ufrag:new\r\n" + BOB)
         self.assertEqual(exchange.state, "confirmed")
 
-    def test_time_is_counted_only_while_it_matters(self) -> None:
+    def test_no_timeout_outside_of_the_exchange(self) -> None:
         """Only an exchange in progress times out."""
         for exchange, state in ((Verification(N1), "none"), (completed(), "code")):
             exchange.tick(1000.0)
             self.assertEqual(exchange.state, state)
 
 
-class HostileTests(SynchronousTestCase):
+class HostilePeerTests(SynchronousTestCase):
     """A hostile peer deviates from the protocol."""
 
-    def refused(self, exchange: Verification, reason: str) -> None:
+    def assert_failed(self, exchange: Verification, reason: str) -> None:
         """Assert that the verification failed for good, and that nobody can confirm it any more."""
         self.assertEqual((exchange.state, exchange.reason, exchange.code), ("not-verified", reason, []))
         for message in (commit(N2), reveal(N2)):
@@ -136,40 +136,40 @@ class HostileTests(SynchronousTestCase):
         """Revealing a nonce before committing fails."""
         exchange = started()
         self.assertEqual(exchange.receive(reveal(N2)), [])
-        self.refused(exchange, "early-reveal")
+        self.assert_failed(exchange, "early-reveal")
 
-    def test_another_number_than_the_one_committed_to(self) -> None:
+    def test_wrong_nonce(self) -> None:
         """Revealing another nonce than the committed one fails."""
         exchange = started()
         exchange.receive(commit(N2))
         exchange.receive(reveal(N3))
-        self.refused(exchange, "mismatch")
+        self.assert_failed(exchange, "mismatch")
 
     def test_a_second_commitment(self) -> None:
         """A second commitment fails, before or after the code, even if it is the same."""
         exchange = started()
         exchange.receive(commit(N2))
         self.assertEqual(exchange.receive(commit(N2)), [])
-        self.refused(exchange, "repeated")
+        self.assert_failed(exchange, "repeated")
         for message in (commit(N3), reveal(N2)):
             exchange = completed()
             exchange.answer(True)
             exchange.receive(message)
-            self.refused(exchange, "repeated")
+            self.assert_failed(exchange, "repeated")
 
-    def test_the_own_commitment_sent_back(self) -> None:
+    def test_reflected_commitment(self) -> None:
         """A reflected commitment fails, and the local nonce is not revealed for it."""
         exchange = Verification(N1)
         sent = exchange.start(ANN, BOB, SESSION)
         self.assertEqual(exchange.receive(sent[0]), [])
-        self.refused(exchange, "reflected")
+        self.assert_failed(exchange, "reflected")
 
-    def test_the_own_number_sent_back(self) -> None:
+    def test_reflected_nonce(self) -> None:
         """A reflected nonce does not fit another commitment."""
         exchange = started()
         (sent,) = exchange.receive(commit(N2))
         exchange.receive(sent)
-        self.refused(exchange, "mismatch")
+        self.assert_failed(exchange, "mismatch")
 
     def test_malformed(self) -> None:
         """Messages that are not in the normal form fail."""
@@ -190,17 +190,17 @@ class HostileTests(SynchronousTestCase):
         for value in wrong:
             exchange = started()
             self.assertEqual(exchange.receive({"type": "commit", "hash": value}), [])
-            self.refused(exchange, "malformed")
+            self.assert_failed(exchange, "malformed")
             exchange = started()
             exchange.receive(commit(N2))
             exchange.receive({"type": "reveal", "nonce": value})
-            self.refused(exchange, "malformed")
+            self.assert_failed(exchange, "malformed")
         for message in ({}, {"type": "commit"}, {"type": ["commit"]}, {"type": "confirmed"}):
             exchange = started()
             exchange.receive(message)
-            self.refused(exchange, "malformed")
+            self.assert_failed(exchange, "malformed")
 
-    def test_silence(self) -> None:
+    def test_timeout(self) -> None:
         """The exchange fails after ten seconds."""
         for messages in ([], [commit(N2)]):
             exchange = started()
@@ -209,22 +209,22 @@ class HostileTests(SynchronousTestCase):
             exchange.tick(9.9)
             self.assertEqual(exchange.state, "exchanging")
             exchange.tick(0.2)
-            self.refused(exchange, "timeout")
+            self.assert_failed(exchange, "timeout")
 
-    def test_a_fingerprint_that_changes(self) -> None:
+    def test_changed_fingerprint(self) -> None:
         """A changed or added fingerprint fails the verification on either side, during the exchange and after it."""
         for local, remote in ((ANN, OTHER), (OTHER, BOB), (ANN, BOB + OTHER), (ANN, ""), (BOB, ANN)):
             for exchange in (started(), completed()):
                 exchange.answer(True)
                 exchange.descriptions_changed(local, remote)
-                self.refused(exchange, "changed")
+                self.assert_failed(exchange, "changed")
 
     def test_no_fingerprint(self) -> None:
         """An SDP without a fingerprint gives no code."""
         for local, remote in ((ANN, "v=0"), ("", BOB)):
             exchange = Verification(N1)
             self.assertEqual(exchange.start(local, remote, SESSION), [])
-            self.refused(exchange, "no-fingerprint")
+            self.assert_failed(exchange, "no-fingerprint")
 
     def test_before_the_channel(self) -> None:
         """Messages before the channel is open are ignored."""
@@ -234,10 +234,10 @@ class HostileTests(SynchronousTestCase):
         self.assertEqual(exchange.start(ANN, BOB, SESSION), [commit(N1)])
 
 
-class SideTests(SynchronousTestCase):
+class FingerprintsTests(SynchronousTestCase):
     """`fingerprints` normalizes the fingerprints of an SDP."""
 
-    def test_one_form(self) -> None:
+    def test_normal_form(self) -> None:
         """Case, spaces, line ends, order and repetition make no difference."""
         expected = "sha-256 AA:BB,sha-512 CC"
         for sdp in (
@@ -252,12 +252,12 @@ class SideTests(SynchronousTestCase):
         self.assertNotEqual(fingerprints(BOB + OTHER), fingerprints(BOB))
         self.assertNotEqual(fingerprints(OTHER + BOB), fingerprints(BOB))
 
-    def test_thousands(self) -> None:
+    def test_thousands_of_fingerprints(self) -> None:
         """Thousands of fingerprints, as many as fit into a message, are normalized in no noticeable time."""
         sdp = "".join(f"a=fingerprint:x {number}\n" for number in range(20_000))
         self.assertEqual(len(fingerprints(sdp).split(",")), 20_000)
 
-    def test_odd_lines(self) -> None:
+    def test_malformed_lines(self) -> None:
         """Lines that merely resemble a fingerprint count as one."""
         self.assertEqual(fingerprints("a=fingerprint:\r\n"), "")
         self.assertEqual(fingerprints(" a=fingerprint:md5"), "md5")
@@ -273,6 +273,6 @@ class SymbolTests(SynchronousTestCase):
         self.assertEqual((len(set(EMOJI)), len(EMOJI)), (64, 64))
         self.assertEqual((len(set(CODE_WORDS.split())), len(CODE_WORDS.split())), (64, 64))
 
-    def test_words_are_told_apart_early(self) -> None:
+    def test_distinct_names(self) -> None:
         """No two names begin with the same three letters, so that they differ over a bad line."""
         self.assertEqual(len({word[:3] for word in CODE_WORDS.split()}), 64)

@@ -13,7 +13,7 @@ from signald_page.client.model.verification import DOMAIN, Verification, commitm
 # With this seed the tables below happen to hold a pair that is alike in all 42 bits of a code; one is to be expected.
 SESSION = "0000000000"
 
-PREPARED = 2**21
+PRECOMPUTED = 2**21
 """The number of fingerprints that the attacker has precomputed on each side."""
 
 ANN = "sha-256 00:" + ":".join(f"{byte:02X}" for byte in hashlib.sha256(b"Ann").digest()[1:])
@@ -35,13 +35,13 @@ def nonce(name: str) -> str:
     return hashlib.sha256(name.encode()).hexdigest()
 
 
-def prepared(index: int) -> str:
+def attacker_fingerprint(index: int) -> str:
     """Return the attacker's precomputed fingerprint of this number."""
     tail = ":".join(f"{byte:02X}" for byte in index.to_bytes(3, "big"))
     return "sha-256 " + "FF:" * 29 + tail
 
 
-def alone(honest: str, fingerprint: str) -> bytes:
+def fingerprints_only_hash(honest: str, fingerprint: str) -> bytes:
     """Return the hash of a code of fingerprints only: the real input without its last two lines, the nonces."""
     return hashlib.sha256(f"{DOMAIN}code\n{SESSION}\n{honest}\n{fingerprint}".encode()).digest()
 
@@ -51,8 +51,8 @@ def table(honest: str) -> Iterator[bytes]:
 
     The common prefix is hashed once for each 256 of them.
     """
-    head = f"{DOMAIN}code\n{SESSION}\n{honest}\n{prepared(0)[:-8]}".encode()
-    for block in range(PREPARED // 256):
+    head = f"{DOMAIN}code\n{SESSION}\n{honest}\n{attacker_fingerprint(0)[:-8]}".encode()
+    for block in range(PRECOMPUTED // 256):
         known = hashlib.sha256(head + b"%02X:%02X:" % divmod(block, 256))
         for pair in PAIRS:
             state = known.copy()
@@ -86,7 +86,7 @@ class Attack:
             self._of_bob += _all(self.bob.receive, of_ann)
             self._of_ann += _all(self.ann.receive, of_bob)
 
-    def take_part(self, for_ann: str, for_bob: str) -> None:
+    def use_attacker_nonces(self, for_ann: str, for_bob: str) -> None:
         """Complete both exchanges with nonces of the attacker."""
         for victim, own in ((self.ann, for_ann), (self.bob, for_bob)):
             victim.receive({"type": "commit", "hash": commitment(own)})
@@ -100,12 +100,12 @@ def _all(receive: Callable[[dict[str, Any]], Messages], messages: Messages) -> M
 class AttackTests(SynchronousTestCase):
     """A hostile server terminates both peer connections itself."""
 
-    def differ(self, attack: Attack) -> None:
+    def assert_codes_differ(self, attack: Attack) -> None:
         """Assert that both sides have a code, and that the codes differ."""
         self.assertEqual((attack.ann.state, attack.bob.state), ("code", "code"))
         self.assertNotEqual(attack.ann.code, attack.bob.code)
 
-    def test_nobody_between(self) -> None:
+    def test_no_attacker(self) -> None:
         """Without an attacker the codes are the same."""
         honest = Attack(BOB, ANN)
         honest.forward()
@@ -115,43 +115,45 @@ class AttackTests(SynchronousTestCase):
     def test_forwarded(self) -> None:
         """If the messages are forwarded unchanged, the fingerprints reveal the attacker."""
         for to_ann, to_bob in ((1, 2), (3, 3)):
-            attack = Attack(prepared(to_ann), prepared(to_bob))
+            attack = Attack(attacker_fingerprint(to_ann), attacker_fingerprint(to_bob))
             attack.forward()
-            self.differ(attack)
+            self.assert_codes_differ(attack)
 
-    def test_one_side_only(self) -> None:
+    def test_one_forged_fingerprint(self) -> None:
         """A single forged fingerprint is enough to make the codes differ."""
-        attack = Attack(prepared(1), ANN)
+        attack = Attack(attacker_fingerprint(1), ANN)
         attack.forward()
-        self.differ(attack)
+        self.assert_codes_differ(attack)
 
-    def test_a_true_key_beside_the_false_one(self) -> None:
+    def test_true_and_forged_fingerprint(self) -> None:
         """A forged fingerprint beside the true one makes the codes differ."""
-        attack = Attack(f"{BOB}\r\na=fingerprint:{prepared(1)}", f"{ANN}\r\na=fingerprint:{prepared(2)}")
+        attack = Attack(
+            f"{BOB}\r\na=fingerprint:{attacker_fingerprint(1)}", f"{ANN}\r\na=fingerprint:{attacker_fingerprint(2)}"
+        )
         attack.forward()
-        self.differ(attack)
+        self.assert_codes_differ(attack)
 
-    def test_own_numbers(self) -> None:
+    def test_attacker_nonces(self) -> None:
         """Nonces of the attacker do not help, whether they are the same to both sides or not."""
         for for_ann, for_bob in (("x", "y"), ("z", "z")):
-            attack = Attack(prepared(1), prepared(2))
-            attack.take_part(nonce(for_ann), nonce(for_bob))
-            self.differ(attack)
+            attack = Attack(attacker_fingerprint(1), attacker_fingerprint(2))
+            attack.use_attacker_nonces(nonce(for_ann), nonce(for_bob))
+            self.assert_codes_differ(attack)
 
-    def test_a_number_of_the_other_exchange(self) -> None:
+    def test_nonce_of_the_other_exchange(self) -> None:
         """After Ann has revealed her nonce, committing to it towards Bob does not help."""
-        attack = Attack(prepared(1), prepared(2))
-        attack.take_part(nonce("x"), nonce("Ann "))
-        self.differ(attack)
+        attack = Attack(attacker_fingerprint(1), attacker_fingerprint(2))
+        attack.use_attacker_nonces(nonce("x"), nonce("Ann "))
+        self.assert_codes_differ(attack)
 
     def test_reflected(self) -> None:
         """Reflecting each side's commitment reveals no nonce and gives no code."""
-        attack = Attack(prepared(1), prepared(2))
+        attack = Attack(attacker_fingerprint(1), attacker_fingerprint(2))
         for victim, name in ((attack.ann, "Ann "), (attack.bob, "Bob ")):
             self.assertEqual(victim.receive({"type": "commit", "hash": commitment(nonce(name))}), [])
             self.assertEqual((victim.state, victim.reason), ("not-verified", "reflected"))
 
-    def test_prepared_fingerprints(self) -> None:
+    def test_precomputed_fingerprints(self) -> None:
         """With 2²¹ keys precomputed on each side, a code of fingerprints only is forged, and the real one is not.
 
         The tables are really computed: 4.2 million hashes, which takes a few seconds. They hold several pairs that
@@ -160,16 +162,19 @@ class AttackTests(SynchronousTestCase):
         at_ann = {code: index for index, code in enumerate(table(ANN))}
         pairs = [(at_ann[code], index) for index, code in enumerate(table(BOB)) if code in at_ann]
         self.assertGreater(len(pairs), 0)
-        alike = 0
+        equal_codes = 0
         for to_ann, to_bob in pairs:
-            hashes = alone(ANN, prepared(to_ann)), alone(BOB, prepared(to_bob))
+            hashes = (
+                fingerprints_only_hash(ANN, attacker_fingerprint(to_ann)),
+                fingerprints_only_hash(BOB, attacker_fingerprint(to_bob)),
+            )
             self.assertEqual(hashes[0][:5], hashes[1][:5])
-            alike += hashes[0][5] >> 6 == hashes[1][5] >> 6
+            equal_codes += hashes[0][5] >> 6 == hashes[1][5] >> 6
             for attempt in range(50):
-                attack = Attack(prepared(to_ann), prepared(to_bob), str(attempt))
+                attack = Attack(attacker_fingerprint(to_ann), attacker_fingerprint(to_bob), str(attempt))
                 attack.forward()
-                self.differ(attack)
-                attack = Attack(prepared(to_ann), prepared(to_bob), str(attempt))
-                attack.take_part(nonce("x"), nonce(str(attempt)))
-                self.differ(attack)
-        self.assertGreater(alike, 0, "no pair is alike in all bits of a code, so that this would prove nothing")
+                self.assert_codes_differ(attack)
+                attack = Attack(attacker_fingerprint(to_ann), attacker_fingerprint(to_bob), str(attempt))
+                attack.use_attacker_nonces(nonce("x"), nonce(str(attempt)))
+                self.assert_codes_differ(attack)
+        self.assertGreater(equal_codes, 0, "no pair is alike in all bits of a code, so that this would prove nothing")

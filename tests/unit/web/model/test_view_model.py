@@ -66,7 +66,7 @@ class ScreenTests(SynchronousTestCase):
         ):
             self.assertEqual((view(page)[PAGE, "state"], visible(page)), (stage, screens))
 
-    def test_a_browser_that_cannot_call(self) -> None:
+    def test_unsupported_browser(self) -> None:
         """An unsupported browser shows no button to try again."""
         page = PageState()
         page.browser_unsupported(texts.NO_WEBRTC)
@@ -92,7 +92,7 @@ class ScreenTests(SynchronousTestCase):
         self.assertEqual((shown["people-badge", "hidden"], shown["people-badge", "text"]), (False, "2"))
         self.assertIn(texts.KNOCK.format(texts.SOMEBODY), str(shown["knock-news", "text"]))
 
-    def test_the_password_of_the_own_call(self) -> None:
+    def test_own_password(self) -> None:
         """The person who chose the password can read it when they invite others."""
         page = hosting()
         self.assertEqual(view(page)["tell-password", "text"], "")
@@ -122,7 +122,7 @@ class ScreenTests(SynchronousTestCase):
             (texts.INVITED, texts.JOIN_INVITED, texts.START_ANOTHER, "join"),
         )
 
-    def test_the_own_call(self) -> None:
+    def test_own_session(self) -> None:
         """The link of a person's own session offers to open it again."""
         page = PageState()
         page.show_start("7Q2M9RT6ZC", has_host_key=True)
@@ -140,7 +140,7 @@ class ScreenTests(SynchronousTestCase):
         page.participants.knocked("bob", "")
         self.assertFalse(view(page)["knocks", "hidden"])
 
-    def test_another_tab(self) -> None:
+    def test_taken_over_by_another_tab(self) -> None:
         """A person whose call moved to another tab can take it back."""
         page = visiting("ann")
         page.replaced_elsewhere()
@@ -161,13 +161,13 @@ class ScreenTests(SynchronousTestCase):
         shown = view(page)
         self.assertEqual((shown["copy", "text"], shown["only-here", "hidden"]), (texts.COPIED, False))
 
-    def test_what_now(self) -> None:
+    def test_buttons_after_a_call(self) -> None:
         """After a failure the person can try again or go back, after a call only go back."""
         after, broken = view(ended()), view(failed())
         self.assertEqual((after["again", "text"], after["home", "hidden"]), (texts.HOME, True))
         self.assertEqual((broken["again", "text"], broken["home", "hidden"]), (texts.AGAIN, False))
 
-    def test_where_the_keyboard_goes_on(self) -> None:
+    def test_focus(self) -> None:
         """Each stage names the element that receives the focus; after a refused id it is the id field."""
         page = started()
         page.start_call(GUEST, "7Q2M9RT6ZC")
@@ -235,14 +235,14 @@ class StatusTests(SynchronousTestCase):
         page.participants.members[0].name = "Ann"
         self.assertEqual(self.status(page), texts.AWAY.format("Ann"))
 
-    def test_only_the_plain_state_goes_away(self) -> None:
+    def test_quiet_status(self) -> None:
         """The plain connected status may fade from the picture; any other status stays."""
         page = visiting("ann")
         self.assertTrue(view(page)["status", "quiet"])
         page.notices.notice = texts.OTHER_LOST_SERVER
         self.assertFalse(view(page)["status", "quiet"])
 
-    def test_over(self) -> None:
+    def test_status_after_a_call(self) -> None:
         """The status after the call is its outcome; a failure refers to its problem."""
         self.assertEqual(self.status(ended()), texts.HUNG_UP)
         self.assertEqual(self.status(failed()), texts.FAILED)
@@ -252,7 +252,7 @@ class StatusTests(SynchronousTestCase):
 class ProblemTests(SynchronousTestCase):
     """Problems are shown in a box."""
 
-    def test_none(self) -> None:
+    def test_no_problem(self) -> None:
         """Without a problem the box is hidden."""
         self.assertTrue(view(started())["problem", "hidden"])
 
@@ -279,7 +279,7 @@ class ProblemTests(SynchronousTestCase):
 class DeviceTests(SynchronousTestCase):
     """The device buttons and the self view show the state of the devices."""
 
-    def test_buttons_tell_what_is_so(self) -> None:
+    def test_device_buttons(self) -> None:
         """Each status of the devices has its labels, and undecided buttons are disabled."""
         for status, on, mute, camera, disabled in (
             (devices.OFF, False, texts.UNMUTE, texts.START_CAMERA, False),
@@ -294,7 +294,7 @@ class DeviceTests(SynchronousTestCase):
             self.assertEqual((shown["mute-text", "text"], shown["camera-text", "text"]), (mute, camera))
             self.assertEqual((shown["mute", "disabled"], shown["camera", "disabled"]), (disabled, disabled))
 
-    def test_the_own_picture(self) -> None:
+    def test_self_view(self) -> None:
         """The self view says why it has no picture."""
         page = visiting("ann")
         self.assertEqual((view(page)["self", "picture"], view(page)["self-note", "text"]), (False, texts.CAMERA_OFF))

@@ -25,7 +25,7 @@ CANDIDATES: list[dict[str, Any]] = [
 ]
 
 
-class FiguresTests(SynchronousTestCase):
+class TotalsTests(SynchronousTestCase):
     """`totals` adds up the entries of a sample."""
 
     def test_media(self) -> None:
@@ -43,13 +43,13 @@ class FiguresTests(SynchronousTestCase):
             },
         )
 
-    def test_the_path(self) -> None:
+    def test_selected_path(self) -> None:
         """The selected path is that of the transport, or without transports the selected candidate pair."""
         transport = {"id": "t", "type": "transport", "selectedCandidatePairId": "p"}
         for entries in (CANDIDATES, [*CANDIDATES, transport]):
             self.assertEqual(totals(entries)["selectedPair"], {"local": "host", "remote": "srflx"})
 
-    def test_a_path_with_unknown_ends(self) -> None:
+    def test_unlisted_candidates(self) -> None:
         """A candidate that is not listed has an empty type."""
         self.assertEqual(totals(CANDIDATES[2:])["selectedPair"], {"local": "", "remote": ""})
 
@@ -69,7 +69,7 @@ def stream(kind: str = "inbound-rtp", milliseconds: int = 0, **values: Any) -> S
     return {"s": {**entry, **values}}
 
 
-class MeasuredTests(SynchronousTestCase):
+class CompareTests(SynchronousTestCase):
     """`compare` computes figures from two samples."""
 
     def test_chromium(self) -> None:
@@ -107,7 +107,7 @@ class MeasuredTests(SynchronousTestCase):
         self.assertEqual((values["local"], values["remote"], values["protocol"]), ("host", "prflx", "udp"))
         self.assertEqual((values["loss_in"], values["loss_out"], values["jitter"], values["rtt"]), (0.0, 0.0, 4, 5))
 
-    def test_nothing(self) -> None:
+    def test_no_entries(self) -> None:
         """Without entries every figure is unknown."""
         self.assertEqual(set(compare({}, {}).values()), {None})
 
@@ -117,7 +117,7 @@ class MeasuredTests(SynchronousTestCase):
         unknown = {name for name, value in values.items() if value is None}
         self.assertEqual(unknown, {"loss_in", "loss_out", "rate_in", "rate_out", "frames_in", "frames_out", "relay"})
 
-    def test_nothing_private_is_read(self) -> None:
+    def test_private_values_are_not_read(self) -> None:
         """Addresses, ports and other private values are not among the keys that are read."""
         for browser in ("chromium", "firefox"):
             for sample in recorded(browser):
@@ -138,7 +138,7 @@ class MeasuredTests(SynchronousTestCase):
         values = compare(before, {**after, "r": {"id": "r", "timestamp": 1.8e12, **report}})
         self.assertEqual((values["loss_out"], values["rtt"]), (5.0, 200))
 
-    def test_packets_that_come_late(self) -> None:
+    def test_late_packets(self) -> None:
         """Late packets decrease the counter of lost ones, which gives no negative loss."""
         before = stream(packetsReceived=1000, packetsLost=10)
         self.assertEqual(compare(before, stream(packetsReceived=1100, packetsLost=5))["loss_in"], 0.0)
@@ -148,7 +148,7 @@ class MeasuredTests(SynchronousTestCase):
         before = stream(packetsReceived=0, packetsLost=0)
         self.assertIsNone(compare(before, stream(packetsReceived=9, packetsLost=1))["loss_in"])
 
-    def test_counts_that_begin_anew(self) -> None:
+    def test_reset_counters(self) -> None:
         """Counters that decreased, or belong to another source, give no rate."""
         before = stream(packetsReceived=1000, packetsLost=0, bytesReceived=90000)
         again = stream(milliseconds=2000, packetsReceived=100, packetsLost=0, bytesReceived=9000)
@@ -156,12 +156,12 @@ class MeasuredTests(SynchronousTestCase):
         for after in (again, member):
             self.assertEqual((compare(before, after)["rate_in"], compare(before, after)["loss_in"]), (None, None))
 
-    def test_the_same_sample_again(self) -> None:
+    def test_repeated_sample(self) -> None:
         """A repeated sample gives no rates."""
         sample = recorded("chromium")[1]
         self.assertEqual((compare(sample, sample)["rate_in"], compare(sample, sample)["frames_in"]), (None, None))
 
-    def test_what_limits(self) -> None:
+    def test_limit_of_several_videos(self) -> None:
         """If the computer is too slow for one of several videos, that is the limit of all."""
         video = {"type": "outbound-rtp", "kind": "video", "targetBitrate": 100}
         reasons = ("none", "cpu", "bandwidth")
@@ -172,7 +172,7 @@ class MeasuredTests(SynchronousTestCase):
         del sample["bandwidth"]
         self.assertEqual(compare({}, sample)["limit"], "")
 
-    def test_the_path_itself_tells_the_round_trip(self) -> None:
+    def test_round_trip_time_of_the_path(self) -> None:
         """Without a report of the other side, the round-trip time is that of the candidate pair."""
         candidates = by_id(CANDIDATES)
         self.assertIsNone(compare({}, candidates)["rtt"])
