@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from ..browser.bridge import call, get, listen, now, put, spawn, window
 from ..model import texts
 from ..model.chat_log import MAX_CHARACTERS
+from .elements import create
 from .linkify import segments
 
 if TYPE_CHECKING:
@@ -50,7 +51,6 @@ class ChatPanel:
         self._changed = changed
         self._chat = feed.chat
         self._calls = feed.calls
-        self._document = get(window, "document")
         self._list = page.element("chat-log")
         self._text = page.element("chat-text")
         self._template = get(page.element("chat-row"), "content", "firstElementChild")
@@ -180,8 +180,7 @@ class ChatPanel:
         said = call(row, "querySelector", ".said")
         for shown, address in segments(message.text):
             if address:
-                link = call(self._document, "createElement", "a")
-                put(link, "textContent", shown)
+                link = create("a", shown)
                 put(link, "href", address)
                 put(link, "target", "_blank")
                 put(link, "rel", "noopener noreferrer")

@@ -10,6 +10,7 @@ from ..browser.audio_output import set_speaker
 from ..browser.bridge import BrowserError, call, construct, get, put, spawn, wait, window
 from ..model.device_choices import CAMERA, MICROPHONE, SPEAKER
 from ..model.devices import AUDIO, VIDEO
+from .elements import list_options
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -77,20 +78,12 @@ class DevicePickers:
             options = self._choices.options(kind, used)
             if options != self._shown.get(kind):
                 self._shown[kind] = options
-                self._list_options(self._page.element(name), options)
+                in_use = "".join([device for device, _, used in options if used])
+                list_options(self._page.element(name), [(device, label) for device, label, _ in options], in_use)
+                put(self._page.element(name), "disabled", not options)
         speakers = self._shown[SPEAKER] and get(window, "HTMLMediaElement", "prototype", "setSinkId") is not None
         for name in ("pick-speaker", "speaker-label"):
             put(self._page.element(name), "hidden", not speakers)
-
-    def _list_options(self, select: Any, options: list[tuple[str, str, bool]]) -> None:
-        call(select, "replaceChildren")
-        for device, name, used in options:
-            option = call(get(window, "document"), "createElement", "option")
-            put(option, "value", device)
-            put(option, "textContent", name)
-            put(option, "selected", used)
-            call(select, "append", option)
-        put(select, "disabled", not options)
 
     def _picked(self, kind: str) -> Callable[[Any], None]:
         def picked(event: Any) -> None:

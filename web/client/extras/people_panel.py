@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from ..browser.bridge import Listeners, call, get, put, window
 from ..browser.page import PagePart
 from . import extra_texts
+from .elements import create, create_svg, list_options
 from .people_view import END, LEAVE, LOBBY, LOCK, MAKE_HOST, MUTE, REMOVE, PeopleActions, rows, view
 
 if TYPE_CHECKING:
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
 
 __all__ = ["PeoplePanel"]
 
-SVG = "http://www.w3.org/2000/svg"
-
 
 class PersonRow:
     """One participant in the list.
@@ -36,15 +35,15 @@ class PersonRow:
         """Create the row; `on_action` is called with an action and the user."""
         self._request = on_action
         self._user = row.user
-        self.element = _make("li", "")
+        self.element = create("li")
         self._shown: tuple[Any, ...] = ()
-        self._name = _make("bdi", "")
-        self._notes = _make("span", "hint")
+        self._name = create("bdi")
+        self._notes = create("span", style="hint")
         self._microphone = _icon("microphone")
         self._camera = _icon("camera")
         self._opener = _button("")
         call(self._opener, "append", _picture("more"))
-        self._actions = _make("div", "actions")
+        self._actions = create("div", style="actions")
         self._buttons = {}
         self._listeners = Listeners()
         for action in (MUTE, MAKE_HOST, REMOVE) if row.user else ():
@@ -53,7 +52,7 @@ class PersonRow:
             call(self._actions, "append", self._buttons[action])
         self._listeners.listen(self._opener, "click", lambda event: self._open(get(self._actions, "hidden")))
         self._open(False)
-        who = _make("div", "entry")
+        who = create("div", style="entry")
         call(who, "append", self._name, self._notes)
         call(self.element, "append", who, self._microphone, self._camera, self._opener, self._actions)
 
@@ -192,16 +191,9 @@ class PeoplePanel:
             if people.question == LEAVE
             else []
         )
-        select = self._page.element("heir")
         if successors != self._successors:
             self._successors = successors
-            call(select, "replaceChildren")
-            for user, name in successors:
-                option = _make("option", "")
-                put(option, "value", user)
-                put(option, "textContent", name)
-                call(select, "append", option)
-            put(select, "value", people.target)
+            list_options(self._page.element("heir"), successors, people.target)
 
     def _choose(self) -> None:
         self._people.choose(get(self._page.element("heir"), "value"))
@@ -225,34 +217,22 @@ def _keep_focus(row: Any) -> None:
         call(get(row, "parentNode"), "focus")
 
 
-def _make(tag: str, style: str) -> Any:
-    element = call(get(window, "document"), "createElement", tag)
-    put(element, "className", style)
-    return element
-
-
 def _button(text: str) -> Any:
-    button = _make("button", "")
+    button = create("button", text)
     put(button, "type", "button")
-    put(button, "textContent", text)
     return button
 
 
 def _icon(name: str) -> Any:
-    icon = _make("span", "device")
+    icon = create("span", style="device")
     call(icon, "setAttribute", "role", "img")
     call(icon, "append", _picture(name))
     return icon
 
 
 def _picture(name: str) -> Any:
-    document = get(window, "document")
-    picture = call(document, "createElementNS", SVG, "svg")
-    call(picture, "setAttribute", "class", "icon")
-    call(picture, "setAttribute", "aria-hidden", "true")
-    symbol = call(document, "createElementNS", SVG, "use")
-    call(symbol, "setAttribute", "href", "#icon-" + name)
-    call(picture, "append", symbol)
+    picture = create_svg("svg", {"class": "icon", "aria-hidden": "true"})
+    call(picture, "append", create_svg("use", {"href": "#icon-" + name}))
     return picture
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from ..browser.bridge import BrowserJson, call, call_static, construct, get, now, put, spawn, window
 from ..model import texts as sentences
 from . import extra_texts
+from .elements import create, create_svg
 from .statistics_rows import HEIGHT, WIDTH, points, range_text, rows
 from .support_report import report
 
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
 
 __all__ = ["StatisticsSheet"]
 
-SVG = "http://www.w3.org/2000/svg"
-
 DOWNLOAD_SECONDS = 60.0
 """Seconds for which the browser can fetch the report from its object URL."""
 
@@ -32,19 +31,20 @@ class StatisticRow:
 
     def __init__(self, label: str, series: str) -> None:
         """Create the row; `series` is that of the chart, or empty."""
-        self.element = _make("tr")
-        head = _make("th", label)
+        self.element = create("tr")
+        head = create("th", label)
         put(head, "scope", "row")
         self.series = series
-        self._value = _make("td")
+        self._value = create("td")
         self._line: Any = None
         call(self.element, "append", head, self._value)
         if series:
-            self._image = _drawing("svg", {"viewBox": f"0 0 {WIDTH} {HEIGHT}", "preserveAspectRatio": "none"})
-            call(self._image, "setAttribute", "role", "img")
-            self._line = _drawing("polyline", {})
+            self._image = create_svg(
+                "svg", {"viewBox": f"0 0 {WIDTH} {HEIGHT}", "preserveAspectRatio": "none", "role": "img"}
+            )
+            self._line = create_svg("polyline", {})
             call(self._image, "append", self._line)
-            cell = _make("td")
+            cell = create("td")
             call(cell, "append", self._image)
             call(self.element, "append", cell)
         else:
@@ -63,10 +63,10 @@ class PersonSection:
 
     def __init__(self, member: RemotePeer) -> None:
         self.member = member
-        self.element = _make("section")
-        self._heading = _make("h3")
-        table = _make("table")
-        body = _make("tbody")
+        self.element = create("section")
+        self._heading = create("h3")
+        table = create("table")
+        body = create("tbody")
         self._rows = []
         for label, _, series in rows({}):
             row = StatisticRow(label, series)
@@ -150,7 +150,7 @@ class StatisticsSheet:
         text = BrowserJson().dumps(report(self._event_log, facts, log, hidden))
         blob = construct("Blob", [text], {"type": "application/json"})
         address = call_static("URL", "createObjectURL", blob)
-        link = _make("a")
+        link = create("a")
         put(link, "href", address)
         put(link, "download", "signald-report.json")
         call(link, "click")
@@ -160,16 +160,3 @@ class StatisticsSheet:
 async def _revoke_later(address: str) -> None:
     await asyncio.sleep(DOWNLOAD_SECONDS)
     call_static("URL", "revokeObjectURL", address)
-
-
-def _make(tag: str, text: str = "") -> Any:
-    element = call(get(window, "document"), "createElement", tag)
-    put(element, "textContent", text)
-    return element
-
-
-def _drawing(tag: str, attributes: dict[str, str]) -> Any:
-    element = call(get(window, "document"), "createElementNS", SVG, tag)
-    for name, value in attributes.items():
-        call(element, "setAttribute", name, value)
-    return element

@@ -6,15 +6,15 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from ..browser import storage
-from ..browser.bridge import BrowserError, call, get, put, spawn, window
+from ..browser.bridge import BrowserError, call, get, put, spawn
 from ..browser.page import PagePart
 from ..model import texts as sentences
 from ..model.webrtc_stats import totals
+from .elements import create, list_options
 from .verify_view import path, symbols, view
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any
 
     from ..browser.page import Page
     from ..browser.peer_connection import PeerConnection
@@ -121,13 +121,7 @@ class VerifySheet:
 
     def _list_people(self, people: list[tuple[str, str]]) -> None:
         self._people = people
-        choice = self._page.element("verify-who")
-        put(choice, "textContent", "")
-        for user, name in people:
-            option = _make("option", name)
-            put(option, "value", user)
-            call(choice, "append", option)
-        put(choice, "value", self._user)
+        list_options(self._page.element("verify-who"), people, self._user)
 
     def _show_code(self, code: list[int]) -> None:
         if code == self._code:
@@ -136,15 +130,9 @@ class VerifySheet:
         row = self._page.element("verify-code")
         put(row, "textContent", "")
         for emoji, word in symbols(code):
-            item = _make("li", "")
-            picture = _make("span", emoji)
+            item = create("li")
+            picture = create("span", emoji)
             # The word says the same as the emoji, which a screen reader may call by another word.
             call(picture, "setAttribute", "aria-hidden", "true")
-            call(item, "append", picture, _make("span", word))
+            call(item, "append", picture, create("span", word))
             call(row, "append", item)
-
-
-def _make(tag: str, text: str) -> Any:
-    element = call(get(window, "document"), "createElement", tag)
-    put(element, "textContent", text)
-    return element

@@ -91,10 +91,11 @@ def _messages(now: PageState, stage: str, values: View) -> None:
 
 def status(now: PageState) -> str:
     """Return the status line as a sentence; empty where the screen itself says it."""
+    notices = now.notices
     stage = now.stage
     if stage == page_state.CONNECTING:
         requested = devices.REQUESTED in (now.devices.microphone.status, now.devices.camera.status)
-        return texts.STARTING_DEVICES if requested else now.notices.progress
+        return texts.STARTING_DEVICES if requested else notices.progress
     if (
         now.network.offline_for is not None
         and not now.network.detached
@@ -103,43 +104,45 @@ def status(now: PageState) -> str:
         sentence = texts.RECONNECTING_CONNECTED if stage == page_state.CONNECTED else texts.RECONNECTING
         return sentence.format(int(now.network.offline_for))
     if stage == page_state.WAITING:
-        return now.notices.notice or texts.WAITING
+        return notices.notice or texts.WAITING
     if stage == page_state.CALLING:
-        return now.notices.notice or texts.CALLING
+        return notices.notice or texts.CALLING
     if stage == page_state.CONNECTED:
         if now.participants.interrupted:
             return texts.INTERRUPTED
         away = [member for member in now.participants.members if member.away]
         if away:
             return texts.AWAY.format(away[0].name or texts.SOMEBODY)
-        return now.notices.notice or (texts.SHARING if now.devices.sharing else texts.CONNECTED)
+        return notices.notice or (texts.SHARING if now.devices.sharing else texts.CONNECTED)
     if stage == page_state.ENDED:
-        return now.notices.outcome
+        return notices.outcome
     if stage == page_state.FAILED:
-        return now.notices.problem if now.notices.problem == texts.TAKEN_OVER else texts.FAILED
+        return notices.problem if notices.problem == texts.TAKEN_OVER else texts.FAILED
     return ""
 
 
 def _start_screen(now: PageState, stage: str, values: View) -> None:
+    session = now.session
     waits = stage == page_state.LOADING
     for element in ("start", "join", "session-input", "preview"):
         values[element, "disabled"] = waits
-    heading = texts.YOURS if now.session.has_host_key else texts.INVITED
-    values["heading", "text"] = heading if now.session.invited_id else texts.HEADING
-    values["password-row", "hidden"] = not now.session.password_required
-    values["start-screen", "on"] = bool(now.session.invited_id)
-    values["start", "text"] = texts.START_ANOTHER if now.session.invited_id else texts.START
-    join = texts.OPEN_AGAIN if now.session.has_host_key else texts.JOIN_INVITED
-    values["join", "text"] = join if now.session.invited_id else texts.JOIN
+    heading = texts.YOURS if session.has_host_key else texts.INVITED
+    values["heading", "text"] = heading if session.invited_id else texts.HEADING
+    values["password-row", "hidden"] = not session.password_required
+    values["start-screen", "on"] = bool(session.invited_id)
+    values["start", "text"] = texts.START_ANOTHER if session.invited_id else texts.START
+    join = texts.OPEN_AGAIN if session.has_host_key else texts.JOIN_INVITED
+    values["join", "text"] = join if session.invited_id else texts.JOIN
     values["preview", "hidden"] = stage not in (page_state.LOADING, page_state.START) or now.devices.previewing
 
 
 def _waiting_screen(now: PageState, values: View) -> None:
-    values["session-id", "text"] = group_session_id(now.session.id) if now.session.id else ""
-    values["link", "value"] = now.session.link
-    values["copy", "text"] = texts.COPIED if now.session.link_copied else texts.COPY
-    values["tell-password", "text"] = texts.GUESTS_NEED.format(now.session.password) if now.session.password else ""
-    values["only-here", "hidden"] = not now.session.link_is_local
+    session = now.session
+    values["session-id", "text"] = group_session_id(session.id) if session.id else ""
+    values["link", "value"] = session.link
+    values["copy", "text"] = texts.COPIED if session.link_copied else texts.COPY
+    values["tell-password", "text"] = texts.GUESTS_NEED.format(session.password) if session.password else ""
+    values["only-here", "hidden"] = not session.link_is_local
 
 
 def _end_screen(now: PageState, stage: str, values: View) -> None:
@@ -149,38 +152,31 @@ def _end_screen(now: PageState, stage: str, values: View) -> None:
 
 
 def _devices(now: PageState, stage: str, values: View) -> None:
+    local = now.devices
     at_start = stage in (page_state.LOADING, page_state.START)
-    requested = devices.REQUESTED in (now.devices.microphone.status, now.devices.camera.status)
+    requested = devices.REQUESTED in (local.microphone.status, local.camera.status)
     # Before the devices run, the buttons show whether the person wants them on.
     sends_sound = (
-        now.devices.microphone.wanted
-        if at_start and not now.devices.previewing
-        else now.devices.microphone.status == devices.ON
+        local.microphone.wanted if at_start and not local.previewing else local.microphone.status == devices.ON
     )
-    sends_picture = (
-        now.devices.camera.wanted
-        if at_start and not now.devices.previewing
-        else now.devices.camera.status == devices.ON
-    )
+    sends_picture = local.camera.wanted if at_start and not local.previewing else local.camera.status == devices.ON
     values["controls", "hidden"] = stage in OVER or stage == page_state.CONNECTING
     values["mute", "on"] = sends_sound
     values["mute-text", "text"] = texts.MUTE if sends_sound else texts.UNMUTE
-    values["mute", "disabled"] = stage == page_state.LOADING or now.devices.microphone.status == devices.REQUESTED
+    values["mute", "disabled"] = stage == page_state.LOADING or local.microphone.status == devices.REQUESTED
     values["camera", "on"] = sends_picture
     values["camera-text", "text"] = texts.STOP_CAMERA if sends_picture else texts.START_CAMERA
-    values["camera", "disabled"] = stage == page_state.LOADING or now.devices.camera.status == devices.REQUESTED
+    values["camera", "disabled"] = stage == page_state.LOADING or local.camera.status == devices.REQUESTED
     values["hang-up", "hidden"] = at_start
     values["hang-up-text", "text"] = texts.HANG_UP if stage in IN_CALL else texts.END
-    values["self", "picture"] = now.devices.camera.status == devices.ON
-    values["self-note", "text"] = "" if at_start and not now.devices.previewing else _camera_note(now.devices.camera)
+    values["self", "picture"] = local.camera.status == devices.ON
+    values["self-note", "text"] = "" if at_start and not local.previewing else _camera_note(local.camera)
     values["skip", "hidden"] = not requested
-    values["self-level", "hidden"] = not (
-        at_start and now.devices.previewing and now.devices.microphone.status == devices.ON
-    )
-    values["local-video", "mirror"] = now.devices.front_camera
-    values["talking", "hidden"] = not (now.devices.talking_muted and stage in IN_CALL)
-    values["talking", "text"] = texts.TALKING if now.devices.talking_muted else ""
-    values["hear", "hidden"] = not (now.devices.sound_blocked and stage in IN_CALL)
+    values["self-level", "hidden"] = not (at_start and local.previewing and local.microphone.status == devices.ON)
+    values["local-video", "mirror"] = local.front_camera
+    values["talking", "hidden"] = not (local.talking_muted and stage in IN_CALL)
+    values["talking", "text"] = texts.TALKING if local.talking_muted else ""
+    values["hear", "hidden"] = not (local.sound_blocked and stage in IN_CALL)
 
 
 def _call(now: PageState, stage: str, values: View) -> None:

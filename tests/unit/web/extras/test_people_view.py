@@ -20,14 +20,14 @@ from signald_page.client.extras.people_view import (
 from signald_page.client.model import devices
 from signald_page.client.model import texts as common
 from signald_page.client.model.page_state import PageState
-from tests.unit.web.model.test_page_state import ID, LINK, hosting, visiting
+from tests.unit.web.model.test_page_state import ID, LINK, host_page, guest_page
 
 ACTIONS = [MUTE, MAKE_HOST, REMOVE]
 
 
 def call_of_three() -> PageState:
     """Return a host's page in a call with Ann, whose microphone is on, and Bob, who is muted."""
-    page = hosting("ann", "bob")
+    page = host_page("ann", "bob")
     for member, name in zip(page.participants.members, ("Ann", "Bob"), strict=True):
         member.name = name
     page.media_status_received("ann", True, True, False)
@@ -57,7 +57,7 @@ class RowTests(SynchronousTestCase):
 
     def test_actions_of_a_guest(self) -> None:
         """A guest may take no action."""
-        page = visiting("ann")
+        page = guest_page("ann")
         page.media_status_received("ann", True, True, False)
         self.assertEqual([row.actions for row in rows(PeopleActions(page), page, "")], [[], []])
 
@@ -208,9 +208,9 @@ class QuestionTests(SynchronousTestCase):
 
     def test_hanging_up_alone(self) -> None:
         """A guest, a host who is alone, and a host without the server leave without a question."""
-        drifting = hosting("ann")
+        drifting = host_page("ann")
         drifting.server_lost("Lost.")
-        for page in (visiting("ann"), hosting(), drifting):
+        for page in (guest_page("ann"), host_page(), drifting):
             self.assertFalse(PeopleActions(page).allowed(LEAVE))
 
     def test_question_texts(self) -> None:
@@ -270,7 +270,7 @@ class ViewTests(SynchronousTestCase):
 
     def test_nobody_to_mute(self) -> None:
         """A person who is alone is not offered to mute everybody."""
-        for page, hidden in ((call_of_three(), False), (hosting(), True)):
+        for page, hidden in ((call_of_three(), False), (host_page(), True)):
             self.assertEqual(view(PeopleActions(page), page)["mute-all", "hidden"], hidden)
 
     def test_same_properties(self) -> None:

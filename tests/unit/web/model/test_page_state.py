@@ -644,7 +644,7 @@ class DeviceTests(SynchronousTestCase):
         page.dismiss()
         self.assertEqual((page.devices.problem, page.notices.problem), ("", ""))
         page.devices.changed()
-        page.devices.camera.start_page()
+        page.devices.camera.started()
         page.devices.changed()
         self.assertEqual(page.devices.problem, "")
 

@@ -7,7 +7,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from signald_page.client.model import devices, texts
 from signald_page.client.model.page_state import GUEST, HOST, PageState
 from signald_page.client.model.view_model import PAGE, view
-from tests.unit.web.model.test_page_state import hosting, started, visiting
+from tests.unit.web.model.test_page_state import host_page, start_page, guest_page
 from tests.unit.web.test_layers import Document
 
 SCREENS = ("start-screen", "connecting-screen", "waiting-screen", "end-screen", "test-screen", "remotes", "stage")
@@ -15,7 +15,7 @@ SCREENS = ("start-screen", "connecting-screen", "waiting-screen", "end-screen", 
 
 def connecting() -> PageState:
     """Return a page that connects to the server."""
-    page = started()
+    page = start_page()
     page.start_call(HOST)
     page.notices.progress = texts.REACHING_SERVER
     return page
@@ -23,21 +23,21 @@ def connecting() -> PageState:
 
 def ended() -> PageState:
     """Return a page after a call."""
-    page = visiting("ann")
+    page = guest_page("ann")
     page.hung_up()
     return page
 
 
 def failed() -> PageState:
     """Return a page after a failed call."""
-    page = hosting()
+    page = host_page()
     page.server_lost(texts.SERVER_LOST)
     return page
 
 
 def testing() -> PageState:
     """Return a page that shows the connectivity test."""
-    page = started()
+    page = start_page()
     page.show_test()
     return page
 
@@ -55,11 +55,11 @@ class ScreenTests(SynchronousTestCase):
         """Each stage shows its parts, and the document carries the stage's name."""
         for stage, page, screens in (
             ("loading", PageState(), ["start-screen", "stage"]),
-            ("start", started(), ["start-screen", "stage"]),
+            ("start", start_page(), ["start-screen", "stage"]),
             ("connecting", connecting(), ["connecting-screen", "stage"]),
-            ("waiting", hosting(), ["waiting-screen", "stage"]),
-            ("calling", visiting("ann", connected=False), ["remotes", "stage"]),
-            ("connected", visiting("ann"), ["remotes", "stage"]),
+            ("waiting", host_page(), ["waiting-screen", "stage"]),
+            ("calling", guest_page("ann", connected=False), ["remotes", "stage"]),
+            ("connected", guest_page("ann"), ["remotes", "stage"]),
             ("ended", ended(), ["end-screen"]),
             ("failed", failed(), ["end-screen"]),
             ("test", testing(), ["test-screen"]),
@@ -75,13 +75,13 @@ class ScreenTests(SynchronousTestCase):
 
     def test_unread_messages(self) -> None:
         """The title counts the unread messages."""
-        page = visiting("ann")
+        page = guest_page("ann")
         page.layout.unread = 2
         self.assertEqual(view(page)[PAGE, "title"], f"(2) {texts.TITLES['connected']}")
 
     def test_knocks(self) -> None:
         """Knocks are listed, counted at the button, and announced."""
-        page = hosting("ann")
+        page = host_page("ann")
         shown = view(page)
         self.assertEqual((shown["people-badge", "hidden"], shown["knock-news", "text"]), (True, ""))
         page.participants.knocked("cat", "Cat")
@@ -94,7 +94,7 @@ class ScreenTests(SynchronousTestCase):
 
     def test_own_password(self) -> None:
         """The person who chose the password can read it when they invite others."""
-        page = hosting()
+        page = host_page()
         self.assertEqual(view(page)["tell-password", "text"], "")
         page.session.password = "sesame"
         self.assertEqual(view(page)["tell-password", "text"], texts.GUESTS_NEED.format("sesame"))
@@ -103,14 +103,14 @@ class ScreenTests(SynchronousTestCase):
         """The document has an element for each id, and every stage sets the same properties."""
         first = view(PageState())
         self.assertEqual({name for name, _ in first} - {PAGE} - Document().by_id.keys(), set())
-        for page in (started(), connecting(), hosting(), visiting("ann"), ended(), failed()):
+        for page in (start_page(), connecting(), host_page(), guest_page("ann"), ended(), failed()):
             self.assertEqual(view(page).keys(), first.keys())
 
     def test_buttons_wait_for_the_page(self) -> None:
         """Buttons that cannot be used yet are disabled."""
         for element in ("start", "join", "session-input", "preview"):
             self.assertTrue(view(PageState())[element, "disabled"])
-            self.assertFalse(view(started())[element, "disabled"])
+            self.assertFalse(view(start_page())[element, "disabled"])
 
     def test_an_invitation(self) -> None:
         """A person with an invitation link is offered to join first."""
@@ -131,18 +131,18 @@ class ScreenTests(SynchronousTestCase):
 
     def test_the_password(self) -> None:
         """The password field is shown when a password is required, and knocks when there are any."""
-        page = started()
+        page = start_page()
         self.assertTrue(view(page)["password-row", "hidden"])
         page.session.password_required = True
         self.assertFalse(view(page)["password-row", "hidden"])
-        page = hosting()
+        page = host_page()
         self.assertTrue(view(page)["knocks", "hidden"])
         page.participants.knocked("bob", "")
         self.assertFalse(view(page)["knocks", "hidden"])
 
     def test_taken_over_by_another_tab(self) -> None:
         """A person whose call moved to another tab can take it back."""
-        page = visiting("ann")
+        page = guest_page("ann")
         page.replaced_elsewhere()
         shown = view(page)
         self.assertEqual(
@@ -152,7 +152,7 @@ class ScreenTests(SynchronousTestCase):
 
     def test_the_waiting_screen(self) -> None:
         """The session id is shown in groups, beside the link."""
-        page = hosting()
+        page = host_page()
         shown = view(page)
         self.assertEqual(shown["session-id", "text"], "7Q2-M9RT-6ZC")
         self.assertEqual(shown["link", "value"], page.session.link)
@@ -169,13 +169,13 @@ class ScreenTests(SynchronousTestCase):
 
     def test_focus(self) -> None:
         """Each stage names the element that receives the focus; after a refused id it is the id field."""
-        page = started()
+        page = start_page()
         page.start_call(GUEST, "7Q2M9RT6ZC")
         self.assertEqual(view(page)[PAGE, "focus"], "cancel")
         page.request_refused("join", "unknown-session", texts.REFUSALS["unknown-session"])
         self.assertEqual(view(page)[PAGE, "focus"], "session-input")
-        self.assertEqual(view(started())[PAGE, "focus"], "start")
-        self.assertEqual(view(hosting())[PAGE, "focus"], "copy")
+        self.assertEqual(view(start_page())[PAGE, "focus"], "start")
+        self.assertEqual(view(host_page())[PAGE, "focus"], "copy")
         self.assertEqual(view(PageState())[PAGE, "focus"], "")
 
 
@@ -188,7 +188,7 @@ class StatusTests(SynchronousTestCase):
 
     def test_start(self) -> None:
         """The start screen has no status."""
-        self.assertEqual(self.status(started()), "")
+        self.assertEqual(self.status(start_page()), "")
 
     def test_connecting(self) -> None:
         """While the devices start, the status refers to the browser's prompt; then it shows the progress."""
@@ -201,7 +201,7 @@ class StatusTests(SynchronousTestCase):
 
     def test_in_a_call(self) -> None:
         """Each stage of a call has a sentence, which notices replace."""
-        waiting, calling, connected = hosting(), visiting("ann", connected=False), visiting("ann")
+        waiting, calling, connected = host_page(), guest_page("ann", connected=False), guest_page("ann")
         self.assertEqual(self.status(waiting), texts.WAITING)
         self.assertEqual(self.status(calling), texts.CALLING)
         self.assertEqual(self.status(connected), texts.CONNECTED)
@@ -213,14 +213,14 @@ class StatusTests(SynchronousTestCase):
 
     def test_without_the_server(self) -> None:
         """While the server is lost, the seconds are shown, and whether the call goes on."""
-        for page, sentence in ((hosting(), texts.RECONNECTING), (visiting("ann"), texts.RECONNECTING_CONNECTED)):
+        for page, sentence in ((host_page(), texts.RECONNECTING), (guest_page("ann"), texts.RECONNECTING_CONNECTED)):
             page.network.interrupted()
             page.tick(12.9)
             self.assertEqual(self.status(page), sentence.format(12))
 
     def test_without_the_server_for_good(self) -> None:
         """Without the server for good, no seconds are shown."""
-        page = visiting("ann")
+        page = guest_page("ann")
         page.network.interrupted()
         page.tick(12.9)
         page.server_lost(texts.SERVER_LOST)
@@ -229,7 +229,7 @@ class StatusTests(SynchronousTestCase):
 
     def test_somebody_is_away(self) -> None:
         """A participant who lost the server is named, if they have a name."""
-        page = visiting("ann")
+        page = guest_page("ann")
         page.participants.set_away("ann", True)
         self.assertEqual(self.status(page), texts.AWAY.format(texts.SOMEBODY))
         page.participants.members[0].name = "Ann"
@@ -237,7 +237,7 @@ class StatusTests(SynchronousTestCase):
 
     def test_quiet_status(self) -> None:
         """The plain connected status may fade from the picture; any other status stays."""
-        page = visiting("ann")
+        page = guest_page("ann")
         self.assertTrue(view(page)["status", "quiet"])
         page.notices.notice = texts.OTHER_LOST_SERVER
         self.assertFalse(view(page)["status", "quiet"])
@@ -254,11 +254,11 @@ class ProblemTests(SynchronousTestCase):
 
     def test_no_problem(self) -> None:
         """Without a problem the box is hidden."""
-        self.assertTrue(view(started())["problem", "hidden"])
+        self.assertTrue(view(start_page())["problem", "hidden"])
 
     def test_alarm(self) -> None:
         """An alarm has priority over other problems during the call, and is not shown afterwards."""
-        page = visiting("ann")
+        page = guest_page("ann")
         page.notices.problem, page.notices.alarm = texts.COPY_REFUSED, texts.VERIFIED_NO_MORE
         self.assertEqual(view(page)["error", "text"], texts.VERIFIED_NO_MORE)
         self.assertFalse(view(page)["problem", "hidden"])
@@ -267,7 +267,7 @@ class ProblemTests(SynchronousTestCase):
 
     def test_devices(self) -> None:
         """A device problem is shown unless there is another one, and not after the call."""
-        page = visiting("ann")
+        page = guest_page("ann")
         page.devices.problem = "No camera."
         self.assertEqual((view(page)["error", "text"], view(page)["problem", "hidden"]), ("No camera.", False))
         page.notices.problem = "Worse."
@@ -287,7 +287,7 @@ class DeviceTests(SynchronousTestCase):
             (devices.ON, True, texts.MUTE, texts.STOP_CAMERA, False),
             (devices.MUTED, False, texts.UNMUTE, texts.START_CAMERA, False),
         ):
-            page = visiting("ann")
+            page = guest_page("ann")
             page.devices.microphone.status = page.devices.camera.status = status
             shown = view(page)
             self.assertEqual((shown["mute", "on"], shown["camera", "on"]), (on, on))
@@ -296,7 +296,7 @@ class DeviceTests(SynchronousTestCase):
 
     def test_self_view(self) -> None:
         """The self view says why it has no picture."""
-        page = visiting("ann")
+        page = guest_page("ann")
         self.assertEqual((view(page)["self", "picture"], view(page)["self-note", "text"]), (False, texts.CAMERA_OFF))
         page.devices.camera.requested()
         self.assertEqual(view(page)["self-note", "text"], texts.CAMERA_STARTING)
@@ -307,7 +307,7 @@ class DeviceTests(SynchronousTestCase):
 
     def test_before_a_call(self) -> None:
         """Before a call the buttons show the wanted devices, and during a preview the running ones."""
-        page = started()
+        page = start_page()
         shown = view(page)
         self.assertEqual((shown["preview", "hidden"], shown["controls", "hidden"]), (False, False))
         self.assertEqual((shown["mute", "on"], shown["camera", "on"]), (True, True))
@@ -320,12 +320,12 @@ class DeviceTests(SynchronousTestCase):
 
     def test_hanging_up(self) -> None:
         """The hang-up button of a waiting host ends the call, and that of a connected person leaves it."""
-        self.assertEqual(view(hosting())["hang-up-text", "text"], texts.END)
-        self.assertEqual(view(visiting("ann"))["hang-up-text", "text"], texts.HANG_UP)
+        self.assertEqual(view(host_page())["hang-up-text", "text"], texts.END)
+        self.assertEqual(view(guest_page("ann"))["hang-up-text", "text"], texts.HANG_UP)
 
     def test_blocked_sound(self) -> None:
         """The button that starts blocked sound is shown during a call."""
-        page = visiting("ann")
+        page = guest_page("ann")
         self.assertTrue(view(page)["hear", "hidden"])
         page.devices.sound_blocked = True
         self.assertFalse(view(page)["hear", "hidden"])
