@@ -63,7 +63,7 @@ class PeerConnection:
         user: the other member.
         negotiator: decides about offers, answers and candidates.
         stream: a JavaScript `MediaStream` with the remote microphone and camera tracks, one of each kind.
-        screen: a `MediaStream` with the tracks of the remote screen; they stay when the sharing ends, and are used again.
+        screen: a `MediaStream` with the tracks of the remote screen, which stay for the next time that it is shared.
         descriptions_set: how many descriptions were set.
         understands_messages: whether the other page understands messages (`peer_messaging`), and so tells the camera's
             picture from the screen's.
