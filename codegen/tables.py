@@ -1,4 +1,4 @@
-"""Writes the tables and diagrams of docs/protocol.md and docs/limits.md that are drawn from the code."""
+"""Writes the tables and diagrams of docs/protocol.md and docs/limits.md, which are generated from the code."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 
 from attrs import fields
 
+from codegen import state_diagrams
 from signald.core.errors import ErrorCode
 from signald.core.limits import Limits
 from signald.core.sessions import SESSION_TRANSITIONS
@@ -18,6 +19,7 @@ from signald_client.signaling import connection, negotiation
 
 PATH = Path(__file__).parents[1] / "docs" / "protocol.md"
 LIMITS_PATH = PATH.with_name("limits.md")
+PICTURES = PATH.with_name("diagrams")
 
 Transitions = Mapping[tuple[Any, Any], Any]
 """(state, event) to state; each an enum member or a text."""
@@ -59,13 +61,28 @@ def refusals_table() -> str:
     return "\n".join(rows)
 
 
-def diagram(transitions: Transitions) -> str:
-    """A state diagram in Mermaid's language; the first state of the table is where it begins."""
-    rows = ["```mermaid", "stateDiagram-v2"]
-    begin = next(iter(transitions))[0]
-    rows.append(f"    [*] --> {_word(begin)}")
-    rows += [f"    {_word(state)} --> {_word(after)}: {_text(event)}" for (state, event), after in transitions.items()]
-    return "\n".join([*rows, "```"])
+def picture_name(name: str) -> str:
+    """Return the file name of a diagram's picture, out of the diagram's name: `TABLE in path/to/module.py`."""
+    table, _, module = name.partition(" in ")
+    stem = f"{Path(module).stem}-{table.lower()}".replace("_", "-")
+    return f"{stem.removesuffix('-transitions')}.svg"
+
+
+def diagram(name: str, transitions: Transitions) -> str:
+    """Return a state diagram as Markdown: its picture, and the same as a table; the first state is the initial one."""
+    rows = [f"![State diagram; the table below says the same](diagrams/{picture_name(name)})", ""]
+    rows += ["| state | event | next state |", "| --- | --- | --- |"]
+    rows += [f"| {_text(state)} | {_text(event)} | {_text(after)} |" for (state, event), after in transitions.items()]
+    return "\n".join(rows)
+
+
+def pictures() -> dict[Path, str]:
+    """Return the picture of each diagram, by its path."""
+    found: dict[Path, str] = {}
+    for name, transitions in DIAGRAMS.items():
+        texts = {(_text(state), _text(event)): _text(after) for (state, event), after in transitions.items()}
+        found[PICTURES / picture_name(name)] = state_diagrams.svg(name, texts)
+    return found
 
 
 def filled(text: str) -> str:
@@ -75,7 +92,7 @@ def filled(text: str) -> str:
             text, f"<!-- {name}: generated from signald/core/{name}.py -->", f"<!-- end of {name} -->", table
         )
     for name, transitions in DIAGRAMS.items():
-        text = between(text, f"<!-- diagram of {name} -->", "<!-- end of diagram -->", diagram(transitions))
+        text = between(text, f"<!-- diagram of {name} -->", "<!-- end of diagram -->", diagram(name, transitions))
     return text
 
 
@@ -102,12 +119,12 @@ def _text(value: Any) -> str:
     return str(value.value if isinstance(value, Enum) else value)
 
 
-def _word(state: Any) -> str:
-    return _text(state).replace("-", "_")
-
-
 def write() -> Iterable[Path]:
     """Fill the documents, and name them."""
     for path, fill in ((PATH, filled), (LIMITS_PATH, filled_limits)):
         path.write_text(fill(path.read_text(encoding="utf-8")), encoding="utf-8")
+        yield path
+    PICTURES.mkdir(exist_ok=True)
+    for path, picture in pictures().items():
+        path.write_text(picture, encoding="utf-8")
         yield path

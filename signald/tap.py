@@ -36,7 +36,7 @@ from signald.monitoring.logs import FLUSH_SECONDS, Log
 from signald.monitoring.metrics import Metrics
 from signald.monitoring.readiness import Readiness
 from signald.net.addresses import machine_names
-from signald.net.http_client import make_agent
+from signald.net.http_client import make_client
 from signald.net.origins import OriginRule
 from signald.net.resolver import resolve_aside
 from signald.operations.exposition import Sources
@@ -150,7 +150,7 @@ def make_daemon(
         registry,
         Passwords(limits, registry, one_thread(cast(IReactorFromThreads, reactor))),
         TokenVerifier(config.tokens),
-        Webhook(config.webhook, make_agent(reactor), reactor, time.time, lambda: secrets.token_urlsafe(16)),
+        Webhook(config.webhook, make_client(reactor), reactor, time.time, lambda: secrets.token_urlsafe(16)),
         time.time,
     )
     switchboard = Switchboard(hub, registry, access, reactor, metrics)

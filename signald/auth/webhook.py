@@ -8,11 +8,11 @@ from collections.abc import Callable
 from hashlib import sha256
 
 from attrs import define, field, frozen
+from treq.client import HTTPClient
 from twisted.internet.defer import Deferred, DeferredSemaphore, succeed
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
-from twisted.web.iweb import IAgent
 
 from signald.config.secret_files import read_secret
 from signald.config.tree import Webhook as Settings
@@ -82,7 +82,7 @@ class Webhook:
 
     Attributes:
         settings: the section `webhook`.
-        agent: makes the requests.
+        client: makes the requests.
         clock: monotonic seconds, for the timeout and what is remembered.
         wall: wall time in seconds since the epoch, for the signature.
         token: gives random text that names a question.
@@ -93,7 +93,7 @@ class Webhook:
     """
 
     settings: Settings
-    agent: IAgent
+    client: HTTPClient
     clock: IReactorTime
     wall: Callable[[], float]
     token: Callable[[], str]
@@ -163,7 +163,7 @@ class Webhook:
             "webhook-timestamp": time,
             "webhook-signature": f"v1,{base64.b64encode(digest).decode()}",
         }
-        return post(self.agent, rules.url, headers, body)
+        return post(self.client, rules.url, headers, body)
 
     def _keep(self, verdict: Verdict, rules: _Rules, key: bytes) -> Verdict:
         if rules is self._rules and rules.cache > 0:

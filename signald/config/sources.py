@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
 
-from attrs import fields, frozen
+from attrs import field, fields, frozen
 
 from signald.config.settings import PREFIX, KeyPath, Setting, nearest, settings
-from signald.config.toml_lines import lines_of
 from signald.config.tree import Config, default_data_dir
 from signald.config.values import ConfigError, read_path
 from signald.net.regular_files import read_regular
@@ -39,13 +39,13 @@ class ConfigValue:
     Attributes:
         setting: which.
         value: checked.
-        where: the layer, as messages name it: a file and its line, a variable or an option.
+        where: the layer, as messages name it: a file and its line, a variable or an option. Its `str` is the name.
 
     """
 
     setting: Setting
     value: Any
-    where: str
+    where: object
 
 
 @frozen
@@ -54,12 +54,53 @@ class Effective:
 
     Attributes:
         config: the tree.
-        where: which layer each setting comes from, by its path; a default is not in it.
+        where: which layer each setting comes from, by its path, as in `ConfigValue`; a default is not in it.
 
     """
 
     config: Config
-    where: Mapping[KeyPath, str]
+    where: Mapping[KeyPath, object]
+
+
+@frozen
+class _TomlFile:
+    """A configuration file's name and text; it is parsed for line numbers only if a message needs one.
+
+    Finding the lines takes several times as long as reading the values, and most runs of a command print none.
+    """
+
+    name: str
+    text: str = field(repr=False)
+
+    @cached_property
+    def lines(self) -> Mapping[KeyPath, int]:
+        """The line of each table and key, by its path."""
+        from signald.config.toml_lines import lines_of
+
+        return lines_of(self.text)
+
+
+@frozen
+class _Position:
+    """A key's place in a configuration file.
+
+    Attributes:
+        file: the file.
+        keys: the path of the key.
+        suffix: follows the file and the line.
+
+    """
+
+    file: _TomlFile
+    keys: KeyPath
+    suffix: str = ""
+
+    def __str__(self) -> str:
+        """Name the file and the line of the key, or of the nearest table around it whose line is known."""
+        for end in range(len(self.keys), 0, -1):
+            if self.keys[:end] in self.file.lines:
+                return f"{self.file.name}, line {self.file.lines[self.keys[:end]]}{self.suffix}"
+        return self.file.name + self.suffix
 
 
 class ConfigErrors:
@@ -68,19 +109,19 @@ class ConfigErrors:
     def __init__(self) -> None:
         self._sentences: list[str] = []
 
-    def add(self, where: str, sentence: str) -> None:
+    def add(self, where: object, sentence: str) -> None:
         """Take one more."""
         self._sentences.append(f"{where}: {sentence}")
 
-    def read(self, setting: Setting, value: object, where: str) -> list[ConfigValue]:
+    def read(self, setting: Setting, value: object, where: object) -> list[ConfigValue]:
         """Read a value as TOML has it; an empty list, and one problem more, where it cannot be used."""
         return self._read(setting, lambda: setting.read(value), where)
 
-    def read_text(self, setting: Setting, text: str, where: str) -> list[ConfigValue]:
+    def read_text(self, setting: Setting, text: str, where: object) -> list[ConfigValue]:
         """Read the text of a variable or an option in the same way."""
         return self._read(setting, lambda: setting.read_text(text), where)
 
-    def _read(self, setting: Setting, read: Callable[[], Any], where: str) -> list[ConfigValue]:
+    def _read(self, setting: Setting, read: Callable[[], Any], where: object) -> list[ConfigValue]:
         try:
             return [ConfigValue(setting, read(), where)]
         except ConfigError as error:
@@ -118,15 +159,16 @@ def from_file(path: Path) -> list[ConfigValue]:
         raise ConfigError(f"{name} is not UTF-8.") from None
     except (ValueError, RecursionError) as error:  # TOMLDecodeError, and what `int` says of thousands of digits
         raise ConfigError(f"{name} is no TOML: {error}.") from None
-    problems, lines, found = ConfigErrors(), lines_of(text), list[ConfigValue]()
+    file = _TomlFile(name, text)
+    problems, found = ConfigErrors(), list[ConfigValue]()
     known = settings()
     for keys, value in _leaves(document):
-        where = _line(name, keys, lines)
         setting = known.get(keys)
         if setting is None:
-            problems.add(where, _unknown(keys))
+            problems.add(_Position(file, keys), _unknown(keys))
         else:
-            found += problems.read(setting, _placed(setting, value, path.parent), f"{where}, {setting.key}")
+            where = _Position(file, keys, f", {setting.key}")
+            found += problems.read(setting, _placed(setting, value, path.parent), where)
     problems.tell()
     return found
 
@@ -175,7 +217,7 @@ def combine(layers: Iterable[Sequence[ConfigValue]], environment: Mapping[str, s
         ConfigError: values of several settings do not fit each other.
 
     """
-    values, where = dict[KeyPath, Any](), dict[KeyPath, str]()
+    values, where = dict[KeyPath, Any](), dict[KeyPath, object]()
     for layer in layers:
         for given in layer:
             values[given.setting.path] = given.value
@@ -203,14 +245,6 @@ def _leaves(document: Mapping[str, Any]) -> Iterator[tuple[KeyPath, object]]:
             yield from (((key, inner), one) for inner, one in value.items())
         else:
             yield (key,), value
-
-
-def _line(name: str, keys: KeyPath, lines: Mapping[KeyPath, int]) -> str:
-    """The file and the line of a key, or of the nearest table around it whose line is known."""
-    for end in range(len(keys), 0, -1):
-        if keys[:end] in lines:
-            return f"{name}, line {lines[keys[:end]]}"
-    return name
 
 
 def _unknown(keys: KeyPath) -> str:

@@ -1,18 +1,25 @@
-"""One HTTP request with JSON and its answer, both bounded."""
+"""Sends one HTTP request with a JSON body through treq, and bounds what treq and Twisted's agent leave unbounded."""
 
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 from urllib.parse import urlsplit
 
 from attrs import define
+from hyperlink import EncodedURL
+from treq.client import HTTPClient
+from treq.cookies import IndexableCookieJar
 from twisted.internet.defer import CancelledError, Deferred, succeed
-from twisted.internet.interfaces import IConsumer
+from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
+from twisted.internet.interfaces import IConsumer, IProtocol, IProtocolFactory, IStreamClientEndpoint
 from twisted.internet.protocol import Protocol, connectionDone
+from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
 from twisted.python.failure import Failure
 from twisted.web.client import (
+    URI,
     Agent,
     BrowserLikePolicyForHTTPS,
     HTTPConnectionPool,
@@ -20,19 +27,25 @@ from twisted.web.client import (
     ResponseNeverReceived,
 )
 from twisted.web.http_headers import Headers
-from twisted.web.iweb import UNKNOWN_LENGTH, IAgent, IBodyProducer, IResponse
+from twisted.web.iweb import UNKNOWN_LENGTH, IAgent, IAgentEndpointFactory, IBodyProducer, IPolicyForHTTPS, IResponse
 from zope.interface import implementer
 
-__all__ = ["MOST_ANSWER_BYTES", "UnusableAnswerError", "is_usable", "make_agent", "post"]
+__all__ = ["MOST_ANSWER_BYTES", "UnusableAnswerError", "client_of", "is_usable", "make_client", "post"]
 
 MOST_ANSWER_BYTES = 16384
-"""Of an answer's body."""
+"""Maximum size of a response's body."""
+
+_MOST_RECEIVED_BYTES = 2 * MOST_ANSWER_BYTES
+"""Maximum size of a whole response: informational responses, headers, the framing of chunks, and the body.
+
+Twisted's agent has no such bound, so that headers without an end would fill the memory until the deadline.
+"""
 
 _MOST_IDLE = 8
-"""Connections that are kept for the next request."""
+"""Idle connections that are kept for the next request."""
 
 _IDLE_SECONDS = 15
-"""For which they are kept: less than most servers keep theirs."""
+"""Time for which an idle connection is kept: less than most servers keep theirs."""
 
 _OK = 200
 
@@ -41,31 +54,39 @@ class UnusableAnswerError(Exception):
     """The service answered, but not with 200 and a body within the bound."""
 
 
-def make_agent(reactor: Any) -> IAgent:
-    """Make what sends requests, over connections that are used again; the system's authorities vouch for the others."""
+def make_client(reactor: Any) -> HTTPClient:
+    """Make a client that reuses connections, bounds what they receive, and trusts the system's authorities."""
     pool = HTTPConnectionPool(reactor, persistent=True)
     pool.maxPersistentPerHost = _MOST_IDLE
     pool.cachedConnectionTimeout = _IDLE_SECONDS
-    return Agent(reactor, BrowserLikePolicyForHTTPS(), pool=pool)
+    endpoints = _BoundedEndpoints(reactor, BrowserLikePolicyForHTTPS())
+    return client_of(Agent.usingEndpointFactory(reactor, endpoints, pool))
 
 
-def post(agent: IAgent, url: str, headers: Mapping[str, str], body: bytes) -> Deferred[bytes]:
-    """Send JSON, and return the body of the answer.
+def client_of(agent: IAgent) -> HTTPClient:
+    """Make a client that sends its requests through an agent, without cookies and without compression."""
+    no_cookies = IndexableCookieJar(DefaultCookiePolicy(allowed_domains=()))
+    return HTTPClient(_UncompressedAgent(agent), no_cookies, _Body)
 
-    It is sent once more where the connection, which may have been idle for long, ends without an answer.
 
-    The deferred fails with UnusableAnswerError, and as the agent's do.
+def post(client: HTTPClient, url: str, headers: Mapping[str, str], body: bytes) -> Deferred[bytes]:
+    """Send JSON, follow no redirect, and return the body of the response.
+
+    The request is sent once more if the connection, which may have been idle for long, ends without a response.
+
+    The deferred fails with UnusableAnswerError, and as the agent's do. It can be cancelled at any time.
     """
+    target = _PlainURL.from_text(url)
+    fields = Headers({"content-type": ["application/json"], "user-agent": ["signald"]})
+    for name, value in headers.items():
+        fields.setRawHeaders(name, [value])
 
-    def send() -> Deferred[IResponse]:
-        fields = Headers({"content-type": ["application/json"], "user-agent": ["signald"]})
-        for name, value in headers.items():
-            fields.setRawHeaders(name, [value])
-        return agent.request(b"POST", url.encode(), fields, _Body(body))
+    def send() -> Deferred[Any]:
+        return client.post(target, data=body, headers=fields.copy(), allow_redirects=False, unbuffered=True)
 
-    def again(failure: Failure) -> Deferred[IResponse]:
+    def again(failure: Failure) -> Deferred[Any]:
         error = failure.value
-        # A question that is given up ends in the same way.
+        # A request that is cancelled ends in the same way.
         if not isinstance(error, ResponseNeverReceived) or any(one.check(CancelledError) for one in error.reasons):
             failure.raiseException()
         return send()
@@ -92,10 +113,99 @@ def _is_here(host: str) -> bool:
         return host == "localhost"
 
 
+class _PlainURL(EncodedURL):
+    """An address that is sent as it is written; treq would encode its host by IDNA, which fails for IPv6 addresses."""
+
+    def to_uri(self) -> EncodedURL:
+        """Return the address itself, which is ASCII (`is_usable`)."""
+        return self
+
+
+@implementer(IAgent)
+@define(eq=False)
+class _UncompressedAgent:
+    """Undoes the compression that treq always offers, since treq decompresses without a bound."""
+
+    agent: IAgent
+
+    def request(
+        self, method: bytes, uri: bytes, headers: Headers | None = None, bodyProducer: IBodyProducer | None = None
+    ) -> Deferred[IResponse]:
+        """Send a request."""
+        if headers is not None:
+            headers.removeHeader("accept-encoding")
+        return self.agent.request(method, uri, headers, bodyProducer).addCallback(_without_encoding)
+
+
+def _without_encoding(response: IResponse) -> IResponse:
+    """Let a body that is compressed in spite of the request count as it is."""
+    response.headers.removeHeader("content-encoding")
+    return response
+
+
+class _BoundedConnection(ProtocolWrapper):
+    """Aborts a connection that has received too many bytes since its last request was written."""
+
+    _left = 0
+
+    def write(self, data: bytes) -> None:
+        """Write a part of a request."""
+        self._left = _MOST_RECEIVED_BYTES
+        super().write(data)
+
+    def writeSequence(self, data: Iterable[bytes]) -> None:
+        """Write a part of a request."""
+        self._left = _MOST_RECEIVED_BYTES
+        super().writeSequence(data)
+
+    def dataReceived(self, data: bytes) -> None:
+        """Pass on the bytes within the bound, so that the response counts as begun and the request is not repeated."""
+        within, self._left = data[: self._left], self._left - len(data)
+        super().dataReceived(within)
+        if self._left < 0:
+            self.abortConnection()
+
+
+class _BoundedConnections(WrappingFactory[_BoundedConnection]):
+    """Wraps the agent's connections."""
+
+    noisy = False
+    protocol = _BoundedConnection
+
+
+@implementer(IStreamClientEndpoint)
+@define(eq=False)
+class _BoundedEndpoint:
+    """Connects as another endpoint does, and bounds what the connection receives."""
+
+    endpoint: IStreamClientEndpoint
+
+    def connect(self, protocolFactory: IProtocolFactory) -> Deferred[IProtocol]:
+        """Connect, and return the protocol that the agent's own factory made."""
+        connected: Deferred[Any] = self.endpoint.connect(_BoundedConnections(protocolFactory))
+        return connected.addCallback(lambda connection: connection.wrappedProtocol)
+
+
+@implementer(IAgentEndpointFactory)
+@define(eq=False)
+class _BoundedEndpoints:
+    """Makes the endpoints of an agent, whose connections are bounded."""
+
+    reactor: Any
+    policy: IPolicyForHTTPS
+
+    def endpointForURI(self, uri: URI) -> IStreamClientEndpoint:
+        """Return an endpoint for TCP or TLS."""
+        endpoint: IStreamClientEndpoint = HostnameEndpoint(self.reactor, uri.host, uri.port)
+        if uri.scheme == b"https":
+            endpoint = wrapClientTLS(self.policy.creatorForNetloc(uri.host, uri.port), endpoint)
+        return _BoundedEndpoint(endpoint)
+
+
 @implementer(IBodyProducer)
 @define(eq=False)
 class _Body:
-    """A body that is there as a whole."""
+    """A body that is written at once; treq's own takes turns of the global reactor for it."""
 
     content: bytes
 
@@ -120,7 +230,7 @@ class _Body:
 
 
 def _read(response: IResponse) -> Deferred[bytes]:
-    """Take an answer's body, as far as it is one that is wanted."""
+    """Read a response's body if it can be used; else, end the connection."""
     is_too_long = response.length is not UNKNOWN_LENGTH and response.length > MOST_ANSWER_BYTES
     reader = _Reader(is_wanted=response.code == _OK and not is_too_long)
     response.deliverBody(reader)
@@ -128,7 +238,7 @@ def _read(response: IResponse) -> Deferred[bytes]:
 
 
 class _Reader(Protocol):
-    """Collects a body.
+    """Collects a body, and ends the connection when it is cancelled, which `treq.collect` does not.
 
     Attributes:
         done: fires with it; fails at once where it is not wanted.

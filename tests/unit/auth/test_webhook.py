@@ -17,6 +17,7 @@ from twisted.logger import LogLevel, capturedLogs
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.client import ResponseDone
+from twisted.web.http_headers import Headers
 from twisted.web.iweb import IResponse
 
 from signald.auth.webhook import Webhook, check_webhook
@@ -28,6 +29,7 @@ from signald.core.grant import Grant
 from signald.core.messages import Role, SessionId, Traits, UserId
 from signald.core.questions import Question, Verdict, question_about, read_answer
 from signald.core.sessions import Settings as SessionSettings
+from signald.net.http_client import client_of
 from tests.support.access import NOW, Agent
 
 SECRET = b"the service and signald know this text"
@@ -43,6 +45,7 @@ class Response:
     def __init__(self, body: bytes, code: int = 200) -> None:
         self.code = code
         self.length = len(body)
+        self.headers = Headers()
         self._body = body
 
     def deliverBody(self, reader: Any) -> None:
@@ -73,7 +76,7 @@ class WebhookCase(SynchronousTestCase):
 
     def made(self, settings: Settings) -> Webhook:
         """A webhook with these settings."""
-        return Webhook(settings, self.agent, self.clock, lambda: NOW + 0.5, lambda: "msg")
+        return Webhook(settings, client_of(self.agent), self.clock, lambda: NOW + 0.5, lambda: "msg")
 
     def answer(self, body: object, code: int = 200) -> None:
         """Answer the oldest request that waits."""

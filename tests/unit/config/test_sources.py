@@ -60,7 +60,7 @@ class LayersTests(SynchronousTestCase):
         self.assertEqual((config.port, config.interface, config.drain_seconds), (3, "127.0.0.1", 3.0))
         self.assertEqual((config.ice.relay_only, config.log.level), (False, LogLevel.WARN))
         self.assertEqual(
-            {".".join(path): where.replace(f"{self.folder}/", "") for path, where in found.where.items()},
+            {".".join(path): str(where).replace(f"{self.folder}/", "") for path, where in found.where.items()},
             {
                 "port": "--port",
                 "interface": "SIGNALD_INTERFACE",
@@ -262,3 +262,24 @@ class LinesTests(SynchronousTestCase):
                 ("b", "e", "g"): 5, ("h",): 6, ("h", "i"): 7,
             },
         )  # fmt: skip
+
+    def test_text_that_looks_like_keys(self) -> None:
+        """Strings and arrays that span several lines contain no keys, and what follows them has its own line."""
+        text = 'a = """\nb = 1\n[c]\n"""\nd = { e = [1,\n2], f = 3 }\n\'g.h\' . "i\\u006A" = "\u2028"\nk = true\n'
+        self.assertEqual(
+            lines_of(text),
+            {("a",): 1, ("d",): 5, ("d", "e"): 5, ("d", "f"): 6, ("g.h",): 7, ("g.h", "ij"): 7, ("k",): 8},
+        )
+
+    def test_tables_out_of_order(self) -> None:
+        """A table that continues after others keeps its line, and one without a header has that of its first key."""
+        text = "[a.b]\nc = 1\n[d]\n[a]\ne = 1\n[d.f]\n"
+        self.assertEqual(
+            lines_of(text),
+            {("a",): 1, ("a", "b"): 1, ("a", "b", "c"): 2, ("d",): 3, ("a", "e"): 5, ("d", "f"): 6},
+        )
+
+    def test_a_document_that_cannot_be_reproduced(self) -> None:
+        """It has no lines, rather than wrong ones."""
+        self.assertEqual(lines_of("[[a]]\n[[b]]\n[a.c]\nd = 1\n"), {})
+        self.assertEqual(lines_of("a." * 300 + "b = 1\n"), {})

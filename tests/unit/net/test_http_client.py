@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import gzip
+import os
 from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.protocol import Protocol
+from twisted.internet.protocol import Protocol, connectionDone
 from twisted.internet.testing import MemoryReactorClock
 from twisted.python.failure import Failure
 from twisted.test.iosim import FakeTransport, IOPump, connect
 from twisted.trial.unittest import SynchronousTestCase
-from twisted.web.client import ResponseFailed, ResponseNeverReceived
+from twisted.web.client import URI, ResponseFailed, ResponseNeverReceived
 
-from signald.net.http_client import MOST_ANSWER_BYTES, UnusableAnswerError, is_usable, make_agent, post
+from signald.net.http_client import MOST_ANSWER_BYTES, UnusableAnswerError, client_of, is_usable, make_client, post
+from tests.support.access import Agent
 
 URL = "http://127.0.0.1:8080/may"
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
@@ -24,11 +27,13 @@ class Service(Protocol):
 
     Attributes:
         heard: all bytes that came on this connection.
+        is_gone: whether the connection has ended.
 
     """
 
     def __init__(self, answer: Callable[[Service], None]) -> None:
         self.heard = b""
+        self.is_gone = False
         self._answer = answer
 
     def dataReceived(self, data: bytes) -> None:
@@ -36,6 +41,10 @@ class Service(Protocol):
         self.heard += data
         if self.heard.endswith(b"}"):
             self._answer(self)
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """The connection has ended."""
+        self.is_gone = True
 
     def say(self, data: bytes) -> None:
         """Answer."""
@@ -59,14 +68,14 @@ class PostTests(SynchronousTestCase):
     def setUp(self) -> None:
         """A client."""
         self.reactor = MemoryReactorClock()
-        self.agent = make_agent(self.reactor)
+        self.client = make_client(self.reactor)
         self.services: list[Service] = []
         self.pumps: list[IOPump] = []
 
     def ask(self, answer: Callable[[Service], None]) -> Deferred[bytes]:
         """Send a request to a service that answers so."""
         self.answer = answer
-        asked = post(self.agent, URL, {"webhook-id": "one"}, b'{"a":1}')
+        asked = post(self.client, URL, {"webhook-id": "one"}, b'{"a":1}')
         self.flush()
         return asked
 
@@ -105,10 +114,46 @@ class PostTests(SynchronousTestCase):
         self.assertTrue(body.startswith(b'{"a":1}'))
 
     def test_other_statuses(self) -> None:
-        """Only 200 will do: no redirect is followed, and no error page is read."""
+        """Only 200 can be used: no redirect is followed, and no error page is read."""
         for status in (b"204 No Content", b"302 Found\r\nLocation: http://127.0.0.1:1/", b"404 Not Found", b"500 Oh"):
             answer = b"HTTP/1.1 " + status + b"\r\nContent-Length: 0\r\n\r\n"
             self.failureResultOf(self.ask(saying(answer)), UnusableAnswerError)
+
+    def test_nothing_is_remembered(self) -> None:
+        """No cookie that a response sets is sent with the next request, and no proxy of the environment is used."""
+        self.patch(os, "environ", {**os.environ, "http_proxy": "http://127.0.0.1:3128", "ALL_PROXY": "socks5://[::1]"})
+        cookies = b"HTTP/1.1 200 OK\r\nSet-Cookie: a=b; Path=/\r\nContent-Length: 2\r\n\r\n{}"
+        for _ in range(2):
+            self.successResultOf(self.ask(saying(cookies)))
+        self.assertEqual(self.services[0].heard.count(b"POST /may HTTP/1.1\r\n"), 2)
+        self.assertNotIn(b"cookie", self.services[0].heard.lower())
+
+    def test_compression(self) -> None:
+        """None is asked for, and none is undone: some bytes could become a thousand times as many."""
+        body = gzip.compress(b"{}" + bytes(1 << 20))
+        head = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(body)
+        self.assertEqual(self.successResultOf(self.ask(saying(head + body))), body)
+        self.assertNotIn(b"accept-encoding", self.services[0].heard.lower())
+
+    def test_addresses(self) -> None:
+        """They are requested as they are written, IPv6 addresses and percent signs among them."""
+        for url in (
+            "https://app.example",
+            "http://localhost/a?b",
+            "http://[::1]:81/a%2fb/../c;d?e=f+g%20&h",
+            "https://[2001:db8::1]/%C3%A4",
+            "http://127.0.0.1:80//?a=%zz&&=",
+            "https://xn--pp-uia.example:8443/~a/?a=c|d",
+        ):
+            agent = Agent()
+            self.assertNoResult(post(client_of(agent), url, {}, b"{}"))
+            [(method, sent, *_)] = agent.requests
+            self.assertEqual(method, b"POST")
+            actual, expected = URI.fromBytes(sent), URI.fromBytes(url.encode())
+            self.assertEqual(
+                (actual.scheme, actual.host, actual.port, actual.originForm),
+                (expected.scheme, expected.host, expected.port, expected.originForm),
+            )
 
     def test_a_body_that_is_too_long(self) -> None:
         """It is not read to its end, whether or not its length is told."""
@@ -116,6 +161,44 @@ class PostTests(SynchronousTestCase):
         self.failureResultOf(self.ask(saying(told)), UnusableAnswerError)
         endless = b"HTTP/1.1 200 OK\r\n\r\n" + b"x" * (MOST_ANSWER_BYTES + 1)
         self.failureResultOf(self.ask(saying(endless)), UnusableAnswerError)
+
+    def test_a_head_without_an_end(self) -> None:
+        """The connection is aborted once 32 KiB came, however they are divided, and nothing is asked again."""
+        line = b"X-Filler: " + b"x" * 90 + b"\r\n"
+        for begin, part in (
+            (b"HTTP/1.1 200 OK\r\n", line),
+            (b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
+            (b"", b"HTTP/1.1 103 Early Hints\r\nLink: </>\r\n\r\n"),
+        ):
+            for at_once in (True, False):
+                count = len(self.services)
+                parts = MOST_ANSWER_BYTES * 2 // len(part) + 1
+
+                def answer(service: Service, begin: bytes = begin, part: bytes = part, parts: int = parts) -> None:
+                    service.say(begin + part * (parts - 100))
+
+                asked = self.ask(answer)
+                self.assertNoResult(asked)
+                service, pump = self.services[-1], self.pumps[-1]
+                if at_once:
+                    service.say(part * 100)
+                    pump.flush()
+                else:
+                    for _ in range(100):
+                        service.say(part)
+                        pump.flush()
+                self.failureResultOf(asked, ResponseFailed)
+                self.assertTrue(service.is_gone)
+                self.assertEqual(len(self.services), count + 1)
+
+    def test_the_bound_is_of_one_response(self) -> None:
+        """Each request on a connection may get a response of that size, and informational ones are passed over."""
+        head = b"HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 16384\r\nX-Filler: "
+        head += b"x" * (MOST_ANSWER_BYTES - len(head) - 4) + b"\r\n\r\n"
+        body = b"x" * MOST_ANSWER_BYTES
+        for _ in range(3):
+            self.assertEqual(self.successResultOf(self.ask(saying(head + body))), body)
+        self.assertEqual(len(self.services), 1)
 
     def test_the_longest_body(self) -> None:
         """It is taken."""
@@ -154,11 +237,12 @@ class PostTests(SynchronousTestCase):
             self.flush()
             failure = self.failureResultOf(asked)
             self.assertTrue(failure.check(CancelledError, ResponseNeverReceived, ResponseFailed), failure)
+            self.assertTrue(self.services[-1].is_gone)
         self.assertEqual(len(self.services), 2)
 
     def test_no_service(self) -> None:
         """Whatever the reason, it is told."""
-        asked = post(self.agent, URL, {}, b"{}")
+        asked = post(self.client, URL, {}, b"{}")
         connector: Any = None
         self.reactor.tcpClients[0][2].clientConnectionFailed(connector, Failure(ConnectionRefusedError()))
         self.reactor.advance(60)

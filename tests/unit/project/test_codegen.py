@@ -15,6 +15,10 @@ class FreshTests(SynchronousTestCase):
         text = tables.PATH.read_text()
         self.assertEqual(tables.filled(text), text)
 
+    def test_the_pictures_of_the_diagrams(self) -> None:
+        """Each state diagram of docs/protocol.md has its picture beside the page, and no other file is there."""
+        self.assertEqual({path: path.read_text("utf-8") for path in tables.PICTURES.iterdir()}, tables.pictures())
+
     def test_the_table_of_refusals(self) -> None:
         """That of docs/limits.md."""
         text = tables.LIMITS_PATH.read_text("utf-8")

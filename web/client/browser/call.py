@@ -127,24 +127,24 @@ class Call:
             self._state.network.changed = True
         for other in self._state.participants.others:
             other.hurry()
-        self._perform(self._client.hurry(now()))
+        self._perform(self._client.probe_connection(now()))
 
     def answer_knock(self, user: str, admitted: bool) -> None:
         """Admit somebody who waits in the lobby, or refuse them."""
-        request = self._client.admit if admitted else self._client.refuse
+        request = self._client.admit_user if admitted else self._client.refuse_user
         self._perform(request(self._state.session.id, user))
 
     def change(self, locked: bool | None = None, lobby: bool | None = None) -> None:
         """Change the session's settings, as its host."""
-        self._perform(self._client.change(self._state.session.id, locked=locked, lobby=lobby))
+        self._perform(self._client.change_session(self._state.session.id, locked=locked, lobby=lobby))
 
     def remove(self, user: str) -> None:
         """Remove somebody, as the host."""
-        self._perform(self._client.remove(self._state.session.id, user))
+        self._perform(self._client.remove_member(self._state.session.id, user))
 
     def hand_over(self, user: str) -> None:
         """Make somebody else the host."""
-        self._perform(self._client.hand_over(self._state.session.id, user))
+        self._perform(self._client.make_host(self._state.session.id, user))
 
     def end(self) -> None:
         """Leave, or as the host end the session for all, and close every connection."""
@@ -154,7 +154,7 @@ class Call:
         storage.clear_call()
         session_id = self._state.session.id
         if session_id and self._client.state == client.READY:
-            request = self._client.end if self._state.role == HOST else self._client.leave
+            request = self._client.end_session if self._state.role == HOST else self._client.leave_session
             self._signaling.perform(request(session_id))
         self._signaling.perform(self._client.disconnect())
         self.peers.close_all()
@@ -185,7 +185,7 @@ class Call:
             events.Resumed: self._resumed,
             events.Disconnected: self._disconnected,
             events.Refused: self._refused,
-            events.Misunderstood: lambda event: self._log(event.sentence),
+            events.InvalidMessage: lambda event: self._log(event.sentence),
         }
 
     def _handle(self, event: Value) -> None:
@@ -296,13 +296,13 @@ class Call:
             self._open(session_id, key)
         elif request == join_flow.JOIN:
             state.notices.progress = texts.JOINING
-            self._perform(self._client.join(session_id, self._name or None, self._password or None))
+            self._perform(self._client.join_session(session_id, self._name or None, self._password or None))
 
     def _open(self, session_id: str, key: str) -> None:
         self._state.notices.progress = texts.OPENING
         welcome = self._client.welcome
         self._perform(
-            self._client.open(
+            self._client.open_session(
                 min(mesh.CAPACITY, welcome.limits.session_members) if welcome else 2,
                 self._name or None,
                 password=self._password or None,
@@ -342,7 +342,7 @@ class Call:
         self._settle()
 
     def _send(self, message: Message) -> None:
-        self._perform(self._client.send(message))
+        self._perform(self._client.send_request(message))
 
     def _settle(self) -> None:
         """Adapt the peer connections to the state, and store what a reload needs."""

@@ -68,7 +68,7 @@ class PeerConnections:
 
     def connect(self, negotiator: Negotiator, offers_first: bool) -> None:
         """Create the connection of a pair; `offers_first`: this side sends the first offer."""
-        self.by_user[negotiator.other] = PeerConnection(
+        self.by_user[negotiator.remote_user] = PeerConnection(
             negotiator=negotiator,
             configuration={
                 "iceServers": self.ice_servers,

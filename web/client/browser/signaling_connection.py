@@ -23,7 +23,7 @@ class SignalingConnection:
 
     Attributes:
         client: the signaling client.
-        identity: the text with which the client resumes after a reload (`events.Keep`); empty where it cannot.
+        identity: the text with which the client resumes after a reload (`events.StoreIdentity`); empty where it cannot.
         received_at: the time of the server's last message, in seconds of the page's clock; 0.0 before the first.
 
     """
@@ -65,7 +65,7 @@ class SignalingConnection:
             elif isinstance(effect, events.ConnectAfter):
                 self._discard_socket(1000, "")
                 spawn(self._connect_after(effect.seconds, self._attempts))
-            elif isinstance(effect, events.Keep):
+            elif isinstance(effect, events.StoreIdentity):
                 self.identity = effect.text or ""
             else:
                 self._handle(effect)
