@@ -72,22 +72,14 @@ class Call:
 
         """
         self.peers = PeerConnections(
-            state=state,
-            media=media,
-            screen=screen,
-            messaging=messaging,
-            send=self._send,
-            refresh=self._settle,
-            log=log,
+            state=state, media=media, screen=screen, messaging=messaging, send=self._send, refresh=self._settle, log=log
         )
         self.ended = False
         self.reconnects = 0
         self._state = state
         self._refresh = refresh
         self._log = log
-        self._name = name
-        self._password = password
-        self._lobby = lobby
+        self._name, self._password, self._lobby = name, password, lobby
         self._started_at = now()
         self._devices_settled = False
         self._join_flow = JoinFlow(bool(identity))
