@@ -102,7 +102,7 @@ class Call:
         self._request_entry()
 
     def tick(self) -> None:
-        """Run what is due; call it about once a second."""
+        """Run the timers of the call; call it about once a second."""
         time = now()
         self._perform(self._client.tick(time))
         if self._client.welcome is None and time - self._started_at > UNREACHABLE_AFTER:
@@ -233,7 +233,7 @@ class Call:
         elif reaction == join_flow.TOLD:
             state.request_refused(refusal.about, refusal.code, texts.refusal(refusal.code, refusal.sentence))
         else:
-            # Mostly a message to a member who left at the same moment.
+            # Most of these refuse a message to a member who left at the same moment.
             self._log(f"{refusal.about}: {refusal.code}")
 
     def _opened(self, opened: messages.Opened) -> None:
@@ -266,7 +266,7 @@ class Call:
     # Entering the session
 
     def _membership_lost(self) -> None:
-        """Close what belongs to a membership that the server no longer knows."""
+        """Close the peer connections, because the server no longer knows this member."""
         self.peers.close_all()
         # Somebody who was in the call has their devices, or goes without them.
         self._devices_settled = self._devices_settled or self._state.in_session
