@@ -13,8 +13,8 @@ from signald.auth.webhook import Webhook
 from signald.core.decisions import Identify, JoinSession, OpenSession, Operation, Outcome, Refused
 from signald.core.errors import ErrorCode, SignalError
 from signald.core.grant import Grant
-from signald.core.permissions import TokenNeed, granted, refusal
-from signald.core.questions import Verdict, question_about
+from signald.core.permissions import TokenNeed, apply_grant, permission_error
+from signald.core.questions import Verdict, make_question
 from signald.core.registry import MemoryRegistry
 
 __all__ = ["Access"]
@@ -63,17 +63,17 @@ class Access:
     def _enter(self, operation: OpenSession | JoinSession) -> Deferred[Outcome] | Outcome:
         identity = self.registry.users.get(operation.user)
         grant = None if identity is None else identity.grant
-        refused = refusal(self.tokens.need, grant, operation, self.wall())
+        refused = permission_error(self.tokens.need, grant, operation, self.wall())
         if refused is not None:
             return Refused(refused)
-        operation = granted(grant, operation)
+        operation = apply_grant(grant, operation)
         if not self.webhook.is_on or not self._is_known(operation, grant):
             return self._admit(operation)
 
         def answered(verdict: Verdict) -> Deferred[Outcome] | Outcome:
             return self._admit(operation) if verdict is None else Refused(verdict)
 
-        return self.webhook.ask(question_about(operation, grant)).addCallback(answered)
+        return self.webhook.ask(make_question(operation, grant)).addCallback(answered)
 
     def _is_known(self, operation: OpenSession | JoinSession, grant: Grant | None) -> bool:
         """Whether the webhook could say more than that there is no such session, as guesses are told without it."""

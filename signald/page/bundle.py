@@ -77,8 +77,8 @@ def _packed(modules: Mapping[str, Traversable], compiler: Path | None, make: Mak
 def _compiled(sources: Mapping[str, bytes], compiler: Path) -> dict[str, bytes]:
     """The bytecode of each module.
 
-    Without line numbers (`-O3`), which are a ninth of what a browser fetches: a traceback names modules and functions,
-    which here are short.
+    The bytecode has no line numbers (`-O3`), which would add a ninth to the download, and names its source by the
+    module's name only: a traceback names modules, whose names are unique, and functions, which are short.
     """
     compiled = {}
     with tempfile.TemporaryDirectory() as directory:
@@ -86,7 +86,7 @@ def _compiled(sources: Mapping[str, bytes], compiler: Path) -> dict[str, bytes]:
         for path, content in sources.items():
             source.write_text(_for_browsers(content.decode("utf-8")), encoding="utf-8")
             subprocess.run(  # noqa: S603 # the compiler that is installed beside signald, on its own files
-                [compiler, "-O3", "-s", path, "-o", bytecode, source],
+                [compiler, "-O3", "-s", Path(path).stem, "-o", bytecode, source],
                 check=True,
                 capture_output=True,
                 timeout=COMPILE_SECONDS,

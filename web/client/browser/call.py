@@ -72,22 +72,14 @@ class Call:
 
         """
         self.peers = PeerConnections(
-            state=state,
-            media=media,
-            screen=screen,
-            messaging=messaging,
-            send=self._send,
-            refresh=self._settle,
-            log=log,
+            state=state, media=media, screen=screen, messaging=messaging, send=self._send, refresh=self._settle, log=log
         )
         self.ended = False
         self.reconnects = 0
         self._state = state
         self._refresh = refresh
         self._log = log
-        self._name = name
-        self._password = password
-        self._lobby = lobby
+        self._name, self._password, self._lobby = name, password, lobby
         self._started_at = now()
         self._devices_settled = False
         self._join_flow = JoinFlow(bool(identity))
@@ -110,7 +102,7 @@ class Call:
         self._request_entry()
 
     def tick(self) -> None:
-        """Run what is due; call it about once a second."""
+        """Run the timers of the call; call it about once a second."""
         time = now()
         self._perform(self._client.tick(time))
         if self._client.welcome is None and time - self._started_at > UNREACHABLE_AFTER:
@@ -241,7 +233,7 @@ class Call:
         elif reaction == join_flow.REPORT:
             state.request_refused(refusal.about, refusal.code, texts.refusal(refusal.code, refusal.sentence))
         else:
-            # Mostly a message to a member who left at the same moment.
+            # Most of these refuse a message to a member who left at the same moment.
             self._log(f"{refusal.about}: {refusal.code}")
 
     def _opened(self, opened: messages.Opened) -> None:
@@ -274,7 +266,7 @@ class Call:
     # Entering the session
 
     def _membership_lost(self) -> None:
-        """Close what belongs to a membership that the server no longer knows."""
+        """Close the peer connections, because the server no longer knows this member."""
         self.peers.close_all()
         # Somebody who was in the call has their devices, or goes without them.
         self._devices_settled = self._devices_settled or self._state.in_session

@@ -74,17 +74,21 @@ class CallPage:
         self.preview = devices.preview
         self.preview_if_granted = devices.preview_if_granted
         self.stop_preview = devices.stop
-        page.on_click("skip", self._skip_devices)
-        page.on_click("again", self._repeat)
-        page.on_click("home", self._return_to_start)
+        self._listen()
+        spawn(self._tick())
+
+    def _listen(self) -> None:
+        self._page.on_click("skip", self._skip_devices)
+        self._page.on_click("again", self._repeat)
+        self._page.on_click("home", self._return_to_start)
+        probe = self._current.probe_network
         for target, event in (
             (window, "online"),
             (get(window, "document"), "visibilitychange"),
             (get(window, "navigator", "connection"), "change"),
         ):
             if target is not None:
-                listen(target, event, lambda event: current.probe_network(get(event, "type") != "visibilitychange"))
-        spawn(self._tick())
+                listen(target, event, lambda event: probe(get(event, "type") != "visibilitychange"))
 
     def start_call(
         self,

@@ -1,4 +1,4 @@
-"""What is shown beside a call: chat, people, invitation, device pickers, and those who wait in the lobby."""
+"""The panels of a call: chat, people, invitation, device pickers, and the lobby."""
 
 from __future__ import annotations
 

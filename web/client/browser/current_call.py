@@ -1,4 +1,4 @@
-"""The call that is on, for the parts of the page that outlive it."""
+"""Access to the call that is on, for the parts of the page that outlive it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class CurrentCall:
     def end(self) -> None:
         """End the call."""
         if self.call is not None:
-            # It may ask for the call again while it ends.
+            # Cleared first, because the call triggers a refresh while it ends.
             ended, self.call = self.call, None
             ended.end()
 

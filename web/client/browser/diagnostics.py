@@ -1,4 +1,4 @@
-"""Figures for tests and for diagnosis, which scripts read through `signald` (docs/page.md)."""
+"""Publishes figures for tests and diagnosis, which scripts read through `signald` (docs/page.md)."""
 
 from __future__ import annotations
 

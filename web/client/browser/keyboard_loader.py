@@ -38,7 +38,7 @@ class KeyboardLoader:
             self._keyboard.update()
 
     def _clicked(self, event: Any) -> None:
-        """Take the focus off a device button that was clicked, so that the space key talks and does not press it again."""
+        """Take the focus off a clicked device button, so that the space key does not press it again."""
         active = get(window, "document", "activeElement")
         if get(event, "detail") and active is not None and call(active, "matches", "#controls [data-on]"):
             call(active, "blur")

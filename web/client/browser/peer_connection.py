@@ -63,7 +63,7 @@ class PeerConnection:
         user: the other member.
         negotiator: decides about offers, answers and candidates.
         stream: a JavaScript `MediaStream` with the remote microphone and camera tracks, one of each kind.
-        screen: a `MediaStream` with the tracks of the remote screen; they stay when the sharing ends, and are used again.
+        screen: a `MediaStream` with the tracks of the remote screen, which stay for the next time that it is shared.
         descriptions_set: how many descriptions were set.
         understands_messages: whether the other page understands messages (`peer_messaging`), and so tells the camera's
             picture from the screen's.
@@ -117,6 +117,12 @@ class PeerConnection:
         self._configuration = configuration
         self._connection = construct("RTCPeerConnection", configuration)
         self._listeners = Listeners()
+        self._listen()
+        if offers_first:
+            self._open_channel()
+            self._add_transceivers()
+
+    def _listen(self) -> None:
         for event, handler in (
             ("icecandidate", self._candidate_found),
             ("negotiationneeded", lambda event: self.run(self.negotiator.negotiation_needed())),
@@ -124,9 +130,6 @@ class PeerConnection:
             ("track", self._track_added),
         ):
             self._listeners.listen(self._connection, event, handler)
-        if offers_first:
-            self._open_channel()
-            self._add_transceivers()
 
     def set_ice_servers(self, ice_servers: list[dict[str, Any]]) -> None:
         """Use these STUN and TURN servers for the next ICE restart."""

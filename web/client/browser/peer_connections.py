@@ -28,7 +28,7 @@ class PeerConnections:
 
     Attributes:
         by_user: the connections.
-        ice_servers: W3C `RTCIceServer` dicts for the connections that are made from now on.
+        ice_servers: W3C `RTCIceServer` dicts for new connections.
         send: takes each message for another member, which goes through the server.
         log: takes lines for diagnosis.
 

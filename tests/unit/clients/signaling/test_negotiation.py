@@ -631,7 +631,7 @@ class InterleavingTests(SynchronousTestCase):
                 edge.flush()
                 edge.receive()
 
-    @settings(deadline=None, max_examples=400)
+    @settings(max_examples=400)
     @given(st.booleans(), st.booleans(), st.lists(st.tuples(st.booleans(), STEPS), min_size=20, max_size=100))
     def test_any_interleaving_becomes_stable(self, polite: bool, settled: bool, steps: list[tuple[bool, Any]]) -> None:
         """After any interleaving both sides end stable, with the same negotiation and no open need."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from attrs import fields, resolve_types
-from hypothesis import given, settings
+from hypothesis import given
 from twisted.trial.unittest import SynchronousTestCase
 
 from codegen.client_messages import name
@@ -52,7 +52,6 @@ class DecodeTests(SynchronousTestCase):
                 count += 1
         self.assertGreater(count, 10)
 
-    @settings(deadline=None)
     @given(events)
     def test_every_event(self, event: Event) -> None:
         """Every event that the server can encode is decoded completely."""
