@@ -20,7 +20,7 @@ from signald_page.client.extras.people_view import (
 from signald_page.client.model import devices
 from signald_page.client.model import texts as common
 from signald_page.client.model.page_state import PageState
-from tests.unit.web.model.test_page_state import ID, LINK, host_page, guest_page
+from tests.unit.web.model.test_page_state import ID, LINK, guest_page, host_page
 
 ACTIONS = [MUTE, MAKE_HOST, REMOVE]
 

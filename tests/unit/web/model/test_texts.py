@@ -76,3 +76,18 @@ class ServerCodeTests(SynchronousTestCase):
     def test_every_end_has_words(self) -> None:
         """Each reason for the end of a session has a sentence."""
         self.assertEqual(texts.ENDED.keys(), {reason.value for reason in EndReason})
+
+
+class QualityTests(SynchronousTestCase):
+    """`quality` describes a connection."""
+
+    def test_unknown(self) -> None:
+        """Before the first sample nothing is said."""
+        self.assertEqual(texts.quality("Ann", None, ""), "")
+
+    def test_every_fault(self) -> None:
+        """The bars are put into words, with the fault if there is one; a participant without a name has a stand-in."""
+        self.assertEqual(texts.quality("Ann", 4, ""), "Connection with Ann: good")
+        self.assertEqual(texts.quality("", 2, "yours"), f"Connection with {texts.THE_OTHER}: weak (your network)")
+        for fault, words in texts.FAULTS.items():
+            self.assertIn(words, texts.quality("Ann", 1, fault))

@@ -7,7 +7,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from signald_page.client.model import devices, texts
 from signald_page.client.model.page_state import GUEST, HOST, PageState
 from signald_page.client.model.view_model import PAGE, view
-from tests.unit.web.model.test_page_state import host_page, start_page, guest_page
+from tests.unit.web.model.test_page_state import guest_page, host_page, start_page
 from tests.unit.web.test_layers import Document
 
 SCREENS = ("start-screen", "connecting-screen", "waiting-screen", "end-screen", "test-screen", "remotes", "stage")
