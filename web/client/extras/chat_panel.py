@@ -63,8 +63,8 @@ class ChatPanel:
         page.on("chat-text", "keydown", self._pressed)
         page.on("chat-text", "input", lambda event: self._fit_input())
         page.on("chat-log", "scroll", lambda event: self._scrolled())
-        page.on("chat-new", "click", lambda event: self._to_end())
-        page.on("chat-toast", "click", lambda event: call(page.element("chat-button"), "click"))
+        page.on_click("chat-new", self._to_end)
+        page.on_click("chat-toast", lambda: call(page.element("chat-button"), "click"))
         listen(window, "resize", lambda event: self._resized())
 
     def update(self) -> None:

@@ -37,8 +37,8 @@ class CheckScreen:
         call(rows[checks.MICROPHONE], "append", page.element("test-level"))
         for name in checks.ORDER:
             call(page.element("test-checks"), "append", rows[name])
-        page.on("test-start", "click", lambda event: self._pressed())
-        page.on("test-copy", "click", lambda event: spawn(self._copy()))
+        page.on_click("test-start", self._pressed)
+        page.on_click("test-copy", self._copy)
         self._show()
 
     def reset(self) -> None:

@@ -64,7 +64,7 @@ class DevicePickers:
         self._tone: Any = None
         for kind, name in PICKERS.items():
             page.on(name, "change", self._picked(kind))
-        page.on("test-speaker", "click", lambda event: self._test())
+        page.on_click("test-speaker", self._test)
         page.on("hint-muted", "change", lambda event: self._store_hint())
         page.on("settings", "close", lambda event: call(page.element("devices"), "append", page.element("pickers")))
         put(page.element("hint-muted"), "checked", state.devices.mute_hints)

@@ -126,13 +126,13 @@ class PeoplePanel:
         self._rows: dict[str, PersonRow] = {}
         self._successors: list[tuple[str, str]] = []
         self._dialog_open = False
-        page.on("mute-all", "click", lambda event: self._request(MUTE))
-        page.on("lock", "click", lambda event: self._request(LOCK))
-        page.on("lobby", "click", lambda event: self._request(LOBBY))
-        page.on("end-all", "click", lambda event: self._request(END))
-        page.on("confirm-no", "click", lambda event: self._answer(""))
-        page.on("confirm-yes", "click", lambda event: self._answer(self._people.question))
-        page.on("confirm-end", "click", lambda event: self._answer(END))
+        page.on_click("mute-all", lambda: self._request(MUTE))
+        page.on_click("lock", lambda: self._request(LOCK))
+        page.on_click("lobby", lambda: self._request(LOBBY))
+        page.on_click("end-all", lambda: self._request(END))
+        page.on_click("confirm-no", lambda: self._answer(""))
+        page.on_click("confirm-yes", lambda: self._answer(self._people.question))
+        page.on_click("confirm-end", lambda: self._answer(END))
         page.on("confirm", "close", lambda event: self._closed())
         page.on("heir", "change", lambda event: self._choose())
 

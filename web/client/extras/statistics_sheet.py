@@ -97,7 +97,7 @@ class StatisticsSheet:
         self._event_log = event_log
         self._people: dict[str, PersonSection] = {}
         self._server = ""
-        page.on("save-report", "click", lambda event: self._save())
+        page.on_click("save-report", self._save)
 
     async def open(self, server: str) -> None:
         """Open the dialog, and add one participant per turn of the event loop; `server` is the server's name."""

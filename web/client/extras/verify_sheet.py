@@ -45,8 +45,8 @@ class VerifySheet:
         self._people: list[tuple[str, str]] = []
         self._code: list[int] = []
         self._polling = False
-        page.on("verify-match", "click", lambda event: self._answer(True))
-        page.on("verify-differ", "click", lambda event: self._answer(False))
+        page.on_click("verify-match", lambda: self._answer(True))
+        page.on_click("verify-differ", lambda: self._answer(False))
         page.on("verify-who", "change", lambda event: self._choose(get(page.element("verify-who"), "value")))
         page.on("relay-only", "change", lambda event: self._hide_address())
 
