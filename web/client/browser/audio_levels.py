@@ -83,8 +83,8 @@ class AudioLevels:
             member = state.participants.find(user)
             # Browsers report the last level for some seconds after a microphone stopped.
             levels[user] = peer.loudness() if member is not None and member.microphone is not False else 0.0
-        speech.update_levels(levels, time)
-        speech.update_own_level(level, state.devices.microphone.status == MUTED, INTERVAL, time)
+        speech.update(levels, time)
+        speech.update_own(level, state.devices.microphone.status == MUTED, INTERVAL, time)
         state.devices.talking_muted = speech.talking_muted
         state.participants.speaker = speech.speaker
         if self._summary(time) != before:

@@ -118,7 +118,7 @@ class Call:
         if network_changed:
             self._state.network.changed = True
         for member in self._state.participants.members:
-            member.restart_soon()
+            member.retry()
         self._perform(self._client.probe_connection(now()))
 
     def answer_knock(self, user: str, admitted: bool) -> None:
@@ -283,9 +283,7 @@ class Call:
         # A host's token for this session takes the place of a key.
         granted = bool(welcome and session_id and welcome.role == HOST and welcome.session == session_id)
         opens = state.role == HOST or granted
-        request = self._join_flow.next_request(
-            opens, session_id, key or ("token" if granted else ""), self._devices_settled
-        )
+        request = self._join_flow.request(opens, session_id, key or ("token" if granted else ""), self._devices_settled)
         if request == join_flow.OPEN:
             self._open(session_id, key)
         elif request == join_flow.JOIN:

@@ -46,7 +46,7 @@ if TYPE_CHECKING:
         def channel_opened(self, __peer: PeerConnection) -> None:
             """The data channel is open."""
 
-        def text_received(self, __peer: PeerConnection, __text: str) -> None:
+        def receive(self, __peer: PeerConnection, __text: str) -> None:
             """A text arrived over the data channel."""
 
         def channel_closed(self, __peer: PeerConnection) -> None:
@@ -216,7 +216,7 @@ class PeerConnection:
                 self._connection,
                 self._listeners,
                 opened=lambda: observer.channel_opened(self),
-                received=lambda text: observer.text_received(self, text),
+                received=lambda text: observer.receive(self, text),
                 closed=lambda: observer.channel_closed(self),
             )
 

@@ -151,10 +151,10 @@ class PeerConnections:
         if self.by_user.get(peer.user) is peer:
             self._messaging.channel_opened(peer.user, now())
 
-    def text_received(self, peer: PeerConnection, text: str) -> None:
+    def receive(self, peer: PeerConnection, text: str) -> None:
         """Pass a text from the data channel to the messaging."""
         if self.by_user.get(peer.user) is peer:
-            self._messaging.text_received(peer.user, text, now())
+            self._messaging.receive(peer.user, text, now())
             if self._messaging.is_ready(peer.user) and not peer.understands_messages:
                 peer.enable_messages()
 

@@ -97,7 +97,7 @@ class QualityMonitor:
         if member is None or sampled_peer is not peer or member.connection != "connected":
             return
         max_bitrate = None if peer.video_limits is None else peer.video_limits[0]
-        member.quality.add_sample(webrtc_stats.compare(before, after), max_bitrate)
+        member.quality.add(webrtc_stats.compare(before, after), max_bitrate)
         self._send_report(user)
         self._show_quality()
         if self._sheet is not None:

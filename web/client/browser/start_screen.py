@@ -11,7 +11,7 @@ from signald_client.signaling.session_ids import find_session_id, find_token, gr
 
 from ..model import texts
 from ..model.page_state import GUEST, HOST, LOADING, START, TEST, PageState
-from ..model.translation import ENGLISH, choose_language
+from ..model.translation import ENGLISH, choose
 from ..model.view_model import view
 from . import storage
 from .bridge import BrowserError, call, get, listen, load_extras, put, spawn, window
@@ -46,7 +46,7 @@ class StartScreen:
 
     async def load_language(self) -> None:
         """Switch to the person's language, if it can be loaded; the page starts in English."""
-        language = choose_language(storage.language(), list(get(window, "navigator", "languages")))
+        language = choose(storage.language(), list(get(window, "navigator", "languages")))
         if language != ENGLISH:
             await self._switch_language(language)
 
@@ -103,7 +103,7 @@ class StartScreen:
         sections = None
         try:
             if await load_extras():
-                from ..extras.translation_loader import apply_language, fetch
+                from ..extras.translation_loader import apply, fetch
 
                 sections = await fetch(language)
         except BrowserError:
@@ -114,7 +114,7 @@ class StartScreen:
         if language == self._language:
             put(self._page.element("language"), "value", language)
             if sections is not None:
-                apply_language(language, sections)
+                apply(language, sections)
                 if self._state.phase in (LOADING, START):
                     # A problem is a sentence in the earlier language.
                     self._state.dismiss()

@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
 __all__ = ["ChatPanel"]
 
-DRAW_BUDGET = 0.01
+BUDGET = 0.01
 """Seconds for which rows are drawn before the browser gets its turn."""
 
-TOAST_SECONDS = 6.0
+TOAST = 6.0
 """Seconds for which a new message is shown beside the call."""
 
 TOAST_CHARACTERS = 120
@@ -76,7 +76,7 @@ class ChatPanel:
         if opened and not self._opened:
             spawn(self._focus_input())
         self._opened = opened
-        self._pending += chat.take_changes()
+        self._pending += chat.changes()
         if self._pending:
             self._draw_pending()
         if opened or not self._state.layout.unread:
@@ -126,7 +126,7 @@ class ChatPanel:
         put(style, "height", str(height + 2) + "px" if height else "")
         problem = ""
         if get(self._text, "textLength") > MAX_CHARACTERS:
-            problem = self._chat.length_problem(get(self._text, "value"))
+            problem = self._chat.problem(get(self._text, "value"))
         self._page.set("chat-problem", "text", problem)
         self._page.set("chat-problem", "hidden", not problem)
 
@@ -150,7 +150,7 @@ class ChatPanel:
     def _draw_pending(self) -> None:
         """Draw changed messages until the time budget is used up; the rest follows with the next update."""
         at_end, newest, started_at = self._at_end, None, now()
-        while self._pending and now() - started_at < DRAW_BUDGET:
+        while self._pending and now() - started_at < BUDGET:
             message = self._pending.pop(0)
             key = (message.user, message.ident)
             if message.evicted:
@@ -207,6 +207,6 @@ class ChatPanel:
         spawn(self._end_toast(self._toasted))
 
     async def _end_toast(self, toasted: int) -> None:
-        await asyncio.sleep(TOAST_SECONDS)
+        await asyncio.sleep(TOAST)
         if toasted == self._toasted:
             self._page.set("chat-toast", "hidden", True)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ..browser import storage
 from ..browser.bridge import BrowserError, call, construct, get, loudness, now, put, spawn, wait, window
 from ..model import webrtc_stats
-from ..model.active_speaker import SPEECH_LEVEL
+from ..model.active_speaker import SPEECH
 from ..model.device_choices import DeviceChoices
 from ..model.devices import AUDIO, VIDEO, problem_code
 from . import checks, extra_texts
@@ -24,16 +24,16 @@ if TYPE_CHECKING:
 
 __all__ = ["CheckRun"]
 
-POLL_SECONDS = 0.05
+POLL = 0.05
 """Seconds between two polls of what a check waits for."""
 
-PREVIEW_SECONDS = 1.5
+PREVIEW = 1.5
 """Seconds for which the person sees their own picture at least."""
 
 FRAME_TIMEOUT = 6.0
 """Seconds without a frame after which a camera counts as dark."""
 
-LEVEL_SECONDS = 1.5
+METERING = 1.5
 """Seconds for which the audio level is shown at least."""
 
 SPEECH_TIMEOUT = 3.0
@@ -90,7 +90,7 @@ class CheckRun:
                     await check()
                 except BrowserError as error:
                     self._log(f"{name}: {error.name}: {error.message}")
-                    self._test.browser_refused(name)
+                    self._test.refused(name)
                 self._release()
                 self._changed()
         self._end()
@@ -119,7 +119,7 @@ class CheckRun:
         while self._test.running(name):
             if done():
                 return True
-            await asyncio.sleep(POLL_SECONDS)
+            await asyncio.sleep(POLL)
             for peer in self._peers:
                 peer.tick()
             self._test.tick(now())
@@ -160,7 +160,7 @@ class CheckRun:
         label = get(call(stream, "getVideoTracks"), "0", "label")
 
         def seen() -> bool:
-            seconds = PREVIEW_SECONDS if get(self._video, "videoWidth") else FRAME_TIMEOUT
+            seconds = PREVIEW if get(self._video, "videoWidth") else FRAME_TIMEOUT
             return now() - since >= seconds
 
         if await self._until(CAMERA, seen):
@@ -172,9 +172,9 @@ class CheckRun:
         if stream is None:
             return
         context = construct("AudioContext")
-        self._cleanups.append(lambda: spawn(_ignore_failure(call(context, "close"))))
+        self._cleanups.append(lambda: spawn(_ignore(call(context, "close"))))
         # Some browsers start the audio context by themselves, others only on request.
-        spawn(_ignore_failure(call(context, "resume")))
+        spawn(_ignore(call(context, "resume")))
         analyser = call(context, "createAnalyser")
         put(analyser, "fftSize", SAMPLES)
         call(call(context, "createMediaStreamSource", stream), "connect", analyser)
@@ -188,14 +188,14 @@ class CheckRun:
             level = loudness(analyser, samples)
             self._show(level)
             loudest = max(loudest, level)
-            return now() - since >= (LEVEL_SECONDS if loudest >= SPEECH_LEVEL else SPEECH_TIMEOUT)
+            return now() - since >= (METERING if loudest >= SPEECH else SPEECH_TIMEOUT)
 
         if await self._until(MICROPHONE, measured):
             if get(context, "state") != "running":
                 # Firefox does not start the audio context on a machine without a loudspeaker.
                 self._test.finish(MICROPHONE, "unmeasured", label)
             else:
-                self._test.finish(MICROPHONE, "works" if loudest >= SPEECH_LEVEL else "silent", label)
+                self._test.finish(MICROPHONE, "works" if loudest >= SPEECH else "silent", label)
 
     def _show(self, level: float) -> None:
         # Loudness is perceived on a logarithmic scale: the root makes soft speech visible.
@@ -285,7 +285,7 @@ class CheckRun:
             relayed = webrtc_stats.totals(await host.statistics())["selectedPair"] or {}
             path = extra_texts.TEST_RELAYED if "relay" in relayed.values() else extra_texts.TEST_DIRECT
             outcome, first, second = "works", checks.milliseconds(seconds), ""
-            if self._test.relay_works:
+            if self._test.relayed:
                 through = await self._try_call(host, guest, True)
                 outcome = "relay-fails" if through is None else "relay-works"
                 second = "" if through is None else checks.milliseconds(through)
@@ -315,7 +315,7 @@ def _stop_tracks(stream: Any) -> None:
         call(track, "stop")
 
 
-async def _ignore_failure(promise: Any) -> None:
+async def _ignore(promise: Any) -> None:
     """Wait for a promise and ignore its failure."""
     try:
         await wait(promise)

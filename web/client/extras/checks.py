@@ -55,7 +55,7 @@ SECONDS = {CAMERA: 60.0, MICROPHONE: 60.0, SERVER: 12.0, STUN: 8.0, TURN: 12.0, 
 """The timeout of each check in seconds; that of a device includes the time in which the person answers the browser's
 prompt."""
 
-TIMEOUT_OUTCOMES = {
+TIMEOUTS = {
     CAMERA: "late",
     MICROPHONE: "late",
     SERVER: "unreachable",
@@ -102,7 +102,7 @@ OUTCOMES = {
 """The state that each outcome of each check leads to; the outcomes of devices include the problem codes of
 `devices.Device`."""
 
-REFUSED_OUTCOMES = {CAMERA: "unsupported", MICROPHONE: "unsupported"}
+REFUSALS = {CAMERA: "unsupported", MICROPHONE: "unsupported"}
 """The outcome of each check that the browser refuses unexpectedly; others have the outcome of a timeout."""
 
 # These are the verdicts about the whole test.
@@ -164,7 +164,7 @@ class Checks:
         self.checks = [Check(name) for name in ORDER]
         self.active = False
         self.stopped = False
-        self.relay_works = False
+        self.relayed = False
 
     def __getitem__(self, name: str) -> Check:
         for check in self.checks:
@@ -203,7 +203,7 @@ class Checks:
         check.found = extra_texts.TEST_FOUND[name][outcome].format(*values)
         check.remedy = extra_texts.TEST_REMEDIES[name].get(outcome, "")
         if name == TURN:
-            self.relay_works = outcome in ("works", "some")
+            self.relayed = outcome in ("works", "some")
         if check.state == FAILED:
             self._skip(name)
         self.active = self.current is not None
@@ -212,11 +212,11 @@ class Checks:
         """End the running check if it has timed out."""
         check = self.current
         if check is not None and check.state == RUNNING and now >= check.deadline:
-            self.finish(check.name, TIMEOUT_OUTCOMES[check.name])
+            self.finish(check.name, TIMEOUTS[check.name])
 
-    def browser_refused(self, name: str) -> None:
+    def refused(self, name: str) -> None:
         """End a check, because the browser unexpectedly refused a call."""
-        self.finish(name, REFUSED_OUTCOMES.get(name, TIMEOUT_OUTCOMES[name]))
+        self.finish(name, REFUSALS.get(name, TIMEOUTS[name]))
 
     def _skip(self, needed: str) -> None:
         for check in self.checks:

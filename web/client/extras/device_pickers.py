@@ -120,20 +120,20 @@ class DevicePickers:
         except BrowserError:
             return
         set_speaker(self._tone, self._choices.chosen.get(SPEAKER, ""))
-        spawn(self._play(self._tone))
+        spawn(_attempt(self._tone, "play"))
         call(oscillator, "start")
         call(oscillator, "stop", TONE_SECONDS)
-        spawn(self._close_after(context))
+        spawn(_close_later(context))
 
-    async def _play(self, tone: Any) -> None:
-        try:
-            await wait(call(tone, "play"))
-        except BrowserError:
-            return
 
-    async def _close_after(self, context: Any) -> None:
-        await asyncio.sleep(TONE_SECONDS + 0.5)
-        try:
-            await wait(call(context, "close"))
-        except BrowserError:
-            return
+async def _attempt(target: Any, method: str) -> None:
+    """Call a method that returns a promise, and ignore a failure."""
+    try:
+        await wait(call(target, method))
+    except BrowserError:
+        return
+
+
+async def _close_later(context: Any) -> None:
+    await asyncio.sleep(TONE_SECONDS + 0.5)
+    await _attempt(context, "close")

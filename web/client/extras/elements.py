@@ -9,7 +9,7 @@ from ..browser.bridge import call, get, put, window
 if TYPE_CHECKING:
     from typing import Any
 
-__all__ = ["create", "create_svg", "list_options"]
+__all__ = ["create", "list_options", "svg"]
 
 
 def create(tag: str, text: str = "", style: str = "") -> Any:
@@ -21,7 +21,7 @@ def create(tag: str, text: str = "", style: str = "") -> Any:
     return element
 
 
-def create_svg(tag: str, attributes: dict[str, str]) -> Any:
+def svg(tag: str, attributes: dict[str, str]) -> Any:
     """Return a new SVG element with these attributes."""
     element = call(get(window, "document"), "createElementNS", "http://www.w3.org/2000/svg", tag)
     for name, value in attributes.items():

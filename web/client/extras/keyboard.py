@@ -34,9 +34,9 @@ class Keyboard:
         self._single = storage.single_keys()
         listen(window, "keydown", self.key_down)
         listen(window, "keyup", self._up)
-        listen(window, "blur", lambda event: self._release_talk())
-        listen(self._document, "visibilitychange", lambda event: self._release_talk())
-        page.on("single-keys", "change", lambda event: self._toggle_single_keys())
+        listen(window, "blur", lambda event: self._release())
+        listen(self._document, "visibilitychange", lambda event: self._release())
+        page.on("single-keys", "change", lambda event: self._toggle())
 
     def update(self) -> None:
         """Mute again after push-to-talk, when the microphone has changed."""
@@ -49,7 +49,7 @@ class Keyboard:
             if get(event, name):
                 return
         command = action(
-            get(event, "key") or "", get(event, "code") or "", self._reserved_keys(), self._open_dialog(), self._single
+            get(event, "key") or "", get(event, "code") or "", self._reserved(), self._dialog(), self._single
         )
         if command == TALK:
             self._talk_down(event)
@@ -65,21 +65,21 @@ class Keyboard:
     def _up(self, event: Any) -> None:
         if self._talk.held and get(event, "code") == "Space":
             call(event, "preventDefault")
-            self._release_talk()
+            self._release()
 
     def _talk_down(self, event: Any) -> None:
         """Start push-to-talk; the space key must not scroll the page meanwhile."""
-        if self._can_press(MICROPHONE) and self._talk.key_down(self._state.devices.microphone.status):
+        if self._can_press(MICROPHONE) and self._talk.press(self._state.devices.microphone.status):
             self._press(MICROPHONE)
         if self._talk.held:
             call(event, "preventDefault")
 
-    def _release_talk(self) -> None:
+    def _release(self) -> None:
         if self._talk.held:
-            self._talk.key_up()
+            self._talk.release()
             self.update()
 
-    def _reserved_keys(self) -> str:
+    def _reserved(self) -> str:
         element = get(self._document, "activeElement")
         if element is None:
             return reserved_keys("", "", False, "")
@@ -90,7 +90,7 @@ class Keyboard:
             call(element, "getAttribute", "role") or "",
         )
 
-    def _open_dialog(self) -> str:
+    def _dialog(self) -> str:
         dialog = call(self._document, "querySelector", "dialog[open]")
         return "" if dialog is None else get(dialog, "id")
 
@@ -117,7 +117,7 @@ class Keyboard:
 
     # The list of shortcuts
 
-    def _toggle_single_keys(self) -> None:
+    def _toggle(self) -> None:
         self._single = bool(get(self._page.element("single-keys"), "checked"))
         storage.save_single_keys(self._single)
 

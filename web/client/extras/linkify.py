@@ -10,7 +10,7 @@ MAX_LINKS = 20
 MAX_LENGTH = 2000
 """The largest number of characters of a URL; a longer one stays plain text."""
 
-FORBIDDEN = (
+NEVER = (
     ' \n<>"`{}|\\^\u3000\ufeff'
     + "".join([chr(code) for code in range(33)])
     + "".join([chr(code) for code in range(127, 161)])
@@ -62,7 +62,7 @@ def _scheme(text: str, at: int) -> int:
 def _address(text: str, host: int) -> str:
     """Return the URL that a text begins with, whose host begins at `host`; empty if there is none."""
     address = text
-    for character in FORBIDDEN:
+    for character in NEVER:
         if character in address:
             address = address.split(character, 1)[0]
     if len(address) > MAX_LENGTH:

@@ -57,9 +57,9 @@ class LoopbackPeer:
         self._state = PageState()
         self._state.show_start("")
         self._messaging = PeerMessaging(BrowserJson(), self._send_text)
-        self._messaging.on_ready(self._send_echo)
-        self._messaging.on_message("echo", self._answer_echo)
-        self._messaging.on_message("echoed", self._echo_answered)
+        self._messaging.on_ready(self._ping)
+        self._messaging.on_message("echo", self._answer)
+        self._messaging.on_message("echoed", self._answered)
         self._peers = PeerConnections(
             self._state,
             LocalMedia(self._state, DeviceChoices({}), _ignore, _ignore),
@@ -150,26 +150,26 @@ class LoopbackPeer:
             self._peers.run(event.user, event.commands)
         elif isinstance(event, messages.Welcome):
             self.welcomed = True
-            self._set_ice_servers(event.ice_servers)
+            self._use_servers(event.ice_servers)
         elif isinstance(event, messages.IceServers):
-            self._set_ice_servers(event.ice_servers)
+            self._use_servers(event.ice_servers)
         elif isinstance(event, events.Refused) and event.about in ("hello", "open", "join"):
             self.problem = texts.refusal(event.code, event.sentence)
         elif isinstance(event, (events.Interrupted, events.Disconnected)):
             self.lost = True
         elif isinstance(event, messages.Opened):
-            self._session_entered(event, HOST)
+            self._enter(event, HOST)
         elif isinstance(event, messages.Joined):
-            self._session_entered(event, GUEST)
+            self._enter(event, GUEST)
         elif isinstance(event, messages.MemberJoined):
             self._state.member_joined(RemotePeer(event.member.user))
             self._connect(event.session, event.member)
 
-    def _set_ice_servers(self, named: list[messages.IceServer]) -> None:
+    def _use_servers(self, named: list[messages.IceServer]) -> None:
         self.ice_servers = ice_servers(named)
         self._peers.set_ice_servers(self.ice_servers)
 
-    def _session_entered(self, entered: messages.Opened | messages.Joined, role: str) -> None:
+    def _enter(self, entered: messages.Opened | messages.Joined, role: str) -> None:
         session, members = entered.session, entered.members or []
         self.session = session
         self._state.session.relay_only = entered.relay_only
@@ -185,17 +185,17 @@ class LoopbackPeer:
     def _send_text(self, user: str, text: str) -> bool:
         return self._peers.send_text(user, text)
 
-    def _send_echo(self, user: str) -> None:
+    def _ping(self, user: str) -> None:
         self._sent_at = now()
         self._messaging.send(user, {"type": "echo"})
 
-    def _answer_echo(self, user: str, message: dict[str, Any]) -> None:
+    def _answer(self, user: str, message: dict[str, Any]) -> None:
         self._messaging.send(user, {"type": "echoed"})
 
-    def _echo_answered(self, user: str, message: dict[str, Any]) -> None:
+    def _answered(self, user: str, message: dict[str, Any]) -> None:
         self._round_trips.append(now() - self._sent_at)
         if len(self._round_trips) < ECHOES:
-            self._send_echo(user)
+            self._ping(user)
         else:
             self.round_trip = min(self._round_trips)
 

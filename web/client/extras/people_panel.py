@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from ..browser.bridge import Listeners, call, get, put, window
 from ..browser.page import PagePart
 from . import extra_texts
-from .elements import create, create_svg, list_options
-from .people_view import END, LEAVE, LOBBY, LOCK, MAKE_HOST, MUTE, REMOVE, PeopleActions, rows, view
+from .elements import create, list_options, svg
+from .people_view import END, LEAVE, LOBBY, LOCK, MAKE_HOST, MUTE, REMOVE, HostActions, rows, view
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -120,7 +120,7 @@ class PeoplePanel:
         self._media_status = media_status
         self._call = current
         self._changed = changed
-        self._people = PeopleActions(state)
+        self._people = HostActions(state)
         self._part = PagePart(page)
         self._list = page.element("people")
         self._rows: dict[str, PersonRow] = {}
@@ -231,8 +231,8 @@ def _icon(name: str) -> Any:
 
 
 def _picture(name: str) -> Any:
-    picture = create_svg("svg", {"class": "icon", "aria-hidden": "true"})
-    call(picture, "append", create_svg("use", {"href": "#icon-" + name}))
+    picture = svg("svg", {"class": "icon", "aria-hidden": "true"})
+    call(picture, "append", svg("use", {"href": "#icon-" + name}))
     return picture
 
 

@@ -24,7 +24,7 @@ __all__ = [
     "MAKE_HOST",
     "MUTE",
     "REMOVE",
-    "PeopleActions",
+    "HostActions",
     "PersonView",
     "rows",
     "view",
@@ -66,7 +66,7 @@ class PersonView:
         self.actions = actions
 
 
-class PeopleActions:
+class HostActions:
     """Decides which actions are allowed, and asks for confirmation.
 
     Attributes:
@@ -80,7 +80,7 @@ class PeopleActions:
         self._state = now
         self.question = ""
         self.target = ""
-        self.mute_pending: str | None = None
+        self.muting: str | None = None
 
     def allowed(self, action: str, user: str = "") -> bool:
         """Return whether the server would accept an action now, as far as the page knows.
@@ -114,7 +114,7 @@ class PeopleActions:
         if not self.allowed(action, user):
             return False
         if action == MUTE:
-            self.mute_pending = user
+            self.muting = user
         if action in (MUTE, LOCK, LOBBY):
             return True
         self.question = action
@@ -149,8 +149,8 @@ class PeopleActions:
             successors = [member.user for member in self.successors()]
             if self.target not in successors:
                 self.target = successors[0] if successors else ""
-        if self.mute_pending is not None and not self.allowed(MUTE, self.mute_pending):
-            self.mute_pending = None
+        if self.muting is not None and not self.allowed(MUTE, self.muting):
+            self.muting = None
 
     def name(self, user: str) -> str:
         """Return the name to show for a user."""
@@ -158,7 +158,7 @@ class PeopleActions:
         return (member.name if member is not None else "") or common.SOMEBODY
 
 
-def rows(people: PeopleActions, now: PageState, name: str) -> list[PersonView]:
+def rows(people: HostActions, now: PageState, name: str) -> list[PersonView]:
     """Return a row for each participant, first for the local person, whose name is `name`."""
     notes = [extra_texts.HOST] if now.role == HOST else []
     if now.devices.sharing:
@@ -178,7 +178,7 @@ def rows(people: PeopleActions, now: PageState, name: str) -> list[PersonView]:
     return found
 
 
-def view(people: PeopleActions, now: PageState) -> View:
+def view(people: HostActions, now: PageState) -> View:
     """Return what the panel and the confirmation dialog show, as `view_model.view` does."""
     host = now.role == HOST
     values: View = {
@@ -202,13 +202,11 @@ def view(people: PeopleActions, now: PageState) -> View:
     return values
 
 
-def _mute_note(people: PeopleActions) -> str:
-    if people.mute_pending is None:
+def _mute_note(people: HostActions) -> str:
+    if people.muting is None:
         return ""
     return (
-        extra_texts.ASKED_TO_MUTE.format(people.name(people.mute_pending))
-        if people.mute_pending
-        else extra_texts.ASKED_ALL_TO_MUTE
+        extra_texts.ASKED_TO_MUTE.format(people.name(people.muting)) if people.muting else extra_texts.ASKED_ALL_TO_MUTE
     )
 
 
@@ -218,7 +216,7 @@ def _door_note(now: PageState) -> str:
     return extra_texts.HAS_LOBBY if now.session.lobby else ""
 
 
-def _question(people: PeopleActions, values: View) -> None:
+def _question(people: HostActions, values: View) -> None:
     question = people.question
     name = people.name(people.target)
     values["confirm-heading", "text"] = extra_texts.QUESTIONS[question].format(name) if question else ""

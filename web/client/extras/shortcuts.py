@@ -30,11 +30,11 @@ NOTHING = "nothing"
 SPACE = "space"
 ALL = "all"
 
-INPUT_TAGS = ("input", "textarea", "select")
-PRESSED_TYPES = ("button", "checkbox", "color", "file", "image", "radio", "range", "reset", "submit")
+INPUTS = ("input", "textarea", "select")
+BUTTON_TYPES = ("button", "checkbox", "color", "file", "image", "radio", "range", "reset", "submit")
 """Types of `input` that take no text, most of which the space key presses."""
 
-PRESSED_TAGS = ("a", "audio", "button", "summary", "video")
+BUTTONS = ("a", "audio", "button", "summary", "video")
 
 
 def reserved_keys(tag: str, kind: str, editable: bool, role: str) -> str:
@@ -47,9 +47,9 @@ def reserved_keys(tag: str, kind: str, editable: bool, role: str) -> str:
         role: its ARIA role, or empty.
 
     """
-    if editable or (tag in INPUT_TAGS and kind not in PRESSED_TYPES):
+    if editable or (tag in INPUTS and kind not in BUTTON_TYPES):
         return ALL
-    return SPACE if tag in INPUT_TAGS or tag in PRESSED_TAGS or role else NOTHING
+    return SPACE if tag in INPUTS or tag in BUTTONS or role else NOTHING
 
 
 def action(key: str, code: str, reserved: str, dialog: str, single: bool) -> str:
@@ -89,7 +89,7 @@ class PushToTalk:
         self._held = False
         self._restore = False
 
-    def key_down(self, status: str) -> bool:
+    def press(self, status: str) -> bool:
         """Handle the pressed key, and return whether to press the button; auto-repeat presses nothing."""
         if self._held or status == ON or (status == REQUESTED and not self._restore):
             return False
@@ -99,7 +99,7 @@ class PushToTalk:
         self._restore = False
         return pressed
 
-    def key_up(self) -> None:
+    def release(self) -> None:
         """Handle the released key, or a page that lost the focus."""
         self._restore = self._held or self._restore
         self._held = False

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ..browser.bridge import BrowserJson, call, call_static, construct, get, now, put, spawn, window
 from ..model import texts as sentences
 from . import extra_texts
-from .elements import create, create_svg
+from .elements import create, svg
 from .statistics_rows import HEIGHT, WIDTH, points, range_text, rows
 from .support_report import report
 
@@ -39,10 +39,8 @@ class StatisticRow:
         self._line: Any = None
         call(self.element, "append", head, self._value)
         if series:
-            self._image = create_svg(
-                "svg", {"viewBox": f"0 0 {WIDTH} {HEIGHT}", "preserveAspectRatio": "none", "role": "img"}
-            )
-            self._line = create_svg("polyline", {})
+            self._image = svg("svg", {"viewBox": f"0 0 {WIDTH} {HEIGHT}", "preserveAspectRatio": "none", "role": "img"})
+            self._line = svg("polyline", {})
             call(self._image, "append", self._line)
             cell = create("td")
             call(cell, "append", self._image)

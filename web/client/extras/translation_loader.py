@@ -11,7 +11,7 @@ from ..model import texts, translation
 if TYPE_CHECKING:
     from typing import Any
 
-__all__ = ["apply_language", "fetch"]
+__all__ = ["apply", "fetch"]
 
 SHOW_TEXT = 4
 """`NodeFilter.SHOW_TEXT` of the DOM standard, §6.3."""
@@ -40,7 +40,7 @@ async def fetch(language: str) -> dict[str, Any]:
     return sections
 
 
-def apply_language(language: str, sections: dict[str, Any]) -> None:
+def apply(language: str, sections: dict[str, Any]) -> None:
     """Translate the static page at once, and what Python shows from the next view on."""
     translation.register("texts", texts)
     translation.apply(sections)

@@ -19,14 +19,14 @@ __all__ = ["path", "symbols", "view"]
 
 
 def view(
-    verification: Verification | None, name: str, path_kind: str, people: int, without_turn: bool, relayed: bool = False
+    verification: Verification | None, name: str, way: str, people: int, without_turn: bool, relayed: bool = False
 ) -> View:
     """Return the value of each (element id, property).
 
     Args:
         verification: the verification with the participant; None when nobody is there.
         name: the participant's name.
-        path_kind: `direct`, `relayed`, or empty while it is unknown.
+        way: `direct`, `relayed`, or empty while it is unknown.
         people: the number of remote participants.
         without_turn: whether the server is known to name no TURN server.
         relayed: whether everybody in the session uses a TURN server only.
@@ -35,7 +35,7 @@ def view(
     values: View = {
         ("verify-person", "hidden"): verification is None,
         ("verify-who", "hidden"): people < 2,
-        ("verify-path", "text"): extra_texts.PATHS[path_kind].format(name) if path_kind else "",
+        ("verify-path", "text"): extra_texts.PATHS[way].format(name) if way else "",
         ("relay-note", "text"): extra_texts.NO_TURN if without_turn else extra_texts.RELAYED_CALL if relayed else "",
     }
     if verification is None:

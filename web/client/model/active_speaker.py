@@ -4,11 +4,11 @@ from __future__ import annotations
 
 __all__ = ["ActiveSpeaker"]
 
-SPEECH_LEVEL = 0.015
+SPEECH = 0.015
 """The audio level from which sound counts as speech, of 1.0 at most (WebRTC 1.0 `audioLevel`). It is about -36 dBov,
 above the noise of a quiet room."""
 
-HOLD_SECONDS = 0.8
+HOLD = 0.8
 """Seconds for which a participant still counts as speaking after the last loud sample; pauses between words are
 shorter."""
 
@@ -19,7 +19,7 @@ TALKING_AFTER = 0.6
 """Seconds of speech within the last `WINDOW` seconds after which a muted person is warned; a cough is shorter."""
 
 WINDOW = 1.5
-HINT_SECONDS = 4.0
+HINT = 4.0
 """Seconds for which the warning is shown."""
 
 
@@ -35,39 +35,39 @@ class ActiveSpeaker:
     def __init__(self) -> None:
         self.speaker = ""
         self.talking_muted = False
-        self._last_speech: dict[str, float] = {}
-        self._own_speech: list[tuple[float, float]] = []
+        self._spoke_at: dict[str, float] = {}
+        self._own: list[tuple[float, float]] = []
         self._hint_until = 0.0
 
     def is_speaking(self, user: str, now: float) -> bool:
         """Return whether this user speaks at this time (seconds)."""
-        return user in self._last_speech and now - self._last_speech[user] <= HOLD_SECONDS
+        return user in self._spoke_at and now - self._spoke_at[user] <= HOLD
 
-    def update_levels(self, levels: dict[str, float], now: float) -> None:
+    def update(self, levels: dict[str, float], now: float) -> None:
         """Store the audio level of each remote participant at this time (seconds); a user without a level has left."""
-        for user in list(self._last_speech):
+        for user in list(self._spoke_at):
             if user not in levels:
-                del self._last_speech[user]
+                del self._spoke_at[user]
         for user, level in levels.items():
-            if level >= SPEECH_LEVEL:
-                self._last_speech[user] = now
+            if level >= SPEECH:
+                self._spoke_at[user] = now
         if self.speaker not in levels:
             self.speaker = ""
-        if not self.speaker or now - self._last_speech.get(self.speaker, 0.0) > SILENT_AFTER:
-            loudest = SPEECH_LEVEL
+        if not self.speaker or now - self._spoke_at.get(self.speaker, 0.0) > SILENT_AFTER:
+            loudest = SPEECH
             for user, level in levels.items():
                 if level >= loudest:
                     loudest, self.speaker = level, user
 
-    def update_own_level(self, level: float, muted: bool, seconds: float, now: float) -> None:
+    def update_own(self, level: float, muted: bool, seconds: float, now: float) -> None:
         """Store the local audio level of the last `seconds`, and detect speech while `muted`."""
         if not muted:
-            self._own_speech = []
+            self._own = []
             self._hint_until = 0.0
         else:
-            self._own_speech = [(then, length) for then, length in self._own_speech if now - then < WINDOW]
-            if level >= SPEECH_LEVEL:
-                self._own_speech.append((now, seconds))
-            if sum([length for _, length in self._own_speech]) >= TALKING_AFTER:
-                self._hint_until = now + HINT_SECONDS
+            self._own = [(then, length) for then, length in self._own if now - then < WINDOW]
+            if level >= SPEECH:
+                self._own.append((now, seconds))
+            if sum([length for _, length in self._own]) >= TALKING_AFTER:
+                self._hint_until = now + HINT
         self.talking_muted = now < self._hint_until

@@ -25,16 +25,16 @@ MAX_SIZE = 200_000
 """The largest size of a call's log in characters. Beyond it, the author with the largest share loses their oldest
 message, so that nobody can push out the messages of others. A browser lays out this much in a moment."""
 
-ROW_OVERHEAD = 200
+OVERHEAD = 200
 """Characters that each message is charged for its row on the page, which limits the log to 1,000 messages."""
 
 MAX_CHARACTERS = 4000
 """The largest number of characters of a message."""
 
-MAX_ID_LENGTH = 64
+MAX_ID = 64
 """The largest number of characters of a message's id."""
 
-LATE_JOIN_SECONDS = 60.0
+LATE_JOIN = 60.0
 """Seconds after the first participant joined in which later ones also get the messages that were written for nobody.
 For as long, a participant who left before they got a message may come back for it."""
 
@@ -151,25 +151,25 @@ class ChatLog:
         self.reset()
         messaging.on_message("chat", self._receive)
         messaging.on_message("chat-received", self._acknowledged)
-        messaging.on_ready(self._peer_ready)
-        messaging.on_closed(self._channel_closed)
+        messaging.on_ready(self._ready)
+        messaging.on_closed(self._closed)
 
     def reset(self) -> None:
         """Clear the log, for another call."""
         self.messages: list[ChatMessage] = []
         self.unread = 0
-        self.without_chat: list[str] = []
+        self.chatless: list[str] = []
         self._by_id: dict[tuple[str, str], ChatMessage] = {}
         self._sizes: dict[str, int] = {}
         self._present: list[str] = []
-        self._silent_since: dict[str, float] = {}
+        self._silent: dict[str, float] = {}
         self._queues: dict[str, list[ChatMessage]] = {}
-        self._unassigned: list[ChatMessage] = []
+        self._open: list[ChatMessage] = []
         self._changes: list[ChatMessage] = []
 
     # Actions of the person
 
-    def length_problem(self, text: str) -> str:
+    def problem(self, text: str) -> str:
         """Return a sentence that says what is wrong with a text; empty when it can be sent."""
         length = len(clean(text))
         return texts.CHAT_TOO_LONG.format(length, MAX_CHARACTERS) if length > MAX_CHARACTERS else ""
@@ -183,12 +183,12 @@ class ChatLog:
         message = ChatMessage(self._new_id(), "", "", text, self._time_of_day())
         self._append(message)
         for user in self._present:
-            if user not in self.without_chat:
+            if user not in self.chatless:
                 self._enqueue(message, user)
         if not message.recipients:
             message.unaddressed = True
             message.open_until = None
-            self._unassigned.append(message)
+            self._open.append(message)
         self._flush_all()
         self._changed()
         return True
@@ -204,22 +204,22 @@ class ChatLog:
         if not self._state.in_session:
             return
         now = self._clock()
-        for message in self._unassigned[:]:
+        for message in self._open[:]:
             if message.open_until is not None and now >= message.open_until:
-                self._unassigned.remove(message)
-                self._note_change(message)
+                self._open.remove(message)
+                self._note(message)
         present = [member.user for member in self._state.participants.members]
         for user in self._present:
             if user not in present:
-                self._peer_left(user, now)
+                self._left(user, now)
         for user in present:
             if user not in self._present:
-                self._peer_joined(user, now)
+                self._joined(user, now)
         self._present = present
-        self._find_without_chat(now)
+        self._find_chatless(now)
         self._flush_all()
 
-    def take_changes(self) -> list[ChatMessage]:
+    def changes(self) -> list[ChatMessage]:
         """Return the messages that were added, changed or evicted since the last call."""
         changes, self._changes = self._changes, []
         for message in changes:
@@ -229,9 +229,7 @@ class ChatLog:
     def view(self) -> View:
         """Return what the page shows beside the messages themselves."""
         names = [
-            member.name or texts.SOMEBODY
-            for member in self._state.participants.members
-            if member.user in self.without_chat
+            member.name or texts.SOMEBODY for member in self._state.participants.members if member.user in self.chatless
         ]
         note = " ".join([texts.CHAT_DEAF.format(name) for name in names])
         if not self._state.participants.members:
@@ -244,60 +242,60 @@ class ChatLog:
             ("chat-note", "hidden"): not note,
         }
 
-    def _find_without_chat(self, now: float) -> None:
+    def _find_chatless(self, now: float) -> None:
         for member in self._state.participants.members:
             user = member.user
             if self._messaging.is_ready(user) or member.connection != "connected":
-                self._silent_since.pop(user, None)
-            elif now - self._silent_since.setdefault(user, now) >= NO_CHAT_AFTER and user not in self.without_chat:
-                self.without_chat.append(user)
-                self._peer_left(user, now)
-        self.without_chat = [user for user in self.without_chat if user in self._present]
+                self._silent.pop(user, None)
+            elif now - self._silent.setdefault(user, now) >= NO_CHAT_AFTER and user not in self.chatless:
+                self.chatless.append(user)
+                self._left(user, now)
+        self.chatless = [user for user in self.chatless if user in self._present]
 
     def _enqueue(self, message: ChatMessage, user: str) -> None:
         message.recipients[user] = WAITING
         self._queues.setdefault(user, []).append(message)
-        self._note_change(message)
+        self._note(message)
 
-    def _peer_joined(self, user: str, now: float) -> None:
+    def _joined(self, user: str, now: float) -> None:
         """Queue the open messages, and those that they missed, for a participant who joined or came back."""
         for message in self.messages:
             if message.recipients.get(user) == MISSED:
                 self._enqueue(message, user)
-        for message in self._unassigned:
+        for message in self._open:
             if message.open_until is None:
-                message.open_until = now + LATE_JOIN_SECONDS
+                message.open_until = now + LATE_JOIN
             self._enqueue(message, user)
 
-    def _peer_left(self, user: str, now: float) -> None:
+    def _left(self, user: str, now: float) -> None:
         """Stop sending to a participant.
 
         An undelivered message stays open for a while, because they may come back as another user.
         """
         self._queues.pop(user, None)
-        self._silent_since.pop(user, None)
+        self._silent.pop(user, None)
         for message in self.messages:
             if message.recipients.get(user) not in (WAITING, SENT):
                 continue
             message.recipients[user] = MISSED
             if all(state == MISSED for state in message.recipients.values()):
                 message.recipients = {}
-                message.open_until = None if message.unaddressed else now + LATE_JOIN_SECONDS
-                if message not in self._unassigned:
-                    self._unassigned.append(message)
-            self._note_change(message)
+                message.open_until = None if message.unaddressed else now + LATE_JOIN
+                if message not in self._open:
+                    self._open.append(message)
+            self._note(message)
 
     # Events of the other pages
 
-    def _peer_ready(self, user: str) -> None:
+    def _ready(self, user: str) -> None:
         """Send what is queued to a page that understands messages, possibly after a reconnect."""
-        if user in self.without_chat:
-            self.without_chat.remove(user)
-            self._peer_joined(user, self._clock())
+        if user in self.chatless:
+            self.chatless.remove(user)
+            self._joined(user, self._clock())
         self._flush(user)
         self._changed()
 
-    def _channel_closed(self, user: str) -> None:
+    def _closed(self, user: str) -> None:
         """Queue the messages again that were not acknowledged before the channel closed."""
         if user not in self._queues:
             return
@@ -308,7 +306,7 @@ class ChatLog:
 
     def _receive(self, user: str, message: dict[str, Any]) -> None:
         ident, text = message.get("id"), message.get("text")
-        if not isinstance(ident, str) or not 0 < len(ident) <= MAX_ID_LENGTH or not isinstance(text, str):
+        if not isinstance(ident, str) or not 0 < len(ident) <= MAX_ID or not isinstance(text, str):
             return
         member = self._state.participants.find(user)
         if member is None:
@@ -327,7 +325,7 @@ class ChatLog:
         sent = self._by_id.get(("", ident)) if isinstance(ident, str) else None
         if sent is not None and sent.recipients.get(user) == SENT:
             sent.recipients[user] = DELIVERED
-            self._note_change(sent)
+            self._note(sent)
             self._changed()
 
     # The log and the queues
@@ -336,29 +334,29 @@ class ChatLog:
         user = message.user
         self.messages.append(message)
         self._by_id[user, message.ident] = message
-        self._sizes[user] = self._sizes.get(user, 0) + len(message.text) + ROW_OVERHEAD
-        self._note_change(message)
+        self._sizes[user] = self._sizes.get(user, 0) + len(message.text) + OVERHEAD
+        self._note(message)
         while sum(self._sizes.values()) > MAX_SIZE:
-            self._evict_one()
+            self._evict()
 
-    def _evict_one(self) -> None:
+    def _evict(self) -> None:
         largest = max(self._sizes.values())
         for message in self.messages:
             if self._sizes[message.user] == largest:
                 self.messages.remove(message)
                 del self._by_id[message.user, message.ident]
-                self._sizes[message.user] -= len(message.text) + ROW_OVERHEAD
+                self._sizes[message.user] -= len(message.text) + OVERHEAD
                 message.evicted = True
-                self._note_change(message)
+                self._note(message)
                 return
 
-    def _note_change(self, message: ChatMessage) -> None:
+    def _note(self, message: ChatMessage) -> None:
         if not message.changed:
             message.changed = True
             self._changes.append(message)
 
     def _flush_all(self) -> None:
-        for user in self._messaging.ready_users:
+        for user in self._messaging.users:
             self._flush(user)
 
     def _flush(self, user: str) -> None:
@@ -370,4 +368,4 @@ class ChatLog:
                 return
             queue.remove(message)
             message.recipients[user] = SENT
-            self._note_change(message)
+            self._note(message)

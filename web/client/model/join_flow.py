@@ -14,14 +14,14 @@ IGNORED = "ignored"
 RETRY = "again"
 AS_GUEST = "as-guest"
 
-USER_REQUESTS = (None, "hello", "resume", OPEN, JOIN, "change", "admit", "refuse", "remove", "hand-over", "end")
+REPORTED = (None, "hello", "resume", OPEN, JOIN, "change", "admit", "refuse", "remove", "hand-over", "end")
 """The requests that a person caused, so that the page must report a refusal. None stands for a request that the server
 could not identify."""
 
 INVALID_KEY = ("wrong-host-key", "unknown-session")
 """The error codes that mean that a host key is no longer valid: another member decides about the session now."""
 
-EVENTS_WITHIN = 2.0
+RESUME_WITHIN = 2.0
 """Seconds after a resume within which the server sends an event for each session that still exists, mostly at once."""
 
 
@@ -39,7 +39,7 @@ class JoinFlow:
         self._requested = resumes
         self._deadline: float | None = None
 
-    def next_request(self, host: bool, session: str, key: str, devices_settled: bool) -> str:
+    def request(self, host: bool, session: str, key: str, settled: bool) -> str:
         """Return the request to send now, `OPEN` or `JOIN`; empty if there is none, or it was sent already.
 
         Args:
@@ -47,11 +47,11 @@ class JoinFlow:
             session: the session id, empty for a new session.
             key: the host key, or a token that replaces it; empty if the person has neither, because another member made
                 them the host: they can only join again.
-            devices_settled: whether the person has their devices or goes without them; a guest joins only then.
+            settled: whether the person has their devices or goes without them; a guest joins only then.
 
         """
         opens = host and (not session or bool(key))
-        if self._requested or not (opens or devices_settled):
+        if self._requested or not (opens or settled):
             return ""
         self._requested = True
         return OPEN if opens else JOIN
@@ -68,7 +68,7 @@ class JoinFlow:
         """
         self.active = False
         self._requested = membership
-        self._deadline = now + EVENTS_WITHIN if membership else None
+        self._deadline = now + RESUME_WITHIN if membership else None
 
     def session_lost(self, now: float) -> bool:
         """Return True once if no event confirmed the session in time after a resume.
@@ -92,4 +92,4 @@ class JoinFlow:
         if code == "no-reply" and (about == JOIN or (about == OPEN and existed)):
             self._requested = False
             return RETRY
-        return REPORT if about in USER_REQUESTS else IGNORED
+        return REPORT if about in REPORTED else IGNORED

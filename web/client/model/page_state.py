@@ -257,9 +257,9 @@ class PageState:
         """Seek new paths at once where connections broke, or the network changed, while the server was lost."""
         self.network.offline_for = None
         for member in self.participants.members:
-            member.restart_soon()
+            member.retry()
             if self.network.changed:
-                member.network_changed()
+                member.restart()
         self.network.changed = False
 
     def membership_lost(self) -> None:
@@ -280,7 +280,7 @@ class PageState:
         member = self.participants.find(user)
         if member is None or member.connection == connection:
             return
-        member.connection_changed(connection)
+        member.set_connection(connection)
         network = self.network
         if connection == "connected":
             self.notices.recovered()
@@ -304,10 +304,10 @@ class PageState:
         if member is not None:
             member.microphone = microphone
             member.camera = camera
-            if screen and not member.has_shared and self.layout.arrangement == layout.GRID:
+            if screen and not member.shared and self.layout.arrangement == layout.GRID:
                 # Only the first shared screen overrides the person's choice of a grid.
                 self.layout.arrangement = ""
-            member.has_shared = member.has_shared or screen
+            member.shared = member.shared or screen
             member.screen = screen
 
     def tick(self, now: float) -> list[str]:
@@ -319,16 +319,16 @@ class PageState:
             network.offline_for += seconds
         wanted = []
         for member in self.participants.members[:]:
-            member.add_interruption(seconds)
+            member.elapse(seconds)
             if member.away or not network.can_negotiate:
                 continue
             if member.tick(seconds):
                 wanted.append(member.user)
             # With relaying required and no TURN server there is no candidate to offer.
             hopeless = self.relay_only and not network.turn_available and not member.was_connected
-            if member.unconnected_for >= GIVE_UP_AFTER or hopeless:
+            if member.waited >= GIVE_UP_AFTER or hopeless:
                 self._give_up(member)
-            elif not member.was_connected and member.unconnected_for >= CALLING_LONG_AFTER and self.stage == CALLING:
+            elif not member.was_connected and member.waited >= CALLING_LONG_AFTER and self.stage == CALLING:
                 self.notices.notice = texts.CALLING_LONG
         return wanted
 

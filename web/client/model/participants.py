@@ -65,7 +65,7 @@ class Participants:
         if member is not None:
             member.away = away
             if not away:
-                member.restart_soon()
+                member.retry()
 
     def knocked(self, user: str, name: str) -> None:
         """Add somebody who waits to be admitted."""

@@ -47,12 +47,12 @@ class PeerChannel:
     def __init__(self, now: float) -> None:
         self.ready = False
         self._tokens = BURST
-        self._refilled_at = now
+        self._filled = now
 
     def admit(self, now: float) -> bool:
         """Charge one message to the rate limit, and return whether it is within it."""
-        self._tokens = min(BURST, self._tokens + (now - self._refilled_at) * RATE)
-        self._refilled_at = now
+        self._tokens = min(BURST, self._tokens + (now - self._filled) * RATE)
+        self._filled = now
         if self._tokens < 1:
             return False
         self._tokens -= 1
@@ -94,7 +94,7 @@ class PeerMessaging:
         return user in self._channels and self._channels[user].ready
 
     @property
-    def ready_users(self) -> list[str]:
+    def users(self) -> list[str]:
         """The users whose pages understand messages."""
         return [user for user, channel in self._channels.items() if channel.ready]
 
@@ -104,7 +104,7 @@ class PeerMessaging:
 
     def broadcast(self, message: dict[str, Any]) -> None:
         """Send a message to every page that understands messages."""
-        for user in self.ready_users:
+        for user in self.users:
             self.send(user, message)
 
     def channel_opened(self, user: str, now: float) -> None:
@@ -118,7 +118,7 @@ class PeerMessaging:
             for callback in self._on_closed:
                 callback(user)
 
-    def text_received(self, user: str, text: str, now: float) -> None:
+    def receive(self, user: str, text: str, now: float) -> None:
         """Pass a received text to its handler if it is a message within the limits."""
         channel = self._channels.get(user)
         if channel is None or len(text) > MAX_CHARACTERS or not channel.admit(now):

@@ -18,22 +18,22 @@ SAMPLES = 60
 GOOD = 4
 """The bars of a good connection. 3 is fair, 2 weak, 1 bad, and 0 is no connection."""
 
-LOSS_STEPS = (2.0, 5.0, 10.0)
+LOSS = (2.0, 5.0, 10.0)
 """The packet loss in percent from which there are 3, 2 and 1 bars.
 
 Below 2 % browsers raise the bit rate, and above 10 % they lower it (draft-ietf-rmcat-gcc-02, "Loss-based control").
 Loss in between is concealed, the less well the higher it is."""
 
-RTT_STEPS = (300, 500, 800)
+RTT = (300, 500, 800)
 """The round-trip time in milliseconds from which there are 3, 2 and 1 bars.
 
 ITU-T G.114 (05/2003) says that nearly nobody notices 150 ms one way, and that 400 ms should not be exceeded."""
 
-JITTER_STEPS = (50, 100)
+JITTER = (50, 100)
 """The jitter in milliseconds from which there are 3 and 2 bars. The browser's jitter buffer delays playout by as much,
 and more only adds delay."""
 
-BITRATE_SHARES = (0.5, 0.25, 0.1)
+SHARES = (0.5, 0.25, 0.1)
 """The shares of the highest bit rate below which there are 3, 2 and 1 bars for the outgoing video.
 
 They count only while the browser says that bandwidth limits the video. It says so for a long time, too, when the bit
@@ -43,7 +43,7 @@ WARM_UP = 5
 """The number of samples in which a browser still probes the bandwidth of a new path, so that a low bit rate means
 nothing."""
 
-LOW_FRAME_RATE = 10
+MIN_FPS = 10
 """Frames per second below which video that the local computer cannot encode in time is weak and not just fair."""
 
 WINDOW = 3
@@ -92,16 +92,14 @@ class Quality:
         self._remote_bars = GOOD
         self._remote_fault = ""
 
-    def add_sample(self, values: dict[str, Any], max_bitrate: int | None) -> None:
+    def add(self, values: dict[str, Any], max_bitrate: int | None) -> None:
         """Add a sample; `max_bitrate` is the highest bit rate in bits per second of the outgoing video.
 
         A `limit` of `bandwidth` that the bit rate contradicts is cleared.
         """
         self.values = values
         self._count += 1
-        if values["limit"] == "bandwidth" and (
-            self._count <= WARM_UP or not _missing_bars(values["target"], max_bitrate)
-        ):
+        if values["limit"] == "bandwidth" and (self._count <= WARM_UP or not _missing(values["target"], max_bitrate)):
             values["limit"] = ""
         self._levels = self._levels[1 - WINDOW :]
         self._levels.append(_rate(values, max_bitrate))
@@ -171,15 +169,15 @@ def local_fault(connections: list[Quality]) -> str:
 def _rate(values: dict[str, Any], max_bitrate: int | None) -> tuple[int, str]:
     """Return the bars of one sample, and the cause of the missing ones."""
     found = [
-        (_bars_for(values["loss_in"], LOSS_STEPS), INCOMING),
-        (_bars_for(values["loss_out"], LOSS_STEPS), OUTGOING),
-        (_bars_for(values["rtt"], RTT_STEPS), DELAY),
-        (_bars_for(values["jitter"], JITTER_STEPS), DELAY),
+        (_bars_for(values["loss_in"], LOSS), INCOMING),
+        (_bars_for(values["loss_out"], LOSS), OUTGOING),
+        (_bars_for(values["rtt"], RTT), DELAY),
+        (_bars_for(values["jitter"], JITTER), DELAY),
     ]
     if values["limit"] == "bandwidth":
-        found.append((GOOD - _missing_bars(values["target"], max_bitrate), OUTGOING))
+        found.append((GOOD - _missing(values["target"], max_bitrate), OUTGOING))
     if values["limit"] == CPU:
-        found.append((WEAK if (values["frames_out"] or 0) < LOW_FRAME_RATE else GOOD - 1, CPU))
+        found.append((WEAK if (values["frames_out"] or 0) < MIN_FPS else GOOD - 1, CPU))
     worst = (GOOD, "")
     for level in found:
         if level[0] < worst[0]:
@@ -187,11 +185,9 @@ def _rate(values: dict[str, Any], max_bitrate: int | None) -> tuple[int, str]:
     return worst
 
 
-def _missing_bars(target: float | None, max_bitrate: int | None) -> int:
+def _missing(target: float | None, max_bitrate: int | None) -> int:
     """Return how many bars a target bit rate takes away, compared with the highest bit rate."""
-    return len(
-        [share for share in BITRATE_SHARES if target is not None and max_bitrate and target < share * max_bitrate]
-    )
+    return len([share for share in SHARES if target is not None and max_bitrate and target < share * max_bitrate])
 
 
 def _bars_for(value: float | None, steps: tuple[float, ...]) -> int:

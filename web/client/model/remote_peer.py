@@ -9,7 +9,7 @@ __all__ = ["RemotePeer"]
 RESTART_AFTER = 2.0
 """Seconds of interruption after which ICE is restarted; shorter interruptions mostly pass by themselves."""
 
-RESTART_BACKOFF = 4.0
+BACKOFF = 4.0
 """Seconds until the second ICE restart; the back-off doubles each time."""
 
 GIVE_UP_AFTER = 30.0
@@ -48,7 +48,7 @@ class RemotePeer:
         self.microphone: bool | None = None
         self.camera: bool | None = None
         self.screen = False
-        self.has_shared = False
+        self.shared = False
         self.away = False
         self.restarts = 0
         self.quality = Quality()
@@ -59,12 +59,12 @@ class RemotePeer:
         self.connection = "new"
         self.was_connected = False
         self.gone = False
-        self.unconnected_for = 0.0
+        self.waited = 0.0
         self.interrupted_for = 0.0
         self.quality.reset()
-        self._network_changed = False
+        self._restart = False
         self._restart_at = RESTART_AFTER
-        self._backoff = RESTART_BACKOFF
+        self._backoff = BACKOFF
 
     @property
     def interrupted(self) -> bool:
@@ -85,46 +85,46 @@ class RemotePeer:
             return 0, YOUR_NETWORK if offline else THEIR_NETWORK if self.away else ""
         return self.quality.bars, self.quality.fault(local_fault([peer.quality for peer in peers]))
 
-    def connection_changed(self, connection: str) -> None:
+    def set_connection(self, connection: str) -> None:
         """Store the state of the peer connection."""
         if "connected" in (self.connection, connection):
             # An interruption lasts from `connected` to `connected`; the states in between do not restart its time.
-            self.unconnected_for = 0.0
+            self.waited = 0.0
             self.interrupted_for = 0.0
             self._restart_at = RESTART_AFTER
-            self._backoff = RESTART_BACKOFF
+            self._backoff = BACKOFF
         self.connection = connection
         if connection == "connected":
             self.was_connected = True
         elif connection == "failed":
             # The browser has given up on its candidate pairs, so waiting is of no use.
-            self.restart_soon()
+            self.retry()
 
-    def restart_soon(self) -> None:
+    def retry(self) -> None:
         """Restart ICE with the next tick if there is no connection."""
         self._restart_at = 0.0
 
-    def network_changed(self) -> None:
+    def restart(self) -> None:
         """Restart ICE with the next tick, whether or not the browser has noticed that the old network is gone."""
-        self._network_changed = True
+        self._restart = True
 
-    def add_interruption(self, seconds: float) -> None:
+    def elapse(self, seconds: float) -> None:
         """Add time to the duration of an interruption."""
         self.interrupted_for = self.interrupted_for + seconds if self.interrupted else 0.0
 
     def tick(self, seconds: float) -> bool:
         """Add time in which negotiation was possible, and return whether to restart ICE now."""
-        if self._network_changed:
-            self._network_changed = False
+        if self._restart:
+            self._restart = False
             if self.was_connected:
                 self.restarts += 1
                 return True
         if self.connection == "connected":
             return False
-        self.unconnected_for += seconds
-        if not (self.was_connected or self.connection == "failed") or self.unconnected_for < self._restart_at:
+        self.waited += seconds
+        if not (self.was_connected or self.connection == "failed") or self.waited < self._restart_at:
             return False
-        self._restart_at = self.unconnected_for + self._backoff
+        self._restart_at = self.waited + self._backoff
         self._backoff *= 2
         self.restarts += 1
         return True

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from types import ModuleType
     from typing import Any
 
-__all__ = ["ENGLISH", "LANGUAGES", "apply", "choose_language", "register"]
+__all__ = ["ENGLISH", "LANGUAGES", "apply", "choose", "register"]
 
 ENGLISH = "en"
 LANGUAGES = (ENGLISH, "ar")
@@ -19,7 +19,7 @@ _english: dict[str, tuple[ModuleType, dict[str, Any]]] = {}
 """By section of the language file: the module whose constants are replaced, and their English values."""
 
 
-def choose_language(stored: str, wanted: list[str]) -> str:
+def choose(stored: str, wanted: list[str]) -> str:
     """Return the language of the page.
 
     Args:
@@ -38,7 +38,7 @@ def register(section: str, module: ModuleType) -> None:
     """Translate a module's constants by the section of this name, now and whenever the language changes."""
     if section not in _english or _english[section][0] is not module:
         _english[section] = (module, {})
-        _apply_section(section)
+        _section(section)
 
 
 def apply(sections: dict[str, Any]) -> None:
@@ -46,10 +46,10 @@ def apply(sections: dict[str, Any]) -> None:
     _sections.clear()
     _sections.update(sections)
     for section in _english:
-        _apply_section(section)
+        _section(section)
 
 
-def _apply_section(section: str) -> None:
+def _section(section: str) -> None:
     module, english = _english[section]
     for name, value in english.items():
         setattr(module, name, value)

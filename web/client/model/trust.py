@@ -19,7 +19,7 @@ __all__ = ["Trust", "badge"]
 ICONS = {CONFIRMED: "verified", DENIED: "alert", NOT_VERIFIED: "alert"}
 """The icons of the states that a plain shield does not represent."""
 
-MAX_DISCONNECTED = 8
+MAX_DROPPED = 8
 """The number of verified participants who are remembered after their connection closed."""
 
 SILENT_FOR = 10.0
@@ -52,9 +52,9 @@ class Trust:
         self._nonce = nonce
         self._describe = describe
         self._changed = changed
-        self._verifications: dict[str, Verification] = {}
+        self._by_user: dict[str, Verification] = {}
         self._counts: dict[str, int] = {}
-        self._disconnected: list[str] = []
+        self._dropped: list[str] = []
         self._silent: dict[str, float] = {}
         self._ticked = 0.0
         messaging.on_ready(self._start)
@@ -64,7 +64,7 @@ class Trust:
 
     def verification(self, user: str) -> Verification:
         """Return the verification with a user, or one that was never started."""
-        return self._verifications.get(user) or Verification("")
+        return self._by_user.get(user) or Verification("")
 
     def update(self, counts: dict[str, int]) -> None:
         """Check the fingerprints of each connection whose descriptions changed; call it whenever some may have.
@@ -75,9 +75,9 @@ class Trust:
         """
         earlier, self._counts = self._counts, counts
         for user, count in counts.items():
-            if user in self._verifications and earlier.get(user) != count:
-                before = self._verifications[user].state
-                self._verifications[user].descriptions_changed(*self._describe(user))
+            if user in self._by_user and earlier.get(user) != count:
+                before = self._by_user[user].state
+                self._by_user[user].descriptions_changed(*self._describe(user))
                 self._warn(user, before)
 
     def answer(self, user: str, match: bool) -> None:
@@ -89,11 +89,11 @@ class Trust:
         """Advance the timeouts; call it about once a second, with seconds that never go back."""
         seconds, self._ticked = now - self._ticked, now
         late = False
-        for verification in self._verifications.values():
+        for verification in self._by_user.values():
             before = verification.state
             verification.tick(seconds)
             late = late or verification.state != before
-        for user in self._disconnected[:]:
+        for user in self._dropped[:]:
             member = self._state.participants.find(user)
             if member is None or member.connection != "connected":
                 self._silent.pop(user, None)
@@ -108,23 +108,23 @@ class Trust:
             self._changed()
 
     def _start(self, user: str) -> None:
-        verification = self._verifications[user] = Verification(self._nonce())
+        verification = self._by_user[user] = Verification(self._nonce())
         local, remote = self._describe(user)
         for message in verification.start(local, remote, self._state.session.id):
             self._messaging.send(user, message)
-        if user in self._disconnected:
+        if user in self._dropped:
             self._forget(user)
             self._state.notices.notice = texts.VERIFY_AGAIN.format(self._name(user))
         self._changed()
 
     def _end(self, user: str) -> None:
-        verification = self._verifications.pop(user, None)
+        verification = self._by_user.pop(user, None)
         if verification is not None and verification.state == CONFIRMED:
-            self._disconnected = self._disconnected[1 - MAX_DISCONNECTED :]
-            self._disconnected.append(user)
+            self._dropped = self._dropped[1 - MAX_DROPPED :]
+            self._dropped.append(user)
 
     def _forget(self, user: str) -> None:
-        self._disconnected.remove(user)
+        self._dropped.remove(user)
         self._silent.pop(user, None)
 
     def _received(self, user: str, message: dict[str, Any]) -> None:

@@ -79,7 +79,7 @@ class Verification:
         self._nonce = nonce
         self._session = ""
         self._fingerprints: tuple[str, str] = ("", "")
-        self._remote_commitment = ""
+        self._commitment = ""
         self._seconds = 0.0
 
     def start(self, local: str, remote: str, session: str) -> list[dict[str, Any]]:
@@ -118,21 +118,21 @@ class Verification:
         return self._fail(MALFORMED)
 
     def _committed(self, remote: Any) -> list[dict[str, Any]]:
-        if self._remote_commitment:
+        if self._commitment:
             return self._fail(REPEATED)
         if not _is_hex(remote):
             return self._fail(MALFORMED)
         if remote == commitment(self._nonce):
             return self._fail(REFLECTED)
-        self._remote_commitment = remote
+        self._commitment = remote
         return [{"type": REVEAL, "nonce": self._nonce}]
 
     def _revealed(self, nonce: Any) -> list[dict[str, Any]]:
-        if not self._remote_commitment:
+        if not self._commitment:
             return self._fail(EARLY_REVEAL)
         if not _is_hex(nonce):
             return self._fail(MALFORMED)
-        if commitment(nonce) != self._remote_commitment:
+        if commitment(nonce) != self._commitment:
             return self._fail(MISMATCH)
         self.state = CODE
         self.code = code_numbers(self._session, self._fingerprints, (self._nonce, nonce))

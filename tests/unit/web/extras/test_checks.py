@@ -112,18 +112,18 @@ class OrderTests(SynchronousTestCase):
         test.begin()
         for name in checks.ORDER:
             if test.start(name, 0.0):
-                test.browser_refused(name)
+                test.refused(name)
         self.assertEqual([check.state for check in test.checks], [checks.FAILED] * 3 + [checks.SKIPPED] * 3)
         self.assertIn("gives pages no camera", test[checks.CAMERA].found)
         for name in checks.ORDER:
-            self.assertIn(checks.TIMEOUT_OUTCOMES[name], checks.OUTCOMES[name])
+            self.assertIn(checks.TIMEOUTS[name], checks.OUTCOMES[name])
 
     def test_relay_works(self) -> None:
         """A call through the relay is tried only if a relay was provided."""
-        self.assertTrue(run().relay_works)
-        self.assertTrue(run(turn="some").relay_works)
-        self.assertFalse(run(turn="silent").relay_works)
-        self.assertFalse(run(turn="unnamed").relay_works)
+        self.assertTrue(run().relayed)
+        self.assertTrue(run(turn="some").relayed)
+        self.assertFalse(run(turn="silent").relayed)
+        self.assertFalse(run(turn="unnamed").relayed)
 
 
 class VerdictTests(SynchronousTestCase):

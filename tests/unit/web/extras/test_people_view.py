@@ -13,7 +13,7 @@ from signald_page.client.extras.people_view import (
     MAKE_HOST,
     MUTE,
     REMOVE,
-    PeopleActions,
+    HostActions,
     rows,
     view,
 )
@@ -42,44 +42,44 @@ class RowTests(SynchronousTestCase):
         """The local person comes first, then the others in the order in which they joined."""
         page = call_of_three()
         page.participants.members[1].name = ""
-        found = rows(PeopleActions(page), page, "Eve")
+        found = rows(HostActions(page), page, "Eve")
         self.assertEqual([row.name for row in found], ["Eve (you)", "Ann", common.SOMEBODY])
         self.assertEqual([row.user for row in found], ["", "ann", "bob"])
-        self.assertEqual(rows(PeopleActions(page), page, "")[0].name, common.YOU)
+        self.assertEqual(rows(HostActions(page), page, "")[0].name, common.YOU)
 
     def test_actions_of_a_host(self) -> None:
         """A host may take every action, but cannot mute participants who are muted or whose page does not say."""
         page = call_of_three()
-        mine, ann, bob = rows(PeopleActions(page), page, "")
+        mine, ann, bob = rows(HostActions(page), page, "")
         self.assertEqual((mine.actions, ann.actions, bob.actions), ([], ACTIONS, [MAKE_HOST, REMOVE]))
         page.media_status_received("ann", None, None, False)
-        self.assertEqual(rows(PeopleActions(page), page, "")[1].actions, [MAKE_HOST, REMOVE])
+        self.assertEqual(rows(HostActions(page), page, "")[1].actions, [MAKE_HOST, REMOVE])
 
     def test_actions_of_a_guest(self) -> None:
         """A guest may take no action."""
         page = guest_page("ann")
         page.media_status_received("ann", True, True, False)
-        self.assertEqual([row.actions for row in rows(PeopleActions(page), page, "")], [[], []])
+        self.assertEqual([row.actions for row in rows(HostActions(page), page, "")], [[], []])
 
     def test_unreachable_participants(self) -> None:
         """Without the server, or for a participant whom it lost, no action is possible."""
         page = call_of_three()
         page.member_left("bob", "gone")
         page.participants.set_away("ann", True)
-        found = rows(PeopleActions(page), page, "")
+        found = rows(HostActions(page), page, "")
         self.assertEqual([row.actions for row in found], [[], [MUTE, REMOVE], []])
         self.assertEqual([row.notes for row in found[1:]], [extra_texts.GONE_AWAY, extra_texts.GONE_AWAY])
         page.network.interrupted()
-        self.assertEqual([row.actions for row in rows(PeopleActions(page), page, "")], [[], [], []])
+        self.assertEqual([row.actions for row in rows(HostActions(page), page, "")], [[], [], []])
 
     def test_notes(self) -> None:
         """The notes say who is the host and who shares a screen."""
         page = call_of_three()
         page.devices.sharing = True
-        self.assertEqual(rows(PeopleActions(page), page, "")[0].notes, f"{extra_texts.HOST}, {extra_texts.SHARES}")
+        self.assertEqual(rows(HostActions(page), page, "")[0].notes, f"{extra_texts.HOST}, {extra_texts.SHARES}")
         page.host_changed("ann", "me")
         page.media_status_received("ann", True, False, True)
-        mine, ann, bob = rows(PeopleActions(page), page, "")
+        mine, ann, bob = rows(HostActions(page), page, "")
         self.assertEqual(
             (mine.notes, ann.notes, bob.notes), (extra_texts.SHARES, f"{extra_texts.HOST}, {extra_texts.SHARES}", "")
         )
@@ -88,7 +88,7 @@ class RowTests(SynchronousTestCase):
         """The devices are shown as they are, and for others as their pages say."""
         page = call_of_three()
         page.devices.microphone.started()
-        mine, ann, bob = rows(PeopleActions(page), page, "")
+        mine, ann, bob = rows(HostActions(page), page, "")
         self.assertEqual(page.devices.microphone.status, devices.ON)
         self.assertEqual((mine.microphone, mine.camera), (True, False))
         self.assertEqual((ann.microphone, bob.microphone, bob.camera), (True, False, True))
@@ -100,7 +100,7 @@ class QuestionTests(SynchronousTestCase):
     def setUp(self) -> None:
         """Create a call of three."""
         self.state = call_of_three()
-        self.actions = PeopleActions(self.state)
+        self.actions = HostActions(self.state)
 
     def question(self) -> tuple[str, str]:
         """Return the question and its user."""
@@ -121,7 +121,7 @@ class QuestionTests(SynchronousTestCase):
         self.assertEqual(view(self.actions, self.state)["people-said", "text"], extra_texts.ASKED_ALL_TO_MUTE)
         self.state.media_status_received("ann", False, True, False)
         self.actions.refresh()
-        self.assertIsNone(self.actions.mute_pending)
+        self.assertIsNone(self.actions.muting)
         self.assertEqual(view(self.actions, self.state)["mute-all", "ariaDisabled"], "true")
         self.assertFalse(self.actions.request(MUTE))
 
@@ -211,7 +211,7 @@ class QuestionTests(SynchronousTestCase):
         drifting = host_page("ann")
         drifting.server_lost("Lost.")
         for page in (guest_page("ann"), host_page(), drifting):
-            self.assertFalse(PeopleActions(page).allowed(LEAVE))
+            self.assertFalse(HostActions(page).allowed(LEAVE))
 
     def test_question_texts(self) -> None:
         """Each question names its participant and leaves no placeholder."""
@@ -232,7 +232,7 @@ class ViewTests(SynchronousTestCase):
         """The host has the switches, and guests read the settings."""
         page = call_of_three()
         page.settings_changed(True, False)
-        shown = view(PeopleActions(page), page)
+        shown = view(HostActions(page), page)
         self.assertEqual((shown["lock", "ariaChecked"], shown["lobby", "ariaChecked"]), ("true", "false"))
         self.assertEqual((shown["door-tools", "hidden"], shown["door", "text"]), (False, ""))
         page.host_changed("ann", "me")
@@ -242,44 +242,44 @@ class ViewTests(SynchronousTestCase):
             (False, False, ""),
         ):
             page.settings_changed(locked, lobby)
-            shown = view(PeopleActions(page), page)
+            shown = view(HostActions(page), page)
             self.assertEqual((shown["door-tools", "hidden"], shown["door", "text"]), (True, text))
 
     def test_server_lost(self) -> None:
         """Actions that need the server are disabled while it is lost."""
         page = call_of_three()
-        self.assertEqual(view(PeopleActions(page), page)["lock", "ariaDisabled"], "false")
+        self.assertEqual(view(HostActions(page), page)["lock", "ariaDisabled"], "false")
         page.network.interrupted()
-        shown = view(PeopleActions(page), page)
+        shown = view(HostActions(page), page)
         self.assertEqual((shown["lock", "ariaDisabled"], shown["lobby", "ariaDisabled"]), ("true", "true"))
         for switch in (LOCK, LOBBY):
-            self.assertFalse(PeopleActions(page).request(switch))
+            self.assertFalse(HostActions(page).request(switch))
 
     def test_the_invitation(self) -> None:
         """Everybody can invite unless the session is locked; the person who chose the password can read it."""
         page = call_of_three()
-        shown = view(PeopleActions(page), page)
+        shown = view(HostActions(page), page)
         self.assertEqual((shown["people-link", "value"], shown["people-invite", "hidden"]), (LINK, False))
         self.assertEqual(str(shown["people-id", "text"]).replace("-", ""), ID)
         self.assertEqual(shown["people-password", "text"], "")
         page.session.password = "sesame"
         page.settings_changed(True, False)
-        shown = view(PeopleActions(page), page)
+        shown = view(HostActions(page), page)
         self.assertEqual(shown["people-password", "text"], common.GUESTS_NEED.format("sesame"))
         self.assertTrue(shown["people-invite", "hidden"])
 
     def test_nobody_to_mute(self) -> None:
         """A person who is alone is not offered to mute everybody."""
         for page, hidden in ((call_of_three(), False), (host_page(), True)):
-            self.assertEqual(view(PeopleActions(page), page)["mute-all", "hidden"], hidden)
+            self.assertEqual(view(HostActions(page), page)["mute-all", "hidden"], hidden)
 
     def test_same_properties(self) -> None:
         """Every view sets the same properties."""
-        first = view(PeopleActions(PageState()), PageState()).keys()
+        first = view(HostActions(PageState()), PageState()).keys()
         page = call_of_three()
-        asking = PeopleActions(page)
+        asking = HostActions(page)
         asking.request(LEAVE)
-        for member in (view(asking, page), view(PeopleActions(page), page)):
+        for member in (view(asking, page), view(HostActions(page), page)):
             self.assertEqual(member.keys(), first)
 
     def test_actions_have_texts(self) -> None:

@@ -101,63 +101,63 @@ class PushToTalkTests(SynchronousTestCase):
 
     def test_held_key(self) -> None:
         """The microphone is on while the key is held, however often it repeats."""
-        self.assertTrue(self.talk.key_down(MUTED))
+        self.assertTrue(self.talk.press(MUTED))
         self.assertTrue(self.talk.held)
         for _ in range(5):
-            self.assertFalse(self.talk.key_down(ON))
+            self.assertFalse(self.talk.press(ON))
         self.assertFalse(self.talk.should_press(ON))
-        self.talk.key_up()
+        self.talk.release()
         self.assertFalse(self.talk.held)
         self.assertTrue(self.talk.should_press(ON))
         self.assertFalse(self.talk.should_press(MUTED))
 
     def test_unmuted(self) -> None:
         """Push-to-talk does not mute a microphone that is on."""
-        self.assertFalse(self.talk.key_down(ON))
-        self.talk.key_up()
+        self.assertFalse(self.talk.press(ON))
+        self.talk.release()
         self.assertFalse(self.talk.should_press(ON))
 
     def test_muted_while_held(self) -> None:
         """A person who mutes while holding the key stays muted, also when the key repeats."""
-        self.talk.key_down(MUTED)
-        self.assertFalse(self.talk.key_down(MUTED))
-        self.talk.key_up()
+        self.talk.press(MUTED)
+        self.assertFalse(self.talk.press(MUTED))
+        self.talk.release()
         self.assertFalse(self.talk.should_press(MUTED))
         self.assertFalse(self.talk.should_press(ON))
 
     def test_short_press(self) -> None:
         """A microphone that starts after the key was released is muted at once."""
-        self.assertTrue(self.talk.key_down(OFF))
-        self.talk.key_up()
+        self.assertTrue(self.talk.press(OFF))
+        self.talk.release()
         self.assertFalse(self.talk.should_press(REQUESTED))
         self.assertTrue(self.talk.should_press(ON))
         self.assertFalse(self.talk.should_press(MUTED))
 
     def test_refused(self) -> None:
         """A microphone that was refused is not requested again."""
-        self.talk.key_down(OFF)
-        self.talk.key_up()
+        self.talk.press(OFF)
+        self.talk.release()
         self.assertFalse(self.talk.should_press(REQUESTED))
         self.assertFalse(self.talk.should_press(OFF))
         self.assertFalse(self.talk.should_press(ON))
 
     def test_second_press_while_starting(self) -> None:
         """A second press while the microphone starts continues with it."""
-        self.talk.key_down(OFF)
-        self.talk.key_up()
-        self.assertFalse(self.talk.key_down(REQUESTED))
+        self.talk.press(OFF)
+        self.talk.release()
+        self.assertFalse(self.talk.press(REQUESTED))
         self.assertTrue(self.talk.held)
         self.assertFalse(self.talk.should_press(ON))
-        self.talk.key_up()
+        self.talk.release()
         self.assertTrue(self.talk.should_press(ON))
 
     def test_requested_by_the_button(self) -> None:
         """A microphone that was requested by its button is left alone."""
-        self.assertFalse(self.talk.key_down(REQUESTED))
-        self.talk.key_up()
+        self.assertFalse(self.talk.press(REQUESTED))
+        self.talk.release()
         self.assertFalse(self.talk.should_press(ON))
 
     def test_release_without_a_press(self) -> None:
         """A released key that was pressed elsewhere mutes nobody."""
-        self.talk.key_up()
+        self.talk.release()
         self.assertFalse(self.talk.should_press(ON))

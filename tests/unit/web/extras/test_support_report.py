@@ -22,7 +22,7 @@ class ReportTests(SynchronousTestCase):
         self.state = PageState()
         member = RemotePeer("u1", "Annabel")
         self.state.participants.members = [member]
-        member.quality.add_sample(dict(compare({}, {}), rtt=20, size_in=(640, 480)), None)
+        member.quality.add(dict(compare({}, {}), rtt=20, size_in=(640, 480)), None)
         self.journal = EventLog()
         self.journal.update(1.5, self.state)
 

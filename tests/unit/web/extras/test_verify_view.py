@@ -14,13 +14,11 @@ from signald_page.client.model.verification import ANSWERABLE, Verification
 STATES = ("none", "exchanging", *ANSWERABLE, "not-verified")
 
 
-def shown(
-    state: str, reason: str = "", path_kind: str = "", people: int = 1, without_turn: bool = False
-) -> dict[Any, Any]:
+def shown(state: str, reason: str = "", way: str = "", people: int = 1, without_turn: bool = False) -> dict[Any, Any]:
     """Return the view about Bob in a state."""
     exchange = Verification("")
     exchange.state, exchange.reason = state, reason
-    return dict(view(exchange, "Bob", path_kind, people, without_turn))
+    return dict(view(exchange, "Bob", way, people, without_turn))
 
 
 class ViewTests(SynchronousTestCase):
@@ -50,10 +48,8 @@ class ViewTests(SynchronousTestCase):
     def test_path(self) -> None:
         """The path is direct, relayed, or unknown."""
         self.assertEqual(shown("code")["verify-path", "text"], "")
-        for path_kind in ("direct", "relayed"):
-            self.assertEqual(
-                shown("code", path_kind=path_kind)["verify-path", "text"], extra_texts.PATHS[path_kind].format("Bob")
-            )
+        for way in ("direct", "relayed"):
+            self.assertEqual(shown("code", way=way)["verify-path", "text"], extra_texts.PATHS[way].format("Bob"))
 
     def test_several_people(self) -> None:
         """The participant can be chosen if there are several; without one the dialog is about privacy only."""
@@ -88,9 +84,9 @@ class PathTests(SynchronousTestCase):
     def test_relayed_on_either_end(self) -> None:
         """One relay candidate makes the path relayed."""
         self.assertEqual(path({"selectedPair": None}), "")
-        for local, remote, path_kind in (
+        for local, remote, way in (
             ("host", "srflx", "direct"),
             ("relay", "host", "relayed"),
             ("prflx", "relay", "relayed"),
         ):
-            self.assertEqual(path({"selectedPair": {"local": local, "remote": remote}}), path_kind)
+            self.assertEqual(path({"selectedPair": {"local": local, "remote": remote}}), way)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from signald_page.client.model.active_speaker import (
-    HINT_SECONDS,
-    HOLD_SECONDS,
+    HINT,
+    HOLD,
     SILENT_AFTER,
-    SPEECH_LEVEL,
+    SPEECH,
     ActiveSpeaker,
 )
 
@@ -19,31 +19,31 @@ class ActiveSpeakerTests(SynchronousTestCase):
     def test_speech_level(self) -> None:
         """Noise does not count as speech, and a pause between words does not end it."""
         speech = ActiveSpeaker()
-        speech.update_levels({"ann": SPEECH_LEVEL / 2}, 1.0)
+        speech.update({"ann": SPEECH / 2}, 1.0)
         self.assertEqual((speech.is_speaking("ann", 1.0), speech.speaker), (False, ""))
-        speech.update_levels({"ann": SPEECH_LEVEL}, 2.0)
+        speech.update({"ann": SPEECH}, 2.0)
         self.assertEqual((speech.is_speaking("ann", 2.0), speech.speaker), (True, "ann"))
-        speech.update_levels({"ann": 0.0}, 2.0 + HOLD_SECONDS / 2)
-        self.assertTrue(speech.is_speaking("ann", 2.0 + HOLD_SECONDS / 2))
-        self.assertFalse(speech.is_speaking("ann", 2.1 + HOLD_SECONDS))
+        speech.update({"ann": 0.0}, 2.0 + HOLD / 2)
+        self.assertTrue(speech.is_speaking("ann", 2.0 + HOLD / 2))
+        self.assertFalse(speech.is_speaking("ann", 2.1 + HOLD))
 
     def test_speaker_changes_after_silence(self) -> None:
         """The active speaker stays until they are silent; then the loudest participant who speaks replaces them."""
         speech = ActiveSpeaker()
-        speech.update_levels({"ann": 0.1, "bob": 0.0}, 1.0)
-        speech.update_levels({"ann": 0.1, "bob": 0.5}, 1.5)
+        speech.update({"ann": 0.1, "bob": 0.0}, 1.0)
+        speech.update({"ann": 0.1, "bob": 0.5}, 1.5)
         self.assertEqual(speech.speaker, "ann")
         later = 1.6 + SILENT_AFTER
-        speech.update_levels({"ann": 0.0, "bob": 0.0, "eve": 0.0}, later)
+        speech.update({"ann": 0.0, "bob": 0.0, "eve": 0.0}, later)
         self.assertEqual(speech.speaker, "ann")
-        speech.update_levels({"ann": 0.0, "bob": 0.2, "eve": 0.3}, later)
+        speech.update({"ann": 0.0, "bob": 0.2, "eve": 0.3}, later)
         self.assertEqual(speech.speaker, "eve")
 
     def test_participant_who_left(self) -> None:
         """A participant who left is neither speaking nor the active speaker."""
         speech = ActiveSpeaker()
-        speech.update_levels({"ann": 0.1}, 1.0)
-        speech.update_levels({}, 1.1)
+        speech.update({"ann": 0.1}, 1.0)
+        speech.update({}, 1.1)
         self.assertEqual((speech.speaker, speech.is_speaking("ann", 1.1)), ("", False))
 
 
@@ -54,7 +54,7 @@ class TalkingMutedTests(SynchronousTestCase):
         """Feed a level for some quarters of a second, and return the time at the end."""
         for _ in range(times):
             start += 0.25
-            speech.update_own_level(level, muted, 0.25, start)
+            speech.update_own(level, muted, 0.25, start)
         return start
 
     def test_warning_while_muted(self) -> None:
@@ -62,7 +62,7 @@ class TalkingMutedTests(SynchronousTestCase):
         speech = ActiveSpeaker()
         end = self.talk(speech, 0.0, 3)
         self.assertTrue(speech.talking_muted)
-        end = self.talk(speech, end, int(HINT_SECONDS / 0.25) + 8, level=0.0)
+        end = self.talk(speech, end, int(HINT / 0.25) + 8, level=0.0)
         self.assertFalse(speech.talking_muted)
 
     def test_short_noise(self) -> None:

@@ -11,12 +11,12 @@ from signald_page.client.model import page_state as states
 from signald_page.client.model import texts
 from signald_page.client.model.chat_log import (
     BATCH,
-    LATE_JOIN_SECONDS,
+    LATE_JOIN,
     MAX_CHARACTERS,
-    MAX_ID_LENGTH,
+    MAX_ID,
     MAX_SIZE,
     NO_CHAT_AFTER,
-    ROW_OVERHEAD,
+    OVERHEAD,
     ChatLog,
     ChatMessage,
     clean,
@@ -97,7 +97,7 @@ class ChatPage:
 
     def receive(self, user: str, **message: Any) -> None:
         """Receive a message."""
-        self.messaging.text_received(user, json.dumps(message), self.now)
+        self.messaging.receive(user, json.dumps(message), self.now)
 
     def write(self, text: str) -> ChatMessage:
         """Send a chat message, and return it."""
@@ -182,7 +182,7 @@ class SendingTests(SynchronousTestCase):
         side.join("ann")
         side.open_channels("ann")
         self.assertEqual(side.sent(), [("ann", "welcome")])
-        side.pass_time(LATE_JOIN_SECONDS - 1)
+        side.pass_time(LATE_JOIN - 1)
         side.join("bob")
         side.open_channels("bob")
         self.assertEqual(side.sent(), [("bob", "welcome")])
@@ -238,9 +238,9 @@ class SendingTests(SynchronousTestCase):
         side = ChatPage("ann")
         message = side.write("hello")
         side.leave("ann")
-        side.chat.take_changes()
-        side.pass_time(LATE_JOIN_SECONDS)
-        self.assertEqual(side.chat.take_changes(), [message])
+        side.chat.changes()
+        side.pass_time(LATE_JOIN)
+        self.assertEqual(side.chat.changes(), [message])
         self.assertEqual((side.delivery(message), message.delivery(side.now)[0]), ("Not delivered", "missed"))
         side.join("bob")
         side.open_channels("bob")
@@ -283,8 +283,8 @@ class SendingTests(SynchronousTestCase):
         for text in ("", "  \n ", "\x00", "x" * (MAX_CHARACTERS + 1)):
             self.assertFalse(side.chat.send(text))
         self.assertEqual(side.chat.messages, [])
-        self.assertEqual(side.chat.length_problem("x" * MAX_CHARACTERS + "  "), "")
-        self.assertIn("4001", side.chat.length_problem("x" * (MAX_CHARACTERS + 1)))
+        self.assertEqual(side.chat.problem("x" * MAX_CHARACTERS + "  "), "")
+        self.assertIn("4001", side.chat.problem("x" * (MAX_CHARACTERS + 1)))
         self.assertTrue(side.chat.send("x" * MAX_CHARACTERS))
 
     def test_longest_message_fits_the_channel(self) -> None:
@@ -403,8 +403,8 @@ class ReceivingTests(SynchronousTestCase):
         (message,) = self.side.chat.messages
         self.assertEqual((message.name, message.text, message.time, message.user), ("Ann", "hello", "12:34", "ann"))
         self.assertEqual(self.side.sent("chat-received"), [("ann", "1")])
-        self.assertEqual(self.side.chat.take_changes(), [message])
-        self.assertEqual(self.side.chat.take_changes(), [])
+        self.assertEqual(self.side.chat.changes(), [message])
+        self.assertEqual(self.side.chat.changes(), [])
 
     def test_no_name(self) -> None:
         """An author without a name is shown as somebody."""
@@ -455,7 +455,7 @@ class ReceivingTests(SynchronousTestCase):
             {"text": "hello"},
             {"id": 1, "text": "hello"},
             {"id": "", "text": "hello"},
-            {"id": "x" * (MAX_ID_LENGTH + 1), "text": "hello"},
+            {"id": "x" * (MAX_ID + 1), "text": "hello"},
             {"id": ["1"], "text": "hello"},
             {"id": "1", "text": 5},
             {"id": "1", "text": None},
@@ -494,12 +494,12 @@ class ReceivingTests(SynchronousTestCase):
             self.side.receive("ann", type="chat", id=str(number), text=str(number))
             self.side.wire.clear()
         messages = self.side.chat.messages
-        size = sum(len(message.text) + ROW_OVERHEAD for message in messages)
-        self.assertTrue(MAX_SIZE - ROW_OVERHEAD - 4 < size <= MAX_SIZE, size)
+        size = sum(len(message.text) + OVERHEAD for message in messages)
+        self.assertTrue(MAX_SIZE - OVERHEAD - 4 < size <= MAX_SIZE, size)
         self.assertEqual([messages[0], messages[1].name], [own, "Bob"])
         self.assertEqual(messages[-1].text, "1499")
         self.assertEqual(len(self.side.chat._by_id), len(messages))
-        news = self.side.chat.take_changes()
+        news = self.side.chat.changes()
         self.assertEqual(len(news), 1502)
         self.assertEqual(len([message for message in news if not message.evicted]), len(messages))
         self.assertEqual(self.side.chat.view()["chat-badge", "text"], "99+")
@@ -511,7 +511,7 @@ class ReceivingTests(SynchronousTestCase):
             self.side.now += 1
             self.side.receive("ann", type="chat", id=str(number), text="x" * MAX_CHARACTERS)
         messages = self.side.chat.messages
-        self.assertEqual((messages[0], len(messages)), (own, 1 + MAX_SIZE // (MAX_CHARACTERS + ROW_OVERHEAD)))
+        self.assertEqual((messages[0], len(messages)), (own, 1 + MAX_SIZE // (MAX_CHARACTERS + OVERHEAD)))
 
     def test_message_of_an_unknown_user(self) -> None:
         """Messages of users who are not in the call are neither shown nor acknowledged."""
@@ -613,7 +613,7 @@ class ViewTests(SynchronousTestCase):
         side.write("hello")
         side.receive("ann", type="chat", id="1", text="hello")
         side.chat.reset()
-        self.assertEqual((side.chat.messages, side.chat.unread, side.chat.take_changes()), ([], 0, []))
+        self.assertEqual((side.chat.messages, side.chat.unread, side.chat.changes()), ([], 0, []))
         side.chat.update()
         side.sent()
         side.open_channels("ann")

@@ -36,9 +36,9 @@ class EventLogTests(SynchronousTestCase):
 
     def test_connection_events(self) -> None:
         """Connection states, ICE restarts, and the loss of the participant's server connection are logged."""
-        self.member.connection_changed("connected")
+        self.member.set_connection("connected")
         self.assertEqual(self.new_events(), [(2.0, 1, "connected")])
-        self.member.connection_changed("disconnected")
+        self.member.set_connection("disconnected")
         self.member.restarts += 1
         self.member.away = True
         self.assertEqual(self.new_events(), [(2.0, 1, "disconnected"), (2.0, 1, "ice-restart"), (2.0, 1, "away")])

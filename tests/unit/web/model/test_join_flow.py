@@ -7,14 +7,14 @@ from twisted.trial.unittest import SynchronousTestCase
 from signald.core.errors import ErrorCode
 from signald_page.client.model.join_flow import (
     AS_GUEST,
-    EVENTS_WITHIN,
     IGNORED,
     INVALID_KEY,
     JOIN,
     OPEN,
     REPORT,
+    REPORTED,
+    RESUME_WITHIN,
     RETRY,
-    USER_REQUESTS,
     JoinFlow,
 )
 
@@ -24,7 +24,7 @@ KEY = "Wq4nLx8TzR2kVc6DbS1yMf9JpGa5uEe3iHo0tKqYZ7A"
 
 def next_guest_request(flow: JoinFlow) -> str:
     """Return the request of a guest who has their devices."""
-    return flow.next_request(False, ID, "", True)
+    return flow.request(False, ID, "", True)
 
 
 class NextRequestTests(SynchronousTestCase):
@@ -34,19 +34,19 @@ class NextRequestTests(SynchronousTestCase):
         """A host opens a new session, or one whose key they have, at once and only once."""
         for session, key in (("", ""), (ID, KEY)):
             flow = JoinFlow(False)
-            self.assertEqual(flow.next_request(True, session, key, False), OPEN)
-            self.assertEqual(flow.next_request(True, session, key, True), "")
+            self.assertEqual(flow.request(True, session, key, False), OPEN)
+            self.assertEqual(flow.request(True, session, key, True), "")
 
     def test_a_guest_joins_with_devices(self) -> None:
         """A guest joins only after the person has decided about the devices."""
         flow = JoinFlow(False)
-        self.assertEqual(flow.next_request(False, ID, "", False), "")
+        self.assertEqual(flow.request(False, ID, "", False), "")
         self.assertEqual(next_guest_request(flow), JOIN)
         self.assertEqual(next_guest_request(flow), "")
 
     def test_host_without_key(self) -> None:
         """A member who was made the host joins again as a guest, because they have no key."""
-        self.assertEqual(JoinFlow(False).next_request(True, ID, "", True), JOIN)
+        self.assertEqual(JoinFlow(False).request(True, ID, "", True), JOIN)
 
     def test_reloaded_page(self) -> None:
         """A reloaded page sends no request before the resume has finished."""
@@ -75,8 +75,8 @@ class ResumeTests(SynchronousTestCase):
         """A session that ended meanwhile sends no event, and is requested again once after a moment."""
         flow = JoinFlow(True)
         flow.resumed(True, 100.0)
-        self.assertEqual((flow.session_lost(100.0 + EVENTS_WITHIN / 2), next_guest_request(flow)), (False, ""))
-        self.assertTrue(flow.session_lost(100.0 + EVENTS_WITHIN))
+        self.assertEqual((flow.session_lost(100.0 + RESUME_WITHIN / 2), next_guest_request(flow)), (False, ""))
+        self.assertTrue(flow.session_lost(100.0 + RESUME_WITHIN))
         self.assertFalse(flow.session_lost(200.0))
         self.assertEqual((next_guest_request(flow), next_guest_request(flow)), (JOIN, ""))
 
@@ -88,7 +88,7 @@ class RefusalTests(SynchronousTestCase):
         """A refused host key makes the person join as a guest."""
         for code in INVALID_KEY:
             flow = JoinFlow(False)
-            flow.next_request(True, ID, KEY, False)
+            flow.request(True, ID, KEY, False)
             self.assertEqual((flow.refused(OPEN, code, True), next_guest_request(flow)), (AS_GUEST, JOIN))
 
     def test_other_refusals_keep_the_key(self) -> None:
@@ -111,7 +111,7 @@ class RefusalTests(SynchronousTestCase):
 
     def test_reported_refusals(self) -> None:
         """Only refusals of requests that a person caused are reported."""
-        for about in USER_REQUESTS:
+        for about in REPORTED:
             self.assertEqual(JoinFlow(False).refused(about, "server-full", False), REPORT)
         for about in ("offer", "candidates", "leave"):
             self.assertEqual(JoinFlow(False).refused(about, "not-a-member", True), IGNORED)

@@ -48,7 +48,7 @@ class MediaStatusTests(SynchronousTestCase):
 
     def receive(self, user: str, **message: object) -> None:
         """Receive a message."""
-        self.messaging.text_received(user, json.dumps(message), 0.0)
+        self.messaging.receive(user, json.dumps(message), 0.0)
 
     def hello(self, user: str) -> None:
         """Receive `hello`, with which a page says that it understands messages."""

@@ -436,7 +436,7 @@ class PeerConnectionTests(SynchronousTestCase):
         page.connection_changed("ann", "disconnected")
         page.tick(10.0)
         page.connection_changed("ann", "disconnected")
-        self.assertEqual(page.participants.members[0].unconnected_for, 10.0)
+        self.assertEqual(page.participants.members[0].waited, 10.0)
 
 
 class ReconnectTests(SynchronousTestCase):

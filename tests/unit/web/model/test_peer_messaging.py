@@ -32,15 +32,15 @@ class PeerMessagingTests(SynchronousTestCase):
 
     def receive_note(self, text: str, now: float = 0.0) -> None:
         """Receive a message of the type `note` from ann."""
-        self.messaging.text_received("ann", json.dumps({"type": "note", "text": text}), now)
+        self.messaging.receive("ann", json.dumps({"type": "note", "text": text}), now)
 
     def test_hello_comes_first(self) -> None:
         """A page sends hello first, and messages of a page that has not sent it are ignored."""
         self.assertEqual(self.sent, [("ann", {"type": "hello", "version": 1})])
         self.messaging.broadcast({"type": "note", "text": "early"})
         self.receive_note("too early")
-        self.assertEqual((self.sent[1:], self.happened, self.messaging.ready_users), ([], [], []))
-        self.messaging.text_received("ann", HELLO, 0.0)
+        self.assertEqual((self.sent[1:], self.happened, self.messaging.users), ([], [], []))
+        self.messaging.receive("ann", HELLO, 0.0)
         self.receive_note("in time")
         self.messaging.broadcast({"type": "note", "text": "in time"})
         self.assertEqual(self.happened, [("begun", "ann"), ("ann", "in time")])
@@ -49,13 +49,13 @@ class PeerMessagingTests(SynchronousTestCase):
 
     def test_hello_counts_once(self) -> None:
         """A repeated hello does not call the callbacks again."""
-        self.messaging.text_received("ann", HELLO, 0.0)
-        self.messaging.text_received("ann", HELLO, 0.0)
+        self.messaging.receive("ann", HELLO, 0.0)
+        self.messaging.receive("ann", HELLO, 0.0)
         self.assertEqual(self.happened, [("begun", "ann")])
 
     def test_malformed_messages_are_ignored(self) -> None:
         """Malformed, oversized and unknown messages, and those of unknown users, are ignored."""
-        self.messaging.text_received("ann", HELLO, 0.0)
+        self.messaging.receive("ann", HELLO, 0.0)
         self.happened.clear()
         texts = (
             "",
@@ -70,16 +70,16 @@ class PeerMessagingTests(SynchronousTestCase):
             "[" * 15_000,
         )
         for text in texts:
-            self.messaging.text_received("ann", text, 0.0)
+            self.messaging.receive("ann", text, 0.0)
         self.receive_note("x" * MAX_CHARACTERS)
-        self.messaging.text_received("bob", HELLO, 0.0)
+        self.messaging.receive("bob", HELLO, 0.0)
         self.assertEqual(self.happened, [])
         self.receive_note("still here")
         self.assertEqual(self.happened, [("ann", "still here")])
 
     def test_rate_limit(self) -> None:
         """Messages beyond the burst are dropped, and the rate limit recovers with time."""
-        self.messaging.text_received("ann", HELLO, 0.0)
+        self.messaging.receive("ann", HELLO, 0.0)
         self.happened.clear()
         for _ in range(1000):
             self.receive_note("flood")
@@ -90,19 +90,19 @@ class PeerMessagingTests(SynchronousTestCase):
 
     def test_closed_channel(self) -> None:
         """A closed channel calls the callbacks once."""
-        self.messaging.text_received("ann", HELLO, 0.0)
+        self.messaging.receive("ann", HELLO, 0.0)
         self.messaging.channel_closed("ann")
         self.messaging.channel_closed("ann")
         self.assertEqual(self.happened[-1], ("over", "ann"))
         self.assertEqual(self.happened.count(("over", "ann")), 1)
         self.receive_note("late")
-        self.assertEqual((self.messaging.ready_users, len(self.happened)), ([], 2))
+        self.assertEqual((self.messaging.users, len(self.happened)), ([], 2))
 
     def test_reconnect(self) -> None:
         """The other page must send hello again after a reconnect."""
-        self.messaging.text_received("ann", HELLO, 0.0)
+        self.messaging.receive("ann", HELLO, 0.0)
         self.messaging.channel_closed("ann")
         self.messaging.channel_opened("ann", 1.0)
         self.assertFalse(self.messaging.is_ready("ann"))
-        self.messaging.text_received("ann", HELLO, 1.0)
+        self.messaging.receive("ann", HELLO, 1.0)
         self.assertEqual(self.happened.count(("begun", "ann")), 2)

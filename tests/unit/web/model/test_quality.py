@@ -26,7 +26,7 @@ def connection(*changes: dict[str, Any]) -> Quality:
     """Return a connection with these samples; figures that are not given are good."""
     quality = Quality()
     for change in changes:
-        quality.add_sample({**FINE, **change}, BOUND)
+        quality.add({**FINE, **change}, BOUND)
     return quality
 
 
@@ -89,7 +89,7 @@ class BarsTests(SynchronousTestCase):
         seen = []
         quality = Quality()
         for change in ({}, {}, bad, {}, {}, bad, bad, {}, {}, bad, {}, {}, {}):
-            quality.add_sample({**FINE, **change}, BOUND)
+            quality.add({**FINE, **change}, BOUND)
             seen.append(quality.bars)
         self.assertEqual(seen, [4, 4, 4, 4, 4, 4, 1, 1, 1, 1, 1, 1, 4])
 
@@ -126,7 +126,7 @@ class BarsTests(SynchronousTestCase):
         quality.receive({"bars": 1, "fault": "network"})
         quality.reset()
         self.assertIsNone(quality.bars)
-        quality.add_sample(FINE, BOUND)
+        quality.add(FINE, BOUND)
         self.assertEqual((quality.bars, len(quality.history)), (4, 2))
 
 

@@ -15,8 +15,8 @@ class RatingTests(SynchronousTestCase):
         """An interrupted connection has no bars, and the side that lost the server as well is at fault."""
         peer = RemotePeer("ann")
         self.assertEqual(peer.rating([peer], offline=True), (None, ""))
-        peer.connection_changed("connected")
-        peer.connection_changed("disconnected")
+        peer.set_connection("connected")
+        peer.set_connection("disconnected")
         self.assertEqual(peer.rating([peer], offline=False), (0, ""))
         peer.away = True
         self.assertEqual(peer.rating([peer], offline=False), (0, THEIR_NETWORK))

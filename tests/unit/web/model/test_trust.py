@@ -66,7 +66,7 @@ class TrustTests(SynchronousTestCase):
 
     def receive(self, **message: object) -> None:
         """Receive a message from Bob's page."""
-        self.messaging.text_received("bob", json.dumps(message), 0.0)
+        self.messaging.receive("bob", json.dumps(message), 0.0)
 
     def greet(self) -> None:
         """Open the channel and receive hello from Bob's page."""
@@ -187,12 +187,12 @@ class TrustTests(SynchronousTestCase):
             self.nonces = [f"{number:064x}"]
             self.descriptions[user] = (ANN, BOB)
             self.messaging.channel_opened(user, 0.0)
-            self.messaging.text_received(user, '{"type": "hello"}', 0.0)
+            self.messaging.receive(user, '{"type": "hello"}', 0.0)
             for message in ({"type": "commit", "hash": commitment("b" * 64)}, {"type": "reveal", "nonce": "b" * 64}):
-                self.messaging.text_received(user, json.dumps(message), 0.0)
+                self.messaging.receive(user, json.dumps(message), 0.0)
             self.trust.answer(user, True)
             self.messaging.channel_closed(user)
-        self.assertEqual(len(self.trust._disconnected), 8)
+        self.assertEqual(len(self.trust._dropped), 8)
 
 
 class BadgeTests(SynchronousTestCase):
