@@ -9,9 +9,9 @@ OPEN = "open"
 JOIN = "join"
 
 # These are the reactions to a refused request.
-REPORT = "told"
+REPORT = "report"
 IGNORED = "ignored"
-RETRY = "again"
+RETRY = "retry"
 AS_GUEST = "as-guest"
 
 REPORTED = (None, "hello", "resume", OPEN, JOIN, "change", "admit", "refuse", "remove", "hand-over", "end")

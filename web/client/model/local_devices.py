@@ -1,4 +1,4 @@
-"""The local camera, microphone, loudspeaker and screen, as far as the page shows them: pure."""
+"""The state of the local camera, microphone, loudspeaker and screen. It does not touch the browser."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ __all__ = ["LocalDevices"]
 
 
 class LocalDevices:
-    """The local devices, and what the browser allows with them.
+    """Stores the local devices, and what the browser allows with them.
 
     Attributes:
         microphone: the local microphone.
         camera: the local camera.
         problem: what is wrong with them, in a sentence, until the person has read it.
         previewing: whether the person asked to see themselves before a call.
-        front_camera: whether the camera faces the person, whose own picture is then mirrored.
+        front_camera: whether the camera faces the person, whose self view is then mirrored.
         can_flip: whether there is a camera that faces the other way.
         mute_hints: whether the page says when the person talks while muted, which keeps the microphone on.
         talking_muted: whether the person talks while muted.
         can_share: whether the browser can share the screen.
         sharing: whether the screen is shared.
-        sound_blocked: whether the browser wants a click before it plays sound.
+        sound_blocked: whether the browser requires a click before it plays sound.
         browser: the browser's family (`devices.browser_family`).
 
     """
@@ -43,5 +43,5 @@ class LocalDevices:
         self.talking_muted = self.sound_blocked = False
 
     def changed(self) -> None:
-        """Say what is wrong with the devices, after one of them changed."""
+        """Update the description of the problem, after a device changed."""
         self.problem = texts.devices_problem(self.microphone, self.camera, self.browser)

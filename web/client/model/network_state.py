@@ -1,4 +1,4 @@
-"""The connection to the server, and the ways to the other participants that the network allows: pure."""
+"""The state of the connection to the server and of the network. It does not touch the browser."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ __all__ = ["NetworkState"]
 
 
 class NetworkState:
-    """How the page reaches the server and may reach the other participants.
+    """Stores how the page reaches the server, and how it may reach the other participants.
 
     Attributes:
         offline_for: seconds for which the connection to the server has been lost; None while there is one.
         detached: whether a call goes on without the server, which no longer knows of it.
         turn_available: whether the server names a TURN server.
-        relay_only: whether the person hides their address: connections from now on use a TURN server only.
+        relay_only: whether the person hides their address: new connections use a TURN server only.
         changed: whether the browser changed its network since the server was last reached.
 
     """

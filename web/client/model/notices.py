@@ -1,4 +1,4 @@
-"""The sentences that tell the person what happens, what went wrong, and how a call ended: pure."""
+"""The sentences that tell the person what happens, what went wrong, and how a call ended."""
 
 from __future__ import annotations
 

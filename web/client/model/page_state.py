@@ -1,4 +1,4 @@
-"""The state of the whole page and its transitions: pure; the caller passes the time."""
+"""The state of the whole page and its transitions; the caller passes the time. It does not touch the browser."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .stage_layout import StageLayout
 
 __all__ = ["GUEST", "HOST", "PageState"]
 
-# Phases of the page.
+# These are the phases of the page.
 LOADING = "loading"
 START = "start"
 CONNECTING = "connecting"
@@ -33,7 +33,7 @@ NEXT = {
 }
 """The phases that may follow a phase."""
 
-# Stages of a session, which follow from the others in it.
+# These are the stages of a session, which follow from its remote participants.
 WAITING = "waiting"
 CALLING = "calling"
 CONNECTED = "connected"
@@ -88,7 +88,7 @@ class PageState:
 
     @property
     def leads(self) -> bool:
-        """Whether this person is the host of others, and the server can pass on what becomes of the call."""
+        """Whether this person is the host of others, and the server can forward what becomes of the call."""
         return self.in_session and self.role == HOST and not self.network.detached and bool(self.participants.members)
 
     @property
@@ -161,7 +161,7 @@ class PageState:
     # Events from the server
 
     def session_joined(self, session_id: str, role: str, members: list[RemotePeer]) -> None:
-        """Enter the session in which these others are; also when it is entered again after a lost connection."""
+        """Enter the session of these participants; also after a lost connection."""
         if self.phase == SESSION or self._enter(SESSION):
             self.session.id = session_id
             self.session.password_required = False

@@ -1,4 +1,4 @@
-"""The other people in the session, and those who wait to be admitted: pure."""
+"""The remote participants of the session, and those who wait to be admitted. It does not touch the browser."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ __all__ = ["Participants"]
 
 
 class Participants:
-    """The other participants of the session.
+    """Stores the remote participants of the session.
 
     Attributes:
-        others: the other people, in the order in which they joined.
+        members: the remote participants, in the order in which they joined.
         knocks: those who wait for this person to admit them: their names by user.
         speaker: the user who speaks, or spoke last; empty for nobody.
         successor: the user to whom this person hands the session over in order to leave; empty for nobody.
@@ -39,28 +39,28 @@ class Participants:
 
     @property
     def any_connected(self) -> bool:
-        """Whether there was a peer connection with somebody who is still in the session."""
+        """Whether a peer connection was established with anybody who is still in the session."""
         return any(member.was_connected for member in self.members)
 
     @property
     def interrupted(self) -> bool:
-        """Whether a peer connection that there was is interrupted."""
+        """Whether an established peer connection is interrupted."""
         return any(member.interrupted for member in self.members)
 
     def add(self, joined: RemotePeer) -> None:
-        """Add somebody in place of an earlier self and of those whom the server no longer knows."""
+        """Add a participant in place of their earlier connection and of those whom the server no longer knows."""
         self.members = [member for member in self.members if not member.gone and member.user != joined.user]
         self.members.append(joined)
 
     def connection_reset(self, user: str) -> None:
-        """Restart the connection with somebody who came back without their state."""
+        """Start a new connection with a participant who came back without their state."""
         member = self.find(user)
         if member is not None:
             member.away = False
             member.reset()
 
     def set_away(self, user: str, away: bool) -> None:
-        """Note that somebody lost the connection to the server, or restored it."""
+        """Note that a participant lost the connection to the server, or restored it."""
         member = self.find(user)
         if member is not None:
             member.away = away
@@ -76,6 +76,6 @@ class Participants:
         self.knocks.pop(user, None)
 
     def keep_connected(self) -> bool:
-        """Keep only those with whom there is a peer connection; False when there is none."""
+        """Remove participants without a peer connection; return False if none is left."""
         self.members = [member for member in self.members if member.connection == "connected"]
         return bool(self.members)

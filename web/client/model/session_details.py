@@ -1,4 +1,4 @@
-"""The session that the page is in, or is about to open or join: pure."""
+"""The details of the session that the page is in, or is about to open or join. It does not touch the browser."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How the person arranged the call on the page: pictures, the own picture, the side panel. Pure."""
+"""The arrangement of pictures, self view and side panel that the person chose. It does not touch the browser."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ __all__ = ["StageLayout"]
 
 
 class StageLayout:
-    """The arrangement of pictures and panels during a call.
+    """Stores the arrangement of pictures and panels during a call.
 
     Attributes:
-        arrangement: `GRID` or `SPOTLIGHT` of `layout`, if the person wants one of them; else empty.
-        pinned: the picture that the person wants large (`layout`); empty for none.
-        self_view_large: whether the own picture is the large one.
-        self_view_corner: where the own picture is (`layout`).
+        arrangement: `GRID` or `SPOTLIGHT` of `layout`, if the person chose one of them; else empty.
+        pinned: the id of the pinned picture (`layout.picture_id`); empty for none.
+        self_view_large: whether the self view is the large picture.
+        self_view_corner: the corner in which the self view lies (`layout`).
         full_screen: whether the page fills the screen.
-        side_panel: what is shown beside the call: `chat`, `people`, or empty for nothing.
-        unread: how many chat messages the person has not seen.
+        side_panel: the panel that is open beside the call: `chat`, `people`, or empty for none.
+        unread: the number of unread chat messages.
 
     """
 
@@ -33,12 +33,12 @@ class StageLayout:
         self.arrangement = self.pinned = self.side_panel = ""
 
     def pin(self, picture: str) -> None:
-        """Make a picture the large one, or no longer."""
+        """Pin a picture, which makes it large, or unpin it."""
         self.pinned = "" if self.pinned == picture else picture
         self.self_view_large = False
 
     def toggle_self_view(self) -> None:
-        """Make the own picture large, or small again."""
+        """Make the self view large, or small again."""
         self.self_view_large = not self.self_view_large
 
     def toggle_side_panel(self, panel: str) -> None:

@@ -95,7 +95,7 @@ class SegmentsTests(SynchronousTestCase):
             "https://-a.example",
         ):
             self.assertEqual(links(text), [], text)
-        # What a link leads to begins with its scheme, so what stands before it does no harm.
+        # The link target begins with its scheme, so that any text before it is harmless.
         self.assertEqual(links("javascript:https://a.example"), ["https://a.example"])
 
     def test_user_information(self) -> None:
