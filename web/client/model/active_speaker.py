@@ -12,7 +12,7 @@ HOLD = 0.8
 """Seconds for which a participant still counts as speaking after the last loud sample; pauses between words are
 shorter."""
 
-SILENT_AFTER = 1.0
+SILENCE = 1.0
 """Seconds of silence of the active speaker after which another participant can take their place."""
 
 TALKING_AFTER = 0.6
@@ -53,7 +53,7 @@ class ActiveSpeaker:
                 self._spoke_at[user] = now
         if self.speaker not in levels:
             self.speaker = ""
-        if not self.speaker or now - self._spoke_at.get(self.speaker, 0.0) > SILENT_AFTER:
+        if not self.speaker or now - self._spoke_at.get(self.speaker, 0.0) > SILENCE:
             loudest = SPEECH
             for user, level in levels.items():
                 if level >= loudest:

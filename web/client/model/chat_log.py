@@ -78,7 +78,7 @@ class ChatMessage:
         text: the text.
         time: the time of day at which it was written or received, as people read it.
         recipients: the delivery state by user.
-        unaddressed: whether it was written while nobody was there.
+        alone: whether it was written while nobody was there.
         open_until: the time (seconds) until which participants who join get it as well; None until the first one joins.
         evicted: whether it was removed from the log.
         changed: whether it is in the log's list of changes.
@@ -92,7 +92,7 @@ class ChatMessage:
         self.text = text
         self.time = time
         self.recipients: dict[str, int] = {}
-        self.unaddressed = False
+        self.alone = False
         self.open_until: float | None = 0.0
         self.evicted = False
         self.changed = False
@@ -186,7 +186,7 @@ class ChatLog:
             if user not in self.chatless:
                 self._enqueue(message, user)
         if not message.recipients:
-            message.unaddressed = True
+            message.alone = True
             message.open_until = None
             self._open.append(message)
         self._flush_all()
@@ -280,7 +280,7 @@ class ChatLog:
             message.recipients[user] = MISSED
             if all(state == MISSED for state in message.recipients.values()):
                 message.recipients = {}
-                message.open_until = None if message.unaddressed else now + LATE_JOIN
+                message.open_until = None if message.alone else now + LATE_JOIN
                 if message not in self._open:
                     self._open.append(message)
             self._note(message)

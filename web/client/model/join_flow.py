@@ -18,10 +18,10 @@ REPORTED = (None, "hello", "resume", OPEN, JOIN, "change", "admit", "refuse", "r
 """The requests that a person caused, so that the page must report a refusal. None stands for a request that the server
 could not identify."""
 
-INVALID_KEY = ("wrong-host-key", "unknown-session")
+BAD_KEY = ("wrong-host-key", "unknown-session")
 """The error codes that mean that a host key is no longer valid: another member decides about the session now."""
 
-RESUME_WITHIN = 2.0
+GRACE = 2.0
 """Seconds after a resume within which the server sends an event for each session that still exists, mostly at once."""
 
 
@@ -68,7 +68,7 @@ class JoinFlow:
         """
         self.active = False
         self._requested = membership
-        self._deadline = now + RESUME_WITHIN if membership else None
+        self._deadline = now + GRACE if membership else None
 
     def session_lost(self, now: float) -> bool:
         """Return True once if no event confirmed the session in time after a resume.
@@ -83,7 +83,7 @@ class JoinFlow:
 
     def refused(self, about: str | None, code: str, existed: bool) -> str:
         """Return the reaction to a refusal; `existed` says that the request was about a session that existed before."""
-        if about == OPEN and existed and code in INVALID_KEY:
+        if about == OPEN and existed and code in BAD_KEY:
             self._requested = False
             return AS_GUEST
         if code == "already-member":

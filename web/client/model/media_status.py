@@ -46,7 +46,7 @@ class MediaStatus:
         self._sent: dict[str, Any] = {}
         messaging.on_message("presence", self._received)
         messaging.on_message("mute", self._mute)
-        messaging.on_ready(lambda user: self._send_status(user))
+        messaging.on_ready(lambda user: self._send(user))
         messaging.on_closed(self._clear)
 
     def update(self) -> None:
@@ -63,7 +63,7 @@ class MediaStatus:
         else:
             self._messaging.send(user, {"type": "mute"})
 
-    def _send_status(self, user: str) -> None:
+    def _send(self, user: str) -> None:
         self._messaging.send(user, self._status())
 
     def _status(self) -> dict[str, Any]:

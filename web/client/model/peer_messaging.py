@@ -36,7 +36,7 @@ BURST = 200.0
 block the page."""
 
 
-class PeerChannel:
+class Channel:
     """The channel to one participant, with its rate limit.
 
     Attributes:
@@ -72,7 +72,7 @@ class PeerMessaging:
         """
         self._codec = codec
         self._send = send
-        self._channels: dict[str, PeerChannel] = {}
+        self._channels: dict[str, Channel] = {}
         self._handlers: dict[str, Callable[[str, dict[str, Any]], None]] = {}
         self._on_ready: list[Callable[[str], None]] = []
         self._on_closed: list[Callable[[str], None]] = []
@@ -109,7 +109,7 @@ class PeerMessaging:
 
     def channel_opened(self, user: str, now: float) -> None:
         """Introduce this page to a user whose channel opened."""
-        self._channels[user] = PeerChannel(now)
+        self._channels[user] = Channel(now)
         self.send(user, {"type": "hello", "version": VERSION})
 
     def channel_closed(self, user: str) -> None:

@@ -77,7 +77,7 @@ class Trust:
         for user, count in counts.items():
             if user in self._by_user and earlier.get(user) != count:
                 before = self._by_user[user].state
-                self._by_user[user].descriptions_changed(*self._describe(user))
+                self._by_user[user].check(*self._describe(user))
                 self._warn(user, before)
 
     def answer(self, user: str, match: bool) -> None:

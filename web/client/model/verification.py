@@ -100,7 +100,7 @@ class Verification:
         self.state = EXCHANGING
         return [{"type": COMMIT, "hash": commitment(self._nonce)}]
 
-    def descriptions_changed(self, local: str, remote: str) -> None:
+    def check(self, local: str, remote: str) -> None:
         """Check the descriptions that an ICE restart replaced: the fingerprints must not change."""
         if self.state not in (NONE, NOT_VERIFIED) and self._fingerprints != (fingerprints(local), fingerprints(remote)):
             self._fail(CHANGED)

@@ -59,7 +59,7 @@ KEYS = [
 """The keys that are read. The rest, addresses among it, stays in the browser: reading everything takes Python too long.
 """
 
-MIN_PACKETS = 20
+FEWEST = 20
 """The number of packets from which a loss is computed: among fewer, one lost packet would look like a bad network."""
 
 TOTALS = (
@@ -120,11 +120,11 @@ def compare(before: dict[str, dict[str, Any]], after: dict[str, dict[str, Any]])
     `bandwidth`, or empty; `target`: its target bit rate in bits per second.
     """
     values: dict[str, Any] = {"limit": None, "target": None}
-    for direction, suffix, packets in (("in", "Received", "inbound-rtp"), ("out", "Sent", "outbound-rtp")):
+    for way, suffix, packets in (("in", "Received", "inbound-rtp"), ("out", "Sent", "outbound-rtp")):
         streams = [entry for entry in after.values() if entry.get("type") == packets]
-        values["rate_" + direction] = _rate(before, streams, suffix)
-        values["codecs_" + direction] = _codecs(after, streams)
-        _picture(values, before, streams, direction)
+        values["rate_" + way] = _rate(before, streams, suffix)
+        values["codecs_" + way] = _codecs(after, streams)
+        _picture(values, before, streams, way)
     values["loss_in"] = _loss_in(before, after)
     values["loss_out"] = _loss_out(before, after)
     jitters = [entry["jitter"] for entry in after.values() if _has(entry, "inbound-rtp", "jitter")]
@@ -139,7 +139,7 @@ def _has(entry: dict[str, Any], kind: str, key: str) -> bool:
     return entry.get("type") == kind and entry.get(key) is not None
 
 
-def _increase(before: dict[str, dict[str, Any]], entry: dict[str, Any], key: str) -> float | None:
+def _rise(before: dict[str, dict[str, Any]], entry: dict[str, Any], key: str) -> float | None:
     """Return by how much a counter increased; None if that is unknown, or the counter was reset."""
     old = before.get(entry.get("id", ""))
     if old is None or old.get("ssrc") != entry.get("ssrc") or old.get(key) is None or entry.get(key) is None:
@@ -151,10 +151,10 @@ def _increase(before: dict[str, dict[str, Any]], entry: dict[str, Any], key: str
 def _rate(before: dict[str, dict[str, Any]], streams: list[dict[str, Any]], suffix: str) -> int | None:
     rates = []
     for entry in streams:
-        milliseconds = _increase(before, entry, "timestamp")
-        octets = _increase(before, entry, "bytes" + suffix)
+        milliseconds = _rise(before, entry, "timestamp")
+        octets = _rise(before, entry, "bytes" + suffix)
         if milliseconds and octets is not None:
-            rates.append(8 * (octets + (_increase(before, entry, "headerBytes" + suffix) or 0)) / milliseconds)
+            rates.append(8 * (octets + (_rise(before, entry, "headerBytes" + suffix) or 0)) / milliseconds)
     return round(sum(rates)) if rates else None
 
 
@@ -168,18 +168,18 @@ def _codecs(after: dict[str, dict[str, Any]], streams: list[dict[str, Any]]) -> 
 
 
 def _picture(
-    values: dict[str, Any], before: dict[str, dict[str, Any]], streams: list[dict[str, Any]], direction: str
+    values: dict[str, Any], before: dict[str, dict[str, Any]], streams: list[dict[str, Any]], way: str
 ) -> None:
-    values["size_" + direction] = values["frames_" + direction] = None
+    values["size_" + way] = values["frames_" + way] = None
     largest = 0
     for entry in streams:
         width = entry.get("frameWidth") or 0
         if width > largest:
             largest = width
-            values["size_" + direction] = (width, entry.get("frameHeight") or 0)
-            milliseconds = _increase(before, entry, "timestamp")
-            frames = _increase(before, entry, "framesDecoded" if direction == "in" else "framesSent")
-            values["frames_" + direction] = (
+            values["size_" + way] = (width, entry.get("frameHeight") or 0)
+            milliseconds = _rise(before, entry, "timestamp")
+            frames = _rise(before, entry, "framesDecoded" if way == "in" else "framesSent")
+            values["frames_" + way] = (
                 round(1000 * frames / milliseconds) if milliseconds and frames is not None else None
             )
 
@@ -188,10 +188,10 @@ def _loss_in(before: dict[str, dict[str, Any]], after: dict[str, dict[str, Any]]
     received = lost = 0.0
     for entry in after.values():
         if entry.get("type") == "inbound-rtp":
-            received += _increase(before, entry, "packetsReceived") or 0
+            received += _rise(before, entry, "packetsReceived") or 0
             # The counter decreases when a packet that counted as lost arrives late (RFC 3550 §6.4.1).
-            lost += _increase(before, entry, "packetsLost") or 0
-    return round(100 * lost / (received + lost), 1) if received + lost >= MIN_PACKETS else None
+            lost += _rise(before, entry, "packetsLost") or 0
+    return round(100 * lost / (received + lost), 1) if received + lost >= FEWEST else None
 
 
 def _loss_out(before: dict[str, dict[str, Any]], after: dict[str, dict[str, Any]]) -> float | None:
@@ -200,10 +200,10 @@ def _loss_out(before: dict[str, dict[str, Any]], after: dict[str, dict[str, Any]
     for entry in after.values():
         stream = after.get(entry.get("localId", ""))
         if _has(entry, "remote-inbound-rtp", "fractionLost") and stream is not None:
-            packets = _increase(before, stream, "packetsSent") or 0
+            packets = _rise(before, stream, "packetsSent") or 0
             sent += packets
             lost += packets * entry["fractionLost"]
-    return round(100 * lost / sent, 1) if sent >= MIN_PACKETS else None
+    return round(100 * lost / sent, 1) if sent >= FEWEST else None
 
 
 def _limit(values: dict[str, Any], after: dict[str, dict[str, Any]]) -> None:

@@ -7,7 +7,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from signald_page.client.model.active_speaker import (
     HINT,
     HOLD,
-    SILENT_AFTER,
+    SILENCE,
     SPEECH,
     ActiveSpeaker,
 )
@@ -33,7 +33,7 @@ class ActiveSpeakerTests(SynchronousTestCase):
         speech.update({"ann": 0.1, "bob": 0.0}, 1.0)
         speech.update({"ann": 0.1, "bob": 0.5}, 1.5)
         self.assertEqual(speech.speaker, "ann")
-        later = 1.6 + SILENT_AFTER
+        later = 1.6 + SILENCE
         speech.update({"ann": 0.0, "bob": 0.0, "eve": 0.0}, later)
         self.assertEqual(speech.speaker, "ann")
         speech.update({"ann": 0.0, "bob": 0.2, "eve": 0.3}, later)

@@ -7,13 +7,13 @@ from twisted.trial.unittest import SynchronousTestCase
 from signald.core.errors import ErrorCode
 from signald_page.client.model.join_flow import (
     AS_GUEST,
+    BAD_KEY,
+    GRACE,
     IGNORED,
-    INVALID_KEY,
     JOIN,
     OPEN,
     REPORT,
     REPORTED,
-    RESUME_WITHIN,
     RETRY,
     JoinFlow,
 )
@@ -75,8 +75,8 @@ class ResumeTests(SynchronousTestCase):
         """A session that ended meanwhile sends no event, and is requested again once after a moment."""
         flow = JoinFlow(True)
         flow.resumed(True, 100.0)
-        self.assertEqual((flow.session_lost(100.0 + RESUME_WITHIN / 2), next_guest_request(flow)), (False, ""))
-        self.assertTrue(flow.session_lost(100.0 + RESUME_WITHIN))
+        self.assertEqual((flow.session_lost(100.0 + GRACE / 2), next_guest_request(flow)), (False, ""))
+        self.assertTrue(flow.session_lost(100.0 + GRACE))
         self.assertFalse(flow.session_lost(200.0))
         self.assertEqual((next_guest_request(flow), next_guest_request(flow)), (JOIN, ""))
 
@@ -86,14 +86,14 @@ class RefusalTests(SynchronousTestCase):
 
     def test_invalid_key(self) -> None:
         """A refused host key makes the person join as a guest."""
-        for code in INVALID_KEY:
+        for code in BAD_KEY:
             flow = JoinFlow(False)
             flow.request(True, ID, KEY, False)
             self.assertEqual((flow.refused(OPEN, code, True), next_guest_request(flow)), (AS_GUEST, JOIN))
 
     def test_other_refusals_keep_the_key(self) -> None:
         """Other refusals do not invalidate the host key."""
-        for code in {code.value for code in ErrorCode} - {*INVALID_KEY, "already-member"}:
+        for code in {code.value for code in ErrorCode} - {*BAD_KEY, "already-member"}:
             self.assertEqual(JoinFlow(False).refused(OPEN, code, True), REPORT)
 
     def test_a_lost_reply(self) -> None:
@@ -118,4 +118,4 @@ class RefusalTests(SynchronousTestCase):
 
     def test_the_codes_exist(self) -> None:
         """Each error code of the join logic is one that the server knows."""
-        self.assertEqual({*INVALID_KEY, "already-member"} - {code.value for code in ErrorCode}, set())
+        self.assertEqual({*BAD_KEY, "already-member"} - {code.value for code in ErrorCode}, set())

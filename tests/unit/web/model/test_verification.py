@@ -108,7 +108,7 @@ class HonestPeerTests(SynchronousTestCase):
         """An ICE restart with the same fingerprints keeps the answer."""
         exchange = completed()
         exchange.answer(True)
-        exchange.descriptions_changed(ANN + "a=ice-ufrag:new\r\n", BOB + "a=ice-ufrag:new\r\n" + BOB)
+        exchange.check(ANN + "a=ice-ufrag:new\r\n", BOB + "a=ice-ufrag:new\r\n" + BOB)
         self.assertEqual(exchange.state, "confirmed")
 
     def test_no_timeout_outside_of_the_exchange(self) -> None:
@@ -127,7 +127,7 @@ class HostilePeerTests(SynchronousTestCase):
         for message in (commit(N2), reveal(N2)):
             self.assertEqual(exchange.receive(message), [])
         self.assertEqual(exchange.start(ANN, BOB, SESSION), [])
-        exchange.descriptions_changed(ANN, BOB)
+        exchange.check(ANN, BOB)
         exchange.tick(100.0)
         exchange.answer(True)
         self.assertEqual((exchange.state, exchange.reason, exchange.code), ("not-verified", reason, []))
@@ -216,7 +216,7 @@ class HostilePeerTests(SynchronousTestCase):
         for local, remote in ((ANN, OTHER), (OTHER, BOB), (ANN, BOB + OTHER), (ANN, ""), (BOB, ANN)):
             for exchange in (started(), completed()):
                 exchange.answer(True)
-                exchange.descriptions_changed(local, remote)
+                exchange.check(local, remote)
                 self.assert_failed(exchange, "changed")
 
     def test_no_fingerprint(self) -> None:
@@ -230,7 +230,7 @@ class HostilePeerTests(SynchronousTestCase):
         """Messages before the channel is open are ignored."""
         exchange = Verification(N1)
         self.assertEqual(exchange.receive(commit(N2)), [])
-        exchange.descriptions_changed(ANN, OTHER)
+        exchange.check(ANN, OTHER)
         self.assertEqual(exchange.start(ANN, BOB, SESSION), [commit(N1)])
 
 
