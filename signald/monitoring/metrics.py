@@ -122,7 +122,7 @@ class Metrics:
     lag: Histogram = field(factory=lambda: Histogram(_LAG_BOUNDS))
     stalls: int = 0
 
-    def told(self, code: ErrorCode) -> None:
+    def count_error(self, code: ErrorCode) -> None:
         """An error was told to a client, over WebSocket or HTTP; the limit behind it counts as hit."""
         self.errors[code] += 1
         limit = LIMIT_OF.get(code)
@@ -132,7 +132,7 @@ class Metrics:
     def refused(self, limit: str) -> None:
         """A limit was hit of which nobody is told; its name is that of its field in `Limits`.
 
-        What is told to a client by an error is counted by `told` already, at the edge.
+        What is told to a client by an error is counted by `count_error` already, at the edge.
         """
         self.limits[limit if limit in self.limits else OTHER] += 1
 

@@ -30,8 +30,8 @@ class MetricsTests(SynchronousTestCase):
     def test_an_error_that_is_told_counts_its_limit_too(self) -> None:
         """One that no limit is behind counts alone."""
         metrics = Metrics()
-        metrics.told(ErrorCode.SERVER_FULL)
-        metrics.told(ErrorCode.NOT_FOUND)
+        metrics.count_error(ErrorCode.SERVER_FULL)
+        metrics.count_error(ErrorCode.NOT_FOUND)
         self.assertEqual((metrics.errors[ErrorCode.SERVER_FULL], metrics.errors[ErrorCode.NOT_FOUND]), (1, 1))
         self.assertEqual(sum(metrics.limits.values()), 1)
         self.assertEqual(metrics.limits["connections"], 1)
