@@ -42,7 +42,7 @@ from signald.net.resolver import resolve_aside
 from signald.operations.exposition import Sources
 from signald.operations.operations_service import OperationsService
 from signald.page.assets import load_assets
-from signald.page.build_cache import kept
+from signald.page.build_cache import load_build_cache
 from signald.page.schemas import load_schemas
 from signald.server.admission import Admission
 from signald.server.factory import SignalingFactory
@@ -176,9 +176,9 @@ def make_daemon(
 
     page = signaling(OriginRule.of(tls=config.tls, others=config.allow_origins), bare=False)
     authority = certificate.authority_der if isinstance(certificate, LocalCertificate) else None
-    make = kept()
+    cache = load_build_cache()
     pages = make_site(
-        assets={**load_assets(make=make), **load_schemas(make)},
+        assets={**load_assets(build=cache), **load_schemas(cache)},
         signaling=page,
         limits=limits,
         clock=reactor,
