@@ -16,9 +16,9 @@ from twisted.internet.interfaces import IProtocolFactory, IReactorCore, IReactor
 from twisted.logger import Logger
 
 from signald import __version__
-from signald.auth.access import Access
+from signald.auth.authorization import TokenLink, WebhookLink
 from signald.auth.host_secret import SECRET_BYTES, load_host_secret
-from signald.auth.passwords import Passwords, one_thread
+from signald.auth.passwords import PasswordLink, one_thread
 from signald.auth.tokens import TokenVerifier
 from signald.auth.webhook import Webhook
 from signald.cli.options import Options
@@ -146,13 +146,10 @@ def make_daemon(
     hub = Hub(limits=limits, server=f"signald/{__version__}")
     host_secret = _host_secret(config)
     registry = MemoryRegistry(IdSource(secrets.token_bytes), limits, host_secret, now=reactor.seconds())
-    access = Access(
-        registry,
-        Passwords(limits, registry, one_thread(cast(IReactorFromThreads, reactor))),
-        TokenVerifier(config.tokens),
-        Webhook(config.webhook, make_client(reactor), reactor, time.time, lambda: secrets.token_urlsafe(16)),
-        time.time,
-    )
+    tokens = TokenVerifier(config.tokens)
+    webhook = Webhook(config.webhook, make_client(reactor), reactor, time.time, lambda: secrets.token_urlsafe(16))
+    passwords = PasswordLink(registry, one_thread(cast(IReactorFromThreads, reactor)), next=registry)
+    access = TokenLink(tokens, registry, time.time, next=WebhookLink(webhook, registry, next=passwords))
     switchboard = Switchboard(hub, registry, access, reactor, metrics)
     ice = IceConfiguration(switchboard)
     ice.configure(config.ice)
@@ -225,8 +222,8 @@ def make_daemon(
         "log": operations_service.configure_log,
         "operations": operations_service.configure,
         "ice": lambda new: ice.configure(new.ice),
-        "tokens": lambda new: access.tokens.configure(new.tokens),
-        "webhook": lambda new: access.webhook.configure(new.webhook),
+        "tokens": lambda new: tokens.configure(new.tokens),
+        "webhook": lambda new: webhook.configure(new.webhook),
     }
     reloading = Reloading(config, load or (lambda: config), parts)
     return Daemon(

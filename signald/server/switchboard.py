@@ -13,7 +13,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from signald.auth.access import Access
+from signald.auth.authorization import Decider
 from signald.core.actions import Action, Close, Decide, LogCounts, Send, SendCredentials
 from signald.core.decisions import Operation, Outcome, Refused
 from signald.core.errors import ErrorCode
@@ -57,7 +57,7 @@ class Switchboard:
     Attributes:
         hub: decides what is to be done.
         registry: decides about identities and membership.
-        access: decides who may, and then the registry.
+        access: the authorization chain, which decides operations and ends in the registry.
         clock: gives monotonic seconds.
         metrics: counts the messages and measures their way.
         wall: gives seconds since 1970, which the expiry of TURN credentials is told in.
@@ -67,7 +67,7 @@ class Switchboard:
 
     hub: Hub
     registry: MemoryRegistry
-    access: Access
+    access: Decider
     clock: IReactorTime
     metrics: Metrics = field(factory=Metrics)
     wall: Callable[[], float] = time.time
@@ -123,7 +123,7 @@ class Switchboard:
     def configure(self, limits: Limits) -> None:
         """Go on with other limits."""
         self.hub.configure(limits)
-        self.registry.limits = self.access.passwords.limits = limits
+        self.registry.limits = limits
 
     def configure_ice(self, servers: tuple[IceServer, ...], turn: Turn | None, relay_only: bool) -> None:
         """Have other STUN and TURN servers from now on, and tell everybody."""

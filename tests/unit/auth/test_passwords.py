@@ -14,7 +14,7 @@ from twisted.internet.interfaces import IReactorFromThreads
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
-from signald.auth.passwords import Passwords, one_thread
+from signald.auth.passwords import PasswordLink, one_thread
 from signald.core.decisions import (
     Decided,
     HostCommand,
@@ -22,6 +22,7 @@ from signald.core.decisions import (
     Identify,
     JoinSession,
     OpenSession,
+    Operation,
     Outcome,
     Refused,
 )
@@ -66,7 +67,7 @@ class PasswordTests(SynchronousTestCase):
         self.threads = Threads()
         limits = Limits(waiting_passwords=2)
         self.registry = MemoryRegistry(counting_bytes(), limits, HOST_SECRET)
-        self.passwords = Passwords(limits, self.registry, self.threads.run)
+        self.passwords = PasswordLink(self.registry, self.threads.run, next=self.registry)
         self.ann, self.bob = self.identify(), self.identify()
 
     def identify(self) -> UserId:
@@ -75,9 +76,15 @@ class PasswordTests(SynchronousTestCase):
         assert isinstance(outcome, Identified)
         return outcome.user
 
+    def decide(self, operation: Operation) -> Deferred[Outcome]:
+        """Have the link decide something later."""
+        outcome = self.passwords.decide(operation)
+        assert isinstance(outcome, Deferred)
+        return outcome
+
     def opening(self) -> Deferred[Outcome]:
         """Ask for a session with a password."""
-        return self.passwords.open(OpenSession(self.ann, Traits(), None, Settings(8, keep=True), RIGHT), RIGHT)
+        return self.decide(OpenSession(self.ann, Traits(), None, Settings(8, keep=True), RIGHT))
 
     def opened(self) -> SessionId:
         """A session with a password."""
@@ -90,9 +97,7 @@ class PasswordTests(SynchronousTestCase):
 
     def join(self, session: SessionId, password: str = RIGHT) -> Deferred[Outcome]:
         """Ask to join with a password."""
-        outcome = self.passwords.join(JoinSession(self.bob, Traits(), session, password=password), password)
-        assert isinstance(outcome, Deferred)
-        return outcome
+        return self.decide(JoinSession(self.bob, Traits(), session, password=password))
 
     def members(self, session: SessionId) -> list[UserId]:
         """Who is in it."""
@@ -157,7 +162,7 @@ class PasswordTests(SynchronousTestCase):
         assert decided.session is not None
         for session, expected in ((decided.session, Decided), (SessionId("ZZZZZZZZZZ"), Refused)):
             operation = JoinSession(self.bob, Traits(), session, password=RIGHT)
-            self.assertIsInstance(self.passwords.join(operation, RIGHT), expected)
+            self.assertIsInstance(self.passwords.decide(operation), expected)
         self.assertEqual(self.threads.calls, [])
 
     def test_the_session_ends_meanwhile(self) -> None:

@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 import signald
 import signald_client
 
-ROOTS = [Path(package.__file__).parent for package in (signald, signald_client)]
+ROOTS = [Path(package.__path__[0]) for package in (signald, signald_client)]
 
 SANS_IO = ("signald.core", "signald.dialects")
 """The packages that do no I/O, look at no clock and draw no random numbers."""

@@ -43,8 +43,7 @@ class LimitingTests(SynchronousTestCase):
         hub = self.switchboard.hub
         holders: list[object] = [
             hub, hub.mailboxes, hub.replicas, hub.replicas.candidates, hub.handshake, hub.requests,
-            self.switchboard.registry,
-            self.switchboard.access.passwords, self.budget, self.admission, self.admission._budget, self.signaling,
+            self.switchboard.registry, self.budget, self.admission, self.admission._budget, self.signaling,
             self.site,
         ]  # fmt: skip
         for holder in holders:

@@ -11,7 +11,7 @@ from twisted.internet.task import Clock
 from twisted.logger import ILogObserver, LogEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
-from signald.auth.passwords import Passwords
+from signald.auth.passwords import PasswordLink
 from signald.core.actions import Close, Send
 from signald.core.errors import ErrorCode
 from signald.core.hub import Hub
@@ -24,7 +24,7 @@ from signald.dialects.dialect import Dialect
 from signald.dialects.native import Native
 from signald.dialects.serde import Serde
 from signald.server.switchboard import Switchboard
-from tests.support.access import open_access
+from tests.support.access import find_link, open_access
 from tests.support.world import HOME, HOST_SECRET, counting_bytes
 
 
@@ -67,7 +67,7 @@ def make_switchboard(clock: Clock, limits: Limits | None = None) -> Switchboard:
     limits = limits or Limits()
     hub = Hub(limits=limits, server="signald/test")
     registry = MemoryRegistry(counting_bytes(), limits, HOST_SECRET)
-    return Switchboard(hub, registry, open_access(registry, Passwords(limits, registry, run_at_once)), clock)
+    return Switchboard(hub, registry, open_access(registry, run_at_once), clock)
 
 
 class SwitchboardTests(SynchronousTestCase):
@@ -204,7 +204,7 @@ class SwitchboardTests(SynchronousTestCase):
     def test_a_password_is_checked_elsewhere_and_others_go_on(self) -> None:
         """What the same peer says meanwhile waits in order."""
         calls: list[Callable[[], object]] = []
-        self.switchboard.access.passwords.run = lambda call: held(calls, call)
+        find_link(self.switchboard.access, PasswordLink).run = lambda call: held(calls, call)
         host, peer = self.open(Native())
         self.say(peer, type="hello", version=1)
         self.say(peer, type="open", id="1", password="sesame")
@@ -227,7 +227,7 @@ class SwitchboardTests(SynchronousTestCase):
         def broken(_: Callable[[], str]) -> Deferred[str]:
             return fail(RuntimeError("no thread"))
 
-        self.switchboard.access.passwords.run = broken
+        find_link(self.switchboard.access, PasswordLink).run = broken
         connection, peer = self.open(Native())
         self.say(peer, type="hello", version=1)
         self.say(peer, type="open", id="1", password="sesame")
@@ -240,11 +240,11 @@ class SwitchboardTests(SynchronousTestCase):
         """The one who asked gets `internal-error`, and can go on."""
         connection, peer = self.open(Native())
         self.say(peer, type="hello", version=1)
-        tokens, self.switchboard.access.tokens = self.switchboard.access.tokens, cast(Any, None)
+        access, self.switchboard.access = self.switchboard.access, cast(Any, None)
         self.say(peer, type="open", id="1")
         self.assertEqual(len(self.flushLoggedErrors(AttributeError)), 1)
         self.assertEqual((connection.last()["code"], connection.last()["id"]), ("internal-error", "1"))
-        self.switchboard.access.tokens = tokens
+        self.switchboard.access = access
         self.say(peer, type="open", id="2")
         self.assertEqual(connection.last()["type"], "opened")
 

@@ -12,8 +12,6 @@ from twisted.internet.defer import Deferred, maybeDeferred, succeed
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from signald.auth.access import Access
-from signald.auth.passwords import Passwords
 from signald.auth.tokens import TokenVerifier
 from signald.auth.webhook import Webhook
 from signald.config.tree import Tokens
@@ -30,8 +28,9 @@ from signald.core.users import PeerId
 from signald.dialects.dialect import Dialect
 from signald.dialects.native import Native
 from signald.dialects.serde import Serde
+from signald.net.http_client import client_of
 from signald.server.switchboard import Switchboard
-from tests.support.access import NOW, SECRET, Agent, minted
+from tests.support.access import NOW, SECRET, Agent, make_chain, minted
 from tests.support.world import HOME, HOST_SECRET, counting_bytes
 
 SESSION = SessionId("7Q2M9RT6ZC")
@@ -49,7 +48,7 @@ class Answers(Webhook):
     """
 
     def __init__(self, clock: Clock) -> None:
-        super().__init__(Settings(), Agent(), clock, lambda: NOW, lambda: "id")
+        super().__init__(Settings(), client_of(Agent()), clock, lambda: NOW, lambda: "id")
         self.questions: list[Question] = []
         self.verdict: Verdict | Deferred[Verdict] = None
 
@@ -121,19 +120,15 @@ class AccessCase(SynchronousTestCase):
         limits = Limits()
         hub = Hub(limits=limits, server="signald/test")
         self.registry = MemoryRegistry(counting_bytes(), limits, HOST_SECRET)
-        self.access = Access(
-            self.registry,
-            Passwords(limits, self.registry, maybeDeferred),
-            TokenVerifier(self.settings),
-            webhook or Webhook(Settings(), Agent(), self.clock, lambda: self.now, lambda: "id"),
-            lambda: self.now,
-        )
-        return Switchboard(hub, self.registry, self.access, self.clock)
+        self.tokens = TokenVerifier(self.settings)
+        webhook = webhook or Webhook(Settings(), client_of(Agent()), self.clock, lambda: self.now, lambda: "id")
+        chain = make_chain(self.registry, self.tokens, webhook, maybeDeferred, lambda: self.now)
+        return Switchboard(hub, self.registry, chain, self.clock)
 
     def need(self, need: TokenNeed) -> None:
         """Need tokens from now on."""
         self.settings = evolve(self.settings, need=need)
-        self.access.tokens.configure(self.settings)
+        self.tokens.configure(self.settings)
 
     def client(self, token: str | None = None, **claims: Any) -> Client:
         """A client that is welcomed; with a token of these claims, if there are some."""
