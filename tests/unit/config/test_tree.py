@@ -1,4 +1,4 @@
-"""The configuration: what its values must be to fit each other, and where it keeps its data."""
+"""Tests of checks across settings, and of the default data directory."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from signald.config.values import ConfigError
 
 
 class ConfigTests(SynchronousTestCase):
-    """Values together."""
+    """The tree and its defaults."""
 
-    def test_a_certificate_needs_its_key(self) -> None:
-        """And a key its certificate; neither is of use without TLS."""
+    def test_certificate_and_key(self) -> None:
+        """A certificate and its key are set together, and only with TLS."""
         here = Path("data")
         file = Path("file.pem")
         self.assertRaises(ConfigError, Config, here, certificate=file)
@@ -22,19 +22,19 @@ class ConfigTests(SynchronousTestCase):
         self.assertRaises(ConfigError, Config, here, certificate=file, key=file, tls=False)
         Config(here, certificate=file, key=file)
 
-    def test_the_data_directory(self) -> None:
-        """Systemd's, else the user's."""
+    def test_data_directory(self) -> None:
+        """The data directory is systemd's state directory, else in the user's data directory."""
         self.assertEqual(default_data_dir({"STATE_DIRECTORY": "/a:/b", "XDG_DATA_HOME": "/c"}), Path("/a"))
         self.assertEqual(default_data_dir({"XDG_DATA_HOME": "/c"}), Path("/c/signald"))
         self.assertEqual(default_data_dir({}), Path.home() / ".local" / "share" / "signald")
         self.assertEqual(default_data_dir({"XDG_DATA_HOME": "c"}), default_data_dir({}))
 
     def test_no_home(self) -> None:
-        """A user without a home, as in a container, is told."""
+        """A user without a home directory, as in a container, is an error."""
 
         def no_home(_path: Path) -> Path:
             raise RuntimeError
 
         self.patch(Path, "expanduser", no_home)
         error = self.assertRaises(ConfigError, default_data_dir, {})
-        self.assertIn("no home", str(error))
+        self.assertIn("no home directory", str(error))
