@@ -17,6 +17,8 @@ ARGS ?=
 STEPS ?= 10000000
 # How long `make fuzz` goes on: make fuzz SECONDS=3600
 SECONDS ?= 600
+# The long forms that `make nightly` runs, in this order.
+NIGHTLY ?= attack faults conformance fuzz soak-model resume-storm mutants
 # What `make test` runs: all suites, or some, or a test: make test TESTS="unit tests.suites.e2e.test_calls"
 TESTS ?=
 
@@ -24,7 +26,7 @@ RUN_TESTS = $(BIN)/python tests/run.py
 
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: help generate doctor-document resume-storm soak-model bench-page soak-page a11y run test install install-test system-test lock check unit peer conformance packaging attack faults acme fuzz e2e coverage clean
+.PHONY: help generate doctor-document resume-storm soak-model bench-page soak-page a11y run test quick nightly install install-test system-test lock check unit peer conformance packaging attack faults acme fuzz e2e coverage mutants clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -37,6 +39,9 @@ test: ## set up and run all tests and checks (TESTS="unit tests.unit.core.test_h
 	@$(MAKE) --no-print-directory install-test system-test || { echo "0 passed, 1 failed"; exit 1; }
 	@$(RUN_TESTS) $(TESTS)
 
+quick: $(VENV)/test.stamp ## lint and the unit tests that concern what changed since this passed last, without installing
+	@$(RUN_TESTS) --quick
+
 install: $(VENV)/run.stamp $(VENV)/signald.stamp ## install the locked dependencies and signald into .venv
 
 install-test: $(VENV)/test.stamp $(VENV)/signald.stamp
@@ -48,22 +53,22 @@ system-test:
 check unit peer packaging: install-test
 	@$(RUN_TESTS) $@
 
-check: ## lint, formatting and types
+check: ## lint, formatting, types and import contracts
 unit: ## the unit tests
 peer: ## the tests of the Python peer
 packaging: ## build the wheel and try it in an empty environment
 
 conformance: install-test ## all 517 cases of the WebSocket conformance suite, six minutes (make test runs 247)
-	@SIGNALD_CONFORMANCE=all $(RUN_TESTS) --limit 1200 $@
+	@TEST_CONFORMANCE=all $(RUN_TESTS) --limit 1200 $@
 
 attack: install-test system-test ## every threat against a real daemon: prints a table of memory and of a bystander's wait
 	@rm -rf attack-report
-	@SIGNALD_ATTACK=all SIGNALD_REPORT="$(CURDIR)/attack-report" $(RUN_TESTS) --limit 3600 attacks; status=$$?; \
+	@TEST_ATTACKS=all TEST_REPORT="$(CURDIR)/attack-report" $(RUN_TESTS) --limit 3600 attacks; status=$$?; \
 	for table in attack-report/*.txt; do echo; cat $$table; done; exit $$status
 
 faults: install-test system-test ## faults of machine, network and files, in full numbers: prints a table
 	@rm -rf faults-report
-	@SIGNALD_FAULTS=all SIGNALD_REPORT="$(CURDIR)/faults-report" $(RUN_TESTS) --limit 3600 faults; status=$$?; \
+	@TEST_FAULTS=all TEST_REPORT="$(CURDIR)/faults-report" $(RUN_TESTS) --limit 3600 faults; status=$$?; \
 	for table in faults-report/*.txt; do echo; cat $$table; done; exit $$status
 
 acme: install-test ## the recipes with certbot and Caddy against a local ACME server (pebble has to be there)
@@ -74,27 +79,36 @@ fuzz: install-test ## inputs of any kind to all that reads what others wrote, fo
 
 e2e: install-test system-test ## real browsers in real calls: prints a table, saves screenshots in e2e-report/
 	@rm -rf e2e-report
-	@SIGNALD_E2E_REPORT="$(CURDIR)/e2e-report" $(RUN_TESTS) $@; status=$$?; \
+	@TEST_E2E_REPORT="$(CURDIR)/e2e-report" $(RUN_TESTS) --jobs 1 $@; status=$$?; \
 	for table in e2e-report/*.txt; do echo; cat $$table; done; exit $$status
 
 a11y: install-test system-test ## every screen by the rules of accessibility: prints a table, saves screenshots in e2e-report/
 	@rm -f e2e-report/accessibility.txt
-	@SIGNALD_E2E_REPORT="$(CURDIR)/e2e-report" $(RUN_TESTS) tests.suites.e2e.test_accessibility; status=$$?; \
+	@TEST_E2E_REPORT="$(CURDIR)/e2e-report" $(RUN_TESTS) tests.suites.e2e.test_accessibility; status=$$?; \
 	echo; cat e2e-report/accessibility.txt; exit $$status
 
-coverage: install-test ## branch coverage of the unit and peer tests
-	@rm -f .coverage .coverage.*
-	@$(RUN_TESTS) --coverage unit peer; status=$$?; \
-	$(BIN)/coverage combine --quiet && $(BIN)/coverage report && exit $$status
+coverage: install-test ## branch coverage of the unit and peer tests by package, with every line that did not run
+	@$(RUN_TESTS) --coverage unit peer
+
+mutants: $(VENV)/test.stamp ## 300 faults put into the core and the dialects: do tests fail? (ARGS="--seed 7 --number 50")
+	@$(BIN)/python -m tests.mutants $(ARGS)
+
+nightly: ## the long forms of all tests one after the other, going on after a failure (NIGHTLY="faults fuzz" for some)
+	@failed=; for target in $(NIGHTLY); do \
+	    echo "== $$target"; started=$$(date +%s); \
+	    $(MAKE) --no-print-directory $$target || failed="$$failed $$target"; \
+	    echo "== $$target: $$(($$(date +%s) - started)) s"; \
+	done; \
+	if [ -n "$$failed" ]; then echo "failed:$$failed"; exit 1; fi; echo "nightly: all passed"
 
 generate: install-test ## write what is made from the code: client messages, schemas, tables and diagrams
 	@$(BIN)/python -m codegen
 
 doctor-document: install-test system-test ## write the doctor's real output into docs/doctor.md
-	@SIGNALD_WRITE_DOCTOR_DOCUMENT=1 $(RUN_TESTS) tests.suites.e2e.test_doctor
+	@TEST_WRITE_DOCTOR_DOCUMENT=1 $(RUN_TESTS) tests.suites.e2e.test_doctor
 
 soak-model: install-test ## the model of the core, beginning at random, for STEPS=10000000 steps
-	@SIGNALD_MODEL_STEPS=$(STEPS) $(RUN_TESTS) --limit 36000 tests.unit.core.test_model
+	@TEST_MODEL_STEPS=$(STEPS) $(RUN_TESTS) --limit 36000 tests.unit.core.test_model
 
 resume-storm: install-test ## 1,000 clients lose their sockets at once and resume (ARGS="--clients 100")
 	@$(BIN)/python -m benchmarks.resume_storm $(ARGS)

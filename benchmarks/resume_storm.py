@@ -24,7 +24,7 @@ from attrs import define, field
 
 from benchmarks.progress import progress
 from benchmarks.server import Cost, Server
-from signald_client.running import run
+from signald_client.asyncio_reactor import run_in_reactor
 from signald_client.server import Address, Trust
 from signald_client.signaling import messages
 from signald_client.signaling.client import SignalingClient
@@ -47,10 +47,10 @@ class Line(SignalingSocket):
 
     transport: Any = None
 
-    def connected(self, protocol: Any) -> None:
+    def transport_connected(self, protocol: Any) -> None:
         """Remember what carries the connection."""
         self.transport = protocol.transport
-        super().connected(protocol)
+        super().transport_connected(protocol)
 
     def cut(self) -> None:
         """Lose the connection, without a word to the server."""
@@ -98,7 +98,7 @@ class Client:
     def talk(self) -> None:
         """Tell the partner the next number."""
         self.sent += 1
-        self.line.perform(self.line.client.say(self.session, str(self.sent)))
+        self.line.perform(self.line.client.send_message(self.session, str(self.sent)))
 
 
 async def connect(client: Client, address: Address, trust: Trust, reactor: Any) -> None:
@@ -121,9 +121,9 @@ async def storm(server: Server, count: int, tls: bool, reactor: Any) -> bool:
     connected = server.cost()
     pairs = list(zip(clients[::2], clients[1::2], strict=True))
     for host, guest in pairs:
-        host.line.perform(host.line.client.open())
+        host.line.perform(host.line.client.open_session())
         await asyncio.wait_for(host.ready.wait(), LIMIT_SECONDS)
-        guest.line.perform(guest.line.client.join(host.session))
+        guest.line.perform(guest.line.client.join_session(host.session))
     await asyncio.wait_for(asyncio.gather(*(client.ready.wait() for client in clients)), LIMIT_SECONDS)
     talking = [asyncio.ensure_future(talk(client)) for client in clients]
     await asyncio.sleep(2 * TALK_SECONDS)
@@ -210,7 +210,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as directory:
         server = Server(Path(directory), *settings, *(["--no-tls"] if options.no_tls else []))
         try:
-            whole = run(lambda reactor: storm(server, options.clients // 2 * 2, not options.no_tls, reactor))
+            whole = run_in_reactor(lambda reactor: storm(server, options.clients // 2 * 2, not options.no_tls, reactor))
         finally:
             server.stop()
     sys.exit(0 if whole else 1)

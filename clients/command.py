@@ -11,61 +11,73 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NoReturn
 
-__all__ = ["main", "parse"]
+__all__ = ["main", "parse_arguments"]
 
 DEFAULT_SERVER = "wss://localhost:9000/ws"
 
-FLOWED = 0
-NOT_FLOWED = 1
-USAGE = 2
-"""Exit statuses."""
+EXIT_FLOWED = 0
+EXIT_NOT_FLOWED = 1
+EXIT_NO_CALL = 2
+"""Exit statuses: media flowed both ways; it did not; no call could be tried."""
 
-SIDES = range(16, 3841, 2)
-"""Pixels of a side of the pattern: VP8 wants even ones."""
+SIDE_PIXELS = range(16, 3841, 2)
+"""Allowed width and height of the pattern; even, as YUV 4:2:0 halves them."""
 
 MAX_RATE = 120.0
-"""Frames per second."""
+"""Highest frame rate of the pattern, in frames per second."""
 
 
 class _Parser(argparse.ArgumentParser):
-    """Says one sentence when the command line is wrong."""
+    """Argument parser that reports a wrong command line in one sentence."""
 
     def error(self, message: str) -> NoReturn:
-        """Say it, and exit with status 2."""
-        self.exit(USAGE, f"signald-peer: {message}\n")
+        """Write the sentence to standard error, and exit with status 2."""
+        self.exit(EXIT_NO_CALL, f"signald-peer: {message}\n")
 
 
-def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
-    """Return the options of a command line; a wrong one ends the process with one sentence and status 2."""
+def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    """Return the options of a command line; a wrong command line ends the process with status 2."""
     shared = _Parser(add_help=False)
     shared.add_argument(
-        "--server", metavar="URL", help=f"the server or its page [default: that of the link, or {DEFAULT_SERVER}]"
+        "--server",
+        metavar="URL",
+        help=f"URL of the server or its page [default: that of the link, or {DEFAULT_SERVER}]",
     )
-    shared.add_argument("--ca", metavar="FILE", type=Path, help="trust this authority (PEM) in the system's place")
-    shared.add_argument("--insecure", action="store_true", help="believe any certificate")
-    shared.add_argument("--name", metavar="NAME", type=_short(64), help="what the others are told that you are called")
-    shared.add_argument("--password", metavar="TEXT", type=_short(128), help="the session's password")
+    shared.add_argument(
+        "--ca", metavar="FILE", type=Path, help="trust this certificate authority (PEM) instead of the system's"
+    )
+    shared.add_argument("--insecure", action="store_true", help="accept any certificate")
+    shared.add_argument(
+        "--name", metavar="NAME", type=_text_up_to(64), help="display name, which the other members see"
+    )
+    shared.add_argument("--password", metavar="TEXT", type=_text_up_to(128), help="the session's password")
     token = shared.add_mutually_exclusive_group()
-    token.add_argument("--token", metavar="TEXT", help="what lets you in, where the server needs a token")
-    token.add_argument("--token-file", metavar="FILE", type=Path, help="the file that holds it, out of others' sight")
+    token.add_argument("--token", metavar="TEXT", help="token, where the server needs one")
+    token.add_argument(
+        "--token-file", metavar="FILE", type=Path, help="file with the token, which hides it from other users"
+    )
     source = shared.add_mutually_exclusive_group()
-    source.add_argument("--play", metavar="FILE", type=Path, help="send this file, not the test pattern and the tone")
-    source.add_argument("--echo", action="store_true", help="send back what is received")
-    shared.add_argument("--record", metavar="FILE", type=Path, help="write what is received into this file")
-    shared.add_argument("--duration", metavar="SECONDS", type=_seconds, help="end after this time in the session")
-    shared.add_argument("--size", metavar="WxH", type=_size, default=(640, 480), help="of the pattern [640x480]")
-    shared.add_argument("--rate", metavar="FPS", type=_rate, default=15.0, help="of the pattern [15]")
-    shared.add_argument("--verbose", action="store_true", help="say on standard error what happens")
+    source.add_argument(
+        "--play", metavar="FILE", type=Path, help="send this file instead of the test pattern and the tone"
+    )
+    source.add_argument("--echo", action="store_true", help="send received media back")
+    shared.add_argument("--record", metavar="FILE", type=Path, help="record received media into this file")
+    shared.add_argument(
+        "--duration", metavar="SECONDS", type=_seconds, help="end the call after this time in the session"
+    )
+    shared.add_argument("--size", metavar="WxH", type=_size, default=(640, 480), help="size of the pattern [640x480]")
+    shared.add_argument("--rate", metavar="FPS", type=_rate, default=15.0, help="frame rate of the pattern [15]")
+    shared.add_argument("--verbose", action="store_true", help="log to standard error")
     parser = _Parser(
         prog="signald-peer",
-        description="A WebRTC call without a browser. Standard output gets its report alone, as JSON.",
-        epilog="Exit status: 0 when media went both ways, 1 when it did not, 2 when no call could be tried.",
+        description="Make a WebRTC call without a browser. Standard output gets the report as JSON, and nothing else.",
+        epilog="Exit status: 0 when media flowed both ways, 1 when it did not, 2 when no call could be tried.",
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="host|join")
-    host = commands.add_parser("host", parents=[shared], help="open a session and wait for others")
-    host.add_argument("--capacity", metavar="N", type=int, default=2, help="members at most [2]")
+    host = commands.add_parser("host", parents=[shared], help="open a session and wait for other members")
+    host.add_argument("--capacity", metavar="N", type=int, default=2, help="most members of the session [2]")
     join = commands.add_parser("join", parents=[shared], help="join a session")
-    join.add_argument("session", metavar="ID", help="the session's ID, or the link to it")
+    join.add_argument("session", metavar="ID", help="ID of the session, or the link to it")
     options = parser.parse_args(arguments)
     if options.server is None:
         link = options.command == "join" and "://" in options.session
@@ -73,59 +85,59 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     return options
 
 
-def _short(most: int) -> Callable[[str], str]:
-    """Return a check of a text for its length."""
+def _text_up_to(max_length: int) -> Callable[[str], str]:
+    """Return an argument type for texts of 1 to so many characters."""
 
-    def check(text: str) -> str:
-        if not 0 < len(text) <= most:
-            raise argparse.ArgumentTypeError(f"a text of 1 to {most} characters is wanted")
+    def check_text(text: str) -> str:
+        if not 0 < len(text) <= max_length:
+            raise argparse.ArgumentTypeError(f"expected a text of 1 to {max_length} characters, got {len(text)}")
         return text
 
-    return check
+    return check_text
 
 
 def _number(text: str) -> float:
-    """Return the number in a text; 0, which no option takes, when there is none."""
+    """Return the number in a text; 0, which no option accepts, when the text is not a number."""
     return float(text) if re.fullmatch(r"\d{1,9}(\.\d{1,9})?", text) else 0.0
 
 
 def _seconds(text: str) -> float:
     if not (seconds := _number(text)):
-        raise argparse.ArgumentTypeError(f"{text} is not a number of seconds")
+        raise argparse.ArgumentTypeError(f"expected a number of seconds greater than 0, got {text}")
     return seconds
 
 
 def _rate(text: str) -> float:
     if not 0 < (rate := _number(text)) <= MAX_RATE:
-        raise argparse.ArgumentTypeError(f"{text} is not a number up to {MAX_RATE:.0f}")
+        raise argparse.ArgumentTypeError(f"expected a number greater than 0 and up to {MAX_RATE:.0f}, got {text}")
     return rate
 
 
 def _size(text: str) -> tuple[int, int]:
     match = re.fullmatch(r"(\d{1,4})x(\d{1,4})", text)
-    if match is None or int(match[1]) not in SIDES or int(match[2]) not in SIDES:
-        raise argparse.ArgumentTypeError(f"{text} is not a size like 640x480, of even numbers from 16 to 3840")
+    if match is None or int(match[1]) not in SIDE_PIXELS or int(match[2]) not in SIDE_PIXELS:
+        raise argparse.ArgumentTypeError(f"expected a size like 640x480, of even numbers from 16 to 3840, got {text}")
     return int(match[1]), int(match[2])
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit status."""
-    options = parse(arguments)
+    options = parse_arguments(arguments)
     if importlib.util.find_spec("aiortc") is None:
-        return complain("The library aiortc is missing; install it with: pip install 'signald[peer]'")
-    from signald_client.call import call
-    from signald_client.running import run
+        return print_error("The library aiortc is missing; install it with: pip install 'signald[peer]'")
+    from signald_client.asyncio_reactor import run_in_reactor
+    from signald_client.call import run_call
 
-    # What aiortc and Autobahn say in passing is of no use to the one who calls.
+    # aiortc and Autobahn log a lot that tells the user nothing.
     logging.basicConfig(level=logging.INFO if options.verbose else logging.CRITICAL)
     try:
-        return run(lambda reactor: call(options, reactor))
+        return run_in_reactor(lambda reactor: run_call(options, reactor))
     except KeyboardInterrupt:
-        # Before the call has its own handler.
-        return NOT_FLOWED
+        # The signal came before the call had set its own handler.
+        return EXIT_NOT_FLOWED
 
 
-def complain(sentence: str) -> int:
-    """Write one sentence to standard error, and return the status of a call that could not be tried."""
+def print_error(sentence: str) -> int:
+    """Write one sentence to standard error, and return `EXIT_NO_CALL`."""
     sys.stderr.write(f"signald-peer: {sentence}\n")
-    return USAGE
+    return EXIT_NO_CALL

@@ -1,6 +1,6 @@
-"""A WebRTC peer without a browser, over aiortc: the library under the command `signald-peer`, for bots of your own.
+"""A WebRTC peer without a browser, over aiortc: the library under the command `signald-peer`, and a basis for bots.
 
-It needs Twisted's asyncio reactor, and everything here runs in that reactor's loop. See docs/client.md.
+It needs Twisted's asyncio reactor, and all of it runs in that reactor's event loop. See docs/client.md.
 """
 
 from __future__ import annotations
@@ -14,11 +14,12 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from signald_client.asking import Asking, RefusedError
+from signald_client.errors import RefusedError, UnreachableError
 from signald_client.media import Media
-from signald_client.pair import Pair
+from signald_client.peer_connection import PeerConnection
+from signald_client.pending_replies import PendingReplies
 from signald_client.report import Report
-from signald_client.server import Address, Trust, UnreachableError
+from signald_client.server import Address, Trust
 from signald_client.signaling import messages
 from signald_client.signaling.client import NO_ROLLBACK, READY, RELAY_ONLY, SignalingClient
 from signald_client.signaling.events import (
@@ -26,7 +27,7 @@ from signald_client.signaling.events import (
     NOTHING,
     Disconnected,
     Interrupted,
-    Misunderstood,
+    InvalidMessage,
     Negotiate,
     Refused,
     Resumed,
@@ -38,10 +39,10 @@ from signald_client.transport import SignalingSocket
 __all__ = ["Peer"]
 
 CLOSE_SECONDS = 5.0
-"""For the WebSocket to close."""
+"""Seconds that closing the WebSocket may take."""
 
 INSTANCE_BYTES = 16
-"""Random bytes that tell this run of the program from others."""
+"""Random bytes that identify this run of the program."""
 
 _log = logging.getLogger(__name__)
 
@@ -49,11 +50,11 @@ _log = logging.getLogger(__name__)
 class Peer:
     """One peer: its connection to the server, one session, and a peer connection with each other member.
 
-    A lost connection to the server comes back by itself, within the grace that the server gives; calls go on meanwhile.
+    A lost connection to the server is resumed within the grace that the server gives; calls go on meanwhile.
 
     Attributes:
-        session: the session's id, canonical; None before `open` or `join`.
-        report: what happened so far; complete after `close`.
+        session: the session's canonical id; None before `open_session` or `join_session`.
+        report: the figures so far; complete after `close`.
 
     """
 
@@ -66,22 +67,22 @@ class Peer:
         trust: Trust | None = None,
         token: str | None = None,
         agent: str = "signald-peer",
-        stay: bool = True,
-        event: Callable[[Value], None] | None = None,
+        stay_alone: bool = True,
+        on_event: Callable[[Value], None] | None = None,
         reactor: Any = None,
     ) -> None:
-        """Begin without a connection.
+        """Create a peer without a connection.
 
         Args:
-            address: where the server is.
-            media: makes what one connection sends and receives; called for each other member.
-            name: what the peer calls itself in the session, up to 64 characters.
-            trust: which certificates are believed; the system's authorities when None.
-            token: what the peer may do, where the server needs that.
+            address: the server's address.
+            media: returns the media of one connection; called for each other member.
+            name: the peer's display name in the session, up to 64 characters.
+            trust: the trust in the server's certificate; the system's authorities when None.
+            token: the token that authorizes the peer, where the server needs one.
             agent: the program's name, up to 64 characters.
-            stay: whether to go on when the last other member is gone.
-            event: is called with each event of the signaling client, after the peer has followed it.
-            reactor: Twisted's; the installed one when None.
+            stay_alone: whether to go on when the last other member is gone.
+            on_event: called with each event of the signaling client, after the peer has handled it.
+            reactor: Twisted's reactor; the installed one when None.
 
         """
         if reactor is None:
@@ -89,27 +90,42 @@ class Peer:
         self.session: str | None = None
         self.report = Report()
         self._address = address
-        self._media = media
+        self._make_media = media
         self._name = name
-        self._stay = stay
-        self._listener = event
+        self._stay_alone = stay_alone
+        self._on_event = on_event
         instance = secrets.token_urlsafe(INSTANCE_BYTES)
         self._client = SignalingClient(json, random.random, instance, agent, [NO_ROLLBACK, RELAY_ONLY], None, token)
-        self._socket = SignalingSocket(self._client, self._event, address, trust or Trust(), agent, reactor)
+        self._socket = SignalingSocket(self._client, self._handle_event, address, trust or Trust(), agent, reactor)
         self._relay_only = False
-        self._pairs: dict[str, Pair] = {}
+        self._connections: dict[str, PeerConnection] = {}
         self._welcomed: asyncio.Future[None] | None = None
-        self._asking = Asking()
-        self._grace: asyncio.TimerHandle | None = None
+        self._pending_replies = PendingReplies()
+        self._grace_timer: asyncio.TimerHandle | None = None
         self._closing: set[asyncio.Task[None]] = set()
-        self._over = asyncio.Event()
+        self._ended = asyncio.Event()
+        self._handlers: dict[type[Value], Callable[[Any], None]] = {
+            Negotiate: self._negotiate,
+            messages.Welcome: self._welcome_received,
+            Refused: self._request_refused,
+            Interrupted: self._connection_interrupted,
+            Resumed: self._connection_resumed,
+            Disconnected: self._connection_ended,
+            InvalidMessage: self._invalid_message_received,
+            messages.Opened: self._session_entered,
+            messages.Joined: self._session_entered,
+            messages.MemberJoined: self._member_joined,
+            messages.MemberRenewed: self._member_renewed,
+            messages.MemberLeft: self._member_left,
+            messages.Ended: self._session_ended,
+        }
 
     async def connect(self) -> None:
-        """Connect to the server.
+        """Connect to the server, and wait for its welcome.
 
         Raises:
-            UnreachableError: there is no server, it is not trusted, or it speaks something else.
-            RefusedError: it does not welcome this client.
+            UnreachableError: there is no server, it is not trusted, or it does not speak the protocol.
+            RefusedError: the server refuses this client.
             ValueError: the authorities to trust cannot be read.
 
         """
@@ -117,7 +133,7 @@ class Peer:
         await self._socket.connect()
         await self._welcomed
 
-    async def open(
+    async def open_session(
         self,
         capacity: int = 2,
         *,
@@ -127,18 +143,18 @@ class Peer:
         succession: bool = False,
         relay_only: bool = False,
     ) -> str:
-        """Open a session and return its id; a peer is in one session in its life.
+        """Open a session and return its id; a peer is in one session at most, in its whole life.
 
         Args:
-            capacity: members at most.
-            label: the session's name, up to 64 characters.
-            password: what those who join have to know.
-            lobby: whether each who joins has to be admitted with `admit`.
-            succession: whether the session goes on without this peer.
-            relay_only: whether everybody connects through TURN servers alone.
+            capacity: most members at a time.
+            label: the session's display name, up to 64 characters.
+            password: the password that everyone who joins has to give.
+            lobby: whether each user who joins has to be admitted with `admit_user`.
+            succession: whether the session outlives this peer.
+            relay_only: whether all members connect through TURN servers alone.
 
         Raises:
-            RefusedError: the server does not.
+            RefusedError: the server refuses the request.
             UnreachableError: the connection was lost for good.
 
         """
@@ -151,78 +167,83 @@ class Peer:
             succession=succession,
             relay_only=relay_only,
         )
-        opened: Any = await self._ask(request)
+        opened: Any = await self._send_and_wait(request)
         session: str = opened.session
         return session
 
-    async def join(self, session: str, password: str | None = None) -> str:
+    async def join_session(self, session: str, password: str | None = None) -> str:
         """Join a session by its id as people write it, or by the link to it, and return the canonical id.
 
-        It waits for the host where that has to admit this peer.
+        Where the host has to admit this peer, the call waits for that.
 
         Raises:
-            ValueError: it is no id; the argument is a sentence for people.
-            RefusedError: the server does not, or the host.
+            ValueError: the text holds no session id; the argument is a sentence for people.
+            RefusedError: the server or the host refuses the request.
             UnreachableError: the connection was lost for good.
 
         """
         canonical = find_session_id(session)
-        await self._ask(messages.Join(canonical, name=self._name, password=password))
+        await self._send_and_wait(messages.Join(canonical, name=self._name, password=password))
         return canonical
 
     # In the session
 
-    def say(self, content: str, to: str | None = None) -> None:
+    def send_message(self, content: str, to: str | None = None) -> None:
         """Send up to 16,384 characters to a member, or to all; a refusal comes as an event.
 
-        What is said while the connection to the server is lost arrives when it is back.
+        A message that is sent while the connection to the server is lost is delivered after the resume.
         """
         if self.session is not None:
-            self._socket.perform(self._client.say(self.session, content, to))
+            self._socket.perform(self._client.send_message(self.session, content, to))
 
-    async def change(self, *, label: str | None = None, locked: bool | None = None, lobby: bool | None = None) -> None:
-        """As the host, change what is not None. The methods from here to `end_session` raise as `open` does."""
-        await self._ask(messages.Change(self._here(), label=label, locked=locked, lobby=lobby))
+    async def change_session(
+        self, *, label: str | None = None, locked: bool | None = None, lobby: bool | None = None
+    ) -> None:
+        """As the host, change the settings that are not None.
 
-    async def admit(self, user: str) -> None:
-        """As the host, let in one who knocked (`messages.Knock`)."""
-        await self._ask(messages.Admit(self._here(), user))
+        This method and those up to `end_session` raise the same errors as `open_session`.
+        """
+        await self._send_and_wait(messages.Change(self._require_session(), label=label, locked=locked, lobby=lobby))
 
-    async def refuse(self, user: str) -> None:
-        """As the host, turn away one who knocked."""
-        await self._ask(messages.Refuse(self._here(), user))
+    async def admit_user(self, user: str) -> None:
+        """As the host, admit a user who waits in the lobby (`messages.Knock`)."""
+        await self._send_and_wait(messages.Admit(self._require_session(), user))
 
-    async def remove(self, user: str) -> None:
+    async def refuse_user(self, user: str) -> None:
+        """As the host, turn away a user who waits in the lobby."""
+        await self._send_and_wait(messages.Refuse(self._require_session(), user))
+
+    async def remove_member(self, user: str) -> None:
         """As the host, end a guest's membership."""
-        await self._ask(messages.Remove(self._here(), user))
+        await self._send_and_wait(messages.Remove(self._require_session(), user))
 
-    async def hand_over(self, user: str) -> None:
+    async def make_host(self, user: str) -> None:
         """As the host, make a guest the host."""
-        await self._ask(messages.HandOver(self._here(), user))
+        await self._send_and_wait(messages.HandOver(self._require_session(), user))
 
     async def end_session(self) -> None:
         """As the host, end the session for all."""
-        await self._ask(messages.End(self._here()))
+        await self._send_and_wait(messages.End(self._require_session()))
 
     # The end
 
-    async def ended(self) -> str:
-        """Wait until there is nothing more to do, and return the reason (`report.Report`)."""
-        await self._over.wait()
+    async def wait_until_ended(self) -> str:
+        """Wait for the end of the call, and return its reason (`report.Report`)."""
+        await self._ended.wait()
         return self.report.reason
 
-    def end(self, reason: str) -> None:
-        """Have `ended` return, with this reason unless there was one before."""
-        if not self._over.is_set():
+    def stop(self, reason: str) -> None:
+        """End the call with this reason, unless it has ended: `wait_until_ended` returns."""
+        if not self._ended.is_set():
             self.report.reason = reason
-            self._over.set()
+            self._ended.set()
 
     async def close(self) -> Report:
         """Leave the session, close every connection, and return the report."""
         if self.session is not None and self._client.state == READY:
-            self._socket.perform(self._client.leave(self.session))
-        for user in list(self._pairs):
-            self._drop(user)
+            self._socket.perform(self._client.leave_session(self.session))
+        for user in list(self._connections):
+            self._close_connection(user)
         await asyncio.gather(*self._closing)
         try:
             async with asyncio.timeout(CLOSE_SECONDS):
@@ -231,136 +252,148 @@ class Peer:
             self._socket.abort()
         return self.report
 
-    def _here(self) -> str:
-        """Return the session.
+    # Requests
+
+    def _require_session(self) -> str:
+        """Return the session's id.
 
         Raises:
-            RefusedError: there is none.
+            RefusedError: the peer is in no session.
 
         """
         if self.session is None:
             raise RefusedError("not-a-member", "You are not in a session.")
         return self.session
 
-    async def _ask(self, request: Message) -> Message:
-        return await self._asking.ask(request, self._send)
+    async def _send_and_wait(self, request: Message) -> Message:
+        return await self._pending_replies.send_and_wait(request, self._send_request)
 
-    # What happens
+    def _send_request(self, message: Message) -> None:
+        self._socket.perform(self._client.send_request(message))
 
-    def _event(self, event: Value) -> None:
-        """Follow what happened."""
+    # Events of the connection to the server
+
+    def _handle_event(self, event: Value) -> None:
+        handler = self._handlers.get(type(event))
+        if handler is not None:
+            handler(event)
         if isinstance(event, Negotiate):
-            if event.user in self._pairs:
-                self._pairs[event.user].carry_out(event.commands)
             return
-        self._follow_connection(event)
-        self._follow_session(event)
-        self._asking.follow(event)
-        if self._listener is not None:
-            self._listener(event)
+        self._pending_replies.settle(event)
+        if self._on_event is not None:
+            self._on_event(event)
 
-    def _follow_connection(self, event: Value) -> None:
-        if isinstance(event, messages.Welcome):
-            if self._welcomed is not None and not self._welcomed.done():
-                self._welcomed.set_result(None)
-        elif isinstance(event, Refused):
-            _log.info("The server refused %s: %s", event.about, event.code)
-            if self._welcomed is not None and not self._welcomed.done():
-                self.end(event.code)
-            self._not_welcomed(RefusedError(event.code, event.sentence))
-        elif isinstance(event, Interrupted):
-            self._not_welcomed(UnreachableError(f"The connection to {self._address.authority} was lost."))
-            _log.info("There is no connection to the server; the next attempt comes after %.1f s.", event.seconds)
-            if self._grace is None:
-                grace = self._client.welcome.grace if self._client.welcome is not None else None
-                self._grace = asyncio.get_running_loop().call_later(grace or 0.0, self.end, "disconnected")
-        elif isinstance(event, Resumed):
-            _log.info("The connection to the server is back; what survived is %s.", event.survival)
-            self.report.reconnects += 1
-            self._stop_grace()
-            if event.survival == MEMBERSHIP:
-                for user in list(self._pairs):
-                    self._drop(user)
-            elif event.survival == NOTHING and self.session is not None:
-                self.end("disconnected")
-        elif isinstance(event, Disconnected):
-            self._stop_grace()
-            self.end("disconnected")
-        elif isinstance(event, Misunderstood):
-            _log.warning("The server said something that is not valid: %s", event.sentence)
-
-    def _not_welcomed(self, error: Exception) -> None:
+    def _welcome_received(self, event: messages.Welcome) -> None:
         if self._welcomed is not None and not self._welcomed.done():
+            self._welcomed.set_result(None)
+
+    def _request_refused(self, event: Refused) -> None:
+        _log.info("The server refused %s: %s", event.about, event.code)
+        # Only a refused handshake fails `connect`: other requests may be refused before the welcome, too many for one.
+        if event.about == "hello" and self._welcomed is not None and not self._welcomed.done():
+            self.stop(event.code)
+            self._welcomed.set_exception(RefusedError(event.code, event.sentence))
+
+    def _connection_interrupted(self, event: Interrupted) -> None:
+        _log.info("There is no connection to the server; the next attempt comes after %.1f s.", event.seconds)
+        if self._welcomed is not None and not self._welcomed.done():
+            error = UnreachableError(f"The connection to {self._address.authority} was lost.")
             self._welcomed.set_exception(error)
+        if self._grace_timer is None:
+            grace = self._client.welcome.grace if self._client.welcome is not None else None
+            self._grace_timer = asyncio.get_running_loop().call_later(grace or 0.0, self.stop, "disconnected")
 
-    def _stop_grace(self) -> None:
-        if self._grace is not None:
-            self._grace.cancel()
-            self._grace = None
+    def _connection_resumed(self, event: Resumed) -> None:
+        _log.info("The connection to the server is back; it kept: %s.", event.survival)
+        self.report.reconnects += 1
+        self._cancel_grace_timer()
+        if event.survival == MEMBERSHIP:
+            for user in list(self._connections):
+                self._close_connection(user)
+        elif event.survival == NOTHING and self.session is not None:
+            self.stop("disconnected")
 
-    def _follow_session(self, event: Value) -> None:
-        if isinstance(event, (messages.Opened, messages.Joined)):
-            self._enter(event)
-        elif isinstance(event, messages.MemberJoined):
-            self._add(event.session, event.member)
-        elif isinstance(event, messages.MemberRenewed):
-            if event.session == self.session:
-                self._drop(event.member.user)
-                self._add(event.session, event.member)
-        elif isinstance(event, messages.MemberLeft):
-            if event.session == self.session:
-                self._drop(event.user)
-                self._check_alone(event.reason)
-        elif isinstance(event, messages.Ended) and event.session == self.session:
-            self.end(event.reason)
+    def _connection_ended(self, event: Disconnected) -> None:
+        self._cancel_grace_timer()
+        self.stop("disconnected")
 
-    def _enter(self, entered: messages.Opened | messages.Joined) -> None:
-        if self.session not in (None, entered.session):
+    def _invalid_message_received(self, event: InvalidMessage) -> None:
+        _log.warning("The server sent an invalid message: %s", event.sentence)
+
+    def _cancel_grace_timer(self) -> None:
+        if self._grace_timer is not None:
+            self._grace_timer.cancel()
+            self._grace_timer = None
+
+    # Events of the session
+
+    def _session_entered(self, event: messages.Opened | messages.Joined) -> None:
+        if self.session not in (None, event.session):
             return
-        self.session = self.report.session = entered.session
-        self._relay_only = entered.relay_only
-        for member in entered.members or []:
-            self._add(entered.session, member)
+        self.session = self.report.session = event.session
+        self._relay_only = event.relay_only
+        for member in event.members or []:
+            self._open_connection(event.session, member)
 
-    def _add(self, session: str, member: messages.Member) -> None:
+    def _session_ended(self, event: messages.Ended) -> None:
+        if event.session == self.session:
+            self.stop(event.reason)
+
+    def _member_joined(self, event: messages.MemberJoined) -> None:
+        self._open_connection(event.session, event.member)
+
+    def _member_renewed(self, event: messages.MemberRenewed) -> None:
+        if event.session == self.session:
+            self._close_connection(event.member.user)
+            self._open_connection(event.session, event.member)
+
+    def _member_left(self, event: messages.MemberLeft) -> None:
+        if event.session == self.session:
+            self._close_connection(event.user)
+            self._stop_if_alone(event.reason)
+
+    # Peer connections
+
+    def _negotiate(self, effect: Negotiate) -> None:
+        if effect.user in self._connections:
+            self._connections[effect.user].carry_out(effect.commands)
+
+    def _open_connection(self, session: str, member: messages.Member) -> None:
         negotiator = self._client.negotiator(session, member.user)
         if negotiator is None or session != self.session:
             return
         try:
-            media = self._media()
-        except Exception:  # noqa: BLE001, whatever an application's class raises costs one connection
-            _log.error("The media could not be made.", exc_info=True)
-            self._check_alone("connection-failed")
+            media = self._make_media()
+        except Exception:  # noqa: BLE001, an error in an application's class costs one connection, not the peer
+            _log.error("The media of a connection could not be created.", exc_info=True)
+            self._stop_if_alone("connection-failed")
             return
-        pair = Pair(
+        connection = PeerConnection(
             negotiator,
             media,
             self._client.ice_servers,
-            self._send,
-            self._pair_failed,
+            self._send_request,
+            self._connection_failed,
             time.monotonic,
             relay_only=self._relay_only,
         )
-        self._pairs[member.user] = pair
-        self.report.members.append(pair.report)
-        pair.begin()
+        self._connections[member.user] = connection
+        self.report.members.append(connection.report)
+        connection.start_negotiation()
 
-    def _send(self, message: Message) -> None:
-        self._socket.perform(self._client.send(message))
-
-    def _drop(self, user: str) -> None:
+    def _close_connection(self, user: str) -> None:
         """Close the connection with a member, in the background."""
-        pair = self._pairs.pop(user, None)
-        if pair is not None:
-            task = asyncio.ensure_future(pair.close())
+        connection = self._connections.pop(user, None)
+        if connection is not None:
+            task = asyncio.ensure_future(connection.close())
             self._closing.add(task)
             task.add_done_callback(self._closing.discard)
 
-    def _pair_failed(self, pair: Pair) -> None:
-        if self._pairs.get(pair.report.user) is pair:
-            self._drop(pair.report.user)
-            self._check_alone("connection-failed")
+    def _connection_failed(self, connection: PeerConnection) -> None:
+        if self._connections.get(connection.report.user) is connection:
+            self._close_connection(connection.report.user)
+            self._stop_if_alone("connection-failed")
 
-    def _check_alone(self, reason: str) -> None:
-        if not self._pairs and not self._stay:
-            self.end(reason)
+    def _stop_if_alone(self, reason: str) -> None:
+        if not self._connections and not self._stay_alone:
+            self.stop(reason)

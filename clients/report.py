@@ -1,4 +1,4 @@
-"""What a peer reports at its end, as plain data and as JSON."""
+"""The report of a peer about its call, as plain data and as JSON."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ __all__ = ["MemberReport", "Report"]
 
 @define
 class MemberReport:
-    """What went between this peer and one other member.
+    """Figures of the connection with one other member.
 
     Attributes:
-        user: the other member.
-        connection_state: of the peer connection, the last before it was closed.
-        ice_state: of its ICE connection, likewise.
-        seconds_to_connected: from the moment at which both were members; None when it never came to that.
-        seconds_to_first_frame: from the same moment to the first received frame of video, or of audio where there
+        user: the other member's user id.
+        connection_state: last state of the peer connection before it was closed.
+        ice_state: last state of its ICE connection before it was closed.
+        seconds_to_connected: time from the moment at which both were members; None when they never connected.
+        seconds_to_first_frame: time from the same moment to the first received frame of video, or of audio where there
             is no video.
-        sends: the kinds of media that this peer had to send.
-        receives: the kinds that the other one sends.
-        video_frames_sent: frames that were given to the encoder.
-        video_frames_received: frames that were decoded.
+        sends: kinds of media that this peer had to send.
+        receives: kinds of media that the other member sends.
+        video_frames_sent: frames given to the encoder.
+        video_frames_received: decoded frames.
         audio_packets_sent: RTP packets.
         audio_packets_received: RTP packets.
 
@@ -43,7 +43,7 @@ class MemberReport:
 
     @property
     def flowed(self) -> bool:
-        """Whether media went both ways, in each kind that either side sends."""
+        """Whether media flowed both ways, in each kind that either side sends."""
         sent = {"video": self.video_frames_sent, "audio": self.audio_packets_sent}
         received = {"video": self.video_frames_received, "audio": self.audio_packets_received}
         return (
@@ -54,7 +54,7 @@ class MemberReport:
         )
 
     def as_plain(self) -> dict[str, object]:
-        """Return it for JSON."""
+        """Return the figures with the names and values of the JSON report."""
         return {
             "user": self.user,
             "flowed": self.flowed,
@@ -73,14 +73,14 @@ class MemberReport:
 
 @define
 class Report:
-    """What a peer did, from its beginning to its end.
+    """The report about a peer's whole call.
 
     Attributes:
-        session: the session's id, canonical; None when it was in none.
-        reason: why it ended: `duration`, `interrupted`, `left`, `gone`, `connection-failed`, `disconnected`, the reason
-            for which the session ended, or the code of the error that refused it.
-        members: the other members, in the order in which they came; one that begins anew counts as another.
-        reconnects: how often the connection to the server was lost and came back.
+        session: the session's canonical id; None when the peer was in no session.
+        reason: why the call ended: `duration`, `interrupted`, `left`, `gone`, `connection-failed`, `disconnected`, the
+            reason for which the session ended, or the code of the error that refused a request.
+        members: the other members in the order in which they came; a member that is renewed counts as another one.
+        reconnects: how many times the connection to the server was lost and resumed.
 
     """
 
@@ -91,11 +91,11 @@ class Report:
 
     @property
     def flowed(self) -> bool:
-        """Whether there was another member, and media went both ways with each."""
+        """Whether there was another member, and media flowed both ways with each."""
         return bool(self.members) and all(member.flowed for member in self.members)
 
     def as_json(self) -> str:
-        """Return it as JSON, the sums of all members before the members."""
+        """Return the report as JSON, with the sums over all members before the members."""
         plain: dict[str, object] = {"session": self.session, "reason": self.reason, "flowed": self.flowed}
         plain["reconnects"] = self.reconnects
         for name in ("video_frames_sent", "video_frames_received", "audio_packets_sent", "audio_packets_received"):

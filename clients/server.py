@@ -1,4 +1,4 @@
-"""Where the signaling server is, which certificates are believed, and why there is no connection."""
+"""The signaling server's address, the trust in its certificate, and the reasons why it cannot be reached."""
 
 from __future__ import annotations
 
@@ -15,24 +15,21 @@ from twisted.internet.ssl import Certificate, CertificateOptions, optionsForClie
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from signald_client.errors import UnreachableError
 from signald_client.signaling.client import SUBPROTOCOL
 
-__all__ = ["Address", "Trust", "UnreachableError", "unreachable"]
-
-
-class UnreachableError(Exception):
-    """There is no server at the address, or none that can be trusted; the argument is a sentence for people."""
+__all__ = ["Address", "Trust", "make_unreachable_error"]
 
 
 @frozen
 class Address:
-    """Where the signaling server is.
+    """The address of a signaling server.
 
     Attributes:
         secure: whether TLS is used.
-        host: its name or IP address, without brackets.
+        host: name or IP address, without brackets.
         port: TCP port.
-        path: of the WebSocket.
+        path: path of the WebSocket.
 
     """
 
@@ -46,7 +43,7 @@ class Address:
         """Return the address in a URL: the socket's, `wss://HOST:PORT/ws`, or the page's, `https://HOST:PORT/`.
 
         Raises:
-            ValueError: it is none; the argument is a sentence for people.
+            ValueError: the text is not an address; the argument is a sentence for people.
 
         """
         try:
@@ -64,35 +61,35 @@ class Address:
 
     @property
     def authority(self) -> str:
-        """Host and port as in a URL (RFC 3986 §3.2)."""
+        """Host and port in the form of a URL (RFC 3986 §3.2)."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{host}:{self.port}"
 
     @property
     def url(self) -> str:
-        """The WebSocket's URL."""
+        """URL of the WebSocket."""
         return f"{'wss' if self.secure else 'ws'}://{self.authority}{self.path}"
 
     def link(self, session: str) -> str:
-        """Return the link that brings a person into a session."""
+        """Return the link with which a person joins a session in a browser."""
         page = self.path[: self.path.rfind("/") + 1]
         return f"{'https' if self.secure else 'http'}://{self.authority}{page}#{session}"
 
 
 @frozen
 class Trust:
-    """Which server certificates are believed.
+    """The trust in server certificates.
 
     Attributes:
-        authorities: PEM certificates of the authorities to trust in the place of the system's; None for the system's.
-        verify: False to believe every certificate, and so to be anybody's victim.
+        authorities: PEM certificates of the authorities to trust instead of the system's; None for the system's.
+        verify: False to accept every certificate, which lets anybody on the path impersonate the server.
 
     """
 
     authorities: bytes | None = field(default=None, repr=False)
     verify: bool = True
 
-    def options(self, host: str) -> IOpenSSLClientConnectionCreator:
+    def tls_options(self, host: str) -> IOpenSSLClientConnectionCreator:
         """Return the TLS settings for a connection to a host.
 
         Raises:
@@ -100,9 +97,9 @@ class Trust:
 
         """
         if not self.verify:
-            return _Believing(host)
+            return _UnverifiedTls(host)
         if self.authorities is None:
-            return _creator(optionsForClientTLS(host))
+            return _as_connection_creator(optionsForClientTLS(host))
         blocks = re.findall(rb"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", self.authorities, re.DOTALL)
         try:
             certificates = [Certificate.loadPEM(block) for block in blocks]
@@ -110,47 +107,47 @@ class Trust:
             certificates = []
         if not certificates:
             raise ValueError("The CA file holds no certificate in PEM form.")
-        return _creator(optionsForClientTLS(host, trustRoot=trustRootFromCertificates(certificates)))
+        return _as_connection_creator(optionsForClientTLS(host, trustRoot=trustRootFromCertificates(certificates)))
 
 
-def _creator(options: Any) -> IOpenSSLClientConnectionCreator:
+def _as_connection_creator(options: Any) -> IOpenSSLClientConnectionCreator:
     return IOpenSSLClientConnectionCreator(options)
 
 
 @implementer(IOpenSSLClientConnectionCreator)
-class _Believing:
-    """TLS without any verification."""
+class _UnverifiedTls:
+    """TLS settings without any verification."""
 
     def __init__(self, host: str) -> None:
         self._host = host
 
     def clientConnectionForTLS(self, tlsProtocol: object) -> SSL.Connection:  # noqa: N802, N803, Twisted chose them
-        """Return a connection that believes whatever certificate comes."""
+        """Return a connection that accepts any certificate."""
         connection = SSL.Connection(CertificateOptions(verify=False).getContext(), None)
         if not re.fullmatch(r"[0-9.]+|.*:.*", self._host):
-            # No IP addresses in SNI (RFC 6066 §3).
+            # SNI must not hold an IP address (RFC 6066 §3).
             connection.set_tlsext_host_name(self._host.encode("idna"))
         return connection
 
 
-def unreachable(address: Address, error: Exception, failure: Failure | None) -> UnreachableError:
-    """Return the error that says why there is no connection.
+def make_unreachable_error(address: Address, error: Exception, failure: Failure | None) -> UnreachableError:
+    """Return the error that explains why a connection could not be made.
 
     Args:
-        address: where the server should be.
-        error: what the attempt ended with.
-        failure: what the TCP connection ended with, if there was one.
+        address: the server's address.
+        error: the error that the attempt ended with.
+        failure: the reason why the TCP connection was lost; None if there was no TCP connection.
 
     """
-    return UnreachableError(_sentence(address, error, failure))
+    return UnreachableError(_explanation(address, error, failure))
 
 
-def _sentence(address: Address, error: Exception, failure: Failure | None) -> str:
+def _explanation(address: Address, error: Exception, failure: Failure | None) -> str:
     cause = error if failure is None else failure.value
     if isinstance(cause, (SSL.Error, VerificationError)):
         return f"The certificate of {address.authority} is not trusted; name its authority with --ca FILE."
     if isinstance(cause, DNSLookupError):
-        return f"There is no host {address.host}."
+        return f"There is no host named {address.host}."
     if failure is not None:
         return f"{address.url} is not a signaling server that speaks {SUBPROTOCOL}."
-    return f"Nothing answers at {address.authority}."
+    return f"No server answers at {address.authority}."

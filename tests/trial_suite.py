@@ -37,7 +37,7 @@ class Recorder(reporter.Reporter):
         super().__init__(*arguments)
         self.record = record
         self.verbose = verbose
-        self.started = 0.0
+        self.started = time.monotonic()
 
     def startTest(self, test: Any) -> None:
         """A test begins."""
@@ -78,10 +78,10 @@ class Recorder(reporter.Reporter):
 
     def conclude(self, test: Any, outcome: str, reason: str = "") -> None:
         """Record one outcome; a test may have several."""
-        entry = {"test": test.id(), "outcome": outcome, "reason": reason}
+        seconds = time.monotonic() - self.started
+        entry = {"test": test.id(), "outcome": outcome, "reason": reason, "seconds": round(seconds, 4)}
         self.record.write(json.dumps(entry) + "\n")
         self.record.flush()
-        seconds = time.monotonic() - self.started
         self._write(f"{outcome} ({seconds:.1f} s)\n" if self.verbose else LETTERS[outcome])
 
     def done(self) -> None:

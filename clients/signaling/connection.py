@@ -1,4 +1,4 @@
-"""Whether there is a connection: its states, when the next attempt is made, and whether the server is still there."""
+"""State machine of the client's connection: when to open a socket, and whether the server still answers."""
 
 from __future__ import annotations
 
@@ -8,34 +8,34 @@ if TYPE_CHECKING:
     from typing import Protocol
 
     class Random(Protocol):
-        """Gives floats from 0 up to 1, as Python's `random.random` does."""
+        """Source of random floats from 0 up to 1, as Python's `random.random` is."""
 
         def __call__(self) -> float:
-            """Return the next one."""
+            """Return the next float."""
 
 
-__all__ = ["ANEW", "CLOSED", "CONNECTING", "GREETING", "PING", "READY", "SILENT", "Connection"]
+__all__ = ["CLOSED", "CONNECTING", "GREETING", "PING", "READY", "RECONNECT", "SILENT", "Connection"]
 
-FIRST_ATTEMPT = 0.5
-"""Seconds within which the first attempt to come back is made."""
+FIRST_BACK_OFF = 0.5
+"""Upper bound of the back-off before the first attempt to reconnect, in seconds."""
 
-LAST_ATTEMPT = 10.0
-"""Seconds within which each later attempt is made, at most."""
+MAX_BACK_OFF = 10.0
+"""Upper bound of the back-off before any later attempt, in seconds."""
 
 STEADY_AFTER = 10.0
-"""Seconds for which a connection has to last before the next attempt counts as a first one again."""
+"""Seconds that a connection has to last before the back-off starts again from `FIRST_BACK_OFF`."""
 
-OPEN_WITHIN = 10.0
-"""Seconds for a socket to open."""
+OPEN_TIMEOUT = 10.0
+"""Seconds that opening a socket may take."""
 
 PING_AFTER = 15.0
-"""Seconds without a word of the server after which it is asked whether it is still there."""
+"""Seconds without a message of the server after which the client sends a ping."""
 
 SILENT_AFTER = 10.0
-"""Seconds without an answer after which it is taken to be gone."""
+"""Seconds without an answer to a ping or to the handshake after which the client gives the socket up."""
 
-HURRIED = 3.0
-"""Seconds instead of those after a hint that the network changed."""
+PROBE_TIMEOUT = 3.0
+"""The bound that replaces `SILENT_AFTER` after a hint that the network changed, in seconds."""
 
 # States.
 CLOSED = "closed"
@@ -43,7 +43,7 @@ CONNECTING = "connecting"
 GREETING = "greeting"
 READY = "ready"
 
-# What makes it change.
+# Events that change the state.
 WANTED = "wanted"
 OPENED = "opened"
 WELCOMED = "welcomed"
@@ -61,62 +61,62 @@ TRANSITIONS = {
     (READY, LOST): CONNECTING,
     (READY, ENDED): CLOSED,
 }
-"""The state after something in a state; what is not listed changes nothing."""
+"""Maps (state, event) to the next state; an event that is not listed for a state changes nothing."""
 
-# What there is to do.
+# What the caller has to do.
 PING = "ping"
 SILENT = "silent"
-ANEW = "anew"
+RECONNECT = "reconnect"
 
 
 class Connection:
-    """One wish to be connected, and the sockets that it takes.
+    """The client's intent to be connected, over all the sockets that it takes.
 
     Attributes:
         state: `closed`, `connecting` (a socket is planned or being opened), `greeting` or `ready`.
-        attempts: how many attempts to come back there were since a connection lasted.
+        attempts: how many times the connection was lost, or could not be opened, since it last was steady.
 
     """
 
     def __init__(self, random: Random) -> None:
-        """Begin without one; `random` gives floats from 0 up to 1."""
+        """Create a closed connection; `random` returns floats from 0 up to 1, for the jitter."""
         self.state = CLOSED
         self.attempts = 0
         self._random = random
-        self._planned = 0.0  # seconds from the last word to the next attempt
-        self._since: float | None = None  # the last word, the question, or the beginning; None: the next tick
-        self._asked = False
-        self._patience = SILENT_AFTER
-        self._welcomed = 0.0
-        self._ticked = 0.0
+        self._delay = 0.0  # seconds from `_waiting_since` to the planned attempt
+        self._waiting_since: float | None = None  # None: the next tick sets it
+        self._answer_expected = False
+        self._answer_timeout = SILENT_AFTER
+        self._welcomed_at = 0.0
+        self._ticked_at = 0.0
 
-    def wanted(self) -> bool:
-        """The application wants a connection; False when that is nothing new."""
+    def start(self) -> bool:
+        """Record that the application wants a connection; return False when it wanted one already."""
         self.attempts = 0
         return self._step(WANTED, None, 0.0)
 
-    def opened(self, now: float) -> bool:
-        """The socket is open; False when nobody waits for one."""
+    def socket_opened(self, now: float) -> bool:
+        """Record that the socket is open; return False when no socket was expected."""
         return self._step(OPENED, now, 0.0)
 
-    def welcomed(self, now: float) -> bool:
-        """The server said welcome; False when nobody waits for that."""
-        self._welcomed = now
+    def welcome_received(self, now: float) -> bool:
+        """Record that the handshake succeeded; return False when none was under way."""
+        self._welcomed_at = now
         return self._step(WELCOMED, now, 0.0)
 
-    def lost(self, now: float, after: float | None = None) -> float | None:
-        """The socket is closed, or did not open: return the seconds until the next attempt; None when there was none.
+    def socket_lost(self, now: float, after: float | None = None) -> float | None:
+        """Record that the socket closed or did not open, and return the back-off in seconds; None when there was none.
 
         Args:
             now: seconds.
-            after: the seconds that the server told, if it did.
+            after: the back-off that the server asked for, in seconds; None when it asked for none.
 
         """
-        if self.state == READY and now - self._welcomed >= STEADY_AFTER:
+        if self.state == READY and now - self._welcomed_at >= STEADY_AFTER:
             self.attempts = 0
         # Full jitter over a bounded exponential ("Exponential Backoff And Jitter", AWS Architecture Blog, 2015), as
         # RFC 6455 §7.2.3 asks for: after a server's restart its clients do not come back in one moment.
-        seconds = self._random() * min(LAST_ATTEMPT, FIRST_ATTEMPT * 2.0 ** min(self.attempts, 10))
+        seconds = self._random() * min(MAX_BACK_OFF, FIRST_BACK_OFF * 2.0 ** min(self.attempts, 10))
         if after is not None:
             seconds = after
         if not self._step(LOST, now, seconds):
@@ -124,62 +124,64 @@ class Connection:
         self.attempts += 1
         return seconds
 
-    def ended(self) -> bool:
-        """There is to be no connection any more; False when there was none."""
+    def end(self) -> bool:
+        """Record that no connection is wanted any more; return False when none was wanted."""
         return self._step(ENDED, None, 0.0)
 
-    def heard(self, now: float) -> None:
-        """A word of the server came."""
+    def message_received(self, now: float) -> None:
+        """Record that the server is alive."""
         if self.state == READY:
-            self._wait(now, 0.0)
+            self._start_timer(now, 0.0)
 
-    def hurry(self, now: float) -> str | None:
-        """Something suggests that the network changed: return `PING`, or `ANEW` to open a socket at once, or None."""
+    def probe(self, now: float) -> str | None:
+        """Check the connection after a hint that the network changed: return `PING`, `RECONNECT` or None."""
         if self.state in (GREETING, READY):
-            self._wait(now, 0.0)
-            self._asked = True
-            self._patience = HURRIED
+            self._start_timer(now, 0.0)
+            self._answer_expected = True
+            self._answer_timeout = PROBE_TIMEOUT
             return PING if self.state == READY else None
-        if self.state == CLOSED or self._since is None or 0 <= now - self._since - self._planned < HURRIED:
-            # An attempt that has just begun knows the new network.
+        if self.state == CLOSED or self._waiting_since is None:
             return None
-        self._wait(now, 0.0)
-        return ANEW
+        if 0 <= now - self._waiting_since - self._delay < PROBE_TIMEOUT:
+            # An attempt that has just begun uses the new network already.
+            return None
+        self._start_timer(now, 0.0)
+        return RECONNECT
 
     def tick(self, now: float) -> str | None:
-        """Time goes on: return `PING` to ask the server, `SILENT` to give the socket up, None for neither."""
-        slept = now - self._ticked >= SILENT_AFTER
-        self._ticked = now
+        """Check the timers: return `PING` to send a ping, `SILENT` to give the socket up, None for neither."""
+        slept = now - self._ticked_at >= SILENT_AFTER
+        self._ticked_at = now
         if self.state == CLOSED:
             return None
-        if self._since is None:
-            self._since = now
-        silence = now - self._since - self._planned
+        if self._waiting_since is None:
+            self._waiting_since = now
+        silence = now - self._waiting_since - self._delay
         if self.state == CONNECTING:
-            return SILENT if silence >= OPEN_WITHIN else None
+            return SILENT if silence >= OPEN_TIMEOUT else None
         if slept and self.state == READY:
-            # A phone that slept, or a hidden tab: the silence says nothing about the server, so it is asked.
-            self._asked = False
-        if self._asked:
-            return SILENT if silence >= self._patience else None
+            # A phone slept or a tab was hidden: the silence says nothing about the server, so the client sends a ping.
+            self._answer_expected = False
+        if self._answer_expected:
+            return SILENT if silence >= self._answer_timeout else None
         if slept or silence >= PING_AFTER:
-            self._asked = True
-            self._since = now
+            self._answer_expected = True
+            self._waiting_since = now
             return PING
         return None
 
-    def _wait(self, now: float | None, planned: float) -> None:
-        """Begin to wait for a word, from now on or after so many planned seconds."""
-        self._since = now
-        self._planned = planned
-        self._asked = self.state == GREETING
-        self._patience = SILENT_AFTER
+    def _start_timer(self, now: float | None, delay: float) -> None:
+        """Restart the watchdog: silence counts from `now`, or from the next tick, plus the planned delay."""
+        self._waiting_since = now
+        self._delay = delay
+        self._answer_expected = self.state == GREETING
+        self._answer_timeout = SILENT_AFTER
 
-    def _step(self, event: str, now: float | None, planned: float) -> bool:
-        """Change the state as the table says; False when the event means nothing in this state."""
+    def _step(self, event: str, now: float | None, delay: float) -> bool:
+        """Take the transition of the table; return False when the event means nothing in this state."""
         after = TRANSITIONS.get((self.state, event))
         if after is None:
             return False
         self.state = after
-        self._wait(now, planned)
+        self._start_timer(now, delay)
         return True

@@ -1,7 +1,7 @@
-"""What the signaling client returns: effects for the edge to carry out, and events for the application.
+"""Results of the signaling client: effects for the edge to carry out, and events for the application.
 
-The effects are `SendFrame`, `CloseSocket`, `ConnectAfter`, `Keep` and `Negotiate`; the events are the others here and
-the server's own messages (`messages.Welcome`, `Opened`, `Joined` and so on).
+The effects are `SendFrame`, `CloseSocket`, `ConnectAfter`, `StoreIdentity` and `Negotiate`. The events are the other
+classes of this module and the server's own messages (`messages.Welcome`, `Opened`, `Joined` and so on).
 """
 
 from __future__ import annotations
@@ -22,38 +22,38 @@ __all__ = [
     "Disconnected",
     "Dropped",
     "Interrupted",
-    "Keep",
-    "Misunderstood",
+    "InvalidMessage",
     "Negotiate",
     "Refused",
     "Resumed",
     "SendFrame",
+    "StoreIdentity",
 ]
 
 EVERYTHING = "everything"
 MEMBERSHIP = "membership"
 NOTHING = "nothing"
-"""What survives a lost connection (docs/protocol.md, "Resume")."""
+"""Values of `Resumed.survival`: what survived a lost connection (docs/protocol.md, "Resume")."""
 
 
 # Effects
 
 
 class SendFrame(Value):
-    """Send this text as one WebSocket message."""
+    """Effect: send this text as one WebSocket message."""
 
     def __init__(self, text: str) -> None:
         self.text = text
 
     def __repr__(self) -> str:
-        # A frame may hold a secret, a password or an address.
+        # A frame may hold a secret, a password or an address, so that the text must not reach a log.
         return f"SendFrame({len(self.text)} characters)"
 
 
 class CloseSocket(Value):
-    """Close the socket with this code and reason (RFC 6455 §7.4), and give up one that is being opened or planned.
+    """Effect: close the socket with this code and reason (RFC 6455 §7.4); cancel one that is planned or being opened.
 
-    For the client that socket is over: the edge does not report its end, nor anything else of it, any more.
+    The client is done with that socket: the edge does not report its end, or anything else of it, any more.
     """
 
     def __init__(self, code: int, reason: str) -> None:
@@ -62,30 +62,31 @@ class CloseSocket(Value):
 
 
 class ConnectAfter(Value):
-    """Open a socket after so many seconds, 0: at once; it takes the place of whatever is planned or being opened.
+    """Effect: open a socket after so many seconds; it replaces one that is planned or being opened.
 
-    The edge reports `socket_opened`, or `socket_closed` when it could not be opened.
+    The edge reports `socket_opened`, or `socket_closed` when the socket could not be opened.
     """
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
 
 
-class Keep(Value):
-    """Store this text where a reload finds it, in the place of the one before; None: forget it.
+class StoreIdentity(Value):
+    """Effect: store this text, which replaces the one before, where a reload finds it; None: delete it.
 
-    It holds a secret: a page keeps it in `sessionStorage`. A program that never succeeds itself ignores this.
+    The text holds a secret: a page stores it in `sessionStorage`. A program whose next run is another user ignores
+    this effect.
     """
 
     def __init__(self, text: str | None) -> None:
         self.text = text
 
     def __repr__(self) -> str:
-        return "Keep(None)" if self.text is None else "Keep(...)"
+        return "StoreIdentity(None)" if self.text is None else "StoreIdentity(...)"
 
 
 class Negotiate(Value):
-    """Carry out these commands on the peer connection with this member (`signaling.negotiation`)."""
+    """Effect: carry out these commands on the peer connection with this member (`negotiation_commands`)."""
 
     def __init__(self, session: str, user: str, commands: list[Value]) -> None:
         self.session = session
@@ -97,16 +98,16 @@ class Negotiate(Value):
 
 
 class Refused(Value):
-    """A request was refused and changed nothing.
+    """Event: a request was refused and changed nothing.
 
     Attributes:
-        code: the error's code (docs/protocol.md, "Errors"); or `not-connected`, it could not be sent; or `no-reply`, it
-            was sent, and what became of it was lost with the connection.
-        sentence: the same for people.
+        code: the error's code (docs/protocol.md, "Errors"); `not-connected` when the request could not be sent; or
+            `no-reply` when it was sent and its outcome was lost with the connection.
+        sentence: the reason, as a sentence for people.
         about: type of the refused request; None when the server could not tell.
-        session: the session that it was about, if any.
-        user: the member that it was addressed to, if any.
-        request: the request itself, where it is known: the object that was given to `send`.
+        session: the session that the request named, if any.
+        user: the member that the request named, if any.
+        request: the request itself, where it is known: the object that was given to `send_request`.
 
     """
 
@@ -127,27 +128,30 @@ class Refused(Value):
         self.request = request
 
 
-class Misunderstood(Value):
-    """The server said something that is not valid; it changed nothing, and the sentence is for a log."""
+class InvalidMessage(Value):
+    """Event: the server sent an invalid message, which changed nothing; the sentence is for a log."""
 
     def __init__(self, sentence: str) -> None:
         self.sentence = sentence
 
 
 class Interrupted(Value):
-    """There is no connection, or no longer; the next attempt comes after so many seconds. Calls go on meanwhile."""
+    """Event: the connection is lost or could not be opened; the next attempt is made after so many seconds.
+
+    Calls go on meanwhile.
+    """
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
 
 
 class Resumed(Value):
-    """The connection is back, the `messages.Welcome` was told just before.
+    """Event: the connection is back; the `messages.Welcome` precedes this event.
 
     Attributes:
         survival: `everything`: nothing was lost. `membership`: a `messages.Joined` follows for each session (a
-            `messages.Waiting` where it waits), and every member is negotiated with anew. `nothing`: this is a new user,
-            in no session.
+            `messages.Waiting` where the client waits), and the negotiations with every member restart. `nothing`: the
+            client is a new user, in no session.
 
     """
 
@@ -156,19 +160,19 @@ class Resumed(Value):
 
 
 class Dropped(Value):
-    """These messages were lost with the connection, or nobody knows what became of them; in their order."""
+    """Event: these messages were lost with the connection, or their outcome is unknown; they are in their order."""
 
     def __init__(self, messages: list[Message]) -> None:
         self.messages = messages
 
 
 class Disconnected(Value):
-    """The connection is over for good, and all sessions with it, until `connect` is called again.
+    """Event: the connection is over for good, with all sessions and waiting requests, until `connect` is called again.
 
     Attributes:
-        code: a WebSocket close code: 1000 where this side ended it, 4001 (`replaced`) where another connection took
-            this identity over.
-        reason: the close reason: empty where the application ended it, else an error's code.
+        code: a WebSocket close code: 1000 where this side ended the connection, 4001 (`replaced`) where another
+            connection took the identity over.
+        reason: the close reason: empty where the application ended the connection, else an error's code.
 
     """
 

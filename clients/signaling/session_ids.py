@@ -5,22 +5,22 @@ from __future__ import annotations
 __all__ = ["find_session_id", "find_token", "group_session_id", "normalise_session_id"]
 
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-"""Crockford's base 32: no I, L, O or U."""
+"""Crockford's base 32, which leaves out I, L, O and U."""
 
 LENGTH = 10
 """Symbols in a session id."""
 
-TOKEN = "&token="  # noqa: S105 # no secret
-"""Between the id and the token in a link's fragment (docs/tokens.md)."""
+TOKEN_SEPARATOR = "&token="  # noqa: S105 # no secret
+"""Separates the id from the token in a link's fragment (docs/tokens.md)."""
 
 
 def normalise_session_id(text: str) -> str:
-    """Return the canonical form of an id that somebody typed: ten symbols, upper case, no hyphens.
+    """Return the canonical form of a typed session id: ten symbols, upper case, no hyphens.
 
-    Any case is taken, `I` and `L` are read as `1`, `O` as `0`, and hyphens and spaces are dropped.
+    Letters may have any case, `I` and `L` are read as `1`, `O` as `0`, and hyphens and spaces are dropped.
 
     Raises:
-        ValueError: what is left is not ten symbols of the alphabet; the argument is a sentence for people.
+        ValueError: the rest is not ten symbols of the alphabet; the argument is a sentence for people.
 
     """
     symbols = ""
@@ -40,15 +40,15 @@ def normalise_session_id(text: str) -> str:
 
 
 def group_session_id(session: str) -> str:
-    """Return a canonical id as people are shown it: `ABC-DEFG-HJK`."""
+    """Return a canonical session id in groups that people can read: `ABC-DEFG-HJK`."""
     return session[:3] + "-" + session[3:7] + "-" + session[7:]
 
 
 def find_session_id(text: str) -> str:
-    """Return the canonical form of the id in what somebody pasted: an id, or a link with the id after `#`.
+    """Return the canonical session id in a pasted text: an id, or a link with the id after `#`.
 
     Raises:
-        ValueError: there is no id in it; the argument is a sentence for people.
+        ValueError: the text holds no session id; the argument is a sentence for people.
 
     """
     text = text.strip()
@@ -56,9 +56,9 @@ def find_session_id(text: str) -> str:
         text = text[text.rfind("#") + 1 :]
     elif "://" in text:
         raise ValueError("This link names no session: the session ID stands after a # sign.")
-    return normalise_session_id(text.split(TOKEN)[0])
+    return normalise_session_id(text.split(TOKEN_SEPARATOR)[0])
 
 
 def find_token(text: str) -> str:
-    """Return the token in a link, after the id or in its place; empty if there is none."""
-    return (text[text.rfind("#") + 1 :] if "#" in text else "").partition(TOKEN)[2].strip()
+    """Return the token in a link's fragment, which follows the session id or stands alone; empty if there is none."""
+    return (text[text.rfind("#") + 1 :] if "#" in text else "").partition(TOKEN_SEPARATOR)[2].strip()

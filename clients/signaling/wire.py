@@ -1,7 +1,7 @@
-"""How the classes of `messages` travel: the one place that maps JSON keys to attributes and back.
+"""JSON codec of the classes of `messages`: the one place that maps JSON keys to attributes and back.
 
-Every class lists its `fields`; decoding and encoding know nothing else. `Message` is what travels by itself,
-`Value` what stands inside one. Unknown keys and unknown types of the server are ignored.
+Every class lists its `fields`, which are all that the codec knows of it. A `Message` has a frame of its own, a `Value`
+is a part of a message. Unknown keys and unknown types of the server are ignored.
 """
 
 from __future__ import annotations
@@ -12,16 +12,16 @@ if TYPE_CHECKING:
     from typing import Any, Protocol
 
     class Codec(Protocol):
-        """What turns JSON into Python values and back: Python's `json` module has this form.
+        """JSON encoder and decoder with the interface of Python's `json` module.
 
-        The leading underscores make the arguments positional, which MicroPython's syntax has no sign for.
+        The leading underscores make the arguments positional: MicroPython does not accept the syntax for that.
         """
 
         def dumps(self, __value: Any) -> str:
             """Return the JSON text of dicts, lists, strings, numbers and booleans."""
 
         def loads(self, __text: str) -> Any:
-            """Return the value of a JSON text; ValueError when it is none."""
+            """Return the value of a JSON text; raise ValueError when the text is not JSON."""
 
 
 __all__ = [
@@ -33,23 +33,23 @@ __all__ = [
     "Value",
     "decode",
     "encode",
-    "read",
+    "read_value",
     "to_plain",
 ]
 
 
 class BadMessageError(ValueError):
-    """What came from the server is not a valid message; the argument is a sentence for a log."""
+    """A frame of the server is not a valid message; the argument is a sentence for a log."""
 
 
 class Field:
-    """How one attribute travels.
+    """Maps one attribute to its JSON key.
 
     Attributes:
-        attribute: its name in Python.
-        key: its name in JSON.
-        shape: `string`, `integer`, `number`, `boolean` or a `Value` class; a tuple of one of these is a list of them.
-        default: what an absent key means; `REQUIRED` when it has to be there.
+        attribute: the name in Python.
+        key: the name in JSON.
+        shape: `string`, `integer`, `number`, `boolean` or a `Value` class; a tuple of one of these stands for a list.
+        default: the value where the key is absent; `REQUIRED` when the key must be present.
 
     """
 
@@ -64,11 +64,11 @@ REQUIRED = ("required",)
 
 
 class Value:
-    """Plain data that equals another of its class with equal attributes.
+    """Base class of plain data: two objects of one class are equal when their attributes are.
 
     Attributes:
-        fields: how its attributes travel, in the order of the constructor's arguments; none when it never does.
-        hidden: the attributes that are secrets, which `repr` does not show.
+        fields: the attributes in JSON, in the order of the constructor's arguments; empty where there is no JSON form.
+        hidden: the attributes that are secrets, which `repr` leaves out.
 
     """
 
@@ -84,12 +84,12 @@ class Value:
 
 
 class Message(Value):
-    """What travels in a frame of its own.
+    """Base class of the messages that have a frame of their own.
 
     Attributes:
-        type: its name on the wire.
+        type: the message's type on the wire.
         counted: whether a resume counts it (docs/protocol.md, "Resume").
-        id: the request's, which its reply and its error carry too; None for none.
+        id: the id of a request, which its reply and its error repeat; None where there is none.
 
     """
 
@@ -99,18 +99,18 @@ class Message(Value):
 
 
 FROM_SERVER: dict[str, Any] = {}
-"""The classes of what the server sends, by their type; `messages` enters them."""
+"""Maps the types of the server's messages to their classes; `messages` fills it."""
 
 
 def _read_shape(shape: Any, plain: Any, key: str) -> Any:
-    """Return the attribute's value for a JSON value of this shape."""
+    """Return the attribute's value for a JSON value, which must have this shape."""
     if isinstance(shape, tuple):
         if not isinstance(plain, list):
-            raise BadMessageError(f"{key} is no list.")
+            raise BadMessageError(f"{key} is not a list.")
         return [_read_shape(shape[0], element, key) for element in plain]
     if not isinstance(shape, str):
-        return read(shape, plain)
-    # bool is a kind of int on CPython and is none on MicroPython.
+        return read_value(shape, plain)
+    # bool is a subclass of int on CPython, but not on MicroPython.
     boolean = plain is True or plain is False
     if shape == "string" and isinstance(plain, str):
         return plain
@@ -120,18 +120,18 @@ def _read_shape(shape: Any, plain: Any, key: str) -> Any:
         return plain
     if shape == "integer" and isinstance(plain, int) and not boolean:
         return plain
-    raise BadMessageError(f"{key} is no {shape}.")
+    raise BadMessageError(f"{key} is not of type {shape}.")
 
 
-def read(cls: Any, plain: Any) -> Any:
+def read_value(cls: Any, plain: Any) -> Any:
     """Return the `Value` of class `cls` that a JSON object describes; unknown keys are ignored, null is absent.
 
     Raises:
-        BadMessageError: it is no object, or a key is missing or has another shape.
+        BadMessageError: the value is not an object, or a key is missing or has another shape.
 
     """
     if not isinstance(plain, dict):
-        raise BadMessageError(f"{cls.__name__} is no object.")
+        raise BadMessageError(f"{cls.__name__} is not an object.")
     arguments = []
     for field in cls.fields:
         found = plain.get(field.key)
@@ -145,7 +145,7 @@ def read(cls: Any, plain: Any) -> Any:
 
 
 def to_plain(value: Any) -> Any:
-    """Return the JSON value of an attribute's value: dicts for `Value` objects, without keys that say nothing."""
+    """Return the JSON value of an attribute's value: a dict for a `Value`, without keys for absent attributes."""
     if isinstance(value, list):
         return [to_plain(element) for element in value]
     if not isinstance(value, Value):
@@ -164,21 +164,21 @@ def encode(message: Message, codec: Codec) -> str:
 
 
 def decode(frame: str, codec: Codec) -> Message | None:
-    """Return the server's message in a frame; None when it is of a type that this client does not know.
+    """Return the server's message in a frame; None when this client does not know its type.
 
     Raises:
-        BadMessageError: it is not JSON, no object, or not of the form of its type.
+        BadMessageError: the frame is not JSON, not an object, or not of the form of its type.
 
     """
     try:
         plain = codec.loads(frame)
     except (ValueError, RuntimeError):
-        # RuntimeError is what nesting too deep raises, on both runtimes.
+        # RuntimeError is raised for nesting that is too deep, on both runtimes.
         raise BadMessageError("The frame is not JSON.") from None
     if not isinstance(plain, dict) or not isinstance(plain.get("type"), str):
         raise BadMessageError("The frame is not an object with a type.")
     cls = FROM_SERVER.get(plain["type"])
     if cls is None:
         return None
-    message: Message = read(cls, plain)
+    message: Message = read_value(cls, plain)
     return message

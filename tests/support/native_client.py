@@ -1,4 +1,4 @@
-"""A client of the native dialect on a real socket, one step at a time: for the suites with real daemons."""
+"""A blocking client of the native dialect on a real socket, for the suites with real daemons."""
 
 from __future__ import annotations
 
@@ -13,42 +13,42 @@ import websocket
 
 SUBPROTOCOL = "signald.1"
 
-#: Seconds for an answer.
-PATIENCE = 10.0
+#: Seconds to wait for a message.
+RECEIVE_SECONDS = 10.0
 
 Body = dict[str, Any]
 
 
 class NativeClient:
-    """A WebSocket of the native dialect.
+    """A WebSocket that speaks the native dialect.
 
     Attributes:
         socket: the WebSocket.
-        welcome: what the server said to the greeting; None before it.
+        welcome: the server's answer to `hello`; None before it.
 
     """
 
     def __init__(
         self, port: int, *, tls: bool, address: str = "localhost", headers: dict[str, str] | None = None, **options: Any
     ) -> None:
-        """Connect to a port of this machine, whatever certificate it shows.
+        """Connect to a port of this machine, and accept any certificate.
 
-        Arguments:
-            port: of the page.
-            tls: whether it speaks TLS.
-            address: of the server.
-            headers: further ones of the opening handshake.
-            options: of `websocket.create_connection`, such as `host` or `timeout`.
+        Args:
+            port: the page's port.
+            tls: whether the port speaks TLS.
+            address: the server's name or address.
+            headers: additional headers of the opening handshake.
+            options: options of `websocket.create_connection`, such as `host` or `timeout`.
 
         Raises:
-            OSError: there is no connection.
+            OSError: the connection could not be made.
             websocket.WebSocketException: the handshake was refused.
 
         """
         self.socket: Any = websocket.create_connection(
             f"{'wss' if tls else 'ws'}://{address}:{port}/ws",
             **{
-                "timeout": PATIENCE,
+                "timeout": RECEIVE_SECONDS,
                 "subprotocols": [SUBPROTOCOL],
                 "sslopt": {"cert_reqs": ssl.CERT_NONE, "check_hostname": False},
                 "sockopt": ((socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),),
@@ -60,13 +60,13 @@ class NativeClient:
         self.welcome: Body | None = None
 
     def greet(self, **keys: Any) -> Body:
-        """Say hello, and return the welcome."""
+        """Send `hello`, and return the welcome."""
         self.welcome = self.ask("hello", version=1, **keys)
         return self.welcome
 
     @property
     def user(self) -> str:
-        """Its user id."""
+        """The client's user id, as the welcome names it."""
         assert self.welcome is not None
         user: str = self.welcome["user"]
         return user
@@ -77,16 +77,16 @@ class NativeClient:
         self.socket.send(json.dumps(body))
 
     def hear(self) -> Body:
-        """Return the next message; pings of the server are answered on the way.
+        """Return the next message; pings of the server are answered meanwhile.
 
         Raises:
-            websocket.WebSocketTimeoutException: there is none in time.
-            websocket.WebSocketConnectionClosedException: there will be none.
+            websocket.WebSocketTimeoutException: no message arrived in time.
+            websocket.WebSocketConnectionClosedException: the connection is closed.
 
         """
         deadline = time.monotonic() + self.socket.gettimeout()
         while True:
-            # Not recv(), in which each ping of the server would begin the waiting anew.
+            # recv() is not used, since each ping of the server would restart its timeout.
             opcode, frame = self.socket.recv_data_frame(control_frame=True)
             if opcode == websocket.ABNF.OPCODE_TEXT:
                 body: Body = json.loads(frame.data)
@@ -94,20 +94,20 @@ class NativeClient:
             if opcode == websocket.ABNF.OPCODE_CLOSE:
                 raise websocket.WebSocketConnectionClosedException(frame.data)
             if time.monotonic() > deadline:
-                raise websocket.WebSocketTimeoutException("only pings came")
+                raise websocket.WebSocketTimeoutException("only pings arrived")
 
     def hear_until(self, wanted: Callable[[Body], bool]) -> Body:
-        """Return the first message that is wanted; the others are forgotten."""
-        deadline = time.monotonic() + PATIENCE
+        """Return the first message that fulfils a condition; drop the messages before it."""
+        deadline = time.monotonic() + RECEIVE_SECONDS
         while True:
             body = self.hear()
             if wanted(body):
                 return body
             if time.monotonic() > deadline:
-                raise AssertionError(f"not said within {PATIENCE:g} s; last: {body['type']}")
+                raise AssertionError(f"not received within {RECEIVE_SECONDS:g} s; last message: {body['type']}")
 
     def hear_type(self, *types: str) -> Body:
-        """Return the next message of one of these types."""
+        """Return the next message of one of these types; drop the messages before it."""
         return self.hear_until(lambda body: body["type"] in types)
 
     def ask(self, type: str, **keys: Any) -> Body:
@@ -116,11 +116,11 @@ class NativeClient:
         return self.hear_until(lambda body: body.get("id") == "asked")
 
     def round_trip(self) -> float:
-        """Seconds from a `ping` to its `pong`."""
-        begin = time.monotonic()
+        """Send a `ping`, and return the seconds until its `pong`."""
+        started_at = time.monotonic()
         self.ask("ping")
-        return time.monotonic() - begin
+        return time.monotonic() - started_at
 
     def close(self) -> None:
-        """Close the connection at once."""
+        """Close the TCP connection at once, without a close frame."""
         self.socket.shutdown()

@@ -1,6 +1,6 @@
 """Tables of what a suite has measured: printed by `make attack` and `make faults` when it is over.
 
-They go, as text, into the directory that SIGNALD_REPORT names; nothing is kept where it names none.
+They go, as text, into the directory that TEST_REPORT names; nothing is kept where it names none.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Table:
         """Add a row, and write the table as it is now: a suite that dies leaves what it knew."""
         assert len(cells) == len(self._headings), cells
         self.rows.append(cells)
-        name = os.environ.get("SIGNALD_REPORT")
+        name = os.environ.get("TEST_REPORT")
         if name:
             Path(name).mkdir(parents=True, exist_ok=True)
             Path(name, f"{self._name}.txt").write_text(self.text())

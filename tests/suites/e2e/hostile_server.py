@@ -31,7 +31,7 @@ from autobahn.twisted.websocket import (
 )
 from twisted.web.server import Site
 
-from signald_client.running import run
+from signald_client.asyncio_reactor import run_in_reactor
 from signald_page.client.model.verification import commitment
 
 SUBPROTOCOL = "signald.1"
@@ -256,4 +256,4 @@ async def main(reactor: Any, target: int, conduct: str) -> None:
 
 
 if __name__ == "__main__":
-    run(lambda reactor: main(reactor, int(sys.argv[1]), sys.argv[2]))
+    run_in_reactor(lambda reactor: main(reactor, int(sys.argv[1]), sys.argv[2]))

@@ -15,7 +15,7 @@ import websocket
 from aiortc import RTCPeerConnection, RTCSessionDescription
 from aiortc.sdp import candidate_from_sdp
 
-from signald_client.media import PatternAndTone
+from signald_client.pattern import PatternAndTone
 
 
 class Original:

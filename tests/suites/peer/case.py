@@ -1,4 +1,4 @@
-"""What the peer's tests share: coroutines as tests, and a daemon in the same process."""
+"""Shared helpers of the peer's tests: coroutines as tests, and a daemon in the same process."""
 
 from __future__ import annotations
 
@@ -14,17 +14,18 @@ from twisted.trial.unittest import TestCase
 from signald.cli.options import Options
 from signald.lifecycle.service import Daemon
 from signald.tap import makeService
-from signald_client.media import Media, PatternAndTone
+from signald_client.media import Media
+from signald_client.pattern import PatternAndTone
 from signald_client.server import Address, Trust
 
 __all__ = ["AsyncCase", "SmallMedia", "asynchronous"]
 
 LIMIT = 60.0
-"""Seconds for one test."""
+"""Seconds that one test may take."""
 
 
 def asynchronous(method: Callable[[Any], Coroutine[Any, Any, None]]) -> Callable[[Any], Deferred[None]]:
-    """Make a test of a coroutine of asyncio, which must leave no task behind."""
+    """Turn a coroutine of asyncio into a test, which must leave no task behind."""
 
     @functools.wraps(method)
     def run(self: Any) -> Deferred[None]:
@@ -37,17 +38,18 @@ async def _complete(work: Coroutine[Any, Any, None]) -> None:
     before = asyncio.all_tasks()
     async with asyncio.timeout(LIMIT):
         await work
-    # Tasks that were cancelled, or that end by themselves, need some turns of the loop.
+    # Cancelled tasks, and tasks that are about to end, need some iterations of the loop.
     if left := asyncio.all_tasks() - before:
         _, left = await asyncio.wait(left, timeout=2)
     assert not left, left
 
 
 class SmallMedia(PatternAndTone):
-    """A small pattern that costs little to encode.
+    """A test pattern that is small, and so costs little to encode.
 
     Attributes:
-        flowing: done when ten frames of each kind were received.
+        counts: received frames by kind.
+        flowing: future that is done when ten frames of each kind were received.
 
     """
 
@@ -56,20 +58,20 @@ class SmallMedia(PatternAndTone):
         self.counts = {"audio": 0, "video": 0}
         self.flowing: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
-    def frame(self, kind: str, frame: object) -> None:
-        """Count it."""
+    def frame_received(self, kind: str, frame: object) -> None:
+        """Count the frame."""
         self.counts[kind] += 1
         if min(self.counts.values()) >= 10 and not self.flowing.done():
             self.flowing.set_result(None)
 
 
 class AsyncCase(TestCase):
-    """A test case with a daemon at hand."""
+    """A test case that can start a daemon."""
 
     timeout = LIMIT + 10
 
     def start_daemon(self, *arguments: str) -> Daemon:
-        """Start a daemon on a free port of the loopback interface, which ends with the test."""
+        """Start a daemon on a free port of the loopback interface; it stops with the test."""
         self.data = Path(self.mktemp())
         options = Options()
         options.parseOptions(["--port", "0", "--interface", "127.0.0.1", "--data-dir", str(self.data), *arguments])
@@ -79,20 +81,20 @@ class AsyncCase(TestCase):
         return daemon
 
     def stop_daemon(self, daemon: Daemon) -> object:
-        """Stop it, unless it was stopped before."""
+        """Stop the daemon, unless the test has stopped it."""
         return daemon.stopService() if daemon.running else None
 
     def address(self, daemon: Daemon) -> Address:
-        """Return where the daemon is."""
+        """Return the daemon's address."""
         return Address.parse(f"{daemon.page.scheme}://127.0.0.1:{daemon.page.port}/")
 
     def trust(self) -> Trust:
-        """Return the trust in the daemon's own authority."""
+        """Return the trust in the daemon's local certificate authority."""
         return Trust((self.data / "ca.pem").read_bytes())
 
 
 def make_media(made: list[SmallMedia]) -> Callable[[], Media]:
-    """Return a factory whose products are in the list."""
+    """Return a media factory that appends its products to the list."""
 
     def make() -> Media:
         made.append(SmallMedia())

@@ -1,4 +1,4 @@
-"""The command's calls, with the real daemon."""
+"""Calls of the command `signald-peer`, with the real daemon."""
 
 from __future__ import annotations
 
@@ -15,10 +15,11 @@ import av
 from aiortc.mediastreams import MediaStreamError
 from twisted.internet import reactor as installed
 
-from signald_client.call import call
-from signald_client.command import FLOWED, NOT_FLOWED, USAGE, parse
-from signald_client.media import PatternAndTone, Recording
+from signald_client.call import run_call
+from signald_client.command import EXIT_FLOWED, EXIT_NO_CALL, EXIT_NOT_FLOWED, parse_arguments
+from signald_client.pattern import PatternAndTone
 from signald_client.peer import Peer
+from signald_client.recording import Recording
 from signald_client.signaling.messages import Knock
 from signald_client.signaling.session_ids import find_session_id
 from signald_client.signaling.wire import Value
@@ -29,11 +30,11 @@ reactor: Any = installed
 SMALL = ["--size", "64x48", "--rate", "10"]
 
 
-class Lines(io.StringIO):
-    """Standard error, which can be waited on.
+class WatchedStderr(io.StringIO):
+    """A standard error that a test can wait for.
 
     Attributes:
-        linked: done with the link when it was written.
+        linked: future with the link, done when the link was written.
 
     """
 
@@ -42,7 +43,7 @@ class Lines(io.StringIO):
         self.linked: asyncio.Future[str] = asyncio.get_running_loop().create_future()
 
     def write(self, text: str) -> int:
-        """Keep the text."""
+        """Store the text, and complete `linked` when it holds a link."""
         for line in text.splitlines():
             if line.startswith("https://"):
                 self.linked.set_result(line)
@@ -50,31 +51,31 @@ class Lines(io.StringIO):
 
 
 class CallCase(AsyncCase):
-    """A test case that makes calls."""
+    """A test case that runs the command."""
 
-    def begin(self, *arguments: str) -> asyncio.Task[int]:
-        """Begin the call of a command line; what it writes is kept."""
-        self.out, self.err = io.StringIO(), Lines()
+    def start_call(self, *arguments: str) -> asyncio.Task[int]:
+        """Start the call of a command line, and capture its output."""
+        self.out, self.err = io.StringIO(), WatchedStderr()
         self.patch(sys, "stdout", self.out)
         self.patch(sys, "stderr", self.err)
         for number in (signal.SIGINT, signal.SIGTERM):
             self.addCleanup(signal.signal, number, signal.getsignal(number))
-        return asyncio.ensure_future(call(parse([*arguments]), reactor))
+        return asyncio.ensure_future(run_call(parse_arguments([*arguments]), reactor))
 
     def report(self) -> dict[str, Any]:
-        """Return the report, which is all that is on standard output."""
+        """Return the report, which must be the whole standard output."""
         report: dict[str, Any] = json.loads(self.out.getvalue())
         return report
 
     def file(self, name: str) -> Path:
-        """Return a path for a file of the test's own."""
+        """Return a path in a new directory."""
         directory = Path(self.mktemp())
         directory.mkdir()
         return directory / name
 
 
 class RealCallTests(CallCase):
-    """Calls in which the other side is the library."""
+    """Calls whose other side is a `Peer` in this process."""
 
     def setUp(self) -> None:
         """Start the daemon."""
@@ -83,7 +84,7 @@ class RealCallTests(CallCase):
         self.shared = ["--ca", str(self.data / "ca.pem"), *SMALL]
 
     async def other_side(self) -> tuple[Peer, list[SmallMedia]]:
-        """Return a connected peer, and the list of the media that it makes."""
+        """Return a connected peer, and the list of the media that it creates."""
         made: list[SmallMedia] = []
         peer = Peer(self.server, make_media(made), trust=self.trust(), reactor=reactor)
         await peer.connect()
@@ -92,19 +93,19 @@ class RealCallTests(CallCase):
     async def hosted(self) -> tuple[Peer, list[SmallMedia], str]:
         """Return a peer that has opened a session, its media, and the link to the session."""
         peer, made = await self.other_side()
-        return peer, made, self.server.link(await peer.open())
+        return peer, made, self.server.link(await peer.open_session())
 
     @asynchronous
     async def test_host(self) -> None:
-        """The host shows ID and link, waits, and ends with its guest; the status says that media flowed."""
-        running = self.begin("host", "--server", self.server.url, *self.shared)
+        """The host prints ID and link, waits, and ends with its guest; the status tells that media flowed."""
+        running = self.start_call("host", "--server", self.server.url, *self.shared)
         link = await self.err.linked
         session = find_session_id(link)
         guest, made = await self.other_side()
-        await guest.join(session)
+        await guest.join_session(session)
         await made[0].flowing
         await guest.close()
-        self.assertEqual(await running, FLOWED)
+        self.assertEqual(await running, EXIT_FLOWED)
         self.assertEqual(find_session_id(self.err.getvalue().splitlines()[0]), session)
         self.assertEqual(len(self.err.getvalue().splitlines()), 2)
         report = self.report()
@@ -113,137 +114,146 @@ class RealCallTests(CallCase):
 
     @asynchronous
     async def test_join(self) -> None:
-        """The guest joins by the link alone, in silence."""
+        """The guest joins with the link alone, and prints nothing but the report."""
         host, made, link = await self.hosted()
-        running = self.begin("join", link, *self.shared)
+        running = self.start_call("join", link, *self.shared)
         while not made:
             await asyncio.sleep(0.01)
         await made[0].flowing
         await host.close()
-        self.assertEqual(await running, FLOWED)
+        self.assertEqual(await running, EXIT_FLOWED)
         self.assertEqual((self.report()["reason"], self.err.getvalue()), ("host-left", ""))
 
     @asynchronous
     async def test_duration(self) -> None:
-        """The call ends when its time is over, others or not."""
-        running = self.begin("host", "--server", self.server.url, "--duration", "0.1", *self.shared)
-        self.assertEqual(await running, NOT_FLOWED)
+        """The call ends after its duration, also without another member."""
+        running = self.start_call("host", "--server", self.server.url, "--duration", "0.1", *self.shared)
+        self.assertEqual(await running, EXIT_NOT_FLOWED)
         self.assertEqual(self.report()["reason"], "duration")
 
     @asynchronous
     async def test_echo(self) -> None:
-        """With --echo the other side gets back what it sends."""
+        """With --echo received media is sent back."""
         host, made, link = await self.hosted()
-        running = self.begin("join", link, "--echo", *self.shared)
+        running = self.start_call("join", link, "--echo", *self.shared)
         while not made:
             await asyncio.sleep(0.01)
         await made[0].flowing
         await host.close()
-        self.assertEqual(await running, FLOWED)
+        self.assertEqual(await running, EXIT_FLOWED)
         self.assertEqual(self.report()["reason"], "host-left")
 
     @asynchronous
     async def test_play_and_record(self) -> None:
-        """With --play a file is sent, and with --record what comes is written into another."""
+        """With --play a file is sent, and with --record received media is written into another file."""
         source, target = self.file("source.webm"), self.file("target.webm")
         await record_pattern(source, seconds=2)
         host, made, link = await self.hosted()
-        running = self.begin("join", link, "--play", str(source), "--record", str(target), *self.shared)
+        running = self.start_call("join", link, "--play", str(source), "--record", str(target), *self.shared)
         while not made:
             await asyncio.sleep(0.01)
         await made[0].flowing
         await host.close()
-        self.assertEqual(await running, FLOWED, self.err.getvalue())
+        self.assertEqual(await running, EXIT_FLOWED, self.err.getvalue())
         with av.open(str(target)) as container:
             self.assertEqual(sorted(stream.type for stream in container.streams), ["audio", "video"])
 
     @asynchronous
     async def test_recording_fails(self) -> None:
-        """A recording that cannot be written makes the call a failure, media or not."""
+        """A recording that cannot be written makes the call fail, even when media flowed."""
         target = self.file("target.webm")
         target.symlink_to("/dev/full")
         host, made, link = await self.hosted()
-        running = self.begin("join", link, "--record", str(target), *self.shared)
+        running = self.start_call("join", link, "--record", str(target), *self.shared)
         while not made:
             await asyncio.sleep(0.01)
         await made[0].flowing
         await host.close()
-        self.assertEqual(await running, NOT_FLOWED)
+        self.assertEqual(await running, EXIT_NOT_FLOWED)
         self.assertEqual(self.err.getvalue(), f"signald-peer: The file {target} could not be written.\n")
 
     @asynchronous
     async def test_two_recordings(self) -> None:
-        """Each member has a file of its own."""
+        """Each member is recorded into a separate file."""
         target = self.file("target.webm")
-        running = self.begin(
+        running = self.start_call(
             "host", "--capacity", "3", "--server", self.server.url, "--record", str(target), *self.shared
         )
         session = find_session_id(await self.err.linked)
         guests = [await self.other_side() for _ in range(2)]
         for guest, made in guests:
-            await guest.join(session)
+            await guest.join_session(session)
             for media in made:
                 await media.flowing
         for guest, _ in guests:
             await guest.close()
-        self.assertEqual(await running, FLOWED)
+        self.assertEqual(await running, EXIT_FLOWED)
         self.assertTrue(target.with_name("target-2.webm").stat().st_size)
 
     @asynchronous
     async def test_admitted(self) -> None:
-        """With name and password the guest waits for the host, which it says, and is in the call."""
+        """With name and password the guest waits in the lobby, prints so, and takes part once admitted."""
         knocks: asyncio.Queue[Knock] = asyncio.Queue()
 
-        def hear(event: Value) -> None:
+        def collect(event: Value) -> None:
             if isinstance(event, Knock):
                 knocks.put_nowait(event)
 
         made: list[SmallMedia] = []
-        host = Peer(self.server, make_media(made), trust=self.trust(), event=hear, reactor=reactor)
+        host = Peer(self.server, make_media(made), trust=self.trust(), on_event=collect, reactor=reactor)
         await host.connect()
-        link = self.server.link(await host.open(password="pw", lobby=True))
-        running = self.begin("join", link, "--name", "Ann", "--password", "pw", *self.shared)
+        link = self.server.link(await host.open_session(password="pw", lobby=True))
+        running = self.start_call("join", link, "--name", "Ann", "--password", "pw", *self.shared)
         knock = await knocks.get()
         self.assertEqual(knock.name, "Ann")
-        await host.admit(knock.user)
+        await host.admit_user(knock.user)
         await made[0].flowing
         await host.close()
-        self.assertEqual(await running, FLOWED)
+        self.assertEqual(await running, EXIT_FLOWED)
         self.assertEqual(self.err.getvalue(), "Waiting to be admitted.\n")
 
     @asynchronous
-    async def test_signal(self) -> None:
-        """SIGTERM and SIGINT end the call in order, and without media the status says so."""
+    async def test_signals(self) -> None:
+        """SIGTERM and SIGINT end the call with a report; without media the status tells so."""
         for number in (signal.SIGTERM, signal.SIGINT):
-            running = self.begin("host", "--server", self.server.url, *self.shared)
+            running = self.start_call("host", "--server", self.server.url, *self.shared)
             await self.err.linked
             os.kill(os.getpid(), number)
-            self.assertEqual(await running, NOT_FLOWED)
+            self.assertEqual(await running, EXIT_NOT_FLOWED)
             self.assertEqual((self.report()["reason"], self.report()["members"]), ("interrupted", []))
 
     @asynchronous
-    async def test_nobody_sends(self) -> None:
-        """An echo of nothing is no media, which the status says with a sentence."""
-        running = self.begin("host", "--server", self.server.url, "--echo", "--duration", "2", *self.shared)
+    async def test_no_media(self) -> None:
+        """When both sides send nothing, the status and a sentence tell that no media flowed."""
+        running = self.start_call("host", "--server", self.server.url, "--echo", "--duration", "2", *self.shared)
         session = find_session_id(await self.err.linked)
-        guest = Peer(self.server, Mute, trust=self.trust(), reactor=reactor)
+        guest = Peer(self.server, StoppedMedia, trust=self.trust(), reactor=reactor)
         await guest.connect()
-        await guest.join(session)
-        self.assertEqual(await running, NOT_FLOWED)
+        await guest.join_session(session)
+        self.assertEqual(await running, EXIT_NOT_FLOWED)
         self.assertIn("signald-peer: Media did not flow both ways.\n", self.err.getvalue())
         await guest.close()
 
     @asynchronous
+    async def test_token_file(self) -> None:
+        """The token in the file is sent in the handshake, and one that the server refuses is reported."""
+        path = self.file("token")
+        path.write_text("invalid\n")
+        running = self.start_call("host", "--server", self.server.url, "--token-file", str(path), *self.shared)
+        self.assertEqual(await running, EXIT_NOT_FLOWED)
+        self.assertEqual(self.report()["reason"], "token-invalid")
+
+    @asynchronous
     async def test_refused(self) -> None:
-        """A session that does not exist is told with the server's sentence, and is the report's reason."""
-        running = self.begin("join", "000-0000-000", "--server", self.server.url, *self.shared)
-        self.assertEqual(await running, NOT_FLOWED)
+        """A refused join is reported with the server's sentence, and with its code as the report's reason."""
+        running = self.start_call("join", "000-0000-000", "--server", self.server.url, *self.shared)
+        self.assertEqual(await running, EXIT_NOT_FLOWED)
         self.assertEqual(self.err.getvalue(), "signald-peer: There is no such session.\n")
         self.assertEqual(self.report()["reason"], "unknown-session")
 
     @asynchronous
-    async def test_cannot_be_tried(self) -> None:
-        """What is wrong with the options' content, and a server that cannot be reached, is told in one sentence."""
+    async def test_no_call_possible(self) -> None:
+        """An option with wrong content, and an unreachable server, are reported in one sentence."""
         url = self.server.url
         cases = {
             "join ABC": "A session ID has ten letters and digits, like ABC-DEFG-HJK; this has 3.",
@@ -259,21 +269,21 @@ class RealCallTests(CallCase):
             ),
         }
         for line, sentence in cases.items():
-            self.assertEqual(await self.begin(*line.split()), USAGE, line)
+            self.assertEqual(await self.start_call(*line.split()), EXIT_NO_CALL, line)
             self.assertEqual((self.out.getvalue(), self.err.getvalue()), ("", f"signald-peer: {sentence}\n"))
 
     @asynchronous
     async def test_as_a_command(self) -> None:
-        """In processes of their own host and guest write the link and the report, and nothing else."""
+        """As processes, host and guest print the link and the report, and nothing else."""
         process = await self.process("host", "--server", self.server.url, *self.shared)
         assert process.stderr is not None
         await process.stderr.readline()
         session = find_session_id((await process.stderr.readline()).decode())
         guest, made = await self.other_side()
-        await guest.join(session)
+        await guest.join_session(session)
         await made[0].flowing
         await guest.close()
-        await self.check_end(process)
+        await self.assert_success(process)
 
         host, made, link = await self.hosted()
         process = await self.process("join", link, *self.shared)
@@ -281,16 +291,16 @@ class RealCallTests(CallCase):
             await asyncio.sleep(0.01)
         await made[0].flowing
         await host.close()
-        await self.check_end(process)
+        await self.assert_success(process)
 
-    async def check_end(self, process: asyncio.subprocess.Process) -> None:
-        """Wait for the end of a process, which has its report to write and nothing to complain about."""
+    async def assert_success(self, process: asyncio.subprocess.Process) -> None:
+        """Wait for the end of a process, and assert that it wrote its report and no error."""
         out, err = await process.communicate()
-        self.assertEqual((process.returncode, err), (FLOWED, b""))
+        self.assertEqual((process.returncode, err), (EXIT_FLOWED, b""))
         self.assertTrue(json.loads(out)["flowed"])
 
     async def process(self, *arguments: str) -> asyncio.subprocess.Process:
-        """Start the command in a process of its own, in Python's development mode, which complains about leftovers."""
+        """Start the command in a process of Python's development mode, which warns about leaked resources."""
         code = "import sys; from signald_client.command import main; sys.exit(main())"
         process = await asyncio.create_subprocess_exec(
             sys.executable,
@@ -306,26 +316,26 @@ class RealCallTests(CallCase):
         return process
 
 
-class Mute(SmallMedia):
+class StoppedMedia(SmallMedia):
     """Negotiates media and never sends any."""
 
     def tracks(self) -> Any:
-        """Return tracks that were ended before they began."""
+        """Return tracks that are stopped already."""
         for track in super().tracks():
             track.stop()
         return super().tracks()
 
 
 async def record_pattern(path: Path, seconds: int) -> None:
-    """Write a file of the pattern and the tone."""
+    """Record the pattern and the tone into a file."""
     recording = Recording(path)
     media = PatternAndTone(64, 48, 10)
     for track in media.tracks():
-        recording.expect(track.kind)
+        recording.expect_kind(track.kind)
     for track in media.tracks():
         for _ in range(seconds * (10 if track.kind == "video" else 50)):
             try:
-                recording.put(track.kind, await track.recv())  # type: ignore[arg-type] # decoded, as all of our own
+                recording.put_frame(track.kind, await track.recv())  # type: ignore[arg-type] # decoded, as all frames of these tracks are
             except MediaStreamError:
                 break
     await media.stop()

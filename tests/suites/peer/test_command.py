@@ -5,40 +5,41 @@ from __future__ import annotations
 import io
 import sys
 from pathlib import Path
+from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
 from signald_client import command
-from signald_client.command import DEFAULT_SERVER, main, parse
+from signald_client.command import DEFAULT_SERVER, main, parse_arguments
 
 
 class ParseTests(SynchronousTestCase):
-    """`parse`."""
+    """`parse_arguments`."""
 
-    def sentence(self, *arguments: str) -> str:
-        """Return what a wrong command line is answered with, on standard error alone, with status 2."""
+    def error_of(self, *arguments: str) -> str:
+        """Parse a wrong command line, and return its error: one line on standard error, with status 2."""
         out, err = io.StringIO(), io.StringIO()
         self.patch(sys, "stdout", out)
         self.patch(sys, "stderr", err)
-        self.assertEqual(self.assertRaises(SystemExit, parse, arguments).code, command.USAGE)
+        self.assertEqual(self.assertRaises(SystemExit, parse_arguments, arguments).code, command.EXIT_NO_CALL)
         self.assertEqual(out.getvalue(), "")
         self.assertEqual(err.getvalue().count("\n"), 1)
         return err.getvalue().strip()
 
     def test_defaults(self) -> None:
-        """A pattern is sent to a server on this machine until somebody ends it."""
-        options = parse(["host"])
+        """By default the pattern is sent to a server on this machine, without a limit of time."""
+        options = parse_arguments(["host"])
         self.assertEqual((options.command, options.server, options.capacity), ("host", DEFAULT_SERVER, 2))
         self.assertEqual((options.size, options.rate, options.duration), ((640, 480), 15.0, None))
         self.assertEqual((options.play, options.echo, options.record), (None, False, None))
         self.assertEqual((options.ca, options.insecure, options.verbose), (None, False, False))
         self.assertEqual((options.name, options.password), (None, None))
 
-    def test_everything(self) -> None:
-        """Every option is read."""
+    def test_all_options(self) -> None:
+        """Every option is parsed."""
         line = "join 7q2-m9rt-6zc --server wss://h/ws --ca ca.pem --insecure --play a.webm --record b.mp4"
         line += " --duration 2.5 --size 160x120 --rate 5 --verbose --name Ann --password pw"
-        options = parse(line.split())
+        options = parse_arguments(line.split())
         self.assertEqual((options.command, options.session, options.server), ("join", "7q2-m9rt-6zc", "wss://h/ws"))
         self.assertEqual((options.ca, options.play, options.record), (Path("ca.pem"), Path("a.webm"), Path("b.mp4")))
         self.assertEqual((options.size, options.rate, options.duration), ((160, 120), 5.0, 2.5))
@@ -46,41 +47,41 @@ class ParseTests(SynchronousTestCase):
         self.assertEqual((options.name, options.password), ("Ann", "pw"))
 
     def test_server_of_the_link(self) -> None:
-        """A link names its server, unless another is named."""
+        """The server is that of the link, unless `--server` names another one."""
         link = "https://example.org:9000/#7Q2M9RT6ZC"
-        self.assertEqual(parse(["join", link]).server, "https://example.org:9000/")
-        self.assertEqual(parse(["join", link, "--server", "wss://h/ws"]).server, "wss://h/ws")
-        self.assertEqual(parse(["join", "7Q2M9RT6ZC"]).server, DEFAULT_SERVER)
+        self.assertEqual(parse_arguments(["join", link]).server, "https://example.org:9000/")
+        self.assertEqual(parse_arguments(["join", link, "--server", "wss://h/ws"]).server, "wss://h/ws")
+        self.assertEqual(parse_arguments(["join", "7Q2M9RT6ZC"]).server, DEFAULT_SERVER)
 
     def test_wrong_command_lines(self) -> None:
-        """What is wrong is said in one sentence."""
+        """A wrong command line is reported in one sentence."""
         cases = {
             "": "the following arguments are required: host|join",
             "join": "the following arguments are required: ID",
-            "host --duration 0": "argument --duration: 0 is not a number of seconds",
-            "host --duration nan": "argument --duration: nan is not a number of seconds",
-            "host --rate 121": "argument --rate: 121 is not a number up to 120",
-            "host --rate -1": "argument --rate: -1 is not a number up to 120",
-            "host --size 640": "argument --size: 640 is not a size like 640x480, of even numbers from 16 to 3840",
-            "host --size 641x480": "argument --size: 641x480 is not a size like 640x480, of even numbers",
-            f"host --name {'x' * 65}": "argument --name: a text of 1 to 64 characters is wanted",
+            "host --duration 0": "argument --duration: expected a number of seconds greater than 0, got 0",
+            "host --duration nan": "argument --duration: expected a number of seconds greater than 0, got nan",
+            "host --rate 121": "argument --rate: expected a number greater than 0 and up to 120, got 121",
+            "host --rate -1": "argument --rate: expected a number greater than 0 and up to 120, got -1",
+            "host --size 640": "argument --size: expected a size like 640x480, of even numbers from 16 to 3840, got",
+            "host --size 641x480": "of even numbers from 16 to 3840, got 641x480",
+            f"host --name {'x' * 65}": "argument --name: expected a text of 1 to 64 characters, got 65",
             "host --play a --echo": "argument --echo: not allowed with argument --play",
         }
         for line, sentence in cases.items():
-            self.assertIn(sentence, self.sentence(*line.split()), line)
+            self.assertIn(sentence, self.error_of(*line.split()), line)
 
 
 class MainTests(SynchronousTestCase):
     """`main`."""
 
     def test_without_aiortc(self) -> None:
-        """Without the library the command says how to install it."""
+        """Without aiortc the command tells how to install it."""
         err = io.StringIO()
         self.patch(sys, "stderr", err)
-        module = sys.modules["aiortc"]
-        self.addCleanup(sys.modules.__setitem__, "aiortc", module)
-        sys.modules["aiortc"] = None  # type: ignore[assignment] # Python's own sign for a module that is not there
-        self.assertEqual(main(["host"]), command.USAGE)
+        # None is Python's own mark of a module that cannot be imported; find_spec then finds none.
+        modules: dict[str, Any] = {**sys.modules, "aiortc": None}
+        self.patch(sys, "modules", modules)
+        self.assertEqual(main(["host"]), command.EXIT_NO_CALL)
         self.assertEqual(
             err.getvalue(),
             "signald-peer: The library aiortc is missing; install it with: pip install 'signald[peer]'\n",

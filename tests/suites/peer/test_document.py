@@ -1,4 +1,4 @@
-"""The bot of docs/client.md, which is the one in `examples`."""
+"""The bot of docs/client.md, which is `examples/bot.py`."""
 
 from __future__ import annotations
 
@@ -20,12 +20,14 @@ reactor: Any = installed
 ROOT = Path(__file__).parents[3]
 BOT = ROOT / "examples" / "bot.py"
 
+SLOW_CALLBACK = re.compile(r"Executing <.*> took [0-9.]+ seconds")
+
 
 class BotTests(AsyncCase):
-    """The bot."""
+    """The bot in the documentation."""
 
     def test_document(self) -> None:
-        """The document shows it as it is, and it is short."""
+        """docs/client.md shows the bot's whole source, of at most 30 lines."""
         text = (ROOT / "docs" / "client.md").read_text(encoding="utf-8")
         match = re.search(r"```python\n(.*?)```", text, re.DOTALL)
         assert match is not None
@@ -34,34 +36,37 @@ class BotTests(AsyncCase):
 
     @asynchronous
     async def test_bot(self) -> None:
-        """It greets who is there and who comes, echoes, is in the call, and ends with the session."""
+        """The bot greets present and new members, echoes messages, sends media, and ends with the session."""
         address = self.address(self.start_daemon())
-        said: asyncio.Queue[str] = asyncio.Queue()
+        texts: asyncio.Queue[str] = asyncio.Queue()
 
-        def hear(event: Value) -> None:
+        def collect(event: Value) -> None:
             if isinstance(event, ForwardedMessage):
-                said.put_nowait(event.content)
+                texts.put_nowait(event.content)
 
         made: list[SmallMedia] = []
-        ann = Peer(address, make_media(made), trust=self.trust(), event=hear, reactor=reactor)
+        ann = Peer(address, make_media(made), trust=self.trust(), on_event=collect, reactor=reactor)
         await ann.connect()
-        session = await ann.open(3)
+        session = await ann.open_session(3)
         bot = await self.start_bot(address.url, session)
-        self.assertEqual(await said.get(), "Hello, everybody!")
-        ann.say("Are you a bot?")
-        self.assertEqual(await said.get(), "You said: Are you a bot?")
-        bob = Peer(address, SmallMedia, name="Bob", trust=self.trust(), event=hear, reactor=reactor)
+        self.assertEqual(await texts.get(), "Hello, everybody!")
+        ann.send_message("Are you a bot?")
+        self.assertEqual(await texts.get(), "You said: Are you a bot?")
+        bob = Peer(address, SmallMedia, name="Bob", trust=self.trust(), on_event=collect, reactor=reactor)
         await bob.connect()
-        await bob.join(session)
-        self.assertEqual(await said.get(), "Hello, Bob!")
+        await bob.join_session(session)
+        self.assertEqual(await texts.get(), "Hello, Bob!")
         await made[0].flowing
         await bob.close()
         self.assertTrue((await ann.close()).flowed)
-        self.assertEqual(await bot.communicate(), (b"host-left\n", b""))
+        out, err = await bot.communicate()
+        # Development mode also logs callbacks that took more than 0.1 s, as they do on a busy machine.
+        lines = [line for line in err.decode().splitlines() if not SLOW_CALLBACK.fullmatch(line)]
+        self.assertEqual((out, lines), (b"host-left\n", []))
         self.assertEqual(bot.returncode, 0)
 
     async def start_bot(self, *arguments: str) -> asyncio.subprocess.Process:
-        """Start the bot in a process of its own, in Python's development mode, which complains about leftovers."""
+        """Start the bot in a process of Python's development mode, which warns about leaked resources."""
         pipe = asyncio.subprocess.PIPE
         command = [sys.executable, "-X", "dev", str(BOT), *arguments, str(self.data.absolute() / "ca.pem")]
         bot = await asyncio.create_subprocess_exec(*command, stdout=pipe, stderr=pipe)

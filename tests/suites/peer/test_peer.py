@@ -1,4 +1,4 @@
-"""The peer as a library: two or three in one process, with the real daemon or a double."""
+"""The peer as a library: two or three in one process, with the real daemon or a fake server."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from typing import Any
 from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 from twisted.internet import reactor as installed
 
-from signald_client.asking import RefusedError
+from signald_client.errors import RefusedError, UnreachableError
 from signald_client.media import Media
 from signald_client.peer import Peer
-from signald_client.server import Address, Trust, UnreachableError
+from signald_client.server import Address, Trust
 from signald_client.signaling import messages
 from signald_client.signaling.events import Refused, Resumed
 from signald_client.signaling.messages import MemberJoined, MemberLeft
 from signald_client.signaling.wire import Value
 from tests.suites.peer.case import AsyncCase, SmallMedia, asynchronous, make_media
-from tests.suites.peer.double import ME, WELCOME, Double
+from tests.suites.peer.fake_server import ME, WELCOME, FakeServer
 
 reactor: Any = installed
 
@@ -29,10 +29,10 @@ JOINED = SESSION | {"type": "joined", "role": "guest", "members": [BOB]}
 
 
 class PeerCase(AsyncCase):
-    """A test case that makes peers."""
+    """A test case that creates peers."""
 
     def make_peer(self, address: Address, trust: Trust | None = None, **options: Any) -> tuple[Peer, list[SmallMedia]]:
-        """Return a peer, and the list of the media that it makes."""
+        """Return a peer, and the list of the media that it creates."""
         made: list[SmallMedia] = []
         return Peer(address, make_media(made), trust=trust, reactor=reactor, **options), made
 
@@ -45,23 +45,23 @@ class CallTests(PeerCase):
         self.daemon = self.start_daemon()
 
     def real_peer(self, **options: Any) -> tuple[Peer, list[SmallMedia]]:
-        """Return a peer for the daemon."""
+        """Return a peer of the daemon, and the list of the media that it creates."""
         return self.make_peer(self.address(self.daemon), self.trust(), **options)
 
     @asynchronous
     async def test_two(self) -> None:
-        """Video and audio go both ways, and both reports tell so."""
-        host, hosts = self.real_peer(stay=False)
-        guest, guests = self.real_peer(stay=False)
+        """Video and audio flow both ways, and both reports tell so."""
+        host, hosts = self.real_peer(stay_alone=False)
+        guest, guests = self.real_peer(stay_alone=False)
         await host.connect()
-        session = await host.open()
+        session = await host.open_session()
         await guest.connect()
-        self.assertEqual(await guest.join(session), session)
+        self.assertEqual(await guest.join_session(session), session)
         await guests[0].flowing
         await hosts[0].flowing
-        guest.end("enough")
-        self.assertEqual(await guest.ended(), "enough")
-        reports = [await guest.close(), await self.closed(host, "left")]
+        guest.stop("enough")
+        self.assertEqual(await guest.wait_until_ended(), "enough")
+        reports = [await guest.close(), await self.close_after_end(host, "left")]
         for report in reports:
             (member,) = report.members
             self.assertEqual((report.session, report.flowed), (session, True))
@@ -71,34 +71,42 @@ class CallTests(PeerCase):
             assert member.seconds_to_first_frame is not None
             self.assertLess(member.seconds_to_connected, member.seconds_to_first_frame)
 
-    async def closed(self, peer: Peer, reason: str) -> Any:
-        """Wait for the end of a peer, with this reason, and return its report."""
-        self.assertEqual(await peer.ended(), reason)
+    async def close_after_end(self, peer: Peer, reason: str) -> Any:
+        """Wait for the end of a peer's call with this reason, and return its report."""
+        self.assertEqual(await peer.wait_until_ended(), reason)
         return await peer.close()
 
     @asynchronous
+    async def test_installed_reactor(self) -> None:
+        """Without the argument `reactor` the peer uses the installed reactor."""
+        peer = Peer(self.address(self.daemon), SmallMedia, trust=self.trust())
+        await peer.connect()
+        self.assertEqual(len(await peer.open_session()), 10)
+        await peer.close()
+
+    @asynchronous
     async def test_host_leaves(self) -> None:
-        """The end of the session ends the guest, media or not."""
+        """The end of the session ends the guest's call, with or without media."""
         host, _ = self.real_peer()
         guest, _ = self.real_peer()
         await host.connect()
-        session = await host.open()
+        session = await host.open_session()
         await guest.connect()
-        await guest.join(session)
+        await guest.join_session(session)
         await host.close()
-        await self.closed(guest, "host-left")
+        await self.close_after_end(guest, "host-left")
 
     @asynchronous
     async def test_three(self) -> None:
-        """In a mesh each has a connection with each; a bot stays when the others leave, and takes the next."""
+        """Each peer of a mesh connects to every other; a bot stays when the others leave, and serves the next one."""
         bot, bots = self.real_peer()
-        ann, anns = self.real_peer(stay=False)
-        bob, bobs = self.real_peer(stay=False)
+        ann, anns = self.real_peer(stay_alone=False)
+        bob, bobs = self.real_peer(stay_alone=False)
         await bot.connect()
-        session = await bot.open(3)
+        session = await bot.open_session(3)
         for peer in (ann, bob):
             await peer.connect()
-            await peer.join(session)
+            await peer.join_session(session)
         for made in (bots, anns, bobs):
             self.assertEqual(len(made), 2)
             for media in made:
@@ -107,7 +115,7 @@ class CallTests(PeerCase):
             self.assertTrue((await peer.close()).flowed)
         eve, eves = self.real_peer()
         await eve.connect()
-        await eve.join(session)
+        await eve.join_session(session)
         await eves[0].flowing
         await eve.close()
         report = await bot.close()
@@ -115,14 +123,14 @@ class CallTests(PeerCase):
 
     @asynchronous
     async def test_one_direction(self) -> None:
-        """A peer that sends nothing receives all the same, and neither report says that media went both ways."""
+        """A peer that sends nothing still receives, and neither report tells that media flowed both ways."""
         host, hosts = self.real_peer()
         guest = Peer(self.address(self.daemon), SilentMedia, trust=self.trust(), reactor=reactor)
         await host.connect()
-        session = await host.open()
+        session = await host.open_session()
         await guest.connect()
-        await guest.join(session)
-        await SilentMedia.made.received.wait()
+        await guest.join_session(session)
+        await SilentMedia.latest.received.wait()
         report = await guest.close()
         self.assertFalse(report.flowed)
         self.assertEqual((report.members[0].sends, sorted(report.members[0].receives)), ([], ["audio", "video"]))
@@ -132,74 +140,74 @@ class CallTests(PeerCase):
 
     @asynchronous
     async def test_refused(self) -> None:
-        """A refused request raises the error's code and sentence, and the peer can go on."""
+        """A refused request raises the error's code and sentence, and the peer can continue."""
         peer, _ = self.real_peer()
         await peer.connect()
         with self.assertRaises(RefusedError) as context:
-            await peer.join("0000000000")
+            await peer.join_session("0000000000")
         self.assertEqual(
             (context.exception.code, context.exception.sentence), ("unknown-session", "There is no such session.")
         )
         with self.assertRaises(RefusedError):
-            await peer.open(99)
-        self.assertEqual(len(await peer.open()), 10)
+            await peer.open_session(99)
+        self.assertEqual(len(await peer.open_session()), 10)
         report = await peer.close()
         self.assertFalse(report.flowed)
 
     @asynchronous
     async def test_server_stops(self) -> None:
-        """A server that does not come back within the grace ends the peer."""
+        """A server that does not return within the grace ends the call."""
         self.daemon = self.start_daemon("--limit", "grace-seconds=0.2")
         peer, _ = self.real_peer()
         await peer.connect()
-        await peer.open()
+        await peer.open_session()
         stopping: Any = self.daemon.stopService()
-        await self.closed(peer, "disconnected")
+        await self.close_after_end(peer, "disconnected")
         await stopping.asFuture(asyncio.get_running_loop())
 
     @asynchronous
     async def test_events(self) -> None:
-        """An application hears what happens in the session."""
-        heard: asyncio.Queue[Value] = asyncio.Queue()
-        host, _ = self.real_peer(event=heard.put_nowait)
+        """The application gets the session's events."""
+        events: asyncio.Queue[Value] = asyncio.Queue()
+        host, _ = self.real_peer(on_event=events.put_nowait)
         guest, _ = self.real_peer()
         await host.connect()
-        session = await host.open()
+        session = await host.open_session()
         await guest.connect()
-        await guest.join(session)
-        await heard.get()
-        await heard.get()
-        self.assertIsInstance(await heard.get(), MemberJoined)
+        await guest.join_session(session)
+        await events.get()
+        await events.get()
+        self.assertIsInstance(await events.get(), MemberJoined)
         await guest.close()
-        self.assertIsInstance(await heard.get(), MemberLeft)
+        self.assertIsInstance(await events.get(), MemberLeft)
         await host.close()
 
     @asynchronous
-    async def test_say(self) -> None:
-        """Members with names talk to each other, to one or to all."""
-        heard: asyncio.Queue[Value] = asyncio.Queue()
-        host, _ = self.real_peer(event=heard.put_nowait, name="Ann")
-        guest, _ = self.real_peer(event=heard.put_nowait, name="Bob")
-        host.say("to nobody")
+    async def test_send_message(self) -> None:
+        """Members with names send messages to one or to all."""
+        events: asyncio.Queue[Value] = asyncio.Queue()
+        host, _ = self.real_peer(on_event=events.put_nowait, name="Ann")
+        guest, _ = self.real_peer(on_event=events.put_nowait, name="Bob")
+        host.send_message("to nobody")
         await host.connect()
-        session = await host.open()
+        session = await host.open_session()
         await guest.connect()
-        await guest.join(session)
-        guest.say("hi")
-        host.say("psst", self.only_member(host))
+        await guest.join_session(session)
+        guest.send_message("hi")
+        host.send_message("psst", self.only_member(host))
         names: set[str | None] = set()
-        said: set[str] = set()
-        while len(said) < 2:
-            event = await heard.get()
+        texts: set[str] = set()
+        while len(texts) < 2:
+            event = await events.get()
             if isinstance(event, messages.Joined):
                 names |= {member.name for member in event.members}
             elif isinstance(event, MemberJoined):
                 names.add(event.member.name)
             elif isinstance(event, messages.ForwardedMessage):
-                said.add(event.content)
-        self.assertEqual((names, said), ({"Ann", "Bob"}, {"hi", "psst"}))
-        guest.say("hi", "0000000000000000000000000A")
-        while not isinstance(event := await heard.get(), Refused):
+                texts.add(event.content)
+        self.assertEqual((names, texts), ({"Ann", "Bob"}, {"hi", "psst"}))
+        guest.send_message("hi", "0000000000000000000000000A")
+        while not isinstance(event := await events.get(), Refused):
             pass
         self.assertEqual(event.code, "unknown-member")
         await guest.close()
@@ -211,62 +219,62 @@ class CallTests(PeerCase):
         return member.user
 
     @asynchronous
-    async def test_host(self) -> None:
-        """A host admits, refuses, removes, hands over, changes and ends; only a host can."""
+    async def test_host_requests(self) -> None:
+        """A host admits, refuses, removes, hands over, changes and ends; a guest's request is refused."""
         knocks: asyncio.Queue[str] = asyncio.Queue()
 
-        def hear(event: Value) -> None:
+        def collect(event: Value) -> None:
             if isinstance(event, messages.Knock):
                 knocks.put_nowait(event.user)
 
-        host, _ = self.real_peer(event=hear)
+        host, _ = self.real_peer(on_event=collect)
         ann, _ = self.real_peer()
         bob, _ = self.real_peer()
         for peer in (host, ann, bob):
             await peer.connect()
         with self.assertRaises(RefusedError):
-            await host.change(locked=True)
-        session = await host.open(3, label="Tea", password="pw", lobby=True)
+            await host.change_session(locked=True)
+        session = await host.open_session(3, label="Tea", password="pw", lobby=True)
         with self.assertRaises(RefusedError) as context:
-            await ann.join(session)
+            await ann.join_session(session)
         self.assertEqual(context.exception.code, "password-needed")
-        joining = asyncio.ensure_future(ann.join(session, "pw"))
-        await host.refuse(await knocks.get())
+        joining = asyncio.ensure_future(ann.join_session(session, "pw"))
+        await host.refuse_user(await knocks.get())
         with self.assertRaises(RefusedError):
             await joining
-        joining = asyncio.ensure_future(ann.join(session, "pw"))
-        await host.admit(await knocks.get())
+        joining = asyncio.ensure_future(ann.join_session(session, "pw"))
+        await host.admit_user(await knocks.get())
         self.assertEqual(await joining, session)
-        await host.change(lobby=False)
-        await bob.join(session, "pw")
+        await host.change_session(lobby=False)
+        await bob.join_session(session, "pw")
         users = [member.user for member in host.report.members]
-        await host.remove(users[1])
-        self.assertEqual(await bob.ended(), "removed")
-        await host.hand_over(users[0])
+        await host.remove_member(users[1])
+        self.assertEqual(await bob.wait_until_ended(), "removed")
+        await host.make_host(users[0])
         with self.assertRaises(RefusedError) as context:
             await host.end_session()
         self.assertEqual(context.exception.code, "wrong-role")
         await ann.end_session()
-        self.assertEqual(await host.ended(), "by-host")
+        self.assertEqual(await host.wait_until_ended(), "by-host")
         for peer in (host, ann, bob):
             await peer.close()
 
     @asynchronous
-    async def test_reconnects(self) -> None:
-        """A call goes on while the connections to the server are lost and come back."""
-        heard: asyncio.Queue[Value] = asyncio.Queue()
-        host, hosts = self.real_peer(event=heard.put_nowait)
+    async def test_reconnect(self) -> None:
+        """A call continues while the connections to the server are lost and resumed."""
+        events: asyncio.Queue[Value] = asyncio.Queue()
+        host, hosts = self.real_peer(on_event=events.put_nowait)
         guest, guests = self.real_peer()
         await host.connect()
-        session = await host.open()
+        session = await host.open_session()
         await guest.connect()
-        await guest.join(session)
+        await guest.join_session(session)
         await guests[0].flowing
         await hosts[0].flowing
         lose_connection(host)
         lose_connection(guest)
-        host.say("meanwhile")
-        while not isinstance(event := await heard.get(), Resumed):
+        host.send_message("meanwhile")
+        while not isinstance(event := await events.get(), Resumed):
             self.assertNotIsInstance(event, Refused)
         self.assertEqual(event.survival, "everything")
         before = dict(guests[0].counts)
@@ -279,39 +287,39 @@ class CallTests(PeerCase):
 
 def lose_connection(peer: Peer) -> None:
     """Lose a peer's connection to the server."""
-    (line,) = peer._socket._lines
-    line.dropConnection(abort=True)
+    (connection,) = peer._socket._open_connections
+    connection.dropConnection(abort=True)
 
 
 class SilentMedia(Media):
-    """Sends nothing.
+    """Media that sends nothing.
 
     Attributes:
-        made: the last that was made.
-        received: set when a frame came.
+        latest: the latest instance.
+        received: set when a frame was received.
 
     """
 
-    made: SilentMedia
+    latest: SilentMedia
 
     def __init__(self) -> None:
         self.received = asyncio.Event()
-        SilentMedia.made = self
+        SilentMedia.latest = self
 
-    def frame(self, kind: str, frame: object) -> None:
-        """Say that it came."""
+    def frame_received(self, kind: str, frame: object) -> None:
+        """Set `received`."""
         self.received.set()
 
 
 class BrokenMedia(SmallMedia):
-    """Fails whenever it can."""
+    """Media whose methods raise errors."""
 
-    def frame(self, kind: str, frame: object) -> None:
-        """Fail."""
+    def frame_received(self, kind: str, frame: object) -> None:
+        """Raise an error."""
         raise RuntimeError("broken")
 
     async def stop(self) -> None:
-        """Fail, after all."""
+        """Stop the tracks, and raise an error."""
         await super().stop()
         raise RuntimeError("broken")
 
@@ -322,47 +330,47 @@ def without_candidates(sdp: str) -> str:
     return "".join(line for line in lines if not line.startswith(("a=candidate", "a=end-of-candidates")))
 
 
-class OtherSide:
-    """A member behind the double, in which aiortc is used without the code under test.
+class RemotePeer:
+    """The member Bob of the fake server, which uses aiortc without the code under test.
 
     Attributes:
-        double: the server.
-        trickle: whether its candidates travel by themselves, as a browser's do; otherwise they are lost.
+        server: the fake server.
+        trickle: whether its candidates are sent by themselves, as a browser does; otherwise they are lost.
         connection: its peer connection.
 
     """
 
-    def __init__(self, double: Double, trickle: bool) -> None:
-        self.double = double
+    def __init__(self, server: FakeServer, trickle: bool) -> None:
+        self.server = server
         self.trickle = trickle
         self.connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
         self.media = SmallMedia()
         for track in self.media.tracks():
             self.connection.addTrack(track)
         self.tasks: list[asyncio.Task[None]] = []
-        double.script = self.script
+        server.script = self.script
 
     def script(self, message: dict[str, Any]) -> None:
-        """Be a session with Bob in it."""
-        self.double.welcome(message)
+        """Answer as a session that has Bob as its member."""
+        self.server.welcome(message)
         if message["type"] == "join":
-            self.double.say(JOINED | {"id": message["id"]})
+            self.server.send_message(JOINED | {"id": message["id"]})
         elif message["type"] == "offer":
             self.tasks.append(asyncio.ensure_future(self.answer(message)))
 
     async def answer(self, message: dict[str, Any]) -> None:
-        """Answer the offer without candidates, and send these after it."""
+        """Answer the offer without candidates, and send the candidates after the answer."""
         offer = message["sdp"] if self.trickle else without_candidates(message["sdp"])
         await self.connection.setRemoteDescription(RTCSessionDescription(offer, "offer"))
         await self.connection.setLocalDescription(await self.connection.createAnswer())
         answer = self.connection.localDescription.sdp
         shared = {"session": S, "from": "BOB", "negotiation": message["negotiation"]}
-        self.double.say({"type": "answer", "sdp": without_candidates(answer)} | shared)
+        self.server.send_message({"type": "answer", "sdp": without_candidates(answer)} | shared)
         candidates: list[dict[str, Any]] = [{"candidate": "candidate:nonsense", "sdpMid": "0"}]
         if self.trickle:
             found = [line[2:] for line in answer.splitlines() if line.startswith("a=candidate")]
             candidates += [{"candidate": line, "sdpMid": "0", "sdpMLineIndex": 0} for line in found]
-        self.double.say({"type": "candidates", "candidates": candidates, "end": True} | shared)
+        self.server.send_message({"type": "candidates", "candidates": candidates, "end": True} | shared)
 
     async def close(self) -> None:
         """Close the connection."""
@@ -371,220 +379,263 @@ class OtherSide:
         await self.connection.close()
 
 
-class DoubleTests(PeerCase):
-    """What the real daemon and a well-behaved member do not do."""
+class FakeServerTests(PeerCase):
+    """Behaviour that the real daemon and a correct member do not show."""
 
     def setUp(self) -> None:
-        """Start the double."""
+        """Start the fake server, and silence the log."""
         logging.disable(logging.CRITICAL)
         self.addCleanup(logging.disable, logging.NOTSET)
-        self.double = Double(reactor)
-        self.addCleanup(self.double.stop)
+        self.server = FakeServer(reactor)
+        self.addCleanup(self.server.stop)
 
     @asynchronous
     async def test_trickled_candidates(self) -> None:
-        """Candidates that travel by themselves are used, and one that makes no sense does no harm."""
-        other = OtherSide(self.double, trickle=True)
-        peer, made = self.make_peer(self.double.address)
+        """Trickled candidates are used, and an invalid one is ignored."""
+        other = RemotePeer(self.server, trickle=True)
+        peer, made = self.make_peer(self.server.address)
         await peer.connect()
-        await peer.join(S)
+        await peer.join_session(S)
         await made[0].flowing
         report = await peer.close()
         self.assertTrue(report.flowed)
         await other.close()
         self.assertEqual(
-            [message["type"] for message in self.double.messages], ["hello", "join", "offer", "candidates", "leave"]
+            [message["type"] for message in self.server.messages], ["hello", "join", "offer", "candidates", "leave"]
         )
-        self.assertEqual(self.double.messages[0]["features"], ["no-rollback", "relay-only"])
-        self.assertEqual(self.double.messages[3]["candidates"], [])
-        self.assertTrue(self.double.messages[3]["end"])
+        self.assertEqual(self.server.messages[0]["features"], ["no-rollback", "relay-only"])
+        self.assertEqual(self.server.messages[3]["candidates"], [])
+        self.assertTrue(self.server.messages[3]["end"])
 
     @asynchronous
     async def test_no_path(self) -> None:
-        """When no path to the only member is found, the peer ends."""
-        other = OtherSide(self.double, trickle=False)
-        peer, _ = self.make_peer(self.double.address, stay=False)
+        """When no path to the only member is found, the call ends."""
+        other = RemotePeer(self.server, trickle=False)
+        peer, _ = self.make_peer(self.server.address, stay_alone=False)
         await peer.connect()
-        await peer.join(S)
-        self.assertEqual(await peer.ended(), "connection-failed")
+        await peer.join_session(S)
+        self.assertEqual(await peer.wait_until_ended(), "connection-failed")
         report = await peer.close()
         self.assertEqual((report.flowed, report.members[0].connection_state), (False, "failed"))
         await other.close()
 
     @asynchronous
-    async def test_unreadable_servers(self) -> None:
-        """URLs that aiortc cannot read do no harm."""
+    async def test_unsupported_ice_servers(self) -> None:
+        """URLs of ICE servers that aiortc cannot parse are left out."""
         urls = ["turn:[2001:db8::1]:3478", "nonsense", "turn:", "stuns:a", ""]
         servers = [{"urls": urls, "username": "u", "credential": "c"}, {"urls": []}]
-        other = OtherSide(self.double, trickle=True)
-        script = self.double.script
+        other = RemotePeer(self.server, trickle=True)
+        script = self.server.script
 
-        def supplied(message: dict[str, Any]) -> None:
+        def send_servers(message: dict[str, Any]) -> None:
             if message["type"] == "join":
-                self.double.say({"type": "ice-servers", "ice-servers": servers})
+                self.server.send_message({"type": "ice-servers", "ice-servers": servers})
             script(message)
 
-        self.double.script = supplied
-        peer, made = self.make_peer(self.double.address)
+        self.server.script = send_servers
+        peer, made = self.make_peer(self.server.address)
         await peer.connect()
-        await peer.join(S)
+        await peer.join_session(S)
         await made[0].flowing
         await peer.close()
         await other.close()
 
     @asynchronous
-    async def test_a_relayed_session(self) -> None:
-        """Without a TURN server there is no path, of the own addresses nothing is told, and the peer ends."""
-        other = OtherSide(self.double, trickle=True)
-        script = self.double.script
+    async def test_relay_only_without_turn(self) -> None:
+        """Without a TURN server a relay-only call fails, and no local address is sent."""
+        other = RemotePeer(self.server, trickle=True)
+        script = self.server.script
 
-        def relayed(message: dict[str, Any]) -> None:
+        def send_relay_only(message: dict[str, Any]) -> None:
             if message["type"] == "join":
-                self.double.say(JOINED | {"id": message["id"], "relay-only": True})
+                self.server.send_message(JOINED | {"id": message["id"], "relay-only": True})
             else:
                 script(message)
 
-        self.double.script = relayed
-        peer, _ = self.make_peer(self.double.address, stay=False)
+        self.server.script = send_relay_only
+        peer, _ = self.make_peer(self.server.address, stay_alone=False)
         await peer.connect()
-        await peer.join(S)
-        self.assertEqual(await peer.ended(), "connection-failed")
+        await peer.join_session(S)
+        self.assertEqual(await peer.wait_until_ended(), "connection-failed")
         await peer.close()
-        self.assertNotIn("offer", [message["type"] for message in self.double.messages])
+        self.assertNotIn("offer", [message["type"] for message in self.server.messages])
         await other.close()
 
-    async def joined(self, **options: Any) -> Peer:
-        """Return a peer that has joined Bob's session; Bob says nothing."""
+    async def join_silent_session(self, **options: Any) -> Peer:
+        """Return a peer that has joined Bob's session; Bob sends nothing."""
 
         def script(message: dict[str, Any]) -> None:
-            self.double.welcome(message)
+            self.server.welcome(message)
             if message["type"] == "join":
-                self.double.say(JOINED)
+                self.server.send_message(JOINED)
 
-        self.double.script = script
-        peer, _ = self.make_peer(self.double.address, **options)
+        self.server.script = script
+        peer, _ = self.make_peer(self.server.address, **options)
         await peer.connect()
-        await peer.join(S)
+        await peer.join_session(S)
         return peer
 
-    async def until_said(self, type_: str) -> None:
-        """Wait until the double was sent a message of a type."""
-        said = asyncio.Event()
-        script = self.double.script
+    async def wait_for_next(self, type_: str) -> None:
+        """Wait until the server receives another message of this type."""
+        received = asyncio.Event()
+        script = self.server.script
 
-        def listen(message: dict[str, Any]) -> None:
+        def watch(message: dict[str, Any]) -> None:
             script(message)
             if message["type"] == type_:
-                said.set()
+                received.set()
 
-        self.double.script = listen
-        await said.wait()
+        self.server.script = watch
+        await received.wait()
 
     @asynchronous
-    async def test_bad_answer(self) -> None:
-        """An answer that cannot be applied ends the peer, when it has nobody else."""
-        peer = await self.joined(stay=False)
-        await self.until_said("offer")
+    async def test_invalid_answer(self) -> None:
+        """An answer that cannot be applied ends the call of a peer without another member."""
+        peer = await self.join_silent_session(stay_alone=False)
+        await self.wait_for_next("offer")
         number = {"offerer": ME, "n": 1}
-        self.double.say({"type": "answer", "session": S, "from": "BOB", "negotiation": number, "sdp": "nonsense"})
-        self.assertEqual(await peer.ended(), "connection-failed")
+        self.server.send_message(
+            {"type": "answer", "session": S, "from": "BOB", "negotiation": number, "sdp": "nonsense"}
+        )
+        self.assertEqual(await peer.wait_until_ended(), "connection-failed")
         await peer.close()
 
     @asynchronous
-    async def test_bad_offer(self) -> None:
-        """So does an offer of which nothing can be made."""
-        peer = await self.joined(stay=False)
+    async def test_invalid_offer(self) -> None:
+        """An offer that cannot be applied fails its connection, and keeps the reason of an ended call."""
+        peer = await self.join_silent_session(stay_alone=False)
         number = {"offerer": "CY", "n": 1}
         cy = {"user": "CY", "role": "guest", "polite": True, "offers-first": False, "base": 0}
-        self.double.say({"type": "member-left", "session": S, "user": "BOB", "reason": "left"})
-        self.assertEqual(await peer.ended(), "left")
-        self.double.say({"type": "member-joined", "session": S, "member": cy})
-        self.double.say({"type": "offer", "session": S, "from": "CY", "negotiation": number, "sdp": "nonsense"})
-        await self.until_report(peer, 2)
+        self.server.send_message({"type": "member-left", "session": S, "user": "BOB", "reason": "left"})
+        self.assertEqual(await peer.wait_until_ended(), "left")
+        self.server.send_message({"type": "member-joined", "session": S, "member": cy})
+        self.server.send_message(
+            {"type": "offer", "session": S, "from": "CY", "negotiation": number, "sdp": "nonsense"}
+        )
+        await self.wait_for_members(peer, 2)
         self.assertEqual(peer.report.reason, "left")
         await peer.close()
 
-    async def until_report(self, peer: Peer, members: int) -> None:
+    async def wait_for_members(self, peer: Peer, members: int) -> None:
         """Wait until the report has so many members."""
         while len(peer.report.members) < members:
             await asyncio.sleep(0)
 
     @asynchronous
-    async def test_nonsense(self) -> None:
-        """What the server should not say changes nothing."""
-        peer = await self.joined()
+    async def test_unexpected_messages(self) -> None:
+        """Messages that a correct server does not send change nothing."""
+        peer = await self.join_silent_session()
         stranger = BOB | {"user": "EVE"}
-        self.double.say({"type": "opened"})
-        self.double.say({"type": "error", "code": "bad-message", "message": "What?"})
-        self.double.say({"type": "member-joined", "session": "0000000000", "member": stranger})
-        self.double.say(SESSION | {"type": "opened", "session": "0000000000"})
-        self.double.say({"type": "ended", "session": "0000000000", "reason": "idle"})
-        self.double.say({"type": "ended", "session": S, "reason": "expired"})
-        self.assertEqual(await peer.ended(), "expired")
+        self.server.send_message({"type": "opened"})
+        self.server.send_message({"type": "error", "code": "bad-message", "message": "What?"})
+        self.server.send_message({"type": "member-joined", "session": "0000000000", "member": stranger})
+        self.server.send_message(SESSION | {"type": "opened", "session": "0000000000"})
+        self.server.send_message({"type": "member-renewed", "session": "0000000000", "member": stranger})
+        self.server.send_message({"type": "member-left", "session": "0000000000", "user": "EVE", "reason": "left"})
+        self.server.send_message({"type": "ended", "session": "0000000000", "reason": "idle"})
+        self.server.send_message({"type": "ended", "session": S, "reason": "expired"})
+        self.assertEqual(await peer.wait_until_ended(), "expired")
         self.assertEqual((peer.session, len(peer.report.members)), (S, 1))
         await peer.close()
 
     @asynchronous
     async def test_hello_refused(self) -> None:
-        """A server that does not welcome is told by its error."""
-        self.double.script = lambda message: self.double.say(
+        """A refused hello raises the error of the server."""
+        self.server.script = lambda message: self.server.send_message(
             {"type": "error", "id": message["id"], "code": "unsupported-version", "message": "Version 7 only."}
         )
-        peer, _ = self.make_peer(self.double.address)
+        peer, _ = self.make_peer(self.server.address)
         with self.assertRaises(RefusedError) as context:
             await peer.connect()
         self.assertEqual(context.exception.code, "unsupported-version")
         await peer.close()
 
     @asynchronous
-    async def test_lost_before_the_welcome(self) -> None:
-        """A server that does not welcome is not tried again."""
-        self.double.script = lambda message: self.double.connections[0].dropConnection(abort=True)
-        peer, _ = self.make_peer(self.double.address)
-        with self.assertRaises(UnreachableError) as context:
-            await peer.connect()
-        self.assertEqual(str(context.exception), f"The connection to {self.double.address.authority} was lost.")
+    async def test_requests_before_the_welcome(self) -> None:
+        """A session that is opened while `connect` waits for the welcome is opened after it."""
+        peer, _ = self.make_peer(self.server.address)
+        self.server.script = lambda message: None
+        connecting = asyncio.ensure_future(peer.connect())
+        await self.server.wait_for_message("hello")
+        opening = asyncio.ensure_future(peer.open_session())
+        await asyncio.sleep(0)
+
+        def script(message: dict[str, Any]) -> None:
+            if message["type"] == "open":
+                self.server.send_message(SESSION | {"type": "opened", "id": message["id"]})
+
+        self.server.script = script
+        self.server.welcome(self.server.messages[0])
+        await connecting
+        self.assertEqual(await opening, S)
         await peer.close()
 
     @asynchronous
-    async def test_lost_while_waiting(self) -> None:
-        """A request whose answer is lost with the identity is not waited for."""
-        peer, _ = self.make_peer(self.double.address)
+    async def test_refusal_before_the_welcome(self) -> None:
+        """A request that is refused because too many wait leaves `connect` waiting for the welcome."""
+        peer, _ = self.make_peer(self.server.address)
+        self.server.script = lambda message: None
+        connecting = asyncio.ensure_future(peer.connect())
+        await self.server.wait_for_message("hello")
+        waiting = [asyncio.ensure_future(peer.open_session()) for _ in range(257)]
+        with self.assertRaises(RefusedError) as context:
+            await waiting.pop()
+        self.assertEqual(context.exception.code, "not-connected")
+        self.server.welcome(self.server.messages[0])
+        await connecting
+        await peer.close()
+        for error in await asyncio.gather(*waiting, return_exceptions=True):
+            self.assertIsInstance(error, UnreachableError)
+
+    @asynchronous
+    async def test_lost_before_the_welcome(self) -> None:
+        """A connection that is lost before the welcome raises an error."""
+        self.server.script = lambda message: self.server.connections[0].dropConnection(abort=True)
+        peer, _ = self.make_peer(self.server.address)
+        with self.assertRaises(UnreachableError) as context:
+            await peer.connect()
+        self.assertEqual(str(context.exception), f"The connection to {self.server.address.authority} was lost.")
+        await peer.close()
+
+    @asynchronous
+    async def test_lost_request(self) -> None:
+        """A request whose reply is lost with the identity raises an error."""
+        peer, _ = self.make_peer(self.server.address)
         await peer.connect()
 
         def script(message: dict[str, Any]) -> None:
             if message["type"] == "open":
-                self.double.connections[0].dropConnection(abort=True)
+                self.server.connections[0].dropConnection(abort=True)
             elif message["type"] == "resume":
-                self.double.say(WELCOME | {"resumed": "nothing"})
+                self.server.send_message(WELCOME | {"resumed": "nothing"})
 
-        self.double.script = script
+        self.server.script = script
         with self.assertRaises(UnreachableError):
-            await peer.open()
+            await peer.open_session()
         self.assertEqual(peer.report.reconnects, 1)
         await peer.close()
 
     @asynchronous
     async def test_replaced(self) -> None:
-        """An identity that another connection has taken ends the peer, and what it waits for."""
-        peer, _ = self.make_peer(self.double.address)
+        """When another connection takes the identity over, the call and its pending requests end."""
+        peer, _ = self.make_peer(self.server.address)
         await peer.connect()
-        self.double.script = lambda message: self.double.connections[0].sendClose(4001, "replaced")
+        self.server.script = lambda message: self.server.connections[0].sendClose(4001, "replaced")
         with self.assertRaises(UnreachableError):
-            await peer.open()
-        self.assertEqual(await peer.ended(), "disconnected")
+            await peer.open_session()
+        self.assertEqual(await peer.wait_until_ended(), "disconnected")
         await peer.close()
 
     @asynchronous
     async def test_lost_twice(self) -> None:
-        """The grace counts from the first loss to the return."""
-        peer = await self.joined()
-        script = self.double.script
-        self.double.script = lambda message: self.double.connections[-1].dropConnection(abort=True)
-        self.double.connections[0].dropConnection(abort=True)
-        while len(self.double.connections) < 2:
+        """A connection that is lost again during the handshake is resumed within the same grace."""
+        peer = await self.join_silent_session()
+        script = self.server.script
+        self.server.script = lambda message: self.server.connections[-1].dropConnection(abort=True)
+        self.server.connections[0].dropConnection(abort=True)
+        while len(self.server.connections) < 2:
             await asyncio.sleep(0.01)
-        self.double.script = script
+        self.server.script = script
         while not peer.report.reconnects:
             await asyncio.sleep(0.01)
         self.assertEqual((peer.report.reconnects, peer.report.reason), (1, ""))
@@ -592,41 +643,41 @@ class DoubleTests(PeerCase):
 
     @asynchronous
     async def test_identity_lost(self) -> None:
-        """A peer whose session did not survive ends."""
-        peer = await self.joined()
-        self.double.script = lambda message: self.double.say(WELCOME | {"resumed": "nothing"})
-        self.double.connections[0].dropConnection(abort=True)
-        self.assertEqual(await peer.ended(), "disconnected")
+        """A call whose session did not survive ends."""
+        peer = await self.join_silent_session()
+        self.server.script = lambda message: self.server.send_message(WELCOME | {"resumed": "nothing"})
+        self.server.connections[0].dropConnection(abort=True)
+        self.assertEqual(await peer.wait_until_ended(), "disconnected")
         await peer.close()
 
     @asynchronous
     async def test_membership(self) -> None:
-        """With the membership alone, and for a member that is renewed, there is a new connection."""
-        peer = await self.joined()
-        await self.double.heard("offer")
+        """A resume with the membership alone, and a renewed member, result in new peer connections."""
+        peer = await self.join_silent_session()
+        await self.server.wait_for_message("offer")
 
         def script(message: dict[str, Any]) -> None:
             if message["type"] == "resume":
-                self.double.say(WELCOME | {"resumed": "membership"})
-                self.double.say(JOINED | {"members": [BOB | {"base": 1}]})
+                self.server.send_message(WELCOME | {"resumed": "membership"})
+                self.server.send_message(JOINED | {"members": [BOB | {"base": 1}]})
 
-        self.double.script = script
-        self.double.connections[0].dropConnection(abort=True)
-        await self.offers(2)
-        self.double.say({"type": "member-renewed", "session": S, "member": BOB | {"base": 2}})
-        await self.offers(3)
+        self.server.script = script
+        self.server.connections[0].dropConnection(abort=True)
+        await self.wait_for_offer(2)
+        self.server.send_message({"type": "member-renewed", "session": S, "member": BOB | {"base": 2}})
+        await self.wait_for_offer(3)
         self.assertEqual(len(peer.report.members), 3)
         await peer.close()
 
-    async def offers(self, n: int) -> None:
-        """Wait until the double has the n-th offer, which is numbered so."""
-        while len(offers := [message for message in self.double.messages if message["type"] == "offer"]) < n:
+    async def wait_for_offer(self, n: int) -> None:
+        """Wait until the server has the n-th offer, and assert that it has this number."""
+        while len(offers := [message for message in self.server.messages if message["type"] == "offer"]) < n:
             await asyncio.sleep(0.01)
         self.assertEqual(offers[-1]["negotiation"], {"offerer": ME, "n": n})
 
     @asynchronous
     async def test_not_admitted(self) -> None:
-        """One who waits is a member when the host says so, or is told that it is not."""
+        """A peer in the lobby becomes a member when admitted, and gets an error when refused."""
         answers: list[dict[str, Any]] = [
             {"type": "not-admitted", "session": S, "reason": "refused"},
             JOINED | {"members": []},
@@ -634,41 +685,41 @@ class DoubleTests(PeerCase):
 
         def script(message: dict[str, Any]) -> None:
             if message["type"] == "join":
-                self.double.say({"type": "waiting", "id": message["id"], "session": S, "reason": "lobby"})
-                self.double.say(answers.pop(0))
+                self.server.send_message({"type": "waiting", "id": message["id"], "session": S, "reason": "lobby"})
+                self.server.send_message(answers.pop(0))
 
-        peer, _ = self.make_peer(self.double.address)
+        peer, _ = self.make_peer(self.server.address)
         await peer.connect()
-        self.double.script = script
+        self.server.script = script
         with self.assertRaises(RefusedError) as context:
-            await peer.join(S)
+            await peer.join_session(S)
         self.assertEqual(context.exception.code, "not-admitted")
-        await peer.join(S)
+        await peer.join_session(S)
         self.assertEqual(peer.session, S)
         await peer.close()
 
     @asynchronous
-    async def test_media_that_cannot_be_made(self) -> None:
-        """Media that cannot be made ends the peer, when it has nobody else."""
+    async def test_media_factory_raises(self) -> None:
+        """An error of the media factory ends the call of a peer without another member."""
 
-        def make() -> Media:
+        def raise_error() -> Media:
             raise RuntimeError("no camera")
 
-        other = OtherSide(self.double, trickle=True)
-        peer = Peer(self.double.address, make, stay=False, reactor=reactor)
+        other = RemotePeer(self.server, trickle=True)
+        peer = Peer(self.server.address, raise_error, stay_alone=False, reactor=reactor)
         await peer.connect()
-        await peer.join(S)
-        self.assertEqual(await peer.ended(), "connection-failed")
+        await peer.join_session(S)
+        self.assertEqual(await peer.wait_until_ended(), "connection-failed")
         await peer.close()
         await other.close()
 
     @asynchronous
-    async def test_broken_media(self) -> None:
-        """Media that raises costs its connection, not the peer."""
-        other = OtherSide(self.double, trickle=True)
-        peer = Peer(self.double.address, BrokenMedia, stay=False, reactor=reactor)
+    async def test_media_raises(self) -> None:
+        """An error in media fails its connection, and not the peer."""
+        other = RemotePeer(self.server, trickle=True)
+        peer = Peer(self.server.address, BrokenMedia, stay_alone=False, reactor=reactor)
         await peer.connect()
-        await peer.join(S)
-        self.assertEqual(await peer.ended(), "connection-failed")
+        await peer.join_session(S)
+        self.assertEqual(await peer.wait_until_ended(), "connection-failed")
         await peer.close()
         await other.close()

@@ -11,7 +11,7 @@ from signald_client.report import MemberReport, Report
 
 
 def member(**changes: Any) -> MemberReport:
-    """Return the report of a connection in which both kinds went both ways, but for some changes."""
+    """Return the report of a connection in which both kinds flowed both ways, with some changes."""
     values: dict[str, Any] = {
         "connection_state": "connected",
         "ice_state": "completed",
@@ -27,25 +27,25 @@ def member(**changes: Any) -> MemberReport:
 
 
 class FlowedTests(SynchronousTestCase):
-    """Whether media flowed."""
+    """`flowed`: whether media flowed both ways."""
 
     def test_both_ways(self) -> None:
-        """It did when each kind that a side sends arrived."""
+        """Media flowed when every kind that a side sends has arrived."""
         self.assertTrue(member().flowed)
         self.assertTrue(member(sends=["audio"], video_frames_sent=0).flowed)
 
     def test_one_kind_missing(self) -> None:
-        """It did not when one kind did not come or go."""
+        """Media did not flow when one kind was not sent or not received."""
         for name in ("video_frames_sent", "video_frames_received", "audio_packets_sent", "audio_packets_received"):
             self.assertFalse(member(**{name: 0}).flowed, name)
 
     def test_one_way(self) -> None:
-        """It did not when one side sends nothing."""
+        """Media did not flow when one side sends nothing."""
         self.assertFalse(member(sends=[]).flowed)
         self.assertFalse(member(receives=[]).flowed)
 
     def test_all_members(self) -> None:
-        """A call flowed when it did with each member, and there was one."""
+        """Media of a call flowed when there was a member, and it flowed with each."""
         self.assertTrue(Report(members=[member(), member()]).flowed)
         self.assertFalse(Report(members=[member(), member(video_frames_sent=0)]).flowed)
         self.assertFalse(Report().flowed)
@@ -55,7 +55,7 @@ class JsonTests(SynchronousTestCase):
     """The report as JSON."""
 
     def test_sums(self) -> None:
-        """It has the session, the reason and the sums of all members."""
+        """The report has the session, the reason and the sums over all members."""
         plain = json.loads(Report("7Q2M9RT6ZC", "duration", [member(), member()]).as_json())
         self.assertEqual(plain.pop("members")[0]["user"], "ANN")
         self.assertEqual(

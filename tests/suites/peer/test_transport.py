@@ -1,4 +1,4 @@
-"""The signaling client over a real WebSocket."""
+"""The signaling socket: the client over real WebSockets."""
 
 from __future__ import annotations
 
@@ -13,14 +13,15 @@ from twisted.internet.protocol import Factory, Protocol
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
-from signald_client.server import Address, Trust, UnreachableError
+from signald_client.errors import UnreachableError
+from signald_client.server import Address, Trust
 from signald_client.signaling.client import SignalingClient
 from signald_client.signaling.events import Disconnected, Interrupted, Resumed
 from signald_client.signaling.messages import Welcome
 from signald_client.signaling.wire import Value
 from signald_client.transport import SignalingSocket
 from tests.suites.peer.case import AsyncCase, asynchronous
-from tests.suites.peer.double import Double
+from tests.suites.peer.fake_server import FakeServer
 
 reactor: Any = installed
 
@@ -29,7 +30,7 @@ class AddressTests(SynchronousTestCase):
     """`Address`."""
 
     def test_addresses(self) -> None:
-        """The socket's address and the page's mean the same server; ports have their schemes' defaults."""
+        """URLs of the WebSocket and of the page are parsed as the same address; ports default by scheme."""
         cases = {
             "wss://localhost:9000/ws": (True, "localhost", 9000, "/ws"),
             "wss://localhost:9000": (True, "localhost", 9000, "/ws"),
@@ -43,14 +44,14 @@ class AddressTests(SynchronousTestCase):
         for text, parts in cases.items():
             self.assertEqual(Address.parse(text), Address(*parts), text)
 
-    def test_no_addresses(self) -> None:
-        """What is no address of a server is refused with a sentence."""
+    def test_invalid_addresses(self) -> None:
+        """A text that is not a server's address is refused with a sentence."""
         for text in ("", "localhost:9000", "ftp://example.org", "wss://", "wss://example.org:99999", "wss://[::1"):
             error = self.assertRaises(ValueError, Address.parse, text)
             self.assertEqual(str(error), f"{text!r} is not the address of a server, like wss://localhost:9000/ws.")
 
     def test_url_and_link(self) -> None:
-        """The URL and the link for people are read back as the same address."""
+        """The URL and the link are parsed as the same address."""
         for text, url, link in (
             ("https://example.org/", "wss://example.org:443/ws", "https://example.org:443/#7Q2M9RT6ZC"),
             ("ws://[::1]:9000/a/ws", "ws://[::1]:9000/a/ws", "http://[::1]:9000/a/#7Q2M9RT6ZC"),
@@ -65,27 +66,27 @@ class TrustTests(SynchronousTestCase):
     """`Trust`."""
 
     def test_no_certificate(self) -> None:
-        """A CA file without a certificate, or with a broken one, is refused with a sentence."""
+        """A CA file without a certificate, or with an invalid one, is refused with a sentence."""
         broken = b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
         for content in (b"", b"no certificate", broken):
-            error = self.assertRaises(ValueError, Trust(content).options, "localhost")
+            error = self.assertRaises(ValueError, Trust(content).tls_options, "localhost")
             self.assertEqual(str(error), "The CA file holds no certificate in PEM form.")
 
 
 @implementer(IHostResolution)
 class Resolution:
-    """A question to `NoNames`."""
+    """A resolution of `EmptyResolver`."""
 
     def __init__(self, name: str) -> None:
         self.name = name
 
     def cancel(self) -> None:
-        """There is nothing to cancel."""
+        """Do nothing: the resolution is complete."""
 
 
 @implementer(IHostnameResolver)
-class NoNames:
-    """A name service that knows nobody."""
+class EmptyResolver:
+    """A resolver that finds no address."""
 
     def resolveHostName(
         self,
@@ -95,7 +96,7 @@ class NoNames:
         addressTypes: Sequence[type[IAddress]] | None = None,
         transportSemantics: str = "TCP",
     ) -> Resolution:
-        """Say so."""
+        """Complete the resolution without an address."""
         resolution = Resolution(hostName)
         resolutionReceiver.resolutionBegan(resolution)
         resolutionReceiver.resolutionComplete()
@@ -103,25 +104,25 @@ class NoNames:
 
 
 class ConnectTests(AsyncCase):
-    """Connecting."""
+    """Connecting and reconnecting."""
 
     def setUp(self) -> None:
-        """Make a socket."""
+        """Create the queue of events."""
         self.events: asyncio.Queue[Value] = asyncio.Queue()
 
     def make_socket(self, address: Address, trust: Trust | None = None) -> SignalingSocket:
-        """Return a socket whose events are kept; it comes back at once, or at least within a tenth of a second."""
+        """Return a signaling socket that queues its events, and reconnects within a tenth of a second."""
         client = SignalingClient(json, lambda: 0.01, "INSTANCE")
         return SignalingSocket(client, self.events.put_nowait, address, trust or Trust(), "test", reactor)
 
-    def start_double(self, subprotocol: str | None = "signald.1") -> Double:
-        """Start a server that ends with the test."""
-        double = Double(reactor, subprotocol)
-        self.addCleanup(double.stop)
-        return double
+    def start_server(self, subprotocol: str | None = "signald.1") -> FakeServer:
+        """Start a fake server that stops with the test."""
+        server = FakeServer(reactor, subprotocol)
+        self.addCleanup(server.stop)
+        return server
 
-    async def refused(self, address: Address, trust: Trust | None = None) -> str:
-        """Return the sentence with which a connection is refused."""
+    async def connect_error(self, address: Address, trust: Trust | None = None) -> str:
+        """Try to connect, and return the sentence of the error."""
         with self.assertRaises(UnreachableError) as context:
             await self.make_socket(address, trust).connect()
         self.assertTrue(self.events.empty())
@@ -129,7 +130,7 @@ class ConnectTests(AsyncCase):
 
     @asynchronous
     async def test_real_daemon(self) -> None:
-        """The real daemon is trusted by its authority, and welcomes; the socket closes when asked to."""
+        """The socket connects to the real daemon, trusts its authority, gets the welcome, and closes."""
         daemon = self.start_daemon()
         socket = self.make_socket(self.address(daemon), self.trust())
         await socket.connect()
@@ -140,22 +141,22 @@ class ConnectTests(AsyncCase):
 
     @asynchronous
     async def test_untrusted(self) -> None:
-        """An authority that is not trusted, and a name that is not the certificate's, are told."""
+        """A certificate of an untrusted authority, and one for another name, are reported."""
         address = self.address(self.start_daemon())
         sentence = f"The certificate of {address.authority} is not trusted; name its authority with --ca FILE."
-        self.assertEqual(await self.refused(address), sentence)
+        self.assertEqual(await self.connect_error(address), sentence)
         trust = self.trust()
         port = reactor.listenTCP(0, Forwarder(address.port), interface="127.0.0.2")
         self.addCleanup(port.stopListening)
         other = Address(True, "127.0.0.2", port.getHost().port, "/ws")
         self.assertEqual(
-            await self.refused(other, trust),
+            await self.connect_error(other, trust),
             f"The certificate of {other.authority} is not trusted; name its authority with --ca FILE.",
         )
 
     @asynchronous
     async def test_insecure(self) -> None:
-        """Who asks for it believes any certificate, by name and by address."""
+        """Without verification any certificate is accepted, for a name and for an address."""
         port = self.start_daemon().page.port
         for host in ("127.0.0.1", "localhost"):
             socket = self.make_socket(Address(True, host, port, "/ws"), Trust(verify=False))
@@ -163,74 +164,95 @@ class ConnectTests(AsyncCase):
             await socket.close()
 
     @asynchronous
-    async def test_nobody(self) -> None:
-        """A port that nobody listens on is told."""
-        double = self.start_double()
-        address = double.address
-        await double.stop().asFuture(asyncio.get_running_loop())
-        self.assertEqual(await self.refused(address), f"Nothing answers at {address.authority}.")
+    async def test_closed_port(self) -> None:
+        """A closed port is reported."""
+        server = self.start_server()
+        address = server.address
+        await server.stop().asFuture(asyncio.get_running_loop())
+        self.assertEqual(await self.connect_error(address), f"No server answers at {address.authority}.")
 
     @asynchronous
-    async def test_no_such_host(self) -> None:
-        """A name that nobody has is told."""
-        self.addCleanup(reactor.installNameResolver, reactor.installNameResolver(NoNames()))
-        self.assertEqual(await self.refused(Address.parse("ws://nobody.example/")), "There is no host nobody.example.")
+    async def test_unknown_host(self) -> None:
+        """A name without an address is reported."""
+        self.addCleanup(reactor.installNameResolver, reactor.installNameResolver(EmptyResolver()))
+        self.assertEqual(
+            await self.connect_error(Address.parse("ws://nobody.example/")), "There is no host named nobody.example."
+        )
 
     @asynchronous
-    async def test_something_else(self) -> None:
-        """A server that does not speak the protocol is told, whatever it speaks."""
+    async def test_other_protocol(self) -> None:
+        """A server that does not speak the protocol is reported."""
         daemon = self.start_daemon("--no-tls")
         nowhere = Address(False, "127.0.0.1", daemon.page.port, "/nowhere")
         sentence = f"{nowhere.url} is not a signaling server that speaks signald.1."
-        self.assertEqual(await self.refused(nowhere), sentence)
-        address = self.start_double(None).address
-        self.assertEqual(await self.refused(address), f"{address.url} is not a signaling server that speaks signald.1.")
+        self.assertEqual(await self.connect_error(nowhere), sentence)
+        address = self.start_server(None).address
+        self.assertEqual(
+            await self.connect_error(address), f"{address.url} is not a signaling server that speaks signald.1."
+        )
 
     @asynchronous
     async def test_connection_lost(self) -> None:
-        """A connection that is lost comes back by itself, and what was said meanwhile is sent then."""
-        double = self.start_double()
-        socket = self.make_socket(double.address)
+        """A lost connection is resumed, and requests made meanwhile are sent then."""
+        server = self.start_server()
+        socket = self.make_socket(server.address)
         await socket.connect()
         await self.events.get()
-        double.connections[0].dropConnection(abort=True)
+        server.connections[0].dropConnection(abort=True)
         self.assertIsInstance(await self.events.get(), Interrupted)
-        socket.perform(socket.client.open())
+        socket.perform(socket.client.open_session())
         self.assertIsInstance(await self.events.get(), Welcome)
         self.assertEqual(await self.events.get(), Resumed("everything"))
-        await double.heard("open")
-        self.assertEqual(double.types(), ["hello", "resume", "ack", "open"])
+        await server.wait_for_message("open")
+        self.assertEqual(server.types(), ["hello", "resume", "ack", "open"])
+        await socket.close()
+        self.assertEqual(await self.events.get(), Disconnected(1000, ""))
+
+    @asynchronous
+    async def test_request_before_the_welcome(self) -> None:
+        """A request made after `connect` and before the welcome is sent after the welcome, and is not refused."""
+        server = self.start_server()
+        server.script = lambda message: None
+        socket = self.make_socket(server.address)
+        await socket.connect()
+        await server.wait_for_message("hello")
+        socket.perform(socket.client.open_session())
+        self.assertTrue(self.events.empty())
+        server.welcome(server.messages[0])
+        self.assertIsInstance(await self.events.get(), Welcome)
+        await server.wait_for_message("open")
+        self.assertEqual(server.types(), ["hello", "open"])
         await socket.close()
         self.assertEqual(await self.events.get(), Disconnected(1000, ""))
 
     @asynchronous
     async def test_server_restarts(self) -> None:
-        """While nobody answers the attempts go on."""
-        double = self.start_double()
-        socket = self.make_socket(double.address)
+        """The attempts continue while no server answers."""
+        server = self.start_server()
+        socket = self.make_socket(server.address)
         await socket.connect()
         await self.events.get()
-        port = double.port.getHost().port
-        await double.stop().asFuture(asyncio.get_running_loop())
+        port = server.port.getHost().port
+        await server.stop().asFuture(asyncio.get_running_loop())
         for _ in range(3):
             self.assertIsInstance(await self.events.get(), Interrupted)
-        again = Double(reactor, port=port)
+        again = FakeServer(reactor, port=port)
         self.addCleanup(again.stop)
         while not isinstance(event := await self.events.get(), Welcome):
             self.assertIsInstance(event, Interrupted)
         await socket.close()
 
     @asynchronous
-    async def test_given_up(self) -> None:
-        """One who ends while there is no connection, or while one is being opened, leaves nothing behind."""
-        double = self.start_double()
+    async def test_close_while_reconnecting(self) -> None:
+        """Closing while the connection is lost, or while one is being opened, leaves no task behind."""
+        server = self.start_server()
         for refuse in (False, True):
-            socket = self.make_socket(double.address)
+            socket = self.make_socket(server.address)
             await socket.connect()
             if refuse:
-                await double.stop().asFuture(asyncio.get_running_loop())
+                await server.stop().asFuture(asyncio.get_running_loop())
             else:
-                double.connections[0].dropConnection(abort=True)
+                server.connections[0].dropConnection(abort=True)
             while not isinstance(await self.events.get(), Interrupted):
                 pass
             await asyncio.sleep(0)
@@ -238,40 +260,40 @@ class ConnectTests(AsyncCase):
         socket.abort()
 
     @asynchronous
-    async def test_aborted(self) -> None:
-        """A connection can be dropped without a word."""
-        double = self.start_double()
-        socket = self.make_socket(double.address)
+    async def test_abort(self) -> None:
+        """`abort` drops the connection without a close frame."""
+        server = self.start_server()
+        socket = self.make_socket(server.address)
         await socket.connect()
         await self.events.get()
         socket.abort()
         self.assertEqual(await self.events.get(), Disconnected(1000, ""))
-        socket.perform(socket.client.open())
+        socket.perform(socket.client.open_session())
         await socket.close()
 
     @asynchronous
     async def test_binary_message(self) -> None:
-        """A binary message, which the server never sends, is ignored."""
-        double = self.start_double()
-        socket = self.make_socket(double.address)
+        """A binary message, which no signald sends, is ignored."""
+        server = self.start_server()
+        socket = self.make_socket(server.address)
         await socket.connect()
-        double.connections[0].sendMessage(b"\xff", isBinary=True)
+        server.connections[0].sendMessage(b"\xff", isBinary=True)
         self.assertIsInstance(await self.events.get(), Welcome)
         await socket.close()
         self.assertEqual(await self.events.get(), Disconnected(1000, ""))
 
     @asynchronous
-    async def test_cancelled(self) -> None:
-        """A connection that was given up leaves nothing behind, at whatever point that was."""
-        greeter = Greeter()
-        port = reactor.listenTCP(0, greeter, interface="127.0.0.1")
+    async def test_cancelled_connect(self) -> None:
+        """Cancelling `connect` leaves no task behind, before and after the TCP connection."""
+        listener = SilentListener()
+        port = reactor.listenTCP(0, listener, interface="127.0.0.1")
         self.addCleanup(port.stopListening)
         address = Address(False, "127.0.0.1", port.getHost().port, "/ws")
         for accepted in (False, True):
-            greeter.called = asyncio.Event()
+            listener.called = asyncio.Event()
             attempt = asyncio.ensure_future(self.make_socket(address).connect())
             if accepted:
-                await greeter.called.wait()
+                await listener.called.wait()
             await asyncio.sleep(0)
             attempt.cancel()
             with self.assertRaises(asyncio.CancelledError):
@@ -279,11 +301,11 @@ class ConnectTests(AsyncCase):
         self.assertTrue(self.events.empty())
 
 
-class Greeter(Factory):
-    """Says when it hears something, and does not answer.
+class SilentListener(Factory):
+    """Accepts connections and never answers.
 
     Attributes:
-        called: set when it heard something.
+        called: set when bytes were received.
 
     """
 
@@ -291,9 +313,9 @@ class Greeter(Factory):
     called: asyncio.Event
 
     def buildProtocol(self, addr: IAddress | None) -> Protocol:
-        """Listen."""
+        """Return a protocol that sets `called`."""
         protocol = Protocol()
-        protocol.dataReceived = lambda data: self.called.set()  # type: ignore[method-assign] # all there is to it
+        protocol.dataReceived = lambda data: self.called.set()  # type: ignore[method-assign] # shorter than a class
         return protocol
 
 
@@ -306,7 +328,7 @@ class Forwarder(Factory):
         self.port = port
 
     def buildProtocol(self, addr: IAddress | None) -> Protocol | None:
-        """Connect both ends."""
+        """Return a protocol that forwards to the port."""
         from twisted.protocols.portforward import ProxyFactory
 
         factory = ProxyFactory("127.0.0.1", self.port)

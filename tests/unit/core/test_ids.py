@@ -6,7 +6,7 @@ import base64
 import hashlib
 import hmac
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -32,7 +32,6 @@ class MakeTests(SynchronousTestCase):
         self.assertEqual(source(255).session(), "Z" * 10)
         self.assertEqual(source(255).secret(), "_" * 42 + "8")
 
-    @settings(deadline=None)
     @given(st.binary(min_size=32, max_size=32))
     def test_what_is_made_is_read(self, data: bytes) -> None:
         """As it is."""

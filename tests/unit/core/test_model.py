@@ -1,7 +1,7 @@
 """Clients that do anything at any time, and lose anything: what must be so is so after each step.
 
 A stateful property test (hypothesis). Drawing an example costs hypothesis far more than the core needs for a step, so
-each rule draws a seed and takes `BATCH` steps with it; what is counted are these steps. `SIGNALD_MODEL_STEPS` makes a
+each rule draws a seed and takes `BATCH` steps with it; what is counted are these steps. `TEST_MODEL_STEPS` makes a
 longer run, `make soak-model`, which then begins at random.
 """
 
@@ -45,10 +45,10 @@ from tests.support.model.client import Client, Kind, Sent, expect
 from tests.support.model.system import LIMITS, System
 from tests.support.world import HOST_SECRET
 
-STEPS = int(os.environ.get("SIGNALD_MODEL_STEPS", "200000"))
+STEPS = int(os.environ.get("TEST_MODEL_STEPS", "200000"))
 """Steps in all."""
 
-SOAK = "SIGNALD_MODEL_STEPS" in os.environ
+SOAK = "TEST_MODEL_STEPS" in os.environ
 
 BATCH = 25
 RULES = 40
@@ -392,7 +392,6 @@ class ModelTests(SynchronousTestCase):
                 settings=settings(
                     max_examples=STEPS // (BATCH * RULES // 4) + 1,
                     stateful_step_count=RULES,
-                    deadline=None,
                     database=None,
                     report_multiple_bugs=False,
                     derandomize=not SOAK,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from attrs import evolve
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -183,7 +183,6 @@ class DecodeTests(SynchronousTestCase):
         frame = json.dumps({"IceCandidate": ['{"candidate":"c","sdpMid":null,"x":1}', SESSION]}).encode()
         self.assertEqual(welcomed().received(frame), [Candidates(SESSION, None, None, (Candidate("c"),))])
 
-    @settings(deadline=None)
     @given(st.binary(max_size=100) | MOST_TEXT.map(str.encode))
     def test_nothing_else_raises(self, frame: bytes) -> None:
         """Whatever arrives is a request or a `DecodeError`."""
@@ -196,7 +195,6 @@ class DecodeTests(SynchronousTestCase):
 class RoundTripTests(SynchronousTestCase):
     """From one of the original's clients to another, nothing changes."""
 
-    @settings(deadline=None)
     @given(MOST_TEXT)
     def test_descriptions_and_errors(self, text: str) -> None:
         """Any text arrives as it was sent."""
@@ -212,7 +210,6 @@ class RoundTripTests(SynchronousTestCase):
             [request] = welcomed().received(frame)
             self.assertIn(text, (getattr(request, "sdp", None), getattr(request, "text", None)))
 
-    @settings(deadline=None)
     @given(MOST_TEXT, st.none() | MOST_TEXT, st.none() | st.integers(0, 65535), st.none() | MOST_TEXT)
     def test_candidates(self, text: str, mid: str | None, index: int | None, fragment: str | None) -> None:
         """A candidate is the same after it was written and read."""

@@ -12,7 +12,7 @@ from types import NoneType
 from typing import Any, get_args, get_origin
 
 from attrs import fields, resolve_types
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft7Validator, Draft202012Validator
 from twisted.trial.unittest import SynchronousTestCase
@@ -104,14 +104,12 @@ class SchemaTests(SynchronousTestCase):
             self.assertEqual([error.message for error in kind.iter_errors(body)], [], text)
             self.assertTrue(WHOLE.is_valid(body), text)
 
-    @settings(deadline=None)
     @given(requests)
     def test_every_request(self, request: Request) -> None:
         """Every request that a client can send is valid."""
         self.assertTrue(REQUEST.is_valid(as_a_client(request)), request)
         self.assertTrue(WHOLE.is_valid(as_a_client(request)), request)
 
-    @settings(deadline=None)
     @given(events)
     def test_every_event(self, event: Event) -> None:
         """Every event that the server can send is valid, also with a surplus key, but not without a required one."""

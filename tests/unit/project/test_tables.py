@@ -25,7 +25,7 @@ class TableTests(SynchronousTestCase):
     def test_file(self) -> None:
         """It is written anew with each row, where a directory for it is named."""
         directory = Path(self.mktemp()).absolute()
-        self.patch(os, "environ", {**os.environ, "SIGNALD_REPORT": str(directory)})
+        self.patch(os, "environ", {**os.environ, "TEST_REPORT": str(directory)})
         table = Table("fish", "What was caught.", ("fish",))
         table.add("pike")
         table.add("perch")

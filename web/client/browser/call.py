@@ -117,24 +117,24 @@ class Call:
             self._state.network_changed()
         for other in self._state.others:
             other.hurry()
-        self._perform(self._client.hurry(now()))
+        self._perform(self._client.probe_connection(now()))
 
     def answer_knock(self, user: str, admitted: bool) -> None:
         """The person lets somebody in, or does not."""
-        ask = self._client.admit if admitted else self._client.refuse
+        ask = self._client.admit_user if admitted else self._client.refuse_user
         self._perform(ask(self._state.session, user))
 
     def change(self, locked: bool | None = None, lobby: bool | None = None) -> None:
         """The host opens or shuts the door."""
-        self._perform(self._client.change(self._state.session, locked=locked, lobby=lobby))
+        self._perform(self._client.change_session(self._state.session, locked=locked, lobby=lobby))
 
     def remove(self, user: str) -> None:
         """The host removes somebody."""
-        self._perform(self._client.remove(self._state.session, user))
+        self._perform(self._client.remove_member(self._state.session, user))
 
     def hand_over(self, user: str) -> None:
         """The host makes somebody the host."""
-        self._perform(self._client.hand_over(self._state.session, user))
+        self._perform(self._client.make_host(self._state.session, user))
 
     def end(self) -> None:
         """Leave, the host by ending the session for all, and release everything but the own devices."""
@@ -143,7 +143,7 @@ class Call:
         self.over = True
         storage.forget_call()
         if self._state.session and self._client.state == client.READY:
-            wish = self._client.end if self._state.role == HOST else self._client.leave
+            wish = self._client.end_session if self._state.role == HOST else self._client.leave_session
             self._signaling.perform(wish(self._state.session))
         self._signaling.perform(self._client.disconnect())
         self.peers.close_all()
@@ -189,7 +189,7 @@ class Call:
                 state.server_lost(texts.refusal(event.reason, texts.SERVER_LOST))
         elif isinstance(event, events.Refused):
             self._refused(event)
-        elif isinstance(event, events.Misunderstood):
+        elif isinstance(event, events.InvalidMessage):
             self._log(event.sentence)
 
     def _of_session(self, event: Value) -> None:
@@ -288,7 +288,7 @@ class Call:
             again = state.session or None
             capacity = min(mesh.CAPACITY, welcome.limits.session_members) if welcome else 2
             self._perform(
-                self._client.open(
+                self._client.open_session(
                     capacity,
                     self._name or None,
                     password=self._password or None,
@@ -301,7 +301,7 @@ class Call:
             )
         elif request == join_flow.JOIN:
             state.progress = texts.JOINING
-            self._perform(self._client.join(state.session, self._name or None, self._password or None))
+            self._perform(self._client.join_session(state.session, self._name or None, self._password or None))
 
     def _entered(self, entered: messages.Opened | messages.Joined, role: str) -> None:
         """The person is in the session, or begins anew in it."""
@@ -324,7 +324,7 @@ class Call:
             self.peers.connect(negotiator, member.offers_first)
 
     def _send(self, message: Message) -> None:
-        self._perform(self._client.send(message))
+        self._perform(self._client.send_request(message))
 
     # What follows
 

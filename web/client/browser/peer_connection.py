@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from signald_client.signaling import negotiation
+from signald_client.signaling import negotiation_commands
 
 from ..model import webrtc_stats
 from ..model.devices import AUDIO, VIDEO
@@ -94,7 +94,7 @@ class PeerConnection:
             observer: takes what the connection sends and is told its changes.
 
         """
-        self.user = negotiator.other
+        self.user = negotiator.remote_user
         self.negotiator = negotiator
         self.stream = construct("MediaStream")
         self.screen = construct("MediaStream")
@@ -232,19 +232,19 @@ class PeerConnection:
 
     async def _carry_out(self, command: Value) -> list[Value]:
         """Carry out one command; return what follows from it."""
-        if isinstance(command, negotiation.CreateAndSetLocal):
+        if isinstance(command, negotiation_commands.CreateAndSetLocal):
             return await self._set_local()
-        if isinstance(command, negotiation.SetRemote):
+        if isinstance(command, negotiation_commands.SetRemote):
             return await self._set_remote(command)
-        if isinstance(command, negotiation.AddCandidate):
+        if isinstance(command, negotiation_commands.AddCandidate):
             await self._add_candidate(command.candidate)
-        elif isinstance(command, negotiation.Send):
+        elif isinstance(command, negotiation_commands.SendRequest):
             self._observer.send(command.message)
-        elif isinstance(command, negotiation.RestartIce):
+        elif isinstance(command, negotiation_commands.RestartIce):
             call(self._connection, "restartIce")
-        elif isinstance(command, negotiation.FlushLater):
+        elif isinstance(command, negotiation_commands.FlushLater):
             spawn(self._flush_after(command.seconds))
-        elif isinstance(command, negotiation.Failed):
+        elif isinstance(command, negotiation_commands.NegotiationFailed):
             self._observer.log(f"{command.operation}: {command.name}: {command.message}")
             self._observer.negotiation_failed(self.user)
         return []
@@ -257,7 +257,7 @@ class PeerConnection:
         self._count_description()
         return self.negotiator.local_description_set(get(self._connection, "localDescription", "sdp"))
 
-    async def _set_remote(self, command: negotiation.SetRemote) -> list[Value]:
+    async def _set_remote(self, command: negotiation_commands.SetRemote) -> list[Value]:
         # Noted first: the channel may be open before Python hears that this is done.
         self._came = command.sdp
         try:
@@ -294,7 +294,7 @@ class PeerConnection:
 
     async def _flush_after(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
-        self.run(self.negotiator.flush())
+        self.run(self.negotiator.flush_candidates())
 
     def _candidate_found(self, event: Any) -> None:
         candidate = get(event, "candidate")

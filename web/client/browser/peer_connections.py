@@ -70,7 +70,7 @@ class PeerConnections:
             "iceServers": self.ice_servers,
             "iceTransportPolicy": "relay" if self._state.hides else "all",
         }
-        self.by_user[negotiator.other] = PeerConnection(
+        self.by_user[negotiator.remote_user] = PeerConnection(
             negotiator, configuration, self._media, self._screen, calls, self
         )
 

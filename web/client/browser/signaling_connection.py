@@ -65,7 +65,7 @@ class SignalingConnection:
             elif isinstance(effect, events.ConnectAfter):
                 self._drop(1000, "")
                 spawn(self._connect_after(effect.seconds, self._attempts))
-            elif isinstance(effect, events.Keep):
+            elif isinstance(effect, events.StoreIdentity):
                 self.kept = effect.text or ""
             else:
                 self._happened(effect)

@@ -83,7 +83,7 @@ class LoopbackPeer:
     def ping(self) -> float:
         """Ask the server whether it is there, and return the time of the question."""
         asked = now()
-        self._perform(self._client.hurry(asked))
+        self._perform(self._client.probe_connection(asked))
         return asked
 
     @property
@@ -94,12 +94,12 @@ class LoopbackPeer:
     def open(self, relay_only: bool) -> None:
         """Open a session; `relay_only`: with no path but through a TURN server."""
         self._begin(HOST, relay_only)
-        self._perform(self._client.open())
+        self._perform(self._client.open_session())
 
     def join(self, session: str, relay_only: bool) -> None:
         """Join the other side's session, as in `open`."""
         self._begin(GUEST, relay_only)
-        self._perform(self._client.join(session))
+        self._perform(self._client.join_session(session))
 
     def _begin(self, role: str, relay_only: bool) -> None:
         self._state.relay_only = relay_only
@@ -126,7 +126,7 @@ class LoopbackPeer:
     def leave(self) -> None:
         """Leave the session."""
         if self.session and self._client.state == client.READY:
-            self._perform(self._client.leave(self.session))
+            self._perform(self._client.leave_session(self.session))
         self.session = ""
         self._peers.close_all()
         self._state.hung_up()
@@ -143,7 +143,7 @@ class LoopbackPeer:
         self._signaling.perform(effects)
 
     def _send(self, message: Message) -> None:
-        self._perform(self._client.send(message))
+        self._perform(self._client.send_request(message))
 
     def _happened(self, event: Value) -> None:
         if isinstance(event, events.Negotiate):

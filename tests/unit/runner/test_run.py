@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import subprocess
 import sys
@@ -42,7 +43,7 @@ class RunTests(SynchronousTestCase):
 
     def run_tests(self, *arguments: str, strict: bool = False) -> tuple[int, list[str]]:
         """Return the exit status and the lines printed, with standard error among them."""
-        environment = dict(os.environ, SIGNALD_REQUIRE_ALL="1" if strict else "0")
+        environment = dict(os.environ, TEST_REQUIRE_ALL="1" if strict else "0")
         command = [sys.executable, str(RUN), "--root", str(self.root), *(arguments or ("unit",))]
         done = subprocess.run(
             command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment, text=True, check=False
@@ -131,11 +132,16 @@ class RunTests(SynchronousTestCase):
                 time.sleep(600)
             """,
         )
-        started = time.monotonic()
-        lines = self.assert_sums("1 passed, 1 failed", "unit", "--limit", "3")
-        self.assertIn("failed: unit: did not end within 3 s", lines)
+        # On a machine that has other things to do, three seconds may be over before the second test begins.
+        for limit in (3, 12, 48):
+            started = time.monotonic()
+            status, lines = self.run_tests("unit", "--limit", str(limit))
+            if (self.root / "child").exists():
+                break
+        self.assertEqual((status, lines[-1]), (1, "1 passed, 1 failed"), "\n".join(lines))
+        self.assertIn(f"failed: unit: did not end within {limit} s", lines)
         self.assertTrue(any("in test_2" in line for line in lines), "it does not show where it was")
-        self.assertLess(time.monotonic() - started, 60)
+        self.assertLess(time.monotonic() - started, limit + 57)
         self.assert_gone()
 
     def test_left_process(self) -> None:
@@ -184,6 +190,133 @@ class RunTests(SynchronousTestCase):
         self.add_tests("tests/suites/more/test_c.py", "def test_one(self): pass\ndef test_two(self): self.fail()")
         self.add("tests/suites/more/__init__.py", "")
         self.assert_sums("2 passed, 2 failed", "unit", "peer", "more")
+
+    def add_suite(self, name: str, body: str) -> None:
+        """Write a suite of one module."""
+        self.add(f"tests/suites/{name}/__init__.py", "")
+        self.add("tests/suites/__init__.py", "")
+        self.add_tests(f"tests/suites/{name}/test_{name}.py", body)
+
+    def test_side_by_side(self) -> None:
+        """Two suites run at the same time, each waiting for the other, and the output of each is in one piece."""
+        for own, other in (("one", "two"), ("two", "one")):
+            self.add_suite(
+                own,
+                f"""
+                def test_{own}(self):
+                    print("{own} begins")
+                    open({str(self.root / own)!r}, "w").close()
+                    while not os.path.exists({str(self.root / other)!r}):
+                        time.sleep(0.01)
+                    print("{own} ends")
+                """,
+            )
+        lines = self.assert_sums("2 passed, 0 failed", "one", "two", "--jobs", "2", "--limit", "60")
+        for own, other in (("one", "two"), ("two", "one")):
+            first = lines.index(f"== {own}, its output:")
+            last = next(place for place in range(first, len(lines)) if lines[place].startswith(f"== {own}: 1 passed"))
+            text = "\n".join(lines[first:last])
+            self.assertIn(f"{own} begins", text)
+            self.assertIn(f"{own} ends", text)
+            self.assertNotIn(f"{other} ends", text)
+
+    def test_other_lane(self) -> None:
+        """A suite that ends neither is blamed for the processes of one that still runs nor ends these."""
+        self.add_suite(
+            "long",
+            f"""
+            def test_1(self):
+                child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], start_new_session=True)
+                open({str(self.root / "child")!r}, "w").close()
+                while not os.path.exists({str(self.root / "supervisor")!r}):
+                    time.sleep(0.01)
+                supervisor = int(open({str(self.root / "supervisor")!r}).read())
+                while os.path.exists(f"/proc/{{supervisor}}"):
+                    time.sleep(0.01)
+                self.assertIsNone(child.poll())
+                child.kill()
+                child.wait()
+            """,
+        )
+        self.add_suite(
+            "short",
+            f"""
+            def test_1(self):
+                while not os.path.exists({str(self.root / "child")!r}):
+                    time.sleep(0.01)
+                child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], start_new_session=True)
+                child.returncode = 0
+                open({str(self.root / "new")!r}, "w").write(str(os.getppid()))
+                os.rename({str(self.root / "new")!r}, {str(self.root / "supervisor")!r})
+            """,
+        )
+        lines = self.assert_sums("2 passed, 1 failed", "long", "short", "--jobs", "2", "--limit", "60")
+        self.assertEqual(
+            [line.partition(" -c ")[0] for line in lines if line.startswith("failed: ")],
+            [f"failed: short: left a process running: {sys.executable}"],
+        )
+
+    if not Path("/proc/self/stat").exists():
+        test_other_lane.skip = "there is no /proc here"  # type: ignore[attr-defined]
+
+    def test_divided(self) -> None:
+        """A whole suite is divided among the lanes, and its sums are those of all parts, also of one that dies."""
+        self.add_tests("tests/unit/test_a.py", "def test_one(self): os._exit(1)")
+        self.add_tests("tests/unit/test_b.py", "def test_one(self): pass\ndef test_two(self): self.fail()")
+        lines = self.assert_sums("1 passed, 2 failed", "unit", "--jobs", "2")
+        self.assertIn("failed: unit 1/2: ended with status 1", lines)
+        self.assertIn("failed: tests.unit.test_b.Case.test_two", lines)
+        self.assertTrue(any(line.startswith("unit                3") for line in lines), lines)
+
+    def test_table(self) -> None:
+        """Seconds by suite and the slowest tests stand before the sums, and a record of seconds can be kept."""
+        self.add_suite("one", "def test_slow(self): time.sleep(0.3)\ndef test_fast(self): pass")
+        self.add("tests/runner/seconds.json", '{"e2e.test_calls": 5.0}')
+        lines = self.assert_sums("2 passed, 0 failed", "one", "--record-times")
+        table = lines[lines.index("suite           tests   seconds       CPU") :]
+        self.assertEqual([line.split()[:2] for line in table[1:3]], [["one", "2"], ["all", "2"]])
+        self.assertEqual(table[4].split()[1:], ["s", "tests.suites.one.test_one.Case.test_slow"])
+        self.assertGreater(float(table[4].split()[0]), 0.2)
+        times = json.loads((self.root / "tests/runner/seconds.json").read_text())
+        self.assertEqual(list(times), ["e2e.test_calls", "one.test_one"])
+        self.assertGreater(times["one.test_one"], 0.2)
+
+    def test_processor_time(self) -> None:
+        """The processor time of a suite is that of all its processes."""
+        self.add_suite(
+            "one",
+            """
+            def test_1(self):
+                work = "import time\\nwhile time.process_time() < 0.5: pass"
+                subprocess.run([sys.executable, "-c", work], check=True)
+            """,
+        )
+        lines = self.assert_sums("1 passed, 0 failed", "one")
+        line = next(line for line in lines if line.startswith("== one: "))
+        self.assertGreater(float(line.split()[-2]), 0.5)
+
+    def test_ended(self) -> None:
+        """Whoever ends the runner ends the suites with it, and what had passed still counts."""
+        self.add_suite(
+            "one",
+            f"""
+            def test_1(self): pass
+            def test_2(self):
+                open({str(self.root / "new")!r}, "w").write(str(os.getpid()))
+                os.rename({str(self.root / "new")!r}, {str(self.root / "child")!r})
+                time.sleep(600)
+            """,
+        )
+        command = [sys.executable, str(RUN), "--root", str(self.root), "one"]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+            while not (self.root / "child").exists():
+                time.sleep(0.01)
+            process.terminate()
+            output, _ = process.communicate(timeout=60)
+        lines = output.splitlines()
+        self.assertIn("failed: one: interrupted", lines)
+        self.assertEqual((process.returncode, lines[-1]), (1, "1 passed, 1 failed"))
+        self.assert_gone()
 
     def test_one_test(self) -> None:
         """A dotted name runs that test alone."""

@@ -1,4 +1,4 @@
-"""The pure client runs on MicroPython as well: what its source may contain."""
+"""The pure client also runs on MicroPython: its syntax and its imports."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class PortabilityTests(SynchronousTestCase):
     """Every module of `signald_client.signaling`."""
 
     def test_compiles_for_micropython(self) -> None:
-        """MicroPython's own compiler accepts every file."""
+        """MicroPython's compiler accepts every file."""
         for path in sorted(DIRECTORY.glob("*.py")):
             with tempfile.TemporaryDirectory() as directory:
                 compiled = subprocess.run(
@@ -31,7 +31,7 @@ class PortabilityTests(SynchronousTestCase):
                 self.assertEqual((compiled.returncode, compiled.stderr), (0, b""), path.name)
 
     def test_imports(self) -> None:
-        """Nothing is imported but the package itself, `__future__`, and `typing` for the type checker."""
+        """Only the package itself, `__future__`, and `typing` for the type checker are imported."""
         for path in sorted(DIRECTORY.glob("*.py")):
             for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
                 if isinstance(node, ast.Import):
@@ -39,8 +39,8 @@ class PortabilityTests(SynchronousTestCase):
                 elif isinstance(node, ast.ImportFrom) and node.level != 1:
                     self.assertIn(node.module, ALLOWED, path.name)
 
-    def test_typing_is_for_the_type_checker(self) -> None:
-        """Outside `if TYPE_CHECKING:`, `typing` gives nothing but `TYPE_CHECKING`."""
+    def test_typing_at_run_time(self) -> None:
+        """Outside `if TYPE_CHECKING:`, only `TYPE_CHECKING` is imported from `typing`."""
         for path in sorted(DIRECTORY.glob("*.py")):
             for node in ast.parse(path.read_text(encoding="utf-8")).body:
                 if isinstance(node, ast.ImportFrom) and node.module == "typing":

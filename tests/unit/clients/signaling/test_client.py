@@ -1,4 +1,4 @@
-"""The signaling client: its greeting, its sessions, its requests, and what survives a lost connection."""
+"""The signaling client: handshake, sessions, requests, and what survives a lost connection."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from signald_client.signaling.events import (
     Disconnected,
     Dropped,
     Interrupted,
-    Keep,
-    Misunderstood,
+    InvalidMessage,
     Negotiate,
     Refused,
     Resumed,
     SendFrame,
+    StoreIdentity,
 )
 from signald_client.signaling.messages import (
     Answer,
@@ -32,9 +32,15 @@ from signald_client.signaling.messages import (
     Negotiation,
     Offer,
 )
-from signald_client.signaling.negotiation import CLOSED, CreateAndSetLocal, Failed, Send, SetRemote
+from signald_client.signaling.negotiation import CLOSED
+from signald_client.signaling.negotiation_commands import (
+    CreateAndSetLocal,
+    NegotiationFailed,
+    SendRequest,
+    SetRemote,
+)
+from signald_client.signaling.request_api import RequestApi
 from signald_client.signaling.wire import Message, Value
-from signald_client.signaling.wishes import Wishes
 
 S = "7Q2M9RT6ZC"
 WELCOME = {
@@ -51,11 +57,11 @@ WELCOME = {
 BOB = {"user": "BOB", "role": "guest", "polite": True, "offers-first": False, "base": 0}
 NUMBER = {"offerer": "BOB", "n": 1}
 SETTINGS = {"capacity": 2, "locked": False, "lobby": False}
-KEPT = '{"user": "ME", "secret": "first"}'
+STORED_IDENTITY = '{"user": "ME", "secret": "first"}'
 
 
 def sent(effects: list[Value]) -> list[dict[str, Any]]:
-    """Return the messages in the frames that are to be sent, which are all the effects there are."""
+    """Return the messages of the frames to send; there must be no other effect."""
     frames = []
     for effect in effects:
         assert isinstance(effect, SendFrame), effect
@@ -64,56 +70,56 @@ def sent(effects: list[Value]) -> list[dict[str, Any]]:
 
 
 def receive(client: SignalingClient, type_: str, **keys: Any) -> list[Value]:
-    """Have the client receive a message; `from_` stands for `from`."""
+    """Let the client receive a message; `from_` stands for `from`."""
     plain = {"type": type_} | {key.rstrip("_").replace("_", "-"): value for key, value in keys.items()}
     return client.frame_received(json.dumps(plain), 1.0)
 
 
-def make_client(features: list[str] | None = None, kept: str | None = None) -> SignalingClient:
-    """Return a client that wants to be connected."""
-    client = SignalingClient(json, lambda: 0.5, "INSTANCE", "example", features, kept)
+def make_client(features: list[str] | None = None, stored_identity: str | None = None) -> SignalingClient:
+    """Return a client that connects."""
+    client = SignalingClient(json, lambda: 0.5, "INSTANCE", "example", features, stored_identity)
     client.connect()
     return client
 
 
-def welcomed(features: list[str] | None = None, **changes: Any) -> SignalingClient:
-    """Return a client that was welcomed."""
+def make_welcomed_client(features: list[str] | None = None, **changes: Any) -> SignalingClient:
+    """Return a client after its first welcome."""
     client = make_client(features)
     client.socket_opened(0.0)
     client.frame_received(json.dumps(WELCOME | changes), 0.0)
     return client
 
 
-def hosting(features: list[str] | None = None) -> SignalingClient:
-    """Return a client whose session Bob has joined."""
-    client = welcomed(features)
-    client.open()
+def make_host_client(features: list[str] | None = None) -> SignalingClient:
+    """Return the host of a session that Bob has joined."""
+    client = make_welcomed_client(features)
+    client.open_session()
     receive(client, "opened", id="1", session=S, **SETTINGS)
     receive(client, "member-joined", session=S, member=BOB)
     return client
 
 
-def come_back(client: SignalingClient, resumed: str, **keys: Any) -> list[Value]:
-    """Let the connection be lost and come back, and return what the welcome brings."""
+def resume_client(client: SignalingClient, resumed: str, **keys: Any) -> list[Value]:
+    """Lose the connection, reconnect, and return what the welcome results in."""
     client.socket_closed(1006, "", 5.0)
     client.socket_opened(6.0)
     return client.frame_received(json.dumps(WELCOME | {"secret": "second", "resumed": resumed} | keys), 7.0)
 
 
 class SessionCase(SynchronousTestCase):
-    """A test case that looks at frames."""
+    """A test case with an assertion about frames."""
 
     def assert_sends(self, effects: list[Value], *expected: dict[str, Any]) -> None:
-        """The effects are frames with at least these keys."""
+        """Assert that the effects are frames with at least these keys."""
         frames = sent(effects)
         self.assertEqual([frame | wanted for frame, wanted in zip(frames, expected, strict=True)], frames)
 
 
-class GreetingTests(SessionCase):
-    """The beginning of a connection."""
+class HandshakeTests(SessionCase):
+    """The handshake of a connection."""
 
-    def test_a_token(self) -> None:
-        """It is in each greeting, that of a resume too."""
+    def test_token(self) -> None:
+        """The token is a part of `hello` and of `resume`."""
         client = SignalingClient(json, lambda: 0.5, "INSTANCE", token="TOKEN")
         client.connect()
         [hello] = sent(client.socket_opened(0.0))
@@ -124,7 +130,7 @@ class GreetingTests(SessionCase):
         self.assertEqual((resume["type"], resume["token"]), ("resume", "TOKEN"))
 
     def test_connect(self) -> None:
-        """A socket is wanted at once, and once."""
+        """`connect` opens one socket, at once."""
         client = SignalingClient(json, lambda: 0.5, "INSTANCE")
         self.assertEqual(client.state, client_module.CLOSED)
         self.assertEqual(client.connect(), [ConnectAfter(0.0)])
@@ -132,7 +138,7 @@ class GreetingTests(SessionCase):
         self.assertEqual(client.state, client_module.CONNECTING)
 
     def test_hello(self) -> None:
-        """The open socket is greeted with version, agent, features and instance."""
+        """`hello` has version, agent, features and instance."""
         client = make_client(["no-rollback"])
         (hello,) = sent(client.socket_opened(0.0))
         self.assertEqual(
@@ -149,24 +155,24 @@ class GreetingTests(SessionCase):
         self.assertEqual(client.state, client_module.GREETING)
 
     def test_welcome(self) -> None:
-        """The welcome makes the client ready, and tells the application of user, limits and ICE servers."""
+        """The welcome makes the client ready, and tells the application user, limits and ICE servers."""
         client = make_client()
         client.socket_opened(0.0)
-        keep, welcome = client.frame_received(json.dumps(WELCOME), 0.0)
+        store, welcome = client.frame_received(json.dumps(WELCOME), 0.0)
         assert isinstance(welcome, messages.Welcome)
         self.assertEqual((client.state, client.user, client.welcome), (client_module.READY, "ME", welcome))
-        self.assertEqual(keep, Keep(KEPT))
+        self.assertEqual(store, StoreIdentity(STORED_IDENTITY))
 
     def test_ice_servers(self) -> None:
-        """Those of the newest welcome or event are in use; the event is told, and is not counted."""
+        """The ICE servers of the latest welcome or event are used; the event is reported, and is not counted."""
         stun, turn = {"urls": ["stun:s"]}, {"urls": ["turn:t"], "username": "u", "credential": "c", "expires": 600}
         known: dict[str, Any] = {"ice-servers": [stun]}
-        client = welcomed(**known)
+        client = make_welcomed_client(**known)
         self.assertEqual([server.urls for server in client.ice_servers], [["stun:s"]])
-        [told] = receive(client, "ice-servers", ice_servers=[stun, turn])
-        assert isinstance(told, messages.IceServers)
-        self.assertEqual(client.ice_servers, told.ice_servers)
-        self.assertEqual((told.ice_servers[1].credential, told.ice_servers[1].expires), ("c", 600))
+        [event] = receive(client, "ice-servers", ice_servers=[stun, turn])
+        assert isinstance(event, messages.IceServers)
+        self.assertEqual(client.ice_servers, event.ice_servers)
+        self.assertEqual((event.ice_servers[1].credential, event.ice_servers[1].expires), ("c", 600))
         client.socket_closed(1006, "", 5.0)
         [resume] = sent(client.socket_opened(6.0))
         self.assertEqual(resume["received"], 0)
@@ -174,18 +180,18 @@ class GreetingTests(SessionCase):
         again = WELCOME | {"secret": "second", "resumed": "everything", "received": 0, "ice-servers": [turn]}
         client.frame_received(json.dumps(again), 7.0)
         self.assertEqual([server.urls for server in client.ice_servers], [["turn:t"]])
-        [misunderstood] = receive(client, "ice-servers", ice_servers=[{"urls": "turn:t"}])
-        self.assertIsInstance(misunderstood, Misunderstood)
+        [invalid] = receive(client, "ice-servers", ice_servers=[{"urls": "turn:t"}])
+        self.assertIsInstance(invalid, InvalidMessage)
         self.assertEqual([server.urls for server in client.ice_servers], [["turn:t"]])
 
     def test_second_welcome(self) -> None:
-        """A welcome that nobody waits for changes nothing."""
-        client = welcomed()
+        """A second welcome on a connection changes nothing."""
+        client = make_welcomed_client()
         self.assertEqual(client.frame_received(json.dumps(WELCOME | {"user": "YOU"}), 0.0), [])
         self.assertEqual(client.user, "ME")
 
     def test_refused(self) -> None:
-        """A refused hello is told to the application, and the client does not try again."""
+        """A refused hello is reported to the application, and the client does not try again."""
         client = make_client()
         client.socket_opened(0.0)
         close, refused, over = receive(
@@ -196,56 +202,156 @@ class GreetingTests(SessionCase):
         self.assertEqual([close, over], [CloseSocket(1000, ""), Disconnected(1000, "unsupported-version")])
         self.assertEqual(client.state, client_module.CLOSED)
 
-    def test_refused_by_chance(self) -> None:
-        """A server that is stopping, or has a fault, is tried again."""
+    def test_transient_refusal(self) -> None:
+        """A hello that is refused because the server stops, or has a fault, is tried again."""
         client = make_client()
         client.socket_opened(0.0)
         (refused,) = receive(client, "error", code="going-away", message="The server is stopping.")
         self.assertIsInstance(refused, Refused)
         self.assertEqual(client.socket_closed(1012, "going-away", 1.0)[0], ConnectAfter(0.25))
 
-    def test_before_the_welcome(self) -> None:
-        """What comes before the welcome changes nothing, and nothing can be asked for."""
+    def test_messages_before_the_welcome_are_ignored(self) -> None:
+        """Messages of the server that come before its welcome change nothing."""
         client = make_client()
-        for _ in range(2):
-            (refused,) = client.join(S)
-            assert isinstance(refused, Refused)
-            self.assertEqual((refused.code, refused.about, refused.session), ("not-connected", "join", S))
-            client.socket_opened(0.0)
+        client.socket_opened(0.0)
         self.assertEqual(receive(client, "opened", session=S, **SETTINGS), [])
-        self.assertEqual(client.frame_received("{", 0.0), [Misunderstood("The frame is not JSON.")])
+        self.assertEqual(client.frame_received("{", 0.0), [InvalidMessage("The frame is not JSON.")])
         self.assertIsNone(client.negotiator(S, "BOB"))
 
     def test_opened_twice(self) -> None:
-        """A socket that is said to be open twice is greeted once, and one that nobody wants is not."""
+        """A second report of an open socket starts no handshake, and neither does one without `connect`."""
         client = make_client()
         client.socket_opened(0.0)
         self.assertEqual(client.socket_opened(0.0), [])
         self.assertEqual(SignalingClient(json, lambda: 0.5, "INSTANCE").socket_opened(0.0), [])
 
 
+class EarlyRequestTests(SessionCase):
+    """Requests made before the first welcome wait for it."""
+
+    def test_every_request_waits_for_the_welcome(self) -> None:
+        """Requests made before and after the socket opens are sent after the welcome, once and in their order."""
+        client = make_client()
+        early = (
+            client.open_session,
+            lambda: client.join_session(S),
+            lambda: client.leave_session(S),
+            lambda: client.change_session(S, locked=True),
+            lambda: client.admit_user(S, "BOB"),
+            lambda: client.refuse_user(S, "BOB"),
+            lambda: client.remove_member(S, "BOB"),
+            lambda: client.make_host(S, "BOB"),
+            lambda: client.end_session(S),
+            lambda: client.send_message(S, "hi"),
+        )
+        for index, request in enumerate(early):
+            if index == 3:
+                client.socket_opened(0.0)
+            self.assertEqual(request(), [])
+        *frames, store, welcome = client.frame_received(json.dumps(WELCOME), 0.0)
+        types = ["open", "join", "leave", "change", "admit", "refuse", "remove", "hand-over", "end", "message"]
+        self.assertEqual(
+            [(frame["type"], frame["id"]) for frame in sent(frames)],
+            [(type_, str(number)) for number, type_ in enumerate(types, 1)],
+        )
+        self.assertEqual((type(store), type(welcome)), (StoreIdentity, messages.Welcome))
+        self.assertEqual(len(receive(client, "opened", id="1", session=S, **SETTINGS)), 1)
+
+    def test_waits_over_failed_attempts(self) -> None:
+        """The request still waits after failed attempts and after a transient refusal of the handshake."""
+        client = make_client()
+        self.assertEqual(client.join_session(S), [])
+        client.socket_closed(1006, "", 0.0)
+        client.socket_opened(1.0)
+        receive(client, "error", code="going-away", message="The server is stopping.")
+        client.socket_closed(1012, "going-away", 1.0)
+        client.socket_opened(100.0)
+        effects = client.frame_received(json.dumps(WELCOME), 100.0)
+        self.assert_sends(effects[:1], {"type": "join", "id": "1", "session": S})
+        self.assertEqual([type(effect) for effect in effects[1:]], [StoreIdentity, messages.Welcome])
+
+    def test_waits_for_the_resume_of_an_earlier_instance(self) -> None:
+        """Requests of a reloaded page are sent after the resume, whatever survived, and none is reported as lost."""
+        for survival in ("membership", "nothing"):
+            client = make_client(stored_identity=STORED_IDENTITY)
+            request = Join(S)
+            self.assertEqual(client.send_request(request), [])
+            client.socket_opened(0.0)
+            effects = client.frame_received(json.dumps(WELCOME | {"resumed": survival}), 0.0)
+            self.assert_sends(effects[:2], {"type": "ack", "received": 0}, {"type": "join", "id": "1"})
+            self.assertEqual(effects[-1], Resumed(survival))
+            (refused,) = receive(client, "error", id="1", code="unknown-session", message="No such session.")
+            assert isinstance(refused, Refused)
+            self.assertIs(refused.request, request)
+
+    def test_sent_again_after_a_resume(self) -> None:
+        """A request that was sent with the welcome and lost with the socket is sent again by the resume."""
+        client = make_client()
+        client.join_session(S)
+        client.socket_opened(0.0)
+        client.frame_received(json.dumps(WELCOME), 0.0)
+        effects = resume_client(client, "everything", received=0)
+        self.assert_sends(effects[:2], {"type": "ack"}, {"type": "join", "id": "1"})
+
+    def test_bounded_by_messages_and_bytes(self) -> None:
+        """The bounds of the outbox hold: 256 messages and 256 KiB; what is beyond them is refused at once."""
+        client = make_client()
+        refused = [effect for _ in range(300) for effect in client.send_message(S, "x")]
+        self.assertEqual(len(refused), 300 - 256)
+        assert isinstance(refused[0], Refused)
+        self.assertEqual((refused[0].code, refused[0].about, refused[0].session), ("not-connected", "message", S))
+        client = make_client()
+        self.assertEqual(len([effect for _ in range(20) for effect in client.send_message(S, "x" * 16384)]), 5)
+
+    def test_too_large_for_the_server(self) -> None:
+        """A request that exceeds the limit which the welcome announces is refused then, after the welcome."""
+        client = make_client()
+        self.assertEqual(client.send_message(S, "x" * 70000), [])
+        client.socket_opened(0.0)
+        store, welcome, refused = client.frame_received(json.dumps(WELCOME), 0.0)
+        self.assertEqual((type(store), type(welcome)), (StoreIdentity, messages.Welcome))
+        assert isinstance(refused, Refused)
+        self.assertEqual(refused.code, "message-too-large")
+
+    def test_without_a_connection_attempt(self) -> None:
+        """Before `connect` and after `disconnect` there is no welcome to wait for: a request is refused."""
+        client = SignalingClient(json, lambda: 0.5, "INSTANCE")
+        for _ in range(2):
+            (refused,) = client.join_session(S)
+            assert isinstance(refused, Refused)
+            self.assertEqual((refused.code, refused.about, refused.session), ("not-connected", "join", S))
+            client.connect()
+            self.assertEqual(client.join_session(S), [])
+            client.disconnect()
+        client.connect()
+        client.socket_opened(0.0)
+        store, welcome = client.frame_received(json.dumps(WELCOME), 0.0)
+        self.assertEqual((type(store), type(welcome)), (StoreIdentity, messages.Welcome))
+
+
 class SessionTests(SessionCase):
     """Sessions and their members."""
 
     def test_open(self) -> None:
-        """An opened session is the application's, with this client as its host."""
-        client = welcomed()
+        """The request has all arguments, and the reply is reported."""
+        client = make_welcomed_client()
         self.assert_sends(
-            client.open(3, name="Ann", label="Tea", password="pw", lobby=True, succession=True, keep=True),
+            client.open_session(3, name="Ann", label="Tea", password="pw", lobby=True, succession=True, keep=True),
             {"type": "open", "id": "1", "capacity": 3, "name": "Ann", "label": "Tea", "password": "pw"}
             | {"lobby": True, "succession": True, "keep": True},
         )
         (opened,) = receive(client, "opened", id="1", session=S, **SETTINGS)
         self.assertIsInstance(opened, messages.Opened)
         self.assert_sends(
-            client.open(session=S, host_key="key"), {"type": "open", "id": "2", "session": S, "host-key": "key"}
+            client.open_session(session=S, host_key="key"), {"type": "open", "id": "2", "session": S, "host-key": "key"}
         )
 
     def test_join(self) -> None:
-        """The members of a joined session can be negotiated with, this client offering first where it is told to."""
-        client = welcomed()
+        """Each member of a joined session has a negotiator, which offers first where `offers-first` says so."""
+        client = make_welcomed_client()
         self.assert_sends(
-            client.join(S, "Ann", "pw"), {"type": "join", "id": "1", "session": S, "name": "Ann", "password": "pw"}
+            client.join_session(S, "Ann", "pw"),
+            {"type": "join", "id": "1", "session": S, "name": "Ann", "password": "pw"},
         )
         bob = BOB | {"offers-first": True, "base": 4}
         (joined,) = receive(client, "joined", id="1", session=S, role="guest", members=[bob], **SETTINGS)
@@ -255,16 +361,16 @@ class SessionTests(SessionCase):
         assert pair is not None
         self.assertEqual(pair.negotiation_needed(), [CreateAndSetLocal("offer")])
         (command,) = pair.local_description_set("v=0")
-        assert isinstance(command, Send)
+        assert isinstance(command, SendRequest)
         self.assert_sends(
-            client.send(command.message),
+            client.send_request(command.message),
             {"type": "offer", "id": "2", "session": S, "to": "BOB", "negotiation": {"offerer": "ME", "n": 5}}
             | {"sdp": "v=0"},
         )
 
     def test_member_joined(self) -> None:
-        """A member who comes later offers first."""
-        client = welcomed()
+        """A member who joins later offers first."""
+        client = make_welcomed_client()
         receive(client, "opened", session=S, **SETTINGS)
         (joined,) = receive(client, "member-joined", session=S, member=BOB)
         self.assertIsInstance(joined, MemberJoined)
@@ -273,8 +379,8 @@ class SessionTests(SessionCase):
         self.assertEqual(pair.negotiation_needed(), [])
 
     def test_member_renewed(self) -> None:
-        """A member that lost what it knew is negotiated with anew, above the base."""
-        client = hosting()
+        """A renewed member gets a new negotiator, which drops negotiations up to the base."""
+        client = make_host_client()
         before = client.negotiator(S, "BOB")
         assert before is not None
         (renewed,) = receive(client, "member-renewed", session=S, member=BOB | {"base": 1})
@@ -288,8 +394,8 @@ class SessionTests(SessionCase):
             [Negotiate(S, "BOB", [SetRemote("offer", "v=0")])],
         )
 
-    def test_told_to_the_application(self) -> None:
-        """What the server tells of a session and its members is handed on."""
+    def test_session_events_are_reported(self) -> None:
+        """Events about a session and its members are reported to the application."""
         cases: dict[str, dict[str, Any]] = {
             "member-away": {"user": "BOB"},
             "member-back": {"user": "BOB"},
@@ -301,33 +407,33 @@ class SessionTests(SessionCase):
             "ice-error": {"from_": "BOB", "text": "no route"},
         }
         for type_, keys in cases.items():
-            (event,) = receive(hosting(), type_, session=S, **keys)
+            (event,) = receive(make_host_client(), type_, session=S, **keys)
             assert isinstance(event, Message)
             self.assertEqual(event.type, type_)
 
     def test_waiting(self) -> None:
-        """One who waits is told so, and that it is over, without being a member."""
-        client = welcomed()
-        client.join(S)
+        """A client that waits in the lobby is told so, and that its wait is over."""
+        client = make_welcomed_client()
+        client.join_session(S)
         (waiting,) = receive(client, "waiting", id="1", session=S, reason="lobby")
         self.assertIsInstance(waiting, messages.Waiting)
         (over,) = receive(client, "not-admitted", session=S, reason="refused")
         self.assertIsInstance(over, messages.NotAdmitted)
-        client.leave(S)
+        client.leave_session(S)
         (left,) = receive(client, "left", id="2", session=S)
         self.assertIsInstance(left, messages.Left)
 
     def test_host_operations(self) -> None:
-        """What a host asks for is sent, and that it is done is told."""
-        client = hosting()
+        """Each request of a host is sent, and its reply is reported."""
+        client = make_host_client()
         self.assert_sends(
             [
-                *client.change(S, label="Tea", locked=True, lobby=False),
-                *client.admit(S, "EVE"),
-                *client.refuse(S, "EVE"),
-                *client.remove(S, "BOB"),
-                *client.hand_over(S, "BOB"),
-                *client.end(S),
+                *client.change_session(S, label="Tea", locked=True, lobby=False),
+                *client.admit_user(S, "EVE"),
+                *client.refuse_user(S, "EVE"),
+                *client.remove_member(S, "BOB"),
+                *client.make_host(S, "BOB"),
+                *client.end_session(S),
             ],
             {"type": "change", "session": S, "label": "Tea", "locked": True, "lobby": False},
             {"type": "admit", "session": S, "user": "EVE"},
@@ -342,39 +448,40 @@ class SessionTests(SessionCase):
         assert isinstance(refused, Refused)
         self.assertEqual((refused.about, refused.session, refused.user), ("refuse", S, "EVE"))
 
-    def test_wishes_alone(self) -> None:
-        """Without a client they go nowhere."""
-        self.assertRaises(NotImplementedError, Wishes().leave, S)
+    def test_request_api_is_abstract(self) -> None:
+        """The base class cannot send."""
+        self.assertRaises(NotImplementedError, RequestApi().leave_session, S)
 
-    def test_say(self) -> None:
-        """A message goes to one or to all."""
-        client = hosting()
+    def test_send_message(self) -> None:
+        """A message is sent to one member or to all."""
+        client = make_host_client()
         self.assert_sends(
-            [*client.say(S, "hi"), *client.say(S, "psst", "BOB")],
+            [*client.send_message(S, "hi"), *client.send_message(S, "psst", "BOB")],
             {"type": "message", "session": S, "content": "hi"},
             {"type": "message", "session": S, "content": "psst", "to": "BOB"},
         )
 
     def test_forwarded(self) -> None:
-        """Offers of a member become commands for the edge; answers that nobody waits for become nothing."""
-        client = hosting()
+        """A member's offer results in commands for the edge; an unexpected answer results in nothing."""
+        client = make_host_client()
         self.assertEqual(
             receive(client, "offer", session=S, from_="BOB", negotiation=NUMBER, sdp="v=0"),
             [Negotiate(S, "BOB", [SetRemote("offer", "v=0")])],
         )
         self.assertEqual(receive(client, "answer", session=S, from_="BOB", negotiation=NUMBER, sdp="v=0"), [])
 
-    def test_strangers(self) -> None:
-        """What is about a session or from a member that the client does not know changes nothing."""
-        client = hosting()
+    def test_unknown_sessions_and_senders(self) -> None:
+        """Events of an unknown session and messages of an unknown member change nothing."""
+        client = make_host_client()
         self.assertEqual(receive(client, "offer", session=S, from_="EVE", negotiation=NUMBER, sdp="v=0"), [])
+        self.assertEqual(receive(client, "message", session=S, from_="EVE", content="hi"), [])
         self.assertEqual(receive(client, "member-joined", session="0000000000", member=BOB), [])
         self.assertEqual(receive(client, "ended", session="0000000000", reason="idle"), [])
         self.assertIsNone(client.negotiator("0000000000", "BOB"))
 
     def test_member_left(self) -> None:
-        """A member who left can no longer be negotiated with; that he left twice changes nothing."""
-        client = hosting()
+        """A member who left has no negotiator any more; leaving twice changes nothing."""
+        client = make_host_client()
         pair = client.negotiator(S, "BOB")
         assert pair is not None
         self.assertEqual(len(receive(client, "member-left", session=S, user="BOB", reason="gone")), 1)
@@ -383,24 +490,24 @@ class SessionTests(SessionCase):
         self.assertEqual(len(receive(client, "member-left", session=S, user="BOB", reason="gone")), 1)
 
     def test_leave(self) -> None:
-        """The session is left when the server says so."""
-        client = hosting()
-        self.assert_sends(client.leave(S), {"type": "leave", "id": "2", "session": S})
+        """The membership lasts until the server's reply."""
+        client = make_host_client()
+        self.assert_sends(client.leave_session(S), {"type": "leave", "id": "2", "session": S})
         self.assertIsNotNone(client.negotiator(S, "BOB"))
         self.assertEqual(len(receive(client, "left", id="2", session=S)), 1)
         self.assertIsNone(client.negotiator(S, "BOB"))
 
     def test_ended(self) -> None:
-        """The end of a session is the end of its pairs."""
-        client = hosting()
+        """The end of a session closes its negotiators."""
+        client = make_host_client()
         pair = client.negotiator(S, "BOB")
         assert pair is not None
         self.assertEqual(len(receive(client, "ended", session=S, reason="expired")), 1)
         self.assertEqual(pair.state, CLOSED)
 
     def test_without_rollback(self) -> None:
-        """A client that named `no-rollback` negotiates without it."""
-        client = hosting(["no-rollback"])
+        """The negotiators of a client with the feature `no-rollback` do not roll back."""
+        client = make_host_client(["no-rollback"])
         pair = client.negotiator(S, "BOB")
         assert pair is not None
         receive(client, "offer", session=S, from_="BOB", negotiation=NUMBER, sdp="v=0")
@@ -410,17 +517,17 @@ class SessionTests(SessionCase):
         pair.local_description_set("v=0")
         (effect,) = receive(client, "offer", session=S, from_="BOB", negotiation={"offerer": "BOB", "n": 2}, sdp="v=0")
         assert isinstance(effect, Negotiate)
-        self.assertIsInstance(effect.commands[0], Failed)
+        self.assertIsInstance(effect.commands[0], NegotiationFailed)
 
 
 class RefusalTests(SessionCase):
-    """Errors of the server."""
+    """Refused requests."""
 
-    def test_of_a_request(self) -> None:
-        """A refusal names the request that it is about, by its id, once."""
-        client = welcomed()
+    def test_request_with_reply(self) -> None:
+        """A refusal names its request by the id; a second refusal with that id names none."""
+        client = make_welcomed_client()
         request = Join("0000000000", password="pw")
-        client.send(request)
+        client.send_request(request)
         for known in (True, False):
             (refused,) = receive(
                 client, "error", id="1", code="unknown-session", message="There is no such session.", about="join"
@@ -430,84 +537,91 @@ class RefusalTests(SessionCase):
             self.assertEqual((refused.about, refused.session), ("join", "0000000000" if known else None))
             self.assertIs(refused.request, request if known else None)
 
-    def test_of_what_has_no_reply(self) -> None:
-        """A refused offer or message names the member, until some time after the server has acknowledged it."""
-        client = hosting()
-        client.send(Offer(S, "BOB", Negotiation("ME", 1), "v=0"))
-        client.say(S, "psst", "CY")
+    def test_request_without_reply(self) -> None:
+        """A refused offer or message names its member, until the `ack` after the one that covers it."""
+        client = make_host_client()
+        client.send_request(Offer(S, "BOB", Negotiation("ME", 1), "v=0"))
+        client.send_message(S, "psst", "CY")
         for request_id, user in (("2", "BOB"), ("3", "CY")):
             (refused,) = receive(client, "error", id=request_id, code="outbox-full", message="No more.")
             assert isinstance(refused, Refused)
             self.assertEqual(refused.user, user)
-        client.say(S, "psst", "BOB")
+        client.send_message(S, "psst", "BOB")
         self.assertEqual(receive(client, "ack", received=4), [])
         (refused,) = receive(client, "error", id="4", code="outbox-full", message="No more.")
         assert isinstance(refused, Refused)
         self.assertEqual(refused.user, "BOB")
-        client.say(S, "psst", "BOB")
+        client.send_message(S, "psst", "BOB")
         receive(client, "ack", received=5)
-        client.say(S, "psst", "BOB")
+        client.send_message(S, "psst", "BOB")
         receive(client, "ack", received=6)
         (refused,) = receive(client, "error", id="5", code="outbox-full", message="No more.", about="message")
         assert isinstance(refused, Refused)
         self.assertEqual((refused.about, refused.user), ("message", None))
 
-    def test_without_an_id(self) -> None:
-        """A refusal that names no request says what the server says."""
+    def test_error_without_id(self) -> None:
+        """A refusal without an id has the type and the session of the error."""
         self.assertEqual(
-            receive(welcomed(), "error", code="too-many-messages", message="Too many.", about="answer", session=S),
+            receive(
+                make_welcomed_client(),
+                "error",
+                code="too-many-messages",
+                message="Too many.",
+                about="answer",
+                session=S,
+            ),
             [Refused("too-many-messages", "Too many.", "answer", S)],
         )
 
-    def test_negotiations_have_no_id(self) -> None:
-        """Answers, candidates and words about ICE, whose refusal is of no use, carry no id."""
-        client = hosting()
+    def test_messages_without_id(self) -> None:
+        """Answers, candidates and ICE errors have no id, since nobody needs to know of their refusal."""
+        client = make_host_client()
         number = Negotiation("BOB", 1)
         for message in (Answer(S, "BOB", number, "v=0"), Candidates(S, "BOB", number, []), IceError(S, "BOB", "lost")):
-            (frame,) = sent(client.send(message))
+            (frame,) = sent(client.send_request(message))
             self.assertEqual((frame["type"], "id" in frame), (message.type, False))
 
     def test_too_large(self) -> None:
-        """A message that would close the connection is not sent."""
-        client = hosting()
-        (refused,) = client.say(S, "ü" * 33000)
+        """A message that is larger than the server accepts is refused and not sent."""
+        client = make_host_client()
+        (refused,) = client.send_message(S, "ü" * 33000)
         assert isinstance(refused, Refused)
         self.assertEqual((refused.code, refused.about, refused.session), ("message-too-large", "message", S))
-        (frame,) = sent(client.say(S, "ü"))
+        (frame,) = sent(client.send_message(S, "ü"))
         self.assertEqual(frame["content"], "ü")
 
 
-class NonsenseTests(SessionCase):
-    """What the server should not say."""
+class InvalidMessageTests(SessionCase):
+    """Messages that a correct server does not send."""
 
     def test_malformed(self) -> None:
-        """A malformed frame is an event for the log and changes nothing."""
-        client = hosting()
-        self.assertEqual(client.frame_received("{", 1.0), [Misunderstood("The frame is not JSON.")])
-        self.assertEqual(receive(client, "ended"), [Misunderstood("Ended lacks session.")])
+        """A malformed frame is reported for the log, and changes nothing."""
+        client = make_host_client()
+        self.assertEqual(client.frame_received("{", 1.0), [InvalidMessage("The frame is not JSON.")])
+        self.assertEqual(receive(client, "ended"), [InvalidMessage("Ended lacks session.")])
         self.assertIsNotNone(client.negotiator(S, "BOB"))
 
     def test_unknown_type(self) -> None:
-        """A message of a later version is ignored."""
-        self.assertEqual(receive(welcomed(), "weather", sky="blue"), [])
+        """A message of an unknown type is ignored."""
+        self.assertEqual(receive(make_welcomed_client(), "weather", sky="blue"), [])
 
-    def test_ack_of_what_was_never_sent(self) -> None:
-        """Such an acknowledgement changes nothing."""
-        client = hosting()
-        (misunderstood,) = receive(client, "ack", received=2)
-        self.assertIsInstance(misunderstood, Misunderstood)
+    def test_ack_of_more_than_was_sent(self) -> None:
+        """An `ack` that counts more than was sent is reported, and changes nothing."""
+        client = make_host_client()
+        (invalid,) = receive(client, "ack", received=2)
+        self.assertIsInstance(invalid, InvalidMessage)
         self.assertEqual(receive(client, "ack", received=1), [])
 
 
 class EndTests(SessionCase):
-    """The end for good."""
+    """The end of the connection for good."""
 
     def test_disconnect(self) -> None:
-        """The application's wish ends the connection, the sessions and the identity, at once and once."""
-        client = hosting()
+        """`disconnect` ends the connection, the sessions and the identity; a second call does nothing."""
+        client = make_host_client()
         pair = client.negotiator(S, "BOB")
         assert pair is not None
-        self.assertEqual(client.disconnect(), [CloseSocket(1000, ""), Keep(None), Disconnected(1000, "")])
+        self.assertEqual(client.disconnect(), [CloseSocket(1000, ""), StoreIdentity(None), Disconnected(1000, "")])
         self.assertEqual((client.state, client.user, client.welcome), (client_module.CLOSED, None, None))
         self.assertEqual(pair.state, CLOSED)
         self.assertEqual(client.disconnect(), [])
@@ -515,12 +629,12 @@ class EndTests(SessionCase):
         self.assertEqual(client.frame_received(json.dumps(WELCOME), 2.0), [])
 
     def test_disconnect_before_the_welcome(self) -> None:
-        """A socket that is planned or being opened is given up."""
+        """`disconnect` cancels a socket that is planned or being opened."""
         self.assertEqual(make_client().disconnect(), [CloseSocket(1000, ""), Disconnected(1000, "")])
 
-    def test_again(self) -> None:
-        """After the end the client can begin anew, as somebody else."""
-        client = hosting()
+    def test_connect_after_disconnect(self) -> None:
+        """After `disconnect` the client can connect again, as a new user."""
+        client = make_host_client()
         client.disconnect()
         self.assertEqual(client.connect(), [ConnectAfter(0.0)])
         (hello,) = sent(client.socket_opened(3.0))
@@ -528,20 +642,20 @@ class EndTests(SessionCase):
         self.assertIsNone(client.negotiator(S, "BOB"))
 
     def test_replaced(self) -> None:
-        """A client whose identity another connection took, or that is over, does not come back."""
+        """A client does not reconnect when another connection has its identity, or when its secret was used twice."""
         for code, reason in ((4001, ""), (4001, "replaced"), (1008, "secret-reused")):
-            client = hosting()
-            self.assertEqual(client.socket_closed(code, reason, 1.0), [Keep(None), Disconnected(code, reason)])
+            client = make_host_client()
+            self.assertEqual(client.socket_closed(code, reason, 1.0), [StoreIdentity(None), Disconnected(code, reason)])
             self.assertEqual(client.state, client_module.CLOSED)
             self.assertEqual(client.socket_closed(code, reason, 2.0), [])
 
 
 class InterruptionTests(SessionCase):
-    """While there is no connection."""
+    """A lost connection, until the resume."""
 
     def test_lost(self) -> None:
-        """The loss is told, with the time of the next attempt; nothing else is over."""
-        client = hosting()
+        """The loss is reported with the back-off; sessions and negotiators stay."""
+        client = make_host_client()
         pair = client.negotiator(S, "BOB")
         assert pair is not None
         self.assertEqual(client.socket_closed(1006, "", 20.0), [ConnectAfter(0.25), Interrupted(0.25)])
@@ -550,60 +664,60 @@ class InterruptionTests(SessionCase):
         self.assertEqual(client.frame_received(json.dumps(WELCOME), 20.0), [])
 
     def test_going_away(self) -> None:
-        """After a word of its end the server is asked again when it said."""
-        client = hosting()
+        """After `going-away` the next attempt is made when the server said."""
+        client = make_host_client()
         (event,) = receive(client, "going-away", after=7.5)
         self.assertIsInstance(event, messages.GoingAway)
         self.assertEqual(client.socket_closed(1012, "going-away", 20.0), [ConnectAfter(7.5), Interrupted(7.5)])
         self.assertEqual(client.socket_closed(1006, "", 30.0), [ConnectAfter(0.5), Interrupted(0.5)])
 
-    def test_hurry(self) -> None:
-        """A hint makes the next attempt at once."""
-        client = hosting()
+    def test_probe_reconnects(self) -> None:
+        """A probe makes the next attempt at once."""
+        client = make_host_client()
         client.socket_closed(1006, "", 20.0)
         client.socket_closed(1006, "", 20.5)
-        self.assertEqual(client.hurry(20.6), [ConnectAfter(0.0), Interrupted(0.0)])
+        self.assertEqual(client.probe_connection(20.6), [ConnectAfter(0.0), Interrupted(0.0)])
 
     def test_requests_wait(self) -> None:
-        """What is asked for meanwhile is sent after the resume, after what the server has not got."""
-        client = hosting()
-        client.say(S, "one")
+        """Requests made meanwhile are sent after the resume, following the replayed messages."""
+        client = make_host_client()
+        client.send_message(S, "one")
         client.socket_closed(1006, "", 5.0)
-        self.assertEqual(client.say(S, "two"), [])
+        self.assertEqual(client.send_message(S, "two"), [])
         client.socket_opened(6.0)
-        self.assertEqual(client.say(S, "three"), [])
+        self.assertEqual(client.send_message(S, "three"), [])
         effects = client.frame_received(json.dumps(WELCOME | {"resumed": "everything", "received": 1}), 6.1)
         frames = sent(effects[:4])
         self.assertEqual([frame.get("content") for frame in frames], [None, "one", "two", "three"])
         self.assertEqual(frames[0], {"type": "ack", "received": 2})
 
     def test_bounded(self) -> None:
-        """So many messages and so many bytes wait; more are refused."""
-        client = hosting()
+        """256 messages or 256 KiB wait; further requests are refused."""
+        client = make_host_client()
         client.socket_closed(1006, "", 5.0)
-        effects = [effect for _ in range(300) for effect in client.say(S, "x")]
+        effects = [effect for _ in range(300) for effect in client.send_message(S, "x")]
         self.assertEqual(len(effects), 300 - 256 + 1)
         assert isinstance(effects[0], Refused)
         self.assertEqual(effects[0].code, "not-connected")
-        client = hosting()
+        client = make_host_client()
         client.socket_closed(1006, "", 5.0)
-        self.assertEqual(len([effect for _ in range(20) for effect in client.say(S, "x" * 16384)]), 5)
+        self.assertEqual(len([effect for _ in range(20) for effect in client.send_message(S, "x" * 16384)]), 5)
 
     def test_after_the_grace(self) -> None:
-        """When the server has forgotten the client, nothing waits."""
-        client = hosting()
+        """After the grace, when the server has forgotten the identity, requests are refused."""
+        client = make_host_client()
         client.socket_closed(1006, "", 5.0)
         client.tick(34.9)
-        self.assertEqual(client.say(S, "x"), [])
+        self.assertEqual(client.send_message(S, "x"), [])
         client.tick(35.0)
-        self.assertEqual(len(client.say(S, "x")), 1)
+        self.assertEqual(len(client.send_message(S, "x")), 1)
 
     def test_without_resume(self) -> None:
-        """A server that gave no secret is greeted anew, and nothing waits for it."""
-        client = welcomed(secret=None)
-        self.assert_sends(client.join(S), {"type": "join"})
+        """After a loss a client without a secret sends `hello`, and its requests are refused until the welcome."""
+        client = make_welcomed_client(secret=None)
+        self.assert_sends(client.join_session(S), {"type": "join"})
         client.socket_closed(1006, "", 5.0)
-        self.assertEqual(len(client.say(S, "x")), 1)
+        self.assertEqual(len(client.send_message(S, "x")), 1)
         (hello,) = sent(client.socket_opened(6.0))
         self.assertEqual(hello["type"], "hello")
         effects = client.frame_received(json.dumps(WELCOME | {"secret": None}), 7.0)
@@ -612,8 +726,8 @@ class InterruptionTests(SessionCase):
         self.assertEqual([message.type for message in dropped.messages], ["join"])
 
     def test_resume(self) -> None:
-        """The client says who it is, with the newest secret, and what it has received."""
-        client = hosting()
+        """`resume` has the user, the latest secret and the count of received messages."""
+        client = make_host_client()
         client.socket_closed(1006, "", 5.0)
         self.assertEqual(
             sent(client.socket_opened(6.0)),
@@ -636,30 +750,30 @@ class InterruptionTests(SessionCase):
         self.assertEqual(resume["secret"], "second")
 
 
-class OutcomeTests(SessionCase):
-    """What survived."""
+class SurvivalTests(SessionCase):
+    """What survives a lost connection."""
 
     def test_everything(self) -> None:
-        """Nothing is lost: what the server has not got is sent again, and the negotiations go on."""
-        client = hosting()
+        """With `everything`, unacknowledged messages are replayed and negotiators stay."""
+        client = make_host_client()
         pair = client.negotiator(S, "BOB")
-        client.say(S, "one")
-        client.say(S, "two")
-        effects = come_back(client, "everything", received=2)
+        client.send_message(S, "one")
+        client.send_message(S, "two")
+        effects = resume_client(client, "everything", received=2)
         self.assert_sends(effects[:2], {"type": "ack", "received": 2}, {"type": "message", "content": "two"})
-        self.assertEqual(effects[2], Keep('{"user": "ME", "secret": "second"}'))
+        self.assertEqual(effects[2], StoreIdentity('{"user": "ME", "secret": "second"}'))
         self.assertIsInstance(effects[3], messages.Welcome)
         self.assertEqual(effects[4:], [Resumed("everything")])
         self.assertIs(client.negotiator(S, "BOB"), pair)
 
     def test_no_reply(self) -> None:
-        """A request that the server had, and that is not answered within 10 s, was refused without a word."""
-        client = hosting()
+        """A request that the server had received is refused when its reply does not come within 10 s."""
+        client = make_host_client()
         request = Join("0000000000")
-        client.send(request)
-        client.admit(S, "EVE")
-        client.change(S, locked=True)
-        come_back(client, "everything", received=3)
+        client.send_request(request)
+        client.admit_user(S, "EVE")
+        client.change_session(S, locked=True)
+        resume_client(client, "everything", received=3)
         self.assertEqual([type(effect) for effect in receive(client, "done", id="3")], [messages.Done])
         for now in range(8, 17):
             self.assertEqual([effect for effect in client.tick(now) if isinstance(effect, Refused)], [])
@@ -669,18 +783,18 @@ class OutcomeTests(SessionCase):
         self.assertEqual([effect for effect in client.tick(40.0) if isinstance(effect, Refused)], [])
 
     def test_membership(self) -> None:
-        """Both count from 0 again, what waited is lost, and every negotiation begins anew."""
-        client = hosting()
+        """With `membership`, both sides count from 0, waiting requests are lost, and negotiators are replaced."""
+        client = make_host_client()
         pair = client.negotiator(S, "BOB")
         assert pair is not None
         request = Join("0000000000")
-        client.send(request)
+        client.send_request(request)
         receive(client, "ack", received=2)
-        client.say(S, "one")
-        effects = come_back(client, "membership")
+        client.send_message(S, "one")
+        effects = resume_client(client, "membership")
         self.assert_sends(effects[:1], {"type": "ack", "received": 0})
-        _, keep, welcome, resumed, dropped = effects
-        assert isinstance(keep, Keep)
+        _, store, welcome, resumed, dropped = effects
+        assert isinstance(store, StoreIdentity)
         assert isinstance(welcome, messages.Welcome)
         self.assertEqual(resumed, Resumed("membership"))
         assert isinstance(dropped, Dropped)
@@ -695,71 +809,73 @@ class OutcomeTests(SessionCase):
         self.assertEqual(resume["received"], 1)
 
     def test_nothing(self) -> None:
-        """The client is somebody else, in no session."""
-        client = hosting()
-        effects = come_back(client, "nothing", user="YOU")
+        """With `nothing`, the client is a new user in no session."""
+        client = make_host_client()
+        effects = resume_client(client, "nothing", user="YOU")
         self.assertEqual(effects[-1], Resumed("nothing"))
         self.assertEqual(client.user, "YOU")
         self.assertIsNone(client.negotiator(S, "BOB"))
 
     def test_no_more_secrets(self) -> None:
-        """A server that cannot resume any more is not asked to."""
-        client = hosting()
-        effects = come_back(client, "nothing", secret=None)
-        self.assertIn(Keep(None), effects)
+        """After a welcome without a secret the client does not try to resume."""
+        client = make_host_client()
+        effects = resume_client(client, "nothing", secret=None)
+        self.assertIn(StoreIdentity(None), effects)
         client.socket_closed(1006, "", 8.0)
         (hello,) = sent(client.socket_opened(9.0))
         self.assertEqual(hello["type"], "hello")
 
-    def test_kept(self) -> None:
-        """A page that was loaded anew succeeds itself with the text that it kept."""
-        client = make_client(kept=KEPT)
+    def test_stored_identity(self) -> None:
+        """A reloaded page resumes with the stored identity."""
+        client = make_client(stored_identity=STORED_IDENTITY)
         self.assertIsNone(client.user)
         self.assert_sends(client.socket_opened(0.0), {"type": "resume", "user": "ME", "secret": "first", "received": 0})
         effects = client.frame_received(json.dumps(WELCOME | {"resumed": "membership"}), 0.0)
         self.assertEqual(effects[-1], Resumed("membership"))
 
-    def test_kept_nonsense(self) -> None:
-        """A text that was not kept by a client is of no use and does no harm."""
-        for kept in ("", "{", "5", "{}", '{"user": "ME"}'):
-            (hello,) = sent(make_client(kept=kept).socket_opened(0.0))
+    def test_invalid_stored_identity(self) -> None:
+        """An invalid stored identity is ignored."""
+        for text in ("", "{", "5", "{}", '{"user": "ME"}'):
+            (hello,) = sent(make_client(stored_identity=text).socket_opened(0.0))
             self.assertEqual(hello["type"], "hello")
 
     def test_secrets_are_not_shown(self) -> None:
-        """What could end in a log does not show secrets."""
-        self.assertNotIn("first", repr(Keep(KEPT)) + repr(Keep(None)) + repr(SendFrame(KEPT)))
+        """`repr` of effects shows no secret."""
+        self.assertNotIn(
+            "first", repr(StoreIdentity(STORED_IDENTITY)) + repr(StoreIdentity(None)) + repr(SendFrame(STORED_IDENTITY))
+        )
 
 
-class CountingTests(SessionCase):
-    """Acknowledging."""
+class AcknowledgementTests(SessionCase):
+    """Acknowledgements of the client."""
 
     def acks(self, effects: list[Value]) -> list[int]:
-        """The counts that are acknowledged."""
+        """Return the counts of the acknowledgements."""
         frames = [json.loads(effect.text) for effect in effects if isinstance(effect, SendFrame)]
         return [frame["received"] for frame in frames if frame["type"] == "ack"]
 
     def test_after_16_messages(self) -> None:
-        """The sixteenth message is acknowledged at once, of a type that the client knows or not."""
-        client = hosting()
+        """Every sixteenth message is acknowledged at once, also one of an unknown type."""
+        client = make_host_client()
         for index in range(3, 40):
             effects = receive(client, "member-away" if index % 2 else "weather", session=S, user="BOB")
             self.assertEqual(self.acks(effects), [index] if index in (16, 32) else [], index)
 
     def test_after_32_kib(self) -> None:
-        """So are 32 KiB."""
-        client = hosting()
+        """Received messages of 32 KiB are acknowledged at once."""
+        client = make_host_client()
         for index in range(3, 6):
             effects = receive(client, "message", session=S, from_="BOB", content="x" * 16000)
             self.assertEqual(self.acks(effects), [index] if index == 5 else [])
 
     def test_after_5_seconds(self) -> None:
-        """A message is acknowledged before it is 5 s old, in whatever moment of the clock it came."""
-        client = hosting()
+        """A message is acknowledged before it is 5 s old."""
+        client = make_host_client()
         self.assertEqual([now for now in range(1, 20) if self.acks(client.tick(float(now)))], [5])
 
-    def test_what_does_not_count(self) -> None:
-        """Errors, acknowledgements, pongs and words of the server's end are not counted."""
-        client = hosting()
+    def test_uncounted_messages(self) -> None:
+        """Errors, acknowledgements, pongs and `going-away` are not counted."""
+        client = make_host_client()
         receive(client, "error", code="bad-message", message="What?")
         receive(client, "ack", received=0)
         receive(client, "pong")
@@ -768,19 +884,19 @@ class CountingTests(SessionCase):
 
 
 class SilenceTests(SessionCase):
-    """Whether the server is still there."""
+    """The watchdog for a silent server."""
 
     def test_ping(self) -> None:
-        """After 15 silent seconds the server is asked; when it stays silent the socket is given up."""
-        client = welcomed()
+        """After 15 s of silence the client sends a ping; after 10 s more it gives the socket up."""
+        client = make_welcomed_client()
         effects = {now: effects for now in range(1, 26) if (effects := client.tick(float(now)))}
         self.assertEqual(list(effects), [15, 25])
         self.assert_sends(effects[15], {"type": "ping"})
         self.assertEqual(effects[25], [CloseSocket(3008, "server-silent"), ConnectAfter(0.25), Interrupted(0.25)])
 
-    def test_hurry(self) -> None:
-        """After a hint the server is asked at once, and has 3 s."""
-        client = welcomed()
+    def test_probe_pings(self) -> None:
+        """A probe sends a ping at once, which has to be answered within 3 s."""
+        client = make_welcomed_client()
         client.tick(1.0)
-        self.assert_sends(client.hurry(2.0), {"type": "ping"})
+        self.assert_sends(client.probe_connection(2.0), {"type": "ping"})
         self.assertEqual([now for now in range(3, 9) if CloseSocket(3008, "server-silent") in client.tick(now)], [5])

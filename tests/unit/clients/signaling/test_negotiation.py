@@ -1,4 +1,4 @@
-"""One pair's negotiations."""
+"""Negotiation of one pair."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from signald_client.signaling.messages import (
     Negotiation,
     Offer,
 )
-from signald_client.signaling.negotiation import (
+from signald_client.signaling.negotiation import Negotiator
+from signald_client.signaling.negotiation_commands import (
     AddCandidate,
     CreateAndSetLocal,
-    Failed,
     FlushLater,
-    Negotiator,
+    NegotiationFailed,
     RestartIce,
-    Send,
+    SendRequest,
     SetRemote,
 )
 from signald_client.signaling.wire import Value
@@ -37,28 +37,30 @@ CREATE_OFFER = CreateAndSetLocal("offer")
 CREATE_ANSWER = CreateAndSetLocal("answer")
 
 
-def my_offer(n: int, sdp: str = "mine") -> Send:
-    """Return the command that sends this side's n-th offer."""
-    return Send(Offer(S, "other", Negotiation("me", n), sdp))
+def my_offer(n: int, sdp: str = "mine") -> SendRequest:
+    """Return the command that sends the n-th local offer."""
+    return SendRequest(Offer(S, "other", Negotiation("me", n), sdp))
 
 
 def their_offer(n: int, sdp: str = "theirs") -> ForwardedOffer:
-    """Return the other side's n-th offer."""
+    """Return the n-th remote offer."""
     return ForwardedOffer(S, "other", Negotiation("other", n), sdp)
 
 
-def my_answer(n: int, sdp: str = "mine") -> Send:
-    """Return the command that answers the other side's n-th offer."""
-    return Send(Answer(S, "other", Negotiation("other", n), sdp))
+def my_answer(n: int, sdp: str = "mine") -> SendRequest:
+    """Return the command that answers the n-th remote offer."""
+    return SendRequest(Answer(S, "other", Negotiation("other", n), sdp))
 
 
 def their_answer(n: int, sdp: str = "theirs") -> ForwardedAnswer:
-    """Return the other side's answer to the n-th offer of this one."""
+    """Return the remote answer to the n-th local offer."""
     return ForwardedAnswer(S, "other", Negotiation("me", n), sdp)
 
 
-def theirs(negotiation: Negotiation | None, *names: str, end: bool = False, fragment: str | None = None) -> Any:
-    """Return candidates of the other side."""
+def their_candidates(
+    negotiation: Negotiation | None, *names: str, end: bool = False, fragment: str | None = None
+) -> Any:
+    """Return a message with remote candidates."""
     batch = [Candidate(name, username_fragment=fragment) for name in names]
     return ForwardedCandidates(S, "other", batch, negotiation, end)
 
@@ -71,32 +73,32 @@ def fresh(
 
 
 def renewed(base: int, offers_first: bool = True) -> Negotiator:
-    """Return a pair that has not negotiated yet, but whose numbers have been used up to this one."""
+    """Return a pair that has not negotiated yet, whose numbers are used up to this one."""
     return Negotiator(S, "me", "other", offers_first, True, base=base)
 
 
 def established(polite: bool = True, renegotiates: bool = True, rolls_back: bool = True) -> Negotiator:
-    """Return a pair in which this side's first offer was answered."""
+    """Return a pair whose first local offer was answered."""
     pair = fresh(True, polite, renegotiates, rolls_back)
     pair.negotiation_needed()
     pair.local_description_set("mine")
-    pair.received(their_answer(1, "v=0\r\na=ice-ufrag:Yq8r\r\n"))
+    pair.message_received(their_answer(1, "v=0\r\na=ice-ufrag:Yq8r\r\n"))
     pair.remote_description_set()
     return pair
 
 
 class TableTests(SynchronousTestCase):
-    """The table of states."""
+    """The table of transitions."""
 
-    def test_an_operation_ends(self) -> None:
-        """A state in which an operation is under way is left by its success and its failure, and by nothing else."""
+    def test_operations_end(self) -> None:
+        """A state with an operation under way ends with the operation's success or failure, and with nothing else."""
         for state in negotiation.OPERATIONS:
             events = {event for before, event in negotiation.TRANSITIONS if before == state}
             self.assertIn(negotiation.FAILED, events)
             self.assertEqual(len(events & {negotiation.LOCAL_SET, negotiation.REMOTE_SET}), 1)
             self.assertEqual(len(events), 2)
 
-    def test_reports_out_of_turn(self) -> None:
+    def test_unexpected_reports(self) -> None:
         """A report of an operation that is not under way changes nothing."""
         pair = fresh()
         self.assertEqual(pair.local_description_set("mine"), [])
@@ -109,125 +111,126 @@ class OffererTests(SynchronousTestCase):
     """The side that joined later."""
 
     def test_offers_first(self) -> None:
-        """It offers as soon as it has something to negotiate, and the answer completes the exchange."""
+        """The later joiner offers as soon as it has something to negotiate; the answer completes the exchange."""
         pair = fresh()
         self.assertEqual(pair.negotiation_needed(), [CREATE_OFFER])
         self.assertEqual(pair.local_description_set("mine"), [my_offer(1)])
-        self.assertEqual(pair.received(their_answer(1)), [SetRemote("answer", "theirs")])
+        self.assertEqual(pair.message_received(their_answer(1)), [SetRemote("answer", "theirs")])
         self.assertEqual(pair.remote_description_set(), [])
         self.assertEqual((pair.state, pair.current), (negotiation.STABLE, Negotiation("me", 1)))
 
-    def test_counts_its_offers(self) -> None:
-        """A further need makes a further offer with the next number."""
+    def test_offers_are_numbered(self) -> None:
+        """The next offer has the next number."""
         pair = established()
         self.assertEqual(pair.negotiation_needed(), [CREATE_OFFER])
         self.assertEqual(pair.local_description_set("mine"), [my_offer(2)])
 
     def test_need_during_an_exchange(self) -> None:
-        """A need that arises while an exchange is under way waits for its end."""
+        """A need during an exchange results in an offer after its end."""
         pair = fresh()
         pair.negotiation_needed()
         self.assertEqual(pair.negotiation_needed(), [])
         pair.local_description_set("mine")
-        pair.received(their_answer(1))
+        pair.message_received(their_answer(1))
         self.assertEqual(pair.remote_description_set(), [CREATE_OFFER])
 
     def test_stale_answers(self) -> None:
-        """An answer to another offer than the last, or to one that was answered, is dropped."""
+        """A second answer, and an answer to an earlier offer, are dropped."""
         pair = established()
-        self.assertEqual(pair.received(their_answer(1)), [])
+        self.assertEqual(pair.message_received(their_answer(1)), [])
         pair.negotiation_needed()
         pair.local_description_set("mine")
-        self.assertEqual(pair.received(their_answer(1)), [])
+        self.assertEqual(pair.message_received(their_answer(1)), [])
         self.assertEqual(pair.state, negotiation.OFFERED)
 
-    def test_refuses_what_cannot_be_negotiated(self) -> None:
-        """A failed operation is told to the application, and the next need is met."""
+    def test_failed_operations(self) -> None:
+        """A failed operation is reported to the application, and the next need results in an offer."""
         pair = fresh()
         pair.negotiation_needed()
         self.assertEqual(
-            pair.operation_failed("OperationError", "no codec"), [Failed("local-offer", "OperationError", "no codec")]
+            pair.operation_failed("OperationError", "no codec"),
+            [NegotiationFailed("local-offer", "OperationError", "no codec")],
         )
         self.assertEqual(pair.negotiation_needed(), [CREATE_OFFER])
         pair.local_description_set("mine")
-        pair.received(their_answer(1))
+        pair.message_received(their_answer(1))
         pair.negotiation_needed()
         self.assertEqual(
             pair.operation_failed("InvalidAccessError", "bad"),
-            [Failed("remote-answer", "InvalidAccessError", "bad"), CREATE_OFFER],
+            [NegotiationFailed("remote-answer", "InvalidAccessError", "bad"), CREATE_OFFER],
         )
 
 
 class AnswererTests(SynchronousTestCase):
-    """The side that came first."""
+    """The side that joined first."""
 
     def test_waits_for_the_first_offer(self) -> None:
-        """It does not offer before the later joiner has, whose offer it answers."""
+        """The first joiner does not offer before the later one has offered, and answers that offer."""
         pair = fresh(offers_first=False)
         self.assertEqual(pair.negotiation_needed(), [])
-        self.assertEqual(pair.received(their_offer(1)), [SetRemote("offer", "theirs")])
+        self.assertEqual(pair.message_received(their_offer(1)), [SetRemote("offer", "theirs")])
         self.assertEqual(pair.remote_description_set(), [CREATE_ANSWER])
         self.assertEqual(pair.local_description_set("mine"), [my_answer(1)])
         self.assertEqual((pair.state, pair.current), (negotiation.STABLE, Negotiation("other", 1)))
 
     def test_offers_after_the_first_exchange(self) -> None:
-        """A need that it reports after the first exchange is met."""
+        """After the first exchange, the first joiner may offer too."""
         pair = fresh(offers_first=False)
-        pair.received(their_offer(1))
+        pair.message_received(their_offer(1))
         pair.remote_description_set()
         pair.local_description_set("mine")
         self.assertEqual(pair.negotiation_needed(), [CREATE_OFFER])
 
     def test_stale_offers(self) -> None:
-        """An offer that is not newer than the last, or that another user is said to have made, is dropped."""
+        """An offer that is not newer than the last, or names another offerer, is dropped."""
         pair = fresh(offers_first=False)
-        pair.received(their_offer(2))
+        pair.message_received(their_offer(2))
         pair.remote_description_set()
         pair.local_description_set("mine")
-        self.assertEqual(pair.received(their_offer(2)), [])
-        self.assertEqual(pair.received(their_offer(1)), [])
-        self.assertEqual(pair.received(ForwardedOffer(S, "other", Negotiation("me", 9), "x")), [])
+        self.assertEqual(pair.message_received(their_offer(2)), [])
+        self.assertEqual(pair.message_received(their_offer(1)), [])
+        self.assertEqual(pair.message_received(ForwardedOffer(S, "other", Negotiation("me", 9), "x")), [])
         self.assertEqual(pair.current, Negotiation("other", 2))
 
     def test_offer_during_an_operation(self) -> None:
-        """An offer that comes while an operation is under way waits for its end; only the newest is kept."""
+        """An offer during an operation waits for its end; only the newest offer is kept."""
         pair = fresh(offers_first=False)
-        pair.received(their_offer(1))
-        self.assertEqual(pair.received(their_offer(2, "second")), [])
-        self.assertEqual(pair.received(their_offer(4, "fourth")), [])
-        self.assertEqual(pair.received(their_offer(3, "third")), [])
+        pair.message_received(their_offer(1))
+        self.assertEqual(pair.message_received(their_offer(2, "second")), [])
+        self.assertEqual(pair.message_received(their_offer(4, "fourth")), [])
+        self.assertEqual(pair.message_received(their_offer(3, "third")), [])
         self.assertEqual(pair.remote_description_set(), [CREATE_ANSWER])
         self.assertEqual(pair.local_description_set("mine"), [my_answer(1), SetRemote("offer", "fourth")])
 
     def test_failures(self) -> None:
-        """An offer that cannot be applied, or answered, is told to the application."""
+        """An offer that cannot be applied, or not be answered, is reported to the application."""
         pair = fresh(offers_first=False)
-        pair.received(their_offer(1))
-        self.assertEqual(pair.operation_failed("A", "b"), [Failed("remote-offer", "A", "b")])
-        pair.received(their_offer(2))
+        pair.message_received(their_offer(1))
+        self.assertEqual(pair.operation_failed("A", "b"), [NegotiationFailed("remote-offer", "A", "b")])
+        pair.message_received(their_offer(2))
         pair.remote_description_set()
-        self.assertEqual(pair.operation_failed("A", "b"), [Failed("local-answer", "A", "b")])
+        self.assertEqual(pair.operation_failed("A", "b"), [NegotiationFailed("local-answer", "A", "b")])
         self.assertEqual(pair.state, negotiation.STABLE)
 
 
-class CollisionTests(SynchronousTestCase):
-    """Both sides offer at once (W3C perfect negotiation)."""
+class GlareTests(SynchronousTestCase):
+    """Both sides offer at once (glare; W3C perfect negotiation)."""
 
     def test_polite_side_rolls_back(self) -> None:
-        """The polite side takes its offer back and answers the other's."""
+        """The polite side rolls its offer back and answers the remote one."""
         pair = established(polite=True)
         pair.negotiation_needed()
         pair.local_description_set("mine")
-        self.assertEqual(pair.received(their_offer(1)), [SetRemote("offer", "theirs", rollback=True)])
+        self.assertEqual(pair.message_received(their_offer(1)), [SetRemote("offer", "theirs", rollback=True)])
         self.assertEqual(pair.remote_description_set(), [CREATE_ANSWER])
         self.assertEqual(pair.local_description_set("mine"), [my_answer(1)])
-        self.assertEqual(pair.received(their_answer(2)), [])
+        self.assertEqual(pair.message_received(their_answer(2)), [])
 
     def test_polite_side_before_it_sent(self) -> None:
-        """An offer that is going to be taken back is not sent, and its number is used by the next."""
+        """An offer that is going to be rolled back is not sent, and the next one uses its number."""
         pair = established(polite=True)
         pair.negotiation_needed()
-        self.assertEqual(pair.received(their_offer(1)), [])
+        self.assertEqual(pair.message_received(their_offer(1)), [])
         self.assertEqual(pair.local_description_set("mine"), [SetRemote("offer", "theirs", rollback=True)])
         pair.remote_description_set()
         pair.local_description_set("mine")
@@ -235,40 +238,40 @@ class CollisionTests(SynchronousTestCase):
         self.assertEqual(pair.local_description_set("mine"), [my_offer(2)])
 
     def test_impolite_side_ignores(self) -> None:
-        """The impolite side ignores the offer and its candidates, and goes on with its own."""
+        """The impolite side ignores the remote offer and its candidates, and continues with its own."""
         pair = established(polite=False)
         pair.negotiation_needed()
-        self.assertEqual(pair.received(their_offer(1)), [])
+        self.assertEqual(pair.message_received(their_offer(1)), [])
         self.assertEqual(pair.local_description_set("mine"), [my_offer(2)])
-        self.assertEqual(pair.received(their_offer(2)), [])
-        self.assertEqual(pair.received(theirs(Negotiation("other", 2), "ignored")), [])
-        self.assertEqual(pair.received(their_answer(2)), [SetRemote("answer", "theirs")])
+        self.assertEqual(pair.message_received(their_offer(2)), [])
+        self.assertEqual(pair.message_received(their_candidates(Negotiation("other", 2), "ignored")), [])
+        self.assertEqual(pair.message_received(their_answer(2)), [SetRemote("answer", "theirs")])
         self.assertEqual(pair.remote_description_set(), [])
 
     def test_polite_without_rollback(self) -> None:
-        """A polite side that cannot roll back says so to the application and stays with its own offer."""
+        """A polite side that cannot roll back reports that to the application, and continues with its own offer."""
         pair = established(polite=True, rolls_back=False)
         pair.negotiation_needed()
         pair.local_description_set("mine")
-        (failed,) = pair.received(their_offer(1))
-        assert isinstance(failed, Failed)
+        (failed,) = pair.message_received(their_offer(1))
+        assert isinstance(failed, NegotiationFailed)
         self.assertEqual(failed.operation, "rollback")
-        self.assertEqual(pair.received(their_answer(2)), [SetRemote("answer", "theirs")])
+        self.assertEqual(pair.message_received(their_answer(2)), [SetRemote("answer", "theirs")])
 
     def test_offer_while_an_answer_is_applied(self) -> None:
-        """An offer that comes while an answer is applied collides with nothing, for the impolite side too."""
+        """An offer during the application of an answer is no glare, and the impolite side applies it too."""
         pair = fresh(polite=False)
         pair.negotiation_needed()
         pair.local_description_set("mine")
-        pair.received(their_answer(1))
-        self.assertEqual(pair.received(their_offer(1)), [])
+        pair.message_received(their_answer(1))
+        self.assertEqual(pair.message_received(their_offer(1)), [])
         self.assertEqual(pair.remote_description_set(), [SetRemote("offer", "theirs")])
 
-    def test_their_offer_settles_the_own_need(self) -> None:
-        """An offer applied makes the own need void: the edge reports it again when it still has one."""
+    def test_remote_offer_satisfies_the_local_need(self) -> None:
+        """A remote offer satisfies the local need; an edge that still has one reports it again."""
         pair = fresh(polite=True)
         pair.negotiation_needed()
-        pair.received(their_offer(1))
+        pair.message_received(their_offer(1))
         pair.negotiation_needed()
         pair.local_description_set("mine")
         pair.remote_description_set()
@@ -276,16 +279,16 @@ class CollisionTests(SynchronousTestCase):
 
 
 class OneExchangeTests(SynchronousTestCase):
-    """The other side takes a single exchange."""
+    """The other side accepts a single exchange."""
 
     def test_no_further_offer(self) -> None:
-        """After the first exchange neither a need nor a wish for new paths makes an offer."""
+        """After the first exchange neither a need nor an ICE restart results in an offer."""
         pair = established(renegotiates=False)
         self.assertEqual(pair.negotiation_needed(), [])
         self.assertEqual(pair.restart_ice(), [])
 
     def test_first_offer(self) -> None:
-        """The first one is made as always."""
+        """The first offer is made as usual."""
         self.assertEqual(fresh(renegotiates=False).negotiation_needed(), [CREATE_OFFER])
 
 
@@ -293,75 +296,75 @@ class RestartTests(SynchronousTestCase):
     """ICE restarts."""
 
     def test_restart(self) -> None:
-        """The edge is told, and what it needs then is negotiated."""
+        """The edge restarts ICE, and its need results in an offer."""
         pair = established()
         self.assertEqual(pair.restart_ice(), [RestartIce()])
         self.assertEqual(pair.negotiation_needed(), [CREATE_OFFER])
 
     def test_not_before_the_first_offer(self) -> None:
-        """The side that waits for the first offer has nothing to restart."""
+        """A side that waits for the first offer does not restart ICE."""
         self.assertEqual(fresh(offers_first=False).restart_ice(), [])
 
 
 class LocalCandidateTests(SynchronousTestCase):
-    """The candidates that this side gathers."""
+    """Local candidates."""
 
     def test_batched(self) -> None:
-        """Candidates that come close together travel in one message, 20 ms after the first."""
+        """Candidates that are gathered within 20 ms are sent in one message."""
         pair = established()
         self.assertEqual(pair.local_candidate({"candidate": "a", "sdpMid": "0"}), [FlushLater(0.02)])
         self.assertEqual(pair.local_candidate({"candidate": "b", "usernameFragment": None, "foundation": "1"}), [])
         batch = [Candidate("a", "0"), Candidate("b")]
-        self.assertEqual(pair.flush(), [Send(Candidates(S, "other", Negotiation("me", 1), batch))])
-        self.assertEqual(pair.flush(), [])
+        self.assertEqual(pair.flush_candidates(), [SendRequest(Candidates(S, "other", Negotiation("me", 1), batch))])
+        self.assertEqual(pair.flush_candidates(), [])
         self.assertEqual(pair.local_candidate({"candidate": "c"}), [FlushLater(0.02)])
 
     def test_end(self) -> None:
-        """The end of gathering is said at once, with what waits; an empty candidate is the end too."""
+        """The end of gathering is sent at once, with the waiting candidates; an empty candidate is the end too."""
         for end in (None, {"candidate": ""}):
             pair = established()
             pair.local_candidate({"candidate": "a"})
             self.assertEqual(
                 pair.local_candidate(end),
-                [Send(Candidates(S, "other", Negotiation("me", 1), [Candidate("a")], True))],
+                [SendRequest(Candidates(S, "other", Negotiation("me", 1), [Candidate("a")], True))],
             )
-            self.assertEqual(pair.flush(), [])
+            self.assertEqual(pair.flush_candidates(), [])
 
     def test_after_the_description(self) -> None:
-        """Candidates gathered before the description was sent follow it, the end with them."""
+        """Candidates that are gathered before the description is sent follow it, with the end."""
         pair = fresh()
         pair.negotiation_needed()
         pair.local_candidate({"candidate": "a"})
-        self.assertEqual(pair.flush(), [])
+        self.assertEqual(pair.flush_candidates(), [])
         self.assertEqual(pair.local_candidate(None), [])
         self.assertEqual(
             pair.local_description_set("mine"),
-            [my_offer(1), Send(Candidates(S, "other", Negotiation("me", 1), [Candidate("a")], True))],
+            [my_offer(1), SendRequest(Candidates(S, "other", Negotiation("me", 1), [Candidate("a")], True))],
         )
 
-    def test_of_the_answer(self) -> None:
-        """The answerer's candidates carry the offerer's negotiation."""
+    def test_candidates_of_an_answer(self) -> None:
+        """The answerer's candidates name the offerer's negotiation."""
         pair = fresh(offers_first=False)
-        pair.received(their_offer(1))
+        pair.message_received(their_offer(1))
         pair.remote_description_set()
         pair.local_candidate({"candidate": "a"})
         self.assertEqual(
             pair.local_description_set("mine"),
-            [my_answer(1), Send(Candidates(S, "other", Negotiation("other", 1), [Candidate("a")]))],
+            [my_answer(1), SendRequest(Candidates(S, "other", Negotiation("other", 1), [Candidate("a")]))],
         )
 
     def test_before_the_next_negotiation(self) -> None:
-        """What waits is sent under its own negotiation before another begins, on either side's wish."""
-        batch = Send(Candidates(S, "other", Negotiation("me", 1), [Candidate("a")]))
+        """Waiting candidates are sent with their own negotiation before another one starts, on either side."""
+        batch = SendRequest(Candidates(S, "other", Negotiation("me", 1), [Candidate("a")]))
         pair = established()
         pair.local_candidate({"candidate": "a"})
         self.assertEqual(pair.negotiation_needed(), [batch, CREATE_OFFER])
         pair = established()
         pair.local_candidate({"candidate": "a"})
-        self.assertEqual(pair.received(their_offer(1)), [batch, SetRemote("offer", "theirs")])
+        self.assertEqual(pair.message_received(their_offer(1)), [batch, SetRemote("offer", "theirs")])
 
     def test_no_more_than_64_in_a_message(self) -> None:
-        """More candidates than a message may hold travel in several, the end in the last."""
+        """More than 64 candidates are sent in several messages, with the end in the last."""
         pair = established()
         for index in range(130):
             pair.local_candidate({"candidate": str(index)})
@@ -371,14 +374,14 @@ class LocalCandidateTests(SynchronousTestCase):
 
 
 class RemoteCandidateTests(SynchronousTestCase):
-    """The candidates of the other side."""
+    """Remote candidates."""
 
-    def test_of_the_current_negotiation(self) -> None:
-        """They are added in their order, as W3C names their parts; the end is None."""
+    def test_current_negotiation(self) -> None:
+        """Candidates of the current negotiation are added in order, with W3C's names; the end is None."""
         pair = established()
         batch = ForwardedCandidates(S, "other", [Candidate("a", "0", 0, "Yq8r")], Negotiation("me", 1), True)
         self.assertEqual(
-            pair.received(batch),
+            pair.message_received(batch),
             [
                 AddCandidate({"candidate": "a", "sdpMid": "0", "sdpMLineIndex": 0, "usernameFragment": "Yq8r"}),
                 AddCandidate(None),
@@ -386,71 +389,73 @@ class RemoteCandidateTests(SynchronousTestCase):
         )
 
     def test_before_the_answer(self) -> None:
-        """Those that come before the answer wait until it is applied."""
+        """Candidates that arrive before the answer wait until it is applied."""
         pair = fresh()
         pair.negotiation_needed()
         pair.local_description_set("mine")
-        self.assertEqual(pair.received(theirs(Negotiation("me", 1), "a")), [])
-        self.assertEqual(pair.received(their_answer(1)), [SetRemote("answer", "theirs")])
-        self.assertEqual(pair.received(theirs(Negotiation("me", 1), "b")), [])
+        self.assertEqual(pair.message_received(their_candidates(Negotiation("me", 1), "a")), [])
+        self.assertEqual(pair.message_received(their_answer(1)), [SetRemote("answer", "theirs")])
+        self.assertEqual(pair.message_received(their_candidates(Negotiation("me", 1), "b")), [])
         self.assertEqual(
             pair.remote_description_set(), [AddCandidate({"candidate": "a"}), AddCandidate({"candidate": "b"})]
         )
 
     def test_before_the_offer(self) -> None:
-        """Those of a newer negotiation wait for its offer to be answered."""
+        """Candidates of a newer negotiation wait until its offer is answered."""
         pair = fresh(offers_first=False)
-        self.assertEqual(pair.received(theirs(Negotiation("other", 1), "a")), [])
-        pair.received(their_offer(1))
+        self.assertEqual(pair.message_received(their_candidates(Negotiation("other", 1), "a")), [])
+        pair.message_received(their_offer(1))
         pair.remote_description_set()
         self.assertEqual(pair.local_description_set("mine"), [my_answer(1), AddCandidate({"candidate": "a"})])
 
     def test_stale(self) -> None:
-        """Those of an earlier negotiation are dropped."""
-        pair = established()
-        pair.negotiation_needed()
-        pair.local_description_set("mine")
-        self.assertEqual(pair.received(theirs(Negotiation("me", 1), "a", end=True, fragment="old")), [])
-        self.assertEqual(pair.received(theirs(Negotiation("me", 1), "b")), [])
-        pair.received(their_answer(2))
-        self.assertEqual(pair.remote_description_set(), [])
-
-    def test_of_the_same_generation(self) -> None:
-        """One of an earlier negotiation whose ICE generation is still the current one is added."""
+        """Candidates of an earlier negotiation are dropped."""
         pair = established()
         pair.negotiation_needed()
         pair.local_description_set("mine")
         self.assertEqual(
-            pair.received(theirs(Negotiation("me", 1), "a", fragment="Yq8r")),
+            pair.message_received(their_candidates(Negotiation("me", 1), "a", end=True, fragment="old")), []
+        )
+        self.assertEqual(pair.message_received(their_candidates(Negotiation("me", 1), "b")), [])
+        pair.message_received(their_answer(2))
+        self.assertEqual(pair.remote_description_set(), [])
+
+    def test_same_generation(self) -> None:
+        """A candidate of an earlier negotiation is added when its ICE generation is still current."""
+        pair = established()
+        pair.negotiation_needed()
+        pair.local_description_set("mine")
+        self.assertEqual(
+            pair.message_received(their_candidates(Negotiation("me", 1), "a", fragment="Yq8r")),
             [AddCandidate({"candidate": "a", "usernameFragment": "Yq8r"})],
         )
 
     def test_without_a_number(self) -> None:
-        """Those of a side that does not number its negotiations belong to the current one, or to the first."""
+        """Candidates without a negotiation belong to the current one, or to the first."""
         pair = fresh(offers_first=False)
-        self.assertEqual(pair.received(theirs(None, "a")), [])
-        pair.received(their_offer(1))
+        self.assertEqual(pair.message_received(their_candidates(None, "a")), [])
+        pair.message_received(their_offer(1))
         pair.remote_description_set()
         self.assertEqual(pair.local_description_set("mine"), [my_answer(1), AddCandidate({"candidate": "a"})])
-        self.assertEqual(pair.received(theirs(None, "b")), [AddCandidate({"candidate": "b"})])
+        self.assertEqual(pair.message_received(their_candidates(None, "b")), [AddCandidate({"candidate": "b"})])
 
     def test_bounded(self) -> None:
-        """No more than 256 wait."""
+        """At most 256 candidates wait; later ones are dropped."""
         pair = fresh(offers_first=False)
         for index in range(300):
-            pair.received(theirs(Negotiation("other", 1), str(index)))
-        pair.received(their_offer(1))
+            pair.message_received(their_candidates(Negotiation("other", 1), str(index)))
+        pair.message_received(their_offer(1))
         pair.remote_description_set()
         commands = pair.local_description_set("mine")
         self.assertEqual(len([command for command in commands if isinstance(command, AddCandidate)]), 256)
 
     def test_other_messages(self) -> None:
-        """A message that is no part of a negotiation changes nothing."""
-        self.assertEqual(established().received(messages.Pong()), [])
+        """A message that belongs to no negotiation is ignored."""
+        self.assertEqual(established().message_received(messages.Pong()), [])
 
 
 class BaseTests(SynchronousTestCase):
-    """A pair that begins anew."""
+    """A pair with a base."""
 
     def test_counts_from_the_base(self) -> None:
         """The first offer has the number after the base."""
@@ -458,45 +463,45 @@ class BaseTests(SynchronousTestCase):
         pair.negotiation_needed()
         self.assertEqual(pair.local_description_set("mine"), [my_offer(8)])
 
-    def test_what_is_older(self) -> None:
-        """What belongs to a number up to the base is dropped, a candidate of the right generation too."""
+    def test_older_negotiations(self) -> None:
+        """Messages with a number up to the base are dropped, also a candidate of the current generation."""
         pair = renewed(7, offers_first=False)
-        self.assertEqual(pair.received(their_offer(7)), [])
-        self.assertEqual(pair.received(their_answer(7)), [])
-        self.assertEqual(pair.received(their_offer(8, "a=ice-ufrag:Yq8r\r\n"))[0].__class__, SetRemote)
+        self.assertEqual(pair.message_received(their_offer(7)), [])
+        self.assertEqual(pair.message_received(their_answer(7)), [])
+        self.assertEqual(pair.message_received(their_offer(8, "a=ice-ufrag:Yq8r\r\n"))[0].__class__, SetRemote)
         pair.remote_description_set()
         pair.local_description_set("mine")
-        self.assertEqual(pair.received(theirs(Negotiation("other", 7), "a", fragment="Yq8r")), [])
-        self.assertEqual(len(pair.received(theirs(Negotiation("other", 8), "b", fragment="Yq8r"))), 1)
+        self.assertEqual(pair.message_received(their_candidates(Negotiation("other", 7), "a", fragment="Yq8r")), [])
+        self.assertEqual(len(pair.message_received(their_candidates(Negotiation("other", 8), "b", fragment="Yq8r"))), 1)
 
 
 class CloseTests(SynchronousTestCase):
     """The end of a pair."""
 
-    def test_nothing_matters_any_more(self) -> None:
-        """After `close()` no fact makes a command."""
+    def test_reports_after_close(self) -> None:
+        """After `close` no report results in a command."""
         pair = established()
         pair.local_candidate({"candidate": "a"})
         pair.close()
         self.assertEqual(pair.negotiation_needed(), [])
         self.assertEqual(pair.restart_ice(), [])
         self.assertEqual(pair.local_candidate({"candidate": "a"}), [])
-        self.assertEqual(pair.flush(), [])
-        self.assertEqual(pair.received(their_offer(1)), [])
-        self.assertEqual(pair.received(their_answer(1)), [])
-        self.assertEqual(pair.received(theirs(None, "a")), [])
+        self.assertEqual(pair.flush_candidates(), [])
+        self.assertEqual(pair.message_received(their_offer(1)), [])
+        self.assertEqual(pair.message_received(their_answer(1)), [])
+        self.assertEqual(pair.message_received(their_candidates(None, "a")), [])
         self.assertEqual(pair.operation_failed("a", "b"), [])
         self.assertEqual(pair.state, negotiation.CLOSED)
 
 
 class Edge:
-    """A peer connection in words: the signalling states of RFC 9429 §3.2, and needs that come back as a browser's do.
+    """A model of a browser's peer connection: the signaling states of RFC 9429 §3.2 and `negotiationneeded`.
 
     Attributes:
-        inbox: what the other side sent and this one has not received yet.
-        doing: the operation that is under way.
-        effective: whether that has taken effect already, and is still to be reported.
-        events: whether a `negotiationneeded` event is still to be reported.
+        inbox: messages of the other side that are not delivered yet.
+        operation: the operation that is under way; None for none.
+        effective: whether the operation has taken effect and is still to be reported.
+        event: whether a `negotiationneeded` event is still to be reported.
 
     """
 
@@ -504,7 +509,7 @@ class Edge:
         self.pair = Negotiator(S, name, other, offers_first, polite)
         self.name = name
         self.inbox: deque[Any] = deque()
-        self.doing: Value | None = None
+        self.operation: Value | None = None
         self.effective = False
         self.state = "stable"
         self.local = self.remote = ""
@@ -518,12 +523,12 @@ class Edge:
         self.other: Edge
 
     def carry_out(self, commands: list[Value]) -> None:
-        """Do what the pair says, as an edge does."""
+        """Carry out the negotiator's commands."""
         for command in commands:
             if isinstance(command, (CreateAndSetLocal, SetRemote)):
-                assert self.doing is None, "one operation at a time"
-                self.doing = command
-            elif isinstance(command, Send):
+                assert self.operation is None, "one operation at a time"
+                self.operation = command
+            elif isinstance(command, SendRequest):
                 self.other.inbox.append(command.message)
             elif isinstance(command, AddCandidate):
                 assert command.candidate == {"candidate": f"of {self.remote}"}, "a candidate of another description"
@@ -531,24 +536,24 @@ class Edge:
             else:
                 assert isinstance(command, FlushLater), command
 
-    def want(self) -> None:
-        """The application changes something."""
+    def change_media(self) -> None:
+        """Let the application change something that needs a negotiation."""
         self.need += 1
-        # With an operation in its chain a browser waits for that to take effect, and then looks again.
-        if self.state == "stable" and (self.doing is None or self.effective):
+        # While an operation is under way, a browser waits until it takes effect, and then checks again.
+        if self.state == "stable" and (self.operation is None or self.effective):
             self.event = True
 
     def report_event(self) -> None:
-        """Report `negotiationneeded`."""
+        """Report a pending `negotiationneeded` event."""
         if self.event:
             self.event = False
             self.carry_out(self.pair.negotiation_needed())
 
     def complete(self) -> None:
-        """Go on with the operation that is under way: it takes effect, and later that is reported."""
-        command = self.doing
+        """Advance the operation under way: it takes effect first, and is reported with the next call."""
+        command = self.operation
         if self.effective:
-            self.doing, self.effective = None, False
+            self.operation, self.effective = None, False
             if isinstance(command, CreateAndSetLocal):
                 self.carry_out(self.pair.local_description_set(self.local))
             else:
@@ -576,22 +581,22 @@ class Edge:
                 self.become_stable()
 
     def gather(self) -> None:
-        """Find a candidate of the local description."""
+        """Gather a candidate of the local description."""
         self.carry_out(self.pair.local_candidate({"candidate": f"of {self.local}"}))
 
     def gather_late(self) -> None:
-        """Find another one, when nothing else is under way."""
-        if self.local and self.doing is None:
+        """Gather another candidate, when no operation is under way."""
+        if self.local and self.operation is None:
             self.gather()
 
     def become_stable(self) -> None:
-        """An exchange is complete; the browser looks whether it needs another."""
+        """Complete an exchange, and check whether another one is needed."""
         self.state = "stable"
         self.agreed = (self.local, self.remote)
         self.event = self.need > self.met
 
     def receive(self) -> None:
-        """Take the oldest message that is under way to this side."""
+        """Deliver the oldest message to this side."""
         if self.inbox:
             message = self.inbox.popleft()
             if isinstance(message, Offer):
@@ -602,21 +607,23 @@ class Edge:
                 forwarded = ForwardedCandidates(
                     S, self.other.name, message.candidates, message.negotiation, message.end
                 )
-            self.carry_out(self.pair.received(forwarded))
+            self.carry_out(self.pair.message_received(forwarded))
 
     def flush(self) -> None:
-        """The time for gathering is over."""
-        self.carry_out(self.pair.flush())
+        """Let the timer of `FlushLater` fire."""
+        self.carry_out(self.pair.flush_candidates())
 
 
-STEPS = st.sampled_from([Edge.want, Edge.report_event, Edge.complete, Edge.receive, Edge.gather_late, Edge.flush])
+STEPS = st.sampled_from(
+    [Edge.change_media, Edge.report_event, Edge.complete, Edge.receive, Edge.gather_late, Edge.flush]
+)
 
 
 class InterleavingTests(SynchronousTestCase):
-    """Two sides over a channel that keeps the order and takes its time."""
+    """Two sides over an ordered channel with arbitrary delays."""
 
-    def rest(self, ann: Edge, bob: Edge) -> None:
-        """Let everything that is under way come to its end."""
+    def run_to_end(self, ann: Edge, bob: Edge) -> None:
+        """Deliver and complete everything."""
         for _ in range(100):
             for edge in (ann, bob):
                 edge.report_event()
@@ -624,23 +631,23 @@ class InterleavingTests(SynchronousTestCase):
                 edge.flush()
                 edge.receive()
 
-    @settings(deadline=None, max_examples=400)
+    @settings(max_examples=400)
     @given(st.booleans(), st.booleans(), st.lists(st.tuples(st.booleans(), STEPS), min_size=20, max_size=100))
     def test_any_interleaving_becomes_stable(self, polite: bool, settled: bool, steps: list[tuple[bool, Any]]) -> None:
-        """Whatever happens in whatever order, both sides come to rest with the same negotiation and no open need."""
+        """After any interleaving both sides end stable, with the same negotiation and no open need."""
         ann, bob = Edge("ann", "bob", False, polite), Edge("bob", "ann", True, not polite)
         ann.other, bob.other = bob, ann
-        bob.want()
+        bob.change_media()
         if settled:
-            self.rest(ann, bob)
-            ann.want()
-            bob.want()
+            self.run_to_end(ann, bob)
+            ann.change_media()
+            bob.change_media()
         for first, step in steps:
             step(ann if first else bob)
-        self.rest(ann, bob)
+        self.run_to_end(ann, bob)
         for edge in (ann, bob):
             self.assertEqual((edge.state, edge.pair.state), ("stable", "stable"))
-            self.assertEqual((edge.doing, list(edge.inbox), edge.event), (None, [], False))
+            self.assertEqual((edge.operation, list(edge.inbox), edge.event), (None, [], False))
             self.assertEqual(edge.met, edge.need)
             self.assertIn(f"of {edge.remote}", edge.added)
         self.assertEqual(ann.pair.current, bob.pair.current)

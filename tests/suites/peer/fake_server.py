@@ -1,4 +1,4 @@
-"""A signaling server of the tests' own, which says what a test wants it to say."""
+"""A fake signaling server that sends whatever a test scripts."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from autobahn.twisted.websocket import WebSocketServerFactory, WebSocketServerPr
 
 from signald_client.server import Address
 
-__all__ = ["Double"]
+__all__ = ["FakeServer"]
 
 ME = "0K3PB4X7WQ2M9RT6ZC8HNJVDYA"
 WELCOME = {
     "type": "welcome",
     "version": 1,
-    "server": "double",
+    "server": "fake",
     "user": ME,
     "features": [],
     "limits": {"message-bytes": 65536, "messages-per-second": 100, "messages-burst": 500, "session-members": 8},
@@ -29,30 +29,30 @@ UNCOUNTED = ("hello", "resume", "ack", "ping")
 
 
 class _Protocol(WebSocketServerProtocol):
-    """One connection."""
+    """One connection of the fake server."""
 
-    double: Double
+    fake_server: FakeServer
 
     def onConnect(self, request: Any) -> str | None:
-        """Choose the subprotocol that the test wants."""
-        self.double.connections.append(self)
-        return self.double.subprotocol
+        """Choose the subprotocol that the test has set."""
+        self.fake_server.connections.append(self)
+        return self.fake_server.subprotocol
 
     def onMessage(self, payload: bytes, isBinary: bool) -> None:
-        """Hand the message to the test."""
+        """Record the message, and call the script with it."""
         message = json.loads(payload)
-        self.double.messages.append(message)
-        self.double.script(message)
+        self.fake_server.messages.append(message)
+        self.fake_server.script(message)
 
 
-class Double:
-    """The server.
+class FakeServer:
+    """A WebSocket server on a port of the loopback interface.
 
     Attributes:
-        messages: what it received.
-        script: is called with each message.
-        connections: the connections that there were.
-        subprotocol: what it chooses.
+        messages: the received messages.
+        script: called with each received message; by default `welcome`.
+        connections: all connections so far.
+        subprotocol: the subprotocol that the server chooses; None for none.
 
     """
 
@@ -63,37 +63,37 @@ class Double:
         self.subprotocol = subprotocol
         factory: Any = WebSocketServerFactory(reactor=reactor)
         factory.noisy = False
-        factory.protocol = type("Protocol", (_Protocol,), {"double": self})
+        factory.protocol = type("Protocol", (_Protocol,), {"fake_server": self})
         self.port = reactor.listenTCP(port, factory, interface="127.0.0.1")
 
     @property
     def address(self) -> Address:
-        """Where it is."""
+        """The server's address."""
         return Address.parse(f"ws://127.0.0.1:{self.port.getHost().port}/ws")
 
     def welcome(self, message: dict[str, Any]) -> None:
-        """Welcome whoever says hello, and whoever comes back: nothing was lost, the double has got all there was."""
+        """Answer `hello`, and answer `resume` as a server that lost nothing and has received all messages."""
         if message["type"] == "hello":
-            self.say(WELCOME)
+            self.send_message(WELCOME)
         elif message["type"] == "resume":
-            received = len([said for said in self.types() if said not in UNCOUNTED])
-            self.say(WELCOME | {"resumed": "everything", "received": received})
+            received = len([type_ for type_ in self.types() if type_ not in UNCOUNTED])
+            self.send_message(WELCOME | {"resumed": "everything", "received": received})
 
-    def say(self, message: dict[str, Any]) -> None:
-        """Send a message on the last connection."""
+    def send_message(self, message: dict[str, Any]) -> None:
+        """Send a message on the latest connection."""
         self.connections[-1].sendMessage(json.dumps(message).encode())
 
     def types(self) -> list[str]:
-        """The types of what it received."""
+        """Return the types of the received messages."""
         return [message["type"] for message in self.messages]
 
-    async def heard(self, type_: str) -> None:
-        """Wait until it has received a message of a type."""
+    async def wait_for_message(self, type_: str) -> None:
+        """Wait until a message of this type was received."""
         while type_ not in self.types():
             await asyncio.sleep(0.01)
 
     def stop(self) -> Any:
-        """Close everything."""
+        """Close all connections and the port."""
         for connection in self.connections:
             connection.dropConnection(abort=True)
         return self.port.stopListening()

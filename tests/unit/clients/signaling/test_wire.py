@@ -1,4 +1,4 @@
-"""The client's messages and their one codec."""
+"""The codec of the client's messages."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ from pathlib import Path
 from typing import Any, get_args
 
 from attrs import fields, resolve_types
-from hypothesis import given, settings
+from hypothesis import given
 from twisted.trial.unittest import SynchronousTestCase
 
 from codegen.client_messages import name
 from signald.core.messages import UNCOUNTED, Error, Event, Secret
 from signald.dialects.native import EVENTS, NESTED, REQUESTS, Native
 from signald_client.signaling import messages
-from signald_client.signaling.wire import BadMessageError, decode, encode, read, to_plain
+from signald_client.signaling.wire import BadMessageError, decode, encode, read_value, to_plain
 from tests.unit.page.test_schemas import events
 
-PROTOCOL = Path(__file__).parent.parent / "docs" / "protocol.md"
+PROTOCOL = Path(__file__).parents[4] / "docs" / "protocol.md"
 
 
 def example(type_: str) -> str:
-    """Return the specification's example of a message of the server."""
+    """Return the example of a server's message in docs/protocol.md."""
     for line in PROTOCOL.read_text(encoding="utf-8").splitlines():
         _, arrow, text = line.partition(" ← ")
         if arrow and json.loads(text)["type"] == type_:
@@ -30,7 +30,7 @@ def example(type_: str) -> str:
 
 
 def without_defaults(plain: Any, written: Any) -> Any:
-    """A plain value without the keys that the server left out."""
+    """Return a plain value without the keys that the written one lacks."""
     if isinstance(plain, list):
         return [without_defaults(one, other) for one, other in zip(plain, written, strict=True)]
     if not isinstance(plain, dict):
@@ -42,7 +42,7 @@ class DecodeTests(SynchronousTestCase):
     """`decode`."""
 
     def test_examples_of_the_specification(self) -> None:
-        """Every message of the server in docs/protocol.md is understood, whole."""
+        """Every server's message in docs/protocol.md is decoded completely."""
         count = 0
         for line in PROTOCOL.read_text(encoding="utf-8").splitlines():
             _, arrow, text = line.partition(" ← ")
@@ -52,10 +52,9 @@ class DecodeTests(SynchronousTestCase):
                 count += 1
         self.assertGreater(count, 10)
 
-    @settings(deadline=None)
     @given(events)
     def test_every_event(self, event: Event) -> None:
-        """What the server may say is understood, whole."""
+        """Every event that the server can encode is decoded completely."""
         [frame] = Native().encode(event)
         assert isinstance(frame, bytes)
         message = decode(frame.decode(), json)
@@ -63,49 +62,49 @@ class DecodeTests(SynchronousTestCase):
         self.assertEqual(without_defaults(to_plain(message), json.loads(frame)), json.loads(frame))
 
     def test_nested_values(self) -> None:
-        """Objects and lists inside a message become values with names."""
+        """Objects and lists inside a message are decoded into `Value` classes."""
         welcome = decode(example("welcome"), json)
         assert isinstance(welcome, messages.Welcome)
         self.assertEqual(welcome.limits, messages.ServerLimits(65536, 100, 500, 8))
         self.assertEqual(welcome.ice_servers, [messages.IceServer(["stun:stun.example.org"])])
 
     def test_unknown_type_and_keys(self) -> None:
-        """A type that the client does not know is None; a key that it does not know is ignored, and null is absent."""
+        """An unknown type is decoded as None; an unknown key is ignored, and null counts as absent."""
         self.assertIsNone(decode('{"type":"weather","sky":"blue"}', json))
         self.assertEqual(decode('{"type":"pong","sky":"blue","id":null}', json), messages.Pong())
 
     def test_not_an_object(self) -> None:
-        """What is no JSON object with a type is refused with the typed error."""
+        """A frame that is not a JSON object with a type raises `BadMessageError`."""
         for frame in ("", "{", "[" * 100_000, "[]", "1", '"x"', "{}", '{"type":5}'):
             self.assertRaises(BadMessageError, decode, frame, json)
 
     def test_wrong_shapes(self) -> None:
-        """A missing key or a value of another shape is refused, and the sentence names the key."""
+        """A missing key or a value of another shape raises `BadMessageError`, whose sentence names the key."""
         cases = {
             '{"type":"left"}': "Left lacks session.",
-            '{"type":"left","session":5}': "session is no string.",
-            '{"type":"opened","session":"A","capacity":true}': "capacity is no integer.",
-            '{"type":"opened","session":"A","capacity":2.5}': "capacity is no integer.",
-            '{"type":"candidates","session":"A","from":"B","candidates":{}}': "candidates is no list.",
-            '{"type":"member-joined","session":"A","member":["B"]}': "Member is no object.",
-            '{"type":"candidates","session":"A","from":"B","candidates":[],"end":1}': "end is no boolean.",
+            '{"type":"left","session":5}': "session is not of type string.",
+            '{"type":"opened","session":"A","capacity":true}': "capacity is not of type integer.",
+            '{"type":"opened","session":"A","capacity":2.5}': "capacity is not of type integer.",
+            '{"type":"candidates","session":"A","from":"B","candidates":{}}': "candidates is not a list.",
+            '{"type":"member-joined","session":"A","member":["B"]}': "Member is not an object.",
+            '{"type":"candidates","session":"A","from":"B","candidates":[],"end":1}': "end is not of type boolean.",
         }
         for frame, sentence in cases.items():
             self.assertEqual(str(self.assertRaises(BadMessageError, decode, frame, json)), sentence)
 
     def test_numbers(self) -> None:
-        """A number may be whole or not, but no boolean."""
+        """A number may be an integer or a float, but not a boolean."""
         urls = {"urls": ["turn:example.org"]}
-        self.assertEqual(read(messages.IceServer, urls | {"expires": 3}).expires, 3)
-        self.assertEqual(read(messages.IceServer, urls | {"expires": 2.5}).expires, 2.5)
-        self.assertRaises(BadMessageError, read, messages.IceServer, urls | {"expires": True})
+        self.assertEqual(read_value(messages.IceServer, urls | {"expires": 3}).expires, 3)
+        self.assertEqual(read_value(messages.IceServer, urls | {"expires": 2.5}).expires, 2.5)
+        self.assertRaises(BadMessageError, read_value, messages.IceServer, urls | {"expires": True})
 
 
 class EncodeTests(SynchronousTestCase):
     """`encode`."""
 
     def test_absent_attributes_are_left_out(self) -> None:
-        """An attribute that is None has no key."""
+        """An attribute that is None is left out."""
         self.assertEqual(json.loads(encode(messages.Hello(1), json)), {"type": "hello", "version": 1})
 
     def test_nested_values(self) -> None:
@@ -129,16 +128,16 @@ class EncodeTests(SynchronousTestCase):
 
 
 class ValueTests(SynchronousTestCase):
-    """What all messages have in common."""
+    """The base class of messages."""
 
     def test_equality(self) -> None:
-        """Messages are equal when class and attributes are."""
+        """Messages are equal when their classes and attributes are."""
         self.assertEqual(messages.Left("A"), messages.Left("A"))
         self.assertNotEqual(messages.Left("A"), messages.Left("B"))
         self.assertNotEqual(messages.Left("A"), messages.Leave("A"))
 
     def test_representation(self) -> None:
-        """A message shows its attributes; an ICE server does not show its secret."""
+        """`repr` shows the attributes of a message, but not the credential of an ICE server."""
         self.assertEqual(repr(messages.Left("A")), "Left(session='A', id=None)")
         self.assertEqual(
             repr(messages.IceServer(["turn:x"], "user", "secret")),
@@ -146,7 +145,7 @@ class ValueTests(SynchronousTestCase):
         )
 
     def test_secrets_are_hidden(self) -> None:
-        """Neither the server's nor the client's representation of a message shows what must not get into a log."""
+        """`repr` of a message shows no secret, neither in the server nor in the client."""
         hidden = set()
         for class_ in (*NESTED, *REQUESTS.values(), *EVENTS):
             resolve_types(class_)
@@ -163,7 +162,7 @@ class ValueTests(SynchronousTestCase):
         self.assertNotIn("hush", repr(messages.Hello(1, token="hush")))
         self.assertNotIn("hush", repr(messages.Open(password="hush", host_key="hush")))
 
-    def test_what_is_counted(self) -> None:
-        """Both sides count the same messages (docs/protocol.md, "Resume")."""
+    def test_counted_messages(self) -> None:
+        """Server and client count the same messages (docs/protocol.md, "Resume")."""
         for class_ in (*REQUESTS.values(), *EVENTS, Error):
             self.assertEqual(getattr(messages, name(class_)).counted, class_ not in UNCOUNTED, class_)

@@ -1,0 +1,266 @@
+"""The WebRTC connection with one other member: carries out the negotiator's commands, and counts the media."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
+
+from aiortc import (
+    RTCConfiguration,
+    RTCIceServer,
+    RTCIceTransportPolicy,
+    RTCPeerConnection,
+    RTCSessionDescription,
+)
+from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
+from aiortc.rtcicetransport import parse_stun_turn_uri
+from aiortc.sdp import candidate_from_sdp
+
+from signald_client.media import CountingTrack, Media
+from signald_client.report import MemberReport
+from signald_client.signaling import messages
+from signald_client.signaling.negotiation import Negotiator
+from signald_client.signaling.negotiation_commands import (
+    AddCandidate,
+    CreateAndSetLocal,
+    NegotiationFailed,
+    SendRequest,
+    SetRemote,
+)
+from signald_client.signaling.wire import Message, Value
+
+__all__ = ["PeerConnection"]
+
+CLOSE_SECONDS = 5.0
+"""Seconds that closing an aiortc connection may take."""
+
+KINDS = ("audio", "video")
+
+_log = logging.getLogger(__name__)
+
+
+class PeerConnection:
+    """An aiortc connection that follows a negotiator.
+
+    aiortc gathers all candidates while it sets a local description, which then holds them: no candidate is sent by
+    itself, only the end of candidates. aiortc has neither rollback nor ICE restart.
+
+    Attributes:
+        report: the figures so far; complete after `close`.
+
+    """
+
+    def __init__(
+        self,
+        negotiator: Negotiator,
+        media: Media,
+        ice_servers: Sequence[messages.IceServer],
+        send: Callable[[Message], None],
+        on_failed: Callable[[PeerConnection], None],
+        clock: Callable[[], float],
+        *,
+        relay_only: bool = False,
+    ) -> None:
+        """Prepare the connection; `start_negotiation` makes the first offer where this side offers first.
+
+        Args:
+            negotiator: the negotiator for the member.
+            media: the media to send, and the sink for received media.
+            ice_servers: STUN and TURN servers. Later ones cannot be used: aiortc has no ICE restart, and refreshes its
+                allocations with these credentials, which a TURN server accepts for as long as the allocation lasts.
+            send: sends a request to the server.
+            on_failed: called when no path to the member was found, the path was lost, or a negotiation failed.
+            clock: a monotonic clock in seconds.
+            relay_only: whether to connect through TURN servers alone.
+
+        """
+        self.report = MemberReport(negotiator.remote_user)
+        self._negotiator = negotiator
+        self._media = media
+        self._send = send
+        self._on_failed = on_failed
+        self._clock = clock
+        self._relay_only = relay_only
+        self._started_at = clock()
+        self._tasks: set[asyncio.Task[None]] = set()
+        # Without a list aiortc would contact a public STUN server.
+        servers = [
+            RTCIceServer(_supported_urls(server.urls), server.username, server.credential) for server in ice_servers
+        ]
+        self._connection = RTCPeerConnection(
+            RTCConfiguration(
+                iceServers=servers,
+                iceTransportPolicy=RTCIceTransportPolicy.RELAY if relay_only else RTCIceTransportPolicy.ALL,
+            )
+        )
+        self._connection.on("track", self._track_added)
+        self._connection.on("connectionstatechange", self._connection_state_changed)
+        self._connection.on("iceconnectionstatechange", self._ice_state_changed)
+        self._counters = {track.kind: CountingTrack(track) for track in media.tracks()}
+        for kind in KINDS:
+            if kind in self._counters:
+                self._connection.addTrack(self._counters[kind])
+            else:
+                self._connection.addTransceiver(kind, direction="recvonly")
+        self._handlers: dict[type[Value], Callable[[Any], None]] = {
+            SendRequest: lambda command: self._send(command.message),
+            CreateAndSetLocal: lambda command: self._run_in_background(self._set_local(command.kind)),
+            SetRemote: lambda command: self._run_in_background(self._set_remote(command)),
+            AddCandidate: lambda command: self._run_in_background(self._add_candidate(command.candidate)),
+            NegotiationFailed: self._negotiation_failed,
+        }
+
+    def start_negotiation(self) -> None:
+        """Negotiate, if this side is the one that offers first."""
+        self.carry_out(self._negotiator.negotiation_needed())
+
+    def carry_out(self, commands: Sequence[Value]) -> None:
+        """Carry out the negotiator's commands, in their order.
+
+        The negotiator never sends `FlushLater` and `RestartIce` to this edge, which trickles no candidates and restarts
+        no ICE.
+        """
+        for command in commands:
+            self._handlers[type(command)](command)
+
+    async def close(self) -> None:
+        """Complete the report, and close the connection; called once."""
+        await self._complete_report()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        try:
+            await self._media.stop()
+        except Exception:  # noqa: BLE001, an error in an application's class must not keep the connection open
+            _log.error("Media.stop raised an error.", exc_info=True)
+        for counter in self._counters.values():
+            counter.stop()
+        try:
+            async with asyncio.timeout(CLOSE_SECONDS):
+                await self._connection.close()
+        except TimeoutError:
+            _log.warning("The peer connection did not close within %g s.", CLOSE_SECONDS)
+
+    # The negotiator's commands
+
+    async def _set_local(self, kind: str) -> None:
+        connection = self._connection
+        try:
+            description = await (connection.createOffer() if kind == "offer" else connection.createAnswer())
+            await connection.setLocalDescription(description)
+        except Exception as error:  # noqa: BLE001, the negotiator handles whatever aiortc raises
+            self.carry_out(self._negotiator.operation_failed(type(error).__name__, str(error)))
+            return
+        if self._relay_only and "a=candidate:" not in connection.localDescription.sdp:
+            # aiortc would wait for a candidate for ever.
+            _log.warning("This session needs a TURN server, and no server granted a relayed address.")
+            self._on_failed(self)
+            return
+        self.carry_out(self._negotiator.local_description_set(connection.localDescription.sdp))
+        self.carry_out(self._negotiator.local_candidate(None))
+
+    async def _set_remote(self, command: SetRemote) -> None:
+        try:
+            await self._connection.setRemoteDescription(RTCSessionDescription(command.sdp, command.type))
+        except Exception as error:  # noqa: BLE001, as above
+            self.carry_out(self._negotiator.operation_failed(type(error).__name__, str(error)))
+            return
+        self.carry_out(self._negotiator.remote_description_set())
+
+    async def _add_candidate(self, plain: dict[str, Any] | None) -> None:
+        try:
+            candidate = None
+            if plain is not None:
+                candidate = candidate_from_sdp(plain["candidate"].removeprefix("candidate:"))
+                candidate.sdpMid = plain.get("sdpMid")
+                candidate.sdpMLineIndex = plain.get("sdpMLineIndex")
+            await self._connection.addIceCandidate(candidate)
+        except Exception:  # noqa: BLE001, an unusable candidate is one path less and no failure
+            _log.debug("A remote candidate could not be used.")
+
+    def _negotiation_failed(self, command: NegotiationFailed) -> None:
+        _log.warning("The negotiation failed (%s): %s", command.operation, command.name)
+        self._on_failed(self)
+
+    # Events of the aiortc connection
+
+    def _track_added(self, track: MediaStreamTrack) -> None:
+        if track.kind not in self.report.receives:
+            self.report.receives.append(track.kind)
+        self._media.track_added(track.kind)
+        self._run_in_background(self._receive_frames(track))
+
+    def _connection_state_changed(self) -> None:
+        state = self._connection.connectionState
+        if state == "closed":
+            return
+        self.report.connection_state = state
+        if state == "connected" and self.report.seconds_to_connected is None:
+            self.report.seconds_to_connected = self._clock() - self._started_at
+        if state == "failed":
+            self._on_failed(self)
+
+    def _ice_state_changed(self) -> None:
+        if self._connection.iceConnectionState != "closed":
+            self.report.ice_state = self._connection.iceConnectionState
+
+    async def _receive_frames(self, track: MediaStreamTrack) -> None:
+        """Receive every frame of a track, since aiortc queues unread frames without a bound."""
+        is_first = True
+        while True:
+            try:
+                frame: Any = await track.recv()
+            except MediaStreamError:
+                return
+            if is_first:
+                is_first = False
+                self._first_frame_received(track.kind)
+            if track.kind == "video":
+                self.report.video_frames_received += 1
+            self._media.frame_received(track.kind, frame)
+
+    def _first_frame_received(self, kind: str) -> None:
+        if kind == "video" or "video" not in self.report.receives:
+            self.report.seconds_to_first_frame = self._clock() - self._started_at
+
+    async def _complete_report(self) -> None:
+        """Add the figures that only aiortc has."""
+        report = self.report
+        for transceiver in self._connection.getTransceivers():
+            kind = transceiver.kind
+            if transceiver.currentDirection in ("sendrecv", "sendonly") and self._media.sends(kind):
+                report.sends.append(kind)
+        if "video" in self._counters:
+            report.video_frames_sent = self._counters["video"].frames
+        for stats in (await self._connection.getStats()).values():
+            if stats.type == "outbound-rtp" and stats.kind == "audio":
+                report.audio_packets_sent = stats.packetsSent
+            elif stats.type == "inbound-rtp" and stats.kind == "audio":
+                report.audio_packets_received = stats.packetsReceived
+
+    def _run_in_background(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run a coroutine in the background, at most until the connection is closed."""
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._task_done)
+
+    def _task_done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            _log.error("A task of the peer connection failed.", exc_info=error)
+            self._on_failed(self)
+
+
+def _supported_urls(urls: Sequence[str]) -> list[str]:
+    """Return the URLs that aiortc can parse: one that it cannot, as with an IPv6 address, would make it refuse all."""
+    supported = []
+    for url in urls:
+        try:
+            parse_stun_turn_uri(url)
+        except ValueError:
+            _log.warning("A STUN or TURN server is not used, since aiortc cannot parse its URL.")
+        else:
+            supported.append(url)
+    return supported

@@ -1,0 +1,172 @@
+"""Compares the coverage of each package with the floor that is recorded for it.
+
+A package is a directory of sources. What is measured is lines and branches together, in percent, in the unit and the
+peer suite. A floor is only ever raised: `run.py --record-floors unit peer`.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tests.runner.imports import read_graph
+from tests.runner.printing import say
+from tests.runner.tally import Tally
+
+#: The suites in which coverage is measured.
+SUITES = ("unit", "peer")
+
+#: The file of floors by package, below the directory that holds `tests`.
+FILE = "tests/runner/coverage_floors.json"
+
+#: The directory of the processes' data, below the root.
+DATA = ".checks/coverage"
+
+#: The packages that no floor but 100 % is good enough for: they are pure, so that every branch can be tested.
+COMPLETE = ("signald/core", "signald/dialects")
+
+#: The floor of these, in percent.
+FULL = 100.0
+
+#: The least floor of every other package, in percent.
+LEAST = 95.0
+
+#: The module through which the page's browser edge reaches JavaScript. It exists in MicroPython on WebAssembly alone,
+#: so that CPython can import nothing that imports it. The end-to-end tests run these files in real browsers.
+BROWSER = "jsffi"
+
+#: How much less than its floor a package may have, in percent: which branch a callback of the reactor takes differs.
+TOLERANCE = 0.05
+
+
+@dataclass
+class Package:
+    """The coverage of one directory.
+
+    Attributes:
+        covered: lines and branches that ran.
+        total: lines and branches.
+        missing: what did not run, by file.
+
+    """
+
+    covered: int = 0
+    total: int = 0
+    missing: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def percent(self) -> float:
+        """The covered part in percent."""
+        return FULL * self.covered / self.total if self.total else FULL
+
+
+def is_recorded(root: Path) -> bool:
+    """Return whether this tree has floors."""
+    return (root / FILE).exists()
+
+
+def clear(root: Path) -> None:
+    """Remove the data of an earlier run."""
+    shutil.rmtree(root / DATA, ignore_errors=True)
+    (root / DATA).mkdir(parents=True)
+
+
+def packages(report: Mapping[str, Any]) -> dict[str, Package]:
+    """Sum up the JSON report of coverage.py by directory."""
+    found: dict[str, Package] = {}
+    for file, entry in sorted(report["files"].items()):
+        package = found.setdefault(str(Path(file).parent), Package())
+        sums = entry["summary"]
+        package.covered += sums["covered_lines"] + sums["covered_branches"]
+        package.total += sums["num_statements"] + sums["num_branches"]
+        lines = [str(line) for line in entry["missing_lines"]]
+        branches = [f"{start}->{end if end > 0 else 'exit'}" for start, end in entry["missing_branches"]]
+        if lines or branches:
+            package.missing[file] = ", ".join([*lines, *branches])
+    return found
+
+
+def floor_of(name: str, recorded: Mapping[str, float]) -> float:
+    """Return the percentage that a package has to have."""
+    if any(name == complete or name.startswith(complete + "/") for complete in COMPLETE):
+        return FULL
+    return max(LEAST, recorded.get(name, LEAST))
+
+
+def judge(found: Mapping[str, Package], recorded: Mapping[str, float]) -> dict[str, str]:
+    """Return a sentence for each package that is below its floor."""
+    faults = {}
+    for name, package in found.items():
+        floor = floor_of(name, recorded)
+        if package.percent < (floor if floor == FULL else floor - TOLERANCE):
+            faults[name] = f"{package.percent:.2f} % is covered, and its floor is {floor:.2f} %"
+    return faults
+
+
+def raised(found: Mapping[str, Package], recorded: Mapping[str, float]) -> dict[str, float]:
+    """Return the floors of the packages that exist, each raised to what was measured."""
+    return {name: max(round(package.percent, 2), recorded.get(name, 0.0)) for name, package in sorted(found.items())}
+
+
+def unmeasured(root: Path) -> list[str]:
+    """Return the files that CPython cannot import."""
+    graph = read_graph(root)
+    files = {graph.files[module] for module in graph.dependents_of(BROWSER)}
+    return sorted(str(file) for file in files if file.parts[0] != "tests")
+
+
+def coverage_of(root: Path) -> dict[str, Package]:
+    """Combine the processes' data into `.coverage`, and return the coverage by package.
+
+    Raises:
+        subprocess.CalledProcessError: there is no data, or a source that was measured is not in the checkout.
+
+    """
+    program = [sys.executable, "-m", "coverage"]
+    subprocess.run([*program, "combine", "--quiet", DATA], cwd=root, check=True)
+    with tempfile.TemporaryDirectory() as directory:
+        report = Path(directory, "report")
+        omitted = ",".join(unmeasured(root))
+        subprocess.run([*program, "json", "--quiet", f"--omit={omitted}", "-o", str(report)], cwd=root, check=True)
+        return packages(json.loads(report.read_text()))
+
+
+def check(root: Path, *, show: bool, record: bool) -> Tally:
+    """Compare each package's coverage with its floor, and print it; each package counts as a test.
+
+    Arguments:
+        root: the directory of the checkout.
+        show: print what did not run of every package, not only of those that are below their floor.
+        record: raise the recorded floors to what was measured.
+
+    """
+    tally = Tally()
+    started = time.monotonic()
+    try:
+        found = coverage_of(root)
+    except subprocess.CalledProcessError as error:
+        return Tally(failed=[f"coverage: {error.cmd[3]} ended with status {error.returncode}"])
+    recorded = json.loads((root / FILE).read_text())
+    if record:
+        recorded = raised(found, recorded)
+        (root / FILE).write_text(json.dumps(recorded, indent=1) + "\n")
+    faults = judge(found, recorded)
+    say(f"{'coverage by package':<28}{'lines+branches':>16}{'percent':>9}{'floor':>9}")
+    for name, package in found.items():
+        say(f"{name:<28}{package.total:>16}{package.percent:>9.2f}{floor_of(name, recorded):>9.2f}")
+        for file, missing in package.missing.items() if show or name in faults else ():
+            say(f"    {file}: {missing}")
+    say(f"Files that CPython cannot import are not measured: {len(unmeasured(root))}.")
+    say()
+    tally.passed = len(found) - len(faults)
+    tally.failed = [f"coverage: {name}: {fault}" for name, fault in faults.items()]
+    tally.seconds = time.monotonic() - started
+    return tally

@@ -1,0 +1,119 @@
+"""Lists the test suites, finds their modules, and selects what a command line names."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+#: The directory below which the unit tests lie, each package of the sources with a directory of its own.
+UNIT_PLACE = Path("tests", "unit")
+
+#: The directory in which each other suite has a directory.
+SUITE_PLACE = Path("tests", "suites")
+
+
+@dataclass(frozen=True)
+class Suite:
+    """A group of test modules that one command runs.
+
+    Attributes:
+        name: the name on the command line, and of the directory.
+        limit: seconds after which a process of the suite is killed with all that it started.
+        reactor: the Twisted reactor that the tests need.
+        verbose: whether a line is printed for each test instead of a letter.
+        parts: processes for each lane among which the modules are divided.
+        measures: whether the tests compare times with bounds, so that no two such suites run at the same time.
+
+    """
+
+    name: str
+    limit: float
+    reactor: str = "default"
+    verbose: bool = False
+    parts: int = 0
+    measures: bool = False
+
+
+#: The suites in their order in tables. Any other directory of tests becomes a suite with the default settings.
+SUITES = (
+    Suite("check", limit=300),
+    Suite("unit", limit=600, parts=1),
+    Suite("peer", limit=300, reactor="asyncio"),
+    Suite("conformance", limit=1200),
+    Suite("packaging", limit=600, verbose=True),
+    Suite("attacks", limit=1200, verbose=True, measures=True),
+    Suite("faults", limit=900, verbose=True, measures=True),
+    Suite("e2e", limit=3000, verbose=True, parts=2),
+)
+
+#: Seconds that a process of a suite without an entry above may take.
+DEFAULT_LIMIT = 300.0
+
+
+@dataclass(frozen=True)
+class Selection:
+    """The tests of one suite that a run consists of.
+
+    Attributes:
+        suite: the suite.
+        names: dotted names of modules, classes or tests.
+        whole: whether these are all modules of the suite.
+
+    """
+
+    suite: Suite
+    names: tuple[str, ...]
+    whole: bool
+
+
+def dotted_name(root: Path, path: Path) -> str:
+    """Return the name by which a module below `root` is imported."""
+    return ".".join(path.relative_to(root).with_suffix("").parts)
+
+
+def modules_of(root: Path, suite: str) -> list[str]:
+    """Return the dotted names of a suite's test modules."""
+    if suite == "unit":
+        found = list((root / UNIT_PLACE).rglob("test_*.py"))
+    else:
+        found = list((root / SUITE_PLACE / suite).rglob("test_*.py"))
+    return [dotted_name(root, path) for path in sorted(found)]
+
+
+def all_suites(root: Path) -> list[Suite]:
+    """Return the known suites and one for each further directory of tests, so that no test module is left out."""
+    names = {directory.name for directory in (root / SUITE_PLACE).glob("*/") if any(directory.rglob("test_*.py"))}
+    known = {suite.name for suite in SUITES}
+    return [*SUITES, *(Suite(name, limit=DEFAULT_LIMIT) for name in sorted(names - known))]
+
+
+def suite_of(name: str) -> str:
+    """Return the suite to which a dotted name belongs."""
+    parts = name.split(".")
+    return parts[2] if len(parts) > 2 and parts[1] == "suites" else "unit"
+
+
+def selected(root: Path, names: Sequence[str]) -> list[Selection]:
+    """Return the suites to run, each with the names of its tests.
+
+    Raises:
+        SystemExit: a name is neither a suite nor in one.
+
+    """
+    suites = {suite.name: suite for suite in all_suites(root)}
+    chosen: dict[str, list[str]] = {}
+    whole: set[str] = set()
+    for name in names or suites:
+        if name in suites:
+            whole.add(name)
+            chosen.setdefault(name, []).extend(modules_of(root, name))
+        elif name.startswith("tests.") and suite_of(name) in suites:
+            chosen.setdefault(suite_of(name), []).append(name)
+        else:
+            raise SystemExit(f"run.py: there is no suite or test named {name}.")
+    return [
+        Selection(suite, tuple(dict.fromkeys(chosen[suite.name])), suite.name in whole)
+        for suite in suites.values()
+        if suite.name in chosen
+    ]

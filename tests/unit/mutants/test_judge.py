@@ -1,0 +1,82 @@
+"""A mutant is killed by a test that fails, by a crash or by the time limit, and otherwise survives."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+from twisted.trial.unittest import SynchronousTestCase
+
+ROOT = Path(__file__).resolve().parents[3]
+
+#: Tests the module `subject`, whose source is the first argument, in a fork, and prints what killed it.
+PROGRAM = """
+import sys, time
+from pathlib import Path
+
+sys.path.insert(0, sys.argv[3])
+from tests.mutants.judge import MutantFinder, start
+
+finder = MutantFinder("subject", sys.argv[1], Path("subject.py"))
+sys.path.insert(0, sys.argv[2])
+fork = start(finder, ["test_first", "test_second"], Path(sys.argv[2], "fork").resolve(), 2)
+while (killer := fork.ended()) is None:
+    time.sleep(0.01)
+print(killer)
+"""
+
+TEST = """
+from twisted.trial.unittest import SynchronousTestCase
+import subject
+
+class Case(SynchronousTestCase):
+    def test_width(self):
+        self.assertEqual(subject.width(), 3)
+"""
+
+
+class JudgeTests(SynchronousTestCase):
+    """Sources of a module that has two test modules."""
+
+    def setUp(self) -> None:
+        """Write the module and its tests."""
+        self.directory = Path(self.mktemp()).resolve()
+        self.directory.mkdir()
+        (self.directory / "subject.py").write_text("def width(): return 3")
+        (self.directory / "test_first.py").write_text(TEST)
+        (self.directory / "test_second.py").write_text(TEST.replace("width(), 3", "width() * 2, 6"))
+
+    def killer(self, source: str) -> str:
+        """Return what killed the module with this source."""
+        arguments = [textwrap.dedent(source), str(self.directory), str(ROOT)]
+        done = subprocess.run(
+            [sys.executable, "-c", PROGRAM, *arguments], capture_output=True, text=True, check=True, cwd=self.directory
+        )
+        return done.stdout.strip()
+
+    def test_survivor(self) -> None:
+        """With a source that behaves as it has to, every test passes."""
+        self.assertEqual(self.killer("def width(): return 1 + 2"), "")
+
+    def test_killed(self) -> None:
+        """The first test that fails is named."""
+        self.assertEqual(self.killer("def width(): return 4"), "test_first.Case.test_width")
+
+    def test_second_module(self) -> None:
+        """The modules are run in their order until one fails."""
+        source = "calls = []\ndef width():\n    calls.append(1)\n    return 3 if len(calls) == 1 else 4"
+        self.assertEqual(self.killer(source), "test_second.Case.test_width")
+
+    def test_import_error(self) -> None:
+        """A source that cannot be imported is killed."""
+        self.assertIn("test_first", self.killer("def width(): return 3\nraise ValueError"))
+
+    def test_crash(self) -> None:
+        """A source that ends the process is killed."""
+        self.assertEqual(self.killer("import os\ndef width(): os._exit(3)"), "a crash")
+
+    def test_endless(self) -> None:
+        """A source that does not come to its end is killed by the limit of processor time."""
+        self.assertIn("signal", self.killer("def width():\n    while True: pass"))

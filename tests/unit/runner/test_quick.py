@@ -1,0 +1,179 @@
+"""The quick run finds what changed, and the tests that concern it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import textwrap
+from collections.abc import Sequence
+from pathlib import Path
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests.runner.imports import read_graph
+from tests.runner.quick import Choice, changed_paths, choose, working_tree
+
+RUN = Path(__file__).resolve().parents[2] / "run.py"
+
+
+class QuickTestCase(SynchronousTestCase):
+    """A checkout under git.
+
+    Attributes:
+        root: its directory.
+
+    """
+
+    def setUp(self) -> None:
+        """Write and commit a checkout."""
+        self.root = Path(self.mktemp()).resolve()
+        self.add(".gitignore", "/.checks/\n/_trial_temp*\n__pycache__/\n")
+        self.add("signald/__init__.py", "")
+        self.add("signald/ids.py", '"""Makes ids."""\n\nWIDTH = 3\n')
+        self.add("signald/hub.py", '"""Is the hub."""\n\nfrom signald import ids\n\nWIDTH = ids.WIDTH\n')
+        self.add("docs/protocol.md", "")
+        self.add("tests/__init__.py", "")
+        self.add("tests/unit/__init__.py", "")
+        self.add_test("test_ids", "from signald.ids import WIDTH", "self.assertEqual(WIDTH, 3)")
+        self.add_test("test_hub", "from signald.hub import WIDTH", "self.assertEqual(WIDTH, 3)")
+        self.add_test("test_both", "from signald import hub, ids", "self.assertEqual(hub.WIDTH, ids.WIDTH)")
+        self.add_test("test_document", "", "'protocol.md'")
+        self.git("init", "--quiet")
+        self.git("add", ".")
+        self.git("-c", "user.name=a", "-c", "user.email=a@example.org", "commit", "--quiet", "-m", "Begin")
+        (self.root / ".checks").mkdir()
+
+    def git(self, *arguments: str) -> None:
+        """Run git in the checkout."""
+        subprocess.run(["git", *arguments], cwd=self.root, check=True)
+
+    def add(self, path: str, text: str) -> None:
+        """Write a file below the root."""
+        file = self.root / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+
+    def add_test(self, name: str, imports: str, body: str) -> None:
+        """Write a module with one test."""
+        text = f'''
+            """Tests something."""
+
+            from twisted.trial.unittest import SynchronousTestCase
+
+            {imports}
+
+
+            class Case(SynchronousTestCase):
+                """Has one test."""
+
+                def test_one(self) -> None:
+                    """Holds."""
+                    {body}
+        '''
+        self.add(f"tests/unit/{name}.py", textwrap.dedent(text).lstrip())
+
+
+class ChangeTests(QuickTestCase):
+    """What changed since the last green run."""
+
+    def changed(self) -> list[str]:
+        """Return the changed paths."""
+        return [str(path) for path in changed_paths(self.root, working_tree(self.root))]
+
+    def test_since_commit(self) -> None:
+        """Before the first green run it is what differs from the last commit: edited, new and removed files."""
+        self.assertEqual(self.changed(), [])
+        self.add("signald/ids.py", "WIDTH = 4")
+        self.add("signald/new.py", "")
+        (self.root / "docs/protocol.md").unlink()
+        self.assertEqual(self.changed(), ["docs/protocol.md", "signald/ids.py", "signald/new.py"])
+
+    def test_since_green_run(self) -> None:
+        """After a green run it is what differs from that, and an older file that comes back counts."""
+        self.add("signald/ids.py", "WIDTH = 4")
+        (self.root / ".checks/quick.tree").write_text(working_tree(self.root))
+        self.assertEqual(self.changed(), [])
+        self.add("signald/ids.py", '"""Makes ids."""\n\nWIDTH = 3\n')
+        self.assertEqual(self.changed(), ["signald/ids.py"])
+
+    def test_tree_is_gone(self) -> None:
+        """A tree that git has dropped counts as none."""
+        (self.root / ".checks/quick.tree").write_text("0" * 40)
+        self.assertEqual(self.changed(), [])
+
+    def test_index_stays(self) -> None:
+        """What is staged stays as it is."""
+        self.add("signald/new.py", "")
+        working_tree(self.root)
+        done = subprocess.run(["git", "status", "--short"], cwd=self.root, capture_output=True, text=True, check=True)
+        self.assertEqual(done.stdout, "?? signald/new.py\n")
+
+
+class ChoiceTests(QuickTestCase):
+    """Which tests concern a change."""
+
+    def choose(self, *changed: str, budget: float = 10.0) -> Choice:
+        """Choose tests, of which each takes a second."""
+        tests = [f"tests.unit.{name}" for name in ("test_both", "test_document", "test_hub", "test_ids")]
+        texts = {test: (self.root / f"{test.replace('.', '/')}.py").read_text() for test in tests}
+        graph = read_graph(self.root)
+        return choose(map(Path, changed), graph, tests, texts, dict.fromkeys(tests, 1.0), budget)
+
+    def short(self, names: Sequence[str]) -> list[str]:
+        """Return the last parts of names."""
+        return [name.rpartition(".")[2] for name in names]
+
+    def test_nearest_first(self) -> None:
+        """The module's mirror comes first, then who imports it directly, then who imports an importer."""
+        self.assertEqual(self.short(self.choose("signald/ids.py").run), ["test_ids", "test_both", "test_hub"])
+        self.assertEqual(self.short(self.choose("signald/hub.py").run), ["test_hub", "test_both"])
+
+    def test_budget(self) -> None:
+        """What does not fit is left, and named."""
+        choice = self.choose("signald/ids.py", budget=1.5)
+        self.assertEqual(self.short(choice.run), ["test_ids"])
+        self.assertEqual(self.short(choice.left), ["test_both", "test_hub"])
+
+    def test_changed_test(self) -> None:
+        """A test module that changed itself is run whatever it takes."""
+        self.assertEqual(self.short(self.choose("tests/unit/test_hub.py", budget=0.0).run), ["test_hub"])
+
+    def test_other_files(self) -> None:
+        """A file that is no module concerns the tests that name it."""
+        self.assertEqual(self.short(self.choose("docs/protocol.md").run), ["test_document"])
+        self.assertEqual(self.choose("docs/other.md"), Choice((), ()))
+
+    def test_removed_module(self) -> None:
+        """A module that is gone concerns those who still import it."""
+        (self.root / "signald/ids.py").unlink()
+        self.assertEqual(set(self.short(self.choose("signald/ids.py").run)), {"test_ids", "test_both", "test_hub"})
+
+
+class RunTests(QuickTestCase):
+    """The whole command."""
+
+    def run_quick(self) -> tuple[int, list[str]]:
+        """Run it, and return the exit status and the lines printed."""
+        command = [sys.executable, str(RUN), "--quick", "--root", str(self.root)]
+        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+        return done.returncode, done.stdout.splitlines()
+
+    def test_until_green(self) -> None:
+        """The checkout's sources are tested; a change stays to be tested until its tests pass."""
+        self.add("signald/ids.py", '"""Makes ids."""\n\nWIDTH = 4\n')
+        for _ in range(2):
+            status, lines = self.run_quick()
+            self.assertEqual((status, lines[-1]), (1, "3 passed, 2 failed"), lines)
+        self.add("signald/ids.py", '"""Makes ids, in threes."""\n\nWIDTH = 3\n')
+        status, lines = self.run_quick()
+        self.assertEqual((status, lines[-1]), (0, "5 passed, 0 failed"), lines)
+        status, lines = self.run_quick()
+        self.assertEqual((status, lines[-1]), (0, "0 passed, 0 failed"), lines)
+
+    def test_lint(self) -> None:
+        """A changed file that the linter or the formatter does not like fails the run."""
+        self.add("signald/hub.py", "import os\nWIDTH  = 3\n")
+        status, lines = self.run_quick()
+        self.assertEqual(status, 1)
+        self.assertIn("failed: ruff check: ended with status 1", lines)
+        self.assertIn("failed: ruff format: ended with status 1", lines)

@@ -1,0 +1,46 @@
+"""Test modules are found in their suites, and selected by name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests.runner.suites import all_suites, modules_of, selected
+
+
+class SuiteTests(SynchronousTestCase):
+    """A tree of tests."""
+
+    def setUp(self) -> None:
+        """Make the tree."""
+        self.root = Path(self.mktemp()).resolve()
+        for path in (
+            "unit/core/test_hub.py", "unit/test_tables.py", "suites/e2e/test_calls.py", "suites/more/deep/test_a.py",
+            "support/helper.py", "runner/suites.py",
+        ):  # fmt: skip
+            file = self.root / "tests" / path
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.touch()
+
+    def test_modules(self) -> None:
+        """Modules are found at any depth below their suite."""
+        self.assertEqual(modules_of(self.root, "unit"), ["tests.unit.core.test_hub", "tests.unit.test_tables"])
+        self.assertEqual(modules_of(self.root, "more"), ["tests.suites.more.deep.test_a"])
+
+    def test_unknown_directory(self) -> None:
+        """A directory of tests that the table does not know is a suite, too; directories of helpers are none."""
+        self.assertEqual([suite.name for suite in all_suites(self.root)][-2:], ["e2e", "more"])
+
+    def test_selected(self) -> None:
+        """Names of tests are put to their suites, and only a suite that is named itself is whole."""
+        names = ["tests.suites.e2e.test_calls.A.test_one", "unit", "tests.unit.core.test_hub"]
+        chosen = {selection.suite.name: selection for selection in selected(self.root, names)}
+        self.assertEqual(chosen["e2e"].names, ("tests.suites.e2e.test_calls.A.test_one",))
+        self.assertEqual(chosen["unit"].names, ("tests.unit.core.test_hub", "tests.unit.test_tables"))
+        self.assertEqual((chosen["e2e"].whole, chosen["unit"].whole), (False, True))
+
+    def test_unknown_name(self) -> None:
+        """What is neither a suite nor a test is refused."""
+        for name in ("nonsense", "unittest.case", "support", "tests.suites.none.test_a"):
+            self.assertRaises(SystemExit, selected, self.root, [name])
