@@ -227,7 +227,7 @@ class Daemon(MultiService):
         timer.setServiceParent(self)
 
     def _refused_at_the_door(self) -> None:
-        self.metrics.refused("connections")
+        self.metrics.count_limit_hit("connections")
 
     def _tick(self) -> None:
         self._switchboard.tick()

@@ -122,26 +122,26 @@ class Metrics:
     lag: Histogram = field(factory=lambda: Histogram(_LAG_BOUNDS))
     stalls: int = 0
 
-    def told(self, code: ErrorCode) -> None:
+    def count_error(self, code: ErrorCode) -> None:
         """An error was told to a client, over WebSocket or HTTP; the limit behind it counts as hit."""
         self.errors[code] += 1
         limit = LIMIT_OF.get(code)
         if limit is not None:
             self.limits[limit] += 1
 
-    def refused(self, limit: str) -> None:
+    def count_limit_hit(self, limit: str) -> None:
         """A limit was hit of which nobody is told; its name is that of its field in `Limits`.
 
-        What is told to a client by an error is counted by `told` already, at the edge.
+        What is told to a client by an error is counted by `count_error` already, at the edge.
         """
         self.limits[limit if limit in self.limits else OTHER] += 1
 
-    def open(self, dialect: str, scheme: str) -> None:
+    def count_opened(self, dialect: str, scheme: str) -> None:
         """A WebSocket is open; `dialect` and `scheme` are names of the code's own."""
         key = dialect, scheme
         self.opened[key] = self.opened.get(key, 0) + 1
 
-    def close(self, dialect: str, scheme: str) -> None:
+    def count_closed(self, dialect: str, scheme: str) -> None:
         """One that was open is gone."""
         key = dialect, scheme
         self.closed[key] = self.closed.get(key, 0) + 1

@@ -113,7 +113,7 @@ class AdmissionTicket:
         """The connection is there; or why it may not, which is counted."""
         answer = self.admission.admit(address, now)
         if isinstance(answer, ErrorCode):
-            self.admission.metrics.refused(LIMIT_OF[answer])
+            self.admission.metrics.count_limit_hit(LIMIT_OF[answer])
             return answer
         self._arrived = self._other_end = answer
         return None

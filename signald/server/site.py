@@ -333,7 +333,7 @@ class SignalingChannel(HTTPChannel):
 
     def refuse(self, code: ErrorCode) -> None:
         """Answer with problem details and close; nothing that follows is looked at."""
-        self.site.metrics.told(code)
+        self.site.metrics.count_error(code)
         allow = [("Allow", "GET, HEAD")] if code is ErrorCode.METHOD_NOT_ALLOWED else []
         # HTTPChannel has the method from a request's first line to the end of its headers.
         head = getattr(self, "_command", None) == b"HEAD"
@@ -359,7 +359,7 @@ class SignalingChannel(HTTPChannel):
 
     def _unread(self) -> None:
         """The client does not take what it asked for."""
-        self.site.metrics.refused("output_seconds")
+        self.site.metrics.count_limit_hit("output_seconds")
         self.abort()
 
     def _expire_after(self, seconds: float) -> None:
@@ -369,7 +369,7 @@ class SignalingChannel(HTTPChannel):
     def _expired(self) -> None:
         self._deadline = None
         if not self._idle:
-            self.site.metrics.refused("header_seconds")
+            self.site.metrics.count_limit_hit("header_seconds")
         self.abort()
 
     def _cancel_deadline(self) -> None:

@@ -191,7 +191,7 @@ class Switchboard:
             case Close(peer, code):
                 line = self._lines.get(peer)
                 if line is not None and code.close_code is not None:
-                    self.metrics.told(code)
+                    self.metrics.count_error(code)
                     line.connection.close(code.close_code, code.value)
             case Decide(id, operation):
                 self._ask(id, operation)
@@ -229,7 +229,7 @@ class Switchboard:
         event = action.event
         self.metrics.sent[type(event)] += 1
         if isinstance(event, Error):
-            self.metrics.told(event.code)
+            self.metrics.count_error(event.code)
             self.metrics.declined[event.about or type(None)] += 1
         for frame in line.dialect.encode(event):
             if isinstance(frame, CloseFrame):

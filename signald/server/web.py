@@ -104,7 +104,7 @@ class SignalingRequest(Request):
 
     def refuse(self, code: ErrorCode) -> bytes | int:
         """Make the response tell an error; its body."""
-        self.site.metrics.told(code)
+        self.site.metrics.count_error(code)
         return self.tell(HTTPStatus(code.http_status or 500), problem(code))
 
     def tell(self, status: HTTPStatus, body: bytes) -> bytes | int:

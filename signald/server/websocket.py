@@ -191,7 +191,7 @@ class SignalingProtocol(WebSocketServerProtocol):
         self._gone()
         if self._counted:
             factory = self.factory
-            factory.metrics.close(self._dialect_name, factory.scheme)
+            factory.metrics.count_closed(self._dialect_name, factory.scheme)
         self.ticket.leave()
         self.factory.lost(self)
 
@@ -218,7 +218,7 @@ class SignalingProtocol(WebSocketServerProtocol):
     ) -> None:
         """Answer a refused handshake with problem details, and nothing of what the client said."""
         error = refusal(reason, code, getattr(self, "websocket_origin", ""))
-        self.factory.metrics.told(error)
+        self.factory.metrics.count_error(error)
         self.sendData(
             last_response(error, [*(responseHeaders or ()), *refusal_headers(error), *self._reflection().items()])
         )
@@ -231,7 +231,7 @@ class SignalingProtocol(WebSocketServerProtocol):
         self.http_headers = {}
         self.http_request_data, self.http_response_data = b"", ""
         factory = self.factory
-        factory.metrics.open(self._dialect_name, factory.scheme)
+        factory.metrics.count_opened(self._dialect_name, factory.scheme)
         factory.metrics.websocket_handshake.observe(factory.clock.seconds() - self.began)
         self._counted = True
         try:
@@ -242,12 +242,12 @@ class SignalingProtocol(WebSocketServerProtocol):
     def onOpenHandshakeTimeout(self) -> None:
         """The opening handshake is late: abort, which is counted."""
         if self.state == self.STATE_CONNECTING:
-            self.factory.metrics.refused("header_seconds")
+            self.factory.metrics.count_limit_hit("header_seconds")
         super().onOpenHandshakeTimeout()
 
     def onAutoPingTimeout(self) -> None:
         """The peer does not answer: it is gone without a word, which is counted."""
-        self.factory.metrics.refused("pong_seconds")
+        self.factory.metrics.count_limit_hit("pong_seconds")
         super().onAutoPingTimeout()
 
     # Messages
@@ -377,7 +377,7 @@ class SignalingProtocol(WebSocketServerProtocol):
 
     def _refuse(self, code: ErrorCode) -> None:
         """Close because of what the peer did: nothing that follows is kept (RFC 6455 §7.1.7)."""
-        self.factory.metrics.told(code)
+        self.factory.metrics.count_error(code)
         self.close(close_code(code), code.value)
         self.failedByMe = True
 
@@ -388,7 +388,7 @@ class SignalingProtocol(WebSocketServerProtocol):
 
     def _unread(self, limit: str) -> None:
         """The peer does not read: nothing can be told to it, so abort, which waits for nothing."""
-        self.factory.metrics.refused(limit)
+        self.factory.metrics.count_limit_hit(limit)
         self.dropConnection(abort=True)
         # Once more, for a connection that was dropped already and does not get rid of its last bytes.
         self.transport.abortConnection()

@@ -16,22 +16,22 @@ class MetricsTests(SynchronousTestCase):
     def test_anything_can_be_counted_without_an_error(self) -> None:
         """An unknown limit too: counting never gets into the way of what is counted."""
         metrics = Metrics()
-        metrics.refused("connections")
-        metrics.refused("no limit")
+        metrics.count_limit_hit("connections")
+        metrics.count_limit_hit("no limit")
         self.assertEqual((metrics.limits["connections"], metrics.limits[OTHER]), (1, 1))
 
     def test_nobody_can_make_a_label(self) -> None:
         """What is counted by name is of the names that there were before."""
         metrics = Metrics()
         names = list(metrics.limits)
-        metrics.refused("x" * 1000)
+        metrics.count_limit_hit("x" * 1000)
         self.assertEqual(list(metrics.limits), names)
 
     def test_an_error_that_is_told_counts_its_limit_too(self) -> None:
         """One that no limit is behind counts alone."""
         metrics = Metrics()
-        metrics.told(ErrorCode.SERVER_FULL)
-        metrics.told(ErrorCode.NOT_FOUND)
+        metrics.count_error(ErrorCode.SERVER_FULL)
+        metrics.count_error(ErrorCode.NOT_FOUND)
         self.assertEqual((metrics.errors[ErrorCode.SERVER_FULL], metrics.errors[ErrorCode.NOT_FOUND]), (1, 1))
         self.assertEqual(sum(metrics.limits.values()), 1)
         self.assertEqual(metrics.limits["connections"], 1)

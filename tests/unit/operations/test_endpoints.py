@@ -38,11 +38,11 @@ class OperationsTests(SynchronousTestCase):
         """Prometheus' own parser reads it."""
         world, metrics = self.operations.world, self.operations.metrics
         world.pair()
-        metrics.open("native", "ws")
-        metrics.open("native", "ws")
-        metrics.close("native", "ws")
+        metrics.count_opened("native", "ws")
+        metrics.count_opened("native", "ws")
+        metrics.count_closed("native", "ws")
         metrics.bytes_in += 7
-        metrics.refused("connections")
+        metrics.count_limit_hit("connections")
         metrics.forward.observe(0.0015)
         found = self.scrape()
         self.assertEqual(found["signald_websockets", "native", "ws"], 1)
