@@ -86,7 +86,7 @@ def makeService(options: Options) -> Daemon:
     twistd = options.parent
     if twistd is not None and "nodaemon" in twistd:
         try:
-            daemon.twistd_log = daemon.operations_service.log.as_twistd_wants(twistd)
+            daemon.twistd_log = daemon.operations_service.log.to_twistd_target(twistd)
         except OSError as error:
             sys.exit(complaint(OSError(f"The log cannot be written: {error.strerror}.")))
         # twistd ends by the signal that it got, and nothing that waits for the interpreter's end is called.

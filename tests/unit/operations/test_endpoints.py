@@ -76,7 +76,7 @@ class OperationsTests(SynchronousTestCase):
     def test_readiness(self) -> None:
         """200, or 503 with problem details that name what is wrong."""
         self.assertEqual(self.operations.ask("/readyz")[0], 200)
-        self.operations.readiness.problem("redis", "Redis does not answer.")
+        self.operations.readiness.set_problem("redis", "Redis does not answer.")
         status, headers, body = self.operations.ask("/readyz")
         self.assertEqual((status, headers["content-type"]), (503, "application/problem+json"))
         problem = json.loads(body)
