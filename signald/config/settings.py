@@ -38,7 +38,7 @@ _URL = re.compile(r"(?P<scheme>[a-z]+://)(?P<user>[^/?#]*@)?(?P<place>[^?]*)(?P<
 """A URL; its user information and its query may contain credentials."""
 
 _NAMES = {bool: "true or false", int: "an integer", float: "a number"}
-"""What messages call a value of a type; of any other type, a string is expected."""
+"""The names of types in error messages; for any other type, a string is expected."""
 
 
 class _Text(str):
@@ -263,7 +263,7 @@ def _leaf(path: KeyPath, attribute: Attribute[Any]) -> Setting:
     arguments = get_args(kind)
     if type(None) in arguments:
         optional = True
-        kind = Union[tuple(one for one in arguments if one is not type(None))]  # noqa: UP007 # made of a tuple
+        kind = Union[tuple(one for one in arguments if one is not type(None))]  # noqa: UP007 # the members come from a tuple
     metadata = attribute.metadata
     return Setting(
         path,

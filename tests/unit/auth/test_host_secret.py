@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from twisted.internet.testing import MemoryReactorClock
-from twisted.logger import ILogObserver, LogEvent, globalLogPublisher
+from twisted.logger import capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 
 from signald.auth.host_secret import FILE_NAME, SECRET_BYTES, load_host_secret
@@ -63,10 +63,7 @@ class HostSecretTests(SynchronousTestCase):
         """The daemon starts with a warning where the directory cannot be written; host keys end with the process."""
         file = Path(self.mktemp())
         file.write_text("no directory")
-        events: list[LogEvent] = []
-        observer = cast(ILogObserver, events.append)
-        globalLogPublisher.addObserver(observer)
-        self.addCleanup(globalLogPublisher.removeObserver, observer)
+        events = self.enterContext(capturedLogs())
         config = Config(file / "data", port=0, interface="127.0.0.1", tls=False)
         daemon = make_daemon(config, cast(Any, MemoryReactorClock()))
         daemon.page.socket.close()

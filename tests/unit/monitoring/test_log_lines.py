@@ -57,14 +57,14 @@ class EntryTests(SynchronousTestCase):
         self.assertEqual(entry("words").event, UNNAMED)
 
     def test_library(self) -> None:
-        """Of a library's event only the namespace is taken, not template, values or name."""
+        """A library's event is reduced to its namespace; template, values and name are not taken."""
         found = entry("canary {x}", namespace="twisted.web.http", x="canary", event="canary", log_text="canary")
         self.assertEqual((found.event, found.text), (LIBRARY, "from twisted.web.http"))
         self.assertNotIn("canary", as_human(found) + as_json(found))
         self.assertEqual(entry("x", namespace="signaldish").event, LIBRARY)
 
     def test_exception(self) -> None:
-        """Of an exception its class and locations are taken, not its text or source lines."""
+        """An exception is reduced to its class and locations, without its text and source lines."""
         for namespace in ("signald.web", "log_legacy"):
             found = entry("it failed", namespace=namespace, log_failure=failure("canary"))
             self.assertEqual(found.exception, "ValueError")

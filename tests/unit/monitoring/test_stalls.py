@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import sys
 import threading
-from typing import cast
 
 from twisted.internet.task import Clock
-from twisted.logger import ILogObserver, LogEvent, globalLogPublisher
+from twisted.logger import capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 
 from signald.monitoring.log_lines import MOST_FRAMES
@@ -97,10 +96,7 @@ class StallServiceTests(SynchronousTestCase):
         self.metrics = Metrics()
         self.now = 0.0
         self.service = StallService(self.metrics, 1.0, self.clock, lambda: self.now)
-        self.events: list[LogEvent] = []
-        observer = cast(ILogObserver, self.events.append)
-        globalLogPublisher.addObserver(observer)
-        self.addCleanup(globalLogPublisher.removeObserver, observer)
+        self.events = self.enterContext(capturedLogs())
 
     def test_start_and_stop(self) -> None:
         """The heartbeat runs from start to stop; afterwards no delayed call is left, and the thread ends."""

@@ -96,7 +96,7 @@ class DnsNameTests(SynchronousTestCase):
     """`dns_name` normalizes a host name."""
 
     def test_valid(self) -> None:
-        """Names of letters, digits and inner hyphens are kept, in lower case and without a final dot."""
+        """Names of letters, digits and inner hyphens are accepted, and become lower case without a final dot."""
         for host, name in [
             ("attic", "attic"),
             ("Attic.Example.ORG.", "attic.example.org"),

@@ -27,7 +27,7 @@ STANDARD = {
 
 
 DIALECTS = {"signald.dialects", *(f"signald.dialects.{name}" for name in ("DIALECTS", "Native", "Serde"))}
-"""What the wiring alone may import; other modules may import `signald.dialects.dialect`, the interface."""
+"""Names that the wiring alone may import; other modules may import `signald.dialects.dialect`, the interface."""
 
 
 def modules() -> Iterator[tuple[str, ast.Module]]:

@@ -152,7 +152,9 @@ class LocalLoadTests(LocalCase):
             path = self.directory / name
             whole = path.read_bytes()
             path.write_bytes(b"damaged")
-            self.assertEqual(self.load_error(), f"{path} does not hold a readable {what} in PEM form.")
+            self.assertEqual(
+                self.load_error(), f"{path}: expected a {what} in PEM format, found none that can be read."
+            )
             path.write_bytes(whole)
         self.load()
 
@@ -162,7 +164,7 @@ class LocalLoadTests(LocalCase):
         for name in ("ca-key.pem", "key.pem"):
             path = self.directory / name
             path.chmod(0o640)
-            self.assertEqual(self.load_error(), f"The key {path} is open to others (mode 0640); make it 0600.")
+            self.assertEqual(self.load_error(), f"The key {path} is open to others (mode 0640); set its mode to 0600.")
             path.chmod(0o600)
 
     def test_no_directory(self) -> None:
