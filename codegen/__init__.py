@@ -1,1 +1,1 @@
-"""Writes the files that are made from the code: `python -m codegen`. It is not part of what is installed."""
+"""Generates files from the code: `python -m codegen`. This package is not installed."""

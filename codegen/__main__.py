@@ -1,4 +1,4 @@
-"""Writes every file that is made from the code, and names it."""
+"""Writes every generated file and prints its name."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ for _path in (
 ):
     sys.stdout.write(f"{_path.name} is up to date.\n")
 
-# The tables show what the client's modules hold, which need the messages.
+# The tables import the client's modules, which import the messages that are generated above.
 from codegen import tables  # noqa: E402
 
 for _path in tables.write():

@@ -1,4 +1,4 @@
-"""Writes the client's message classes, for CPython and MicroPython, from the server's attrs classes."""
+"""Generates the client's message classes, which run on CPython and MicroPython, from the server's attrs classes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from signald.dialects.native import EVENTS, NESTED, REQUESTS, key
 PATH = Path(__file__).parents[1] / "clients" / "signaling" / "messages.py"
 
 NAMES = {"MemberView": "Member"}
-"""What the client calls otherwise than the server."""
+"""The classes that the client names differently from the server."""
 
 _SHAPES: dict[Any, tuple[str, str]] = {
     str: ('"string"', "str"),
@@ -29,9 +29,9 @@ _WIDTH = 120
 
 _HEAD = '''"""The messages of docs/protocol.md as small classes.
 
-Made from signald/core/messages.py by `make generate`, not by hand.
+`make generate` writes this file from signald/core/messages/; do not edit it.
 
-Requests are what the client sends, all else is what the server sends; `Ack` is both. `wire` says how they travel.
+The client sends requests and receives events; it does both with `Ack`. `wire` encodes and decodes them.
 """
 
 from __future__ import annotations
@@ -41,12 +41,12 @@ from .wire import FROM_SERVER, REQUIRED, Field, Message, Value
 
 
 def name(class_: type) -> str:
-    """What the client calls a class of the server."""
+    """The client's name of a class of the server."""
     return NAMES.get(class_.__name__, class_.__name__)
 
 
 def client_messages() -> str:
-    """The whole module."""
+    """The source text of the module."""
     parts = [_HEAD]
     parts += [_class(class_, None) for class_ in NESTED]
     parts += [_class(class_, type_) for type_, class_ in REQUESTS.items()]
@@ -74,7 +74,7 @@ def _class(class_: Any, type_: str | None) -> str:
 
 
 def _attributes(class_: Any) -> list[Attribute[Any]]:
-    """The attributes, those that have to be there first; an error has its sentence beside its code."""
+    """A class's attributes, the required ones first; `Error` gets its sentence in addition to its code."""
     found = list(fields(class_))
     if class_ is Error:
         sentence = found[0].evolve(name="message", type=str)
@@ -83,13 +83,13 @@ def _attributes(class_: Any) -> list[Attribute[Any]]:
 
 
 def _summary(class_: type) -> str:
-    """The first sentence of a class's docstring."""
+    """The first paragraph of a class's docstring."""
     first = (class_.__doc__ or "").strip().partition("\n\n")[0]
     return " ".join(first.split())
 
 
 def _tuple(name: str, elements: list[str]) -> list[str]:
-    """A class attribute, laid out as the formatter would; none where it is empty."""
+    """The lines of a class attribute with a tuple, laid out as the formatter does; no lines for an empty tuple."""
     if len(elements) < 2:
         return [f"    {name} = ({element},)" for element in elements]
     return [f"    {name} = (", *(f"        {element}," for element in elements), "    )"]
@@ -114,7 +114,7 @@ def _argument(attribute: Attribute[Any]) -> str:
 
 
 def _default(attribute: Attribute[Any]) -> str:
-    """What an absent key means. A list that may be absent is None: a default that is shared could be changed."""
+    """The value of an absent key. For a list it is None, since callers could change a shared default list."""
     if attribute.default is NOTHING:
         return "REQUIRED"
     return "None" if attribute.default == () else repr(attribute.default)
@@ -125,7 +125,7 @@ def _value(attribute: Attribute[Any]) -> str:
 
 
 def _shape(type_: Any) -> tuple[str, str]:
-    """How a type travels, and its annotation."""
+    """A type's shape on the wire, and its annotation in Python."""
     if type_ in _SHAPES:
         return _SHAPES[type_]
     if type_ == type[Request] or (get_args(type_) and type[Request] in get_args(type_)):
@@ -144,6 +144,6 @@ def _shape(type_: Any) -> tuple[str, str]:
 
 
 def write() -> Iterable[Path]:
-    """Write the module, and name it."""
+    """Write the module and yield its path."""
     PATH.write_text(client_messages(), encoding="utf-8")
     yield PATH

@@ -1,4 +1,4 @@
-"""Writes the tables of all settings into their page, out of the configuration's tree."""
+"""Generates the tables of all settings in docs/configuration.md from the tree of settings."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ _MARK = "<!-- settings: what follows is written by `make generate` -->\n"
 
 
 def write() -> list[Path]:
-    """Write them; return the page's path."""
+    """Write the tables and return the page's path."""
     PATH.write_text(filled(PATH.read_text("utf-8")), "utf-8")
     return [PATH]
 
 
 def filled(text: str) -> str:
-    """The page with the tables of now.
+    """The page's text with its tables replaced by current ones.
 
     Raises:
-        LookupError: the mark before them is missing.
+        LookupError: the mark before the tables is missing.
 
     """
     prose, mark, _old = text.partition(_MARK)
     if not mark:
-        raise LookupError(f"{PATH.name} has no mark")
+        raise LookupError(f"{PATH.name}: expected the mark {_MARK.strip()!r}, found none; add it before the tables.")
     lines, section = list[str](), None
     for setting in settings().values():
         here = setting.path[0] if len(setting.path) > 1 else ""
@@ -47,7 +47,7 @@ def _table_head(section: str) -> list[str]:
 
 
 def _row(setting: Setting) -> str:
-    """One line; an option and a variable that only repeat the key are not spelled out."""
+    """The table row of a setting."""
     default = "" if setting.default is NOTHING else setting.shown(setting.default)
     shown = f"`{default}`" if default else "none"
     if setting.path == ("data_dir",):

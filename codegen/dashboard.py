@@ -1,4 +1,4 @@
-"""Writes the Grafana dashboard: rows of panels over signald's metrics."""
+"""Generates the Grafana dashboard: rows of panels over signald's metrics."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SELECTION = 'instance=~"$instance"'
 
 @frozen
 class Query:
-    """A query and what its lines are called; `{}` in it is where the instances are selected."""
+    """A query and the legend of its lines; `{}` in the expression marks where the instances are selected."""
 
     expression: str
     legend: str
@@ -27,12 +27,12 @@ class Query:
 
 @frozen
 class Panel:
-    """A panel.
+    """A panel of the dashboard.
 
     Attributes:
-        title: what it shows.
-        unit: of its values, as Grafana calls it.
-        queries: what it asks.
+        title: the panel's title.
+        unit: the unit of its values, by Grafana's name.
+        queries: its queries.
         kind: `timeseries`, or `stat` for one value.
 
     """
@@ -124,11 +124,11 @@ ROWS: dict[str, tuple[Panel, ...]] = {
         _lines("Connections by HTTP", "short", ("signald_http_connections{}", "{{instance}}")),
     ),
 }
-"""The panels, by row."""
+"""The panels of each row, by the row's title."""
 
 
 def text() -> str:
-    """The dashboard as Grafana imports it."""
+    """The dashboard in the JSON format that Grafana imports."""
     panels: list[dict[str, object]] = []
     top = 0
     for title, row in ROWS.items():
@@ -168,7 +168,7 @@ def text() -> str:
 
 
 def write() -> list[Path]:
-    """Write it; return its path."""
+    """Write the dashboard and return its path."""
     PATH.write_text(text(), "utf-8")
     return [PATH]
 
@@ -190,7 +190,7 @@ def _panel(number: int, panel: Panel, position: dict[str, int]) -> dict[str, obj
 
 
 def _selected(expression: str) -> str:
-    """The expression for the chosen instances alone."""
+    """The expression, restricted to the selected instances."""
     return expression.replace("{}", "{" + SELECTION + "}").replace(
         '{state="open"}', '{state="open", ' + SELECTION + "}"
     )

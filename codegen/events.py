@@ -1,4 +1,4 @@
-"""The events that the code logs, read from its syntax trees."""
+"""Finds the events that the daemon logs in the syntax trees of its modules."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ LEVELS = {
     "failure": "critical",
     "critical": "critical",
 }
-"""The level of each of a logger's methods (`twisted.logger.Logger`)."""
+"""The log level of each method of a logger (`twisted.logger.Logger`)."""
 
 OTHERS = {"doctor", "cli"}
-"""Folders of programs that are not the daemon."""
+"""The packages of programs other than the daemon."""
 
 
 @frozen
 class LoggedEvent:
-    """One call that logs.
+    """A call that logs an event.
 
     Attributes:
-        name: of the event; None where it is missing.
-        level: its level.
-        sentence: its template.
-        where: file and line.
+        name: the event's name; None where it is missing.
+        level: the log level.
+        sentence: the template of the log line.
+        where: the file and line of the call.
 
     """
 
@@ -45,7 +45,7 @@ class LoggedEvent:
 
 
 def logged_events() -> list[LoggedEvent]:
-    """Every call of the daemon that logs, in order of the events' names."""
+    """All calls of the daemon that log, in the order of the events' names."""
     found = [
         event
         for path in sorted(SOURCE.rglob("*.py"))

@@ -1,4 +1,4 @@
-"""Writes the tables of docs/monitoring.md: every metric, and every event of the log."""
+"""Generates the tables of all metrics and all logged events in docs/monitoring.md."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PATH = Path(__file__).parents[1] / "docs" / "monitoring.md"
 
 
 def metrics_table() -> str:
-    """Every metric of signald's own: name, kind, labels, help."""
+    """The table of signald's own metrics: name, kind, labels and help."""
     rows = ["| metric | kind | labels | |", "| --- | --- | --- | --- |"]
     for metric in OWN_METRICS:
         labels = ", ".join(f"`{label}`" for label in metric.labels)
@@ -23,7 +23,7 @@ def metrics_table() -> str:
 
 
 def events_table() -> str:
-    """Every event: name, level, sentence."""
+    """The table of logged events: name, level and sentence."""
     rows = ["| event | level | sentence |", "| --- | --- | --- |"]
     for event in logged_events():
         rows.append(f"| `{event.name}` | {event.level} | {event.sentence} |")
@@ -31,10 +31,10 @@ def events_table() -> str:
 
 
 def filled(text: str) -> str:
-    """The page with the tables of now.
+    """The page's text with its tables replaced by current ones.
 
     Raises:
-        LookupError: a mark is missing.
+        LookupError: a mark around a table is missing.
 
     """
     for name, table in (("metrics", metrics_table()), ("events", events_table())):
@@ -43,6 +43,6 @@ def filled(text: str) -> str:
 
 
 def write() -> list[Path]:
-    """Write them; return the page's path."""
+    """Write the tables and return the page's path."""
     PATH.write_text(filled(PATH.read_text("utf-8")), "utf-8")
     return [PATH]

@@ -1,4 +1,4 @@
-"""Writes the JSON Schema and the AsyncAPI document of the native protocol from the message classes."""
+"""Generates the JSON Schema and the AsyncAPI document of the native protocol from the message classes."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ _MOST_COUNT = 2**53 - 1
 
 
 def _symbols(length: int) -> Json:
-    """A text of Crockford's base 32."""
-    # The length is said twice: in Python's regular expressions `$` is also before a last line break.
+    """The schema of a text in Crockford's base 32."""
+    # The length is given twice, since `$` in Python's regular expressions also matches before a final line break.
     return {"type": "string", "pattern": f"^[0-9A-HJKMNP-TV-Z]{{{length}}}$", "maxLength": length}
 
 
@@ -45,7 +45,7 @@ _SESSION_HEARD = _symbols(SESSION_SYMBOLS)
 
 
 def schema() -> Json:
-    """The JSON Schema (draft 2020-12): a message is a request or an event, and each class has a definition."""
+    """The JSON Schema (draft 2020-12). A message is a request or an event; each class has a definition."""
     requests = {type_: _message(type_, class_, strict=True) for type_, class_ in REQUESTS.items()}
     events = {type_: _message(type_, class_, strict=False) for class_, type_ in EVENTS.items()}
     events["error"] = _error()
@@ -56,7 +56,7 @@ def schema() -> Json:
         "$id": "urn:signald:signald.1",
         "title": "signald.1",
         "description": f"The native protocol of signald {__version__}; docs/protocol.md is normative.",
-        # Not oneOf: an ack is both.
+        # It is not oneOf, since an ack is both a request and an event.
         "anyOf": [{"$ref": "#/$defs/request"}, {"$ref": "#/$defs/event"}],
         "$defs": {
             "request": {"oneOf": [{"$ref": f"#/$defs/request-{type_}"} for type_ in requests]},
@@ -70,7 +70,7 @@ def schema() -> Json:
 
 
 def asyncapi() -> Json:
-    """The AsyncAPI 3.0 document: one channel, what a client sends on it and what it receives."""
+    """The AsyncAPI 3.0 document: one channel with the messages that a client sends and receives."""
     definitions = schema()["$defs"]
     sent = [f"request-{type_}" for type_ in REQUESTS]
     received = [f"event-{type_}" for type_ in (*EVENTS.values(), "error")]
@@ -93,7 +93,7 @@ def asyncapi() -> Json:
         },
         "operations": {
             "ask": {
-                # From the application's side, which this document is about: it receives what clients send.
+                # The actions are those of the documented application, the server: it receives what clients send.
                 "action": "receive",
                 "channel": {"$ref": "#/channels/signaling"},
                 "messages": [{"$ref": f"#/channels/signaling/messages/{name}"} for name in sent],
@@ -113,13 +113,17 @@ def asyncapi() -> Json:
                 }
                 for name in (*sent, *received)
             },
-            "schemas": {name: _moved(body) for name, body in definitions.items() if name not in ("request", "event")},
+            "schemas": {
+                name: _with_moved_references(body)
+                for name, body in definitions.items()
+                if name not in ("request", "event")
+            },
         },
     }
 
 
 def write() -> Iterable[Path]:
-    """Write both, and name them."""
+    """Write both documents and yield their paths."""
     FOLDER.mkdir(exist_ok=True)
     for path, document in ((SCHEMA, schema()), (ASYNCAPI, asyncapi())):
         path.write_text(text(document), encoding="utf-8")
@@ -127,7 +131,7 @@ def write() -> Iterable[Path]:
 
 
 def text(document: Json) -> str:
-    """A document as its file holds it."""
+    """The text of a document's file."""
     return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
 
 
@@ -139,9 +143,9 @@ def _message(type_: str, class_: Any, strict: bool) -> Json:
 
 
 def _object(class_: Any, strict: bool) -> Json:
-    """An object of a class; `strict` for what clients say, in which an unknown key is an error."""
+    """The schema of a class's objects; `strict` is for requests, in which an unknown key is an error."""
     resolve_types(class_)
-    # An ack has a request id where a client says it, and none where the server does.
+    # An ack has a request id only where a client sends it.
     attributes = [a for a in fields(class_) if strict or class_ is not Ack or a.name != "id"]
     meanings = _meanings(class_)
     body: Json = {
@@ -156,7 +160,7 @@ def _object(class_: Any, strict: bool) -> Json:
 
 
 def _property(attribute: Attribute[Any], meaning: str | None, strict: bool) -> Json:
-    """The schema of a field: its values, what it means, and what its absence means."""
+    """The schema of a field: its values, its meaning, and its default."""
     body = _value(attribute.type, attribute.metadata, strict)
     if "$ref" in body:  # AsyncAPI allows nothing beside a reference.
         return body
@@ -173,7 +177,7 @@ def _summary(class_: Any) -> str:
 
 
 def _meanings(class_: Any) -> dict[str, str]:
-    """What a class's docstring says of its attributes, by their names."""
+    """The descriptions in the Attributes section of a class's docstring, by attribute name."""
     found: dict[str, str] = {}
     for line in (class_.__doc__ or "").partition("Attributes:\n")[2].splitlines():
         names, colon, meaning = line.strip().partition(": ")
@@ -183,7 +187,7 @@ def _meanings(class_: Any) -> dict[str, str]:
 
 
 def _is_required(attribute: Attribute[Any], strict: bool) -> bool:
-    # Only dialects without addresses leave out whom a message is for, and which negotiation it belongs to.
+    # None for a receiver or a negotiation occurs only in dialects without addresses, so the key is required here.
     return attribute.default is NOTHING and (strict or NoneType not in get_args(attribute.type))
 
 
@@ -233,11 +237,13 @@ def _sizes(what: str, bounds: Mapping[str, int]) -> Json:
     return sizes | ({f"min{what}": bounds["least"]} if bounds.get("least") else {})
 
 
-def _moved(body: Any) -> Any:
-    """A definition with its references as AsyncAPI has them."""
+def _with_moved_references(body: Any) -> Any:
+    """A definition with its references rewritten to AsyncAPI's place for schemas."""
     if isinstance(body, dict):
         return {
-            name: value.replace("#/$defs/", "#/components/schemas/") if name == "$ref" else _moved(value)
+            name: value.replace("#/$defs/", "#/components/schemas/")
+            if name == "$ref"
+            else _with_moved_references(value)
             for name, value in body.items()
         }
-    return [_moved(item) for item in body] if isinstance(body, list) else body
+    return [_with_moved_references(item) for item in body] if isinstance(body, list) else body

@@ -22,7 +22,7 @@ LIMITS_PATH = PATH.with_name("limits.md")
 PICTURES = PATH.with_name("diagrams")
 
 Transitions = Mapping[tuple[Any, Any], Any]
-"""(state, event) to state; each an enum member or a text."""
+"""A transition table: (state, event) to next state. Each is an enum member or a text."""
 
 DIAGRAMS: dict[str, Transitions] = {
     "PEER_TRANSITIONS in signald/core/users.py": PEER_TRANSITIONS,
@@ -34,7 +34,7 @@ DIAGRAMS: dict[str, Transitions] = {
 
 
 def errors_table() -> str:
-    """Every error: code, sentence, HTTP status, close code."""
+    """The table of errors: code, sentence, HTTP status and close code."""
     rows = ["| code | message | HTTP | close |", "| --- | --- | --- | --- |"]
     for code in ErrorCode:
         rows.append(f"| `{code.value}` | {code.sentence} | {code.http_status or ''} | {code.close_code or ''} |")
@@ -42,7 +42,7 @@ def errors_table() -> str:
 
 
 def limits_table() -> str:
-    """Every limit: name, default, unit, meaning."""
+    """The table of limits: name, default, unit and meaning."""
     rows = ["| name | default | unit | bounds |", "| --- | --- | --- | --- |"]
     for limit in fields(Limits):
         name = limit.name.replace("_", "-")
@@ -51,8 +51,8 @@ def limits_table() -> str:
 
 
 def refusals_table() -> str:
-    """What a client hears when a limit refuses it, in the limits' order."""
-    rows = ["| limit | what the client hears | HTTP | close |", "| --- | --- | --- | --- |"]
+    """The table of the errors that clients get when they exceed a limit, in the order of the limits."""
+    rows = ["| limit | error | HTTP | close |", "| --- | --- | --- | --- |"]
     errors = {limit: code for code, limit in LIMIT_OF.items()}
     for limit in (limit.name for limit in fields(Limits) if limit.name in errors):
         code = errors[limit]
@@ -86,7 +86,7 @@ def pictures() -> dict[Path, str]:
 
 
 def filled(text: str) -> str:
-    """The document with its tables and diagrams as the code has them now."""
+    """The text of docs/protocol.md with its tables and diagrams replaced by current ones."""
     for name, table in (("errors", errors_table()), ("limits", limits_table())):
         text = between(
             text, f"<!-- {name}: generated from signald/core/{name}.py -->", f"<!-- end of {name} -->", table
@@ -97,7 +97,7 @@ def filled(text: str) -> str:
 
 
 def filled_limits(text: str) -> str:
-    """The document on limits with its table as the code has it now."""
+    """The text of docs/limits.md with its table replaced by a current one."""
     return between(
         text,
         "<!-- refusals: generated from signald/monitoring/metrics.py -->",
@@ -107,11 +107,11 @@ def filled_limits(text: str) -> str:
 
 
 def between(text: str, begin: str, end: str, content: str) -> str:
-    """The text with other content between two marks."""
+    """The text with the content between two marks replaced."""
     before, mark, rest = text.partition(begin)
     _, end_mark, after = rest.partition(end)
     if not mark or not end_mark:
-        raise LookupError(f"A document lacks {begin} or its end.")
+        raise LookupError(f"The document has no mark {begin} or {end}; add them around the generated text.")
     return f"{before}{begin}\n\n{content}\n\n{end}{after}"
 
 
@@ -120,7 +120,7 @@ def _text(value: Any) -> str:
 
 
 def write() -> Iterable[Path]:
-    """Fill the documents, and name them."""
+    """Write both documents and yield their paths."""
     for path, fill in ((PATH, filled), (LIMITS_PATH, filled_limits)):
         path.write_text(fill(path.read_text(encoding="utf-8")), encoding="utf-8")
         yield path

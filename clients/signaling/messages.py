@@ -1,8 +1,8 @@
 """The messages of docs/protocol.md as small classes.
 
-Made from signald/core/messages.py by `make generate`, not by hand.
+`make generate` writes this file from signald/core/messages/; do not edit it.
 
-Requests are what the client sends, all else is what the server sends; `Ack` is both. `wire` says how they travel.
+The client sends requests and receives events; it does both with `Ack`. `wire` encodes and decodes them.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from .wire import FROM_SERVER, REQUIRED, Field, Message, Value
 
 
 class Negotiation(Value):
-    """One offer/answer exchange of a pair: the n-th offer, counted from 1, of `offerer` to the other."""
+    """An offer/answer exchange of two members, identified by the offerer and the number of its offer, from 1."""
 
     fields = (
         Field("offerer", "offerer", "string", REQUIRED),
@@ -24,7 +24,7 @@ class Negotiation(Value):
 
 
 class Candidate(Value):
-    """An ICE candidate (W3C `RTCIceCandidateInit`); nothing in it is interpreted."""
+    """An ICE candidate (W3C `RTCIceCandidateInit`), which the server forwards without interpreting it."""
 
     fields = (
         Field("candidate", "candidate", "string", REQUIRED),
@@ -47,7 +47,7 @@ class Candidate(Value):
 
 
 class Member(Value):
-    """A member as another one is told of it."""
+    """A session member as the server describes it to another member, the receiver."""
 
     fields = (
         Field("user", "user", "string", REQUIRED),
@@ -85,7 +85,7 @@ class Member(Value):
 
 
 class ServerLimits(Value):
-    """The limits that a client has to know: bytes a message, messages a second, messages at once, members a session."""
+    """The limits that a client needs: bytes per message, messages per second and at once, members per session."""
 
     fields = (
         Field("message_bytes", "message-bytes", "integer", REQUIRED),
@@ -124,7 +124,7 @@ class IceServer(Value):
 
 
 class Hello(Message):
-    """The first request: who the client is and what it can do."""
+    """The first request of a new client: its protocol version and its capabilities."""
 
     type = "hello"
     counted = False
@@ -156,7 +156,7 @@ class Hello(Message):
 
 
 class Resume(Message):
-    """The first request of one who comes back."""
+    """The first request of a reconnecting client, which resumes its identity."""
 
     type = "resume"
     counted = False
@@ -200,7 +200,7 @@ class Resume(Message):
 
 
 class Open(Message):
-    """Open a session with the sender as its host, or a kept one again."""
+    """Open a new session with the sender as its host, or reopen a kept one."""
 
     type = "open"
     fields = (
@@ -249,7 +249,7 @@ class Open(Message):
 
 
 class Join(Message):
-    """Become a guest of a session; `name` is what the guest calls itself."""
+    """Join a session as a guest; `name` is the guest's display name."""
 
     type = "join"
     fields = (
@@ -270,7 +270,7 @@ class Join(Message):
 
 
 class Leave(Message):
-    """Stop being a member of a session, or waiting at it."""
+    """Leave a session, or stop waiting to be admitted to it."""
 
     type = "leave"
     fields = (
@@ -284,7 +284,7 @@ class Leave(Message):
 
 
 class Change(Message):
-    """Make a session's settings different; None leaves one as it is. The host's, as those below to `End`."""
+    """Change a session's settings; None leaves one unchanged. This and the requests up to `End` are the host's."""
 
     type = "change"
     fields = (
@@ -311,7 +311,7 @@ class Change(Message):
 
 
 class Admit(Message):
-    """Let one who waits in the lobby in."""
+    """Admit a visitor from the lobby."""
 
     type = "admit"
     fields = (
@@ -327,7 +327,7 @@ class Admit(Message):
 
 
 class Refuse(Message):
-    """Turn one who waits in the lobby away."""
+    """Turn a visitor in the lobby away."""
 
     type = "refuse"
     fields = (
@@ -343,7 +343,7 @@ class Refuse(Message):
 
 
 class Remove(Message):
-    """End a guest's membership."""
+    """Remove a guest from the session; the guest cannot join it again."""
 
     type = "remove"
     fields = (
@@ -359,7 +359,7 @@ class Remove(Message):
 
 
 class HandOver(Message):
-    """Make a guest the host."""
+    """Make a guest the host in the sender's place."""
 
     type = "hand-over"
     fields = (
@@ -375,7 +375,7 @@ class HandOver(Message):
 
 
 class End(Message):
-    """End the session for all."""
+    """End the session for all members."""
 
     type = "end"
     fields = (
@@ -389,7 +389,7 @@ class End(Message):
 
 
 class Offer(Message):
-    """A session description that opens a negotiation (RFC 9429 §4.1.1)."""
+    """A session description that starts a negotiation (RFC 9429 §4.1.1)."""
 
     type = "offer"
     fields = (
@@ -409,7 +409,7 @@ class Offer(Message):
 
 
 class Answer(Message):
-    """A session description that completes a negotiation; `to` as in `Offer`."""
+    """A session description that completes a negotiation; `to` is as in `Offer`."""
 
     type = "answer"
     fields = (
@@ -429,7 +429,7 @@ class Answer(Message):
 
 
 class Candidates(Message):
-    """A batch of candidates; `end` says that there are no more (RFC 8838 §13)."""
+    """A batch of ICE candidates; `end` marks the end of candidates (RFC 8838 §13)."""
 
     type = "candidates"
     fields = (
@@ -459,7 +459,7 @@ class Candidates(Message):
 
 
 class IceError(Message):
-    """What went wrong with ICE, told to the other member; `to` as in `Offer`."""
+    """A description of an ICE failure for the other member; `to` is as in `Offer`."""
 
     type = "ice-error"
     fields = (
@@ -477,7 +477,7 @@ class IceError(Message):
 
 
 class AppMessage(Message):
-    """What an application wants told to a member, or with None to every other one that hears such messages."""
+    """An application message to one member, or with `to` None to every other member that accepts such messages."""
 
     type = "message"
     fields = (
@@ -495,7 +495,7 @@ class AppMessage(Message):
 
 
 class Ack(Message):
-    """So many countable messages have arrived; both sides say it."""
+    """An acknowledgement of all counted messages up to `received`; both sides send it."""
 
     type = "ack"
     counted = False
@@ -510,7 +510,7 @@ class Ack(Message):
 
 
 class Ping(Message):
-    """A question whether the server is still there."""
+    """A check whether the server still answers."""
 
     type = "ping"
     counted = False
@@ -521,7 +521,7 @@ class Ping(Message):
 
 
 class Welcome(Message):
-    """The reply to `Hello` and `Resume`."""
+    """The reply to `Hello` and `Resume`: the client's identity and the server's limits."""
 
     type = "welcome"
     counted = False
@@ -574,7 +574,7 @@ class Welcome(Message):
 
 
 class Opened(Message):
-    """The reply to `Open`; `members` are the others, and `host_key` is what opens a kept session again."""
+    """The reply to `Open`; `members` are the others, and `host_key` reopens a kept session."""
 
     type = "opened"
     fields = (
@@ -614,7 +614,7 @@ class Opened(Message):
 
 
 class Joined(Message):
-    """The reply to `Join`, and after a renewal; `members` are the others, in the order in which they came."""
+    """The receiver is a member now, or again after its state was lost; `members` are the others in join order."""
 
     type = "joined"
     fields = (
@@ -653,7 +653,7 @@ class Joined(Message):
 
 
 class Waiting(Message):
-    """The reply to `Join` where the one who joins is not a member yet."""
+    """The reply to `Join` where the sender has to wait for the host or for admission."""
 
     type = "waiting"
     fields = (
@@ -669,7 +669,7 @@ class Waiting(Message):
 
 
 class NotAdmitted(Message):
-    """One who waited waits no longer, and is not a member."""
+    """The receiver no longer waits for admission and has not become a member."""
 
     type = "not-admitted"
     fields = (
@@ -699,7 +699,7 @@ class Left(Message):
 
 
 class Done(Message):
-    """The reply to a request that has no other: `done` on the wire."""
+    """The reply to a request that succeeded and has no reply of its own: `done` on the wire."""
 
     type = "done"
     fields = (Field("id", "id", "string", None),)
@@ -709,7 +709,7 @@ class Done(Message):
 
 
 class MemberJoined(Message):
-    """Another member came."""
+    """Another member joined."""
 
     type = "member-joined"
     fields = (
@@ -723,7 +723,7 @@ class MemberJoined(Message):
 
 
 class MemberLeft(Message):
-    """Another member went."""
+    """Another member left."""
 
     type = "member-left"
     fields = (
@@ -739,7 +739,7 @@ class MemberLeft(Message):
 
 
 class MemberAway(Message):
-    """Another member's connection is lost; what is sent to it waits."""
+    """Another member's connection is lost; the server keeps messages to it until it is back."""
 
     type = "member-away"
     fields = (
@@ -753,7 +753,7 @@ class MemberAway(Message):
 
 
 class MemberBack(Message):
-    """Another member is back, and nothing was lost."""
+    """Another member has reconnected, and no message was lost."""
 
     type = "member-back"
     fields = (
@@ -767,7 +767,7 @@ class MemberBack(Message):
 
 
 class MemberRenewed(Message):
-    """Another member is back without what it knew of the negotiations: they begin anew."""
+    """Another member has reconnected without its earlier state: all negotiations with it start over."""
 
     type = "member-renewed"
     fields = (
@@ -781,7 +781,7 @@ class MemberRenewed(Message):
 
 
 class HostChanged(Message):
-    """A member is the host now."""
+    """Another member has become the host, or the receiver has."""
 
     type = "host-changed"
     fields = (
@@ -795,7 +795,7 @@ class HostChanged(Message):
 
 
 class Changed(Message):
-    """The session's settings are like this now."""
+    """The session's settings have changed to these."""
 
     type = "changed"
     fields = (
@@ -813,7 +813,7 @@ class Changed(Message):
 
 
 class Knock(Message):
-    """Somebody waits in the lobby; the host is told."""
+    """A visitor waits in the lobby; only the host gets this."""
 
     type = "knock"
     fields = (
@@ -829,7 +829,7 @@ class Knock(Message):
 
 
 class KnockOver(Message):
-    """Somebody waits in the lobby no longer; the host is told."""
+    """A visitor no longer waits in the lobby; only the host gets this."""
 
     type = "knock-over"
     fields = (
@@ -843,7 +843,7 @@ class KnockOver(Message):
 
 
 class Ended(Message):
-    """The session is no more, or no more for the one who is told."""
+    """The session has ended, or ended for the receiver alone."""
 
     type = "ended"
     fields = (
@@ -857,7 +857,7 @@ class Ended(Message):
 
 
 class ForwardedOffer(Message):
-    """An `Offer` of another member."""
+    """An `Offer` from another member."""
 
     type = "offer"
     fields = (
@@ -875,7 +875,7 @@ class ForwardedOffer(Message):
 
 
 class ForwardedAnswer(Message):
-    """An `Answer` of another member."""
+    """An `Answer` from another member."""
 
     type = "answer"
     fields = (
@@ -893,7 +893,7 @@ class ForwardedAnswer(Message):
 
 
 class ForwardedCandidates(Message):
-    """`Candidates` of another member."""
+    """`Candidates` from another member."""
 
     type = "candidates"
     fields = (
@@ -920,7 +920,7 @@ class ForwardedCandidates(Message):
 
 
 class ForwardedIceError(Message):
-    """An `IceError` of another member."""
+    """An `IceError` from another member."""
 
     type = "ice-error"
     fields = (
@@ -936,7 +936,7 @@ class ForwardedIceError(Message):
 
 
 class ForwardedMessage(Message):
-    """An `AppMessage` of another member."""
+    """An `AppMessage` from another member."""
 
     type = "message"
     fields = (
@@ -952,7 +952,7 @@ class ForwardedMessage(Message):
 
 
 class IceServers(Message):
-    """The STUN and TURN servers from now on, in the place of those that were told before."""
+    """The STUN and TURN servers to use from now on; they replace the earlier ones."""
 
     type = "ice-servers"
     counted = False
@@ -963,7 +963,7 @@ class IceServers(Message):
 
 
 class GoingAway(Message):
-    """The server is about to stop; `after` is the seconds after which the client is to come back."""
+    """The server is about to stop; the client reconnects after `after` seconds."""
 
     type = "going-away"
     counted = False

@@ -13,8 +13,8 @@ from signald.auth.webhook import Webhook
 from signald.core.decisions import Identify, JoinSession, OpenSession, Operation, Outcome, Refused
 from signald.core.errors import ErrorCode, SignalError
 from signald.core.grant import Grant
-from signald.core.permissions import TokenNeed, granted, refusal
-from signald.core.questions import Verdict, question_about
+from signald.core.permissions import TokenNeed, apply_grant, permission_error
+from signald.core.questions import Verdict, make_question
 from signald.core.registry import MemoryRegistry
 
 __all__ = ["Decider", "TokenLink", "WebhookLink"]
@@ -57,8 +57,8 @@ class TokenLink:
                 return self.next.decide(evolve(operation, token=None, grant=grant))
             case OpenSession() | JoinSession():
                 held = _grant_of(self.registry, operation)
-                refused = refusal(self.tokens.need, held, operation, self.wall())
-                return self.next.decide(granted(held, operation)) if refused is None else Refused(refused)
+                refused = permission_error(self.tokens.need, held, operation, self.wall())
+                return self.next.decide(apply_grant(held, operation)) if refused is None else Refused(refused)
             case _:
                 return self.next.decide(operation)
 
@@ -89,7 +89,7 @@ class WebhookLink:
         def answered(verdict: Verdict) -> Outcome | Deferred[Outcome]:
             return self.next.decide(operation) if verdict is None else Refused(verdict)
 
-        return self.webhook.ask(question_about(operation, grant)).addCallback(answered)
+        return self.webhook.ask(make_question(operation, grant)).addCallback(answered)
 
     def _may_exist(self, operation: OpenSession | JoinSession, grant: Grant | None) -> bool:
         """Tell whether to ask; for an unknown session id, a guess, the registry answers without a request."""

@@ -15,8 +15,8 @@ from signald.config.tree import Tokens
 from signald.config.values import ConfigError
 from signald.core.errors import ErrorCode, SignalError
 from signald.core.grant import Grant
-from signald.core.ids import read_session_id
-from signald.core.messages import MOST_TOKEN, Role, SessionId
+from signald.core.ids import parse_session_id
+from signald.core.messages import MAX_TOKEN_CHARACTERS, Role, SessionId
 from signald.core.permissions import TokenNeed
 
 __all__ = ["CLAIM", "TokenVerifier"]
@@ -114,7 +114,7 @@ class TokenVerifier:
 
     def _claims(self, token: str) -> dict[str, Any]:
         """Verify the signature with the keys that match the header, and return the claims."""
-        if len(token) > MOST_TOKEN:
+        if len(token) > MAX_TOKEN_CHARACTERS:
             raise SignalError(ErrorCode.TOKEN_INVALID)
         try:
             header = jwt.get_unverified_header(token)
@@ -177,7 +177,7 @@ def _grant(claims: Mapping[str, Any], expires: float) -> Grant:
 def _session(scope: Mapping[str, Any]) -> SessionId | None:
     if "session" not in scope:
         return None
-    session = read_session_id(_text(scope["session"], _MOST_NAME))
+    session = parse_session_id(_text(scope["session"], _MOST_NAME))
     if session is None:
         raise SignalError(ErrorCode.TOKEN_INVALID)
     return session

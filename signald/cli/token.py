@@ -17,7 +17,7 @@ from signald.config.sources import load
 from signald.config.tree import Tokens
 from signald.config.values import ConfigError, read_path
 from signald.core.errors import SignalError
-from signald.core.ids import read_session_id
+from signald.core.ids import parse_session_id
 from signald.core.messages import Role
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -59,7 +59,7 @@ def mint(options: argparse.Namespace, settings: Tokens, now: float) -> str:
     """
     scope = {"role": options.role}
     if options.session is not None:
-        session = read_session_id(options.session)
+        session = parse_session_id(options.session)
         if session is None:
             raise ConfigError("A session ID has ten letters and digits, like ABC-DEFG-HJK, and no letter U.")
         scope["session"] = session

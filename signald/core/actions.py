@@ -1,4 +1,4 @@
-"""What the hub wants done; the switchboard does it, in order."""
+"""Actions: what the hub returns for the switchboard to carry out, in order."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Close:
 
 @frozen
 class Decide:
-    """Ask the registry, and tell the hub the outcome under this id."""
+    """Have an operation decided, and pass the outcome to `Hub.decided` under this id."""
 
     id: DecisionId
     operation: Operation
@@ -45,7 +45,7 @@ class Decide:
 
 @frozen
 class LogCounts:
-    """Write the number of users and sessions into the log."""
+    """Log the number of users and sessions."""
 
     users: int
     sessions: int

@@ -1,7 +1,7 @@
-"""What each address has left: budgets of connections, requests, new sessions and wrong guesses; pure.
+"""Rate limits by address: token buckets for connections, HTTP requests, new sessions and wrong guesses.
 
-An IPv6 /64 counts as one address, and the /48 around it as `network_factor` of them: who has a whole /48 has 65,536
-addresses to count under. The memory is bounded, however many addresses there are.
+An IPv6 /64 network counts as one address, and the /48 network around it as `network_factor` addresses, since the
+holder of a /48 network has 65,536 of the former. The number of buckets is bounded, however many addresses there are.
 """
 
 from __future__ import annotations
@@ -14,158 +14,161 @@ from signald.core.errors import ErrorCode
 from signald.core.limits import AddressKey, Limits, network_key
 
 __all__ = [
-    "OFFENCE",
+    "OFFENCE_COST",
     "AddressBudget",
     "ConnectionBudget",
     "RateLimit",
-    "guesses",
-    "new_connections",
-    "new_sessions",
-    "requests",
+    "connection_rate",
+    "guess_rate",
+    "http_request_rate",
+    "session_rate",
 ]
 
-OFFENCE = 20
-"""New connections that one counts as which had to be closed for what its peer did: coming again is no way to begin with
-a whole budget of messages as often as one may connect."""
+OFFENCE_COST = 20
+"""Tokens that a connection costs which had to be closed for its peer's misbehaviour. Otherwise reconnecting would give
+the peer a full message budget as often as it may connect."""
 
-_LONGEST_DEBT = 10
-"""How many times its burst an address may owe at most."""
+_MAX_DEBT_BURSTS = 10
+"""The most that an address can owe, as a multiple of its burst."""
 
-_GRAIN = 0.001
-"""Of a token, that sums of fractions may be wrong by."""
+_TOLERANCE = 0.001
+"""The part of a token that rounding in floating-point sums may be off by."""
 
 
 @frozen
 class RateLimit:
-    """What an address may.
+    """The rate limit of one address.
 
     Attributes:
         rate: tokens per second, in the long run.
         burst: tokens at once.
-        factor: how many addresses a /48 network counts as.
-        most: addresses that are remembered.
+        network_factor: how many addresses an IPv6 /48 network counts as.
+        tracked_addresses: the most buckets that are kept.
 
     """
 
     rate: float
     burst: float
-    factor: int
-    most: int
+    network_factor: int
+    tracked_addresses: int
 
 
-def new_connections(limits: Limits) -> RateLimit:
-    """How fast an address may connect."""
-    return _terms(limits, limits.address_connection_rate, limits.address_connection_burst)
+def connection_rate(limits: Limits) -> RateLimit:
+    """The rate limit of new connections from an address."""
+    return _address_rate(limits, limits.address_connection_rate, limits.address_connection_burst)
 
 
-def requests(limits: Limits) -> RateLimit:
-    """How fast an address may ask for something by HTTP."""
-    return _terms(limits, limits.address_request_rate, limits.address_request_burst)
+def http_request_rate(limits: Limits) -> RateLimit:
+    """The rate limit of HTTP requests from an address."""
+    return _address_rate(limits, limits.address_request_rate, limits.address_request_burst)
 
 
-def new_sessions(limits: Limits) -> RateLimit:
-    """How fast sessions may be opened from an address, whatever identities it takes on."""
-    return _terms(limits, limits.address_session_rate, limits.address_session_burst)
+def session_rate(limits: Limits) -> RateLimit:
+    """The rate limit of sessions opened from an address, whatever identities it uses."""
+    return _address_rate(limits, limits.address_session_rate, limits.address_session_burst)
 
 
-def guesses(limits: Limits) -> RateLimit:
-    """How often an address may guess wrongly: session ids, or passwords."""
-    return _terms(limits, limits.failed_guesses / limits.failed_guesses_seconds, limits.failed_guesses)
+def guess_rate(limits: Limits) -> RateLimit:
+    """The rate limit of wrong guesses from an address: of session ids, passwords or tokens."""
+    return _address_rate(limits, limits.failed_guesses / limits.failed_guesses_seconds, limits.failed_guesses)
 
 
-def _terms(limits: Limits, rate: float, burst: float) -> RateLimit:
+def _address_rate(limits: Limits, rate: float, burst: float) -> RateLimit:
     return RateLimit(rate, burst, limits.network_factor, limits.tracked_addresses)
 
 
 @define
 class AddressBudget:
-    """A token bucket for each address, kept as the one number that says when it is full again.
+    """A token bucket for each address, stored as the time at which the bucket is full again.
 
-    That is the generic cell rate algorithm in its form of virtual scheduling (ITU-T I.371, Annex A): it decides as a
-    bucket of tokens does. A bucket that is full is forgotten; when too many are not, those that were used the longest
-    ago are. Whoever has that many addresses gains nothing by it.
+    This is the generic cell rate algorithm in its virtual scheduling form (ITU-T I.371, Annex A), which admits exactly
+    what a token bucket admits. A full bucket is removed. When too many are not full, the least recently used ones are
+    removed; an attacker with that many addresses gains nothing by it.
 
     Attributes:
-        terms: what an address may; others may take their place, and count for what is owed too.
-        full_at: when each bucket is full again, monotonic seconds; in the order of their last use.
+        rate_limit: the rate limit of each address; a new one applies to existing buckets too.
+        full_at: when each bucket is full again, monotonic seconds, in the order of the last use.
 
     """
 
-    terms: RateLimit
+    rate_limit: RateLimit
     full_at: OrderedDict[AddressKey, float] = field(factory=OrderedDict)
 
-    def has(self, key: AddressKey, now: float) -> bool:
-        """Whether an address, and its network, have a token."""
-        longest = (self.terms.burst + _GRAIN) / self.terms.rate
-        return all(self._after(each, share, now) - now <= longest for each, share in _counted(key, self.terms.factor))
+    def has_token(self, key: AddressKey, now: float) -> bool:
+        """Whether an address and its network have a token each."""
+        longest = (self.rate_limit.burst + _TOLERANCE) / self.rate_limit.rate
+        return all(
+            self._full_after(each, share, now) - now <= longest
+            for each, share in _buckets(key, self.rate_limit.network_factor)
+        )
 
-    def take(self, key: AddressKey, now: float) -> bool:
-        """Take a token of an address and one of its network if both have one; whether they had."""
-        if not self.has(key, now):
+    def take_token(self, key: AddressKey, now: float) -> bool:
+        """Take a token from an address and one from its network; False, and take none, where either has none."""
+        if not self.has_token(key, now):
             return False
-        for each, share in _counted(key, self.terms.factor):
-            self.full_at[each] = self._after(each, share, now)
+        for each, share in _buckets(key, self.rate_limit.network_factor):
+            self.full_at[each] = self._full_after(each, share, now)
             self.full_at.move_to_end(each)
-        self.forget(now)
+        self.prune(now)
         return True
 
     def charge(self, key: AddressKey, tokens: float, now: float) -> None:
-        """Take that many tokens of an address and of its network, whether or not they are there; a debt is bounded."""
-        longest = _LONGEST_DEBT * self.terms.burst / self.terms.rate
-        for each, share in _counted(key, self.terms.factor):
-            owed = max(self.full_at.get(each, now), now) + tokens / (self.terms.rate * share)
+        """Take tokens from an address and its network even where they have too few; the debt is bounded."""
+        longest = _MAX_DEBT_BURSTS * self.rate_limit.burst / self.rate_limit.rate
+        for each, share in _buckets(key, self.rate_limit.network_factor):
+            owed = max(self.full_at.get(each, now), now) + tokens / (self.rate_limit.rate * share)
             self.full_at[each] = min(owed, now + longest)
             self.full_at.move_to_end(each)
-        self.forget(now)
+        self.prune(now)
 
-    def forget(self, now: float) -> None:
-        """Forget the oldest as long as they are full, or too many."""
+    def prune(self, now: float) -> None:
+        """Remove the least recently used buckets while they are full or too many."""
         while self.full_at:
             oldest = next(iter(self.full_at))
-            if self.full_at[oldest] > now and len(self.full_at) <= self.terms.most:
+            if self.full_at[oldest] > now and len(self.full_at) <= self.rate_limit.tracked_addresses:
                 return
             del self.full_at[oldest]
 
-    def _after(self, key: AddressKey, share: int, now: float) -> float:
-        """When a bucket of so many addresses would be full again after one more token was taken."""
-        return max(self.full_at.get(key, now), now) + 1.0 / (self.terms.rate * share)
+    def _full_after(self, key: AddressKey, share: int, now: float) -> float:
+        """The time at which the bucket of `share` addresses is full again if one more token is taken."""
+        return max(self.full_at.get(key, now), now) + 1.0 / (self.rate_limit.rate * share)
 
 
 @define
 class ConnectionBudget:
-    """Admits connections within the total and within each address's number and rate.
+    """Admission control: bounds the open connections in all and of each address, and the rate of new ones.
 
     Attributes:
-        limits: the bounds.
-        total: connections that are open now.
-        addresses: how many of them each address and network has.
-        arrivals: how fast they come.
+        limits: the limits.
+        total: the number of open connections.
+        addresses: the number of open connections of each address and network.
+        new_connections: the budget of each address for new connections.
 
     """
 
     limits: Limits
     total: int = 0
     addresses: dict[AddressKey, int] = field(factory=dict)
-    arrivals: AddressBudget = field(init=False)
+    new_connections: AddressBudget = field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        """Begin with nothing counted."""
-        self.arrivals = AddressBudget(new_connections(self.limits))
+        """Create the budget from the limits."""
+        self.new_connections = AddressBudget(connection_rate(self.limits))
 
-    def configure(self, limits: Limits) -> None:
-        """Go on with other limits; connections that are too many by now stay."""
+    def reload_limits(self, limits: Limits) -> None:
+        """Replace the limits; connections beyond the new ones stay open."""
         self.limits = limits
-        self.arrivals.terms = new_connections(limits)
+        self.new_connections.rate_limit = connection_rate(limits)
 
     def admit(self, key: AddressKey, now: float) -> ErrorCode | None:
-        """Count one more connection of that address, or say why not; what was admitted is given back by `release`."""
+        """Count a new connection of an address, or return the error that rejects it; `release` frees it again."""
         limits = self.limits
         if self.total >= limits.connections:
             return ErrorCode.SERVER_FULL
-        counted = _counted(key, limits.network_factor)
+        counted = _buckets(key, limits.network_factor)
         if any(self.addresses.get(each, 0) >= limits.address_connections * share for each, share in counted):
             return ErrorCode.TOO_MANY_CONNECTIONS
-        if not self.arrivals.take(key, now):
+        if not self.new_connections.take_token(key, now):
             return ErrorCode.TOO_MANY_NEW_CONNECTIONS
         for each, _ in counted:
             self.addresses[each] = self.addresses.get(each, 0) + 1
@@ -173,23 +176,23 @@ class ConnectionBudget:
         return None
 
     def release(self, key: AddressKey) -> None:
-        """One admitted connection of that address is closed."""
-        for each, _ in _counted(key, self.limits.network_factor):
+        """Free an admitted connection of an address when it has closed."""
+        for each, _ in _buckets(key, self.limits.network_factor):
             self.addresses[each] -= 1
             if not self.addresses[each]:
                 del self.addresses[each]
         self.total -= 1
 
-    def offended(self, key: AddressKey, now: float) -> None:
-        """A connection of that address had to be closed for what its peer did."""
-        self.arrivals.charge(key, OFFENCE, now)
+    def charge_offence(self, key: AddressKey, now: float) -> None:
+        """Charge an address for a connection that had to be closed for its peer's misbehaviour."""
+        self.new_connections.charge(key, OFFENCE_COST, now)
 
-    def tick(self, now: float) -> None:
-        """Forget addresses that owe nothing; to be called now and then."""
-        self.arrivals.forget(now)
+    def prune(self, now: float) -> None:
+        """Remove the buckets of addresses that owe nothing; call this now and then."""
+        self.new_connections.prune(now)
 
 
-def _counted(key: AddressKey, factor: int) -> tuple[tuple[AddressKey, int], ...]:
-    """What something from an address counts under: itself, and its network as so many addresses."""
+def _buckets(key: AddressKey, factor: int) -> tuple[tuple[AddressKey, int], ...]:
+    """The buckets that an address counts in: its own, and its network's with the size of `factor` addresses."""
     network = network_key(key)
     return ((key, 1),) if network is None else ((key, 1), (network, factor))

@@ -1,4 +1,4 @@
-"""All of the hub's deadlines in one heap."""
+"""The hub's timeouts, as deadlines in one heap."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from typing import NamedTuple
 
 from attrs import define, field
 
-_SLACK = 64
+_COMPACTION_SLACK = 64
+"""Obsolete deadlines that are kept in any case, so that a small heap is not compacted again and again."""
 
 
 class DeadlineKind(IntEnum):
-    """What is due."""
+    """The kinds of timeouts: of a peer's hello, a session's idling and life, a user's grace, ack and credentials."""
 
     HELLO = 1
     IDLE = 2
@@ -24,7 +25,7 @@ class DeadlineKind(IntEnum):
 
 
 class Deadline(NamedTuple):
-    """Something that is due at a time (monotonic seconds), for a peer, a user or a session."""
+    """A time (monotonic seconds) at which something is due for a peer, a user or a session, whose id is the key."""
 
     at: float
     kind: DeadlineKind
@@ -33,7 +34,12 @@ class Deadline(NamedTuple):
 
 @define
 class Deadlines:
-    """A heap of deadlines. One whose subject is gone is passed over when it is due, or dropped by `compact`."""
+    """A heap of deadlines. An obsolete one is not removed at once: it is ignored when it is due, or compacted away.
+
+    Attributes:
+        heap: the deadlines as `heapq` orders them.
+
+    """
 
     heap: list[Deadline] = field(factory=list)
 
@@ -41,13 +47,13 @@ class Deadlines:
         """Add a deadline."""
         heapq.heappush(self.heap, Deadline(at, kind, key))
 
-    def due(self, now: float) -> Iterator[Deadline]:
-        """Take out those that are due, the earliest first."""
+    def pop_due(self, now: float) -> Iterator[Deadline]:
+        """Remove and yield the deadlines that are due, the earliest first."""
         while self.heap and self.heap[0].at <= now:
             yield heapq.heappop(self.heap)
 
     def compact(self, alive: int, is_alive: Callable[[Deadline], bool]) -> None:
-        """Drop the deadlines of what is gone, once they outnumber the `alive` ones: memory follows what exists."""
-        if len(self.heap) > 2 * alive + _SLACK:
+        """Remove obsolete deadlines once they outnumber the `alive` ones, so that memory is bounded by these."""
+        if len(self.heap) > 2 * alive + _COMPACTION_SLACK:
             self.heap = [deadline for deadline in self.heap if is_alive(deadline)]
             heapq.heapify(self.heap)

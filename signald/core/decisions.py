@@ -1,4 +1,8 @@
-"""What is decided outside the hub, by whoever knows: operations on identities and membership, and their outcomes."""
+"""Operations on identities and memberships, which are decided outside the hub, and the outcomes of these decisions.
+
+The hub never changes a session itself: the authorization chain and the registry decide, perhaps on another node, and
+the outcome carries the new versions of the sessions.
+"""
 
 from __future__ import annotations
 
@@ -18,17 +22,18 @@ from signald.core.messages import (
     Traits,
     UserId,
 )
-from signald.core.sessions import Session, Settings
+from signald.core.session_settings import Settings
+from signald.core.sessions import Session
 
 
 @frozen
 class Identify:
-    """Make a new identity; its outcome is `Identified`.
+    """Create a new identity; the outcome is `Identified`.
 
     Attributes:
-        instance: of the client; with one, it can resume.
-        token: what the client has shown, as long as it is not checked.
-        grant: what the token says.
+        instance: the id of the client's run; a client with one can resume.
+        token: the client's token, until it is verified.
+        grant: what the verified token grants.
 
     """
 
@@ -39,14 +44,14 @@ class Identify:
 
 @frozen
 class ResumeUser:
-    """Give an identity back to one who knows its secret; its outcome is `Resumed` or `NotResumed`.
+    """Resume an identity with its secret; the outcome is `Resumed` or `NotResumed`.
 
     Attributes:
         user: the identity.
-        secret: what the client knows.
-        instance: of the client.
-        traits: of the client's program; they count where everybody begins anew.
-        whole: whether all messages that it has not yet received are here.
+        secret: the secret that the client gave.
+        instance: the id of the client's run.
+        traits: the capabilities of the client's program, for the case that all negotiations start over.
+        can_replay: whether every event that the client has not received is in the outbox.
 
     """
 
@@ -54,12 +59,12 @@ class ResumeUser:
     secret: Secret = field(repr=False)
     instance: Instance
     traits: Traits
-    whole: bool
+    can_replay: bool
 
 
 @frozen
 class RenewUser:
-    """Make everybody negotiate anew with this user, whose program has these traits; its outcome is `Decided`."""
+    """Make all others start their negotiations with this user over; the outcome is `Decided`."""
 
     user: UserId
     traits: Traits
@@ -67,7 +72,7 @@ class RenewUser:
 
 @frozen
 class ConfirmSecret:
-    """The client has this secret: the one before it is spent; its outcome is `Decided`."""
+    """Invalidate the previous secret, since the client has this one; the outcome is `Decided`."""
 
     user: UserId
     rotation: int
@@ -75,14 +80,14 @@ class ConfirmSecret:
 
 @frozen
 class MarkAway:
-    """The user's connection is lost; its outcome is `Decided`."""
+    """Mark a user whose connection is lost as away; the outcome is `Decided`."""
 
     user: UserId
 
 
 @frozen
-class Forget:
-    """End an identity and all its memberships; its outcome is `Decided`."""
+class EndIdentity:
+    """End an identity and all its memberships; the outcome is `Decided`."""
 
     user: UserId
     reason: LeaveReason
@@ -90,17 +95,17 @@ class Forget:
 
 @frozen
 class OpenSession:
-    """Open a session with this user as its host; its outcome is `Decided`.
+    """Open or reopen a session with this user as its host; the outcome is `Decided`.
 
     Attributes:
         user: the host.
-        traits: of the host's program.
-        name: what the host calls itself.
-        settings: of the session; `settings.password` is a hash.
-        password: the password itself, as long as it is not hashed.
-        session: the one that is to be opened, or opened again; None for a new one.
-        host_key: of that session.
-        grant: what lets the host open the session without a host key, where it is that of the grant.
+        traits: the capabilities of the host's program.
+        name: the host's display name.
+        settings: the session's settings; `settings.password` is a hash.
+        password: the password in clear text, until it is hashed.
+        session: the session to open under this id or to reopen; None for a new one.
+        host_key: the host key of that session.
+        grant: a grant for that session, which replaces the host key.
 
     """
 
@@ -116,16 +121,16 @@ class OpenSession:
 
 @frozen
 class JoinSession:
-    """Make this user a guest or a visitor; its outcome is `Decided`.
+    """Make this user a guest of a session, or a visitor that waits; the outcome is `Decided`.
 
     Attributes:
         user: the guest.
-        traits: of the guest's program.
-        session: which.
-        name: what the guest calls itself.
-        request: what the guest called its request.
-        password: the password that was given, as long as it is not checked.
-        proof: the hash that it fits; empty where it does not fit; None where none was given.
+        traits: the capabilities of the guest's program.
+        session: the session to join.
+        name: the guest's display name.
+        request: the id of the guest's request.
+        password: the password in clear text, until it is checked.
+        proof: the session's password hash where the password was right; empty where it was wrong; None without one.
 
     """
 
@@ -140,7 +145,7 @@ class JoinSession:
 
 @frozen
 class LeaveSession:
-    """End this user's membership, or its waiting; its outcome is `Decided`."""
+    """End a user's membership, or its waiting for admission; the outcome is `Decided`."""
 
     user: UserId
     session: SessionId
@@ -148,7 +153,7 @@ class LeaveSession:
 
 @frozen
 class HostCommand:
-    """Do what a host asks for; its outcome is `Decided`."""
+    """Carry out a request that only the host may make; the outcome is `Decided`."""
 
     user: UserId
     request: HostRequest
@@ -156,7 +161,7 @@ class HostCommand:
 
 @frozen
 class EndSession:
-    """End a session; its outcome is `Decided`."""
+    """End a session; the outcome is `Decided`."""
 
     session: SessionId
     reason: EndReason
@@ -168,7 +173,7 @@ Operation = (
     | RenewUser
     | ConfirmSecret
     | MarkAway
-    | Forget
+    | EndIdentity
     | OpenSession
     | JoinSession
     | LeaveSession
@@ -179,12 +184,12 @@ Operation = (
 
 @frozen
 class SessionChanged:
-    """A session is now like this.
+    """A session has a new version.
 
     Attributes:
-        session: its record.
-        reason: why those who are no longer in it left.
-        turned_away: why those who waited and are neither members nor wait now do not.
+        session: the new version.
+        reason: why the members left that are not in the new version.
+        turned_away: why the visitors were not admitted that are neither visitors nor members in the new version.
 
     """
 
@@ -195,7 +200,7 @@ class SessionChanged:
 
 @frozen
 class SessionEnded:
-    """A session is no more for its members; `session` is its record, which is kept or over."""
+    """A session has ended for its members; its new version is kept for a host key, or over."""
 
     session: Session
     reason: EndReason
@@ -206,7 +211,7 @@ Change = SessionChanged | SessionEnded
 
 @frozen
 class Identified:
-    """There is a new identity; with a secret if it can resume, and with a grant if its token gives one."""
+    """A new identity, with a secret if it can resume, and with a grant if it has a token."""
 
     user: UserId
     secret: Secret | None = field(repr=False)
@@ -215,42 +220,42 @@ class Identified:
 
 @frozen
 class Resumed:
-    """The identity is this client's.
+    """The client has resumed its identity.
 
     Attributes:
-        secret: the new one.
-        newest: whether the client had the newest one, so that it has heard the last welcome.
-        rotation: counts the secrets of this identity.
-        whole: whether nothing has to be negotiated anew.
-        changes: of its sessions.
-        grant: of the identity.
+        secret: the new secret.
+        had_newest_secret: whether the client had the newest secret, which means that it received the last welcome.
+        rotation: the number of the new secret.
+        complete: whether no state is lost, so that negotiations go on.
+        changes: the changes of its sessions.
+        grant: the identity's grant.
 
     """
 
     secret: Secret = field(repr=False)
-    newest: bool
+    had_newest_secret: bool
     rotation: int
-    whole: bool
+    complete: bool
     changes: tuple[Change, ...]
     grant: Grant | None = None
 
 
 @frozen
 class NotResumed:
-    """There is nothing to resume; `ended` says that there was, until its secret was used twice."""
+    """There is nothing to resume; `reused` means that the identity has ended because a spent secret was used."""
 
-    ended: bool = False
+    reused: bool = False
     changes: tuple[Change, ...] = ()
 
 
 @frozen
 class Decided:
-    """It is so.
+    """The operation is carried out.
 
     Attributes:
-        changes: of sessions.
-        session: the one that was opened or joined, by its canonical id.
-        host_key: of a session that was opened to be kept.
+        changes: the changes of sessions.
+        session: the canonical id of the session that was opened or joined.
+        host_key: the host key of a session that was opened to be kept.
 
     """
 
@@ -261,10 +266,10 @@ class Decided:
 
 @frozen
 class Refused:
-    """Nothing has changed."""
+    """The operation is refused and changed nothing."""
 
     code: ErrorCode
 
 
 Outcome = Identified | Resumed | NotResumed | Decided | Refused
-"""Any operation may also be `Refused`."""
+"""The outcome of a decision; every operation may also be `Refused`."""

@@ -1,4 +1,4 @@
-"""Candidates that came before the other member, kept within bounds until it comes."""
+"""Candidates that a lone member sends before another member joins, kept within bounds until then."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from signald.core.messages import Candidates, SessionId, UserId
 
 
 @define
-class WaitingCandidates:
-    """Batches without an addressee, for each session that has a single member.
+class EarlyCandidates:
+    """Batches of candidates without an addressee, for each session that has a single member.
 
     Attributes:
-        limits: the bounds for one session, in candidates and in bytes of their text.
-        batches: what waits, in order, with its sender.
+        limits: the bounds of each session, in candidates and in bytes of their text.
+        batches: the batches of each session in the order of their arrival, each with its sender.
 
     """
 
     limits: Limits
     batches: dict[SessionId, list[tuple[UserId, Candidates]]] = field(factory=dict)
 
-    def keep(self, sender: UserId, batch: Candidates) -> bool:
-        """Keep a batch until somebody joins; False when there is no room for it."""
+    def add(self, sender: UserId, batch: Candidates) -> bool:
+        """Keep a batch until another member joins; False when that would exceed the bounds."""
         kept = self.batches.get(batch.session, [])
         candidates = [candidate for _, earlier in kept for candidate in earlier.candidates]
         candidates.extend(batch.candidates)
@@ -34,6 +34,6 @@ class WaitingCandidates:
         self.batches[batch.session] = [*kept, (sender, batch)]
         return True
 
-    def take(self, session: SessionId) -> list[tuple[UserId, Candidates]]:
-        """Take out all that waits in a session."""
+    def pop(self, session: SessionId) -> list[tuple[UserId, Candidates]]:
+        """Remove and return all batches of a session."""
         return self.batches.pop(session, [])

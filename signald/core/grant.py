@@ -1,4 +1,4 @@
-"""A grant: what a valid token said of an identity."""
+"""A grant: the permissions that a valid token gives to an identity."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ __all__ = ["Grant"]
 
 @frozen
 class Grant:
-    """What an identity may do, and who it is to whoever gave it its token.
+    """The permissions of a token's holder, and who the holder is to the token's issuer.
 
     Attributes:
-        user: who (`sub`, RFC 7519 §4.1.2).
-        expires: when it ends, with the leeway: wall time, seconds since the epoch.
-        role: a host may open sessions and join them, a guest may join alone.
-        session: the only one that it is good for; None for any.
-        name: what the others are told that its holder is called; None leaves that to the holder.
-        claims: all that the token said, a JSON object, for the webhook.
+        user: the holder's name at the issuer (`sub`, RFC 7519 §4.1.2).
+        expires: when it expires, leeway included: wall time, seconds since the epoch.
+        role: a host may open and join sessions, a guest may only join them.
+        session: the only session that it is valid for; None for any.
+        name: the holder's display name; None lets the holder choose it.
+        claims: all claims of the token as a JSON object, for the webhook.
 
     """
 

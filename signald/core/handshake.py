@@ -1,4 +1,4 @@
-"""What a connection says before it is welcomed: hello, or that it comes back (docs/protocol.md, "Resume")."""
+"""The handshake: a new connection sends a hello or a resume, and gets a welcome (docs/protocol.md, "Resume")."""
 
 from __future__ import annotations
 
@@ -7,13 +7,22 @@ from typing import cast
 from attrs import define, evolve, field
 
 from signald.core.actions import Action, Send
-from signald.core.budgets import AddressBudget, guesses
-from signald.core.decisions import Forget, Identified, Identify, MarkAway, NotResumed, RenewUser, Resumed, ResumeUser
+from signald.core.budgets import AddressBudget, guess_rate
+from signald.core.decisions import (
+    EndIdentity,
+    Identified,
+    Identify,
+    MarkAway,
+    NotResumed,
+    RenewUser,
+    Resumed,
+    ResumeUser,
+)
 from signald.core.errors import ErrorCode
 from signald.core.grant import Grant
 from signald.core.ice import IceSupply
 from signald.core.limits import Limits
-from signald.core.mailboxes import Mailboxes, close
+from signald.core.mailboxes import Mailboxes, close_peer
 from signald.core.messages import (
     Count,
     Error,
@@ -29,28 +38,31 @@ from signald.core.messages import (
     Traits,
     Welcome,
 )
-from signald.core.pending_decisions import Pending, PendingDecisions
+from signald.core.pending_decisions import PendingDecision, PendingDecisions
 from signald.core.replicas import SessionReplicas
 from signald.core.users import Peer, PeerEvent, PeerId, PeerState, User, UserEvent
 
 PROTOCOL_VERSION = 1
 NO_ROLLBACK = "no-rollback"
+"""The feature with which a hello announces that the client cannot roll back an offer."""
+
 RELAY_ONLY = "relay-only"
+"""The feature with which a hello announces that the client can connect through TURN servers alone."""
 
 
 @define
 class Handshake:
-    """Welcomes peers, as new users or as those that they were.
+    """Welcomes connections, either as new users or as the users that they resume.
 
     Attributes:
-        limits: told in `welcome`.
-        server: name and version, for `welcome`.
-        ice: tells the STUN and TURN servers.
-        peers: the hub's.
+        limits: the limits that `Welcome` announces.
+        server: the server's name and version, for `Welcome`.
+        ice: adds the STUN and TURN servers to `Welcome`.
+        peers: the hub's connections.
         mailboxes: the users.
-        replicas: the sessions.
-        decisions: the decisions under way.
-        tokens: bad tokens of each address.
+        replicas: this node's replicas of the sessions.
+        decisions: the pending decisions, to which operations are submitted.
+        bad_tokens: the budget of each address for invalid tokens.
 
     """
 
@@ -61,126 +73,129 @@ class Handshake:
     mailboxes: Mailboxes
     replicas: SessionReplicas
     decisions: PendingDecisions
-    tokens: AddressBudget = field(init=False)
+    bad_tokens: AddressBudget = field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        """Make the part that has the limits too."""
-        self.tokens = AddressBudget(guesses(self.limits))
+        """Create the budget from the limits."""
+        self.bad_tokens = AddressBudget(guess_rate(self.limits))
 
-    def configure(self, limits: Limits) -> None:
-        """Go on with other limits."""
+    def reload_limits(self, limits: Limits) -> None:
+        """Replace the limits."""
         self.limits = limits
-        self.tokens.terms = guesses(limits)
+        self.bad_tokens.rate_limit = guess_rate(limits)
 
-    def tick(self, now: float) -> None:
-        """Forget bad tokens of long ago."""
-        self.tokens.forget(now)
+    def prune_budgets(self, now: float) -> None:
+        """Forget addresses whose budgets are full again."""
+        self.bad_tokens.prune(now)
 
-    def greet(self, peer: Peer, request: Request, now: float) -> list[Action]:
-        """Take a request of a peer that is not welcomed yet."""
+    def handle_request(self, peer: Peer, request: Request, now: float) -> list[Action]:
+        """Handle a request of a peer that is not welcomed yet: only `Ping`, `Hello` and `Resume` are allowed."""
         match request:
             case Ping():
                 return [Send(peer.id, Pong(request.id))]
             case Hello() | Resume() if request.version != PROTOCOL_VERSION:
-                return [_refused(peer, ErrorCode.UNSUPPORTED_VERSION, request)]
+                return [_rejection(peer, ErrorCode.UNSUPPORTED_VERSION, request)]
             case Hello():
                 return [self._identify(peer, request, now)]
             case Resume():
                 user = self.mailboxes.users.get(request.user)
-                whole = user is not None and user.outbox.can_continue(request.received)
-                traits = _traits(peer.traits, request)
-                operation = ResumeUser(request.user, request.secret, request.instance, traits, whole)
-                return [self.decisions.ask_for_peer(operation, peer, request)]
+                complete = user is not None and user.outbox.can_replay_from(request.received)
+                traits = _announced_traits(peer.traits, request)
+                operation = ResumeUser(request.user, request.secret, request.instance, traits, complete)
+                return [self.decisions.submit_for_peer(operation, peer, request)]
             case _:
-                return [_refused(peer, ErrorCode.HELLO_FIRST, request)]
+                return [_rejection(peer, ErrorCode.HELLO_FIRST, request)]
 
     def _identify(self, peer: Peer, request: Hello | Resume, now: float) -> Action:
-        """Ask for a new identity, unless there are too many, or too many tokens from there were bad."""
+        """Submit the request for a new identity, unless the server is full or the address used up its bad tokens."""
         if len(self.mailboxes.users) >= self.limits.users:
-            return _refused(peer, ErrorCode.SERVER_FULL, request)
-        if request.token is not None and not self.tokens.has(peer.address, now):
-            return _refused(peer, ErrorCode.TOO_MANY_GUESSES, request)
-        return self.decisions.ask_for_peer(Identify(request.instance, request.token), peer, request)
+            return _rejection(peer, ErrorCode.SERVER_FULL, request)
+        if request.token is not None and not self.bad_tokens.has_token(peer.address, now):
+            return _rejection(peer, ErrorCode.TOO_MANY_GUESSES, request)
+        return self.decisions.submit_for_peer(Identify(request.instance, request.token), peer, request)
 
-    def identified(self, pending: Pending, outcome: Identified, now: float) -> list[Action]:
-        """Welcome a new user; forget it if its peer is gone meanwhile."""
-        peer = self._asker(pending)
+    def welcome_new_user(self, pending: PendingDecision, outcome: Identified, now: float) -> list[Action]:
+        """Welcome a new user, or end the new identity if the peer has disconnected."""
+        peer = self._waiting_peer(pending)
         if peer is None or not isinstance(pending.request, Hello | Resume):
-            return [self.decisions.ask(Forget(outcome.user, LeaveReason.GONE))]
-        peer.traits = _traits(peer.traits, pending.request)
-        user = self.mailboxes.add(outcome.user, peer.id, peer.address, peer.traits, pending.request.instance)
+            return [self.decisions.submit(EndIdentity(outcome.user, LeaveReason.GONE))]
+        peer.traits = _announced_traits(peer.traits, pending.request)
+        user = self.mailboxes.add_user(outcome.user, peer.id, peer.address, peer.traits, pending.request.instance)
         survival = Survival.NOTHING if isinstance(pending.request, Resume) else None
         return self._welcome(peer, user, pending.request, outcome.secret, outcome.grant, survival, now)
 
-    def resumed(self, pending: Pending, outcome: Resumed, now: float) -> list[Action]:
-        """Give a user its new peer, whether or not it has an old one."""
-        request = _resume_of(pending)
+    def complete_resume(self, pending: PendingDecision, outcome: Resumed, now: float) -> list[Action]:
+        """Attach the new peer to the resumed user, in place of the old one if that is still connected."""
+        request = _resume_request(pending)
         user = self.mailboxes.users.get(request.user)
-        peer = self._asker(pending)
+        peer = self._waiting_peer(pending)
         if user is None or outcome.rotation <= user.rotation:
-            # What another connection got meanwhile is newer.
-            return [] if peer is None else close(peer, ErrorCode.REPLACED)
+            # Another connection has resumed this user meanwhile and has a newer secret.
+            return [] if peer is None else close_peer(peer, ErrorCode.REPLACED)
         user.rotation = outcome.rotation
         if peer is None:
-            if not outcome.whole:
-                # Everybody begins anew with it already, and so will it when it comes again.
-                user.outbox.spoil()
-            return self._lost_again(user)
-        # A client that missed the welcome of a restart counts from an earlier beginning.
-        same_count = user.instance == request.instance and (outcome.newest or not user.restarted)
-        whole = outcome.whole and same_count and user.outbox.can_continue(request.received)
-        if outcome.whole and not whole:
-            operation = RenewUser(user.id, _traits(peer.traits, request))
-            return [self.decisions.ask_for_peer(operation, peer, request, outcome)]
-        return self._take_over(user, peer, request, outcome, whole, now)
+            if not outcome.complete:
+                # The others have started over with this user, so its client has to do the same when it comes back.
+                user.outbox.discard()
+            return self._mark_away_again(user)
+        # A client that missed a welcome which reset the counters counts from the earlier start.
+        same_count = user.instance == request.instance and (outcome.had_newest_secret or not user.restarted)
+        complete = outcome.complete and same_count and user.outbox.can_replay_from(request.received)
+        if outcome.complete and not complete:
+            operation = RenewUser(user.id, _announced_traits(peer.traits, request))
+            return [self.decisions.submit_for_peer(operation, peer, request, outcome)]
+        return self._attach_peer(user, peer, request, outcome, complete, now)
 
-    def _lost_again(self, user: User) -> list[Action]:
-        """The peer that was to be a user's is gone: the user is away, unless it has an older one still."""
-        return [self.decisions.ask(MarkAway(user.id))] if user.peer is None else []
+    def _mark_away_again(self, user: User) -> list[Action]:
+        """Mark a user as away again whose new peer has disconnected, unless its old peer is still connected."""
+        return [self.decisions.submit(MarkAway(user.id))] if user.peer is None else []
 
-    def _take_over(
-        self, user: User, peer: Peer, request: Resume, outcome: Resumed, whole: bool, now: float
+    def _attach_peer(
+        self, user: User, peer: Peer, request: Resume, outcome: Resumed, complete: bool, now: float
     ) -> list[Action]:
         actions: list[Action] = []
-        ghost = None if user.peer is None else self.peers.get(user.peer)
-        if ghost is not None:
-            ghost.user = None
-            actions += close(ghost, ErrorCode.REPLACED)
+        old_peer = None if user.peer is None else self.peers.get(user.peer)
+        if old_peer is not None:
+            old_peer.user = None
+            actions += close_peer(old_peer, ErrorCode.REPLACED)
         user.confirmed = False
         user.peer = peer.id
         user.address = peer.address
         user.instance = request.instance
-        user.step(UserEvent.RESUMED)
-        if not whole:
-            user.outbox.restart()
-            user.inbox.restart()
+        user.transition(UserEvent.RESUMED)
+        if not complete:
+            user.outbox.reset()
+            user.inbox.reset()
             user.restarted = True
-            user.traits = _traits(peer.traits, request)
+            user.traits = _announced_traits(peer.traits, request)
             user.queue.waiting.clear()
             actions += self._welcome(peer, user, request, outcome.secret, outcome.grant, Survival.MEMBERSHIP, now)
-            return actions + self.replicas.enter_again(user)
+            return actions + self.replicas.resend_memberships(user)
         user.restarted = False
         user.outbox.acknowledge(request.received)
         received = Count(user.inbox.acknowledge())
         survival = Survival.EVERYTHING
         actions += self._welcome(peer, user, request, outcome.secret, outcome.grant, survival, now, received)
-        return actions + [Send(peer.id, event) for event, _ in user.outbox.waiting]
+        return actions + [Send(peer.id, event) for event, _ in user.outbox.unacknowledged]
 
-    def not_resumed(self, pending: Pending, outcome: NotResumed, now: float) -> list[Action]:
-        """Begin a new identity for a peer that was to resume another, and end the one whose secret was used twice."""
-        request = _resume_of(pending)
+    def start_new_identity(self, pending: PendingDecision, outcome: NotResumed, now: float) -> list[Action]:
+        """Submit the request for a new identity in place of one that could not be resumed.
+
+        If the secret was a spent one, somebody has copied it: the identity has ended, and its peer is disconnected.
+        """
+        request = _resume_request(pending)
         actions: list[Action] = []
-        user = self.mailboxes.users.get(request.user) if outcome.ended else None
+        user = self.mailboxes.users.get(request.user) if outcome.reused else None
         if user is not None:
             peer = None if user.peer is None else self.peers.get(user.peer)
-            user.step(UserEvent.SECRET_REUSED)
-            self.mailboxes.drop(user)
+            user.transition(UserEvent.SECRET_REUSED)
+            self.mailboxes.remove_user(user)
             if peer is not None:
                 peer.user = None
-                actions += close(peer, ErrorCode.SECRET_REUSED)
+                actions += close_peer(peer, ErrorCode.SECRET_REUSED)
         for change in outcome.changes:
-            actions += self.replicas.absorb(change, now)
-        asker = self._asker(pending)
+            actions += self.replicas.apply_change(change, now)
+        asker = self._waiting_peer(pending)
         if asker is not None:
             actions.append(self._identify(asker, request, now))
         return actions
@@ -197,7 +212,7 @@ class Handshake:
         received: Count | None = None,
     ) -> list[Action]:
         peer.user = user.id
-        peer.step(PeerEvent.WELCOME)
+        peer.transition(PeerEvent.WELCOME)
         limits = ServerLimits(
             message_bytes=self.limits.message_bytes,
             messages_per_second=self.limits.message_rate,
@@ -219,49 +234,50 @@ class Handshake:
             session=None if grant is None else grant.session,
             id=request.id,
         )
-        return self.ice.welcome(peer.id, user, welcome, now)
+        return self.ice.send_welcome(peer.id, user, welcome, now)
 
-    def renewed(self, pending: Pending, now: float) -> list[Action]:
-        """Welcome a user with whom everybody begins anew."""
-        request, resumed = _resume_of(pending), pending.resumed
-        peer = self._asker(pending)
+    def complete_renewal(self, pending: PendingDecision, now: float) -> list[Action]:
+        """Welcome a resumed user with whom the others start their negotiations over."""
+        request, resumed = _resume_request(pending), pending.resumed
+        peer = self._waiting_peer(pending)
         user = self.mailboxes.users.get(request.user)
         if user is None or resumed is None or user.rotation != resumed.rotation:
-            return [] if peer is None else close(peer, ErrorCode.REPLACED)
+            return [] if peer is None else close_peer(peer, ErrorCode.REPLACED)
         if peer is None:
-            user.outbox.spoil()
-            return self._lost_again(user)
-        return self._take_over(user, peer, request, resumed, whole=False, now=now)
+            user.outbox.discard()
+            return self._mark_away_again(user)
+        return self._attach_peer(user, peer, request, resumed, complete=False, now=now)
 
-    def refused(self, pending: Pending, code: ErrorCode, now: float) -> list[Action]:
-        """Tell a peer that it is not welcomed; one whose identity ended in this moment gets another.
+    def reject(self, pending: PendingDecision, code: ErrorCode, now: float) -> list[Action]:
+        """Send the error with which the decision rejected a peer's request, and charge an invalid token.
 
-        A bad token counts also where its peer is gone.
+        The token is charged to its address also when the peer is gone. A peer whose identity ended during its resume
+        gets a new identity.
         """
-        peer, request = self._asker(pending), pending.request
+        peer, request = self._waiting_peer(pending), pending.request
         if code is ErrorCode.TOKEN_INVALID and pending.address is not None:
-            self.tokens.take(pending.address, now)
+            self.bad_tokens.take_token(pending.address, now)
         if peer is None or request is None:
             return []
         if isinstance(pending.operation, RenewUser) and isinstance(request, Resume):
             return [self._identify(peer, request, now)]
-        return [_refused(peer, code, request)]
+        return [_rejection(peer, code, request)]
 
-    def _asker(self, pending: Pending) -> Peer | None:
-        """The peer that waits for its welcome, unless it is told to go meanwhile."""
+    def _waiting_peer(self, pending: PendingDecision) -> Peer | None:
+        """The peer that waits for its welcome; None where it has disconnected or is being closed."""
         peer = None if pending.peer is None else self.peers.get(pending.peer)
         return None if peer is None or peer.state is PeerState.CLOSING else peer
 
 
-def _resume_of(pending: Pending) -> Resume:
-    """The request behind a decision that nothing but a resume asks for."""
+def _resume_request(pending: PendingDecision) -> Resume:
+    """The `Resume` behind a decision that is only submitted for one."""
     return cast(Resume, pending.request)
 
 
-def _refused(peer: Peer, code: ErrorCode, request: Request) -> Send:
+def _rejection(peer: Peer, code: ErrorCode, request: Request) -> Send:
     return Send(peer.id, Error(code=code, about=type(request), id=request.id))
 
 
-def _traits(traits: Traits, request: Hello | Resume) -> Traits:
+def _announced_traits(traits: Traits, request: Hello | Resume) -> Traits:
     rollback = traits.rollback and NO_ROLLBACK not in request.features
     return evolve(traits, rollback=rollback, relays=RELAY_ONLY in request.features)

@@ -1,12 +1,11 @@
-"""The hub: facts about peers in, actions out. It holds plain data and neither sees a socket nor looks at a clock.
+"""The hub: it takes facts about connections and returns actions. It holds plain data and no sockets or clocks.
 
-Times are monotonic seconds. A request that is refused becomes an `Error` to its sender and changes nothing.
+All times are monotonic seconds. A rejected request becomes an `Error` to its sender and changes nothing.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from enum import Enum
 from typing import assert_never
 
 from attrs import define, field
@@ -17,12 +16,10 @@ from signald.core.decisions import (
     ConfirmSecret,
     Decided,
     EndSession,
-    Forget,
     HostCommand,
     Identified,
     JoinSession,
     LeaveSession,
-    MarkAway,
     NotResumed,
     OpenSession,
     Outcome,
@@ -30,12 +27,14 @@ from signald.core.decisions import (
     RenewUser,
     Resumed,
 )
+from signald.core.early_candidates import EarlyCandidates
 from signald.core.errors import ErrorCode
+from signald.core.forwarding import Forwarder
 from signald.core.handshake import Handshake
 from signald.core.ice import IceSupply
 from signald.core.limits import AddressKey, Limits, TokenBucket
-from signald.core.mailbox import weight
-from signald.core.mailboxes import Mailboxes, close
+from signald.core.mailbox import message_size
+from signald.core.mailboxes import Mailboxes, close_peer
 from signald.core.messages import (
     UNCOUNTED,
     Ack,
@@ -43,48 +42,45 @@ from signald.core.messages import (
     EndReason,
     Error,
     GoingAway,
-    LeaveReason,
     Left,
     Request,
-    Resume,
     SessionId,
     Traits,
     UserId,
 )
-from signald.core.pending_decisions import Pending, PendingDecisions
-from signald.core.reconnect_window import ReturnWindow
+from signald.core.pending_decisions import RETRY_SECONDS, PendingDecision, PendingDecisions
+from signald.core.presence import DisconnectReason, Presence
+from signald.core.reconnect_window import ReconnectWindow
 from signald.core.replicas import SessionReplicas
-from signald.core.requests import Requests
+from signald.core.requests import UserRequests
+from signald.core.session_lifetimes import SessionLifetimes
 from signald.core.sessions import Session
-from signald.core.users import DecisionId, Peer, PeerEvent, PeerId, PeerState, User, UserEvent, UserState
+from signald.core.users import DecisionId, Peer, PeerEvent, PeerId, PeerState, User
+
+__all__ = ["DisconnectReason", "Hub"]
 
 _MALFORMED_BYTES = 256
-_AGAIN_SECONDS = 1.0
-
-
-class Ending(Enum):
-    """How a connection ended: with 1000 (RFC 6455 §7.4.1), with 1001 as a page that is left does, or otherwise."""
-
-    LEFT = 1
-    RELOADING = 2
-    LOST = 3
+"""The size that a malformed message counts as in its sender's inbox."""
 
 
 @define
 class Hub:
-    """Owns peers, users and this node's copies of the sessions.
+    """Owns the peers, the users and this node's replicas of the sessions, and wires the parts that act on them.
 
     Attributes:
-        limits: all bounds.
-        server: name and version, for `welcome`.
-        peers: every connection.
-        deadlines: of peers, users and sessions.
-        decisions: the decisions under way.
-        mailboxes: the users, and what they are told.
-        ice: the STUN and TURN servers that they are told.
-        replicas: the sessions.
-        handshake: welcomes the peers.
-        requests: handles what the users ask for.
+        limits: all limits.
+        server: the server's name and version, for `Welcome`.
+        peers: the open connections.
+        deadlines: the timeouts of peers, users and sessions.
+        decisions: the pending decisions.
+        mailboxes: the users, with the events to them and the messages from them.
+        ice: the STUN and TURN servers for clients.
+        lifetimes: the timeouts of the sessions.
+        forwarder: forwards messages between members.
+        replicas: this node's replicas of the sessions.
+        presence: handles lost connections.
+        handshake: welcomes and resumes clients.
+        requests: handles the requests of users.
 
     """
 
@@ -95,148 +91,127 @@ class Hub:
     decisions: PendingDecisions = field(factory=PendingDecisions)
     mailboxes: Mailboxes = field(init=False)
     ice: IceSupply = field(init=False)
+    lifetimes: SessionLifetimes = field(init=False)
+    forwarder: Forwarder = field(init=False)
     replicas: SessionReplicas = field(init=False)
+    presence: Presence = field(init=False)
     handshake: Handshake = field(init=False)
-    requests: Requests = field(init=False)
+    requests: UserRequests = field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        """Make the parts and wire them."""
+        """Create the parts and wire them."""
         self.mailboxes = Mailboxes(self.limits, self.deadlines)
         self.ice = IceSupply(self.mailboxes, self.deadlines)
-        self.replicas = SessionReplicas(self.limits, self.mailboxes, self.decisions, self.deadlines, self.ice)
+        self.lifetimes = SessionLifetimes(self.limits, self.deadlines)
+        self.forwarder = Forwarder(self.mailboxes, EarlyCandidates(self.limits), self.lifetimes)
+        self.replicas = SessionReplicas(self.mailboxes, self.decisions, self.lifetimes, self.forwarder, self.ice)
+        self.presence = Presence(self.limits, self.deadlines, self.mailboxes, self.decisions)
         self.handshake = Handshake(
             self.limits, self.server, self.ice, self.peers, self.mailboxes, self.replicas, self.decisions
         )
-        self.requests = Requests(self.limits, self.mailboxes, self.replicas, self.decisions, self.ice)
+        self.requests = UserRequests(
+            self.limits, self.mailboxes, self.replicas, self.forwarder, self.decisions, self.ice
+        )
 
     @property
     def users(self) -> dict[UserId, User]:
-        """Every identity here."""
+        """The users of this node, present or away."""
         return self.mailboxes.users
 
     @property
     def sessions(self) -> dict[SessionId, Session]:
-        """The sessions in which users here are, or at which they wait."""
+        """The sessions of which users of this node are members or visitors."""
         return self.replicas.sessions
 
-    def configure(self, limits: Limits) -> None:
-        """Go on with other limits; what a connection was welcomed with holds for it as long as it lives."""
+    def reload_limits(self, limits: Limits) -> None:
+        """Replace the limits; open connections keep the message rate that their `Welcome` announced."""
         self.limits = limits
-        self.handshake.configure(limits)
-        self.replicas.limits = limits
-        self.replicas.candidates.limits = limits
-        self.mailboxes.configure(limits)
-        self.requests.configure(limits)
+        self.lifetimes.limits = limits
+        self.presence.limits = limits
+        self.forwarder.early_candidates.limits = limits
+        self.handshake.reload_limits(limits)
+        self.mailboxes.reload_limits(limits)
+        self.requests.reload_limits(limits)
 
     # Facts
 
     def connected(self, peer: PeerId, address: AddressKey, traits: Traits, now: float) -> list[Action]:
-        """Take note of a new peer."""
+        """Record a new connection, which has to say hello before its deadline."""
         budget = TokenBucket.full(self.limits.message_rate, self.limits.message_burst, now)
         self.peers[peer] = Peer(id=peer, address=address, traits=traits, budget=budget)
         self.deadlines.add(now + self.limits.hello_seconds, DeadlineKind.HELLO, peer)
         return []
 
     def received(self, id: PeerId, request: Request, now: float) -> list[Action]:
-        """Take a peer's request."""
+        """Handle a request from a connection, or queue it behind one that waits for a decision."""
         peer = self.peers.get(id)
         if peer is None or peer.state is PeerState.CLOSING:
             return []
         if not peer.budget.take(now):
-            return close(peer, ErrorCode.TOO_MANY_MESSAGES)
+            return close_peer(peer, ErrorCode.TOO_MANY_MESSAGES)
         if peer.user is not None:
-            return self._take(peer, self.users[peer.user], request, now)
+            return self._receive_from_user(peer, self.users[peer.user], request, now)
         if peer.queue.decision is None:
-            return self.handshake.greet(peer, request, now)
+            return self.handshake.handle_request(peer, request, now)
         if len(peer.queue.waiting) >= self.limits.waiting_messages:
-            return close(peer, ErrorCode.TOO_MANY_WAITING)
+            return close_peer(peer, ErrorCode.TOO_MANY_WAITING)
         peer.queue.waiting.append(request)
         return []
 
     def malformed(self, id: PeerId, error: Error, now: float) -> list[Action]:
-        """Take note of a frame that was no valid request; it costs and counts like one."""
+        """Answer a message that is not a valid request; it is charged and counted like a valid one."""
         peer = self.peers.get(id)
         if peer is None or peer.state is PeerState.CLOSING:
             return []
         if not peer.budget.take(now):
-            return close(peer, ErrorCode.TOO_MANY_MESSAGES)
+            return close_peer(peer, ErrorCode.TOO_MANY_MESSAGES)
         if peer.user is None:
             return [Send(id, error)]
         user = self.users[peer.user]
-        actions = self._confirm(user)
+        actions = self._confirm_secret(user)
         if error.about not in UNCOUNTED:
-            actions += self.mailboxes.count(user, _MALFORMED_BYTES, now)
+            actions += self.mailboxes.count_message(user, _MALFORMED_BYTES, now)
         return [*actions, Send(id, error)]
 
-    def disconnected(self, id: PeerId, ending: Ending, now: float) -> list[Action]:
-        """Take note that a peer is gone: its user is away, or its user's memberships end."""
+    def disconnected(self, id: PeerId, reason: DisconnectReason, now: float) -> list[Action]:
+        """Remove a connection that has ended; its user is away from now on, or its identity ends."""
         peer = self.peers.pop(id, None)
         if peer is None:
             return []
-        peer.step(PeerEvent.SOCKET_CLOSED)
-        if peer.user is None:
-            return []
-        user = self.users[peer.user]
-        user.peer = None
-        if ending is Ending.LEFT:
-            return self._over(user, UserEvent.LEFT, LeaveReason.LEFT)
-        user.step(UserEvent.LOST)
-        if user.instance is None:
-            return self._over(user, UserEvent.EXPIRED, LeaveReason.GONE)
-        seconds = self.limits.reload_seconds if ending is Ending.RELOADING else self.limits.grace_seconds
-        user.until = now + seconds
-        self.deadlines.add(user.until, DeadlineKind.GRACE, user.id)
-        return [self.decisions.ask(MarkAway(user.id))]
+        peer.transition(PeerEvent.SOCKET_CLOSED)
+        return [] if peer.user is None else self.presence.disconnect(self.users[peer.user], reason, now)
 
     def decided(self, id: DecisionId, outcome: Outcome, now: float) -> list[Action]:
-        """Take the outcome of a decision, and go on with the requests that waited for it.
+        """Apply the outcome of a decision, then handle the requests that were queued behind it.
 
-        When the one who asked is gone meanwhile, what was asked for is undone. An outcome that builds on one that is
-        still to come waits for it.
+        Outcomes may arrive out of order. One that builds on a session version that has not arrived is deferred until
+        it has. If the client that asked is gone by now, what the outcome granted is undone.
         """
-        held = self.decisions.held
-        held[id] = outcome
+        deferred = self.decisions.deferred_outcomes
+        deferred[id] = outcome
         actions: list[Action] = []
-        while ready := next((id for id, outcome in held.items() if not self.replicas.is_ahead(outcome)), None):
-            actions += self._decided(ready, held.pop(ready), now)
-        return actions
-
-    def _decided(self, id: DecisionId, outcome: Outcome, now: float) -> list[Action]:
-        pending = self.decisions.pending[id]
-        actions = self._apply(pending, outcome, now)
-        del self.decisions.pending[id]
-        user = None if pending.user is None else self.users.get(pending.user)
-        peer = None if pending.peer is None else self.peers.get(pending.peer)
-        if user is not None and user.queue.decision == id:
-            user.queue.decision = None
-            actions += self.go_on(user, now)
-        if peer is not None and peer.queue.decision == id:
-            peer.queue.decision = None
-            while peer.queue.waiting and peer.queue.decision is None:
-                request = peer.queue.waiting.popleft()
-                if peer.user is None:
-                    actions += self.handshake.greet(peer, request, now)
-                else:
-                    actions += self._take(peer, self.users[peer.user], request, now)
+        while ready := next((id for id, late in deferred.items() if not self.replicas.has_version_gap(late)), None):
+            actions += self._complete_decision(ready, deferred.pop(ready), now)
         return actions
 
     def tick(self, now: float) -> list[Action]:
-        """Do what is due; to be called every second or so."""
+        """Handle the deadlines that are due and prune the budgets; call this about once a second."""
         actions: list[Action] = []
-        for deadline in self.deadlines.due(now):
-            actions += self._due(deadline, now)
+        for deadline in self.deadlines.pop_due(now):
+            actions += self._handle_deadline(deadline, now)
         alive = len(self.peers) + 2 * len(self.users) + 2 * len(self.sessions)
         self.deadlines.compact(alive, self._is_alive)
-        self.handshake.tick(now)
-        self.requests.tick(now)
+        self.handshake.prune_budgets(now)
+        self.requests.prune_budgets(now)
         return actions
 
-    def stopping(self, window: ReturnWindow, jitter: Callable[[], float]) -> list[Action]:
-        """Tell each client when to come back, at a moment of the window that `jitter` gives as a part from 0 to 1.
+    def stopping(self, window: ReconnectWindow, jitter: Callable[[], float]) -> list[Action]:
+        """Tell every client when to reconnect, and reject the pending requests that contain a password.
 
-        Requests with a password that are not carried out yet are refused, so that none gets into a file.
+        No password may get into the state file. `jitter` returns a number from 0 to 1 for each client, its place in
+        the window.
         """
-        return self.requests.refuse_passwords() + [
+        return self.requests.reject_passwords() + [
             Send(peer.id, GoingAway(window.first + window.spread * jitter()))
             for peer in self.peers.values()
             if peer.state is PeerState.WELCOMED
@@ -244,144 +219,140 @@ class Hub:
 
     # Requests
 
-    def _take(self, peer: Peer, user: User, request: Request, now: float) -> list[Action]:
-        """Count a request of a user, and handle it when no other one is under way."""
-        actions = self._confirm(user)
+    def _receive_from_user(self, peer: Peer, user: User, request: Request, now: float) -> list[Action]:
+        """Count a user's request, then handle it, or queue it behind one that waits for a decision."""
+        actions = self._confirm_secret(user)
         if isinstance(request, Ack):
             return actions + self.requests.handle(user, request, now)
         is_waiting = user.queue.decision is not None or user.queue.waiting
         if is_waiting and len(user.queue.waiting) >= self.limits.waiting_messages:
-            return actions + close(peer, ErrorCode.TOO_MANY_WAITING)
+            return actions + close_peer(peer, ErrorCode.TOO_MANY_WAITING)
         if not isinstance(request, UNCOUNTED):
-            actions += self.mailboxes.count(user, weight(request), now)
+            actions += self.mailboxes.count_message(user, message_size(request), now)
         if is_waiting:
             user.queue.waiting.append(request)
             return actions
         return actions + self.requests.handle(user, request, now)
 
-    def go_on(self, user: User, now: float) -> list[Action]:
-        """Handle the requests of a user that have waited, as far as none of them needs a decision."""
+    def handle_queued_requests(self, user: User, now: float) -> list[Action]:
+        """Handle a user's queued requests in order, up to the first that needs a decision."""
         actions: list[Action] = []
         while user.queue.waiting and user.queue.decision is None:
             actions += self.requests.handle(user, user.queue.waiting.popleft(), now)
         return actions
 
-    def _confirm(self, user: User) -> list[Action]:
-        """What comes on the new socket shows that the client has its new secret."""
+    def _confirm_secret(self, user: User) -> list[Action]:
+        """Invalidate the previous resume secret: a message on the new socket shows that the client has the new one."""
         if user.confirmed:
             return []
         user.confirmed = True
         user.restarted = False
-        return [self.decisions.ask(ConfirmSecret(user.id, user.rotation))]
+        return [self.decisions.submit(ConfirmSecret(user.id, user.rotation))]
 
     # Outcomes
 
-    def _apply(self, pending: Pending, outcome: Outcome, now: float) -> list[Action]:
+    def _complete_decision(self, id: DecisionId, outcome: Outcome, now: float) -> list[Action]:
+        pending = self.decisions.by_id[id]
+        actions = self._apply_outcome(pending, outcome, now)
+        del self.decisions.by_id[id]
+        user = None if pending.user is None else self.users.get(pending.user)
+        peer = None if pending.peer is None else self.peers.get(pending.peer)
+        if user is not None and user.queue.decision == id:
+            user.queue.decision = None
+            actions += self.handle_queued_requests(user, now)
+        if peer is not None and peer.queue.decision == id:
+            peer.queue.decision = None
+            while peer.queue.waiting and peer.queue.decision is None:
+                request = peer.queue.waiting.popleft()
+                if peer.user is None:
+                    actions += self.handshake.handle_request(peer, request, now)
+                else:
+                    actions += self._receive_from_user(peer, self.users[peer.user], request, now)
+        return actions
+
+    def _apply_outcome(self, pending: PendingDecision, outcome: Outcome, now: float) -> list[Action]:
         match outcome:
             case Refused(code):
-                return self.handshake.refused(pending, code, now) + self.requests.refused(pending, code, now)
+                return self.handshake.reject(pending, code, now) + self.requests.reject(pending, code, now)
             case Identified():
-                return self.handshake.identified(pending, outcome, now)
+                return self.handshake.welcome_new_user(pending, outcome, now)
             case Resumed():
-                return self._absorb(pending, outcome, now) + self.handshake.resumed(pending, outcome, now)
+                changed = self._apply_changes(pending, outcome, now)
+                return changed + self.handshake.complete_resume(pending, outcome, now)
             case NotResumed():
-                return self.handshake.not_resumed(pending, outcome, now)
+                return self.handshake.start_new_identity(pending, outcome, now)
             case Decided():
-                return self._done(pending, outcome, now)
+                return self._apply_decided(pending, outcome, now)
             case _ as never:
                 assert_never(never)
 
-    def _done(self, pending: Pending, outcome: Decided, now: float) -> list[Action]:
+    def _apply_decided(self, pending: PendingDecision, outcome: Decided, now: float) -> list[Action]:
         pending.session = outcome.session
         pending.host_key = outcome.host_key
         user = None if pending.user is None else self.users.get(pending.user)
         actions: list[Action] = []
         if isinstance(pending.operation, LeaveSession) and user is not None and pending.request is not None:
-            # The one who leaves is told before the others, so that it hears nothing of the session afterwards.
+            # The member that leaves gets its reply first, so that no event of the session follows it.
             user.sessions.discard(pending.operation.session)
-            user.visits.discard(pending.operation.session)
-            actions += self.mailboxes.tell(user, Left(pending.operation.session, pending.request.id))
-        actions += self._absorb(pending, outcome, now)
+            user.waiting_at.discard(pending.operation.session)
+            actions += self.mailboxes.send_event(user, Left(pending.operation.session, pending.request.id))
+        actions += self._apply_changes(pending, outcome, now)
         if isinstance(pending.operation, RenewUser):
-            return actions + self.handshake.renewed(pending, now)
+            return actions + self.handshake.complete_renewal(pending, now)
         if user is None or pending.request is None:
             return actions
         if isinstance(pending.operation, HostCommand):
-            return actions + self.mailboxes.tell(user, Done(pending.request.id))
+            return actions + self.mailboxes.send_event(user, Done(pending.request.id))
         if isinstance(pending.operation, OpenSession | JoinSession) and not pending.answered:
-            # It is over already: what ended it was heard first.
-            return actions + self.mailboxes.refuse(user, ErrorCode.UNKNOWN_SESSION, pending.request)
+            # The session has ended already: the outcome that ended it arrived before this one.
+            return actions + self.mailboxes.reject_request(user, ErrorCode.UNKNOWN_SESSION, pending.request)
         return actions
 
-    def _absorb(self, pending: Pending, outcome: Decided | Resumed, now: float) -> list[Action]:
+    def _apply_changes(self, pending: PendingDecision, outcome: Decided | Resumed, now: float) -> list[Action]:
         return [
             action
             for change in outcome.changes
-            if not pending.is_over(change)
-            for action in self.replicas.absorb(change, now)
+            if not pending.is_outdated(change)
+            for action in self.replicas.apply_change(change, now)
         ]
 
     # Deadlines
 
-    def _due(self, deadline: Deadline, now: float) -> list[Action]:
+    def _handle_deadline(self, deadline: Deadline, now: float) -> list[Action]:
         match deadline.kind:
             case DeadlineKind.HELLO:
-                return self._hello(PeerId(int(deadline.key)), now)
+                return self._expire_hello(PeerId(int(deadline.key)), now)
             case DeadlineKind.LIFE:
                 id = SessionId(str(deadline.key))
-                if self.replicas.expires.get(id, now + 1) > now:
-                    return []
-                return [self.decisions.ask(EndSession(id, EndReason.EXPIRED))]
+                is_over = self.lifetimes.is_expired(id, now)
+                return [self.decisions.submit(EndSession(id, EndReason.EXPIRED))] if is_over else []
             case DeadlineKind.IDLE:
-                return self._idle(deadline, now)
+                id = SessionId(str(deadline.key))
+                session = self.sessions.get(id)
+                if session is None or not self.lifetimes.check_idle(id, deadline.at, len(session.members), now):
+                    return []
+                return [self.decisions.submit(EndSession(id, EndReason.IDLE))]
             case DeadlineKind.GRACE:
-                return self._grace(UserId(str(deadline.key)), now)
+                return self.presence.expire_grace(UserId(str(deadline.key)), now)
             case DeadlineKind.ACK:
-                return self.mailboxes.acknowledge_due(UserId(str(deadline.key)), now)
+                return self.mailboxes.send_due_ack(UserId(str(deadline.key)), now)
             case DeadlineKind.CREDENTIALS:
-                return self.ice.due(UserId(str(deadline.key)), deadline.at, now)
+                return self.ice.refresh_credentials(UserId(str(deadline.key)), deadline.at, now)
             case _ as never:
                 assert_never(never)
 
-    def _hello(self, id: PeerId, now: float) -> list[Action]:
+    def _expire_hello(self, id: PeerId, now: float) -> list[Action]:
+        """Close a connection that has not said hello in time; one whose hello is being decided gets more time."""
         peer = self.peers.get(id)
         if peer is None or peer.state is not PeerState.GREETING:
             return []
         if peer.queue.decision is not None:
-            # It is about to be welcomed.
-            self.deadlines.add(now + _AGAIN_SECONDS, DeadlineKind.HELLO, id)
+            self.deadlines.add(now + RETRY_SECONDS, DeadlineKind.HELLO, id)
             return []
-        return close(peer, ErrorCode.HELLO_TIMEOUT)
-
-    def _idle(self, deadline: Deadline, now: float) -> list[Action]:
-        id = SessionId(str(deadline.key))
-        due = self.replicas.idle_at(id, now)
-        if due is None or self.replicas.looks.get(id) != deadline.at:
-            return []
-        if due > now:
-            self.replicas.look_again(id, due)
-            return []
-        return [self.decisions.ask(EndSession(id, EndReason.IDLE))]
-
-    def _grace(self, id: UserId, now: float) -> list[Action]:
-        user = self.users.get(id)
-        if user is None or user.state is not UserState.AWAY or user.until > now:
-            return []
-        if any(
-            isinstance(pending.request, Resume) and pending.request.user == id
-            for pending in self.decisions.pending.values()
-        ):
-            # It is about to be back.
-            self.deadlines.add(now + _AGAIN_SECONDS, DeadlineKind.GRACE, id)
-            return []
-        return self._over(user, UserEvent.EXPIRED, LeaveReason.GONE)
-
-    def _over(self, user: User, event: UserEvent, reason: LeaveReason) -> list[Action]:
-        user.step(event)
-        self.mailboxes.drop(user)
-        return [self.decisions.ask(Forget(user.id, reason))]
+        return close_peer(peer, ErrorCode.HELLO_TIMEOUT)
 
     def _is_alive(self, deadline: Deadline) -> bool:
+        """Whether a deadline's subject still exists and the deadline is its current one."""
         match deadline.kind:
             case DeadlineKind.HELLO:
                 return deadline.key in self.peers
@@ -391,8 +362,8 @@ class Hub:
                 user = self.users.get(UserId(str(deadline.key)))
                 return user is not None and user.credentials_due == deadline.at
             case DeadlineKind.LIFE:
-                return self.replicas.expires.get(SessionId(str(deadline.key))) == deadline.at
+                return self.lifetimes.expires.get(SessionId(str(deadline.key))) == deadline.at
             case DeadlineKind.IDLE:
-                return self.replicas.looks.get(SessionId(str(deadline.key))) == deadline.at
+                return self.lifetimes.idle_checks.get(SessionId(str(deadline.key))) == deadline.at
             case _ as never:
                 assert_never(never)

@@ -1,4 +1,4 @@
-"""What the registry knows of an identity: who may come back as it, and where it is a member."""
+"""The registry's record of an identity: its resume secrets, and the sessions that it is in."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from signald.core.grant import Grant
 from signald.core.messages import Instance, Secret, SessionId
 
 
-def hashed(secret: Secret) -> str:
-    """The form in which a secret is kept. It has 256 random bits: a plain hash will do."""
+def hash_secret(secret: Secret) -> str:
+    """The SHA-256 hash under which a secret is stored. It needs no salt or stretching: it has 256 random bits."""
     return sha256(secret.encode()).hexdigest()
 
 
 class SecretCheck(Enum):
-    """What a secret is worth."""
+    """The result of checking a resume secret."""
 
     NEWEST = "newest"
     PREVIOUS = "previous"
@@ -28,17 +28,17 @@ class SecretCheck(Enum):
 
 @define
 class Identity:
-    """One identity.
+    """An identity.
 
     Attributes:
-        instance: of the client that has it; None where it cannot resume.
+        instance: the id of its client's run; None where it cannot resume.
         current: the hash of the newest secret.
-        previous: the hash of the one before, as long as it is not certain that the client has the newest.
-        spent: the hash of the last one that the client has replaced.
-        rotation: how many secrets there were.
+        previous: the hash of the one before, which stays valid until the client confirms that it has the newest.
+        spent: the hash of the last secret that the client has confirmed to have replaced.
+        rotation: the number of the newest secret.
         away: whether its connection is lost.
-        sessions: those in which it is a member or waits.
-        grant: what its token let it do; None without one.
+        sessions: the sessions of which it is a member or a visitor.
+        grant: the permissions of its token; None without one.
 
     """
 
@@ -51,27 +51,27 @@ class Identity:
     sessions: set[SessionId] = field(factory=set)
     grant: Grant | None = None
 
-    def check(self, secret: Secret) -> SecretCheck:
-        """Say what a secret is worth; a valid one is the previous one from now on, until `confirm`."""
-        given = hashed(secret)
-        if _same(given, self.current):
+    def check_secret(self, secret: Secret) -> SecretCheck:
+        """Check a resume secret; a valid one stays valid as the previous one until `confirm_secret`."""
+        given = hash_secret(secret)
+        if _is_same_hash(given, self.current):
             self.previous = given
             return SecretCheck.NEWEST
-        if _same(given, self.previous):
+        if _is_same_hash(given, self.previous):
             return SecretCheck.PREVIOUS
-        return SecretCheck.SPENT if _same(given, self.spent) else SecretCheck.WRONG
+        return SecretCheck.SPENT if _is_same_hash(given, self.spent) else SecretCheck.WRONG
 
-    def rotate(self, secret: Secret) -> None:
-        """Take note of the newest secret."""
-        self.current = hashed(secret)
+    def rotate_secret(self, secret: Secret) -> None:
+        """Store a new secret as the newest one."""
+        self.current = hash_secret(secret)
         self.rotation += 1
 
-    def confirm(self, rotation: int) -> None:
-        """The client has the secret of that rotation; an older one is of no use any more."""
+    def confirm_secret(self, rotation: int) -> None:
+        """Invalidate the previous secret, since the client has shown that it has the one of this rotation."""
         if rotation == self.rotation and self.previous is not None:
             self.spent = self.previous
             self.previous = None
 
 
-def _same(given: str, kept: str | None) -> bool:
+def _is_same_hash(given: str, kept: str | None) -> bool:
     return kept is not None and hmac.compare_digest(given, kept)

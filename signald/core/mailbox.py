@@ -1,4 +1,4 @@
-"""Messages that are counted, kept until they are acknowledged, and sent again (docs/protocol.md, "Resume")."""
+"""One user's outbox and inbox: counting, acknowledging and replaying messages (docs/protocol.md, "Resume")."""
 
 from __future__ import annotations
 
@@ -25,165 +25,166 @@ from signald.core.messages import (
 )
 
 _ENVELOPE_BYTES = 256
+"""The size that is assumed for the parts of a message other than free text."""
 
 
-def weight(message: Request | Event) -> int:
-    """About how many bytes a message is: what is free text in it, and its envelope."""
+def message_size(message: Request | Event) -> int:
+    """The approximate size of a message in bytes: its free text and its envelope."""
     match message:
         case Offer() | Answer() | ForwardedOffer() | ForwardedAnswer():
-            text = _bytes(message.sdp)
+            text = _utf8_length(message.sdp)
         case Candidates() | ForwardedCandidates():
-            text = sum(_bytes(candidate.candidate) + _ENVELOPE_BYTES for candidate in message.candidates)
+            text = sum(_utf8_length(candidate.candidate) + _ENVELOPE_BYTES for candidate in message.candidates)
         case IceError() | ForwardedIceError():
-            text = _bytes(message.text)
+            text = _utf8_length(message.text)
         case AppMessage() | ForwardedMessage():
-            text = _bytes(message.content)
+            text = _utf8_length(message.content)
         case _:
             text = 0
     return _ENVELOPE_BYTES + text
 
 
-def _bytes(text: str) -> int:
-    """How long a text is in UTF-8; what is sent most is ASCII, which is known at once."""
+def _utf8_length(text: str) -> int:
+    """The length of a text in UTF-8. Most texts are ASCII, for which it needs no encoding."""
     return len(text) if text.isascii() else len(text.encode())
 
 
 @define
 class ByteQuota:
-    """What several outboxes hold together.
+    """A limit on the bytes that several outboxes hold together.
 
     Attributes:
-        most: bytes.
-        whole: the room that this one is a part of; None for that of all.
-        address: whose users' outboxes they are; None for all.
-        used: bytes.
-        outboxes: how many there are.
+        limit: the most bytes.
+        parent: the quota that this one counts against too; None for the server-wide one.
+        address: the address whose users share this quota; None for the server-wide one.
+        used: the bytes in use.
+        outboxes: how many outboxes share this quota.
 
     """
 
-    most: int
-    whole: ByteQuota | None = None
+    limit: int
+    parent: ByteQuota | None = None
     address: AddressKey | None = None
     used: int = 0
     outboxes: int = 0
 
     def fits(self, bytes: int) -> bool:
-        """Whether so many more would be within the bounds."""
-        return self.used + bytes <= self.most and (self.whole is None or self.whole.fits(bytes))
+        """Whether so many more bytes fit into this quota and its parent."""
+        return self.used + bytes <= self.limit and (self.parent is None or self.parent.fits(bytes))
 
-    def take(self, bytes: int) -> None:
-        """Take so many, or give them back."""
+    def add(self, bytes: int) -> None:
+        """Count bytes as used; a negative number frees them."""
         self.used += bytes
-        if self.whole is not None:
-            self.whole.take(bytes)
+        if self.parent is not None:
+            self.parent.add(bytes)
 
 
 @define
 class Outbox:
-    """Events to one user that are not acknowledged.
+    """The counted events to one user that it has not acknowledged, kept for a replay after a resume.
 
-    A message of another member is only put in when `has_room`; an event of the server is put in anyhow, and past twice
-    the bound all of it is lost.
+    Messages from other members are only added while `has_room_for` allows it. The server's own events are added in
+    any case; at twice the limit the outbox overflows, discards everything, and the next resume is not a complete one.
 
     Attributes:
-        limits: its bounds.
-        room: shared with the others of its address, and of all.
-        acknowledged: how many events the user has said that it has, or could not be sent again.
-        waiting: the events after those, each with its weight in bytes.
-        size: the sum of the weights.
-        whole: whether nothing was lost.
+        limits: the bounds of the outbox.
+        quota: the bytes that this outbox shares with others.
+        acknowledged: how many events need no replay: they were acknowledged, or never kept.
+        unacknowledged: the events after those, each with its size in bytes.
+        size: the sum of these sizes.
+        complete: whether every event that may be needed for a replay is here.
 
     """
 
     limits: Limits
-    room: ByteQuota
+    quota: ByteQuota
     acknowledged: int = 0
-    waiting: deque[tuple[CountedEvent, int]] = field(factory=deque)
+    unacknowledged: deque[tuple[CountedEvent, int]] = field(factory=deque)
     size: int = 0
-    whole: bool = True
+    complete: bool = True
 
     @property
     def sent(self) -> int:
-        """How many events there were in all."""
-        return self.acknowledged + len(self.waiting)
+        """The number of counted events there have been in all."""
+        return self.acknowledged + len(self.unacknowledged)
 
-    def has_room(self, event: CountedEvent) -> bool:
-        """Whether a message of another member may be put in."""
-        bytes = weight(event)
+    def has_room_for(self, event: CountedEvent) -> bool:
+        """Whether a message from another member fits into the limits and the quota."""
+        bytes = message_size(event)
         return (
-            len(self.waiting) < self.limits.outbox_messages
+            len(self.unacknowledged) < self.limits.outbox_messages
             and self.size + bytes <= self.limits.outbox_bytes
-            and self.room.fits(bytes)
+            and self.quota.fits(bytes)
         )
 
-    def put(self, event: CountedEvent) -> None:
-        """Keep an event that is sent, or is to be sent when the user is back."""
-        if not self.whole:
+    def append(self, event: CountedEvent) -> None:
+        """Keep an event until it is acknowledged."""
+        if not self.complete:
             return
-        if len(self.waiting) >= 2 * self.limits.outbox_messages:
-            self.spoil()
+        if len(self.unacknowledged) >= 2 * self.limits.outbox_messages:
+            self.discard()
             return
-        bytes = weight(event)
-        self.waiting.append((event, bytes))
-        self._add(bytes)
+        bytes = message_size(event)
+        self.unacknowledged.append((event, bytes))
+        self._resize(bytes)
 
-    def skip(self) -> None:
-        """Count an event that is not kept, since the user cannot come back for it."""
+    def count_unkept(self) -> None:
+        """Count an event without keeping it, for a user that cannot resume."""
         self.acknowledged += 1
 
     def acknowledge(self, received: int) -> bool:
-        """Drop what the user has; False when it cannot have so many."""
-        if self.whole and received > self.sent:
+        """Remove the events that the user has received; False when it claims more than were sent."""
+        if self.complete and received > self.sent:
             return False
-        while self.waiting and self.acknowledged < received:
-            _, bytes = self.waiting.popleft()
+        while self.unacknowledged and self.acknowledged < received:
+            _, bytes = self.unacknowledged.popleft()
             self.acknowledged += 1
-            self._add(-bytes)
+            self._resize(-bytes)
         return True
 
-    def can_continue(self, received: int) -> bool:
-        """Whether all that comes after so many events is still here."""
-        return self.whole and self.acknowledged <= received <= self.sent
+    def can_replay_from(self, received: int) -> bool:
+        """Whether all events after the first `received` ones are here."""
+        return self.complete and self.acknowledged <= received <= self.sent
 
-    def spoil(self) -> None:
-        """Lose all that is kept, until a restart."""
+    def discard(self) -> None:
+        """Discard all events and mark the outbox as incomplete until it is reset."""
         self.clear()
-        self.whole = False
+        self.complete = False
 
-    def restart(self) -> None:
-        """Count from 0 again, with nothing kept."""
+    def reset(self) -> None:
+        """Start over: the outbox is empty and complete, and counts from 0."""
         self.clear()
         self.acknowledged = 0
-        self.whole = True
+        self.complete = True
 
     def restore(self, acknowledged: int, waiting: Iterable[tuple[CountedEvent, int]], whole: bool) -> None:
-        """Be as an outbox was in another process."""
+        """Restore the state that a snapshot holds."""
         self.acknowledged = acknowledged
-        self.whole = whole
+        self.complete = whole
         for event, bytes in waiting:
-            self.waiting.append((event, bytes))
-            self._add(bytes)
+            self.unacknowledged.append((event, bytes))
+            self._resize(bytes)
 
     def clear(self) -> None:
-        """Drop all that is kept, and give its room back."""
-        self.waiting.clear()
-        self._add(-self.size)
+        """Remove all events and free their share of the quota."""
+        self.unacknowledged.clear()
+        self._resize(-self.size)
 
-    def _add(self, bytes: int) -> None:
+    def _resize(self, bytes: int) -> None:
         self.size += bytes
-        self.room.take(bytes)
+        self.quota.add(bytes)
 
 
 @define
 class Inbox:
-    """The countable messages of one user.
+    """Counts the messages from one user and decides when to acknowledge them.
 
     Attributes:
-        limits: when they have to be acknowledged.
-        received: how many there were.
-        acknowledged: how many the user was told of.
-        size: bytes of those that it was not told of.
-        due: when the oldest of these has to be acknowledged, monotonic seconds; None when there are none.
+        limits: the numbers, bytes and seconds after which an acknowledgement is due.
+        received: how many counted messages have arrived.
+        acknowledged: how many of them were acknowledged.
+        size: the bytes of the others.
+        ack_due: when the oldest of the others has to be acknowledged, monotonic seconds; None when there are none.
 
     """
 
@@ -191,28 +192,28 @@ class Inbox:
     received: int = 0
     acknowledged: int = 0
     size: int = 0
-    due: float | None = None
+    ack_due: float | None = None
 
-    def take(self, bytes: int, now: float) -> bool:
-        """Count one message; whether it is time to acknowledge."""
+    def count_message(self, bytes: int, now: float) -> bool:
+        """Count one message; return whether an acknowledgement is due."""
         self.received += 1
         self.size += bytes
-        if self.due is None:
-            self.due = now + self.limits.ack_seconds
+        if self.ack_due is None:
+            self.ack_due = now + self.limits.ack_seconds
         return (
             self.received - self.acknowledged >= self.limits.ack_messages
             or self.size >= self.limits.ack_bytes
-            or self.due <= now
+            or self.ack_due <= now
         )
 
     def acknowledge(self) -> int:
-        """Take note that the user is told, and return how many there were."""
+        """Mark all messages as acknowledged and return their number."""
         self.acknowledged = self.received
         self.size = 0
-        self.due = None
+        self.ack_due = None
         return self.received
 
-    def restart(self) -> None:
-        """Count from 0 again."""
+    def reset(self) -> None:
+        """Start over and count from 0."""
         self.received = 0
         self.acknowledge()

@@ -1,4 +1,4 @@
-"""What goes to users: sent to their peers, and kept until it is acknowledged."""
+"""Mailboxes: every event to a user goes through its outbox, every message from it is counted in its inbox."""
 
 from __future__ import annotations
 
@@ -27,102 +27,111 @@ from signald.core.users import Peer, PeerEvent, PeerId, PeerState, User
 
 @define
 class Mailboxes:
-    """Delivers events.
+    """Delivers events to users and acknowledges their messages.
 
     Attributes:
-        limits: of what is kept.
-        deadlines: the hub's.
-        users: every identity here.
-        room: what all outboxes hold.
-        rooms: what those of the users of one address hold, by the address at which each was welcomed first.
+        limits: the bounds of the outboxes and inboxes.
+        deadlines: the hub's deadlines.
+        users: the users of this node.
+        quota: the bytes of all outboxes together.
+        address_quotas: the bytes of the outboxes of each address, where a user counts under the address of its first
+            welcome.
 
     """
 
     limits: Limits
     deadlines: Deadlines
     users: dict[UserId, User] = field(factory=dict)
-    room: ByteQuota = field(init=False)
-    rooms: dict[AddressKey, ByteQuota] = field(factory=dict)
+    quota: ByteQuota = field(init=False)
+    address_quotas: dict[AddressKey, ByteQuota] = field(factory=dict)
 
     def __attrs_post_init__(self) -> None:
-        """Make the room, which has a limit too."""
-        self.room = ByteQuota(self.limits.outboxes_bytes)
+        """Create the quota of all outboxes."""
+        self.quota = ByteQuota(self.limits.outboxes_bytes)
 
-    def configure(self, limits: Limits) -> None:
-        """Go on with other limits, also for what users have waiting already."""
+    def reload_limits(self, limits: Limits) -> None:
+        """Replace the limits, also those of existing mailboxes."""
         self.limits = limits
-        self.room.most = limits.outboxes_bytes
-        for room in self.rooms.values():
-            room.most = limits.address_outboxes_bytes
+        self.quota.limit = limits.outboxes_bytes
+        for quota in self.address_quotas.values():
+            quota.limit = limits.address_outboxes_bytes
         for user in self.users.values():
             user.outbox.limits = user.inbox.limits = limits
 
-    def add(
+    def add_user(
         self, id: UserId, peer: PeerId | None, address: AddressKey, traits: Traits, instance: Instance | None
     ) -> User:
-        """Make a new identity's user."""
-        room = self.rooms.setdefault(address, ByteQuota(self.limits.address_outboxes_bytes, self.room, address))
-        room.outboxes += 1
-        outbox = Outbox(self.limits, room)
+        """Create the user of a new identity, with its mailboxes."""
+        quota = self.address_quotas.setdefault(
+            address, ByteQuota(self.limits.address_outboxes_bytes, self.quota, address)
+        )
+        quota.outboxes += 1
+        outbox = Outbox(self.limits, quota)
         user = self.users[id] = User(id, address, traits, instance, outbox, Inbox(self.limits), peer=peer)
         return user
 
-    def drop(self, user: User) -> None:
-        """Forget a user, and what waits for it."""
+    def remove_user(self, user: User) -> None:
+        """Remove a user and discard the events in its outbox."""
         del self.users[user.id]
         user.outbox.clear()
-        room = user.outbox.room
-        room.outboxes -= 1
-        # By the room's address: the user's own may be another one by now.
-        if not room.outboxes and room.address is not None:
-            del self.rooms[room.address]
+        quota = user.outbox.quota
+        quota.outboxes -= 1
+        # The quota knows its address; the user's own address may be another one after a resume.
+        if not quota.outboxes and quota.address is not None:
+            del self.address_quotas[quota.address]
 
-    def tell(self, user: User | None, event: Event) -> list[Action]:
-        """Send an event to a user; while it is away, keep what counts for its return."""
+    def send_event(self, user: User | None, event: Event) -> list[Action]:
+        """Send an event to a user, and keep a counted one until the user acknowledges it.
+
+        An event for a user that is away is only kept; a resume replays it. None as the user means one that this node
+        does not know: nothing is sent.
+        """
         if user is None:
             return []
         if not isinstance(event, UNCOUNTED):
             if user.instance is None:
-                user.outbox.skip()
+                user.outbox.count_unkept()
             else:
-                user.outbox.put(event)
+                user.outbox.append(event)
         return [] if user.peer is None else [Send(user.peer, event)]
 
-    def refuse(self, user: User, code: ErrorCode, request: Request, session: SessionId | None = None) -> list[Action]:
-        """Answer a request with an error."""
-        return self.tell(user, Error(code=code, about=type(request), session=session, id=request.id))
+    def reject_request(
+        self, user: User, code: ErrorCode, request: Request, session: SessionId | None = None
+    ) -> list[Action]:
+        """Send the error that rejects a request."""
+        return self.send_event(user, Error(code=code, about=type(request), session=session, id=request.id))
 
-    def has_room(self, user: User | None, event: CountedEvent) -> bool:
-        """Whether a message of another member can be told to a user."""
-        return user is not None and (user.instance is None or user.outbox.has_room(event))
+    def has_room_for(self, user: User | None, event: CountedEvent) -> bool:
+        """Whether a user's outbox has room for a message from another member."""
+        return user is not None and (user.instance is None or user.outbox.has_room_for(event))
 
-    def count(self, user: User, bytes: int, now: float) -> list[Action]:
-        """Count a message of a user, and acknowledge when it is time."""
+    def count_message(self, user: User, bytes: int, now: float) -> list[Action]:
+        """Count a message from a user, and acknowledge when enough messages or bytes are outstanding."""
         if user.instance is None:
             return []
-        due = user.inbox.due
-        if user.inbox.take(bytes, now):
-            return self.acknowledge(user)
-        if due is None and user.inbox.due is not None:
-            self.deadlines.add(user.inbox.due, DeadlineKind.ACK, user.id)
+        due = user.inbox.ack_due
+        if user.inbox.count_message(bytes, now):
+            return self.send_ack(user)
+        if due is None and user.inbox.ack_due is not None:
+            self.deadlines.add(user.inbox.ack_due, DeadlineKind.ACK, user.id)
         return []
 
-    def acknowledge(self, user: User) -> list[Action]:
-        """Tell a user how many of its messages have come; one that is away is told when it is back."""
+    def send_ack(self, user: User) -> list[Action]:
+        """Acknowledge all counted messages of a user; one that is away learns the number when it resumes."""
         return [] if user.peer is None else [Send(user.peer, Ack(Count(user.inbox.acknowledge())))]
 
-    def acknowledge_due(self, id: UserId, now: float) -> list[Action]:
-        """Acknowledge what has waited for long enough."""
+    def send_due_ack(self, id: UserId, now: float) -> list[Action]:
+        """Acknowledge a user's messages when the oldest of them has waited long enough."""
         user = self.users.get(id)
-        if user is None or user.inbox.due is None or user.inbox.due > now:
+        if user is None or user.inbox.ack_due is None or user.inbox.ack_due > now:
             return []
-        return self.acknowledge(user)
+        return self.send_ack(user)
 
 
-def close(peer: Peer, code: ErrorCode) -> list[Action]:
-    """Tell a peer to go; what it says from now on is not heard."""
+def close_peer(peer: Peer, code: ErrorCode) -> list[Action]:
+    """Close a peer's connection with an error, and ignore all further requests from it."""
     if peer.state is PeerState.CLOSING:
         return []
-    peer.step(PeerEvent.CLOSE)
+    peer.transition(PeerEvent.CLOSE)
     peer.queue.waiting.clear()
     return [Close(peer.id, code)]

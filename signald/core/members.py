@@ -1,4 +1,4 @@
-"""Who is in a session or waits at it."""
+"""The people of a session: its members, and the visitors that wait for admission."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from signald.core.messages import RequestId, Role, Traits, UserId
 
 @frozen
 class Person:
-    """Who wants to be in a session.
+    """A user as a session knows it.
 
     Attributes:
         user: the identity.
-        traits: what the user's program can do.
-        name: what the user calls itself.
-        away: whether the user's connection is lost just now.
+        traits: the capabilities of the user's program.
+        name: the display name.
+        away: whether the user's connection is lost and its grace runs.
 
     """
 
@@ -30,11 +30,12 @@ class Member:
     """A user in a session.
 
     Attributes:
-        person: who.
+        person: the user.
         role: host or guest.
-        seat: counts all who ever joined this session, from 0; the later joiner of a pair has the higher one.
-        epoch: as `seat` at first; higher than all before when the user begins anew.
-        keyed: whether the member came with the host key, or with the session's first opening.
+        seat: the member's place in the order of all joins, from 0: the later joiner of a pair has the higher seat.
+        epoch: equal to `seat` until the member loses its state; then it gets a new one, higher than all before, so
+            that the negotiation numbers of its pairs rise.
+        keyed: whether the member opened the session first, or with the host key.
 
     """
 
@@ -51,13 +52,13 @@ class Member:
 
     @property
     def traits(self) -> Traits:
-        """What the member's program can do."""
+        """The capabilities of the member's program."""
         return self.person.traits
 
 
 @frozen
 class Visitor:
-    """One who waits at a session; `request` is what it called its join."""
+    """A user that waits for admission to a session; `request` is the id of its `Join`."""
 
     person: Person
     request: RequestId | None = None

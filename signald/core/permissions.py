@@ -1,4 +1,4 @@
-"""What a token lets its holder do, and who needs one: the table of need, role and operation (docs/tokens.md)."""
+"""Which operations need a token, and which ones a token permits (docs/tokens.md)."""
 
 from __future__ import annotations
 
@@ -11,26 +11,28 @@ from signald.core.errors import ErrorCode
 from signald.core.grant import Grant
 from signald.core.messages import Role
 
-__all__ = ["TokenNeed", "granted", "refusal"]
+__all__ = ["TokenNeed", "apply_grant", "permission_error"]
 
 
 class TokenNeed(Enum):
-    """Who must show a token."""
+    """Which clients need a token."""
 
     NOBODY = "nobody"
     HOSTS = "hosts"
     EVERYONE = "everyone"
 
 
-def refusal(need: TokenNeed, grant: Grant | None, operation: OpenSession | JoinSession, now: float) -> ErrorCode | None:
-    """Why somebody may not open or join a session, or None.
+def permission_error(
+    need: TokenNeed, grant: Grant | None, operation: OpenSession | JoinSession, now: float
+) -> ErrorCode | None:
+    """The error that refuses an operation to a client; None where it is permitted.
 
-    A grant that has ended opens and joins nothing more; the sessions in which its holder is go on.
+    An expired grant permits nothing more, but its holder stays in its sessions.
 
     Arguments:
-        need: of this server.
-        grant: of the one who asks; None without a token.
-        operation: what is asked for.
+        need: the server's setting.
+        grant: the client's grant; None without a token.
+        operation: the requested operation.
         now: wall time, seconds since the epoch.
 
     """
@@ -42,14 +44,14 @@ def refusal(need: TokenNeed, grant: Grant | None, operation: OpenSession | JoinS
         return ErrorCode.TOKEN_EXPIRED
     if opens and grant.role is not Role.HOST:
         return ErrorCode.NOT_PERMITTED
-    # An opening that names no session is for that of the token.
+    # An `Open` that names no session means the one of the token.
     if grant.session is not None and operation.session not in (None, grant.session):
         return ErrorCode.NOT_PERMITTED
     return None
 
 
-def granted(grant: Grant | None, operation: OpenSession | JoinSession) -> OpenSession | JoinSession:
-    """Return an operation that is not refused with what the token says: the name, and the session."""
+def apply_grant(grant: Grant | None, operation: OpenSession | JoinSession) -> OpenSession | JoinSession:
+    """Return a permitted operation with the name and the session that the grant prescribes."""
     if grant is None:
         return operation
     name = operation.name if grant.name is None else grant.name

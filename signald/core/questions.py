@@ -1,4 +1,4 @@
-"""What a webhook is asked, and what its answers mean (docs/tokens.md)."""
+"""The webhook's wire format: the question whether a client may open or join, and its answer (docs/tokens.md)."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from signald.core.errors import ErrorCode
 from signald.core.grant import Grant
 from signald.core.messages import Role, SessionId
 
-__all__ = ["Question", "Verdict", "question_about", "read_answer"]
+__all__ = ["Question", "Verdict", "make_question", "read_answer"]
 
 Verdict = ErrorCode | None
-"""None: it may be; else why not."""
+"""None permits the operation; an error code refuses it."""
 
 OPEN = "open"
 JOIN = "join"
@@ -30,18 +30,18 @@ _REASONS = {
         ErrorCode.TOO_MANY_SESSIONS,
     )
 }
-"""What a service may give as its reason to refuse."""
+"""The error codes with which a service may refuse an operation."""
 
 
 @frozen
 class Question:
-    """Whether somebody may do something.
+    """A question to the service whether this user may open or join this session.
 
     Attributes:
         operation: `open` or `join`.
-        session: which one; None for a new one.
-        user: who asks, by its token; None without one.
-        claims: all that the token said, as JSON; None without one.
+        session: the session; None for a new one.
+        user: the user's name in its token; None without a token.
+        claims: all claims of the token as JSON; None without a token.
 
     """
 
@@ -51,30 +51,30 @@ class Question:
     claims: str | None = field(repr=False)
 
     def body(self) -> bytes:
-        """The question as JSON."""
+        """The question as the JSON body of an HTTP request."""
         claims = None if self.claims is None else orjson.Fragment(self.claims)
         return orjson.dumps({"operation": self.operation, "session": self.session, "user": self.user, "claims": claims})
 
 
-def question_about(operation: OpenSession | JoinSession, grant: Grant | None) -> Question:
-    """Make the question whether the holder of a grant may open or join."""
+def make_question(operation: OpenSession | JoinSession, grant: Grant | None) -> Question:
+    """Make the question for an operation of a grant's holder."""
     name = OPEN if isinstance(operation, OpenSession) else JOIN
     user, claims = (None, None) if grant is None else (grant.user, grant.claims)
     return Question(name, operation.session, user, claims)
 
 
 def read_answer(content: bytes, question: Question) -> Verdict:
-    """Read `{"allow": true}`, with `role` where it is less than was asked for, or `{"allow": false, "code": …}`.
+    """Parse an answer: `{"allow": true}`, perhaps with a lower `role`, or `{"allow": false, "code": …}`.
 
-    Keys that are not known are passed over; a reason that is not known is `not-permitted`.
+    Unknown keys are ignored, and an unknown code counts as `not-permitted`.
 
     Raises:
-        ValueError: it is no answer.
+        ValueError: the content is not a valid answer.
 
     """
     answer = orjson.loads(content)
     if type(answer) is not dict or type(answer.get("allow")) is not bool:
-        raise ValueError("This is no answer.")
+        raise ValueError("The answer is not an object with a boolean `allow`.")
     if not answer["allow"]:
         code = answer.get("code")
         return _REASONS.get(code, ErrorCode.NOT_PERMITTED) if type(code) is str else ErrorCode.NOT_PERMITTED

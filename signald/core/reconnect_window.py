@@ -1,45 +1,45 @@
-"""When the clients of a server that restarts come back, so that they do not all come in one moment, pure."""
+"""The reconnect window: spreads the reconnects of all clients over time when the server restarts."""
 
 from __future__ import annotations
 
 from attrs import frozen
 
-__all__ = ["ReturnWindow", "return_seconds", "return_window"]
+__all__ = ["ReconnectWindow", "reconnect_seconds", "reconnect_window"]
 
-RETURNS_PER_SECOND = 300.0
-"""How many clients are to come back in a second: a resume over TLS costs about 2 ms of a core, and calls go on."""
+RECONNECTS_PER_SECOND = 300.0
+"""Clients that reconnect per second: a resume over TLS costs about 2 ms of a core, which leaves 40 % for calls."""
 
 QUEUED_SECONDS = 0.5
-"""After which the first come back where the listening socket outlives the process, so that they wait in its queue."""
+"""Seconds until the first reconnect where the listening socket outlives the process and queues connections."""
 
 REFUSED_SECONDS = 2.0
-"""After which the first come back where nobody listens until the next process does."""
+"""Seconds until the first reconnect where connections are refused until the next process listens."""
 
-LATEST = 0.8
-"""Of the grace: the last ones need some of it to come."""
+MAX_GRACE_SHARE = 0.8
+"""The share of the grace in which all clients reconnect; the last ones need the rest to complete their handshake."""
 
 
 @frozen
-class ReturnWindow:
-    """When clients come back, in seconds from now: each after `first` and a random part of `spread`."""
+class ReconnectWindow:
+    """A window of seconds from now: each client reconnects after `first` plus a random part of `spread`."""
 
     first: float
     spread: float
 
 
-def return_seconds(clients: int) -> float:
-    """The seconds that so many clients need to come back without a rush."""
-    return clients / RETURNS_PER_SECOND
+def reconnect_seconds(clients: int) -> float:
+    """The seconds over which so many clients have to spread their reconnects."""
+    return clients / RECONNECTS_PER_SECOND
 
 
-def return_window(clients: int, grace: float, *, queued: bool) -> ReturnWindow:
-    """When so many clients are told to come back.
+def reconnect_window(clients: int, grace: float, *, queued: bool) -> ReconnectWindow:
+    """The window in which the clients of a restarting server reconnect.
 
     Arguments:
-        clients: how many.
-        grace: seconds for which the next process waits for each.
-        queued: whether connections queue while no process accepts them.
+        clients: the number of clients.
+        grace: seconds for which the next process keeps the users of absent clients.
+        queued: whether the listening socket queues connections while no process accepts them.
 
     """
-    first = min(QUEUED_SECONDS if queued else REFUSED_SECONDS, LATEST * grace)
-    return ReturnWindow(first, min(max(first, return_seconds(clients)), LATEST * grace - first))
+    first = min(QUEUED_SECONDS if queued else REFUSED_SECONDS, MAX_GRACE_SHARE * grace)
+    return ReconnectWindow(first, min(max(first, reconnect_seconds(clients)), MAX_GRACE_SHARE * grace - first))

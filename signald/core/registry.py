@@ -1,4 +1,4 @@
-"""The registry in memory: it decides about identities and membership where one process is all there is."""
+"""The registry in memory: it decides about identities and memberships for a server of one process."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from signald.core.decisions import (
     Change,
     ConfirmSecret,
     Decided,
+    EndIdentity,
     EndSession,
-    Forget,
     HostCommand,
     Identified,
     Identify,
@@ -60,17 +60,18 @@ _HOST_REASONS = {LeaveReason.LEFT: EndReason.HOST_LEFT, LeaveReason.GONE: EndRea
 
 @define
 class MemoryRegistry:
-    """The one that knows every identity and every session.
+    """Owns all identities and sessions and carries out operations on them.
 
     Attributes:
         ids: makes new ids and secrets.
-        limits: `user_sessions`, `session_knocks` and those of kept sessions are checked here.
-        host_secret: what host keys are made of; whoever keeps it can open kept sessions after a restart.
-        now: monotonic seconds, as of the last tick.
-        sessions: the records as they are now.
-        users: every identity.
-        kept: when each session that is kept and not open became so, the oldest first.
-        newest: the highest version of a session that is over: one that is opened with its id and key is newer.
+        limits: the registry checks `user_sessions`, `session_knocks` and the limits of kept sessions.
+        host_secret: the secret that host keys are derived from; as long as it stays, host keys survive a restart.
+        now: the time of the last tick, monotonic seconds.
+        sessions: the current version of each session.
+        users: all identities.
+        kept_since: when each kept session stopped being open, monotonic seconds, the oldest first.
+        highest_version: the highest version of any session that is over, so that a session which is opened again
+            under the id of one that is over gets a higher version.
 
     """
 
@@ -80,19 +81,19 @@ class MemoryRegistry:
     now: float = 0.0
     sessions: dict[SessionId, Session] = field(factory=dict)
     users: dict[UserId, Identity] = field(factory=dict)
-    kept: dict[SessionId, float] = field(factory=dict)
-    newest: int = 0
+    kept_since: dict[SessionId, float] = field(factory=dict)
+    highest_version: int = 0
 
     def tick(self, now: float) -> None:
-        """Forget the kept sessions that nobody has opened for long and at which nobody waits."""
+        """Forget the kept sessions that have not been open for too long and have no visitors."""
         self.now = now
-        for id, since in list(self.kept.items()):
+        for id, since in list(self.kept_since.items()):
             if now - since < self.limits.kept_seconds:
                 break
             self._forget_kept(id)
 
     def decide(self, operation: Operation) -> Outcome:
-        """Carry out an operation whole, or refuse it and change nothing."""
+        """Carry out an operation completely, or refuse it and change nothing."""
         try:
             match operation:
                 case Identify():
@@ -102,12 +103,12 @@ class MemoryRegistry:
                 case RenewUser():
                     return Decided(self._renew(operation.user, operation.traits))
                 case ConfirmSecret():
-                    self._identity(operation.user).confirm(operation.rotation)
+                    self._identity(operation.user).confirm_secret(operation.rotation)
                     return Decided()
                 case MarkAway():
-                    return Decided(self._mark(operation.user, away=True))
-                case Forget():
-                    return Decided(self._forget(operation.user, operation.reason))
+                    return Decided(self._mark_presence(operation.user, away=True))
+                case EndIdentity():
+                    return Decided(self._end_identity(operation.user, operation.reason))
                 case OpenSession():
                     return self._open(operation)
                 case JoinSession():
@@ -116,7 +117,7 @@ class MemoryRegistry:
                     session = self._session(operation.session)
                     return Decided((self._leave(session, operation.user, LeaveReason.LEFT),))
                 case HostCommand():
-                    return Decided((self._govern(operation.user, operation.request),))
+                    return Decided((self._carry_out_host_command(operation.user, operation.request),))
                 case EndSession():
                     return Decided((self._end(self._session(operation.session), operation.reason),))
                 case _ as never:
@@ -127,58 +128,60 @@ class MemoryRegistry:
     # Identities
 
     def _identify(self, operation: Identify) -> Outcome:
-        user = self.ids.user()
+        user = self.ids.new_user_id()
         while user in self.users:
-            user = self.ids.user()
+            user = self.ids.new_user_id()
         identity = self.users[user] = Identity(instance=operation.instance, grant=operation.grant)
         if operation.instance is None:
             return Identified(user, None, operation.grant)
-        secret = self.ids.secret()
-        identity.rotate(secret)
+        secret = self.ids.new_secret()
+        identity.rotate_secret(secret)
         return Identified(user, secret, operation.grant)
 
     def _resume(self, operation: ResumeUser) -> Outcome:
         identity = self.users.get(operation.user)
-        check = SecretCheck.WRONG if identity is None else identity.check(operation.secret)
+        check = SecretCheck.WRONG if identity is None else identity.check_secret(operation.secret)
         if identity is None or check is SecretCheck.WRONG:
             return NotResumed()
         if check is SecretCheck.SPENT:
-            return NotResumed(ended=True, changes=self._forget(operation.user, LeaveReason.GONE))
-        secret = self.ids.secret()
-        identity.rotate(secret)
-        whole = operation.whole and operation.instance == identity.instance
+            return NotResumed(reused=True, changes=self._end_identity(operation.user, LeaveReason.GONE))
+        secret = self.ids.new_secret()
+        identity.rotate_secret(secret)
+        whole = operation.can_replay and operation.instance == identity.instance
         identity.instance = operation.instance
-        changes = self._mark(operation.user, away=False) if whole else self._renew(operation.user, operation.traits)
+        changes = (
+            self._mark_presence(operation.user, away=False) if whole else self._renew(operation.user, operation.traits)
+        )
         return Resumed(secret, check is SecretCheck.NEWEST, identity.rotation, whole, changes, identity.grant)
 
-    def _mark(self, user: UserId, away: bool) -> tuple[Change, ...]:
+    def _mark_presence(self, user: UserId, away: bool) -> tuple[Change, ...]:
         identity = self._identity(user)
         identity.away = away
         changes = []
         for id in sorted(identity.sessions):
             session = self.sessions[id]
-            marked = session.marked(user, away)
+            marked = session.with_presence(user, away)
             if marked is not session:
-                changes.append(self._keep(marked))
+                changes.append(self._store(marked))
         return tuple(changes)
 
     def _renew(self, user: UserId, traits: Traits) -> tuple[Change, ...]:
-        """Renew each membership; one that cannot be renewed ends."""
+        """Make all negotiations of a user start over; a membership for which that is impossible ends."""
         identity = self._identity(user)
         identity.away = False
         changes: list[Change] = []
         for id in sorted(identity.sessions):
             session = self.sessions[id]
             try:
-                renewed = session.renewed(user, traits).marked(user, away=False)
+                renewed = session.with_renewed_member(user, traits).with_presence(user, away=False)
             except SignalError:
                 changes.append(self._leave(session, user, LeaveReason.GONE))
             else:
                 if renewed is not session:
-                    changes.append(self._keep(evolve(renewed, version=session.version + 1)))
+                    changes.append(self._store(evolve(renewed, version=session.version + 1)))
         return tuple(changes)
 
-    def _forget(self, user: UserId, reason: LeaveReason) -> tuple[Change, ...]:
+    def _end_identity(self, user: UserId, reason: LeaveReason) -> tuple[Change, ...]:
         identity = self._identity(user)
         changes = tuple(self._leave(self.sessions[id], user, reason) for id in sorted(identity.sessions))
         del self.users[user]
@@ -194,68 +197,70 @@ class MemoryRegistry:
 
     def _open(self, operation: OpenSession) -> Outcome:
         identity = self._identity(operation.user)
-        self._check_room(identity)
+        self._check_session_limit(identity)
         host = Person(operation.user, operation.traits, operation.name, identity.away)
         if operation.session is None:
             operation.settings.check_relay(operation.traits)
-            id = self.ids.session()
+            id = self.ids.new_session_id()
             while id in self.sessions:
-                id = self.ids.session()
-            change: SessionChanged = self._keep(Session.opened(id, operation.settings, host))
+                id = self.ids.new_session_id()
+            change: SessionChanged = self._store(Session.new(id, operation.settings, host))
         else:
             id = operation.session
-            same = None if self._is_host_key(id, operation.host_key) else self._same(id, operation.grant)
+            same = None if self._is_host_key(id, operation.host_key) else self._same_person(id, operation.grant)
             known = self.sessions.get(id)
             if known is None:
                 operation.settings.check_relay(operation.traits)
-                opened = Session.opened(id, operation.settings, host)
-                change = self._keep(evolve(opened, version=self.newest + 1))
+                opened = Session.new(id, operation.settings, host)
+                change = self._store(evolve(opened, version=self.highest_version + 1))
             else:
-                claimed = known.claimed(host, operation.settings, same)
-                change = self._keep(claimed, LeaveReason.REPLACED, RefusalReason.FULL, before=known)
+                claimed = known.reopened_by(host, operation.settings, same)
+                change = self._store(claimed, LeaveReason.REPLACED, RefusalReason.FULL, before=known)
         key = host_key(self.host_secret, id) if operation.settings.keep else None
         return Decided((change,), session=id, host_key=key)
 
     def _join(self, operation: JoinSession) -> Outcome:
         identity = self._identity(operation.user)
         session = self.sessions.get(operation.session)
-        is_expected = session is None and identity.grant is not None and identity.grant.session == operation.session
+        is_awaiting_host = (
+            session is None and identity.grant is not None and identity.grant.session == operation.session
+        )
         if session is None:
-            if not is_expected:
+            if not is_awaiting_host:
                 raise SignalError(ErrorCode.UNKNOWN_SESSION)
-            session = Session.expected(operation.session, self.newest)
+            session = Session.awaiting_host(operation.session, self.highest_version)
         person = Person(operation.user, operation.traits, operation.name, identity.away)
-        arrived = session.arrived(person, operation.request, operation.proof, self.limits.session_knocks)
-        self._check_room(identity)
-        change = self._keep(arrived)
-        if is_expected:
-            self.kept[session.id] = self.now
-            self._forget_oldest()
+        arrived = session.with_arrival(person, operation.request, operation.proof, self.limits.session_knocks)
+        self._check_session_limit(identity)
+        change = self._store(arrived)
+        if is_awaiting_host:
+            self.kept_since[session.id] = self.now
+            self._forget_oldest_kept()
         return Decided((change,), session=session.id)
 
     def _leave(self, session: Session, user: UserId, reason: LeaveReason) -> Change:
         host = session.host
-        if host is not None and host.user == user and session.heir is None:
+        if host is not None and host.user == user and session.next_host is None:
             return self._end(session, _HOST_REASONS[reason])
-        return self._keep(session.without(user), reason, before=session)
+        return self._store(session.without(user), reason, before=session)
 
-    def _govern(self, user: UserId, request: HostRequest) -> Change:
+    def _carry_out_host_command(self, user: UserId, request: HostRequest) -> Change:
         session = self.sessions.get(request.session)
         if session is None:
             raise SignalError(ErrorCode.NOT_A_MEMBER)
         match request:
             case ChangeRequest():
-                changed = session.changed(user, request.label, request.locked, request.lobby)
-                return self._keep(changed, turned_away=RefusalReason.FULL, before=session)
+                changed = session.with_settings(user, request.label, request.locked, request.lobby)
+                return self._store(changed, turned_away=RefusalReason.FULL, before=session)
             case Admit():
-                return self._keep(session.admitted(user, request.user))
+                return self._store(session.with_visitor_admitted(user, request.user))
             case Refuse():
-                refused = session.refused(user, request.user)
-                return self._keep(refused, turned_away=RefusalReason.REFUSED, before=session)
+                refused = session.with_visitor_refused(user, request.user)
+                return self._store(refused, turned_away=RefusalReason.REFUSED, before=session)
             case Remove():
-                return self._keep(session.expelled(user, request.user), LeaveReason.REMOVED, before=session)
+                return self._store(session.with_guest_removed(user, request.user), LeaveReason.REMOVED, before=session)
             case HandOver():
-                return self._keep(session.handed_over(user, request.user))
+                return self._store(session.with_new_host(user, request.user))
             case EndRequest():
                 session.check_host(user)
                 return self._end(session, EndReason.BY_HOST)
@@ -266,49 +271,49 @@ class MemoryRegistry:
         if session.state is not SessionState.OPEN:
             raise SignalError(ErrorCode.UNKNOWN_SESSION)
         ended = session.ended()
-        self._keep(ended, before=session)
+        self._store(ended, before=session)
         if ended.state is SessionState.KEPT:
-            self.kept[ended.id] = self.now
-            self._forget_oldest()
+            self.kept_since[ended.id] = self.now
+            self._forget_oldest_kept()
         return SessionEnded(ended, reason)
 
-    def _keep(
+    def _store(
         self,
         session: Session,
         reason: LeaveReason = LeaveReason.LEFT,
         turned_away: RefusalReason = RefusalReason.ENDED,
         before: Session | None = None,
     ) -> SessionChanged:
-        """Make this the session's record, and make the identities agree with it and with the one before."""
-        for person in session.people:
+        """Store a new version of a session, and update the identities that are in it or were in the one before."""
+        for person in session.user_ids:
             self.users[person].sessions.add(session.id)
-        for person in before.people - session.people if before is not None else ():
+        for person in before.user_ids - session.user_ids if before is not None else ():
             self.users[person].sessions.discard(session.id)
         if session.state is SessionState.OVER:
             self.sessions.pop(session.id, None)
-            self.newest = max(self.newest, session.version)
+            self.highest_version = max(self.highest_version, session.version)
         else:
             self.sessions[session.id] = session
         if session.state is not SessionState.KEPT:
-            self.kept.pop(session.id, None)
+            self.kept_since.pop(session.id, None)
         return SessionChanged(session, reason, turned_away)
 
-    def _forget_oldest(self) -> None:
-        """Forget as many kept sessions as are too many, the oldest at which nobody waits."""
-        too_many = len(self.kept) - self.limits.kept_sessions
+    def _forget_oldest_kept(self) -> None:
+        """Forget the oldest kept sessions without visitors, as many as exceed the limit."""
+        too_many = len(self.kept_since) - self.limits.kept_sessions
         if too_many > 0:
-            for id in list(islice((id for id in self.kept if not self.sessions[id].visitors), too_many)):
+            for id in list(islice((id for id in self.kept_since if not self.sessions[id].visitors), too_many)):
                 self._forget_kept(id)
 
     def _forget_kept(self, id: SessionId) -> None:
-        """Forget a kept session, unless somebody waits there: then it is as new."""
-        del self.kept[id]
+        """Forget a kept session, or keep it for another period if it has visitors."""
+        del self.kept_since[id]
         session = self.sessions[id]
         if session.visitors:
-            self.kept[id] = self.now
+            self.kept_since[id] = self.now
         else:
             state = SESSION_TRANSITIONS[session.state, SessionEvent.FORGOTTEN]
-            self._keep(evolve(session, state=state))
+            self._store(evolve(session, state=state))
 
     def _session(self, id: SessionId) -> Session:
         session = self.sessions.get(id)
@@ -319,14 +324,14 @@ class MemoryRegistry:
     def _is_host_key(self, id: SessionId, key: Secret | None) -> bool:
         return key is not None and hmac.compare_digest(key.encode(), host_key(self.host_secret, id).encode())
 
-    def _same(self, id: SessionId, grant: Grant | None) -> frozenset[UserId]:
-        """Who in a session is the same person, by their tokens, as one whose token lets them open it."""
+    def _same_person(self, id: SessionId, grant: Grant | None) -> frozenset[UserId]:
+        """The members of a session whose tokens name the same person as the token that reopens it."""
         if grant is None or grant.session != id:
             raise SignalError(ErrorCode.WRONG_HOST_KEY)
         known = self.sessions.get(id)
         grants = () if known is None else ((member.user, self.users[member.user].grant) for member in known.members)
         return frozenset(user for user, other in grants if other is not None and other.user == grant.user)
 
-    def _check_room(self, identity: Identity) -> None:
+    def _check_session_limit(self, identity: Identity) -> None:
         if len(identity.sessions) >= self.limits.user_sessions:
             raise SignalError(ErrorCode.TOO_MANY_SESSIONS)

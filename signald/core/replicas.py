@@ -1,11 +1,10 @@
-"""The node's copies of the sessions in which its users are, and what these are told when a newer record comes."""
+"""Replicas of the sessions of this node's users, and the events that a newer version of a session causes."""
 
 from __future__ import annotations
 
 from attrs import define, evolve, field
 
 from signald.core.actions import Action
-from signald.core.deadlines import DeadlineKind, Deadlines
 from signald.core.decisions import (
     Change,
     Decided,
@@ -17,10 +16,8 @@ from signald.core.decisions import (
     SessionChanged,
     SessionEnded,
 )
-from signald.core.early_candidates import WaitingCandidates
-from signald.core.forward_rules import forwarded
+from signald.core.forwarding import Forwarder
 from signald.core.ice import IceSupply
-from signald.core.limits import Limits
 from signald.core.mailboxes import Mailboxes
 from signald.core.members import Member, Visitor
 from signald.core.messages import (
@@ -36,10 +33,11 @@ from signald.core.messages import (
     SessionId,
     Waiting,
 )
-from signald.core.pending_decisions import Pending, PendingDecisions
+from signald.core.pending_decisions import PendingDecision, PendingDecisions
+from signald.core.session_lifetimes import SessionLifetimes
 from signald.core.sessions import Session, SessionState
 from signald.core.users import User
-from signald.core.views import knocks, news, views
+from signald.core.views import difference_events, lobby_knocks, member_views
 
 _END_REASONS = {
     LeaveReason.REMOVED: EndReason.REMOVED,
@@ -50,39 +48,30 @@ _END_REASONS = {
 
 @define
 class SessionReplicas:
-    """The sessions, as far as users here are members of them or wait at them.
+    """Replicas of the sessions of which users of this node are members or visitors.
+
+    The registry owns the sessions. A replica is the latest version that this node knows; applying a newer one sends
+    each user of this node the events that lead from the old version to the new one.
 
     Attributes:
-        limits: of a session's life.
-        mailboxes: tells the users.
-        decisions: whose outcomes may be overtaken by newer records.
-        deadlines: the hub's.
-        ice: has members told of TURN servers.
-        sessions: the records.
-        active: when each open session last had a change or a message, monotonic seconds.
-        expires: when each open session is over, monotonic seconds.
-        looks: when to look next whether each open session is idle, monotonic seconds.
-        candidates: those that wait for the other member.
+        mailboxes: the users, to which the events are sent.
+        decisions: the pending decisions, whose outcomes may be older than a removed replica.
+        lifetimes: the timeouts of open sessions.
+        forwarder: holds the candidates that wait for a session's second member.
+        ice: sends TURN credentials to new members.
+        sessions: the replicas.
 
     """
 
-    limits: Limits
     mailboxes: Mailboxes
     decisions: PendingDecisions
-    deadlines: Deadlines
+    lifetimes: SessionLifetimes
+    forwarder: Forwarder
     ice: IceSupply
     sessions: dict[SessionId, Session] = field(factory=dict)
-    active: dict[SessionId, float] = field(factory=dict)
-    expires: dict[SessionId, float] = field(factory=dict)
-    looks: dict[SessionId, float] = field(factory=dict)
-    candidates: WaitingCandidates = field(init=False)
 
-    def __attrs_post_init__(self) -> None:
-        """Make the part that has the limits too."""
-        self.candidates = WaitingCandidates(self.limits)
-
-    def is_ahead(self, outcome: Outcome) -> bool:
-        """Whether an outcome builds on a change of a session that is not heard of yet."""
+    def has_version_gap(self, outcome: Outcome) -> bool:
+        """Whether an outcome skips a version of a session: the outcome with the missing version has not arrived."""
         changes = outcome.changes if isinstance(outcome, Decided | Resumed | NotResumed) else ()
         for change in changes:
             known = self.sessions.get(change.session.id)
@@ -90,125 +79,103 @@ class SessionReplicas:
                 return True
         return False
 
-    def absorb(self, change: Change, now: float) -> list[Action]:
-        """Take a newer record, and tell the users here what is different for them; an older one changes nothing."""
+    def apply_change(self, change: Change, now: float) -> list[Action]:
+        """Replace a replica by a newer version and send the users of this node what changed; ignore an older one."""
         session = change.session
         known = self.sessions.get(session.id)
         if known is not None and known.version >= session.version:
             return []
         if isinstance(change, SessionEnded):
-            actions = self._end(known, change.reason)
+            actions = self._end_memberships(known, change.reason)
             known = None if known is None else evolve(known, members=())
             change = SessionChanged(session)
         else:
             actions = []
-        actions += self._members(known, change, now)
-        actions += self._visitors(known, session, change.turned_away)
-        self._keep(session, now)
+        actions += self._update_members(known, change, now)
+        actions += self._update_visitors(known, session, change.turned_away)
+        self._store(session, now)
         return actions
 
-    def enter_again(self, user: User) -> list[Action]:
-        """Tell a user who begins anew all that it is in."""
+    def resend_memberships(self, user: User) -> list[Action]:
+        """Send all memberships of a user whose client has lost its state."""
         actions: list[Action] = []
-        for id in sorted(user.sessions | user.visits):
+        for id in sorted(user.sessions | user.waiting_at):
             session = self.sessions[id]
             member = session.member(user.id)
             if member is None:
-                actions += self.mailboxes.tell(user, Waiting(id, session.waits_for))
+                actions += self.mailboxes.send_event(user, Waiting(id, session.wait_reason))
             else:
-                actions += self.mailboxes.tell(user, _joined(session, member))
-                actions += self._knocks(user, session, member)
+                actions += self.mailboxes.send_event(user, _joined(session, member))
+                actions += self._send_knocks(user, session, member)
         return actions
 
-    def touch(self, id: SessionId, now: float) -> None:
-        """Take note of a message in a session."""
-        self.active[id] = now
-
-    def follow(self, id: SessionId, active: float, expires: float) -> None:
-        """Look after an open session: `active` is its last change or message, `expires` the end of its life."""
-        self.active[id] = active
-        self.expires[id] = expires
-        self.look_again(id, active + self.limits.session_idle_seconds)
-        self.deadlines.add(expires, DeadlineKind.LIFE, id)
-
-    def look_again(self, id: SessionId, at: float) -> None:
-        """Look then, and not before, whether a session is idle."""
-        self.looks[id] = at
-        self.deadlines.add(at, DeadlineKind.IDLE, id)
-
-    def idle_at(self, id: SessionId, now: float) -> float | None:
-        """When a session is idle, at the earliest; None when there is no such session open."""
-        session = self.sessions.get(id)
-        if session is None or id not in self.active:
-            return None
-        since = now if len(session.members) > 1 else self.active[id]
-        return since + self.limits.session_idle_seconds
-
-    def _members(self, known: Session | None, change: SessionChanged, now: float) -> list[Action]:
+    def _update_members(self, known: Session | None, change: SessionChanged, now: float) -> list[Action]:
         session = change.session
         actions: list[Action] = []
         for gone in () if known is None else known.members:
             if session.member(gone.user) is None:
-                actions += self._dismiss(self.mailboxes.users.get(gone.user), session.id, change.reason)
+                actions += self._remove_member(self.mailboxes.users.get(gone.user), session.id, change.reason)
         for member in session.members:
             user = self.mailboxes.users.get(member.user)
             if known is None or known.member(member.user) is None:
                 visitor = None if known is None else known.visitor(member.user)
-                actions += [] if user is None else self._enter(user, session, member, visitor, now)
+                actions += [] if user is None else self._add_member(user, session, member, visitor, now)
                 continue
-            for event in news(known, session, member, change.reason):
-                actions += self.mailboxes.tell(user, event)
+            for event in difference_events(known, session, member, change.reason):
+                actions += self.mailboxes.send_event(user, event)
         return actions
 
-    def _enter(self, user: User, session: Session, member: Member, visitor: Visitor | None, now: float) -> list[Action]:
-        """Tell a user that it is a member now: the reply to its open or join."""
+    def _add_member(
+        self, user: User, session: Session, member: Member, visitor: Visitor | None, now: float
+    ) -> list[Action]:
+        """Record that a user is a member now and send it the reply to its `Open` or `Join`."""
         user.sessions.add(session.id)
-        user.visits.discard(session.id)
-        # Before it hears of anybody to connect with.
-        actions = self.ice.entered(user, now) if len(user.sessions) == 1 else []
-        # One who opens what it waits for may be let in before: then that is no reply to the opening.
-        pending = None if member.role is Role.GUEST and self._opens(user) else self._answering(user, session)
+        user.waiting_at.discard(session.id)
+        # The TURN credentials come first: the reply names the members to connect with.
+        actions = self.ice.send_to_new_member(user, now) if len(user.sessions) == 1 else []
+        # A visitor that asks to open the session may be admitted as a guest first: that does not answer its `Open`.
+        pending = None if member.role is Role.GUEST and self._is_opening(user) else self._claim_reply(user, session)
         if pending is None:
-            actions += self.mailboxes.tell(user, _joined(session, member, None if visitor is None else visitor.request))
+            actions += self.mailboxes.send_event(
+                user, _joined(session, member, None if visitor is None else visitor.request)
+            )
         elif isinstance(pending.operation, OpenSession):
-            actions += self.mailboxes.tell(user, _opened(session, member, pending))
+            actions += self.mailboxes.send_event(user, _opened(session, member, pending))
         else:
-            actions += self.mailboxes.tell(user, _joined(session, member, _id(pending)))
-        actions += self._knocks(user, session, member)
+            actions += self.mailboxes.send_event(user, _joined(session, member, _request_id(pending)))
+        actions += self._send_knocks(user, session, member)
         if len(session.members) > 1:
-            for sender, batch in self.candidates.take(session.id):
-                if session.member(sender) is not None:
-                    actions += self.mailboxes.tell(user, forwarded(batch, sender))
+            actions += self.forwarder.forward_early_candidates(user, session)
         return actions
 
-    def _knocks(self, user: User, session: Session, member: Member) -> list[Action]:
+    def _send_knocks(self, user: User, session: Session, member: Member) -> list[Action]:
         if member.role is not Role.HOST:
             return []
-        return [action for knock in knocks(session) for action in self.mailboxes.tell(user, knock)]
+        return [action for knock in lobby_knocks(session) for action in self.mailboxes.send_event(user, knock)]
 
-    def _visitors(self, known: Session | None, session: Session, turned_away: RefusalReason) -> list[Action]:
+    def _update_visitors(self, known: Session | None, session: Session, turned_away: RefusalReason) -> list[Action]:
         actions: list[Action] = []
         for visitor in session.visitors:
             user = self.mailboxes.users.get(visitor.user)
             is_new = known is None or known.visitor(visitor.user) is None
-            if user is None or not (is_new or (known is not None and known.waits_for is not session.waits_for)):
+            if user is None or not (is_new or (known is not None and known.wait_reason is not session.wait_reason)):
                 continue
-            user.visits.add(session.id)
+            user.waiting_at.add(session.id)
             if is_new:
-                self._answering(user, session)
-            reply = Waiting(session.id, session.waits_for, visitor.request if is_new else None)
-            actions += self.mailboxes.tell(user, reply)
+                self._claim_reply(user, session)
+            reply = Waiting(session.id, session.wait_reason, visitor.request if is_new else None)
+            actions += self.mailboxes.send_event(user, reply)
         for visitor in () if known is None else known.visitors:
             user = self.mailboxes.users.get(visitor.user)
-            if user is None or session.id not in user.visits or session.visitor(visitor.user) is not None:
+            if user is None or session.id not in user.waiting_at or session.visitor(visitor.user) is not None:
                 continue
-            user.visits.discard(session.id)
-            actions += self.mailboxes.tell(user, NotAdmitted(session.id, turned_away, visitor.request))
+            user.waiting_at.discard(session.id)
+            actions += self.mailboxes.send_event(user, NotAdmitted(session.id, turned_away, visitor.request))
         return actions
 
-    def _answering(self, user: User, session: Session) -> Pending | None:
-        """What a user waits for, if it is this session; it is answered now."""
-        pending = self.decisions.of_user(user)
+    def _claim_reply(self, user: User, session: Session) -> PendingDecision | None:
+        """Return the user's pending open or join of this session and mark it as answered; None when there is none."""
+        pending = self.decisions.for_user(user)
         if pending is None or pending.answered:
             return None
         operation = pending.operation
@@ -219,61 +186,58 @@ class SessionReplicas:
         pending.answered = True
         return pending
 
-    def _opens(self, user: User) -> bool:
-        pending = self.decisions.of_user(user)
+    def _is_opening(self, user: User) -> bool:
+        pending = self.decisions.for_user(user)
         return pending is not None and isinstance(pending.operation, OpenSession)
 
-    def _dismiss(self, user: User | None, id: SessionId, reason: LeaveReason) -> list[Action]:
+    def _remove_member(self, user: User | None, id: SessionId, reason: LeaveReason) -> list[Action]:
         if user is None or id not in user.sessions:
             return []
         user.sessions.discard(id)
-        told = _END_REASONS.get(reason)
-        return [] if told is None else self.mailboxes.tell(user, Ended(id, told))
+        end_reason = _END_REASONS.get(reason)
+        return [] if end_reason is None else self.mailboxes.send_event(user, Ended(id, end_reason))
 
-    def _end(self, known: Session | None, reason: EndReason) -> list[Action]:
+    def _end_memberships(self, known: Session | None, reason: EndReason) -> list[Action]:
         actions: list[Action] = []
         for member in () if known is None else known.members:
             user = self.mailboxes.users.get(member.user)
             if known is not None and user is not None and known.id in user.sessions:
                 user.sessions.discard(known.id)
-                actions += self.mailboxes.tell(user, Ended(known.id, reason))
+                actions += self.mailboxes.send_event(user, Ended(known.id, reason))
         return actions
 
-    def _keep(self, session: Session, now: float) -> None:
-        """Keep the record as long as it concerns anybody here."""
+    def _store(self, session: Session, now: float) -> None:
+        """Store a replica while it has users on this node, and remove it when it has none."""
         id = session.id
-        if self.mailboxes.users.keys().isdisjoint(session.people):
+        if self.mailboxes.users.keys().isdisjoint(session.user_ids):
             self.sessions.pop(id, None)
-            self.decisions.dropped(id, session.version)
+            self.decisions.note_removal(id, session.version)
         else:
             self.sessions[id] = session
         if session.state is SessionState.OPEN and id in self.sessions:
-            if id not in self.active:
-                self.follow(id, now, now + self.limits.session_life_seconds)
-            self.active[id] = now
+            self.lifetimes.start(id, now)
+            self.lifetimes.record_activity(id, now)
         else:
-            self.active.pop(id, None)
-            self.expires.pop(id, None)
-            self.looks.pop(id, None)
-            self.candidates.take(id)
+            self.lifetimes.stop(id)
+            self.forwarder.early_candidates.pop(id)
 
 
-def _id(pending: Pending) -> RequestId | None:
+def _request_id(pending: PendingDecision) -> RequestId | None:
     return None if pending.request is None else pending.request.id
 
 
-def _opened(session: Session, member: Member, pending: Pending) -> Opened:
+def _opened(session: Session, member: Member, pending: PendingDecision) -> Opened:
     settings = session.settings
     return Opened(
         session=session.id,
         capacity=settings.capacity,
         locked=settings.locked,
         lobby=settings.lobby,
-        members=views(session, member),
+        members=member_views(session, member),
         label=settings.label,
         relay_only=settings.relay_only,
         host_key=pending.host_key,
-        id=_id(pending),
+        id=_request_id(pending),
     )
 
 
@@ -285,7 +249,7 @@ def _joined(session: Session, member: Member, id: RequestId | None = None) -> Jo
         locked=settings.locked,
         lobby=settings.lobby,
         role=member.role,
-        members=views(session, member),
+        members=member_views(session, member),
         label=settings.label,
         relay_only=settings.relay_only,
         id=id,

@@ -1,24 +1,28 @@
-"""One session: members, those who wait, settings. Immutable: a change makes a new record with the next version."""
+"""A session as an immutable value: its members, visitors and settings, and the rules by which they change."""
 
 from __future__ import annotations
 
 from enum import Enum
 
-from attrs import evolve, field, frozen
+from attrs import evolve, frozen
 
 from signald.core.errors import ErrorCode, SignalError
 from signald.core.members import Member, Person, Visitor
 from signald.core.messages import RequestId, Role, SessionId, Traits, UserId, WaitReason
+from signald.core.session_settings import Settings
 
 NEGOTIATIONS_AN_EPOCH = 4096
-"""By how much the numbers of a pair's negotiations rise when one of the two begins anew."""
+"""By how much a pair's negotiation numbers rise when one of the two starts over."""
 
-_MOST_SEATS = 2**31 // NEGOTIATIONS_AN_EPOCH
-_MOST_REMOVED = 64
+_MAX_SEATS = 2**31 // NEGOTIATIONS_AN_EPOCH
+"""The most seats and epochs of a session: negotiation numbers have to stay below 2³¹."""
+
+_MAX_REMOVED = 64
+"""The most removed guests that a session remembers."""
 
 
 class SessionState(Enum):
-    """Whether anybody can meet in a session."""
+    """The state of a session: open, kept for its host key without members, or over."""
 
     OPEN = "open"
     KEPT = "kept"
@@ -26,7 +30,7 @@ class SessionState(Enum):
 
 
 class SessionEvent(Enum):
-    """What makes a session change its state."""
+    """An event that changes a session's state."""
 
     HOST_CAME = "host came with the key"
     ENDED = "ended, not kept"
@@ -41,58 +45,25 @@ SESSION_TRANSITIONS = {
     (SessionState.KEPT, SessionEvent.HOST_CAME): SessionState.OPEN,
     (SessionState.KEPT, SessionEvent.FORGOTTEN): SessionState.OVER,
 }
-"""The state after something in a state; nothing else happens to a session."""
-
-
-@frozen
-class Settings:
-    """What a session's host chose.
-
-    Attributes:
-        capacity: the most members.
-        label: the session's name.
-        password: the hash of what those who join have to know.
-        lobby: whether the host admits each who joins.
-        succession: whether the longest member is the host when the host is gone.
-        keep: whether the id stays known, for the holder of the host key.
-        relay_only: whether all media goes through TURN servers; the same for as long as the session is open.
-        locked: whether nobody can join.
-
-    """
-
-    capacity: int = 2
-    label: str | None = None
-    password: str | None = field(default=None, repr=False)
-    lobby: bool = False
-    succession: bool = False
-    keep: bool = False
-    relay_only: bool = False
-    locked: bool = False
-
-    def check_relay(self, traits: Traits) -> None:
-        """Do nothing for one who connects as this session wants it.
-
-        Raises:
-            SignalError: `relay-needed`.
-
-        """
-        if self.relay_only and not traits.relays:
-            raise SignalError(ErrorCode.RELAY_NEEDED)
+"""The next state for each state and event; no other combination occurs."""
 
 
 @frozen
 class Session:
     """A meeting of a host and guests.
 
+    The methods that change something return a new session with the next version; a rule that forbids the change raises
+    `SignalError`.
+
     Attributes:
-        id: its id.
-        settings: what the host chose.
-        members: in the order in which they came; empty in a session that is kept and not open.
-        visitors: those who wait to be members, in the order in which they came.
-        removed: those whom a host removed, the latest.
-        state: open or kept.
-        seats: how many seats and epochs were ever given.
-        version: counts the changes, from 1.
+        id: the session's id.
+        settings: the host's settings.
+        members: the members in the order in which they joined; empty in a kept session.
+        visitors: the users that wait for admission, in the order in which they came.
+        removed: the latest guests that a host removed; they cannot join again.
+        state: open, kept or over.
+        seats: how many seats and epochs members have got so far (`Member.seat`, `Member.epoch`).
+        version: the number of this version, from 1.
 
     """
 
@@ -106,13 +77,13 @@ class Session:
     version: int = 1
 
     @classmethod
-    def opened(cls, id: SessionId, settings: Settings, host: Person) -> Session:
+    def new(cls, id: SessionId, settings: Settings, host: Person) -> Session:
         """Make a new session with its host."""
         return cls(id, settings, members=(Member(host, Role.HOST, 0, 0, keyed=True),))
 
     @classmethod
-    def expected(cls, id: SessionId, version: int) -> Session:
-        """Make a session that nobody has opened yet, and that somebody will: it is as one that is kept."""
+    def awaiting_host(cls, id: SessionId, version: int) -> Session:
+        """Make a kept session without members, at which a guest waits before the host opens it for the first time."""
         return cls(id, Settings(keep=True), members=(), state=SessionState.KEPT, version=version)
 
     @property
@@ -121,48 +92,49 @@ class Session:
         return next((member for member in self.members if member.role is Role.HOST), None)
 
     @property
-    def waits_for(self) -> WaitReason:
-        """What its visitors wait for."""
+    def wait_reason(self) -> WaitReason:
+        """Why its visitors wait: for admission, or for the host."""
         return WaitReason.LOBBY if self.state is SessionState.OPEN else WaitReason.HOST
 
     @property
-    def people(self) -> frozenset[UserId]:
-        """Members and visitors."""
+    def user_ids(self) -> frozenset[UserId]:
+        """The ids of all members and visitors."""
         return frozenset({member.user for member in self.members} | {visitor.user for visitor in self.visitors})
 
     def member(self, user: UserId) -> Member | None:
-        """The member that this user is, if any."""
+        """The member with this user id; None where the user is not a member."""
         return next((member for member in self.members if member.user == user), None)
 
     def visitor(self, user: UserId) -> Visitor | None:
-        """The visitor that this user is, if any."""
+        """The visitor with this user id; None where the user is not a visitor."""
         return next((visitor for visitor in self.visitors if visitor.user == user), None)
 
     def others(self, user: UserId) -> tuple[Member, ...]:
-        """The members other than this user, in the order in which they came."""
+        """The members other than this user, in the order in which they joined."""
         return tuple(member for member in self.members if member.user != user)
 
-    def has_room(self, traits: Traits) -> bool:
-        """Whether one more of these traits would fit, by the settings and by what all programs understand."""
+    def has_room_for(self, traits: Traits) -> bool:
+        """Whether a user with these traits can become a member, by the settings and by the traits of all members."""
         if self.settings.relay_only and not traits.relays:
             return False
         understood = [traits.most_members, *(member.traits.most_members for member in self.members)]
         room = min([self.settings.capacity, *(most for most in understood if most is not None)])
-        return len(self.members) < room and self.seats < _MOST_SEATS
+        return len(self.members) < room and self.seats < _MAX_SEATS
 
-    # Coming
+    # Joining
 
-    def arrived(self, person: Person, request: RequestId | None, proof: str | None, most_visitors: int) -> Session:
-        """The session with one guest more, or one visitor.
+    def with_arrival(self, person: Person, request: RequestId | None, proof: str | None, most_visitors: int) -> Session:
+        """The session with a new guest, or with a new visitor where the user has to wait.
 
         Args:
-            person: who comes.
-            request: what it called its request.
-            proof: the hash of the password that it gave, where that was right; empty where it was wrong.
-            most_visitors: who may wait at most.
+            person: the user that joins.
+            request: the id of its request.
+            proof: the session's password hash where the given password was right; empty where it was wrong; None
+                where none was given.
+            most_visitors: how many visitors may wait at most.
 
         Raises:
-            SignalError: in this order: `unknown-session` for one who was removed, `already-member`,
+            SignalError: in this order: `unknown-session` for a removed guest, `already-member`,
                 `password-needed` or `wrong-password`, `relay-needed`, `session-locked`, `session-full`, `cannot-wait`,
                 `lobby-full`.
 
@@ -177,31 +149,31 @@ class Session:
         self.settings.check_relay(person.traits)
         if self.settings.locked and self.state is SessionState.OPEN:
             raise SignalError(ErrorCode.SESSION_LOCKED)
-        if self.state is SessionState.OPEN and not self.has_room(person.traits):
+        if self.state is SessionState.OPEN and not self.has_room_for(person.traits):
             raise SignalError(ErrorCode.SESSION_FULL)
         if self.state is SessionState.OPEN and not self.settings.lobby:
-            return evolve(self._seated(person, Role.GUEST), version=self.version + 1)
+            return evolve(self._with_member(person, Role.GUEST), version=self.version + 1)
         if not person.traits.waits:
             raise SignalError(ErrorCode.CANNOT_WAIT)
         if len(self.visitors) >= most_visitors:
             raise SignalError(ErrorCode.LOBBY_FULL)
         return evolve(self, visitors=(*self.visitors, Visitor(person, request)), version=self.version + 1)
 
-    def claimed(self, host: Person, settings: Settings, same: frozenset[UserId] | None = None) -> Session:
-        """The session with the holder of the host key as its host, open, and with these settings.
+    def reopened_by(self, host: Person, settings: Settings, same: frozenset[UserId] | None = None) -> Session:
+        """The session, opened or taken over by a host with the host key or a token for it, with new settings.
 
-        Who had come with the key is no longer in it, a host of another kind is a guest, and without a lobby those who
-        wait are let in as far as there is room; the others wait no longer.
+        The new host replaces the member that has opened the session with the key before. A host without the key
+        becomes a guest. Without a lobby the visitors become guests while there is room; the rest is turned away.
 
         Args:
-            host: who opens it.
-            settings: the new ones.
-            same: for a host who has shown a token and no key: who in the session is the same person, and is no longer
-                in it. Who had come with the key is a guest then.
+            host: the new host.
+            settings: the new settings.
+            same: for a host that has shown a token instead of the key: the members that are the same person by their
+                tokens. The host replaces them, and a member with the key becomes a guest.
 
         Raises:
-            SignalError: `already-member`; `relay-needed`; `session-full`; `unsupported-by-peer`, a lobby with one who
-                does not know it.
+            SignalError: `already-member`; `relay-needed`; `session-full`; `unsupported-by-peer`, for a lobby in a
+                session with a member whose program does not support lobbies.
 
         """
         if self.member(host.user) is not None or self.visitor(host.user) is not None:
@@ -209,7 +181,7 @@ class Session:
         replaced = frozenset(member.user for member in self.members if member.keyed) if same is None else same
         rest = tuple(evolve(member, role=Role.GUEST) for member in self.members if member.user not in replaced)
         if self.state is SessionState.OPEN:
-            # Its members were told, and have connections of this kind.
+            # The members of an open session have connected by the old setting, so it stays.
             settings = evolve(settings, relay_only=self.settings.relay_only)
         settings.check_relay(host.traits)
         session = evolve(
@@ -219,15 +191,15 @@ class Session:
             state=SESSION_TRANSITIONS[self.state, SessionEvent.HOST_CAME],
             version=self.version + 1,
         )
-        if not session.has_room(host.traits):
+        if not session.has_room_for(host.traits):
             raise SignalError(ErrorCode.SESSION_FULL)
         session._check_lobby()
-        return session._seated(host, Role.HOST, keyed=same is None)._let_in()
+        return session._with_member(host, Role.HOST, keyed=same is None)._with_lobby_resolved()
 
-    # Going
+    # Leaving
 
     def without(self, user: UserId) -> Session:
-        """The session without this guest or visitor, or without a host whom `heir` follows.
+        """The session without this guest or visitor, or without a host that `next_host` succeeds.
 
         Raises:
             SignalError: `not-a-member`.
@@ -236,37 +208,41 @@ class Session:
         member = self.member(user)
         if member is None and self.visitor(user) is None:
             raise SignalError(ErrorCode.NOT_A_MEMBER)
-        heir = self.heir if member is not None and member.role is Role.HOST else None
+        successor = self.next_host if member is not None and member.role is Role.HOST else None
         members = tuple(
-            evolve(other, role=Role.HOST) if heir is not None and other.user == heir.user else other
+            evolve(other, role=Role.HOST) if successor is not None and other.user == successor.user else other
             for other in self.others(user)
         )
         visitors = tuple(visitor for visitor in self.visitors if visitor.user != user)
         return evolve(self, members=members, visitors=visitors, version=self.version + 1)
 
     @property
-    def heir(self) -> Member | None:
-        """Who is the host when the host is gone: the longest member, one who is not away if there is one."""
+    def next_host(self) -> Member | None:
+        """The guest that becomes the host when the host leaves: the first to have joined, preferably one not away.
+
+        None where the settings allow no succession, or there is no guest.
+        """
         guests = [member for member in self.members if member.role is Role.GUEST]
         if not self.settings.succession or not guests:
             return None
         return min(guests, key=lambda member: (member.person.away, member.seat))
 
     def ended(self) -> Session:
-        """The session without any member, kept or over."""
+        """The session after its end: without members, and kept or over as the settings say."""
         event = SessionEvent.ENDED_KEPT if self.settings.keep else SessionEvent.ENDED
         state = SESSION_TRANSITIONS[self.state, event]
         visitors = self.visitors if state is SessionState.KEPT else ()
         settings = evolve(self.settings, locked=False)
         return evolve(self, settings=settings, members=(), visitors=visitors, state=state, version=self.version + 1)
 
-    # What the host does
+    # Requests of the host
 
-    def changed(self, host: UserId, label: str | None, locked: bool | None, lobby: bool | None) -> Session:
-        """The session with other settings; None leaves one as it is.
+    def with_settings(self, host: UserId, label: str | None, locked: bool | None, lobby: bool | None) -> Session:
+        """The session with changed settings; None leaves one unchanged.
 
         Raises:
-            SignalError: `not-a-member`, `wrong-role`; `unsupported-by-peer`, a lobby with one who does not know it.
+            SignalError: `not-a-member`, `wrong-role`; `unsupported-by-peer`, for a lobby in a session with a member
+                whose program does not support lobbies.
 
         """
         self.check_host(host)
@@ -278,10 +254,10 @@ class Session:
         )
         session = evolve(self, settings=settings, version=self.version + 1)
         session._check_lobby()
-        return session._let_in()
+        return session._with_lobby_resolved()
 
-    def admitted(self, host: UserId, user: UserId) -> Session:
-        """The session with a visitor as a guest.
+    def with_visitor_admitted(self, host: UserId, user: UserId) -> Session:
+        """The session with a visitor admitted as a guest.
 
         Raises:
             SignalError: `not-a-member`, `wrong-role`, `unknown-member`, `session-full`.
@@ -291,12 +267,12 @@ class Session:
         visitor = self.visitor(user)
         if visitor is None:
             raise SignalError(ErrorCode.UNKNOWN_MEMBER)
-        if not self.has_room(visitor.person.traits):
+        if not self.has_room_for(visitor.person.traits):
             raise SignalError(ErrorCode.SESSION_FULL)
-        return self.without(user)._seated(visitor.person, Role.GUEST)
+        return self.without(user)._with_member(visitor.person, Role.GUEST)
 
-    def refused(self, host: UserId, user: UserId) -> Session:
-        """The session without a visitor.
+    def with_visitor_refused(self, host: UserId, user: UserId) -> Session:
+        """The session with a visitor turned away.
 
         Raises:
             SignalError: `not-a-member`, `wrong-role`, `unknown-member`.
@@ -307,8 +283,8 @@ class Session:
             raise SignalError(ErrorCode.UNKNOWN_MEMBER)
         return self.without(user)
 
-    def expelled(self, host: UserId, user: UserId) -> Session:
-        """The session without a guest, who cannot come back.
+    def with_guest_removed(self, host: UserId, user: UserId) -> Session:
+        """The session without a guest, which cannot join again.
 
         Raises:
             SignalError: `not-a-member`, `wrong-role`, `unknown-member`.
@@ -317,9 +293,9 @@ class Session:
         self.check_host(host)
         if user == host or self.member(user) is None:
             raise SignalError(ErrorCode.UNKNOWN_MEMBER)
-        return evolve(self.without(user), removed=(*self.removed, user)[-_MOST_REMOVED:])
+        return evolve(self.without(user), removed=(*self.removed, user)[-_MAX_REMOVED:])
 
-    def handed_over(self, host: UserId, user: UserId) -> Session:
+    def with_new_host(self, host: UserId, user: UserId) -> Session:
         """The session with a guest as its host, and the host as a guest.
 
         Raises:
@@ -335,7 +311,7 @@ class Session:
         return evolve(self, members=members, version=self.version + 1)
 
     def check_host(self, user: UserId) -> None:
-        """Do nothing for the host.
+        """Check that a user is the host.
 
         Raises:
             SignalError: `not-a-member`, `wrong-role`.
@@ -349,30 +325,31 @@ class Session:
 
     # Presence
 
-    def marked(self, user: UserId, away: bool) -> Session:
-        """The session with a member or visitor away, or back; itself where that is nothing new."""
+    def with_presence(self, user: UserId, away: bool) -> Session:
+        """The session with a member or visitor marked as away or back; the same object where that changes nothing."""
         person = self._person(user)
-        return self if person is None or person.away is away else self._with(evolve(person, away=away))
+        return self if person is None or person.away is away else self._with_person(evolve(person, away=away))
 
-    def renewed(self, user: UserId, traits: Traits) -> Session:
-        """The session with a member who begins all negotiations anew, with what its program can do now.
+    def with_renewed_member(self, user: UserId, traits: Traits) -> Session:
+        """The session with a member that has lost its state: all its negotiations start over, with its new traits.
 
-        A visitor has nothing to begin anew; the session is itself where its traits are the same.
+        A visitor has no negotiations; for it only the traits are updated. The result is the same object where nothing
+        changes.
 
         Raises:
-            SignalError: `unsupported-by-peer`, another member takes one exchange alone; `relay-needed`, its program
-                does not connect as the session wants it; `session-full`, it was done too often.
+            SignalError: `unsupported-by-peer`, another member supports a single exchange only; `relay-needed`, its
+                program does not connect through TURN servers alone; `session-full`, all epochs are used up.
 
         """
         member, visitor = self.member(user), self.visitor(user)
         if visitor is not None and visitor.person.traits != traits:
-            return self._with(evolve(visitor.person, traits=traits))
+            return self._with_person(evolve(visitor.person, traits=traits))
         if member is None:
             return self
         if not all(other.traits.renegotiates for other in self.others(user)):
             raise SignalError(ErrorCode.UNSUPPORTED_BY_PEER)
         self.settings.check_relay(traits)
-        if self.seats >= _MOST_SEATS:
+        if self.seats >= _MAX_SEATS:
             raise SignalError(ErrorCode.SESSION_FULL)
         renewed = evolve(member, person=evolve(member.person, traits=traits), epoch=self.seats)
         members = tuple(renewed if other.user == user else other for other in self.members)
@@ -382,23 +359,23 @@ class Session:
         found = self.member(user) or self.visitor(user)
         return None if found is None else found.person
 
-    def _with(self, person: Person) -> Session:
+    def _with_person(self, person: Person) -> Session:
         members = tuple(evolve(m, person=person) if m.user == person.user else m for m in self.members)
         visitors = tuple(evolve(v, person=person) if v.user == person.user else v for v in self.visitors)
         return evolve(self, members=members, visitors=visitors, version=self.version + 1)
 
-    def _seated(self, person: Person, role: Role, keyed: bool = False) -> Session:
+    def _with_member(self, person: Person, role: Role, keyed: bool = False) -> Session:
         member = Member(person, role, seat=self.seats, epoch=self.seats, keyed=keyed)
         return evolve(self, members=(*self.members, member), seats=self.seats + 1)
 
-    def _let_in(self) -> Session:
-        """Without a lobby nobody waits in an open session: those for whom there is room are guests, the others go."""
+    def _with_lobby_resolved(self) -> Session:
+        """Without a lobby, turn visitors into guests while there is room and turn the rest away."""
         if self.settings.lobby:
             return self
         session = evolve(self, visitors=())
         for visitor in self.visitors:
-            if session.has_room(visitor.person.traits):
-                session = session._seated(visitor.person, Role.GUEST)
+            if session.has_room_for(visitor.person.traits):
+                session = session._with_member(visitor.person, Role.GUEST)
         return session
 
     def _check_lobby(self) -> None:

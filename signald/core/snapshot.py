@@ -1,4 +1,8 @@
-"""Users and sessions as plain records, for a restart or a hand-over between nodes: durations, no monotonic times."""
+"""Snapshots of all users and sessions, for a restart or a hand-over.
+
+Another process has another monotonic clock, so a snapshot holds durations in place of times. The names of the records'
+fields are the keys of the state file.
+"""
 
 from __future__ import annotations
 
@@ -10,15 +14,15 @@ from cattrs.strategies import configure_tagged_union
 
 from signald.core.actions import Action
 from signald.core.deadlines import DeadlineKind
-from signald.core.decisions import Forget
+from signald.core.decisions import EndIdentity
 from signald.core.grant import Grant
 from signald.core.hub import Hub
 from signald.core.identities import Identity
 from signald.core.limits import AddressKey
-from signald.core.mailbox import weight
+from signald.core.mailbox import message_size
 from signald.core.messages import Candidates, CountedEvent, Instance, LeaveReason, Request, SessionId, Traits, UserId
 from signald.core.pending_decisions import PendingDecisions
-from signald.core.reconnect_window import return_seconds
+from signald.core.reconnect_window import reconnect_seconds
 from signald.core.registry import MemoryRegistry
 from signald.core.sessions import Session
 from signald.core.users import User, UserEvent
@@ -28,17 +32,17 @@ FORMAT = 1
 
 @frozen
 class UserRecord:
-    """An identity that can resume.
+    """A user that can resume, with its identity.
 
     Attributes:
         id, address, traits, instance, rotation, confirmed, restarted: as in `users.User`.
         away: whether its connection was lost.
         current, previous, spent: as in `identities.Identity`.
-        received: how many messages of the user there were.
-        acknowledged: how many events the user has said that it has.
-        whole: whether no event was lost.
-        events: those that are not acknowledged.
-        requests: those that are received and not carried out.
+        received: how many counted messages of the user have arrived.
+        acknowledged: how many events the user has acknowledged.
+        whole: whether the outbox is complete.
+        events: the events that are not acknowledged.
+        requests: the requests that have arrived and are not carried out.
         grant: as in `identities.Identity`.
 
     """
@@ -64,7 +68,7 @@ class UserRecord:
 
 @frozen
 class WaitingBatch:
-    """Candidates that came before the other member (`waiting.WaitingCandidates`)."""
+    """Candidates that a lone member sent before another one joined (`early_candidates.EarlyCandidates`)."""
 
     sender: UserId
     batch: Candidates
@@ -72,14 +76,14 @@ class WaitingBatch:
 
 @frozen
 class SessionRecord:
-    """A session.
+    """A session, with the ages of its timeouts.
 
     Attributes:
-        session: its record in the registry.
+        session: its version in the registry.
         idle: seconds since its last change or message; None when it is not open.
         remaining: seconds until it expires; None when it is not open.
         kept: seconds for which it has been kept without being open; None when it is open.
-        candidates: those that wait there for the other member, with their senders.
+        candidates: the early candidates, with their senders.
 
     """
 
@@ -92,13 +96,13 @@ class SessionRecord:
 
 @frozen
 class Snapshot:
-    """All that a restart has to keep.
+    """Everything that a restart keeps.
 
     Attributes:
-        format: of these records.
-        users: those who can come back.
-        gone: those who cannot; their memberships end.
-        sessions: all of them.
+        format: the version of the format of these records.
+        users: the users that can resume.
+        gone: the identities that cannot; their memberships end with the restart.
+        sessions: all sessions.
 
     """
 
@@ -108,11 +112,11 @@ class Snapshot:
     sessions: list[SessionRecord]
 
 
-def export(hub: Hub, registry: MemoryRegistry, now: float) -> Snapshot:
-    """Take a snapshot; neither hub nor registry changes.
+def take_snapshot(hub: Hub, registry: MemoryRegistry, now: float) -> Snapshot:
+    """Take a snapshot; neither the hub nor the registry changes.
 
-    What the registry has decided and the hub has not heard is to be told first; requests whose decision is not begun,
-    such as a password that waits to be checked, are in the snapshot.
+    Outcomes of the registry that have not reached the hub have to be passed to it before. Requests whose decision has
+    not started, such as a password that waits to be checked, are in the snapshot.
     """
     users = [
         _user_record(user, user.instance, registry.users[id], hub.decisions)
@@ -122,10 +126,10 @@ def export(hub: Hub, registry: MemoryRegistry, now: float) -> Snapshot:
     sessions = [
         SessionRecord(
             session,
-            idle=_ago(hub.replicas.active.get(id), now),
-            remaining=None if id not in hub.replicas.expires else hub.replicas.expires[id] - now,
-            kept=_ago(registry.kept.get(id), now),
-            candidates=[WaitingBatch(*waiting) for waiting in hub.replicas.candidates.batches.get(id, [])],
+            idle=_seconds_since(hub.lifetimes.active.get(id), now),
+            remaining=None if id not in hub.lifetimes.expires else hub.lifetimes.expires[id] - now,
+            kept=_seconds_since(registry.kept_since.get(id), now),
+            candidates=[WaitingBatch(*waiting) for waiting in hub.forwarder.early_candidates.batches.get(id, [])],
         )
         for id, session in registry.sessions.items()
     ]
@@ -134,7 +138,7 @@ def export(hub: Hub, registry: MemoryRegistry, now: float) -> Snapshot:
 
 
 def aged(snapshot: Snapshot, past: float) -> Snapshot:
-    """The snapshot after so many seconds."""
+    """Advance a snapshot by the seconds that passed since it was taken."""
     sessions = [
         evolve(
             record,
@@ -148,21 +152,21 @@ def aged(snapshot: Snapshot, past: float) -> Snapshot:
 
 
 def without_users(snapshot: Snapshot) -> Snapshot:
-    """The snapshot when nobody comes back: sessions end as they do when all are gone, and those that are kept stay."""
+    """Drop all users from a snapshot: their memberships end, and sessions with a host key stay kept."""
     return evolve(snapshot, users=[], gone=[*snapshot.gone, *(record.id for record in snapshot.users)])
 
 
 def restore(snapshot: Snapshot, hub: Hub, registry: MemoryRegistry, now: float) -> list[Action]:
-    """Put a snapshot into a hub and a registry that are empty: all its users are away, with the whole grace and more.
+    """Restore a snapshot into an empty hub and an empty registry, with all users away.
 
-    The more there are, the longer it takes until the last of them is back. The others in their sessions are not told
-    that they were away, unless one does not come back.
+    Their grace is extended by the length of the reconnect window, since it takes so long until the last one is back.
+    The other members are not told that a user was away unless it does not come back.
     """
-    grace = hub.limits.grace_seconds + return_seconds(len(snapshot.users))
+    grace = hub.limits.grace_seconds + reconnect_seconds(len(snapshot.users))
     memberships: defaultdict[UserId, set[SessionId]] = defaultdict(set)
     for kept in sorted(snapshot.sessions, key=lambda record: -(record.kept or 0.0)):
         _restore_session(kept, hub, registry, now)
-        for user in kept.session.people:
+        for user in kept.session.user_ids:
             memberships[user].add(kept.session.id)
     for record in snapshot.users:
         _restore_user(record, memberships[record.id], hub, registry, now + grace)
@@ -170,16 +174,16 @@ def restore(snapshot: Snapshot, hub: Hub, registry: MemoryRegistry, now: float) 
         registry.users[id] = Identity(sessions=memberships[id])
     for kept in snapshot.sessions:
         session = kept.session
-        if not hub.users.keys().isdisjoint(session.people):
+        if not hub.users.keys().isdisjoint(session.user_ids):
             hub.replicas.sessions[session.id] = session
-    actions: list[Action] = [hub.decisions.ask(Forget(id, LeaveReason.GONE)) for id in snapshot.gone]
+    actions: list[Action] = [hub.decisions.submit(EndIdentity(id, LeaveReason.GONE)) for id in snapshot.gone]
     for record in snapshot.users:
-        actions += hub.go_on(hub.users[record.id], now)
+        actions += hub.handle_queued_requests(hub.users[record.id], now)
     return actions
 
 
 def dump(snapshot: Snapshot) -> bytes:
-    """A snapshot as JSON."""
+    """Encode a snapshot as JSON."""
     return _converter.dumps(snapshot)
 
 
@@ -187,38 +191,38 @@ def load(data: bytes) -> Snapshot:
     """Read a snapshot.
 
     Raises:
-        ValueError: it is none, or of another format.
+        ValueError: the data is not a snapshot, or has another format version.
 
     """
     try:
         snapshot = _converter.loads(data, Snapshot)
     except Exception as error:  # cattrs raises groups of whatever its hooks raise
-        raise ValueError("These are no records of users and sessions.") from error
+        raise ValueError("The content is not a snapshot of users and sessions.") from error
     if snapshot.format != FORMAT:
-        raise ValueError("The records are of another version.")
+        raise ValueError(f"The snapshot has format {snapshot.format}; this version reads format {FORMAT}.")
     _check(snapshot)
     return snapshot
 
 
 def _check(snapshot: Snapshot) -> None:
-    """See whether the records fit each other.
+    """Check that the records are consistent.
 
     Raises:
-        ValueError: they do not.
+        ValueError: they are not.
 
     """
     users = [record.id for record in snapshot.users] + snapshot.gone
     sessions = [record.session.id for record in snapshot.sessions]
     if len(set(users)) != len(users) or len(set(sessions)) != len(sessions):
-        raise ValueError("The records name a user or a session twice.")
+        raise ValueError("The snapshot contains a user or a session twice.")
     known = set(users)
     for kept in snapshot.sessions:
-        if not known.issuperset(kept.session.people):
-            raise ValueError("The records have a session of somebody who is in none of them.")
+        if not known.issuperset(kept.session.user_ids):
+            raise ValueError("The snapshot contains a session with a user that it does not contain.")
 
 
 def _user_record(user: User, instance: Instance, identity: Identity, decisions: PendingDecisions) -> UserRecord:
-    pending = decisions.of_user(user)
+    pending = decisions.for_user(user)
     under_way = [] if pending is None or pending.request is None else [pending.request]
     return UserRecord(
         id=user.id,
@@ -234,8 +238,8 @@ def _user_record(user: User, instance: Instance, identity: Identity, decisions: 
         spent=identity.spent,
         received=user.inbox.received,
         acknowledged=user.outbox.acknowledged,
-        whole=user.outbox.whole,
-        events=[event for event, _ in user.outbox.waiting],
+        whole=user.outbox.complete,
+        events=[event for event, _ in user.outbox.unacknowledged],
         requests=[*under_way, *user.queue.waiting],
         grant=identity.grant,
     )
@@ -254,46 +258,46 @@ def _restore_user(
         sessions=sessions,
         grant=record.grant,
     )
-    user = hub.mailboxes.add(record.id, None, record.address, record.traits, record.instance)
-    user.step(UserEvent.LOST)
-    user.until = until
-    hub.deadlines.add(user.until, DeadlineKind.GRACE, user.id)
+    user = hub.mailboxes.add_user(record.id, None, record.address, record.traits, record.instance)
+    user.transition(UserEvent.LOST)
+    user.grace_ends = until
+    hub.deadlines.add(user.grace_ends, DeadlineKind.GRACE, user.id)
     user.rotation = record.rotation
     user.confirmed = record.confirmed
     user.restarted = record.restarted
     user.inbox.received = user.inbox.acknowledged = record.received
-    user.outbox.restore(record.acknowledged, [(event, weight(event)) for event in record.events], record.whole)
+    user.outbox.restore(record.acknowledged, [(event, message_size(event)) for event in record.events], record.whole)
     user.queue.waiting = deque(record.requests)
     for id in sessions:
-        (user.visits if registry.sessions[id].member(user.id) is None else user.sessions).add(id)
+        (user.waiting_at if registry.sessions[id].member(user.id) is None else user.sessions).add(id)
 
 
 def _restore_session(record: SessionRecord, hub: Hub, registry: MemoryRegistry, now: float) -> None:
     id = record.session.id
     registry.sessions[id] = record.session
     if record.kept is not None:
-        registry.kept[id] = now - record.kept
+        registry.kept_since[id] = now - record.kept
     if record.idle is not None and record.remaining is not None:
-        hub.replicas.follow(id, now - record.idle, now + record.remaining)
+        hub.lifetimes.restore(id, now - record.idle, now + record.remaining)
     if record.candidates:
-        hub.replicas.candidates.batches[id] = [(waiting.sender, waiting.batch) for waiting in record.candidates]
+        hub.forwarder.early_candidates.batches[id] = [(waiting.sender, waiting.batch) for waiting in record.candidates]
 
 
-def _ago(since: float | None, now: float) -> float | None:
+def _seconds_since(since: float | None, now: float) -> float | None:
     return None if since is None else now - since
 
 
-def _exactly(value: object, kind: type) -> object:
-    """A value of just this type: cattrs would make one of it, such as an integer that cannot be written again."""
+def _require_type(value: object, kind: type) -> object:
+    """Accept a value of exactly this type. cattrs alone would convert, perhaps to an integer too large to encode."""
     if type(value) is not kind:
-        raise ValueError(f"This is no {kind.__name__}.")
+        raise ValueError(f"Expected a value of type {kind.__name__}, got one of type {type(value).__name__}.")
     return value
 
 
 def _make_converter() -> OrjsonConverter:
     converter = make_converter(forbid_extra_keys=True, detailed_validation=False)
     for kind in (bool, int, str):
-        converter.register_structure_hook(kind, _exactly)
+        converter.register_structure_hook(kind, _require_type)
     configure_tagged_union(CountedEvent, converter)
     configure_tagged_union(Request, converter)
     return converter

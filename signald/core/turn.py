@@ -1,7 +1,7 @@
-"""Ephemeral TURN credentials, as coturn's `use-auth-secret` takes them.
+"""Ephemeral TURN credentials, as coturn's `use-auth-secret` accepts them.
 
-The scheme is that of draft-uberti-behave-turn-rest-00 §2.2: the user name is the time of expiry and a name, the
-credential an HMAC of it under a secret that the TURN server knows too.
+The scheme is that of draft-uberti-behave-turn-rest-00 §2.2: the user name is the time of expiry and a name, and the
+credential is its HMAC under a secret that the TURN server shares.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from attrs import field, frozen
 
 from signald.core.messages import IceServer, UserId
 
-LEAST_SECRET_BYTES = 32
-"""Whoever has a credential can try secrets on it for as long as they like, without asking anybody."""
+MIN_SECRET_BYTES = 32
+"""The least length of the shared secret: anybody with a credential can test guesses of the secret offline."""
 
 _PSEUDONYM_SYMBOLS = 16
 _PSEUDONYM_PURPOSE = b"signald TURN pseudonym\0"
@@ -29,7 +29,7 @@ class Turn:
     Attributes:
         urls: `turn:` and `turns:` URIs (RFC 7065).
         secret: coturn's `static-auth-secret`.
-        seconds: for which credentials are good.
+        seconds: the lifetime of credentials.
 
     """
 
@@ -37,12 +37,12 @@ class Turn:
     secret: bytes = field(repr=False)
     seconds: float
 
-    def server(self, user: UserId, now: float) -> IceServer:
-        """The servers with credentials of a user's own.
+    def server_for(self, user: UserId, now: float) -> IceServer:
+        """The servers with credentials for one user.
 
         Args:
-            user: whose.
-            now: seconds since 1970 (UTC): the TURN server compares the expiry with its own clock.
+            user: the user.
+            now: wall time, seconds since 1970 (UTC), since the TURN server compares the expiry with its own clock.
 
         """
         username, credential = credentials(self.secret, user, math.ceil(now + self.seconds))
@@ -50,7 +50,7 @@ class Turn:
 
 
 def credentials(secret: bytes, user: UserId, expires: int) -> tuple[str, str]:
-    """A user name and a credential that expire at this time (seconds since 1970)."""
+    """Make a user name and a credential that expire at this time (seconds since 1970)."""
     username = f"{expires}:{pseudonym(secret, user)}"
     # SHA-1 is what TURN servers take here; HMAC needs no collision resistance (RFC 6151 §2.3, RFC 2104 §6).
     mac = hmac.new(secret, username.encode(), hashlib.sha1).digest()
@@ -58,9 +58,9 @@ def credentials(secret: bytes, user: UserId, expires: int) -> tuple[str, str]:
 
 
 def pseudonym(secret: bytes, user: UserId) -> str:
-    """What the TURN server knows a user under.
+    """The name under which the TURN server knows a user.
 
-    It is the same for all credentials of one user, so that quotas of the TURN server count, and without the secret
-    nobody can tell whose it is: user ids are known to the others in a session.
+    It is the same in all credentials of a user, so that the TURN server's quotas work. Without the secret nobody can
+    relate it to a user id, which the other members of a session know.
     """
     return hmac.new(secret, _PSEUDONYM_PURPOSE + user.encode(), hashlib.sha256).hexdigest()[:_PSEUDONYM_SYMBOLS]

@@ -1,4 +1,4 @@
-"""Identities, and the peers that speak for them."""
+"""Peers, which are connections, and users, which are identities that outlive a connection; with their states."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from signald.core.mailbox import Inbox, Outbox
 from signald.core.messages import Instance, Request, SessionId, Traits, UserId
 
 PeerId = NewType("PeerId", int)
-"""One connected endpoint."""
+"""The id of one connection."""
 
 DecisionId = NewType("DecisionId", int)
-"""One decision that was asked for."""
+"""The id of one pending decision."""
 
 
 class PeerState(Enum):
-    """How far a connection has come."""
+    """The state of a connection."""
 
     GREETING = "greeting"
     WELCOMED = "welcomed"
@@ -29,7 +29,7 @@ class PeerState(Enum):
 
 
 class PeerEvent(Enum):
-    """What makes a connection's state change."""
+    """An event that changes a connection's state."""
 
     WELCOME = "hello or resume, welcome"
     CLOSE = "refused, replaced or overrun"
@@ -44,11 +44,11 @@ PEER_TRANSITIONS = {
     (PeerState.WELCOMED, PeerEvent.SOCKET_CLOSED): PeerState.CLOSED,
     (PeerState.CLOSING, PeerEvent.SOCKET_CLOSED): PeerState.CLOSED,
 }
-"""The state after something in a state; nothing else happens to a connection."""
+"""The next state for each state and event; no other combination occurs."""
 
 
 class UserState(Enum):
-    """Whether somebody speaks for an identity."""
+    """The state of a user: connected, away within its reconnect grace, or ended."""
 
     PRESENT = "present"
     AWAY = "away"
@@ -56,7 +56,7 @@ class UserState(Enum):
 
 
 class UserEvent(Enum):
-    """What makes an identity's state change."""
+    """An event that changes a user's state."""
 
     RESUMED = "resume"
     LOST = "socket lost"
@@ -74,16 +74,16 @@ USER_TRANSITIONS = {
     (UserState.AWAY, UserEvent.EXPIRED): UserState.OVER,
     (UserState.AWAY, UserEvent.SECRET_REUSED): UserState.OVER,
 }
-"""The state after something in a state. An identity that cannot resume is over when its socket is lost."""
+"""The next state for each state and event. A user that cannot resume ends as soon as its socket is lost."""
 
 
 @define
 class RequestQueue:
-    """Requests that are taken one after the other.
+    """Requests that are handled one after the other.
 
     Attributes:
-        decision: what the next one has to wait for.
-        waiting: those that wait for it, in order.
+        decision: the pending decision that the queue waits for; None where the next request is handled at once.
+        waiting: the queued requests, in order.
 
     """
 
@@ -93,16 +93,16 @@ class RequestQueue:
 
 @define
 class Peer:
-    """One connected endpoint.
+    """One connection.
 
     Attributes:
-        id: which.
-        address: what its failed guesses are counted under.
-        traits: what its dialect can do, and since its hello what its program can.
-        budget: of messages.
-        state: what it says when it is closing is not heard.
-        user: who it speaks for; None before its welcome, and when another one took over.
-        queue: of its requests before the welcome.
+        id: the connection's id.
+        address: the address to which its failed guesses are charged.
+        traits: the capabilities of its dialect, and after its hello those of its program.
+        budget: the rate limit of its messages.
+        state: requests that arrive while it is closing are ignored.
+        user: its user; None before the welcome, and after another connection has resumed the user.
+        queue: its requests before the welcome.
 
     """
 
@@ -114,32 +114,32 @@ class Peer:
     user: UserId | None = None
     queue: RequestQueue = field(factory=RequestQueue)
 
-    def step(self, event: PeerEvent) -> None:
-        """Change the state as the table says."""
+    def transition(self, event: PeerEvent) -> None:
+        """Change the state as `PEER_TRANSITIONS` says."""
         self.state = PEER_TRANSITIONS[self.state, event]
 
 
 @define
 class User:
-    """An identity on this node.
+    """A user of this node: an identity, connected or away.
 
     Attributes:
-        id: who.
-        address: where its last peer came from.
-        traits: what its program can do.
-        instance: of its program; None where it cannot resume.
-        outbox: what it was sent and has not acknowledged.
-        inbox: what it has sent.
+        id: the identity.
+        address: the address of its latest connection.
+        traits: the capabilities of its program.
+        instance: the id of its program's run; None where it cannot resume.
+        outbox: the events to it that it has not acknowledged.
+        inbox: counts the messages from it.
         state: present, with a peer, or away, without one.
-        peer: the endpoint that speaks for it.
-        until: when its absence ends it, monotonic seconds.
-        rotation: which of its secrets is the newest.
-        confirmed: whether it has shown that it has that secret.
-        credentials_due: when its TURN credentials are to be told anew, monotonic seconds; None where it has none.
-        restarted: whether its messages are counted anew since a welcome that it has not shown to have.
-        sessions: those in which it is a member, as far as it was told.
-        visits: those at which it waits, as far as it was told.
-        queue: of its requests.
+        peer: its connection; None while it is away.
+        grace_ends: when the identity ends unless it is resumed before, monotonic seconds.
+        rotation: the number of its newest resume secret.
+        confirmed: whether its client has shown that it has that secret.
+        credentials_due: when its TURN credentials have to be renewed, monotonic seconds; None where it has none.
+        restarted: whether the last welcome reset the message counters and the client has not confirmed it yet.
+        sessions: the sessions of which it is a member, according to the events that it was sent.
+        waiting_at: the sessions at which it waits, according to the events that it was sent.
+        queue: its requests.
 
     """
 
@@ -151,15 +151,15 @@ class User:
     inbox: Inbox
     state: UserState = UserState.PRESENT
     peer: PeerId | None = None
-    until: float = 0.0
+    grace_ends: float = 0.0
     rotation: int = 1
     confirmed: bool = True
     credentials_due: float | None = None
     restarted: bool = False
     sessions: set[SessionId] = field(factory=set)
-    visits: set[SessionId] = field(factory=set)
+    waiting_at: set[SessionId] = field(factory=set)
     queue: RequestQueue = field(factory=RequestQueue)
 
-    def step(self, event: UserEvent) -> None:
-        """Change the state as the table says."""
+    def transition(self, event: UserEvent) -> None:
+        """Change the state as `USER_TRANSITIONS` says."""
         self.state = USER_TRANSITIONS[self.state, event]

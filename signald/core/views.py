@@ -1,4 +1,4 @@
-"""What a member is told of a session: views of the others, and the difference between two records."""
+"""A session from the viewpoint of one member: the other members, and the events between two versions."""
 
 from __future__ import annotations
 
@@ -24,28 +24,28 @@ from signald.core.sessions import NEGOTIATIONS_AN_EPOCH, Session, SessionState
 
 
 def is_polite(member: Member, other: Member) -> bool:
-    """Whether `member` yields to `other` in a collision of offers (W3C perfect negotiation).
+    """Whether `member` is the polite peer towards `other`, which yields in a glare of offers (W3C perfect negotiation).
 
-    The earlier one is polite, unless it cannot roll back and the later one can.
+    The earlier joiner is polite, unless it cannot roll back its offer and the later one can.
     """
     if member.traits.rollback != other.traits.rollback:
         return member.traits.rollback
     return member.seat < other.seat
 
 
-def base(member: Member, other: Member) -> int:
-    """What the numbers of this pair's negotiations are greater than: it rises when one of the two begins anew."""
+def negotiation_base(member: Member, other: Member) -> int:
+    """The number that precedes the pair's first negotiation; it rises when one of the two starts over."""
     return NEGOTIATIONS_AN_EPOCH * (max(member.epoch, other.epoch) - 1)
 
 
-def view(member: Member, viewer: Member) -> MemberView:
-    """A member as `viewer` is told of it."""
+def member_view(member: Member, viewer: Member) -> MemberView:
+    """Describe a member to `viewer`."""
     return MemberView(
         user=member.user,
         role=member.role,
         polite=is_polite(viewer, member),
         offers_first=viewer.seat > member.seat,
-        base=base(member, viewer),
+        base=negotiation_base(member, viewer),
         renegotiates=member.traits.renegotiates,
         messages=member.traits.messages,
         away=member.person.away,
@@ -53,26 +53,26 @@ def view(member: Member, viewer: Member) -> MemberView:
     )
 
 
-def views(session: Session, viewer: Member) -> tuple[MemberView, ...]:
-    """The others in a session as `viewer` is told of them, in the order in which they came."""
-    return tuple(view(other, viewer) for other in session.others(viewer.user))
+def member_views(session: Session, viewer: Member) -> tuple[MemberView, ...]:
+    """Describe the other members of a session to `viewer`, in the order in which they joined."""
+    return tuple(member_view(other, viewer) for other in session.others(viewer.user))
 
 
-def knocks(session: Session) -> list[Knock]:
-    """What the host is told of those who wait in the lobby."""
+def lobby_knocks(session: Session) -> list[Knock]:
+    """The knocks of all visitors in the lobby, for the host; empty where the session is not open."""
     if session.state is not SessionState.OPEN:
         return []
     return [Knock(session.id, visitor.user, visitor.person.name) for visitor in session.visitors]
 
 
-def news(known: Session, session: Session, viewer: Member, reason: LeaveReason) -> list[Event]:
-    """What is told to one who is a member in both records.
+def difference_events(known: Session, session: Session, viewer: Member, reason: LeaveReason) -> list[Event]:
+    """The events that lead a member from one version of a session to a later one; it is a member in both.
 
     Args:
-        known: the earlier record.
-        session: the later one.
-        viewer: the one who is told, as in the later record.
-        reason: why those who are no longer in it left.
+        known: the earlier version.
+        session: the later version.
+        viewer: the member that gets the events, as in the later version.
+        reason: why the members left that are not in the later version.
 
     """
     id = session.id
@@ -80,39 +80,39 @@ def news(known: Session, session: Session, viewer: Member, reason: LeaveReason) 
         MemberLeft(id, gone.user, reason) for gone in known.members if session.member(gone.user) is None
     ]
     for other in session.others(viewer.user):
-        events += _of_member(id, known.member(other.user), other, viewer)
-    events += _of_host(known, session)
-    if _settings(known) != _settings(session):
-        events.append(_settings(session))
+        events += _member_events(id, known.member(other.user), other, viewer)
+    events += _host_events(known, session)
+    if _settings_event(known) != _settings_event(session):
+        events.append(_settings_event(session))
     if viewer.role is Role.HOST:
-        events += _of_visitors(known, session, viewer.user)
+        events += _visitor_events(known, session, viewer.user)
     return events
 
 
-def _of_member(id: SessionId, old: Member | None, new: Member, viewer: Member) -> list[Event]:
+def _member_events(id: SessionId, old: Member | None, new: Member, viewer: Member) -> list[Event]:
     if old is None:
-        return [MemberJoined(id, view(new, viewer))]
+        return [MemberJoined(id, member_view(new, viewer))]
     if new.epoch != old.epoch:
-        return [MemberRenewed(id, view(new, viewer))]
+        return [MemberRenewed(id, member_view(new, viewer))]
     if new.person.away is old.person.away:
         return []
     return [MemberAway(id, new.user) if new.person.away else MemberBack(id, new.user)]
 
 
-def _of_host(known: Session, session: Session) -> list[Event]:
+def _host_events(known: Session, session: Session) -> list[Event]:
     old, new = known.host, session.host
     if new is None or (old is not None and old.user == new.user):
         return []
     return [HostChanged(session.id, new.user)]
 
 
-def _of_visitors(known: Session, session: Session, host: UserId) -> list[Event]:
+def _visitor_events(known: Session, session: Session, host: UserId) -> list[Event]:
     was_host = known.host is not None and known.host.user == host
-    told = {visitor.user for visitor in known.visitors} if was_host else set[UserId]()
+    announced = {visitor.user for visitor in known.visitors} if was_host else set[UserId]()
     now = {visitor.user for visitor in session.visitors}
-    events: list[Event] = [KnockOver(session.id, user) for user in sorted(told - now)]
-    return events + [knock for knock in knocks(session) if knock.user not in told]
+    events: list[Event] = [KnockOver(session.id, user) for user in sorted(announced - now)]
+    return events + [knock for knock in lobby_knocks(session) if knock.user not in announced]
 
 
-def _settings(session: Session) -> Changed:
+def _settings_event(session: Session) -> Changed:
     return Changed(session.id, session.settings.locked, session.settings.lobby, session.settings.label)

@@ -1,8 +1,8 @@
-"""Wire protocols: one module a dialect, frames on one side and messages on the other."""
+"""Dialects: the wire protocols of clients. Each module translates between text frames and the core's messages."""
 
 from signald.dialects.dialect import Dialect
 from signald.dialects.native import Native
 from signald.dialects.serde import Serde
 
 DIALECTS: tuple[type[Dialect], ...] = (Native, Serde)
-"""All that is spoken here."""
+"""All dialects that the server supports."""

@@ -1,4 +1,4 @@
-"""What every dialect has in common: an object per connection between its frames and the hub's messages."""
+"""The interface of a dialect: one object for each connection translates between its frames and the hub's messages."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from signald.core.messages import Event, Request, RequestId, Traits
 
 @frozen
 class CloseFrame:
-    """In the place of a frame: the connection is to be closed (RFC 6455 §7.4) after the frames before it."""
+    """A close frame that follows the frames before it and ends the connection (RFC 6455 §7.4)."""
 
     code: int
     reason: str
 
 
 class DecodeError(Exception):
-    """A frame is no valid request.
+    """A frame is not a valid request.
 
     Attributes:
-        code: what is wrong.
-        about: the class of the request, if it could be told.
-        id: the request's id, if it could be read.
+        code: the error for the client.
+        about: the class of the request; None where it could not be determined.
+        id: the request's id; None where it could not be read.
 
     """
 
@@ -37,30 +37,30 @@ class DecodeError(Exception):
 
 
 class Dialect(ABC):
-    """One connection's translator; it may hold what its protocol needs.
+    """Translates the frames of one connection; it may hold the state that its protocol needs.
 
     Attributes:
-        subprotocol: its name in `Sec-WebSocket-Protocol` (RFC 6455 §11.5); None: for those that offer none.
-        traits: what its peers can take part in.
+        subprotocol: its name in `Sec-WebSocket-Protocol` (RFC 6455 §11.5); None for clients that offer none.
+        traits: the capabilities of its clients.
 
     """
 
     subprotocol: ClassVar[str | None]
     traits: ClassVar[Traits] = Traits()
 
-    def opened(self) -> list[Request]:
-        """The connection is open: what it says to the hub without a frame."""
+    def initial_requests(self) -> list[Request]:
+        """The requests that an open connection makes before its client has sent a frame."""
         return []
 
     @abstractmethod
-    def received(self, frame: bytes) -> list[Request]:
-        """Translate one text message, valid UTF-8 within the size limit.
+    def decode(self, frame: bytes) -> list[Request]:
+        """Translate one text message, which is valid UTF-8 within the size limit, to requests.
 
         Raises:
-            DecodeError: it is no valid request.
+            DecodeError: the message is not a valid request.
 
         """
 
     @abstractmethod
     def encode(self, event: Event) -> list[bytes | CloseFrame]:
-        """Translate one event; an empty list for what the peer cannot hear."""
+        """Translate one event to frames; none where the protocol has no message for it."""

@@ -1,4 +1,4 @@
-"""signald's own protocol, `signald.1` (docs/protocol.md): JSON objects tagged by `type`."""
+"""The native dialect, `signald.1` (docs/protocol.md): JSON objects tagged by `type`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from cattrs.errors import ForbiddenExtraKeysError
 from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
 
 from signald.core.errors import ErrorCode
-from signald.core.ids import is_user_id, read_session_id
+from signald.core.ids import is_user_id, parse_session_id
 from signald.core.messages import (
     Ack,
     Admit,
@@ -95,7 +95,7 @@ REQUESTS: dict[str, type[Request]] = {
     "ack": Ack,
     "ping": Ping,
 }
-"""The requests by their type on the wire."""
+"""The request classes by their `type` on the wire."""
 
 EVENTS: dict[type[Event], str] = {
     Welcome: "welcome",
@@ -125,10 +125,10 @@ EVENTS: dict[type[Event], str] = {
     GoingAway: "going-away",
     Pong: "pong",
 }
-"""The events' types on the wire; `error` is encoded apart, since its code has more to say."""
+"""The events' `type` on the wire. `error` is not here: it is encoded separately, to add the sentence to the code."""
 
 NESTED = (Negotiation, Candidate, MemberView, ServerLimits, IceServer)
-"""What stands inside messages."""
+"""The classes of objects inside messages."""
 
 _TYPES: dict[type[Request], str] = {request: name for name, request in REQUESTS.items()}
 
@@ -147,17 +147,17 @@ _COUNT_BOUNDS: _Bounds = {"most": 2**53 - 1}
 
 
 def key(name: str) -> str:
-    """The JSON key of a message's field."""
+    """The JSON key of a message class's field."""
     return _KEYS.get(name, name.replace("_", "-"))
 
 
 class Native(Dialect):
-    """One connection that speaks `signald.1`."""
+    """Translates the frames of one `signald.1` connection."""
 
     subprotocol: ClassVar[str | None] = "signald.1"
 
-    def received(self, frame: bytes) -> list[Request]:
-        """Decode one request, strictly.
+    def decode(self, frame: bytes) -> list[Request]:
+        """Decode one request strictly: nothing is coerced, and unknown keys are errors.
 
         Raises:
             DecodeError: `bad-message`.
@@ -174,7 +174,7 @@ class Native(Dialect):
         if about is not None:
             try:
                 return [_converter.structure(body, about)]
-            except (ValueError, KeyError, ForbiddenExtraKeysError):  # a wrong value, a missing key, an unknown one
+            except (ValueError, KeyError, ForbiddenExtraKeysError):  # wrong value, missing key, unknown key
                 pass
         raise DecodeError(ErrorCode.BAD_MESSAGE, about, _readable_id(body))
 
@@ -197,14 +197,14 @@ def _error(error: Error) -> dict[str, str]:
 
 
 def _readable_id(body: dict[str, Any]) -> RequestId | None:
-    """The id of a request that is otherwise not valid, so that its sender knows which one it was."""
+    """The id of an invalid request, so that its sender can relate the error to it; None without a valid id."""
     try:
         return _request_id(body.get("id"))
     except ValueError:
         return None
 
 
-# Strict readers: cattrs alone would turn 5 into "5" and null into "None".
+# Strict readers for cattrs, which alone would coerce 5 to "5" and null to "None".
 
 
 def _string(value: object, bounds: _Bounds = _UNBOUNDED) -> str:
@@ -240,13 +240,13 @@ def _user(value: object, _bounds: _Bounds = _UNBOUNDED) -> UserId:
 
 
 def _session(value: object, _bounds: _Bounds = _UNBOUNDED) -> SessionId:
-    """Read a session id in any spelling. A text that is none stays as it is: an id that no session has."""
+    """Read a session id in any spelling; any other text is kept, as an id that no session has."""
     text = _string(value, _ID_BOUNDS)
-    return read_session_id(text) or SessionId(text)
+    return parse_session_id(text) or SessionId(text)
 
 
 def _secret(value: object, _bounds: _Bounds = _UNBOUNDED) -> Secret:
-    """Read a secret. Any short text will do: one that is none is wrong anyhow."""
+    """Read a secret. Its form is not checked, since a malformed secret matches no identity anyway."""
     return Secret(_string(value, _ID_BOUNDS))
 
 
@@ -272,7 +272,7 @@ _READERS: dict[Any, Callable[[object, _Bounds], object]] = {
 
 
 def _hook(type_: Any, bounds: _Bounds) -> Callable[[object, Any], object]:
-    """The cattrs hook that reads a field of this type; null is never a value (docs/protocol.md, "Connection")."""
+    """Make the cattrs hook that reads a field; null is not a valid value of any (docs/protocol.md, "Connection")."""
     inner = [argument for argument in get_args(type_) if argument not in (NoneType, Ellipsis)]
     if get_origin(type_) is tuple:
         item = _hook(inner[0], _UNBOUNDED)
@@ -299,7 +299,7 @@ def _nested(value: object, type_: Any) -> object:
 
 def _make_converter() -> Converter:
     converter = Converter(detailed_validation=False, forbid_extra_keys=True)
-    # Nested classes come first: cattrs binds their hooks when it makes those of the classes around them.
+    # Nested classes come first: cattrs binds their hooks when it makes the hooks of the classes that contain them.
     for class_ in (*NESTED, *REQUESTS.values(), *EVENTS):
         resolve_types(class_)
         reads: dict[str, Any] = {}

@@ -1,6 +1,7 @@
-"""The original's protocol: an enum as serde writes it in JSON, externally tagged (docs/serde.md). It never changes.
+"""The dialect of the original server's clients (docs/serde.md): an enum as serde encodes it in JSON. It never changes.
 
-A unit variant is a bare string, a one-field variant `{"Name": value}`, a two-field one `{"Name": [first, second]}`.
+The enum is externally tagged: a variant without fields is a bare string, one with a field is `{"Name": value}`, one
+with two fields is `{"Name": [first, second]}`.
 """
 
 from __future__ import annotations
@@ -8,9 +9,10 @@ from __future__ import annotations
 from typing import ClassVar, NamedTuple, TypeVar, assert_never
 
 import orjson
+from attrs import fields
 
 from signald.core.errors import ErrorCode
-from signald.core.ids import read_session_id
+from signald.core.ids import parse_session_id
 from signald.core.messages import (
     Ack,
     Answer,
@@ -59,31 +61,34 @@ from signald.core.messages import (
 from signald.dialects.dialect import CloseFrame, DecodeError, Dialect
 
 INVALID_PAYLOAD = 1007
-"""RFC 6455 §7.4.1: data within a message that was not consistent with the type of the message."""
+"""The close code for data that is not consistent with the type of the message (RFC 6455 §7.4.1)."""
 
 POLICY_VIOLATION = 1008
-"""RFC 6455 §7.4.1: a message that violates the server's policy."""
+"""The close code for a message that violates the server's policy (RFC 6455 §7.4.1)."""
 
-_MOST_CANDIDATE_CHARACTERS = 4096
-_MOST_MID_CHARACTERS = 256
-_MOST_REASON_CHARACTERS = 1024
+# The bounds are those that the message classes declare.
+_MOST_CANDIDATE_CHARACTERS: int = fields(Candidate).candidate.metadata["most"]
+_MOST_MID_CHARACTERS: int = fields(Candidate).sdp_mid.metadata["most"]
+_MOST_LINE_INDEX: int = fields(Candidate).sdp_m_line_index.metadata["most"]
+_MOST_FRAGMENT_CHARACTERS: int = fields(Candidate).username_fragment.metadata["most"]
+_MOST_REASON_CHARACTERS: int = fields(IceError).text.metadata["most"]
 
 
 class _Variant(NamedTuple):
-    """One value of the enum: its name, and its fields, none to two strings."""
+    """One value of the enum: its name and its fields, which are at most two strings."""
 
     name: str
     fields: tuple[str, ...]
 
 
 class Serde(Dialect):
-    """One connection of the original's kind: it is welcomed without a hello, and its sessions are for two.
+    """Translates the frames of one client of the original server. It needs no hello, and its sessions have two members.
 
     Attributes:
-        user: its own id, since the welcome.
-        negotiations: for each of its sessions the last offer, sent or received: what an answer or a candidate
-            belongs to. None before the first.
-        bases: for each of its sessions, what the numbers of its negotiations are greater than.
+        user: the client's user id, after the welcome.
+        negotiations: the latest negotiation of each of its sessions, to which answers and candidates belong; None
+            before the first offer. The protocol itself does not number negotiations.
+        bases: the number that precedes the first negotiation of each of its sessions (`MemberView.base`).
 
     """
 
@@ -95,11 +100,11 @@ class Serde(Dialect):
         self.negotiations: dict[SessionId, Negotiation | None] = {}
         self.bases: dict[SessionId, int] = {}
 
-    def opened(self) -> list[Request]:
-        """Say hello on the peer's behalf."""
+    def initial_requests(self) -> list[Request]:
+        """Send a hello on the client's behalf."""
         return [Hello(version=1)]
 
-    def received(self, frame: bytes) -> list[Request]:
+    def decode(self, frame: bytes) -> list[Request]:
         """Decode one variant.
 
         Raises:
@@ -115,13 +120,13 @@ class Serde(Dialect):
                 return [Join(_session(text))]
             case _Variant("VideoOffer", (sdp, text)):
                 session = _session(text)
-                negotiation = self._next(session)
+                negotiation = self._next_negotiation(session)
                 if session in self.negotiations:
                     self.negotiations[session] = negotiation
                 return [Offer(session, None, negotiation, sdp)]
             case _Variant("VideoAnswer", (sdp, text)):
                 session = _session(text)
-                return [Answer(session, None, self.negotiations.get(session) or self._next(session), sdp)]
+                return [Answer(session, None, self.negotiations.get(session) or self._next_negotiation(session), sdp)]
             case _Variant("IceCandidate", (candidate, text)):
                 session = _session(text)
                 return [Candidates(session, None, self.negotiations.get(session), (_read_candidate(candidate),))]
@@ -130,28 +135,28 @@ class Serde(Dialect):
             case _:
                 raise DecodeError(ErrorCode.BAD_MESSAGE)
 
-    def _next(self, session: SessionId) -> Negotiation:
-        """The negotiation that the next offer of this peer opens."""
+    def _next_negotiation(self, session: SessionId) -> Negotiation:
+        """The negotiation that the client's next offer starts."""
         last = self.negotiations.get(session)
-        own = last is not None and last.offerer == self.user
-        return Negotiation(self.user, (last.n if own and last is not None else self.bases.get(session, 0)) + 1)
+        is_own = last is not None and last.offerer == self.user
+        return Negotiation(self.user, (last.n if is_own and last is not None else self.bases.get(session, 0)) + 1)
 
-    def _begin(self, session: SessionId, members: tuple[MemberView, ...]) -> None:
-        """Nothing is negotiated yet with those who are there: nobody, or one."""
+    def _reset_negotiation(self, session: SessionId, members: tuple[MemberView, ...]) -> None:
+        """Forget a session's negotiation, since its other member has changed; `members` are the others, at most one."""
         self.negotiations[session] = None
         self.bases[session] = members[0].base if members else 0
 
     def encode(self, event: Event) -> list[bytes | CloseFrame]:
-        """Encode what the original's clients know; they hear nothing else."""
+        """Encode the events that the original protocol has; all others are dropped."""
         match event:
             case Welcome():
                 self.user = event.user
                 return [_write("NewUser", event.user)]
             case Opened():
-                self._begin(event.session, event.members)
+                self._reset_negotiation(event.session, event.members)
                 return [_write("SessionReady", event.session)]
             case Joined():
-                self._begin(event.session, event.members)
+                self._reset_negotiation(event.session, event.members)
                 return [_write("SessionJoinSuccess", event.session)]
             case ForwardedOffer():
                 self.negotiations[event.session] = event.negotiation
@@ -163,17 +168,17 @@ class Serde(Dialect):
             case ForwardedIceError():
                 return [_write("ICEError", event.text, event.session)]
             case Error():
-                return _refusal(event)
+                return _encode_error(event)
             case Left() | Ended():
                 self.negotiations.pop(event.session, None)
                 self.bases.pop(event.session, None)
                 return []
             case MemberJoined() | MemberRenewed():
-                self._begin(event.session, (event.member,))
+                self._reset_negotiation(event.session, (event.member,))
                 return []
             case MemberLeft():
-                # Candidates for whoever comes next belong to no negotiation yet.
-                self._begin(event.session, ())
+                # Candidates for the next member belong to no negotiation yet.
+                self._reset_negotiation(event.session, ())
                 return []
             case (
                 Done()
@@ -196,10 +201,11 @@ class Serde(Dialect):
                 assert_never(never)
 
 
-def _refusal(error: Error) -> list[bytes | CloseFrame]:
-    """An error as this protocol can say it; what it cannot say ends the connection, with the code as the reason.
+def _encode_error(error: Error) -> list[bytes | CloseFrame]:
+    """Encode an error. One that the protocol cannot express closes the connection, with the code as the reason.
 
-    An outsider's message about a session gets no answer, which would tell whether the session exists.
+    A message about a session in which the client is not a member gets no answer, since that would reveal whether the
+    session exists.
     """
     if error.code is ErrorCode.NOT_A_MEMBER:
         return []
@@ -212,8 +218,8 @@ def _refusal(error: Error) -> list[bytes | CloseFrame]:
 
 
 def _session(text: str) -> SessionId:
-    """Read a session id in any spelling. A text that is none stays as it is: an id that no session has."""
-    return read_session_id(text) or SessionId(text)
+    """Read a session id in any spelling; any other text is kept, as an id that no session has."""
+    return parse_session_id(text) or SessionId(text)
 
 
 def _read(frame: bytes) -> _Variant:
@@ -237,7 +243,7 @@ def _write(name: str, *fields: str) -> bytes:
 
 
 def _read_candidate(text: str) -> Candidate:
-    """Read the candidate's own JSON, a string within the message."""
+    """Decode a candidate, which is a string with JSON of its own."""
     try:
         body = orjson.loads(text)
     except orjson.JSONDecodeError:
@@ -250,13 +256,13 @@ def _read_candidate(text: str) -> Candidate:
     return Candidate(
         candidate,
         sdp_mid=_optional(body, "sdpMid", str, _MOST_MID_CHARACTERS),
-        sdp_m_line_index=_optional(body, "sdpMLineIndex", int, 65535),
-        username_fragment=_optional(body, "usernameFragment", str, _MOST_MID_CHARACTERS),
+        sdp_m_line_index=_optional(body, "sdpMLineIndex", int, _MOST_LINE_INDEX),
+        username_fragment=_optional(body, "usernameFragment", str, _MOST_FRAGMENT_CHARACTERS),
     )
 
 
 def _write_candidate(candidate: Candidate) -> str:
-    """Write the three keys that the original has, and the fragment only where there is one."""
+    """Encode a candidate with the three keys of the original protocol, and the fragment where there is one."""
     body = {
         "candidate": candidate.candidate,
         "sdpMid": candidate.sdp_mid,
@@ -271,7 +277,7 @@ _Value = TypeVar("_Value", str, int)
 
 
 def _optional(body: dict[str, object], key: str, type_: type[_Value], most: int) -> _Value | None:
-    """A key's value of this type, at most so long or so great; None where it is absent or null."""
+    """The value of a key, with its type and its size or value checked; None where it is absent or null."""
     value = body.get(key)
     if value is None:
         return None

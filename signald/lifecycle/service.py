@@ -19,7 +19,7 @@ from twisted.python.components import Componentized
 
 from signald.config.tree import Config
 from signald.core.budgets import ConnectionBudget
-from signald.core.reconnect_window import return_window
+from signald.core.reconnect_window import reconnect_window
 from signald.lifecycle.handover import Handover
 from signald.lifecycle.reloading import Reloading
 from signald.lifecycle.state_file import StateFile
@@ -187,7 +187,7 @@ class Daemon(MultiService):
             await maybeDeferred(port.stopListening)
         await self._wait_for_decisions()
         hub = self._switchboard.hub
-        window = return_window(len(hub.peers), hub.limits.grace_seconds, queued=self._is_handed_over)
+        window = reconnect_window(len(hub.peers), hub.limits.grace_seconds, queued=self._is_handed_over)
         self._switchboard.stopping(window, random.random)
         self._handover.leave(time.time())
         self.when_left()
@@ -231,7 +231,7 @@ class Daemon(MultiService):
 
     def _tick(self) -> None:
         self._switchboard.tick()
-        self._budget.tick(self._reactor.seconds())
+        self._budget.prune(self._reactor.seconds())
 
     def _look_at_certificate(self) -> None:
         if self.certificate is not None:

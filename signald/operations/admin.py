@@ -19,7 +19,7 @@ from twisted.web.server import Request
 from signald.config.secret_files import read_secret
 from signald.config.tree import Operations
 from signald.config.values import ConfigError
-from signald.core.budgets import AddressBudget, guesses
+from signald.core.budgets import AddressBudget, guess_rate
 from signald.core.errors import ErrorCode
 from signald.core.limits import Limits, address_key
 from signald.monitoring.readiness import Readiness
@@ -65,7 +65,7 @@ class AdminToken:
     """
 
     _digest: bytes | None = field(init=False, default=None)
-    _wrong: AddressBudget = field(init=False, factory=lambda: AddressBudget(guesses(Limits())))
+    _wrong: AddressBudget = field(init=False, factory=lambda: AddressBudget(guess_rate(Limits())))
 
     @property
     def is_set(self) -> bool:
@@ -90,14 +90,14 @@ class AdminToken:
     def refusal(self, authorization: Sequence[bytes], address: str, now: float) -> Check | None:
         """Why a request with those Authorization headers (RFC 6750 §2.1) is refused; None where it is not."""
         key = address_key(address)
-        if not self._wrong.has(key, now):
+        if not self._wrong.has_token(key, now):
             return Check.TOO_MANY
         scheme, _, token = (authorization[0] if len(authorization) == 1 else b"").partition(b" ")
         given = hashlib.sha256(token.strip(b" ")).digest()
         if hmac.compare_digest(given, self._digest or b"") and scheme.lower() == b"bearer":
             return None
         if token:
-            self._wrong.take(key, now)
+            self._wrong.take_token(key, now)
         return Check.WRONG
 
 

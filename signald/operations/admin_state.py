@@ -58,8 +58,8 @@ class AdminState:
                 "kept": kept,
                 "members": sum(len(session.members) for session in hub.sessions.values()),
                 "waiting": sum(len(session.visitors) for session in hub.sessions.values()),
-                "outboxBytes": hub.mailboxes.room.used,
-                "decisions": len(hub.decisions.pending),
+                "outboxBytes": hub.mailboxes.quota.used,
+                "decisions": len(hub.decisions.by_id),
             },
             "totals": {
                 "received": sum(metrics.received.values()) + sum(metrics.malformed.values()),
@@ -82,12 +82,12 @@ class AdminState:
         }
 
     def _active(self, session: Session) -> float:
-        return self.sources.hub.replicas.active.get(session.id, 0.0)
+        return self.sources.hub.lifetimes.active.get(session.id, 0.0)
 
     def _sessions(self, sessions: list[Session], now: float) -> Iterator[dict[str, object]]:
-        replicas = self.sources.hub.replicas
+        lifetimes = self.sources.hub.lifetimes
         for session in sessions:
-            active, expires = replicas.active.get(session.id), replicas.expires.get(session.id)
+            active, expires = lifetimes.active.get(session.id), lifetimes.expires.get(session.id)
             yield {
                 "id": session.id[:SHOWN_SYMBOLS],
                 "state": session.state.value,

@@ -213,8 +213,8 @@ class _Collector(Collector):
         yield _SESSIONS.with_values(_by_state(states, SessionState.OPEN, SessionState.KEPT))
         yield _MEMBERS.with_value(sum(len(session.members) for session in sessions))
         yield _VISITORS.with_value(sum(len(session.visitors) for session in sessions))
-        yield _OUTBOXES.with_value(hub.mailboxes.room.used)
-        yield _DECISIONS.with_value(len(hub.decisions.pending))
+        yield _OUTBOXES.with_value(hub.mailboxes.quota.used)
+        yield _DECISIONS.with_value(len(hub.decisions.by_id))
 
     def _messages(self) -> Iterator[Family]:
         metrics = self._sources.metrics

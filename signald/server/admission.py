@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 
 from attrs import define, field
 
-from signald.core.budgets import AddressBudget, ConnectionBudget, requests
+from signald.core.budgets import AddressBudget, ConnectionBudget, http_request_rate
 from signald.core.errors import ErrorCode
 from signald.core.limits import AddressKey, Limits, address_key
 from signald.monitoring.metrics import LIMIT_OF, Metrics
@@ -44,13 +44,13 @@ class Admission:
     def __attrs_post_init__(self) -> None:
         """Begin with nothing counted."""
         self._budget = ConnectionBudget(self.limits)
-        self._requests = AddressBudget(requests(self.limits))
+        self._requests = AddressBudget(http_request_rate(self.limits))
 
     def configure(self, limits: Limits, trusted_proxies: Sequence[Network]) -> None:
         """Go on with other limits, and believe other proxies, from the next connection or request on."""
         self.limits, self.trusted_proxies = limits, trusted_proxies
-        self._budget.configure(limits)
-        self._requests.terms = requests(limits)
+        self._budget.reload_limits(limits)
+        self._requests.rate_limit = http_request_rate(limits)
 
     def count(self, connections: Collection[object]) -> None:
         """Count those among all connections; their owner goes on to add to them and to take away."""
@@ -70,7 +70,7 @@ class Admission:
         if is_trusted(address, self.trusted_proxies):
             return None
         if now >= self._forget_at:
-            self._budget.tick(now)
+            self._budget.prune(now)
             self._forget_at = now + _FORGET_SECONDS
         key = address_key(address)
         return self._budget.admit(key, now) or key
@@ -82,11 +82,11 @@ class Admission:
         """
         if is_trusted(address, self.trusted_proxies):
             return True
-        return self._requests.take(address_key(address), now)
+        return self._requests.take_token(address_key(address), now)
 
     def offended(self, key: AddressKey, now: float) -> None:
         """A connection of that address had to be closed for what its peer did."""
-        self._budget.offended(key, now)
+        self._budget.charge_offence(key, now)
 
     def release(self, key: AddressKey) -> None:
         """An admitted connection has said what it wants, or is gone."""
@@ -128,7 +128,7 @@ class AdmissionTicket:
     def offended(self, now: float) -> None:
         """It has to be closed for what its peer did, so that it counts as several of its address."""
         if self._admitted is not None:
-            self.budget.offended(self._admitted, now)
+            self.budget.charge_offence(self._admitted, now)
         if self._other_end is not None:
             self.admission.offended(self._other_end, now)
 

@@ -10,7 +10,7 @@ from twisted.logger import Logger
 from signald.config.secret_files import read_secret
 from signald.config.tree import Ice
 from signald.config.values import ConfigError
-from signald.core.turn import LEAST_SECRET_BYTES, Turn
+from signald.core.turn import MIN_SECRET_BYTES, Turn
 from signald.server.switchboard import Switchboard
 
 __all__ = ["IceConfiguration", "read_turn"]
@@ -61,9 +61,9 @@ def read_turn(settings: Ice) -> Turn | None:
     if settings.turn_secret_file is None:
         return None
     secret = read_secret(settings.turn_secret_file)
-    if len(secret) < LEAST_SECRET_BYTES:
+    if len(secret) < MIN_SECRET_BYTES:
         raise ConfigError(
-            f"The secret in {settings.turn_secret_file} is too short: at least {LEAST_SECRET_BYTES} characters,"
+            f"The secret in {settings.turn_secret_file} is too short: at least {MIN_SECRET_BYTES} characters,"
             " since any member can try secrets on a credential. `openssl rand -hex 32` makes one."
         )
     if not _SECRET_BYTES.issuperset(secret):

@@ -45,7 +45,7 @@ class LimitsReloader:
         """Go on with the limits and the trusted proxies of another configuration."""
         limits = within(config.limits, self.most_connections)
         self.switchboard.configure(limits)
-        self.budget.configure(limits)
+        self.budget.reload_limits(limits)
         self.admission.configure(limits, config.trusted_proxies)
         for factory in self.signaling:
             factory.configure(limits)

@@ -17,18 +17,18 @@ from signald.auth.authorization import Decider
 from signald.core.actions import Action, Close, Decide, LogCounts, Send, SendCredentials
 from signald.core.decisions import Operation, Outcome, Refused
 from signald.core.errors import ErrorCode
-from signald.core.hub import Ending, Hub
+from signald.core.hub import DisconnectReason, Hub
 from signald.core.limits import AddressKey, Limits
 from signald.core.messages import Error, IceServer, Request
-from signald.core.reconnect_window import ReturnWindow
+from signald.core.reconnect_window import ReconnectWindow
 from signald.core.registry import MemoryRegistry
-from signald.core.snapshot import Snapshot, export, restore
+from signald.core.snapshot import Snapshot, restore, take_snapshot
 from signald.core.turn import Turn
 from signald.core.users import DecisionId, PeerId
 from signald.dialects.dialect import CloseFrame, DecodeError, Dialect
 from signald.monitoring.metrics import FORWARDED, Metrics
 
-_ENDINGS = {1000: Ending.LEFT, 1001: Ending.RELOADING}
+_ENDINGS = {1000: DisconnectReason.LEFT, 1001: DisconnectReason.RELOADING}
 """What the close codes of RFC 6455 §7.4.1 that a client sends mean for its user."""
 
 
@@ -85,7 +85,7 @@ class Switchboard:
         peer = PeerId(self._peers)
         self._lines[peer] = _Line(connection, dialect)
         self._act(self.hub.connected(peer, address, dialect.traits, self.clock.seconds()))
-        self._tell(peer, dialect.opened())
+        self._tell(peer, dialect.initial_requests())
         return peer
 
     def received(self, peer: PeerId, frame: bytes) -> None:
@@ -95,7 +95,7 @@ class Switchboard:
             return
         began, metrics = self.clock.seconds(), self.metrics
         try:
-            requests = line.dialect.received(frame)
+            requests = line.dialect.decode(frame)
         except DecodeError as error:
             metrics.malformed[error.about or type(None)] += 1
             refusal = Error(code=error.code, about=error.about, id=error.id)
@@ -110,7 +110,7 @@ class Switchboard:
     def closed(self, peer: PeerId, code: int | None = None) -> None:
         """The connection is gone, with the close code that the client sent, if any."""
         if self._lines.pop(peer, None) is not None and not self._suspended:
-            ending = Ending.LOST if code is None else _ENDINGS.get(code, Ending.LOST)
+            ending = DisconnectReason.LOST if code is None else _ENDINGS.get(code, DisconnectReason.LOST)
             self._act(self.hub.disconnected(peer, ending, self.clock.seconds()))
 
     def tick(self) -> None:
@@ -122,21 +122,21 @@ class Switchboard:
 
     def configure(self, limits: Limits) -> None:
         """Go on with other limits."""
-        self.hub.configure(limits)
+        self.hub.reload_limits(limits)
         self.registry.limits = limits
 
     def configure_ice(self, servers: tuple[IceServer, ...], turn: Turn | None, relay_only: bool) -> None:
         """Have other STUN and TURN servers from now on, and tell everybody."""
         self.turn = turn
         seconds = None if turn is None else turn.seconds
-        self._act(self.hub.ice.configure(servers, seconds, relay_only, self.clock.seconds()))
+        self._act(self.hub.ice.reload_servers(servers, seconds, relay_only, self.clock.seconds()))
 
     @property
     def is_deciding(self) -> bool:
         """Whether a decision is under way."""
-        return bool(self.hub.decisions.pending)
+        return bool(self.hub.decisions.by_id)
 
-    def stopping(self, window: ReturnWindow, jitter: Callable[[], float]) -> None:
+    def stopping(self, window: ReconnectWindow, jitter: Callable[[], float]) -> None:
         """Tell the clients that the server is about to stop (`Hub.stopping`)."""
         self._act(self.hub.stopping(window, jitter))
 
@@ -147,7 +147,7 @@ class Switchboard:
         connection ends is not told to the others.
         """
         self._suspended = True
-        return export(self.hub, self.registry, self.clock.seconds())
+        return take_snapshot(self.hub, self.registry, self.clock.seconds())
 
     def restore(self, snapshot: Snapshot) -> None:
         """Go on with what another process left; to be called before the first connection.
@@ -157,7 +157,7 @@ class Switchboard:
         now = self.clock.seconds()
         # First where it does no harm.
         trial = Hub(self.hub.limits, self.hub.server)
-        restore(snapshot, trial, evolve(self.registry, sessions={}, users={}, kept={}), now)
+        restore(snapshot, trial, evolve(self.registry, sessions={}, users={}, kept_since={}), now)
         for action in restore(snapshot, self.hub, self.registry, now):
             try:
                 self._act([action])
@@ -186,7 +186,7 @@ class Switchboard:
                 self._send(action)
             case SendCredentials(peer, user, event):
                 # None when another configuration came in between, which is told as well.
-                made = () if self.turn is None else (self.turn.server(user, self.wall()),)
+                made = () if self.turn is None else (self.turn.server_for(user, self.wall()),)
                 self._send(Send(peer, evolve(event, ice_servers=(*event.ice_servers, *made))))
             case Close(peer, code):
                 line = self._lines.get(peer)

@@ -1,0 +1,1 @@
+"""The suites that start processes of their own: one folder a suite."""

@@ -252,7 +252,7 @@ class PlainDialect(Dialect):
 
     subprotocol: ClassVar[str | None] = None
 
-    def received(self, frame: bytes) -> list[Request]:
+    def decode(self, frame: bytes) -> list[Request]:
         """Hear nothing."""
         return []
 

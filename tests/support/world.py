@@ -1,4 +1,4 @@
-"""A hub and its registry without I/O, and peers in it whose dialect is the messages themselves."""
+"""A hub and a registry without I/O, with peers that exchange message objects with it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from attrs import evolve
 from signald.core.actions import Action, Close, Decide, LogCounts, Send, SendCredentials
 from signald.core.decisions import JoinSession, OpenSession, Operation
 from signald.core.errors import ErrorCode
-from signald.core.hub import Ending, Hub
+from signald.core.hub import DisconnectReason, Hub
 from signald.core.ids import IdSource
 from signald.core.limits import AddressKey, Limits
 from signald.core.members import Person
@@ -47,33 +47,35 @@ SERDE = Serde.traits
 
 
 def counting_bytes() -> IdSource:
-    """Make ids that count from 1, so that tests are repeatable."""
-    made = 0
+    """Return a source of ids that count from 1, so that tests are repeatable."""
+    last = 0
 
     def next_bytes(count: int) -> bytes:
-        nonlocal made
-        made += 1
-        return made.to_bytes(count, "big")
+        nonlocal last
+        last += 1
+        return last.to_bytes(count, "big")
 
     return IdSource(next_bytes)
 
 
-def arrived(session: Session, user: UserId, traits: Traits | None = None) -> Session:
-    """The session after somebody's join."""
-    return session.arrived(Person(user, traits or Traits()), request=None, proof=None, most_visitors=2)
+def with_guest(session: Session, user: UserId, traits: Traits | None = None) -> Session:
+    """The session after a user has joined."""
+    return session.with_arrival(Person(user, traits or Traits()), request=None, proof=None, most_visitors=2)
 
 
 class World:
-    """Peers, a hub and a registry that decides at once.
+    """Peers, a hub and a registry, whose decisions are carried out at once.
 
     Attributes:
-        now: monotonic seconds, the tests' to change.
-        heard: the events that each peer was sent and that nobody has looked at yet.
-        closed: why each peer was closed.
-        counts: what was logged of users and sessions.
-        credentials: how many were made.
-        holding: the operations that are not decided at once.
-        held: those that were asked for, until `release`.
+        now: monotonic seconds; tests may change it.
+        hub: the hub.
+        registry: the registry.
+        unread: the events that each peer was sent and the test has not read yet.
+        closed: the error with which each peer was closed.
+        counts: the logged numbers of users and sessions.
+        credentials: how many TURN credentials were made.
+        deferred_operations: the classes of operations whose decisions are deferred.
+        deferred: the deferred decisions, until `decide_deferred`.
 
     """
 
@@ -82,70 +84,70 @@ class World:
         self.now = 1000.0
         self.hub = Hub(limits=limits, server="signald/test")
         self.registry = MemoryRegistry(counting_bytes(), limits, HOST_SECRET, now=self.now)
-        self.heard: dict[PeerId, list[Event]] = {}
+        self.unread: dict[PeerId, list[Event]] = {}
         self.closed: dict[PeerId, ErrorCode] = {}
         self.counts: list[tuple[int, int]] = []
         self.credentials = 0
-        self.holding: tuple[type[Operation], ...] = ()
-        self.held: list[Decide] = []
+        self.deferred_operations: tuple[type[Operation], ...] = ()
+        self.deferred: list[Decide] = []
 
     def connect(self, traits: Traits | None = None, address: AddressKey = HOME) -> PeerId:
-        """Make a new peer."""
-        peer = PeerId(len(self.heard) + 1)
-        self.heard[peer] = []
-        self.act(self.hub.connected(peer, address, traits or Traits(), self.now))
+        """Open a connection."""
+        peer = PeerId(len(self.unread) + 1)
+        self.unread[peer] = []
+        self.carry_out(self.hub.connected(peer, address, traits or Traits(), self.now))
         return peer
 
-    def say(self, peer: PeerId, *requests: Request) -> list[Event]:
-        """Let a peer say something, and return all that it has heard by then."""
+    def send(self, peer: PeerId, *requests: Request) -> list[Event]:
+        """Let a peer send requests, and return its unread events."""
         for request in requests:
-            self.act(self.hub.received(peer, request, self.now))
-        return self.hears(peer)
+            self.carry_out(self.hub.received(peer, request, self.now))
+        return self.receive(peer)
 
-    def hears(self, peer: PeerId) -> list[Event]:
-        """What a peer has heard since the last look."""
-        events, self.heard[peer] = self.heard[peer], []
+    def receive(self, peer: PeerId) -> list[Event]:
+        """Return and remove a peer's unread events."""
+        events, self.unread[peer] = self.unread[peer], []
         return events
 
-    def disconnect(self, peer: PeerId, ending: Ending = Ending.LOST) -> None:
-        """Let a peer's connection end."""
-        self.act(self.hub.disconnected(peer, ending, self.now))
+    def disconnect(self, peer: PeerId, ending: DisconnectReason = DisconnectReason.LOST) -> None:
+        """End a peer's connection."""
+        self.carry_out(self.hub.disconnected(peer, ending, self.now))
 
     def tick(self, seconds: float = 0.0) -> None:
         """Let time pass."""
         self.now += seconds
         self.registry.tick(self.now)
-        self.act(self.hub.tick(self.now))
+        self.carry_out(self.hub.tick(self.now))
 
-    def act(self, actions: Iterable[Action]) -> None:
-        """Carry out actions."""
+    def carry_out(self, actions: Iterable[Action]) -> None:
+        """Carry out actions, and those that their outcomes cause."""
         todo = deque(actions)
         while todo:
             match todo.popleft():
                 case Send(peer, event):
-                    self.heard[peer].append(event)
+                    self.unread[peer].append(event)
                 case SendCredentials(peer, user, event):
                     self.credentials += 1
-                    made = IceServer(("turn:t",), f"{self.credentials}:{user}", "c", self.hub.ice.turn_seconds)
-                    self.heard[peer].append(evolve(event, ice_servers=(*event.ice_servers, made)))
+                    server = IceServer(("turn:t",), f"{self.credentials}:{user}", "c", self.hub.ice.turn_seconds)
+                    self.unread[peer].append(evolve(event, ice_servers=(*event.ice_servers, server)))
                 case Close(peer, code):
                     self.closed[peer] = code
-                case Decide(_, operation) as decide if isinstance(operation, self.holding):
-                    self.held.append(decide)
+                case Decide(_, operation) as decide if isinstance(operation, self.deferred_operations):
+                    self.deferred.append(decide)
                 case Decide(id, operation):
                     outcome = self.registry.decide(self.without_password(operation))
                     todo.extend(self.hub.decided(id, outcome, self.now))
                 case LogCounts(users, sessions):
                     self.counts.append((users, sessions))
 
-    def release(self) -> None:
-        """Decide what was held back."""
-        self.holding = ()
-        held, self.held = self.held, []
-        self.act(held)
+    def decide_deferred(self) -> None:
+        """Carry out the deferred decisions."""
+        self.deferred_operations = ()
+        held, self.deferred = self.deferred, []
+        self.carry_out(held)
 
     def without_password(self, operation: Operation) -> Operation:
-        """Do what `signald.passwords` does, with each password as its own hash."""
+        """Check and hash passwords as `signald.auth.passwords` does, with each password as its own hash."""
         match operation:
             case OpenSession(password=str(password)):
                 return evolve(operation, settings=evolve(operation.settings, password=password), password=None)
@@ -155,63 +157,63 @@ class World:
                 return evolve(operation, password=None, proof=password if fits else "")
         return operation
 
-    # What most tests begin with
+    # Common starting points of tests
 
-    def welcomed(
+    def welcome_peer(
         self, traits: Traits | None = None, address: AddressKey = HOME, instance: str | None = None
     ) -> tuple[PeerId, UserId]:
-        """Make a peer that has said hello."""
+        """Open a connection and welcome it."""
         peer = self.connect(traits, address)
-        [welcome] = self.say(peer, Hello(version=1, instance=None if instance is None else Instance(instance)))
+        [welcome] = self.send(peer, Hello(version=1, instance=None if instance is None else Instance(instance)))
         assert isinstance(welcome, Welcome)
         return peer, welcome.user
 
-    def hosting(self, capacity: int = 2, traits: Traits | None = None) -> tuple[PeerId, UserId, SessionId]:
-        """Make a peer that has opened a session."""
-        peer, user = self.welcomed(traits)
-        [opened] = self.say(peer, Open(capacity=capacity))
+    def open_session(self, capacity: int = 2, traits: Traits | None = None) -> tuple[PeerId, UserId, SessionId]:
+        """Welcome a peer and let it open a session."""
+        peer, user = self.welcome_peer(traits)
+        [opened] = self.send(peer, Open(capacity=capacity))
         assert isinstance(opened, Opened)
         return peer, user, opened.session
 
-    def joining(self, session: SessionId, traits: Traits | None = None) -> tuple[PeerId, UserId]:
-        """Make a peer that has joined a session."""
-        peer, user = self.welcomed(traits)
-        events = self.say(peer, Join(session))
+    def join_session(self, session: SessionId, traits: Traits | None = None) -> tuple[PeerId, UserId]:
+        """Welcome a peer and let it join a session."""
+        peer, user = self.welcome_peer(traits)
+        events = self.send(peer, Join(session))
         assert isinstance(events[0], Joined)
         return peer, user
 
     def pair(
         self, host: Traits | None = None, guest: Traits | None = None
     ) -> tuple[PeerId, UserId, PeerId, UserId, SessionId]:
-        """Make a host and a guest in a session of two, with nothing left unheard."""
-        host_peer, host_user, session = self.hosting(traits=host)
-        guest_peer, guest_user = self.joining(session, guest)
-        self.hears(host_peer)
+        """Make a host and a guest in a session of two, with all events read."""
+        host_peer, host_user, session = self.open_session(traits=host)
+        guest_peer, guest_user = self.join_session(session, guest)
+        self.receive(host_peer)
         return host_peer, host_user, guest_peer, guest_user, session
 
     def state(self) -> tuple[object, ...]:
-        """All that a refused message must leave as it is; budgets and counters apart."""
+        """The state that a rejected request must not change: everything but budgets and counters."""
         users = {
-            id: (user.peer, frozenset(user.sessions), frozenset(user.visits), tuple(user.outbox.waiting))
+            id: (user.peer, frozenset(user.sessions), frozenset(user.waiting_at), tuple(user.outbox.unacknowledged))
             for id, user in self.hub.users.items()
         }
         registered = {id: frozenset(identity.sessions) for id, identity in self.registry.users.items()}
-        waiting = {id: tuple(batches) for id, batches in self.hub.replicas.candidates.batches.items()}
-        pending = list(self.hub.decisions.pending)
+        waiting = {id: tuple(batches) for id, batches in self.hub.forwarder.early_candidates.batches.items()}
+        pending = list(self.hub.decisions.by_id)
         return dict(self.hub.sessions), users, dict(self.registry.sessions), registered, waiting, pending
 
 
 class Client:
-    """A client that keeps what it needs to come back.
+    """A client that keeps what a resume needs.
 
     Attributes:
-        world: where it is.
-        instance: of its program; None for one that cannot come back.
+        world: the world that it is connected to.
+        instance: the id of its run; None for a client that cannot resume.
         peer: its newest connection.
-        user: who it is.
-        secret: how it shows that.
-        received: how many countable messages it has heard.
-        survived: what its last resume found.
+        user: its identity.
+        secret: its newest resume secret.
+        received: how many counted events it has received.
+        survival: the result of its last resume.
 
     """
 
@@ -221,45 +223,45 @@ class Client:
         self.peer = world.connect(address=address)
         self.secret: Secret | None = None
         self.received = 0
-        self.survived: Survival | None = None
-        self.say(Hello(version=1, instance=self.instance))
+        self.survival: Survival | None = None
+        self.send(Hello(version=1, instance=self.instance))
 
-    def say(self, *requests: Request) -> list[Event]:
-        """Say something, and hear all that came by then."""
+    def send(self, *requests: Request) -> list[Event]:
+        """Send requests, and return the unread events."""
         for request in requests:
-            self.world.act(self.world.hub.received(self.peer, request, self.world.now))
-        return self.hears()
+            self.world.carry_out(self.world.hub.received(self.peer, request, self.world.now))
+        return self.receive()
 
-    def hears(self) -> list[Event]:
-        """What came since the last look."""
-        events = self.world.hears(self.peer)
+    def receive(self) -> list[Event]:
+        """Return the unread events, and count them."""
+        events = self.world.receive(self.peer)
         for event in events:
             if isinstance(event, Welcome):
-                self.welcomed(event)
+                self.follow_welcome(event)
             else:
                 self.received += not isinstance(event, UNCOUNTED)
         return events
 
-    def welcomed(self, welcome: Welcome) -> None:
-        """Be who the server says."""
-        self.user, self.secret, self.survived = welcome.user, welcome.secret, welcome.resumed
-        if self.survived is not Survival.EVERYTHING:
+    def follow_welcome(self, welcome: Welcome) -> None:
+        """Take over the identity and the secret of a welcome."""
+        self.user, self.secret, self.survival = welcome.user, welcome.secret, welcome.resumed
+        if self.survival is not Survival.EVERYTHING:
             self.received = 0
 
-    def lose(self, ending: Ending = Ending.LOST) -> None:
+    def lose(self, ending: DisconnectReason = DisconnectReason.LOST) -> None:
         """Lose the connection."""
         self.world.disconnect(self.peer, ending)
 
     def resume(self, instance: str | None = None, secret: Secret | None = None) -> list[Event]:
-        """Come back on another connection, and hear what comes after the welcome."""
+        """Resume on another connection, and return the events after the welcome."""
         self.instance = self.instance if instance is None else Instance(instance)
         known = secret or self.secret
         assert known is not None
         assert self.instance is not None
         self.peer = self.world.connect()
-        return self.say(Resume(1, self.user, known, self.instance, Count(self.received)))[1:]
+        return self.send(Resume(1, self.user, known, self.instance, Count(self.received)))[1:]
 
     def open(self, request: Open | None = None) -> SessionId:
         """Open a session."""
-        opened = next(event for event in self.say(request or Open(8)) if isinstance(event, Opened))
+        opened = next(event for event in self.send(request or Open(8)) if isinstance(event, Opened))
         return opened.session

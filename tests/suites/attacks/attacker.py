@@ -14,7 +14,7 @@ import ssl
 import sys
 import time
 from collections import Counter, deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from tests.suites.attacks.loads import LOADS, Link, Load
 from tests.suites.attacks.target import any_certificate
@@ -22,13 +22,16 @@ from tests.suites.attacks.target import any_certificate
 #: Seconds for a connection and its TLS handshake.
 PATIENCE = 5.0
 
+#: Seconds after the end of an attack within which the server has to have refused.
+REFUSED_WITHIN = 20.0
+
 #: Seconds until a slot whose connection was ended has a new one.
 AGAIN = 0.02
 
-#: How a connection ended without a word of the server's, or did not.
+#: Outcomes of a connection for which the server gave no reason.
 CUT_OFF, LEFT = "cut off", "left open"
 
-#: How much is kept of what the server says, in bytes.
+#: Bytes of the server's output that are kept.
 KEPT = 4096
 
 
@@ -100,7 +103,7 @@ class Line:
 
 
 def ending(head: bytes, tail: bytes) -> str:
-    """How a server ended a connection, from the first and the last of what it said."""
+    """Return how the server ended a connection, from the first and the last bytes of its output."""
     for length in range(2, 126):
         at = len(tail) - length - 2
         if at >= 0 and tail[at] == 0x88 and tail[at + 1] == length:
@@ -115,16 +118,32 @@ def ending(head: bytes, tail: bytes) -> str:
 
 
 def carry_out(
-    name: str, port: int, tls: bool, seconds: float, count: int, source: str, asset: str
+    name: str, port: int, tls: bool, seconds: float, count: int, source: str, asset: str, refused: Sequence[str]
 ) -> dict[str, object]:
-    """Attack for so many seconds from so many connections at a time."""
+    """Attack for so many seconds, and then until the server has refused in every expected way.
+
+    On a busy machine the attacker gets little of the processors, and reaches a limit of the server later.
+
+    Arguments:
+        name: the name of the attack in `LOADS`.
+        port: the port of the server.
+        tls: whether the server speaks TLS.
+        seconds: the least duration of the attack.
+        count: the number of connections at a time.
+        source: the address from which to connect.
+        asset: the path of the largest file that is served.
+        refused: the endings of connections that have to occur; the attack waits `REFUSED_WITHIN` seconds for them.
+
+    """
     load, shared = LOADS[name], deque[str]()
     lines: list[Line | None] = [None] * count
     again = [0.0] * count
     ends = Counter[str]()
     opened = sent = 0
     until = time.monotonic() + seconds
-    while (now := time.monotonic()) < until:
+    while (now := time.monotonic()) < until or (
+        now < until + REFUSED_WITHIN and any(expected not in ends for expected in refused)
+    ):
         went = False
         for number, line in enumerate(lines):
             if line is None:

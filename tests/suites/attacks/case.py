@@ -16,7 +16,7 @@ from tests.suites.e2e.program import faults as logged_faults
 #: MiB that an attack may take above the idle server.
 MOST_MIB = 16.0
 
-#: How many times the bystander's 99th percentile may be what it is while the twin is attacked.
+#: The bystander's 99th percentile may be so many times the one measured while the twin is attacked.
 MOST_TIMES = 2.0
 
 #: Milliseconds of a 99th percentile that are no harm, however short the other one was.
@@ -34,12 +34,12 @@ FEW = 4
 #: Lines that an attack may add to the log.
 MOST_LINES = 10
 
-#: How often an attack is measured before it has missed a bound: the machine may have other things to do.
+#: An attack is measured at most so often before it has failed, since other programs share the machine.
 TRIES = 3
 
 
 class Measured:
-    """What one attack cost.
+    """The measured cost of one attack.
 
     Attributes:
         before: the bystander's waits while the twin was attacked, in seconds.
@@ -59,11 +59,11 @@ class Measured:
 
     @property
     def times(self) -> float:
-        """How many times as long the bystander's 99th percentile was."""
+        """The bystander's 99th percentile in multiples of the one before."""
         return quantile(self.during, 0.99) / quantile(self.before, 0.99)
 
     def faults(self, load: Load) -> list[str]:
-        """Which bounds were missed."""
+        """Return the bounds that were exceeded."""
         harmed = self.times > MOST_TIMES and quantile(self.during, 0.99) > (NO_HARM if in_full() else BUSY)
         return [
             *([f"{self.mib:.1f} MiB"] if self.mib > MOST_MIB else []),
@@ -113,6 +113,7 @@ class AttackTestCase(SynchronousTestCase):
             count=FEW if LOADS[name].spends and not in_full() else CONNECTIONS,
             source=next_source(),
             asset=goes_to.asset,
+            refused=LOADS[name].refused,
         )
         waits += bystander.waits(seconds)
         ends: dict[str, int] = attacker().report()["ends"]

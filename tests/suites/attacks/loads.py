@@ -1,4 +1,4 @@
-"""What attackers send: one generator for each attack, which runs on each of its connections.
+"""The attacks: one generator each, which runs on every connection of its attack.
 
 A generator yields bytes to send; nothing, for a while, where it yields none. What the server says is in its `Link`,
 unless the attack is not to read. When the server ends a connection, the attacker makes another one and begins again.
@@ -45,7 +45,7 @@ class Link:
     over: bool = False
 
     def said(self, *types: str) -> bool:
-        """Whether one of these messages of the native dialect has come."""
+        """Return whether one of these messages of the native dialect was received."""
         return any(f'"type":"{type}"'.encode() in self.received for type in types)
 
 
@@ -174,7 +174,7 @@ def binary(link: Link) -> Iterator[bytes]:
 
 
 def bomb(link: Link) -> Iterator[bytes]:
-    """Offer compression, and send compressed frames whether or not it was accepted."""
+    """Offer compression, and send compressed frames even when the server declined it."""
     yield from upgrade(link, sec_websocket_extensions="permessage-deflate; server_max_window_bits=15")
     # Zeros by the thousand in each byte (RFC 1951 §3.2.4), marked as compressed (RFC 7692 §6).
     packed = b"\xec\xc1\x01\x01\x00\x00\x00\x80\x90\xfe\xaf\xee\x08\x0a" + bytes(50000)
@@ -268,7 +268,7 @@ def messages(link: Link) -> Iterator[bytes]:
 
 
 def hostile_json(link: Link) -> Iterator[bytes]:
-    """What parsers have choked on, one after the other."""
+    """Inputs that have broken JSON parsers, one after the other."""
     yield from greet(link)
     texts = [
         b"[" * 60000,

@@ -1,4 +1,4 @@
-"""What `make attack` shows: each threat, what was sent, what came of it, what it cost, what a bystander noticed."""
+"""The table of `make attack`: each threat, the traffic, the outcome, the cost, and the delay for a bystander."""
 
 from __future__ import annotations
 
@@ -41,5 +41,5 @@ def add_threat(
 
 
 def in_full() -> bool:
-    """Whether the whole numbers are asked for (`make attack`), not the few of a run of all tests."""
-    return os.environ.get("SIGNALD_ATTACK") == "all"
+    """Return whether this is a full run (`make attack`), not the short form of a run of all tests."""
+    return os.environ.get("TEST_ATTACKS") == "all"

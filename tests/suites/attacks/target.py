@@ -59,12 +59,12 @@ class Target:
 
     @property
     def port(self) -> int:
-        """Of the page."""
+        """The port of the page."""
         return self.daemon.port
 
     @property
     def log(self) -> str:
-        """What it has logged."""
+        """The log so far."""
         return self.daemon.program.stderr
 
     def memory(self, name: str) -> int:

@@ -23,7 +23,7 @@ PATHS = (
     "/%5c%5cevil.example", "/;/evil.example", "/" + "a" * 8000, "/" + "a/" * 4000, "/%ff%fe", "/\x01", "/ca-key.pem",
 )  # fmt: skip
 
-#: Where the operator's pages would be, were they here.
+#: Paths of the operator's listener, and of monitoring in other servers.
 OPERATORS = ("/metrics", "/healthz", "/readyz", "/admin", "/admin/", "/debug", "/debug/pprof", "/server-status")
 
 #: Files of an installation that a server must not show: something in one of them.
@@ -107,7 +107,7 @@ class HttpTests(AttackTestCase):
         self.row("metrics, health, admin from outside", f"{len(OPERATORS)} paths on the public port", found)
 
     def test_smuggling(self) -> None:
-        """What two readers may read differently is refused and closes: nothing behind it is looked at."""
+        """An ambiguous request is refused and closes the connection, so that no request behind it is read."""
         hidden = request("/schema/hidden", HOST)
         victim = target(self.tls)
         found = Counter[str]()

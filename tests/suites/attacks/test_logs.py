@@ -1,4 +1,4 @@
-"""What a stranger writes comes into no log: neither lines of its own, nor what others have said."""
+"""Log injection: nothing that a client sends appears in the log."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class LogTests(AttackTestCase):
     """Both forms of the log."""
 
     def test_injection(self) -> None:
-        """Wherever it is put, nothing of it is logged; nor are addresses, ids, descriptions, and candidates."""
+        """No input of a client is logged in any field; nor are addresses, ids, descriptions and candidates."""
         for form in ("human", "json"):
             victim = Target(False, "--log-format", form, "--log-level", "debug", "--limit", "hello-seconds=0.5")
             raw = EVIL.encode().replace(b"\r\n", b"\r ")

@@ -1,4 +1,4 @@
-"""Who is not in a session: guessing its id, and speaking in it all the same."""
+"""Clients outside a session: guessing its id, and sending requests about it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.support.native_client import Body, NativeClient
 #: A stranger's guesses: more than are allowed.
 GUESSES = 14
 
-#: How many of them are answered (`failed-guesses`).
+#: The number of guesses that are answered (`failed-guesses`).
 ANSWERED = 10
 
 
@@ -68,7 +68,7 @@ class GuessTests(SessionCase):
         )  # fmt: skip
 
     def test_forged_address(self) -> None:
-        """What is written into X-Forwarded-For counts from named proxies alone, and there the last hop."""
+        """X-Forwarded-For is believed from trusted proxies only, and there only its last hop."""
         victim = target(False)
         codes = list[str]()
         for number in range(GUESSES):
@@ -128,7 +128,7 @@ class InjectionTests(SessionCase):
         ]
 
     def test_outsiders(self) -> None:
-        """Whoever is not in a session is told so, whether or not there is one, and nobody in it hears a thing."""
+        """A client outside a session gets the same error whether or not it exists, and members receive nothing."""
         for tls in (False, True):
             victim = target(tls)
             host, guest, stranger = (self.client(victim, f"127.0.6.{40 + tls}") for _ in range(3))

@@ -11,11 +11,14 @@ from tests.suites.attacks.bystander import Bystander, quantile
 from tests.suites.attacks.case import MOST_MIB, AttackTestCase, next_source
 from tests.suites.attacks.raw import dial
 from tests.suites.attacks.report import add_threat, in_full
-from tests.suites.attacks.target import Target, target
+from tests.suites.attacks.target import Target
 from tests.support.lines import CONTINUATION, TEXT, frame, request, upgrade_request
 
-#: Seconds that a connection may be slow (`header-seconds`, `hello-seconds`, `fragments-seconds`), and a little more.
-DEADLINE, SLACK = 10.0, 2.0
+#: Seconds that a connection may be slow, and a little more: the defaults, or less in a run of all tests.
+DEADLINE, SLACK = 10.0 if in_full() else 2.0, 2.0
+
+#: The limits that set the deadline.
+LIMITS = tuple(word for name in ("header", "hello", "fragments") for word in ("--limit", f"{name}-seconds={DEADLINE}"))
 
 #: Seconds for the answer to a close frame.
 CLOSING = 5.0
@@ -54,7 +57,7 @@ class Slow:
 
     @property
     def seconds(self) -> float:
-        """For how long it was there."""
+        """The seconds for which the connection was open."""
         return (self.ended or time.monotonic()) - self.begun
 
 
@@ -112,7 +115,7 @@ KINDS: tuple[tuple[str, Callable[[Target], Slow], float], ...] = (
     ("message byte by byte", pieces_of_a_message, DEADLINE + CLOSING),
     ("slow fragments", fragments, DEADLINE + CLOSING),
 )
-"""What is slow, how, and the seconds in which it has to be over."""
+"""Each kind of slow client: its name, its connection, and the seconds within which the server has to close it."""
 
 
 class SlowTests(AttackTestCase):
@@ -121,7 +124,7 @@ class SlowTests(AttackTestCase):
     def test_slow(self) -> None:
         """Each is over at its absolute deadline, which no byte extends, and nobody else is slower for it."""
         count = 20 if in_full() else 3
-        victims = (target(False), target(True))
+        victims = tuple(Target(tls, *LIMITS) for tls in (False, True))
         bystanders = [Bystander(victim) for victim in victims]
         for bystander in bystanders:
             self.addCleanup(bystander.close)

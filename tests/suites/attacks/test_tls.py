@@ -25,7 +25,7 @@ WEAK = (
 
 
 class TLSTests(AttackTestCase):
-    """What a daemon agrees to."""
+    """TLS versions and cipher suites that the daemon negotiates."""
 
     def shake_hands(self, context: SSL.Context) -> str:
         """Try a handshake; the version that was agreed on, or `refused`."""

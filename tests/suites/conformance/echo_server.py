@@ -50,7 +50,7 @@ class EchoDialect(Dialect):
 
     subprotocol = None
 
-    def received(self, frame: bytes) -> list[Request]:
+    def decode(self, frame: bytes) -> list[Request]:
         """Hear nothing."""
         return []
 

@@ -1,6 +1,6 @@
 """RFC 6455 as a fuzzing client sees it: every case passes against signald's own frame handling.
 
-With SIGNALD_CONFORMANCE=all in the environment all cases run; without it, what a commit needs: not those with large
+With TEST_CONFORMANCE=all in the environment all cases run; without it, what a commit needs: not those with large
 messages, nor those about compression.
 """
 
@@ -15,7 +15,7 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-EVERY = os.environ.get("SIGNALD_CONFORMANCE") == "all"
+EVERY = os.environ.get("TEST_CONFORMANCE") == "all"
 
 CASES = 517 if EVERY else 247
 

@@ -22,7 +22,7 @@ TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 #: Impacts that no screen may have.
 FORBIDDEN = ("serious", "critical")
 
-#: How the page is looked at: size of the window, colours, whether by all rules; dark ones differ in contrasts alone.
+#: Size of the window, colours, and whether all rules are checked; dark colours differ in contrasts only.
 LOOKS: dict[str, tuple[dict[str, int], str, bool]] = {
     "wide-light": (WIDE, "light", True),
     "wide-dark": (WIDE, "dark", False),
@@ -43,14 +43,14 @@ RUN = """axe.run(document, {runOnly: %s, resultTypes: ['violations'], preload: f
 #: Two frames: the page has the new size and colours.
 SETTLED = "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done(true))))"
 
-#: What moves although the person wants no motion: animations that take time.
+#: JavaScript: animations that run although the person asked for reduced motion.
 MOVING = """document.getAnimations().filter((animation) => animation.playState === 'running'
     && animation.effect.getComputedTiming().activeDuration > 1
     && !['opacity', 'visibility'].includes(animation.transitionProperty))
     .map((animation) => `${animation.animationName ?? animation.transitionProperty} at ${
         animation.effect.target.id || animation.effect.target.className}`)"""
 
-#: What takes presses and is too small; a link within a text may be as the text is (WCAG 2.5.8, exception “inline”).
+#: JavaScript: targets that are too small; a link within a text may be smaller (WCAG 2.5.8, exception “inline”).
 SMALL = """[...document.querySelectorAll('button, input, select, summary, a[href], [role=button], label.check')]
     .filter((element) => element.checkVisibility({visibilityProperty: true}) && !element.disabled
         && !element.closest('label.check input') && !element.closest('dialog:not([open])')
@@ -60,7 +60,7 @@ SMALL = """[...document.querySelectorAll('button, input, select, summary, a[href
     .filter((element) => { const {width, height} = element.getBoundingClientRect(); return width < 24 || height < 24; })
     .map((element) => element.id || element.outerHTML.slice(0, 80))"""
 
-#: What a person reaches by Tab, in order: in the dialog that is open, or in the page; a popover is behind its button.
+#: JavaScript: the elements that Tab reaches, in order; those of an open popover come after its button.
 REACHABLE = """(() => {
   const inside = document.querySelector(':modal') ?? document.body;
   const groups = new Set();
@@ -105,7 +105,7 @@ FOCUSED = """(() => {
 
 @dataclass(frozen=True)
 class Violation:
-    """What a rule finds.
+    """A violation that a rule found.
 
     Attributes:
         rule: its name.

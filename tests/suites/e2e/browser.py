@@ -1,4 +1,4 @@
-"""What the tests ask of a browser, whichever it is."""
+"""The interface that the tests use of every browser."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ class Tab(Protocol):
 
     @property
     def messages(self) -> list[str]:
-        """What the page has written to the console."""
+        """The messages that the page has written to the console."""
 
     def open(self, url: str) -> None:
         """Go to a URL, and return when the page has loaded."""
@@ -40,7 +40,7 @@ class Browser(Protocol):
 
     @property
     def name(self) -> str:
-        """What it is called in reports."""
+        """The browser's name in reports."""
 
     def tab(self) -> Tab:
         """Open an empty tab."""

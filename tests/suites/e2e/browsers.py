@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import functools
+from typing import Any
 
 from twisted.trial.unittest import SkipTest
 
@@ -22,9 +23,35 @@ def chromium() -> Chromium:
         SkipTest: there is none on this machine.
 
     """
+    return _start_chromium()
+
+
+@functools.cache
+def chromium_without_camera() -> Chromium:
+    """Return the shared Chromium that refuses camera and microphone to every page.
+
+    Raises:
+        SkipTest: there is no Chromium on this machine.
+
+    """
+    return _start_chromium(camera=False)
+
+
+@functools.cache
+def chromium_with_two_cameras() -> Chromium:
+    """Return the shared Chromium that has two cameras.
+
+    Raises:
+        SkipTest: there is no Chromium on this machine.
+
+    """
+    return _start_chromium(cameras=2)
+
+
+def _start_chromium(**options: Any) -> Chromium:
     if chromium_executable() is None:
         raise SkipTest("Chromium is not installed")
-    browser = Chromium()
+    browser = Chromium(**options)
     atexit.register(browser.close)
     return browser
 

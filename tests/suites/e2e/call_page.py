@@ -27,7 +27,7 @@ DARK = 2
 
 @dataclass(frozen=True)
 class Figures:
-    """What one side counted in a call.
+    """The media statistics of one side of a call.
 
     Attributes:
         frames_in, frames_out: frames of video, decoded and sent.
@@ -58,7 +58,7 @@ class CallPage:
 
     @property
     def state(self) -> str:
-        """What the page shows, such as `start`, `waiting` or `connected`."""
+        """The state of the page, such as `start`, `waiting` or `connected`."""
         state: str = self.tab.evaluate("document.documentElement.dataset.state")
         return state
 
@@ -118,12 +118,12 @@ class CallPage:
         until(lambda: not self.shown("side"), PATIENCE, "nothing beside the call")
 
     def text(self, element: str) -> str:
-        """What an element says."""
+        """Return the text of an element."""
         text: str = self.tab.evaluate(f"document.getElementById('{element}').textContent.trim()")
         return text
 
     def shown(self, element: str) -> bool:
-        """Whether an element is seen."""
+        """Return whether an element is visible."""
         return bool(self.tab.evaluate(f"document.getElementById('{element}').checkVisibility()"))
 
     def wait_for_text(self, element: str, text: str) -> None:
@@ -152,7 +152,7 @@ class CallPage:
         return members
 
     def look_for_picture(self, since: float) -> bool:
-        """Whether there is a picture; notes down when it was first seen.
+        """Return whether there is a picture, and record when it was first seen.
 
         Arguments:
             since: when the guest pressed Join (monotonic seconds).
@@ -170,10 +170,16 @@ class CallPage:
             AssertionError: it does not play, or frames or audio packets are not received.
 
         """
-        self.wait_for("connected")
-        before = self.statistics()
-        _, start = self.picture()
-        until(lambda: self.picture()[1] >= start + WATCHED, WATCHED + PATIENCE, f"{WATCHED:g} s of picture")
+        (figures,) = watch(self)
+        return figures
+
+    def compare(self, before: dict[str, Any]) -> Figures:
+        """Return what was counted so far, more of everything than `before`.
+
+        Raises:
+            AssertionError: there is no picture, no connection, or no more frames or audio packets than before.
+
+        """
         width, _ = self.picture()
         after = self.statistics()
         assert width > 0, "the picture has no width"
@@ -196,7 +202,16 @@ class CallPage:
             AssertionError: it goes on rising.
 
         """
-        until(self._second(name, lambda risen: risen <= most), PATIENCE, f"{name} to stay as it is")
+        before, since = float(self.statistics()[name]), time.monotonic()
+
+        def look() -> bool:
+            nonlocal before, since
+            if time.monotonic() - since < 1:
+                return False
+            last, before, since = before, float(self.statistics()[name]), time.monotonic()
+            return before - last <= most
+
+        until(look, PATIENCE, f"{name} to stay as it is")
 
     def rises(self, name: str, least: float = 0.0) -> None:
         """Wait until a figure rises more than this in a second.
@@ -205,17 +220,34 @@ class CallPage:
             AssertionError: it does not.
 
         """
-        until(self._second(name, lambda risen: risen > least), PATIENCE, f"{name} to rise")
-
-    def _second(self, name: str, right: Callable[[float], bool]) -> Callable[[], bool]:
-        """Return a probe: whether a figure rose rightly in the last full second, each of which counts anew."""
-        value, since = float(self.statistics()[name]), time.monotonic()
+        before, since = float(self.statistics()[name]), time.monotonic()
 
         def look() -> bool:
-            nonlocal value, since
-            if time.monotonic() - since < 1:
-                return False
-            before, value, since = value, float(self.statistics()[name]), time.monotonic()
-            return right(value - before)
+            nonlocal before, since
+            value = float(self.statistics()[name])
+            if value - before > least:
+                return True
+            if time.monotonic() - since >= 1:
+                before, since = value, time.monotonic()
+            return False
 
-        return look
+        until(look, PATIENCE, f"{name} to rise")
+
+
+def watch(*pages: CallPage) -> list[Figures]:
+    """Watch the pages of a call that has a picture, all at the same time; return what each counted.
+
+    Raises:
+        AssertionError: a page does not play, or frames or audio packets are not received.
+
+    """
+    for page in pages:
+        page.wait_for("connected")
+    before = [(page.statistics(), page.picture()[1]) for page in pages]
+    for page, (_, start) in zip(pages, before, strict=True):
+        until(_has_played(page, start + WATCHED), WATCHED + PATIENCE, f"{WATCHED:g} s of picture")
+    return [page.compare(figures) for page, (figures, _) in zip(pages, before, strict=True)]
+
+
+def _has_played(page: CallPage, end: float) -> Callable[[], bool]:
+    return lambda: page.picture()[1] >= end

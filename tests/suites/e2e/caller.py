@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 import websocket
@@ -25,9 +26,22 @@ class Caller:
         self.socket.send(json.dumps({"type": kind, **body}))
 
     def hear(self, kind: str) -> Any:
-        """Return the next message of this type; an error is none."""
-        while True:
-            body = json.loads(self.socket.recv())
+        """Return the next message of this type.
+
+        Raises:
+            AssertionError: an error came, or the message did not come in time.
+
+        """
+        end = time.monotonic() + PATIENCE
+        # Pings of the server are returned too: they would begin the timeout of one receipt again, without end.
+        while (left := end - time.monotonic()) > 0:
+            self.socket.settimeout(left)
+            opcode, data = self.socket.recv_data(control_frame=True)
+            assert opcode != websocket.ABNF.OPCODE_CLOSE, data
+            if opcode != websocket.ABNF.OPCODE_TEXT:
+                continue
+            body = json.loads(data)
             assert body["type"] != "error", body
             if body["type"] == kind:
                 return body
+        raise AssertionError(f"no {kind} within {PATIENCE:g} s")

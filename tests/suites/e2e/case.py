@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import atexit
+import shutil
 import signal
+import tempfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import ClassVar
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -13,21 +18,87 @@ from tests.suites.e2e.daemon import Daemon
 from tests.suites.e2e.peer import Peer
 
 
+class _SharedDaemon:
+    """The daemon that the tests of one class share; it ends when another class needs one, or with the process."""
+
+    def __init__(self) -> None:
+        self._owner: type | None = None
+        self._daemon: Daemon | None = None
+        self._directory = Path()
+        atexit.register(self.stop)
+
+    def of(self, owner: type, options: tuple[str, ...]) -> Daemon:
+        """Return the daemon of a class, after it was started if need be."""
+        if self._daemon is None or self._owner is not owner:
+            self.stop()
+            self._directory = Path(tempfile.mkdtemp(prefix="signald-e2e-"))
+            self._daemon, self._owner = Daemon(self._directory, *options), owner
+        return self._daemon
+
+    def faults(self) -> list[str]:
+        """Return what is wrong with the daemon: the errors in its log, and that it has ended."""
+        if self._daemon is None:
+            return []
+        status = self._daemon.program.process.poll()
+        return [*self._daemon.program.faults, *([] if status is None else [f"it ended with status {status}"])]
+
+    def stop(self) -> None:
+        """End the daemon, if there is one."""
+        if self._daemon is not None:
+            daemon, self._daemon = self._daemon, None
+            daemon.stop()
+            shutil.rmtree(self._directory, ignore_errors=True)
+
+
+_shared = _SharedDaemon()
+
+
 class CallTestCase(SynchronousTestCase):
-    """One daemon, and whoever calls through it.
+    """A daemon, and whoever calls through it.
+
+    The daemon is shared by the tests of a class. A test that stops it, or needs other options, calls `start_daemon`.
 
     Attributes:
+        options: further options of the shared daemon.
         directory: of the test's own.
-        daemon: the daemon.
 
     """
 
+    options: ClassVar[tuple[str, ...]] = ()
+    _own_daemon: Daemon | None = None
+
     def setUp(self) -> None:
-        """Start the daemon."""
+        """Make the directory."""
         self.directory = Path(self.mktemp()).resolve()
         self.directory.mkdir()
-        self.daemon = Daemon(self.directory)
-        self.addCleanup(self.daemon.stop)
+        self.addCleanup(lambda: self.assertEqual(_shared.faults(), []))
+
+    @property
+    def daemon(self) -> Daemon:
+        """The daemon of this test, or that of its class."""
+        return self._own_daemon or _shared.of(type(self), self.options)
+
+    def start_daemon(
+        self,
+        *options: str,
+        directory: Path | None = None,
+        environment: Mapping[str, str] | None = None,
+        through: Sequence[str] = (),
+    ) -> Daemon:
+        """Start a daemon for this test alone, in the place of an earlier one.
+
+        Arguments:
+            options: further options of the command line.
+            directory: for its data; that of the test otherwise.
+            environment: what is different from this process's own.
+            through: a command that runs another one in its own place, such as `ip netns exec NAME`.
+
+        """
+        if self._own_daemon is not None:
+            self._own_daemon.stop()
+        self._own_daemon = Daemon(directory or self.directory, *options, environment=environment, through=through)
+        self.addCleanup(self._own_daemon.stop)
+        return self._own_daemon
 
     def page(self, name: str = "Chromium", *, fragment: str = "") -> CallPage:
         """Open the call page in a new tab.

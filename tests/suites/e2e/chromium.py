@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import functools
 import shutil
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,29 @@ from tests.suites.e2e.waiting import until
 
 __all__ = ["Chromium", "ChromiumTab", "Error", "executable"]
 
+#: Parts of Chromium that no page needs. The first three are pages of the address bar, hidden in every window, that cost
+#: more processor time than the page under test: 2 s of the first 5 s of a window. The others are those that Playwright
+#: switches off, since Chromium heeds only the last list on a command line.
+WITHOUT = (
+    "WebUIOmniboxPopup",
+    "WebUIOmniboxAimPopup",
+    "WebUIOmniboxFullPopup",
+    "AimEnabled",
+    "AvoidCorsURLLoaderRestartOnRedirect",
+    "AvoidUnnecessaryBeforeUnloadCheckSync",
+    "DestroyProfileOnBrowserClose",
+    "HttpsFirstBalancedModeAutoEnable",
+    "HttpsUpgrades",
+    "LensOverlay",
+    "MediaRouter",
+    "NetworkTimeServiceQuerying",
+    "OptimizationHints",
+    "PaintHolding",
+    "PreconnectToSearch",
+    "TcpPortRandomizationWin",
+    "ThirdPartyStoragePartitioning",
+)
+
 #: Nothing of these may reach a network but what a test asks for.
 QUIET = (
     "--disable-quic",
@@ -22,14 +46,19 @@ QUIET = (
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    f"--disable-features={','.join(WITHOUT)}",
 )
 
-#: What Chromium writes when it refuses a service worker: the tests make it overlook doubts of a page's certificate, but
+#: Chromium's message when it refuses a service worker: the tests make it ignore errors of a page's certificate, but
 #: not of its worker's.
 NO_WORKER = "An SSL certificate error occurred when fetching the script."
 
 #: Seconds that one step has.
 PATIENCE = 20.0
+
+#: The picture of the shared browser's camera, in pixels, and its frames in a second. Chromium's own fake camera gives
+#: 1280 by 720 pixels twenty times a second, of which each page of a test draws, encodes and decodes every one.
+WIDTH, HEIGHT, RATE = 320, 180, 10
 
 
 def executable() -> str | None:
@@ -43,6 +72,18 @@ def driver() -> Playwright:
     playwright = sync_playwright().start()
     atexit.register(playwright.stop)
     return playwright
+
+
+@functools.cache
+def camera_file() -> Path:
+    """Write a film for the fake camera, a grey that changes, and return its path; it goes with the process."""
+    directory = Path(tempfile.mkdtemp(prefix="signald-camera-"))
+    atexit.register(shutil.rmtree, directory, ignore_errors=True)
+    colours = bytes([128]) * (WIDTH * HEIGHT // 2)
+    frames = [b"FRAME\n" + bytes([96 + 16 * step]) * (WIDTH * HEIGHT) + colours for step in range(RATE)]
+    film = directory / "camera.y4m"
+    film.write_bytes(f"YUV4MPEG2 W{WIDTH} H{HEIGHT} F{RATE}:1 Ip A1:1 C420\n".encode() + b"".join(frames))
+    return film
 
 
 class ChromiumTab:
@@ -116,18 +157,20 @@ class Chromium:
         camera: bool = True,
         environment: dict[str, str | float | bool] | None = None,
         program: str | None = None,
-        devices: int = 1,
+        cameras: int = 0,
     ) -> None:
         """Start it.
 
         Arguments:
             program: what starts it; the system's Chromium by default.
-            devices: how many cameras there are.
+            cameras: how many of Chromium's own cameras there are; one with a small picture for 0.
             camera: whether a page that asks for camera or microphone gets it; otherwise it is refused.
             environment: the whole environment of its process; this process's own otherwise.
 
         """
-        flags = ["--disable-gpu", f"--use-fake-device-for-media-stream=device-count={devices}", *QUIET]
+        devices = f"=device-count={cameras}" if cameras else ""
+        flags = ["--disable-gpu", f"--use-fake-device-for-media-stream{devices}", *QUIET]
+        flags += [] if cameras else [f"--use-file-for-fake-video-capture={camera_file()}"]
         # Nobody is there to answer the question for permission: without this one the browser refuses.
         flags += ["--use-fake-ui-for-media-stream"] if camera else []
         self._browser: PlaywrightBrowser = driver().chromium.launch(

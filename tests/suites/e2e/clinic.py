@@ -27,11 +27,11 @@ from tests.support.public_authority import PublicAuthority
 #: The document that shows the doctor's output.
 DOCUMENT = Path(__file__).resolve().parents[3] / "docs" / "doctor.md"
 
-#: What signald is started with behind a proxy on the same machine.
+#: signald's options behind a proxy on the same machine.
 BEHIND_PROXY = ("--no-tls", "--interface", "127.0.0.1", "--trusted-proxy", "127.0.0.1")
 
 #: Set in the environment, it lets the tests write the document instead of comparing with it.
-WRITE = "SIGNALD_WRITE_DOCTOR_DOCUMENT"
+WRITE = "TEST_WRITE_DOCTOR_DOCUMENT"
 
 LOCALHOST = x509.DNSName("localhost")
 

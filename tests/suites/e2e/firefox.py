@@ -67,7 +67,7 @@ class FirefoxTab:
 
     @property
     def messages(self) -> list[str]:
-        """What the page has written to the console."""
+        """The messages that the page has written to the console."""
         return self._firefox.messages.setdefault(self.context, [])
 
     def open(self, url: str) -> None:

@@ -26,7 +26,7 @@ def surroundings() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith("SIGNALD_")}
 
 
-#: What a line has that tells of an error: of the log for people, of the one in JSON, and of Python.
+#: The mark of an error in a line: of the log for people, of the log in JSON, and of a traceback.
 FAULT = re.compile(r"^\S+ (error|critical) \[|\"level\":\"(error|critical)\"|^Traceback", re.MULTILINE)
 
 
@@ -87,12 +87,12 @@ class Program:
 
     @property
     def stdout(self) -> str:
-        """What it has written to standard output so far."""
+        """The standard output so far."""
         return "".join(self._output["stdout"])
 
     @property
     def stderr(self) -> str:
-        """What it has written to standard error so far."""
+        """The standard error so far."""
         return "".join(self._output["stderr"])
 
     @property

@@ -1,6 +1,6 @@
-"""What `make e2e` shows and keeps: a table of the calls, and pictures of the page.
+"""The report of `make e2e`: a table of the calls, and pictures of the page.
 
-Both go into the directory that SIGNALD_E2E_REPORT names; nothing is kept where it names none.
+Both go into the directory that TEST_E2E_REPORT names; nothing is kept where it names none.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ _screens: list[str] = []
 
 
 def directory() -> Path | None:
-    """Where the report goes."""
-    name = os.environ.get("SIGNALD_E2E_REPORT")
+    """Return the directory of the report; None when no report is wanted."""
+    name = os.environ.get("TEST_E2E_REPORT")
     if not name:
         return None
     Path(name).mkdir(parents=True, exist_ok=True)

@@ -81,7 +81,7 @@ def closed_popover(page: CallPage, popover: str) -> None:
 
 
 def before_a_call(case: ScreenTestCase) -> Screens:
-    """What a person meets first, and what can be opened there."""
+    """The start screen, and the dialogs that it opens."""
     page = case.chromium_page(prepare=UNASKED)
     yield "start", page
     page.tab.click("#options summary")
@@ -111,7 +111,7 @@ def connectivity(case: ScreenTestCase) -> Screens:
 
 
 def invited(case: ScreenTestCase) -> Screens:
-    """What a guest meets, up to a call in which nobody answers."""
+    """The screens of a guest, up to a call in which nobody answers."""
     host = case.caller()
     host.say("open", password="open sesame", lobby=True, capacity=3)
     session = host.hear("opened")["session"]
@@ -144,6 +144,7 @@ def without_devices(case: ScreenTestCase) -> Screens:
 
 def host_of_a_call(case: ScreenTestCase) -> Screens:
     """A host who waits, has a guest, and then four more; then the server is lost, and the call ends."""
+    daemon = case.start_daemon()
     page = case.chromium_page()
     session = page.host()
     yield "waiting", page
@@ -186,7 +187,7 @@ def host_of_a_call(case: ScreenTestCase) -> Screens:
     yield "spotlight", page
     yield "leave", opened(page, "hang-up", "confirm")
     closed(page, "confirm")
-    case.daemon.kill()
+    daemon.kill()
     page.wait_for_text("status", "Reconnecting")
     yield "reconnecting", page
     page.hang_up()
@@ -209,8 +210,9 @@ def host_with_a_lobby(case: ScreenTestCase) -> Screens:
 
 def without_a_path(case: ScreenTestCase) -> Screens:
     """A server that is lost before there is a call."""
+    daemon = case.start_daemon()
     page = case.chromium_page()
-    case.daemon.kill()
+    daemon.kill()
     page.tab.click("#start")
     page.wait_for("failed")
     yield "failed", page
@@ -240,4 +242,4 @@ JOURNEYS: tuple[Callable[[ScreenTestCase], Screens], ...] = (
     without_a_path,
     with_a_peer_that_freezes,
 )
-"""All of them, each with a daemon of its own."""
+"""All of them; those that lose the server have a daemon of their own."""

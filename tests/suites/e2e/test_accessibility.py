@@ -104,7 +104,7 @@ class DialogTests(ScreenTestCase):
             page.tab.evaluate(f"document.getElementById('{button}').focus()")
             keys.press("Enter")
             inside = f"document.getElementById('{dialog}').contains(document.activeElement)"
-            until(lambda inside=inside: page.tab.evaluate(inside), PATIENCE, f"the keyboard in #{dialog}")  # type: ignore[misc]
+            until(lambda inside: page.tab.evaluate(inside), PATIENCE, f"the keyboard in #{dialog}", inside)
             keys.press("Escape")
             back = f"document.activeElement.id === '{button}'"
-            until(lambda back=back: page.tab.evaluate(back), PATIENCE, f"the keyboard at #{button}")  # type: ignore[misc]
+            until(lambda back: page.tab.evaluate(back), PATIENCE, f"the keyboard at #{button}", back)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tests.suites.e2e.browser import Tab
-from tests.suites.e2e.browsers import chromium
+from tests.suites.e2e.browsers import chromium, chromium_with_two_cameras
 from tests.suites.e2e.call_page import PATIENCE, CallPage
 from tests.suites.e2e.case import CallTestCase
 from tests.suites.e2e.chromium import Chromium, ChromiumTab
@@ -49,7 +49,7 @@ class BeforeTests(CallTestCase):
         )
 
     def test_picture_without_a_press(self) -> None:
-        """Whoever permitted the devices before sees themselves at once, and a bar that follows the microphone."""
+        """With permission from before, the own picture and a level meter of the microphone appear without a press."""
         page, tab = self.before()
         self.see_themselves(tab)
         self.assertTrue(page.shown("self-level"))
@@ -78,9 +78,7 @@ class BeforeTests(CallTestCase):
 
     def test_another_camera(self) -> None:
         """The camera that is chosen is the one that runs, in this call and after a reload."""
-        browser = Chromium(devices=2)
-        self.addCleanup(browser.close)
-        page, tab = self.before(browser)
+        page, tab = self.before(chromium_with_two_cameras())
         self.see_themselves(tab)
         tab.click("#devices summary")
         options = "[...document.getElementById('pick-camera').options].map(option => option.value)"

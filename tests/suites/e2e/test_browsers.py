@@ -19,7 +19,7 @@ PAGE = """<!doctype html><title>A page</title>
 
 
 class BrowserTests(SynchronousTestCase):
-    """What the other tests need of a browser."""
+    """The features of a browser that the other tests need."""
 
     def check(self, browser: Browser) -> None:
         """A tab opens a page, sees values and promises, clicks and types, and saves a picture."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from tests.suites.e2e.call_page import PATIENCE, CallPage, Figures
+from tests.suites.e2e.call_page import PATIENCE, CallPage, Figures, watch
 from tests.suites.e2e.case import CallTestCase
 from tests.suites.e2e.peer import Peer
 from tests.suites.e2e.report import add_call
@@ -27,7 +27,7 @@ class BrowserCallTests(CallTestCase):
             return all(seen)
 
         until(both, PATIENCE, "a picture on both sides")
-        at_host, at_guest = host.watch(), guest.watch()
+        at_host, at_guest = watch(host, guest)
         add_call(host_name, guest_name, at_host, at_guest)
         guest.tab.click("#hang-up")
         guest.wait_for("ended")

@@ -18,7 +18,7 @@ from tests.suites.e2e.daemon import Daemon
 
 
 class CertificateTests(SynchronousTestCase):
-    """Whom the certificate convinces."""
+    """Clients that trust the certificate, and clients that do not."""
 
     def setUp(self) -> None:
         """Start a daemon with a new authority."""
@@ -62,7 +62,7 @@ class CertificateTests(SynchronousTestCase):
         self.assertRaises(ssl.SSLCertVerificationError, self.page, "127.0.0.1", "localhost", unaware)
 
     def test_restart(self) -> None:
-        """Who trusts it once trusts it after a restart."""
+        """A client that trusts the authority still does after a restart."""
         context = ssl.create_default_context(cafile=self.daemon.authority)
         self.daemon.stop()
         self.daemon = Daemon(self.directory)

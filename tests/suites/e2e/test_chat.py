@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
 
-from tests.suites.e2e.browsers import browser, chromium
+from tests.suites.e2e.browsers import browser, chromium, chromium_without_camera
 from tests.suites.e2e.call_page import PATIENCE, CallPage
 from tests.suites.e2e.case import CallTestCase
-from tests.suites.e2e.chromium import Chromium, ChromiumTab
-from tests.suites.e2e.daemon import Daemon
+from tests.suites.e2e.chromium import ChromiumTab
 from tests.suites.e2e.proxy import Proxy
 from tests.suites.e2e.report import add_picture
 from tests.suites.e2e.waiting import until
@@ -17,7 +15,7 @@ from tests.suites.e2e.waiting import until
 WIDE = {"width": 1280, "height": 800}
 PHONE = {"width": 390, "height": 844}
 
-#: JavaScript: who wrote each message, what, and how far it has come.
+#: JavaScript: the author, the text and the delivery mark of each message.
 MESSAGES = """[...document.querySelectorAll('#chat-log .message')].map(row => [
     row.querySelector('bdi').textContent,
     row.querySelector('.said').textContent,
@@ -68,7 +66,7 @@ def open_chat(*pages: CallPage) -> None:
     """Open the panel."""
     for page in pages:
         page.tab.click("#chat-button")
-        until(lambda page=page: page.shown("chat-panel"), PATIENCE, "the panel")  # type: ignore[misc]
+        until(lambda page: page.shown("chat-panel"), PATIENCE, "the panel", page)
 
 
 def write(page: CallPage, text: str) -> None:
@@ -78,7 +76,7 @@ def write(page: CallPage, text: str) -> None:
 
 
 def messages(page: CallPage) -> list[list[str]]:
-    """Who wrote each message, what, and how far it has come."""
+    """Return the author, the text and the delivery mark of each message."""
     found: list[list[str]] = page.tab.evaluate(MESSAGES)
     return found
 
@@ -117,7 +115,7 @@ class ChatTests(CallTestCase):
         return pages
 
     def test_three_browsers(self) -> None:
-        """What one writes the others read, in Chromium and in Firefox, and the mark says when they have it."""
+        """A message reaches all others, in Chromium and in Firefox, and its mark says when it was delivered."""
         ann, bob, cleo = self.call("Chromium", "Firefox")
         write(ann, "hello")
         wait_for_messages(ann, ["You", "hello", DELIVERED])
@@ -187,7 +185,7 @@ class ChatTests(CallTestCase):
         wait_for_messages(bob, ["Ann", "one", ""], ["Ann", "two", ""])
 
     def test_reading_further_up(self) -> None:
-        """Who reads old messages is not torn away from them, and is told of new ones."""
+        """A new message does not scroll a list that was scrolled up, and a button announces it."""
         ann, bob = self.call("Chromium")
         for number in range(12):
             write(ann, f"message {number}")
@@ -207,7 +205,7 @@ class ChatTests(CallTestCase):
         until(lambda: not bob.shown("chat-new") and bob.tab.evaluate(place) < 2, PATIENCE, "the end of the list")
 
     def test_before_anybody_comes(self) -> None:
-        """What is written while waiting is read by the first guest, and not by one who comes later."""
+        """A message written while waiting reaches the first guest, and no later one."""
         ann = self.page()
         session = ann.host()
         open_chat(ann)
@@ -224,12 +222,13 @@ class ChatTests(CallTestCase):
 
     def test_without_devices(self) -> None:
         """People without camera and microphone can write."""
-        chromium()  # Skips where there is none.
-        refusing = Chromium(camera=False)
-        self.addCleanup(refusing.close)
-        ann, bob = CallPage(refusing.tab()), CallPage(refusing.tab())
-        for page in (ann, bob):
-            page.open(self.daemon.url)
+        pages: list[CallPage] = []
+        for _ in range(2):
+            tab = chromium_without_camera().tab()
+            self.addCleanup(tab.close)
+            pages.append(CallPage(tab))
+            pages[-1].open(self.daemon.url)
+        ann, bob = pages
         bob.join(ann.host())
         for page in (ann, bob):
             page.wait_for("connected")
@@ -240,7 +239,7 @@ class ChatTests(CallTestCase):
         wait_for_messages(ann, ["You", "can you hear me?", DELIVERED], ["Somebody", "I can read you", ""])
 
     def test_another_program(self) -> None:
-        """Whose program has no messages is named."""
+        """A member whose program cannot read messages is named."""
         ann = self.page()
         self.peer("join", ann.host(), "--name", "Robot")
         ann.wait_for("connected")
@@ -248,7 +247,7 @@ class ChatTests(CallTestCase):
         ann.wait_for_text("chat-note", "Robot cannot read messages")
 
     def test_hostile(self) -> None:
-        """Whatever somebody sends, the page goes on, and shows it as nothing but text."""
+        """Hostile input on the data channel is shown as plain text, and the page goes on."""
         tab = chromium().tab()
         self.addCleanup(tab.close)
         tab.page.add_init_script(LEAK)
@@ -307,8 +306,8 @@ class ChatTests(CallTestCase):
             write(ann, "Here is the plan: https://example.org/plans/2027/summer?version=3.")
             write(page, "Thank you! I read it tonight.")
             write(ann, "مرحبا، كيف حالك اليوم؟")
-            until(lambda page=page: len(messages(page)) == 3, PATIENCE, "the messages")  # type: ignore[misc]
-            until(lambda page=page: messages(page)[1][2] == DELIVERED, PATIENCE, "the mark")  # type: ignore[misc]
+            until(lambda page: len(messages(page)) == 3, PATIENCE, "the messages", page)
+            until(lambda page: messages(page)[1][2] == DELIVERED, PATIENCE, "the mark", page)
             right = tab.evaluate("document.getElementById('chat-form').getBoundingClientRect().right")
             self.assertLessEqual(right, size["width"])
             add_picture(tab, f"chat-{'wide' if size is WIDE else 'phone'}-{scheme}")
@@ -321,12 +320,12 @@ class ChatTests(CallTestCase):
 class CutTests(CallTestCase):
     """A guest behind a proxy that loses connections."""
 
+    #: `localhost` is a secure context without TLS, too.
+    options = ("--no-tls",)
+
     def setUp(self) -> None:
-        """Start a daemon without TLS, which `localhost` does without."""
-        self.directory = Path(self.mktemp()).resolve()
-        self.directory.mkdir()
-        self.daemon = Daemon(self.directory, "--no-tls")
-        self.addCleanup(self.daemon.stop)
+        """Start the proxy."""
+        super().setUp()
         self.proxy = Proxy(self.daemon.port)
         self.addCleanup(self.proxy.close)
 

@@ -20,7 +20,7 @@ class ConfigurationTests(SynchronousTestCase):
         self.file = self.directory / "signald.toml"
 
     def signald(self, *arguments: str, **environment: str) -> Program:
-        """What a command gave."""
+        """Run a command of signald, and return the ended program."""
         return run([SCRIPTS / "signald", *arguments], environment={"HOME": str(self.directory), **environment})
 
     def test_check(self) -> None:
@@ -53,7 +53,7 @@ class ConfigurationTests(SynchronousTestCase):
             self.assertIn(words, line)
 
     def test_show(self) -> None:
-        """What is printed is a file that means the same, but for credentials."""
+        """The printed configuration is a file with the same meaning, except for credentials."""
         variables = {"SIGNALD_ICE_SERVERS": "turn:turn.example.org,ann,hush", "SIGNALD_PORT": "443"}
         shown = self.signald("config", "--no-tls", **variables)
         self.assertEqual((shown.process.returncode, shown.stderr), (0, ""))

@@ -7,11 +7,9 @@ from pathlib import Path
 
 from tests.suites.e2e import report
 from tests.suites.e2e.browser import Tab
-from tests.suites.e2e.browsers import browser, chromium
+from tests.suites.e2e.browsers import browser, chromium, chromium_with_two_cameras, chromium_without_camera
 from tests.suites.e2e.call_page import PATIENCE, CallPage
 from tests.suites.e2e.case import CallTestCase
-from tests.suites.e2e.chromium import Chromium
-from tests.suites.e2e.daemon import Daemon
 from tests.suites.e2e.test_page import PHONE, WIDE, WITHIN
 from tests.suites.e2e.turn import TurnServer
 from tests.suites.e2e.waiting import until
@@ -76,7 +74,7 @@ class ConnectivityTests(CallTestCase):
         page.tab.evaluate("taken.splice(0).length")
 
     def state(self, page: CallPage, check: str) -> str:
-        """What a check came to."""
+        """Return the outcome of a check."""
         state: str = page.tab.evaluate(f"document.getElementById('test-{check}').className")
         return state
 
@@ -92,18 +90,17 @@ class ConnectivityTests(CallTestCase):
         return found
 
     def states(self, page: CallPage) -> dict[str, str]:
-        """What each check came to."""
+        """Return the outcome of each check."""
         return {check: self.state(page, check) for check in CHECKS}
 
     def with_options(self, *options: str) -> None:
-        """Let another daemon take the first one's place."""
-        self.daemon.stop()
-        self.daemon = Daemon(self.directory, *options)
-        self.addCleanup(self.daemon.stop)
+        """Let a daemon with other options take the place of the shared one."""
+        self.start_daemon(*options)
 
     def test_without_stun_and_turn(self) -> None:
-        """Where the server names neither, this is worth knowing, and all else works."""
-        tab = chromium().tab(permissions=["camera", "microphone", "clipboard-read", "clipboard-write"])
+        """Without a STUN and a TURN server both checks warn, and all others pass."""
+        permissions = ["camera", "microphone", "clipboard-read", "clipboard-write"]
+        tab = chromium_with_two_cameras().tab(permissions=permissions)
         self.addCleanup(tab.close)
         page = self.open_test(tab)
         self.assertEqual(self.run_test(page), "usable")
@@ -162,11 +159,10 @@ class ConnectivityTests(CallTestCase):
         self.assertEqual(self.state(page, "call"), "passed")
 
     def test_refused(self) -> None:
-        """Who may not use camera and microphone is told what to do; the rest is tested all the same."""
-        chromium()  # Skips where there is none.
-        refusing = Chromium(camera=False)
-        self.addCleanup(refusing.close)
-        page = self.open_test(refusing.tab())
+        """Without permission for camera and microphone the page says what to do, and tests the rest."""
+        tab = chromium_without_camera().tab()
+        self.addCleanup(tab.close)
+        page = self.open_test(tab)
         self.assertEqual(self.run_test(page), "troubled")
         for device in ("camera", "microphone"):
             self.assertEqual(self.state(page, device), "failed")
@@ -176,8 +172,9 @@ class ConnectivityTests(CallTestCase):
 
     def test_without_the_server(self) -> None:
         """Without the server, what needs it is not tested."""
+        daemon = self.start_daemon()
         page = self.open_test()
-        self.daemon.kill()
+        daemon.kill()
         self.assertEqual(self.run_test(page), "broken")
         self.assertEqual(self.state(page, "camera"), "passed")
         self.assertEqual(self.state(page, "server"), "failed")
@@ -262,7 +259,7 @@ class ConnectivityTests(CallTestCase):
         page.wait_for("connected")
 
     def test_not_fetched(self) -> None:
-        """Where the test cannot be fetched, the start screen says so, and the link can be tried again."""
+        """When the test cannot be fetched, the start screen says so, and the link can be pressed again."""
         tab = chromium().tab(service_workers="block")
         self.addCleanup(tab.close)
         page = CallPage(tab)
@@ -277,7 +274,7 @@ class ConnectivityTests(CallTestCase):
         until(lambda: page.text("test-checks"), PATIENCE, "the list")
 
     def test_camera_of_the_start_screen(self) -> None:
-        """Whoever looks at themselves on the start screen gives the camera up for the test, and has it back after."""
+        """The start screen releases its camera for the test, and takes it again afterwards."""
         tab = chromium().tab(permissions=["camera", "microphone"])
         self.addCleanup(tab.close)
         tab.page.add_init_script(WATCH)

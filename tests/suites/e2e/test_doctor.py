@@ -30,7 +30,7 @@ FEW = ("--limit", "connections=1000")
 
 
 class DoctorTests(SynchronousTestCase):
-    """What it finds, and how it ends."""
+    """The findings of the doctor, and its exit status."""
 
     def setUp(self) -> None:
         """Make a directory."""
@@ -146,7 +146,7 @@ class DoctorTests(SynchronousTestCase):
         self.assertIn("The proxy answers 502", found.text)
 
     def test_certificate_of_another_name(self) -> None:
-        """Whom it names is told."""
+        """The finding names the host of the certificate."""
         daemon = self.daemon()
         pair = self.clinic.authority.issue(x509.DNSName("www.example.org"))
         proxy = self.clinic.proxy(Nginx, daemon, pair=pair)
@@ -155,7 +155,7 @@ class DoctorTests(SynchronousTestCase):
         self.assertIn("is not for localhost; it names www.example.org", found.text)
 
     def test_incomplete_chain(self) -> None:
-        """What is missing is named."""
+        """The finding names the missing intermediate certificate."""
         daemon = self.daemon()
         proxy = self.clinic.proxy(Nginx, daemon, chain=1)
         self.addCleanup(proxy.stop)
@@ -163,7 +163,7 @@ class DoctorTests(SynchronousTestCase):
         self.assertIn("“Test Intermediate”, which issued “a server”, is neither sent nor trusted", found.text)
 
     def test_expired_certificate(self) -> None:
-        """Since when is told, and nothing else is wrong with it."""
+        """The finding says since when the certificate has been expired, and nothing else fails."""
         daemon = self.daemon()
         pair = self.clinic.authority.issue(LOCALHOST, start=timedelta(days=-91), end=timedelta(days=-1))
         proxy = self.clinic.proxy(Nginx, daemon, pair=pair)
@@ -186,7 +186,7 @@ class DoctorTests(SynchronousTestCase):
         self.assertEqual([finding.text.count("cannot be reached") for finding in found], [1, 1, 1])
 
     def test_port_of_another_program(self) -> None:
-        """Which one it is, is told."""
+        """The finding names the program that has the port."""
         port = free_port()
         program = Program([sys.executable, "-m", "http.server", "--bind", "127.0.0.1", str(port)])
         self.addCleanup(program.stop, signal.SIGKILL)
@@ -244,7 +244,7 @@ class DoctorTests(SynchronousTestCase):
         self.assertEqual(program.stdout, "")
 
     def began(self, program: Program, daemon: Daemon) -> bool:
-        """Whether it has a connection to the daemon, so that its reactor runs."""
+        """Return whether the process has a connection to the daemon, so that its reactor runs."""
         folder = Path(f"/proc/{program.process.pid}")
         inodes = set[str]()
         for path in (folder / "fd").iterdir():
@@ -270,7 +270,7 @@ class DoctorTests(SynchronousTestCase):
         self.assertIn("is not for 127.0.0.1; it names turn.example.org", said[3])
 
     def test_options(self) -> None:
-        """What cannot be used is one sentence and status 2."""
+        """Options that cannot be used end it with one sentence and status 2."""
         for options, said in (
             (["--url", "ftp://x"], "no address of a page"),
             (["--seconds", "0"], "--seconds"),

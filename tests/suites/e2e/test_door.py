@@ -10,7 +10,7 @@ from tests.suites.e2e.waiting import until
 
 
 class DoorTests(CallTestCase):
-    """Who comes in, and how."""
+    """Admission by password and lobby."""
 
     def caller(self) -> Caller:
         """Connect."""

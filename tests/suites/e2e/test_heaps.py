@@ -1,4 +1,4 @@
-"""What is over is let go, by both heaps of the page."""
+"""Memory of ended connections is freed in both heaps of the page."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ class HeapTests(ScreenTestCase):
     """A page whom others visit."""
 
     def test_visitors(self) -> None:
-        """Of those who came and went no connection stays."""
+        """The peer connections of visitors that left are garbage collected."""
         page = self.chromium_page(prepare=REMEMBER)
         session = page.host()
         for _ in range(3):

@@ -1,4 +1,4 @@
-"""What a host can do: the door, the people, the end."""
+"""The host's controls: admission, members, and the end of a call."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def named(page: CallPage, name: str) -> CallPage:
 
 
 def on(page: CallPage, switch: str) -> bool:
-    """Whether a switch is on."""
+    """Return whether a switch is on."""
     return bool(page.tab.evaluate(f"document.getElementById('{switch}').getAttribute('aria-checked')") == "true")
 
 
@@ -69,13 +69,13 @@ class HostTestCase(CallTestCase):
         return page
 
     def rows(self, page: CallPage) -> str:
-        """What the list of people says."""
+        """Return the text of the list of people."""
         page.people()
         return page.text("people")
 
 
 class DoorTests(HostTestCase):
-    """Who comes in."""
+    """The host controls admission."""
 
     def test_lock(self) -> None:
         """Everybody can invite; a locked call refuses a third person, and everybody knows; unlocked it lets them in."""
@@ -127,7 +127,7 @@ class DoorTests(HostTestCase):
                 f"[...document.querySelectorAll('#knocks li')].findIndex(row => row.textContent.includes('{name}')) + 1"
             )
             ann.tab.click(f"#knocks li:nth-child({place}) button:nth-of-type({button})")
-            until(lambda name=name: name not in ann.text("knocks"), PATIENCE, f"{name} to wait no longer")  # type: ignore[misc]
+            until(lambda name: name not in ann.text("knocks"), PATIENCE, f"{name} to wait no longer", name)
         cat.wait_for("connected")
         dan.wait_for_text("error", "did not let you in")
         until(lambda: not ann.shown("knocks") and not ann.shown("people-badge"), PATIENCE, "nobody to knock")
@@ -169,7 +169,7 @@ class DoorTests(HostTestCase):
 
 
 class PeopleTests(HostTestCase):
-    """What is done to them."""
+    """The host removes, mutes and promotes members."""
 
     def remove(self, host: str, guest: str) -> None:
         """Remove Bob, after thinking twice; Cat stays."""
@@ -200,7 +200,7 @@ class PeopleTests(HostTestCase):
         self.remove("Firefox", "Chromium")
 
     def test_mute(self) -> None:
-        """Who is asked to mute is muted and knows why, one or everybody; the host sees it, and cannot unmute them."""
+        """A request for silence mutes one member or all, who see why; the host sees it and cannot unmute them."""
         ann, bob = self.meet()
         ann.rises("audioEnergy", SILENCE)
         self.wait_for_devices(ann, 2, "Microphone on")
@@ -253,7 +253,7 @@ class PeopleTests(HostTestCase):
         ann.wait_for_text("status", "removed you")
 
     def test_host_no_more(self) -> None:
-        """Who loses the role while they are asked is asked no longer."""
+        """A host that loses the role while a confirmation is open sees it close."""
         ann, bob = self.meet()
         person(ann, 2, REMOVE)
         ann.wait_for_text("confirm-heading", "Remove Bob")
@@ -271,10 +271,10 @@ class PeopleTests(HostTestCase):
 
 
 class EndTests(HostTestCase):
-    """How a host leaves."""
+    """The host leaves the call or ends it."""
 
     def sees(self, page: CallPage) -> int:
-        """How many others a page has pictures of."""
+        """Return the number of members whose picture the page decodes."""
         return sum(figures["framesDecoded"] > 0 for figures in page.statistics_of_all().values())
 
     def leave(self, host: str, guest: str) -> None:
@@ -285,7 +285,7 @@ class EndTests(HostTestCase):
         ann.wait_for_people(3)
         # What is said of somebody who comes would otherwise take the place of what is said of who left.
         for page in (ann, bob, cat):
-            until(lambda page=page: self.sees(page) == 2, 2 * PATIENCE, "pictures of both others")  # type: ignore[misc] # mypy knows no default of a lambda
+            until(lambda page: self.sees(page) == 2, 2 * PATIENCE, "pictures of both others", page)
         ann.tab.click("#hang-up")
         ann.wait_for_text("confirm-yes", "make Bob the host")
         self.assertTrue(ann.shown("heir-row"))

@@ -67,13 +67,13 @@ class InstallTests(SynchronousTestCase):
         self.works_offline(CallPage(tab))
 
     def test_offline_firefox(self) -> None:
-        """So it does in Firefox."""
+        """The page opens offline in Firefox too."""
         tab = firefox().tab()
         self.addCleanup(tab.close)
         self.works_offline(CallPage(tab))
 
     def test_language_offline(self) -> None:
-        """Who reads another language reads it without a network, too."""
+        """A page in another language keeps it without a network."""
         tab = chromium().tab(locale="ar")
         self.addCleanup(tab.close)
         page = CallPage(tab)

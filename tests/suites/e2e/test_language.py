@@ -71,7 +71,7 @@ class LanguageTests(CallTestCase):
         since = time.monotonic()
         for page in (host, guest):
             page.wait_for("connected")
-            until(lambda page=page: page.look_for_picture(since), PATIENCE, "a picture")  # type: ignore[misc]
+            until(lambda page: page.look_for_picture(since), PATIENCE, "a picture", page)
         self.check(host, f"{name}-connected")
         host.watch()
         guest.tab.click("#hang-up")
@@ -85,11 +85,11 @@ class LanguageTests(CallTestCase):
         self.look("wide", viewport=WIDE)
 
     def test_phone(self) -> None:
-        """So it is on a phone, in the dark."""
+        """The call in Arabic works on a phone with dark colours too."""
         self.look("phone", viewport=PHONE, color_scheme="dark", is_mobile=True, has_touch=True)
 
     def test_shortcuts(self) -> None:
-        """What is fetched on demand speaks the language as well."""
+        """Parts of the page that are fetched on demand are translated too."""
         page = self.arabic(viewport=WIDE)
         page.tab.click("#shortcuts-button")
         until(lambda: page.shown("shortcuts"), PATIENCE, "the sheet")
@@ -133,7 +133,7 @@ class LanguageTests(CallTestCase):
         self.assertEqual(page.tab.evaluate(ENGLISH), [])
 
     def test_between_calls(self) -> None:
-        """Who changes the language after a call has nothing left of the other one in the next, whatever was opened."""
+        """After a change of language between calls, no text of the first language is left, whatever was opened."""
         page, guest, third = self.page(), self.page(), self.page()
         guest.join(page.host())
         page.wait_for("connected")

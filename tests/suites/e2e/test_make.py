@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[3]
 #: Seconds for the banner to come, and for the end.
 PATIENCE = 30.0
 
-#: What a terminal sends for Ctrl-C.
+#: The byte that a terminal sends for Ctrl-C.
 CTRL_C = b"\x03"
 
 

@@ -50,9 +50,10 @@ class MeshTests(CallTestCase):
             peers.append(peer)
         for page in (host, guest):
             until(
-                lambda page=page: len(decoded(page)) == 5 and min(decoded(page).values()) > ENOUGH,  # type: ignore[misc]
+                lambda page: len(decoded(page)) == 5 and min(decoded(page).values()) > ENOUGH,
                 2 * PATIENCE,
                 "pictures of five others",
+                page,
             )
         add_picture(host.tab, "six")
         self.assertEqual(host.tab.evaluate("document.querySelectorAll('#remotes video[data-user]').length"), 5)

@@ -1,4 +1,4 @@
-"""What an operator sees of a real daemon: metrics, probes, the log, the admin page."""
+"""Monitoring of a real daemon: metrics, probes, the log, the admin page."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ class ScrapeTests(MonitoringTestCase):
         until(lambda: self.sample("signald_users", state="away") == 1, SECONDS, "the host to be away")
 
     def test_nothing_of_it_on_the_public_port(self) -> None:
-        """Nor the public port's on the operator's."""
+        """The public port serves no operator's path, and the operator's port no public one."""
         self.start()
         for path in ("/metrics", "/healthz", "/readyz", "/admin", "/admin/state"):
             connection = http.client.HTTPConnection("127.0.0.1", self.daemon.port, timeout=SECONDS)
@@ -154,7 +154,7 @@ class ScrapeTests(MonitoringTestCase):
 
 
 class LogTests(MonitoringTestCase):
-    """What a real daemon writes."""
+    """The log of a real daemon."""
 
     def test_canaries(self) -> None:
         """Nothing of what clients say, in TLS, HTTP, WebSocket and messages, at the lowest level, as JSON."""

@@ -7,8 +7,7 @@ from pathlib import Path
 
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
-from tests.suites.e2e.browsers import chromium
-from tests.suites.e2e.call_page import PATIENCE, CallPage
+from tests.suites.e2e.call_page import PATIENCE, CallPage, watch
 from tests.suites.e2e.chromium import Chromium, executable
 from tests.suites.e2e.daemon import Daemon
 from tests.suites.e2e.network import Host
@@ -32,21 +31,20 @@ class NetworkTests(SynchronousTestCase):
         self.addCleanup(host.remove)
         directory = Path(self.mktemp()).resolve()
         directory.mkdir()
-        daemon = Daemon(directory)
+        daemon = Daemon(directory, through=host.through)
         self.addCleanup(daemon.stop)
-        moving = Chromium(program=host.program(program, directory))
-        self.addCleanup(moving.close)
         pages = []
-        for tab in (chromium().tab(), moving.tab()):
-            self.addCleanup(tab.close)
-            pages.append(CallPage(tab))
+        for at_home in (True, False):
+            browser = Chromium(program=host.program(program, directory, at_home=at_home))
+            self.addCleanup(browser.close)
+            pages.append(CallPage(browser.tab()))
         here, there = pages
         for page in pages:
             page.open(f"https://{host.server}:{daemon.port}/")
         there.join(here.host())
         for page in pages:
             page.wait_for("connected")
-            until(lambda page=page: frames(page) > 5, PATIENCE, "a picture")  # type: ignore[misc]
+            until(lambda page: frames(page) > 5, PATIENCE, "a picture", page)
 
         host.move()
         moved = time.monotonic()
@@ -60,5 +58,4 @@ class NetworkTests(SynchronousTestCase):
         restarts = [page.statistics()["iceRestarts"] for page in pages]
         add_time("another network", back, f"the server after {resumed:.2f} s, ICE restarts {restarts}")
         self.assertGreater(sum(restarts), 0)
-        for page in pages:
-            page.watch()
+        watch(*pages)

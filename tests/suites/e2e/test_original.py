@@ -10,16 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import websocket
-from twisted.trial.unittest import SynchronousTestCase
 
 from tests.suites.e2e.call_page import PATIENCE as PAGE_PATIENCE
 from tests.suites.e2e.call_page import CallPage
 from tests.suites.e2e.case import CallTestCase
-from tests.suites.e2e.daemon import Daemon
 from tests.suites.e2e.program import Program
 from tests.suites.e2e.waiting import until
 
-#: Of the checkout, from which the client is run.
+#: The root of the checkout, from which the client is run.
 ROOT = Path(__file__).parents[3]
 
 #: Seconds that an answer may take.
@@ -58,19 +56,14 @@ class Client:
 class OriginalCallTests(CallTestCase):
     """A client of the original in a call with the page, picture and sound both ways."""
 
+    options = ("--ws-port", "0")
+
     def original(self, *session: str) -> Program:
         """Start one, on the daemon's bare port."""
         command = [sys.executable, "-m", "tests.suites.e2e.original_peer", self.daemon.original_url, *session]
         client = Program(command, directory=ROOT)
         self.addCleanup(client.stop, signal.SIGKILL)
         return client
-
-    def setUp(self) -> None:
-        """Start a daemon with the original's port open."""
-        self.directory = Path(self.mktemp()).resolve()
-        self.directory.mkdir()
-        self.daemon = Daemon(self.directory, "--ws-port", "0")
-        self.addCleanup(self.daemon.stop)
 
     def check(self, page: CallPage, client: Program) -> None:
         """Both decode the other's picture."""
@@ -97,13 +90,10 @@ class OriginalCallTests(CallTestCase):
         third.wait_for_text("error", "full")
 
 
-class OriginalTests(SynchronousTestCase):
+class OriginalTests(CallTestCase):
     """The message sequence of the original, from the start of a call to its end."""
 
-    def setUp(self) -> None:
-        """Start a daemon with the original's port open."""
-        self.daemon = Daemon(Path(self.mktemp()).resolve(), "--ws-port", "0")
-        self.addCleanup(self.daemon.stop)
+    options = ("--ws-port", "0")
 
     def client(self) -> Client:
         """Connect, and hear the new user's id."""
@@ -146,7 +136,7 @@ class OriginalTests(SynchronousTestCase):
         self.assertEqual(host.hear(), {"VideoOffer": ["v=0", session]})
 
     def test_nonsense(self) -> None:
-        """What crashed the original closes one connection with its code, and the daemon goes on."""
+        """Input that crashed the original server closes one connection with its code, and the daemon goes on."""
         malformed, binary = self.client(), self.client()
         malformed.socket.send("not JSON")
         self.assertEqual(malformed.closed()[0], 1007)

@@ -1,4 +1,4 @@
-"""What the page tells people when something happens, and what its buttons do."""
+"""The page's messages to people, and its buttons."""
 
 from __future__ import annotations
 
@@ -6,11 +6,9 @@ import time
 from urllib.parse import urlsplit
 
 from tests.suites.e2e import report
-from tests.suites.e2e.browsers import chromium
-from tests.suites.e2e.call_page import DARK, PATIENCE, SILENCE, CallPage
+from tests.suites.e2e.browsers import chromium, chromium_without_camera
+from tests.suites.e2e.call_page import DARK, PATIENCE, SILENCE, CallPage, watch
 from tests.suites.e2e.case import CallTestCase
-from tests.suites.e2e.chromium import Chromium
-from tests.suites.e2e.daemon import Daemon
 from tests.suites.e2e.waiting import until
 
 WIDE = {"width": 1280, "height": 800}
@@ -38,7 +36,7 @@ class PageTests(CallTestCase):
         since = time.monotonic()
         for page in pages:
             page.wait_for("connected")
-            until(lambda page=page: page.look_for_picture(since), PATIENCE, "a picture")  # type: ignore[misc]
+            until(lambda page: page.look_for_picture(since), PATIENCE, "a picture", page)
 
     def test_link(self) -> None:
         """The link that a host is shown, and its QR code, lead to the call with one press."""
@@ -72,7 +70,7 @@ class PageTests(CallTestCase):
         third.wait_for("connected")
         count = "document.querySelectorAll('#remotes [data-picture=true]').length"
         for page in (host, guest, third):
-            until(lambda page=page: page.tab.evaluate(count) == 2, PATIENCE, "two pictures")  # type: ignore[misc]
+            until(lambda page: page.tab.evaluate(count) == 2, PATIENCE, "two pictures", page)
 
     def test_full(self) -> None:
         """One too many is told that the call is full, and the call goes on."""
@@ -136,18 +134,16 @@ class PageTests(CallTestCase):
             page.wait_for("start")
         guest.join(host.host())
         self.wait_for_pictures(host, guest)
-        host.watch()
-        guest.watch()
+        watch(host, guest)
 
     def test_daemon_dies_while_waiting(self) -> None:
         """A page that waits says that it reconnects; with the next daemon its link works as before."""
+        daemon = self.start_daemon()
         host = self.page()
         session = host.host()
-        port = self.daemon.port
-        self.daemon.kill()
+        daemon.kill()
         host.wait_for_text("status", "Reconnecting")
-        daemon = Daemon(self.directory, "--port", str(port))
-        self.addCleanup(daemon.stop)
+        self.start_daemon("--port", str(daemon.port))
         until(lambda: "Waiting" in host.text("status"), PATIENCE, "the host to wait again")
         self.assertEqual(host.text("session-id").replace("-", ""), session)
         guest = self.page(fragment=session)
@@ -156,16 +152,18 @@ class PageTests(CallTestCase):
 
     def test_daemon_dies_in_a_call(self) -> None:
         """A call goes on without the server, and both are told."""
+        daemon = self.start_daemon()
         host, guest = self.call()
-        self.daemon.kill()
+        daemon.kill()
         for page in (host, guest):
             page.wait_for_text("status", "Your call goes on")
-            page.watch()
+        watch(host, guest)
 
     def test_daemon_is_not_there(self) -> None:
-        """Who starts a call without the server is told."""
+        """A call that is started without the server shows an error."""
+        daemon = self.start_daemon()
         page = self.page()
-        self.daemon.kill()
+        daemon.kill()
         page.tab.click("#start")
         page.wait_for("failed", "start")
         until(lambda: page.shown("error") and page.text("error"), PATIENCE, "an error to be shown")
@@ -210,13 +208,12 @@ class PageTests(CallTestCase):
         self.switches_camera("Chromium", "Firefox")
 
     def test_no_permission(self) -> None:
-        """Who may not use camera and microphone is told why, and still sees and hears the other."""
+        """Without camera and microphone the page says why, and still receives picture and sound."""
         host = self.page()
         session = host.host()
-        chromium()  # Skips where there is none.
-        refusing = Chromium(camera=False)
-        self.addCleanup(refusing.close)
-        guest = CallPage(refusing.tab())
+        tab = chromium_without_camera().tab()
+        self.addCleanup(tab.close)
+        guest = CallPage(tab)
         guest.open(self.daemon.url)
         guest.join(session)
         self.wait_for_pictures(guest)

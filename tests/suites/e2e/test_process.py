@@ -42,7 +42,7 @@ def slow(host, *arguments, **options):
 socket.getaddrinfo = slow
 """
 
-#: What the log says once the page can be fetched.
+#: The log line that says that the page can be fetched.
 LISTENING = r"listening: https on port (\d+)"
 
 
@@ -154,10 +154,10 @@ class HangupTests(ProcessTestCase):
 
 
 class TerminalTests(ProcessTestCase):
-    """What the terminal shows."""
+    """The output on the terminal."""
 
     def test_banner(self) -> None:
-        """Where to go is shown as text and as a QR code."""
+        """The address of the page is shown as text and as a QR code."""
         daemon = self.daemon()
         shown = daemon.program.stdout
         self.assertIn(f":{daemon.port}/", shown)
@@ -185,7 +185,7 @@ class TerminalTests(ProcessTestCase):
 
 
 class RefusalTests(ProcessTestCase):
-    """What cannot work is told in one sentence, with status 1."""
+    """A start that cannot work ends with one sentence and status 1."""
 
     def refused(self, *options: str, expecting: str) -> None:
         """Assert how it ends."""

@@ -67,11 +67,11 @@ class Client:
 
 
 class ProxyTests:
-    """What holds behind every proxy."""
+    """Tests that every reverse proxy has to pass."""
 
     kind: ClassVar[type[ReverseProxy]]
 
-    #: What sets the patience of the proxy with a silent WebSocket, and the same in two seconds.
+    #: The setting of the proxy's idle timeout for a WebSocket, and the same setting with two seconds.
     timeout: ClassVar[tuple[str, str]]
 
     def setUp(self: Any) -> None:
@@ -153,11 +153,11 @@ class ProxyTests:
 
     def test_idle(self: Any) -> None:
         """A WebSocket that says nothing outlives the proxy's patience, since signald pings."""
-        proxy = self.serve("--limit", "ping-seconds=1", changes=dict([self.timeout]))
+        proxy = self.serve("--limit", "ping-seconds=0.5", changes=dict([self.timeout]))
         client = self.client(proxy)
         client.ask("hello", version=1)
         pings, began = 0, time.monotonic()
-        while time.monotonic() < began + 6:
+        while time.monotonic() < began + 4:
             opcode, _frame = client.socket.recv_data(control_frame=True)  # which answers it
             pings += opcode == websocket.ABNF.OPCODE_PING
         self.assertGreaterEqual(pings, 4)

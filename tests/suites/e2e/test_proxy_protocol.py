@@ -15,7 +15,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from tests.suites.e2e.daemon import Daemon
 from tests.suites.e2e.reverse_proxy import ReverseProxy
 
-#: Where HAProxy connects from.
+#: The address from which HAProxy connects.
 PROXY = "127.0.0.9"
 
 #: Seconds for an answer.
@@ -61,10 +61,10 @@ class First(TcpProxy):
 
 
 class Second(TcpProxy):
-    """With version 2, and checks of its own twice a second."""
+    """With version 2, and checks of its own four times a second."""
 
     send = "send-proxy-v2"
-    check = "check check-send-proxy inter 500ms"
+    check = "check check-send-proxy inter 250ms"
 
 
 class Silent(TcpProxy):
@@ -136,7 +136,7 @@ class ProxyProtocolTests(SynchronousTestCase):
     def test_version_2(self) -> None:
         """`send-proxy-v2`; the checks of the proxy itself are no clients and leave nothing in the log."""
         self.see_clients(Second)
-        time.sleep(2)
+        time.sleep(1)
         self.assertNotIn("PROXY", self.daemon.program.stderr)
 
     def test_without(self) -> None:
@@ -148,7 +148,7 @@ class ProxyProtocolTests(SynchronousTestCase):
         self.assertEqual(self.daemon.program.stderr.count("sent no valid PROXY header"), 1)
 
     def test_from_anybody(self) -> None:
-        """Who is not trusted needs no header, and may not send one: under TLS it is no TLS."""
+        """An untrusted client needs no header and may not send one: with TLS it breaks the handshake."""
         signaling = self.websocket("127.0.0.2", self.daemon.port)
         signaling.close()
         plain = self.dial("127.0.0.3", self.daemon.port)

@@ -7,7 +7,7 @@ from pathlib import Path
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.suites.e2e.browsers import browser
-from tests.suites.e2e.call_page import PATIENCE, CallPage
+from tests.suites.e2e.call_page import PATIENCE, CallPage, watch
 from tests.suites.e2e.report import add_time
 from tests.suites.e2e.test_resume import PAUSE, frames, reconnects, watched
 from tests.suites.e2e.waiting import until
@@ -40,12 +40,13 @@ class RestartTests(SynchronousTestCase):
         guest.join()
         for page in (host, guest):
             page.wait_for("connected")
-            until(lambda page=page: frames(page) > 5, PATIENCE, "a picture")  # type: ignore[misc]
+            until(lambda page: frames(page) > 5, PATIENCE, "a picture", page)
         self.supervisor.restart()
         pause, back = watched(host, guest)
         add_time("server restarted in a call", back, f"longest pause of the picture {pause:.2f} s")
         self.assertLess(pause, PAUSE)
         for page in (host, guest):
-            until(lambda page=page: reconnects(page) == 1, PATIENCE, "the connection to the server")  # type: ignore[misc]
-            page.watch()
+            until(lambda page: reconnects(page) == 1, PATIENCE, "the connection to the server", page)
+        watch(host, guest)
+        for page in (host, guest):
             self.assertEqual(page.statistics()["iceRestarts"], 0)

@@ -5,12 +5,10 @@ from __future__ import annotations
 import json
 import signal
 import time
-from pathlib import Path
 
 from tests.suites.e2e.browsers import browser
-from tests.suites.e2e.call_page import PATIENCE, CallPage
+from tests.suites.e2e.call_page import PATIENCE, CallPage, watch
 from tests.suites.e2e.case import CallTestCase
-from tests.suites.e2e.daemon import Daemon
 from tests.suites.e2e.peer import PICTURE
 from tests.suites.e2e.program import SCRIPTS, Program
 from tests.suites.e2e.proxy import Proxy
@@ -20,12 +18,12 @@ from tests.suites.e2e.waiting import until
 #: Seconds of picture after a cut in which no pause may be longer than `PAUSE`.
 WATCHED = 3.0
 
-#: Seconds without a new frame that a person would notice; the fake camera has 20 frames a second.
+#: Seconds without a new frame that a person would notice; the fake cameras have 10 frames a second or more.
 PAUSE = 1.0
 
 
 def reconnects(page: CallPage) -> int:
-    """How often a page's connection to the server came back."""
+    """Return how often the page has reconnected to the server."""
     return int(json.loads(page.tab.evaluate("globalThis.signald.connection()"))["reconnects"])
 
 
@@ -53,12 +51,12 @@ def watched(page: CallPage, guest: CallPage | None = None) -> tuple[float, float
 class CutTests(CallTestCase):
     """A guest's connection to the server is cut, in a proxy that reads along."""
 
+    #: Without TLS, so that the proxy can read what the server says.
+    options = ("--no-tls",)
+
     def setUp(self) -> None:
-        """Start a daemon without TLS, so that the proxy can read what it says."""
-        self.directory = Path(self.mktemp()).resolve()
-        self.directory.mkdir()
-        self.daemon = Daemon(self.directory, "--no-tls")
-        self.addCleanup(self.daemon.stop)
+        """Start the proxy."""
+        super().setUp()
         self.proxy = Proxy(self.daemon.port)
         self.addCleanup(self.proxy.close)
 
@@ -83,11 +81,10 @@ class CutTests(CallTestCase):
         resumed = time.monotonic()
         for page in (host, guest):
             page.wait_for("connected")
-            until(lambda page=page: frames(page) > 0, PATIENCE, "a frame")  # type: ignore[misc]
+            until(lambda page: frames(page) > 0, PATIENCE, "a frame", page)
         add_time(what, resumed - cut, f"first frame {time.monotonic() - began:.2f} s after Join")
         self.assertEqual(guest.statistics()["iceRestarts"], 0)
-        for page in (host, guest):
-            page.watch()
+        watch(host, guest)
 
     def test_before_the_answer(self) -> None:
         """The answer is lost on its way, and sent again."""
@@ -108,7 +105,7 @@ class CutTests(CallTestCase):
         guest.join()
         for page in (host, guest):
             page.wait_for("connected")
-            until(lambda page=page: frames(page) > 5, PATIENCE, "a picture")  # type: ignore[misc]
+            until(lambda page: frames(page) > 5, PATIENCE, "a picture", page)
         return host, guest
 
     def test_in_a_call(self) -> None:
@@ -118,8 +115,7 @@ class CutTests(CallTestCase):
         pause, back = watched(host, guest)
         add_time("cut in a call", back, f"longest pause of the picture {pause:.2f} s")
         self.assertLess(pause, PAUSE)
-        for page in (host, guest):
-            page.watch()
+        watch(host, guest)
         self.assertEqual(guest.statistics()["iceRestarts"], 0)
 
     def test_in_silence(self) -> None:
@@ -157,7 +153,7 @@ class ReloadTests(CallTestCase):
         guest.join(host.host())
         for page in (host, guest):
             page.wait_for("connected")
-            until(lambda page=page: frames(page) > 5, PATIENCE, "a picture")  # type: ignore[misc]
+            until(lambda page: frames(page) > 5, PATIENCE, "a picture", page)
         return host, guest
 
     def reload(self, what: str, page: CallPage, other: CallPage) -> None:
@@ -167,8 +163,7 @@ class ReloadTests(CallTestCase):
         page.wait_for("connected")
         until(lambda: frames(page) > 0, PATIENCE, "a picture")
         add_time(what, time.monotonic() - began, "to the first frame")
-        for each in (page, other):
-            each.watch()
+        watch(page, other)
 
     def test_a_guest_reloads(self) -> None:
         """It is in the same call again."""
@@ -182,7 +177,7 @@ class ReloadTests(CallTestCase):
         self.reload("reload of a guest, Firefox", guest, host)
 
     def test_two_tabs(self) -> None:
-        """Of two with one identity the first one says where the call goes on, and stays away."""
+        """When two tabs have one identity, the first one says that the call moved, and does not reconnect."""
         host, guest = self.call()
         kept = guest.tab.evaluate("sessionStorage.getItem('signald.call')")
         second = self.page()

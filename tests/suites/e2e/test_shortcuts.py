@@ -40,7 +40,7 @@ class ShortcutTests(CallTestCase):
         self.tab.evaluate("document.activeElement.blur()")
 
     def on(self, name: str) -> bool:
-        """Whether a device is on."""
+        """Return whether a device is on."""
         return bool(self.tab.evaluate(f"document.getElementById('{name}').dataset.on == 'true'"))
 
     def wait_for_microphone(self, on: bool) -> None:
@@ -48,7 +48,7 @@ class ShortcutTests(CallTestCase):
         until(lambda: self.on("mute") == on, PATIENCE, f"a microphone that is {'on' if on else 'off'}")
 
     def open(self) -> bool:
-        """Whether the sheet is open."""
+        """Return whether the sheet of shortcuts is open."""
         return bool(self.tab.evaluate("document.getElementById('shortcuts').open"))
 
     def warm(self) -> None:
@@ -92,7 +92,7 @@ class ShortcutTests(CallTestCase):
             self.assertEqual(self.tab.evaluate("globalThis.pressed"), name if can else "", key)
 
     def test_not_while_typing(self) -> None:
-        """What is typed into a field, or pressed with another key, is no shortcut."""
+        """A key that is typed into a field, or with a modifier, is no shortcut."""
         self.warm()
         self.tab.evaluate("document.getElementById('link').focus()")
         self.keys.press("m")
@@ -148,13 +148,13 @@ class ShortcutTests(CallTestCase):
         self.assertFalse(self.on("mute"))
 
     def test_push_to_talk_unmuted(self) -> None:
-        """Who can be heard already is not muted by it."""
+        """Push to talk does not mute an open microphone."""
         self.warm()
         self.keys.press("Space")
         self.assertTrue(self.on("mute"))
 
     def test_space_presses_buttons(self) -> None:
-        """Where a button has the focus, space presses it, and that alone."""
+        """With the focus on a button, space presses the button and nothing else."""
         self.tab.evaluate("document.getElementById('camera').focus()")
         until(lambda: self.on("camera"), PATIENCE, "the camera")
         self.keys.press("m")
@@ -180,7 +180,7 @@ class ShortcutTests(CallTestCase):
         until(lambda: not self.open(), PATIENCE, "no sheet")
 
     def test_switched_off(self) -> None:
-        """Who switches them off has peace from them, after a reload, too."""
+        """Shortcuts that are switched off stay off after a reload."""
         self.keys.press("?")
         until(self.open, PATIENCE, "the sheet")
         self.tab.click("#single-keys")
@@ -215,7 +215,7 @@ class FirefoxTests(CallTestCase):
         ):
             self.send(page, name, key, code)
             wanted = f"document.getElementById('mute').dataset.on == '{str(on).lower()}'"
-            until(lambda wanted=wanted: page.tab.evaluate(wanted), PATIENCE, f"{name} {code}")  # type: ignore[misc]
+            until(lambda wanted: page.tab.evaluate(wanted), PATIENCE, f"{name} {code}", wanted)
         self.send(page, "keydown", "?", "Slash")
         until(lambda: page.tab.evaluate("document.getElementById('shortcuts').open"), PATIENCE, "the sheet")
 

@@ -1,10 +1,11 @@
-"""How good a connection is: bars in the tiles, the statistics panel and the report."""
+"""Connection quality: the bars in the tiles, the statistics panel and the report."""
 
 from __future__ import annotations
 
 import ipaddress
 import json
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from tests.suites.e2e.waiting import until
 #: JavaScript: what the first tile's bars say, and how many there are.
 BARS = "(bars => [bars.hidden ? '' : bars.ariaLabel, bars.dataset.bars])(document.querySelector('.remote .bars'))"
 
-#: What a connection on this machine is called by its number of bars: how many there are depends on what else it does.
+#: The name of a local connection by its number of bars; the number depends on the load of the machine.
 WORDS = {"1": "bad", "2": "weak", "3": "fair", "4": "good"}
 
 #: JavaScript: the panel's rows as lists of texts, the last one how many points a row's line has.
@@ -36,10 +37,10 @@ NOTICING = 45.0
 class Pages(CallTestCase):
     """Makes a call of two Chromium pages."""
 
-    def call(self, names: tuple[str, str], moving: Chromium | None = None, url: str = "") -> list[CallPage]:
+    def call(self, names: tuple[str, str], browsers: Sequence[Chromium] = (), url: str = "") -> list[CallPage]:
         """Return the pages of a call that is connected, the host's first."""
         pages = []
-        for name, browser in zip(names, (chromium(), moving or chromium()), strict=True):
+        for name, browser in zip(names, browsers or (chromium(), chromium()), strict=True):
             tab = browser.tab(accept_downloads=True)
             self.addCleanup(tab.close)
             page = CallPage(tab)
@@ -66,7 +67,7 @@ class StatisticsTests(Pages):
     """Two pages on this machine."""
 
     def rows(self, page: CallPage) -> dict[str, tuple[str, int]]:
-        """What the panel says, and the points of each line, by the row's heading."""
+        """Return the text of the panel and the points of each line, by the row's heading."""
         return {label: (value, points) for label, value, points in page.tab.evaluate(ROWS)}
 
     def number(self, page: CallPage, label: str) -> float:
@@ -158,29 +159,30 @@ class NetworkTests(Pages):
         self.host = Host()
         self.addCleanup(self.host.remove)
         super().setUp()
-        moving = Chromium(program=self.host.program(program, self.directory))
-        self.addCleanup(moving.close)
-        self.here, self.there = self.call(("Ann", "Bob"), moving, f"https://{self.host.server}:{self.daemon.port}/")
+        daemon = self.start_daemon(through=self.host.through)
+        browsers = []
+        for at_home in (True, False):
+            browsers.append(Chromium(program=self.host.program(program, self.directory, at_home=at_home)))
+            self.addCleanup(browsers[-1].close)
+        self.here, self.there = self.call(("Ann", "Bob"), browsers, f"https://{self.host.server}:{daemon.port}/")
         self.graded(self.here)
 
     def test_cut(self) -> None:
-        """Who is cut off keeps the last frame, dimmed, and seconds are counted; when the network is back, all is."""
+        """While the network is cut, the last frame stays, dimmed, and seconds are counted; all recovers afterwards."""
         trouble = "document.querySelector('.remote .trouble').textContent"
         live = "document.querySelector('.remote').dataset.live"
         self.host.cut(True)
         for page in (self.here, self.there):
-            until(lambda page=page: page.tab.evaluate(live) == "false", NOTICING, "a dimmed picture")  # type: ignore[misc]
-            seen = until(
-                lambda page=page: re.search(r"… (\d+) s", page.tab.evaluate(trouble)),  # type: ignore[misc]
-                PATIENCE,
-                "seconds",
-            )
+            until(lambda page: page.tab.evaluate(live) == "false", NOTICING, "a dimmed picture", page)
+            seen = until(lambda page: re.search(r"… (\d+) s", page.tab.evaluate(trouble)), PATIENCE, "seconds", page)
             until(
-                lambda page=page, seen=seen: (
-                    (found := re.search(r"… (\d+) s", page.tab.evaluate(trouble))) and int(found[1]) > int(seen[1])  # type: ignore[misc]
+                lambda page, seen: (
+                    (found := re.search(r"… (\d+) s", page.tab.evaluate(trouble))) and int(found[1]) > int(seen[1])
                 ),
                 PATIENCE,
                 "more seconds",
+                page,
+                seen,
             )
             self.assertEqual(page.tab.evaluate(BARS)[1], "0")
             self.assertTrue(page.tab.evaluate("document.querySelector('.remote').dataset.picture") == "true")
@@ -189,21 +191,21 @@ class NetworkTests(Pages):
         until(lambda: "their network" in self.here.tab.evaluate(BARS)[0], NOTICING, "the other to hear it")
         self.host.cut(False)
         for page in (self.here, self.there):
-            until(lambda page=page: page.tab.evaluate(live) == "true", NOTICING, "the picture to come back")  # type: ignore[misc]
+            until(lambda page: page.tab.evaluate(live) == "true", NOTICING, "the picture to come back", page)
             self.graded(page)
 
     def test_loss(self) -> None:
-        """Where packets are lost on the way out of one network, both sides have few bars, and say which way."""
+        """When packets are lost on the way out of one network, both sides show few bars and name the direction."""
         self.host.lose(20)
         for page, words in ((self.here, "that they send"), (self.there, "that you send")):
             until(
-                lambda page=page, words=words: (  # type: ignore[misc]
-                    words in page.tab.evaluate(BARS)[0] and page.tab.evaluate(BARS)[1] in "12"
-                ),
+                lambda page, words: words in page.tab.evaluate(BARS)[0] and page.tab.evaluate(BARS)[1] in "12",
                 PATIENCE,
                 f"few bars that say “{words}”",
+                page,
+                words,
             )
         add_picture(self.here.tab, "loss")
         self.host.lose(0)
         for page in (self.here, self.there):
-            until(lambda page=page: "send" not in page.tab.evaluate(BARS)[0], NOTICING, "no loss")  # type: ignore[misc]
+            until(lambda page: "send" not in page.tab.evaluate(BARS)[0], NOTICING, "no loss", page)

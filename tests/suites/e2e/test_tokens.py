@@ -6,14 +6,13 @@ import json
 import signal
 import ssl
 import subprocess
-from pathlib import Path
 from typing import Any
 
 import websocket
 
-from tests.suites.e2e.call_page import PATIENCE, CallPage
+from tests.suites.e2e.call_page import PATIENCE, CallPage, watch
 from tests.suites.e2e.case import CallTestCase
-from tests.suites.e2e.daemon import Daemon
+from tests.suites.e2e.clock import another_clock
 from tests.suites.e2e.program import SCRIPTS
 from tests.suites.e2e.service import Service
 from tests.suites.e2e.waiting import until
@@ -30,15 +29,13 @@ class TokenTestCase(CallTestCase):
 
     def setUp(self) -> None:
         """Start it."""
-        self.directory = Path(self.mktemp()).resolve()
-        self.directory.mkdir()
+        super().setUp()
         secret = self.directory / "secret"
         secret.touch(mode=0o600)
         secret.write_text(SECRET + "\n")
         self.config = self.directory / "signald.toml"
         self.configure(self.need)
-        self.daemon = Daemon(self.directory, "--config", str(self.config))
-        self.addCleanup(self.daemon.stop)
+        self.start_daemon("--config", str(self.config))
 
     def configure(self, need: str, rest: str = "") -> None:
         """Write the configuration."""
@@ -59,7 +56,7 @@ class TokenTestCase(CallTestCase):
         return client
 
     def is_expired(self, token: str) -> bool:
-        """Whether the daemon says so."""
+        """Return whether the daemon refuses a token as expired."""
         client = NativeClient(self.daemon.port, tls=True)
         try:
             return client.ask("hello", version=1, token=token).get("code") == "token-expired"
@@ -163,7 +160,7 @@ class DaemonTests(TokenTestCase):
         self.assertIn("open to others", done.stderr)
 
     def test_nothing_of_a_token_is_in_the_log(self) -> None:
-        """Nor who it is for."""
+        """Neither a token nor its user is in the log."""
         token = self.token(user="a-user-of-the-log-test")
         self.client(token).ask("open")
         NativeClient(self.daemon.port, tls=True).ask("hello", version=1, token=token[:-3])
@@ -190,9 +187,9 @@ class PeerTests(TokenTestCase):
     def test_without(self) -> None:
         """The reason is in the report, and a sentence on standard error."""
         for arguments, code, sentence in (
-            (("host",), "token-required", "A token is needed for this."),
+            (("host",), "token-required", "This request needs a token."),
             (("host", "--token", "x"), "token-invalid", "The token is not valid."),
-            (("host", "--token", self.token()), "not-permitted", "You may not do this."),
+            (("host", "--token", self.token()), "not-permitted", "You are not allowed to do this."),
         ):
             peer = self.peer(*arguments)
             self.assertEqual(peer.program.wait(PATIENCE), 1)
@@ -221,8 +218,7 @@ class PageTests(TokenTestCase):
         ann = self.open(self.link("--role", "host"))
         self.assertEqual(ann.tab.evaluate("location.hash"), f"#{SESSION}")
         ann.join()
-        for page in (ann, bob):
-            page.watch()
+        watch(ann, bob)
         self.assertEqual(ann.tab.evaluate("history.length"), bob.tab.evaluate("history.length"))
         bob.tab.reload()
         for page in (bob, ann):
@@ -240,26 +236,27 @@ class PageTests(TokenTestCase):
 
     def test_a_crash_after_the_tokens_have_expired(self) -> None:
         """The server knows nobody any more and lets nobody in; those who are in a call with each other stay in it."""
-        self.configure(self.need, "leeway_seconds = 0\n")
-        self.reload()
-        token = self.token("--session", SESSION, "--role", "host", "--expires", "25s")
+        token = self.token("--session", SESSION, "--role", "host")
         ann = self.open(f"{SESSION}&token={token}")
         ann.join()
         ann.wait_for("waiting")
-        bob = self.open(self.link("--expires", "15s", user="bob"))
+        bob = self.open(self.link(user="bob"))
         bob.join()
         for page in (ann, bob):
             page.wait_for("connected")
-        until(lambda: self.is_expired(token), PATIENCE, "the end of the token")
         self.daemon.kill()
-        self.daemon = Daemon(self.directory, "--config", str(self.config), "--port", str(self.daemon.port))
-        self.addCleanup(self.daemon.stop)
+        # The next one has the date of a day on which the tokens have expired.
+        later = another_clock(FAKETIME="+30d")
+        self.start_daemon("--config", str(self.config), "--port", str(self.daemon.port), environment=later)
+        self.assertTrue(self.is_expired(token))
         for page in (ann, bob):
             page.wait_for_text("status", "Your call goes on without it")
-            page.watch()
+        watch(ann, bob)
 
     def test_what_the_page_says(self) -> None:
         """A plain sentence where a token is missing, bad, old, or good for something else."""
+        self.configure(self.need, "leeway_seconds = 0\n")
+        self.reload()
         expired = self.token("--session", SESSION, "--expires", "1s")
         for fragment, sentence in (
             (SESSION, "This takes a personal link"),
@@ -270,14 +267,14 @@ class PageTests(TokenTestCase):
             page.join()
             page.wait_for_text("error", sentence)
             page.tab.close()
-        until(lambda: self.is_expired(expired), PATIENCE, "the end of a token and its leeway")
+        until(lambda: self.is_expired(expired), PATIENCE, "the end of a token")
         page = self.open(f"{SESSION}&token={expired}")
         page.join()
         page.wait_for_text("error", "has expired")
 
 
 class HostTests(TokenTestCase):
-    """Where hosts alone need a token."""
+    """A daemon that requires a token from hosts only."""
 
     need = "hosts"
 
@@ -353,9 +350,8 @@ class TrustTests(ServiceTestCase):
         self.configure(self.need)
 
     def verdict(self, environment: dict[str, str]) -> str:
-        """What becomes of an opening."""
-        self.daemon = Daemon(self.directory, "--config", str(self.config), environment=environment)
-        self.addCleanup(self.daemon.stop)
+        """Return the answer to `open`: its type, or the code of the error."""
+        self.start_daemon("--config", str(self.config), environment=environment)
         reply = self.client().ask("open")
         return str(reply.get("code", reply["type"]))
 
@@ -363,6 +359,5 @@ class TrustTests(ServiceTestCase):
         """It is asked where that is good, and nobody gets in where it is not."""
         self.assertEqual(self.verdict({}), "decision-unavailable")
         self.assertEqual(self.service.questions, [])
-        self.daemon.stop()
         self.assertEqual(self.verdict({"SSL_CERT_FILE": str(self.daemon.data / "ca.pem")}), "opened")
         self.assertEqual(len(self.service.questions), 1)

@@ -12,9 +12,8 @@ import warnings
 from typing import Any
 
 from tests.suites.e2e.browsers import browser
-from tests.suites.e2e.call_page import PATIENCE, CallPage
+from tests.suites.e2e.call_page import PATIENCE, CallPage, watch
 from tests.suites.e2e.case import CallTestCase
-from tests.suites.e2e.daemon import Daemon
 from tests.suites.e2e.report import add_time
 from tests.suites.e2e.turn import ShippedTurnServer
 from tests.suites.e2e.turn_client import Address, TurnClient
@@ -46,7 +45,7 @@ WATCH = """(() => {
     };
 })()"""
 
-#: Whom nobody reaches through the relay, of each kind of special-purpose address.
+#: Addresses that the relay must refuse: some of each kind of special-purpose address.
 DENIED = {
     "127.0.0.1": (
         "0.0.0.0 0.1.2.3 10.0.0.1 10.255.255.255 100.64.0.1 127.0.0.2 169.254.169.254 172.16.0.1 172.31.255.255 "
@@ -59,7 +58,7 @@ DENIED = {
     ),
 }
 
-#: Whom everybody may reach: addresses beside the ranges, and such as there are many.
+#: Addresses that the relay must allow: next to the refused ranges, and ordinary ones.
 ALLOWED = {
     "127.0.0.1": "1.1.1.1 9.255.255.255 11.0.0.1 100.63.255.255 100.128.0.1 172.15.255.255 172.32.0.1 223.255.255.254",
     "::1": "2001:200::1 2003::1 2606:4700::1 2a00::1 3ffe::1",
@@ -73,13 +72,11 @@ class TurnCase(CallTestCase):
         """Start both."""
         self.turn = ShippedTurnServer(self.directory, host)
         self.addCleanup(self.turn.stop)
-        self.daemon.stop()
-        self.daemon = Daemon(self.directory / "turn", *self.turn.options, *options)
-        self.addCleanup(self.daemon.stop)
+        self.start_daemon(*self.turn.options, *options, directory=self.directory / "turn")
 
     @property
     def address(self) -> Address:
-        """Where coturn is."""
+        """The address of coturn."""
         return self.turn.host, self.turn.port
 
     def client(self, username: str | None = None, credential: str | None = None) -> TurnClient:
@@ -103,7 +100,7 @@ class TurnCase(CallTestCase):
 
 
 class CredentialTests(TurnCase):
-    """Who may relay, and where to."""
+    """Credentials, and the addresses that a relay may reach."""
 
     def test_strangers(self) -> None:
         """A member's credentials are taken; none, wrong, changed and expired ones are not."""
@@ -164,7 +161,7 @@ class CredentialTests(TurnCase):
         self.assertNotIn("CLI listener", self.turn.program.stdout)
 
     def handshake(self, version: ssl.TLSVersion) -> str:
-        """Offer this version alone, and return the one that is spoken; empty for none."""
+        """Offer only this TLS version, and return the negotiated one; empty for none."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
         # OpenSSL speaks the old ones at this level alone.
@@ -214,7 +211,7 @@ class RelayedCallTests(TurnCase):
         guest.join(host.host())
         for page in (host, guest):
             page.wait_for("connected")
-            until(lambda page=page: page.look_for_picture(since), PATIENCE, "a picture")  # type: ignore[misc]
+            until(lambda page: page.look_for_picture(since), PATIENCE, "a picture", page)
         return host, guest
 
     def is_relayed(self, *pages: CallPage) -> None:
@@ -232,8 +229,8 @@ class RelayedCallTests(TurnCase):
         self.start("--ice-relay-only")
         host, guest = self.call()
         self.is_relayed(host, guest)
+        watch(host, guest)
         for page in (host, guest):
-            page.watch()
             self.assertEqual(page.tab.evaluate("signald.log"), [])
         names = {json.loads(page.tab.evaluate("given")[0])[0]["username"] for page in (host, guest)}
         self.assertEqual(len(names), 2)
@@ -285,9 +282,9 @@ class RelayedCallTests(TurnCase):
         pages = self.call()
         first = [self.given(page)[0] for page in pages]
         for username, credential in first:
-            until(lambda u=username, c=credential: self.client(u, c).allocate() == 401, PATIENCE, "their end")  # type: ignore[misc]
+            until(lambda u, c: self.client(u, c).allocate() == 401, PATIENCE, "their end", username, credential)
         for page in pages:
-            until(lambda page=page: len(set(self.given(page))) > 1, PATIENCE, "newer ones")  # type: ignore[misc]
+            until(lambda page: len(set(self.given(page))) > 1, PATIENCE, "newer ones", page)
             page.rises("framesDecoded")
         # coturn begins anew, and knows nobody: every relay is lost.
         self.turn.stop()
@@ -306,8 +303,8 @@ class RelayedCallTests(TurnCase):
         self.assertEqual(taken & {name for name, _ in first}, set())
         self.assertNotIn("Cannot find credentials", said)
         self.is_relayed(*pages)
+        watch(*pages)
         for page in pages:
-            page.watch()
             self.assertEqual(page.tab.evaluate("signald.log"), [])
 
     def given(self, page: CallPage) -> list[tuple[str, str]]:

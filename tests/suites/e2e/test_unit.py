@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import signal
 import subprocess
 import time
 from pathlib import Path
@@ -117,13 +118,13 @@ class SandboxTests(SynchronousTestCase):
         """Three times in the watchdog's time; one that hangs shows nothing."""
         until(lambda: self.supervisor.count("WATCHDOG=1") >= 3, 10, "signs of life")
         process = self.supervisor.process
-        subprocess.run(["kill", "-STOP", str(process)], check=True)
+        os.kill(process, signal.SIGSTOP)
         seen = self.supervisor.count("WATCHDOG=1")
         time.sleep(2.5)
         self.assertLessEqual(self.supervisor.count("WATCHDOG=1"), seen + 1)
-        subprocess.run(["kill", "-CONT", str(process)], check=True)
+        os.kill(process, signal.SIGCONT)
 
     def status(self) -> dict[str, str]:
-        """What the kernel says of the daemon's process."""
+        """Return the status of the daemon's process as the kernel reports it."""
         lines = Path(f"/proc/{self.supervisor.process}/status").read_text().splitlines()
         return {name: value.strip() for name, _, value in (line.partition(":") for line in lines)}

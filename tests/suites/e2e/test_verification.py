@@ -16,7 +16,7 @@ from tests.suites.e2e.proxy import Proxy
 from tests.suites.e2e.turn import TurnServer
 from tests.suites.e2e.waiting import until
 
-#: Of the checkout, from which the hostile server is run.
+#: The root of the checkout, from which the hostile server is run.
 ROOT = Path(__file__).parents[3]
 
 #: JavaScript: what the shield beside the only other person's name means, and the words of the code.
@@ -153,7 +153,7 @@ class HonestTests(VerificationCase):
             page.wait_for_label(": verified")
 
     def test_a_program_without_a_code(self) -> None:
-        """Whom nobody can verify is shown so."""
+        """A program without a verification code is shown as one that cannot be verified."""
         host = self.sheet_page(self.daemon.url)
         self.peer("join", host.host(), "--duration", "60")
         host.wait_for("connected")
@@ -174,18 +174,18 @@ class HonestTests(VerificationCase):
         for page, name in zip(pages, ("Ann", "Bob", "Cat"), strict=True):
             page.tab.click("#more-button")
             page.tab.click("#open-verify")
-            people = until(lambda page=page: page.listed(2), PATIENCE, "two others")  # type: ignore[misc]
+            people = until(lambda page: page.listed(2), PATIENCE, "two others", page)
             for user, other in people:
                 page.choose(user)
                 page.wait_for_text("verify-status", other)
-                words = until(lambda page=page: page.tab.evaluate(WORDS), PATIENCE, "a code")  # type: ignore[misc]
+                words = until(lambda page: page.tab.evaluate(WORDS), PATIENCE, "a code", page)
                 codes.setdefault(frozenset((name, other)), set()).add(tuple(words))
         report.add_picture(pages[0].tab, "verify-three")
         self.assertEqual([len(found) for found in codes.values()], [1, 1, 1])
         self.assertEqual(len(set.union(*codes.values())), 3)
 
     def test_relayed(self) -> None:
-        """Who hides their address behind a TURN server is connected through it alone, which both can read."""
+        """A person who hides their address is connected through the TURN server only, and both pages say so."""
         turn = TurnServer()
         self.addCleanup(turn.stop)
         daemon = Daemon(self.directory / "turn", *turn.options)
@@ -203,7 +203,7 @@ class HonestTests(VerificationCase):
         self.assertEqual(guest.statistics()["selectedPair"]["local"], "relay")
 
     def test_hidden_address(self) -> None:
-        """Who hides their address finds nobody without a TURN server, reads why, and can change it; it is kept."""
+        """Hiding the address without a TURN server fails with the reason; the choice is stored and can be changed."""
         page = self.sheet_page(self.daemon.url)
         page.tab.click("#privacy")
         until(lambda: page.tab.evaluate(OPEN), PATIENCE, "the sheet")
@@ -228,12 +228,8 @@ class HonestTests(VerificationCase):
 class HostileTests(VerificationCase):
     """With a server that ends both connections itself, and shows each page its own key."""
 
-    def setUp(self) -> None:
-        """Start an honest server, which the hostile one pretends to be."""
-        self.directory = Path(self.mktemp()).resolve()
-        self.directory.mkdir()
-        self.daemon = Daemon(self.directory, "--no-tls")
-        self.addCleanup(self.daemon.stop)
+    #: The honest server, which the hostile one pretends to be.
+    options = ("--no-tls",)
 
     def attacked(self, conduct: str) -> tuple[SheetPage, SheetPage]:
         """Return two pages with somebody between them."""
@@ -254,18 +250,18 @@ class HostileTests(VerificationCase):
         self.assertNotEqual(host.code(), guest.code())
 
     def test_reflected(self) -> None:
-        """Who sends a page its own commitment gets no code."""
+        """A server that reflects a page's own commitment yields no code."""
         for page in self.attacked("reflect"):
             page.not_verified("Your own message came back")
 
     def test_early_reveal(self) -> None:
-        """Who reveals before they commit gets no code."""
+        """A server that reveals its number before it commits yields no code."""
         for page in self.attacked("early-reveal"):
             page.not_verified("did not keep to the order")
         report.add_picture(page.tab, "verify-refused")
 
     def test_mismatch(self) -> None:
-        """Who reveals another number gets no code."""
+        """A server that reveals a number other than the committed one yields no code."""
         for page in self.attacked("mismatch"):
             page.not_verified("something else than it had committed to")
 
@@ -282,6 +278,6 @@ class HostileTests(VerificationCase):
         host.not_verified("another one than at its beginning")
 
     def test_no_hello(self) -> None:
-        """Who hides that there is a code cannot be verified."""
+        """A server that hides that pages have codes leaves them marked as not verifiable."""
         for page in self.attacked("dumb"):
             page.wait_for_label("cannot be verified")

@@ -22,7 +22,7 @@ SECRET = "lovelace"
 
 HOST = "127.0.0.1"
 
-#: What the package comes with, and what signald does.
+#: The database schema of Debian's package, and the configuration that signald ships.
 SCHEMA = Path("/usr/share/coturn/schema.sql")
 SHIPPED = Path(__file__).parents[3] / "deploy" / "turnserver.conf"
 
@@ -76,7 +76,7 @@ class TurnServer:
 
     @property
     def options(self) -> list[str]:
-        """What signald needs on its command line to name it: over UDP and over TCP."""
+        """Return signald's options that name this server, over UDP and over TCP."""
         options = ["--ice-server", f"stun:{HOST}:{self.port}"]
         for transport in ("udp", "tcp"):
             options += ["--ice-server", f"turn:{HOST}:{self.port}?transport={transport},{USER},{SECRET}"]
@@ -154,7 +154,7 @@ class ShippedTurnServer:
 
     @property
     def options(self) -> list[str]:
-        """What signald needs on its command line to make credentials for it."""
+        """Return signald's options for making credentials of this server."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return ["--turn-url", f"turn:{host}:{self.port}", "--ice-turn-secret-file", str(self.secret)]
 

@@ -1,1 +1,1 @@
-"""Faults of the machine, the network and the operator's files, brought about on purpose: what a daemon does then."""
+"""Fault injection: faults of the machine, the network and the operator's files, and how a daemon reacts to them."""

@@ -1,4 +1,4 @@
-"""A test case with daemons that meet faults, and clients of theirs."""
+"""A test case that starts daemons and clients for fault injection."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from tests.support.native_client import Body, NativeClient
 
 
 class FaultTestCase(SynchronousTestCase):
-    """Starts daemons and clients, and ends those that are left.
+    """Starts daemons and clients, and ends those that still run.
 
     Attributes:
-        directory: of the test's own.
+        directory: the test's own directory.
 
     """
 
@@ -43,14 +43,14 @@ class FaultTestCase(SynchronousTestCase):
         return daemon
 
     def end(self, daemon: Daemon) -> None:
-        """End a daemon, also one that is stopped; it has written no traceback."""
+        """End a daemon, also a stopped one, and assert that it has logged no error."""
         with contextlib.suppress(ProcessLookupError):
             daemon.program.process.send_signal(signal.SIGCONT)
         daemon.program.stop(signal.SIGKILL)
         self.assertEqual(daemon.program.faults, [])
 
     def client(self, daemon: Daemon, *, tls: bool = False, **keys: object) -> NativeClient:
-        """Connect a client and greet; `keys` are those of its `hello`."""
+        """Connect a client and send `hello` with these keys."""
         client = NativeClient(daemon.port, tls=tls)
         self.addCleanup(client.close)
         client.greet(**keys)
@@ -65,14 +65,14 @@ class FaultTestCase(SynchronousTestCase):
         return host, guest, session
 
     def talk(self, host: NativeClient, guest: NativeClient, session: str, content: str) -> Body:
-        """Let one say something in the session, and return what the other hears."""
+        """Send a message from the host to the guest, and return the message that the guest received."""
         host.say("message", session=session, content=content)
         heard = guest.hear_type("message")
         self.assertEqual(heard["content"], content)
         return heard
 
     def refused(self, daemon: Daemon) -> bool:
-        """Whether a client that connects now gets nowhere."""
+        """Return whether a client that connects now is refused."""
         try:
             NativeClient(daemon.port, tls=False, timeout=1.0).close()
         except (OSError, websocket.WebSocketException):
@@ -81,5 +81,5 @@ class FaultTestCase(SynchronousTestCase):
 
 
 def open_descriptors(process: int) -> int:
-    """How many descriptors a process has open."""
+    """Return the number of file descriptors that a process has open."""
     return len(list(Path(f"/proc/{process}/fd").iterdir()))

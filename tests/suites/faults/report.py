@@ -1,4 +1,4 @@
-"""What `make faults` shows: each fault, what was seen, and the figures. A test adds its row when it has seen it."""
+"""The table that `make faults` prints: each fault, what was observed, and the figures. Each test adds its row."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ def add_fault(fault: str, seen: str, figures: str = "") -> None:
     """Add a row.
 
     Arguments:
-        fault: what was done, as `20 rolling restarts`.
-        seen: what the daemon did, as `nothing lost, nothing twice`.
-        figures: what was measured, as `blackout p99 812 ms`.
+        fault: the fault that was injected, such as `20 rolling restarts`.
+        seen: what the daemon did, such as `nothing lost, nothing twice`.
+        figures: what was measured, such as `blackout p99 812 ms`.
 
     """
     _table.add(fault, seen, figures)
 
 
 def in_full() -> bool:
-    """Whether the whole numbers are asked for (`make faults`), not the few of a run of all tests."""
-    return os.environ.get("SIGNALD_FAULTS") == "all"
+    """Return whether this is a full run (`make faults`), not the short form of a run of all tests."""
+    return os.environ.get("TEST_FAULTS") == "all"

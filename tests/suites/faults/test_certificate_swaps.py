@@ -1,4 +1,4 @@
-"""The certificate is replaced again and again while clients talk, and sometimes by a pair that cannot be used."""
+"""The certificate is replaced repeatedly under traffic, sometimes by a pair that cannot be used."""
 
 from __future__ import annotations
 
@@ -20,31 +20,31 @@ from tests.support.certificates import self_signed
 from tests.support.machines import DAY
 from tests.support.native_client import NativeClient
 
-#: Replacements in all.
+#: Number of replacements.
 ROUNDS = 100 if in_full() else 10
 
-#: Of so many replacements one is noticed by the daemon alone; the others are told to it with SIGHUP.
+#: One in so many replacements is left to the daemon's periodic check; SIGHUP announces the others.
 ALONE = 5
 
-#: Of so many one is preceded by a pair that cannot be used.
+#: One in so many replacements is preceded by a pair that cannot be used.
 BAD = 3
 
-#: Pairs of clients that talk.
+#: Pairs of clients that exchange messages.
 PAIRS = 8
 
 #: Seconds between two messages of one pair.
 PAUSE = 0.05
 
-#: Seconds for a new certificate to be shown.
+#: Seconds within which the daemon has to present a new certificate.
 SHOWN_WITHIN = 15.0
 
 
 class Talk(threading.Thread):
-    """A host that tells a guest numbers, one after the other.
+    """Sends numbers from a host to a guest, one after the other.
 
     Attributes:
-        waits: seconds from each saying to its hearing.
-        fault: what went wrong.
+        waits: seconds from the sending of each message to its receipt.
+        fault: the exception that ended it.
 
     """
 
@@ -56,7 +56,7 @@ class Talk(threading.Thread):
         self.fault: Exception | None = None
 
     def run(self) -> None:
-        """Talk until `end`."""
+        """Send and receive until `end` is called."""
         try:
             while not self._ends.wait(PAUSE):
                 begin = time.monotonic()
@@ -65,17 +65,17 @@ class Talk(threading.Thread):
                 heard = self._guest.hear_type("message")["content"]
                 assert heard == content, f"heard {heard}, not {content}"
                 self.waits.append(time.monotonic() - begin)
-        except Exception as error:  # noqa: BLE001 # whatever it is, the test tells it
+        except Exception as error:  # noqa: BLE001 # the test reports it
             self.fault = error
 
     def end(self) -> None:
-        """Say no more."""
+        """Send no more, and wait for the thread."""
         self._ends.set()
         self.join(30)
 
 
 class SwapTests(FaultTestCase):
-    """A daemon with a pair of files."""
+    """A daemon with a certificate and a key in files."""
 
     def setUp(self) -> None:
         """Write the first pair, and start the daemon."""
@@ -85,13 +85,13 @@ class SwapTests(FaultTestCase):
         self.daemon = self.start("--cert", str(self.certificate), "--key", str(self.key), tls=True)
 
     def renew(self) -> Pair:
-        """Write another pair as a renewal does."""
+        """Write another pair of files, as a renewal does."""
         pair = self_signed(ec.generate_private_key(ec.SECP256R1()), time.time() - DAY, time.time() + 89 * DAY)
         write_files({self.key: key_pem(pair.key), self.certificate: certificates_pem(pair.chain)})
         return pair
 
     def shown(self) -> bytes:
-        """The certificate that a new connection is shown, in DER form."""
+        """Return the certificate that a new connection receives, in DER form."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
         with (
@@ -101,24 +101,24 @@ class SwapTests(FaultTestCase):
             return connection.getpeercert(binary_form=True) or b""
 
     def wait_for(self, newest: bytes) -> None:
-        """Wait until a new connection is shown that certificate."""
+        """Wait until a new connection receives that certificate."""
         until(lambda: self.shown() == newest, SHOWN_WITHIN, "the new certificate")
 
     def hang_up(self, daemon: Daemon, event: str) -> None:
-        """Send SIGHUP, and wait until the log says what came of it once more."""
+        """Send SIGHUP, and wait until the log reports the event once more."""
         before = daemon.program.stderr.count(event)
         daemon.program.process.send_signal(signal.SIGHUP)
         until(lambda: daemon.program.stderr.count(event) > before, SHOWN_WITHIN, f"{event!r} in the log")
 
     def refuse_a_bad_pair(self) -> None:
-        """A key of another certificate is refused and the old pair kept, also in new connections."""
+        """Assert that a key of another certificate is refused, and that new connections receive the old certificate."""
         old = self.shown()
         write_files({self.key: key_pem(ec.generate_private_key(ec.SECP256R1()))})
         self.hang_up(self.daemon, "The certificate in use was kept.")
         self.assertEqual(self.shown(), old)
 
     def test_swaps_under_traffic(self) -> None:
-        """No connection is dropped, nothing lost, and each new handshake shows the newest certificate."""
+        """No connection is closed, no message is lost, and each new handshake presents the newest certificate."""
         talks = [Talk(*self.pair(self.daemon, tls=True)) for _ in range(PAIRS)]
         for talk in talks:
             talk.start()
@@ -151,5 +151,5 @@ class SwapTests(FaultTestCase):
 
 
 def _ms(ranked: list[float], part: float) -> str:
-    """A quantile in milliseconds."""
+    """Return a quantile in milliseconds."""
     return f"{1000 * ranked[min(len(ranked) - 1, int(part * len(ranked)))]:.0f} ms"

@@ -1,4 +1,4 @@
-"""Out of descriptors, and killed outright."""
+"""A daemon that has no file descriptor left, and a daemon that is killed with SIGKILL."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from tests.suites.faults.case import FaultTestCase, open_descriptors
 from tests.suites.faults.report import add_fault, in_full
 from tests.support.native_client import NativeClient
 
-#: What a daemon may add to its log in its distress, in lines.
+#: Lines that a daemon may add to its log while it cannot accept connections.
 MOST_LINES = 20
 
-#: Seconds between two messages; without them the budget of messages would end first.
+#: Seconds between two messages, so that the rate limit of messages is not reached.
 PAUSE = 0.05
 
-#: Seconds in which it takes clients again once it can.
+#: Seconds in which the daemon has to accept connections again once it has descriptors.
 RECOVERS_WITHIN = 10.0
 
 
 class DescriptorTests(FaultTestCase):
-    """More connections than there are descriptors."""
+    """More connections arrive than there are file descriptors."""
 
     def flood(self, daemon: Daemon, count: int) -> contextlib.ExitStack:
-        """Open that many connections, or as many as it takes; closing the stack closes them."""
+        """Open `count` connections, and return a stack whose end closes them."""
         stack = contextlib.ExitStack()
         self.addCleanup(stack.close)
         for _ in range(count):
@@ -36,7 +36,7 @@ class DescriptorTests(FaultTestCase):
         return stack
 
     def live_through(self, daemon: Daemon, pair: tuple[NativeClient, NativeClient, str], seconds: float) -> float:
-        """Let those who are there go on talking; their longest wait in seconds."""
+        """Exchange messages between two members while nobody else is accepted; return the longest wait in seconds."""
         longest, end = 0.0, time.monotonic() + seconds
         while time.monotonic() < end:
             begin = time.monotonic()
@@ -46,8 +46,17 @@ class DescriptorTests(FaultTestCase):
             time.sleep(PAUSE)
         return longest
 
+    def recover(self, daemon: Daemon, lines: int) -> tuple[float, int]:
+        """Wait until the daemon accepts connections again; return the seconds, and the lines that it has logged."""
+        begin = time.monotonic()
+        until(lambda: not self.refused(daemon), RECOVERS_WITHIN, "to be let in")
+        recovered = time.monotonic() - begin
+        written = daemon.program.stderr.count("\n") - lines
+        self.assertLessEqual(written, MOST_LINES)
+        return recovered, written
+
     def test_flood_at_a_low_limit(self) -> None:
-        """With few descriptors there is a bound below them: who is there goes on, the others wait outside."""
+        """With a low limit the daemon keeps descriptors in reserve: members are served, and others are refused."""
         daemon = self.start(through=("prlimit", "--nofile=64:64"))
         pair = self.pair(daemon)
         lines = daemon.program.stderr.count("\n")
@@ -56,11 +65,7 @@ class DescriptorTests(FaultTestCase):
         used = open_descriptors(daemon.program.process.pid)
         self.assertLess(used, 64)
         flood.close()
-        begin = time.monotonic()
-        until(lambda: not self.refused(daemon), RECOVERS_WITHIN, "to be let in")
-        recovered = time.monotonic() - begin
-        written = daemon.program.stderr.count("\n") - lines
-        self.assertLessEqual(written, MOST_LINES)
+        recovered, written = self.recover(daemon, lines)
         add_fault(
             "500 connections at a limit of 64 descriptors",
             "members talk on, others refused, others come in again afterwards",
@@ -68,18 +73,14 @@ class DescriptorTests(FaultTestCase):
         )
 
     def test_no_descriptor_left(self) -> None:
-        """When accepting fails with EMFILE, those who are there go on, and the log is short."""
+        """While accept(2) fails with EMFILE, members are served, and the log stays short."""
         daemon = self.start()
         pair = self.pair(daemon)
         lines = daemon.program.stderr.count("\n")
         with self.no_descriptors(daemon):
             self.flood(daemon, 200)
             longest = self.live_through(daemon, pair, 10 if in_full() else 2)
-        begin = time.monotonic()
-        until(lambda: not self.refused(daemon), RECOVERS_WITHIN, "to be let in")
-        recovered = time.monotonic() - begin
-        written = daemon.program.stderr.count("\n") - lines
-        self.assertLessEqual(written, MOST_LINES)
+        recovered, written = self.recover(daemon, lines)
         add_fault(
             "no descriptor left (EMFILE)",
             "members talk on, others refused, others come in again afterwards",
@@ -88,7 +89,7 @@ class DescriptorTests(FaultTestCase):
 
     @contextlib.contextmanager
     def no_descriptors(self, daemon: Daemon) -> Iterator[None]:
-        """Let a running daemon have no more descriptors than it has open."""
+        """Lower the limit of a running daemon to the number of descriptors that it has open."""
         process = daemon.program.process.pid
         before = resource.prlimit(process, resource.RLIMIT_NOFILE)
         resource.prlimit(process, resource.RLIMIT_NOFILE, (open_descriptors(process), before[1]))
@@ -99,10 +100,10 @@ class DescriptorTests(FaultTestCase):
 
 
 class KillTests(FaultTestCase):
-    """Kill -9."""
+    """A daemon is killed with SIGKILL."""
 
     def test_killed_and_started_again(self) -> None:
-        """Nothing that a killed daemon leaves behind keeps the next one from serving at the same place."""
+        """A killed daemon leaves nothing behind that keeps the next one from serving from the same directory."""
         rounds = 10 if in_full() else 2
         authorities, waits = set[bytes](), list[float]()
         for _ in range(rounds):

@@ -1,4 +1,4 @@
-"""A log that nobody reads, or that has no room: the daemon serves on."""
+"""A log that nobody reads, or whose disk is full: the daemon goes on serving."""
 
 from __future__ import annotations
 
@@ -19,36 +19,51 @@ from tests.support.native_client import NativeClient
 #: The smallest pipe that Linux makes, in bytes.
 PIPE_BYTES = 4096
 
-#: Seconds that a round trip may take while nobody takes the log.
+#: Seconds that a round trip may take while the log cannot be written.
 MOST_WAIT = 1.0
 
-#: Writes standard error to a file that is opened for reading too, so that opening a FIFO waits for nobody.
-ELSEWHERE = 'exec "$@" 2<>"$0"'
+#: Shell script that runs a program with its standard error in a file. Opening a FIFO for reading too does not block.
+LOG_TO_FILE = 'exec "$@" 2<>"$0"'
 
 
 @dataclass
 class Served:
-    """A daemon whose log goes elsewhere."""
+    """A daemon that writes its log to a file.
+
+    Attributes:
+        program: its process.
+        port: the port of the page.
+
+    """
 
     program: Program
     port: int
 
 
 class LogTests(FaultTestCase):
-    """Where standard error goes."""
+    """Standard error is a full pipe, or a file on a full disk."""
 
     def start_with(self, log: Path) -> Served:
         """Start a daemon that writes its log to a file."""
         port = free_port()
         command: list[str | Path] = [SCRIPTS / "signald", "--port", str(port), "--interface", "127.0.0.1", "--no-tls"]
         command += ["--data-dir", self.directory / "data", "--log-level", "debug"]
-        program = Program(["sh", "-c", ELSEWHERE, str(log), *command], environment={"HOME": str(self.directory)})
+        program = Program(["sh", "-c", LOG_TO_FILE, str(log), *command], environment={"HOME": str(self.directory)})
         self.addCleanup(program.stop, signal.SIGKILL)
         program.wait_for("Open", 20)
         return Served(program, port)
 
+    def start_with_pipe(self) -> tuple[Served, int]:
+        """Start a daemon that logs into a small pipe; return it, and the descriptor that reads from the pipe."""
+        pipe = self.directory / "log"
+        os.mkfifo(pipe)
+        reader = os.open(pipe, os.O_RDWR | os.O_NONBLOCK)
+        self.addCleanup(os.close, reader)
+        fcntl.fcntl(reader, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
+        return self.start_with(pipe), reader
+
     def serve(self, daemon: Served, seconds: float) -> float:
-        """Let two talk while the daemon has much to log; the longest wait in seconds."""
+        """Exchange messages while the daemon has much to log; return the longest wait in seconds."""
         host, guest = (NativeClient(daemon.port, tls=False) for _ in range(2))
         for client in (host, guest):
             self.addCleanup(client.close)
@@ -57,7 +72,7 @@ class LogTests(FaultTestCase):
         guest.ask("join", session=session)
         longest, end = 0.0, time.monotonic() + seconds
         while time.monotonic() < end:
-            # Each is told in several lines.
+            # Each reload writes several lines.
             daemon.program.process.send_signal(signal.SIGHUP)
             begin = time.monotonic()
             self.talk(host, guest, session, "x")
@@ -66,13 +81,8 @@ class LogTests(FaultTestCase):
         return longest
 
     def test_nobody_reads(self) -> None:
-        """With a full pipe, it serves on; when somebody reads again, the rest comes."""
-        pipe = self.directory / "log"
-        os.mkfifo(pipe)
-        ours = os.open(pipe, os.O_RDWR | os.O_NONBLOCK)
-        self.addCleanup(os.close, ours)
-        fcntl.fcntl(ours, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
-        daemon = self.start_with(pipe)
+        """With a full pipe the daemon goes on serving; once the pipe is read, the rest of the log is written."""
+        daemon, ours = self.start_with_pipe()
         longest = self.serve(daemon, 20 if in_full() else 3)
         self.assertLess(longest, MOST_WAIT)
         waiting = os.read(ours, 2 * PIPE_BYTES)
@@ -103,20 +113,15 @@ class LogTests(FaultTestCase):
         )
 
     def test_nobody_reads_at_the_end(self) -> None:
-        """It ends although its last lines cannot be written."""
-        pipe = self.directory / "log"
-        os.mkfifo(pipe)
-        ours = os.open(pipe, os.O_RDWR | os.O_NONBLOCK)
-        self.addCleanup(os.close, ours)
-        fcntl.fcntl(ours, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
-        daemon = self.start_with(pipe)
+        """The daemon ends although its last lines cannot be written."""
+        daemon, _ = self.start_with_pipe()
         self.serve(daemon, 2)
         begin = time.monotonic()
         self.assertEqual(daemon.program.stop(), 0)
         add_fault("SIGTERM while nobody reads the log", "exit 0", f"ended in {time.monotonic() - begin:.1f} s")
 
     def test_no_room(self) -> None:
-        """With a full disk under the log, it serves and ends."""
+        """With a full disk under the log the daemon goes on serving, and ends with status 0."""
         daemon = self.start_with(Path("/dev/full"))
         longest = self.serve(daemon, 10 if in_full() else 2)
         self.assertLess(longest, MOST_WAIT)

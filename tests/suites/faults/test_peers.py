@@ -1,4 +1,4 @@
-"""Peers that are gone or stand still without a word: found by the server's pings."""
+"""Clients that vanish or stop without closing their connection: the server's pings find them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.support.native_client import NativeClient
 
 ROOT = Path(__file__).resolve().parents[3]
 
-#: A guest in a process of its own: address, port and session are its arguments.
+#: Python of a guest in a process of its own, with the arguments address, port and session.
 GUEST = """
 import sys
 from tests.support.native_client import NativeClient
@@ -35,22 +35,22 @@ while True:
 
 
 class PeerTests(FaultTestCase):
-    """One of two stands still, or its network is cut."""
+    """A member's process is stopped, or its network is cut."""
 
     def setUp(self) -> None:
-        """Say how often the server pings."""
+        """Choose the ping interval: the defaults in a full run, one second otherwise."""
         super().setUp()
         self.ping, self.pong = (20.0, 10.0) if in_full() else (1.0, 1.0)
 
-    def start_pinging(self, interface: str) -> Daemon:
-        """Start a daemon; in a run of all tests, one that pings often."""
+    def start_pinging(self, interface: str, *through: str) -> Daemon:
+        """Start a daemon with the chosen ping interval."""
         limits = ("--limit", f"ping-seconds={self.ping}", "--limit", f"pong-seconds={self.pong}")
-        daemon = Daemon(self.directory, "--no-tls", "--interface", interface, *limits)
+        daemon = Daemon(self.directory, "--no-tls", "--interface", interface, *limits, through=through)
         self.addCleanup(self.end, daemon)
         return daemon
 
     def guest(self, daemon: Daemon, address: str, session: str, *through: str) -> Program:
-        """Start a guest, and wait until it has joined."""
+        """Start a guest, and wait until it has joined the session."""
         command = [*through, sys.executable, "-c", GUEST, address, str(daemon.port), session]
         guest = Program(command, environment={"PYTHONPATH": str(ROOT)})
         self.addCleanup(guest.stop, signal.SIGKILL)
@@ -58,7 +58,7 @@ class PeerTests(FaultTestCase):
         return guest
 
     def found(self, daemon: Daemon, host: NativeClient, before: int) -> float:
-        """Wait until the host hears that the guest is away, and its descriptor is free; seconds."""
+        """Wait until the host receives `member-away` and the descriptor is closed; return the seconds."""
         begin = time.monotonic()
         host.socket.settimeout(self.ping + self.pong + 5)
         deadline = begin + self.ping + self.pong + 5
@@ -71,7 +71,7 @@ class PeerTests(FaultTestCase):
         return found
 
     def test_stopped(self) -> None:
-        """A client whose process is stopped is away within the deadline of ping and pong."""
+        """A client whose process is stopped is away within the ping and pong timeouts."""
         daemon = self.start_pinging("127.0.0.1")
         host = self.client(daemon)
         session: str = host.ask("open")["session"]
@@ -86,14 +86,15 @@ class PeerTests(FaultTestCase):
         )
 
     def test_cut(self) -> None:
-        """So is one whose cable is out: no packet comes or goes."""
+        """A client whose network is cut, so that no packet passes, is away within the same timeouts."""
         if os.geteuid() != 0:
             raise SkipTest("network namespaces need root")
         network = Host()
         self.addCleanup(network.remove)
         address = NETWORKS[0][0]
-        daemon = self.start_pinging(address)
-        host = NativeClient(daemon.port, tls=False, address=address)
+        daemon = self.start_pinging(address, *network.through)
+        with network.at_home():
+            host = NativeClient(daemon.port, tls=False, address=address)
         self.addCleanup(host.close)
         host.greet()
         session: str = host.ask("open")["session"]

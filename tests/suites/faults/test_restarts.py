@@ -1,4 +1,4 @@
-"""Rolling restarts of one node under traffic: the sockets stay open, and the state is handed over."""
+"""Rolling restarts under traffic: the listening sockets stay open, and the state is handed over."""
 
 from __future__ import annotations
 
@@ -17,35 +17,35 @@ from tests.suites.e2e.program import Program
 from tests.suites.faults.report import add_fault, in_full
 from tests.support.supervisor import Supervisor
 
-#: Restarts in one run.
+#: Number of restarts.
 ROUNDS = 20 if in_full() else 3
 
-#: Clients that talk meanwhile.
+#: Clients that exchange messages meanwhile.
 CLIENTS = 60 if in_full() else 20
 
 #: Seconds between the last client's return and the next restart.
 PAUSE = 2.0 if in_full() else 0.5
 
-#: What one address may, and here all come from one.
+#: Limits of one address, which are raised because all clients of this test have the same one.
 _LIMITS = ("address-connections", "address-connection-rate", "address-request-rate")
 
-#: Seconds until all clients are back.
+#: Seconds within which all clients have to be connected again.
 BACK_WITHIN = 30.0
 
-#: Seconds until everything that was said is heard, at the end.
+#: Seconds within which every message has to be received at the end.
 HEARD_WITHIN = 70.0
 
-#: Seconds between two visitors, and those that one has patience for.
+#: Seconds between two visitors, and the seconds that each waits for its response.
 VISIT_EVERY = 0.05
 VISIT_PATIENCE = 20.0
 
 
 class Visitors:
-    """Somebody new comes for the page again and again, from the first moment to the last.
+    """Fetches the page on a new connection again and again, from the first moment to the last.
 
     Attributes:
-        waits: how long each had to wait for the whole response, in seconds.
-        faults: what befell those who got none.
+        waits: seconds that each visitor waited for the whole response.
+        faults: the errors of those who received none.
 
     """
 
@@ -60,7 +60,7 @@ class Visitors:
         self._starting.start()
 
     def end(self) -> None:
-        """Let nobody come any more, and wait for those who are there."""
+        """Start no more visitors, and wait for those that are waiting."""
         self._over.set()
         self._starting.join()
         for visit in self._visits:
@@ -98,23 +98,23 @@ class Visitors:
 
 
 class RestartTests(SynchronousTestCase):
-    """SIGTERM and a new process, again and again."""
+    """The daemon receives SIGTERM, and a new process takes its place, repeatedly."""
 
     def setUp(self) -> None:
-        """Make a directory."""
+        """Make the directory."""
         self.directory = Path(self.mktemp()).resolve()
         self.directory.mkdir()
 
     def test_ws(self) -> None:
-        """Nobody is refused, and nothing is lost, comes twice or out of order."""
+        """No connection is refused, and no message is lost, duplicated or reordered."""
         self.restart_under_traffic(tls=False)
 
     def test_wss(self) -> None:
-        """The same over TLS."""
+        """The same holds over TLS."""
         self.restart_under_traffic(tls=True)
 
     def restart_under_traffic(self, *, tls: bool) -> None:
-        """Restart a daemon while clients talk, and see what they say of it."""
+        """Restart a daemon under traffic, and check the report of the clients."""
         many = [word for name in _LIMITS for word in
                 ("--limit", f"{name}=10000")]  # fmt: skip
         supervisor = Supervisor(self.directory, *([] if tls else ["--no-tls"]), *many)
@@ -158,6 +158,6 @@ class RestartTests(SynchronousTestCase):
 
 
 def _ms(seconds: list[float], part: float) -> str:
-    """A quantile in milliseconds."""
+    """Return a quantile in milliseconds."""
     ranked = sorted(seconds)
     return f"{1000 * ranked[min(len(ranked) - 1, int(part * len(ranked)))]:.0f} ms"

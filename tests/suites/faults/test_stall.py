@@ -1,4 +1,4 @@
-"""The reactor stands still: seen, counted, its stack logged, and everything goes on afterwards."""
+"""A reactor that stalls: the stall is counted, its stack is logged, and clients are served afterwards."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ from tests.suites.e2e.daemon import Daemon
 from tests.suites.e2e.waiting import until
 from tests.suites.faults.case import FaultTestCase
 from tests.suites.faults.report import add_fault
+from tests.support.native_client import NativeClient
 
-#: Seconds for which the reactor is held up.
+#: Seconds for which the reactor's thread is blocked.
 HELD = 3.0
 
-#: Lets a process sleep within its main thread when it gets SIGUSR2; for the tests' daemon alone.
+#: Python that makes a process sleep in its main thread on SIGUSR2. Only the daemon of these tests loads it.
 HOOK = f"""
 import signal, time
 
@@ -27,17 +28,17 @@ signal.signal(signal.SIGUSR2, hold_up)
 
 
 class StallTests(FaultTestCase):
-    """Something in the reactor's thread takes long."""
+    """The reactor's thread is blocked, or the whole process is stopped."""
 
     def start_with_hook(self) -> Daemon:
-        """Start a daemon that can be held up."""
+        """Start a daemon whose reactor SIGUSR2 blocks."""
         hooks = self.directory / "hooks"
         hooks.mkdir()
         (hooks / "sitecustomize.py").write_text(HOOK)
         return self.start("--operations-port", "0", environment={"PYTHONPATH": str(hooks)})
 
     def stalls(self, daemon: Daemon) -> float:
-        """How many stalls the metrics have."""
+        """Return the number of stalls that the metrics report."""
         port = daemon.program.wait_for(r"operations: http on port (\d+)", 10)[1]
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
             text = answer.read().decode()
@@ -45,8 +46,28 @@ class StallTests(FaultTestCase):
         assert found is not None, text
         return float(found[1])
 
+    def resume(
+        self, daemon: Daemon, pair: tuple[NativeClient, NativeClient, str], before: float, begin: float
+    ) -> float:
+        """Assert that members are served again and that the stall was counted.
+
+        Arguments:
+            daemon: the daemon, which stalled.
+            pair: the members of a session: the host, the guest, and the session's id.
+            before: the number of stalls that were counted before.
+            begin: when the measurement began (monotonic seconds).
+
+        Returns:
+            Seconds from `begin` until a message arrived.
+
+        """
+        self.talk(*pair, "still there?")
+        back = time.monotonic() - begin
+        until(lambda: self.stalls(daemon) > before, 5, "the stall to be counted")
+        return back
+
     def test_blocking_call(self) -> None:
-        """A call that blocks is counted, its place is in the log while it lasts, and clients are served afterwards."""
+        """A blocking call is counted, its stack is logged while it lasts, and clients are served afterwards."""
         daemon = self.start_with_hook()
         pair = self.pair(daemon)
         before = self.stalls(daemon)
@@ -55,9 +76,7 @@ class StallTests(FaultTestCase):
         daemon.program.wait_for("hold_up", HELD)
         seen = time.monotonic() - begin
         self.assertLess(seen, HELD)
-        self.talk(*pair, "still there?")
-        back = time.monotonic() - begin
-        until(lambda: self.stalls(daemon) > before, 5, "the stall to be counted")
+        back = self.resume(daemon, pair, before, begin)
         add_fault(
             f"reactor held up for {HELD:g} s",
             "stack logged meanwhile, counted, all members still there",
@@ -65,7 +84,7 @@ class StallTests(FaultTestCase):
         )
 
     def test_stopped_process(self) -> None:
-        """A process that was stopped as a whole goes on with all its connections."""
+        """A process that was stopped and continued keeps all its connections, and counts a stall."""
         daemon = self.start_with_hook()
         pair = self.pair(daemon)
         before = self.stalls(daemon)
@@ -73,9 +92,7 @@ class StallTests(FaultTestCase):
         time.sleep(HELD)
         daemon.program.process.send_signal(signal.SIGCONT)
         begin = time.monotonic()
-        self.talk(*pair, "still there?")
-        back = time.monotonic() - begin
-        until(lambda: self.stalls(daemon) > before, 5, "the stall to be counted")
+        back = self.resume(daemon, pair, before, begin)
         add_fault(
             f"daemon stopped for {HELD:g} s (SIGSTOP, SIGCONT)",
             "counted, all members still there",

@@ -66,7 +66,7 @@ class Run:
         return int(done[1] if done else runs), int(edges)
 
     def line(self) -> str:
-        """How far it came, for people."""
+        """Return the progress as a line of text."""
         runs, edges = self.progress()
         state = "" if self.process.poll() is None else ("done" if self.process.returncode == 0 else "FAILED")
         return f"{self.target:<12} {runs:>12,} inputs {edges:>7,} edges  {state}".rstrip()

@@ -1,4 +1,4 @@
-"""Where fuzzing begins: valid inputs of each target, and words that are worth trying."""
+"""The seeds of fuzzing: valid inputs of each target, and words for its dictionary."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from ipaddress import ip_address
 from pathlib import Path
 
 from signald.core.messages import AppMessage, Hello, Instance, Join, Open, Opened
-from signald.core.snapshot import FORMAT, Snapshot, dump, export
+from signald.core.snapshot import FORMAT, Snapshot, dump, take_snapshot
 from tests.support.lines import BINARY, CLOSE, CONTINUATION, PING, TEXT, close_payload, frame, request, upgrade_request
 from tests.support.proxy_headers import SIGNATURE, binary, line
 from tests.support.world import World
@@ -37,12 +37,12 @@ def _state() -> bytes:
     world = World()
     host, guest = world.connect(), world.connect()
     for peer in (host, guest):
-        world.say(peer, Hello(version=1, instance=Instance("one")))
-    [opened] = world.say(host, Open(capacity=3, keep=True, label="label"))
+        world.send(peer, Hello(version=1, instance=Instance("one")))
+    [opened] = world.send(host, Open(capacity=3, keep=True, label="label"))
     assert isinstance(opened, Opened)
-    world.say(guest, Join(opened.session))
-    world.say(guest, AppMessage(opened.session, "unread"))
-    return dump(export(world.hub, world.registry, world.now))
+    world.send(guest, Join(opened.session))
+    world.send(guest, AppMessage(opened.session, "unread"))
+    return dump(take_snapshot(world.hub, world.registry, world.now))
 
 
 def seeds(target: str) -> list[bytes]:
@@ -103,7 +103,7 @@ def seeds(target: str) -> list[bytes]:
 
 
 def words(target: str) -> set[str]:
-    """What is put into inputs of a target as a whole."""
+    """Return the words that the fuzzer inserts into inputs of a target."""
     common = {'"', "{", "[", "\\ud800", "NaN", "1e999", "null", "true"}
     match target:
         case "state":

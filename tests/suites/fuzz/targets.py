@@ -1,4 +1,4 @@
-"""What is fuzzed: functions that take any bytes, and raise where signald does something that it must not."""
+"""The fuzz targets: functions that take any bytes, and raise when signald misbehaves."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ _PAGE = {"/": Asset("/", "text/html", "no-cache", {"identity": Representation(b"
 def _decode(dialect: Dialect, data: bytes) -> None:
     """A frame gives requests, or the one error that says that it does not."""
     try:
-        requests = list(dialect.received(data))
+        requests = list(dialect.decode(data))
     except DecodeError as error:
         assert error.code.value, error
         return
@@ -164,13 +164,13 @@ class _Server:
 
 
 def http(data: bytes) -> None:
-    """What a client says first on the page's port."""
+    """The first bytes of a client on the page's port."""
     server = _Server()
     server.hear(Line(server.site), data)
 
 
 def websocket(data: bytes) -> None:
-    """What a client says after the opening handshake; the first byte also decides for a dialect."""
+    """The bytes of a client after the opening handshake; the first byte selects the dialect."""
     server = _Server()
     line = Line(server.site)
     if data[:1] < b"\x80":
@@ -183,7 +183,7 @@ def websocket(data: bytes) -> None:
 
 
 def proxied(data: bytes) -> None:
-    """What a trusted proxy says first on a port with the PROXY protocol."""
+    """The first bytes of a trusted proxy on a port with the PROXY protocol."""
     server = _Server()
     server.arrivals.trusted_proxies = [ip_network(CLIENT)]
     server.hear(Line(ProxyProtocolFactory(server.site, server.arrivals, server.clock)), data)

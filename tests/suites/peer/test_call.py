@@ -248,7 +248,7 @@ class RealCallTests(CallCase):
         """A refused join is reported with the server's sentence, and with its code as the report's reason."""
         running = self.start_call("join", "000-0000-000", "--server", self.server.url, *self.shared)
         self.assertEqual(await running, EXIT_NOT_FLOWED)
-        self.assertEqual(self.err.getvalue(), "signald-peer: There is no such session.\n")
+        self.assertEqual(self.err.getvalue(), "signald-peer: This session does not exist.\n")
         self.assertEqual(self.report()["reason"], "unknown-session")
 
     @asynchronous

@@ -146,7 +146,7 @@ class CallTests(PeerCase):
         with self.assertRaises(RefusedError) as context:
             await peer.join_session("0000000000")
         self.assertEqual(
-            (context.exception.code, context.exception.sentence), ("unknown-session", "There is no such session.")
+            (context.exception.code, context.exception.sentence), ("unknown-session", "This session does not exist.")
         )
         with self.assertRaises(RefusedError):
             await peer.open_session(99)

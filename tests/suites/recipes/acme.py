@@ -33,7 +33,7 @@ from tests.suites.e2e.turn import free_port
 from tests.suites.e2e.waiting import until
 
 NAME = "calls.example.org"
-"""What the certificates are for; the ACME server's own DNS says that it is this machine."""
+"""The name in the certificates, which the ACME server's own DNS resolves to this machine."""
 
 PATIENCE = 90.0
 """Seconds for each step."""
@@ -48,7 +48,7 @@ def say(line: str) -> None:
 
 
 def find_programs() -> dict[str, str]:
-    """Where each program is.
+    """Return the path of each program.
 
     Raises:
         SystemExit: some are missing; says which.

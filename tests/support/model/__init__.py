@@ -1,1 +1,1 @@
-"""A model of everything around the core: clients that lose their sockets, a registry that answers late, restarts."""
+"""A model of the core's surroundings: clients that lose connections, outcomes that arrive late, and restarts."""

@@ -1,4 +1,4 @@
-"""A client as docs/protocol.md wants it, and everything that it has a right to expect."""
+"""A client that follows docs/protocol.md and checks that the server does."""
 
 from __future__ import annotations
 
@@ -61,32 +61,32 @@ NOBODY = UserId("")
 
 
 class Kind(Enum):
-    """What a client can do: resume, or not, or what the original's clients can."""
+    """The kind of a client: one that can resume, one that cannot, or one of the original server."""
 
     RESUMABLE = 1
     PLAIN = 2
     SERDE = 3
 
 
-class WrongError(AssertionError):
-    """Something happened that the protocol does not allow."""
+class ModelError(AssertionError):
+    """The server did something that the protocol does not allow."""
 
 
 def expect(truth: object, what: str) -> None:
-    """Fail with these words unless it is so."""
+    """Raise `ModelError` with this text unless the condition holds."""
     if not truth:
-        raise WrongError(what)
+        raise ModelError(what)
 
 
 @define(eq=False)
 class Socket:
-    """A connection on its way: what is sent has not arrived.
+    """A connection with delay: messages are under way until they are delivered.
 
     Attributes:
         peer: its id at the hub.
-        to_server: requests under way.
-        to_client: events under way; an error code is the server's close.
-        closing: whether the server closed it.
+        to_server: the requests under way.
+        to_client: the events under way; an error code is the server's close.
+        closing: whether the server has closed it.
 
     """
 
@@ -98,12 +98,12 @@ class Socket:
 
 @define
 class Sent:
-    """A numbered message, and what it would have to be lost for.
+    """A numbered message; it must arrive unless one of the two clients loses state after it was sent.
 
     Attributes:
         request: its request id.
         sender, receiver: the clients.
-        losses: how often each of the two had lost something when it was sent.
+        losses: how often each of the two had lost state when the message was sent.
 
     """
 
@@ -115,7 +115,7 @@ class Sent:
 
 @define(eq=False)
 class Room:
-    """A session as a client knows it."""
+    """A session as a client knows it: the client's role and the other members."""
 
     role: Role
     members: dict[UserId, MemberView]
@@ -126,26 +126,27 @@ class Client:
     """One client.
 
     Attributes:
-        number: which.
-        kind: what it can do.
+        number: the client's number.
+        kind: its capabilities.
         socket: its connection; None while it has none.
-        user: who it is; empty before its first welcome.
-        secret: the newest that it knows.
-        spent: those before.
+        welcomed: whether that connection is welcomed.
+        user: its identity; empty before its first welcome.
+        secret: the newest resume secret that it knows.
+        spent: the secrets before.
         loads: how often it was started.
-        received: countable events.
-        sent: countable requests that are acknowledged.
-        unacknowledged: those after them.
-        supplied: whose the newest TURN credentials are that it has; empty where it has none.
-        rooms: the sessions that it is in.
-        visits: those at which it waits.
-        knocks: who waits at its sessions.
-        awaited: requests without a reply.
-        doubtful: those whose reply may have been an error that was lost.
-        forgotten: those before its last loss, whose replies may come all the same.
-        refused: those that were refused.
-        losses: how often it lost messages, an identity or a membership.
-        heard: the last number of each sender.
+        received: how many counted events it has received.
+        sent: how many of its counted requests are acknowledged.
+        unacknowledged: the requests after those.
+        turn_user: the user of its newest TURN credentials; empty where it has none.
+        rooms: the sessions of which it is a member.
+        waiting_at: the sessions at which it waits.
+        knocks: the visitors in the lobbies of its sessions.
+        awaited: the requests without a reply.
+        doubtful: the requests whose reply may have been an error that was lost.
+        forgotten: the requests before its last loss of state, whose replies may still come.
+        refused: the requests that were rejected.
+        losses: how often it lost messages, its identity or a membership.
+        last_numbers: the number of the last message from each sender.
         requests: how many requests it has made.
 
     """
@@ -161,27 +162,27 @@ class Client:
     received: int = 0
     sent: int = 0
     unacknowledged: deque[Request] = field(factory=deque)
-    supplied: str = ""
+    turn_user: str = ""
     rooms: dict[SessionId, Room] = field(factory=dict)
-    visits: set[SessionId] = field(factory=set)
+    waiting_at: set[SessionId] = field(factory=set)
     knocks: dict[SessionId, set[UserId]] = field(factory=dict)
     awaited: dict[RequestId, Request] = field(factory=dict)
     doubtful: set[RequestId] = field(factory=set)
     forgotten: set[RequestId] = field(factory=set)
     refused: set[RequestId] = field(factory=set)
     losses: int = 0
-    heard: dict[int, int] = field(factory=dict)
+    last_numbers: dict[int, int] = field(factory=dict)
     requests: int = 0
 
     @property
     def instance(self) -> Instance:
-        """What it chose when it was started."""
+        """The id of its run."""
         return Instance(f"{self.number}.{self.loads}")
 
-    # What it does
+    # Sending
 
     def connect(self, socket: Socket) -> None:
-        """Greet the server on a new connection."""
+        """Send a hello or a resume on a new connection."""
         self.socket = socket
         self.welcomed = False
         if self.secret is not None:
@@ -192,8 +193,8 @@ class Client:
         else:
             socket.to_server.append(Hello(1))
 
-    def ask(self, request: Request) -> RequestId:
-        """Say something, now or when the connection is back."""
+    def send_request(self, request: Request) -> RequestId:
+        """Send a request, now or when the connection is back."""
         self.requests += 1
         id = RequestId(f"{self.number}-{self.requests}")
         request = evolve(request, id=id)
@@ -206,38 +207,38 @@ class Client:
         return id
 
     def acknowledge(self) -> None:
-        """Say what has arrived."""
+        """Acknowledge all received events."""
         if self.socket is not None and self.welcomed and self.kind is Kind.RESUMABLE:
             self.socket.to_server.append(Ack(Count(self.received)))
 
     def disconnected(self) -> None:
-        """The connection is lost."""
+        """Handle the loss of the connection."""
         self.socket = None
         self.welcomed = False
         self.doubtful |= set(self.awaited)
         if self.kind is not Kind.RESUMABLE:
-            self.forget()
+            self.lose_identity()
 
-    def forget(self) -> None:
-        """It is nobody any more."""
+    def lose_identity(self) -> None:
+        """Lose the identity."""
         if self.secret is not None:
             self.spent.append(self.secret)
         self.user, self.secret = NOBODY, None
-        self._lose()
+        self._lose_state()
 
     def reload(self) -> None:
-        """It is started anew, with its identity."""
+        """Restart the program; the identity stays."""
         self.loads += 1
-        self._begin_anew()
+        self._forget_sessions()
         self.received = self.sent = 0
 
-    def _lose(self) -> None:
-        self._begin_anew()
-        self.visits.clear()
+    def _lose_state(self) -> None:
+        self._forget_sessions()
+        self.waiting_at.clear()
         self.received = self.sent = 0
 
-    def _begin_anew(self) -> None:
-        """Know nothing of sessions, and expect nothing of earlier requests."""
+    def _forget_sessions(self) -> None:
+        """Forget all sessions, and expect no replies to earlier requests."""
         self.losses += 1
         self.rooms.clear()
         self.knocks.clear()
@@ -246,30 +247,30 @@ class Client:
         self.doubtful.clear()
         self.unacknowledged.clear()
 
-    # What it hears
+    # Receiving
 
-    def hear(self, event: Event) -> None:
-        """Follow an event, and check that it may come."""
+    def receive(self, event: Event) -> None:
+        """Follow an event, and check that it is allowed."""
         if self.kind is Kind.RESUMABLE and not isinstance(event, UNCOUNTED):
             expect(self.welcomed, "an event came before the welcome")
             self.received += 1
         match event:
             case Welcome():
-                self._welcome(event)
+                self._follow_welcome(event)
             case Ack(received):
                 expect(received <= self.sent + len(self.unacknowledged), "more was acknowledged than sent")
                 self._drop_acknowledged(received)
             case Error():
-                self._error(event)
+                self._follow_error(event)
             case IceServers(servers):
                 expect(self.welcomed, "an event came before the welcome")
-                self.supplied = servers[0].username or "" if servers else ""
+                self.turn_user = servers[0].username or "" if servers else ""
             case Pong() | GoingAway():
                 pass
             case _:
-                self._of_session(event)
+                self._follow_session_event(event)
 
-    def _welcome(self, welcome: Welcome) -> None:
+    def _follow_welcome(self, welcome: Welcome) -> None:
         self.welcomed = True
         if welcome.secret is not None:
             if self.secret is not None:
@@ -277,19 +278,22 @@ class Client:
             self.secret = welcome.secret
         match welcome.resumed:
             case Survival.EVERYTHING:
-                expect(welcome.user == self.user, "somebody else was resumed")
-                expect(welcome.received is not None, "what had arrived was not told")
+                expect(welcome.user == self.user, "another identity was resumed")
+                expect(welcome.received is not None, "the welcome lacks the number of received messages")
                 self._drop_acknowledged(welcome.received or 0)
             case Survival.MEMBERSHIP:
-                expect(welcome.user == self.user, "somebody else was resumed")
-                self._lose()
+                expect(welcome.user == self.user, "another identity was resumed")
+                self._lose_state()
             case None | Survival.NOTHING:
-                expect(welcome.user != self.user, "an identity was given out again")
+                expect(welcome.user != self.user, "an identity was assigned twice")
                 if self.user:
-                    self._lose()
+                    self._lose_state()
         self.user = welcome.user
-        self.supplied = welcome.ice_servers[0].username or "" if welcome.ice_servers else ""
-        expect(not self.supplied or welcome.resumed in (Survival.EVERYTHING, Survival.MEMBERSHIP), "not yet a member")
+        self.turn_user = welcome.ice_servers[0].username or "" if welcome.ice_servers else ""
+        expect(
+            not self.turn_user or welcome.resumed in (Survival.EVERYTHING, Survival.MEMBERSHIP),
+            "credentials came before a membership",
+        )
         if self.socket is not None:
             if self.kind is Kind.RESUMABLE:
                 self.socket.to_server.append(Ack(Count(self.received)))
@@ -298,101 +302,101 @@ class Client:
             self.unacknowledged.clear()
 
     def _drop_acknowledged(self, received: int) -> None:
-        expect(received >= self.sent, "an acknowledgement went back")
+        expect(received >= self.sent, "an acknowledgement decreased")
         while self.sent < received:
             expect(self.unacknowledged, "more was acknowledged than sent")
             self.unacknowledged.popleft()
             self.sent += 1
 
-    def _error(self, error: Error) -> None:
-        expect(error.code is not ErrorCode.BAD_MESSAGE, "a good message was called bad")
+    def _follow_error(self, error: Error) -> None:
+        expect(error.code is not ErrorCode.BAD_MESSAGE, "a valid message was rejected as malformed")
         expect(error.code is not ErrorCode.INTERNAL_ERROR, "the server failed")
-        expect(error.code is not ErrorCode.BAD_ACKNOWLEDGEMENT, "a good acknowledgement was called bad")
+        expect(error.code is not ErrorCode.BAD_ACKNOWLEDGEMENT, "a correct acknowledgement was rejected")
         if error.id is not None:
-            expect(error.id not in self.refused, "a request was refused twice")
+            expect(error.id not in self.refused, "a request was rejected twice")
             self.refused.add(error.id)
             self.awaited.pop(error.id, None)
             self.doubtful.discard(error.id)
 
-    def _replied(self, id: RequestId | None) -> None:
+    def _check_reply(self, id: RequestId | None) -> None:
         if id is not None:
-            expect(id not in self.refused, "a request was refused and granted")
-            expect(id in self.awaited or id in self.forgotten, f"{id} was answered twice, or never asked")
+            expect(id not in self.refused, "a request was rejected and answered")
+            expect(id in self.awaited or id in self.forgotten, f"{id} was answered twice or never sent")
             self.awaited.pop(id, None)
             self.forgotten.discard(id)
             self.doubtful.discard(id)
 
-    def _of_session(self, event: Event) -> None:
+    def _follow_session_event(self, event: Event) -> None:
         match event:
             case Opened():
-                self._replied(event.id)
-                self._enter(event.session, Role.HOST, event.members)
+                self._check_reply(event.id)
+                self._enter_session(event.session, Role.HOST, event.members)
             case Joined():
-                if event.session not in self.visits or event.id in self.awaited:
-                    self._replied(event.id)
-                self._enter(event.session, event.role, event.members)
+                if event.session not in self.waiting_at or event.id in self.awaited:
+                    self._check_reply(event.id)
+                self._enter_session(event.session, event.role, event.members)
             case Waiting():
                 if event.id is not None:
-                    self._replied(event.id)
-                self.visits.add(event.session)
+                    self._check_reply(event.id)
+                self.waiting_at.add(event.session)
             case NotAdmitted():
-                expect(event.session in self.visits, "turned away where it did not wait")
-                self.visits.discard(event.session)
+                expect(event.session in self.waiting_at, "the client was turned away where it did not wait")
+                self.waiting_at.discard(event.session)
             case Done():
-                self._replied(event.id)
+                self._check_reply(event.id)
             case Left():
-                self._replied(event.id)
-                self._leave(event.session)
+                self._check_reply(event.id)
+                self._leave_session(event.session)
             case _:
-                self._of_room(event)
+                self._follow_member_event(event)
 
-    def _enter(self, session: SessionId, role: Role, members: tuple[MemberView, ...]) -> None:
-        expect(session not in self.rooms, "it entered where it was")
-        expect(self.user not in {member.user for member in members}, "it is one of the others")
-        expect(len({member.user for member in members}) == len(members), "somebody is there twice")
-        self.visits.discard(session)
+    def _enter_session(self, session: SessionId, role: Role, members: tuple[MemberView, ...]) -> None:
+        expect(session not in self.rooms, "the client joined a session it is in")
+        expect(self.user not in {member.user for member in members}, "the client is among the other members")
+        expect(len({member.user for member in members}) == len(members), "a member is listed twice")
+        self.waiting_at.discard(session)
         self.knocks.pop(session, None)
         self.rooms[session] = Room(role, {member.user: member for member in members})
 
-    def _leave(self, session: SessionId) -> None:
+    def _leave_session(self, session: SessionId) -> None:
         self.rooms.pop(session, None)
-        self.visits.discard(session)
+        self.waiting_at.discard(session)
         self.knocks.pop(session, None)
         self.losses += 1
 
-    def _of_room(self, event: Event) -> None:
+    def _follow_member_event(self, event: Event) -> None:
         session: SessionId = event.session  # type: ignore[union-attr,assignment] # all that are left have one
         room = self.rooms.get(session)
         if room is None:
-            raise WrongError(f"{type(event).__name__} of a session that it is not in")
+            raise ModelError(f"{type(event).__name__} of a session that the client is not in")
         match event:
             case MemberJoined(_, member):
-                expect(member.user not in room.members and member.user != self.user, "somebody came twice")
+                expect(member.user not in room.members and member.user != self.user, "a member joined twice")
                 room.members[member.user] = member
             case MemberLeft(_, user):
-                expect(user in room.members, "somebody left who was not there")
+                expect(user in room.members, "a user left that was not a member")
                 del room.members[user]
             case MemberRenewed(_, member):
                 old = room.members.get(member.user)
-                expect(old is not None and old.base < member.base, "a renewal that renews nothing")
+                expect(old is not None and old.base < member.base, "a renewal did not raise the base")
                 room.members[member.user] = member
             case MemberAway(_, user) | MemberBack(_, user):
-                expect(user in room.members, "news of one who is not there")
+                expect(user in room.members, "an event concerns a user that is not a member")
                 away = isinstance(event, MemberAway)
-                expect(room.members[user].away is not away, "away twice, or back twice")
+                expect(room.members[user].away is not away, "a member was away twice or back twice")
                 room.members[user] = evolve(room.members[user], away=away)
             case HostChanged(_, user):
                 self._host_changed(session, room, user)
             case Knock(_, user):
-                expect(room.role is Role.HOST, "a knock at one who is not the host")
+                expect(room.role is Role.HOST, "a knock was sent to a guest")
                 knocks = self.knocks.setdefault(session, set())
-                expect(user not in knocks, "a knock was told twice")
+                expect(user not in knocks, "a knock was sent twice")
                 knocks.add(user)
             case KnockOver(_, user):
-                expect(user in self.knocks.get(session, ()), "the end of a knock that was not told")
+                expect(user in self.knocks.get(session, ()), "a knock ended that was not sent")
                 self.knocks[session].discard(user)
             case Ended():
-                self._leave(session)
+                self._leave_session(session)
             case Changed():
                 pass
             case (
@@ -401,21 +405,21 @@ class Client:
                 | ForwardedCandidates(_, sender)
                 | ForwardedIceError(_, sender)
             ):
-                expect(sender in room.members, "a message of one who is not there")
+                expect(sender in room.members, "a message came from a user that is not a member")
             case ForwardedMessage(_, sender, content):
-                expect(sender in room.members, "a message of one who is not there")
-                self._message(*(int(part) for part in content.split(":")))
+                expect(sender in room.members, "a message came from a user that is not a member")
+                self._check_message(*(int(part) for part in content.split(":")))
             case _:
-                raise WrongError(f"nobody expects {type(event).__name__}")
+                raise ModelError(f"{type(event).__name__} is unexpected")
 
     def _host_changed(self, session: SessionId, room: Room, host: UserId) -> None:
-        expect(host == self.user or host in room.members, "the host is not there")
+        expect(host == self.user or host in room.members, "the host is not a member")
         self.knocks.pop(session, None)
         room.role = Role.HOST if host == self.user else Role.GUEST
         for user, member in room.members.items():
             room.members[user] = evolve(member, role=Role.HOST if user == host else Role.GUEST)
 
-    def _message(self, sender: int, receiver: int, number: int) -> None:
-        expect(receiver == self.number, "a message for somebody else")
-        expect(number > self.heard.get(sender, 0), "a message came twice, or out of order")
-        self.heard[sender] = number
+    def _check_message(self, sender: int, receiver: int, number: int) -> None:
+        expect(receiver == self.number, "a message arrived at the wrong client")
+        expect(number > self.last_numbers.get(sender, 0), "a message came twice, or out of order")
+        self.last_numbers[sender] = number

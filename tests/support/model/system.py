@@ -1,4 +1,4 @@
-"""The core with its surroundings: sockets that lose what is under way, outcomes that come late and in any order."""
+"""The core with its surroundings: connections that lose messages, and outcomes that arrive late and in any order."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from attrs import define, evolve, field
 from signald.core.actions import Action, Close, Decide, LogCounts, Send, SendCredentials
 from signald.core.decisions import JoinSession, OpenSession, Operation, Outcome
 from signald.core.errors import ErrorCode
-from signald.core.hub import Ending, Hub
+from signald.core.hub import DisconnectReason, Hub
 from signald.core.ids import IdSource
 from signald.core.limits import Limits
 from signald.core.messages import Error, Event, Hello, IceServer, RequestId, Resume, Traits
 from signald.core.registry import MemoryRegistry
-from signald.core.snapshot import dump, export, load, restore
+from signald.core.snapshot import dump, load, restore, take_snapshot
 from signald.core.users import DecisionId, PeerId
 from tests.support.model.client import Client, Kind, Socket, expect
 from tests.support.world import HOME, HOST_SECRET, SERDE
@@ -34,36 +34,39 @@ LIMITS = Limits(
     outbox_messages=16,
     waiting_messages=1000,
 )
-"""Small where that makes something happen, and large where it would end connections that do nothing wrong."""
+"""Limits that are small where the tests should reach them, and large where they would close correct clients."""
 
 
 TURN_SECONDS = 20.0
-"""For which TURN credentials are good: shorter than most sessions."""
+"""The lifetime of TURN credentials: shorter than most sessions, so that they are renewed."""
 
 
-def made_ids(seed: int) -> IdSource:
-    """Random ids that are the same in each run."""
+def random_ids(seed: int) -> IdSource:
+    """Return a source of random ids that are the same in each run."""
     return IdSource(random.Random(seed).randbytes)
 
 
 @define(eq=False)
 class System:
-    """Hub, registry, clients, and all that is under way between them.
+    """The hub, the registry, the clients, and the messages under way between them.
 
     Attributes:
-        seed: of the ids.
-        clients: those that are started.
-        ghosts: connections that their clients have lost and the hub does not know to be lost.
-        outcomes: what the registry has decided and the hub has not heard.
+        seed: the seed of the ids.
+        clients: the running clients.
+        ghosts: the connections that clients have lost without the hub noticing it.
+        outcomes: the outcomes of the registry that have not reached the hub.
         now: monotonic seconds.
-        peers: how many connections there were ever.
-        refused: the requests that were refused; a refusal that is lost with the connection is not repeated.
+        peers: how many connections there have been.
+        refused: the requests that were rejected; an error that is lost with the connection is not repeated.
+        hub: the hub.
+        registry: the registry.
+        sockets: the open connections, with their clients.
 
     """
 
     seed: int
     clients: list[Client] = field(factory=list)
-    ghosts: list[tuple[PeerId, Ending]] = field(factory=list)
+    ghosts: list[tuple[PeerId, DisconnectReason]] = field(factory=list)
     outcomes: list[tuple[DecisionId, Outcome]] = field(factory=list)
     now: float = 1000.0
     peers: int = 0
@@ -73,13 +76,13 @@ class System:
     sockets: dict[PeerId, tuple[Client, Socket]] = field(factory=dict)
 
     def __attrs_post_init__(self) -> None:
-        """Begin empty."""
+        """Start the first process."""
         self._start()
 
     def _start(self) -> None:
         self.hub = Hub(LIMITS, "model")
-        self.hub.ice.configure((), TURN_SECONDS, relay_only=False, now=self.now)
-        ids = made_ids(self.seed)
+        self.hub.ice.reload_servers((), TURN_SECONDS, relay_only=False, now=self.now)
+        ids = random_ids(self.seed)
         self.registry = MemoryRegistry(ids, LIMITS, HOST_SECRET, now=self.now)
 
     # Connections
@@ -90,119 +93,119 @@ class System:
         socket = Socket(PeerId(self.peers))
         self.sockets[socket.peer] = (client, socket)
         traits = SERDE if client.kind is Kind.SERDE else Traits()
-        self.act(self.hub.connected(socket.peer, HOME, traits, self.now))
+        self.carry_out(self.hub.connected(socket.peer, HOME, traits, self.now))
         client.connect(socket)
 
-    def lose(self, client: Client, chance: random.Random, ending: Ending = Ending.LOST) -> None:
-        """Cut a client's connection: some of what is under way arrives on either side, and the rest never."""
+    def lose(self, client: Client, chance: random.Random, ending: DisconnectReason = DisconnectReason.LOST) -> None:
+        """Cut a client's connection: a random part of the messages under way still arrives on either side."""
         socket = client.socket
         if socket is None:
             return
         for _ in range(chance.randint(0, len(socket.to_server))):
-            self.serve(socket)
+            self.deliver_request(socket)
         for _ in range(chance.randint(0, len(socket.to_client))):
             if client.socket is socket:
-                self.tell(client)
+                self.deliver_event(client)
         if client.socket is not socket:
             return
         del self.sockets[socket.peer]
-        if ending is Ending.LEFT:
+        if ending is DisconnectReason.LEFT:
             self.forget(client)
         client.disconnected()
-        if ending is Ending.RELOADING and client.kind is Kind.RESUMABLE:
+        if ending is DisconnectReason.RELOADING and client.kind is Kind.RESUMABLE:
             client.reload()
         self.ghosts.append((socket.peer, ending))
 
     def forget(self, client: Client) -> None:
-        """A client ends its identity."""
-        client.forget()
+        """Let a client end its identity."""
+        client.lose_identity()
 
-    def notice(self, chance: random.Random) -> None:
-        """The hub finds out that a connection is lost."""
+    def notice_disconnect(self, chance: random.Random) -> None:
+        """Let the hub notice that a connection is lost."""
         if self.ghosts:
             peer, ending = self.ghosts.pop(chance.randrange(len(self.ghosts)))
-            self.act(self.hub.disconnected(peer, ending, self.now))
+            self.carry_out(self.hub.disconnected(peer, ending, self.now))
 
-    # What is under way
+    # Messages under way
 
-    def serve(self, socket: Socket) -> None:
-        """One request arrives."""
+    def deliver_request(self, socket: Socket) -> None:
+        """Deliver the next request of a connection to the hub."""
         if socket.to_server:
-            self.act(self.hub.received(socket.peer, socket.to_server.popleft(), self.now))
+            self.carry_out(self.hub.received(socket.peer, socket.to_server.popleft(), self.now))
 
-    def tell(self, client: Client) -> None:
-        """One event arrives, or the server's close."""
+    def deliver_event(self, client: Client) -> None:
+        """Deliver the next event, or the server's close, to a client."""
         socket = client.socket
         if socket is None or not socket.to_client:
             return
         event = socket.to_client.popleft()
         if not isinstance(event, ErrorCode):
-            client.hear(event)
+            client.receive(event)
             return
         expect(event in (ErrorCode.REPLACED, ErrorCode.SECRET_REUSED, ErrorCode.HELLO_TIMEOUT), f"closed: {event}")
         del self.sockets[socket.peer]
         if event is not ErrorCode.HELLO_TIMEOUT:
-            client.forget()
+            client.lose_identity()
         client.disconnected()
-        self.act(self.hub.disconnected(socket.peer, Ending.LOST, self.now))
+        self.carry_out(self.hub.disconnected(socket.peer, DisconnectReason.LOST, self.now))
 
-    def answer(self, chance: random.Random) -> None:
-        """One outcome arrives, any of those under way."""
+    def deliver_outcome(self, chance: random.Random) -> None:
+        """Deliver a random outcome to the hub."""
         if self.outcomes:
             id, outcome = self.outcomes.pop(chance.randrange(len(self.outcomes)))
-            self.act(self.hub.decided(id, outcome, self.now))
+            self.carry_out(self.hub.decided(id, outcome, self.now))
 
     def tick(self, seconds: float) -> None:
-        """Time goes by."""
+        """Let time pass."""
         self.now += seconds
         self.registry.tick(self.now)
-        self.act(self.hub.tick(self.now))
+        self.carry_out(self.hub.tick(self.now))
 
-    def steal(self, client: Client, chance: random.Random) -> None:
-        """Somebody tries an old secret of a client, and goes."""
+    def use_spent_secret(self, client: Client, chance: random.Random) -> None:
+        """Resume with a spent secret of a client, as an attacker with a copy of it would."""
         if not client.spent or not client.user:
             return
         self.peers += 1
         peer = PeerId(self.peers)
-        self.act(self.hub.connected(peer, HOME, Traits(), self.now))
+        self.carry_out(self.hub.connected(peer, HOME, Traits(), self.now))
         secret = client.spent[-1] if chance.random() < 0.7 else chance.choice(client.spent)
         request = Resume(1, client.user, secret, client.instance, client.received)  # type: ignore[arg-type] # a count
-        self.act(self.hub.received(peer, request, self.now))
-        self.ghosts.append((peer, Ending.LEFT))
+        self.carry_out(self.hub.received(peer, request, self.now))
+        self.ghosts.append((peer, DisconnectReason.LEFT))
 
-    def knock_early(self) -> None:
-        """A connection that only says hello, twice, and goes."""
+    def connect_briefly(self) -> None:
+        """Open a connection that sends hello twice and is lost."""
         self.peers += 1
         peer = PeerId(self.peers)
-        self.act(self.hub.connected(peer, HOME, Traits(), self.now))
-        self.act(self.hub.received(peer, Hello(1), self.now))
-        self.act(self.hub.received(peer, Hello(1), self.now))
-        self.ghosts.append((peer, Ending.LOST))
+        self.carry_out(self.hub.connected(peer, HOME, Traits(), self.now))
+        self.carry_out(self.hub.received(peer, Hello(1), self.now))
+        self.carry_out(self.hub.received(peer, Hello(1), self.now))
+        self.ghosts.append((peer, DisconnectReason.LOST))
 
-    # Rest
+    # Quiescence
 
     def settle(self, chance: random.Random) -> None:
-        """Let everything that is under way arrive."""
+        """Deliver all messages that are under way."""
         while self.outcomes or self.ghosts or any(c.socket and _is_busy(c.socket) for c in self.clients):
-            self.answer(chance)
-            self.notice(chance)
+            self.deliver_outcome(chance)
+            self.notice_disconnect(chance)
             for client in self.clients:
                 if client.socket is not None:
-                    self.serve(client.socket)
-                self.tell(client)
+                    self.deliver_request(client.socket)
+                self.deliver_event(client)
 
     def restart(self, chance: random.Random) -> None:
-        """Take a snapshot, lose every connection, and go on with the snapshot in another process."""
+        """Take a snapshot, lose every connection, and restore the snapshot in another process."""
         while self.outcomes:
-            self.answer(chance)
-        snapshot = load(dump(export(self.hub, self.registry, self.now)))
+            self.deliver_outcome(chance)
+        snapshot = load(dump(take_snapshot(self.hub, self.registry, self.now)))
         for client in self.clients:
             socket = client.socket
             if socket is None:
                 continue
             for _ in range(chance.randint(0, len(socket.to_client))):
                 if client.socket is socket:
-                    self._hear_last(client)
+                    self._receive_last(client)
             if client.socket is socket:
                 client.disconnected()
         self.sockets.clear()
@@ -210,17 +213,17 @@ class System:
         self.seed += 1
         self.now = self.now / 2
         self._start()
-        self.act(restore(snapshot, self.hub, self.registry, self.now))
+        self.carry_out(restore(snapshot, self.hub, self.registry, self.now))
 
-    def _hear_last(self, client: Client) -> None:
-        """Hear what a process that is over has sent before; a close ends the connection."""
+    def _receive_last(self, client: Client) -> None:
+        """Deliver an event that the process sent before its end; a close ends the connection."""
         assert client.socket is not None
         event = client.socket.to_client.popleft()
         if isinstance(event, ErrorCode):
-            client.forget()
+            client.lose_identity()
             client.disconnected()
         else:
-            client.hear(event)
+            client.receive(event)
 
     # Actions
 
@@ -229,13 +232,13 @@ class System:
         if found is not None and not found[1].closing:
             found[1].to_client.append(event)
 
-    def act(self, actions: Iterable[Action]) -> None:
-        """Carry actions out: what is sent is under way, and what is decided is heard later."""
+    def carry_out(self, actions: Iterable[Action]) -> None:
+        """Carry out actions: events and outcomes are under way until they are delivered."""
         for action in actions:
             match action:
                 case SendCredentials(peer, user, event):
-                    made = IceServer(("turn:model",), user, "made", TURN_SECONDS)
-                    self._send(peer, evolve(event, ice_servers=(*event.ice_servers, made)))
+                    server = IceServer(("turn:model",), user, "made", TURN_SECONDS)
+                    self._send(peer, evolve(event, ice_servers=(*event.ice_servers, server)))
                 case Send(peer, event):
                     if isinstance(event, Error) and event.id is not None:
                         self.refused.add(event.id)
@@ -246,7 +249,7 @@ class System:
                         found[1].closing = True
                         found[1].to_client.append(code)
                 case Decide(id, operation):
-                    self.outcomes.append((id, self.registry.decide(_checked(operation))))
+                    self.outcomes.append((id, self.registry.decide(_without_password(operation))))
                 case LogCounts():
                     pass
 
@@ -255,8 +258,8 @@ def _is_busy(socket: Socket) -> bool:
     return bool(socket.to_server or socket.to_client)
 
 
-def _checked(operation: Operation) -> Operation:
-    """Do what `signald.passwords` does, with hashes that are no secret."""
+def _without_password(operation: Operation) -> Operation:
+    """Check and hash passwords as `signald.auth.passwords` does, with hashes that are not secret."""
     if isinstance(operation, OpenSession) and operation.password is not None:
         settings = evolve(operation.settings, password=f"#{operation.password}")
         return evolve(operation, settings=settings, password=None)

@@ -23,7 +23,7 @@ from signald.core.messages import SessionId
 from signald.core.permissions import TokenNeed
 from signald.core.questions import Question, Verdict
 from signald.core.registry import MemoryRegistry
-from signald.core.snapshot import dump, export, load, restore
+from signald.core.snapshot import dump, load, restore, take_snapshot
 from signald.core.users import PeerId
 from signald.dialects.dialect import Dialect
 from signald.dialects.native import Native
@@ -258,7 +258,7 @@ class ResumeTests(AuthorizationCase):
         self.need(TokenNeed.EVERYONE)
         ann = self.client(signald=HOST, team="a")
         ann.say("open")
-        snapshot = load(dump(export(self.switchboard.hub, self.registry, 0.0)))
+        snapshot = load(dump(take_snapshot(self.switchboard.hub, self.registry, 0.0)))
         self.switchboard = self.make_switchboard()
         for action in restore(snapshot, self.switchboard.hub, self.registry, 0.0):
             self.fail(f"{action}")
@@ -325,7 +325,7 @@ class EnterTests(AuthorizationCase):
         bob = self.client(sub="bob", signald=GUEST)
         bob.say("join", session=SESSION)
         bob.say("leave", session=SESSION)
-        self.assertEqual(self.registry.kept, {SESSION: 0.0})
+        self.assertEqual(self.registry.kept_since, {SESSION: 0.0})
         self.clock.advance(Limits().kept_seconds + 1)
         self.switchboard.tick()
         self.assertEqual(self.registry.sessions, {})
@@ -484,7 +484,7 @@ class WebhookTests(AuthorizationCase):
             waiting.callback(verdict)
         self.assertEqual(self.registry.sessions, before)
         self.assertEqual(len(self.registry.users), 1)
-        self.assertEqual(self.switchboard.hub.decisions.pending, {})
+        self.assertEqual(self.switchboard.hub.decisions.by_id, {})
 
     def test_session_ends_meanwhile(self) -> None:
         """A session that ends while the answer is pending is unknown."""

@@ -30,7 +30,7 @@ from signald.core.errors import ErrorCode
 from signald.core.limits import Limits
 from signald.core.messages import End, SessionId, Traits, UserId
 from signald.core.registry import MemoryRegistry
-from signald.core.sessions import Settings
+from signald.core.session_settings import Settings
 from tests.support.world import HOST_SECRET, counting_bytes
 
 RIGHT = "open sesame"

@@ -22,7 +22,7 @@ from signald.auth.tokens import TokenVerifier
 from signald.config.tree import Tokens
 from signald.config.values import ConfigError
 from signald.core.errors import ErrorCode, SignalError
-from signald.core.messages import MOST_TOKEN, Role
+from signald.core.messages import MAX_TOKEN_CHARACTERS, Role
 from signald.core.permissions import TokenNeed
 from tests.support.access import NOW, SECRET, minted
 
@@ -252,7 +252,7 @@ class AttackTests(VerifierCase):
 
     def test_too_long(self) -> None:
         """A token beyond the maximum length is invalid although it is signed."""
-        self.assertIs(self.refusal(minted(pad="x" * MOST_TOKEN)), ErrorCode.TOKEN_INVALID)
+        self.assertIs(self.refusal(minted(pad="x" * MAX_TOKEN_CHARACTERS)), ErrorCode.TOKEN_INVALID)
 
     def test_deep_nesting(self) -> None:
         """Deeply nested JSON is invalid and raises no RecursionError."""

@@ -27,8 +27,8 @@ from signald.core.decisions import JoinSession, OpenSession
 from signald.core.errors import ErrorCode
 from signald.core.grant import Grant
 from signald.core.messages import Role, SessionId, Traits, UserId
-from signald.core.questions import Question, Verdict, question_about, read_answer
-from signald.core.sessions import Settings as SessionSettings
+from signald.core.questions import Question, Verdict, make_question, read_answer
+from signald.core.session_settings import Settings as SessionSettings
 from signald.net.http_client import client_of
 from tests.support.access import NOW, Agent
 
@@ -168,8 +168,8 @@ class AnswerTests(WebhookCase):
         ann = UserId("A" * 26)
         grant = Grant("ann", NOW, Role.HOST, claims='{"sub":"ann"}')
         opening = OpenSession(ann, Traits(), None, SessionSettings())
-        self.assertEqual(question_about(opening, grant), OPENING)
-        self.assertEqual(question_about(JoinSession(ann, Traits(), SESSION), None), JOINING)
+        self.assertEqual(make_question(opening, grant), OPENING)
+        self.assertEqual(make_question(JoinSession(ann, Traits(), SESSION), None), JOINING)
 
     def test_read_answer_raises(self) -> None:
         """`read_answer` raises ValueError for an invalid answer; the caller fails closed."""

@@ -1,4 +1,4 @@
-"""The budgets of addresses."""
+"""Rate limits by address and admission control."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from signald.core.budgets import (
+    OFFENCE_COST,
     AddressBudget,
     ConnectionBudget,
     RateLimit,
-    guesses,
-    new_connections,
-    new_sessions,
-    requests,
+    connection_rate,
+    guess_rate,
+    http_request_rate,
+    session_rate,
 )
 from signald.core.errors import ErrorCode
 from signald.core.limits import AddressKey, Limits, TokenBucket, address_key
@@ -23,15 +24,15 @@ BOB = AddressKey("192.0.2.2")
 
 
 def in_network(number: int) -> AddressKey:
-    """One of the 65,536 /64 networks of one /48."""
+    """One of the 65,536 /64 networks of one /48 network."""
     return address_key(f"2001:db8:7:{number:x}::1")
 
 
-class TermsTests(SynchronousTestCase):
-    """What the limits say of each budget."""
+class RateLimitTests(SynchronousTestCase):
+    """The rate limits that the settings define."""
 
-    def test_terms(self) -> None:
-        """Each has a rate and a burst of its own; all have the factor of networks and the bound of memory."""
+    def test_each_budget_has_its_rate_limit(self) -> None:
+        """Each has its own rate and burst; all share the network factor and the bound on tracked addresses."""
         limits = Limits(
             address_connection_rate=1.0,
             address_connection_burst=2,
@@ -44,44 +45,44 @@ class TermsTests(SynchronousTestCase):
             network_factor=8,
             tracked_addresses=99,
         )
-        self.assertEqual(new_connections(limits), RateLimit(1.0, 2, 8, 99))
-        self.assertEqual(requests(limits), RateLimit(3.0, 4, 8, 99))
-        self.assertEqual(new_sessions(limits), RateLimit(5.0, 6, 8, 99))
-        self.assertEqual(guesses(limits), RateLimit(0.5, 7, 8, 99))
+        self.assertEqual(connection_rate(limits), RateLimit(1.0, 2, 8, 99))
+        self.assertEqual(http_request_rate(limits), RateLimit(3.0, 4, 8, 99))
+        self.assertEqual(session_rate(limits), RateLimit(5.0, 6, 8, 99))
+        self.assertEqual(guess_rate(limits), RateLimit(0.5, 7, 8, 99))
 
 
 class AddressBudgetTests(SynchronousTestCase):
     """A token bucket for each address."""
 
     def test_a_charge(self) -> None:
-        """It is taken whether or not it is there, of the network too, and the debt ends some time."""
+        """A charge takes tokens even where there are none, from the network too, and the debt is bounded."""
         budget = AddressBudget(RateLimit(1.0, 3, 2, 100))
         budget.charge(ANN, 5, 0.0)
-        self.assertFalse(budget.take(ANN, 2.9))
-        self.assertTrue(budget.take(ANN, 3.0))
-        self.assertTrue(budget.take(BOB, 0.0))
+        self.assertFalse(budget.take_token(ANN, 2.9))
+        self.assertTrue(budget.take_token(ANN, 3.0))
+        self.assertTrue(budget.take_token(BOB, 0.0))
         budget.charge(in_network(1), 12, 0.0)
-        self.assertFalse(budget.has(in_network(2), 0.9))
+        self.assertFalse(budget.has_token(in_network(2), 0.9))
         budget.charge(BOB, 10**9, 0.0)
-        self.assertTrue(budget.take(BOB, 30.0))
+        self.assertTrue(budget.take_token(BOB, 30.0))
 
     def test_burst_and_rate(self) -> None:
-        """So many at once, then as time goes; each address has its own."""
+        """An address can take its burst at once and then the rate; each address has its own bucket."""
         budget = AddressBudget(RateLimit(2.0, 3, 16, 100))
-        self.assertEqual([budget.take(ANN, 10.0) for _ in range(4)], [True, True, True, False])
-        self.assertFalse(budget.has(ANN, 10.4))
-        self.assertTrue(budget.has(ANN, 10.5))
-        self.assertTrue(budget.take(BOB, 10.0))
-        self.assertEqual([budget.take(ANN, 99.0) for _ in range(4)], [True, True, True, False])
+        self.assertEqual([budget.take_token(ANN, 10.0) for _ in range(4)], [True, True, True, False])
+        self.assertFalse(budget.has_token(ANN, 10.4))
+        self.assertTrue(budget.has_token(ANN, 10.5))
+        self.assertTrue(budget.take_token(BOB, 10.0))
+        self.assertEqual([budget.take_token(ANN, 99.0) for _ in range(4)], [True, True, True, False])
 
     @given(
         st.sampled_from([(50.0, 300), (10 / 1800, 10), (0.3, 1), (7.0, 5)]),
         st.floats(0, 1e7),
         st.lists(st.floats(0, 3), max_size=100),
     )
-    def test_it_decides_as_a_bucket_of_tokens(self, terms: tuple[float, int], now: float, steps: list[float]) -> None:
-        """Whatever the rate, the burst and the moments; but for a thousandth of a token."""
-        rate, burst = terms
+    def test_it_decides_as_a_bucket_of_tokens(self, limit: tuple[float, int], now: float, steps: list[float]) -> None:
+        """It decides as a token bucket does for any rate, burst and times, up to a thousandth of a token."""
+        rate, burst = limit
         budget, bucket = AddressBudget(RateLimit(rate, burst, 16, 100)), TokenBucket.full(rate, burst, now)
         for step in steps:
             now += step
@@ -89,40 +90,40 @@ class AddressBudgetTests(SynchronousTestCase):
             if abs(bucket.tokens - 1.0) < 0.01:
                 # Either may be right.
                 return
-            self.assertEqual(budget.take(ANN, now), bucket.take(now))
+            self.assertEqual(budget.take_token(ANN, now), bucket.take(now))
 
     def test_a_network_counts_as_so_many_addresses(self) -> None:
-        """However many of its own a /48 has; another network is not affected, and nothing is taken in vain."""
+        """A /48 network is bounded whatever the number of its addresses; a refused token is not charged anywhere."""
         budget = AddressBudget(RateLimit(1.0, 2, 3, 100))
-        taken = [budget.take(in_network(number), 0.0) for number in range(10)]
+        taken = [budget.take_token(in_network(number), 0.0) for number in range(10)]
         self.assertEqual(taken, [True] * 6 + [False] * 4)
         self.assertNotIn(in_network(9), budget.full_at)
-        self.assertTrue(budget.take(address_key("2001:db8:8::1"), 0.0))
-        self.assertEqual([budget.take(in_network(0), 0.4) for _ in range(2)], [True, False])
+        self.assertTrue(budget.take_token(address_key("2001:db8:8::1"), 0.0))
+        self.assertEqual([budget.take_token(in_network(0), 0.4) for _ in range(2)], [True, False])
 
     def test_memory(self) -> None:
-        """What is full is forgotten, the oldest first; and the oldest anyhow when there are too many."""
+        """Full buckets are removed, the least recently used first; these are also removed when there are too many."""
         budget = AddressBudget(RateLimit(1.0, 2, 16, 64))
         for number in range(1000):
-            budget.take(AddressKey(f"a{number}"), 0.0)
+            budget.take_token(AddressKey(f"a{number}"), 0.0)
         self.assertEqual(list(budget.full_at), [f"a{number}" for number in range(936, 1000)])
-        budget.take(AddressKey("a936"), 0.5)
-        budget.forget(1.0)
+        budget.take_token(AddressKey("a936"), 0.5)
+        budget.prune(1.0)
         self.assertEqual(list(budget.full_at), ["a936"])
-        budget.forget(2.0)
+        budget.prune(2.0)
         self.assertEqual(list(budget.full_at), [])
 
-    def test_other_terms(self) -> None:
-        """They take the place of the old ones at once; what is owed stays owed."""
+    def test_another_rate_limit(self) -> None:
+        """A new rate limit applies at once, and debts stay."""
         budget = AddressBudget(RateLimit(1.0, 2, 16, 100))
         for _ in range(2):
-            budget.take(ANN, 0.0)
-        budget.terms = RateLimit(1.0, 3, 16, 100)
-        self.assertEqual([budget.take(ANN, 0.0) for _ in range(2)], [True, False])
+            budget.take_token(ANN, 0.0)
+        budget.rate_limit = RateLimit(1.0, 3, 16, 100)
+        self.assertEqual([budget.take_token(ANN, 0.0) for _ in range(2)], [True, False])
 
 
 class ConnectionBudgetTests(SynchronousTestCase):
-    """Which connections are admitted."""
+    """Admission of connections."""
 
     def test_an_address_has_so_many_connections(self) -> None:
         """Another address is not affected, and a closed connection makes room."""
@@ -135,7 +136,7 @@ class ConnectionBudgetTests(SynchronousTestCase):
         self.assertEqual(budget.total, 3)
 
     def test_a_network_has_so_many_connections(self) -> None:
-        """As many as so many addresses; a closed one makes room, and nothing is left of the last."""
+        """A /48 network may have as many as its factor of addresses; a closed one makes room, and no counter stays."""
         budget = ConnectionBudget(Limits(address_connections=2, network_factor=3))
         answers = [budget.admit(in_network(number), 0.0) for number in range(7)]
         self.assertEqual(answers, [None] * 6 + [ErrorCode.TOO_MANY_CONNECTIONS])
@@ -146,7 +147,7 @@ class ConnectionBudgetTests(SynchronousTestCase):
         self.assertEqual((budget.total, budget.addresses), (0, {}))
 
     def test_an_address_connects_so_often(self) -> None:
-        """Closing a connection does not give the arrival back; time does."""
+        """Closing a connection does not refill the rate limit; time does."""
         budget = ConnectionBudget(Limits(address_connection_burst=1, address_connection_rate=1.0))
         self.assertIsNone(budget.admit(ANN, 0.0))
         budget.release(ANN)
@@ -154,28 +155,37 @@ class ConnectionBudgetTests(SynchronousTestCase):
         self.assertIsNone(budget.admit(ANN, 1.0))
 
     def test_the_server_has_so_many_connections(self) -> None:
-        """Past the total nobody is admitted, and nothing is counted."""
+        """Beyond the total no connection is admitted, and nothing is counted."""
         budget = ConnectionBudget(Limits(connections=1))
         self.assertIsNone(budget.admit(ANN, 0.0))
         self.assertEqual(budget.admit(BOB, 0.0), ErrorCode.SERVER_FULL)
         self.assertEqual((budget.total, budget.addresses), (1, {ANN: 1}))
 
     def test_addresses_are_forgotten(self) -> None:
-        """Their number when they have no connection, their rate when it is whole again."""
+        """The count is removed with the last connection, the bucket when it is full again."""
         budget = ConnectionBudget(Limits())
         budget.admit(ANN, 0.0)
-        budget.tick(10.0)
-        self.assertEqual((budget.addresses, dict(budget.arrivals.full_at)), ({ANN: 1}, {}))
+        budget.prune(10.0)
+        self.assertEqual((budget.addresses, dict(budget.new_connections.full_at)), ({ANN: 1}, {}))
         budget.release(ANN)
         self.assertEqual(budget.addresses, {})
 
     def test_other_limits(self) -> None:
-        """Connections that are too many by now stay, and are given back."""
+        """Connections beyond new limits stay open, and can still be released."""
         budget = ConnectionBudget(Limits())
         for _ in range(3):
             budget.admit(ANN, 0.0)
-        budget.configure(Limits(address_connections=2))
+        budget.reload_limits(Limits(address_connections=2))
         self.assertEqual(budget.admit(ANN, 0.0), ErrorCode.TOO_MANY_CONNECTIONS)
         for _ in range(2):
             budget.release(ANN)
         self.assertIsNone(budget.admit(ANN, 0.0))
+
+    def test_an_offence_costs_many_new_connections(self) -> None:
+        """A peer that had to be disconnected cannot reconnect at once; another address is not affected."""
+        budget = ConnectionBudget(Limits(address_connection_burst=OFFENCE_COST + 1))
+        budget.admit(ANN, 0.0)
+        budget.release(ANN)
+        budget.charge_offence(ANN, 0.0)
+        self.assertEqual(budget.admit(ANN, 0.0), ErrorCode.TOO_MANY_NEW_CONNECTIONS)
+        self.assertIsNone(budget.admit(BOB, 0.0))

@@ -1,11 +1,11 @@
-"""What a session's host does, through the hub: lobby, lock, remove, hand over, succession."""
+"""Requests of a session's host, through the hub: lobby, lock, removal, hand-over and succession."""
 
 from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
 from signald.core.errors import ErrorCode
-from signald.core.hub import Ending
+from signald.core.hub import DisconnectReason
 from signald.core.limits import Limits
 from signald.core.messages import (
     Admit,
@@ -49,12 +49,12 @@ DONE = Done(ID)
 
 
 def types(events: list[Event]) -> list[type]:
-    """What kinds of events these are."""
+    """The classes of events."""
     return [type(event) for event in events]
 
 
 class Case(SynchronousTestCase):
-    """A host."""
+    """A session with a host."""
 
     settings = Open(8)
     limits = Limits(session_knocks=2)
@@ -66,215 +66,215 @@ class Case(SynchronousTestCase):
         self.session = self.ann.open(self.settings)
 
     def come(self) -> Client:
-        """Somebody joins or knocks."""
+        """Let a client join or knock."""
         client = Client(self.world)
-        client.say(Join(self.session, id=ID))
-        self.ann.hears()
+        client.send(Join(self.session, id=ID))
+        self.ann.receive()
         return client
 
 
 class LobbyTests(Case):
-    """Those who join wait until the host says."""
+    """A lobby: those who join wait for admission."""
 
     settings = Open(3, lobby=True)
 
     def test_a_knock(self) -> None:
-        """The one who joins waits, and the host hears its name."""
+        """The visitor waits, and the host gets its name."""
         bob = Client(self.world)
-        self.assertEqual(bob.say(Join(self.session, name="Bob", id=ID)), [Waiting(self.session, WaitReason.LOBBY, ID)])
-        self.assertEqual(self.ann.hears(), [Knock(self.session, bob.user, "Bob")])
+        self.assertEqual(bob.send(Join(self.session, name="Bob", id=ID)), [Waiting(self.session, WaitReason.LOBBY, ID)])
+        self.assertEqual(self.ann.receive(), [Knock(self.session, bob.user, "Bob")])
 
-    def test_one_who_is_admitted(self) -> None:
-        """Its join is answered late, and the host hears of a member and no more of a knock."""
+    def test_a_visitor_is_admitted(self) -> None:
+        """Its join is answered late; the host gets a new member and the end of the knock."""
         bob = self.come()
-        events = self.ann.say(Admit(self.session, bob.user, ID))
+        events = self.ann.send(Admit(self.session, bob.user, ID))
         self.assertEqual(types(events), [MemberJoined, KnockOver, Done])
-        [joined] = bob.hears()
+        [joined] = bob.receive()
         assert isinstance(joined, Joined)
         self.assertEqual((joined.role, joined.id), (Role.GUEST, ID))
 
-    def test_one_who_is_refused(self) -> None:
-        """Its join is answered late too; it may knock again."""
+    def test_a_visitor_is_turned_away(self) -> None:
+        """Its join is answered late too, and it may knock again."""
         bob = self.come()
-        self.assertEqual(self.ann.say(Refuse(self.session, bob.user, ID)), [KnockOver(self.session, bob.user), DONE])
-        self.assertEqual(bob.hears(), [NotAdmitted(self.session, RefusalReason.REFUSED, ID)])
-        self.assertEqual(types(bob.say(Join(self.session))), [Waiting])
+        self.assertEqual(self.ann.send(Refuse(self.session, bob.user, ID)), [KnockOver(self.session, bob.user), DONE])
+        self.assertEqual(bob.receive(), [NotAdmitted(self.session, RefusalReason.REFUSED, ID)])
+        self.assertEqual(types(bob.send(Join(self.session))), [Waiting])
 
-    def test_so_many_wait(self) -> None:
-        """The next one is refused."""
+    def test_the_number_of_visitors_is_bounded(self) -> None:
+        """A visitor beyond the bound is refused."""
         self.come()
         self.come()
         cat = Client(self.world)
-        self.assertEqual(cat.say(Join(self.session)), [Error(ErrorCode.LOBBY_FULL, Join)])
+        self.assertEqual(cat.send(Join(self.session)), [Error(ErrorCode.LOBBY_FULL, Join)])
 
-    def test_one_who_cannot_wait(self) -> None:
-        """A program that does not know of waiting is told so."""
-        peer, _ = self.world.welcomed(SERDE)
-        self.assertEqual(self.world.say(peer, Join(self.session)), [Error(ErrorCode.CANNOT_WAIT, Join)])
+    def test_a_program_that_cannot_wait_is_refused(self) -> None:
+        """A program that does not support waiting gets an error."""
+        peer, _ = self.world.welcome_peer(SERDE)
+        self.assertEqual(self.world.send(peer, Join(self.session)), [Error(ErrorCode.CANNOT_WAIT, Join)])
 
-    def test_one_who_waits_is_no_member(self) -> None:
-        """It reaches nobody, and nobody reaches it."""
+    def test_a_visitor_is_no_member(self) -> None:
+        """A visitor neither reaches members nor is reached by them."""
         bob = self.come()
         offer = Offer(self.session, bob.user, Negotiation(self.ann.user, 1), "")
-        self.assertEqual(self.ann.say(offer), [Error(ErrorCode.UNKNOWN_MEMBER, Offer, self.session)])
+        self.assertEqual(self.ann.send(offer), [Error(ErrorCode.UNKNOWN_MEMBER, Offer, self.session)])
         offer = Offer(self.session, self.ann.user, Negotiation(bob.user, 1), "")
-        self.assertEqual(bob.say(offer), [Error(ErrorCode.NOT_A_MEMBER, Offer)])
-        self.assertEqual(bob.say(Leave(self.session, ID)), [Left(self.session, ID)])
-        self.assertEqual(self.ann.hears(), [KnockOver(self.session, bob.user)])
+        self.assertEqual(bob.send(offer), [Error(ErrorCode.NOT_A_MEMBER, Offer)])
+        self.assertEqual(bob.send(Leave(self.session, ID)), [Left(self.session, ID)])
+        self.assertEqual(self.ann.receive(), [KnockOver(self.session, bob.user)])
 
-    def test_one_who_waits_and_is_gone(self) -> None:
-        """The host hears nothing of its absence, only of its end."""
+    def test_a_visitor_is_gone(self) -> None:
+        """The host gets no event about a visitor that is away, only the end of its knock."""
         bob = self.come()
         bob.lose()
-        self.assertEqual(self.ann.hears(), [])
+        self.assertEqual(self.ann.receive(), [])
         self.world.tick(31)
-        self.assertIn(KnockOver(self.session, bob.user), self.ann.hears())
+        self.assertIn(KnockOver(self.session, bob.user), self.ann.receive())
 
-    def test_one_is_admitted_while_it_is_away(self) -> None:
-        """It hears of it when it is back; the others see that it is away."""
+    def test_a_visitor_is_admitted_while_it_is_away(self) -> None:
+        """A visitor that is away learns of its admission when it is back; the others see that it is away."""
         bob = self.come()
         bob.lose()
-        joined = self.ann.say(Admit(self.session, bob.user))[0]
+        joined = self.ann.send(Admit(self.session, bob.user))[0]
         assert isinstance(joined, MemberJoined)
         self.assertTrue(joined.member.away)
         self.assertEqual(types(bob.resume()), [Joined])
 
     def test_the_session_ends(self) -> None:
-        """Those who wait are told."""
+        """The visitors get the end."""
         bob = self.come()
-        self.assertEqual(self.ann.say(End(self.session, ID)), [Ended(self.session, EndReason.BY_HOST), DONE])
-        self.assertEqual(bob.hears(), [NotAdmitted(self.session, RefusalReason.ENDED, ID)])
+        self.assertEqual(self.ann.send(End(self.session, ID)), [Ended(self.session, EndReason.BY_HOST), DONE])
+        self.assertEqual(bob.receive(), [NotAdmitted(self.session, RefusalReason.ENDED, ID)])
 
     def test_the_lobby_is_switched_off(self) -> None:
-        """Those who wait come in as far as there is room; those who join then do not wait."""
+        """Visitors become guests while there is room, and later joins do not wait."""
         bob, cat = self.come(), self.come()
-        self.ann.say(Admit(self.session, bob.user))
-        bob.hears()
+        self.ann.send(Admit(self.session, bob.user))
+        bob.receive()
         dan = self.come()
-        events = self.ann.say(Change(self.session, lobby=False))
+        events = self.ann.send(Change(self.session, lobby=False))
         self.assertEqual(types(events), [MemberJoined, Changed, KnockOver, KnockOver, Done])
-        self.assertEqual(types(cat.hears()), [Joined])
-        self.assertEqual(types(bob.hears()), [MemberJoined, Changed])
-        self.assertEqual(dan.hears(), [NotAdmitted(self.session, RefusalReason.FULL, ID)])
+        self.assertEqual(types(cat.receive()), [Joined])
+        self.assertEqual(types(bob.receive()), [MemberJoined, Changed])
+        self.assertEqual(dan.receive(), [NotAdmitted(self.session, RefusalReason.FULL, ID)])
 
     def test_waiting_counts_as_being_in_a_session(self) -> None:
-        """One user cannot knock everywhere."""
+        """The limit on a user's sessions counts those at which it waits."""
         world = World(Limits(user_sessions=1))
         session = Client(world).open(Open(lobby=True))
         bob = Client(world)
-        bob.say(Join(session))
-        self.assertEqual(bob.say(Open()), [Error(ErrorCode.TOO_MANY_SESSIONS, Open)])
-        bob.say(Leave(session))
-        self.assertEqual(types(bob.say(Open())), [Opened])
+        bob.send(Join(session))
+        self.assertEqual(bob.send(Open()), [Error(ErrorCode.TOO_MANY_SESSIONS, Open)])
+        bob.send(Leave(session))
+        self.assertEqual(types(bob.send(Open())), [Opened])
 
     def test_a_serde_host_has_no_lobby(self) -> None:
-        """Its program could not hear who knocks."""
-        peer, _ = self.world.welcomed(SERDE)
-        self.assertEqual(self.world.say(peer, Open(lobby=True)), [Error(ErrorCode.UNSUPPORTED_BY_PEER, Open)])
+        """A host whose program does not support knocks cannot open a lobby."""
+        peer, _ = self.world.welcome_peer(SERDE)
+        self.assertEqual(self.world.send(peer, Open(lobby=True)), [Error(ErrorCode.UNSUPPORTED_BY_PEER, Open)])
 
 
 class LockTests(Case):
-    """A locked session takes nobody in."""
+    """A locked session admits no further guests."""
 
     def test_it_is_locked_and_unlocked(self) -> None:
-        """Everybody hears of it; those who are in it stay."""
+        """All members get the new setting, and they stay."""
         bob = self.come()
         self.assertEqual(
-            self.ann.say(Change(self.session, locked=True, id=ID)), [Changed(self.session, True, False), DONE]
+            self.ann.send(Change(self.session, locked=True, id=ID)), [Changed(self.session, True, False), DONE]
         )
-        self.assertEqual(bob.hears(), [Changed(self.session, True, False)])
+        self.assertEqual(bob.receive(), [Changed(self.session, True, False)])
         cat = Client(self.world)
-        self.assertEqual(cat.say(Join(self.session)), [Error(ErrorCode.SESSION_LOCKED, Join)])
-        self.ann.say(Change(self.session, locked=False))
-        self.assertEqual(types(cat.say(Join(self.session))), [Joined])
+        self.assertEqual(cat.send(Join(self.session)), [Error(ErrorCode.SESSION_LOCKED, Join)])
+        self.ann.send(Change(self.session, locked=False))
+        self.assertEqual(types(cat.send(Join(self.session))), [Joined])
 
 
 class RemovalTests(Case):
-    """A guest who is removed."""
+    """A guest that is removed."""
 
-    def test_it_is_told_and_cannot_come_back(self) -> None:
-        """The id is as unknown to it as any other; the others hear of it."""
+    def test_a_removed_guest_cannot_join_again(self) -> None:
+        """For the removed guest the id is unknown from then on; the others get an event."""
         bob, cat = self.come(), self.come()
-        self.ann.hears()
-        bob.hears()
+        self.ann.receive()
+        bob.receive()
         left = MemberLeft(self.session, bob.user, LeaveReason.REMOVED)
-        self.assertEqual(self.ann.say(Remove(self.session, bob.user, ID)), [left, DONE])
-        self.assertEqual(bob.hears(), [Ended(self.session, EndReason.REMOVED)])
-        self.assertEqual(cat.hears(), [left])
-        self.assertEqual(bob.say(Join(self.session)), [Error(ErrorCode.UNKNOWN_SESSION, Join)])
+        self.assertEqual(self.ann.send(Remove(self.session, bob.user, ID)), [left, DONE])
+        self.assertEqual(bob.receive(), [Ended(self.session, EndReason.REMOVED)])
+        self.assertEqual(cat.receive(), [left])
+        self.assertEqual(bob.send(Join(self.session)), [Error(ErrorCode.UNKNOWN_SESSION, Join)])
         offer = Offer(self.session, self.ann.user, Negotiation(bob.user, 1), "")
-        self.assertEqual(bob.say(offer), [Error(ErrorCode.NOT_A_MEMBER, Offer)])
+        self.assertEqual(bob.send(offer), [Error(ErrorCode.NOT_A_MEMBER, Offer)])
 
-    def test_one_who_is_away_hears_of_it_when_it_is_back(self) -> None:
-        """It is in the session no more."""
+    def test_a_removed_guest_that_is_away_learns_it_when_it_is_back(self) -> None:
+        """It is no longer a member."""
         bob = self.come()
         bob.lose()
-        self.ann.say(Remove(self.session, bob.user))
+        self.ann.send(Remove(self.session, bob.user))
         self.assertEqual(bob.resume(), [Ended(self.session, EndReason.REMOVED)])
 
 
 class HandOverTests(Case):
-    """Another host."""
+    """A hand-over to another host."""
 
     def test_the_guest_is_the_host(self) -> None:
-        """All hear of it; the host of before has the guest's rights, and leaves without an end."""
+        """All members get the new host; the previous one has a guest's rights and may leave without an end."""
         bob, cat = self.come(), self.come()
-        bob.hears()
+        bob.receive()
         changed = HostChanged(self.session, bob.user)
-        self.assertEqual(self.ann.say(HandOver(self.session, bob.user, ID)), [changed, DONE])
-        self.assertEqual((bob.hears(), cat.hears()), ([changed], [changed]))
+        self.assertEqual(self.ann.send(HandOver(self.session, bob.user, ID)), [changed, DONE])
+        self.assertEqual((bob.receive(), cat.receive()), ([changed], [changed]))
         refused = Error(ErrorCode.WRONG_ROLE, Remove, self.session)
-        self.assertEqual(self.ann.say(Remove(self.session, cat.user)), [refused])
-        self.assertEqual(self.ann.say(Leave(self.session)), [Left(self.session)])
-        self.assertEqual(bob.hears(), [MemberLeft(self.session, self.ann.user, LeaveReason.LEFT)])
-        bob.say(End(self.session))
-        self.assertEqual(cat.hears()[-1], Ended(self.session, EndReason.BY_HOST))
+        self.assertEqual(self.ann.send(Remove(self.session, cat.user)), [refused])
+        self.assertEqual(self.ann.send(Leave(self.session)), [Left(self.session)])
+        self.assertEqual(bob.receive(), [MemberLeft(self.session, self.ann.user, LeaveReason.LEFT)])
+        bob.send(End(self.session))
+        self.assertEqual(cat.receive()[-1], Ended(self.session, EndReason.BY_HOST))
 
 
 class SuccessionTests(Case):
-    """A session that outlives its host."""
+    """A session that continues without its host."""
 
     settings = Open(8, succession=True)
 
     def test_the_host_leaves(self) -> None:
-        """The longest guest is the host then, and hears who waits in the lobby."""
+        """The first guest to have joined becomes the host, and gets the knocks."""
         bob, cat = self.come(), self.come()
-        self.ann.say(Change(self.session, lobby=True))
+        self.ann.send(Change(self.session, lobby=True))
         dan = self.come()
         for client in (bob, cat):
-            client.hears()
-        self.assertEqual(self.ann.say(Leave(self.session)), [Left(self.session)])
+            client.receive()
+        self.assertEqual(self.ann.send(Leave(self.session)), [Left(self.session)])
         news = [MemberLeft(self.session, self.ann.user, LeaveReason.LEFT), HostChanged(self.session, bob.user)]
-        self.assertEqual(bob.hears(), [*news, Knock(self.session, dan.user)])
-        self.assertEqual(cat.hears(), news)
+        self.assertEqual(bob.receive(), [*news, Knock(self.session, dan.user)])
+        self.assertEqual(cat.receive(), news)
 
     def test_the_host_is_gone(self) -> None:
-        """One who is there follows rather than one who is away."""
+        """A guest that is present is preferred to one that is away."""
         bob, cat = self.come(), self.come()
         self.ann.lose()
         self.world.tick(15)
         bob.lose()
-        cat.hears()
+        cat.receive()
         self.world.tick(15.1)
         self.assertEqual(
-            cat.hears(),
+            cat.receive(),
             [MemberLeft(self.session, self.ann.user, LeaveReason.GONE), HostChanged(self.session, cat.user)],
         )
 
     def test_the_last_one_leaves(self) -> None:
-        """Then it ends."""
+        """Without another member the session ends."""
         bob = self.come()
-        self.ann.lose(Ending.LEFT)
-        bob.hears()
-        self.assertEqual(bob.say(Leave(self.session)), [Left(self.session)])
+        self.ann.lose(DisconnectReason.LEFT)
+        bob.receive()
+        self.assertEqual(bob.send(Leave(self.session)), [Left(self.session)])
         self.assertEqual(self.world.registry.sessions, {})
 
     def test_without_it_the_session_ends(self) -> None:
-        """For all."""
+        """The end is for all members."""
         session = self.ann.open(Open(8))
         bob = Client(self.world)
-        bob.say(Join(session))
+        bob.send(Join(session))
         self.ann.lose()
-        self.assertEqual(bob.hears(), [MemberAway(session, self.ann.user)])
+        self.assertEqual(bob.receive(), [MemberAway(session, self.ann.user)])
         self.world.tick(31)
-        self.assertIn(Ended(session, EndReason.HOST_GONE), bob.hears())
+        self.assertIn(Ended(session, EndReason.HOST_GONE), bob.receive())

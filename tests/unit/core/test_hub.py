@@ -1,13 +1,22 @@
-"""The hub: what each fact about a peer leads to."""
+"""The hub: each fact about a connection and the actions that it causes."""
 
 from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
 from signald.core.actions import Close, Decide, Send
-from signald.core.decisions import Decided, Forget, Identified, Identify, MarkAway, OpenSession, Refused, SessionChanged
+from signald.core.decisions import (
+    Decided,
+    EndIdentity,
+    Identified,
+    Identify,
+    MarkAway,
+    OpenSession,
+    Refused,
+    SessionChanged,
+)
 from signald.core.errors import ErrorCode
-from signald.core.hub import Ending, Hub
+from signald.core.hub import DisconnectReason, Hub
 from signald.core.limits import AddressKey, Limits
 from signald.core.members import Person
 from signald.core.messages import (
@@ -51,9 +60,10 @@ from signald.core.messages import (
     Welcome,
 )
 from signald.core.requests import DEBUG_SECONDS
-from signald.core.sessions import Session, Settings
+from signald.core.session_settings import Settings
+from signald.core.sessions import Session
 from signald.core.users import PeerId
-from tests.support.world import HOME, SERDE, Client, World, arrived
+from tests.support.world import HOME, SERDE, Client, World, with_guest
 
 NOWHERE = SessionId("ZZZZZZZZZZ")
 NOBODY = UserId("Z" * 26)
@@ -62,7 +72,7 @@ CANDIDATE = Candidate("candidate:1 1 udp 2122260223 192.0.2.7 50000 typ host", s
 
 
 class WelcomeTests(SynchronousTestCase):
-    """Hello and what comes before it."""
+    """Hello, and requests before it."""
 
     def test_hello_is_answered_with_an_identity(self) -> None:
         """The welcome has the user's id, the limits and the ICE servers, and echoes the request's id."""
@@ -71,7 +81,7 @@ class WelcomeTests(SynchronousTestCase):
         world.hub.ice.servers = (IceServer(("stun:stun.example.org",)),)
         peer = world.connect()
         self.assertEqual(
-            world.say(peer, Hello(version=1, id=ONE)),
+            world.send(peer, Hello(version=1, id=ONE)),
             [
                 Welcome(
                     version=1,
@@ -101,30 +111,30 @@ class WelcomeTests(SynchronousTestCase):
             IceError(NOWHERE, NOBODY, ""),
         ]
         for request in requests:
-            self.assertEqual(world.say(peer, request), [Error(ErrorCode.HELLO_FIRST, type(request))])
-        self.assertEqual(world.say(peer, Ping(ONE)), [Pong(ONE)])
+            self.assertEqual(world.send(peer, request), [Error(ErrorCode.HELLO_FIRST, type(request))])
+        self.assertEqual(world.send(peer, Ping(ONE)), [Pong(ONE)])
         self.assertEqual(world.state(), before)
 
     def test_a_second_hello_is_refused(self) -> None:
-        """A peer keeps the identity that it has."""
+        """The peer keeps its identity."""
         world = World()
-        peer, _ = world.welcomed()
+        peer, _ = world.welcome_peer()
         before = world.state()
-        self.assertEqual(world.say(peer, Hello(version=1)), [Error(ErrorCode.ALREADY_WELCOMED, Hello)])
+        self.assertEqual(world.send(peer, Hello(version=1)), [Error(ErrorCode.ALREADY_WELCOMED, Hello)])
         self.assertEqual(world.state(), before)
 
     def test_another_version_is_refused(self) -> None:
-        """Version 2 is not spoken; the peer may try again."""
+        """Version 2 is not supported; the peer can try again."""
         world = World()
         peer = world.connect()
-        self.assertEqual(world.say(peer, Hello(version=2)), [Error(ErrorCode.UNSUPPORTED_VERSION, Hello)])
-        self.assertIsInstance(world.say(peer, Hello(version=1))[0], Welcome)
+        self.assertEqual(world.send(peer, Hello(version=2)), [Error(ErrorCode.UNSUPPORTED_VERSION, Hello)])
+        self.assertIsInstance(world.send(peer, Hello(version=1))[0], Welcome)
 
     def test_silence_after_connecting_is_ended(self) -> None:
-        """A peer that does not say hello in time is closed; one that did is not."""
+        """A peer without a hello in time is closed; one with a hello is not."""
         world = World()
         silent = world.connect()
-        world.welcomed()
+        world.welcome_peer()
         world.tick(9.9)
         self.assertEqual(world.closed, {})
         world.tick(0.2)
@@ -135,47 +145,47 @@ class SessionTests(SynchronousTestCase):
     """Opening, joining and leaving sessions."""
 
     def test_open_makes_a_session(self) -> None:
-        """The one who opens is its host and alone in it."""
+        """The user that opens a session is its host and the only member."""
         world = World()
-        peer, user = world.welcomed()
-        [opened] = world.say(peer, Open(capacity=3, id=ONE))
+        peer, user = world.welcome_peer()
+        [opened] = world.send(peer, Open(capacity=3, id=ONE))
         self.assertEqual(opened, Opened(SessionId("0" * 9 + "2"), 3, locked=False, lobby=False, id=ONE))
         self.assertEqual([m.user for m in world.hub.sessions[SessionId("0" * 9 + "2")].members], [user])
 
     def test_a_capacity_out_of_range_is_refused(self) -> None:
         """A session has 2 to `session_members` members."""
         world = World()
-        peer, _ = world.welcomed()
+        peer, _ = world.welcome_peer()
         before = world.state()
         for capacity in (0, 1, 9):
-            self.assertEqual(world.say(peer, Open(capacity)), [Error(ErrorCode.BAD_CAPACITY, Open)])
+            self.assertEqual(world.send(peer, Open(capacity)), [Error(ErrorCode.BAD_CAPACITY, Open)])
         self.assertEqual(world.state(), before)
 
     def test_join_tells_both_sides(self) -> None:
-        """The guest hears of the host, the host of the guest; the earlier one is the polite one."""
+        """Guest and host get each other's description; the earlier one is the polite peer."""
         world = World()
-        host, host_user, session = world.hosting()
-        guest, guest_user = world.welcomed()
+        host, host_user, session = world.open_session()
+        guest, guest_user = world.welcome_peer()
         host_view = MemberView(host_user, Role.HOST, polite=False, offers_first=True, base=0)
         self.assertEqual(
-            world.say(guest, Join(session, id=ONE)),
+            world.send(guest, Join(session, id=ONE)),
             [Joined(session, 2, False, False, Role.GUEST, (host_view,), id=ONE)],
         )
         self.assertEqual(
-            world.hears(host),
+            world.receive(host),
             [MemberJoined(session, MemberView(guest_user, Role.GUEST, polite=True, offers_first=False, base=0))],
         )
 
-    def test_one_that_cannot_roll_back_is_impolite(self) -> None:
-        """A host that named `no-rollback` is never told that it is polite."""
+    def test_a_host_that_cannot_roll_back_is_impolite(self) -> None:
+        """A host with the feature `no-rollback` is never the polite peer."""
         world = World()
         host = world.connect()
-        world.say(host, Hello(version=1, features=("no-rollback", "unheard-of")))
-        [opened] = world.say(host, Open())
+        world.send(host, Hello(version=1, features=("no-rollback", "unheard-of")))
+        [opened] = world.send(host, Open())
         assert isinstance(opened, Opened)
-        guest, _ = world.welcomed()
-        [joined] = world.say(guest, Join(opened.session))
-        [told] = world.hears(host)
+        guest, _ = world.welcome_peer()
+        [joined] = world.send(guest, Join(opened.session))
+        [told] = world.receive(host)
         assert isinstance(joined, Joined)
         assert isinstance(told, MemberJoined)
         self.assertTrue(joined.members[0].polite)
@@ -185,90 +195,90 @@ class SessionTests(SynchronousTestCase):
         """Fault of the original: a third joiner silently replaced the guest."""
         world = World()
         host, _, guest, guest_user, session = world.pair()
-        third, third_user = world.welcomed()
+        third, third_user = world.welcome_peer()
         before = world.state()
-        self.assertEqual(world.say(third, Join(session, id=ONE)), [Error(ErrorCode.SESSION_FULL, Join, id=ONE)])
+        self.assertEqual(world.send(third, Join(session, id=ONE)), [Error(ErrorCode.SESSION_FULL, Join, id=ONE)])
         self.assertEqual(world.state(), before)
-        self.assertEqual((world.hears(host), world.hears(guest)), ([], []))
+        self.assertEqual((world.receive(host), world.receive(guest)), ([], []))
         self.assertIsNotNone(world.hub.sessions[session].member(guest_user))
         self.assertIsNone(world.hub.sessions[session].member(third_user))
 
     def test_joining_twice_is_refused(self) -> None:
-        """Host and guest alike are told that they are in already."""
+        """Host and guest alike get `already-member`."""
         world = World()
         host, _, guest, _, session = world.pair()
         before = world.state()
         for peer in (host, guest):
-            self.assertEqual(world.say(peer, Join(session)), [Error(ErrorCode.ALREADY_MEMBER, Join)])
+            self.assertEqual(world.send(peer, Join(session)), [Error(ErrorCode.ALREADY_MEMBER, Join)])
         self.assertEqual(world.state(), before)
 
     def test_a_guest_who_leaves_frees_the_seat(self) -> None:
-        """Faults of the original: peer-left was never told, and a guest who left kept the slot."""
+        """Faults of the original: the host never learned that the guest left, and the guest's place stayed taken."""
         world = World()
         host, _, guest, guest_user, session = world.pair()
-        self.assertEqual(world.say(guest, Leave(session, ONE)), [Left(session, ONE)])
-        self.assertEqual(world.hears(host), [MemberLeft(session, guest_user, LeaveReason.LEFT)])
-        world.joining(session)
+        self.assertEqual(world.send(guest, Leave(session, ONE)), [Left(session, ONE)])
+        self.assertEqual(world.receive(host), [MemberLeft(session, guest_user, LeaveReason.LEFT)])
+        world.join_session(session)
 
     def test_a_guest_whose_connection_ends_is_gone(self) -> None:
-        """The host is told that the guest is gone, and nothing of the guest stays."""
+        """The host gets an event, and no state of the guest stays."""
         world = World()
         host, host_user, guest, guest_user, session = world.pair()
         world.disconnect(guest)
-        self.assertEqual(world.hears(host), [MemberLeft(session, guest_user, LeaveReason.GONE)])
+        self.assertEqual(world.receive(host), [MemberLeft(session, guest_user, LeaveReason.GONE)])
         self.assertEqual((set(world.hub.users), set(world.registry.users)), ({host_user}, {host_user}))
 
     def test_the_host_leaving_ends_the_session(self) -> None:
-        """The guest is told and is free to join another; the id is unknown from then on."""
+        """The guest gets an event and can join another session; the id is unknown from then on."""
         world = World()
         host, _, guest, _, session = world.pair()
-        self.assertEqual(world.say(host, Leave(session, ONE)), [Left(session, ONE)])
-        self.assertEqual(world.hears(guest), [Ended(session, EndReason.HOST_LEFT)])
-        self.assertEqual(world.say(guest, Join(session)), [Error(ErrorCode.UNKNOWN_SESSION, Join)])
-        _, _, other = world.hosting()
-        self.assertIsInstance(world.say(guest, Join(other))[0], Joined)
+        self.assertEqual(world.send(host, Leave(session, ONE)), [Left(session, ONE)])
+        self.assertEqual(world.receive(guest), [Ended(session, EndReason.HOST_LEFT)])
+        self.assertEqual(world.send(guest, Join(session)), [Error(ErrorCode.UNKNOWN_SESSION, Join)])
+        _, _, other = world.open_session()
+        self.assertIsInstance(world.send(guest, Join(other))[0], Joined)
 
     def test_the_host_gone_ends_the_session(self) -> None:
-        """A host whose connection ends is told apart from one who left."""
+        """The reason differs from that of a host that left."""
         world = World()
         host, _, guest, _, session = world.pair()
         world.disconnect(host)
-        self.assertEqual(world.hears(guest), [Ended(session, EndReason.HOST_GONE)])
+        self.assertEqual(world.receive(guest), [Ended(session, EndReason.HOST_GONE)])
         self.assertEqual((world.hub.sessions, world.registry.sessions), ({}, {}))
 
     def test_more_than_two_meet_when_the_session_is_open_for_them(self) -> None:
-        """Each newcomer is told of all others in order, and all others of each newcomer."""
+        """Each newcomer gets all others in order, and all others get each newcomer."""
         world = World()
-        host, host_user, session = world.hosting(capacity=3)
-        second, second_user = world.joining(session)
-        third, third_user = world.welcomed()
-        [joined] = world.say(third, Join(session))
+        host, host_user, session = world.open_session(capacity=3)
+        second, second_user = world.join_session(session)
+        third, third_user = world.welcome_peer()
+        [joined] = world.send(third, Join(session))
         assert isinstance(joined, Joined)
         self.assertEqual([m.user for m in joined.members], [host_user, second_user])
         told = MemberJoined(session, MemberView(third_user, Role.GUEST, polite=True, offers_first=False, base=4096))
-        self.assertEqual(world.hears(second), [told])
-        self.assertEqual(world.hears(host)[-1], told)
+        self.assertEqual(world.receive(second), [told])
+        self.assertEqual(world.receive(host)[-1], told)
 
     def test_an_outsider_cannot_leave(self) -> None:
-        """One that is no member gets the same answer for a session that exists and for one that does not."""
+        """An outsider gets the same answer whether or not the session exists."""
         world = World()
         _, _, _, _, session = world.pair()
-        outsider, _ = world.welcomed()
+        outsider, _ = world.welcome_peer()
         before = world.state()
         for id in (session, NOWHERE):
-            self.assertEqual(world.say(outsider, Leave(id)), [Error(ErrorCode.NOT_A_MEMBER, Leave)])
+            self.assertEqual(world.send(outsider, Leave(id)), [Error(ErrorCode.NOT_A_MEMBER, Leave)])
         self.assertEqual(world.state(), before)
 
     def test_a_user_is_in_so_many_sessions_at_most(self) -> None:
         """The limit counts hosted and joined sessions together."""
         world = World(Limits(user_sessions=2))
-        host, host_user, _ = world.hosting()
-        world.say(host, Open())
+        host, host_user, _ = world.open_session()
+        world.send(host, Open())
         before = set(world.registry.users[host_user].sessions)
-        self.assertEqual(world.say(host, Open()), [Error(ErrorCode.TOO_MANY_SESSIONS, Open)])
-        other, _, other_session = world.hosting()
-        self.assertEqual(world.say(host, Join(other_session)), [Error(ErrorCode.TOO_MANY_SESSIONS, Join)])
-        self.assertEqual(world.hears(other), [])
+        self.assertEqual(world.send(host, Open()), [Error(ErrorCode.TOO_MANY_SESSIONS, Open)])
+        other, _, other_session = world.open_session()
+        self.assertEqual(world.send(host, Join(other_session)), [Error(ErrorCode.TOO_MANY_SESSIONS, Join)])
+        self.assertEqual(world.receive(other), [])
         self.assertEqual(world.registry.users[host_user].sessions, before)
 
     def test_an_id_that_exists_is_not_given_again(self) -> None:
@@ -276,11 +286,11 @@ class SessionTests(SynchronousTestCase):
         world = World()
         source = iter([1, 1, 7, 7, 7, 8])
         world.registry.ids = type(world.registry.ids)(lambda count: next(source).to_bytes(count, "big"))
-        _, first = world.welcomed()
-        second_peer, second = world.welcomed()
+        _, first = world.welcome_peer()
+        second_peer, second = world.welcome_peer()
         self.assertNotEqual(first, second)
-        [opened] = world.say(second_peer, Open())
-        [another] = world.say(second_peer, Open())
+        [opened] = world.send(second_peer, Open())
+        [another] = world.send(second_peer, Open())
         assert isinstance(opened, Opened)
         assert isinstance(another, Opened)
         self.assertNotEqual(opened.session, another.session)
@@ -293,75 +303,75 @@ class GuessTests(SynchronousTestCase):
     def test_wrong_guesses_are_throttled(self) -> None:
         """After ten unknown ids an address is refused every join, also a right one, until time has passed."""
         world = World()
-        _, _, session = world.hosting()
-        guesser, _ = world.welcomed()
+        _, _, session = world.open_session()
+        guesser, _ = world.welcome_peer()
         for _ in range(10):
-            self.assertEqual(world.say(guesser, Join(NOWHERE)), [Error(ErrorCode.UNKNOWN_SESSION, Join)])
-        again, _ = world.welcomed()
+            self.assertEqual(world.send(guesser, Join(NOWHERE)), [Error(ErrorCode.UNKNOWN_SESSION, Join)])
+        again, _ = world.welcome_peer()
         for peer in (guesser, again):
-            self.assertEqual(world.say(peer, Join(session)), [Error(ErrorCode.TOO_MANY_GUESSES, Join)])
+            self.assertEqual(world.send(peer, Join(session)), [Error(ErrorCode.TOO_MANY_GUESSES, Join)])
         world.tick(180.0)
-        self.assertIsInstance(world.say(guesser, Join(session))[0], Joined)
+        self.assertIsInstance(world.send(guesser, Join(session))[0], Joined)
 
-    def test_who_was_removed_has_not_guessed(self) -> None:
-        """The answer is that for an unknown id, but it costs nothing."""
+    def test_a_removed_guest_has_not_guessed(self) -> None:
+        """The removed guest gets the error for an unknown id, but is not charged for a guess."""
         world = World()
         host, _, guest, user, session = world.pair()
-        world.say(host, Remove(session, user))
-        world.hears(guest)
-        self.assertEqual(world.say(guest, Join(session)), [Error(ErrorCode.UNKNOWN_SESSION, Join)])
-        self.assertEqual(world.hub.requests.guesses.full_at, {})
+        world.send(host, Remove(session, user))
+        world.receive(guest)
+        self.assertEqual(world.send(guest, Join(session)), [Error(ErrorCode.UNKNOWN_SESSION, Join)])
+        self.assertEqual(world.hub.requests.session_guesses.full_at, {})
 
     def test_other_addresses_are_not_affected(self) -> None:
-        """The budget is each address's own, and is forgotten once it is whole again."""
+        """Each address has its own budget, which is removed once it is full again."""
         world = World()
-        _, _, session = world.hosting()
-        guesser, _ = world.welcomed(address=AddressKey("198.51.100.9"))
+        _, _, session = world.open_session()
+        guesser, _ = world.welcome_peer(address=AddressKey("198.51.100.9"))
         for _ in range(11):
-            world.say(guesser, Join(NOWHERE))
-        world.joining(session)
+            world.send(guesser, Join(NOWHERE))
+        world.join_session(session)
         world.tick(1801.0)
-        self.assertEqual(world.hub.requests.guesses.full_at, {})
+        self.assertEqual(world.hub.requests.session_guesses.full_at, {})
 
     def test_only_unknown_ids_count(self) -> None:
-        """A full session is knocked at as often as one likes."""
+        """Joining a full session is not a wrong guess."""
         world = World()
         *_, session = world.pair()
-        third, _ = world.welcomed()
+        third, _ = world.welcome_peer()
         for _ in range(12):
-            self.assertEqual(world.say(third, Join(session)), [Error(ErrorCode.SESSION_FULL, Join)])
+            self.assertEqual(world.send(third, Join(session)), [Error(ErrorCode.SESSION_FULL, Join)])
 
 
 class ForwardTests(SynchronousTestCase):
     """Offers, answers, candidates and ICE errors between members."""
 
     def test_each_kind_is_forwarded_with_its_sender(self) -> None:
-        """The receiver gets what was sent, stamped with who sent it."""
+        """The receiver gets the message, stamped with the sender's id."""
         world = World()
         host, host_user, guest, guest_user, session = world.pair()
         negotiation = Negotiation(guest_user, 1)
-        world.say(
+        world.send(
             guest,
             Offer(session, host_user, negotiation, "offer"),
             Candidates(session, host_user, negotiation, (CANDIDATE,), end=True),
             IceError(session, host_user, "failed"),
         )
         self.assertEqual(
-            world.hears(host),
+            world.receive(host),
             [
                 ForwardedOffer(session, guest_user, negotiation, "offer"),
                 ForwardedCandidates(session, guest_user, (CANDIDATE,), negotiation, end=True),
                 ForwardedIceError(session, guest_user, "failed"),
             ],
         )
-        world.say(host, Answer(session, guest_user, negotiation, "answer"))
-        self.assertEqual(world.hears(guest), [ForwardedAnswer(session, host_user, negotiation, "answer")])
+        world.send(host, Answer(session, guest_user, negotiation, "answer"))
+        self.assertEqual(world.receive(guest), [ForwardedAnswer(session, host_user, negotiation, "answer")])
 
     def test_an_outsider_reaches_nobody(self) -> None:
-        """Fault of the original: offers and answers were forwarded from anyone who knew the id."""
+        """Fault of the original: it forwarded offers and answers from any client that knew the id."""
         world = World()
         host, host_user, guest, _, session = world.pair()
-        outsider, outsider_user = world.welcomed()
+        outsider, outsider_user = world.welcome_peer()
         before = world.state()
         negotiation = Negotiation(outsider_user, 1)
         for id in (session, NOWHERE):
@@ -372,34 +382,34 @@ class ForwardTests(SynchronousTestCase):
                 IceError(id, host_user, ""),
             ]
             for request in requests:
-                self.assertEqual(world.say(outsider, request), [Error(ErrorCode.NOT_A_MEMBER, type(request))])
-        self.assertEqual((world.hears(host), world.hears(guest)), ([], []))
+                self.assertEqual(world.send(outsider, request), [Error(ErrorCode.NOT_A_MEMBER, type(request))])
+        self.assertEqual((world.receive(host), world.receive(guest)), ([], []))
         self.assertEqual(world.state(), before)
 
     def test_only_another_member_can_be_addressed(self) -> None:
-        """Neither a stranger, nor a member of another session, nor the sender itself."""
+        """A stranger, a member of another session and the sender itself are unknown members."""
         world = World()
         host, host_user, _, _, session = world.pair()
-        stranger, stranger_user, _ = world.hosting()
+        stranger, stranger_user, _ = world.open_session()
         before = world.state()
         for to in (NOBODY, stranger_user, host_user):
             offer = Offer(session, to, Negotiation(host_user, 1), "")
-            self.assertEqual(world.say(host, offer), [Error(ErrorCode.UNKNOWN_MEMBER, Offer, session)])
-        self.assertEqual(world.hears(stranger), [])
+            self.assertEqual(world.send(host, offer), [Error(ErrorCode.UNKNOWN_MEMBER, Offer, session)])
+        self.assertEqual(world.receive(stranger), [])
         self.assertEqual(world.state(), before)
 
     def test_without_an_address_the_only_other_member_is_meant(self) -> None:
-        """In a session of three nobody is."""
+        """In a session of three there is no receiver."""
         world = World()
-        host, host_user, session = world.hosting(capacity=3)
-        guest, _ = world.joining(session)
-        world.hears(host)
+        host, host_user, session = world.open_session(capacity=3)
+        guest, _ = world.join_session(session)
+        world.receive(host)
         offer = Offer(session, None, Negotiation(host_user, 1), "offer")
-        world.say(host, offer)
-        self.assertEqual(world.hears(guest), [ForwardedOffer(session, host_user, offer.negotiation, "offer")])
-        world.joining(session)
-        world.hears(host)
-        self.assertEqual(world.say(host, offer), [Error(ErrorCode.UNKNOWN_MEMBER, Offer, session)])
+        world.send(host, offer)
+        self.assertEqual(world.receive(guest), [ForwardedOffer(session, host_user, offer.negotiation, "offer")])
+        world.join_session(session)
+        world.receive(host)
+        self.assertEqual(world.send(host, offer), [Error(ErrorCode.UNKNOWN_MEMBER, Offer, session)])
 
 
 class EarlyCandidateTests(SynchronousTestCase):
@@ -408,160 +418,160 @@ class EarlyCandidateTests(SynchronousTestCase):
     def test_they_are_delivered_on_join(self) -> None:
         """Fault of the original: candidates sent before the guest joined were errors."""
         world = World()
-        host, host_user, session = world.hosting(traits=SERDE)
+        host, host_user, session = world.open_session(traits=SERDE)
         batch = Candidates(session, None, None, (CANDIDATE,))
-        self.assertEqual(world.say(host, batch, batch), [])
-        guest, _ = world.welcomed()
-        joined, *rest = world.say(guest, Join(session))
+        self.assertEqual(world.send(host, batch, batch), [])
+        guest, _ = world.welcome_peer()
+        joined, *rest = world.send(guest, Join(session))
         self.assertIsInstance(joined, Joined)
         self.assertEqual(rest, [ForwardedCandidates(session, host_user, (CANDIDATE,))] * 2)
-        self.assertEqual(world.hub.replicas.candidates.batches, {})
+        self.assertEqual(world.hub.forwarder.early_candidates.batches, {})
 
     def test_they_are_bounded_in_number(self) -> None:
-        """Past the bound the sender is told, and what waited before still waits."""
+        """Beyond the bound the sender gets an error, and the earlier batches stay."""
         world = World(Limits(waiting_candidates=2))
-        host, _, session = world.hosting()
+        host, _, session = world.open_session()
         batch = Candidates(session, None, None, (CANDIDATE,))
-        self.assertEqual(world.say(host, batch, batch), [])
+        self.assertEqual(world.send(host, batch, batch), [])
         before = world.state()
-        self.assertEqual(world.say(host, batch), [Error(ErrorCode.TOO_MANY_CANDIDATES, Candidates, session)])
+        self.assertEqual(world.send(host, batch), [Error(ErrorCode.TOO_MANY_CANDIDATES, Candidates, session)])
         self.assertEqual(world.state(), before)
 
     def test_they_are_bounded_in_bytes(self) -> None:
-        """The bytes are those of the candidates' text."""
+        """The bytes of the candidates' texts count."""
         world = World(Limits(waiting_candidate_bytes=10))
-        host, _, session = world.hosting()
-        self.assertEqual(world.say(host, Candidates(session, None, None, (Candidate("ä" * 5),))), [])
+        host, _, session = world.open_session()
+        self.assertEqual(world.send(host, Candidates(session, None, None, (Candidate("ä" * 5),))), [])
         more = Candidates(session, None, None, (Candidate("a"),))
-        self.assertEqual(world.say(host, more), [Error(ErrorCode.TOO_MANY_CANDIDATES, Candidates, session)])
+        self.assertEqual(world.send(host, more), [Error(ErrorCode.TOO_MANY_CANDIDATES, Candidates, session)])
 
     def test_batches_without_a_candidate_are_bounded_too(self) -> None:
-        """An empty batch takes a place like any other."""
+        """An empty batch counts like any other."""
         world = World(Limits(waiting_candidates=2))
-        host, _, session = world.hosting()
+        host, _, session = world.open_session()
         empty = Candidates(session, None, None, ())
-        self.assertEqual(world.say(host, empty, empty), [])
-        self.assertEqual(world.say(host, empty), [Error(ErrorCode.TOO_MANY_CANDIDATES, Candidates, session)])
+        self.assertEqual(world.send(host, empty, empty), [])
+        self.assertEqual(world.send(host, empty), [Error(ErrorCode.TOO_MANY_CANDIDATES, Candidates, session)])
 
-    def test_those_of_one_who_is_replaced_are_dropped(self) -> None:
-        """Only what members say reaches members."""
+    def test_those_of_a_replaced_member_are_dropped(self) -> None:
+        """Candidates of a user that is no longer a member are not delivered."""
         world = World()
         ann = Client(world)
-        opened = ann.say(Open(keep=True))[-1]
+        opened = ann.send(Open(keep=True))[-1]
         assert isinstance(opened, Opened)
-        ann.say(Candidates(opened.session, None, None, (CANDIDATE,)))
-        Client(world).say(Open(session=opened.session, host_key=opened.host_key))
+        ann.send(Candidates(opened.session, None, None, (CANDIDATE,)))
+        Client(world).send(Open(session=opened.session, host_key=opened.host_key))
         guest = Client(world)
-        self.assertEqual([type(event) for event in guest.say(Join(opened.session))], [Joined])
-        self.assertEqual(world.hub.replicas.candidates.batches, {})
+        self.assertEqual([type(event) for event in guest.send(Join(opened.session))], [Joined])
+        self.assertEqual(world.hub.forwarder.early_candidates.batches, {})
 
     def test_nothing_else_waits(self) -> None:
-        """An offer to nobody is refused, and what waits goes with the session."""
+        """An offer without a receiver is rejected, and early candidates end with the session."""
         world = World()
-        host, user, session = world.hosting()
+        host, user, session = world.open_session()
         offer = Offer(session, None, Negotiation(user, 1), "")
-        self.assertEqual(world.say(host, offer), [Error(ErrorCode.UNKNOWN_MEMBER, Offer, session)])
-        world.say(host, Candidates(session, None, None, (CANDIDATE,)))
+        self.assertEqual(world.send(host, offer), [Error(ErrorCode.UNKNOWN_MEMBER, Offer, session)])
+        world.send(host, Candidates(session, None, None, (CANDIDATE,)))
         world.disconnect(host)
-        self.assertEqual(world.hub.replicas.candidates.batches, {})
+        self.assertEqual(world.hub.forwarder.early_candidates.batches, {})
 
 
 class SingleExchangeTests(SynchronousTestCase):
     """Members whose program takes one offer/answer exchange: the later joiner offers, once."""
 
     def test_the_guest_offers_and_the_host_answers(self) -> None:
-        """The other way round is refused to a client of the original."""
+        """A client of the original may not do it the other way round."""
         world = World()
         host, host_user, guest, guest_user, session = world.pair(SERDE, SERDE)
         one = Negotiation(guest_user, 1)
-        world.say(guest, Offer(session, None, one, "offer"))
-        self.assertEqual(world.hears(host), [ForwardedOffer(session, guest_user, one, "offer")])
-        world.say(host, Answer(session, None, one, "answer"))
-        self.assertEqual(world.hears(guest), [ForwardedAnswer(session, host_user, one, "answer")])
+        world.send(guest, Offer(session, None, one, "offer"))
+        self.assertEqual(world.receive(host), [ForwardedOffer(session, guest_user, one, "offer")])
+        world.send(host, Answer(session, None, one, "answer"))
+        self.assertEqual(world.receive(guest), [ForwardedAnswer(session, host_user, one, "answer")])
         before = world.state()
         reverse = Offer(session, None, Negotiation(host_user, 1), "")
-        self.assertEqual(world.say(host, reverse), [Error(ErrorCode.UNSUPPORTED_BY_PEER, Offer, session)])
+        self.assertEqual(world.send(host, reverse), [Error(ErrorCode.UNSUPPORTED_BY_PEER, Offer, session)])
         answer = Answer(session, None, one, "")
-        self.assertEqual(world.say(guest, answer), [Error(ErrorCode.WRONG_ROLE, Answer, session)])
+        self.assertEqual(world.send(guest, answer), [Error(ErrorCode.WRONG_ROLE, Answer, session)])
         self.assertEqual(world.state(), before)
 
-    def test_a_native_host_is_told_that_it_cannot_offer(self) -> None:
-        """Its program would renegotiate; the other side's cannot."""
+    def test_a_native_host_cannot_offer_to_such_a_guest(self) -> None:
+        """Its own program could renegotiate, but the other one could not."""
         world = World()
         host, host_user, _, guest_user, session = world.pair(Traits(), SERDE)
         offer = Offer(session, guest_user, Negotiation(host_user, 1), "")
-        self.assertEqual(world.say(host, offer), [Error(ErrorCode.UNSUPPORTED_BY_PEER, Offer, session)])
+        self.assertEqual(world.send(host, offer), [Error(ErrorCode.UNSUPPORTED_BY_PEER, Offer, session)])
 
     def test_a_native_guest_offers_once(self) -> None:
-        """Its second offer is refused."""
+        """Its second offer is rejected."""
         world = World()
         host, host_user, guest, guest_user, session = world.pair(SERDE, Traits())
         first = Offer(session, host_user, Negotiation(guest_user, 1), "offer")
-        self.assertEqual(world.say(guest, first), [])
-        self.assertEqual(len(world.hears(host)), 1)
+        self.assertEqual(world.send(guest, first), [])
+        self.assertEqual(len(world.receive(host)), 1)
         second = Offer(session, host_user, Negotiation(guest_user, 2), "offer")
-        self.assertEqual(world.say(guest, second), [Error(ErrorCode.UNSUPPORTED_BY_PEER, Offer, session)])
+        self.assertEqual(world.send(guest, second), [Error(ErrorCode.UNSUPPORTED_BY_PEER, Offer, session)])
 
     def test_such_a_host_that_offers_to_a_native_guest_has_the_wrong_role(self) -> None:
-        """The guest could take the offer; the host's own protocol does not provide it."""
+        """The guest could accept the offer, but the host's protocol does not provide for it."""
         world = World()
         host, host_user, _, _, session = world.pair(SERDE, Traits())
         offer = Offer(session, None, Negotiation(host_user, 1), "")
-        self.assertEqual(world.say(host, offer), [Error(ErrorCode.WRONG_ROLE, Offer, session)])
+        self.assertEqual(world.send(host, offer), [Error(ErrorCode.WRONG_ROLE, Offer, session)])
 
     def test_the_session_is_for_two_while_such_a_member_is_in_it(self) -> None:
-        """Its capacity counts again once the member is gone."""
+        """The session's own capacity applies again once that member is gone."""
         world = World()
-        _, _, session = world.hosting(capacity=4)
-        guest, _ = world.joining(session, SERDE)
-        third, _ = world.welcomed()
-        self.assertEqual(world.say(third, Join(session)), [Error(ErrorCode.SESSION_FULL, Join)])
+        _, _, session = world.open_session(capacity=4)
+        guest, _ = world.join_session(session, SERDE)
+        third, _ = world.welcome_peer()
+        self.assertEqual(world.send(third, Join(session)), [Error(ErrorCode.SESSION_FULL, Join)])
         world.disconnect(guest)
-        self.assertIsInstance(world.say(third, Join(session))[0], Joined)
-        late, _ = world.welcomed(SERDE)
-        self.assertEqual(world.say(late, Join(session)), [Error(ErrorCode.SESSION_FULL, Join)])
+        self.assertIsInstance(world.send(third, Join(session))[0], Joined)
+        late, _ = world.welcome_peer(SERDE)
+        self.assertEqual(world.send(late, Join(session)), [Error(ErrorCode.SESSION_FULL, Join)])
 
 
 class BudgetTests(SynchronousTestCase):
     """What a peer may say in a time."""
 
     def test_a_flood_ends_the_connection(self) -> None:
-        """The burst is answered; the message after it closes, and nothing is heard from then on."""
+        """The burst is answered, the next message closes the connection, and later ones are ignored."""
         world = World(Limits(message_burst=3, message_rate=1.0))
         peer = world.connect()
-        self.assertEqual(len(world.say(peer, Ping(), Ping(), Ping())), 3)
-        self.assertEqual(world.say(peer, Ping(), Ping()), [])
+        self.assertEqual(len(world.send(peer, Ping(), Ping(), Ping())), 3)
+        self.assertEqual(world.send(peer, Ping(), Ping()), [])
         self.assertEqual(world.closed, {peer: ErrorCode.TOO_MANY_MESSAGES})
         world.now += 60.0
-        self.assertEqual(world.say(peer, Hello(version=1)), [])
+        self.assertEqual(world.send(peer, Hello(version=1)), [])
 
     def test_the_budget_refills(self) -> None:
-        """At the rate, for ever."""
+        """Messages at the allowed rate never close the connection."""
         world = World(Limits(message_burst=1, message_rate=1.0))
         peer = world.connect()
         for _ in range(20):
-            self.assertEqual(world.say(peer, Ping()), [Pong()])
+            self.assertEqual(world.send(peer, Ping()), [Pong()])
             world.now += 1.0
         self.assertEqual(world.closed, {})
 
     def test_malformed_frames_cost_like_messages(self) -> None:
-        """Each is answered; too many end the connection, after which none is."""
+        """Each is answered until too many close the connection."""
         world = World(Limits(message_burst=2, message_rate=1.0))
         peer = world.connect()
         error = Error(ErrorCode.BAD_MESSAGE)
         for _ in range(4):
-            world.act(world.hub.malformed(peer, error, world.now))
-        self.assertEqual(world.hears(peer), [error, error])
+            world.carry_out(world.hub.malformed(peer, error, world.now))
+        self.assertEqual(world.receive(peer), [error, error])
         self.assertEqual(world.closed, {peer: ErrorCode.TOO_MANY_MESSAGES})
 
     def test_debug_is_a_line_a_minute(self) -> None:
-        """Fault of the original: `Debug` from any client printed all state. It gets no answer either."""
+        """Fault of the original: `Debug` from any client printed all state. It has no reply."""
         world = World()
         peer, *_ = world.pair()
-        self.assertEqual(world.say(peer, Debug(), Debug()), [])
+        self.assertEqual(world.send(peer, Debug(), Debug()), [])
         self.assertEqual(world.counts, [(2, 1)])
         world.now += DEBUG_SECONDS
-        world.say(peer, Debug())
+        world.send(peer, Debug())
         self.assertEqual(world.counts, [(2, 1), (2, 1)])
 
 
@@ -569,62 +579,62 @@ class LifetimeTests(SynchronousTestCase):
     """Sessions that nobody ends."""
 
     def test_a_lonely_session_ends_when_idle(self) -> None:
-        """After the idle time with one member and no message, its host is told."""
+        """A session with one member and no messages ends after the idle timeout."""
         world = World(Limits(session_idle_seconds=100.0))
-        host, _, session = world.hosting()
+        host, _, session = world.open_session()
         world.tick(99.0)
-        self.assertEqual(world.hears(host), [])
+        self.assertEqual(world.receive(host), [])
         world.tick(2.0)
-        self.assertEqual(world.hears(host), [Ended(session, EndReason.IDLE)])
+        self.assertEqual(world.receive(host), [Ended(session, EndReason.IDLE)])
         self.assertEqual((world.hub.sessions, world.registry.sessions), ({}, {}))
 
     def test_a_call_is_never_idle(self) -> None:
-        """Two members in a call need not signal for hours; after one leaves the idle time begins anew."""
+        """Two members may talk for hours without signaling; the idle timeout starts when one leaves."""
         world = World(Limits(session_idle_seconds=100.0))
         host, _, guest, _, session = world.pair()
         for _ in range(5):
             world.tick(90.0)
-        world.say(guest, Leave(session))
-        world.hears(host)
+        world.send(guest, Leave(session))
+        world.receive(host)
         world.tick(95.0)
-        self.assertEqual(world.hears(host), [])
+        self.assertEqual(world.receive(host), [])
         world.tick(100.0)
-        self.assertEqual(world.hears(host), [Ended(session, EndReason.IDLE)])
+        self.assertEqual(world.receive(host), [Ended(session, EndReason.IDLE)])
 
     def test_every_session_expires(self) -> None:
-        """After its life all members are told."""
+        """All members get the end when the session's life is over."""
         world = World(Limits(session_life_seconds=1000.0))
         host, _, guest, _, session = world.pair()
         world.tick(1001.0)
         for peer in (host, guest):
-            self.assertEqual(world.hears(peer), [Ended(session, EndReason.EXPIRED)])
+            self.assertEqual(world.receive(peer), [Ended(session, EndReason.EXPIRED)])
 
     def test_the_deadlines_of_an_ended_session_pass_unnoticed(self) -> None:
-        """Neither its idle time nor its life ends anything else."""
+        """Neither its idle check nor the end of its life affects anything else."""
         world = World(Limits(session_idle_seconds=100.0, session_life_seconds=200.0))
-        host, _, session = world.hosting()
-        world.say(host, Leave(session))
+        host, _, session = world.open_session()
+        world.send(host, Leave(session))
         world.tick(100.0)
         world.tick(100.0)
-        self.assertEqual(world.hears(host), [])
+        self.assertEqual(world.receive(host), [])
 
     def test_a_session_that_is_opened_again_and_again_has_few_deadlines(self) -> None:
-        """Those of before are forgotten; a session that goes idle ends at its time nevertheless."""
+        """Obsolete ones are removed; a session that becomes idle still ends on time."""
         world = World(Limits(session_idle_seconds=100.0))
         host = Client(world)
-        opened = host.say(Open(keep=True))[-1]
+        opened = host.send(Open(keep=True))[-1]
         assert isinstance(opened, Opened)
         for _ in range(300):
-            host.say(End(opened.session), Open(session=opened.session, host_key=opened.host_key, keep=True))
+            host.send(End(opened.session), Open(session=opened.session, host_key=opened.host_key, keep=True))
             world.tick(0.1)
         self.assertLess(len(world.hub.deadlines.heap), 80)
         world.tick(99.0)
-        host.hears()
+        host.receive()
         world.tick(1.0)
-        self.assertEqual(host.hears(), [Ended(opened.session, EndReason.IDLE)])
+        self.assertEqual(host.receive(), [Ended(opened.session, EndReason.IDLE)])
 
     def test_no_state_stays_when_all_have_gone(self) -> None:
-        """Three hundred short sessions leave nothing behind but a bounded heap of deadlines."""
+        """After three hundred short sessions only a bounded heap of deadlines is left."""
         world = World()
         for _ in range(300):
             host, _, guest, _, _ = world.pair()
@@ -632,8 +642,8 @@ class LifetimeTests(SynchronousTestCase):
             world.disconnect(host)
             world.tick(0.1)
         hub = world.hub
-        left = (hub.peers, hub.users, hub.sessions, hub.decisions.pending, hub.replicas.active, hub.replicas.expires)
-        self.assertEqual((*left, hub.replicas.looks), ({}, {}, {}, {}, {}, {}, {}))
+        left = (hub.peers, hub.users, hub.sessions, hub.decisions.by_id, hub.lifetimes.active, hub.lifetimes.expires)
+        self.assertEqual((*left, hub.lifetimes.idle_checks), ({}, {}, {}, {}, {}, {}, {}))
         self.assertEqual((world.registry.users, world.registry.sessions), ({}, {}))
         self.assertLessEqual(len(hub.deadlines.heap), 64)
 
@@ -642,20 +652,20 @@ class DecisionTests(SynchronousTestCase):
     """Decisions that take time."""
 
     def setUp(self) -> None:
-        """A hub whose decisions the test takes."""
+        """Create a hub whose decisions the test makes."""
         self.hub = Hub(limits=Limits(waiting_messages=2), server="test")
         self.peer = PeerId(1)
         self.hub.connected(self.peer, HOME, Traits(), 0.0)
 
     def welcome(self) -> UserId:
-        """Let the peer be welcomed."""
+        """Welcome the peer."""
         [decide] = self.hub.received(self.peer, Hello(version=1), 0.0)
         assert isinstance(decide, Decide)
         self.hub.decided(decide.id, Identified(NOBODY, None), 0.0)
         return NOBODY
 
     def test_later_messages_wait_in_order(self) -> None:
-        """Nothing overtakes a decision."""
+        """No request overtakes one that waits for a decision."""
         [decide] = self.hub.received(self.peer, Hello(version=1), 0.0)
         assert isinstance(decide, Decide)
         self.assertEqual(decide.operation, Identify(None))
@@ -668,78 +678,78 @@ class DecisionTests(SynchronousTestCase):
         self.assertIsInstance(joining, Decide)
 
     def test_too_many_waiting_messages_end_the_connection(self) -> None:
-        """What waits is bounded, and dropped with the connection."""
+        """The queue is bounded, and dropped with the connection."""
         self.hub.received(self.peer, Hello(version=1), 0.0)
         for _ in range(2):
             self.assertEqual(self.hub.received(self.peer, Ping(), 0.0), [])
         self.assertEqual(self.hub.received(self.peer, Ping(), 0.0), [Close(self.peer, ErrorCode.TOO_MANY_WAITING)])
         self.assertEqual(len(self.hub.peers[self.peer].queue.waiting), 0)
 
-    def test_an_identity_for_one_who_is_gone_is_forgotten(self) -> None:
-        """Nobody would ever use it."""
+    def test_an_identity_for_a_disconnected_peer_ends(self) -> None:
+        """The identity could never be used, so it ends."""
         [decide] = self.hub.received(self.peer, Hello(version=1), 0.0)
         assert isinstance(decide, Decide)
-        self.assertEqual(self.hub.disconnected(self.peer, Ending.LOST, 0.0), [])
+        self.assertEqual(self.hub.disconnected(self.peer, DisconnectReason.LOST, 0.0), [])
         [forget] = self.hub.decided(decide.id, Identified(NOBODY, None), 0.0)
         assert isinstance(forget, Decide)
-        self.assertEqual(forget.operation, Forget(NOBODY, LeaveReason.GONE))
+        self.assertEqual(forget.operation, EndIdentity(NOBODY, LeaveReason.GONE))
 
-    def test_a_session_for_one_who_is_gone_is_not_kept(self) -> None:
-        """Whoever decides forgets the identity, and its membership with it."""
+    def test_a_session_for_a_disconnected_user_is_not_stored(self) -> None:
+        """The registry ends the identity and its membership."""
         user = self.welcome()
         [decide] = self.hub.received(self.peer, Open(), 0.0)
         assert isinstance(decide, Decide)
         self.assertIsInstance(decide.operation, OpenSession)
-        [forget] = self.hub.disconnected(self.peer, Ending.LOST, 0.0)
+        [forget] = self.hub.disconnected(self.peer, DisconnectReason.LOST, 0.0)
         assert isinstance(forget, Decide)
-        self.assertEqual(forget.operation, Forget(user, LeaveReason.GONE))
-        session = Session.opened(NOWHERE, Settings(), Person(user, Traits()))
+        self.assertEqual(forget.operation, EndIdentity(user, LeaveReason.GONE))
+        session = Session.new(NOWHERE, Settings(), Person(user, Traits()))
         self.assertEqual(self.hub.decided(decide.id, Decided((SessionChanged(session),), NOWHERE), 0.0), [])
         self.assertEqual(self.hub.sessions, {})
 
     def test_a_wrong_guess_counts_though_the_guesser_is_gone(self) -> None:
-        """Hanging up before the answer does not help."""
+        """Disconnecting before the outcome does not avoid the charge."""
         self.welcome()
         [decide] = self.hub.received(self.peer, Join(NOWHERE), 0.0)
         assert isinstance(decide, Decide)
-        self.hub.disconnected(self.peer, Ending.LOST, 0.0)
+        self.hub.disconnected(self.peer, DisconnectReason.LOST, 0.0)
         self.hub.decided(decide.id, Refused(ErrorCode.UNKNOWN_SESSION), 0.0)
-        self.assertIn(HOME, self.hub.requests.guesses.full_at)
+        self.assertIn(HOME, self.hub.requests.session_guesses.full_at)
 
     def test_a_session_that_is_not_ended_may_have_changed(self) -> None:
-        """Whoever decides may answer with a newer record, and the members hear what is different."""
+        """The outcome may be a newer version instead of the end, and the members get what changed."""
         user = self.welcome()
         [decide] = self.hub.received(self.peer, Open(4), 0.0)
         assert isinstance(decide, Decide)
-        session = Session.opened(NOWHERE, Settings(capacity=4), Person(user, Traits()))
+        session = Session.new(NOWHERE, Settings(capacity=4), Person(user, Traits()))
         self.hub.decided(decide.id, Decided((SessionChanged(session),), session.id), 0.0)
         [end] = self.hub.tick(self.hub.limits.session_life_seconds + 1)[:1]
         assert isinstance(end, Decide)
-        newer = arrived(session, UserId("A" * 26))
+        newer = with_guest(session, UserId("A" * 26))
         [told] = self.hub.decided(end.id, Decided((SessionChanged(newer),), newer.id), 0.0)
         assert isinstance(told, Send)
         self.assertIsInstance(told.event, MemberJoined)
 
     def test_an_outcome_waits_for_the_one_before(self) -> None:
-        """Each record of a session has a version; one that is ahead is heard after those that it builds on."""
+        """An outcome with a version gap is applied after the outcomes that it builds on."""
         user = self.welcome()
         [decide] = self.hub.received(self.peer, Open(4), 0.0)
         assert isinstance(decide, Decide)
-        session = Session.opened(NOWHERE, Settings(capacity=4), Person(user, Traits()))
+        session = Session.new(NOWHERE, Settings(capacity=4), Person(user, Traits()))
         self.hub.decided(decide.id, Decided((SessionChanged(session),), session.id), 0.0)
-        newer = arrived(session, UserId("A" * 26))
-        newest = arrived(newer, UserId("B" * 26))
-        asked = [self.hub.decisions.ask(MarkAway(NOBODY)) for _ in range(3)]
+        newer = with_guest(session, UserId("A" * 26))
+        newest = with_guest(newer, UserId("B" * 26))
+        asked = [self.hub.decisions.submit(MarkAway(NOBODY)) for _ in range(3)]
         self.assertEqual(self.hub.decided(asked[0].id, Decided((SessionChanged(newest),)), 0.0), [])
         told = self.hub.decided(asked[1].id, Decided((SessionChanged(newer),)), 0.0)
         joined = [a.event.member.user for a in told if isinstance(a, Send) and isinstance(a.event, MemberJoined)]
         self.assertEqual(joined, ["A" * 26, "B" * 26])
         self.assertEqual(self.hub.decided(asked[2].id, Decided((SessionChanged(newer),)), 0.0), [])
-        self.assertEqual((self.hub.sessions[NOWHERE], self.hub.decisions.held), (newest, {}))
+        self.assertEqual((self.hub.sessions[NOWHERE], self.hub.decisions.deferred_outcomes), (newest, {}))
 
     def test_facts_about_unknown_peers_are_passed_over(self) -> None:
-        """They come from a connection that ended meanwhile."""
+        """They belong to connections that have ended meanwhile."""
         gone = PeerId(9)
         self.assertEqual(self.hub.received(gone, Ping(), 0.0), [])
         self.assertEqual(self.hub.malformed(gone, Error(ErrorCode.BAD_MESSAGE), 0.0), [])
-        self.assertEqual(self.hub.disconnected(gone, Ending.LOST, 0.0), [])
+        self.assertEqual(self.hub.disconnected(gone, DisconnectReason.LOST, 0.0), [])

@@ -1,4 +1,4 @@
-"""Limits, the token bucket, and what counts as one address."""
+"""Limits, the token bucket, and the keys of addresses."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from signald.core.limits import AddressKey, Limits, TokenBucket, address_key, ne
 
 
 class LimitsTests(SynchronousTestCase):
-    """Limits as an operator sets them."""
+    """The settings of an operator."""
 
     def test_a_value_out_of_range_is_refused(self) -> None:
-        """Each limit has its own bounds, and none is endless."""
+        """Each limit has its own range, and none is infinite."""
         for limit in ({"message_bytes": 0}, {"session_members": 1}):
             self.assertRaises(ValueError, Limits, **limit)
         for seconds in (-1.0, math.inf, math.nan):
             self.assertRaises(ValueError, Limits, ping_seconds=seconds)
 
     def test_a_whole_limit_takes_no_fraction(self) -> None:
-        """Also when it is made in code."""
+        """The range also holds for limits that are made in code."""
         self.assertRaises(ValueError, Limits, message_bytes=4096.5)
 
 
 class TokenBucketTests(SynchronousTestCase):
-    """A budget that refills."""
+    """A token bucket."""
 
     def test_it_holds_its_burst_and_refills_at_its_rate(self) -> None:
-        """Never more than the burst, however long it waits."""
+        """It never holds more than its burst, however long it waits."""
         bucket = TokenBucket.full(rate=2.0, burst=3, now=0.0)
         self.assertEqual([bucket.take(0.0) for _ in range(4)], [True, True, True, False])
         self.assertFalse(bucket.take(0.4))
@@ -38,7 +38,7 @@ class TokenBucketTests(SynchronousTestCase):
         self.assertEqual([bucket.take(100.0) for _ in range(4)], [True, True, True, False])
 
     def test_a_clock_that_stands_still_or_steps_back_gives_nothing(self) -> None:
-        """Nor does it take anything away."""
+        """A refused request takes no token."""
         bucket = TokenBucket.full(rate=1.0, burst=1, now=10.0)
         self.assertTrue(bucket.take(10.0))
         self.assertFalse(bucket.take(9.0))
@@ -47,7 +47,7 @@ class TokenBucketTests(SynchronousTestCase):
 
     @given(st.lists(st.floats(0, 1), max_size=200))
     def test_it_never_gives_more_than_it_may(self, steps: list[float]) -> None:
-        """In any time: the burst and the rate times the time."""
+        """In any period it allows at most the burst plus the rate times the period."""
         bucket = TokenBucket.full(rate=5.0, burst=10, now=0.0)
         now, taken = 0.0, 0
         for step in steps:
@@ -57,10 +57,10 @@ class TokenBucketTests(SynchronousTestCase):
 
 
 class AddressKeyTests(SynchronousTestCase):
-    """What counts as one address."""
+    """The key under which an address is counted."""
 
     def test_forms(self) -> None:
-        """IPv4 whole, also mapped into IPv6; IPv6 by /64, without its zone; anything else is itself."""
+        """IPv4 counts alone, also mapped into IPv6; IPv6 counts by /64 without its zone; other texts are own keys."""
         for address, key in (
             ("192.0.2.1", "192.0.2.1"),
             ("::ffff:192.0.2.1", "192.0.2.1"),
@@ -73,7 +73,7 @@ class AddressKeyTests(SynchronousTestCase):
             self.assertEqual(address_key(address), key)
 
     def test_networks(self) -> None:
-        """Only what is a /64 is a part of a /48."""
+        """Only a /64 key has a /48 network."""
         for key, network in (
             ("2001:db8:1:2::/64", "2001:db8:1::/48"),
             ("2001:db8::/64", "2001:db8::/48"),

@@ -1,11 +1,11 @@
-"""What is counted, kept until it is acknowledged, and sent again."""
+"""Outboxes and inboxes: counting, keeping, acknowledging and replaying."""
 
 from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
 from signald.core.limits import Limits
-from signald.core.mailbox import ByteQuota, Inbox, Outbox, weight
+from signald.core.mailbox import ByteQuota, Inbox, Outbox, message_size
 from signald.core.messages import (
     Answer,
     AppMessage,
@@ -35,15 +35,15 @@ LIMITS = Limits(outbox_messages=16)
 
 
 def message(text: str = "") -> ForwardedMessage:
-    """What another member says."""
+    """A message from another member."""
     return ForwardedMessage(SESSION, ANN, text)
 
 
-class WeightTests(SynchronousTestCase):
-    """How much a message counts."""
+class SizeTests(SynchronousTestCase):
+    """The size that a message counts as."""
 
     def test_free_text_counts_in_bytes(self) -> None:
-        """Each message weighs an envelope, each candidate one more, and all text what it is in UTF-8."""
+        """A message has an envelope, each candidate one more, and texts count by their length in UTF-8."""
         candidates = (Candidate("ab"), Candidate("ä"))
         weights: dict[Request | Event, int] = {
             Leave(SESSION): 256,
@@ -62,28 +62,28 @@ class WeightTests(SynchronousTestCase):
             message("😀"): 260,
         }
         for said, expected in weights.items():
-            self.assertEqual(weight(said), expected, said)
+            self.assertEqual(message_size(said), expected, said)
 
 
 class OutboxTests(SynchronousTestCase):
-    """Events to one user."""
+    """The events to one user."""
 
     def setUp(self) -> None:
-        """Room for two outboxes."""
+        """Two outboxes with a common quota."""
         self.room = ByteQuota(2 * LIMITS.outbox_bytes)
         self.outbox = Outbox(LIMITS, self.room)
 
     def put(self, *events: CountedEvent) -> None:
-        """Put events in."""
+        """Append events."""
         for event in events:
-            self.outbox.put(event)
+            self.outbox.append(event)
 
     def kept(self) -> list[CountedEvent]:
-        """What is kept."""
-        return [event for event, _ in self.outbox.waiting]
+        """The events that are kept."""
+        return [event for event, _ in self.outbox.unacknowledged]
 
-    def test_what_is_acknowledged_is_not_kept(self) -> None:
-        """An older count drops nothing more; one of what was never sent is refused and drops nothing."""
+    def test_acknowledged_events_are_removed(self) -> None:
+        """An older count removes nothing more; a count beyond what was sent is refused and removes nothing."""
         self.put(message("a"), message("b"), message("c"))
         self.assertTrue(self.outbox.acknowledge(2))
         self.assertEqual((self.kept(), self.outbox.sent), ([message("c")], 3))
@@ -93,106 +93,106 @@ class OutboxTests(SynchronousTestCase):
         self.assertTrue(self.outbox.acknowledge(3))
         self.assertEqual((self.outbox.size, self.room.used), (0, 0))
 
-    def test_what_can_be_continued(self) -> None:
-        """From any count that is neither dropped already nor in the future."""
+    def test_a_replay_needs_every_event(self) -> None:
+        """A replay can start at any count that is neither acknowledged already nor in the future."""
         self.put(message("a"), message("b"), message("c"))
         self.outbox.acknowledge(1)
-        self.assertEqual([self.outbox.can_continue(count) for count in range(5)], [False, True, True, True, False])
+        self.assertEqual([self.outbox.can_replay_from(count) for count in range(5)], [False, True, True, True, False])
 
-    def test_a_room_is_part_of_a_whole(self) -> None:
-        """What fits has to fit into both, and is given back to both."""
-        part = ByteQuota(1000, whole=self.room)
+    def test_a_quota_counts_against_its_parent(self) -> None:
+        """An event has to fit into both quotas, and is freed from both."""
+        part = ByteQuota(1000, parent=self.room)
         outbox = Outbox(LIMITS, part)
-        outbox.put(message())
+        outbox.append(message())
         self.assertEqual(part.used, self.room.used)
-        part.most = part.used
-        self.assertFalse(outbox.has_room(message()))
-        part.most, self.room.most = 10_000, part.used
-        self.assertFalse(outbox.has_room(message()))
+        part.limit = part.used
+        self.assertFalse(outbox.has_room_for(message()))
+        part.limit, self.room.limit = 10_000, part.used
+        self.assertFalse(outbox.has_room_for(message()))
         outbox.clear()
-        self.assertTrue(outbox.has_room(message()))
+        self.assertTrue(outbox.has_room_for(message()))
         self.assertEqual((part.used, self.room.used), (0, 0))
 
-    def test_there_is_room_for_so_many_messages(self) -> None:
-        """Messages of other members; acknowledged ones make room."""
+    def test_an_outbox_is_bounded_in_messages(self) -> None:
+        """Messages of other members are bounded in number, and acknowledged ones make room."""
         self.put(*[message()] * 15)
-        self.assertTrue(self.outbox.has_room(message()))
+        self.assertTrue(self.outbox.has_room_for(message()))
         self.put(message())
-        self.assertFalse(self.outbox.has_room(message()))
+        self.assertFalse(self.outbox.has_room_for(message()))
         self.outbox.acknowledge(1)
-        self.assertTrue(self.outbox.has_room(message()))
+        self.assertTrue(self.outbox.has_room_for(message()))
 
-    def test_there_is_room_for_so_many_bytes(self) -> None:
-        """In this outbox, and in all together."""
+    def test_an_outbox_is_bounded_in_bytes(self) -> None:
+        """They are bounded in bytes, in this outbox and in all together."""
         half = message("x" * (LIMITS.outbox_bytes // 2 - 256))
         self.put(half)
-        self.assertTrue(self.outbox.has_room(half))
+        self.assertTrue(self.outbox.has_room_for(half))
         self.put(half)
-        self.assertFalse(self.outbox.has_room(message()))
+        self.assertFalse(self.outbox.has_room_for(message()))
         other = Outbox(LIMITS, self.room)
-        self.assertTrue(other.has_room(half))
-        self.room.most = LIMITS.outbox_bytes
-        self.assertFalse(other.has_room(message()))
+        self.assertTrue(other.has_room_for(half))
+        self.room.limit = LIMITS.outbox_bytes
+        self.assertFalse(other.has_room_for(message()))
 
-    def test_past_twice_the_bound_all_of_it_is_lost(self) -> None:
-        """Events of the server have no bound but this one; nothing is kept until the user begins anew."""
+    def test_the_outbox_overflows_at_twice_the_limit(self) -> None:
+        """Events of the server only overflow at twice the limit; then nothing is kept until a reset."""
         self.put(*[message()] * 32)
-        self.assertTrue(self.outbox.whole)
+        self.assertTrue(self.outbox.complete)
         self.put(message())
-        self.assertEqual((self.outbox.whole, self.kept(), self.room.used), (False, [], 0))
+        self.assertEqual((self.outbox.complete, self.kept(), self.room.used), (False, [], 0))
         self.put(message())
         self.assertEqual(self.kept(), [])
-        self.assertFalse(self.outbox.can_continue(0))
+        self.assertFalse(self.outbox.can_replay_from(0))
         self.assertTrue(self.outbox.acknowledge(33))
-        self.outbox.restart()
+        self.outbox.reset()
         self.put(message("a"))
-        self.assertEqual((self.outbox.whole, self.outbox.sent, self.kept()), (True, 1, [message("a")]))
+        self.assertEqual((self.outbox.complete, self.outbox.sent, self.kept()), (True, 1, [message("a")]))
 
-    def test_what_is_not_kept_counts(self) -> None:
-        """For one who cannot come back."""
-        self.outbox.skip()
+    def test_events_that_are_not_kept_are_counted(self) -> None:
+        """For a user that cannot resume, events are only counted."""
+        self.outbox.count_unkept()
         self.assertEqual((self.outbox.sent, self.kept()), (1, []))
         self.assertTrue(self.outbox.acknowledge(1))
         self.assertFalse(self.outbox.acknowledge(2))
 
-    def test_it_is_restored(self) -> None:
-        """As it was in another process, with the room that it takes."""
+    def test_a_snapshot_restores_the_outbox(self) -> None:
+        """The restored state is the same as in the other process, and uses its quota again."""
         self.outbox.restore(7, [(message("a"), 257)], whole=True)
         self.assertEqual((self.outbox.sent, self.outbox.size, self.room.used), (8, 257, 257))
-        self.assertTrue(self.outbox.can_continue(7))
+        self.assertTrue(self.outbox.can_replay_from(7))
 
 
 class InboxTests(SynchronousTestCase):
-    """Messages of one user."""
+    """The messages from one user."""
 
-    def test_it_is_time_after_16_messages(self) -> None:
-        """And again 16 later."""
+    def test_an_ack_is_due_after_16_messages(self) -> None:
+        """An acknowledgement is due after 16 messages, and again 16 later."""
         inbox = Inbox(Limits())
         for total in (16, 32):
-            self.assertEqual([inbox.take(0, 0.0) for _ in range(16)], [False] * 15 + [True])
+            self.assertEqual([inbox.count_message(0, 0.0) for _ in range(16)], [False] * 15 + [True])
             self.assertEqual(inbox.acknowledge(), total)
 
-    def test_it_is_time_after_32_kib(self) -> None:
-        """Counted from the last acknowledgement."""
+    def test_an_ack_is_due_after_32_kib(self) -> None:
+        """The bytes count from the last acknowledgement."""
         inbox = Inbox(Limits())
-        self.assertFalse(inbox.take(32767, 0.0))
-        self.assertTrue(inbox.take(1, 0.0))
+        self.assertFalse(inbox.count_message(32767, 0.0))
+        self.assertTrue(inbox.count_message(1, 0.0))
         inbox.acknowledge()
-        self.assertFalse(inbox.take(32767, 0.0))
+        self.assertFalse(inbox.count_message(32767, 0.0))
 
-    def test_it_is_time_after_5_seconds(self) -> None:
-        """From the first message that is not acknowledged."""
+    def test_an_ack_is_due_after_5_seconds(self) -> None:
+        """The seconds count from the first message that is not acknowledged."""
         inbox = Inbox(Limits())
-        self.assertFalse(inbox.take(0, 10.0))
-        self.assertEqual(inbox.due, 15.0)
-        self.assertFalse(inbox.take(0, 14.9))
-        self.assertTrue(inbox.take(0, 15.0))
+        self.assertFalse(inbox.count_message(0, 10.0))
+        self.assertEqual(inbox.ack_due, 15.0)
+        self.assertFalse(inbox.count_message(0, 14.9))
+        self.assertTrue(inbox.count_message(0, 15.0))
         inbox.acknowledge()
-        self.assertIsNone(inbox.due)
+        self.assertIsNone(inbox.ack_due)
 
-    def test_it_counts_from_0_again(self) -> None:
-        """When the user begins anew."""
+    def test_a_reset_counts_from_0(self) -> None:
+        """A reset starts the count at 0."""
         inbox = Inbox(Limits())
-        inbox.take(100, 0.0)
-        inbox.restart()
+        inbox.count_message(100, 0.0)
+        inbox.reset()
         self.assertEqual(inbox, Inbox(Limits()))

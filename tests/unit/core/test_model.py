@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 from twisted.trial.unittest import SynchronousTestCase
 
-from signald.core.hub import Ending
+from signald.core.hub import DisconnectReason
 from signald.core.ids import host_key
 from signald.core.messages import (
     Admit,
@@ -46,20 +46,20 @@ from tests.support.model.system import LIMITS, System
 from tests.support.world import HOST_SECRET
 
 STEPS = int(os.environ.get("TEST_MODEL_STEPS", "200000"))
-"""Steps in all."""
+"""The number of steps in all."""
 
 SOAK = "TEST_MODEL_STEPS" in os.environ
 
 BATCH = 25
 RULES = 40
-"""Steps a rule, and rules an example."""
+"""The steps of a rule, and the rules of an example."""
 
 PROGRESS = 100_000
-"""Steps after which a long run says how far it is."""
+"""The number of steps between two progress lines of a long run."""
 
 CLIENTS = 7
 LONG = 1000.0
-"""Seconds after which nothing is kept of anybody."""
+"""Seconds after which no state of any client may be left."""
 
 
 class Model(RuleBasedStateMachine):
@@ -88,14 +88,14 @@ class Model(RuleBasedStateMachine):
 
     @rule(seed=st.integers(0, 2**32 - 1))
     def anything(self, seed: int) -> None:
-        """Whatever clients, the network and the registry do."""
+        """The rules: everything that clients, the network and the registry can do."""
         self.chance.seed(seed)
         for _ in range(BATCH):
             self.step()
 
     @rule(seed=st.integers(0, 2**32 - 1))
     def storm(self, seed: int) -> None:
-        """Everybody loses the connection at once, and comes back."""
+        """All clients lose their connections at once, and reconnect."""
         self.chance.seed(seed)
         for client in self.system.clients:
             self.system.lose(client, self.chance)
@@ -105,14 +105,14 @@ class Model(RuleBasedStateMachine):
 
     @rule(seed=st.integers(0, 2**32 - 1))
     def restart(self, seed: int) -> None:
-        """The server is another process, with the records of the one before."""
+        """The server restarts in another process from a snapshot."""
         self.chance.seed(seed)
         self.system.restart(self.chance)
         self.count(1)
 
     @rule(seed=st.integers(0, 2**32 - 1))
     def peace(self, seed: int) -> None:
-        """Everybody is there and everything arrives: all agree."""
+        """All messages arrive, and then all clients and the server agree."""
         self.chance.seed(seed)
         self.settle()
         self.count(1)
@@ -120,13 +120,13 @@ class Model(RuleBasedStateMachine):
     @precondition(lambda self: self.system.clients)
     @rule(seed=st.integers(0, 2**32 - 1), seconds=st.sampled_from([5.5, 29.0, 31.0, 95.0, 410.0]))
     def pause(self, seed: int, seconds: float) -> None:
-        """Time goes by with everybody as they are."""
+        """Time passes while nothing happens."""
         self.chance.seed(seed)
         self.system.tick(seconds)
         self.count(1)
 
     def count(self, steps: int) -> None:
-        """Count steps; a long run shows how far it is."""
+        """Count steps; a long run prints its progress."""
         before = self.taken // PROGRESS
         type(self).taken += steps
         if SOAK and self.taken // PROGRESS > before:
@@ -135,7 +135,7 @@ class Model(RuleBasedStateMachine):
     # One step
 
     def step(self) -> None:
-        """Do one thing."""
+        """Do one random thing."""
         self.count(1)
         chance, system = self.chance, self.system
         client = chance.choice(system.clients)
@@ -149,18 +149,26 @@ class Model(RuleBasedStateMachine):
             self.say(client)
         elif draw < 0.50:
             for _ in range(chance.randint(1, 3)):
-                system.serve(client.socket)
+                system.deliver_request(client.socket)
         elif draw < 0.75:
             for _ in range(chance.randint(1, 4)):
-                system.tell(client)
+                system.deliver_event(client)
             if chance.random() < 0.5:
                 client.acknowledge()
         elif draw < 0.765:
-            ending = chance.choice([Ending.LOST, Ending.LOST, Ending.LOST, Ending.RELOADING, Ending.LEFT])
+            ending = chance.choice(
+                [
+                    DisconnectReason.LOST,
+                    DisconnectReason.LOST,
+                    DisconnectReason.LOST,
+                    DisconnectReason.RELOADING,
+                    DisconnectReason.LEFT,
+                ]
+            )
             system.lose(client, chance, ending)
         elif draw < 0.77 and client.kind is Kind.RESUMABLE and client.secret is not None:
             # Another tab with the same identity: for the server the first one is still there.
-            system.ghosts.append((client.socket.peer, Ending.LOST))
+            system.ghosts.append((client.socket.peer, DisconnectReason.LOST))
             del system.sockets[client.socket.peer]
             client.disconnected()
             client.reload()
@@ -169,30 +177,30 @@ class Model(RuleBasedStateMachine):
             self.surroundings()
 
     def surroundings(self) -> None:
-        """Let the network, the registry or time do something."""
+        """Let the network, the registry or the clock do something."""
         draw = self.chance.random()
         if draw < 0.85:
-            self.system.answer(self.chance)
+            self.system.deliver_outcome(self.chance)
         elif draw < 0.95:
-            self.system.notice(self.chance)
+            self.system.notice_disconnect(self.chance)
         elif draw < 0.98:
             self.system.tick(self.chance.choice([0.1, 1.0, 5.0]))
         elif draw < 0.99:
-            self.system.steal(self.chance.choice(self.system.clients), self.chance)
+            self.system.use_spent_secret(self.chance.choice(self.system.clients), self.chance)
         else:
-            self.system.knock_early()
+            self.system.connect_briefly()
 
     def say(self, client: Client) -> None:
-        """Let a client ask for something, sensible or not."""
+        """Let a client make a request, valid or not."""
         if client.welcomed or (client.kind is Kind.RESUMABLE and client.user):
             draw = self.chance.random()
             if client.rooms and draw < 0.5:
                 self.tell_member(client)
             elif len(client.awaited) < 20:
-                client.ask(self.request(client))
+                client.send_request(self.request(client))
 
     def tell_member(self, client: Client) -> None:
-        """Send a numbered message to somebody."""
+        """Send a numbered message to another member."""
         session, room = self.chance.choice(sorted(client.rooms.items(), key=lambda item: item[0]))
         if not room.members:
             return
@@ -202,7 +210,7 @@ class Model(RuleBasedStateMachine):
             return
         pair = (client.number, other.number)
         number = self.numbers[pair] = self.numbers.get(pair, 0) + 1
-        request = client.ask(AppMessage(session, f"{pair[0]}:{pair[1]}:{number}", user))
+        request = client.send_request(AppMessage(session, f"{pair[0]}:{pair[1]}:{number}", user))
         self.sent[(*pair, number)] = Sent(request, client, other, (client.losses, other.losses))
 
     def request(self, client: Client) -> Request:
@@ -216,19 +224,19 @@ class Model(RuleBasedStateMachine):
         return self.chance.choice(self.at_the_door(client))
 
     def session(self, client: Client) -> SessionId:
-        """Choose a session, mostly one that there is."""
+        """Choose a session, mostly one that exists."""
         there = list(self.system.registry.sessions)
-        return self.chance.choice([*there, *there, *client.rooms, *client.visits, *self.known[-2:]])
+        return self.chance.choice([*there, *there, *client.rooms, *client.waiting_at, *self.known[-2:]])
 
     def as_the_original(self, client: Client) -> list[Request]:
-        """What a client of the original says."""
+        """The requests that a client of the original protocol can make."""
         session = self.session(client)
         mine = next(iter(client.rooms), session)
         negotiation = Negotiation(client.user, 1)
         return [Open(), Join(session), Leave(session), Offer(mine, None, negotiation, ""), IceError(mine, None, "")]
 
     def at_the_door(self, client: Client) -> list[Request]:
-        """Ways to be in a session."""
+        """Requests with which a client gets into a session."""
         choose, session = self.chance.choice, self.session(client)
 
         def flag() -> bool:
@@ -246,9 +254,9 @@ class Model(RuleBasedStateMachine):
         return [opened, opened if again.host_key is None else again, join, join, join, join]
 
     def inside(self, client: Client) -> list[Request]:
-        """What members ask for."""
+        """Requests of members."""
         choose = self.chance.choice
-        session = choose([*client.rooms, *client.rooms, *client.visits, self.session(client)])
+        session = choose([*client.rooms, *client.rooms, *client.waiting_at, self.session(client)])
         room = client.rooms.get(session)
         users = [*(room.members if room is not None else ()), *client.knocks.get(session, ())]
         user = choose([*users, *users, *users, UserId("Z" * 26)])
@@ -271,20 +279,22 @@ class Model(RuleBasedStateMachine):
 
     @invariant()
     def memory_is_bounded(self) -> None:
-        """What waits is bounded for each user, and its sum is known."""
+        """Check the bounds of each user's outbox, and the sum in the quotas."""
         users = self.system.hub.users.values()
         expect(
-            self.system.hub.mailboxes.room.used == sum(user.outbox.size for user in users), "the room is not its sum"
+            self.system.hub.mailboxes.quota.used == sum(user.outbox.size for user in users), "the room is not its sum"
         )
         for user in users:
-            expect(len(user.outbox.waiting) <= 2 * LIMITS.outbox_messages, "an outbox is too large")
-            expect(user.outbox.size == sum(bytes for _, bytes in user.outbox.waiting), "an outbox is not its sum")
+            expect(len(user.outbox.unacknowledged) <= 2 * LIMITS.outbox_messages, "an outbox is too large")
+            expect(
+                user.outbox.size == sum(bytes for _, bytes in user.outbox.unacknowledged), "an outbox is not its sum"
+            )
         alive = len(self.system.hub.peers) + 2 * len(self.system.hub.users) + 2 * len(self.system.hub.sessions)
         expect(len(self.system.hub.deadlines.heap) <= 10_000 + alive, "the deadlines grow")
 
     @invariant()
     def sessions_are_learned(self) -> None:
-        """Take note of sessions and keys, as people do who tell each other."""
+        """Remember sessions and host keys, as people share them."""
         for session in self.system.registry.sessions.values():
             if session.id not in self.known:
                 self.known.append(session.id)
@@ -292,7 +302,7 @@ class Model(RuleBasedStateMachine):
                 self.keys[session.id] = host_key(HOST_SECRET, session.id)
 
     def settle(self) -> None:
-        """Let all come back and all arrive, and compare what everybody believes."""
+        """Let all clients reconnect and all messages arrive, and compare what each knows."""
         system = self.system
         for _ in range(4):
             for client in system.clients:
@@ -307,11 +317,11 @@ class Model(RuleBasedStateMachine):
         self.registry_agrees()
 
     def compare(self, client: Client) -> None:
-        """What a client believes is what the registry says."""
+        """What a client knows is what the registry has."""
         registry = self.system.registry
         expect(client.socket is not None and client.welcomed, f"client {client.number} cannot come back")
         due = self.system.hub.users[client.user].credentials_due
-        expect(not client.rooms or client.supplied == client.user, f"client {client.number} has no credentials")
+        expect(not client.rooms or client.turn_user == client.user, f"client {client.number} has no credentials")
         expect(not client.rooms or (due is not None and due > self.system.now), "credentials are not told anew")
         for id, room in client.rooms.items():
             session = registry.sessions.get(id)
@@ -327,7 +337,7 @@ class Model(RuleBasedStateMachine):
                 waiting = {visitor.user for visitor in session.visitors}
                 expect(client.knocks.get(id, set()) == waiting, "the host does not know who knocks")
         identity = registry.users[client.user]
-        believed_in = set(client.rooms) | client.visits
+        believed_in = set(client.rooms) | client.waiting_at
         expect(
             identity.sessions == believed_in,
             f"client {client.number} is in {identity.sessions}, believes {believed_in}",
@@ -339,29 +349,29 @@ class Model(RuleBasedStateMachine):
         expect(len(client.unacknowledged) < LIMITS.ack_messages, "nothing is acknowledged")
 
     def nothing_is_missing(self) -> None:
-        """Each message has arrived, or its loss was told to one of the two."""
+        """Each message has arrived, or one of the two clients knows that it may be lost."""
         for (sender, _, number), sent in list(self.sent.items()):
-            arrived = sent.receiver.heard.get(sender, 0) >= number
+            arrived = sent.receiver.last_numbers.get(sender, 0) >= number
             refused = sent.request in self.system.refused
             lost = sent.losses != (sent.sender.losses, sent.receiver.losses)
             expect(arrived or refused or lost, f"message {number} of {sender} is lost in silence")
         self.sent.clear()
 
     def registry_agrees(self) -> None:
-        """With nothing under way, hub and registry say the same."""
+        """With nothing under way, the hub and the registry have the same state."""
         hub, registry = self.system.hub, self.system.registry
-        expect(not hub.decisions.pending, "a decision was never taken")
+        expect(not hub.decisions.by_id, "a decision was never taken")
         expect(hub.users.keys() == registry.users.keys(), "hub and registry know other users")
         for id, user in hub.users.items():
-            expect(registry.users[id].sessions == user.sessions | user.visits, "a membership that only one knows")
+            expect(registry.users[id].sessions == user.sessions | user.waiting_at, "a membership that only one knows")
         for session in hub.sessions.values():
             expect(registry.sessions.get(session.id) == session, "an old copy of a session")
 
     def teardown(self) -> None:
-        """All go; after a while nothing is left of them."""
+        """All clients leave; after a while no state of them is left."""
         system = self.system
         for client in system.clients:
-            system.lose(client, self.chance, Ending.LOST)
+            system.lose(client, self.chance, DisconnectReason.LOST)
         system.settle(self.chance)
         for _ in range(4):
             system.tick(LONG)
@@ -370,21 +380,21 @@ class Model(RuleBasedStateMachine):
         left: list[Any] = [
             hub.peers,
             hub.users,
-            hub.decisions.pending,
+            hub.decisions.by_id,
             hub.sessions,
-            hub.replicas.active,
-            hub.replicas.expires,
+            hub.lifetimes.active,
+            hub.lifetimes.expires,
         ]
-        left += [hub.replicas.candidates.batches, registry.users, registry.sessions, registry.kept]
+        left += [hub.forwarder.early_candidates.batches, registry.users, registry.sessions, registry.kept_since]
         expect(left == [{}] * len(left), f"something is left: {left}")
-        expect((hub.mailboxes.room.used, hub.mailboxes.rooms) == (0, {}), "room is left taken")
+        expect((hub.mailboxes.quota.used, hub.mailboxes.address_quotas) == (0, {}), "room is left taken")
 
 
 class ModelTests(SynchronousTestCase):
     """The rules, many times."""
 
     def test_whatever_happens(self) -> None:
-        """200,000 steps in the ordinary run, the same ones each time."""
+        """An ordinary run takes 200,000 steps, the same ones each time."""
         Model.taken = 0
         try:
             run_state_machine_as_test(

@@ -1,4 +1,4 @@
-"""Who may open and join: every row of need, token and operation."""
+"""The permission to open or join, for every combination of setting, token and operation."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from signald.core.decisions import JoinSession, OpenSession
 from signald.core.errors import ErrorCode
 from signald.core.grant import Grant
 from signald.core.messages import Role, SessionId, Traits, UserId
-from signald.core.permissions import TokenNeed, granted, refusal
-from signald.core.sessions import Settings
+from signald.core.permissions import TokenNeed, apply_grant, permission_error
+from signald.core.session_settings import Settings
 from tests.support.access import NOW
 
 OURS, OTHER = SessionId("7Q2M9RT6ZC"), SessionId("0000000000")
@@ -18,12 +18,12 @@ REQUIRED, EXPIRED, FORBIDDEN = ErrorCode.TOKEN_REQUIRED, ErrorCode.TOKEN_EXPIRED
 
 
 def opening(session: SessionId | None = None) -> OpenSession:
-    """Ask to open a session."""
+    """Make an operation that opens a session."""
     return OpenSession(ANN, Traits(), "Ann", Settings(), session=session)
 
 
 def joining(session: SessionId) -> JoinSession:
-    """Ask to join a session."""
+    """Make an operation that joins a session."""
     return JoinSession(ANN, Traits(), session, "Ann")
 
 
@@ -51,7 +51,7 @@ WITH_A_TOKEN = {
     "host of ours": (None, None, FORBIDDEN, None, FORBIDDEN),
     "expired": (EXPIRED,) * 5,
 }
-"""The same whoever needs one; in the order of the operations above."""
+"""The expected result is the same for every setting; it is listed in the order of the operations above."""
 
 WITHOUT = {
     TokenNeed.NOBODY: (None,) * 5,
@@ -64,36 +64,36 @@ class TableTests(SynchronousTestCase):
     """The table of docs/tokens.md."""
 
     def test_every_row(self) -> None:
-        """Each need with each token and each operation."""
+        """Each setting is tried with each token and each operation."""
         rows = 0
         for need in TokenNeed:
             for name, grant in GRANTS.items():
                 expected = WITHOUT[need] if grant is None else WITH_A_TOKEN[name]
                 for (operation, asked), code in zip(OPERATIONS.items(), expected, strict=True):
                     with self.subTest(need=need, token=name, operation=operation):
-                        self.assertIs(refusal(need, grant, asked, NOW), code)
+                        self.assertIs(permission_error(need, grant, asked, NOW), code)
                         rows += 1
         self.assertEqual(rows, 90)
 
 
-class GrantedTests(SynchronousTestCase):
-    """What a token makes of an operation."""
+class AppliedGrantTests(SynchronousTestCase):
+    """A grant changes the operation that it permits."""
 
     def test_without_one(self) -> None:
-        """It is as it was."""
+        """Without a grant the operation stays as it was."""
         for operation in OPERATIONS.values():
-            self.assertIs(granted(None, operation), operation)
+            self.assertIs(apply_grant(None, operation), operation)
 
     def test_the_session(self) -> None:
-        """An opening that names none is for the token's; one that names another stays, for a token good for any."""
+        """An `Open` without a session gets the token's; one with a session keeps it with a token valid for any."""
         host, of_ours = GRANTS["host"], GRANTS["host of ours"]
-        self.assertEqual(granted(of_ours, opening()).session, OURS)
-        self.assertEqual(granted(host, opening(OTHER)).session, OTHER)
-        self.assertIsNone(granted(host, opening()).session)
+        self.assertEqual(apply_grant(of_ours, opening()).session, OURS)
+        self.assertEqual(apply_grant(host, opening(OTHER)).session, OTHER)
+        self.assertIsNone(apply_grant(host, opening()).session)
 
     def test_the_name(self) -> None:
-        """That of the token counts, where it has one."""
+        """The token's display name replaces the chosen one."""
         named = Grant("ann", NOW + 1, name="Dr Ann")
         for operation in (opening(), joining(OURS)):
-            self.assertEqual(granted(named, operation).name, "Dr Ann")
-            self.assertEqual(granted(GRANTS["guest"], operation).name, "Ann")
+            self.assertEqual(apply_grant(named, operation).name, "Dr Ann")
+            self.assertEqual(apply_grant(GRANTS["guest"], operation).name, "Ann")

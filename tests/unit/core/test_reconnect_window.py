@@ -1,38 +1,38 @@
-"""When clients come back."""
+"""The reconnect window of a restarting server."""
 
 from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
 from signald.core.reconnect_window import (
-    LATEST,
+    MAX_GRACE_SHARE,
     QUEUED_SECONDS,
     REFUSED_SECONDS,
-    ReturnWindow,
-    return_seconds,
-    return_window,
+    ReconnectWindow,
+    reconnect_seconds,
+    reconnect_window,
 )
 
 
-class ReturnTests(SynchronousTestCase):
-    """The window that they are told."""
+class ReconnectWindowTests(SynchronousTestCase):
+    """The window that clients are told."""
 
     def test_few(self) -> None:
-        """They come soon, sooner where nothing is refused meanwhile, and not all at once."""
-        self.assertEqual(return_window(4, 30.0, queued=True), ReturnWindow(QUEUED_SECONDS, QUEUED_SECONDS))
-        self.assertEqual(return_window(4, 30.0, queued=False), ReturnWindow(REFUSED_SECONDS, REFUSED_SECONDS))
+        """The first clients reconnect soon, sooner where connections are queued, and not all reconnect at once."""
+        self.assertEqual(reconnect_window(4, 30.0, queued=True), ReconnectWindow(QUEUED_SECONDS, QUEUED_SECONDS))
+        self.assertEqual(reconnect_window(4, 30.0, queued=False), ReconnectWindow(REFUSED_SECONDS, REFUSED_SECONDS))
 
     def test_many(self) -> None:
-        """The more they are, the longer is the window: no more come in a second than are welcomed in one."""
-        window = return_window(1500, 30.0, queued=True)
-        self.assertEqual(window.spread, return_seconds(1500))
+        """The window grows with the number of clients, so that the rate of reconnects is bounded."""
+        window = reconnect_window(1500, 30.0, queued=True)
+        self.assertEqual(window.spread, reconnect_seconds(1500))
 
     def test_within_the_grace(self) -> None:
-        """However many they are, and however short it is."""
+        """The window ends before the grace does, however many clients there are and however short the grace is."""
         for clients in (0, 100, 100_000):
             for grace in (0.1, 1.0, 30.0):
                 for queued in (False, True):
-                    window = return_window(clients, grace, queued=queued)
+                    window = reconnect_window(clients, grace, queued=queued)
                     self.assertGreaterEqual(window.first, 0)
                     self.assertGreaterEqual(window.spread, 0)
-                    self.assertLessEqual(window.first + window.spread, LATEST * grace + 1e-9)
+                    self.assertLessEqual(window.first + window.spread, MAX_GRACE_SHARE * grace + 1e-9)

@@ -1,4 +1,4 @@
-"""What a welcomed user asks for: guesses, and sessions that change while a request is decided."""
+"""Requests of welcomed users: rate limits, and sessions that change while a request is decided."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from signald.core.decisions import (
     SessionChanged,
 )
 from signald.core.errors import ErrorCode
-from signald.core.hub import Ending
+from signald.core.hub import DisconnectReason
 from signald.core.limits import AddressKey, Limits
 from signald.core.members import Person
 from signald.core.messages import (
@@ -31,6 +31,7 @@ from signald.core.messages import (
     EndReason,
     Error,
     Event,
+    GoingAway,
     Hello,
     Instance,
     Join,
@@ -52,7 +53,9 @@ from signald.core.messages import (
     Waiting,
     Welcome,
 )
-from signald.core.sessions import Session, Settings
+from signald.core.reconnect_window import ReconnectWindow
+from signald.core.session_settings import Settings
+from signald.core.sessions import Session
 from tests.support.world import Client, World
 
 ELSEWHERE = AddressKey("198.51.100.9")
@@ -61,325 +64,350 @@ RIGHT = "open sesame"
 
 
 def types(events: list[Event]) -> list[type]:
-    """What kinds of events these are."""
+    """The classes of events."""
     return [type(event) for event in events]
 
 
 def opened_by(host: Client, session: SessionId) -> Session:
-    """A session as it was when it was opened."""
-    return Session.opened(session, Settings(), Person(host.user, Traits()))
+    """A session in its first version."""
+    return Session.new(session, Settings(), Person(host.user, Traits()))
 
 
 class Case(SynchronousTestCase):
     """A host and a guest in a session of eight."""
 
     def setUp(self) -> None:
-        """Both are there."""
+        """Let both join."""
         self.world = World()
         self.ann, self.bob = Client(self.world), Client(self.world)
         self.session = self.ann.open()
-        self.bob.say(Join(self.session))
-        self.ann.hears()
+        self.bob.send(Join(self.session))
+        self.ann.receive()
 
 
 class GuessTests(SynchronousTestCase):
-    """Wrong passwords and unknown sessions are counted apart."""
+    """Wrong passwords and unknown sessions have separate budgets."""
 
     def setUp(self) -> None:
-        """A session with a password and one without."""
+        """Open a session with a password and one without."""
         self.world = World(Limits(message_burst=1000))
         ann = Client(self.world)
         self.secret = ann.open(Open(8, password=RIGHT))
         self.plain = ann.open()
 
     def test_wrong_passwords_are_throttled(self) -> None:
-        """After ten, every join with a password is refused, also a right one; others are not."""
+        """After ten wrong passwords every join with one is rejected, also with the right one; other joins are not."""
         guesser = Client(self.world, address=ELSEWHERE)
         for _ in range(10):
-            refused = guesser.say(Join(self.secret, password="guess"))[-1]
+            refused = guesser.send(Join(self.secret, password="guess"))[-1]
             self.assertEqual(refused, Error(ErrorCode.WRONG_PASSWORD, Join))
         again = Client(self.world, address=ELSEWHERE)
         for client in (guesser, again):
-            refused = client.say(Join(self.secret, password=RIGHT))[-1]
+            refused = client.send(Join(self.secret, password=RIGHT))[-1]
             self.assertEqual(refused, Error(ErrorCode.TOO_MANY_GUESSES, Join))
-        self.assertEqual(again.say(Join(self.secret)), [Error(ErrorCode.PASSWORD_NEEDED, Join)])
-        self.assertEqual(types(again.say(Join(self.plain))), [Joined])
-        self.assertEqual(types(Client(self.world).say(Join(self.secret, password=RIGHT))), [Joined])
+        self.assertEqual(again.send(Join(self.secret)), [Error(ErrorCode.PASSWORD_NEEDED, Join)])
+        self.assertEqual(types(again.send(Join(self.plain))), [Joined])
+        self.assertEqual(types(Client(self.world).send(Join(self.secret, password=RIGHT))), [Joined])
 
     def test_the_budget_comes_back(self) -> None:
-        """One guess in three minutes, and nothing is remembered of one who has its whole budget."""
+        """A guess is refilled every three minutes, and an address with a full budget is not remembered."""
         guesser = Client(self.world, address=ELSEWHERE)
         for _ in range(10):
-            guesser.say(Join(self.secret, password="guess"))
+            guesser.send(Join(self.secret, password="guess"))
         self.world.tick(180)
-        guesser.hears()
-        self.assertEqual(types(guesser.say(Join(self.secret, password=RIGHT))), [Joined])
+        guesser.receive()
+        self.assertEqual(types(guesser.send(Join(self.secret, password=RIGHT))), [Joined])
         self.world.tick(1800)
-        self.assertEqual(self.world.hub.requests.passwords.full_at, {})
+        self.assertEqual(self.world.hub.requests.password_guesses.full_at, {})
 
     def test_unknown_sessions_and_wrong_passwords_do_not_add_up(self) -> None:
-        """Nine of each are no ten of one."""
+        """Nine wrong guesses of each kind use up neither budget."""
         guesser = Client(self.world, address=ELSEWHERE)
         for n in range(9):
-            guesser.say(Join(self.secret, password="guess"))
-            guesser.say(Join(SessionId(f"Z{n:09}"), password="guess"))
-        self.assertEqual(types(guesser.say(Join(self.secret, password=RIGHT)))[-1:], [Joined])
+            guesser.send(Join(self.secret, password="guess"))
+            guesser.send(Join(SessionId(f"Z{n:09}"), password="guess"))
+        self.assertEqual(types(guesser.send(Join(self.secret, password=RIGHT)))[-1:], [Joined])
 
     def test_a_needed_password_is_no_guess(self) -> None:
-        """A page asks for it when it is told."""
+        """A page asks for the password after this error, so it is free."""
         client = Client(self.world, address=ELSEWHERE)
         for _ in range(20):
-            self.assertEqual(client.say(Join(self.secret))[-1], Error(ErrorCode.PASSWORD_NEEDED, Join))
-        self.assertEqual(self.world.hub.requests.passwords.full_at, {})
+            self.assertEqual(client.send(Join(self.secret))[-1], Error(ErrorCode.PASSWORD_NEEDED, Join))
+        self.assertEqual(self.world.hub.requests.password_guesses.full_at, {})
 
 
 class NumberTests(SynchronousTestCase):
-    """How many users there may be."""
+    """The limit on the number of users."""
 
-    def test_in_all(self) -> None:
-        """Also those that are away; these come back, and one that is over makes room."""
+    def test_the_number_of_users_is_bounded(self) -> None:
+        """Users that are away count too and can resume; an identity that ends makes room."""
         world = World(Limits(users=2))
         ann, _ = Client(world), Client(world)
         ann.lose()
         third = world.connect()
-        self.assertEqual(world.say(third, Hello(1)), [Error(ErrorCode.SERVER_FULL, Hello)])
+        self.assertEqual(world.send(third, Hello(1)), [Error(ErrorCode.SERVER_FULL, Hello)])
         self.assertEqual(ann.resume(), [])
-        self.assertIs(ann.survived, Survival.EVERYTHING)
-        ann.lose(Ending.LEFT)
-        self.assertEqual(types(world.say(third, Hello(1))), [Welcome])
+        self.assertIs(ann.survival, Survival.EVERYTHING)
+        ann.lose(DisconnectReason.LEFT)
+        self.assertEqual(types(world.send(third, Hello(1))), [Welcome])
 
 
 class OpeningTests(SynchronousTestCase):
-    """How fast sessions may be opened."""
+    """The rate limit of opening sessions."""
 
     def test_an_address_opens_so_many(self) -> None:
-        """As one user or as many; another address is not affected, and time gives them back."""
+        """It counts by address, whatever user it is; another address is not affected, and the budget refills."""
         world = World(Limits(address_session_burst=3, address_session_rate=1.0))
         ann, bob = Client(world), Client(world)
-        self.assertEqual(types([*ann.say(Open()), *ann.say(Open()), *bob.say(Open())]), [Opened] * 3)
+        self.assertEqual(types([*ann.send(Open()), *ann.send(Open()), *bob.send(Open())]), [Opened] * 3)
         before = world.state()
         for client in (ann, bob):
-            self.assertEqual(client.say(Open()), [Error(ErrorCode.TOO_MANY_NEW_SESSIONS, Open)])
+            self.assertEqual(client.send(Open()), [Error(ErrorCode.TOO_MANY_NEW_SESSIONS, Open)])
         self.assertEqual(world.state(), before)
-        self.assertEqual(types(Client(world, address=ELSEWHERE).say(Open())), [Opened])
+        self.assertEqual(types(Client(world, address=ELSEWHERE).send(Open())), [Opened])
         world.tick(1.0)
-        self.assertEqual(types(bob.say(Open())), [Opened])
+        self.assertEqual(types(bob.send(Open())), [Opened])
 
-    def test_what_is_no_session_costs_nothing(self) -> None:
-        """A request that is wrong in itself is refused before it is counted."""
+    def test_an_invalid_request_costs_nothing(self) -> None:
+        """A request that is invalid in itself costs nothing."""
         world = World(Limits(address_session_burst=1, address_session_rate=1.0))
         ann = Client(world)
-        self.assertEqual(ann.say(Open(capacity=99)), [Error(ErrorCode.BAD_CAPACITY, Open)])
-        self.assertEqual(types(ann.say(Open())), [Opened])
+        self.assertEqual(ann.send(Open(capacity=99)), [Error(ErrorCode.BAD_CAPACITY, Open)])
+        self.assertEqual(types(ann.send(Open())), [Opened])
 
 
 class ConfigureTests(Case):
-    """Other limits while the hub runs."""
+    """New limits while the hub runs."""
 
     def test_other_limits(self) -> None:
-        """They hold at once for requests, budgets and outboxes; nothing ends because it is too much by now."""
-        self.world.hub.configure(Limits(address_session_burst=1, session_members=2, outbox_messages=16))
-        self.assertEqual(self.ann.say(Open(capacity=3)), [Error(ErrorCode.BAD_CAPACITY, Open)])
-        self.assertEqual(self.ann.say(Open()), [Error(ErrorCode.TOO_MANY_NEW_SESSIONS, Open)])
+        """They apply at once to requests, budgets and outboxes; nothing that exceeds them already ends."""
+        self.world.hub.reload_limits(Limits(address_session_burst=1, session_members=2, outbox_messages=16))
+        self.assertEqual(self.ann.send(Open(capacity=3)), [Error(ErrorCode.BAD_CAPACITY, Open)])
+        self.assertEqual(self.ann.send(Open()), [Error(ErrorCode.TOO_MANY_NEW_SESSIONS, Open)])
         self.assertEqual(len(self.world.hub.sessions[self.session].members), 2)
         self.bob.lose()
         for _ in range(17):
-            self.ann.say(AppMessage(self.session, "x"))
+            self.ann.send(AppMessage(self.session, "x"))
         refused = Error(ErrorCode.OUTBOX_FULL, AppMessage, self.session)
-        self.assertEqual(self.ann.say(AppMessage(self.session, "x"))[-1], refused)
+        self.assertEqual(self.ann.send(AppMessage(self.session, "x"))[-1], refused)
 
 
 class RaceTests(Case):
     """Sessions that change while a request is decided."""
 
     def test_a_session_ends_before_it_is_joined(self) -> None:
-        """It is unknown; nothing of it stays."""
+        """The session is unknown by then, and nothing of it is stored."""
         cat = Client(self.world)
-        self.world.holding = (JoinSession,)
-        self.assertEqual(cat.say(Join(self.session, id=ID)), [])
-        self.ann.say(End(self.session))
-        self.world.release()
-        self.assertEqual(cat.hears(), [Error(ErrorCode.UNKNOWN_SESSION, Join, id=ID)])
+        self.world.deferred_operations = (JoinSession,)
+        self.assertEqual(cat.send(Join(self.session, id=ID)), [])
+        self.ann.send(End(self.session))
+        self.world.decide_deferred()
+        self.assertEqual(cat.receive(), [Error(ErrorCode.UNKNOWN_SESSION, Join, id=ID)])
 
-    def test_a_session_ends_before_the_outcome_of_a_join_is_heard(self) -> None:
-        """The end was heard first, so that the outcome is of no use."""
+    def test_a_session_ends_before_the_outcome_of_a_join_arrives(self) -> None:
+        """The end arrived first, so the outcome is outdated."""
         cat = Client(self.world)
-        self.world.holding = (JoinSession,)
-        cat.say(Join(self.session, id=ID))
-        [decide] = self.world.held
-        ended = self.ann.say(Leave(self.session))
+        self.world.deferred_operations = (JoinSession,)
+        cat.send(Join(self.session, id=ID))
+        [decide] = self.world.deferred
+        ended = self.ann.send(Leave(self.session))
         self.assertEqual(ended, [Left(self.session)])
         record = evolve(opened_by(self.ann, self.session), version=2)
-        self.world.act(self.world.hub.decided(decide.id, Decided((SessionChanged(record),), self.session), 0.0))
-        self.assertEqual(cat.hears(), [Error(ErrorCode.UNKNOWN_SESSION, Join, id=ID)])
+        self.world.carry_out(self.world.hub.decided(decide.id, Decided((SessionChanged(record),), self.session), 0.0))
+        self.assertEqual(cat.receive(), [Error(ErrorCode.UNKNOWN_SESSION, Join, id=ID)])
         self.assertNotIn(self.session, self.world.hub.sessions)
 
     def test_a_session_ends_before_it_is_left(self) -> None:
-        """The guest has heard of the end, and its leave is refused."""
-        self.world.holding = (LeaveSession,)
-        self.bob.say(Leave(self.session, ID))
-        self.ann.say(End(self.session))
-        self.world.release()
-        ended, refused = self.bob.hears()
+        """The guest has received the end, and its leave is rejected."""
+        self.world.deferred_operations = (LeaveSession,)
+        self.bob.send(Leave(self.session, ID))
+        self.ann.send(End(self.session))
+        self.world.decide_deferred()
+        ended, refused = self.bob.receive()
         self.assertEqual(ended, Ended(self.session, EndReason.BY_HOST))
         self.assertEqual(refused, Error(ErrorCode.UNKNOWN_SESSION, Leave, id=ID))
 
     def test_a_session_ends_before_its_end_is_due(self) -> None:
-        """Nobody asked for the end that is refused, so nobody hears of it."""
-        self.world.holding = (EndSession,)
+        """No client waits for a rejected end, so no client gets an error."""
+        self.world.deferred_operations = (EndSession,)
         self.world.tick(self.world.hub.limits.session_life_seconds)
         self.assertEqual(
-            [decide.operation for decide in self.world.held], [EndSession(self.session, EndReason.EXPIRED)]
+            [decide.operation for decide in self.world.deferred], [EndSession(self.session, EndReason.EXPIRED)]
         )
-        self.ann.say(End(self.session))
-        self.ann.hears()
-        self.bob.hears()
-        self.world.release()
-        self.assertEqual((self.ann.hears(), self.bob.hears()), ([], []))
+        self.ann.send(End(self.session))
+        self.ann.receive()
+        self.bob.receive()
+        self.world.decide_deferred()
+        self.assertEqual((self.ann.receive(), self.bob.receive()), ([], []))
 
     def test_a_guest_is_admitted_elsewhere_while_it_joins(self) -> None:
-        """Each join has its own reply."""
+        """Each join gets its own reply."""
         lobby = self.ann.open(Open(8, lobby=True))
         cat = Client(self.world)
-        self.assertEqual(types(cat.say(Join(lobby, id=RequestId("1")))), [Waiting])
-        self.world.holding = (JoinSession,)
-        cat.say(Join(self.session, id=RequestId("2")))
-        self.ann.say(Admit(lobby, cat.user))
-        [first] = cat.hears()
-        self.world.release()
-        [second] = cat.hears()
+        self.assertEqual(types(cat.send(Join(lobby, id=RequestId("1")))), [Waiting])
+        self.world.deferred_operations = (JoinSession,)
+        cat.send(Join(self.session, id=RequestId("2")))
+        self.ann.send(Admit(lobby, cat.user))
+        [first] = cat.receive()
+        self.world.decide_deferred()
+        [second] = cat.receive()
         assert isinstance(first, Joined)
         assert isinstance(second, Joined)
         self.assertEqual([(first.session, first.id), (second.session, second.id)], [(lobby, "1"), (self.session, "2")])
 
     def test_a_guest_is_admitted_while_it_asks_for_something_else(self) -> None:
-        """Its reply is that of its join, and the other request has its own."""
+        """The membership answers the join, and the other request gets its own reply."""
         lobby = self.ann.open(Open(8, lobby=True))
-        self.bob.say(Join(lobby, id=RequestId("1")))
-        self.world.holding = (LeaveSession,)
-        self.bob.say(Leave(self.session, RequestId("2")))
-        self.ann.say(Admit(lobby, self.bob.user))
-        [joined] = self.bob.hears()
+        self.bob.send(Join(lobby, id=RequestId("1")))
+        self.world.deferred_operations = (LeaveSession,)
+        self.bob.send(Leave(self.session, RequestId("2")))
+        self.ann.send(Admit(lobby, self.bob.user))
+        [joined] = self.bob.receive()
         assert isinstance(joined, Joined)
         self.assertEqual((joined.session, joined.id), (lobby, "1"))
-        self.world.release()
-        self.assertEqual(self.bob.hears(), [Left(self.session, RequestId("2"))])
+        self.world.decide_deferred()
+        self.assertEqual(self.bob.receive(), [Left(self.session, RequestId("2"))])
 
-    def test_one_who_waits_leaves_while_it_is_admitted(self) -> None:
-        """It was a member for a moment, and hears of it; then it has left."""
+    def test_a_visitor_leaves_while_it_is_admitted(self) -> None:
+        """It gets the membership that it had for a moment, and then it leaves."""
         lobby = self.ann.open(Open(8, lobby=True))
         cat = Client(self.world)
-        cat.say(Join(lobby))
-        self.world.holding = (LeaveSession,)
-        cat.say(Leave(lobby, ID))
-        self.ann.say(Admit(lobby, cat.user))
-        self.world.release()
-        self.assertEqual(types(cat.hears()), [Joined, Left])
+        cat.send(Join(lobby))
+        self.world.deferred_operations = (LeaveSession,)
+        cat.send(Leave(lobby, ID))
+        self.ann.send(Admit(lobby, cat.user))
+        self.world.decide_deferred()
+        self.assertEqual(types(cat.receive()), [Joined, Left])
         self.assertEqual(self.world.hub.users[cat.user].sessions, set())
 
     def test_a_guest_is_removed_while_it_leaves(self) -> None:
-        """It is no member any more when its leave is decided."""
-        self.world.holding = (LeaveSession,)
-        self.bob.say(Leave(self.session, ID))
-        self.ann.say(Remove(self.session, self.bob.user))
-        self.world.release()
+        """It is not a member any more when its leave is decided."""
+        self.world.deferred_operations = (LeaveSession,)
+        self.bob.send(Leave(self.session, ID))
+        self.ann.send(Remove(self.session, self.bob.user))
+        self.world.decide_deferred()
         self.assertEqual(
-            self.bob.hears(),
+            self.bob.receive(),
             [Ended(self.session, EndReason.REMOVED), Error(ErrorCode.NOT_A_MEMBER, Leave, id=ID)],
         )
 
-    def test_the_host_changes_what_is_gone_meanwhile(self) -> None:
-        """It is refused, and its next requests are taken."""
-        self.world.holding = (HostCommand,)
-        self.ann.say(Remove(self.session, self.bob.user, ID), Ping())
-        self.bob.say(Leave(self.session))
-        self.world.release()
-        events = self.ann.hears()
+    def test_the_host_commands_a_session_that_ended_meanwhile(self) -> None:
+        """The request is rejected, and the queued requests behind it are handled."""
+        self.world.deferred_operations = (HostCommand,)
+        self.ann.send(Remove(self.session, self.bob.user, ID), Ping())
+        self.bob.send(Leave(self.session))
+        self.world.decide_deferred()
+        events = self.ann.receive()
         self.assertIn(Error(ErrorCode.UNKNOWN_MEMBER, Remove, self.session, ID), events)
         self.assertEqual(events[-1], Pong())
 
-    def test_a_guest_comes_before_its_host_has_heard(self) -> None:
-        """The reply to the opening lists the guest then, or it is told of it after."""
-        self.world.holding = (OpenSession,)
+    def test_a_guest_joins_before_the_host_has_its_reply(self) -> None:
+        """The reply to the opening lists the guest, or a later event announces it."""
+        self.world.deferred_operations = (OpenSession,)
         cat = Client(self.world)
-        cat.say(Open(8, id=ID))
-        self.world.release()
-        [opened] = cat.hears()
+        cat.send(Open(8, id=ID))
+        self.world.decide_deferred()
+        [opened] = cat.receive()
         assert isinstance(opened, Opened)
-        self.bob.say(Join(opened.session))
-        self.assertEqual(types(cat.hears()), [MemberJoined])
+        self.bob.send(Join(opened.session))
+        self.assertEqual(types(cat.receive()), [MemberJoined])
 
 
 class ReplyTests(Case):
     """Replies and their order."""
 
     def test_events_come_before_the_reply(self) -> None:
-        """Whoever changes something hears what is different, and then that it is done."""
-        events = self.ann.say(Change(self.session, label="Monday", id=ID))
+        """The sender gets the change first, and then `Done`."""
+        events = self.ann.send(Change(self.session, label="Monday", id=ID))
         self.assertEqual(events, [Changed(self.session, False, False, "Monday"), Done(ID)])
 
-    def test_one_who_waits_is_told_of_to_the_host_alone(self) -> None:
-        """Coming and going."""
-        self.ann.say(Change(self.session, lobby=True))
-        self.bob.hears()
+    def test_only_the_host_gets_a_knock(self) -> None:
+        """Connections that come and go during requests."""
+        self.ann.send(Change(self.session, lobby=True))
+        self.bob.receive()
         cat = Client(self.world)
-        cat.say(Join(self.session))
-        cat.say(Leave(self.session))
-        self.assertEqual(types(self.ann.hears()), [Knock, KnockOver])
-        self.assertEqual(self.bob.hears(), [])
+        cat.send(Join(self.session))
+        cat.send(Leave(self.session))
+        self.assertEqual(types(self.ann.receive()), [Knock, KnockOver])
+        self.assertEqual(self.bob.receive(), [])
 
-    def test_a_connection_that_is_told_to_go_can_be_taken_over(self) -> None:
-        """It floods; its user comes back at once on another one, and it is closed once."""
+    def test_a_closing_connection_can_be_replaced(self) -> None:
+        """Its connection is closed once although its user resumes at once on another one."""
         world = World(Limits(message_burst=3, message_rate=1.0))
         ann = Client(world)
         flooder = ann.peer
-        ann.say(Ping(), Ping(), Ping())
+        ann.send(Ping(), Ping(), Ping())
         self.assertEqual(world.closed, {flooder: ErrorCode.TOO_MANY_MESSAGES})
         ann.resume()
         self.assertEqual(world.closed, {flooder: ErrorCode.TOO_MANY_MESSAGES})
         world.disconnect(flooder)
-        self.assertEqual(ann.say(Ping()), [Pong()])
+        self.assertEqual(ann.send(Ping()), [Pong()])
 
     def test_too_many_requests_that_wait(self) -> None:
-        """They end the connection, and not the identity; what waited is carried out."""
+        """The connection is closed and the identity stays; queued requests are carried out."""
         world = World(Limits(waiting_messages=2))
         ann = Client(world)
-        world.holding = (OpenSession,)
-        ann.say(Open(), Open(), Open(), Open())
+        world.deferred_operations = (OpenSession,)
+        ann.send(Open(), Open(), Open(), Open())
         self.assertEqual(world.closed, {ann.peer: ErrorCode.TOO_MANY_WAITING})
         ann.lose()
-        world.release()
+        world.decide_deferred()
         self.assertEqual(types(ann.resume()), [Opened, Opened, Opened])
 
-    def test_a_refused_hello_may_be_said_again(self) -> None:
-        """What was said after it is heard as what it is, before a welcome."""
+    def test_a_rejected_hello_may_be_repeated(self) -> None:
+        """Requests after it are handled as those of a connection that is not welcomed."""
         peer = self.world.connect()
-        self.world.holding = (Identify,)
-        self.world.say(peer, Hello(1, id=ID), Ping(), Open())
-        [decide] = self.world.held
-        self.world.held, self.world.holding = [], ()
-        self.world.act(self.world.hub.decided(decide.id, Refused(ErrorCode.INTERNAL_ERROR), self.world.now))
+        self.world.deferred_operations = (Identify,)
+        self.world.send(peer, Hello(1, id=ID), Ping(), Open())
+        [decide] = self.world.deferred
+        self.world.deferred, self.world.deferred_operations = [], ()
+        self.world.carry_out(self.world.hub.decided(decide.id, Refused(ErrorCode.INTERNAL_ERROR), self.world.now))
         self.assertEqual(
-            self.world.hears(peer),
+            self.world.receive(peer),
             [Error(ErrorCode.INTERNAL_ERROR, Hello, id=ID), Pong(), Error(ErrorCode.HELLO_FIRST, Open)],
         )
-        self.assertEqual(types(self.world.say(peer, Hello(1))), [Welcome])
+        self.assertEqual(types(self.world.send(peer, Hello(1))), [Welcome])
 
-    def test_one_whose_hello_is_decided_late(self) -> None:
-        """It is waited for, and closed when it is refused and says no more."""
+    def test_the_hello_timeout_waits_for_the_decision(self) -> None:
+        """The timeout waits for the decision; after a refusal without another hello the connection is closed."""
         peer = self.world.connect()
-        self.world.holding = (Identify,)
-        self.world.say(peer, Hello(1))
+        self.world.deferred_operations = (Identify,)
+        self.world.send(peer, Hello(1))
         self.world.tick(11)
         self.assertEqual(self.world.closed, {})
-        [decide] = self.world.held
-        self.world.act(self.world.hub.decided(decide.id, Refused(ErrorCode.INTERNAL_ERROR), self.world.now))
+        [decide] = self.world.deferred
+        self.world.carry_out(self.world.hub.decided(decide.id, Refused(ErrorCode.INTERNAL_ERROR), self.world.now))
         self.world.tick(1)
         self.assertEqual(self.world.closed, {peer: ErrorCode.HELLO_TIMEOUT})
 
     def test_hello_is_too_late(self) -> None:
-        """Also where it waits for a decision."""
-        self.world.holding = (OpenSession,)
-        self.bob.say(Open(), Hello(1, instance=Instance("two")))
-        self.world.release()
-        self.assertEqual(types(self.bob.hears()), [Opened, Error])
+        """A second hello is rejected also where it was queued behind a decision."""
+        self.world.deferred_operations = (OpenSession,)
+        self.bob.send(Open(), Hello(1, instance=Instance("two")))
+        self.world.decide_deferred()
+        self.assertEqual(types(self.bob.receive()), [Opened, Error])
+
+
+class StoppingTests(Case):
+    """The server is about to restart and writes its state into a file."""
+
+    def test_requests_with_a_password_are_rejected(self) -> None:
+        """No password gets into the file: pending and queued ones are rejected in order, other requests stay."""
+        cat = Client(self.world)
+        self.world.deferred_operations = (OpenSession, JoinSession)
+        pending = Open(8, password=RIGHT, id=RequestId("1"))
+        queued = Join(self.session, password=RIGHT, id=RequestId("2"))
+        self.assertEqual(cat.send(pending, queued, Leave(self.session, RequestId("3"))), [])
+        self.world.carry_out(self.world.hub.stopping(ReconnectWindow(2.0, 4.0), lambda: 0.5))
+        rejections = [Error(ErrorCode.TOO_MANY_PASSWORDS, type(each), id=each.id) for each in (pending, queued)]
+        self.assertEqual(cat.receive(), [*rejections, GoingAway(4.0)])
+        self.assertEqual(list(self.world.hub.users[cat.user].queue.waiting), [Leave(self.session, RequestId("3"))])
+        self.assertIsNone(self.world.hub.decisions.for_user(self.world.hub.users[cat.user]).request)  # type: ignore[union-attr] # it is pending
+
+    def test_every_client_learns_when_to_reconnect(self) -> None:
+        """A connection that is not welcomed has nothing to resume and is told nothing."""
+        stranger = self.world.connect()
+        self.world.carry_out(self.world.hub.stopping(ReconnectWindow(1.0, 2.0), lambda: 0.0))
+        self.assertEqual(self.ann.receive(), [GoingAway(1.0)])
+        self.assertEqual(self.bob.receive(), [GoingAway(1.0)])
+        self.assertEqual(self.world.receive(stranger), [])

@@ -8,7 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from signald.core.decisions import ConfirmSecret, JoinSession, OpenSession, RenewUser, ResumeUser
 from signald.core.errors import ErrorCode
-from signald.core.hub import Ending
+from signald.core.hub import DisconnectReason
 from signald.core.limits import Limits
 from signald.core.messages import (
     Ack,
@@ -59,38 +59,38 @@ ID = RequestId("7")
 
 
 class Case(SynchronousTestCase):
-    """A host and a guest who can come back."""
+    """A host and a guest that can resume."""
 
     limits = Limits(outbox_messages=16)
 
     def setUp(self) -> None:
-        """Both have heard of each other, and that what they said has come."""
+        """Let both join and acknowledge everything."""
         self.world = World(self.limits)
         self.ann = Client(self.world)
         self.session = self.ann.open()
         self.bob = Client(self.world)
-        self.bob.say(Join(self.session))
+        self.bob.send(Join(self.session))
         self.world.tick(5)
-        self.ann.hears()
-        self.bob.hears()
+        self.ann.receive()
+        self.bob.receive()
 
     def message(self, sender: Client, text: str = "") -> ForwardedMessage:
-        """What another one hears of a message."""
+        """The event that a message from the other member becomes."""
         return ForwardedMessage(self.session, sender.user, text)
 
 
 class WelcomeTests(Case):
-    """Who may come back."""
+    """Which clients can resume."""
 
     def test_one_with_an_instance_gets_a_secret_and_a_grace(self) -> None:
-        """One without gets neither."""
+        """A client without an instance gets neither a secret nor a grace."""
         for instance, expected in (("one", True), (None, False)):
             client = Client(self.world, None if instance is None else instance)
             self.assertEqual(client.secret is not None, expected)
-            self.assertIsNone(client.survived)
+            self.assertIsNone(client.survival)
 
     def test_each_welcome_has_another_secret(self) -> None:
-        """The grace is told each time."""
+        """Every welcome states the grace."""
         first = self.bob.secret
         self.bob.lose()
         self.bob.resume()
@@ -98,34 +98,34 @@ class WelcomeTests(Case):
 
 
 class EverythingTests(Case):
-    """Nothing was lost."""
+    """Resumes that lose nothing."""
 
-    def test_what_was_said_meanwhile_arrives_in_order(self) -> None:
-        """The others hear that the member is away, and back; messages to it wait."""
+    def test_messages_during_the_absence_arrive_in_order(self) -> None:
+        """The others see the member go away and come back; messages to it are kept."""
         self.bob.lose()
-        self.assertEqual(self.ann.hears(), [MemberAway(self.session, self.bob.user)])
-        self.ann.say(AppMessage(self.session, "a"), Change(self.session, label="b"), AppMessage(self.session, "c"))
+        self.assertEqual(self.ann.receive(), [MemberAway(self.session, self.bob.user)])
+        self.ann.send(AppMessage(self.session, "a"), Change(self.session, label="b"), AppMessage(self.session, "c"))
         heard = self.bob.resume()
-        self.assertIs(self.bob.survived, Survival.EVERYTHING)
+        self.assertIs(self.bob.survival, Survival.EVERYTHING)
         self.assertEqual(
             heard, [self.message(self.ann, "a"), Changed(self.session, False, False, "b"), self.message(self.ann, "c")]
         )
-        self.assertEqual(self.ann.hears()[-1], MemberBack(self.session, self.bob.user))
+        self.assertEqual(self.ann.receive()[-1], MemberBack(self.session, self.bob.user))
 
-    def test_what_was_sent_and_not_received_is_sent_again(self) -> None:
-        """Once: what the client has, it does not get a second time."""
-        self.ann.say(AppMessage(self.session, "a"), AppMessage(self.session, "b"))
+    def test_events_that_were_not_received_are_replayed(self) -> None:
+        """Events that the client has received are not replayed."""
+        self.ann.send(AppMessage(self.session, "a"), AppMessage(self.session, "b"))
         self.bob.received += 1
         self.bob.lose()
         self.assertEqual(self.bob.resume(), [self.message(self.ann, "b")])
 
-    def test_the_welcome_says_what_the_server_has(self) -> None:
-        """So that the client sends the others of its messages again; refused ones and the malformed count."""
-        self.bob.say(AppMessage(self.session, "a"), Join(self.session), Ping(), Ack(Count(0)))
+    def test_the_welcome_counts_the_messages_that_arrived(self) -> None:
+        """The welcome counts rejected and malformed messages too, so the client resends only what has not arrived."""
+        self.bob.send(AppMessage(self.session, "a"), Join(self.session), Ping(), Ack(Count(0)))
         malformed = Error(ErrorCode.BAD_MESSAGE, Join)
-        self.world.act(self.world.hub.malformed(self.bob.peer, malformed, self.world.now))
-        self.world.act(self.world.hub.malformed(self.bob.peer, Error(ErrorCode.BAD_MESSAGE, Ack), self.world.now))
-        self.assertEqual(self.bob.hears(), [malformed, Error(ErrorCode.BAD_MESSAGE, Ack)])
+        self.world.carry_out(self.world.hub.malformed(self.bob.peer, malformed, self.world.now))
+        self.world.carry_out(self.world.hub.malformed(self.bob.peer, Error(ErrorCode.BAD_MESSAGE, Ack), self.world.now))
+        self.assertEqual(self.bob.receive(), [malformed, Error(ErrorCode.BAD_MESSAGE, Ack)])
         self.bob.lose()
         peer = self.bob.peer
         self.bob.resume()
@@ -133,40 +133,40 @@ class EverythingTests(Case):
         self.assertEqual(self.world.hub.users[self.bob.user].inbox.received, 4)
 
     def test_a_connection_that_the_server_still_holds_is_taken_over(self) -> None:
-        """It is closed with `replaced`, and neither what it says nor its end counts; the others hear nothing."""
+        """The old connection is closed with `replaced` and ignored from then on; the others notice nothing."""
         old = self.bob.peer
         self.bob.resume()
-        self.assertIs(self.bob.survived, Survival.EVERYTHING)
+        self.assertIs(self.bob.survival, Survival.EVERYTHING)
         self.assertEqual(self.world.closed, {old: ErrorCode.REPLACED})
-        self.assertEqual(self.world.say(old, AppMessage(self.session, "late")), [])
-        self.world.act(self.world.hub.malformed(old, Error(ErrorCode.BAD_MESSAGE), self.world.now))
+        self.assertEqual(self.world.send(old, AppMessage(self.session, "late")), [])
+        self.world.carry_out(self.world.hub.malformed(old, Error(ErrorCode.BAD_MESSAGE), self.world.now))
         self.world.disconnect(old)
-        self.assertEqual(self.ann.hears(), [])
-        self.assertEqual(self.bob.say(Ping()), [Pong()])
+        self.assertEqual(self.ann.receive(), [])
+        self.assertEqual(self.bob.send(Ping()), [Pong()])
 
-    def test_of_two_tabs_one_stays(self) -> None:
-        """The one that came last; the other one is closed with 4001 and does not come back by itself."""
+    def test_of_two_connections_the_last_one_stays(self) -> None:
+        """The last resume wins; the other connection is closed with 4001, after which clients do not reconnect."""
         old, copied = self.bob.peer, self.bob.secret
         self.bob.resume()
         first, self.bob.secret = self.bob.peer, copied
         self.bob.resume()
         self.assertEqual(self.world.closed, {old: ErrorCode.REPLACED, first: ErrorCode.REPLACED})
         self.assertEqual(ErrorCode.REPLACED.close_code, 4001)
-        self.assertIs(self.bob.survived, Survival.EVERYTHING)
+        self.assertIs(self.bob.survival, Survival.EVERYTHING)
 
 
 class MembershipTests(Case):
-    """The messages are lost, and the memberships are not."""
+    """Resumes after messages were lost: the memberships survive."""
 
-    def test_a_reloaded_page_begins_anew(self) -> None:
-        """It hears of each session, with numbers above all before; the others that it is renewed."""
-        self.bob.say(Change(self.session))
+    def test_a_reloaded_page_starts_over(self) -> None:
+        """The user gets each session with higher negotiation numbers; the others get a renewal."""
+        self.bob.send(Change(self.session))
         self.bob.lose()
-        self.ann.say(AppMessage(self.session, "lost"))
+        self.ann.send(AppMessage(self.session, "lost"))
         [joined] = self.bob.resume(instance="two")
         assert isinstance(joined, Joined)
-        self.assertIs(self.bob.survived, Survival.MEMBERSHIP)
-        [renewed] = self.ann.hears()
+        self.assertIs(self.bob.survival, Survival.MEMBERSHIP)
+        [renewed] = self.ann.receive()
         assert isinstance(renewed, MemberRenewed)
         self.assertEqual((joined.members[0].base, renewed.member.base), (4096, 4096))
         self.assertEqual((joined.members[0].offers_first, renewed.member.offers_first), (True, False))
@@ -174,14 +174,14 @@ class MembershipTests(Case):
         self.assertEqual((user.inbox.received, user.outbox.sent), (0, 1))
 
     def test_another_program_may_have_other_features(self) -> None:
-        """The reloaded page cannot roll back: it is the impolite one of the pair from now on."""
+        """The reloaded program cannot roll back, so it is the impolite peer of the pair from now on."""
         assert self.ann.secret is not None
         features = ("no-rollback",)
         for instance, expected in (("two", features), ("three", ())):
             peer = self.world.connect()
             resume = Resume(1, self.ann.user, self.ann.secret, Instance(instance), Count(0), features=expected)
-            welcome, joined = self.world.say(peer, resume)
-            [renewed] = self.bob.hears()
+            welcome, joined = self.world.send(peer, resume)
+            [renewed] = self.bob.receive()
             assert isinstance(welcome, Welcome)
             assert isinstance(joined, Joined)
             assert isinstance(renewed, MemberRenewed)
@@ -190,331 +190,331 @@ class MembershipTests(Case):
             assert welcome.secret is not None
             self.ann.secret = welcome.secret
 
-    def test_a_lost_welcome_of_such_a_one(self) -> None:
-        """It cannot know from where its messages are counted, so that they are counted anew once more."""
+    def test_a_lost_welcome_after_a_reload_resets_the_counters_again(self) -> None:
+        """The client cannot know from where its messages are counted, so the counters are reset once more."""
         before = self.bob.secret
         self.bob.resume(instance="two")
         self.bob.received = 0
         self.assertEqual([type(event) for event in self.bob.resume(secret=before)], [Joined])
-        self.assertIs(self.bob.survived, Survival.MEMBERSHIP)
+        self.assertIs(self.bob.survival, Survival.MEMBERSHIP)
 
-    def test_all_that_it_is_in_is_told(self) -> None:
-        """Sessions, knocks, and where it waits."""
+    def test_all_memberships_are_sent_again(self) -> None:
+        """The user gets its sessions, the knocks and its waiting again."""
         host = Client(self.world)
         lobby = host.open(Open(lobby=True))
-        self.bob.say(Join(lobby, name="Bob"))
-        host.hears()
+        self.bob.send(Join(lobby, name="Bob"))
+        host.receive()
         self.assertEqual([type(event) for event in self.bob.resume(instance="two")], [Joined, Waiting])
         self.bob.lose()
         events = host.resume(instance="two")
         self.assertEqual([type(event) for event in events], [Joined, Knock])
         self.assertEqual(events[1], Knock(lobby, self.bob.user, "Bob"))
 
-    def test_more_than_is_kept(self) -> None:
-        """Past twice the bound the events of the server are lost; then only the membership survives."""
+    def test_the_outbox_overflows(self) -> None:
+        """At twice the limit the outbox overflows, and only the membership survives."""
         self.bob.lose()
         for n in range(33):
-            self.ann.say(Change(self.session, label=str(n)))
-        self.ann.hears()
+            self.ann.send(Change(self.session, label=str(n)))
+        self.ann.receive()
         [joined] = self.bob.resume()
         assert isinstance(joined, Joined)
-        self.assertEqual((self.bob.survived, joined.label), (Survival.MEMBERSHIP, "32"))
-        self.assertIsInstance(self.ann.hears()[0], MemberRenewed)
+        self.assertEqual((self.bob.survival, joined.label), (Survival.MEMBERSHIP, "32"))
+        self.assertIsInstance(self.ann.receive()[0], MemberRenewed)
 
-    def test_a_count_that_cannot_be(self) -> None:
-        """A client that has lost count begins anew."""
+    def test_an_impossible_count(self) -> None:
+        """A client whose count is impossible starts over."""
         self.bob.received = 1000
         self.bob.resume()
-        self.assertIs(self.bob.survived, Survival.MEMBERSHIP)
+        self.assertIs(self.bob.survival, Survival.MEMBERSHIP)
 
-    def test_the_other_one_takes_one_exchange(self) -> None:
-        """Its session cannot be kept like that: the client is gone from it."""
+    def test_the_other_member_supports_a_single_exchange(self) -> None:
+        """A session with a client of a single exchange cannot be renewed: the client leaves it."""
         session = self.bob.open(Open())
-        serde, _ = self.world.joining(session, SERDE)
-        self.bob.hears()
+        serde, _ = self.world.join_session(session, SERDE)
+        self.bob.receive()
         events = self.bob.resume(instance="two")
         self.assertEqual([event.session for event in events if isinstance(event, Joined)], [self.session])
-        self.assertEqual(self.world.hears(serde), [Ended(session, EndReason.HOST_GONE)])
+        self.assertEqual(self.world.receive(serde), [Ended(session, EndReason.HOST_GONE)])
 
     def test_requests_that_wait_are_dropped(self) -> None:
-        """The client begins anew, and does not know of them."""
-        self.world.holding = (JoinSession,)
-        self.bob.say(Join(self.session), AppMessage(self.session, "late"))
+        """The queued requests are dropped, since the client starts over and does not know of them."""
+        self.world.deferred_operations = (JoinSession,)
+        self.bob.send(Join(self.session), AppMessage(self.session, "late"))
         other = self.ann.open(Open(8))
-        self.bob.say(Join(other), AppMessage(self.session, "late"))
-        self.assertEqual(len(self.world.held), 1)
+        self.bob.send(Join(other), AppMessage(self.session, "late"))
+        self.assertEqual(len(self.world.deferred), 1)
         self.bob.resume(instance="two")
-        self.ann.hears()
-        self.world.release()
-        self.assertEqual([type(event) for event in self.bob.hears()], [Joined])
-        self.assertEqual([type(event) for event in self.ann.hears()], [MemberJoined])
+        self.ann.receive()
+        self.world.decide_deferred()
+        self.assertEqual([type(event) for event in self.bob.receive()], [Joined])
+        self.assertEqual([type(event) for event in self.ann.receive()], [MemberJoined])
 
 
 class NothingTests(Case):
-    """There is nothing to come back to."""
+    """Resumes that find nothing."""
 
     def test_a_new_identity(self) -> None:
-        """For an unknown user, a wrong secret, and one who is over: nobody hears of it."""
+        """An unknown user, a wrong secret and an ended identity get a new identity, and no other client notices."""
         gone = Client(self.world)
-        gone.lose(Ending.LEFT)
+        gone.lose(DisconnectReason.LEFT)
         gone.resume()
-        self.assertIs(gone.survived, Survival.NOTHING)
+        self.assertIs(gone.survival, Survival.NOTHING)
         unknown = Client(self.world)
         unknown.user = UserId("Z" * 26)
         unknown.resume()
-        self.assertIs(unknown.survived, Survival.NOTHING)
+        self.assertIs(unknown.survival, Survival.NOTHING)
         before = self.bob.user
         self.bob.resume(secret=WRONG)
-        self.assertEqual((self.bob.survived, self.bob.user == before), (Survival.NOTHING, False))
-        self.assertEqual((self.ann.hears(), self.world.closed), ([], {}))
+        self.assertEqual((self.bob.survival, self.bob.user == before), (Survival.NOTHING, False))
+        self.assertEqual((self.ann.receive(), self.world.closed), ([], {}))
 
     def test_the_new_identity_can_come_back(self) -> None:
-        """As any other."""
+        """It can resume like any other."""
         self.bob.resume(secret=WRONG)
         self.bob.lose()
         self.bob.resume()
-        self.assertIs(self.bob.survived, Survival.EVERYTHING)
+        self.assertIs(self.bob.survival, Survival.EVERYTHING)
 
     def test_one_without_an_instance_cannot_be_resumed(self) -> None:
-        """It has no secret, and any other is wrong."""
+        """It has no secret, so any secret is wrong."""
         client = Client(self.world, None)
         client.instance = self.bob.instance
         client.resume(secret=WRONG)
-        self.assertIs(client.survived, Survival.NOTHING)
+        self.assertIs(client.survival, Survival.NOTHING)
 
 
 class SecretTests(Case):
-    """Secrets rotate."""
+    """Resume secrets rotate."""
 
     def test_a_lost_welcome_locks_nobody_out(self) -> None:
-        """The secret before is valid until the first message on the new connection."""
+        """The previous secret stays valid until the first message on the new connection."""
         first = self.bob.secret
         for _ in range(3):
             self.bob.resume(secret=first)
-            self.assertIs(self.bob.survived, Survival.EVERYTHING)
+            self.assertIs(self.bob.survival, Survival.EVERYTHING)
 
     def test_a_spent_secret_ends_the_identity(self) -> None:
-        """Both connections lose it: the one that had it is closed, the other one is somebody new."""
+        """Both clients lose the identity: the connected one is closed, and the other one gets a new identity."""
         first = self.bob.secret
         self.bob.resume()
-        self.bob.say(Ack(Count(self.bob.received)))
+        self.bob.send(Ack(Count(self.bob.received)))
         victim, user = self.bob.peer, self.bob.user
         self.bob.resume(secret=first)
-        self.assertIs(self.bob.survived, Survival.NOTHING)
+        self.assertIs(self.bob.survival, Survival.NOTHING)
         self.assertEqual(self.world.closed[victim], ErrorCode.SECRET_REUSED)
-        self.assertEqual(self.ann.hears(), [MemberLeft(self.session, user, LeaveReason.GONE)])
+        self.assertEqual(self.ann.receive(), [MemberLeft(self.session, user, LeaveReason.GONE)])
         self.assertNotIn(user, self.world.hub.users)
         self.assertNotIn(user, self.world.registry.users)
         self.world.disconnect(victim)
 
-    def test_a_spent_secret_of_one_who_is_away(self) -> None:
-        """The same, without a connection to close; the newest secret is of no use any more."""
+    def test_a_spent_secret_of_a_user_that_is_away(self) -> None:
+        """The same happens without a connection to close; the newest secret is invalid too."""
         first = self.bob.secret
         self.bob.resume()
-        self.bob.say(Ping())
+        self.bob.send(Ping())
         second, user = self.bob.secret, self.bob.user
         self.bob.lose()
-        self.ann.hears()
+        self.ann.receive()
         self.bob.resume(secret=first)
-        self.assertEqual(self.ann.hears(), [MemberLeft(self.session, user, LeaveReason.GONE)])
+        self.assertEqual(self.ann.receive(), [MemberLeft(self.session, user, LeaveReason.GONE)])
         self.bob.user = user
         self.bob.resume(secret=second)
-        self.assertIs(self.bob.survived, Survival.NOTHING)
+        self.assertIs(self.bob.survival, Survival.NOTHING)
 
-    def test_what_is_malformed_confirms_as_well(self) -> None:
-        """It shows that the client is on the new connection."""
+    def test_a_malformed_message_confirms_the_secret_too(self) -> None:
+        """Any message shows that the client is on the new connection."""
         first = self.bob.secret
         self.bob.resume()
-        self.world.act(self.world.hub.malformed(self.bob.peer, Error(ErrorCode.BAD_MESSAGE), self.world.now))
+        self.world.carry_out(self.world.hub.malformed(self.bob.peer, Error(ErrorCode.BAD_MESSAGE), self.world.now))
         victim = self.bob.peer
         self.bob.resume(secret=first)
         self.assertEqual(self.world.closed[victim], ErrorCode.SECRET_REUSED)
 
     def test_a_connection_that_never_had_the_secret_does_not_confirm_it(self) -> None:
-        """The resume's own connection is lost before the outcome: the old one goes on, and the old secret is valid."""
+        """The new connection is lost before the outcome: the old one goes on, and the old secret stays valid."""
         first, old = self.bob.secret, self.bob.peer
-        self.world.holding = (ResumeUser,)
+        self.world.deferred_operations = (ResumeUser,)
         self.bob.resume()
         self.bob.lose()
-        self.world.release()
-        self.assertEqual(self.world.say(old, Ping()), [Pong()])
+        self.world.decide_deferred()
+        self.assertEqual(self.world.send(old, Ping()), [Pong()])
         self.bob.resume(secret=first)
-        self.assertIs(self.bob.survived, Survival.EVERYTHING)
+        self.assertIs(self.bob.survival, Survival.EVERYTHING)
 
 
 class GraceTests(Case):
-    """How long somebody may be away."""
+    """The reconnect grace."""
 
-    def gone_after(self, client: Client, ending: Ending, seconds: float) -> None:
-        """The member is there so long, and then no more."""
+    def gone_after(self, client: Client, ending: DisconnectReason, seconds: float) -> None:
+        """The member stays for the grace, and then leaves."""
         client.lose(ending)
-        self.assertEqual(self.ann.hears(), [MemberAway(self.session, client.user)])
+        self.assertEqual(self.ann.receive(), [MemberAway(self.session, client.user)])
         self.world.tick(seconds - 0.1)
-        self.assertEqual(self.ann.hears(), [])
+        self.assertEqual(self.ann.receive(), [])
         self.world.tick(0.2)
-        self.assertEqual(self.ann.hears(), [MemberLeft(self.session, client.user, LeaveReason.GONE)])
+        self.assertEqual(self.ann.receive(), [MemberLeft(self.session, client.user, LeaveReason.GONE)])
         self.assertNotIn(client.user, self.world.hub.users)
         self.assertNotIn(client.user, self.world.registry.users)
 
     def test_a_lost_connection(self) -> None:
-        """Its user is away for the grace."""
-        self.gone_after(self.bob, Ending.LOST, 30.0)
+        """A lost connection has the full grace."""
+        self.gone_after(self.bob, DisconnectReason.LOST, 30.0)
 
     def test_a_page_that_is_left(self) -> None:
-        """It is back within seconds, or never."""
-        self.gone_after(self.bob, Ending.RELOADING, 5.0)
+        """A page that reloads has a shorter one."""
+        self.gone_after(self.bob, DisconnectReason.RELOADING, 5.0)
 
-    def test_one_who_leaves(self) -> None:
-        """Its memberships end at once, as if it had said so."""
-        self.bob.lose(Ending.LEFT)
-        self.assertEqual(self.ann.hears(), [MemberLeft(self.session, self.bob.user, LeaveReason.LEFT)])
+    def test_a_deliberate_close_has_no_grace(self) -> None:
+        """The memberships end at once, as with a leave."""
+        self.bob.lose(DisconnectReason.LEFT)
+        self.assertEqual(self.ann.receive(), [MemberLeft(self.session, self.bob.user, LeaveReason.LEFT)])
         self.assertNotIn(self.bob.user, self.world.registry.users)
 
     def test_a_host_who_leaves(self) -> None:
-        """It is told apart from one who is gone."""
-        self.ann.lose(Ending.LEFT)
-        self.assertEqual(self.bob.hears(), [Ended(self.session, EndReason.HOST_LEFT)])
+        """The others can tell it from a member that is gone."""
+        self.ann.lose(DisconnectReason.LEFT)
+        self.assertEqual(self.bob.receive(), [Ended(self.session, EndReason.HOST_LEFT)])
 
-    def test_one_who_is_back_stays(self) -> None:
-        """The end of an earlier grace is no end; nor does it shorten a later one."""
+    def test_a_resume_ends_the_grace(self) -> None:
+        """An earlier grace neither ends nor shortens a later one."""
         self.bob.lose()
         self.world.tick(20)
         self.bob.resume()
         self.world.tick(8)
         self.bob.lose()
-        self.ann.hears()
+        self.ann.receive()
         self.world.tick(20)
-        self.assertEqual(self.ann.hears(), [])
+        self.assertEqual(self.ann.receive(), [])
         self.bob.resume()
-        self.assertIs(self.bob.survived, Survival.EVERYTHING)
+        self.assertIs(self.bob.survival, Survival.EVERYTHING)
 
-    def test_one_who_is_about_to_be_back_is_waited_for(self) -> None:
-        """The grace ends while its resume is decided."""
+    def test_a_pending_resume_extends_the_grace(self) -> None:
+        """The grace does not end while a resume is decided."""
         self.bob.lose()
-        self.ann.hears()
+        self.ann.receive()
         self.world.tick(29)
-        self.world.holding = (ResumeUser,)
+        self.world.deferred_operations = (ResumeUser,)
         self.bob.resume()
         self.world.tick(1.5)
-        self.assertEqual(self.ann.hears(), [])
-        self.world.release()
-        self.bob.hears()
-        self.assertIs(self.bob.survived, Survival.EVERYTHING)
+        self.assertEqual(self.ann.receive(), [])
+        self.world.decide_deferred()
+        self.bob.receive()
+        self.assertIs(self.bob.survival, Survival.EVERYTHING)
         self.world.tick(5)
-        self.assertEqual(self.ann.hears(), [MemberBack(self.session, self.bob.user)])
+        self.assertEqual(self.ann.receive(), [MemberBack(self.session, self.bob.user)])
 
     def test_the_deadlines_are_forgotten(self) -> None:
-        """With the users whose they are."""
+        """A user's deadlines are removed with the user."""
         for _ in range(100):
             client = Client(self.world)
-            client.say(Debug())
+            client.send(Debug())
             client.lose()
             client.resume()
-            client.lose(Ending.LEFT)
+            client.lose(DisconnectReason.LEFT)
         self.world.tick(11)
         self.assertLess(len(self.world.hub.deadlines.heap), 100)
 
 
 class AcknowledgementTests(Case):
-    """Both sides say how much they have."""
+    """Acknowledgements, in both directions."""
 
     def test_the_server_acknowledges_every_16_messages(self) -> None:
-        """At once with the sixteenth."""
+        """An acknowledgement is sent with the sixteenth message."""
         refused = Error(ErrorCode.ALREADY_MEMBER, Join)
         for total in (17, 33):
-            self.assertEqual(self.bob.say(*[Join(self.session)] * 15), [refused] * 15)
-            self.assertEqual(self.bob.say(Join(self.session)), [Ack(Count(total)), refused])
+            self.assertEqual(self.bob.send(*[Join(self.session)] * 15), [refused] * 15)
+            self.assertEqual(self.bob.send(Join(self.session)), [Ack(Count(total)), refused])
 
     def test_the_server_acknowledges_every_32_kib(self) -> None:
-        """Text counts, and an envelope for each message."""
-        self.assertEqual(self.bob.say(AppMessage(self.session, "x" * 16384)), [])
-        [ack] = self.bob.say(AppMessage(self.session, "x" * 16384))
+        """Texts count by their bytes, plus an envelope for each message."""
+        self.assertEqual(self.bob.send(AppMessage(self.session, "x" * 16384)), [])
+        [ack] = self.bob.send(AppMessage(self.session, "x" * 16384))
         self.assertEqual(ack, Ack(Count(3)))
 
     def test_the_server_acknowledges_after_5_seconds(self) -> None:
-        """Whatever has come by then, once."""
-        self.bob.say(AppMessage(self.session, ""))
+        """One acknowledgement covers everything that has arrived."""
+        self.bob.send(AppMessage(self.session, ""))
         self.world.tick(3)
-        self.bob.say(AppMessage(self.session, ""))
-        self.assertEqual(self.bob.hears(), [])
+        self.bob.send(AppMessage(self.session, ""))
+        self.assertEqual(self.bob.receive(), [])
         self.world.tick(2)
-        self.assertEqual(self.bob.hears(), [Ack(Count(3))])
+        self.assertEqual(self.bob.receive(), [Ack(Count(3))])
         self.world.tick(5)
-        self.assertEqual(self.bob.hears(), [])
+        self.assertEqual(self.bob.receive(), [])
 
-    def test_one_who_is_away_is_told_when_it_is_back(self) -> None:
-        """The welcome says it."""
-        self.bob.say(AppMessage(self.session, ""))
+    def test_a_user_that_is_away_gets_the_ack_with_its_welcome(self) -> None:
+        """The welcome states the number."""
+        self.bob.send(AppMessage(self.session, ""))
         self.bob.lose()
         self.world.tick(6)
         peer = self.bob.peer
         self.bob.resume()
-        self.assertEqual(self.world.hears(peer), [])
+        self.assertEqual(self.world.receive(peer), [])
         self.world.tick(6)
-        self.assertEqual(self.bob.hears(), [])
+        self.assertEqual(self.bob.receive(), [])
 
-    def test_what_was_never_sent_cannot_be_acknowledged(self) -> None:
-        """Neither by one who can come back nor by one who cannot; the right count is accepted from both."""
+    def test_an_ack_of_more_than_was_sent_is_rejected(self) -> None:
+        """An impossible count is rejected, whether or not the client can resume; the right count is accepted."""
         for client in (self.bob, Client(self.world, None)):
             before = self.world.state()
             self.assertEqual(
-                client.say(Ack(Count(client.received + 1), ID)), [Error(ErrorCode.BAD_ACKNOWLEDGEMENT, Ack, id=ID)]
+                client.send(Ack(Count(client.received + 1), ID)), [Error(ErrorCode.BAD_ACKNOWLEDGEMENT, Ack, id=ID)]
             )
             self.assertEqual(self.world.state(), before)
         forgetful = Client(self.world, None)
         forgetful.open()
-        self.assertEqual((forgetful.received, forgetful.say(Ack(Count(1)))), (1, []))
+        self.assertEqual((forgetful.received, forgetful.send(Ack(Count(1)))), (1, []))
 
-    def test_one_who_cannot_come_back_is_not_told(self) -> None:
-        """It keeps nothing."""
+    def test_a_client_that_cannot_resume_gets_no_acks(self) -> None:
+        """The server keeps nothing for it."""
         client = Client(self.world, None)
-        self.assertEqual(client.say(*[Debug()] * 40), [])
+        self.assertEqual(client.send(*[Debug()] * 40), [])
 
 
 class OutboxTests(Case):
-    """What a member has not acknowledged is bounded."""
+    """The limits of what is kept for a member."""
 
-    def test_whoever_sends_more_is_refused(self) -> None:
-        """Until the member acknowledges; what is there stays, and nobody hears of the refused one."""
+    def test_messages_beyond_the_limit_are_rejected(self) -> None:
+        """A message beyond them is rejected until the member acknowledges; the receiver does not notice it."""
         cat = Client(self.world)
-        cat.say(Join(self.session))
-        cat.say(Ack(Count(cat.received)))
-        self.bob.hears()
-        self.ann.hears()
+        cat.send(Join(self.session))
+        cat.send(Ack(Count(cat.received)))
+        self.bob.receive()
+        self.ann.receive()
         user = self.world.hub.users[self.bob.user]
-        while len(user.outbox.waiting) < 16:
-            self.ann.say(AppMessage(self.session, "", self.bob.user))
+        while len(user.outbox.unacknowledged) < 16:
+            self.ann.send(AppMessage(self.session, "", self.bob.user))
         before = self.world.state()
         for to in (None, self.bob.user):
             refused = Error(ErrorCode.OUTBOX_FULL, AppMessage, self.session, ID)
-            self.assertEqual(self.ann.say(AppMessage(self.session, "", to, ID))[-1], refused)
-        self.assertEqual((self.world.state(), cat.hears()), (before, []))
-        self.bob.hears()
-        self.bob.say(Ack(Count(self.bob.received)))
-        self.assertEqual(self.ann.say(AppMessage(self.session, "now")), [])
-        self.assertEqual(self.bob.hears(), [self.message(self.ann, "now")])
+            self.assertEqual(self.ann.send(AppMessage(self.session, "", to, ID))[-1], refused)
+        self.assertEqual((self.world.state(), cat.receive()), (before, []))
+        self.bob.receive()
+        self.bob.send(Ack(Count(self.bob.received)))
+        self.assertEqual(self.ann.send(AppMessage(self.session, "now")), [])
+        self.assertEqual(self.bob.receive(), [self.message(self.ann, "now")])
 
-    def test_the_room_of_one_who_is_gone_is_free(self) -> None:
-        """Nothing of it is kept."""
+    def test_the_quota_of_a_user_that_is_gone_is_freed(self) -> None:
+        """The quota that its outbox used is freed."""
         self.bob.lose()
-        self.ann.say(AppMessage(self.session, "x" * 1000))
+        self.ann.send(AppMessage(self.session, "x" * 1000))
         self.ann.lose()
         self.world.tick(31)
-        self.assertEqual((self.world.hub.users, self.world.hub.mailboxes.room.used), ({}, 0))
+        self.assertEqual((self.world.hub.users, self.world.hub.mailboxes.quota.used), ({}, 0))
 
 
 class DecisionTests(Case):
-    """Decisions that are under way while connections come and go."""
+    """Decisions that are pending while connections come and go."""
 
-    def test_a_reply_waits_for_one_who_is_away(self) -> None:
-        """Its request was taken; the requests behind it are carried out in order."""
+    def test_a_reply_is_kept_for_a_user_that_is_away(self) -> None:
+        """The request is carried out, then those queued behind it, in order."""
         other = self.ann.open(Open(8))
-        self.world.holding = (JoinSession,)
-        self.bob.say(Join(other, id=ID), AppMessage(self.session, "after"))
+        self.world.deferred_operations = (JoinSession,)
+        self.bob.send(Join(other, id=ID), AppMessage(self.session, "after"))
         self.bob.lose()
-        self.ann.hears()
-        self.world.release()
-        [joined, said] = self.ann.hears()
+        self.ann.receive()
+        self.world.decide_deferred()
+        [joined, said] = self.ann.receive()
         assert isinstance(joined, MemberJoined)
         self.assertEqual((joined.session, joined.member.away), (other, True))
         self.assertEqual(said, self.message(self.bob, "after"))
@@ -522,160 +522,160 @@ class DecisionTests(Case):
         assert isinstance(reply, Joined)
         self.assertEqual((reply.session, reply.id), (other, ID))
 
-    def test_what_was_opened_for_one_who_is_gone(self) -> None:
-        """It is over with the identity."""
-        self.world.holding = (OpenSession,)
-        self.bob.say(Open())
-        self.bob.lose(Ending.LEFT)
-        self.world.release()
+    def test_a_session_opened_for_a_user_that_is_gone(self) -> None:
+        """The session ends with the identity."""
+        self.world.deferred_operations = (OpenSession,)
+        self.bob.send(Open())
+        self.bob.lose(DisconnectReason.LEFT)
+        self.world.decide_deferred()
         self.assertEqual((len(self.world.registry.sessions), len(self.world.hub.sessions)), (1, 1))
 
     def test_more_came_while_a_resume_was_decided(self) -> None:
-        """Then everybody begins anew after all."""
+        """All negotiations start over after all."""
         self.bob.lose()
-        self.ann.hears()
-        self.world.holding = (ResumeUser,)
+        self.ann.receive()
+        self.world.deferred_operations = (ResumeUser,)
         self.bob.resume()
         for n in range(33):
-            self.ann.say(Change(self.session, label=str(n)))
-        self.ann.hears()
-        self.world.release()
-        [_, joined] = self.bob.hears()
+            self.ann.send(Change(self.session, label=str(n)))
+        self.ann.receive()
+        self.world.decide_deferred()
+        [_, joined] = self.bob.receive()
         self.assertIsInstance(joined, Joined)
-        self.assertIs(self.bob.survived, Survival.MEMBERSHIP)
-        self.assertEqual([type(event) for event in self.ann.hears()], [MemberBack, MemberRenewed])
+        self.assertIs(self.bob.survival, Survival.MEMBERSHIP)
+        self.assertEqual([type(event) for event in self.ann.receive()], [MemberBack, MemberRenewed])
 
-    def test_the_one_who_came_back_is_gone_before_the_renewal(self) -> None:
-        """It is away again, until its grace is over."""
+    def test_the_resuming_connection_is_lost_before_the_renewal(self) -> None:
+        """The user is away again until its grace is over."""
         self.bob.lose()
         self.renewal()
         self.bob.lose()
-        self.world.release()
-        self.ann.hears()
+        self.world.decide_deferred()
+        self.ann.receive()
         self.assertTrue(self.world.registry.users[self.bob.user].away)
         self.world.tick(31)
-        self.assertEqual(self.ann.hears()[-1], MemberLeft(self.session, self.bob.user, LeaveReason.GONE))
+        self.assertEqual(self.ann.receive()[-1], MemberLeft(self.session, self.bob.user, LeaveReason.GONE))
 
     def renewal(self) -> None:
-        """Bob's resume finds everything, then more than is kept; the renewal is held back."""
-        self.world.holding = (ResumeUser,)
+        """Bob's resume is complete at first, then its outbox overflows; the renewal is deferred."""
+        self.world.deferred_operations = (ResumeUser,)
         self.bob.resume()
         for n in range(33):
-            self.ann.say(Change(self.session, label=str(n)))
-        held, self.world.held = self.world.held, []
-        self.world.holding = (RenewUser,)
-        self.world.act(held)
-        self.assertEqual([decide.operation for decide in self.world.held], [RenewUser(self.bob.user, Traits())])
+            self.ann.send(Change(self.session, label=str(n)))
+        held, self.world.deferred = self.world.deferred, []
+        self.world.deferred_operations = (RenewUser,)
+        self.world.carry_out(held)
+        self.assertEqual([decide.operation for decide in self.world.deferred], [RenewUser(self.bob.user, Traits())])
 
     def test_another_connection_is_faster_than_the_renewal(self) -> None:
-        """The one that waits for it is closed."""
+        """The connection that waits for it is closed."""
         first = self.bob.secret
         self.bob.lose()
         self.renewal()
         slow = self.bob.peer
-        self.world.holding = ()
+        self.world.deferred_operations = ()
         self.bob.resume(secret=first, instance="two")
-        self.world.release()
+        self.world.decide_deferred()
         self.assertEqual(self.world.closed, {slow: ErrorCode.REPLACED})
-        self.assertIs(self.bob.survived, Survival.MEMBERSHIP)
-        self.assertEqual(self.bob.say(Ping())[-1], Pong())
+        self.assertIs(self.bob.survival, Survival.MEMBERSHIP)
+        self.assertEqual(self.bob.send(Ping())[-1], Pong())
 
     def test_the_identity_ends_before_the_renewal(self) -> None:
-        """It left on its old connection; the new one gets another identity."""
+        """It left on its old connection, so the new one gets another identity."""
         old, user = self.bob.peer, self.bob.user
         self.renewal()
-        self.world.disconnect(old, Ending.LEFT)
-        self.world.release()
-        self.bob.hears()
-        self.assertIs(self.bob.survived, Survival.NOTHING)
+        self.world.disconnect(old, DisconnectReason.LEFT)
+        self.world.decide_deferred()
+        self.bob.receive()
+        self.assertIs(self.bob.survival, Survival.NOTHING)
         self.assertNotEqual(self.bob.user, user)
 
     def test_a_reloaded_page_is_gone_before_the_outcome(self) -> None:
-        """The others begin anew with it already, and so it does when it comes again."""
+        """The others have started over with it already, so it starts over too when it resumes again."""
         first = self.bob.secret
         self.bob.lose()
-        self.world.holding = (ResumeUser,)
+        self.world.deferred_operations = (ResumeUser,)
         self.bob.resume(instance="two")
         self.bob.lose()
-        self.ann.hears()
-        self.world.release()
-        self.assertEqual([type(event) for event in self.ann.hears()], [MemberRenewed, MemberAway])
+        self.ann.receive()
+        self.world.decide_deferred()
+        self.assertEqual([type(event) for event in self.ann.receive()], [MemberRenewed, MemberAway])
         self.assertEqual([type(event) for event in self.bob.resume(secret=first)], [Joined])
-        self.assertIs(self.bob.survived, Survival.MEMBERSHIP)
+        self.assertIs(self.bob.survival, Survival.MEMBERSHIP)
 
-    def test_the_one_who_came_back_is_gone_before_the_outcome(self) -> None:
-        """It is away again, and can come back with its old secret."""
+    def test_the_resuming_connection_is_lost_before_the_outcome(self) -> None:
+        """It is away again, and can resume with its old secret."""
         first = self.bob.secret
         self.bob.lose()
-        self.world.holding = (ResumeUser,)
+        self.world.deferred_operations = (ResumeUser,)
         self.bob.resume()
         self.bob.lose()
-        self.ann.hears()
-        self.world.release()
+        self.ann.receive()
+        self.world.decide_deferred()
         self.assertEqual(
-            self.ann.hears(), [MemberBack(self.session, self.bob.user), MemberAway(self.session, self.bob.user)]
+            self.ann.receive(), [MemberBack(self.session, self.bob.user), MemberAway(self.session, self.bob.user)]
         )
         self.bob.resume(secret=first)
-        self.assertIs(self.bob.survived, Survival.EVERYTHING)
+        self.assertIs(self.bob.survival, Survival.EVERYTHING)
 
     def test_of_two_that_come_back_at_once_the_newer_secret_counts(self) -> None:
-        """The outcome that comes late is of no use."""
+        """The late outcome is ignored."""
         self.bob.lose()
-        self.world.holding = (ResumeUser,)
+        self.world.deferred_operations = (ResumeUser,)
         self.bob.resume()
         earlier = self.bob.peer
         self.bob.resume()
         later = self.bob.peer
-        one, two = self.world.held
-        self.world.held, self.world.holding = [], ()
+        one, two = self.world.deferred
+        self.world.deferred, self.world.deferred_operations = [], ()
         outcomes = [self.world.registry.decide(decide.operation) for decide in (one, two)]
-        self.world.act(self.world.hub.decided(two.id, outcomes[1], self.world.now))
-        self.world.act(self.world.hub.decided(one.id, outcomes[0], self.world.now))
+        self.world.carry_out(self.world.hub.decided(two.id, outcomes[1], self.world.now))
+        self.world.carry_out(self.world.hub.decided(one.id, outcomes[0], self.world.now))
         self.assertEqual(self.world.closed, {earlier: ErrorCode.REPLACED})
-        self.assertIsInstance(self.world.hears(later)[0], Welcome)
-        self.assertEqual(self.world.hears(earlier), [])
+        self.assertIsInstance(self.world.receive(later)[0], Welcome)
+        self.assertEqual(self.world.receive(earlier), [])
 
-    def test_one_who_comes_back_to_an_identity_that_ended_meanwhile(self) -> None:
+    def test_a_resume_of_an_identity_that_ended_meanwhile(self) -> None:
         """Its user left on the old connection while the resume was decided."""
-        self.world.holding = (ResumeUser,)
+        self.world.deferred_operations = (ResumeUser,)
         old = self.bob.peer
         self.bob.resume()
-        self.world.disconnect(old, Ending.LEFT)
-        self.world.release()
-        self.bob.hears()
-        self.assertIs(self.bob.survived, Survival.NOTHING)
+        self.world.disconnect(old, DisconnectReason.LEFT)
+        self.world.decide_deferred()
+        self.bob.receive()
+        self.assertIs(self.bob.survival, Survival.NOTHING)
 
-    def test_a_guess_at_one_who_is_gone_before_the_outcome(self) -> None:
-        """Nobody is welcomed."""
+    def test_a_wrong_secret_for_a_user_that_ended_before_the_outcome(self) -> None:
+        """No connection is welcomed."""
         users = set(self.world.hub.users)
-        self.world.holding = (ResumeUser,)
+        self.world.deferred_operations = (ResumeUser,)
         self.bob.resume(secret=WRONG)
         self.bob.lose()
-        self.world.release()
+        self.world.decide_deferred()
         self.assertEqual(set(self.world.hub.users), users)
-        self.assertEqual(self.world.hub.decisions.pending, {})
+        self.assertEqual(self.world.hub.decisions.by_id, {})
 
-    def test_the_first_message_is_what_confirms(self) -> None:
-        """Once for each secret."""
+    def test_the_first_message_confirms_the_secret(self) -> None:
+        """The secret is confirmed once."""
         self.bob.resume()
-        self.world.holding = (ConfirmSecret,)
-        self.bob.say(Ping(), Ping())
-        self.assertEqual([decide.operation for decide in self.world.held], [ConfirmSecret(self.bob.user, 2)])
-        self.world.release()
+        self.world.deferred_operations = (ConfirmSecret,)
+        self.bob.send(Ping(), Ping())
+        self.assertEqual([decide.operation for decide in self.world.deferred], [ConfirmSecret(self.bob.user, 2)])
+        self.world.decide_deferred()
 
-    def test_where_it_waits_is_told_again_when_the_reason_is_another(self) -> None:
-        """From the lobby to the host, who is gone."""
+    def test_a_visitor_gets_the_new_reason_to_wait(self) -> None:
+        """A visitor in the lobby waits for the host once the host is gone."""
         session = self.ann.open(Open(lobby=True, keep=True))
-        self.assertEqual(self.bob.say(Join(session, id=ID)), [Waiting(session, WaitReason.LOBBY, ID)])
-        self.ann.lose(Ending.LEFT)
-        self.assertIn(Waiting(session, WaitReason.HOST), self.bob.hears())
+        self.assertEqual(self.bob.send(Join(session, id=ID)), [Waiting(session, WaitReason.LOBBY, ID)])
+        self.ann.lose(DisconnectReason.LEFT)
+        self.assertIn(Waiting(session, WaitReason.HOST), self.bob.receive())
 
 
 class TransitionTests(SynchronousTestCase):
-    """The tables of states."""
+    """The transition tables."""
 
     def test_nothing_else_happens_to_a_connection(self) -> None:
-        """One that is closed stays so, and one that is closing is not welcomed."""
+        """A closed connection stays closed, and one that is closing cannot be welcomed."""
         happens = {
             (PeerState.GREETING, PeerEvent.WELCOME),
             (PeerState.GREETING, PeerEvent.CLOSE),
@@ -689,14 +689,14 @@ class TransitionTests(SynchronousTestCase):
             peer = world.hub.peers[world.connect()]
             peer.state = state
             if (state, event) in happens:
-                peer.step(event)
+                peer.transition(event)
                 self.assertIs(peer.state, PEER_TRANSITIONS[state, event])
             else:
-                self.assertRaises(KeyError, peer.step, event)
+                self.assertRaises(KeyError, peer.transition, event)
                 self.assertIs(peer.state, state)
 
     def test_nothing_else_happens_to_an_identity(self) -> None:
-        """One that is over stays so; only one who is away expires, and only one who is there leaves or is lost."""
+        """An ended user stays ended; only one that is away expires, and only one that is present leaves or is lost."""
         happens = {
             (UserState.PRESENT, UserEvent.RESUMED),
             (UserState.PRESENT, UserEvent.LOST),
@@ -711,8 +711,8 @@ class TransitionTests(SynchronousTestCase):
         for state, event in product(UserState, UserEvent):
             user.state = state
             if (state, event) in happens:
-                user.step(event)
+                user.transition(event)
                 self.assertIs(user.state, USER_TRANSITIONS[state, event])
             else:
-                self.assertRaises(KeyError, user.step, event)
+                self.assertRaises(KeyError, user.transition, event)
                 self.assertIs(user.state, state)

@@ -1,4 +1,4 @@
-"""Users and sessions in another process: what is exported is there again after an import."""
+"""Snapshots: users and sessions are restored in another process as they were."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from signald.core.messages import (
     Candidate,
     Candidates,
     Count,
+    End,
     ForwardedMessage,
     Hello,
     Instance,
@@ -26,8 +27,9 @@ from signald.core.messages import (
     WaitReason,
     Welcome,
 )
-from signald.core.reconnect_window import return_seconds
-from signald.core.snapshot import dump, export, load, restore
+from signald.core.reconnect_window import reconnect_seconds
+from signald.core.sessions import SessionState
+from signald.core.snapshot import aged, dump, load, restore, take_snapshot, without_users
 from signald.core.users import PeerId
 from tests.support.world import SERDE, World
 
@@ -37,55 +39,55 @@ ONE = Instance("one")
 def welcomed(world: World) -> tuple[PeerId, Welcome]:
     """Make a peer that can resume."""
     peer = world.connect()
-    [welcome] = world.say(peer, Hello(version=1, instance=ONE))
+    [welcome] = world.send(peer, Hello(version=1, instance=ONE))
     assert isinstance(welcome, Welcome)
     return peer, welcome
 
 
 def again(world: World, seconds: float = 3.0) -> World:
-    """The same in another process, whose clock is another one, after so many seconds."""
-    data = dump(export(world.hub, world.registry, world.now))
+    """Restore the world in another process, with another clock, so many seconds later."""
+    data = dump(take_snapshot(world.hub, world.registry, world.now))
     later = World()
     later.now = 77.0
     later.registry.now = 77.0
-    later.act(restore(load(data), later.hub, later.registry, later.now))
+    later.carry_out(restore(load(data), later.hub, later.registry, later.now))
     later.tick(seconds)
     return later
 
 
 def resume(world: World, welcome: Welcome, received: int) -> tuple[PeerId, list[object]]:
-    """Come back as this user."""
+    """Resume as this user."""
     peer = world.connect()
     assert welcome.secret is not None
-    return peer, list(world.say(peer, Resume(1, welcome.user, welcome.secret, ONE, Count(received))))
+    return peer, list(world.send(peer, Resume(1, welcome.user, welcome.secret, ONE, Count(received))))
 
 
 class RecordTests(SynchronousTestCase):
-    """Export and import."""
+    """Taking and restoring a snapshot."""
 
     def setUp(self) -> None:
-        """A host and a guest who can come back."""
+        """A host and a guest that can resume."""
         self.world = World()
         self.host, self.host_welcome = welcomed(self.world)
-        [opened] = self.world.say(self.host, Open(capacity=3, keep=True))
+        [opened] = self.world.send(self.host, Open(capacity=3, keep=True))
         assert isinstance(opened, Opened)
         self.opened = opened
         self.guest, self.guest_welcome = welcomed(self.world)
-        self.world.say(self.guest, Join(opened.session))
-        self.world.hears(self.host)
+        self.world.send(self.guest, Join(opened.session))
+        self.world.receive(self.host)
 
     def test_the_records_survive_their_form(self) -> None:
-        """What is read is what was written, secrets hashed."""
-        self.world.say(self.guest, AppMessage(self.opened.session, "unread"))
-        snapshot = export(self.world.hub, self.world.registry, self.world.now)
+        """The decoded snapshot equals the encoded one, and it contains no resume secret."""
+        self.world.send(self.guest, AppMessage(self.opened.session, "unread"))
+        snapshot = take_snapshot(self.world.hub, self.world.registry, self.world.now)
         data = dump(snapshot)
         self.assertEqual(load(data), snapshot)
         assert self.host_welcome.secret is not None
         self.assertNotIn(self.host_welcome.secret.encode(), data)
 
     def test_nothing_is_lost(self) -> None:
-        """A user comes back with everything: what waited for it arrives once, and membership goes on."""
-        self.world.say(self.guest, AppMessage(self.opened.session, "before"))
+        """A user resumes with everything: kept events arrive once, and its memberships go on."""
+        self.world.send(self.guest, AppMessage(self.opened.session, "before"))
         later = again(self.world)
         # The host had heard of the opened session and of the guest.
         host, [welcome, message] = resume(later, self.host_welcome, 2)
@@ -93,65 +95,65 @@ class RecordTests(SynchronousTestCase):
         self.assertEqual((welcome.resumed, welcome.received), (Survival.EVERYTHING, 1))
         self.assertEqual(message, ForwardedMessage(self.opened.session, self.guest_welcome.user, "before"))
         guest, [welcome] = resume(later, self.guest_welcome, 1)
-        later.say(guest, AppMessage(self.opened.session, "after"))
-        self.assertEqual(later.hears(host), [ForwardedMessage(self.opened.session, self.guest_welcome.user, "after")])
+        later.send(guest, AppMessage(self.opened.session, "after"))
+        self.assertEqual(later.receive(host), [ForwardedMessage(self.opened.session, self.guest_welcome.user, "after")])
 
-    def test_one_who_does_not_come_back_is_gone(self) -> None:
-        """The grace begins anew with the import; after it the others hear that somebody is gone."""
+    def test_a_user_that_does_not_resume_is_gone(self) -> None:
+        """The grace starts again with the restart; after it the other members see the user as gone."""
         later = again(self.world)
         host, _ = resume(later, self.host_welcome, 2)
         later.tick(later.hub.limits.grace_seconds - 4)
-        self.assertEqual(later.hears(host), [])
+        self.assertEqual(later.receive(host), [])
         later.tick(4)
         self.assertEqual(
-            later.hears(host), [MemberLeft(self.opened.session, self.guest_welcome.user, LeaveReason.GONE)]
+            later.receive(host), [MemberLeft(self.opened.session, self.guest_welcome.user, LeaveReason.GONE)]
         )
 
-    def test_one_who_cannot_resume_is_gone_at_once(self) -> None:
-        """The others hear it when they are back."""
+    def test_a_user_that_cannot_resume_is_gone_at_once(self) -> None:
+        """The others learn that when they are back."""
         world = World()
         host, welcome = welcomed(world)
-        [opened] = world.say(host, Open())
+        [opened] = world.send(host, Open())
         assert isinstance(opened, Opened)
-        _, guest = world.joining(opened.session, SERDE)
+        _, guest = world.join_session(opened.session, SERDE)
         later = again(world)
         _, [_, left] = resume(later, welcome, 2)
         self.assertEqual(left, MemberLeft(opened.session, guest, LeaveReason.GONE))
 
     def test_durations_go_on(self) -> None:
-        """A session's idle time and life are counted from before the export."""
+        """A session's idle time and age continue across the restart."""
         self.world.tick(80000)
         later = again(self.world)
         id = self.opened.session
-        expires = later.hub.replicas.expires[id] - later.now
-        self.assertAlmostEqual(expires, self.world.hub.replicas.expires[id] - self.world.now - 3)
+        expires = later.hub.lifetimes.expires[id] - later.now
+        self.assertAlmostEqual(expires, self.world.hub.lifetimes.expires[id] - self.world.now - 3)
 
     def test_kept_sessions_are_known(self) -> None:
-        """Their ages as well, the oldest first; who waits there waits on."""
+        """Their ages and order are restored, and their visitors go on waiting."""
         self.world.disconnect(self.guest)
         self.world.disconnect(self.host)
         self.world.tick(31)
         id = self.opened.session
-        self.assertEqual(self.world.registry.kept, {id: self.world.registry.now})
+        self.assertEqual(self.world.registry.kept_since, {id: self.world.registry.now})
         early, welcome = welcomed(self.world)
-        self.assertEqual(self.world.say(early, Join(id)), [Waiting(id, WaitReason.HOST)])
+        self.assertEqual(self.world.send(early, Join(id)), [Waiting(id, WaitReason.HOST)])
         later = again(self.world, seconds=0.0)
-        self.assertEqual(later.registry.kept, {id: 77.0})
+        self.assertEqual(later.registry.kept_since, {id: 77.0})
         host, _ = welcomed(later)
-        later.say(host, Open(session=id, host_key=self.opened.host_key))
+        later.send(host, Open(session=id, host_key=self.opened.host_key))
         _, events = resume(later, welcome, 1)
         self.assertEqual([type(event).__name__ for event in events], ["Welcome", "Joined"])
 
     def test_requests_that_wait_are_carried_out(self) -> None:
-        """Such as the one whose password was being checked."""
+        """A request whose decision had not started, such as a password check, is carried out."""
         user = self.world.hub.users[self.guest_welcome.user]
         user.queue.waiting.append(AppMessage(self.opened.session, "late"))
         later = again(self.world)
         _, events = resume(later, self.host_welcome, 2)
         self.assertEqual(events[1:], [ForwardedMessage(self.opened.session, user.id, "late")])
 
-    def test_a_decision_that_was_under_way_begins_anew(self) -> None:
-        """Its request is the first to be carried out."""
+    def test_a_pending_decision_is_submitted_again(self) -> None:
+        """The pending request is the first to be carried out."""
         user = self.world.hub.users[self.guest_welcome.user]
         asked = self.world.hub.received(self.guest, Open(label="mine"), self.world.now)
         self.assertEqual(len(asked), 1)
@@ -159,21 +161,21 @@ class RecordTests(SynchronousTestCase):
         self.assertEqual(len(later.hub.users[user.id].sessions), 2)
 
     def test_candidates_that_wait_for_the_other_member(self) -> None:
-        """They are there for the one who joins after the restart."""
+        """A member that joins after the restart gets them."""
         world = World()
         host, _ = welcomed(world)
-        [opened] = world.say(host, Open())
+        [opened] = world.send(host, Open())
         assert isinstance(opened, Opened)
         batch = Candidates(opened.session, None, None, (Candidate("candidate:1 1 udp 1 192.0.2.1 9 typ host"),))
-        self.assertEqual(world.say(host, batch), [])
+        self.assertEqual(world.send(host, batch), [])
         later = again(world)
         guest, _ = welcomed(later)
-        events = later.say(guest, Join(opened.session))
+        events = later.send(guest, Join(opened.session))
         self.assertIn("ForwardedCandidates", [type(event).__name__ for event in events])
 
     def test_records_that_do_not_fit_each_other(self) -> None:
-        """A session of somebody who is not among the users, and what is named twice."""
-        snapshot = export(self.world.hub, self.world.registry, self.world.now)
+        """A session with an unknown user and an id that occurs twice are refused."""
+        snapshot = take_snapshot(self.world.hub, self.world.registry, self.world.now)
         for wrong in (
             evolve(snapshot, users=snapshot.users[1:]),
             evolve(snapshot, users=snapshot.users * 2),
@@ -183,27 +185,58 @@ class RecordTests(SynchronousTestCase):
             self.assertRaises(ValueError, load, dump(wrong))
 
     def test_many_have_longer_to_come_back(self) -> None:
-        """As long as it takes them all at a rate that the server bears."""
+        """The grace grows by the time in which all of them can reconnect at the bounded rate."""
         user = next(iter(again(self.world, seconds=0.0).hub.users.values()))
-        self.assertAlmostEqual(user.until, 77.0 + self.world.hub.limits.grace_seconds + return_seconds(2))
+        self.assertAlmostEqual(user.grace_ends, 77.0 + self.world.hub.limits.grace_seconds + reconnect_seconds(2))
 
-    def test_what_is_no_snapshot_is_refused(self) -> None:
-        """With a sentence."""
-        data = dump(export(self.world.hub, self.world.registry, self.world.now))
+    def test_other_data_than_a_snapshot_is_refused(self) -> None:
+        """The error has a sentence for the log."""
+        data = dump(take_snapshot(self.world.hub, self.world.registry, self.world.now))
         for wrong in (b"", b"{}", b"[]", data[:-1], data.replace(b'"format":1', b'"format":2')):
             self.assertRaises(ValueError, load, wrong)
 
     def test_values_of_another_type_are_refused(self) -> None:
-        """Nothing is made of them: a number that is no integer could be too large to be written again."""
-        data = dump(export(self.world.hub, self.world.registry, self.world.now))
+        """Values are not coerced: a float in place of an integer could be too large to encode again."""
+        data = dump(take_snapshot(self.world.hub, self.world.registry, self.world.now))
         self.assertIn(b'"rotation":1', data)
         for wrong in (b'"rotation":1e30', b'"rotation":true', b'"rotation":"1"', b'"rotation":null'):
             self.assertRaises(ValueError, load, data.replace(b'"rotation":1', wrong))
 
     def test_the_same_ids(self) -> None:
-        """Identities and sessions keep theirs."""
+        """Users and sessions keep their ids."""
         later = again(self.world)
         self.assertEqual(
             (set(later.hub.users), set(later.hub.sessions)),
             ({UserId(self.host_welcome.user), self.guest_welcome.user}, {SessionId(self.opened.session)}),
         )
+
+    def test_a_snapshot_ages(self) -> None:
+        """The seconds between two processes count against every timeout: idling, life and keeping alike."""
+        lone, lone_welcome = welcomed(self.world)
+        [kept] = self.world.send(lone, Open(keep=True))
+        assert isinstance(kept, Opened)
+        self.world.send(lone, End(kept.session))
+        snapshot = take_snapshot(self.world.hub, self.world.registry, self.world.now)
+        older = {record.session.id: record for record in aged(snapshot, 7.0).sessions}
+        for record in snapshot.sessions:
+            later = older[record.session.id]
+            if record.session.id == kept.session:
+                self.assertEqual((later.idle, later.remaining, later.kept), (None, None, (record.kept or 0.0) + 7.0))
+            else:
+                assert record.idle is not None
+                assert record.remaining is not None
+                expected = (record.idle + 7.0, record.remaining - 7.0, None)
+                self.assertEqual((later.idle, later.remaining, later.kept), expected)
+        self.assertIsNotNone(lone_welcome.secret)
+
+    def test_a_snapshot_without_users_ends_their_memberships(self) -> None:
+        """No user can resume, and of the sessions only the kept ones stay."""
+        [opened] = self.world.send(self.host, Open())
+        assert isinstance(opened, Opened)
+        snapshot = without_users(take_snapshot(self.world.hub, self.world.registry, self.world.now))
+        self.assertEqual(snapshot.users, [])
+        later = World()
+        later.carry_out(restore(snapshot, later.hub, later.registry, later.now))
+        self.assertEqual((later.hub.users, later.registry.users), ({}, {}))
+        self.assertEqual(list(later.registry.sessions), [self.opened.session])
+        self.assertIs(later.registry.sessions[self.opened.session].state, SessionState.KEPT)

@@ -12,7 +12,7 @@ from attrs import define, field
 from twisted.trial.unittest import SynchronousTestCase
 
 from signald.core.errors import ErrorCode
-from signald.core.hub import Ending
+from signald.core.hub import DisconnectReason
 from signald.core.ids import host_key
 from signald.core.limits import Limits
 from signald.core.messages import (
@@ -116,7 +116,7 @@ DONE = {
     "sent": "target: =",
     "told": "others: =",
 }
-"""Who hears what. `others` are the members that are not named apart; what the guest of `away` hears waits for it."""
+"""The columns: who receives what. `others` are all other members; events to the guest of `away` wait for it."""
 
 OPEN = """
                 host     guest    removed  outsider new      return
@@ -151,7 +151,7 @@ ack-wrong       ACK      ACK      ACK      ACK      HELLO    HELLO
 ping            pong     pong     pong     pong     pong     pong
 debug           -        -        -        -        -        -
 """
-"""What is so in an open session without anything special, and in all others where their tables do not say otherwise."""
+"""The results in a plain open session, and in all other states whose own tables do not say otherwise."""
 
 TABLES = {
     "open": OPEN,
@@ -395,7 +395,7 @@ class Scene:
     base: int = 0
 
     def __attrs_post_init__(self) -> None:
-        """Bring the state about."""
+        """Create the state."""
         self.enter("outsider")
         self.peers["new"] = self.world.connect()
         self.peers["return"] = self.world.connect()
@@ -417,10 +417,10 @@ class Scene:
             self.join("bystander")
         self.finish()
         for peer in self.peers.values():
-            self.world.hears(peer)
+            self.world.receive(peer)
 
     def finish(self) -> None:
-        """Do what makes this state different from an open one."""
+        """Do what distinguishes this state from a plain open session."""
         match self.state:
             case "locked":
                 self.say("host", Change(self.session, locked=True))
@@ -435,13 +435,13 @@ class Scene:
             case "over":
                 self.say("host", End(self.session))
             case "away":
-                self.world.disconnect(self.peers["guest"], Ending.LOST)
+                self.world.disconnect(self.peers["guest"], DisconnectReason.LOST)
             case "outbox":
                 while len(self.guest_outbox()) < LIMITS.outbox_messages:
                     self.say("host", AppMessage(self.session, "", self.users["guest"]))
 
     def enter(self, role: str) -> None:
-        """Somebody is welcomed; each but the serde peer may come back."""
+        """Welcome a client; all but the serde client can resume."""
         self.peers[role] = self.world.connect(SERDE if role == "serde" else None)
         instance = None if role == "serde" else Instance(role)
         welcome = self.say(role, Hello(version=1, instance=instance))
@@ -452,36 +452,36 @@ class Scene:
             self.secret = welcome.secret
 
     def join(self, role: str) -> None:
-        """Somebody comes, and joins."""
+        """Welcome a client and let it join."""
         self.enter(role)
         joined = self.say(role, Join(self.session, password=PASSWORD))
         assert isinstance(joined, Joined)
         self.base = joined.members[0].base if role in ("guest", "serde") else self.base
 
     def say(self, role: str, request: Request) -> object:
-        """Let somebody say something; the last that it hears of it, if anything."""
-        events = self.world.say(self.peers[role], request)
+        """Let a client send a request; return the last event that it gets, if any."""
+        events = self.world.send(self.peers[role], request)
         return events[-1] if events else None
 
     def guest_outbox(self) -> list[object]:
-        """What the guest has not acknowledged."""
-        return [event for event, _ in self.world.hub.users[self.users["guest"]].outbox.waiting]
+        """The events that the guest has not acknowledged."""
+        return [event for event, _ in self.world.hub.users[self.users["guest"]].outbox.unacknowledged]
 
     def members(self) -> list[str]:
-        """The roles of those who are members now."""
+        """The roles of the present members."""
         session = self.world.hub.sessions.get(self.session)
         users = [] if session is None else [member.user for member in session.members]
         return [role for role, user in self.users.items() if user in users]
 
     def target(self, sender: str) -> str:
-        """Whom messages of a role are for."""
+        """The receiver to which messages of a role are addressed."""
         other = "guest" if "guest" in self.peers else "serde" if "serde" in self.peers else "outsider"
         host = "host" if "host" in self.peers else "serde"
         return other if sender == host else host
 
 
 def _request(name: str, scene: Scene, sender: str) -> Request:
-    """What a row of the tables says, as this role says it."""
+    """The request of a row, as a client in this role sends it."""
     session, users = scene.session, scene.users
     target = users[scene.target(sender)]
     to = None if sender == "serde" else target
@@ -527,11 +527,11 @@ def _request(name: str, scene: Scene, sender: str) -> Request:
 
 
 Table = dict[tuple[str, str], str]
-"""What comes of a message (the first of the key) of a role (the second)."""
+"""The results by message (first in the key) and role (second)."""
 
 
 def read(text: str) -> Table:
-    """Read one of the texts above."""
+    """Parse one of the tables above."""
     head, *rows = text.strip().splitlines()
     roles = head.split()
     table: Table = {}
@@ -565,30 +565,30 @@ def cells(state: str) -> Table:
 
 
 class CompletenessTests(SynchronousTestCase):
-    """The tables themselves."""
+    """The completeness of the tables."""
 
     def test_every_message_is_in_the_table(self) -> None:
-        """Each type of the native dialect has a row, and what the serde dialect alone has."""
+        """Each request type of the native dialect has a row, and so has each that only the serde dialect has."""
         types = {_request(name, Scene("lobby"), "host").__class__ for name in MESSAGES}
         self.assertEqual(types, {*REQUESTS.values(), Debug})
 
     def test_every_cell_is_there(self) -> None:
-        """A role that `OPEN` does not have has each row in its own table, and every word is explained."""
+        """A role that `OPEN` lacks has every row in its own table, and every word is explained."""
         used = {cell for state in TABLES for cell in cells(state).values()}
         self.assertEqual(used, {*REFUSED, *DONE, "-"})
 
     def test_every_row_and_role_is_known(self) -> None:
-        """A misspelt one would say nothing; and each role is in some state."""
+        """A misspelt role would test nothing, and each role occurs in some state."""
         keys = [key for text in TABLES.values() for key in read(text)]
         self.assertEqual({name for name, _ in keys}, set(MESSAGES))
         self.assertEqual({role for _, role in keys}, set(ROLES))
 
 
 class TableTests(SynchronousTestCase):
-    """One test for each row of each state; a failure shows the row's cells that are otherwise."""
+    """There is one test for each row of each state; a failure shows the cells that differ."""
 
     def check_row(self, state: str, name: str) -> None:
-        """Try each cell of a row in a new scene."""
+        """Test each cell of a row in a new scene."""
         wrong: list[str] = []
         for (row, role), cell in cells(state).items():
             if row == name and cell != "-":
@@ -597,14 +597,14 @@ class TableTests(SynchronousTestCase):
         self.assertEqual(wrong, [])
 
     def outcome(self, scene: Scene, name: str, sender: str, cell: str) -> list[str]:
-        """Say it, and return what is not as the cell has it."""
+        """Send the request, and return the differences from the cell."""
         world = scene.world
         request = _request(name, scene, sender)
         was_member = sender in scene.members()
         expected = self.expected(scene, request, sender, cell)
         state, outbox = world.state(), scene.guest_outbox() if scene.state == "away" else []
-        world.act(world.hub.received(scene.peers[sender], request, world.now))
-        heard = {role: [_name(event) for event in world.heard[peer]] for role, peer in scene.peers.items()}
+        world.carry_out(world.hub.received(scene.peers[sender], request, world.now))
+        heard = {role: [_name(event) for event in world.unread[peer]] for role, peer in scene.peers.items()}
         if scene.state == "away" and cell != "back":
             heard["guest"] = [_name(event) for event in scene.guest_outbox()[len(outbox) :]]
         for role, peer in scene.peers.items():
@@ -616,7 +616,7 @@ class TableTests(SynchronousTestCase):
         ]
         if cell in REFUSED and world.state() != state:
             wrong.append("something has changed")
-        last = world.heard[scene.peers[sender]][-1:]
+        last = world.unread[scene.peers[sender]][-1:]
         if last and getattr(last[0], "id", None) != ID:
             wrong.append("the reply has not the request's id")
         for event in last:
@@ -625,7 +625,7 @@ class TableTests(SynchronousTestCase):
         return wrong
 
     def expected(self, scene: Scene, request: Request, sender: str, cell: str) -> dict[str, list[str]]:
-        """What everybody is to hear."""
+        """The events that each client is to receive."""
         if cell in REFUSED:
             return {sender: [REFUSED[cell].value]}
         parts = (part.split(":") for part in DONE[cell].split("; ") if part)

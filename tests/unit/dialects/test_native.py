@@ -1,4 +1,4 @@
-"""The native dialect: JSON in, requests out; events in, JSON out."""
+"""The native dialect: it decodes JSON to requests and encodes events as JSON."""
 
 from __future__ import annotations
 
@@ -133,7 +133,7 @@ _TYPES = {class_: name for name, class_ in REQUESTS.items()}
 
 
 def as_a_client(request: Request) -> dict[str, Any]:
-    """A request as a client would write it, by hand and not by the code that is tested."""
+    """Encode a request as a client would, by hand and independently of the tested code."""
     names = {
         "sdp_mid": "sdpMid",
         "sdp_m_line_index": "sdpMLineIndex",
@@ -154,33 +154,33 @@ def as_a_client(request: Request) -> dict[str, Any]:
 
 
 class DecodeTests(SynchronousTestCase):
-    """What a client may say."""
+    """Decoding what clients send."""
 
     def refused(self, body: object) -> DecodeError:
-        """Decode something that is no valid request."""
+        """Decode something that is not a valid request."""
         frame = body if isinstance(body, bytes) else json.dumps(body).encode()
-        error = self.assertRaises(DecodeError, Native().received, frame)
+        error = self.assertRaises(DecodeError, Native().decode, frame)
         assert isinstance(error, DecodeError)
         self.assertEqual(error.code, ErrorCode.BAD_MESSAGE)
         return error
 
     @given(requests)
     def test_every_request_survives_the_way(self, request: Request) -> None:
-        """What a client writes is what the hub gets."""
+        """Every request of a client arrives at the hub unchanged."""
         frame = json.dumps(as_a_client(request), ensure_ascii=False).encode()
-        self.assertEqual(Native().received(frame), [request])
+        self.assertEqual(Native().decode(frame), [request])
 
     @given(st.binary(max_size=200) | json_values.map(lambda value: json.dumps(value).encode()))
     def test_nothing_else_raises(self, frame: bytes) -> None:
-        """Whatever arrives is a request or a `DecodeError`."""
+        """Any input is either a request or a `DecodeError`."""
         try:
-            Native().received(frame)
+            Native().decode(frame)
         except DecodeError as error:
             self.assertEqual(error.code, ErrorCode.BAD_MESSAGE)
 
     @given(requests, st.data())
     def test_a_wrong_value_is_found(self, request: Request, data: st.DataObject) -> None:
-        """Whichever key has null or an object of no meaning, the request is refused and its class told."""
+        """A key with null or an unexpected object makes the request invalid, and the error names its class."""
         body = as_a_client(request)
         keys = sorted(set(body) - {"type"})
         if not keys:
@@ -191,42 +191,42 @@ class DecodeTests(SynchronousTestCase):
 
     def test_an_escaped_emoji_arrives_whole(self) -> None:
         """Two escaped surrogates are one character."""
-        [hello] = Native().received(b'{"type":"hello","version":1,"agent":"\\ud83d\\ude00"}')
+        [hello] = Native().decode(b'{"type":"hello","version":1,"agent":"\\ud83d\\ude00"}')
         self.assertEqual(hello, Hello(1, agent="😀"))
 
     def test_session_ids_are_read_as_people_type_them(self) -> None:
-        """Any case, I and L for 1, O for 0, hyphens and spaces."""
+        """Session ids may have any case, I and L for 1, O for 0, hyphens and spaces."""
         for text in ("7q2-m9rt-6zc", "7Q2 M9RT 6ZC", "7Q2M9RT6ZC"):
-            self.assertEqual(Native().received(json.dumps({"type": "join", "session": text}).encode()), [Join(SESSION)])
-        [join] = Native().received(b'{"type":"join","session":"oOiIlL0011"}')
+            self.assertEqual(Native().decode(json.dumps({"type": "join", "session": text}).encode()), [Join(SESSION)])
+        [join] = Native().decode(b'{"type":"join","session":"oOiIlL0011"}')
         self.assertEqual(join, Join(SessionId("0011110011")))
 
-    def test_what_is_no_session_id_is_an_unknown_one(self) -> None:
-        """It is not refused as malformed: to the one who asks, the session does not exist."""
-        self.assertEqual(Native().received(b'{"type":"join","session":"U"}'), [Join(SessionId("U"))])
+    def test_a_text_that_is_no_session_id_is_an_unknown_one(self) -> None:
+        """Such a text is not malformed: for the client, the session does not exist."""
+        self.assertEqual(Native().decode(b'{"type":"join","session":"U"}'), [Join(SessionId("U"))])
 
     def test_malformed_json_is_refused(self) -> None:
-        """Broken text, values that JSON does not have, and nesting without end."""
+        """Broken text, values outside JSON and deep nesting are errors."""
         for frame in (b"", b"{", b"NaN", b'{"type":NaN}', b'"\\ud83d"', b"\xff", b"[" * 10000, b"[]", b'"hello"', b"1"):
             self.refused(frame)
 
     def test_an_unknown_type_is_refused(self) -> None:
-        """Events are not for clients to send either, nor is a type that is no string."""
+        """Clients may not send events, and `type` has to be a text."""
         names: list[object] = ["", "Hello", "welcome", "error", None, 5, [], {}]
         for name in names:
             self.assertIsNone(self.refused({"type": name}).about)
         self.refused({})
 
     def test_an_unknown_key_is_refused(self) -> None:
-        """A misspelt key would otherwise be lost in silence; `from` is the server's to say."""
+        """A misspelt key would otherwise be ignored silently, and `from` is set by the server alone."""
         self.assertIs(self.refused({"type": "ping", "ID": "1"}).about, Ping)
         self.refused(
             {"type": "offer", "session": SESSION, "to": USER, "from": USER, "negotiation": NEGOTIATION, "sdp": ""}
         )
         self.refused({"type": "hello", "version": 1, "most_members": 1})
 
-    def test_the_id_of_a_refused_request_is_told(self) -> None:
-        """Unless it is not valid itself."""
+    def test_an_error_has_the_id_of_the_request(self) -> None:
+        """An invalid request id is not repeated in the error."""
         self.assertEqual(self.refused({"type": "join", "id": "7"}).id, "7")
         self.assertEqual(self.refused({"type": "unheard-of", "id": "7"}).id, "7")
         invalid: list[object] = ["", "x" * 65, 7, None, []]
@@ -234,16 +234,16 @@ class DecodeTests(SynchronousTestCase):
             self.assertIsNone(self.refused({"type": "join", "session": SESSION, "id": id}).id)
 
     def test_nothing_is_coerced(self) -> None:
-        """Numbers are no strings, strings no numbers, true is not 1, a string no list."""
+        """A number is not accepted as a text, a text not as a number, true not as 1, and a text not as a list."""
         for hello in ({"version": "1"}, {"version": True}, {"version": 1.0}, {"version": 1, "agent": 5}):
             self.refused({"type": "hello", **hello})
         self.refused({"type": "hello", "version": 1, "features": "no-rollback"})
         self.refused({"type": "open", "capacity": "2"})
 
     def test_bounds_are_kept(self) -> None:
-        """Each has its limit in the protocol's document; the value at the limit is taken."""
+        """Each bound is the one in docs/protocol.md; a value at the bound is accepted."""
         base = {"type": "candidates", "session": SESSION, "to": USER, "negotiation": NEGOTIATION}
-        Native().received(json.dumps({**base, "candidates": [{"candidate": "c" * 4096}] * 64}).encode())
+        Native().decode(json.dumps({**base, "candidates": [{"candidate": "c" * 4096}] * 64}).encode())
         invalid: list[object] = [
             [{"candidate": "c"}] * 65,
             [{"candidate": "c" * 4097}],
@@ -265,16 +265,16 @@ class DecodeTests(SynchronousTestCase):
 
 
 class EncodeTests(SynchronousTestCase):
-    """What a client hears."""
+    """Encoding what clients receive."""
 
     def says(self, event: Event) -> object:
-        """The JSON of an event."""
+        """The decoded JSON of an event."""
         [frame] = Native().encode(event)
         assert isinstance(frame, bytes)
         return json.loads(frame)
 
     def test_every_event_has_its_form(self) -> None:
-        """Names and keys are those of the protocol's document; what is absent is left out."""
+        """Names and keys are those of docs/protocol.md; an absent value has no key."""
         negotiation = Negotiation(USER, 1)
         one = RequestId("1")
         view = MemberView(USER, Role.GUEST, polite=True, offers_first=False, base=0, renegotiates=False)
@@ -396,5 +396,5 @@ class EncodeTests(SynchronousTestCase):
         self.assertEqual({type(event) for event, _ in cases}, {*EVENTS, Error})
 
     def test_text_goes_out_as_utf8(self) -> None:
-        """No character is escaped that need not be."""
+        """Characters outside ASCII are not escaped."""
         self.assertIn("😀".encode(), Native().encode(ForwardedIceError(SESSION, USER, "😀"))[0])

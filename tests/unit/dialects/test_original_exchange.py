@@ -46,24 +46,24 @@ CALL: list[tuple[str, bytes]] = [
     ("host hears", b'{"ICEError":["no route","' + SESSION + b'"]}'),
     ("host says", b'"Debug"'),
 ]
-"""Who says or hears what, in order."""
+"""The expected exchange, as pairs of a client and a frame, in order."""
 
 
 class OriginalTests(SynchronousTestCase):
-    """Clients of the original's kind."""
+    """Clients of the original server."""
 
     def setUp(self) -> None:
-        """An empty switchboard."""
+        """Create an empty switchboard."""
         self.clock = Clock()
         self.switchboard = make_switchboard(self.clock, Limits(hello_seconds=1.0))
 
     def connect(self) -> tuple[FakeConnection, PeerId]:
-        """Open a connection of the original's kind."""
+        """Open a connection without a subprotocol."""
         connection = FakeConnection()
         return connection, self.switchboard.opened(connection, Serde(), HOME)
 
     def call(self) -> tuple[FakeConnection, PeerId, FakeConnection, PeerId]:
-        """Let two clients come as far as they are in one session, with nothing left unheard."""
+        """Let two clients join one session, with all frames read."""
         host, host_peer = self.connect()
         guest, guest_peer = self.connect()
         self.switchboard.received(host_peer, b'"SessionNew"')
@@ -73,7 +73,7 @@ class OriginalTests(SynchronousTestCase):
         return host, host_peer, guest, guest_peer
 
     def test_a_call(self) -> None:
-        """Each frame is the same to the byte, in the same order, and there is no other."""
+        """Every frame is identical to the byte, in the same order, and there are no others."""
         host, host_peer = self.connect()
         guest, guest_peer = self.connect()
         connections = {"host": host, "guest": guest}
@@ -88,7 +88,7 @@ class OriginalTests(SynchronousTestCase):
         self.assertEqual((host.closed, guest.closed), ([], []))
 
     def test_nothing_of_a_call_is_logged(self) -> None:
-        """The original logged descriptions and addresses."""
+        """The original logged session descriptions and addresses."""
         events: list[LogEvent] = []
         observer = cast(ILogObserver, events.append)
         globalLogPublisher.addObserver(observer)
@@ -99,8 +99,8 @@ class OriginalTests(SynchronousTestCase):
         for secret in (HOST, GUEST, SESSION, b"v=0", b"192.0.2", b"no route"):
             self.assertNotIn(secret.decode(), written)
 
-    def test_a_third_joiner_is_told_and_replaces_nobody(self) -> None:
-        """The original let the third one take the guest's place."""
+    def test_a_third_joiner_gets_an_error_and_replaces_no_member(self) -> None:
+        """The original let a third client take the guest's place."""
         _, host_peer, guest, _ = self.call()
         third, third_peer = self.connect()
         self.switchboard.received(third_peer, b'{"SessionJoin":"' + SESSION + b'"}')
@@ -109,14 +109,14 @@ class OriginalTests(SynchronousTestCase):
         self.assertEqual(len(guest.frames), 1)
         self.assertEqual(len(third.frames), 2)
 
-    def test_an_unknown_session_is_told(self) -> None:
-        """The reason stands in the id's place."""
+    def test_an_unknown_session_is_an_error(self) -> None:
+        """The error's sentence stands in the place of the id."""
         guest, peer = self.connect()
         self.switchboard.received(peer, b'{"SessionJoin":"ZZZZZZZZZZ"}')
-        self.assertEqual(guest.frames[1:], [b'{"SessionJoinError":"There is no such session."}'])
+        self.assertEqual(guest.frames[1:], [b'{"SessionJoinError":"This session does not exist."}'])
 
-    def test_an_outsider_is_not_heard_and_learns_nothing(self) -> None:
-        """The original forwarded offers and answers from anyone who knew the id."""
+    def test_an_outsider_reaches_no_member_and_learns_nothing(self) -> None:
+        """The original forwarded offers and answers from any client that knew the id."""
         host, _, guest, _ = self.call()
         outsider, peer = self.connect()
         for name in (b"VideoOffer", b"VideoAnswer", b"ICEError"):
@@ -126,21 +126,21 @@ class OriginalTests(SynchronousTestCase):
         self.assertEqual((host.frames, guest.frames, outsider.frames[1:], outsider.closed), ([], [], [], []))
 
     def test_an_ice_error_is_forwarded(self) -> None:
-        """The original's server crashed on it."""
+        """The original server crashed on such a message."""
         host, _, guest, guest_peer = self.call()
         self.switchboard.received(guest_peer, b'{"ICEError":["failed","' + SESSION + b'"]}')
         self.assertEqual(host.frames, [b'{"ICEError":["failed","' + SESSION + b'"]}'])
         self.assertEqual(guest.frames, [])
 
     def test_an_invalid_text_closes_its_sender_alone(self) -> None:
-        """The original's server crashed on it; binary frames and broken handshakes are the WebSocket's tests."""
+        """The original server crashed on it; tests of the WebSocket cover binary frames and broken handshakes."""
         host, _, guest, guest_peer = self.call()
         self.switchboard.received(guest_peer, b"\xff\xfe")
         self.assertEqual(guest.closed, [(1007, "bad-message")])
         self.assertEqual((host.frames, host.closed), ([], []))
 
     def test_a_guest_who_leaves_frees_the_seat(self) -> None:
-        """In the original the guest's place stayed taken; the host still hears nothing that it would not know."""
+        """In the original the guest's place stayed taken; the host still gets no message that its protocol lacks."""
         host, _, _, guest_peer = self.call()
         self.switchboard.closed(guest_peer)
         next_guest, peer = self.connect()
@@ -149,7 +149,7 @@ class OriginalTests(SynchronousTestCase):
         self.assertEqual(host.frames, [])
 
     def test_the_host_leaving_frees_the_guest(self) -> None:
-        """The session is no more, and the guest can join another."""
+        """The session has ended, and the guest can join another."""
         _, host_peer, guest, guest_peer = self.call()
         self.switchboard.closed(host_peer)
         self.switchboard.received(guest_peer, b'{"SessionJoin":"' + SESSION + b'"}')
@@ -162,7 +162,7 @@ class OriginalTests(SynchronousTestCase):
         ])  # fmt: skip
 
     def test_candidates_may_come_before_the_guest(self) -> None:
-        """The original answered them with an error; they are delivered on join, after the success."""
+        """The original answered them with an error; now they are delivered after the join succeeds."""
         _, host_peer = self.connect()
         guest, guest_peer = self.connect()
         self.switchboard.received(host_peer, b'"SessionNew"')
@@ -171,15 +171,15 @@ class OriginalTests(SynchronousTestCase):
         self.switchboard.received(guest_peer, b'{"SessionJoin":"' + SESSION + b'"}')
         self.assertEqual(guest.frames[1:], [b'{"SessionJoinSuccess":"' + SESSION + b'"}', frame])
 
-    def test_it_is_welcomed_and_not_asked_for_a_hello(self) -> None:
-        """The deadline for a hello does not concern it."""
+    def test_a_client_is_welcomed_without_a_hello(self) -> None:
+        """The hello timeout does not apply to it."""
         connection, _ = self.connect()
         self.clock.advance(5.0)
         self.switchboard.tick()
         self.assertEqual(connection.closed, [])
 
     def test_it_meets_a_native_client(self) -> None:
-        """Offer, answer and candidates pass between the two dialects."""
+        """Offers, answers and candidates pass between the two dialects."""
         host, host_peer = self.connect()
         self.switchboard.received(host_peer, b'"SessionNew"')
         session = json.loads(host.frames[-1])["SessionReady"]

@@ -1,4 +1,4 @@
-"""The original's dialect: its enum in JSON."""
+"""The original dialect: an enum as serde encodes it in JSON."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ MOST_TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=60)
 
 
 def welcomed() -> Serde:
-    """A connection that has its user id and has opened a session."""
+    """A connection that is welcomed and has opened a session."""
     serde = Serde()
     serde.encode(WELCOME)
     serde.encode(Opened(SESSION, 2, locked=False, lobby=False))
@@ -79,82 +79,82 @@ def welcomed() -> Serde:
 
 
 class DecodeTests(SynchronousTestCase):
-    """What the original's clients say."""
+    """Decoding what the original's clients send."""
 
     def test_a_connection_is_welcomed_without_a_hello(self) -> None:
-        """The dialect says it in the client's place."""
-        self.assertEqual(Serde().opened(), [Hello(version=1)])
+        """The dialect sends the hello in the client's place."""
+        self.assertEqual(Serde().initial_requests(), [Hello(version=1)])
 
     def test_unit_variants(self) -> None:
-        """A bare string; serde also reads an object with null."""
+        """It is a bare string; serde also accepts an object with null."""
         for frame in (b'"SessionNew"', b'{"SessionNew":null}'):
-            self.assertEqual(Serde().received(frame), [Open()])
-        self.assertEqual(Serde().received(b'"Debug"'), [Debug()])
+            self.assertEqual(Serde().decode(frame), [Open()])
+        self.assertEqual(Serde().decode(b'"Debug"'), [Debug()])
 
     def test_variants_with_fields(self) -> None:
-        """One field stands alone, two in a list; the session's id is read in any spelling."""
+        """One field stands alone, two stand in a list; the session id is parsed in any spelling."""
         serde = welcomed()
         first = Negotiation(ME, 1)
-        self.assertEqual(serde.received(b'{"SessionJoin":"7q2-m9rt-6zc"}'), [Join(SESSION)])
-        self.assertEqual(serde.received(b'{"VideoOffer":["v=0","7Q2M9RT6ZC"]}'), [Offer(SESSION, None, first, "v=0")])
-        self.assertEqual(serde.received(b'{"VideoAnswer":["v=0","7Q2M9RT6ZC"]}'), [Answer(SESSION, None, first, "v=0")])
-        self.assertEqual(serde.received(b'{"ICEError":["failed","7Q2M9RT6ZC"]}'), [IceError(SESSION, None, "failed")])
+        self.assertEqual(serde.decode(b'{"SessionJoin":"7q2-m9rt-6zc"}'), [Join(SESSION)])
+        self.assertEqual(serde.decode(b'{"VideoOffer":["v=0","7Q2M9RT6ZC"]}'), [Offer(SESSION, None, first, "v=0")])
+        self.assertEqual(serde.decode(b'{"VideoAnswer":["v=0","7Q2M9RT6ZC"]}'), [Answer(SESSION, None, first, "v=0")])
+        self.assertEqual(serde.decode(b'{"ICEError":["failed","7Q2M9RT6ZC"]}'), [IceError(SESSION, None, "failed")])
         candidate = json.dumps({"candidate": "c", "sdpMid": "0", "sdpMLineIndex": 0})
         self.assertEqual(
-            serde.received(json.dumps({"IceCandidate": [candidate, SESSION]}).encode()),
+            serde.decode(json.dumps({"IceCandidate": [candidate, SESSION]}).encode()),
             [Candidates(SESSION, None, first, (Candidate("c", "0", 0),))],
         )
 
     def test_offers_are_counted(self) -> None:
-        """Each offer of this peer opens the next negotiation; the other's offer is the one that is answered."""
+        """Each offer of this client starts the next negotiation; an answer belongs to the other's offer."""
         serde = welcomed()
         offer = b'{"VideoOffer":["v=0","7Q2M9RT6ZC"]}'
         for n in (1, 2):
-            self.assertEqual(serde.received(offer), [Offer(SESSION, None, Negotiation(ME, n), "v=0")])
+            self.assertEqual(serde.decode(offer), [Offer(SESSION, None, Negotiation(ME, n), "v=0")])
         serde.encode(ForwardedOffer(SESSION, OTHER, Negotiation(OTHER, 5), "v=0"))
         self.assertEqual(
-            serde.received(b'{"VideoAnswer":["v=0","7Q2M9RT6ZC"]}'),
+            serde.decode(b'{"VideoAnswer":["v=0","7Q2M9RT6ZC"]}'),
             [Answer(SESSION, None, Negotiation(OTHER, 5), "v=0")],
         )
-        self.assertEqual(serde.received(offer), [Offer(SESSION, None, Negotiation(ME, 1), "v=0")])
+        self.assertEqual(serde.decode(offer), [Offer(SESSION, None, Negotiation(ME, 1), "v=0")])
 
     def test_offers_are_counted_from_the_base_of_the_pair(self) -> None:
-        """Which is that of the member that is there, or that came last."""
+        """The base is that of the current other member."""
         serde = welcomed()
         view = MemberView(OTHER, Role.HOST, polite=True, offers_first=False, base=4096)
         offer = b'{"VideoOffer":["v=0","7Q2M9RT6ZC"]}'
         serde.encode(Joined(SESSION, 2, False, False, Role.GUEST, (view,)))
         for n in (4097, 4098):
-            self.assertEqual(serde.received(offer), [Offer(SESSION, None, Negotiation(ME, n), "v=0")])
+            self.assertEqual(serde.decode(offer), [Offer(SESSION, None, Negotiation(ME, n), "v=0")])
         serde.encode(MemberLeft(SESSION, OTHER, LeaveReason.REPLACED))
         serde.encode(MemberJoined(SESSION, evolve(view, base=8192)))
-        self.assertEqual(serde.received(offer), [Offer(SESSION, None, Negotiation(ME, 8193), "v=0")])
+        self.assertEqual(serde.decode(offer), [Offer(SESSION, None, Negotiation(ME, 8193), "v=0")])
 
     def test_candidates_for_the_next_member_are_not_numbered(self) -> None:
-        """What was negotiated with the one before is over with it."""
+        """They do not belong to the negotiation with the earlier member."""
         serde = welcomed()
         serde.encode(ForwardedOffer(SESSION, OTHER, Negotiation(OTHER, 1), "v=0"))
         serde.encode(MemberLeft(SESSION, OTHER, LeaveReason.LEFT))
         frame = json.dumps({"IceCandidate": ['{"candidate":"c"}', SESSION]}).encode()
-        self.assertEqual(serde.received(frame), [Candidates(SESSION, None, None, (Candidate("c"),))])
+        self.assertEqual(serde.decode(frame), [Candidates(SESSION, None, None, (Candidate("c"),))])
 
     def test_candidates_before_any_offer_are_not_numbered(self) -> None:
-        """They belong to whichever negotiation comes first."""
+        """Candidates before the first offer belong to no negotiation."""
         frame = json.dumps({"IceCandidate": ['{"candidate":"c"}', SESSION]}).encode()
-        self.assertEqual(welcomed().received(frame), [Candidates(SESSION, None, None, (Candidate("c"),))])
+        self.assertEqual(welcomed().decode(frame), [Candidates(SESSION, None, None, (Candidate("c"),))])
 
     def test_sessions_of_others_leave_no_trace(self) -> None:
-        """Only a member's negotiations are kept, so that a client cannot fill the memory."""
+        """Negotiations are stored for the client's own sessions only, so that a client cannot fill the memory."""
         serde = welcomed()
         for n in range(100):
-            serde.received(json.dumps({"VideoOffer": ["v=0", f"{n:010}"]}).encode())
+            serde.decode(json.dumps({"VideoOffer": ["v=0", f"{n:010}"]}).encode())
         self.assertEqual(list(serde.negotiations), [SESSION])
         for event in (Ended(SESSION, EndReason.IDLE), Left(SESSION)):
             serde.encode(event)
             self.assertEqual(serde.negotiations, {})
 
-    def test_what_is_no_variant_is_refused(self) -> None:
-        """Also events, wrong numbers of fields, and fields that are no strings."""
+    def test_other_values_than_variants_are_refused(self) -> None:
+        """Events, wrong numbers of fields and fields that are not texts are errors."""
         for frame in (
             b"", b"\xff", b"null", b"5", b"[]", b"{}", b'""', b'"NewUser"', b'{"NewUser":"x"}', b'"SessionJoin"',
             b'{"SessionJoin":5}', b'{"SessionJoin":["a","b"]}', b'{"VideoOffer":"v=0"}', b'{"VideoOffer":["v=0",5]}',
@@ -162,12 +162,12 @@ class DecodeTests(SynchronousTestCase):
             b'{"IceCandidate":["","7Q2M9RT6ZC"]}', b'{"IceCandidate":["[]","7Q2M9RT6ZC"]}',
             b'{"IceCandidate":["{}","7Q2M9RT6ZC"]}',
         ):  # fmt: skip
-            error = self.assertRaises(DecodeError, welcomed().received, frame)
+            error = self.assertRaises(DecodeError, welcomed().decode, frame)
             assert isinstance(error, DecodeError)
             self.assertEqual(error.code, ErrorCode.BAD_MESSAGE)
 
     def test_candidates_are_read_strictly(self) -> None:
-        """Their own keys have types and bounds; what else stands there is left alone."""
+        """A candidate's own keys have types and bounds; other keys are ignored."""
         for body in (
             {"candidate": 5},
             {"candidate": None},
@@ -179,21 +179,21 @@ class DecodeTests(SynchronousTestCase):
             {"candidate": "c", "sdpMLineIndex": 65536},
         ):
             frame = json.dumps({"IceCandidate": [json.dumps(body), SESSION]}).encode()
-            self.assertRaises(DecodeError, welcomed().received, frame)
+            self.assertRaises(DecodeError, welcomed().decode, frame)
         frame = json.dumps({"IceCandidate": ['{"candidate":"c","sdpMid":null,"x":1}', SESSION]}).encode()
-        self.assertEqual(welcomed().received(frame), [Candidates(SESSION, None, None, (Candidate("c"),))])
+        self.assertEqual(welcomed().decode(frame), [Candidates(SESSION, None, None, (Candidate("c"),))])
 
     @given(st.binary(max_size=100) | MOST_TEXT.map(str.encode))
     def test_nothing_else_raises(self, frame: bytes) -> None:
-        """Whatever arrives is a request or a `DecodeError`."""
+        """Any input is either a request or a `DecodeError`."""
         try:
-            Serde().received(frame)
+            Serde().decode(frame)
         except DecodeError as error:
             self.assertEqual(error.code, ErrorCode.BAD_MESSAGE)
 
 
 class RoundTripTests(SynchronousTestCase):
-    """From one of the original's clients to another, nothing changes."""
+    """Between two clients of the original nothing is changed."""
 
     @given(MOST_TEXT)
     def test_descriptions_and_errors(self, text: str) -> None:
@@ -207,38 +207,38 @@ class RoundTripTests(SynchronousTestCase):
             [frame] = welcomed().encode(event)
             assert isinstance(frame, bytes)
             self.assertEqual(json.loads(frame), {name: [text, SESSION]})
-            [request] = welcomed().received(frame)
+            [request] = welcomed().decode(frame)
             self.assertIn(text, (getattr(request, "sdp", None), getattr(request, "text", None)))
 
     @given(MOST_TEXT, st.none() | MOST_TEXT, st.none() | st.integers(0, 65535), st.none() | MOST_TEXT)
     def test_candidates(self, text: str, mid: str | None, index: int | None, fragment: str | None) -> None:
-        """A candidate is the same after it was written and read."""
+        """A candidate is the same after encoding and decoding."""
         candidate = Candidate(text, mid, index, fragment)
         [frame] = welcomed().encode(ForwardedCandidates(SESSION, OTHER, (candidate,)))
         assert isinstance(frame, bytes)
-        self.assertEqual(welcomed().received(frame), [Candidates(SESSION, None, None, (candidate,))])
+        self.assertEqual(welcomed().decode(frame), [Candidates(SESSION, None, None, (candidate,))])
 
     def test_a_candidate_is_the_same_to_the_byte(self) -> None:
-        """The three keys of the original, in its order, without white space."""
+        """It has the three keys of the original, in its order, without white space."""
         frame = (
             b'{"IceCandidate":["{\\"candidate\\":\\"c\\",\\"sdpMid\\":\\"0\\",\\"sdpMLineIndex\\":0}","7Q2M9RT6ZC"]}'
         )
-        [request] = welcomed().received(frame)
+        [request] = welcomed().decode(frame)
         assert isinstance(request, Candidates)
         self.assertEqual(welcomed().encode(ForwardedCandidates(SESSION, OTHER, request.candidates)), [frame])
 
 
 class EncodeTests(SynchronousTestCase):
-    """What the original's clients hear."""
+    """Encoding what the original's clients receive."""
 
     def test_a_batch_is_one_frame_a_candidate(self) -> None:
-        """And the end of candidates is none."""
+        """The end of candidates is not encoded, since it is no candidate."""
         batch = ForwardedCandidates(SESSION, OTHER, (Candidate("a"), Candidate("b")), Negotiation(OTHER, 1), end=True)
         self.assertEqual(len(welcomed().encode(batch)), 2)
         self.assertEqual(welcomed().encode(ForwardedCandidates(SESSION, OTHER, (), None, end=True)), [])
 
-    def test_what_it_does_not_know_it_does_not_hear(self) -> None:
-        """Nor does it hear when another member comes or goes."""
+    def test_events_that_the_protocol_lacks_are_dropped(self) -> None:
+        """The client gets no message when another member joins or leaves."""
         view = MemberView(OTHER, Role.GUEST, polite=True, offers_first=False, base=0)
         events: list[Event] = [
             MemberJoined(SESSION, view),
@@ -264,7 +264,7 @@ class EncodeTests(SynchronousTestCase):
             self.assertEqual(welcomed().encode(event), [])
 
     def test_the_variants_that_it_knows(self) -> None:
-        """Each as serde writes it."""
+        """Each frame is what serde writes."""
         for event, frame in (
             (WELCOME, b'{"NewUser":"0K3PB4X7WQ2M9RT6ZC8HNJVDYA"}'),
             (Opened(SESSION, 2, locked=False, lobby=False), b'{"SessionReady":"7Q2M9RT6ZC"}'),
@@ -272,13 +272,13 @@ class EncodeTests(SynchronousTestCase):
         ):
             self.assertEqual(Serde().encode(event), [frame])
 
-    def test_errors_are_told_as_well_as_it_can(self) -> None:
-        """A failed join by its variant, a member's error by another, the rest by closing; an outsider hears nothing."""
+    def test_errors_are_encoded_as_far_as_the_protocol_can(self) -> None:
+        """A failed join has a variant, a member's error another, others close the connection; outsiders get none."""
         for error, frames in (
             (Error(ErrorCode.SESSION_FULL, Join), [b'{"SessionJoinError":"The session is full."}']),
             (
                 Error(ErrorCode.TOO_MANY_CANDIDATES, Candidates, SESSION),
-                [b'{"ICEError":["Too many candidates wait for the other side.","7Q2M9RT6ZC"]}'],
+                [b'{"ICEError":["Too many candidates wait for the other person to join.","7Q2M9RT6ZC"]}'],
             ),
             (Error(ErrorCode.NOT_A_MEMBER, Offer), []),
             (Error(ErrorCode.NOT_A_MEMBER, Leave), []),

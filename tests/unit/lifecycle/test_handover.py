@@ -14,7 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from signald.auth.passwords import PasswordLink
 from signald.core.messages import AppMessage
-from signald.core.reconnect_window import ReturnWindow
+from signald.core.reconnect_window import ReconnectWindow
 from signald.core.users import PeerId
 from signald.dialects.native import Native
 from signald.dialects.serde import Serde
@@ -134,17 +134,17 @@ class HandoverTests(SynchronousTestCase):
         """Assert what is left."""
         hub, registry = process.switchboard.hub, process.switchboard.registry
         self.assertEqual((set(registry.users), set(hub.users), set(hub.sessions)), (set(), set(), set()))
-        self.assertEqual((hub.replicas.active, hub.replicas.expires, hub.replicas.looks), ({}, {}, {}))
-        self.assertEqual((set(registry.sessions), set(registry.kept)), ({self.session}, {self.session}))
+        self.assertEqual((hub.lifetimes.active, hub.lifetimes.expires, hub.lifetimes.idle_checks), ({}, {}, {}))
+        self.assertEqual((set(registry.sessions), set(registry.kept_since)), ({self.session}, {self.session}))
         self.assertEqual(json.loads(self.resume(process, 2).frames[0])["resumed"], "nothing")
 
     def test_age_counts(self) -> None:
         """A session's life goes on while no process runs."""
-        before = self.old.switchboard.hub.replicas.expires[self.session] - self.old.clock.seconds()
+        before = self.old.switchboard.hub.lifetimes.expires[self.session] - self.old.clock.seconds()
         self.old.handover.leave(NOW)
         later = self.next(100.0)
         self.assertAlmostEqual(
-            later.switchboard.hub.replicas.expires[self.session] - later.clock.seconds(), before - 100
+            later.switchboard.hub.lifetimes.expires[self.session] - later.clock.seconds(), before - 100
         )
 
     def test_a_crash_loop(self) -> None:
@@ -190,7 +190,7 @@ class HandoverTests(SynchronousTestCase):
         self.old.say(self.host_peer, type="open", password="open sesame", id="1")
         self.old.say(self.host_peer, type="ping", id="2")
         self.old.say(self.host_peer, type="join", session=self.session, password="open poppy", id="3")
-        self.old.switchboard.stopping(ReturnWindow(1, 1), lambda: 0.0)
+        self.old.switchboard.stopping(ReconnectWindow(1, 1), lambda: 0.0)
         errors = [body for body in map(json.loads, self.host.frames) if body["type"] == "error"]
         self.assertEqual([(body["code"], body["id"]) for body in errors], [("too-many-passwords", "1"),
                                                                          ("too-many-passwords", "3")])  # fmt: skip

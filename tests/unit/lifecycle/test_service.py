@@ -18,7 +18,7 @@ from zope.interface import implementer
 
 from signald.config.tree import Config
 from signald.core.deadlines import DeadlineKind
-from signald.core.decisions import Forget
+from signald.core.decisions import EndIdentity
 from signald.core.messages import Hello, LeaveReason, UserId
 from signald.core.reconnect_window import QUEUED_SECONDS, REFUSED_SECONDS
 from signald.core.users import PeerId, PeerState
@@ -174,13 +174,13 @@ class DaemonTests(SynchronousTestCase):
             daemon = self.make(tls=False)
             daemon.startService()
             hub = daemon._switchboard.hub
-            pending = hub.decisions.ask(Forget(UserId("nobody"), LeaveReason.GONE)).id
-            self.reactor.callLater(seconds, hub.decisions.pending.pop, pending)
+            pending = hub.decisions.submit(EndIdentity(UserId("nobody"), LeaveReason.GONE)).id
+            self.reactor.callLater(seconds, hub.decisions.by_id.pop, pending)
             stopped = daemon.stopService()
             self.assertEqual(self.logged("left to the next process"), [])
             self.reactor.pump([DECISION_LOOK_SECONDS] * int(DECISION_SECONDS / DECISION_LOOK_SECONDS + 2))
             self.successResultOf(stopped)
-            self.assertEqual(len(hub.decisions.pending), undecided)
+            self.assertEqual(len(hub.decisions.by_id), undecided)
             self.events.clear()
 
     def test_the_next_daemon_takes_up_what_one_left(self) -> None:

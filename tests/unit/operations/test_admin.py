@@ -135,8 +135,8 @@ class StateTests(AdminCase):
     def test_nothing_that_people_chose(self) -> None:
         """No names, labels or passwords."""
         client = Client(self.operations.world, instance=Instance("canary-instance"))
-        self.operations.world.hears(client.peer)
-        opened = client.say(Open(8, label="canary-label", password="canary-password", name="canary-name"))
+        self.operations.world.receive(client.peer)
+        opened = client.send(Open(8, label="canary-label", password="canary-password", name="canary-name"))
         self.assertTrue(any(isinstance(event, Opened) for event in opened))
         client.lose()
         text = json.dumps(self.state())
@@ -146,7 +146,7 @@ class StateTests(AdminCase):
     def test_few_of_many_sessions(self) -> None:
         """Those that were active last; the number of the others is told."""
         for _ in range(MOST_SESSIONS + 5):
-            self.operations.world.hosting()
+            self.operations.world.open_session()
             self.operations.world.now += 1.0
         self.operations.clock.advance(MOST_SESSIONS + 5.0)
         state = self.state()

@@ -135,7 +135,11 @@ class SchemaTests(SynchronousTestCase):
         member = SCHEMA["$defs"]["MemberView"]["properties"]
         self.assertEqual(
             member["away"],
-            {"type": "boolean", "description": "whether its connection is lost just now.", "default": False},
+            {
+                "type": "boolean",
+                "description": "whether its connection is lost and the reconnect grace runs.",
+                "default": False,
+            },
         )
         opening = SCHEMA["$defs"]["request-open"]["properties"]
         self.assertEqual(opening["capacity"]["default"], 2)
@@ -149,7 +153,7 @@ class SchemaTests(SynchronousTestCase):
         key = data.draw(st.sampled_from([*sorted(set(body) - {"type"}), "surplus"]))
         body = with_value(body, key, data.draw(st.sampled_from([None, "", "x" * 5000, -1, 1.5, 2**60, [], {}, True])))
         try:
-            Native().received(json.dumps(body).encode())
+            Native().decode(json.dumps(body).encode())
         except DecodeError:
             is_decoded = False
         else:

@@ -61,7 +61,7 @@ class ArrivalTests(SynchronousTestCase):
             admission.release(AddressKey(key))
         admission.admit("198.51.100.1", 100.0)
         self.assertEqual(list(admission._budget.addresses), ["198.51.100.1"])
-        self.assertEqual(list(admission._budget.arrivals.full_at), ["198.51.100.1"])
+        self.assertEqual(list(admission._budget.new_connections.full_at), ["198.51.100.1"])
 
     def test_requests(self) -> None:
         """They have a rate of their own; a proxy that asks for itself has none."""

@@ -42,8 +42,8 @@ class LimitingTests(SynchronousTestCase):
         self.limits_reloader.configure(Config(Path("/nowhere"), trusted_proxies=(network,), limits=limits))
         hub = self.switchboard.hub
         holders: list[object] = [
-            hub, hub.mailboxes, hub.replicas, hub.replicas.candidates, hub.handshake, hub.requests,
-            self.switchboard.registry, self.budget, self.admission, self.admission._budget, self.signaling,
+            hub, hub.mailboxes, hub.lifetimes, hub.presence, hub.forwarder.early_candidates, hub.handshake,
+            hub.requests, self.switchboard.registry, self.budget, self.admission, self.admission._budget, self.signaling,
             self.site,
         ]  # fmt: skip
         for holder in holders:

@@ -97,10 +97,10 @@ class Walk:
         for client in self.clients:
             self.switchboard.closed(client.peer)
         hub, registry = self.switchboard.hub, self.switchboard.registry
-        replicas = hub.replicas
-        left = [hub.peers, hub.users, hub.decisions.pending, replicas.sessions, replicas.active, replicas.expires]
-        left += [replicas.looks, hub.decisions.held]
-        left += [replicas.candidates.batches, registry.users, registry.sessions]
+        lifetimes = hub.lifetimes
+        left = [hub.peers, hub.users, hub.decisions.by_id, hub.sessions, lifetimes.active, lifetimes.expires]
+        left += [lifetimes.idle_checks, hub.decisions.deferred_outcomes]
+        left += [hub.forwarder.early_candidates.batches, registry.users, registry.sessions]
         self.test.assertEqual(left, [{}] * 11)
 
     def step(self) -> None:

@@ -17,7 +17,7 @@ from signald.core.errors import ErrorCode
 from signald.core.hub import Hub
 from signald.core.limits import Limits
 from signald.core.messages import Pong
-from signald.core.reconnect_window import ReturnWindow
+from signald.core.reconnect_window import ReconnectWindow
 from signald.core.registry import MemoryRegistry
 from signald.core.users import PeerId
 from signald.dialects.dialect import Dialect
@@ -196,7 +196,7 @@ class SwitchboardTests(SynchronousTestCase):
         silent, _ = self.open(Native())
         serde, _ = self.open(Serde())
         heard = len(serde.frames)
-        self.switchboard.stopping(ReturnWindow(2.0, 4.0), lambda: next(jitters))
+        self.switchboard.stopping(ReconnectWindow(2.0, 4.0), lambda: next(jitters))
         self.assertEqual(first.last(), {"type": "going-away", "after": 3.0})
         self.assertEqual(second.last(), {"type": "going-away", "after": 4.0})
         self.assertEqual((silent.frames, len(serde.frames)), ([], heard))

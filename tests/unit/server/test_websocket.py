@@ -12,7 +12,7 @@ from twisted.logger import ILogObserver, LogEvent, formatEvent, globalLogPublish
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
-from signald.core.budgets import OFFENCE, ConnectionBudget
+from signald.core.budgets import OFFENCE_COST, ConnectionBudget
 from signald.core.errors import ErrorCode
 from signald.core.limits import Limits
 from signald.core.users import PeerId
@@ -716,7 +716,7 @@ class TurnTests(WebSocketCase):
 
     def test_offences_count(self) -> None:
         """A connection that was closed for what its peer did counts as many new ones of that address, and no other."""
-        self.serve(Limits(address_connection_burst=OFFENCE + 2))
+        self.serve(Limits(address_connection_burst=OFFENCE_COST + 2))
         line = self.open()
         line.send(frame(BINARY, b"x"))
         self.assertEqual(line.frames(), [closing(ErrorCode.UNSUPPORTED_DATA)])
@@ -727,11 +727,11 @@ class TurnTests(WebSocketCase):
 
     def test_no_offence(self) -> None:
         """One that ends by itself, or because the server stops, counts as one."""
-        self.serve(Limits(address_connection_burst=OFFENCE + 2))
+        self.serve(Limits(address_connection_burst=OFFENCE_COST + 2))
         line = self.open()
         line.send(frame(CLOSE, close_payload(1000)))
         line.disconnect()
-        for _ in range(OFFENCE):
+        for _ in range(OFFENCE_COST):
             self.open().disconnect()
 
     def refused_or_cut(self) -> None:

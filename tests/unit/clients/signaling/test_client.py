@@ -195,7 +195,11 @@ class HandshakeTests(SessionCase):
         client = make_client()
         client.socket_opened(0.0)
         close, refused, over = receive(
-            client, "error", id="greeting", code="unsupported-version", message="This server speaks version 1."
+            client,
+            "error",
+            id="greeting",
+            code="unsupported-version",
+            message="This server supports version 1 of the protocol only.",
         )
         assert isinstance(refused, Refused)
         self.assertEqual((refused.code, refused.about), ("unsupported-version", "hello"))
@@ -530,10 +534,10 @@ class RefusalTests(SessionCase):
         client.send_request(request)
         for known in (True, False):
             (refused,) = receive(
-                client, "error", id="1", code="unknown-session", message="There is no such session.", about="join"
+                client, "error", id="1", code="unknown-session", message="This session does not exist.", about="join"
             )
             assert isinstance(refused, Refused)
-            self.assertEqual((refused.code, refused.sentence), ("unknown-session", "There is no such session."))
+            self.assertEqual((refused.code, refused.sentence), ("unknown-session", "This session does not exist."))
             self.assertEqual((refused.about, refused.session), ("join", "0000000000" if known else None))
             self.assertIs(refused.request, request if known else None)
 

@@ -12,7 +12,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from signald.core.limits import Limits
-from signald.core.reconnect_window import ReturnWindow
+from signald.core.reconnect_window import ReconnectWindow
 from signald.core.users import PeerId
 from signald.dialects.native import Native
 from signald.server.switchboard import Switchboard
@@ -382,7 +382,7 @@ class SurvivalTests(LinkCase):
     def test_going_away(self) -> None:
         """A server that stops sends `going-away`."""
         self.start()
-        self.switchboard.stopping(ReturnWindow(3.0, 3.0), lambda: 0.5)
+        self.switchboard.stopping(ReconnectWindow(3.0, 3.0), lambda: 0.5)
         self.deliver_all(self.ann, self.bob)
         self.assertEqual(len(self.ann.events_of(messages.GoingAway)), 1)
 

@@ -1,0 +1,175 @@
+"""The values inside messages: roles, reasons, candidates, ICE servers, and how one member is described to another."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import Enum
+
+from attrs import field, frozen
+
+from signald.core.messages.identifiers import UserId
+
+
+def bounded(most: int, least: int = 0) -> Mapping[str, int]:
+    """Field metadata with the bounds of a request's value.
+
+    They bound the characters of a text, the elements of a list or the value of a number. The dialects check them when
+    they decode, so that the hub need not.
+    """
+    return {"most": most, "least": least}
+
+
+class Role(Enum):
+    """A member's role in a session."""
+
+    HOST = "host"
+    GUEST = "guest"
+
+
+class LeaveReason(Enum):
+    """The reason why a member left a session."""
+
+    LEFT = "left"
+    GONE = "gone"
+    REMOVED = "removed"
+    REPLACED = "replaced"
+
+
+class EndReason(Enum):
+    """The reason why a session ended; `REMOVED`, `REPLACED` and `GONE` mean that it ended for the receiver alone."""
+
+    HOST_LEFT = "host-left"
+    HOST_GONE = "host-gone"
+    BY_HOST = "by-host"
+    IDLE = "idle"
+    EXPIRED = "expired"
+    REMOVED = "removed"
+    REPLACED = "replaced"
+    GONE = "gone"
+
+
+class WaitReason(Enum):
+    """Whether a visitor waits for the host to come, or in the lobby for the host to admit it."""
+
+    HOST = "host"
+    LOBBY = "lobby"
+
+
+class RefusalReason(Enum):
+    """The reason why a waiting visitor was not admitted."""
+
+    REFUSED = "refused"
+    FULL = "full"
+    ENDED = "ended"
+
+
+class Survival(Enum):
+    """The part of a user's state that a resume restored."""
+
+    EVERYTHING = "everything"
+    MEMBERSHIP = "membership"
+    NOTHING = "nothing"
+
+
+@frozen
+class Negotiation:
+    """An offer/answer exchange of two members, identified by the offerer and the number of its offer, from 1."""
+
+    offerer: UserId
+    n: int = field(metadata=bounded(2**31 - 1, least=1))
+
+
+@frozen
+class Candidate:
+    """An ICE candidate (W3C `RTCIceCandidateInit`), which the server forwards without interpreting it.
+
+    Attributes:
+        candidate: the candidate-attribute (RFC 8839 §5.1); old clients send an empty text as end-of-candidates.
+        sdp_mid: `sdpMid`.
+        sdp_m_line_index: `sdpMLineIndex`.
+        username_fragment: `usernameFragment`.
+
+    """
+
+    candidate: str = field(metadata=bounded(4096))
+    sdp_mid: str | None = field(default=None, metadata=bounded(256))
+    sdp_m_line_index: int | None = field(default=None, metadata=bounded(65535))
+    username_fragment: str | None = field(default=None, metadata=bounded(256))
+
+
+@frozen
+class IceServer:
+    """A STUN or TURN server for clients (W3C `RTCIceServer`).
+
+    Attributes:
+        urls: `stun:`, `turn:` or `turns:` URIs (RFC 7064, RFC 7065).
+        username: the TURN user name.
+        credential: the TURN credential.
+        expires: seconds for which the credential is valid; None when it does not expire.
+
+    """
+
+    urls: tuple[str, ...]
+    username: str | None = None
+    credential: str | None = field(default=None, repr=False)
+    expires: float | None = None
+
+
+@frozen
+class Traits:
+    """The capabilities of a client: those of its dialect, as far as its hello does not rule them out.
+
+    Attributes:
+        rollback: whether it can roll back its own offer; a client that cannot has to be the impolite peer.
+        renegotiates: whether it supports more than one offer/answer exchange with the same member.
+        waits: whether it understands that a join may have to wait for admission.
+        messages: whether it accepts application messages.
+        relays: whether it connects through TURN servers alone in a session that demands it.
+        most_members: the largest session that it supports; None for any.
+
+    """
+
+    rollback: bool = True
+    renegotiates: bool = True
+    waits: bool = True
+    messages: bool = True
+    relays: bool = False
+    most_members: int | None = None
+
+
+@frozen
+class MemberView:
+    """A session member as the server describes it to another member, the receiver.
+
+    Attributes:
+        user: the member's identity.
+        role: host or guest.
+        polite: whether the receiver is the polite peer towards this member (W3C perfect negotiation).
+        offers_first: whether the receiver makes the pair's first offer.
+        base: the pair's negotiations are numbered from `base + 1`; it rises when one of the two starts over.
+        renegotiates: whether this member supports more than one offer/answer exchange.
+        messages: whether this member accepts application messages.
+        away: whether its connection is lost and the reconnect grace runs.
+        name: its display name.
+
+    """
+
+    user: UserId
+    role: Role
+    polite: bool
+    offers_first: bool
+    base: int
+    renegotiates: bool = True
+    messages: bool = True
+    away: bool = False
+    name: str | None = None
+
+
+@frozen
+class ServerLimits:
+    """The limits that a client needs: bytes per message, messages per second and at once, members per session."""
+
+    message_bytes: int
+    messages_per_second: float
+    messages_burst: int
+    session_members: int

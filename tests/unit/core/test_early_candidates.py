@@ -1,0 +1,43 @@
+"""Candidates that are kept until a second member joins."""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from signald.core.early_candidates import EarlyCandidates
+from signald.core.limits import Limits
+from signald.core.messages import Candidate, Candidates, SessionId, UserId
+
+ANN = UserId("0" * 26)
+SESSION = SessionId("7Q2M9RT6ZC")
+OTHER = SessionId("0000000000")
+
+
+def batch(*texts: str, session: SessionId = SESSION) -> Candidates:
+    """A batch with candidates of these texts."""
+    return Candidates(session, None, None, tuple(Candidate(text) for text in texts))
+
+
+class EarlyCandidatesTests(SynchronousTestCase):
+    """The bounds of each session."""
+
+    def test_batches_are_kept_in_order_and_returned_once(self) -> None:
+        """Sessions do not share anything."""
+        early = EarlyCandidates(Limits())
+        first, second, elsewhere = batch("a"), batch("b"), batch("c", session=OTHER)
+        for each in (first, second, elsewhere):
+            self.assertTrue(early.add(ANN, each))
+        self.assertEqual(early.pop(SESSION), [(ANN, first), (ANN, second)])
+        self.assertEqual(early.pop(SESSION), [])
+        self.assertEqual(early.pop(OTHER), [(ANN, elsewhere)])
+
+    def test_a_batch_beyond_a_bound_is_not_kept(self) -> None:
+        """The bounds are of batches, of candidates and of bytes in UTF-8; what was kept before stays."""
+        limits = Limits(waiting_candidates=2, waiting_candidate_bytes=4)
+        for too_much in (batch("a", "b"), batch("éé")):
+            early = EarlyCandidates(limits)
+            self.assertTrue(early.add(ANN, batch("a")))
+            self.assertFalse(early.add(ANN, too_much))
+            self.assertEqual(early.pop(SESSION), [(ANN, batch("a"))])
+        early = EarlyCandidates(limits)
+        self.assertEqual([early.add(ANN, batch()) for _ in range(3)], [True, True, False])

@@ -1,0 +1,36 @@
+"""The list of errors."""
+
+from __future__ import annotations
+
+import re
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from signald.core.errors import ErrorCode, SignalError
+
+
+class ErrorCodeTests(SynchronousTestCase):
+    """Every error has a code, a sentence and valid status codes."""
+
+    def test_codes_are_unique_words(self) -> None:
+        """They are lower-case words with hyphens."""
+        codes = [code.value for code in ErrorCode]
+        self.assertEqual(len(set(codes)), len(codes))
+        for code in codes:
+            self.assertRegex(code, r"\A[a-z]+(-[a-z]+)*\Z")
+
+    def test_sentences_are_full_sentences(self) -> None:
+        """Each begins with a capital letter and ends with a period; none quotes the peer's message."""
+        for code in ErrorCode:
+            self.assertTrue(re.fullmatch(r"[A-Z][^{}]*\.", code.sentence), code)
+
+    def test_status_codes_are_errors(self) -> None:
+        """HTTP statuses are 4xx or 5xx; close codes are registered or private ones (RFC 6455 §7.4.2)."""
+        for code in ErrorCode:
+            self.assertTrue(code.http_status is None or 400 <= code.http_status < 600, code)
+            self.assertTrue(code.close_code is None or code.close_code in (*range(1003, 1013), 4001), code)
+
+    def test_an_exception_carries_its_code(self) -> None:
+        """Its text is the code on the wire."""
+        error = SignalError(ErrorCode.SESSION_FULL)
+        self.assertEqual((error.code, str(error)), (ErrorCode.SESSION_FULL, "session-full"))

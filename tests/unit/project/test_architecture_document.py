@@ -1,0 +1,33 @@
+"""`docs/architecture.md` names files that exist, so that a reader who follows it finds them."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from twisted.trial.unittest import SynchronousTestCase
+
+ROOT = Path(__file__).resolve().parents[3]
+DOCUMENT = ROOT / "docs" / "architecture.md"
+
+QUESTION = re.compile(r"^\| (Where .*\?) \| `(.+)` \|$", re.MULTILINE)
+FILE = re.compile(r"`([a-z_]+(?:/[a-z_]+)*/[a-z_]+\.py)`")
+"""A path in backquotes, from the root of the checkout or, in the server's packages, from `signald/`."""
+
+
+class ArchitectureDocumentTests(SynchronousTestCase):
+    """The table of questions and the other paths of the page."""
+
+    def test_each_question_is_answered_by_a_file(self) -> None:
+        """There are twenty questions with twenty different files, and each file exists."""
+        answers = QUESTION.findall(DOCUMENT.read_text(encoding="utf-8"))
+        self.assertEqual(len({question for question, _ in answers}), 20)
+        self.assertEqual(len({file for _, file in answers}), 20)
+        self.assertEqual([file for _, file in answers if not (ROOT / file).is_file()], [])
+
+    def test_each_named_file_exists(self) -> None:
+        """Every Python file that the page names by its path exists."""
+        named = set(FILE.findall(DOCUMENT.read_text(encoding="utf-8")))
+        self.assertGreater(len(named), 20)
+        missing = {file for file in named if not any((ROOT / place / file).is_file() for place in ("", "signald"))}
+        self.assertEqual(missing, set())
