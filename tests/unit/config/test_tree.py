@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_network
 from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from signald.config.tree import Config, default_data_dir
+from signald.config.tree import Config, Ice, default_data_dir
 from signald.config.values import ConfigError
+from signald.core.messages import IceServer
 
 
 class ConfigTests(SynchronousTestCase):
@@ -21,6 +23,20 @@ class ConfigTests(SynchronousTestCase):
         self.assertRaises(ConfigError, Config, here, key=file)
         self.assertRaises(ConfigError, Config, here, certificate=file, key=file, tls=False)
         Config(here, certificate=file, key=file)
+
+    def test_turn(self) -> None:
+        """TURN URLs and their secret are set together, and relaying all media needs a TURN server."""
+        urls, file = ("turn:turn.example.org",), Path("secret")
+        self.assertRaises(ConfigError, Ice, turn_urls=urls)
+        self.assertRaises(ConfigError, Ice, turn_secret_file=file)
+        self.assertRaises(ConfigError, Ice, relay_only=True)
+        Ice(turn_urls=urls, turn_secret_file=file, relay_only=True)
+        Ice(servers=(IceServer(urls, "ann", "secret"),), relay_only=True)
+
+    def test_proxy_protocol(self) -> None:
+        """The PROXY protocol needs trusted proxies."""
+        self.assertRaises(ConfigError, Config, Path("data"), proxy_protocol=True)
+        Config(Path("data"), proxy_protocol=True, trusted_proxies=(ip_network("10.0.0.0/8"),))
 
     def test_data_directory(self) -> None:
         """The data directory is systemd's state directory, else in the user's data directory."""

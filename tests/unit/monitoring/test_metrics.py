@@ -36,6 +36,16 @@ class MetricsTests(SynchronousTestCase):
         self.assertEqual(sum(metrics.limits.values()), 1)
         self.assertEqual(metrics.limits["connections"], 1)
 
+    def test_connections(self) -> None:
+        """Opened and closed WebSockets are counted by dialect and scheme."""
+        metrics = Metrics()
+        metrics.count_opened("native", "wss")
+        metrics.count_opened("native", "wss")
+        metrics.count_closed("native", "wss")
+        metrics.count_opened("serde", "ws")
+        self.assertEqual(metrics.opened, {("native", "wss"): 2, ("serde", "ws"): 1})
+        self.assertEqual(metrics.closed, {("native", "wss"): 1})
+
     def test_limits_exist(self) -> None:
         """Each limit behind an error is a field of `Limits`."""
         self.assertLessEqual(set(LIMIT_OF.values()), {limit.name for limit in fields(Limits)})

@@ -41,6 +41,20 @@ class HostTests(SynchronousTestCase):
         ):  # fmt: skip
             self.assertIsNone(read_host([text]), text)
 
+    def test_rebinding(self) -> None:
+        """Only localhost and IP addresses are safe from DNS rebinding."""
+        for text, is_fixed in {
+            "localhost": True,
+            "app.localhost:9000": True,
+            "127.0.0.1": True,
+            "[::1]:9000": True,
+            "signald.example": False,
+            "localhost.example": False,
+        }.items():
+            host = read_host([text])
+            assert host is not None
+            self.assertIs(host.is_fixed, is_fixed, text)
+
     @given(st.text())
     def test_any_text(self, text: str) -> None:
         """Any text is rejected, or has a canonical form that parses to the same host."""
@@ -63,6 +77,7 @@ class OriginTests(SynchronousTestCase):
             "chrome-extension://abcdef": Origin("chrome-extension", "abcdef", None),
         }.items():
             self.assertEqual(read_origin(text), origin, text)
+            self.assertEqual(read_origin(str(origin)), origin)
 
     def test_invalid(self) -> None:
         """`null`, lists, URLs with a path and other invalid values are rejected."""

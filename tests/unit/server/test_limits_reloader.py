@@ -43,8 +43,8 @@ class LimitingTests(SynchronousTestCase):
         hub = self.switchboard.hub
         holders: list[object] = [
             hub, hub.mailboxes, hub.lifetimes, hub.presence, hub.forwarder.early_candidates, hub.handshake,
-            hub.requests, self.switchboard.registry, self.budget, self.admission, self.admission._budget, self.signaling,
-            self.site,
+            hub.requests, self.switchboard.registry, self.budget, self.admission, self.admission._budget,
+            self.signaling, self.site,
         ]  # fmt: skip
         for holder in holders:
             self.assertEqual(getattr(holder, "limits"), limits, holder)  # noqa: B009 # they have no type in common
