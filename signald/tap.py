@@ -49,10 +49,12 @@ from signald.server.factory import SignalingFactory
 from signald.server.ice_configuration import IceConfiguration
 from signald.server.limits_reloader import LimitsReloader, within
 from signald.server.listening import open_sockets, raise_descriptor_limit
+from signald.server.port import SignalingPort
 from signald.server.proxy_protocol import ProxyProtocolFactory
-from signald.server.reflection import Mirror
+from signald.server.reflection import RequestReflector
 from signald.server.socket_activation import OPERATIONS, PAGE, WS
 from signald.server.switchboard import Switchboard
+from signald.server.upgrade_request import UpgradeRule
 from signald.server.web import make_site
 from signald.tls.certificates import Certificate, CertificateError, LocalCertificate, SuppliedCertificate
 from signald.tls.context import TLSFactory
@@ -150,25 +152,26 @@ def make_daemon(
     webhook = Webhook(config.webhook, make_client(reactor), reactor, time.time, lambda: secrets.token_urlsafe(16))
     passwords = PasswordLink(registry, one_thread(cast(IReactorFromThreads, reactor)), next=registry)
     access = TokenLink(tokens, registry, time.time, next=WebhookLink(webhook, registry, next=passwords))
-    switchboard = Switchboard(hub, registry, access, reactor, metrics)
+    switchboard = Switchboard(hub, registry, access, reactor)
     ice = IceConfiguration(switchboard)
-    ice.configure(config.ice)
+    ice.reload(config.ice)
     budget, admission = ConnectionBudget(limits), Admission(limits, config.trusted_proxies, metrics)
-    mirror = Mirror(host_secret, time.time)
+    reflector = RequestReflector(host_secret, time.time)
 
     def signaling(origins: OriginRule, *, bare: bool) -> SignalingFactory:
-        scheme = "wss" if config.tls and not bare else "ws"
         return SignalingFactory(
-            switchboard,
-            DIALECTS,
-            limits,
-            budget,
-            admission,
-            reactor,
-            origins,
-            bare=bare,
-            scheme=scheme,
-            mirror=mirror,
+            SignalingPort(
+                switchboard=switchboard,
+                limits=limits,
+                budget=budget,
+                admission=admission,
+                clock=reactor,
+                metrics=metrics,
+                bare=bare,
+                scheme="wss" if config.tls and not bare else "ws",
+                reflector=reflector,
+                rule=UpgradeRule.of_port(DIALECTS, origins, bare=bare),
+            )
         )
 
     page = signaling(OriginRule.of(tls=config.tls, others=config.allow_origins), bare=False)
@@ -200,14 +203,14 @@ def make_daemon(
 
     def allow(new: Config) -> None:
         for factory in (page, original):
-            factory.allow(new.allow_origins)
+            factory.signaling_port.allow_origins(new.allow_origins)
 
     log = Log(config.log)
     sources = Sources(
         metrics,
         hub,
         readiness,
-        (page, original),
+        (page.signaling_port, original.signaling_port),
         lambda: len(pages.http_connections),
         certificate,
         log.counts,
@@ -218,10 +221,10 @@ def make_daemon(
     limits_reloader = LimitsReloader(most_connections, switchboard, budget, admission, (page, original), pages)
     parts: dict[str, Apply] = {
         "allow_origins": allow,
-        "limits": limits_reloader.configure,
+        "limits": limits_reloader.reload,
         "log": operations_service.configure_log,
         "operations": operations_service.configure,
-        "ice": lambda new: ice.configure(new.ice),
+        "ice": lambda new: ice.reload(new.ice),
         "tokens": lambda new: tokens.configure(new.tokens),
         "webhook": lambda new: webhook.configure(new.webhook),
     }
@@ -231,7 +234,7 @@ def make_daemon(
         listeners,
         config,
         supervision,
-        (page, original, pages),
+        (page.signaling_port.connections, original.signaling_port.connections, pages.http_connections),
         switchboard,
         budget,
         certificate,

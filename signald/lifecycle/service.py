@@ -12,7 +12,7 @@ from attrs import frozen
 from twisted.application.internet import TimerService
 from twisted.application.service import IServiceCollection, MultiService
 from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
-from twisted.internet.interfaces import IListeningPort, IProtocolFactory, IReactorSocket, IReactorTime
+from twisted.internet.interfaces import IListeningPort, IProtocolFactory, IReactorTime
 from twisted.internet.task import deferLater
 from twisted.logger import ILogObserver, Logger
 from twisted.python.components import Componentized
@@ -28,7 +28,7 @@ from signald.monitoring.metrics import Metrics
 from signald.monitoring.readiness import Readiness
 from signald.net.addresses import machine_names
 from signald.operations.operations_service import OperationsService
-from signald.server.accept_errors import AcceptErrorLog
+from signald.server.listening import accept_connections
 from signald.server.socket_activation import PAGE
 from signald.server.switchboard import Switchboard
 from signald.tls.certificates import Certificate, CertificateReport
@@ -148,18 +148,10 @@ class Daemon(MultiService):
         """Take up what the process before left, and begin to accept connections."""
         self._handover.take_up(time.time())
         super().startService()
-        adopter = IReactorSocket(self._reactor)
         for listener in self._listeners:
-            # The reactor duplicates the descriptor.
-            port = adopter.adoptStreamPort(
-                listener.socket.fileno(),
-                listener.socket.family,
-                listener.factory,  # type: ignore[arg-type] # any IProtocolFactory will do
+            self._ports.append(
+                accept_connections(self._reactor, listener.socket, listener.factory, self._count_accept_error)
             )
-            listener.socket.close()
-            # Twisted offers no other way to what a port alone logs.
-            port._logger = Logger(observer=AcceptErrorLog(self._reactor, self._refused_at_the_door))  # type: ignore[attr-defined]
-            self._ports.append(port)
             _log.info(
                 "listening: {scheme} on port {port}", event="listening", scheme=listener.scheme, port=listener.port
             )
@@ -188,7 +180,7 @@ class Daemon(MultiService):
         await self._wait_for_decisions()
         hub = self._switchboard.hub
         window = reconnect_window(len(hub.peers), hub.limits.grace_seconds, queued=self._is_handed_over)
-        self._switchboard.stopping(window, random.random)
+        self._switchboard.announce_stop(window, random.random)
         self._handover.leave(time.time())
         self.when_left()
         await DeferredList([draining.drain(seconds) for draining in self._draining])
@@ -226,7 +218,7 @@ class Daemon(MultiService):
         timer.clock = self._reactor
         timer.setServiceParent(self)
 
-    def _refused_at_the_door(self) -> None:
+    def _count_accept_error(self) -> None:
         self.metrics.count_limit_hit("connections")
 
     def _tick(self) -> None:

@@ -205,7 +205,7 @@ class _Admin(Resource):
 
     def render(self, request: SignalingRequest) -> bytes | int:
         """Send the page."""
-        return self._page.render(request) if self._token.is_set else request.refuse(ErrorCode.NOT_FOUND)
+        return self._page.render(request) if self._token.is_set else request.send_error(ErrorCode.NOT_FOUND)
 
 
 class _Nothing(Endpoint):
@@ -213,7 +213,7 @@ class _Nothing(Endpoint):
 
     def render(self, request: SignalingRequest) -> bytes | int:
         """Say so."""
-        return request.refuse(ErrorCode.NOT_FOUND)
+        return request.send_error(ErrorCode.NOT_FOUND)
 
 
 def make_admin(
@@ -244,4 +244,4 @@ def _send_json(request: SignalingRequest, document: object) -> bytes | int:
 
 def _refuse(request: SignalingRequest, check: Check) -> bytes | int:
     status, code, sentence = check.value
-    return request.tell(status, problem_of(status, code, sentence))
+    return request.send_problem(status, problem_of(status, code, sentence))

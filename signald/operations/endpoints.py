@@ -56,10 +56,10 @@ class Endpoint(Resource):
     def render(self, request: SignalingRequest) -> bytes | int:
         """Answer, or say what is wrong with the request."""
         if request.postpath:
-            return request.refuse(ErrorCode.NOT_FOUND)
+            return request.send_error(ErrorCode.NOT_FOUND)
         if request.method not in self.methods:
             request.setHeader("Allow", b", ".join(self.methods))
-            return request.refuse(ErrorCode.METHOD_NOT_ALLOWED)
+            return request.send_error(ErrorCode.METHOD_NOT_ALLOWED)
         return self.answer(request)
 
     def answer(self, request: SignalingRequest) -> bytes | int:
@@ -85,7 +85,7 @@ class _Missing(Endpoint):
 
     def render(self, request: SignalingRequest) -> bytes | int:
         """Say so."""
-        return request.refuse(ErrorCode.NOT_FOUND)
+        return request.send_error(ErrorCode.NOT_FOUND)
 
 
 class _Metrics(Endpoint):
@@ -130,7 +130,7 @@ class _Ready(Endpoint):
         code = DRAINING if self._readiness.draining else "degraded"
         told = [{"name": name, "detail": sentence} for name, sentence in reasons.items()]
         status = HTTPStatus.SERVICE_UNAVAILABLE
-        return request.tell(status, problem_of(status, code, " ".join(reasons.values()), reasons=told))
+        return request.send_problem(status, problem_of(status, code, " ".join(reasons.values()), reasons=told))
 
 
 def make_operations_site(

@@ -18,7 +18,7 @@ from signald.core.sessions import SessionState
 from signald.core.users import UserState
 from signald.monitoring.metrics import OTHER, Histogram, Metrics
 from signald.monitoring.readiness import Readiness
-from signald.server.factory import SignalingFactory
+from signald.server.port import SignalingPort
 from signald.tls.certificates import Certificate
 
 __all__ = ["OWN_METRICS", "Declared", "Kind", "Sources", "make_registry"]
@@ -142,7 +142,7 @@ class Sources:
         metrics: what is counted.
         hub: users, sessions and what waits for them.
         readiness: whether new clients are welcome.
-        signaling: the factories of WebSockets.
+        signaling: the ports of WebSockets.
         http_connections: how many connections have not become WebSockets.
         certificate: what is shown to TLS clients; None without TLS.
         log_lines: lines that the log has written, and those that it has dropped.
@@ -154,7 +154,7 @@ class Sources:
     metrics: Metrics
     hub: Hub
     readiness: Readiness
-    signaling: Sequence[SignalingFactory]
+    signaling: Sequence[SignalingPort]
     http_connections: Callable[[], int]
     certificate: Certificate | None
     log_lines: Callable[[], tuple[int, int]]
@@ -192,13 +192,13 @@ class _Collector(Collector):
 
     def _connections(self) -> Iterator[Family]:
         metrics, signaling = self._sources.metrics, self._sources.signaling
-        dialects = {dialect.__name__.lower() for factory in signaling for dialect in factory.rule.dialects.values()}
-        keys = [(dialect, factory.scheme) for dialect in sorted(dialects) for factory in signaling]
+        dialects = {dialect.__name__.lower() for port in signaling for dialect in port.rule.dialects.values()}
+        keys = [(dialect, port.scheme) for dialect in sorted(dialects) for port in signaling]
         opened: _Values = {key: metrics.opened.get(key, 0) for key in keys}
         yield _WEBSOCKETS.with_values({key: opened[key] - metrics.closed.get(key, 0) for key in keys})
         yield _OPENED.with_values(opened)
         yield _HTTP.with_value(self._sources.http_connections())
-        waiting = sum(connection.waiting_bytes for factory in signaling for connection in factory.connections)
+        waiting = sum(connection.waiting_bytes for port in signaling for connection in port.connections)
         yield _WAITING_OUTPUT.with_value(waiting)
         yield _BYTES_IN.with_value(metrics.bytes_in)
         yield _BYTES_OUT.with_value(metrics.bytes_out)

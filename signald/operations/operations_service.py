@@ -9,7 +9,7 @@ from ipaddress import ip_address
 from twisted.application.internet import TimerService
 from twisted.application.service import MultiService
 from twisted.internet.defer import Deferred, DeferredList
-from twisted.internet.interfaces import IListeningPort, IReactorSocket, IReactorTime
+from twisted.internet.interfaces import IListeningPort, IReactorTime
 from twisted.logger import Logger
 
 from signald.config.tree import Config
@@ -19,8 +19,7 @@ from signald.operations.admin import AdminToken, make_admin
 from signald.operations.admin_state import AdminState
 from signald.operations.endpoints import make_operations_site
 from signald.operations.exposition import Sources, make_registry
-from signald.server.accept_errors import AcceptErrorLog
-from signald.server.listening import bind
+from signald.server.listening import accept_connections, bind
 
 __all__ = ["OperationsService"]
 
@@ -130,15 +129,9 @@ class OperationsService(MultiService):
         """Begin to answer the operator."""
         super().startService()
         if self._socket is not None:
-            self._listening = IReactorSocket(self._reactor).adoptStreamPort(
-                self._socket.fileno(),
-                self._socket.family,
-                self._site,  # type: ignore[arg-type] # any IProtocolFactory will do
-            )
-            self._socket.close()
+            # Accept errors of this port are not counted with those of the public ones.
+            self._listening = accept_connections(self._reactor, self._socket, self._site, lambda: None)
             self._socket = None
-            # As on the public ports: without descriptors each attempt would be lines of the log.
-            self._listening._logger = Logger(observer=AcceptErrorLog(self._reactor, lambda: None))  # type: ignore[attr-defined]
             _log.info("operations: http on port {port}", event="operations-listening", port=self.port)
 
     def stopService(self) -> Deferred[list[tuple[bool, object]]]:

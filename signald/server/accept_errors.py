@@ -1,4 +1,4 @@
-"""What Twisted says of connections that it could not accept: counted, told now and then, and without addresses."""
+"""Accept errors: counts the connections that Twisted could not accept, and logs a summary without addresses."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from zope.interface import implementer
 
 __all__ = ["AcceptErrorLog"]
 
-SAY_SECONDS = 60.0
-"""Between two lines of the log."""
+SUMMARY_SECONDS = 60.0
+"""Seconds between two summaries in the log, at least."""
 
 _log = Logger()
 
@@ -21,31 +21,31 @@ _log = Logger()
 @implementer(ILogObserver)
 @define
 class AcceptErrorLog:
-    """The observer of a listening port's own logger.
+    """Observes a listening port's own logger.
 
     When a process has no descriptor left (EMFILE), Twisted accepts each connection with one that it keeps for that,
-    closes it, and writes three lines about it, its address among them. A flood of connections would be one of the log.
+    closes it, and logs three lines about it, with its address. A flood of connections would flood the log.
 
     Attributes:
         clock: gives monotonic seconds.
-        refused: called for each connection that was closed.
+        count_refused: called for each connection that was closed.
 
     """
 
     clock: IReactorTime
-    refused: Callable[[], None]
+    count_refused: Callable[[], None]
     _closed: int = field(default=0, init=False)
-    _say_at: float = field(default=-math.inf, init=False)
+    _summary_due: float = field(default=-math.inf, init=False)
 
     def __call__(self, event: LogEvent) -> None:
-        """Count what an event is about; of a recovery's three only one has the address that was closed."""
+        """Count a closed connection: of the three events about one, a single one contains its address."""
         if "address" in event:
             self._closed += 1
-            self.refused()
+            self.count_refused()
         elif "acceptError" not in event:
             return
         now = self.clock.seconds()
-        if now < self._say_at:
+        if now < self._summary_due:
             return
         _log.warn(
             "connections cannot be accepted ({reason}); {closed} were closed since this was last said",
@@ -53,4 +53,4 @@ class AcceptErrorLog:
             reason=event.get("acceptError", "EMFILE"),
             closed=self._closed,
         )
-        self._closed, self._say_at = 0, now + SAY_SECONDS
+        self._closed, self._summary_due = 0, now + SUMMARY_SECONDS

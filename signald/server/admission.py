@@ -1,4 +1,4 @@
-"""What a connection is counted as: by the address of its other end until it says whose it is, and then by that."""
+"""Admission control of connections: by transport address, then by client address once a proxy header names it."""
 
 from __future__ import annotations
 
@@ -16,20 +16,21 @@ from signald.net.proxies import Network, is_trusted
 __all__ = ["Admission", "AdmissionTicket"]
 
 _FORGET_SECONDS = 60.0
-"""Between two looks for addresses that owe nothing any more; they grow with arrivals alone, so these suffice for it."""
+"""Seconds between two searches for addresses whose budgets are full again. Their number grows with new connections
+alone, so it is enough to search when one arrives."""
 
 
 @define
 class Admission:
-    """Admits connections before their first request, when a proxy cannot have said yet whose they are.
+    """Admits transports before their first request, when no proxy can have named the client yet.
 
     Without it one address could hold every descriptor for as long as a request may take, again and again, or keep
     the processor busy with TLS handshakes. All ports of a server share one, since they share the descriptors.
 
     Attributes:
-        limits: the bounds of an address, the same as those of its WebSockets but counted apart.
-        trusted_proxies: these may have any number, since they speak for many.
-        metrics: counts the transports that are refused, which nobody is told.
+        limits: the bounds of an address: those of its WebSockets, but counted apart.
+        trusted_proxies: the networks of proxies that may have any number of transports, since they speak for many.
+        metrics: counts the transports that are refused, which are sent no error.
 
     """
 
@@ -42,28 +43,30 @@ class Admission:
     _requests: AddressBudget = field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        """Begin with nothing counted."""
+        """Start with nothing counted."""
         self._budget = ConnectionBudget(self.limits)
         self._requests = AddressBudget(http_request_rate(self.limits))
 
-    def configure(self, limits: Limits, trusted_proxies: Sequence[Network]) -> None:
-        """Go on with other limits, and believe other proxies, from the next connection or request on."""
+    def reload_limits(self, limits: Limits, trusted_proxies: Sequence[Network]) -> None:
+        """Use other limits and trust other proxies from the next transport or request on."""
         self.limits, self.trusted_proxies = limits, trusted_proxies
         self._budget.reload_limits(limits)
         self._requests.rate_limit = http_request_rate(limits)
 
-    def count(self, connections: Collection[object]) -> None:
-        """Count those among all connections; their owner goes on to add to them and to take away."""
+    def count_among_all(self, connections: Collection[object]) -> None:
+        """Count these connections towards the total; their owner goes on to add and to remove some."""
         self._counted.append(connections)
 
     def is_full(self) -> bool:
-        """Whether there are as many connections as there may be, on all ports and of all kinds."""
+        """Whether there are as many connections as are allowed, on all ports and of all kinds."""
         return sum(map(len, self._counted)) >= self.limits.connections
 
     def admit(self, address: str, now: float) -> AddressKey | ErrorCode | None:
-        """Count one more connection from that address, until `release` of what is returned; or an error: refuse it.
+        """Count one more transport from an address, until `release` of the key that is returned.
 
-        None for one that is not counted.
+        Returns:
+            the key; an error where the transport is refused; None where it is a trusted proxy's, which is not counted.
+
         """
         if self.is_full():
             return ErrorCode.SERVER_FULL
@@ -75,72 +78,72 @@ class Admission:
         key = address_key(address)
         return self._budget.admit(key, now) or key
 
-    def may_request(self, address: str, now: float) -> bool:
-        """Count one more HTTP request of a client, by the address that it has behind its proxies; or not: refuse it.
+    def admit_request(self, address: str, now: float) -> bool:
+        """Take one HTTP request from the rate limit of a client's address behind its proxies; False refuses it.
 
-        A trusted proxy that asks for itself, to see whether the server is well, is not counted.
+        A trusted proxy's own requests, with which it checks the server's health, are not counted.
         """
         if is_trusted(address, self.trusted_proxies):
             return True
         return self._requests.take_token(address_key(address), now)
 
-    def offended(self, key: AddressKey, now: float) -> None:
-        """A connection of that address had to be closed for what its peer did."""
+    def charge_offence(self, key: AddressKey, now: float) -> None:
+        """Charge an address for a connection that was closed because of what its peer did."""
         self._budget.charge_offence(key, now)
 
     def release(self, key: AddressKey) -> None:
-        """An admitted connection has said what it wants, or is gone."""
+        """Give back an admitted transport: it ended, or it is counted by its client's address now."""
         self._budget.release(key)
 
 
 @define
 class AdmissionTicket:
-    """What one connection holds of the budgets, each given back once.
+    """The parts of the budgets that one connection holds; each is given back once.
 
     Attributes:
-        admission: where it counts at first.
-        budget: where it counts as a WebSocket.
+        admission: admits it as a transport, by the address of its other end.
+        budget: admits it as a WebSocket, by its client's address.
 
     """
 
     admission: Admission
     budget: ConnectionBudget
-    _arrived: AddressKey | None = field(default=None, init=False)
-    _admitted: AddressKey | None = field(default=None, init=False)
+    _transport: AddressKey | None = field(default=None, init=False)
+    _websocket: AddressKey | None = field(default=None, init=False)
     _other_end: AddressKey | None = field(default=None, init=False)
 
-    def arrive(self, address: str, now: float) -> ErrorCode | None:
-        """The connection is there; or why it may not, which is counted."""
+    def admit_transport(self, address: str, now: float) -> ErrorCode | None:
+        """Count the connection by the address of its other end; an error, which is counted, where it is refused."""
         answer = self.admission.admit(address, now)
         if isinstance(answer, ErrorCode):
             self.admission.metrics.count_limit_hit(LIMIT_OF[answer])
             return answer
-        self._arrived = self._other_end = answer
+        self._transport = self._other_end = answer
         return None
 
-    def admit(self, key: AddressKey, now: float) -> ErrorCode | None:
-        """It is to be a WebSocket; or why it may not."""
+    def admit_websocket(self, key: AddressKey, now: float) -> ErrorCode | None:
+        """Count the connection as a WebSocket of its client's address; an error where it is refused."""
         refused = self.budget.admit(key, now)
         if refused is None:
-            self._admitted = key
+            self._websocket = key
         return refused
 
-    def offended(self, now: float) -> None:
-        """It has to be closed for what its peer did, so that it counts as several of its address."""
-        if self._admitted is not None:
-            self.budget.charge_offence(self._admitted, now)
+    def charge_offence(self, now: float) -> None:
+        """Charge the connection's addresses for what its peer did: it counts as several new connections of them."""
+        if self._websocket is not None:
+            self.budget.charge_offence(self._websocket, now)
         if self._other_end is not None:
-            self.admission.offended(self._other_end, now)
+            self.admission.charge_offence(self._other_end, now)
 
-    def settle(self) -> None:
-        """It no longer counts by its other end."""
-        if self._arrived is not None:
-            self.admission.release(self._arrived)
-            self._arrived = None
+    def release_transport(self) -> None:
+        """Stop to count the connection by the address of its other end."""
+        if self._transport is not None:
+            self.admission.release(self._transport)
+            self._transport = None
 
-    def leave(self) -> None:
-        """It is gone."""
-        self.settle()
-        if self._admitted is not None:
-            self.budget.release(self._admitted)
-            self._admitted = None
+    def release_all(self) -> None:
+        """Give back everything: the connection ended."""
+        self.release_transport()
+        if self._websocket is not None:
+            self.budget.release(self._websocket)
+            self._websocket = None

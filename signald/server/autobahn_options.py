@@ -1,4 +1,4 @@
-"""Autobahn as signald wants it: every bound that it knows, its timers on the server's clock, its log silent."""
+"""Options of Autobahn: every bound that it has is set, its timers use the server's clock, and it logs nothing."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from signald.core.limits import Limits
 __all__ = ["CLOSE_SECONDS", "ClockTimer", "Silence", "options"]
 
 CLOSE_SECONDS = 5.0
-"""For a peer to answer a close frame before its connection is aborted."""
+"""Seconds that a peer has to answer a close frame before its connection is aborted."""
 
 
 def options(limits: Limits) -> Mapping[str, object]:
-    """The arguments of `WebSocketServerFactory.setProtocolOptions`, whose defaults are not safe."""
+    """The arguments of `WebSocketServerFactory.setProtocolOptions`, whose defaults are unsafe."""
     return {
         "versions": [13],  # older drafts have their Origin in another header
         "webStatus": False,  # its page redirects to wherever the query says
@@ -25,7 +25,7 @@ def options(limits: Limits) -> Mapping[str, object]:
         "applyMask": True,
         "maxFramePayloadSize": limits.message_bytes,
         "maxMessagePayloadSize": limits.message_bytes,
-        "failByDrop": False,  # a peer is told why
+        "failByDrop": False,  # a peer receives the reason
         "openHandshakeTimeout": limits.header_seconds,
         "closeHandshakeTimeout": CLOSE_SECONDS,
         "tcpNoDelay": True,
@@ -35,7 +35,7 @@ def options(limits: Limits) -> Mapping[str, object]:
         "serveFlashSocketPolicy": False,
         "allowedOrigins": ["*"],  # the rule is signald's own (`origins`)
         "allowNullOrigin": False,
-        "trustXForwardedFor": 0,  # as is this one (`proxies`)
+        "trustXForwardedFor": 0,  # this rule is signald's own too (`proxies`)
     }
 
 
@@ -44,20 +44,20 @@ def _no_compression(_offers: object) -> None:
 
 
 class Silence:
-    """In the place of Autobahn's logger: its lines hold peers' addresses and pieces of their requests."""
+    """Replaces Autobahn's logger, whose lines contain peers' addresses and pieces of their requests."""
 
     def debug(self, *args: object, **kwargs: object) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
     trace = info = warn = warning = error = critical = failure = debug
 
 
 class ClockTimer:
-    """In the place of Autobahn's timer, which rounds down to whole seconds and runs on the global reactor."""
+    """Replaces Autobahn's timer, which rounds down to whole seconds and runs on the global reactor."""
 
     def __init__(self, clock: IReactorTime) -> None:
         self._clock = clock
 
     def call_later(self, delay: float, function: Callable[[], object]) -> IDelayedCall:
-        """Call the function after that many seconds."""
+        """Call a function after a number of seconds."""
         return self._clock.callLater(delay, function)

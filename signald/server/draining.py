@@ -1,65 +1,104 @@
-"""Waiting for connections to end before the server does."""
+"""The open connections of a port, and their orderly end when the server stops."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection, Iterator
+from typing import Generic, Protocol, TypeVar
 
-from attrs import define, field
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
-__all__ = ["Drain"]
-
+__all__ = ["ANSWER_SECONDS", "ConnectionSet", "DrainableConnection"]
 
 ANSWER_SECONDS = 1.0
-"""For a peer that has everything to close its side. One that is frozen must not hold up the restart for the others."""
+"""Seconds that a peer which has received everything has to close its side: a frozen one must not delay the restart."""
 
 
-@define
-class Drain:
-    """The end of a number of connections that were asked to go.
+class DrainableConnection(Protocol):
+    """A connection that can be closed in an orderly way."""
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether the peer has received everything that it will get, so that only its own close is awaited."""
+
+    def close_for_drain(self) -> None:
+        """Close as soon as what is under way is answered."""
+
+    def abort(self) -> None:
+        """Drop the connection at once."""
+
+
+ConnectionT = TypeVar("ConnectionT", bound=DrainableConnection)
+
+
+class ConnectionSet(Collection[ConnectionT], Generic[ConnectionT]):
+    """The open connections of one kind on one port; it drains them when the server stops.
 
     Attributes:
-        connections: those that are left; others take them away.
-        clock: measures the waiting.
-        abort_silent: ends those that are only waited for to close their side; called once, `ANSWER_SECONDS` on.
-        abort: ends all that are left.
+        is_draining: whether the server is stopping, so that nothing new may begin.
 
     """
 
-    connections: Collection[object]
-    clock: IReactorTime
-    abort_silent: Callable[[], None]
-    abort: Callable[[], None]
-    _done: Deferred[None] = field(init=False, factory=Deferred)
-    _first: IDelayedCall | None = field(init=False, default=None)
-    _deadline: IDelayedCall | None = field(init=False, default=None)
+    def __init__(self, clock: IReactorTime) -> None:
+        """Start with no connection; `clock` measures the deadlines of `drain`."""
+        self.is_draining = False
+        self._clock = clock
+        self._connections: set[ConnectionT] = set()
+        self._drained: Deferred[None] | None = None
+        self._answer_deadline: IDelayedCall | None = None
+        self._deadline: IDelayedCall | None = None
 
-    def begin(self, seconds: float) -> Deferred[None]:
-        """Wait for so long; fires when all are gone, or were aborted."""
-        self._deadline = self.clock.callLater(seconds, self._late)
+    def __len__(self) -> int:
+        return len(self._connections)
+
+    def __iter__(self) -> Iterator[ConnectionT]:
+        return iter(self._connections)
+
+    def __contains__(self, connection: object) -> bool:
+        return connection in self._connections
+
+    def add(self, connection: ConnectionT) -> None:
+        """Add a connection that was made."""
+        self._connections.add(connection)
+
+    def discard(self, connection: ConnectionT) -> None:
+        """Remove a connection that ended; the last one completes `drain`."""
+        self._connections.discard(connection)
+        self._complete_if_empty()
+
+    def drain(self, seconds: float) -> Deferred[None]:
+        """Close every connection; fires when all have ended. To be called once.
+
+        A silent connection is aborted after `ANSWER_SECONDS`, every other one after `seconds`.
+        """
+        self.is_draining = True
+        for connection in list(self._connections):
+            connection.close_for_drain()
+        drained = self._drained = Deferred()
+        self._deadline = self._clock.callLater(seconds, self._abort_all)
         if seconds > ANSWER_SECONDS:
-            self._first = self.clock.callLater(ANSWER_SECONDS, self._silent)
-        self.look()
-        return self._done
+            self._answer_deadline = self._clock.callLater(ANSWER_SECONDS, self._abort_silent)
+        self._complete_if_empty()
+        return drained
 
-    def look(self) -> None:
-        """One is gone: perhaps all are."""
-        if self._deadline is not None and not self.connections:
-            self._deadline.cancel()
-            self._finish()
+    def _complete_if_empty(self) -> None:
+        if not self._connections:
+            self._complete()
 
-    def _silent(self) -> None:
-        self._first = None
-        self.abort_silent()
+    def _complete(self) -> None:
+        for call in (self._answer_deadline, self._deadline):
+            if call is not None and call.active():
+                call.cancel()
+        drained, self._drained = self._drained, None
+        if drained is not None:
+            drained.callback(None)
 
-    def _late(self) -> None:
-        self.abort()
-        self._finish()
+    def _abort_silent(self) -> None:
+        for connection in list(self._connections):
+            if connection.is_silent:
+                connection.abort()
 
-    def _finish(self) -> None:
-        self._deadline = None
-        if self._first is not None:
-            self._first.cancel()
-            self._first = None
-        self._done.callback(None)
+    def _abort_all(self) -> None:
+        for connection in list(self._connections):
+            connection.abort()
+        self._complete()

@@ -1,4 +1,4 @@
-"""The operator's STUN and TURN servers: taken up at the start, and again while running."""
+"""Applies the operator's STUN and TURN servers, at the start and again on a reload."""
 
 from __future__ import annotations
 
@@ -20,28 +20,28 @@ _SECRET_BYTES = frozenset((string.ascii_letters + string.digits + string.punctua
 
 @define
 class IceConfiguration:
-    """Gives the switchboard its servers.
+    """Gives the switchboard the STUN and TURN servers of the configuration.
 
     Attributes:
-        switchboard: tells the users.
+        switchboard: sends the servers to the users.
 
     """
 
     switchboard: Switchboard
     _log: Logger = field(init=False, factory=Logger)
 
-    def configure(self, settings: Ice) -> None:
-        """Use these servers from now on; the secret's file is read again.
+    def reload(self, settings: Ice) -> None:
+        """Use these servers from now on; the file with the secret is read again.
 
         Raises:
-            ConfigError: the secret cannot be used; then nothing changes.
+            ConfigError: the secret cannot be used, and nothing has changed.
 
         """
         turn = read_turn(settings)
         hub = self.switchboard.hub.ice
         if (settings.servers, turn, settings.relay_only) == (hub.servers, self.switchboard.turn, hub.relay_only):
             return
-        self.switchboard.configure_ice(settings.servers, turn, settings.relay_only)
+        self.switchboard.reload_ice_servers(settings.servers, turn, settings.relay_only)
         self._log.info(
             "ICE: {servers} servers for everybody, {turn} TURN URLs for members, {policy}",
             event="ice-configured",
@@ -52,10 +52,10 @@ class IceConfiguration:
 
 
 def read_turn(settings: Ice) -> Turn | None:
-    """The TURN servers that credentials are made for; None where there are none.
+    """Read the TURN servers that credentials are made for; None where none is configured.
 
     Raises:
-        ConfigError: the secret's file cannot be read, is open to others, or holds no secret of this kind.
+        ConfigError: the file with the secret cannot be read, is readable for others, or holds no usable secret.
 
     """
     if settings.turn_secret_file is None:
@@ -63,10 +63,14 @@ def read_turn(settings: Ice) -> Turn | None:
     secret = read_secret(settings.turn_secret_file)
     if len(secret) < MIN_SECRET_BYTES:
         raise ConfigError(
-            f"The secret in {settings.turn_secret_file} is too short: at least {MIN_SECRET_BYTES} characters,"
-            " since any member can try secrets on a credential. `openssl rand -hex 32` makes one."
+            f"The secret in {settings.turn_secret_file} has {len(secret)} characters; it needs at least"
+            f" {MIN_SECRET_BYTES}, since any member can test guesses on a credential. `openssl rand -hex 32` makes a"
+            " usable one."
         )
     if not _SECRET_BYTES.issuperset(secret):
         # coturn's configuration file cannot hold it as it is.
-        raise ConfigError(f"The secret in {settings.turn_secret_file} has characters other than ASCII, or spaces.")
+        raise ConfigError(
+            f"The secret in {settings.turn_secret_file} contains spaces or characters other than ASCII;"
+            " `openssl rand -hex 32` makes a usable one."
+        )
     return Turn(settings.turn_urls, secret, settings.turn_seconds)

@@ -1,4 +1,4 @@
-"""Gives other limits to everything that has some, while the server runs."""
+"""Applies other limits to every part of the running server."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ __all__ = ["LimitsReloader", "within"]
 
 @frozen
 class LimitsReloader:
-    """Everything that has limits.
+    """Applies other limits to every part that has limits.
 
-    What a client was told in its welcome, and what a connection or a deadline began with, holds for it to its end. All
-    else goes by the new limits at once; nothing is closed because it is too much by now.
+    What a client was told in its welcome, and what a connection or a deadline started with, is valid for it to its end.
+    Everything else follows the new limits at once; no connection is closed because it exceeds them.
 
     Attributes:
-        most_connections: that the descriptors of the process suffice for.
-        switchboard: has those of messages, sessions and users.
-        budget: of WebSockets.
-        admission: of transports and requests; believes the trusted proxies.
-        signaling: the factories of the ports.
-        site: of the page's port.
+        most_connections: how many connections the descriptors of the process suffice for.
+        switchboard: has the limits of messages, sessions and users.
+        budget: admits WebSockets.
+        admission: admits transports and requests, and knows the trusted proxies.
+        signaling: the factories of the WebSockets, one for each port.
+        site: the site of the page's port.
 
     """
 
@@ -41,17 +41,17 @@ class LimitsReloader:
     signaling: Sequence[SignalingFactory]
     site: SignalingSite
 
-    def configure(self, config: Config) -> None:
-        """Go on with the limits and the trusted proxies of another configuration."""
+    def reload(self, config: Config) -> None:
+        """Apply the limits and the trusted proxies of another configuration."""
         limits = within(config.limits, self.most_connections)
-        self.switchboard.configure(limits)
+        self.switchboard.reload_limits(limits)
         self.budget.reload_limits(limits)
-        self.admission.configure(limits, config.trusted_proxies)
+        self.admission.reload_limits(limits, config.trusted_proxies)
         for factory in self.signaling:
-            factory.configure(limits)
+            factory.reload_limits(limits)
         self.site.limits = limits
 
 
 def within(limits: Limits, most_connections: int) -> Limits:
-    """The limits with no more connections than there are descriptors for."""
+    """The limits, with no more connections than there are descriptors for."""
     return evolve(limits, connections=min(limits.connections, most_connections))

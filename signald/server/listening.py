@@ -1,29 +1,36 @@
-"""The server's listening sockets: bound before the service starts, so that a port in use is told in one sentence."""
+"""Binds the server's listening sockets before the service starts, and has the reactor accept connections on them.
+
+A port that is in use is then reported in one sentence instead of a traceback.
+"""
 
 from __future__ import annotations
 
 import resource
 import socket
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+
+from twisted.internet.interfaces import IListeningPort, IProtocolFactory, IReactorSocket, IReactorTime
+from twisted.logger import Logger
 
 from signald.config.tree import Config
 from signald.config.values import ConfigError
+from signald.server.accept_errors import AcceptErrorLog
 from signald.server.socket_activation import PAGE, WS
 
 BACKLOG = 1024
-"""Connections that may wait to be accepted; the kernel lowers it to net.core.somaxconn."""
+"""Connections that may wait to be accepted; the kernel lowers the number to net.core.somaxconn."""
 
 SPARE_DESCRIPTORS = 64
-"""Descriptors that are kept for files and the reactor; where there are few, half of them."""
+"""Descriptors reserved for files and the reactor; half of all where there are few."""
 
 
 def open_sockets(
     config: Config, handed_over: Mapping[str, tuple[socket.socket, ...]]
 ) -> list[tuple[str, socket.socket]]:
-    """The listening sockets, each with what it is for, the page's first: bound here unless they were handed over.
+    """Bind the listening sockets that were not handed over; returns all with their purpose, the page's first.
 
     Raises:
-        ConfigError: an address or a port cannot be used; then none is bound.
+        ConfigError: an address or a port cannot be used, and no socket stays bound.
 
     """
     ports = {PAGE: config.port, WS: config.ws_port}
@@ -60,17 +67,40 @@ def bind(interface: str | None, port: int) -> socket.socket:
         reason = (error.strerror or str(error)).partition(" (while")[0]
         where = f"port {port}" if everywhere else f"port {port} of {interface}"
         raise ConfigError(f"Cannot listen on {where}: {reason}.") from None
-    bound.setblocking(False)  # an adopted socket stays as it is, and a blocking accept would stop the reactor
+    bound.setblocking(False)  # the reactor does not change it, and a blocking accept would block the reactor
     return bound
 
 
+def accept_connections(
+    reactor: IReactorTime, bound: socket.socket, factory: IProtocolFactory, on_accept_error: Callable[[], None]
+) -> IListeningPort:
+    """Accept connections on a listening socket from now on; the socket is the reactor's afterwards.
+
+    Arguments:
+        reactor: accepts the connections.
+        bound: the socket, which is closed here after the reactor has duplicated its descriptor.
+        factory: makes the connections' protocols.
+        on_accept_error: called for each connection that had to be closed because no descriptor was left.
+
+    """
+    port: IListeningPort = IReactorSocket(reactor).adoptStreamPort(
+        bound.fileno(),
+        bound.family,
+        factory,  # type: ignore[arg-type] # any IProtocolFactory will do
+    )
+    bound.close()
+    # Twisted offers no other way to what a port alone logs, and a flood of accept errors would flood the log.
+    port._logger = Logger(observer=AcceptErrorLog(reactor, on_accept_error))  # type: ignore[attr-defined]
+    return port
+
+
 def raise_descriptor_limit() -> int:
-    """Raise the soft limit of open files to the hard one; return how many connections that leaves room for."""
+    """Raise the soft limit of open files to the hard one; returns how many connections that leaves room for."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     return room(hard) if hard != resource.RLIM_INFINITY else 2**31 - 1
 
 
 def room(descriptors: int) -> int:
-    """How many of so many descriptors are for connections."""
+    """The number of connections for which so many descriptors leave room."""
     return max(1, descriptors - min(SPARE_DESCRIPTORS, descriptors // 2))

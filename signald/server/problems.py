@@ -1,4 +1,4 @@
-"""Errors as HTTP tells them: problem details (RFC 9457) of the one vocabulary, pure."""
+"""Errors as HTTP responses: problem details (RFC 9457) of the error codes, pure."""
 
 from __future__ import annotations
 
@@ -11,22 +11,23 @@ from signald.core.errors import ErrorCode
 __all__ = ["CONTENT_TYPE", "SERVER", "last_response", "problem", "problem_of"]
 
 _RETRY_SECONDS = {HTTPStatus.TOO_MANY_REQUESTS: 10, HTTPStatus.SERVICE_UNAVAILABLE: 30}
-"""After which a client may ask again (Retry-After, RFC 9110 §10.2.3): RFC 6585 §4 for 429, RFC 9110 §15.6.4 for 503."""
+"""Seconds after which a client may retry (Retry-After, RFC 9110 §10.2.3): for 429 by RFC 6585 §4, for 503 by RFC 9110
+§15.6.4."""
 
 CONTENT_TYPE = "application/problem+json"
-"""RFC 9457 §3."""
+"""The content type of problem details (RFC 9457 §3)."""
 
 SERVER = "signald"
-"""The Server header (RFC 9110 §10.2.4): the name alone, no versions."""
+"""The Server header (RFC 9110 §10.2.4): the name alone, without versions."""
 
 
 def problem(code: ErrorCode) -> bytes:
-    """The body that tells an error which has an HTTP status."""
+    """The problem details of an error."""
     return problem_of(HTTPStatus(_status(code)), code.value, code.sentence)
 
 
 def problem_of(status: HTTPStatus, code: str, sentence: str, **more: object) -> bytes:
-    """The body that tells what is wrong (RFC 9457 §3.1), with further members (§3.2).
+    """Problem details (RFC 9457 §3.1), with further members (§3.2).
 
     `type` is about:blank, so `title` is the status's own phrase (§4.2.1) and `code` says which error it is.
     """
@@ -42,12 +43,12 @@ def problem_of(status: HTTPStatus, code: str, sentence: str, **more: object) -> 
 
 
 def last_response(code: ErrorCode, headers: Iterable[tuple[str, str]] = (), *, head: bool = False) -> bytes:
-    """A whole HTTP/1.1 response that tells an error and is the connection's last (RFC 9112 §9.6).
+    """A whole HTTP/1.1 response with an error, the connection's last one (RFC 9112 §9.6).
 
     Arguments:
         code: the error.
-        headers: further ones, or others in the place of those that every such response has.
-        head: whether HEAD was asked, which is told the length of the body alone (RFC 9110 §9.3.2).
+        headers: further headers; they replace those of the same name that every such response has.
+        head: whether the method was HEAD, so that the body is left out (RFC 9110 §9.3.2).
 
     """
     body = problem(code)
@@ -73,5 +74,5 @@ def last_response(code: ErrorCode, headers: Iterable[tuple[str, str]] = (), *, h
 
 
 def _status(code: ErrorCode) -> int:
-    """The status of an error; one that HTTP has no status for is the server's own mistake (RFC 9110 §15.6.1)."""
+    """The HTTP status of an error; 500 (RFC 9110 §15.6.1) for an error that has none."""
     return 500 if code.http_status is None else code.http_status

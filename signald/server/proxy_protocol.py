@@ -1,7 +1,7 @@
-"""The PROXY protocol below everything else of a port: connections of trusted proxies begin with whose they are.
+"""The PROXY protocol below all else of a port: a connection of a trusted proxy starts with its client's address.
 
-Twisted's `HAProxyWrappingFactory` is not used: it makes the protocols before the header is there, so that nobody could
-be refused by their address; it closes when a header comes in two reads, and takes addresses that are none.
+Twisted's `HAProxyWrappingFactory` is not used: it makes the protocols before the header has arrived, so that no client
+could be refused by its address; it closes when a header arrives in two reads, and accepts invalid addresses.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ from signald.server.admission import Admission
 
 __all__ = ["ProxyProtocolFactory"]
 
-COMPLAINT_SECONDS = 60.0
-"""Between two lines of the log about proxies that send no header, at least."""
+WARNING_SECONDS = 60.0
+"""Seconds between two warnings about proxies that send no header, at least."""
 
 _log = Logger()
 
 
 class ProxyProtocolFactory(WrappingFactory["_Proxied"]):
-    """Makes the protocols of another factory: for a trusted proxy once it has said whose connection it is.
+    """Makes the protocols of another factory; for a trusted proxy, once the header has named the client.
 
-    Connections of others are the other factory's from the start, for which a header is a bad request.
+    Other connections go to the other factory at once, for which a header is a bad request.
     """
 
     noisy = False
@@ -40,20 +40,20 @@ class ProxyProtocolFactory(WrappingFactory["_Proxied"]):
         """Make a factory.
 
         Arguments:
-            factory: is asked with the client's address.
-            admission: knows the trusted proxies, and counts the connections whose header is not there yet.
-            clock: for the deadline of a header, `header_seconds`.
+            factory: makes the protocols, and is given the client's address.
+            admission: knows the trusted proxies, and counts the connections whose header has not arrived yet.
+            clock: measures the deadline of a header, `header_seconds`.
 
         """
         super().__init__(factory)
         self.admission = admission
         self.clock = clock
         self.waiting: set[_Proxied] = set()
-        admission.count(self.waiting)
-        self._complaint_due = float("-inf")
+        admission.count_among_all(self.waiting)
+        self._warning_due = float("-inf")
 
     def buildProtocol(self, addr: IAddress) -> Any:  # type: ignore[override] # may refuse, and not always wraps
-        """Make what speaks on a connection; None, which closes it, where it may not be."""
+        """Make the protocol of a connection; None, which closes it, where there are too many."""
         if not is_trusted(peer_host(addr), self.admission.trusted_proxies):
             return self.wrappedFactory.buildProtocol(addr)
         if self.admission.is_full():
@@ -61,11 +61,11 @@ class ProxyProtocolFactory(WrappingFactory["_Proxied"]):
             return None
         return _Proxied(self, addr)
 
-    def complain(self) -> None:
-        """Tell the operator that a proxy does not say whose its connections are."""
+    def warn(self) -> None:
+        """Warn the operator that a trusted proxy sent no valid header, now and then."""
         now = self.clock.seconds()
-        if now >= self._complaint_due:
-            self._complaint_due = now + COMPLAINT_SECONDS
+        if now >= self._warning_due:
+            self._warning_due = now + WARNING_SECONDS
             _log.warn(
                 "a trusted proxy sent no valid PROXY header: is it told to (send-proxy)? Its connection was closed.",
                 event="proxy-header-refused",
@@ -73,7 +73,7 @@ class ProxyProtocolFactory(WrappingFactory["_Proxied"]):
 
 
 class _Proxied(ProtocolWrapper):
-    """A connection of a trusted proxy: to the protocol above, that of the client."""
+    """A connection of a trusted proxy, which the protocol above sees as the client's."""
 
     factory: ProxyProtocolFactory
     transport: Any
@@ -86,14 +86,14 @@ class _Proxied(ProtocolWrapper):
         self._deadline: IDelayedCall | None = None
 
     def makeConnection(self, transport: Any) -> None:
-        """Wait for the header; the protocol above is made after it."""
+        """Wait for the header, after which the protocol above is made."""
         directlyProvides(self, providedBy(transport))
         Protocol.makeConnection(self, transport)
         self.factory.waiting.add(self)
-        self._deadline = self.factory.clock.callLater(self.factory.admission.limits.header_seconds, self._late)
+        self._deadline = self.factory.clock.callLater(self.factory.admission.limits.header_seconds, self._time_out)
 
     def dataReceived(self, data: bytes) -> None:
-        """Take bytes, of the header or after it."""
+        """Parse the header, or pass bytes on after it."""
         if self._head is None:
             self.wrappedProtocol.dataReceived(data)
             return
@@ -101,22 +101,22 @@ class _Proxied(ProtocolWrapper):
         try:
             header = read_proxy_header(self._head)
         except ProxyHeaderError:
-            self.factory.complain()
+            self.factory.warn()
             self._abort()
             return
         if header is not None:
-            self._begin(header, self._head[header.size :])
+            self._connect_client(header, self._head[header.size :])
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        """The transport is gone."""
+        """Tell the protocol above, if there is one: the transport is closed."""
         self._stop_waiting()
         self.wrappedProtocol.connectionLost(reason)
 
     def getPeer(self) -> IAddress:
-        """The client; the proxy where it speaks for itself."""
+        """The client's address; the proxy's where the header says that it connects for itself (LOCAL)."""
         return self._peer
 
-    def _begin(self, header: ProxyHeader, rest: bytes) -> None:
+    def _connect_client(self, header: ProxyHeader, rest: bytes) -> None:
         self._stop_waiting()
         if header.client is not None:
             host, port = header.client
@@ -131,13 +131,13 @@ class _Proxied(ProtocolWrapper):
         if rest:
             protocol.dataReceived(rest)
 
-    def _late(self) -> None:
+    def _time_out(self) -> None:
         self._deadline = None
         self.factory.admission.metrics.count_limit_hit("header_seconds")
         self._abort()
 
     def _abort(self) -> None:
-        """Close without a word, since nobody knows to whom."""
+        """Close without an answer, since the client is unknown."""
         self._stop_waiting()
         self._head = None
         self.transport.abortConnection()

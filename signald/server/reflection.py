@@ -1,6 +1,6 @@
-"""Tells `signald doctor` what came through the proxies, in a header of the answer: pure.
+"""Reports to `signald doctor` what came through the proxies, in a header of the response: pure.
 
-The doctor proves by the host secret of the data directory that it is the operator's; nobody else is told anything.
+The doctor proves with the host secret of the data directory that the operator runs it; other clients get no header.
 """
 
 from __future__ import annotations
@@ -14,34 +14,34 @@ from attrs import asdict, field, frozen
 
 from signald.net.proxies import Network, client_address, is_trusted
 
-__all__ = ["ANSWER", "REQUEST", "Mirror", "Seen", "proof", "read_seen"]
+__all__ = ["ANSWER", "REQUEST", "RequestReflector", "Seen", "proof", "read_seen"]
 
 REQUEST = "Signald-Doctor"
-"""The header by which the doctor shows that it has the secret: seconds since the epoch, a hyphen, a MAC in hex."""
+"""The request header that proves knowledge of the secret: seconds since the epoch, a hyphen, a MAC in hex."""
 
 ANSWER = "Signald-Seen"
-"""The header of the answer: what was seen, as JSON in base64url."""
+"""The response header with what the server saw: JSON in base64url."""
 
 PROOF_SECONDS = 120.0
-"""For which a proof is good."""
+"""Seconds for which a proof is valid."""
 
-MOST_HOPS = 8
-"""Of X-Forwarded-For that are told, from the right, and characters of each."""
+MAX_HOPS = 8
+"""The last addresses of X-Forwarded-For that are reported, so many at most."""
 
-MOST_CHARACTERS = 100
-"""Of a value that is told."""
+MAX_CHARACTERS = 100
+"""The characters of a value that are reported, so many at most."""
 
 
 @frozen
 class Seen:
-    """What the server saw of a request.
+    """A request as the server saw it.
 
     Attributes:
         host: the Host header.
         peer: the address of the connection's other end, the last proxy's where there is one.
         trusted: whether its X-Forwarded-For is believed.
         hops: the addresses in X-Forwarded-For, the last proxy's entry at the end.
-        counted: the address that the connection is counted under.
+        counted: the address that the connection is counted by.
 
     """
 
@@ -70,12 +70,12 @@ def _mac(secret: bytes, time: str) -> str:
 
 
 @frozen
-class Mirror:
-    """Answers those who have the secret.
+class RequestReflector:
+    """Makes the response header for clients that prove knowledge of the secret.
 
     Attributes:
         secret: the host secret.
-        wall: tells the wall time, seconds since the epoch.
+        wall: gives the wall time, in seconds since the epoch.
 
     """
 
@@ -83,24 +83,24 @@ class Mirror:
     wall: Callable[[], float]
 
     def headers(self, request: Mapping[str, str], peer: str, trusted: Sequence[Network]) -> dict[str, str]:
-        """The headers to add to an answer; none for whoever has no proof.
+        """The headers to add to a response; none for a request without a valid proof.
 
         Arguments:
-            request: its headers, by lower-case name.
+            request: the headers of the request by lower-case name.
             peer: the address of the connection's other end.
-            trusted: the networks of the proxies that are believed.
+            trusted: the networks of the trusted proxies.
 
         """
         given = request.get(REQUEST.lower())
         if given is None or not self._is_proof(given):
             return {}
         forwarded = request.get("x-forwarded-for", "")
-        hops = [hop.strip()[:MOST_CHARACTERS] for hop in forwarded.split(",") if hop.strip()]
+        hops = [hop.strip()[:MAX_CHARACTERS] for hop in forwarded.split(",") if hop.strip()]
         seen = Seen(
-            host=request.get("host", "")[:MOST_CHARACTERS],
+            host=request.get("host", "")[:MAX_CHARACTERS],
             peer=peer,
             trusted=is_trusted(peer, trusted),
-            hops=tuple(hops[-MOST_HOPS:]),
+            hops=tuple(hops[-MAX_HOPS:]),
             counted=client_address(peer, forwarded, trusted),
         )
         return {ANSWER: urlsafe_b64encode(json.dumps(asdict(seen)).encode()).decode("ascii")}
@@ -113,7 +113,7 @@ class Mirror:
 
 
 def read_seen(value: str) -> Seen | None:
-    """What a server has seen, out of its answer's header; None where that is something else."""
+    """Read the response header; None where it holds anything else."""
     try:
         document = json.loads(urlsafe_b64decode(value))
         return Seen(

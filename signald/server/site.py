@@ -1,10 +1,9 @@
-"""The page's port below its resources: HTTP/1.1 connections, bounded in number, time and size."""
+"""HTTP/1.1 connections below the resources, bounded in number, time and size, and strict about requests."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IAddress, IDelayedCall, IHandshakeListener, IReactorTime, ISSLTransport
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
@@ -21,35 +20,35 @@ from signald.monitoring.metrics import Metrics
 from signald.net.origins import read_host
 from signald.net.proxies import client_address, peer_host
 from signald.server.admission import Admission, AdmissionTicket
-from signald.server.draining import Drain
-from signald.server.output import StallWatch
+from signald.server.draining import ConnectionSet
+from signald.server.output import StallDetector
 from signald.server.problems import last_response
 
 __all__ = ["SignalingChannel", "SignalingSite"]
 
-MOST_HEADERS = 100
-"""Of a request, where Twisted would read 500: who sends them costs by the line."""
+MAX_HEADERS = 100
+"""Header lines of a request, at most: each costs time, and Twisted would read 500."""
 
-MOST_IGNORED = 131072
-"""Bytes that may still come after a connection's last request; whoever sends more is cut off."""
+MAX_DISCARDED_BYTES = 131072
+"""Bytes that are discarded after a connection's last request before the connection is aborted."""
 
 IDLE_SECONDS = 15.0
-"""For which a connection without a request is kept after its last one (RFC 9112 §9.3)."""
+"""Seconds for which an idle connection is kept after its last response (RFC 9112 §9.3)."""
 
-_SILENCE = b"before SSL initialization"
-"""What OpenSSL says of a handshake of which nothing has come (SSL_state_string_long(3))."""
+_NO_CLIENT_HELLO = b"before SSL initialization"
+"""OpenSSL's name for the state of a handshake of which nothing has arrived (SSL_state_string_long(3))."""
 
 
 class SignalingSite(Site):
-    """The site: HTTP/1.1 alone, no access log, and no more connections than there may be.
+    """Makes bounded HTTP/1.1 connections; it offers no HTTP/2 and writes no access log.
 
     Attributes:
-        headers: on every response.
+        headers: the headers of every response.
         metrics: counts the errors, and measures the TLS handshakes.
-        methods: that any resource knows.
-        fixed_hosts: whether requests by a name that a stranger can have are refused (`Host.is_fixed`).
-        http_connections: those that have not become WebSockets.
-        draining: whether each response is the last one of its connection because the server is stopping.
+        methods: the methods that any resource supports.
+        fixed_hosts: whether a request whose Host is a name that a stranger can register is refused (`Host.is_fixed`).
+        http_connections: the connections that have not become WebSockets; while they are drained, each response is the
+            last one of its connection.
 
     """
 
@@ -72,16 +71,16 @@ class SignalingSite(Site):
         """Make a site.
 
         Arguments:
-            root: what is served.
+            root: the root of the resources.
             requests: the class of a request.
             admission: admits connections.
-            budget: of WebSockets.
+            budget: admits WebSockets.
             metrics: counts the errors, and measures the TLS handshakes.
-            limits: `header_seconds` and `output_seconds` are the site's.
-            clock: for every deadline.
-            headers: on every response.
-            methods: that any resource knows.
-            fixed_hosts: whether requests by a name that a stranger can have are refused.
+            limits: the bounds; the site uses `header_seconds` and `output_seconds`.
+            clock: measures every deadline.
+            headers: the headers of every response.
+            methods: the methods that any resource supports.
+            fixed_hosts: whether a request whose Host is a name that a stranger can register is refused.
 
         """
         super().__init__(root, requests, timeout=None, reactor=clock)
@@ -92,60 +91,31 @@ class SignalingSite(Site):
         self.metrics = metrics
         self.methods = methods
         self.fixed_hosts = fixed_hosts
-        self.http_connections: set[SignalingChannel] = set()
-        self.draining = False
-        self._drain: Drain | None = None
-        admission.count(self.http_connections)
+        self.http_connections: ConnectionSet[SignalingChannel] = ConnectionSet(clock)
+        admission.count_among_all(self.http_connections)
 
     def buildProtocol(self, addr: IAddress | None) -> SignalingChannel | None:  # type: ignore[override] # not the generic one
-        """Make the channel of a connection; None, which closes it, where it may not be.
+        """Make the channel of a connection; None, which closes it, where admission control refuses it.
 
-        Before TLS is there nothing can be told, and telling it would cost what the refusal is to save. Closed later
-        than here, the refused ones of one round of the reactor would use up the descriptors together.
+        No error can be sent before the TLS handshake, and to send one would cost what the refusal is to save. If they
+        were closed later than here, the refused connections of one reactor iteration would exhaust the descriptors.
         """
         ticket = AdmissionTicket(self.admission, self.budget)
-        if ticket.arrive(peer_host(addr), self.reactor.seconds()) is not None:
+        if ticket.admit_transport(peer_host(addr), self.reactor.seconds()) is not None:
             return None
         channel = SignalingChannel(self, ticket)
         channel.factory = self
         return channel
 
-    def drain(self, seconds: float) -> Deferred[None]:
-        """Answer what is asked on the connections that there are, and close them; fires when all are gone.
-
-        One on which nothing is asked is soon aborted; what is still there after that many seconds is aborted as well.
-        To be called once.
-        """
-        self.draining = True
-        for channel in list(self.http_connections):
-            channel.finish()
-        self._drain = Drain(self.http_connections, self.reactor, self._abort_silent, self._abort)
-        return self._drain.begin(seconds)
-
-    def left(self, channel: SignalingChannel) -> None:
-        """A connection is gone, or is a WebSocket now."""
-        self.http_connections.discard(channel)
-        if self._drain is not None:
-            self._drain.look()
-
-    def _abort_silent(self) -> None:
-        for channel in list(self.http_connections):
-            if not channel.asks:
-                channel.abort()
-
-    def _abort(self) -> None:
-        for channel in list(self.http_connections):
-            channel.abort()
-
     def acceptableProtocols(self) -> list[bytes]:
-        """For ALPN (RFC 7301): HTTP/2 would pass by the header deadline and the rule about bodies."""
+        """Offer HTTP/1.1 in ALPN (RFC 7301): HTTP/2 would bypass the header deadline and the rule about bodies."""
         return [b"http/1.1"]
 
     def startFactory(self) -> None:
-        """Open no access log, which would hold addresses, and start no timer for its dates."""
+        """Open no access log, which would contain addresses, and start no timer for its dates."""
 
     def stopFactory(self) -> None:
-        """Nothing was started."""
+        """Stop nothing, since nothing was started."""
 
     def log(self, request: object) -> None:
         """Write no access log."""
@@ -153,146 +123,153 @@ class SignalingSite(Site):
 
 @implementer(IHandshakeListener)
 class SignalingChannel(HTTPChannel):
-    """One HTTP/1.1 connection, bounded in time and size, that takes requests without bodies.
+    """One HTTP/1.1 connection, bounded in time and size, that accepts requests without bodies.
 
     Attributes:
-        began: when its present request, or its TLS handshake before the first one, began: monotonic seconds.
+        began: when its present request began, or the TLS handshake before its first one, in monotonic seconds.
 
     """
 
     transport: Any
     timeOut = None
-    maxHeaders = MOST_HEADERS
-    _watch: StallWatch
+    maxHeaders = MAX_HEADERS
+    _stall_detector: StallDetector
 
     def __init__(self, site: SignalingSite, ticket: AdmissionTicket) -> None:
         super().__init__()
         self.site = site
         self.requestFactory = site.requestFactory
-        self._place = ticket
+        self._ticket = ticket
         self._deadline: IDelayedCall | None = None
-        self._heir: Any = None
-        self._deaf = False
-        self._ignored = 0
-        self._full = False
-        self._idle = False
+        self._websocket_transport: Any = None
+        self._discards_input = False
+        self._discarded_bytes = 0
+        self._is_stalled = False
+        self._is_idle = False
         self._is_secure = False
 
     # The transport
 
     def connectionMade(self) -> None:
-        """Begin the deadline of the first request: it includes TLS's handshake, and no byte extends it."""
+        """Start the deadline of the first request: it includes the TLS handshake, and no byte extends it."""
         site = self.site
         self.began = site.reactor.seconds()
-        self._watch = StallWatch(self.transport, site.reactor, site.limits.output_seconds, self._unread)
+        self._stall_detector = StallDetector(
+            self.transport, site.reactor, site.limits.output_seconds, self._abort_stalled_reader
+        )
         site.http_connections.add(self)
         super().connectionMade()
         self._expire_after(site.limits.header_seconds)
 
     def handshakeCompleted(self) -> None:  # Twisted's name
-        """TLS is there."""
+        """Measure the TLS handshake, which is complete."""
         self._is_secure = True
         self.site.metrics.tls_handshake.observe(self.site.reactor.seconds() - self.began)
 
     def dataReceived(self, data: bytes) -> None:
-        """Take bytes; the first of a further request begin its deadline."""
-        if self._deaf:
-            # To read no more would be cheaper, but a client that is gone would not be noticed either.
-            self._ignored += len(data)
-            if self._ignored > MOST_IGNORED:
+        """Parse bytes; the first byte of a further request starts its deadline."""
+        if self._discards_input:
+            # To stop reading would be cheaper, but then nobody would notice that the client disconnects.
+            self._discarded_bytes += len(data)
+            if self._discarded_bytes > MAX_DISCARDED_BYTES:
                 self.abort()
             return
-        if self._idle:
-            self._idle = False
+        if self._is_idle:
+            self._is_idle = False
             self.began = self.site.reactor.seconds()
             self._expire_after(self.site.limits.header_seconds)
         super().dataReceived(data)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        """The transport is gone."""
+        """Give back what the connection holds: the transport is closed."""
         self._release()
         super().connectionLost(reason)
 
     def loseConnection(self) -> None:
-        """Close when everything is sent; abort when it does not get sent, or TLS's closing alert is not answered."""
-        self._deaf = True
+        """Close when everything is sent; abort if that stalls, or if TLS's closing alert is not answered."""
+        self._discards_input = True
         self._cancel_deadline()
-        self._watch.start()
+        self._stall_detector.start()
         super().loseConnection()
 
     def upgraded(self) -> None:
-        """A WebSocket takes over the transport."""
-        self._heir = self.transport
-        self._deaf = True
+        """Hand the transport over to a WebSocket."""
+        self._websocket_transport = self.transport
+        self._discards_input = True
         self._release()
 
     def pauseProducing(self) -> None:
-        """The client does not take its responses."""
-        self._full = True
-        self._watch.start()
+        """Accept no further request, and watch the transport: the client does not read its responses."""
+        self._is_stalled = True
+        self._stall_detector.start()
         super().pauseProducing()
 
     def resumeProducing(self) -> None:
-        """It has taken them."""
-        self._full = False
-        self._watch.stop()
+        """Accept requests again: the client has read its responses."""
+        self._is_stalled = False
+        self._stall_detector.stop()
         super().resumeProducing()
 
     @property
-    def asks(self) -> bool:
-        """Whether something was heard that is not answered yet; of TLS, that its handshake is under way."""
+    def has_request(self) -> bool:
+        """Whether a request is unanswered; before the first one, whether the TLS handshake is under way."""
         has_tls: bool = ISSLTransport.providedBy(self.transport)
         if has_tls and not self._is_secure:
-            return bool(self.transport.getHandle().get_state_string() != _SILENCE)
+            return bool(self.transport.getHandle().get_state_string() != _NO_CLIENT_HELLO)
         return bool(self.requests)
 
-    def finish(self) -> None:
-        """The server is stopping: close after the response to what is asked, or now where nothing is."""
-        if self._idle:
+    @property
+    def is_silent(self) -> bool:
+        """Whether no request and no TLS handshake is under way."""
+        return not self.has_request
+
+    def close_for_drain(self) -> None:
+        """Close after the response to the request that is under way, or at once where there is none."""
+        if self._is_idle:
             self.loseConnection()
         elif self.requests:
             self.persistent = 0
 
     def abort(self) -> None:
-        """Close at once."""
-        self._deaf = True
+        """Drop the connection at once."""
+        self._discards_input = True
         self._cancel_deadline()
         self.transport.abortConnection()
 
     # Requests
 
     def checkPersistence(self, request: Request, version: bytes) -> bool:
-        """Whether the connection goes on after this response; the client is told if not (RFC 9112 §9.6)."""
-        if not self.site.draining:
+        """Whether the connection persists after this response; if not, the response says so (RFC 9112 §9.6)."""
+        if not self.site.http_connections.is_draining:
             persists: bool = super().checkPersistence(request, version)
             return persists
         request.responseHeaders.setRawHeaders(b"Connection", [b"close"])
         return False
 
     def lineReceived(self, line: bytes) -> None:
-        """Take a line of the headers; `LineReceiver` calls for none after the transport was closed."""
-        if self._full:
-            # One more request in spite of a response that is not taken: each could ask for the largest asset.
+        """Parse a line of the headers; `LineReceiver` passes on no line after the transport was closed."""
+        if self._is_stalled:
+            # The client sends one more request without reading its responses: each could be for the largest asset.
             self.loseConnection()
         elif line[:1] in (b" ", b"\t"):
-            # A folded line (RFC 9112 §5.2), which others on the way may have read otherwise.
+            # A folded line (RFC 9112 §5.2), which a proxy on the way may have parsed in another way.
             self.refuse(ErrorCode.BAD_REQUEST)
         else:
             super().lineReceived(line)
 
     def lineLengthExceeded(self, line: bytes) -> None:
-        """Refuse a line that is longer than all headers may be."""
+        """Refuse a line that is longer than all headers together may be."""
         self.refuse(ErrorCode.BAD_REQUEST)
 
     def _respondToBadRequestAndDisconnect(self) -> None:
-        """Answer what the base class finds malformed."""
+        """Refuse what the base class finds malformed."""
         self.refuse(ErrorCode.BAD_REQUEST)
 
     def allHeadersReceived(self) -> None:
-        """Check what the headers say of the request before anything of it is kept or continued."""
+        """Check the request by its headers before anything of it is kept or processed."""
         headers = self.requests[-1].requestHeaders
         host = read_host([value.decode("latin-1") for value in headers.getRawHeaders(b"host", [])])
-        if not self._may_request(headers):
+        if not self._admit_request(headers):
             self.refuse(ErrorCode.TOO_MANY_REQUESTS)
         elif host is None or (self.site.fixed_hosts and not host.is_fixed):
             self.refuse(ErrorCode.BAD_HOST)
@@ -301,7 +278,7 @@ class SignalingChannel(HTTPChannel):
         elif self._command not in self.site.methods:
             self.refuse(ErrorCode.METHOD_NOT_ALLOWED)
         elif not self._path.startswith(b"/"):
-            # The absolute form (RFC 9112 §3.2.2) is for proxies, and names a host that may not be Host's.
+            # The absolute form (RFC 9112 §3.2.2) is for proxies, and may contradict the Host header.
             self.refuse(ErrorCode.BAD_REQUEST)
         else:
             # Without a body there is nothing to continue with (RFC 9110 §10.1.1).
@@ -311,28 +288,28 @@ class SignalingChannel(HTTPChannel):
 
     def allContentReceived(self) -> None:
         """Process the request unless its headers were refused."""
-        if not self._deaf:
+        if not self._discards_input:
             super().allContentReceived()
 
     def rawDataReceived(self, data: bytes) -> None:
-        """Take nothing while a request is answered, nor of a refused one's body."""
-        if self._heir is not None:
-            # Frames before the answer to the handshake, which RFC 6455 §4.1 forbids; the WebSocket would miss them.
-            self._heir.abortConnection()
+        """Discard what arrives while a request is answered, and the body of a refused request."""
+        if self._websocket_transport is not None:
+            # RFC 6455 §4.1 forbids frames before the response to the handshake; the WebSocket would miss them.
+            self._websocket_transport.abortConnection()
         else:
-            # A client that sends requests ahead is to ask again (RFC 9112 §9.3.2). HTTPChannel would keep them, and
-            # while a response waits for the transport without bound.
+            # A client that pipelines requests has to repeat them (RFC 9112 §9.3.2). HTTPChannel would buffer them
+            # without bound while a response waits for the transport.
             self.persistent = 0
-            self._deaf = True
+            self._discards_input = True
 
     def requestDone(self, request: Request) -> None:
         """Wait for the next request, or close."""
-        self._idle = True
+        self._is_idle = True
         self._expire_after(IDLE_SECONDS)
         super().requestDone(request)
 
     def refuse(self, code: ErrorCode) -> None:
-        """Answer with problem details and close; nothing that follows is looked at."""
+        """Answer with problem details and close; nothing that follows is parsed."""
         self.site.metrics.count_error(code)
         allow = [("Allow", "GET, HEAD")] if code is ErrorCode.METHOD_NOT_ALLOWED else []
         # HTTPChannel has the method from a request's first line to the end of its headers.
@@ -342,23 +319,23 @@ class SignalingChannel(HTTPChannel):
 
     # Details
 
-    def _may_request(self, headers: Headers) -> bool:
-        """Whether the client, by the address that the proxies tell, may ask once more; if so, that is counted."""
+    def _admit_request(self, headers: Headers) -> bool:
+        """Take a request from the rate limit of the client, by the address that trusted proxies name; False refuses."""
         admission = self.site.admission
         hops = headers.getRawHeaders(b"x-forwarded-for")
         forwarded_for = None if hops is None else b",".join(hops).decode("latin-1")
         client = client_address(peer_host(self.transport.getPeer()), forwarded_for, admission.trusted_proxies)
-        return admission.may_request(client, self.site.reactor.seconds())
+        return admission.admit_request(client, self.site.reactor.seconds())
 
     def _release(self) -> None:
-        """The connection is HTTP's no more."""
+        """Give back what the connection holds as an HTTP connection."""
         self._cancel_deadline()
-        self._watch.stop()
-        self._place.leave()
-        self.site.left(self)
+        self._stall_detector.stop()
+        self._ticket.release_all()
+        self.site.http_connections.discard(self)
 
-    def _unread(self) -> None:
-        """The client does not take what it asked for."""
+    def _abort_stalled_reader(self) -> None:
+        """Abort, since the client does not read its response; the limit is counted."""
         self.site.metrics.count_limit_hit("output_seconds")
         self.abort()
 
@@ -368,7 +345,7 @@ class SignalingChannel(HTTPChannel):
 
     def _expired(self) -> None:
         self._deadline = None
-        if not self._idle:
+        if not self._is_idle:
             self.site.metrics.count_limit_hit("header_seconds")
         self.abort()
 

@@ -11,7 +11,7 @@ from signald.config.values import ConfigError
 __all__ = ["FIRST_DESCRIPTOR", "OPERATIONS", "PAGE", "WS", "adopt_sockets"]
 
 PAGE, WS, OPERATIONS = "page", "ws", "operations"
-"""The purposes that a socket can have: the `FileDescriptorName=` of its unit (systemd.socket(5))."""
+"""The purposes of a listening socket, as in `FileDescriptorName=` of its unit (systemd.socket(5))."""
 
 FIRST_DESCRIPTOR = 3
 """The first descriptor that is handed over (sd_listen_fds(3), `SD_LISTEN_FDS_START`)."""
@@ -20,15 +20,15 @@ FIRST_DESCRIPTOR = 3
 def adopt_sockets(
     environment: Mapping[str, str], process: int, first: int = FIRST_DESCRIPTOR
 ) -> dict[str, tuple[socket.socket, ...]]:
-    """Return the sockets that are handed over to this process, by purpose.
+    """Take over the listening sockets that the service manager passed to this process; returns them by purpose.
 
     Arguments:
-        environment: the variables that the process was started with.
-        process: its process id: sockets that are meant for another process are left alone.
-        first: the first descriptor.
+        environment: the environment variables that the process was started with.
+        process: the process id; sockets for another process are ignored.
+        first: the first descriptor that is passed.
 
     Raises:
-        ConfigError: a socket has an unknown purpose, or connections cannot be accepted on it.
+        ConfigError: a socket's name is unknown, or it is not a listening TCP socket.
 
     """
     count = environment.get("LISTEN_FDS", "")
@@ -43,31 +43,33 @@ def adopt_sockets(
 
 
 def _purpose(name: str) -> str:
-    """What a socket of that name is for; one that nobody named, which has its unit's name, is the page's.
+    """The purpose of a socket by its name; an unnamed one, which has its unit's name, is the page's.
 
     Raises:
-        ConfigError: nothing.
+        ConfigError: the name is unknown.
 
     """
     if name in (PAGE, WS, OPERATIONS):
         return name
     if name in ("", "unknown") or name.endswith(".socket"):
         return PAGE
-    raise ConfigError(f"A socket was handed over as {name:.40}; name it {PAGE}, {WS} or {OPERATIONS}.")
+    raise ConfigError(f"The service manager passed a socket named {name:.40}; name it {PAGE}, {WS} or {OPERATIONS}.")
 
 
 def _adopted(descriptor: int, name: str) -> socket.socket:
     """The socket behind a descriptor.
 
     Raises:
-        ConfigError: connections cannot be accepted on it.
+        ConfigError: it is not a listening TCP socket.
 
     """
     adopted: socket.socket | None = None
     with suppress(OSError):
         adopted = socket.socket(fileno=descriptor)
     if adopted is None or not _listens(adopted):
-        raise ConfigError(f"The socket that was handed over as {name} is no listening TCP socket (Accept=no).")
+        raise ConfigError(
+            f"The service manager passed a socket named {name} that is not a listening TCP socket; set Accept=no."
+        )
     adopted.setblocking(False)  # a blocking accept would stop the reactor
     adopted.set_inheritable(False)
     return adopted

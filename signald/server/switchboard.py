@@ -1,10 +1,11 @@
-"""Carries out the hub's actions: connections, decisions, clock, log."""
+"""Connects the hub to the world: reports facts about peers with the time, and carries out its actions in order."""
 
 from __future__ import annotations
 
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import Protocol, assert_never
 
 from attrs import define, evolve, field
@@ -19,49 +20,42 @@ from signald.core.decisions import Operation, Outcome, Refused
 from signald.core.errors import ErrorCode
 from signald.core.hub import DisconnectReason, Hub
 from signald.core.limits import AddressKey, Limits
-from signald.core.messages import Error, IceServer, Request
+from signald.core.messages import Error, Event, IceServer, Request, Traits
 from signald.core.reconnect_window import ReconnectWindow
 from signald.core.registry import MemoryRegistry
 from signald.core.snapshot import Snapshot, restore, take_snapshot
 from signald.core.turn import Turn
 from signald.core.users import DecisionId, PeerId
-from signald.dialects.dialect import CloseFrame, DecodeError, Dialect
-from signald.monitoring.metrics import FORWARDED, Metrics
+from signald.dialects.dialect import DecodeError
 
 _ENDINGS = {1000: DisconnectReason.LEFT, 1001: DisconnectReason.RELOADING}
-"""What the close codes of RFC 6455 §7.4.1 that a client sends mean for its user."""
+"""The ending of a user's connection by the client's close code (RFC 6455 §7.4.1); every other code is a loss."""
 
 
 class Connection(Protocol):
-    """One peer's socket, as the switchboard sees it."""
+    """One peer's socket as the switchboard uses it."""
 
-    def send(self, frame: bytes) -> None:
-        """Send a text message; `frame` is UTF-8."""
+    def send_event(self, event: Event) -> None:
+        """Encode an event in the connection's dialect and send it."""
 
-    def close(self, code: int, reason: str) -> None:
-        """Begin the closing handshake (RFC 6455 §7.1.2) and drop the connection when it takes too long."""
+    def close_for_error(self, code: ErrorCode) -> None:
+        """Start the closing handshake (RFC 6455 §7.1.2); the connection is dropped when it takes too long."""
 
-
-@define
-class _Line:
-    """A connection and the dialect that is spoken on it."""
-
-    connection: Connection
-    dialect: Dialect
+    def abort(self) -> None:
+        """Drop the connection at once, without a closing handshake."""
 
 
 @define
 class Switchboard:
-    """Between the connections and the hub.
+    """Maps peers to their connections, tells the hub what happens to them, and carries out what the hub returns.
 
     Attributes:
-        hub: decides what is to be done.
-        registry: decides about identities and membership.
-        access: the authorization chain, which decides operations and ends in the registry.
+        hub: turns facts about peers into actions.
+        registry: holds the identities and the memberships.
+        access: the authorization chain, which takes the hub's decisions and ends in the registry.
         clock: gives monotonic seconds.
-        metrics: counts the messages and measures their way.
-        wall: gives seconds since 1970, which the expiry of TURN credentials is told in.
-        turn: makes those credentials; None where there are none.
+        wall: gives seconds since 1970, in which the expiry of TURN credentials is stated.
+        turn: makes those credentials; None where no TURN server is configured.
 
     """
 
@@ -69,130 +63,185 @@ class Switchboard:
     registry: MemoryRegistry
     access: Decider
     clock: IReactorTime
-    metrics: Metrics = field(factory=Metrics)
     wall: Callable[[], float] = time.time
     turn: Turn | None = None
-    _lines: dict[PeerId, _Line] = field(init=False, factory=dict)
+    _connections: dict[PeerId, Connection | None] = field(init=False, factory=dict)
+    """None for a connection that failed: it is closing and is sent nothing more, and the hub awaits its end."""
+
     _peers: int = field(init=False, default=0)
     _actions: deque[Action] = field(init=False, factory=deque)
     _acting: bool = field(init=False, default=False)
     _suspended: bool = field(init=False, default=False)
     _log: Logger = field(init=False, factory=Logger)
 
-    def opened(self, connection: Connection, dialect: Dialect, address: AddressKey) -> PeerId:
-        """A WebSocket is open; the id is what its later facts are told under."""
+    @property
+    def is_suspended(self) -> bool:
+        """Whether `suspend` was called, so that requests are no longer received."""
+        return self._suspended
+
+    def add_connection(self, connection: Connection, address: AddressKey, traits: Traits) -> PeerId:
+        """Register an open WebSocket; the returned id names it in the calls below.
+
+        Arguments:
+            connection: receives the peer's events.
+            address: the key that the peer's failed guesses are counted under.
+            traits: what the connection's dialect supports.
+
+        """
         self._peers += 1
         peer = PeerId(self._peers)
-        self._lines[peer] = _Line(connection, dialect)
-        self._act(self.hub.connected(peer, address, dialect.traits, self.clock.seconds()))
-        self._tell(peer, dialect.initial_requests())
+        self._connections[peer] = connection
+        self._report(peer, self.hub.connected, address, traits)
         return peer
 
-    def received(self, peer: PeerId, frame: bytes) -> None:
-        """A text message came."""
-        line = self._lines.get(peer)
-        if line is None or self._suspended:
-            return
-        began, metrics = self.clock.seconds(), self.metrics
-        try:
-            requests = line.dialect.decode(frame)
-        except DecodeError as error:
-            metrics.malformed[error.about or type(None)] += 1
-            refusal = Error(code=error.code, about=error.about, id=error.id)
-            self._act(self.hub.malformed(peer, refusal, self.clock.seconds()))
-        else:
-            self._tell(peer, requests)
-            for request in requests:
-                metrics.received[type(request)] += 1
-                if type(request) in FORWARDED:
-                    metrics.forward.observe(self.clock.seconds() - began)
+    def receive_requests(self, peer: PeerId, requests: Iterable[Request]) -> None:
+        """Hand a peer's requests to the hub, one after the other."""
+        for request in requests:
+            if self._connections.get(peer) is not None and not self._suspended:
+                self._report(peer, self.hub.received, request)
 
-    def closed(self, peer: PeerId, code: int | None = None) -> None:
-        """The connection is gone, with the close code that the client sent, if any."""
-        if self._lines.pop(peer, None) is not None and not self._suspended:
+    def receive_malformed(self, peer: PeerId, error: DecodeError) -> None:
+        """Tell the hub that a peer's frame held no valid request."""
+        if self._connections.get(peer) is not None and not self._suspended:
+            self._report(peer, self.hub.malformed, Error(code=error.code, about=error.about, id=error.id))
+
+    def remove_connection(self, peer: PeerId, code: int | None = None) -> None:
+        """Tell the hub that a peer's connection ended; `code` is that of the client's close frame, if it sent one."""
+        if peer not in self._connections:
+            return
+        del self._connections[peer]
+        if not self._suspended:
             ending = DisconnectReason.LOST if code is None else _ENDINGS.get(code, DisconnectReason.LOST)
-            self._act(self.hub.disconnected(peer, ending, self.clock.seconds()))
+            try:
+                actions = self.hub.disconnected(peer, ending, self.clock.seconds())
+            except Exception:  # noqa: BLE001 # whatever it is, it concerns one connection that is gone
+                self._log.failure("the hub could not process the end of a connection", event="closing-failed")
+            else:
+                self._act(actions)
 
     def tick(self) -> None:
-        """Do what is due; to be called every second."""
+        """Carry out what is due; to be called every second."""
         if self._suspended:
             return
         self.registry.tick(self.clock.seconds())
         self._act(self.hub.tick(self.clock.seconds()))
 
-    def configure(self, limits: Limits) -> None:
-        """Go on with other limits."""
+    def reload_limits(self, limits: Limits) -> None:
+        """Use other limits from now on."""
         self.hub.reload_limits(limits)
         self.registry.limits = limits
 
-    def configure_ice(self, servers: tuple[IceServer, ...], turn: Turn | None, relay_only: bool) -> None:
-        """Have other STUN and TURN servers from now on, and tell everybody."""
+    def reload_ice_servers(self, servers: tuple[IceServer, ...], turn: Turn | None, relay_only: bool) -> None:
+        """Use other STUN and TURN servers from now on, and send them to every user."""
         self.turn = turn
         seconds = None if turn is None else turn.seconds
         self._act(self.hub.ice.reload_servers(servers, seconds, relay_only, self.clock.seconds()))
 
     @property
     def is_deciding(self) -> bool:
-        """Whether a decision is under way."""
+        """Whether the outcome of a decision is pending."""
         return bool(self.hub.decisions.by_id)
 
-    def stopping(self, window: ReconnectWindow, jitter: Callable[[], float]) -> None:
-        """Tell the clients that the server is about to stop (`Hub.stopping`)."""
+    def announce_stop(self, window: ReconnectWindow, jitter: Callable[[], float]) -> None:
+        """Tell each client that the server is about to stop, and when to reconnect.
+
+        Arguments:
+            window: the reconnect window.
+            jitter: gives each client's moment in the window, as a part from 0 to 1.
+
+        """
         self._act(self.hub.stopping(window, jitter))
 
     def suspend(self) -> Snapshot:
-        """Take no more facts, and return what the next process goes on with.
+        """Stop to report to the hub, and return the state that the next process starts with.
 
-        What a client sends from now on is not counted, so that it sends that again to the next process; that its
-        connection ends is not told to the others.
+        What a client sends from now on is not counted, so that it sends that again to the next process; the other
+        members are not told that its connection ends.
         """
         self._suspended = True
         return take_snapshot(self.hub, self.registry, self.clock.seconds())
 
     def restore(self, snapshot: Snapshot) -> None:
-        """Go on with what another process left; to be called before the first connection.
+        """Start with the state that another process left; to be called before the first connection.
 
-        It may raise anything where the records do not fit each other; then nothing has changed.
+        Whatever it raises where the records contradict each other, nothing has changed then.
         """
         now = self.clock.seconds()
-        # First where it does no harm.
+        # The trial raises before anything of the real hub and registry has changed.
         trial = Hub(self.hub.limits, self.hub.server)
         restore(snapshot, trial, evolve(self.registry, sessions={}, users={}, kept_since={}), now)
-        for action in restore(snapshot, self.hub, self.registry, now):
-            try:
-                self._act([action])
-            except Exception:  # noqa: BLE001 # whatever it is, it is one user's; the others go on
-                self._log.failure("what waited in the state cannot be carried out", event="state-request-failed")
+        self._act(restore(snapshot, self.hub, self.registry, now))
 
-    def _tell(self, peer: PeerId, requests: Iterable[Request]) -> None:
-        for request in requests:
-            self._act(self.hub.received(peer, request, self.clock.seconds()))
+    def _report(self, peer: PeerId, fact: Callable[..., list[Action]], *details: object) -> None:
+        """Tell the hub a fact about a peer and carry out what follows; when the hub raises, this peer alone is closed.
+
+        Arguments:
+            peer: whom the fact is about.
+            fact: the hub's method, called with the peer, the details and the time.
+            details: what the fact consists of.
+
+        """
+        try:
+            actions = fact(peer, *details, self.clock.seconds())
+        except Exception:  # noqa: BLE001 # whatever it is, it ends one connection
+            self._fail(peer)
+        else:
+            self._act(actions)
 
     def _act(self, actions: Iterable[Action]) -> None:
-        """Carry actions out in the order of the facts, also when carrying one out brings about the next fact."""
+        """Carry actions out in the order of the facts, also when carrying one out brings about the next fact.
+
+        Each is carried out on its own: when one raises, the connection that it is for is closed, and the rest go on.
+        """
         self._actions.extend(actions)
         if self._acting:
             return
         self._acting = True
         try:
             while self._actions:
-                self._carry_out(self._actions.popleft())
+                action = self._actions.popleft()
+                try:
+                    self._carry_out(action)
+                except Exception:  # noqa: BLE001 # whatever it is, it ends one connection
+                    self._fail(getattr(action, "peer", None), can_close=not isinstance(action, Close))
         finally:
             self._acting = False
 
+    def _fail(self, peer: PeerId | None, *, can_close: bool = True) -> None:
+        """Log the exception that is handled, once, and close the connection that it concerns.
+
+        Arguments:
+            peer: whose connection failed; None where the exception concerns no connection.
+            can_close: whether a close frame can be sent; if not, or if that raises too, the connection is aborted.
+
+        """
+        connection = None if peer is None else self._connections.get(peer)
+        if peer is None or connection is None:
+            self._log.failure("an error in the server concerns no open connection", event="action-failed")
+            return
+        self._log.failure("a connection is closed after an error in the server", event="connection-failed")
+        self._connections[peer] = None
+        if can_close:
+            with suppress(Exception):
+                connection.close_for_error(ErrorCode.INTERNAL_ERROR)
+                return
+        with suppress(Exception):
+            connection.abort()
+        # A connection that cannot even be closed may never report its end.
+        self.remove_connection(peer)
+
     def _carry_out(self, action: Action) -> None:
         match action:
-            case Send():
-                self._send(action)
+            case Send(peer, event):
+                self._send(peer, event)
             case SendCredentials(peer, user, event):
-                # None when another configuration came in between, which is told as well.
-                made = () if self.turn is None else (self.turn.server_for(user, self.wall()),)
-                self._send(Send(peer, evolve(event, ice_servers=(*event.ice_servers, *made))))
+                # A reload may have removed the TURN servers since; its own event follows this one.
+                added = () if self.turn is None else (self.turn.server_for(user, self.wall()),)
+                self._send(peer, evolve(event, ice_servers=(*event.ice_servers, *added)))
             case Close(peer, code):
-                line = self._lines.get(peer)
-                if line is not None and code.close_code is not None:
-                    self.metrics.count_error(code)
-                    line.connection.close(code.close_code, code.value)
+                connection = self._connections.get(peer)
+                if connection is not None:
+                    connection.close_for_error(code)
             case Decide(id, operation):
                 self._ask(id, operation)
             case LogCounts(users, sessions):
@@ -205,7 +254,7 @@ class Switchboard:
     def _ask(self, id: DecisionId, operation: Operation) -> None:
         try:
             outcome = self.access.decide(operation)
-        except Exception:  # noqa: BLE001 # whatever it is, the one who asked is not to wait for ever
+        except Exception:  # noqa: BLE001 # whatever it is, the request must not wait for ever
             outcome = self._failed(Failure())
         if isinstance(outcome, Deferred):
             outcome.addErrback(self._failed).addCallback(lambda late: self._decided(id, late))
@@ -214,25 +263,25 @@ class Switchboard:
 
     def _decided(self, id: DecisionId, outcome: Outcome) -> None:
         if self._suspended:
-            # The next process asks anew, since it has the request.
+            # The next process has the request, and asks for the decision again.
             return
-        self._act(self.hub.decided(id, outcome, self.clock.seconds()))
+        pending = self.hub.decisions.by_id[id]
+        try:
+            actions = self.hub.decided(id, outcome, self.clock.seconds())
+        except Exception:  # noqa: BLE001 # whatever it is, it ends one connection
+            user = None if pending.user is None else self.hub.users.get(pending.user)
+            self._fail(pending.peer if user is None else user.peer)
+            if id in self.hub.decisions.by_id and not isinstance(outcome, Refused):
+                # The requests that wait for this decision would wait for ever.
+                self._decided(id, Refused(ErrorCode.INTERNAL_ERROR))
+        else:
+            self._act(actions)
 
     def _failed(self, failure: Failure) -> Outcome:
         self._log.failure("a decision failed", failure, event="decision-failed")
         return Refused(ErrorCode.INTERNAL_ERROR)
 
-    def _send(self, action: Send) -> None:
-        line = self._lines.get(action.peer)
-        if line is None:
-            return
-        event = action.event
-        self.metrics.sent[type(event)] += 1
-        if isinstance(event, Error):
-            self.metrics.count_error(event.code)
-            self.metrics.declined[event.about or type(None)] += 1
-        for frame in line.dialect.encode(event):
-            if isinstance(frame, CloseFrame):
-                line.connection.close(frame.code, frame.reason)
-                return
-            line.connection.send(frame)
+    def _send(self, peer: PeerId, event: Event) -> None:
+        connection = self._connections.get(peer)
+        if connection is not None:
+            connection.send_event(event)

@@ -1,4 +1,4 @@
-"""Whether a WebSocket's opening handshake is accepted, in which dialect, and how a refusal is told: pure."""
+"""Decides whether a WebSocket's opening handshake is accepted, in which dialect, and how it is refused: pure."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ from signald.core.errors import ErrorCode, SignalError
 from signald.dialects.dialect import Dialect
 from signald.net.origins import OriginRule, read_host
 
-__all__ = ["UpgradeRule", "refusal", "refusal_headers"]
+__all__ = ["PATH", "UpgradeRule", "refusal", "refusal_headers"]
+
+PATH = "/ws"
+"""The path of the signaling socket on the page's port."""
 
 _CODES: dict[str | None, ErrorCode] = {code.value: code for code in ErrorCode}
 
@@ -20,7 +23,7 @@ _BY_STATUS = {
     500: ErrorCode.INTERNAL_ERROR,
     503: ErrorCode.SERVER_FULL,
 }
-"""What Autobahn's own refusals are called; all others are a bad request."""
+"""The errors of Autobahn's own refusals by their status; every other status is a bad request."""
 
 _HEADERS = {
     ErrorCode.METHOD_NOT_ALLOWED: [("Allow", "GET")],  # RFC 9110 §15.5.6
@@ -30,12 +33,12 @@ _HEADERS = {
 
 @frozen
 class UpgradeRule:
-    """Who is let in, where, and what is spoken then.
+    """Which opening handshakes a port accepts, and in which dialect.
 
     Attributes:
-        dialects: by subprotocol.
+        dialects: the dialects by subprotocol.
         origins: which pages may connect.
-        path: where it is; None for anywhere.
+        path: the path of the signaling socket; None for any path.
 
     """
 
@@ -45,15 +48,24 @@ class UpgradeRule:
 
     @classmethod
     def of(cls, dialects: Iterable[type[Dialect]], origins: OriginRule, path: str | None) -> UpgradeRule:
-        """Make the rule for those dialects."""
+        """Make the rule for these dialects."""
         return cls({dialect.subprotocol: dialect for dialect in dialects}, origins, path)
 
+    @classmethod
+    def of_port(cls, dialects: Iterable[type[Dialect]], origins: OriginRule, *, bare: bool) -> UpgradeRule:
+        """Make the rule of a port: under `/ws` of the page's port, or on any path of the bare one.
+
+        The bare port speaks no subprotocol.
+        """
+        spoken = (dialect for dialect in dialects if dialect.subprotocol is None or not bare)
+        return cls.of(spoken, origins, None if bare else PATH)
+
     def choose(self, path: str, headers: Mapping[str, str], offered: Sequence[str]) -> type[Dialect]:
-        """The dialect of the first offered subprotocol that one has; of the one without subprotocol for no offer.
+        """Choose the dialect of the first offered subprotocol that is known; without an offer, the one that has none.
 
         Arguments:
-            path: of the request.
-            headers: of the request, by lower-case name, joined with commas where there are several of a name.
+            path: the path of the request.
+            headers: the headers by lower-case name, joined with commas where there are several of a name.
             offered: the subprotocols in the client's order (RFC 6455 §4.1).
 
         Raises:
@@ -74,18 +86,18 @@ class UpgradeRule:
 
 
 def refusal(reason: str | None, status: int, origin: str) -> ErrorCode:
-    """Which error it is that Autobahn is about to tell.
+    """The error of a refusal that Autobahn is about to answer.
 
     Arguments:
-        reason: an error's code, from us; or a sentence with pieces of the request, from Autobahn.
-        status: of HTTP.
+        reason: an error's code from us, or a sentence with pieces of the request from Autobahn.
+        status: the HTTP status.
         origin: the Origin header; empty where there is none.
 
     """
     code = _CODES.get(reason)
     if code is not None:
         return code
-    # Autobahn checks one origin by itself, and calls it a bad request; it takes a local file's for the same.
+    # Autobahn refuses the origins `null` and `file:` by itself, as a bad request.
     if origin.lower() == "null" or origin.lower().startswith("file:"):
         return ErrorCode.BAD_ORIGIN
     return _BY_STATUS.get(status, ErrorCode.BAD_REQUEST)

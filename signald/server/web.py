@@ -1,4 +1,4 @@
-"""What the page's port serves: requests and the tree of resources."""
+"""The site of the page's port: its requests and its tree of resources."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from signald.server.site import SignalingChannel, SignalingSite
 __all__ = ["make_site"]
 
 SLICE_BYTES = 32768
-"""Of a body handed to the transport at a time."""
+"""Bytes of a body that are written to the transport at a time."""
 
 _POLICY = (
     "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; connect-src 'self'; img-src 'self' data: blob:; "
@@ -37,7 +37,7 @@ _PERMISSIONS = {
     **dict.fromkeys(("clipboard-write", "picture-in-picture", "screen-wake-lock"), "(self)"),
     **dict.fromkeys(("accelerometer", "geolocation", "gyroscope", "magnetometer", "midi", "payment", "usb"), "()"),
 }
-"""Permissions-Policy: what a call needs, for the page's own origin alone; the rest off."""
+"""Permissions-Policy: what a call needs is allowed for the page's own origin alone, and the rest is off."""
 
 _HEADERS = (
     ("Content-Security-Policy", _POLICY),
@@ -47,10 +47,10 @@ _HEADERS = (
     ("Cross-Origin-Opener-Policy", "same-origin"),
     ("Cross-Origin-Resource-Policy", "same-origin"),
 )
-"""On every response."""
+"""The headers of every response."""
 
 _HSTS = ("Strict-Transport-Security", "max-age=31536000")
-"""RFC 6797 §6.1: only under a public certificate, since it forbids to go on past a warning."""
+"""RFC 6797 §6.1. Sent only under a supplied certificate, since it forbids the user to proceed past a warning."""
 
 _log = Logger()
 
@@ -66,10 +66,10 @@ def make_site(
     """Make the site that listens on the page's port.
 
     Arguments:
-        assets: the page, by path.
-        signaling: the factory of what speaks on `/ws`.
-        limits: `header_seconds` and `output_seconds` are the site's.
-        clock: for every deadline.
+        assets: the files of the page by path.
+        signaling: makes the WebSockets on `/ws`.
+        limits: the bounds; the site uses `header_seconds` and `output_seconds`.
+        clock: measures every deadline.
         ca_der: the certificate of the local authority, for people to install; None where there is none.
         hsts: whether browsers are told to use HTTPS alone from now on.
 
@@ -86,29 +86,29 @@ def make_site(
     if ca_der is not None:
         root.putChild(b"ca.crt", _CertificateResource(ca_der))
     headers = (*_HEADERS, _HSTS) if hsts else _HEADERS
-    admission, budget, metrics = signaling.admission, signaling.budget, signaling.metrics
-    return SignalingSite(root, SignalingRequest, admission, budget, metrics, limits, clock, headers)
+    port = signaling.signaling_port
+    return SignalingSite(root, SignalingRequest, port.admission, port.budget, port.metrics, limits, clock, headers)
 
 
 class SignalingRequest(Request):
-    """A request whose response has the site's headers, and whose failures are told as problems."""
+    """A request whose response has the site's headers, and whose errors are answered with problem details."""
 
     site: SignalingSite
     channel: SignalingChannel
     defaultContentType = None
 
     def render(self, resrc: IResource) -> None:
-        """Answer with what the resource says."""
+        """Answer with the resource's response."""
         self._set_headers()
         super().render(resrc)
 
-    def refuse(self, code: ErrorCode) -> bytes | int:
-        """Make the response tell an error; its body."""
+    def send_error(self, code: ErrorCode) -> bytes | int:
+        """Make the response an error's; returns what a resource's `render` is to return."""
         self.site.metrics.count_error(code)
-        return self.tell(HTTPStatus(code.http_status or 500), problem(code))
+        return self.send_problem(HTTPStatus(code.http_status or 500), problem(code))
 
-    def tell(self, status: HTTPStatus, body: bytes) -> bytes | int:
-        """Make the response tell a problem (`signald.problems`); its body."""
+    def send_problem(self, status: HTTPStatus, body: bytes) -> bytes | int:
+        """Make the response problem details (`signald.server.problems`); returns what `render` is to return."""
         self.setResponseCode(status.value, status.phrase.encode())
         self.setHeader("Content-Type", CONTENT_TYPE)
         self.setHeader("Cache-Control", "no-store")
@@ -117,19 +117,19 @@ class SignalingRequest(Request):
     def has(self, etag: str) -> bool:
         """Whether the client has the representation with that ETag already (RFC 9110 §13.1.2).
 
-        Not `setETag`, which takes neither a weak one, as a proxy makes of it, nor one that a comma follows.
+        `setETag` would match neither a weak ETag, which proxies make of a strong one, nor one before a comma.
         """
         values = b",".join(self.requestHeaders.getRawHeaders(b"if-none-match", [])).decode("latin-1").split(",")
         tags = {value.strip(" \t").removeprefix("W/") for value in values}
         return not tags.isdisjoint({etag, "*"})
 
     def accepted_encodings(self) -> str | None:
-        """The Accept-Encoding header; several are one list (RFC 9110 §5.3)."""
+        """The Accept-Encoding header, joined where there are several (RFC 9110 §5.3); None where there is none."""
         values = self.requestHeaders.getRawHeaders(b"accept-encoding")
         return None if values is None else b",".join(values).decode("latin-1")
 
     def send(self, body: bytes) -> bytes | int:
-        """Send that body, of which HEAD is told the length alone (RFC 9110 §9.3.2); what a resource is to return."""
+        """Send a body, for HEAD its length alone (RFC 9110 §9.3.2); returns what `render` is to return."""
         self.setHeader("Content-Length", str(len(body)))
         if self.method == b"HEAD":
             return b""
@@ -139,10 +139,10 @@ class SignalingRequest(Request):
         return NOT_DONE_YET
 
     def processingFailed(self, reason: Failure) -> Failure:
-        """Something of ours raised: log it, and tell no more than that."""
+        """Log an exception of ours, and answer with `internal-error` and no details."""
         _log.failure("a request could not be answered", failure=reason, event="request-failed")
         self._set_headers()
-        body = self.refuse(ErrorCode.INTERNAL_ERROR)
+        body = self.send_error(ErrorCode.INTERNAL_ERROR)
         if isinstance(body, bytes):
             self.write(body)
             self.finish()
@@ -156,7 +156,7 @@ class SignalingRequest(Request):
 
 @implementer(IPushProducer)
 class _Slices:
-    """Hands a body to the transport as it takes it, so that a slow reader holds no copy of the whole."""
+    """Writes a body in pieces as the transport takes them, so that a slow reader costs no copy of the whole."""
 
     def __init__(self, request: SignalingRequest, body: bytes) -> None:
         self._request = request
@@ -165,7 +165,7 @@ class _Slices:
         request.registerProducer(self, True)
 
     def resumeProducing(self) -> None:
-        """Go on."""
+        """Write pieces until the transport pauses this producer or the body is complete."""
         self._paused = False
         while self._body and not self._paused:
             piece, self._body = self._body[:SLICE_BYTES], self._body[SLICE_BYTES:]
@@ -175,38 +175,38 @@ class _Slices:
             self._request.finish()
 
     def pauseProducing(self) -> None:
-        """The transport is full."""
+        """Pause: the transport's buffer is full."""
         self._paused = True
 
     def stopProducing(self) -> None:
-        """The transport is gone."""
+        """Stop: the transport is closed."""
         self._paused = True
 
 
 class _Folder(Resource):
-    """What has children and is nothing itself; the empty name below the root is the page."""
+    """A folder, which has children and no content; the empty name below the root is the page."""
 
     def getChild(self, path: bytes, request: Request) -> Resource:
-        """There is nothing but what was put here."""
+        """Answer 404 for every name without a child."""
         return _Missing()
 
     def render_GET(self, request: SignalingRequest) -> bytes | int:
-        """There is nothing to list."""
-        return request.refuse(ErrorCode.NOT_FOUND)
+        """Answer 404, since folders are not listed."""
+        return request.send_error(ErrorCode.NOT_FOUND)
 
 
 class _Missing(Resource):
-    """What is not there."""
+    """A resource that does not exist."""
 
     isLeaf = True
 
     def render_GET(self, request: SignalingRequest) -> bytes | int:
-        """Say so."""
-        return request.refuse(ErrorCode.NOT_FOUND)
+        """Answer 404."""
+        return request.send_error(ErrorCode.NOT_FOUND)
 
 
 class _AssetResource(Resource):
-    """One asset."""
+    """One file of the page."""
 
     isLeaf = True
 
@@ -215,9 +215,9 @@ class _AssetResource(Resource):
         self._asset = asset
 
     def render_GET(self, request: SignalingRequest) -> bytes | int:
-        """Send the asset in the best content coding, or say that the client has it already."""
+        """Send the asset in the best content coding, or 304 where the client has it already."""
         if request.postpath:
-            return request.refuse(ErrorCode.NOT_FOUND)
+            return request.send_error(ErrorCode.NOT_FOUND)
         coding, representation = self._asset.choose(request.accepted_encodings())
         request.setHeader("Vary", "Accept-Encoding")
         request.setHeader("Cache-Control", self._asset.cache_control)
@@ -232,7 +232,7 @@ class _AssetResource(Resource):
 
 
 class _CertificateResource(Resource):
-    """The local authority's certificate."""
+    """The certificate of the local authority."""
 
     isLeaf = True
 
@@ -241,42 +241,43 @@ class _CertificateResource(Resource):
         self._der = der
 
     def render_GET(self, request: SignalingRequest) -> bytes | int:
-        """Send it under the type that makes devices offer to install it."""
+        """Send it with the content type for which devices offer to install it."""
         if request.postpath:
-            return request.refuse(ErrorCode.NOT_FOUND)
+            return request.send_error(ErrorCode.NOT_FOUND)
         request.setHeader("Content-Type", "application/x-x509-ca-cert")
         request.setHeader("Cache-Control", "no-cache")
         return request.send(self._der)
 
 
 class _SignalingResource(WebSocketResource):
-    """The signaling socket."""
+    """The signaling socket, which turns a request into a WebSocket."""
 
     def __init__(self, signaling: SignalingFactory) -> None:
         super().__init__(signaling)
         self._signaling = signaling
 
     def render(self, request: SignalingRequest) -> bytes | int:
-        """Hand the transport over to Autobahn; a request that is no upgrade is told that it should be."""
+        """Hand the transport over to Autobahn; a request that is no upgrade is answered with 426."""
         if request.postpath:
-            return request.refuse(ErrorCode.NOT_FOUND)
+            return request.send_error(ErrorCode.NOT_FOUND)
         upgrades = request.method == b"GET" and request.clientproto == b"HTTP/1.1"
         if not upgrades or not request.requestHeaders.hasHeader(b"upgrade"):
             request.setHeader("Upgrade", "websocket")
-            for name, value in self._signaling.reflection(_headers(request), request.transport).items():
+            port = self._signaling.signaling_port
+            for name, value in port.reflection_headers(_headers(request), request.transport).items():
                 request.setHeader(name, value)
-            return request.refuse(ErrorCode.UPGRADE_REQUIRED)
+            return request.send_error(ErrorCode.UPGRADE_REQUIRED)
         channel = request.channel
-        if channel.site.draining:
-            # Here, where the answer is waited for: the server may end as soon as the last channel is gone.
-            return request.refuse(ErrorCode.GOING_AWAY)
-        # Before the transport changes hands: one connection is not to count twice.
+        if channel.site.http_connections.is_draining:
+            # Refused here, since the drain waits for this response: the server may end with the last channel.
+            return request.send_error(ErrorCode.GOING_AWAY)
+        # Before the hand-over, since one connection must not count twice.
         channel.upgraded()
-        self._factory.asked = channel.began
+        self._signaling.request_began = channel.began
         try:
             answer: bytes | int = super().render(request)
         finally:
-            self._factory.asked = None
+            self._signaling.request_began = None
         return answer
 
 

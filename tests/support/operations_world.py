@@ -7,20 +7,16 @@ from pathlib import Path
 from twisted.internet.task import Clock
 
 from signald.config.tree import Operations
-from signald.core.budgets import ConnectionBudget
 from signald.core.hub import Hub
-from signald.core.limits import Limits
 from signald.dialects import DIALECTS
 from signald.monitoring.metrics import Metrics
 from signald.monitoring.readiness import Readiness
-from signald.net.origins import OriginRule
 from signald.operations.admin import AdminToken, make_admin
 from signald.operations.admin_state import AdminState
 from signald.operations.endpoints import make_operations_site
 from signald.operations.exposition import Sources, make_registry
-from signald.server.admission import Admission
-from signald.server.factory import SignalingFactory
-from tests.support.lines import Line, Record
+from tests.support.endpoints import Endpoint
+from tests.support.memory_server import make_port
 from tests.support.world import World
 
 TOKEN = "a-token-that-is-long-enough"
@@ -48,21 +44,12 @@ class OperationsWorld:
         self.clock.advance(self.world.now)
         self.metrics, self.readiness = Metrics(), Readiness()
         self.hub: Hub = self.world.hub
-        limits = Limits()
-        signaling = SignalingFactory(
-            Record(metrics=self.metrics).as_switchboard,
-            DIALECTS,
-            limits,
-            ConnectionBudget(limits),
-            Admission(limits),
-            self.clock,
-            OriginRule.of(tls=False),
-        )
+        port = make_port(self.clock, metrics=self.metrics, dialects=DIALECTS)
         self.sources = Sources(
             self.metrics,
             self.hub,
             self.readiness,
-            (signaling,),
+            (port,),
             lambda: 3,
             None,
             lambda: (5, 1),
@@ -92,7 +79,7 @@ class OperationsWorld:
         self, path: str, method: str = "GET", address: str = "127.0.0.1", **headers: str
     ) -> tuple[int, dict[str, str], bytes]:
         """The status, headers and body of an answer; underscores in the names of headers are hyphens."""
-        line = Line(self.site, address)
+        line = Endpoint(self.site, address)
         lines = [f"{method} {path} HTTP/1.1", "Host: localhost", "Connection: close"]
         lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
         line.send("\r\n".join([*lines, "", ""]).encode("latin-1"))

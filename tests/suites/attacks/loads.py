@@ -14,7 +14,17 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.support.lines import BINARY, CONTINUATION, PING, PONG, TEXT, frame, frame_header, request, upgrade_request
+from tests.support.endpoints import (
+    BINARY,
+    CONTINUATION,
+    PING,
+    PONG,
+    TEXT,
+    frame,
+    frame_header,
+    request,
+    upgrade_request,
+)
 
 HOST = {"Host": "localhost"}
 RUBBISH = b"x" * 65536

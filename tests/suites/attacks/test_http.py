@@ -11,7 +11,7 @@ from tests.suites.attacks.raw import exchange, headers, verdict
 from tests.suites.attacks.report import add_threat
 from tests.suites.attacks.target import target
 from tests.suites.e2e.program import faults as logged_faults
-from tests.support.lines import request, upgrade_request
+from tests.support.endpoints import request, upgrade_request
 
 HOST = {"Host": "localhost"}
 

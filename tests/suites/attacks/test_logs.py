@@ -9,7 +9,7 @@ from tests.suites.attacks.case import AttackTestCase
 from tests.suites.attacks.raw import exchange
 from tests.suites.attacks.report import add_threat
 from tests.suites.attacks.target import Target
-from tests.support.lines import TEXT, frame, request, upgrade_request
+from tests.support.endpoints import TEXT, frame, request, upgrade_request
 from tests.support.native_client import NativeClient
 
 #: Line ends, a terminal's escape, a change of the writing direction, and a line that looks like the log's own.

@@ -89,7 +89,7 @@ class GuessTests(SessionCase):
     def test_forged_proxy_header(self) -> None:
         """A PROXY header from somebody who is no trusted proxy is no request."""
         from tests.suites.attacks.raw import exchange, verdict
-        from tests.support.lines import request
+        from tests.support.endpoints import request
 
         asked = request("/", {"Host": "localhost"})
         second = b"\r\n\r\n\0\r\nQUIT\n\x21\x11\x00\x0c" + bytes([192, 0, 2, 1, 127, 0, 0, 1, 1, 1, 1, 1])

@@ -12,7 +12,7 @@ from tests.suites.attacks.case import MOST_MIB, AttackTestCase, next_source
 from tests.suites.attacks.raw import dial
 from tests.suites.attacks.report import add_threat, in_full
 from tests.suites.attacks.target import Target
-from tests.support.lines import CONTINUATION, TEXT, frame, request, upgrade_request
+from tests.support.endpoints import CONTINUATION, TEXT, frame, request, upgrade_request
 
 #: Seconds that a connection may be slow, and a little more: the defaults, or less in a run of all tests.
 DEADLINE, SLACK = 10.0 if in_full() else 2.0, 2.0

@@ -14,17 +14,19 @@ from typing import cast
 from autobahn.websocket.compress import PerMessageDeflateOffer, PerMessageDeflateOfferAccept
 from twisted.internet import reactor
 from twisted.internet.address import IPv4Address
+from twisted.internet.interfaces import IReactorTime
 
 from signald.core.budgets import ConnectionBudget
 from signald.core.limits import AddressKey, Limits
-from signald.core.messages import Event, Request
+from signald.core.messages import AppMessage, Event, ForwardedMessage, Request, SessionId, Traits, UserId
 from signald.core.users import PeerId
 from signald.dialects.dialect import CloseFrame, Dialect
-from signald.monitoring.metrics import Metrics
 from signald.net.origins import OriginRule
 from signald.server.admission import Admission
 from signald.server.factory import SignalingFactory
+from signald.server.port import SignalingPort
 from signald.server.switchboard import Connection, Switchboard
+from signald.server.upgrade_request import UpgradeRule
 from signald.server.websocket import SignalingProtocol
 
 # The suite takes a ping that comes in the middle of a case of more than 20 s for a wrong answer.
@@ -46,17 +48,17 @@ LIMITS = Limits(
 
 
 class EchoDialect(Dialect):
-    """Speaks no subprotocol; its messages are never looked at."""
+    """Speaks no subprotocol; its messages hold the frames as they came."""
 
     subprotocol = None
 
     def decode(self, frame: bytes) -> list[Request]:
-        """Hear nothing."""
-        return []
+        """Return a message with the frame, which may be binary."""
+        return [AppMessage(SessionId(""), cast(str, frame))]
 
     def encode(self, event: Event) -> list[bytes | CloseFrame]:
-        """Say nothing."""
-        return []
+        """Return the frame that the event holds, which is a message."""
+        return [cast(bytes, event.content)] if isinstance(event, ForwardedMessage) else []
 
 
 class EchoProtocol(SignalingProtocol):
@@ -70,39 +72,37 @@ class EchoProtocol(SignalingProtocol):
         self._is_binary = isBinary
         super().onMessage(payload, isBinary)
 
-    def send(self, frame: bytes) -> None:
+    def send_text(self, payload: bytes) -> None:
         """Send a message of the kind of the one that is answered."""
         if self._is_binary or self._perMessageCompress is not None:
-            self.sendMessage(frame, self._is_binary)
+            self.sendMessage(payload, self._is_binary)
         else:
-            super().send(frame)
+            super().send_text(payload)
 
 
 class EchoSwitchboard:
-    """Sends every message back to where it came from.
+    """Sends every message back to where it came from."""
 
-    Attributes:
-        metrics: what the factory counts.
-
-    """
+    is_suspended = False
 
     def __init__(self) -> None:
-        self.metrics = Metrics()
         self._connections: dict[PeerId, Connection] = {}
         self._peers = 0
 
-    def opened(self, connection: Connection, dialect: Dialect, address: AddressKey) -> PeerId:
+    def add_connection(self, connection: Connection, address: AddressKey, traits: Traits) -> PeerId:
         """Give the connection a number."""
         self._peers += 1
         peer = PeerId(self._peers)
         self._connections[peer] = connection
         return peer
 
-    def received(self, peer: PeerId, frame: bytes) -> None:
-        """Send it back."""
-        self._connections[peer].send(frame)
+    def receive_requests(self, peer: PeerId, requests: Sequence[Request]) -> None:
+        """Send them back."""
+        for request in requests:
+            if isinstance(request, AppMessage):
+                self._connections[peer].send_event(ForwardedMessage(request.session, UserId(""), request.content))
 
-    def closed(self, peer: PeerId, code: int | None = None) -> None:
+    def remove_connection(self, peer: PeerId, code: int | None = None) -> None:
         """Forget the connection."""
         del self._connections[peer]
 
@@ -122,12 +122,20 @@ def first_deflate(offers: Sequence[object]) -> PerMessageDeflateOfferAccept | No
 def main() -> None:
     """Listen on a free port of the loopback interface, say which, and run."""
     switchboard = cast(Switchboard, EchoSwitchboard())
-    budget, arrivals, rule = ConnectionBudget(LIMITS), Admission(LIMITS), OriginRule.bare()
-    factory = EchoFactory(switchboard, [EchoDialect], LIMITS, budget, arrivals, reactor, rule, bare=True)
+    port = SignalingPort(
+        switchboard=switchboard,
+        limits=LIMITS,
+        budget=ConnectionBudget(LIMITS),
+        admission=Admission(LIMITS),
+        clock=IReactorTime(reactor),
+        bare=True,
+        rule=UpgradeRule.of_port([EchoDialect], OriginRule.bare(), bare=True),
+    )
+    factory = EchoFactory(port)
     if sys.argv[1:] == ["--deflate"]:
         factory.setProtocolOptions(perMessageCompressionAccept=first_deflate)
-    port = reactor.listenTCP(0, factory, interface="127.0.0.1")
-    address = port.getHost()
+    listening = reactor.listenTCP(0, factory, interface="127.0.0.1")
+    address = listening.getHost()
     assert isinstance(address, IPv4Address)
     sys.stdout.write(f"{address.port}\n")
     sys.stdout.flush()

@@ -24,7 +24,7 @@ from tests.suites.e2e.daemon import Daemon
 from tests.suites.e2e.program import PATIENCE, SCRIPTS, Program, faults, run, surroundings
 from tests.suites.e2e.waiting import until
 from tests.support.certificates import self_signed
-from tests.support.lines import upgrade_request
+from tests.support.endpoints import upgrade_request
 from tests.support.machines import DAY
 from tests.support.native_client import NativeClient
 

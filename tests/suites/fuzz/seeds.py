@@ -9,7 +9,17 @@ from pathlib import Path
 
 from signald.core.messages import AppMessage, Hello, Instance, Join, Open, Opened
 from signald.core.snapshot import FORMAT, Snapshot, dump, take_snapshot
-from tests.support.lines import BINARY, CLOSE, CONTINUATION, PING, TEXT, close_payload, frame, request, upgrade_request
+from tests.support.endpoints import (
+    BINARY,
+    CLOSE,
+    CONTINUATION,
+    PING,
+    TEXT,
+    close_payload,
+    frame,
+    request,
+    upgrade_request,
+)
 from tests.support.proxy_headers import SIGNATURE, binary, line
 from tests.support.world import World
 

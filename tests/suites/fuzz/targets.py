@@ -29,10 +29,12 @@ from signald.net.proxies import client_address
 from signald.page.assets import Asset, Representation
 from signald.server.admission import Admission
 from signald.server.factory import SignalingFactory
+from signald.server.port import SignalingPort
 from signald.server.proxy_protocol import ProxyProtocolFactory
+from signald.server.upgrade_request import UpgradeRule
 from signald.server.web import make_site
-from tests.support.lines import CLIENT, TEXT, Line, frame, upgrade_request
-from tests.unit.server.test_switchboard import make_switchboard
+from tests.support.connections import make_switchboard
+from tests.support.endpoints import CLIENT, TEXT, Endpoint, frame, upgrade_request
 
 __all__ = ["TARGETS"]
 
@@ -141,10 +143,19 @@ class _Server:
         self.switchboard = make_switchboard(self.clock, limits)
         budget, self.arrivals = ConnectionBudget(limits), Admission(limits)
         rule = OriginRule.of(tls=False)
-        signaling = SignalingFactory(self.switchboard, DIALECTS, limits, budget, self.arrivals, self.clock, rule)
+        signaling = SignalingFactory(
+            SignalingPort(
+                switchboard=self.switchboard,
+                limits=limits,
+                budget=budget,
+                admission=self.arrivals,
+                clock=self.clock,
+                rule=UpgradeRule.of_port(DIALECTS, rule, bare=False),
+            )
+        )
         self.site = make_site(_PAGE, signaling, limits, self.clock, None, False)
 
-    def hear(self, line: Line, data: bytes) -> None:
+    def hear(self, line: Endpoint, data: bytes) -> None:
         """Let a connection hear bytes, in pieces that their first byte decides, and let all its time go by."""
         size = 1 + (data[0] if data else 0) * 16
         with _no_error_is_logged():
@@ -166,13 +177,13 @@ class _Server:
 def http(data: bytes) -> None:
     """The first bytes of a client on the page's port."""
     server = _Server()
-    server.hear(Line(server.site), data)
+    server.hear(Endpoint(server.site), data)
 
 
 def websocket(data: bytes) -> None:
     """The bytes of a client after the opening handshake; the first byte selects the dialect."""
     server = _Server()
-    line = Line(server.site)
+    line = Endpoint(server.site)
     if data[:1] < b"\x80":
         line.send(upgrade_request(sec_websocket_protocol="signald.1"))
         line.send(frame(TEXT, b'{"type":"hello","version":1}'))
@@ -186,7 +197,7 @@ def proxied(data: bytes) -> None:
     """The first bytes of a trusted proxy on a port with the PROXY protocol."""
     server = _Server()
     server.arrivals.trusted_proxies = [ip_network(CLIENT)]
-    server.hear(Line(ProxyProtocolFactory(server.site, server.arrivals, server.clock)), data)
+    server.hear(Endpoint(ProxyProtocolFactory(server.site, server.arrivals, server.clock)), data)
     assert server.arrivals._budget.addresses == {}, "a connection is counted for ever"
 
 

@@ -24,13 +24,12 @@ from signald.core.permissions import TokenNeed
 from signald.core.questions import Question, Verdict
 from signald.core.registry import MemoryRegistry
 from signald.core.snapshot import dump, load, restore, take_snapshot
-from signald.core.users import PeerId
 from signald.dialects.dialect import Dialect
-from signald.dialects.native import Native
 from signald.dialects.serde import Serde
 from signald.net.http_client import client_of
 from signald.server.switchboard import Switchboard
 from tests.support.access import NOW, SECRET, Agent, make_chain, minted
+from tests.support.connections import MemoryConnection
 from tests.support.world import HOME, HOST_SECRET, counting_bytes
 
 SESSION = SessionId("7Q2M9RT6ZC")
@@ -64,27 +63,30 @@ class FakeWebhook(Webhook):
 
 
 class Client:
-    """A connection that records what it receives."""
+    """A client whose connection is in memory.
+
+    Attributes:
+        connection: its connection.
+
+    """
 
     def __init__(self, switchboard: Switchboard, dialect: Dialect | None = None, address: str = HOME) -> None:
-        self.frames: list[Any] = []
-        self.closed: list[tuple[int, str]] = []
-        self._switchboard = switchboard
-        self.peer: PeerId = switchboard.opened(self, dialect or Native(), AddressKey(address))
+        self.connection = MemoryConnection(switchboard, dialect, AddressKey(address))
 
-    def send(self, frame: bytes) -> None:
-        """Record a frame."""
-        self.frames.append(json.loads(frame))
+    @property
+    def frames(self) -> list[Any]:
+        """The messages that it was sent."""
+        return [json.loads(frame) for frame in self.connection.frames]
 
-    def close(self, code: int, reason: str) -> None:
-        """Record the close code."""
-        self.closed.append((code, reason))
+    @property
+    def closed(self) -> list[tuple[int, str]]:
+        """The code and reason of each close."""
+        return self.connection.closed
 
     def say(self, type: str, **keys: Any) -> Any:
-        """Send a request, and return the last event received."""
-        body = {"type": type, **{key.replace("_", "-"): value for key, value in keys.items()}}
-        self._switchboard.received(self.peer, json.dumps(body).encode())
-        return self.frames[-1] if self.frames else None
+        """Send a request, and return the last message that the client was sent by then."""
+        self.connection.say(type=type, **{key.replace("_", "-"): value for key, value in keys.items()})
+        return self.connection.last() if self.connection.frames else None
 
     def hello(self, token: str | None = None, **keys: Any) -> Any:
         """Send `hello`."""
@@ -94,7 +96,7 @@ class Client:
 
     def lose(self) -> None:
         """Lose the connection."""
-        self._switchboard.closed(self.peer)
+        self.connection.disconnect()
 
     @property
     def codes(self) -> list[str]:
@@ -135,7 +137,7 @@ class AuthorizationCase(SynchronousTestCase):
         client = Client(self.switchboard)
         if claims:
             token = minted(**claims)
-        self.assertEqual(client.hello(token, instance=f"i{client.peer}")["type"], "welcome")
+        self.assertEqual(client.hello(token, instance=f"i{client.connection.peer}")["type"], "welcome")
         return client
 
 
@@ -176,7 +178,7 @@ class HelloTests(AuthorizationCase):
         """Clients without tokens are closed at once where everybody needs one, else when they open."""
         self.need(TokenNeed.HOSTS)
         client = Client(self.switchboard, Serde())
-        self.switchboard.received(client.peer, b'"SessionNew"')
+        client.connection.receive(b'"SessionNew"')
         self.assertEqual(client.closed, [(1008, "token-required")])
         self.need(TokenNeed.EVERYONE)
         client = Client(self.switchboard, Serde())
@@ -262,7 +264,7 @@ class ResumeTests(AuthorizationCase):
         self.switchboard = self.make_switchboard()
         for action in restore(snapshot, self.switchboard.hub, self.registry, 0.0):
             self.fail(f"{action}")
-        back = self.resume(ann.frames[0], instance=f"i{ann.peer}")
+        back = self.resume(ann.frames[0], instance=f"i{ann.connection.peer}")
         self.assertEqual((back.frames[0]["resumed"], back.frames[0]["role"]), ("everything", "host"))
         [identity] = self.registry.users.values()
         assert identity.grant is not None

@@ -14,11 +14,8 @@ from twisted.logger import ILogObserver, LogEvent, eventAsText, globalLogPublish
 from twisted.trial.unittest import SynchronousTestCase
 
 from signald.core.limits import Limits
-from signald.core.users import PeerId
-from signald.dialects.native import Native
 from signald.dialects.serde import Serde
-from tests.support.world import HOME
-from tests.unit.server.test_switchboard import FakeConnection, make_switchboard
+from tests.support.connections import MemoryConnection, make_switchboard
 
 HOST = b"00000000000000000000000001"
 GUEST = b"00000000000000000000000002"
@@ -57,31 +54,29 @@ class OriginalTests(SynchronousTestCase):
         self.clock = Clock()
         self.switchboard = make_switchboard(self.clock, Limits(hello_seconds=1.0))
 
-    def connect(self) -> tuple[FakeConnection, PeerId]:
+    def connect(self) -> MemoryConnection:
         """Open a connection without a subprotocol."""
-        connection = FakeConnection()
-        return connection, self.switchboard.opened(connection, Serde(), HOME)
+        return MemoryConnection(self.switchboard, Serde())
 
-    def call(self) -> tuple[FakeConnection, PeerId, FakeConnection, PeerId]:
+    def call(self) -> tuple[MemoryConnection, MemoryConnection]:
         """Let two clients join one session, with all frames read."""
-        host, host_peer = self.connect()
-        guest, guest_peer = self.connect()
-        self.switchboard.received(host_peer, b'"SessionNew"')
-        self.switchboard.received(guest_peer, b'{"SessionJoin":"' + SESSION + b'"}')
+        host = self.connect()
+        guest = self.connect()
+        host.receive(b'"SessionNew"')
+        guest.receive(b'{"SessionJoin":"' + SESSION + b'"}')
         host.frames.clear()
         guest.frames.clear()
-        return host, host_peer, guest, guest_peer
+        return host, guest
 
     def test_a_call(self) -> None:
         """Every frame is identical to the byte, in the same order, and there are no others."""
-        host, host_peer = self.connect()
-        guest, guest_peer = self.connect()
+        host = self.connect()
+        guest = self.connect()
         connections = {"host": host, "guest": guest}
-        peers = {"host": host_peer, "guest": guest_peer}
         for step, frame in CALL:
             who, does = step.split()
             if does == "says":
-                self.switchboard.received(peers[who], frame)
+                connections[who].receive(frame)
             else:
                 self.assertEqual(connections[who].frames.pop(0), frame, step)
         self.assertEqual((host.frames, guest.frames), ([], []))
@@ -101,108 +96,106 @@ class OriginalTests(SynchronousTestCase):
 
     def test_a_third_joiner_gets_an_error_and_replaces_no_member(self) -> None:
         """The original let a third client take the guest's place."""
-        _, host_peer, guest, _ = self.call()
-        third, third_peer = self.connect()
-        self.switchboard.received(third_peer, b'{"SessionJoin":"' + SESSION + b'"}')
+        host, guest = self.call()
+        third = self.connect()
+        third.receive(b'{"SessionJoin":"' + SESSION + b'"}')
         self.assertEqual(third.frames[1:], [b'{"SessionJoinError":"The session is full."}'])
-        self.switchboard.received(host_peer, b'{"VideoAnswer":["v=0","' + SESSION + b'"]}')
+        host.receive(b'{"VideoAnswer":["v=0","' + SESSION + b'"]}')
         self.assertEqual(len(guest.frames), 1)
         self.assertEqual(len(third.frames), 2)
 
     def test_an_unknown_session_is_an_error(self) -> None:
         """The error's sentence stands in the place of the id."""
-        guest, peer = self.connect()
-        self.switchboard.received(peer, b'{"SessionJoin":"ZZZZZZZZZZ"}')
+        guest = self.connect()
+        guest.receive(b'{"SessionJoin":"ZZZZZZZZZZ"}')
         self.assertEqual(guest.frames[1:], [b'{"SessionJoinError":"This session does not exist."}'])
 
     def test_an_outsider_reaches_no_member_and_learns_nothing(self) -> None:
         """The original forwarded offers and answers from any client that knew the id."""
-        host, _, guest, _ = self.call()
-        outsider, peer = self.connect()
+        host, guest = self.call()
+        outsider = self.connect()
         for name in (b"VideoOffer", b"VideoAnswer", b"ICEError"):
             for session in (SESSION, b"ZZZZZZZZZZ"):
-                self.switchboard.received(peer, b'{"' + name + b'":["text","' + session + b'"]}')
-        self.switchboard.received(peer, b'{"IceCandidate":["' + CANDIDATE + b'","' + SESSION + b'"]}')
+                outsider.receive(b'{"' + name + b'":["text","' + session + b'"]}')
+        outsider.receive(b'{"IceCandidate":["' + CANDIDATE + b'","' + SESSION + b'"]}')
         self.assertEqual((host.frames, guest.frames, outsider.frames[1:], outsider.closed), ([], [], [], []))
 
     def test_an_ice_error_is_forwarded(self) -> None:
         """The original server crashed on such a message."""
-        host, _, guest, guest_peer = self.call()
-        self.switchboard.received(guest_peer, b'{"ICEError":["failed","' + SESSION + b'"]}')
+        host, guest = self.call()
+        guest.receive(b'{"ICEError":["failed","' + SESSION + b'"]}')
         self.assertEqual(host.frames, [b'{"ICEError":["failed","' + SESSION + b'"]}'])
         self.assertEqual(guest.frames, [])
 
     def test_an_invalid_text_closes_its_sender_alone(self) -> None:
         """The original server crashed on it; tests of the WebSocket cover binary frames and broken handshakes."""
-        host, _, guest, guest_peer = self.call()
-        self.switchboard.received(guest_peer, b"\xff\xfe")
+        host, guest = self.call()
+        guest.receive(b"\xff\xfe")
         self.assertEqual(guest.closed, [(1007, "bad-message")])
         self.assertEqual((host.frames, host.closed), ([], []))
 
     def test_a_guest_who_leaves_frees_the_seat(self) -> None:
         """In the original the guest's place stayed taken; the host still gets no message that its protocol lacks."""
-        host, _, _, guest_peer = self.call()
-        self.switchboard.closed(guest_peer)
-        next_guest, peer = self.connect()
-        self.switchboard.received(peer, b'{"SessionJoin":"' + SESSION + b'"}')
+        host, guest = self.call()
+        guest.disconnect()
+        next_guest = self.connect()
+        next_guest.receive(b'{"SessionJoin":"' + SESSION + b'"}')
         self.assertEqual(next_guest.frames[1:], [b'{"SessionJoinSuccess":"' + SESSION + b'"}'])
         self.assertEqual(host.frames, [])
 
     def test_the_host_leaving_frees_the_guest(self) -> None:
         """The session has ended, and the guest can join another."""
-        _, host_peer, guest, guest_peer = self.call()
-        self.switchboard.closed(host_peer)
-        self.switchboard.received(guest_peer, b'{"SessionJoin":"' + SESSION + b'"}')
-        _, other_peer = self.connect()
-        self.switchboard.received(other_peer, b'"SessionNew"')
-        other = self.switchboard.registry.sessions
-        self.switchboard.received(guest_peer, json.dumps({"SessionJoin": next(iter(other))}).encode())
+        host, guest = self.call()
+        host.disconnect()
+        guest.receive(b'{"SessionJoin":"' + SESSION + b'"}')
+        other = self.connect()
+        other.receive(b'"SessionNew"')
+        [session] = self.switchboard.registry.sessions
+        guest.say(SessionJoin=session)
         self.assertEqual([next(iter(json.loads(frame))) for frame in guest.frames], [
             "SessionJoinError", "SessionJoinSuccess",
         ])  # fmt: skip
 
     def test_candidates_may_come_before_the_guest(self) -> None:
         """The original answered them with an error; now they are delivered after the join succeeds."""
-        _, host_peer = self.connect()
-        guest, guest_peer = self.connect()
-        self.switchboard.received(host_peer, b'"SessionNew"')
+        host, guest = self.connect(), self.connect()
+        host.receive(b'"SessionNew"')
         frame = b'{"IceCandidate":["' + CANDIDATE + b'","' + SESSION + b'"]}'
-        self.switchboard.received(host_peer, frame)
-        self.switchboard.received(guest_peer, b'{"SessionJoin":"' + SESSION + b'"}')
+        host.receive(frame)
+        guest.receive(b'{"SessionJoin":"' + SESSION + b'"}')
         self.assertEqual(guest.frames[1:], [b'{"SessionJoinSuccess":"' + SESSION + b'"}', frame])
 
     def test_a_client_is_welcomed_without_a_hello(self) -> None:
         """The hello timeout does not apply to it."""
-        connection, _ = self.connect()
+        connection = self.connect()
         self.clock.advance(5.0)
         self.switchboard.tick()
         self.assertEqual(connection.closed, [])
 
     def test_it_meets_a_native_client(self) -> None:
         """Offers, answers and candidates pass between the two dialects."""
-        host, host_peer = self.connect()
-        self.switchboard.received(host_peer, b'"SessionNew"')
+        host = self.connect()
+        host.receive(b'"SessionNew"')
         session = json.loads(host.frames[-1])["SessionReady"]
-        guest = FakeConnection()
-        guest_peer = self.switchboard.opened(guest, Native(), HOME)
-        self.switchboard.received(guest_peer, b'{"type":"hello","version":1}')
+        guest = MemoryConnection(self.switchboard)
+        guest.receive(b'{"type":"hello","version":1}')
         me = guest.last()["user"]
-        self.switchboard.received(guest_peer, json.dumps({"type": "join", "session": session}).encode())
+        guest.receive(json.dumps({"type": "join", "session": session}).encode())
         [member] = guest.last()["members"]
         self.assertFalse(member["renegotiates"])
         self.assertTrue(member["polite"])
         negotiation = {"offerer": me, "n": 1}
         to = {"session": session, "to": member["user"], "negotiation": negotiation}
-        self.switchboard.received(guest_peer, json.dumps({"type": "offer", **to, "sdp": "offer"}).encode())
+        guest.receive(json.dumps({"type": "offer", **to, "sdp": "offer"}).encode())
         self.assertEqual(host.last(), {"VideoOffer": ["offer", session]})
-        self.switchboard.received(host_peer, json.dumps({"VideoAnswer": ["answer", session]}).encode())
+        host.receive(json.dumps({"VideoAnswer": ["answer", session]}).encode())
         self.assertEqual(
             guest.last(),
             {"type": "answer", "session": session, "from": member["user"], "negotiation": negotiation, "sdp": "answer"},
         )
-        self.switchboard.received(host_peer, json.dumps({"IceCandidate": ['{"candidate":"c"}', session]}).encode())
+        host.receive(json.dumps({"IceCandidate": ['{"candidate":"c"}', session]}).encode())
         self.assertEqual(guest.last()["negotiation"], negotiation)
         self.assertEqual(guest.last()["candidates"], [{"candidate": "c"}])
         candidates = {"type": "candidates", **to, "candidates": [{"candidate": "d"}], "end": True}
-        self.switchboard.received(guest_peer, json.dumps(candidates).encode())
+        guest.receive(json.dumps(candidates).encode())
         self.assertEqual(json.loads(host.last()["IceCandidate"][0])["candidate"], "d")

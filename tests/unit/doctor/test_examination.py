@@ -24,7 +24,6 @@ from twisted.test.iosim import FakeTransport, connect
 from twisted.trial.unittest import SynchronousTestCase
 
 from signald.config.tree import Config, Ice
-from signald.core.budgets import ConnectionBudget
 from signald.core.errors import ErrorCode
 from signald.core.limits import Limits
 from signald.core.messages import IceServer
@@ -38,14 +37,13 @@ from signald.doctor.own_certificate import check_certificate_files, local_author
 from signald.doctor.session import SessionFactory, SessionRecord
 from signald.doctor.targets import PublicUrl
 from signald.net.keyfiles import certificates_pem, key_pem
-from signald.net.origins import OriginRule
-from signald.server.admission import Admission
 from signald.server.factory import SignalingFactory
 from signald.server.problems import last_response
 from signald.tls.certificates import LocalCertificate
 from tests.support.certificates import self_signed
-from tests.support.lines import PlainDialect, Record
+from tests.support.endpoints import PlainDialect, RecordingSwitchboard
 from tests.support.machines import NOW, machine
+from tests.support.memory_server import make_port
 
 URL = PublicUrl.read("http://calls.example.org/")
 
@@ -188,11 +186,9 @@ class SessionTests(SynchronousTestCase):
     def setUp(self) -> None:
         """Serve."""
         self.clock, limits = Clock(), Limits(ping_seconds=5.0)
-        budget, arrivals = ConnectionBudget(limits), Admission(limits)
-        rule = OriginRule.of(tls=False)
-        self.record = Record()
+        self.record = RecordingSwitchboard()
         self.server = SignalingFactory(
-            self.record.as_switchboard, [Dialect], limits, budget, arrivals, self.clock, rule
+            make_port(self.clock, self.record.as_switchboard, limits=limits, dialects=[Dialect])
         )
 
     def open(self, seconds: float) -> tuple[SessionFactory, Any]:
@@ -210,7 +206,7 @@ class SessionTests(SynchronousTestCase):
         factory, pump = self.open(12.0)
         (peer,) = self.record.connections
         self.assertEqual([json.loads(frame)["type"] for _, frame in self.record.heard], ["hello"])
-        self.record.connections[peer].send(b'{"type": "welcome"}')
+        self.record.connections[peer].send_text(b'{"type": "welcome"}')
         pump.flush()
         for _ in range(120):
             self.clock.advance(0.1)
@@ -224,7 +220,7 @@ class SessionTests(SynchronousTestCase):
         """Before its time: it knows after how many seconds."""
         factory, pump = self.open(60.0)
         (peer,) = self.record.connections
-        self.record.connections[peer].send(b'{"type": "error", "code": "server-full"}')
+        self.record.connections[peer].send_text(b'{"type": "error", "code": "server-full"}')
         pump.flush()
         self.clock.advance(3.0)
         self.record.connections[peer].close(1012, "going-away")
@@ -244,7 +240,7 @@ class SessionTests(SynchronousTestCase):
         for frame in (b"hi", b"[]", b"5", b"{}", b'{"type": "x", "code": []}'):
             factory, pump = self.open(0.0)
             peer = list(self.record.connections)[-1]
-            self.record.connections[peer].send(frame)
+            self.record.connections[peer].send_text(frame)
             pump.flush()
             self.clock.advance(0.1)
             pump.flush()

@@ -24,20 +24,19 @@ from zope.interface import implementer
 
 from signald.auth.host_secret import FILE_NAME
 from signald.config.tree import Config
-from signald.core.budgets import ConnectionBudget
 from signald.core.limits import Limits
 from signald.doctor.chain import trusted_store
 from signald.doctor.findings import Finding, Mark
 from signald.doctor.ports import is_signald
 from signald.doctor.public import Visit, check_idle, check_public
 from signald.doctor.targets import PublicUrl, Target
-from signald.net.origins import OriginRule
 from signald.server.admission import Admission
 from signald.server.factory import SignalingFactory
-from signald.server.reflection import Mirror
+from signald.server.reflection import RequestReflector
 from signald.server.web import make_site
-from tests.support.lines import PlainDialect, Record
+from tests.support.endpoints import PlainDialect, RecordingSwitchboard
 from tests.support.machines import NOW
+from tests.support.memory_server import make_port
 
 SECRET = bytes(range(32))
 
@@ -123,19 +122,19 @@ class PublicTests(SynchronousTestCase):
         self.path = Path(self.mktemp()).resolve()
         self.path.mkdir()
         (self.path / FILE_NAME).write_bytes(SECRET)
-        self.record = Record()
+        self.record = RecordingSwitchboard()
         self.limits = Limits(ping_seconds=2.0, pong_seconds=1.0)
         self.network = Network(None)
         arrivals = Admission(self.limits, [ip_network("127.0.0.1")])
         signaling = SignalingFactory(
-            self.record.as_switchboard,
-            [Dialect],
-            self.limits,
-            ConnectionBudget(self.limits),
-            arrivals,
-            self.network,
-            OriginRule.of(tls=False),
-            mirror=Mirror(SECRET, lambda: NOW),
+            make_port(
+                self.network,
+                self.record.as_switchboard,
+                dialects=[Dialect],
+                limits=self.limits,
+                admission=arrivals,
+                reflector=RequestReflector(SECRET, lambda: NOW),
+            )
         )
         self.site = make_site({}, signaling, self.limits, self.network, None, False)
 
@@ -147,7 +146,7 @@ class PublicTests(SynchronousTestCase):
     def answer(self) -> None:
         """Welcome whoever is there."""
         for connection in self.record.connections.values():
-            connection.send(b'{"type": "welcome"}')
+            connection.send_text(b'{"type": "welcome"}')
 
     def findings(self, check: Any, seconds: float = 1.0) -> list[Finding]:
         """What a check finds."""

@@ -15,15 +15,12 @@ from twisted.trial.unittest import SynchronousTestCase
 from signald.auth.passwords import PasswordLink
 from signald.core.messages import AppMessage
 from signald.core.reconnect_window import ReconnectWindow
-from signald.core.users import PeerId
-from signald.dialects.native import Native
 from signald.dialects.serde import Serde
 from signald.lifecycle.handover import Handover
 from signald.lifecycle.state_file import FILE_NAME, StateFile
 from signald.server.switchboard import Switchboard
 from tests.support.access import find_link
-from tests.support.world import HOME
-from tests.unit.server.test_switchboard import FakeConnection, make_switchboard
+from tests.support.connections import MemoryConnection, make_switchboard
 
 NOW = 1_800_000_000.0
 
@@ -38,14 +35,9 @@ class Process:
         self.switchboard: Switchboard = make_switchboard(self.clock)
         self.handover = Handover(self.switchboard, StateFile(directory), MOST)
 
-    def open(self) -> tuple[FakeConnection, PeerId]:
+    def open(self) -> MemoryConnection:
         """Open a native connection."""
-        connection = FakeConnection()
-        return connection, self.switchboard.opened(connection, Native(), HOME)
-
-    def say(self, peer: PeerId, **message: object) -> None:
-        """Say a message."""
-        self.switchboard.received(peer, json.dumps(message).encode())
+        return MemoryConnection(self.switchboard)
 
 
 class HandoverTests(SynchronousTestCase):
@@ -59,15 +51,15 @@ class HandoverTests(SynchronousTestCase):
         globalLogPublisher.addObserver(observer)
         self.addCleanup(globalLogPublisher.removeObserver, observer)
         self.old = Process(self.directory)
-        self.host, self.host_peer = self.old.open()
-        self.old.say(self.host_peer, type="hello", version=1, instance="host")
+        self.host = self.old.open()
+        self.host.say(type="hello", version=1, instance="host")
         self.host_secret = self.host.last()["secret"]
         self.host_user = self.host.last()["user"]
-        self.old.say(self.host_peer, type="open", keep=True)
+        self.host.say(type="open", keep=True)
         self.session = self.host.last()["session"]
-        self.guest, self.guest_peer = self.old.open()
-        self.old.say(self.guest_peer, type="hello", version=1, instance="guest")
-        self.old.say(self.guest_peer, type="join", session=self.session)
+        self.guest = self.old.open()
+        self.guest.say(type="hello", version=1, instance="guest")
+        self.guest.say(type="join", session=self.session)
 
     def told(self) -> list[str]:
         """The names of what was logged."""
@@ -79,11 +71,11 @@ class HandoverTests(SynchronousTestCase):
         later.handover.take_up(NOW + seconds)
         return later
 
-    def resume(self, process: Process, received: int) -> FakeConnection:
+    def resume(self, process: Process, received: int) -> MemoryConnection:
         """The host comes back, with so many messages received."""
-        connection, peer = process.open()
-        process.say(
-            peer, type="resume", version=1, user=self.host_user, secret=self.host_secret, instance="host",
+        connection = process.open()
+        connection.say(
+            type="resume", version=1, user=self.host_user, secret=self.host_secret, instance="host",
             received=received,
         )  # fmt: skip
         return connection
@@ -91,7 +83,7 @@ class HandoverTests(SynchronousTestCase):
     def test_everything_goes_on(self) -> None:
         """What was read is told once, by the next process; who speaks for whom is known."""
         heard = len([frame for frame in self.host.frames if b"welcome" not in frame])
-        self.old.say(self.guest_peer, type="message", session=self.session, content="before")
+        self.guest.say(type="message", session=self.session, content="before")
         self.old.handover.leave(NOW)
         again = self.resume(self.next(), heard)
         bodies = [json.loads(frame) for frame in again.frames]
@@ -104,8 +96,8 @@ class HandoverTests(SynchronousTestCase):
         before = len(self.host.frames), len(self.guest.frames)
         self.old.handover.leave(NOW)
         for _ in range(40):
-            self.old.say(self.guest_peer, type="message", session=self.session, content="after")
-        self.old.switchboard.closed(self.guest_peer, 1012)
+            self.guest.say(type="message", session=self.session, content="after")
+        self.guest.disconnect(1012)
         self.old.clock.advance(60)
         self.old.switchboard.tick()
         self.assertEqual((len(self.host.frames), len(self.guest.frames)), before)
@@ -187,10 +179,10 @@ class HandoverTests(SynchronousTestCase):
         """It is not in the file: its sender is told to ask again, also where it waits behind another request."""
         slow: Deferred[str] = Deferred()
         find_link(self.old.switchboard.access, PasswordLink).run = lambda _: slow
-        self.old.say(self.host_peer, type="open", password="open sesame", id="1")
-        self.old.say(self.host_peer, type="ping", id="2")
-        self.old.say(self.host_peer, type="join", session=self.session, password="open poppy", id="3")
-        self.old.switchboard.stopping(ReconnectWindow(1, 1), lambda: 0.0)
+        self.host.say(type="open", password="open sesame", id="1")
+        self.host.say(type="ping", id="2")
+        self.host.say(type="join", session=self.session, password="open poppy", id="3")
+        self.old.switchboard.announce_stop(ReconnectWindow(1, 1), lambda: 0.0)
         errors = [body for body in map(json.loads, self.host.frames) if body["type"] == "error"]
         self.assertEqual([(body["code"], body["id"]) for body in errors], [("too-many-passwords", "1"),
                                                                          ("too-many-passwords", "3")])  # fmt: skip
@@ -226,9 +218,7 @@ class HandoverTests(SynchronousTestCase):
     def test_clients_that_cannot_come_back(self) -> None:
         """The original's clients are gone with the process, and their sessions with them."""
         process = Process(self.directory)
-        connection = FakeConnection()
-        peer = process.switchboard.opened(connection, Serde(), HOME)
-        process.switchboard.received(peer, b'"SessionNew"')
+        MemoryConnection(process.switchboard, Serde()).receive(b'"SessionNew"')
         process.handover.leave(NOW)
         later = self.next()
         self.assertEqual((later.switchboard.registry.sessions, later.switchboard.registry.users), ({}, {}))

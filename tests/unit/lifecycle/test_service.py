@@ -22,7 +22,6 @@ from signald.core.decisions import EndIdentity
 from signald.core.messages import Hello, LeaveReason, UserId
 from signald.core.reconnect_window import QUEUED_SECONDS, REFUSED_SECONDS
 from signald.core.users import PeerId, PeerState
-from signald.dialects.native import Native
 from signald.lifecycle.sd_notify import Notifier
 from signald.lifecycle.service import (
     DECISION_LOOK_SECONDS,
@@ -37,8 +36,7 @@ from signald.net.addresses import Names
 from signald.server.socket_activation import PAGE, WS
 from signald.tap import make_daemon
 from signald.tls.certificates import LocalCertificate
-from tests.support.world import HOME
-from tests.unit.server.test_switchboard import FakeConnection
+from tests.support.connections import MemoryConnection
 
 
 class AdoptedPort:
@@ -162,9 +160,8 @@ class DaemonTests(SynchronousTestCase):
         self.assertEqual((daemon.page.port, daemon.interface), (ports[0], "127.0.0.1"))
         daemon.startService()
         self.assertEqual([event["port"] for event in self.logged("listening")], list(ports))
-        connection = FakeConnection()
-        peer = daemon._switchboard.opened(connection, Native(), HOME)
-        daemon._switchboard.received(peer, b'{"type":"hello","version":1}')
+        connection = MemoryConnection(daemon._switchboard)
+        connection.say(type="hello", version=1)
         self.successResultOf(daemon.stopService())
         self.assertTrue(QUEUED_SECONDS <= connection.last()["after"] <= 2 * QUEUED_SECONDS)
 
@@ -188,8 +185,7 @@ class DaemonTests(SynchronousTestCase):
         directory = Path(self.mktemp())
         daemon = self.make(tls=False, directory=directory)
         daemon.startService()
-        peer = daemon._switchboard.opened(FakeConnection(), Native(), HOME)
-        daemon._switchboard.received(peer, b'{"type":"hello","version":1,"instance":"one"}')
+        MemoryConnection(daemon._switchboard).say(type="hello", version=1, instance="one")
         left = list[bool]()
         daemon.when_left = lambda: left.append((directory / FILE_NAME).is_file())
         self.successResultOf(daemon.stopService())
@@ -205,9 +201,8 @@ class DaemonTests(SynchronousTestCase):
         """After two to four seconds, before the connections are closed."""
         daemon = self.make(tls=False)
         daemon.startService()
-        connection = FakeConnection()
-        peer = daemon._switchboard.opened(connection, Native(), HOME)
-        daemon._switchboard.received(peer, b'{"type":"hello","version":1}')
+        connection = MemoryConnection(daemon._switchboard)
+        connection.say(type="hello", version=1)
         stopped = daemon.stopService()
         self.assertEqual(connection.last()["type"], "going-away")
         self.assertTrue(REFUSED_SECONDS <= connection.last()["after"] <= 2 * REFUSED_SECONDS)

@@ -82,16 +82,16 @@ class SocketTests(SynchronousTestCase):
 
     def test_what_cannot_be_used(self) -> None:
         """A name that is not known, a socket that does not listen, one that is no TCP, and what is no socket."""
-        with self.assertRaisesRegex(ConfigError, "handed over as pages"):
+        with self.assertRaisesRegex(ConfigError, "a socket named pages"):
             self.hand_over(self.listener(), names="pages")
         one = socket.socket()
-        with self.assertRaisesRegex(ConfigError, "no listening TCP socket"):
+        with self.assertRaisesRegex(ConfigError, "not a listening TCP socket"):
             self.hand_over(one, names="page")
         left, right = socket.socketpair()
         self.addCleanup(right.close)
-        with self.assertRaisesRegex(ConfigError, "no listening TCP socket"):
+        with self.assertRaisesRegex(ConfigError, "not a listening TCP socket"):
             self.hand_over(left, names="page")
-        with self.assertRaisesRegex(ConfigError, "handed over as ws"):
+        with self.assertRaisesRegex(ConfigError, "a socket named ws"):
             Supervision.of({"LISTEN_FDS": "1", "LISTEN_PID": str(ME), "LISTEN_FDNAMES": "ws"}, ME, 900)
 
 

@@ -22,12 +22,12 @@ from signald.config.tree import Log as Settings
 from signald.lifecycle.service import Daemon
 from signald.monitoring.logs import Log
 from signald.tap import make_daemon
-from tests.support.lines import (
+from tests.support.endpoints import (
     BINARY,
     CLOSE,
     PING,
     TEXT,
-    Line,
+    Endpoint,
     close_payload,
     frame,
     parse_frames,
@@ -45,11 +45,11 @@ CANDIDATE = f"candidate:1 1 udp 2122260223 198.51.100.77 54321 typ host ufrag {C
 ADDRESS = "198.51.100.77"
 
 FORBIDDEN = (CANARY, CANARY.upper(), ADDRESS, "198.51.100", "2001:db8:77", "typ host", "v=0", "o=-")
-"""What no line may have."""
+"""Words and addresses that no line of the log may contain."""
 
 
 class Broken:
-    """In the place of a part of the daemon: whatever is asked of it raises, and quotes what it was asked."""
+    """Replaces a part of the daemon: every method raises an exception that quotes its arguments."""
 
     def __getattr__(self, name: str) -> Any:
         """Fail."""
@@ -64,7 +64,7 @@ class Broken:
 
 
 class BrokenLater:
-    """In the place of what decides: the answer is an error."""
+    """Replaces the part that decides: every outcome is a failure, later."""
 
     def decide(self, operation: object) -> Deferred[object]:
         """Fail, as if later."""
@@ -87,7 +87,7 @@ class CanaryCase(SynchronousTestCase):
             globalLogPublisher.addObserver(observer)
             self.addCleanup(globalLogPublisher.removeObserver, observer)
         self.reactor = AdoptingReactor()
-        self.open_lines: list[Line] = []
+        self.open_lines: list[Endpoint] = []
 
     def make(self, **options: Any) -> Daemon:
         """A daemon without TLS that is started, and stopped at the end."""
@@ -106,18 +106,18 @@ class CanaryCase(SynchronousTestCase):
         self.daemon = daemon
         return daemon
 
-    def dial(self) -> Line:
+    def dial(self) -> Endpoint:
         """Connect to the page's port from an address that no line may have."""
-        line = Line(self.daemon.page.factory, ADDRESS)
+        line = Endpoint(self.daemon.page.factory, ADDRESS)
         self.open_lines.append(line)
         return line
 
-    def hang_up(self, line: Line) -> None:
+    def hang_up(self, line: Endpoint) -> None:
         """A connection is gone, once."""
         self.open_lines.remove(line)
         line.disconnect()
 
-    def websocket(self, subprotocol: str | None = "signald.1") -> Line:
+    def websocket(self, subprotocol: str | None = "signald.1") -> Endpoint:
         """Open a WebSocket with canaries in the handshake."""
         line = self.dial()
         line.send(
@@ -135,7 +135,7 @@ class CanaryCase(SynchronousTestCase):
         self.assertEqual(line.response()[0], 101)
         return line
 
-    def say(self, line: Line, **body: object) -> list[dict[str, Any]]:
+    def say(self, line: Endpoint, **body: object) -> list[dict[str, Any]]:
         """Say something in the native dialect, and hear what is answered."""
         line.send(frame(TEXT, json.dumps(body).encode()))
         return [json.loads(payload) for opcode, payload in parse_frames(line.answer()) if opcode == TEXT]
@@ -157,10 +157,10 @@ class CanaryCase(SynchronousTestCase):
 
 
 class TrafficTests(CanaryCase):
-    """What clients say."""
+    """Traffic of clients."""
 
     def test_a_call(self) -> None:
-        """From hello to leave, with canaries wherever a client chooses the text."""
+        """A call from hello to leave has canaries in every text that a client chooses."""
         self.make()
         host, guest = self.websocket(), self.websocket()
         instance = (CANARY * 2)[:22]
@@ -186,7 +186,7 @@ class TrafficTests(CanaryCase):
         self.assertEqual(self.flushLoggedErrors(), [])
 
     def test_the_original_s_dialect(self) -> None:
-        """With its request for a line in the log."""
+        """The serde dialect is spoken, with its request that writes a line into the log."""
         self.make()
         line = self.websocket(None)
         for text in (
@@ -273,7 +273,7 @@ class FailureTests(CanaryCase):
         self.assertRegex(text, r"[a-z_]+\.py:\d+ [a-z_]+")
 
     def test_a_hub_that_fails(self) -> None:
-        """At every fact: a connection, a message, an end, a second of time."""
+        """The hub raises at every fact: a connection, a message, an end, a tick."""
         switchboard = self.make()._switchboard
         line, other = self.websocket(), self.websocket()
         hub, switchboard.hub = switchboard.hub, cast(Any, Broken())
@@ -286,7 +286,7 @@ class FailureTests(CanaryCase):
         self.assertLessEqual({"connection-failed", "closing-failed", "housekeeping-failed"}, self.events())
 
     def test_a_registry_that_fails(self) -> None:
-        """At once, or later."""
+        """A decision raises at once, or its outcome is a failure."""
         switchboard = self.make()._switchboard
         access = switchboard.access
         for broken in (Broken(), BrokenLater()):
@@ -297,10 +297,10 @@ class FailureTests(CanaryCase):
         self.assertIn("decision-failed", self.events())
 
     def test_a_handshake_that_fails(self) -> None:
-        """In our own rule."""
+        """The rule of the port raises."""
         daemon = self.make()
         factory = cast(Any, daemon.page.factory).resource.children[b"ws"]._factory
-        factory.rule = Broken()
+        factory.signaling_port.rule = Broken()
         line = self.dial()
         line.send(upgrade_request(f"/ws?{CANARY}", user_agent=CANARY))
         self.assertEqual(line.response()[0], 500)

@@ -12,7 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from signald.monitoring.readiness import Readiness
 from signald.operations.endpoints import CONNECTIONS, SCRAPE_SECONDS, make_operations_site
 from signald.server.site import SignalingSite
-from tests.support.lines import Line
+from tests.support.endpoints import Endpoint
 from tests.support.operations_world import OperationsWorld
 
 
@@ -133,7 +133,7 @@ class OperationsTests(SynchronousTestCase):
             ("localhost.evil.example", 400),
         ):
             for site, expected in ((self.site(is_local=True), status), (self.site(is_local=False), 200)):
-                line = Line(site)
+                line = Endpoint(site)
                 line.send(f"GET /healthz HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
                 self.assertEqual(line.response()[0], expected, host)
 
@@ -151,6 +151,6 @@ class OperationsTests(SynchronousTestCase):
 
     def test_connections_are_bounded(self) -> None:
         """By a bound of its own."""
-        lines = [Line(self.operations.site) for _ in range(CONNECTIONS)]
+        lines = [Endpoint(self.operations.site) for _ in range(CONNECTIONS)]
         self.assertEqual(len(self.operations.site.http_connections), CONNECTIONS)
         self.assertIsNone(self.operations.site.buildProtocol(lines[0].transport.getPeer()))

@@ -11,10 +11,8 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from signald.core.messages import IceServer
-from signald.core.users import PeerId
-from signald.dialects.native import EVENTS, REQUESTS, Native
-from tests.support.world import HOME
-from tests.unit.server.test_switchboard import FakeConnection, make_switchboard
+from signald.dialects.native import EVENTS, REQUESTS
+from tests.support.connections import MemoryConnection, make_switchboard
 
 DOCS = Path(__file__).parents[3] / "docs"
 
@@ -50,8 +48,8 @@ class Replay:
         self.lines = lines
         self.switchboard = make_switchboard(Clock())
         self.switchboard.hub.ice.servers = (IceServer(("stun:stun.example.org",)),)
-        self.connections: dict[str, FakeConnection] = {}
-        self.peers: dict[str, PeerId] = {}
+        self.connections: dict[str, MemoryConnection] = {}
+        self.present: set[str] = set()
         self.actual: dict[str, str] = {"signald/0.1.0": "signald/test"}
 
     def run(self) -> None:
@@ -59,21 +57,22 @@ class Replay:
         for line in self.lines:
             who, sign, frame = (*line.split(" ", 2), "")[:3]
             if sign == "✕":
-                self.switchboard.closed(self.peers.pop(who))
+                self.present.remove(who)
+                self.connections[who].disconnect()
             elif sign == "⟳":
                 self.open(who)
             elif sign == "→":
-                if who not in self.peers:
+                if who not in self.present:
                     self.open(who)
-                self.switchboard.received(self.peers[who], self.with_actual(frame).encode())
+                self.connections[who].receive(self.with_actual(frame).encode())
             else:
                 self.compare(json.loads(frame), json.loads(self.connections[who].frames.pop(0)))
         self.test.assertEqual([connection.frames for connection in self.connections.values()], [[], []])
 
     def open(self, who: str) -> None:
-        """Open a connection."""
-        self.connections[who] = FakeConnection()
-        self.peers[who] = self.switchboard.opened(self.connections[who], Native(), HOME)
+        """Open another connection."""
+        self.connections[who] = MemoryConnection(self.switchboard)
+        self.present.add(who)
 
     def compare(self, expected: dict[str, Any], got: dict[str, Any]) -> None:
         """Compare an event with the document's, and map the document's ids and secrets to the real ones."""

@@ -1,4 +1,4 @@
-"""What is said of connections that could not be accepted."""
+"""The counting and the summary of accept errors."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from twisted.internet.task import Clock
 from twisted.logger import ILogObserver, LogEvent, Logger, formatEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
-from signald.server.accept_errors import SAY_SECONDS, AcceptErrorLog
+from signald.server.accept_errors import SUMMARY_SECONDS, AcceptErrorLog
 
 
 class UnacceptedTests(SynchronousTestCase):
@@ -43,7 +43,7 @@ class UnacceptedTests(SynchronousTestCase):
         for _ in range(1000):
             self.out_of_descriptors()
         self.assertEqual(self.closed, 1000)
-        self.clock.advance(SAY_SECONDS)
+        self.clock.advance(SUMMARY_SECONDS)
         self.out_of_descriptors()
         first, second = self.said()
         self.assertIn("EMFILE); 1 were closed", first)

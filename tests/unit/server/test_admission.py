@@ -16,7 +16,7 @@ class ArrivalTests(SynchronousTestCase):
     """Admission by the other end's address."""
 
     def test_number_and_rate(self) -> None:
-        """As many at a time and as fast as an address may; a release makes room, time makes arrivals."""
+        """An address has a number and a rate of transports: a release frees one place, time the rate."""
         admission = Admission(Limits(address_connections=2, address_connection_rate=1.0, address_connection_burst=3))
         key = AddressKey("192.0.2.1")
         self.assertEqual([admission.admit("192.0.2.1", 0.0) for _ in range(2)], [key, key])
@@ -39,7 +39,7 @@ class ArrivalTests(SynchronousTestCase):
         admission = Admission(Limits(connections=3))
         kinds: list[set[object]] = [set(), set()]
         for kind in kinds:
-            admission.count(kind)
+            admission.count_among_all(kind)
         kinds[0].update("ab")
         self.assertFalse(admission.is_full())
         kinds[1].add("c")
@@ -53,7 +53,7 @@ class ArrivalTests(SynchronousTestCase):
         self.assertEqual([admission.admit("10.0.0.1", 0.0) for _ in range(3)], [None, None, None])
 
     def test_addresses_are_forgotten(self) -> None:
-        """What owes nothing any more is dropped when others come."""
+        """Addresses whose budget is full again are forgotten when further transports arrive."""
         admission = Admission(Limits())
         for number in range(100):
             key = admission.admit(f"192.0.2.{number}", 0.0)
@@ -66,22 +66,22 @@ class ArrivalTests(SynchronousTestCase):
     def test_requests(self) -> None:
         """They have a rate of their own; a proxy that asks for itself has none."""
         admission = Admission(Limits(address_request_rate=1.0, address_request_burst=2), [ip_network("10.0.0.0/8")])
-        asked = [admission.may_request("192.0.2.1", now) for now in (0.0, 0.0, 0.5, 1.0)]
+        asked = [admission.admit_request("192.0.2.1", now) for now in (0.0, 0.0, 0.5, 1.0)]
         self.assertEqual(asked, [True, True, False, True])
-        self.assertTrue(admission.may_request("192.0.2.2", 0.5))
-        self.assertEqual([admission.may_request("10.0.0.1", 0.0) for _ in range(9)], [True] * 9)
+        self.assertTrue(admission.admit_request("192.0.2.2", 0.5))
+        self.assertEqual([admission.admit_request("10.0.0.1", 0.0) for _ in range(9)], [True] * 9)
 
     def test_refusals_are_counted(self) -> None:
-        """By the name of the limit, since nobody is told."""
+        """A refused transport is counted by the name of its limit, since no error is sent."""
         admission = Admission(Limits(address_connections=1, address_connection_burst=2, address_connection_rate=1.0))
         for _ in range(2):
-            AdmissionTicket(admission, ConnectionBudget(Limits())).arrive("192.0.2.1", 0.0)
+            AdmissionTicket(admission, ConnectionBudget(Limits())).admit_transport("192.0.2.1", 0.0)
         for _ in range(3):
             ticket = AdmissionTicket(admission, ConnectionBudget(Limits()))
-            ticket.arrive("192.0.2.2", 0.0)
-            ticket.leave()
-        admission.count(range(Limits().connections))
-        AdmissionTicket(admission, ConnectionBudget(Limits())).arrive("192.0.2.3", 0.0)
+            ticket.admit_transport("192.0.2.2", 0.0)
+            ticket.release_all()
+        admission.count_among_all(range(Limits().connections))
+        AdmissionTicket(admission, ConnectionBudget(Limits())).admit_transport("192.0.2.3", 0.0)
         hit = {limit: count for limit, count in admission.metrics.limits.items() if count}
         self.assertEqual(hit, {"address_connections": 1, "address_connection_rate": 1, "connections": 1})
 
@@ -89,19 +89,19 @@ class ArrivalTests(SynchronousTestCase):
         """They hold from the next connection and request on; what is held is given back as it was taken."""
         admission = Admission(Limits(address_connections=1, address_request_burst=1))
         admission.admit("2001:db8::1", 0.0)
-        admission.may_request("192.0.2.1", 0.0)
-        admission.configure(Limits(address_connections=2, network_factor=2), [ip_network("192.0.2.0/24")])
+        admission.admit_request("192.0.2.1", 0.0)
+        admission.reload_limits(Limits(address_connections=2, network_factor=2), [ip_network("192.0.2.0/24")])
         self.assertEqual(admission.admit("2001:db8::1", 0.0), "2001:db8::/64")
         self.assertIs(admission.admit("2001:db8::1", 0.0), ErrorCode.TOO_MANY_CONNECTIONS)
         self.assertIsNone(admission.admit("192.0.2.1", 0.0))
-        self.assertTrue(admission.may_request("192.0.2.1", 0.0))
+        self.assertTrue(admission.admit_request("192.0.2.1", 0.0))
         for _ in range(2):
             admission.release(AddressKey("2001:db8::/64"))
         self.assertEqual(admission._budget.addresses, {})
 
 
 class PlaceTests(SynchronousTestCase):
-    """What one connection holds."""
+    """The parts of the budgets that one connection holds."""
 
     def setUp(self) -> None:
         """An address may have one connection of each kind."""
@@ -109,35 +109,35 @@ class PlaceTests(SynchronousTestCase):
         self.admission, self.budget = Admission(limits), ConnectionBudget(limits)
 
     def ticket(self) -> AdmissionTicket:
-        """Make the place of a further connection."""
+        """Make the ticket of a further connection."""
         return AdmissionTicket(self.admission, self.budget)
 
     def test_whole_life(self) -> None:
-        """It is given back once, in its parts or in all."""
+        """Each part is given back once, by itself or with all others."""
         ticket = self.ticket()
-        self.assertIsNone(ticket.arrive("192.0.2.1", 0.0))
-        self.assertIs(self.ticket().arrive("192.0.2.1", 0.0), ErrorCode.TOO_MANY_CONNECTIONS)
-        self.assertIsNone(ticket.admit(AddressKey("198.51.100.1"), 0.0))
-        ticket.settle()
-        ticket.settle()
+        self.assertIsNone(ticket.admit_transport("192.0.2.1", 0.0))
+        self.assertIs(self.ticket().admit_transport("192.0.2.1", 0.0), ErrorCode.TOO_MANY_CONNECTIONS)
+        self.assertIsNone(ticket.admit_websocket(AddressKey("198.51.100.1"), 0.0))
+        ticket.release_transport()
+        ticket.release_transport()
         other = self.ticket()
-        self.assertIsNone(other.arrive("192.0.2.1", 0.0))
-        self.assertIs(other.admit(AddressKey("198.51.100.1"), 0.0), ErrorCode.TOO_MANY_CONNECTIONS)
+        self.assertIsNone(other.admit_transport("192.0.2.1", 0.0))
+        self.assertIs(other.admit_websocket(AddressKey("198.51.100.1"), 0.0), ErrorCode.TOO_MANY_CONNECTIONS)
         for _ in range(2):
-            ticket.leave()
-            other.leave()
+            ticket.release_all()
+            other.release_all()
         self.assertEqual(self.budget.total, 0)
-        self.assertIsNone(self.ticket().admit(AddressKey("198.51.100.1"), 0.0))
-        self.assertIsNone(self.ticket().arrive("192.0.2.1", 0.0))
+        self.assertIsNone(self.ticket().admit_websocket(AddressKey("198.51.100.1"), 0.0))
+        self.assertIsNone(self.ticket().admit_transport("192.0.2.1", 0.0))
 
     def test_refused(self) -> None:
-        """What was never held is not given back."""
+        """A refused connection gives nothing back."""
         held = self.ticket()
-        held.arrive("192.0.2.1", 0.0)
-        held.admit(AddressKey("192.0.2.1"), 0.0)
+        held.admit_transport("192.0.2.1", 0.0)
+        held.admit_websocket(AddressKey("192.0.2.1"), 0.0)
         refused = self.ticket()
-        refused.arrive("192.0.2.1", 0.0)
-        refused.admit(AddressKey("192.0.2.1"), 0.0)
-        refused.leave()
+        refused.admit_transport("192.0.2.1", 0.0)
+        refused.admit_websocket(AddressKey("192.0.2.1"), 0.0)
+        refused.release_all()
         self.assertEqual(self.budget.total, 1)
-        self.assertIs(self.ticket().arrive("192.0.2.1", 0.0), ErrorCode.TOO_MANY_CONNECTIONS)
+        self.assertIs(self.ticket().admit_transport("192.0.2.1", 0.0), ErrorCode.TOO_MANY_CONNECTIONS)

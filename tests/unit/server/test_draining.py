@@ -5,58 +5,69 @@ from __future__ import annotations
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from signald.server.draining import ANSWER_SECONDS, Drain
+from signald.server.draining import ANSWER_SECONDS, ConnectionSet
+
+
+class Connection:
+    """A connection that records what is done to it."""
+
+    def __init__(self, *, is_silent: bool) -> None:
+        self.is_silent = is_silent
+        self.calls: list[str] = []
+
+    def close_for_drain(self) -> None:
+        """Record the call."""
+        self.calls.append("close")
+
+    def abort(self) -> None:
+        """Record the call."""
+        self.calls.append("abort")
 
 
 class DrainTests(SynchronousTestCase):
-    """Connections that go, or do not."""
+    """Connections that end in time, or do not."""
 
     def setUp(self) -> None:
-        """Two connections."""
+        """Add two connections."""
         self.clock = Clock()
-        self.connections = {"quick", "silent"}
-        self.aborted: list[str] = []
-        self.drain = Drain(self.connections, self.clock, self.abort_silent, self.abort)
-
-    def abort_silent(self) -> None:
-        """Those that are only waited for."""
-        self.aborted.append("silent")
-
-    def abort(self) -> None:
-        """All."""
-        self.aborted.append("all")
+        self.connections: ConnectionSet[Connection] = ConnectionSet(self.clock)
+        self.busy, self.silent = Connection(is_silent=False), Connection(is_silent=True)
+        self.connections.add(self.busy)
+        self.connections.add(self.silent)
 
     def test_all_go(self) -> None:
-        """It is over with the last one, and nothing is left to be done later."""
-        done = self.drain.begin(5.0)
-        self.connections.discard("quick")
-        self.drain.look()
-        self.assertNoResult(done)
-        self.connections.clear()
-        self.drain.look()
-        self.successResultOf(done)
-        self.assertEqual((self.aborted, self.clock.getDelayedCalls()), ([], []))
+        """The drain is complete with the last connection's end, and leaves no call pending."""
+        self.assertFalse(self.connections.is_draining)
+        drained = self.connections.drain(5.0)
+        self.assertTrue(self.connections.is_draining)
+        self.connections.discard(self.busy)
+        self.assertNotIn(self.busy, self.connections)
+        self.assertNoResult(drained)
+        self.connections.discard(self.silent)
+        self.successResultOf(drained)
+        self.assertEqual((self.busy.calls, self.silent.calls), (["close"], ["close"]))
+        self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_the_silent_ones_do_not_hold_it_up(self) -> None:
-        """They are aborted long before the end."""
-        done = self.drain.begin(5.0)
+        """A silent connection is aborted long before the end."""
+        drained = self.connections.drain(5.0)
         self.clock.advance(ANSWER_SECONDS)
-        self.assertEqual(self.aborted, ["silent"])
-        self.connections.clear()
-        self.drain.look()
-        self.successResultOf(done)
+        self.assertEqual((self.busy.calls, self.silent.calls), (["close"], ["close", "abort"]))
+        self.connections.discard(self.busy)
+        self.connections.discard(self.silent)
+        self.successResultOf(drained)
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_the_others_have_until_the_end(self) -> None:
-        """Then all are aborted, and nobody is waited for."""
-        done = self.drain.begin(5.0)
+        """At the end every connection is aborted, and the drain does not wait for it."""
+        drained = self.connections.drain(5.0)
         self.clock.pump([1.0] * 5)
-        self.assertEqual(self.aborted, ["silent", "all"])
-        self.successResultOf(done)
+        self.assertEqual(self.busy.calls, ["close", "abort"])
+        self.successResultOf(drained)
 
     def test_a_short_time(self) -> None:
-        """Ends for all of them at once."""
-        done = self.drain.begin(ANSWER_SECONDS / 2)
+        """Within less than the silent ones' time, all are aborted together."""
+        drained = self.connections.drain(ANSWER_SECONDS / 2)
         self.clock.advance(ANSWER_SECONDS)
-        self.assertEqual(self.aborted, ["all"])
-        self.successResultOf(done)
+        self.assertEqual((self.busy.calls, self.silent.calls), (["close", "abort"], ["close", "abort"]))
+        self.successResultOf(drained)

@@ -5,19 +5,14 @@ from __future__ import annotations
 import random
 
 from twisted.internet.interfaces import IProtocolFactory
-from twisted.internet.task import Clock
 from twisted.logger import ILogObserver, LogEvent, LogLevel, formatEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
-from signald.core.budgets import ConnectionBudget
 from signald.core.limits import Limits
-from signald.net.origins import OriginRule
 from signald.page.assets import FOREVER, Asset, Representation
-from signald.server.admission import Admission
-from signald.server.factory import SignalingFactory
-from signald.server.web import make_site
-from tests.support.lines import UPGRADE, Line, PlainDialect, Record, frame, frame_header, request
+from tests.support.endpoints import UPGRADE, Endpoint, frame, frame_header, request
+from tests.support.memory_server import MemoryServer
 
 CASES = 1000
 
@@ -44,21 +39,11 @@ class BytesTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         """Start both, and watch the log."""
-        self.clock = Clock()
         self.random = random.Random(6455)
-        self.record = Record()
         limits = Limits(address_connections=10**6, address_connection_rate=1e6, address_connection_burst=10**6)
-        self.budget, self.admission = ConnectionBudget(limits), Admission(limits)
-
-        def signaling(origins: OriginRule, *, bare: bool) -> SignalingFactory:
-            switchboard = self.record.as_switchboard
-            return SignalingFactory(
-                switchboard, [PlainDialect], limits, self.budget, self.admission, self.clock, origins, bare=bare
-            )
-
-        self.page, self.bare = signaling(OriginRule.of(tls=False), bare=False), signaling(OriginRule.bare(), bare=True)
         big = Asset("/assets/big", "application/wasm", FOREVER, {"identity": Representation(bytes(200_000), '"big"')})
-        self.site = make_site({big.path: big}, self.page, limits, self.clock, b"certificate", False)
+        self.server = MemoryServer(limits, assets={big.path: big}, ca_der=b"certificate")
+        self.clock, self.record, self.budget = self.server.clock, self.server.record, self.server.budget
         self.complaints: list[str] = []
 
         @implementer(ILogObserver)
@@ -109,7 +94,7 @@ class BytesTests(SynchronousTestCase):
 
     def talk(self, listener: IProtocolFactory) -> None:
         """One connection's life."""
-        line = Line(listener)
+        line = Endpoint(listener)
         data = self.handshake()
         pieces = (
             [data[start : start + 50] for start in range(0, len(data), 50)] if self.random.random() < 0.5 else [data]
@@ -126,16 +111,15 @@ class BytesTests(SynchronousTestCase):
     def test_anything(self) -> None:
         """A thousand connections on each port."""
         for _ in range(CASES):
-            self.talk(self.site)
-            self.talk(self.bare)
+            self.talk(self.server.site)
+            self.talk(self.server.bare)
         self.assertEqual(self.complaints, [])
         self.assertEqual(self.budget.total, 0)
         self.assertEqual(self.record.connections, {})
-        self.assertEqual(
-            (self.page.connections, self.bare.connections, self.site.http_connections), (set(), set(), set())
-        )
-        for factory in (self.page, self.bare):
-            self.assertEqual(sum(use for use in factory.admission._budget.addresses.values()), 0)
+        ports = self.server.page.signaling_port, self.server.bare.signaling_port
+        self.assertEqual([len(port.connections) for port in ports], [0, 0])
+        self.assertEqual(len(self.server.site.http_connections), 0)
+        self.assertEqual(sum(self.server.admission._budget.addresses.values()), 0)
         self.assertEqual(self.clock.getDelayedCalls(), [])
         self.assertGreater(len(self.record.addresses), CASES // 2)
         self.assertGreater(len(self.record.heard), CASES // 10)

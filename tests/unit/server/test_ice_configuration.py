@@ -13,17 +13,15 @@ from signald.config.tree import Ice
 from signald.config.values import ConfigError
 from signald.core.messages import IceServer
 from signald.core.turn import credentials
-from signald.dialects.native import Native
 from signald.server.ice_configuration import IceConfiguration
-from tests.support.world import HOME
-from tests.unit.server.test_switchboard import FakeConnection, make_switchboard
+from tests.support.connections import MemoryConnection, make_switchboard
 
 SECRET = b"0123456789abcdef0123456789abcdef"
 URL = "turn:turn.example.org"
 
 
 class IceConfigurationTests(SynchronousTestCase):
-    """What is taken up, and what is refused with everything as it was."""
+    """Usable settings are applied, and unusable ones change nothing."""
 
     def setUp(self) -> None:
         """A switchboard, and a file with a secret."""
@@ -39,17 +37,16 @@ class IceConfigurationTests(SynchronousTestCase):
         self.path.write_bytes(content)
         self.path.chmod(mode)
 
-    def host(self) -> FakeConnection:
+    def host(self) -> MemoryConnection:
         """Make a member."""
-        connection = FakeConnection()
-        peer = self.switchboard.opened(connection, Native(), HOME)
-        self.switchboard.received(peer, b'{"type":"hello","version":1}')
-        self.switchboard.received(peer, b'{"type":"open"}')
+        connection = MemoryConnection(self.switchboard)
+        connection.say(type="hello", version=1)
+        connection.say(type="open")
         return connection
 
     def test_members_get_what_the_turn_server_takes(self) -> None:
         """The credential is that of the user and the time; the file's line end is no part of the secret."""
-        self.ice.configure(self.settings)
+        self.ice.reload(self.settings)
         welcome, given, _ = (json.loads(frame) for frame in self.host().frames)
         username, credential = credentials(SECRET, welcome["user"], 1_700_000_600)
         self.assertEqual(welcome["ice-servers"], [])
@@ -61,20 +58,20 @@ class IceConfigurationTests(SynchronousTestCase):
 
     def test_another_secret(self) -> None:
         """Members have other credentials at once; the same settings again say nothing to anybody."""
-        self.ice.configure(self.settings)
+        self.ice.reload(self.settings)
         host = self.host()
         count = len(host.frames)
-        self.ice.configure(self.settings)
+        self.ice.reload(self.settings)
         self.assertEqual(len(host.frames), count)
         self.keep(SECRET[::-1])
-        self.ice.configure(self.settings)
+        self.ice.reload(self.settings)
         self.assertEqual(host.last()["type"], "ice-servers")
-        self.ice.configure(Ice(servers=(IceServer(("stun:s",)),)))
+        self.ice.reload(Ice(servers=(IceServer(("stun:s",)),)))
         self.assertEqual(host.last()["ice-servers"], [{"urls": ["stun:s"]}])
 
     def test_what_cannot_be_used(self) -> None:
         """The error names the file and holds nothing of the secret; the servers are those of before."""
-        self.ice.configure(self.settings)
+        self.ice.reload(self.settings)
         turn = self.switchboard.turn
         for content, mode in (
             (SECRET, 0o644), (b"", 0o600), (b"short", 0o600), (SECRET + b" and more", 0o600),
@@ -82,12 +79,12 @@ class IceConfigurationTests(SynchronousTestCase):
         ):  # fmt: skip
             self.keep(content, mode)
             changed = evolve(self.settings, turn_urls=("turn:other",))
-            error = self.assertRaises(ConfigError, self.ice.configure, changed)
+            error = self.assertRaises(ConfigError, self.ice.reload, changed)
             self.assertIn(str(self.path), str(error))
             self.assertNotIn("0123", str(error))
             self.assertIs(self.switchboard.turn, turn)
         self.path.unlink()
-        self.assertRaises(ConfigError, self.ice.configure, self.settings)
+        self.assertRaises(ConfigError, self.ice.reload, self.settings)
 
     def test_settings_that_do_not_fit(self) -> None:
         """URLs without a secret, a secret without URLs, TURN alone without TURN, times out of bounds."""

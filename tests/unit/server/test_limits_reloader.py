@@ -11,13 +11,12 @@ from twisted.trial.unittest import SynchronousTestCase
 from signald.config.tree import Config
 from signald.core.budgets import ConnectionBudget
 from signald.core.limits import Limits
-from signald.dialects.native import Native
-from signald.net.origins import OriginRule
 from signald.server.admission import Admission
 from signald.server.factory import SignalingFactory
 from signald.server.limits_reloader import LimitsReloader, within
 from signald.server.web import make_site
-from tests.unit.server.test_switchboard import make_switchboard
+from tests.support.connections import make_switchboard
+from tests.support.memory_server import make_port
 
 
 class LimitingTests(SynchronousTestCase):
@@ -28,7 +27,7 @@ class LimitingTests(SynchronousTestCase):
         self.switchboard, limits, self.clock = make_switchboard(Clock()), Limits(), Clock()
         self.budget, self.admission = ConnectionBudget(limits), Admission(limits)
         self.signaling = SignalingFactory(
-            self.switchboard, [Native], limits, self.budget, self.admission, self.clock, OriginRule.of(tls=False)
+            make_port(self.clock, self.switchboard, limits=limits, budget=self.budget, admission=self.admission)
         )
         self.site = make_site({}, self.signaling, limits, self.clock, None, False)
         self.limits_reloader = LimitsReloader(
@@ -39,12 +38,12 @@ class LimitingTests(SynchronousTestCase):
         """The switchboard's parts, the budgets, the factories and the site; the trusted proxies with them."""
         limits = Limits(connections=500, user_sessions=1, waiting_passwords=1, address_connections=1)
         network = ip_network("10.0.0.0/8")
-        self.limits_reloader.configure(Config(Path("/nowhere"), trusted_proxies=(network,), limits=limits))
+        self.limits_reloader.reload(Config(Path("/nowhere"), trusted_proxies=(network,), limits=limits))
         hub = self.switchboard.hub
         holders: list[object] = [
             hub, hub.mailboxes, hub.lifetimes, hub.presence, hub.forwarder.early_candidates, hub.handshake,
             hub.requests, self.switchboard.registry, self.budget, self.admission, self.admission._budget,
-            self.signaling, self.site,
+            self.signaling.signaling_port, self.site,
         ]  # fmt: skip
         for holder in holders:
             self.assertEqual(getattr(holder, "limits"), limits, holder)  # noqa: B009 # they have no type in common
@@ -53,5 +52,5 @@ class LimitingTests(SynchronousTestCase):
     def test_descriptors(self) -> None:
         """There are never more connections than the process has descriptors for."""
         self.assertEqual(within(Limits(connections=2000), 1000).connections, 1000)
-        self.limits_reloader.configure(Config(Path("/nowhere"), limits=Limits(connections=2000)))
+        self.limits_reloader.reload(Config(Path("/nowhere"), limits=Limits(connections=2000)))
         self.assertEqual(self.budget.limits.connections, 1000)

@@ -1,4 +1,4 @@
-"""Output that a slow reader has not taken."""
+"""The queue for output that a slow reader has not taken, and the detector of stalled transports."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
-from signald.server.output import BoundedOutput, StallWatch
-from tests.support.lines import CLIENT, TRANSPORT_BYTES, MemoryTransport
+from signald.server.output import OutputQueue, StallDetector
+from tests.support.endpoints import CLIENT, TRANSPORT_BYTES, MemoryTransport
 
 MOST = 200_000
 
@@ -20,14 +20,14 @@ class OutputCase(SynchronousTestCase):
     """An output of 200,000 bytes and 5 seconds over a transport that fills up."""
 
     def setUp(self) -> None:
-        """Make both."""
+        """Make the queue and its transport."""
         self.clock = Clock()
         self.transport = MemoryTransport(None, IPv4Address("TCP", CLIENT, 50000))
         self.given_up: list[str] = []
-        self.output = BoundedOutput(self.transport, self.clock, MOST, 5.0, self.give_up)
+        self.output = OutputQueue(self.transport, self.clock, MOST, 5.0, self.give_up)
 
     def give_up(self, limit: str) -> None:
-        """What the protocol does."""
+        """Record the limit, and stop the queue as a protocol does."""
         self.given_up.append(limit)
         self.output.stop()
 
@@ -36,7 +36,7 @@ class BytesTests(OutputCase):
     """The bound in bytes."""
 
     def test_order(self) -> None:
-        """What waited comes after what did not, and before what is written later."""
+        """Queued bytes are sent after those that were not queued, and before those that are written later."""
         pieces = [bytes([number]) * 20_000 for number in range(8)]
         for piece in pieces:
             self.output.write(piece)
@@ -71,7 +71,7 @@ class BytesTests(OutputCase):
         former: Any = object()
         transport = MemoryTransport(None, IPv4Address("TCP", CLIENT, 50000))
         transport.registerProducer(former, True)
-        output = BoundedOutput(transport, self.clock, MOST, 5.0, self.give_up)
+        output = OutputQueue(transport, self.clock, MOST, 5.0, self.give_up)
         self.assertIs(transport.producer, output)
         verifyObject(IPushProducer, output)
 
@@ -117,7 +117,7 @@ class SecondsTests(OutputCase):
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_finish(self) -> None:
-        """At the end all is handed over, and the seconds count although the transport may no longer pause or resume."""
+        """After `finish` everything is the transport's, and the time runs although it no longer pauses."""
         self.fill()
         self.output.finish()
         self.assertEqual(len(self.transport.dataBuffer), 110_000)
@@ -137,10 +137,10 @@ class WatchTests(SynchronousTestCase):
     """Whether a transport gets on."""
 
     def test_unknown_transport(self) -> None:
-        """Where that cannot be seen, it does not."""
+        """A transport whose position is unknown counts as stalled."""
         clock = Clock()
         stalled: list[float] = []
-        watch = StallWatch(object(), clock, 5.0, lambda: stalled.append(clock.seconds()))
+        watch = StallDetector(object(), clock, 5.0, lambda: stalled.append(clock.seconds()))
         watch.start()
         watch.start()
         clock.advance(5.0)
@@ -154,7 +154,7 @@ class WatchTests(SynchronousTestCase):
 
         clock = Clock()
         stalled: list[float] = []
-        watch = StallWatch(Wrapper(), clock, 5.0, lambda: stalled.append(clock.seconds()))
+        watch = StallDetector(Wrapper(), clock, 5.0, lambda: stalled.append(clock.seconds()))
         Wrapper.transport.write(b"xyz")
         watch.start()
         Wrapper.transport.take(1)

@@ -8,7 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from signald.core.errors import ErrorCode
 from signald.server.problems import last_response, problem
-from tests.support.lines import parse_response, problem_code
+from tests.support.endpoints import parse_response, problem_code
 
 
 class ProblemTests(SynchronousTestCase):
@@ -45,7 +45,7 @@ class ProblemTests(SynchronousTestCase):
         self.assertEqual(data.count(b"X-Content-Type-Options"), 1)
 
     def test_when_to_come_again(self) -> None:
-        """What may be asked later says when; a header for that may be given."""
+        """An error that is temporary has Retry-After, which a given header replaces."""
         for code in ErrorCode:
             _, headers, _ = parse_response(last_response(code))
             self.assertEqual("retry-after" in headers, code.http_status in (429, 503), code)

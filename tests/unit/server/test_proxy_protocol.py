@@ -7,33 +7,25 @@ from typing import Any
 
 from OpenSSL import SSL
 from twisted.internet.interfaces import IProtocolFactory
-from twisted.internet.task import Clock
 from twisted.logger import capturedLogs
-from twisted.trial.unittest import SynchronousTestCase
 
-from signald.core.budgets import ConnectionBudget
 from signald.core.errors import ErrorCode
 from signald.core.limits import AddressKey, Limits
-from signald.net.origins import OriginRule
-from signald.server.admission import Admission
-from signald.server.factory import SignalingFactory
-from signald.server.proxy_protocol import COMPLAINT_SECONDS, ProxyProtocolFactory
-from signald.server.web import make_site
+from signald.server.proxy_protocol import WARNING_SECONDS, ProxyProtocolFactory
 from signald.tls.authority import Authority, wall_time
 from signald.tls.context import ServerTLS, TLSFactory, server_context
-from tests.support.handshake import client_context
-from tests.support.lines import (
+from tests.support.endpoints import (
     TEXT,
-    Line,
-    PlainDialect,
-    Record,
+    Endpoint,
     frame,
     parse_response,
     problem_code,
     request,
     upgrade_request,
 )
+from tests.support.handshake import client_context
 from tests.support.machines import NOW, machine
+from tests.support.memory_server import ServerCase
 from tests.support.proxy_headers import SIGNATURE, binary, line
 
 PROXY = "10.0.0.1"
@@ -43,50 +35,38 @@ PAGE = request("/", {"Host": "localhost"})
 
 
 def head(client: str = CLIENT, *, old: bool = False) -> bytes:
-    """What the proxy says of a client."""
+    """The PROXY header for a client."""
     address = ip_address(client)
     here = HERE if address.version == 4 else ip_address("2001:db8::2")
     return (line if old else binary)(address, here, 4711, 443)
 
 
-class ProxyProtocolCase(SynchronousTestCase):
-    """A site behind a proxy."""
+class ProxyProtocolCase(ServerCase):
+    """A port behind a trusted proxy."""
 
-    def setUp(self) -> None:
-        """Start with the default limits."""
-        self.serve(Limits())
+    def serve(self, limits: Limits | None = None, **changes: Any) -> None:
+        """Start a server; `bare` says on which of its ports."""
+        self.bare = changes.pop("bare", False)
+        super().serve(limits, proxies=["10.0.0.0/8"], **changes)
+        self.budget, self.admission = self.server.budget, self.server.admission
+        self.inner: IProtocolFactory = self.server.bare if self.bare else self.server.site
+        self.proxied = ProxyProtocolFactory(self.inner, self.admission, self.clock)
 
-    def serve(self, limits: Limits, *, bare: bool = False) -> None:
-        """Start a server."""
-        self.clock = Clock()
-        self.record = Record()
-        self.budget = ConnectionBudget(limits)
-        self.admission = Admission(limits, [ip_network("10.0.0.0/8")])
-        rule = OriginRule.bare() if bare else OriginRule.of(tls=False)
-        self.signaling = SignalingFactory(
-            self.record.as_switchboard, [PlainDialect], limits, self.budget, self.admission, self.clock, rule, bare=bare
-        )
-        self.inner: IProtocolFactory = self.signaling
-        if not bare:
-            self.inner = make_site({}, self.signaling, limits, self.clock, None, False)
-        self.factory = ProxyProtocolFactory(self.inner, self.admission, self.clock)
-
-    def dial(self, address: str = PROXY) -> Line:
+    def dial(self, address: str = PROXY) -> Endpoint:
         """Make a connection."""
-        return Line(self.factory, address)
+        return Endpoint(self.proxied, address)
 
     def nothing_left(self) -> None:
-        """Assert that no connection is counted and no call pending."""
-        self.assertEqual((self.factory.waiting, self.signaling.connections), (set(), set()))
-        self.assertEqual((self.admission._budget.addresses, self.budget.total), ({}, 0))
-        self.assertEqual(self.clock.getDelayedCalls(), [])
+        """Assert that no connection is open or counted, and that no call is pending."""
+        self.assertEqual(self.proxied.waiting, set())
+        super().nothing_left()
 
 
 class ClientTests(ProxyProtocolCase):
-    """Whose connection it is."""
+    """The client's address counts in the place of the proxy's."""
 
     def test_the_client_counts(self) -> None:
-        """From the header on, in every budget; not the proxy."""
+        """From the header on the client's address is counted in every budget, and the proxy's is not."""
         for old in (False, True):
             proxied = self.dial()
             self.assertEqual(self.admission._budget.addresses, {})
@@ -116,7 +96,7 @@ class ClientTests(ProxyProtocolCase):
         self.assertIn(AddressKey("2001:db8:1:2::/64"), self.admission._budget.addresses)
 
     def test_a_client_that_is_refused(self) -> None:
-        """By its own address, at its header; another client of the same proxy is not."""
+        """A client is refused by its own address at its header, and another client of the same proxy is accepted."""
         self.serve(Limits(address_connections=1))
         lines = [self.dial() for _ in range(3)]
         for proxied, client in zip(lines, (CLIENT, CLIENT, "192.0.2.8"), strict=True):
@@ -175,7 +155,7 @@ class ClientTests(ProxyProtocolCase):
         names = machine("attic", ["192.168.1.20"])
         authority = Authority.create(names, NOW)
         tls = TLSFactory(ServerTLS(server_context(authority.issue(names, NOW))), False, self.inner, self.clock)
-        self.factory = ProxyProtocolFactory(tls, self.admission, self.clock)
+        self.proxied = ProxyProtocolFactory(tls, self.admission, self.clock)
         proxied = self.dial()
         client = SSL.Connection(client_context(authority.certificate, wall_time(NOW)), None)
         client.set_connect_state()
@@ -206,12 +186,12 @@ class RefusalTests(ProxyProtocolCase):
         self.nothing_left()
 
     def test_no_header(self) -> None:
-        """Or a wrong one; the log says so, once in a while, and of whom in no way."""
+        """A connection without a valid header is closed; the log warns now and then, without an address."""
         with capturedLogs() as log:
             self.refused(PAGE)
             self.refused(b"\x16\x03\x01\x02\x00")
             self.refused(b"PROXY TCP4 192.0.2.7 no-address 1 2\r\n")
-            self.clock.advance(COMPLAINT_SECONDS)
+            self.clock.advance(WARNING_SECONDS)
             self.refused(head(old=True)[:-4] + b"x\r\n", b"more")
         self.assertEqual([event["event"] for event in log], ["proxy-header-refused"] * 2)
 
@@ -229,7 +209,7 @@ class RefusalTests(ProxyProtocolCase):
         self.nothing_left()
 
     def test_gone_before_its_header(self) -> None:
-        """As a check of the proxy's is that only connects: nothing is left, and nothing is logged."""
+        """A health check that only connects leaves nothing behind and logs nothing."""
         with capturedLogs() as log:
             proxied = self.dial()
             proxied.send(head()[:5])
@@ -251,7 +231,7 @@ class RefusalTests(ProxyProtocolCase):
     def test_other_proxies(self) -> None:
         """Who is trusted can change; connections go on."""
         proxied = self.dial()
-        self.admission.configure(Limits(), [ip_network("192.0.2.9")])
+        self.admission.reload_limits(Limits(), [ip_network("192.0.2.9")])
         proxied.send(head(), PAGE)
         self.assertEqual(proxied.response()[0], 404)
         plain: Any = self.dial()

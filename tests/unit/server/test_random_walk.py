@@ -11,12 +11,10 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from signald.core.limits import Limits
 from signald.core.turn import Turn
-from signald.core.users import PeerId
 from signald.dialects.native import EVENTS, Native
 from signald.dialects.serde import Serde
 from signald.server.switchboard import Switchboard
-from tests.support.world import HOME
-from tests.unit.server.test_switchboard import FakeConnection, make_switchboard
+from tests.support.connections import MemoryConnection, make_switchboard
 
 STEPS = 4000
 LIMITS = Limits(
@@ -30,15 +28,13 @@ LIMITS = Limits(
 
 
 NOT_HEARD = {"pong", "ack", "going-away", "member-away", "member-back", "member-renewed"}
-"""What does not come in these walks: nobody says a valid ping, can come back, or is there when the server stops."""
+"""Events that do not occur in these walks: no client sends a valid ping, can resume or sees a stop."""
 
 
-class Client:
+class Client(MemoryConnection):
     """A connection that knows what it has been told, as any client would.
 
     Attributes:
-        connection: what it hears comes here.
-        peer: its id at the switchboard.
         native: whether it speaks the native dialect.
         user: its id, since the welcome.
         sessions: those it was told that it is in, with the other members as far as it was told of them.
@@ -47,24 +43,18 @@ class Client:
     """
 
     def __init__(self, switchboard: Switchboard, native: bool) -> None:
+        super().__init__(switchboard, Native() if native else Serde())
         self.native = native
-        self.connection = FakeConnection()
         self.user = ""
         self.sessions: dict[str, set[str]] = {}
         self.waits: set[str] = set()
-        self.peer: PeerId = switchboard.opened(self.connection, Native() if native else Serde(), HOME)
-
-    def read(self) -> list[Any]:
-        """Take all that was heard."""
-        frames, self.connection.frames = self.connection.frames, []
-        return [json.loads(frame) for frame in frames]
 
 
 class FuzzTests(SynchronousTestCase):
     """Random walks, each repeatable by its seed."""
 
     def test_random_walks(self) -> None:
-        """In each: messages come from members alone, and all state goes with the last client."""
+        """In each walk messages come from members alone, and no state is left after the last client."""
         heard = set[str]()
         for seed in range(6):
             walk = Walk(self, seed)
@@ -82,7 +72,7 @@ class Walk:
         self.random = random.Random(seed)
         self.clock = Clock()
         self.switchboard = make_switchboard(self.clock, LIMITS)
-        self.switchboard.configure_ice((), Turn(("turn:t",), bytes(32), 30.0), relay_only=False)
+        self.switchboard.reload_ice_servers((), Turn(("turn:t",), bytes(32), 30.0), relay_only=False)
         self.clients: list[Client] = []
         self.known: list[str] = ["ZZZZZZZZZZ"]
         self.heard: set[str] = set()
@@ -92,10 +82,10 @@ class Walk:
         for _ in range(STEPS):
             self.step()
             for client in self.clients:
-                for body in client.read():
+                for body in client.take_messages():
                     self.hear(client, body)
         for client in self.clients:
-            self.switchboard.closed(client.peer)
+            client.disconnect()
         hub, registry = self.switchboard.hub, self.switchboard.registry
         lifetimes = hub.lifetimes
         left = [hub.peers, hub.users, hub.decisions.by_id, hub.sessions, lifetimes.active, lifetimes.expires]
@@ -113,13 +103,13 @@ class Walk:
         client = self.random.choice(self.clients)
         if choice < 0.09:
             self.clients.remove(client)
-            self.switchboard.closed(client.peer)
+            client.disconnect()
         elif choice < 0.12:
             self.clock.advance(self.random.choice([1, 30]))
             self.switchboard.tick()
         else:
             frame = self.native_frame(client) if client.native else self.serde_frame()
-            self.switchboard.received(client.peer, frame)
+            client.receive(frame)
 
     def native_frame(self, client: Client) -> bytes:
         """Something that a native client may say, sensible or not."""

@@ -1,20 +1,14 @@
-"""What the server tells the operator's own check of a request that came through proxies."""
+"""The response header that tells the operator's own check what came through the proxies."""
 
 from __future__ import annotations
 
 from ipaddress import ip_network
 
-from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from signald.core.budgets import ConnectionBudget
-from signald.core.limits import Limits
-from signald.net.origins import OriginRule
-from signald.server.admission import Admission
-from signald.server.factory import SignalingFactory
-from signald.server.reflection import ANSWER, MOST_HOPS, PROOF_SECONDS, REQUEST, Mirror, Seen, proof, read_seen
-from signald.server.web import make_site
-from tests.support.lines import CLIENT, Line, PlainDialect, Record, parse_response, request, upgrade_request
+from signald.server.reflection import ANSWER, MAX_HOPS, PROOF_SECONDS, REQUEST, RequestReflector, Seen, proof, read_seen
+from tests.support.endpoints import CLIENT, Endpoint, parse_response, request, upgrade_request
+from tests.support.memory_server import MemoryServer
 
 SECRET = bytes(range(32))
 NOW = 1_800_000_000.0
@@ -22,10 +16,10 @@ PROXIES = [ip_network("10.0.0.0/8")]
 
 
 def seen(headers: dict[str, str], *, peer: str = "10.1.2.3", given: str | None = None) -> Seen | None:
-    """What a mirror tells of a request."""
-    mirror = Mirror(SECRET, lambda: NOW)
+    """The content of the header."""
+    reflector = RequestReflector(SECRET, lambda: NOW)
     proved = {REQUEST.lower(): proof(SECRET, NOW) if given is None else given}
-    answer = mirror.headers({**headers, **proved}, peer, PROXIES)
+    answer = reflector.headers({**headers, **proved}, peer, PROXIES)
     return read_seen(answer[ANSWER]) if answer else None
 
 
@@ -51,17 +45,17 @@ class MirrorTests(SynchronousTestCase):
         moved = f"{NOW + 1:.0f}-{proof(SECRET, NOW).partition('-')[2]}"
         for given in (other, early, late, moved, "", "-", "1-é", "9" * 5000 + "-", "\u0661-x"):
             self.assertIsNone(seen({"host": "calls.example.org"}, given=given), given)
-        self.assertEqual(Mirror(SECRET, lambda: NOW).headers({"host": "x"}, "10.1.2.3", PROXIES), {})
+        self.assertEqual(RequestReflector(SECRET, lambda: NOW).headers({"host": "x"}, "10.1.2.3", PROXIES), {})
 
     def test_bounds(self) -> None:
         """However long the headers are, the answer is short, and fit for a header."""
         proved = {REQUEST.lower(): proof(SECRET, NOW), "host": "é" * 9000, "x-forwarded-for": "\x00, " * 5000}
-        answer = Mirror(SECRET, lambda: NOW).headers(proved, "10.1.2.3", PROXIES)[ANSWER]
+        answer = RequestReflector(SECRET, lambda: NOW).headers(proved, "10.1.2.3", PROXIES)[ANSWER]
         self.assertLess(len(answer), 8192)
         self.assertTrue(answer.isascii())
         found = read_seen(answer)
         assert found is not None
-        self.assertEqual(len(found.hops), MOST_HOPS)
+        self.assertEqual(len(found.hops), MAX_HOPS)
 
     def test_what_is_no_answer(self) -> None:
         """A proxy may say anything in that header."""
@@ -74,24 +68,13 @@ class AnswerTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         """Serve."""
-        clock, limits = Clock(), Limits()
-        signaling = SignalingFactory(
-            Record().as_switchboard,
-            [PlainDialect],
-            limits,
-            ConnectionBudget(limits),
-            Admission(limits),
-            clock,
-            OriginRule.of(tls=False),
-            mirror=Mirror(SECRET, lambda: NOW),
-        )
-        self.site = make_site({}, signaling, limits, clock, None, False)
+        self.site = MemoryServer(reflector=RequestReflector(SECRET, lambda: NOW)).site
 
     def ask(self, data: bytes) -> tuple[int, dict[str, str]]:
         """The status and headers of an answer."""
-        line = Line(self.site)
-        line.send(data)
-        status, headers, _body = parse_response(line.answer())
+        endpoint = Endpoint(self.site)
+        endpoint.send(data)
+        status, headers, _body = parse_response(endpoint.answer())
         return status, headers
 
     def test_every_answer_has_it(self) -> None:

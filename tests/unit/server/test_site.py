@@ -8,40 +8,32 @@ from typing import Any
 
 from OpenSSL import SSL
 from twisted.internet.address import IPv4Address
-from twisted.internet.task import Clock
-from twisted.trial.unittest import SynchronousTestCase
 from twisted.web import http
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Request
 
-from signald.core.budgets import ConnectionBudget
 from signald.core.errors import ErrorCode
 from signald.core.limits import Limits
-from signald.net.origins import OriginRule
 from signald.page.assets import FOREVER, Asset, Representation
-from signald.server.admission import Admission
 from signald.server.draining import ANSWER_SECONDS
-from signald.server.factory import SignalingFactory
-from signald.server.site import IDLE_SECONDS, MOST_HEADERS, MOST_IGNORED, SignalingSite
-from signald.server.web import make_site
+from signald.server.site import IDLE_SECONDS, MAX_DISCARDED_BYTES, MAX_HEADERS
 from signald.tls.authority import Authority, wall_time
 from signald.tls.context import ServerTLS, TLSFactory, server_context
-from tests.support.handshake import client_context
-from tests.support.lines import (
+from tests.support.endpoints import (
     CLIENT,
     TEXT,
     TRANSPORT_BYTES,
     UPGRADE,
-    Line,
-    PlainDialect,
-    Record,
+    Endpoint,
     frame,
     parse_response,
     problem_code,
     request,
     upgrade_request,
 )
+from tests.support.handshake import client_context
 from tests.support.machines import NOW, machine
+from tests.support.memory_server import ServerCase
 
 HOST = {"Host": "signald.example"}
 PAGE = request("/", HOST)
@@ -68,53 +60,24 @@ class Waiting(Resource):
         return NOT_DONE_YET
 
 
-class SiteCase(SynchronousTestCase):
+class SiteCase(ServerCase):
     """A site with a small page, a big asset, and a resource that makes its clients wait."""
 
-    def setUp(self) -> None:
-        """Start with the default limits."""
-        self.serve(Limits())
-
-    def serve(self, limits: Limits) -> None:
+    def serve(self, limits: Limits | None = None, **changes: Any) -> None:
         """Start a site."""
-        self.clock = Clock()
-        self.record = Record()
-        budget, admission = ConnectionBudget(limits), Admission(limits)
-
-        def signaling(origins: OriginRule, *, bare: bool) -> SignalingFactory:
-            switchboard = self.record.as_switchboard
-            return SignalingFactory(
-                switchboard, [PlainDialect], limits, budget, admission, self.clock, origins, bare=bare
-            )
-
-        self.signaling = signaling(OriginRule.of(tls=False), bare=False)
-        self.bare = signaling(OriginRule.bare(), bare=True)
         assets = {asset.path: asset for asset in (asset("/", b"page"), asset("/assets/big.wasm", BIG))}
-        self.site: SignalingSite = make_site(assets, self.signaling, limits, self.clock, None, False)
+        super().serve(limits, assets=assets, **changes)
+        self.site = self.server.site
         self.waiting = Waiting()
         root: Any = self.site.resource
         root.putChild(b"waiting", self.waiting)
 
-    def dial(self, address: str = CLIENT) -> Line:
-        """Make a connection."""
-        return Line(self.site, address)
-
-    def advance(self, seconds: float) -> None:
-        """Let time pass in small steps."""
-        self.clock.pump([0.1] * round(seconds * 10))
-
-    def nothing_left(self) -> None:
-        """Assert that no connection is counted and no call pending."""
-        self.assertEqual(self.site.http_connections, set())
-        self.assertEqual(self.signaling.admission._budget.addresses, {})
-        self.assertEqual(self.clock.getDelayedCalls(), [])
-
 
 class TimeTests(SiteCase):
-    """How long a connection may take."""
+    """The deadlines of a connection."""
 
     def test_headers(self) -> None:
-        """From the connection's start to the end of its headers; bytes do not extend it."""
+        """The deadline runs from the connection's start to the end of the headers, and bytes do not extend it."""
         line = self.dial()
         for position in range(9):
             line.send(PAGE[position : position + 1])
@@ -156,7 +119,7 @@ class TimeTests(SiteCase):
         """TLS's handshake is part of the time, also when it never gets anywhere."""
         names = machine("attic", ["192.168.1.20"])
         tls = ServerTLS(server_context(Authority.create(names, NOW).issue(names, NOW)))
-        line = Line(TLSFactory(tls, False, self.site, self.clock))
+        line = Endpoint(TLSFactory(tls, False, self.site, self.clock))
         line.send(b"\x16\x03\x01")
         self.advance(9.9)
         self.assertFalse(line.closed)
@@ -187,11 +150,11 @@ class TimeTests(SiteCase):
 
 
 class DrainTests(SiteCase):
-    """Before the server stops."""
+    """HTTP connections while the server drains."""
 
     def test_nobody_there(self) -> None:
         """There is nothing to wait for."""
-        self.successResultOf(self.site.drain(5.0))
+        self.successResultOf(self.site.http_connections.drain(5.0))
         self.nothing_left()
 
     def test_idle(self) -> None:
@@ -199,17 +162,17 @@ class DrainTests(SiteCase):
         line = self.dial()
         line.send(PAGE)
         line.response()
-        drained = self.site.drain(5.0)
+        drained = self.site.http_connections.drain(5.0)
         self.assertTrue(line.closed)
         line.disconnect()
         self.successResultOf(drained)
         self.nothing_left()
 
     def test_asked_already(self) -> None:
-        """What is being answered is answered whole, and that is the last on its connection."""
+        """A response that is under way is completed, and is the last one of its connection."""
         line = self.dial()
         line.send(request("/waiting", HOST))
-        drained = self.site.drain(5.0)
+        drained = self.site.http_connections.drain(5.0)
         self.advance(ANSWER_SECONDS + 0.1)
         (waiting,) = self.waiting.requests
         waiting.write(b"late")
@@ -223,7 +186,7 @@ class DrainTests(SiteCase):
     def test_asked_just_now(self) -> None:
         """One who had connected and asks now is answered, and told that the connection ends."""
         line = self.dial()
-        drained = self.site.drain(5.0)
+        drained = self.site.http_connections.drain(5.0)
         self.assertFalse(line.closed)
         line.send(PAGE)
         status, headers, body = line.response()
@@ -235,7 +198,7 @@ class DrainTests(SiteCase):
     def test_nothing_is_asked(self) -> None:
         """One who has connected and says nothing does not hold up the restart."""
         line = self.dial()
-        drained = self.site.drain(5.0)
+        drained = self.site.http_connections.drain(5.0)
         self.advance(ANSWER_SECONDS + 0.1)
         self.assertTrue(line.transport.aborted)
         line.disconnect()
@@ -251,9 +214,9 @@ class DrainTests(SiteCase):
         hello.set_connect_state()
         with self.assertRaises(SSL.WantReadError):
             hello.do_handshake()
-        silent, late = Line(factory), Line(factory)
+        silent, late = Endpoint(factory), Endpoint(factory)
         late.send(hello.bio_read(65536))
-        drained = self.site.drain(5.0)
+        drained = self.site.http_connections.drain(5.0)
         self.advance(ANSWER_SECONDS + 0.1)
         self.assertEqual((silent.transport.aborted, late.transport.aborted), (True, False))
         self.advance(5.0)
@@ -264,10 +227,10 @@ class DrainTests(SiteCase):
         self.nothing_left()
 
     def test_never_answered(self) -> None:
-        """In the end everyone is aborted."""
+        """At the deadline of the drain every connection is aborted."""
         line = self.dial()
         line.send(request("/waiting", HOST))
-        drained = self.site.drain(5.0)
+        drained = self.site.http_connections.drain(5.0)
         self.advance(4.9)
         self.assertNoResult(drained)
         self.advance(0.2)
@@ -277,13 +240,13 @@ class DrainTests(SiteCase):
         self.nothing_left()
 
     def test_upgrades_are_refused(self) -> None:
-        """With a code that a client understands; the signaling factory drains at the same time.
+        """An upgrade is refused with `going-away`, while the WebSockets of the port drain as well.
 
         The answer is waited for, also where this is the last connection.
         """
         line = self.dial()
-        drained = self.site.drain(5.0)
-        self.successResultOf(self.signaling.drain(5.0))
+        drained = self.site.http_connections.drain(5.0)
+        self.successResultOf(self.server.page.signaling_port.connections.drain(5.0))
         self.assertEqual(line.upgrade(), 503)
         self.assertNoResult(drained)
         line.disconnect()
@@ -291,10 +254,10 @@ class DrainTests(SiteCase):
 
 
 class NumberTests(SiteCase):
-    """How many connections there may be."""
+    """The bounds on the number of connections."""
 
     def test_of_an_address(self) -> None:
-        """So many that are no WebSockets."""
+        """An address has a bounded number of connections that are not WebSockets."""
         self.serve(Limits(address_connections=2))
         self.assertEqual(self.dial().upgrade(), 101)
         lines = [self.dial(), self.dial()]
@@ -317,14 +280,14 @@ class NumberTests(SiteCase):
     def test_in_all_on_both_ports(self) -> None:
         """The bare port's count with the page's, since they share the descriptors; so do those of one address."""
         self.serve(Limits(connections=3, address_connections=2))
-        lines = [self.dial("192.0.2.1"), Line(self.bare, "192.0.2.1")]
-        for factory in (self.site, self.bare):
-            self.assertTrue(Line(factory, "192.0.2.1").transport.aborted)
-        lines.append(Line(self.bare, "192.0.2.2"))
-        for factory in (self.site, self.bare):
-            self.assertTrue(Line(factory, "192.0.2.3").transport.aborted)
+        lines = [self.dial("192.0.2.1"), Endpoint(self.server.bare, "192.0.2.1")]
+        for factory in (self.site, self.server.bare):
+            self.assertTrue(Endpoint(factory, "192.0.2.1").transport.aborted)
+        lines.append(Endpoint(self.server.bare, "192.0.2.2"))
+        for factory in (self.site, self.server.bare):
+            self.assertTrue(Endpoint(factory, "192.0.2.3").transport.aborted)
         lines[0].disconnect()
-        self.assertEqual(Line(self.bare, "192.0.2.3").upgrade(), 101)
+        self.assertEqual(Endpoint(self.server.bare, "192.0.2.3").upgrade(), 101)
 
     def test_in_all_over_tls(self) -> None:
         """The same where TLS stands between."""
@@ -332,7 +295,7 @@ class NumberTests(SiteCase):
         names = machine("attic", ["192.168.1.20"])
         tls = ServerTLS(server_context(Authority.create(names, NOW).issue(names, NOW)))
         factory = TLSFactory(tls, False, self.site, self.clock)
-        lines = [Line(factory), Line(factory, "192.0.2.2")]
+        lines = [Endpoint(factory), Endpoint(factory, "192.0.2.2")]
         self.assertEqual([line.transport.aborted for line in lines], [False, True])
         lines[0].disconnect()
         self.nothing_left()
@@ -343,17 +306,17 @@ class NumberTests(SiteCase):
         peer = IPv4Address("TCP", CLIENT, 50000)
         names = machine("attic", ["192.168.1.20"])
         tls = ServerTLS(server_context(Authority.create(names, NOW).issue(names, NOW)))
-        for factory in (self.site, TLSFactory(tls, False, self.site, self.clock), self.bare):
+        for factory in (self.site, TLSFactory(tls, False, self.site, self.clock), self.server.bare):
             line = self.dial()
             self.assertIs(factory.buildProtocol(peer), None)
             line.disconnect()
 
 
 class RateTests(SiteCase):
-    """How fast an address may ask."""
+    """The rate limit of requests by address."""
 
     def test_requests(self) -> None:
-        """So many at once, on one connection or several; then 429, when to come again, and the end."""
+        """A burst is answered, on one connection or several; then 429 with Retry-After, and the connection closes."""
         self.serve(Limits(address_request_burst=3, address_request_rate=1.0))
         line = self.dial()
         for _ in range(2):
@@ -380,7 +343,7 @@ class RateTests(SiteCase):
     def test_behind_a_proxy(self) -> None:
         """The client's own address counts, and only where the proxy is trusted."""
         self.serve(Limits(address_request_burst=1, address_request_rate=1.0))
-        self.signaling.admission.trusted_proxies = [ip_network(CLIENT)]
+        self.server.admission.trusted_proxies = [ip_network(CLIENT)]
 
         def ask(address: str, client: str) -> int:
             line = self.dial(address)
@@ -392,7 +355,7 @@ class RateTests(SiteCase):
 
 
 class SizeTests(SiteCase):
-    """How much a request may be."""
+    """The bounds on the size of a request."""
 
     def test_line(self) -> None:
         """A line without end is cut off."""
@@ -401,7 +364,7 @@ class SizeTests(SiteCase):
         self.assertIs(problem_code(line.response()), ErrorCode.BAD_REQUEST)
 
     def test_headers(self) -> None:
-        """So are headers without end, whether long or many."""
+        """Endless headers are refused, whether one is long or there are many."""
         for header in (b"X: " + b"x" * 1000 + b"\r\n", b"X: x\r\n"):
             line = self.dial()
             line.send(PAGE[:-2])
@@ -458,7 +421,7 @@ class SizeTests(SiteCase):
         self.nothing_left()
 
     def test_requests_while_one_is_answered(self) -> None:
-        """Are neither kept nor answered: the connection ends, and the client is to ask again."""
+        """Pipelined requests are neither buffered nor answered: the connection closes, and they are to be repeated."""
         line = self.dial()
         line.send(request("/waiting", HOST) + PAGE * 100, *[PAGE * 100] * 20)
         kept: Any = line.transport.protocol
@@ -469,20 +432,20 @@ class SizeTests(SiteCase):
         self.assertTrue(line.transport.lost)
 
     def test_after_the_end(self) -> None:
-        """What comes after a refusal is ignored; who goes on and on is cut off, though the response was not read."""
+        """Input after a refusal is discarded, and a client that keeps sending is aborted with the response unread."""
         line = self.dial()
         line.send(request("/", {**HOST, "Content-Length": "999999999"}, method="POST"))
         line.transport.disconnecting = False
-        line.send(bytes(MOST_IGNORED))
+        line.send(bytes(MAX_DISCARDED_BYTES))
         self.assertFalse(line.transport.aborted)
         self.assertTrue(line.transport.reads)
         line.send(b"x")
         self.assertTrue(line.transport.aborted)
 
     def test_many_headers(self) -> None:
-        """So many may be in a request, and no more."""
-        line = Line(self.site)
-        some = {f"X-{number}": "" for number in range(MOST_HEADERS - 1)}
+        """A request with the greatest number of headers is accepted, and one with one more is refused."""
+        line = Endpoint(self.site)
+        some = {f"X-{number}": "" for number in range(MAX_HEADERS - 1)}
         line.send(request("/", {**HOST, **some}))
         self.assertEqual(line.response()[0], 200)
         line.send(request("/", {**HOST, **some, "X": ""}))
@@ -490,7 +453,7 @@ class SizeTests(SiteCase):
 
 
 class RequestTests(SiteCase):
-    """What a request is."""
+    """The form of a request."""
 
     def refused(self, code: ErrorCode, data: bytes) -> None:
         """Assert that the request is refused once, and nothing behind it is looked at."""
@@ -549,7 +512,7 @@ class RequestTests(SiteCase):
             self.assertGreater(int(headers["content-length"]), 0)
 
     def test_malformed(self) -> None:
-        """What others on the way may read otherwise is refused: RFC 9112 §2.2, §3, §5.1, §5.2, §6.3."""
+        """A request that a proxy may parse in another way is refused: RFC 9112 §2.2, §3, §5.1, §5.2, §6.3."""
         for data in (
             b"GET / HTTP/1.1\r\nHost: a\r\n folded\r\n\r\n",
             b"GET / HTTP/1.1\r\nHost: a\r\n\tfolded\r\n\r\n",
@@ -590,7 +553,7 @@ class RequestTests(SiteCase):
         self.assertTrue(line.transport.lost)
 
     def test_wish_to_close(self) -> None:
-        """So does a client that asks for the end."""
+        """A client that sends `Connection: close` gets its response, and the connection closes."""
         line = self.dial()
         line.send(request("/", {**HOST, "Connection": "close"}))
         status, headers, body = line.response()
@@ -624,7 +587,7 @@ class TLSTests(SiteCase):
         names = machine("attic", ["192.168.1.20"])
         authority = Authority.create(names, NOW)
         tls = ServerTLS(server_context(authority.issue(names, NOW)))
-        line = Line(TLSFactory(tls, False, self.site, self.clock))
+        line = Endpoint(TLSFactory(tls, False, self.site, self.clock))
         client = SSL.Connection(client_context(authority.certificate, wall_time(NOW)), None)
         client.set_connect_state()
 

@@ -8,7 +8,7 @@ from signald.core.errors import ErrorCode, SignalError
 from signald.dialects.dialect import Dialect
 from signald.net.origins import OriginRule
 from signald.server.upgrade_request import UpgradeRule, refusal, refusal_headers
-from tests.support.lines import NamedDialect, PlainDialect
+from tests.support.endpoints import NamedDialect, PlainDialect
 
 HEADERS = {"host": "signald.example"}
 
@@ -38,7 +38,7 @@ class ChoiceTests(SynchronousTestCase):
         self.refused(ErrorCode.UNSUPPORTED_SUBPROTOCOL, "NAMED.1")
 
     def test_no_offer_and_no_plain_dialect(self) -> None:
-        """Then there is nothing to speak."""
+        """A client that offers no subprotocol is refused where every dialect has one."""
         self.rule = UpgradeRule.of([NamedDialect], OriginRule.of(tls=True), "/ws")
         self.refused(ErrorCode.UNSUPPORTED_SUBPROTOCOL)
 
@@ -57,7 +57,7 @@ class ChoiceTests(SynchronousTestCase):
 
 
 class RefusalTests(SynchronousTestCase):
-    """What a refusal is called."""
+    """The error code of a refusal."""
 
     def test_ours(self) -> None:
         """A code in the place of the reason is that error, whatever the status."""

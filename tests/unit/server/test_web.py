@@ -1,4 +1,4 @@
-"""What the page's port serves."""
+"""The resources and headers of the page's port."""
 
 from __future__ import annotations
 
@@ -12,16 +12,12 @@ from twisted.web.resource import Resource
 from twisted.web.server import Request
 from zope.interface import implementer
 
-from signald.core.budgets import ConnectionBudget
 from signald.core.errors import ErrorCode
-from signald.core.limits import Limits
 from signald.net.origins import OriginRule
 from signald.page.assets import FOREVER, REVALIDATED, Asset, Representation, load_assets
 from signald.page.schemas import load_schemas
-from signald.server.admission import Admission
-from signald.server.factory import SignalingFactory
-from signald.server.web import make_site
-from tests.support.lines import CLIENT, Line, PlainDialect, Record, parse_response, problem_code, request
+from tests.support.endpoints import CLIENT, Endpoint, parse_response, problem_code, request
+from tests.support.memory_server import MemoryServer
 
 HOST = {"Host": "signald.example"}
 INDEX, ENGINE = b"<!doctype html>", b"engine" * 1000
@@ -58,17 +54,14 @@ class WebCase(SynchronousTestCase):
 
     def serve(self, ca_der: bytes | None, *, hsts: bool) -> None:
         """Make another."""
-        clock, limits = Clock(), Limits()
-        budget, admission, rule = ConnectionBudget(limits), Admission(limits), OriginRule.of(tls=True)
-        signaling = SignalingFactory(Record().as_switchboard, [PlainDialect], limits, budget, admission, clock, rule)
-        self.site = make_site(self.assets, signaling, limits, clock, ca_der, hsts)
+        self.site = MemoryServer(assets=self.assets, ca_der=ca_der, hsts=hsts, origins=OriginRule.of(tls=True)).site
 
     def ask(self, path: str, method: str = "GET", **headers: str) -> tuple[int, dict[str, str], bytes]:
         """The response to a request."""
-        line = Line(self.site)
+        endpoint = Endpoint(self.site)
         named = {name.replace("_", "-"): value for name, value in headers.items()}
-        line.send(request(path, {**HOST, **named}, method=method))
-        return parse_response(line.answer())
+        endpoint.send(request(path, {**HOST, **named}, method=method))
+        return parse_response(endpoint.answer())
 
 
 class SchemaTests(WebCase):
@@ -108,7 +101,7 @@ class AssetTests(WebCase):
         self.assertEqual(self.ask("/?session=7Q2M9RT6ZC")[2], INDEX)
 
     def test_asset(self) -> None:
-        """May be kept for ever; the coding is the client's choice."""
+        """An asset may be cached for ever, and its content coding is negotiated."""
         status, headers, body = self.ask("/assets/engine.1.wasm")
         self.assertEqual((status, body, headers["etag"]), (200, ENGINE, '"plain"'))
         self.assertEqual(headers["cache-control"], "public, max-age=31536000, immutable")
@@ -158,10 +151,8 @@ class AssetTests(WebCase):
 
     def test_installed_page(self) -> None:
         """Everything that the installed page refers to is there."""
-        clock, limits = Clock(), Limits()
-        budget, admission, rule = ConnectionBudget(limits), Admission(limits), OriginRule.of(tls=True)
-        signaling = SignalingFactory(Record().as_switchboard, [PlainDialect], limits, budget, admission, clock, rule)
-        self.site = make_site(load_assets(), signaling, limits, clock, None, False)
+        self.assets = load_assets()
+        self.serve(None, hsts=False)
         page = self.ask("/")[2].decode()
         paths = set(re.findall(r"/assets/[\w.-]+", page))
         self.assertGreaterEqual(len(paths), 4)
@@ -179,7 +170,7 @@ class CertificateTests(WebCase):
         self.assertEqual(headers["content-type"], "application/x-x509-ca-cert")
 
     def test_none(self) -> None:
-        """Where there is no such authority there is nothing."""
+        """Without a local authority the certificate's path is answered with 404."""
         self.serve(None, hsts=True)
         self.assertIs(problem_code(self.ask("/ca.crt")), ErrorCode.NOT_FOUND)
 
@@ -188,7 +179,7 @@ class SocketTests(WebCase):
     """The signaling socket's address."""
 
     def test_plain_request(self) -> None:
-        """Is told to upgrade (RFC 9110 §15.5.22)."""
+        """A plain request for the signaling socket is answered with 426 (RFC 9110 §15.5.22)."""
         response = self.ask("/ws")
         self.assertIs(problem_code(response), ErrorCode.UPGRADE_REQUIRED)
         self.assertEqual(response[1]["upgrade"], "websocket")
@@ -216,7 +207,7 @@ class HeaderTests(WebCase):
         return [headers for _, headers, _ in found]
 
     def test_security(self) -> None:
-        """What a browser is to forbid; the software's name without a version."""
+        """Every response has the security headers, and the software's name without a version."""
         for headers in self.responses():
             policy = dict(part.strip().split(" ", 1) for part in headers["content-security-policy"].split(";"))
             self.assertEqual(
@@ -260,20 +251,20 @@ class FailureTests(WebCase):
         root = self.site.resource
         root.putChild(b"broken", Broken())
         for method in ("GET", "HEAD"):
-            line = Line(self.site)
-            line.send(request("/broken", HOST, method=method))
-            response = line.response()
+            endpoint = Endpoint(self.site)
+            endpoint.send(request("/broken", HOST, method=method))
+            response = endpoint.response()
             self.assertEqual(response[0], 500)
             self.assertNotIn(b"secret", response[2])
             self.assertEqual(len(self.flushLoggedErrors(ArithmeticError)), 1)
-            line.send(request("/", HOST))
-            self.assertEqual(line.response()[2], INDEX)
+            endpoint.send(request("/", HOST))
+            self.assertEqual(endpoint.response()[2], INDEX)
         self.assertIs(problem_code(self.ask("/broken")), ErrorCode.INTERNAL_ERROR)
         self.flushLoggedErrors(ArithmeticError)
 
 
 class LogTests(WebCase):
-    """What is not in the log."""
+    """Requests are not logged."""
 
     def test_silence(self) -> None:
         """No request is worth a line: not its address, not its path."""
@@ -288,8 +279,8 @@ class LogTests(WebCase):
         self.site.doStart()
         for path, method in (("/", "GET"), ("/", "HEAD"), ("/secret", "GET"), ("/secret", "POST"), ("/ws", "GET")):
             self.ask(path, method)
-        line = Line(self.site, CLIENT)
-        line.send(b"GET /secret HTTP/1.1\r\n")
+        endpoint = Endpoint(self.site, CLIENT)
+        endpoint.send(b"GET /secret HTTP/1.1\r\n")
         clock = self.site.reactor
         assert isinstance(clock, Clock)
         clock.advance(60)

@@ -2,34 +2,29 @@
 
 from __future__ import annotations
 
-from ipaddress import ip_network
+import json
 from typing import Any
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IProtocolFactory
 from twisted.internet.task import Clock
 from twisted.logger import ILogObserver, LogEvent, formatEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
-from signald.core.budgets import OFFENCE_COST, ConnectionBudget
+from signald.core.budgets import OFFENCE_COST
 from signald.core.errors import ErrorCode
 from signald.core.limits import Limits
+from signald.core.messages import Error, Hello, Join, Pong, Welcome
 from signald.core.users import PeerId
+from signald.dialects import DIALECTS
 from signald.net.origins import OriginRule
-from signald.server.admission import Admission
 from signald.server.autobahn_options import CLOSE_SECONDS
 from signald.server.draining import ANSWER_SECONDS
 from signald.server.factory import SignalingFactory
-from signald.server.web import make_site
-from signald.server.websocket import (
-    CUT_OFF_SECONDS,
-    MESSAGE_BYTES,
-    MESSAGES_AT_ONCE,
-    MOST_IGNORED,
-    SignalingProtocol,
-)
-from tests.support.lines import (
+from signald.server.frames import ABORT_SECONDS, CHARGED_BYTES, MAX_DISCARDED_BYTES, MESSAGES_PER_READ
+from signald.server.websocket import SignalingProtocol
+from tests.support.connections import make_switchboard
+from tests.support.endpoints import (
     BINARY,
     CLIENT,
     CLOSE,
@@ -38,10 +33,9 @@ from tests.support.lines import (
     PONG,
     TEXT,
     UPGRADE,
-    Line,
+    Endpoint,
     NamedDialect,
     PlainDialect,
-    Record,
     close_payload,
     closing,
     frame,
@@ -50,89 +44,28 @@ from tests.support.lines import (
     request,
     upgrade_request,
 )
+from tests.support.memory_server import ServerCase, make_port
 
 
-class Server:
-    """A server that listens nowhere.
-
-    Attributes:
-        clock: its clock.
-        record: its switchboard.
-        factory: makes the protocols.
-        listener: what connections are made to.
-
-    """
-
-    def __init__(self, *, bare: bool, limits: Limits, origins: OriginRule, proxies: tuple[str, ...] = ()) -> None:
-        self.clock = Clock()
-        self.record = Record()
-        self.budget = ConnectionBudget(limits)
-        self.factory = SignalingFactory(
-            self.record.as_switchboard,
-            [PlainDialect, NamedDialect],
-            limits,
-            self.budget,
-            Admission(limits, [ip_network(proxy) for proxy in proxies]),
-            self.clock,
-            origins,
-            bare=bare,
-        )
-        self.listener: IProtocolFactory = self.factory
-        if not bare:
-            self.listener = make_site({}, self.factory, limits, self.clock, None, False)
-
-
-class WebSocketCase(SynchronousTestCase):
-    """Tests with a server.
-
-    Attributes:
-        bare: whether it listens by itself or under the site.
-
-    """
+class WebSocketCase(ServerCase):
+    """Tests on the bare port, or on the page's."""
 
     bare = True
 
-    def setUp(self) -> None:
-        """Start with the default limits."""
-        self.serve()
-
-    def serve(
-        self, limits: Limits | None = None, *, origins: OriginRule | None = None, proxies: tuple[str, ...] = ()
-    ) -> None:
-        """Start a server with other limits."""
-        rule = origins or (OriginRule.bare() if self.bare else OriginRule.of(tls=False))
-        self.server = Server(bare=self.bare, limits=limits or Limits(), origins=rule, proxies=proxies)
-        self.clock, self.record = self.server.clock, self.server.record
-
-    def dial(self, address: str = CLIENT) -> Line:
-        """Make a connection."""
-        return Line(self.server.listener, address)
-
-    def open(self, address: str = CLIENT, **changes: str | None) -> Line:
+    def open(self, address: str = CLIENT, **changes: str | None) -> Endpoint:
         """Make a WebSocket."""
-        line = self.dial(address)
-        self.assertEqual(line.upgrade("/ws", **changes), 101)
-        return line
+        endpoint = self.dial(address)
+        self.assertEqual(endpoint.upgrade("/ws", **changes), 101)
+        return endpoint
 
     def refused(self, code: ErrorCode, data: bytes | None = None, **changes: str | None) -> None:
         """Assert that an opening handshake is refused with that error, and nothing is left of it."""
-        line = self.dial()
-        line.send(data or upgrade_request("/ws", **changes))
-        self.assertIs(problem_code(line.response()), code)
-        self.assertTrue(line.closed)
-        line.disconnect()
+        endpoint = self.dial()
+        endpoint.send(data or upgrade_request("/ws", **changes))
+        self.assertIs(problem_code(endpoint.response()), code)
+        self.assertTrue(endpoint.closed)
+        endpoint.disconnect()
         self.nothing_left()
-
-    def nothing_left(self) -> None:
-        """Assert that no connection is counted and no call pending."""
-        self.assertEqual(self.server.budget.total, 0)
-        self.assertEqual(self.server.factory.connections, set())
-        self.assertEqual(self.server.factory.admission._budget.addresses, {})
-        self.assertEqual(self.clock.getDelayedCalls(), [])
-
-    def advance(self, seconds: float) -> None:
-        """Let time pass in small steps."""
-        self.clock.pump([0.1] * round(seconds * 10))
 
 
 class HandshakeTests(WebSocketCase):
@@ -140,9 +73,9 @@ class HandshakeTests(WebSocketCase):
 
     def test_accepted(self) -> None:
         """RFC 6455 §1.3's example; without a word on compression, software or versions."""
-        line = self.dial()
-        line.send(upgrade_request(sec_websocket_extensions="permessage-deflate; client_max_window_bits"))
-        status, headers, rest = line.response()
+        endpoint = self.dial()
+        endpoint.send(upgrade_request(sec_websocket_extensions="permessage-deflate; client_max_window_bits"))
+        status, headers, rest = endpoint.response()
         self.assertEqual((status, rest), (101, b""))
         self.assertEqual(headers.pop("sec-websocket-accept"), "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=")
         self.assertEqual(headers, {"server": "signald", "upgrade": "WebSocket", "connection": "Upgrade"})
@@ -150,9 +83,9 @@ class HandshakeTests(WebSocketCase):
 
     def test_in_pieces(self) -> None:
         """It may come byte by byte."""
-        line = self.dial()
-        line.send(*(bytes([byte]) for byte in upgrade_request()))
-        self.assertEqual(line.response()[0], 101)
+        endpoint = self.dial()
+        endpoint.send(*(bytes([byte]) for byte in upgrade_request()))
+        self.assertEqual(endpoint.response()[0], 101)
 
     def test_one_peer_a_connection(self) -> None:
         """The switchboard hears of each once, and once of its end."""
@@ -187,10 +120,10 @@ class HandshakeTests(WebSocketCase):
             {"sec_websocket_protocol": "a, a"}, {"origin": "http://[::1"}, {"origin": "http://a:99999"},
             {"origin": ""}, {"sec_websocket_extensions": 'permessage-deflate; client_max_window_bits="99'},
         ):  # fmt: skip
-            line = self.dial()
-            line.send(upgrade_request("/ws", **changes))
-            self.assertIn(problem_code(line.response()).http_status, (400, 403), changes)
-            line.disconnect()
+            endpoint = self.dial()
+            endpoint.send(upgrade_request("/ws", **changes))
+            self.assertIn(problem_code(endpoint.response()).http_status, (400, 403), changes)
+            endpoint.disconnect()
         self.nothing_left()
 
     def test_methods(self) -> None:
@@ -200,23 +133,23 @@ class HandshakeTests(WebSocketCase):
     def test_double_host(self) -> None:
         """Two hosts are no host, although they are the same."""
         twice = upgrade_request().replace(b"\r\nUpgrade", b"\r\nHost: signald.example\r\nUpgrade", 1)
-        line = self.dial()
-        line.send(twice)
-        self.assertEqual(line.response()[0], 400)
+        endpoint = self.dial()
+        endpoint.send(twice)
+        self.assertEqual(endpoint.response()[0], 400)
 
     def test_too_many(self) -> None:
         """An address has so many WebSockets; the refused one is told before the upgrade, and others may still come."""
         self.serve(Limits(address_connections=2))
-        lines = [self.open(), self.open()]
+        endpoints = [self.open(), self.open()]
         self.assertEqual(self.server.budget.total, 2)
-        line = self.dial()
-        line.send(upgrade_request())
-        self.assertIs(problem_code(line.response()), ErrorCode.TOO_MANY_CONNECTIONS)
-        line.disconnect()
+        endpoint = self.dial()
+        endpoint.send(upgrade_request())
+        self.assertIs(problem_code(endpoint.response()), ErrorCode.TOO_MANY_CONNECTIONS)
+        endpoint.disconnect()
         self.open("192.0.2.2").disconnect()
-        lines.pop().disconnect()
+        endpoints.pop().disconnect()
         self.open().disconnect()
-        lines.pop().disconnect()
+        endpoints.pop().disconnect()
         self.nothing_left()
 
     def test_trusted_proxy(self) -> None:
@@ -225,9 +158,9 @@ class HandshakeTests(WebSocketCase):
         self.open(x_forwarded_for="198.51.100.1")
         self.open(x_forwarded_for="198.51.100.1, 198.51.100.2")
         self.assertEqual(list(self.record.addresses.values()), ["198.51.100.1", "198.51.100.2"])
-        line = self.dial()
-        line.send(upgrade_request(x_forwarded_for="198.51.100.9, 198.51.100.2"))
-        self.assertIs(problem_code(line.response()), ErrorCode.TOO_MANY_CONNECTIONS)
+        endpoint = self.dial()
+        endpoint.send(upgrade_request(x_forwarded_for="198.51.100.9, 198.51.100.2"))
+        self.assertIs(problem_code(endpoint.response()), ErrorCode.TOO_MANY_CONNECTIONS)
 
     def test_untrusted_proxy(self) -> None:
         """Anyone can write the header."""
@@ -236,39 +169,40 @@ class HandshakeTests(WebSocketCase):
 
     def test_unfinished(self) -> None:
         """A handshake that never ends is aborted in its time from the beginning, whatever comes meanwhile."""
-        line = self.dial()
+        endpoint = self.dial()
         data = upgrade_request()
         for position in range(9):
-            line.send(data[position : position + 1])
+            endpoint.send(data[position : position + 1])
             self.advance(1.0)
-        self.assertFalse(line.closed)
+        self.assertFalse(endpoint.closed)
         self.advance(1.1)
-        self.assertTrue(line.transport.aborted)
-        line.disconnect()
+        self.assertTrue(endpoint.transport.aborted)
+        endpoint.disconnect()
         self.nothing_left()
 
     def test_too_long(self) -> None:
         """A handshake without end is cut off at 16 KiB."""
-        line = self.dial()
-        line.send(request("/ws", UPGRADE)[:-2], *[b"X-%d: " % number + b"x" * 1000 + b"\r\n" for number in range(20)])
-        self.assertIs(problem_code(line.response()), ErrorCode.BAD_REQUEST)
-        self.assertTrue(line.transport.lost)
+        endpoint = self.dial()
+        headers = [b"X-%d: " % number + b"x" * 1000 + b"\r\n" for number in range(20)]
+        endpoint.send(request("/ws", UPGRADE)[:-2], *headers)
+        self.assertIs(problem_code(endpoint.response()), ErrorCode.BAD_REQUEST)
+        self.assertTrue(endpoint.transport.lost)
 
     def test_failing_switchboard(self) -> None:
         """A connection that cannot be told to the switchboard is closed; the error is logged once."""
-        self.record.fails.add("opened")
-        line = self.dial()
-        line.send(upgrade_request())
-        self.assertTrue(line.response()[2].endswith(close_payload(1011, "internal-error")))
+        self.record.fails.add("add_connection")
+        endpoint = self.dial()
+        endpoint.send(upgrade_request())
+        self.assertTrue(endpoint.response()[2].endswith(close_payload(1011, "internal-error")))
         self.assertEqual(len(self.flushLoggedErrors(ArithmeticError)), 1)
-        line.send(frame(TEXT, b"x"), frame(CLOSE))
-        line.disconnect()
+        endpoint.send(frame(TEXT, b"x"), frame(CLOSE))
+        endpoint.disconnect()
         self.assertEqual(self.record.closed_peers, [])
         self.nothing_left()
 
     def test_failing_rule(self) -> None:
         """An error of ours in the handshake is told as one, and logged once."""
-        self.server.factory.rule = None  # type: ignore[assignment] # a fault
+        self.factory.signaling_port.rule = None  # type: ignore[assignment] # a fault
         self.refused(ErrorCode.INTERNAL_ERROR)
         self.assertEqual(len(self.flushLoggedErrors(AttributeError)), 1)
 
@@ -279,12 +213,12 @@ class HandshakeTests(WebSocketCase):
             def processHandshake(self) -> None:
                 raise ArithmeticError
 
-        self.server.factory.protocol = Failing
-        line = self.dial()
-        line.send(upgrade_request())
-        self.assertTrue(line.transport.aborted)
+        self.factory.protocol = Failing
+        endpoint = self.dial()
+        endpoint.send(upgrade_request())
+        self.assertTrue(endpoint.transport.aborted)
         self.assertEqual(len(self.flushLoggedErrors(ArithmeticError)), 1)
-        line.disconnect()
+        endpoint.disconnect()
         self.nothing_left()
 
 
@@ -295,11 +229,12 @@ class SiteHandshakeTests(HandshakeTests):
 
     def test_subprotocols(self) -> None:
         """The first that is known is spoken, and said in the answer; no offer means the dialect without one."""
-        line = self.dial()
-        line.send(upgrade_request(sec_websocket_protocol="other, named.1"))
-        self.assertEqual(line.response()[1]["sec-websocket-protocol"], "named.1")
+        endpoint = self.dial()
+        endpoint.send(upgrade_request(sec_websocket_protocol="other, named.1"))
+        self.assertEqual(endpoint.response()[1]["sec-websocket-protocol"], "named.1")
         self.open()
-        self.assertEqual([type(dialect) for dialect in self.record.dialects.values()], [NamedDialect, PlainDialect])
+        spoken = [type(connection.dialect) for connection in self.record.connections.values()]
+        self.assertEqual(spoken, [NamedDialect, PlainDialect])
 
     def test_unknown_subprotocols(self) -> None:
         """A client that offers only others is refused."""
@@ -308,22 +243,22 @@ class SiteHandshakeTests(HandshakeTests):
     def test_paths(self) -> None:
         """The WebSocket is in one place."""
         for path in ("/", "/ws/", "/ws/x", "/%77s", "//ws"):
-            line = self.dial()
-            line.send(request(path, UPGRADE))
-            self.assertIs(problem_code(line.response()), ErrorCode.NOT_FOUND, path)
+            endpoint = self.dial()
+            endpoint.send(request(path, UPGRADE))
+            self.assertIs(problem_code(endpoint.response()), ErrorCode.NOT_FOUND, path)
 
     def test_old_http(self) -> None:
         """HTTP/1.0 has no upgrades (RFC 6455 §4.1)."""
-        line = self.dial()
-        line.send(request("/ws", UPGRADE, version="HTTP/1.0"))
-        self.assertIs(problem_code(line.response()), ErrorCode.UPGRADE_REQUIRED)
+        endpoint = self.dial()
+        endpoint.send(request("/ws", UPGRADE, version="HTTP/1.0"))
+        self.assertIs(problem_code(endpoint.response()), ErrorCode.UPGRADE_REQUIRED)
 
     def test_frames_before_the_answer(self) -> None:
         """A client that does not wait for the answer (RFC 6455 §4.1) is none; its frames are not read askew."""
-        line = self.dial()
-        line.send(upgrade_request() + frame(TEXT, b"early"))
+        endpoint = self.dial()
+        endpoint.send(upgrade_request() + frame(TEXT, b"early"))
         self.assertEqual(self.record.heard, [])
-        self.assertTrue(line.closed)
+        self.assertTrue(endpoint.closed)
 
     def test_server_full(self) -> None:
         """There are so many WebSockets in all."""
@@ -333,13 +268,13 @@ class SiteHandshakeTests(HandshakeTests):
 
     def refused_by_budget(self, code: ErrorCode) -> None:
         """Assert that an upgrade is refused."""
-        line = self.dial()
-        line.send(upgrade_request())
-        self.assertIs(problem_code(line.response()), code)
+        endpoint = self.dial()
+        endpoint.send(upgrade_request())
+        self.assertIs(problem_code(endpoint.response()), code)
 
 
 class BareHandshakeTests(WebSocketCase):
-    """What is special about the bare port."""
+    """The opening handshake on the bare port alone."""
 
     def test_any_path(self) -> None:
         """It listens everywhere."""
@@ -355,10 +290,10 @@ class BareHandshakeTests(WebSocketCase):
         self.open(origin="http://signald.example:9000")
 
     def test_plain_request(self) -> None:
-        """Is told what this port is for, with the header that RFC 9110 §15.5.22 asks for."""
-        line = self.dial()
-        line.send(request("/", {"Host": "signald.example"}))
-        response = line.response()
+        """A plain request is answered with 426 and the Upgrade header that RFC 9110 §15.5.22 requires."""
+        endpoint = self.dial()
+        endpoint.send(request("/", {"Host": "signald.example"}))
+        response = endpoint.response()
         self.assertIs(problem_code(response), ErrorCode.UPGRADE_REQUIRED)
         self.assertEqual(response[1]["upgrade"], "websocket")
 
@@ -375,8 +310,8 @@ class BareHandshakeTests(WebSocketCase):
     def test_full(self) -> None:
         """More connections than there may be are closed at once, also those of a proxy, which are not counted apart."""
         self.serve(Limits(connections=2), proxies=("192.0.2.0/24",))
-        lines = [self.dial(f"192.0.2.{number}") for number in range(3)]
-        self.assertEqual([line.closed for line in lines], [False, False, True])
+        endpoints = [self.dial(f"192.0.2.{number}") for number in range(3)]
+        self.assertEqual([endpoint.closed for endpoint in endpoints], [False, False, True])
 
 
 class FrameTests(WebSocketCase):
@@ -385,95 +320,95 @@ class FrameTests(WebSocketCase):
     def setUp(self) -> None:
         """Open a WebSocket."""
         super().setUp()
-        self.line = self.open()
+        self.endpoint = self.open()
 
-    def heard(self) -> list[bytes]:
-        """What the switchboard heard."""
+    def heard(self) -> list[object]:
+        """The frames of the requests that the switchboard received."""
         return [payload for _, payload in self.record.heard]
 
     def closed_with(self, code: ErrorCode) -> None:
         """Assert that the connection is being closed for that, and what still comes is not heard."""
-        self.assertEqual(self.line.frames()[-1], closing(code))
+        self.assertEqual(self.endpoint.frames()[-1], closing(code))
         before = self.heard()
-        self.line.send(frame(TEXT, b"more"), frame(CONTINUATION, b"more"), frame(PING, b"more"))
+        self.endpoint.send(frame(TEXT, b"more"), frame(CONTINUATION, b"more"), frame(PING, b"more"))
         self.assertEqual(self.heard(), before)
-        self.assertEqual(self.line.frames(), [])
+        self.assertEqual(self.endpoint.frames(), [])
         self.advance(CLOSE_SECONDS + 0.1)
-        self.assertTrue(self.line.transport.aborted)
-        self.line.disconnect()
+        self.assertTrue(self.endpoint.transport.aborted)
+        self.endpoint.disconnect()
         self.assertEqual(self.record.closed_peers, [PeerId(1)])
         self.nothing_left()
 
     def test_messages(self) -> None:
         """Whole, in fragments with a ping between them, in one read or byte by byte."""
-        self.line.send(frame(TEXT, b"one") + frame(TEXT, b"two") + frame(TEXT, b""))
+        self.endpoint.send(frame(TEXT, b"one") + frame(TEXT, b"two") + frame(TEXT, b""))
         pieces = frame(TEXT, "thr\u00e9".encode()[:4], fin=False) + frame(PING, b"p") + frame(CONTINUATION, b"\xa9e")
-        self.line.send(*(bytes([byte]) for byte in pieces))
+        self.endpoint.send(*(bytes([byte]) for byte in pieces))
         self.assertEqual(self.heard(), [b"one", b"two", b"", "thr\u00e9e".encode()])
-        self.assertEqual(self.line.frames(), [(PONG, b"p")])
+        self.assertEqual(self.endpoint.frames(), [(PONG, b"p")])
 
     def test_sending(self) -> None:
         """Text frames, also longer ones than may come in."""
         connection = self.record.connections[PeerId(1)]
-        connection.send(b"short")
-        connection.send(b"x" * 100_000)
-        self.assertEqual(self.line.frames(), [(TEXT, b"short"), (TEXT, b"x" * 100_000)])
+        connection.send_text(b"short")
+        connection.send_text(b"x" * 100_000)
+        self.assertEqual(self.endpoint.frames(), [(TEXT, b"short"), (TEXT, b"x" * 100_000)])
 
     def test_too_large(self) -> None:
         """Refused at the header of the frame, before any of it is there."""
-        self.line.send(frame(TEXT, b"x" * 65536))
+        self.endpoint.send(frame(TEXT, b"x" * 65536))
         self.assertEqual(len(self.heard()), 1)
-        self.line.send(frame_header(TEXT, 65537) + b"mask")
+        self.endpoint.send(frame_header(TEXT, 65537) + b"mask")
         self.closed_with(ErrorCode.MESSAGE_TOO_LARGE)
 
     def test_too_large_in_all(self) -> None:
         """Fragments count together."""
-        self.line.send(frame(TEXT, b"x" * 65536, fin=False), frame_header(CONTINUATION, 1) + b"mask")
+        self.endpoint.send(frame(TEXT, b"x" * 65536, fin=False), frame_header(CONTINUATION, 1) + b"mask")
         self.closed_with(ErrorCode.MESSAGE_TOO_LARGE)
 
     def test_too_many_fragments(self) -> None:
-        """So many, also when they are empty, which no bound on bytes would stop."""
+        """A message has a bounded number of fragments, also when they are empty, which no bound on bytes would stop."""
         rest = [frame(CONTINUATION, fin=False)] * 62
-        self.line.send(frame(TEXT, fin=False), *rest, frame(CONTINUATION))
+        self.endpoint.send(frame(TEXT, fin=False), *rest, frame(CONTINUATION))
         self.assertEqual(self.heard(), [b""])
-        self.line.send(frame(TEXT, fin=False), *rest, frame(CONTINUATION, fin=False), frame(CONTINUATION))
+        self.endpoint.send(frame(TEXT, fin=False), *rest, frame(CONTINUATION, fin=False), frame(CONTINUATION))
         self.closed_with(ErrorCode.TOO_MANY_FRAGMENTS)
 
     def test_slow_message(self) -> None:
         """It has to be there in its time, whether its pieces are frames or bytes; traffic does not extend it."""
-        self.line.send(frame(TEXT, b"a", fin=False))
+        self.endpoint.send(frame(TEXT, b"a", fin=False))
         for _ in range(9):
             self.advance(1.0)
-            self.line.send(frame(CONTINUATION, b"a", fin=False))
-        self.assertEqual(self.line.frames(), [])
+            self.endpoint.send(frame(CONTINUATION, b"a", fin=False))
+        self.assertEqual(self.endpoint.frames(), [])
         self.advance(1.1)
         self.closed_with(ErrorCode.SLOW_MESSAGE)
 
     def test_slow_frame(self) -> None:
         """The same for one frame that trickles in."""
-        self.line.send(frame_header(TEXT, 100) + b"mask")
+        self.endpoint.send(frame_header(TEXT, 100) + b"mask")
         for _ in range(9):
             self.advance(1.0)
-            self.line.send(b"x")
+            self.endpoint.send(b"x")
         self.advance(1.1)
         self.closed_with(ErrorCode.SLOW_MESSAGE)
 
     def test_time_of_each_message(self) -> None:
         """The next message has its own time, also when it begins in the read that ends the one before."""
-        self.line.send(frame(TEXT, b"a", fin=False))
+        self.endpoint.send(frame(TEXT, b"a", fin=False))
         self.advance(6.0)
-        self.line.send(frame(CONTINUATION, b"b") + frame(TEXT, b"c", fin=False))
+        self.endpoint.send(frame(CONTINUATION, b"b") + frame(TEXT, b"c", fin=False))
         self.advance(6.0)
-        self.line.send(frame(CONTINUATION, b"d"))
+        self.endpoint.send(frame(CONTINUATION, b"d"))
         self.assertEqual(self.heard(), [b"ab", b"cd"])
 
     def test_binary(self) -> None:
         """No dialect has binary messages: refused at their beginning."""
-        self.line.send(frame(BINARY, b"x", fin=False))
+        self.endpoint.send(frame(BINARY, b"x", fin=False))
         self.closed_with(ErrorCode.UNSUPPORTED_DATA)
 
     def test_violations(self) -> None:
-        """What RFC 6455 forbids is closed with 1002, text that is no UTF-8 with 1007."""
+        """A frame that RFC 6455 forbids closes the connection with 1002, and text that is not UTF-8 with 1007."""
         for data, code in (
             (frame(TEXT, b"x", mask=None), 1002),
             (frame(TEXT, b"x", rsv=4), 1002),
@@ -488,195 +423,195 @@ class FrameTests(WebSocketCase):
             (frame(TEXT, b"\xed\xa0\x80"), 1007),
             (frame(TEXT, b"\xe2\x82", fin=True), 1007),
         ):
-            line = self.open()
-            line.send(data, frame(TEXT, b"more"))
-            opcode, payload = line.frames()[0]
+            endpoint = self.open()
+            endpoint.send(data, frame(TEXT, b"more"))
+            opcode, payload = endpoint.frames()[0]
             self.assertEqual((opcode, payload[:2]), (CLOSE, close_payload(code)), data)
-            line.disconnect()
+            endpoint.disconnect()
         self.assertEqual(self.heard(), [])
 
     def test_nothing_is_kept_after_a_failure(self) -> None:
         """A control frame of any length would be, by Autobahn."""
-        self.line.send(frame_header(PING, 1 << 40) + b"mask")
-        self.assertEqual(self.line.frames()[0][0], CLOSE)
-        protocol: Any = self.line.transport.protocol
+        self.endpoint.send(frame_header(PING, 1 << 40) + b"mask")
+        self.assertEqual(self.endpoint.frames()[0][0], CLOSE)
+        protocol: Any = self.endpoint.transport.protocol
         for _ in range(100):
-            self.line.send(b"x" * 65536)
+            self.endpoint.send(b"x" * 65536)
         self.assertEqual(sum(map(len, protocol.control_frame_data)) + len(protocol.data), 0)
 
     def test_flood_after_a_close(self) -> None:
         """A peer that is to go is not listened to for long; one that finishes its message and answers is."""
         for count, answered in ((20, True), (200, False)):
-            line = self.open()
-            line.send(frame(BINARY, b"x"))
-            line.send(frame(TEXT, b"more") * count, frame(CLOSE, close_payload(1003)))
-            self.assertEqual(line.transport.lost, answered)
-            self.assertEqual([opcode for opcode, _ in line.frames()], [CLOSE])
+            endpoint = self.open()
+            endpoint.send(frame(BINARY, b"x"))
+            endpoint.send(frame(TEXT, b"more") * count, frame(CLOSE, close_payload(1003)))
+            self.assertEqual(endpoint.transport.lost, answered)
+            self.assertEqual([opcode for opcode, _ in endpoint.frames()], [CLOSE])
             self.advance(CLOSE_SECONDS + 0.1)
-            self.assertNotEqual(line.transport.aborted, answered)
+            self.assertNotEqual(endpoint.transport.aborted, answered)
 
     def test_a_peer_that_goes_on_after_a_close_is_cut_off(self) -> None:
         """It is read from at first, so that its going is noticed at once; before it is cut off it can read why."""
-        line = self.open()
-        line.send(frame(BINARY, b"x"))
-        line.send(frame(TEXT, b"more") * 6000)
-        self.assertTrue(line.transport.reads)
-        for _ in range(MOST_IGNORED // 8192):
-            line.send(b"x" * 8192)
-        self.assertEqual((line.transport.reads, line.transport.aborted), (False, False))
-        self.assertEqual(line.frames()[0][0], CLOSE)
-        self.advance(CUT_OFF_SECONDS + 0.1)
-        self.assertTrue(line.transport.aborted)
+        endpoint = self.open()
+        endpoint.send(frame(BINARY, b"x"))
+        endpoint.send(frame(TEXT, b"more") * 6000)
+        self.assertTrue(endpoint.transport.reads)
+        for _ in range(MAX_DISCARDED_BYTES // 8192):
+            endpoint.send(b"x" * 8192)
+        self.assertEqual((endpoint.transport.reads, endpoint.transport.aborted), (False, False))
+        self.assertEqual(endpoint.frames()[0][0], CLOSE)
+        self.advance(ABORT_SECONDS + 0.1)
+        self.assertTrue(endpoint.transport.aborted)
 
     def test_a_peer_that_is_to_be_cut_off_goes(self) -> None:
-        """Then nothing is left of it."""
-        self.line.send(frame(BINARY, b"x"))
-        self.line.send(frame(TEXT, b"more") * 6000)
-        self.line.send(b"x" * MOST_IGNORED)
-        self.assertFalse(self.line.transport.reads)
-        self.line.disconnect()
+        """A peer that disconnects before it is aborted leaves no pending call and no counted connection."""
+        self.endpoint.send(frame(BINARY, b"x"))
+        self.endpoint.send(frame(TEXT, b"more") * 6000)
+        self.endpoint.send(b"x" * MAX_DISCARDED_BYTES)
+        self.assertFalse(self.endpoint.transport.reads)
+        self.endpoint.disconnect()
         self.nothing_left()
 
     def test_closing_by_the_peer(self) -> None:
-        """Is answered, and the switchboard told at once; then the transport is closed, in an orderly way."""
-        self.line.send(frame(CLOSE, close_payload(1001, "bye")))
-        self.assertEqual(self.line.frames(), [(CLOSE, close_payload(1000))])
+        """A close frame is answered, the switchboard is told at once, and the transport is closed without a reset."""
+        self.endpoint.send(frame(CLOSE, close_payload(1001, "bye")))
+        self.assertEqual(self.endpoint.frames(), [(CLOSE, close_payload(1000))])
         self.assertEqual(self.record.closed_peers, [PeerId(1)])
-        self.assertTrue(self.line.transport.lost)
-        self.assertFalse(self.line.transport.aborted)
+        self.assertTrue(self.endpoint.transport.lost)
+        self.assertFalse(self.endpoint.transport.aborted)
 
     def test_closing_by_the_server(self) -> None:
         """The code and reason of the switchboard; after the answer the transport is closed in an orderly way."""
         connection = self.record.connections[PeerId(1)]
         connection.close(4001, "replaced")
         connection.close(4002, "again")
-        connection.send(b"late")
-        self.assertEqual(self.line.frames(), [(CLOSE, close_payload(4001, "replaced"))])
-        self.line.send(frame(TEXT, b"late"))
+        connection.send_text(b"late")
+        self.assertEqual(self.endpoint.frames(), [(CLOSE, close_payload(4001, "replaced"))])
+        self.endpoint.send(frame(TEXT, b"late"))
         self.assertEqual(self.heard(), [])
-        self.line.send(frame(CLOSE, close_payload(4001)))
-        self.assertTrue(self.line.transport.lost)
-        self.assertFalse(self.line.transport.aborted)
+        self.endpoint.send(frame(CLOSE, close_payload(4001)))
+        self.assertTrue(self.endpoint.transport.lost)
+        self.assertFalse(self.endpoint.transport.aborted)
         connection.close(4003, "gone")
-        connection.send(b"gone")
-        self.line.disconnect()
+        connection.send_text(b"gone")
+        self.endpoint.disconnect()
         self.nothing_left()
 
     def test_closing_without_an_answer(self) -> None:
         """The transport is aborted in time, and the switchboard told."""
         self.record.connections[PeerId(1)].close(1008, "x" * 200)
-        self.assertEqual(self.line.frames(), [(CLOSE, close_payload(1008, "x" * 123))])
+        self.assertEqual(self.endpoint.frames(), [(CLOSE, close_payload(1008, "x" * 123))])
         self.advance(CLOSE_SECONDS + 0.1)
-        self.assertTrue(self.line.transport.aborted)
+        self.assertTrue(self.endpoint.transport.aborted)
         self.assertEqual(self.record.closed_peers, [PeerId(1)])
 
     def test_control_frames(self) -> None:
-        """So many at once, and so many a second, pings and pongs together."""
-        self.line.send(*[frame(PING, b"x")] * 10, *[frame(PONG)] * 10)
-        self.assertEqual(self.line.frames(), [(PONG, b"x")] * 10)
+        """Pings and pongs together have one rate limit with a burst."""
+        self.endpoint.send(*[frame(PING, b"x")] * 10, *[frame(PONG)] * 10)
+        self.assertEqual(self.endpoint.frames(), [(PONG, b"x")] * 10)
         self.advance(1.1)
-        self.line.send(*[frame(PING)] * 5)
-        self.assertEqual(self.line.frames(), [(PONG, b"")] * 5)
-        self.line.send(frame(PONG))
+        self.endpoint.send(*[frame(PING)] * 5)
+        self.assertEqual(self.endpoint.frames(), [(PONG, b"")] * 5)
+        self.endpoint.send(frame(PONG))
         self.closed_with(ErrorCode.TOO_MANY_CONTROL_FRAMES)
 
     def test_bytes(self) -> None:
-        """So many at once, and so many a second, refused at the header of the frame that is one too many."""
+        """Bytes have a rate limit with a burst, and the frame that exceeds it is refused at its header."""
         self.serve(Limits(message_byte_rate=1024.0, message_byte_burst=4096, message_bytes=4096))
-        self.line = self.open()
-        self.line.send(*[frame(TEXT, b"x" * 1024)] * 4)
+        self.endpoint = self.open()
+        self.endpoint.send(*[frame(TEXT, b"x" * 1024)] * 4)
         self.advance(1.1)
-        self.line.send(frame(TEXT, b"x" * 1024))
+        self.endpoint.send(frame(TEXT, b"x" * 1024))
         self.assertEqual(len(self.heard()), 5)
-        self.line.send(frame_header(TEXT, 1024) + b"mask")
+        self.endpoint.send(frame_header(TEXT, 1024) + b"mask")
         self.closed_with(ErrorCode.TOO_MANY_BYTES)
-        self.assertEqual(self.server.factory.metrics.limits["message_byte_rate"], 1)
+        self.assertEqual(self.factory.signaling_port.metrics.limits["message_byte_rate"], 1)
 
     def test_the_largest_message_is_always_possible(self) -> None:
-        """Also where the bytes at once are fewer."""
+        """A message of the greatest size is accepted although the configured burst is smaller."""
         self.serve(Limits(message_byte_rate=1024.0, message_byte_burst=1024, message_bytes=4096))
-        self.line = self.open()
-        self.line.send(frame(TEXT, b"x" * 4096))
+        self.endpoint = self.open()
+        self.endpoint.send(frame(TEXT, b"x" * 4096))
         self.assertEqual(len(self.heard()), 1)
 
     def test_other_limits(self) -> None:
         """A connection keeps those that it began with; the next ones have the others."""
-        self.server.factory.configure(Limits(message_bytes=1024, ping_seconds=5.0, address_connections=1))
-        self.line.send(frame(TEXT, b"x" * 65536))
+        self.factory.reload_limits(Limits(message_bytes=1024, ping_seconds=5.0, address_connections=1))
+        self.endpoint.send(frame(TEXT, b"x" * 65536))
         self.assertEqual(len(self.heard()), 1)
-        self.line = self.open()
-        self.line.send(frame_header(TEXT, 1025) + b"mask")
-        self.assertEqual(self.line.frames()[-1], closing(ErrorCode.MESSAGE_TOO_LARGE))
+        self.endpoint = self.open()
+        self.endpoint.send(frame_header(TEXT, 1025) + b"mask")
+        self.assertEqual(self.endpoint.frames()[-1], closing(ErrorCode.MESSAGE_TOO_LARGE))
 
     def test_silence(self) -> None:
         """A peer that answers no ping is aborted."""
         self.advance(19.9)
-        self.assertEqual(self.line.frames(), [])
+        self.assertEqual(self.endpoint.frames(), [])
         self.advance(0.2)
-        ((opcode, _),) = self.line.frames()
+        ((opcode, _),) = self.endpoint.frames()
         self.assertEqual(opcode, PING)
         self.advance(9.8)
-        self.assertFalse(self.line.closed)
+        self.assertFalse(self.endpoint.closed)
         self.advance(0.2)
-        self.assertTrue(self.line.transport.aborted)
+        self.assertTrue(self.endpoint.transport.aborted)
         self.assertEqual(self.record.closed_peers, [PeerId(1)])
-        self.assertEqual(self.server.factory.metrics.limits["pong_seconds"], 1)
+        self.assertEqual(self.factory.signaling_port.metrics.limits["pong_seconds"], 1)
 
     def test_answered_pings(self) -> None:
         """One that answers stays, for hours."""
         for _ in range(100):
             self.advance(20.1)
-            for opcode, payload in self.line.frames():
+            for opcode, payload in self.endpoint.frames():
                 self.assertEqual(opcode, PING)
-                self.line.send(frame(PONG, payload))
-        self.assertFalse(self.line.closed)
-        self.line.disconnect()
+                self.endpoint.send(frame(PONG, payload))
+        self.assertFalse(self.endpoint.closed)
+        self.endpoint.disconnect()
         self.nothing_left()
 
     def test_small_times(self) -> None:
         """Times below a second are kept to, which Autobahn's own timers would round away."""
         self.serve(Limits(ping_seconds=0.5, pong_seconds=0.5))
-        self.line = self.open()
+        self.endpoint = self.open()
         self.clock.advance(0.49)
-        self.assertEqual(self.line.frames(), [])
+        self.assertEqual(self.endpoint.frames(), [])
         self.clock.advance(0.02)
-        self.assertEqual(len(self.line.frames()), 1)
+        self.assertEqual(len(self.endpoint.frames()), 1)
         self.clock.advance(0.48)
-        self.assertFalse(self.line.closed)
+        self.assertFalse(self.endpoint.closed)
         self.clock.advance(0.03)
-        self.assertTrue(self.line.closed)
+        self.assertTrue(self.endpoint.closed)
 
     def test_failing_switchboard(self) -> None:
         """An error closes the connection it came with, alone; it is logged once, without the message."""
         other = self.open()
-        self.record.fails.add("received")
-        self.line.send(frame(TEXT, b"secret"), frame(TEXT, b"secret"))
+        self.record.fails.add("receive_requests")
+        self.endpoint.send(frame(TEXT, b"secret"), frame(TEXT, b"secret"))
         (logged,) = self.flushLoggedErrors(ArithmeticError)
         self.assertNotIn("secret", logged.getTraceback())
-        self.assertEqual(self.line.frames(), [closing(ErrorCode.INTERNAL_ERROR)])
+        self.assertEqual(self.endpoint.frames(), [closing(ErrorCode.INTERNAL_ERROR)])
         self.record.fails.clear()
         other.send(frame(TEXT, b"fine"))
         self.assertEqual(self.record.heard, [(PeerId(2), b"fine")])
 
     def test_failing_end(self) -> None:
         """An error while the switchboard is told of an end is logged, and the connection is given back."""
-        self.record.fails.add("closed")
-        self.line.disconnect()
+        self.record.fails.add("remove_connection")
+        self.endpoint.disconnect()
         self.assertEqual(len(self.flushLoggedErrors(ArithmeticError)), 1)
         self.nothing_left()
 
 
 class TurnTests(WebSocketCase):
-    """Many messages at once, and many connections."""
+    """Fairness between connections that send many messages."""
 
     def test_a_flood_waits_for_others(self) -> None:
-        """Of more than a few messages at once the rest waits, while others are heard, and is not forgotten."""
+        """Of many messages in one read the rest waits while other connections are served, and is not lost."""
         flood, other = self.open(), self.open()
-        many = MESSAGES_AT_ONCE + 3
+        many = MESSAGES_PER_READ + 3
         flood.send(b"".join(frame(TEXT, b"%d" % number) for number in range(many)))
         other.send(frame(TEXT, b"other"))
         heard = [(PeerId(1), b"%d" % number) for number in range(many)]
-        at_once = MESSAGES_AT_ONCE
+        at_once = MESSAGES_PER_READ
         self.assertEqual(self.record.heard, [*heard[:at_once], (PeerId(2), b"other")])
         self.assertFalse(flood.transport.reads)
         self.clock.advance(0)
@@ -687,7 +622,7 @@ class TurnTests(WebSocketCase):
     def test_large_messages_wait_sooner(self) -> None:
         """A long one takes as long to decode as several."""
         flood = self.open()
-        large = b"x" * (MESSAGE_BYTES * (MESSAGES_AT_ONCE - 1))
+        large = b"x" * (CHARGED_BYTES * (MESSAGES_PER_READ - 1))
         flood.send(frame(TEXT, large) * 3)
         self.assertEqual(len(self.record.heard), 1)
         self.clock.pump([0, 0])
@@ -695,32 +630,32 @@ class TurnTests(WebSocketCase):
 
     def test_a_message_that_is_not_whole(self) -> None:
         """Behind a flood it has its deadline too."""
-        line = self.open()
-        line.send(frame(TEXT, b"a") * MESSAGES_AT_ONCE + frame(TEXT, b"b") + frame(TEXT, b"c", fin=False))
+        endpoint = self.open()
+        endpoint.send(frame(TEXT, b"a") * MESSAGES_PER_READ + frame(TEXT, b"b") + frame(TEXT, b"c", fin=False))
         self.clock.pump([0, 0])
         self.assertEqual(self.record.heard[-1], (PeerId(1), b"b"))
         self.advance(Limits().fragments_seconds + 1)
-        self.assertIn(closing(ErrorCode.SLOW_MESSAGE), line.frames())
+        self.assertIn(closing(ErrorCode.SLOW_MESSAGE), endpoint.frames())
 
     def test_a_flood_that_ends(self) -> None:
         """Nothing of it is heard after the connection is gone, or has closed."""
         gone, closed = self.open(), self.open()
-        for line in (gone, closed):
-            line.send(frame(TEXT, b"a") * (MESSAGES_AT_ONCE + 9))
+        for endpoint in (gone, closed):
+            endpoint.send(frame(TEXT, b"a") * (MESSAGES_PER_READ + 9))
         gone.disconnect()
-        self.server.factory.switchboard.connections[PeerId(2)].close(1008, "enough")  # type: ignore[attr-defined] # a Record
+        self.record.connections[PeerId(2)].close(1008, "enough")
         self.clock.pump([0] * 20)
-        self.assertEqual(len(self.record.heard), 2 * MESSAGES_AT_ONCE)
+        self.assertEqual(len(self.record.heard), 2 * MESSAGES_PER_READ)
         closed.disconnect()
         self.nothing_left()
 
     def test_offences_count(self) -> None:
         """A connection that was closed for what its peer did counts as many new ones of that address, and no other."""
         self.serve(Limits(address_connection_burst=OFFENCE_COST + 2))
-        line = self.open()
-        line.send(frame(BINARY, b"x"))
-        self.assertEqual(line.frames(), [closing(ErrorCode.UNSUPPORTED_DATA)])
-        line.disconnect()
+        endpoint = self.open()
+        endpoint.send(frame(BINARY, b"x"))
+        self.assertEqual(endpoint.frames(), [closing(ErrorCode.UNSUPPORTED_DATA)])
+        endpoint.disconnect()
         self.open().disconnect()
         self.refused_or_cut()
         self.open("192.0.2.200")
@@ -728,18 +663,18 @@ class TurnTests(WebSocketCase):
     def test_no_offence(self) -> None:
         """One that ends by itself, or because the server stops, counts as one."""
         self.serve(Limits(address_connection_burst=OFFENCE_COST + 2))
-        line = self.open()
-        line.send(frame(CLOSE, close_payload(1000)))
-        line.disconnect()
+        endpoint = self.open()
+        endpoint.send(frame(CLOSE, close_payload(1000)))
+        endpoint.disconnect()
         for _ in range(OFFENCE_COST):
             self.open().disconnect()
 
     def refused_or_cut(self) -> None:
         """Assert that the next connection is not let in."""
-        line = self.dial()
-        if not line.closed:
-            line.send(upgrade_request("/ws"))
-            self.assertIs(problem_code(line.response()), ErrorCode.TOO_MANY_NEW_CONNECTIONS)
+        endpoint = self.dial()
+        if not endpoint.closed:
+            endpoint.send(upgrade_request("/ws"))
+            self.assertIs(problem_code(endpoint.response()), ErrorCode.TOO_MANY_NEW_CONNECTIONS)
 
 
 class SiteTurnTests(TurnTests):
@@ -755,69 +690,69 @@ class SiteFrameTests(FrameTests):
 
 
 class OutputTests(WebSocketCase):
-    """What a peer does not read."""
+    """Output that the peer does not read."""
 
     def setUp(self) -> None:
         """Open a WebSocket."""
         super().setUp()
-        self.line = self.open()
+        self.endpoint = self.open()
         self.connection = self.record.connections[PeerId(1)]
 
     def test_too_much(self) -> None:
         """The connection is aborted while it is written to, and the switchboard told."""
         for _ in range(262):
-            self.connection.send(b"x" * 1000)
-        self.assertTrue(self.line.transport.aborted)
+            self.connection.send_text(b"x" * 1000)
+        self.assertTrue(self.endpoint.transport.aborted)
         self.assertEqual(self.record.closed_peers, [PeerId(1)])
-        self.line.disconnect()
+        self.endpoint.disconnect()
         self.nothing_left()
 
     def test_too_long(self) -> None:
-        """Or when nothing of it is taken for too long."""
-        self.connection.send(b"x" * 70_000)
+        """The connection is aborted when nothing of the output is taken for too long."""
+        self.connection.send_text(b"x" * 70_000)
         self.advance(4.9)
-        self.assertFalse(self.line.closed)
+        self.assertFalse(self.endpoint.closed)
         self.advance(0.2)
-        self.assertTrue(self.line.transport.aborted)
+        self.assertTrue(self.endpoint.transport.aborted)
         self.assertEqual(self.record.closed_peers, [PeerId(1)])
 
     def test_all_of_it_in_order(self) -> None:
         """A peer that was slow for a while has missed nothing."""
         messages = [b"%d" % number * 1000 for number in range(40)]
         for message in messages:
-            self.connection.send(message)
+            self.connection.send_text(message)
         self.advance(4.0)
-        self.assertEqual([payload for _, payload in self.line.frames()], messages)
+        self.assertEqual([payload for _, payload in self.endpoint.frames()], messages)
         self.advance(10.0)
-        self.assertFalse(self.line.closed)
+        self.assertFalse(self.endpoint.closed)
 
     def test_unread_pongs(self) -> None:
         """Pings cannot make the server buffer without end."""
         self.serve(Limits(control_rate=1e6, control_burst=10**6))
-        line = self.open()
-        line.send(*[frame(PING, b"x" * 125)] * 2100)
-        self.assertTrue(line.transport.aborted)
+        endpoint = self.open()
+        endpoint.send(*[frame(PING, b"x" * 125)] * 2100)
+        self.assertTrue(endpoint.transport.aborted)
 
     def test_unread_close(self) -> None:
         """A close that is never taken ends all the same."""
-        self.connection.send(b"x" * 70_000)
-        self.line.send(frame(CLOSE, close_payload(1000)))
-        self.assertTrue(self.line.transport.lost)
-        self.assertFalse(self.line.transport.aborted)
+        self.connection.send_text(b"x" * 70_000)
+        self.endpoint.send(frame(CLOSE, close_payload(1000)))
+        self.assertTrue(self.endpoint.transport.lost)
+        self.assertFalse(self.endpoint.transport.aborted)
         self.advance(5.1)
-        self.assertTrue(self.line.transport.aborted)
+        self.assertTrue(self.endpoint.transport.aborted)
 
     def test_close_after_what_waits(self) -> None:
         """A peer that reads gets everything that was sent before the close."""
         for _ in range(10):
-            self.connection.send(b"x" * 10_000)
-        self.line.send(frame(CLOSE, close_payload(1000)))
-        self.assertEqual(self.line.frames(), [*[(TEXT, b"x" * 10_000)] * 10, (CLOSE, close_payload(1000))])
+            self.connection.send_text(b"x" * 10_000)
+        self.endpoint.send(frame(CLOSE, close_payload(1000)))
+        self.assertEqual(self.endpoint.frames(), [*[(TEXT, b"x" * 10_000)] * 10, (CLOSE, close_payload(1000))])
 
     def test_after_the_end(self) -> None:
         """TLS goes on to deliver after a close; nothing of it is kept."""
-        self.line.send(frame(CLOSE, close_payload(1000)))
-        protocol: Any = self.line.transport.protocol
+        self.endpoint.send(frame(CLOSE, close_payload(1000)))
+        protocol: Any = self.endpoint.transport.protocol
         protocol.dataReceived(b"x" * 100_000)
         self.assertEqual(len(protocol.data), 0)
 
@@ -829,11 +764,11 @@ class SiteOutputTests(OutputTests):
 
 
 class DrainTests(WebSocketCase):
-    """Before the server stops."""
+    """WebSockets while the server drains."""
 
     def drain(self, seconds: float = 10.0) -> Deferred[None]:
         """Begin to drain."""
-        return self.server.factory.drain(seconds)
+        return self.factory.signaling_port.connections.drain(seconds)
 
     def test_nobody_there(self) -> None:
         """There is nothing to wait for."""
@@ -842,48 +777,48 @@ class DrainTests(WebSocketCase):
 
     def test_everyone_goes(self) -> None:
         """Each is closed with 1012, and waited for."""
-        lines = [self.open(), self.open()]
+        endpoints = [self.open(), self.open()]
         drained = self.drain()
-        for line in lines:
+        for endpoint in endpoints:
             self.assertNoResult(drained)
-            self.assertEqual(line.frames(), [closing(ErrorCode.GOING_AWAY)])
-            line.send(frame(CLOSE, close_payload(1012)))
-            line.disconnect()
+            self.assertEqual(endpoint.frames(), [closing(ErrorCode.GOING_AWAY)])
+            endpoint.send(frame(CLOSE, close_payload(1012)))
+            endpoint.disconnect()
         self.successResultOf(drained)
         self.nothing_left()
 
     def test_somebody_stays(self) -> None:
-        """Is aborted in the end."""
-        line = self.open()
+        """A connection that does not close is aborted at the deadline of the drain."""
+        endpoint = self.open()
         drained = self.drain(3.0)
         self.advance(2.9)
         self.assertNoResult(drained)
         self.advance(0.2)
         self.successResultOf(drained)
-        self.assertTrue(line.transport.aborted)
-        line.disconnect()
+        self.assertTrue(endpoint.transport.aborted)
+        endpoint.disconnect()
         self.nothing_left()
 
     def test_somebody_is_frozen(self) -> None:
         """Who has got everything and does not answer does not hold up the restart."""
-        line = self.open()
+        endpoint = self.open()
         drained = self.drain()
-        line.transport.take_all()
+        endpoint.transport.take_all()
         self.advance(ANSWER_SECONDS + 0.1)
-        self.assertTrue(line.transport.aborted)
-        line.disconnect()
+        self.assertTrue(endpoint.transport.aborted)
+        endpoint.disconnect()
         self.successResultOf(drained)
         self.nothing_left()
 
     def test_somebody_reads_slowly(self) -> None:
-        """Has the whole time for what is still to be read."""
-        line = self.open()
+        """A peer that still has output to read has the whole time of the drain."""
+        endpoint = self.open()
         drained = self.drain()
         self.advance(ANSWER_SECONDS + 0.1)
         self.assertNoResult(drained)
-        self.assertFalse(line.transport.aborted)
-        line.transport.take_all()
-        line.disconnect()
+        self.assertFalse(endpoint.transport.aborted)
+        endpoint.transport.take_all()
+        endpoint.disconnect()
         self.successResultOf(drained)
 
     def test_nobody_comes(self) -> None:
@@ -892,12 +827,12 @@ class DrainTests(WebSocketCase):
         self.refused(ErrorCode.GOING_AWAY)
 
     def test_unfinished_handshake(self) -> None:
-        """Is answered at once on the bare port."""
-        line = self.dial()
-        line.send(b"GET /")
+        """An unfinished handshake on the bare port is refused at once."""
+        endpoint = self.dial()
+        endpoint.send(b"GET /")
         drained = self.drain()
-        self.assertIs(problem_code(line.response()), ErrorCode.GOING_AWAY)
-        line.disconnect()
+        self.assertIs(problem_code(endpoint.response()), ErrorCode.GOING_AWAY)
+        endpoint.disconnect()
         self.successResultOf(drained)
 
 
@@ -907,16 +842,87 @@ class SiteDrainTests(DrainTests):
     bare = False
 
     def test_unfinished_handshake(self) -> None:
-        """Is not the factory's yet: it may go on, and is refused."""
-        line = self.dial()
-        line.send(upgrade_request()[:20])
+        """An unfinished handshake on the page's port is still HTTP: it may be completed, and is refused then."""
+        endpoint = self.dial()
+        endpoint.send(upgrade_request()[:20])
         self.successResultOf(self.drain())
-        line.send(upgrade_request()[20:])
-        self.assertIs(problem_code(line.response()), ErrorCode.GOING_AWAY)
+        endpoint.send(upgrade_request()[20:])
+        self.assertIs(problem_code(endpoint.response()), ErrorCode.GOING_AWAY)
+
+
+class DialectTests(SynchronousTestCase):
+    """A WebSocket decodes and encodes in its dialect, over a real switchboard."""
+
+    def setUp(self) -> None:
+        """Make a port with both dialects."""
+        clock = Clock()
+        self.port = make_port(clock, make_switchboard(clock), dialects=DIALECTS)
+        self.factory = SignalingFactory(self.port)
+
+    def open(self, subprotocol: str | None) -> Endpoint:
+        """Open a WebSocket with that subprotocol."""
+        endpoint = Endpoint(self.factory)
+        changes = {} if subprotocol is None else {"sec_websocket_protocol": subprotocol}
+        endpoint.send(upgrade_request(**changes))
+        return endpoint
+
+    def say(self, endpoint: Endpoint, **message: object) -> list[str]:
+        """Send a message; the types of the messages that come back."""
+        endpoint.answer()
+        endpoint.send(frame(TEXT, json.dumps(message).encode()))
+        return [json.loads(payload)["type"] for opcode, payload in endpoint.frames() if opcode == TEXT]
+
+    def test_requests_and_events_are_counted(self) -> None:
+        """A request, its event, a malformed frame and the error that answers it are counted by their classes."""
+        endpoint, metrics = self.open("signald.1"), self.port.metrics
+        self.assertEqual(self.say(endpoint, type="hello", version=1), ["welcome"])
+        self.assertEqual(self.say(endpoint, type="join"), ["error"])
+        self.assertEqual((metrics.received[Hello], metrics.sent[Welcome]), (1, 1))
+        self.assertEqual((metrics.malformed[Join], metrics.declined[Join], metrics.sent[Error]), (1, 1, 1))
+        self.assertEqual(metrics.errors[ErrorCode.BAD_MESSAGE], 1)
+
+    def test_forwarded_messages_are_timed(self) -> None:
+        """A message to another member is observed by the histogram, and a ping is not."""
+        host, guest = self.open("signald.1"), self.open("signald.1")
+        for endpoint in (host, guest):
+            self.say(endpoint, type="hello", version=1)
+        host.send(frame(TEXT, b'{"type":"open"}'))
+        session = json.loads(host.frames()[-1][1])["session"]
+        self.say(guest, type="join", session=session)
+        self.say(guest, type="ping")
+        self.assertEqual(sum(self.port.metrics.forward.counts), 0)
+        host.answer()
+        self.say(guest, type="message", session=session, content="fine")
+        self.assertEqual(json.loads(host.frames()[-1][1])["content"], "fine")
+        self.assertEqual(sum(self.port.metrics.forward.counts), 1)
+
+    def test_a_dialect_may_close(self) -> None:
+        """An error that the serde dialect cannot express closes the connection."""
+        endpoint = self.open(None)
+        endpoint.answer()
+        endpoint.send(frame(TEXT, b"{"))
+        self.assertEqual(endpoint.frames(), [(CLOSE, close_payload(1007, "bad-message"))])
+
+    def test_an_encoder_that_raises_closes_its_connection_once(self) -> None:
+        """The close frame has 1011; later events are not encoded, so that the exception is logged once."""
+        endpoint = self.open("signald.1")
+        protocol: Any = endpoint.transport.protocol
+        protocol.dialect.encode = None
+        self.assertEqual(self.say(endpoint, type="hello", version=1), [])
+        protocol.send_event(Pong())
+        self.assertEqual(len(self.flushLoggedErrors(TypeError)), 1)
+        self.assertEqual(protocol.localCloseCode, 1011)
+
+    def test_a_suspended_switchboard_receives_nothing(self) -> None:
+        """A frame is neither decoded nor counted after the state was handed over."""
+        endpoint = self.open("signald.1")
+        self.port.switchboard.suspend()
+        self.assertEqual(self.say(endpoint, type="hello", version=1), [])
+        self.assertEqual(self.port.metrics.received[Hello], 0)
 
 
 class LogTests(WebSocketCase):
-    """What is not in the log."""
+    """Addresses and payloads are not logged."""
 
     def test_no_address_and_no_payload(self) -> None:
         """Whatever a client does: refusals, violations, aborts and closes are not worth a line with either."""
@@ -931,10 +937,10 @@ class LogTests(WebSocketCase):
         self.dial().send(upgrade_request(host="secret secret"))
         self.dial().send(upgrade_request(origin="http://secret.example"))
         for data in (frame(TEXT, b"secret"), frame(TEXT, b"secret\xff"), frame(TEXT, b"secret", mask=None)):
-            line = self.open()
-            line.send(data)
+            endpoint = self.open()
+            endpoint.send(data)
             self.advance(40.0)
-            line.disconnect()
+            endpoint.disconnect()
         self.open().send(frame(CLOSE, close_payload(4999, "secret")))
         for event in events:
             self.assertNotIn("secret", event)

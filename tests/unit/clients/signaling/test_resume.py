@@ -13,8 +13,6 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from signald.core.limits import Limits
 from signald.core.reconnect_window import ReconnectWindow
-from signald.core.users import PeerId
-from signald.dialects.native import Native
 from signald.server.switchboard import Switchboard
 from signald_client.signaling import messages
 from signald_client.signaling.client import READY, SignalingClient
@@ -32,24 +30,22 @@ from signald_client.signaling.events import (
 )
 from signald_client.signaling.negotiation_commands import CreateAndSetLocal, SendRequest
 from signald_client.signaling.wire import Value
-from tests.support.world import HOME
-from tests.unit.server.test_switchboard import make_switchboard
+from tests.support.connections import MemoryConnection, make_switchboard
 
 
-class Wire:
+class Wire(MemoryConnection):
     """The server's transport of one connection; it holds frames until the test delivers them.
 
     Attributes:
         down: frames to the client; at the end the code and the reason of the close.
         up: frames to the server.
-        peer: the server's id of the connection.
 
     """
 
     def __init__(self, switchboard: Switchboard) -> None:
         self.down: deque[bytes | tuple[int, str]] = deque()
         self.up: deque[str] = deque()
-        self.peer: PeerId = switchboard.opened(self, Native(), HOME)
+        super().__init__(switchboard)
 
     def send(self, frame: bytes) -> None:
         """Queue a frame of the server."""
@@ -111,7 +107,7 @@ class Edge:
         """Deliver the oldest frame to the server; return False when there is none."""
         if self.wire is None or not self.wire.up:
             return False
-        self.switchboard.received(self.wire.peer, self.wire.up.popleft().encode())
+        self.wire.receive(self.wire.up.popleft().encode())
         return True
 
     def deliver_down(self) -> bool:
@@ -136,7 +132,7 @@ class Edge:
     def report_losses(self) -> None:
         """Let the server notice the losses."""
         for ghost in self.ghosts:
-            self.switchboard.closed(ghost.peer)
+            ghost.disconnect()
         self.ghosts = []
 
     def received_texts(self) -> list[str]:
@@ -382,7 +378,7 @@ class SurvivalTests(LinkCase):
     def test_going_away(self) -> None:
         """A server that stops sends `going-away`."""
         self.start()
-        self.switchboard.stopping(ReconnectWindow(3.0, 3.0), lambda: 0.5)
+        self.switchboard.announce_stop(ReconnectWindow(3.0, 3.0), lambda: 0.5)
         self.deliver_all(self.ann, self.bob)
         self.assertEqual(len(self.ann.events_of(messages.GoingAway)), 1)
 

@@ -1,10 +1,10 @@
-"""The network side of signald in memory: transports that fill up, raw HTTP and frames, a switchboard's record."""
+"""The peer's end of connections in memory: transports that fill up, raw HTTP and frames, a recording switchboard."""
 
 from __future__ import annotations
 
 import json
 import struct
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, cast
 
 from attrs import define, field
@@ -17,17 +17,17 @@ from zope.interface import implementer
 
 from signald.core.errors import ErrorCode
 from signald.core.limits import AddressKey
-from signald.core.messages import Event, Request
+from signald.core.messages import AppMessage, Event, ForwardedMessage, Request, SessionId, Traits
 from signald.core.users import PeerId
 from signald.dialects.dialect import CloseFrame, Dialect
-from signald.monitoring.metrics import Metrics
 from signald.server.switchboard import Connection, Switchboard
+from signald.server.websocket import SignalingProtocol
 
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
 """Opcodes (RFC 6455 §11.8)."""
 
 TRANSPORT_BYTES = 65536
-"""What a transport of Twisted's buffers before it pauses its producer."""
+"""Bytes that a Twisted transport buffers before it pauses its producer."""
 
 CLIENT = "192.0.2.1"
 
@@ -46,10 +46,10 @@ class MemoryTransport(FakeTransport):
     """A transport whose peer reads when the test says so, with the buffer and the producer of a TCP transport.
 
     Attributes:
-        dataBuffer: what was written and not yet read.
-        reads: whether the server takes what comes.
-        lost: whether the connection was to be closed once everything is read.
-        aborted: whether it was to be gone at once.
+        dataBuffer: bytes that were written and not yet read.
+        reads: whether the server reads, which it does unless it paused the transport.
+        lost: whether the server closed the connection in an orderly way.
+        aborted: whether the server aborted the connection.
 
     """
 
@@ -64,7 +64,7 @@ class MemoryTransport(FakeTransport):
         self._unread: list[bytes] = []
 
     def registerProducer(self, producer: Any, streaming: bool) -> None:
-        """Take a producer, but not a second one."""
+        """Register a producer; a second one is an error, as with Twisted."""
         if self.producer is not None:
             raise RuntimeError("a producer is registered already")
         super().registerProducer(producer, streaming)
@@ -79,17 +79,17 @@ class MemoryTransport(FakeTransport):
             self.producer.pauseProducing()
 
     def deliver(self, data: bytes) -> None:
-        """Let the server take bytes, once it does, and until it has closed."""
+        """Deliver bytes to the server, once it reads, and until it has closed."""
         self._unread.append(data)
         while self.reads and self._unread and not self.disconnecting:
             self.protocol.dataReceived(self._unread.pop(0))
 
     def pauseProducing(self) -> None:
-        """The server takes no more."""
+        """Pause: the server stops to read."""
         self.reads = False
 
     def resumeProducing(self) -> None:
-        """It does again, though not within the call that says so."""
+        """Resume: the server reads again, from the next delivery on."""
         self.reads = True
 
     def take(self, count: int) -> bytes:
@@ -101,24 +101,24 @@ class MemoryTransport(FakeTransport):
         return taken
 
     def take_all(self) -> bytes:
-        """The peer reads everything there is, and what comes because of it."""
+        """The peer reads everything, including what is written while it reads."""
         taken = b""
         while self.dataBuffer:
             taken += self.take(len(self.dataBuffer))
         return taken
 
     def loseConnection(self) -> None:
-        """Close after what was written."""
+        """Record an orderly close."""
         self.lost = self.disconnecting = True
 
     def abortConnection(self) -> None:
-        """Close now."""
+        """Record an abort, and discard the buffer."""
         self.dataBuffer = b""
         self.aborted = self.disconnecting = True
 
 
-class Line:
-    """A connection to a server in memory, by bytes.
+class Endpoint:
+    """The peer's end of a connection to a server in memory, which sends and reads raw bytes.
 
     Attributes:
         transport: the server's side.
@@ -161,7 +161,7 @@ class Line:
         return self.response()[0]
 
     def disconnect(self) -> None:
-        """The connection is gone."""
+        """Tell the server that the connection is lost."""
         self.transport.protocol.connectionLost(Failure(ConnectionDone()))
 
 
@@ -192,7 +192,7 @@ def parse_response(data: bytes) -> tuple[int, dict[str, str], bytes]:
 
 
 def problem_code(response: tuple[int, dict[str, str], bytes]) -> ErrorCode:
-    """The error that a response tells, having checked that its status is the error's."""
+    """The error code of a problem response, after checks that its status and headers fit."""
     status, headers, body = response
     document = json.loads(body)
     code = ErrorCode(document["code"])  # type: ignore[call-arg] # a member by its value
@@ -248,70 +248,69 @@ def closing(code: ErrorCode) -> tuple[int, bytes]:
 
 
 class PlainDialect(Dialect):
-    """Spoken where no subprotocol is offered; its messages are never looked at."""
+    """A dialect without a subprotocol whose frames are the texts of messages, both ways."""
 
     subprotocol: ClassVar[str | None] = None
 
     def decode(self, frame: bytes) -> list[Request]:
-        """Hear nothing."""
-        return []
+        """Return a message with the frame."""
+        return [AppMessage(SessionId(""), frame.decode())]
 
     def encode(self, event: Event) -> list[bytes | CloseFrame]:
-        """Say nothing."""
-        return []
+        """Return the frame that the event holds, which is a message."""
+        return [event.content.encode()] if isinstance(event, ForwardedMessage) else []
 
 
 class NamedDialect(PlainDialect):
-    """The same under a name."""
+    """The same with a subprotocol."""
 
     subprotocol = "named.1"
 
 
 @define
-class Record:
-    """A switchboard that remembers what it was told.
+class RecordingSwitchboard:
+    """A switchboard that records the calls of the WebSockets.
 
     Attributes:
-        connections: those that are open, by peer.
-        dialects: of each peer that ever was.
-        addresses: of each peer that ever was.
-        heard: every message with its peer.
-        closed_peers: those that are gone.
-        fails: what raises when it is called: `opened`, `received`, `closed`.
-        metrics: what the network's side counts.
+        connections: the connections that are open, by peer.
+        addresses: the address key of each peer that ever was.
+        heard: every frame with its peer, where `PlainDialect` is spoken.
+        closed_peers: the peers whose connection ended.
+        fails: the names of the methods that raise when they are called.
+        is_suspended: what a WebSocket asks before it decodes a frame.
 
     """
 
-    connections: dict[PeerId, Connection] = field(factory=dict)
-    dialects: dict[PeerId, Dialect] = field(factory=dict)
+    connections: dict[PeerId, SignalingProtocol] = field(factory=dict)
     addresses: dict[PeerId, AddressKey] = field(factory=dict)
     heard: list[tuple[PeerId, bytes]] = field(factory=list)
     closed_peers: list[PeerId] = field(factory=list)
     fails: set[str] = field(factory=set)
-    metrics: Metrics = field(factory=Metrics)
+    is_suspended: bool = False
 
     @property
     def as_switchboard(self) -> Switchboard:
         """The same, as what a factory takes."""
         return cast(Switchboard, self)
 
-    def opened(self, connection: Connection, dialect: Dialect, address: AddressKey) -> PeerId:
+    def add_connection(self, connection: Connection, address: AddressKey, traits: Traits) -> PeerId:
         """Number the peers from 1."""
-        self._maybe_fail("opened")
+        self._maybe_fail("add_connection")
         peer = PeerId(len(self.addresses) + 1)
-        self.connections[peer], self.dialects[peer], self.addresses[peer] = connection, dialect, address
+        self.connections[peer], self.addresses[peer] = cast(SignalingProtocol, connection), address
         return peer
 
-    def received(self, peer: PeerId, frame: bytes) -> None:
-        """Remember the message."""
-        self._maybe_fail("received")
-        self.heard.append((peer, frame))
+    def receive_requests(self, peer: PeerId, requests: Sequence[Request]) -> None:
+        """Record the requests."""
+        if requests:
+            self._maybe_fail("receive_requests")
+        self.heard += [(peer, request.content.encode()) for request in requests if isinstance(request, AppMessage)]
 
-    def closed(self, peer: PeerId, code: int | None = None) -> None:
-        """Remember that the peer is gone."""
+    def remove_connection(self, peer: PeerId, code: int | None = None) -> None:
+        """Record that the connection ended."""
         del self.connections[peer]
         self.closed_peers.append(peer)
-        self._maybe_fail("closed")
+        self._maybe_fail("remove_connection")
 
     def _maybe_fail(self, what: str) -> None:
         if what in self.fails:

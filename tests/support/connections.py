@@ -1,0 +1,112 @@
+"""A real switchboard with an empty hub, and connections in memory that take the place of its WebSockets."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.task import Clock
+
+from signald.core.errors import ErrorCode
+from signald.core.hub import Hub
+from signald.core.limits import AddressKey, Limits
+from signald.core.messages import Event
+from signald.core.registry import MemoryRegistry
+from signald.core.users import PeerId
+from signald.dialects.dialect import CloseFrame, DecodeError, Dialect
+from signald.dialects.native import Native
+from signald.server.switchboard import Switchboard
+from tests.support.access import open_access
+from tests.support.world import HOME, HOST_SECRET, counting_bytes
+
+
+class MemoryConnection:
+    """Decodes and encodes as a WebSocket does, and records what the switchboard sends to its peer.
+
+    Attributes:
+        switchboard: the one that it is registered with.
+        dialect: translates its frames.
+        peer: its id at the switchboard.
+        frames: the frames that were sent and not yet taken out.
+        closed: the code and reason of each close.
+        aborted: whether it was aborted.
+        on_send: called with each frame after it was recorded.
+
+    """
+
+    def __init__(self, switchboard: Switchboard, dialect: Dialect | None = None, address: AddressKey = HOME) -> None:
+        self.switchboard = switchboard
+        self.dialect = Native() if dialect is None else dialect
+        self.frames: list[bytes] = []
+        self.closed: list[tuple[int, str]] = []
+        self.aborted = False
+        self.on_send: Callable[[bytes], None] = lambda _: None
+        self.peer: PeerId = switchboard.add_connection(self, address, self.dialect.traits)
+        switchboard.receive_requests(self.peer, self.dialect.initial_requests())
+
+    def receive(self, frame: bytes) -> None:
+        """The peer sends a frame."""
+        try:
+            requests = self.dialect.decode(frame)
+        except DecodeError as error:
+            self.switchboard.receive_malformed(self.peer, error)
+        else:
+            self.switchboard.receive_requests(self.peer, requests)
+
+    def say(self, **message: object) -> None:
+        """The peer sends a message as JSON."""
+        self.receive(json.dumps(message).encode())
+
+    def disconnect(self, code: int | None = None) -> None:
+        """The connection ends, with the code of the peer's close frame if it sent one."""
+        self.switchboard.remove_connection(self.peer, code)
+
+    def send_event(self, event: Event) -> None:
+        """Encode an event and record its frames."""
+        for frame in self.dialect.encode(event):
+            if isinstance(frame, CloseFrame):
+                self.close(frame.code, frame.reason)
+                return
+            self.send(frame)
+
+    def send(self, frame: bytes) -> None:
+        """Record a frame."""
+        self.frames.append(frame)
+        self.on_send(frame)
+
+    def close_for_error(self, code: ErrorCode) -> None:
+        """Record a close because of an error."""
+        assert code.close_code is not None
+        self.close(code.close_code, code.value)
+
+    def close(self, code: int, reason: str) -> None:
+        """Record a close."""
+        self.closed.append((code, reason))
+
+    def abort(self) -> None:
+        """Record that the connection was aborted."""
+        self.aborted = True
+
+    def take_messages(self) -> list[Any]:
+        """Take out the frames that were sent, decoded from JSON."""
+        frames, self.frames = self.frames, []
+        return [json.loads(frame) for frame in frames]
+
+    def last(self) -> Any:
+        """The last frame, decoded from JSON."""
+        return json.loads(self.frames[-1])
+
+
+def run_at_once(call: Callable[[], str]) -> Deferred[str]:
+    """Call the function here and now instead of in a thread."""
+    return maybeDeferred(call)
+
+
+def make_switchboard(clock: Clock, limits: Limits | None = None) -> Switchboard:
+    """Make a switchboard with an empty hub that requires no token and checks passwords at once."""
+    limits = limits or Limits()
+    hub = Hub(limits=limits, server="signald/test")
+    registry = MemoryRegistry(counting_bytes(), limits, HOST_SECRET)
+    return Switchboard(hub, registry, open_access(registry, run_at_once), clock)

@@ -1,0 +1,136 @@
+"""The two public ports of a server in memory, over a switchboard that records what it is told."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from ipaddress import ip_network
+from typing import Any
+
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from signald.core.budgets import ConnectionBudget
+from signald.core.limits import Limits
+from signald.dialects.dialect import Dialect
+from signald.net.origins import OriginRule
+from signald.page.assets import Asset
+from signald.server.admission import Admission
+from signald.server.factory import SignalingFactory
+from signald.server.port import SignalingPort
+from signald.server.reflection import RequestReflector
+from signald.server.switchboard import Switchboard
+from signald.server.upgrade_request import UpgradeRule
+from signald.server.web import make_site
+from tests.support.endpoints import CLIENT, Endpoint, NamedDialect, PlainDialect, RecordingSwitchboard
+
+
+def make_port(clock: Any, switchboard: Switchboard | None = None, **changes: Any) -> SignalingPort:
+    """Make a port with the default limits and a switchboard that records, but for what is given.
+
+    Arguments:
+        clock: measures every deadline.
+        switchboard: the switchboard; a `RecordingSwitchboard` by default.
+        changes: other fields of the port, or `dialects` and `origins`, from which its rule is made.
+
+    """
+    bare = changes.setdefault("bare", False)
+    limits = changes.setdefault("limits", Limits())
+    dialects = changes.pop("dialects", (PlainDialect, NamedDialect))
+    origins = changes.pop("origins", None) or (OriginRule.bare() if bare else OriginRule.of(tls=False))
+    return SignalingPort(
+        switchboard=RecordingSwitchboard().as_switchboard if switchboard is None else switchboard,
+        budget=changes.pop("budget", None) or ConnectionBudget(limits),
+        admission=changes.pop("admission", None) or Admission(limits),
+        clock=clock,
+        rule=UpgradeRule.of_port(dialects, origins, bare=bare),
+        **changes,
+    )
+
+
+class MemoryServer:
+    """A server that listens nowhere: the page's port and the bare one, which share their budgets.
+
+    Attributes:
+        clock: measures every deadline.
+        record: the switchboard.
+        budget: admits WebSockets.
+        admission: admits transports.
+        page: makes the WebSockets of the page's port.
+        bare: makes those of the bare port.
+        site: what listens on the page's port.
+
+    """
+
+    def __init__(
+        self,
+        limits: Limits | None = None,
+        *,
+        proxies: Sequence[str] = (),
+        origins: OriginRule | None = None,
+        dialects: Sequence[type[Dialect]] = (PlainDialect, NamedDialect),
+        assets: Mapping[str, Asset] | None = None,
+        ca_der: bytes | None = None,
+        hsts: bool = False,
+        reflector: RequestReflector | None = None,
+    ) -> None:
+        limits = limits or Limits()
+        self.clock = Clock()
+        self.record = RecordingSwitchboard()
+        self.budget = ConnectionBudget(limits)
+        self.admission = Admission(limits, [ip_network(proxy) for proxy in proxies])
+
+        def signaling(*, bare: bool) -> SignalingFactory:
+            return SignalingFactory(
+                make_port(
+                    self.clock, self.record.as_switchboard, limits=limits, budget=self.budget, bare=bare,
+                    admission=self.admission, origins=origins, dialects=dialects, reflector=reflector,
+                )
+            )  # fmt: skip
+
+        self.page, self.bare = signaling(bare=False), signaling(bare=True)
+        self.site = make_site(assets or {}, self.page, limits, self.clock, ca_der, hsts)
+
+
+class ServerCase(SynchronousTestCase):
+    """Tests with a server in memory.
+
+    Attributes:
+        bare: whether `dial` connects to the bare port, and not to the page's.
+        server: the server.
+
+    """
+
+    bare = False
+    server: MemoryServer
+
+    def setUp(self) -> None:
+        """Start a server with the default limits."""
+        self.serve()
+
+    def serve(self, limits: Limits | None = None, **changes: Any) -> None:
+        """Start a server with other limits, or with other arguments of `MemoryServer`."""
+        self.server = MemoryServer(limits, **changes)
+        self.clock, self.record = self.server.clock, self.server.record
+
+    @property
+    def factory(self) -> SignalingFactory:
+        """What makes the WebSockets of the port that `dial` connects to."""
+        return self.server.bare if self.bare else self.server.page
+
+    def dial(self, address: str = CLIENT) -> Endpoint:
+        """Make a connection."""
+        return Endpoint(self.server.bare if self.bare else self.server.site, address)
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass in small steps."""
+        self.clock.pump([0.1] * round(seconds * 10))
+
+    def nothing_left(self) -> None:
+        """Assert that no connection is open or counted, and that no call is pending."""
+        server = self.server
+        self.assertEqual(server.budget.total, 0)
+        ports = server.page.signaling_port, server.bare.signaling_port
+        self.assertEqual([len(port.connections) for port in ports], [0, 0])
+        self.assertEqual(len(server.site.http_connections), 0)
+        self.assertEqual(server.admission._budget.addresses, {})
+        self.assertEqual(self.clock.getDelayedCalls(), [])

@@ -1,0 +1,219 @@
+"""The names of Twisted and Autobahn that signald uses without a promise of theirs: all are listed, and all exist."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import pkgutil
+import sys
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+
+from autobahn.twisted.websocket import WebSocketServerFactory, WebSocketServerProtocol
+from twisted.internet import tcp
+from twisted.internet.abstract import FileDescriptor
+from twisted.trial.unittest import SynchronousTestCase
+from twisted.web.http import HTTPChannel
+
+import signald
+import signald_client
+
+PRIVATE_NAMES: dict[type, dict[str, str]] = {
+    WebSocketServerFactory: {
+        "_batched_timer": "replaced: it rounds down to whole seconds and runs on the global reactor",
+    },
+    WebSocketServerProtocol: {
+        "CONFIG_ATTRS": "emptied: Autobahn would format all options as text for each connection, in 0.12 ms",
+        "closeHandshakeTimeoutCall": "cancelled: Autobahn forgets it when the connection is lost",
+        "consumeData": "called: it goes on with buffered input when the connection's turn has come",
+        "data": "read, appended to and emptied: the input that is not parsed yet",
+        "dropConnection": "overridden: the output is bounded until the transport is closed",
+        "failHandshake": "overridden: a refusal is answered with problem details",
+        "failedByMe": "read and set: nothing is kept of what follows a failure",
+        "http_headers": "read for the reflection and emptied: the headers would be most of an idle connection's memory",
+        "http_request_data": "emptied: likewise",
+        "http_response_data": "emptied: likewise",
+        "inside_message": "read: the deadline of a message runs while one is incomplete",
+        "localCloseCode": "read: a close code that blames the peer counts as an offence",
+        "message_data_total_length": "read: a message is refused at the header of the frame that makes it too long",
+        "onAutoPingTimeout": "overridden: the limit is counted",
+        "onFrameData": "overridden: nothing is kept after a failure",
+        "onMessageBegin": "overridden: binary messages are refused at their beginning",
+        "onMessageFrameBegin": "overridden: bounds are checked at the frame's header",
+        "onOpenHandshakeTimeout": "overridden: the limit is counted",
+        "processData": "overridden: the parsing steps per read and after a close frame are bounded",
+        "remoteCloseCode": "read: it tells why the client left",
+        "sendCloseFrame": "called: sendClose takes no close code below 3000 but 1000",
+        "sendData": "overridden: the output is bounded in bytes and in time",
+        "sendFrame": "called: sendMessage raises for what is longer than an incoming message may be",
+        "state": "read: Autobahn has no other way to ask whether a connection is open",
+        "wasClean": "read: after an orderly handshake Autobahn would abort, and our close frame would be lost",
+        "websocket_origin": "read: Autobahn refuses some origins by itself as a bad request",
+    },
+    HTTPChannel: {
+        "_command": "read: the method, before there is a request",
+        "_path": "read: the target, before there is a request",
+        "_respondToBadRequestAndDisconnect": "overridden: a refusal is answered with problem details",
+        "allContentReceived": "overridden: a refused request is not processed",
+        "allHeadersReceived": "overridden: a request is checked before anything of it is kept",
+        "checkPersistence": "overridden: while draining each response is the last one",
+        "maxHeaders": "set: Twisted would read 500 headers",
+        "persistent": "set: the connection closes after the response",
+        "requestDone": "overridden: the deadline of the next request begins",
+        "requests": "read: whether a request is under way",
+    },
+    FileDescriptor: {
+        "_tempDataBuffer": "read: whether the kernel has taken everything",
+        "dataBuffer": "read: how far the transport is in sending",
+        "offset": "read: likewise",
+    },
+    tcp.Port: {
+        "_logger": "replaced: what a port logs has addresses in it, and a flood of accept errors would flood the log",
+    },
+}
+"""By class of the library, each name that its documentation does not promise, and what signald does with it."""
+
+PRIVATE_MODULES = {
+    "twisted.internet._resolver": "GAIResolver, to be given a thread pool whose threads do not hold up the end",
+}
+"""Modules of the libraries whose names begin with an underscore, with what they are imported for."""
+
+LIBRARIES = ("autobahn", "twisted", "txaio")
+
+LISTED = {name for names in PRIVATE_NAMES.values() for name in names}
+
+
+def modules() -> Iterator[ModuleType]:
+    """Every module of the server and the client."""
+    for package in (signald, signald_client):
+        for found in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+            if not found.name.endswith(".__main__"):
+                yield importlib.import_module(found.name)
+
+
+@cache
+def nodes_of(module: str) -> list[ast.AST]:
+    """All nodes of the syntax tree of an imported module."""
+    path = sys.modules[module].__file__
+    assert path is not None
+    return list(ast.walk(ast.parse(Path(path).read_bytes())))
+
+
+@cache
+def body_of(class_: type) -> list[ast.AST]:
+    """All nodes of a class's definition."""
+    definitions = (node for node in nodes_of(class_.__module__) if isinstance(node, ast.ClassDef))
+    return [node for found in definitions if found.name == class_.__name__ for node in ast.walk(found)]
+
+
+def is_private(name: str) -> bool:
+    """Whether a name begins with one underscore and is not one of an enum's documented names such as `_value_`."""
+    return name.startswith("_") and not name.endswith("_")
+
+
+def is_of_self(node: ast.Attribute) -> bool:
+    """Whether an attribute is that of `self`, `cls` or `super()`."""
+    owner = node.value.func if isinstance(node.value, ast.Call) else node.value
+    return isinstance(owner, ast.Name) and owner.id in ("self", "cls", "super")
+
+
+@cache
+def attributes_of(class_: type) -> set[str]:
+    """The names that a class defines or assigns to `self`."""
+    assigned = {
+        node.attr
+        for node in body_of(class_)
+        if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store) and is_of_self(node)
+    }
+    return assigned | set(vars(class_))
+
+
+def names_of_library(class_: type) -> set[str]:
+    """The names that a class has of those of its bases, itself included, that belong to the libraries."""
+    bases = (base for base in class_.__mro__ if base.__module__.partition(".")[0] in LIBRARIES)
+    return set[str]().union(*map(attributes_of, bases))
+
+
+class PrivateNameTests(SynchronousTestCase):
+    """After an upgrade of Twisted or Autobahn."""
+
+    def test_every_listed_name_exists(self) -> None:
+        """A name that is gone or renamed is reported with its class and with what signald does with it."""
+        gone = [
+            f"{class_.__qualname__}.{name}: {reason}"
+            for class_, names in PRIVATE_NAMES.items()
+            for name, reason in names.items()
+            if name not in names_of_library(class_)
+        ]
+        self.assertEqual(gone, [])
+
+    def test_every_listed_module_exists(self) -> None:
+        """A private module that is gone raises ImportError with its name."""
+        for name in PRIVATE_MODULES:
+            importlib.import_module(name)
+
+    def test_every_listed_name_is_used(self) -> None:
+        """A name that signald no longer uses leaves the list."""
+        used = set[str]()
+        for module in modules():
+            for node in nodes_of(module.__name__):
+                match node:
+                    case ast.Attribute(attr=name) | ast.FunctionDef(name=name) | ast.Name(id=name):
+                        used.add(name)
+                    case ast.Constant(value=str() as name):
+                        used.add(name)
+        self.assertEqual(LISTED - used, set())
+
+    def test_subclasses_use_listed_names_alone(self) -> None:
+        """A private name of a base class of the libraries that one of our classes overrides or reads is in the list."""
+        found = list[str]()
+        for module in modules():
+            own = (value for value in vars(module).values() if isinstance(value, type))
+            for class_ in own:
+                if class_.__module__ != module.__name__:
+                    continue
+                inherited = {name for name in names_of_library(class_) if is_private(name)} - LISTED
+                used = {node.attr for node in body_of(class_) if isinstance(node, ast.Attribute) and is_of_self(node)}
+                found += [f"{class_.__qualname__}.{name}" for name in inherited & (used | set(vars(class_)))]
+        self.assertEqual(found, [])
+
+    def test_other_objects_are_asked_for_listed_names_alone(self) -> None:
+        """A private attribute of an object that is not `self` is one that our own code defines, or in the list."""
+        nodes = {module.__name__: nodes_of(module.__name__) for module in modules()}
+        own = set[str]()
+        for module_nodes in nodes.values():
+            for node in module_nodes:
+                match node:
+                    case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
+                        own.add(name)
+                    case ast.Attribute(attr=name, ctx=ast.Store()) if is_of_self(node):
+                        own.add(name)
+                    case ast.Name(id=name, ctx=ast.Store()):
+                        own.add(name)
+        found = [
+            f"{module}:{node.lineno} {ast.unparse(node)}"
+            for module, module_nodes in nodes.items()
+            for node in module_nodes
+            if isinstance(node, ast.Attribute)
+            and is_private(node.attr)
+            and not is_of_self(node)
+            and node.attr not in own | LISTED
+            and ast.unparse(node) != "sys._current_frames"  # documented by Python
+        ]
+        self.assertEqual(found, [])
+
+    def test_private_modules_are_listed(self) -> None:
+        """A module of the libraries with an underscore is imported only if it is in the list."""
+        found = [
+            f"{module.__name__}:{node.lineno} {node.module}"
+            for module in modules()
+            for node in nodes_of(module.__name__)
+            if isinstance(node, ast.ImportFrom)
+            and node.module is not None
+            and node.module.partition(".")[0] in LIBRARIES
+            and ("._" in node.module or any(is_private(name.name) for name in node.names))
+            and node.module not in PRIVATE_MODULES
+        ]
+        self.assertEqual(found, [])
