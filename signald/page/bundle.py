@@ -80,8 +80,8 @@ def _bundle(modules: Mapping[str, Traversable], compiler: Path | None, build: Bu
 def _compile(sources: Mapping[str, bytes], compiler: Path) -> dict[str, bytes]:
     """Compile each module to bytecode.
 
-    Line numbers are left out (`-O3`): they would be a ninth of what a browser fetches, and a traceback still names
-    modules and functions, which are short here.
+    The bytecode has no line numbers (`-O3`), which would add a ninth to the download, and names its source by the
+    module's name only: a traceback names modules, whose names are unique, and functions, which are short.
     """
     compiled = {}
     with tempfile.TemporaryDirectory() as directory:
@@ -89,7 +89,7 @@ def _compile(sources: Mapping[str, bytes], compiler: Path) -> dict[str, bytes]:
         for path, content in sources.items():
             source.write_text(_without_typing(content.decode("utf-8")), encoding="utf-8")
             subprocess.run(  # noqa: S603 # the compiler that is installed beside signald, on its own files
-                [compiler, "-O3", "-s", path, "-o", bytecode, source],
+                [compiler, "-O3", "-s", Path(path).stem, "-o", bytecode, source],
                 check=True,
                 capture_output=True,
                 timeout=COMPILE_SECONDS,

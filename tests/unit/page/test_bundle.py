@@ -52,9 +52,13 @@ class BundleTests(SynchronousTestCase):
                 self.assertNotIn(needless, content)
 
     def test_tracebacks_name_modules(self) -> None:
-        """The bytecode contains the module's path in the bundle, so that a traceback can name it."""
+        """A traceback names each module: the first string of its bytecode is the module's name."""
         bytecode = unpack(make_bundle(*PACKAGES, compiler=find_compiler()))
-        self.assertIn(b"signald_page/client/browser/call.py", bytecode["signald_page/client/browser/call.mpy"])
+        for path in ("signald_page/client/browser/call_page.mpy", "signald_client/signaling/session_ids.mpy"):
+            name = Path(path).stem.encode()
+            # Its length in units of 2, the characters and NUL follow the header (4 bytes) and two counts (1 or 2 each).
+            string = bytes([len(name) << 1]) + name + b"\0"
+            self.assertIn(string, bytecode[path][: 8 + len(string)])
 
     def test_syntax_errors(self) -> None:
         """A module that does not compile raises the compiler's error."""

@@ -40,10 +40,26 @@ PURE = {
     "model.layout": set[str](),
     "model.media_status": {"model.devices"},
     "model.mesh": set[str](),
-    "model.page_state": {"model.devices", "model.layout", "model.remote_peer", "model.texts"},
+    "model.local_devices": {"model.devices", "model.texts"},
+    "model.network_state": set[str](),
+    "model.notices": set[str](),
+    "model.page_state": {
+        "model.layout",
+        "model.local_devices",
+        "model.network_state",
+        "model.notices",
+        "model.participants",
+        "model.remote_peer",
+        "model.session_details",
+        "model.stage_layout",
+        "model.texts",
+    },
+    "model.participants": set[str](),
     "model.peer_messaging": set[str](),
     "model.quality": set[str](),
     "model.remote_peer": {"model.quality"},
+    "model.session_details": set[str](),
+    "model.stage_layout": {"model.layout"},
     "model.texts": set[str](),
     "model.translation": set[str](),
     "model.trust": {"model.texts", "model.verification"},
@@ -63,7 +79,7 @@ PURE = {
 }
 """The modules that do not depend on the browser, each with the modules of the page that it may import at run time."""
 
-LAZY = {"call_page", "keyboard_loader", "people_controller", "quality_monitor", "start_screen", "trust_badges"}
+LAZY = {"call_panels", "keyboard_loader", "people_controller", "quality_monitor", "start_screen", "trust_badges"}
 """The modules of `browser` that load `extras` on demand, within a function."""
 
 LINES = {"boot.mjs": 110, "service-worker.js": 60}
@@ -283,7 +299,7 @@ class FileTests(SynchronousTestCase):
         found = 0
         for path in sorted(CLIENT.rglob("*.py")):
             source = path.read_text(encoding="utf-8")
-            asked = re.findall(r'(?:page\.on\(|page\.element\(|"getElementById",)\s*"([^"]+)"', source)
+            asked = re.findall(r'(?:page\.on(?:_click)?\(|page\.element\(|"getElementById",)\s*"([^"]+)"', source)
             self.assertEqual([name for name in asked if name not in ids], [], path.name)
             found += len(asked)
         self.assertGreater(found, 10)

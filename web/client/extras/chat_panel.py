@@ -79,7 +79,7 @@ class ChatPanel:
         self._todo += chat.news()
         if self._todo:
             self._work()
-        if opened or not self._state.unread:
+        if opened or not self._state.layout.unread:
             self._page.set("chat-toast", "hidden", True)
 
     def _clear(self) -> None:
@@ -163,7 +163,7 @@ class ChatPanel:
             if not message.user:
                 self._mark(self._rows[key], message)
         if self._todo:
-            self._feed.soon()
+            self._feed.schedule_update()
         if at_end:
             self._to_end()
         elif came is not None:

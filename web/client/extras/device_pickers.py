@@ -66,14 +66,14 @@ class DevicePickers:
         page.on("test-speaker", "click", lambda event: self._test())
         page.on("hint-muted", "change", lambda event: self._hint())
         page.on("settings", "close", lambda event: call(page.element("devices"), "append", page.element("pickers")))
-        put(page.element("hint-muted"), "checked", state.hints)
+        put(page.element("hint-muted"), "checked", state.devices.mute_hints)
 
     def follow(self) -> None:
         """Show what there is now."""
         if not self._state.in_session and get(self._page.element("settings"), "open"):
             call(self._page.element("settings"), "close")
         for kind, name in PICKERS.items():
-            used = self._media.device(TRACKS[kind]) if kind in TRACKS else ""
+            used = self._media.device_id(TRACKS[kind]) if kind in TRACKS else ""
             options = self._choices.options(kind, used)
             if options != self._shown.get(kind):
                 self._shown[kind] = options
@@ -95,17 +95,17 @@ class DevicePickers:
     def _picked(self, kind: str) -> Callable[[Any], None]:
         def picked(event: Any) -> None:
             self._choices.choose(kind, get(self._page.element(PICKERS[kind]), "value"))
-            storage.keep_devices(self._choices.chosen)
+            storage.save_devices(self._choices.chosen)
             if kind in TRACKS:
-                self._media.choose(TRACKS[kind])
+                self._media.switch_device(TRACKS[kind])
             else:
                 self._speaker_chosen()
 
         return picked
 
     def _hint(self) -> None:
-        self._state.hints = bool(get(self._page.element("hint-muted"), "checked"))
-        storage.keep_hints(self._state.hints)
+        self._state.devices.mute_hints = bool(get(self._page.element("hint-muted"), "checked"))
+        storage.save_mute_hints(self._state.devices.mute_hints)
 
     def open(self) -> None:
         """Show them in the sheet."""

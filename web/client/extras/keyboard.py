@@ -40,7 +40,7 @@ class Keyboard:
 
     def follow(self) -> None:
         """Mute again what was on while a key was held."""
-        if self._talk.settle(self._state.microphone.status):
+        if self._talk.settle(self._state.devices.microphone.status):
             self._press(MICROPHONE)
 
     def down(self, event: Any) -> None:
@@ -67,7 +67,7 @@ class Keyboard:
 
     def _speak(self, event: Any) -> None:
         """The space key is down: it must not scroll while it lets the person be heard."""
-        if self._pressable(MICROPHONE) and self._talk.down(self._state.microphone.status):
+        if self._pressable(MICROPHONE) and self._talk.down(self._state.devices.microphone.status):
             self._press(MICROPHONE)
         if self._talk.held:
             call(event, "preventDefault")
@@ -117,7 +117,7 @@ class Keyboard:
 
     def _switch(self) -> None:
         self._single = bool(get(self._page.element("single-keys"), "checked"))
-        storage.keep_single_keys(self._single)
+        storage.save_single_keys(self._single)
 
     def show_sheet(self) -> None:
         """Open the list of shortcuts; close it where it is open."""

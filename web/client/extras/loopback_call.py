@@ -55,7 +55,7 @@ class LoopbackPeer:
         self._asked = 0.0
         self._answered: list[float] = []
         self._state = PageState()
-        self._state.ready("")
+        self._state.show_start("")
         self._messaging = PeerMessaging(BrowserJson(), self._tell)
         self._messaging.begun(self._begun)
         self._messaging.hear("echo", self._echo)
@@ -89,7 +89,7 @@ class LoopbackPeer:
     @property
     def heard(self) -> float:
         """When the server said something last, in seconds."""
-        return self._signaling.heard
+        return self._signaling.received_at
 
     def open(self, relay_only: bool) -> None:
         """Open a session; `relay_only`: with no path but through a TURN server."""
@@ -102,8 +102,8 @@ class LoopbackPeer:
         self._perform(self._client.join_session(session))
 
     def _begin(self, role: str, relay_only: bool) -> None:
-        self._state.relay_only = relay_only
-        self._state.begin(role)
+        self._state.network.relay_only = relay_only
+        self._state.start_call(role)
         self.round_trip = None
         self._answered = []
 
@@ -115,7 +115,7 @@ class LoopbackPeer:
     @property
     def failed(self) -> bool:
         """Whether the browser gave up to look for one."""
-        return bool(self._state.problem)
+        return bool(self._state.notices.problem)
 
     async def statistics(self) -> list[dict[str, Any]]:
         """Return the entries of the connection's statistics; none where there is no connection."""
@@ -130,7 +130,7 @@ class LoopbackPeer:
         self.session = ""
         self._peers.close_all()
         self._state.hung_up()
-        self._state.restart()
+        self._state.return_to_start()
 
     def end(self) -> None:
         """Release everything."""
@@ -162,18 +162,18 @@ class LoopbackPeer:
         elif isinstance(event, messages.Joined):
             self._entered(event, GUEST)
         elif isinstance(event, messages.MemberJoined):
-            self._state.arrived(RemotePeer(event.member.user))
+            self._state.member_joined(RemotePeer(event.member.user))
             self._connect(event.session, event.member)
 
     def _supply(self, named: list[messages.IceServer]) -> None:
         self.ice_servers = ice_servers(named)
-        self._peers.supply(self.ice_servers)
+        self._peers.set_ice_servers(self.ice_servers)
 
     def _entered(self, entered: messages.Opened | messages.Joined, role: str) -> None:
         session, members = entered.session, entered.members or []
         self.session = session
-        self._state.relayed = entered.relay_only
-        self._state.joined(session, role, [RemotePeer(member.user) for member in members])
+        self._state.session.relay_only = entered.relay_only
+        self._state.session_joined(session, role, [RemotePeer(member.user) for member in members])
         for member in members:
             self._connect(session, member)
 
@@ -183,7 +183,7 @@ class LoopbackPeer:
             self._peers.connect(negotiator, member.offers_first)
 
     def _tell(self, user: str, text: str) -> bool:
-        return self._peers.tell(user, text)
+        return self._peers.send_text(user, text)
 
     def _begun(self, user: str) -> None:
         self._asked = now()

@@ -155,13 +155,13 @@ class PeoplePanel:
             self._state.hung_up()
         elif current is not None:
             if action == LOCK:
-                current.change(locked=not self._state.locked)
+                current.change(locked=not self._state.session.locked)
             elif action == LOBBY:
-                current.change(lobby=not self._state.lobby)
+                current.change(lobby=not self._state.session.lobby)
             elif action == REMOVE:
                 current.remove(user)
             else:
-                self._state.leaving = user if action == LEAVE else ""
+                self._state.participants.successor = user if action == LEAVE else ""
                 current.hand_over(user)
 
     def follow(self, name: str) -> None:

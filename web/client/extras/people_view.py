@@ -76,15 +76,15 @@ class People:
         now = self._now
         if action in (END, LEAVE):
             return now.leads
-        if not now.in_session or now.role != HOST or now.adrift:
+        if not now.in_session or now.role != HOST or now.network.detached:
             return False
         if action == MUTE and not user:
-            return any(self.may(MUTE, other.user) for other in now.others)
-        if now.offline is not None:
+            return any(self.may(MUTE, other.user) for other in now.participants.others)
+        if now.network.offline_for is not None:
             return False
         if action in (LOCK, LOBBY):
             return True
-        other = now.other(user)
+        other = now.participants.find(user)
         if other is None or other.gone:
             return False
         if action == MUTE:
@@ -93,7 +93,7 @@ class People:
 
     def heirs(self) -> list[RemotePeer]:
         """Return those whom this person can make the host, the longest one first."""
-        return [other for other in self._now.others if self.may(MAKE_HOST, other.user)]
+        return [other for other in self._now.participants.others if self.may(MAKE_HOST, other.user)]
 
     def wish(self, action: str, user: str = "") -> bool:
         """The person wants this. Return whether it is to be done at once; else they are asked, if it can be done."""
@@ -140,18 +140,18 @@ class People:
 
     def name(self, user: str) -> str:
         """Return what somebody is called."""
-        other = self._now.other(user)
+        other = self._now.participants.find(user)
         return (other.name if other is not None else "") or common.SOMEBODY
 
 
 def rows(people: People, now: PageState, name: str) -> list[PersonView]:
     """Return a row for each person in the call, this one, who calls themselves `name`, first."""
     notes = [extra_texts.HOST] if now.role == HOST else []
-    if now.sharing:
+    if now.devices.sharing:
         notes.append(extra_texts.SHARES)
     me = extra_texts.YOU_NAMED.format(name) if name else common.YOU
-    found = [PersonView("", me, notes, now.microphone.status == ON, now.camera.status == ON, [])]
-    for other in now.others:
+    found = [PersonView("", me, notes, now.devices.microphone.status == ON, now.devices.camera.status == ON, [])]
+    for other in now.participants.others:
         notes = [extra_texts.HOST] if other.host else []
         if other.screen:
             notes.append(extra_texts.SHARES)
@@ -169,18 +169,18 @@ def view(people: People, now: PageState) -> View:
         ("people-said", "text"): _said(people),
         ("door", "text"): "" if host else _door(now),
         ("door-tools", "hidden"): not host,
-        ("lock", "ariaChecked"): "true" if now.locked else "false",
+        ("lock", "ariaChecked"): "true" if now.session.locked else "false",
         ("lock", "ariaDisabled"): "false" if people.may(LOCK) else "true",
-        ("lobby", "ariaChecked"): "true" if now.lobby else "false",
+        ("lobby", "ariaChecked"): "true" if now.session.lobby else "false",
         ("lobby", "ariaDisabled"): "false" if people.may(LOBBY) else "true",
-        ("mute-all", "hidden"): not now.others,
+        ("mute-all", "hidden"): not now.participants.others,
         ("mute-all", "ariaDisabled"): "false" if people.may(MUTE) else "true",
         ("end-all", "hidden"): not people.may(END),
-        ("people-invite", "hidden"): now.locked,
-        ("people-id", "text"): group_session_id(now.session) if now.session else "",
-        ("people-link", "value"): now.link,
-        ("people-copy", "text"): common.COPIED if now.copied else common.COPY,
-        ("people-password", "text"): common.GUESTS_NEED.format(now.password) if now.password else "",
+        ("people-invite", "hidden"): now.session.locked,
+        ("people-id", "text"): group_session_id(now.session.id) if now.session.id else "",
+        ("people-link", "value"): now.session.link,
+        ("people-copy", "text"): common.COPIED if now.session.link_copied else common.COPY,
+        ("people-password", "text"): common.GUESTS_NEED.format(now.session.password) if now.session.password else "",
     }
     _question(people, values)
     return values
@@ -195,9 +195,9 @@ def _said(people: People) -> str:
 
 
 def _door(now: PageState) -> str:
-    if now.locked:
+    if now.session.locked:
         return common.LOCKED
-    return extra_texts.HAS_LOBBY if now.lobby else ""
+    return extra_texts.HAS_LOBBY if now.session.lobby else ""
 
 
 def _question(people: People, values: View) -> None:

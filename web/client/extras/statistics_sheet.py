@@ -77,7 +77,9 @@ class Person:
 
     def show(self, state: PageState) -> None:
         """Show what is known now."""
-        words = sentences.quality(self.other.name, *self.other.rating(state.others, state.offline is not None))
+        words = sentences.quality(
+            self.other.name, *self.other.rating(state.participants.others, state.network.offline_for is not None)
+        )
         put(self._heading, "textContent", words or self.other.name or extra_texts.NAMELESS)
         quality = self.other.quality
         for index, (_, value, _) in enumerate(rows(quality.values)):
@@ -102,10 +104,10 @@ class StatisticsSheet:
         self._server = server
         put(self._list, "textContent", "")
         self._people = {}
-        put(self._nobody, "hidden", bool(self._state.others))
+        put(self._nobody, "hidden", bool(self._state.participants.others))
         if not get(self._dialog, "open"):
             call(self._dialog, "showModal")
-        for other in self._state.others[:]:
+        for other in self._state.participants.others[:]:
             self._add(other)
             await asyncio.sleep(0)
 
@@ -119,11 +121,11 @@ class StatisticsSheet:
     def _arrange(self, state: PageState) -> None:
         """Have a part for each of the people who are there."""
         for user in list(self._people):
-            if state.other(user) is not self._people[user].other:
+            if state.participants.find(user) is not self._people[user].other:
                 call(self._people.pop(user).element, "remove")
-        for other in state.others:
+        for other in state.participants.others:
             self._add(other)
-        put(self._nobody, "hidden", bool(state.others))
+        put(self._nobody, "hidden", bool(state.participants.others))
 
     def _add(self, other: RemotePeer) -> None:
         if other.user not in self._people:
@@ -142,7 +144,7 @@ class StatisticsSheet:
             "server": self._server,
         }
         hidden = [get(window, "location", "host"), get(window, "location", "hostname")]
-        hidden.append(self._state.session)
+        hidden.append(self._state.session.id)
         hidden += [known.other.name for known in self._event_log.people]
         log = [str(line) for line in get(page, "log")]
         text = BrowserJson().dumps(report(self._event_log, facts, log, hidden))

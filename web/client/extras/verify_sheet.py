@@ -54,7 +54,7 @@ class VerifySheet:
         """Show it, about this person; about the one before, or the first, if empty."""
         if get(self._dialog, "open"):
             return
-        put(self._page.element("relay-only"), "checked", self._state.relay_only)
+        put(self._page.element("relay-only"), "checked", self._state.network.relay_only)
         call(self._dialog, "showModal")
         self._choose(user or self._user)
         if not self._looking:
@@ -66,7 +66,7 @@ class VerifySheet:
         if not get(self._dialog, "open"):
             return
         state = self._state
-        people = [(other.user, other.name or sentences.THE_OTHER) for other in state.others]
+        people = [(other.user, other.name or sentences.THE_OTHER) for other in state.participants.others]
         if people != self._people:
             self._list(people)
         names = [name for user, name in people if user == self._user]
@@ -75,7 +75,7 @@ class VerifySheet:
             self._user, name = people[0]
             names = [name]
         exchange = self._trust.of(self._user) if names else None
-        without_turn = state.in_session and not state.turn
+        without_turn = state.in_session and not state.network.turn_available
         self._part.show(
             view(
                 exchange,
@@ -83,7 +83,7 @@ class VerifySheet:
                 self._path,
                 len(people),
                 without_turn,
-                state.in_session and state.relayed,
+                state.in_session and state.session.relay_only,
             )
         )
         if exchange is not None:
@@ -99,8 +99,8 @@ class VerifySheet:
         self._trust.answer(self._user, alike)
 
     def _hide_address(self) -> None:
-        self._state.relay_only = bool(get(self._page.element("relay-only"), "checked"))
-        storage.keep_relay_only(self._state.relay_only)
+        self._state.network.relay_only = bool(get(self._page.element("relay-only"), "checked"))
+        storage.save_relay_only(self._state.network.relay_only)
 
     async def _look(self) -> None:
         """Find out which way picture and sound go, as long as somebody wants to know."""

@@ -206,7 +206,7 @@ class ChatLog:
             if message.until is not None and now >= message.until:
                 self._open.remove(message)
                 self._tell(message)
-        present = [other.user for other in self._state.others]
+        present = [other.user for other in self._state.participants.others]
         for user in self._present:
             if user not in present:
                 self._missed(user, now)
@@ -226,9 +226,9 @@ class ChatLog:
 
     def view(self) -> View:
         """Return what the page shows beside the messages themselves."""
-        names = [other.name or texts.SOMEBODY for other in self._state.others if other.user in self.deaf]
+        names = [other.name or texts.SOMEBODY for other in self._state.participants.others if other.user in self.deaf]
         note = " ".join([texts.CHAT_DEAF.format(name) for name in names])
-        if not self._state.others:
+        if not self._state.participants.others:
             note = texts.CHAT_ALONE
         return {
             ("chat-badge", "text"): str(self.unread) if self.unread < 100 else "99+",
@@ -239,7 +239,7 @@ class ChatLog:
         }
 
     def _find_deaf(self, now: float) -> None:
-        for other in self._state.others:
+        for other in self._state.participants.others:
             user = other.user
             if self._messaging.speaks(user) or other.connection != "connected":
                 self._silent.pop(user, None)
@@ -301,7 +301,7 @@ class ChatLog:
         ident, text = message.get("id"), message.get("text")
         if not isinstance(ident, str) or not 0 < len(ident) <= LONGEST_ID or not isinstance(text, str):
             return
-        other = self._state.other(user)
+        other = self._state.participants.find(user)
         if other is None:
             return
         if (user, ident) not in self._by_id:

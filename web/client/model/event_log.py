@@ -71,17 +71,17 @@ class EventLog:
 
     def follow(self, now: float, state: PageState) -> None:
         """Note what changed; `now`: seconds of the page's clock."""
-        offline = state.offline is not None
+        offline = state.network.offline_for is not None
         if offline != self._offline:
             self._offline = offline
             self._note(now, 0, "server-lost" if offline else "server-back")
-        for other in state.others:
+        for other in state.participants.others:
             if all(known.other is not other for known in self.people):
                 self._count += 1
                 self.people = self.people[1 - MOST_PEOPLE :]
                 self.people.append(LoggedPeer(self._count, other))
         for known in self.people:
-            for word in known.news(any(other is known.other for other in state.others)):
+            for word in known.news(any(other is known.other for other in state.participants.others)):
                 self._note(now, known.number, word)
 
     def _note(self, now: float, number: int, word: str) -> None:

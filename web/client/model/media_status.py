@@ -70,23 +70,25 @@ class MediaStatus:
         state = self._state
         return {
             "type": "presence",
-            MICROPHONE: state.microphone.status == ON,
-            CAMERA: state.camera.status == ON,
-            SCREEN: state.sharing,
+            MICROPHONE: state.devices.microphone.status == ON,
+            CAMERA: state.devices.camera.status == ON,
+            SCREEN: state.devices.sharing,
         }
 
     def _received(self, user: str, message: dict[str, Any]) -> None:
         told = {name: message.get(name) for name in (MICROPHONE, CAMERA, SCREEN)}
         if all(isinstance(value, bool) for value in told.values()):
-            self._state.presented(user, told[MICROPHONE] is True, told[CAMERA] is True, told[SCREEN] is True)
+            self._state.media_status_received(
+                user, told[MICROPHONE] is True, told[CAMERA] is True, told[SCREEN] is True
+            )
             self._changed()
 
     def _forget(self, user: str) -> None:
-        self._state.presented(user, None, None, False)
+        self._state.media_status_received(user, None, None, False)
         self._changed()
 
     def _mute(self, user: str, message: dict[str, Any]) -> None:
         # Who the host is says the server; anybody else may not ask.
-        other = self._state.other(user)
+        other = self._state.participants.find(user)
         if other is not None and other.host:
             self._asked_to_mute()

@@ -94,7 +94,7 @@ class Trust:
             exchange.tick(seconds)
             late = late or exchange.state != was
         for user in self._lost[:]:
-            other = self._state.other(user)
+            other = self._state.participants.find(user)
             if other is None or other.connection != "connected":
                 self._silent.pop(user, None)
                 continue
@@ -102,7 +102,7 @@ class Trust:
             if self._silent[user] >= SILENT_FOR:
                 # Somebody is there in their place who says nothing of a code.
                 self._found(user)
-                self._state.alarm = texts.VERIFIED_NO_MORE.format(self._name(user))
+                self._state.notices.alarm = texts.VERIFIED_NO_MORE.format(self._name(user))
                 late = True
         if late:
             self._changed()
@@ -110,11 +110,11 @@ class Trust:
     def _begin(self, user: str) -> None:
         exchange = self._with[user] = Verification(self._nonce())
         local, remote = self._describe(user)
-        for message in exchange.opened(local, remote, self._state.session):
+        for message in exchange.opened(local, remote, self._state.session.id):
             self._messaging.tell(user, message)
         if user in self._lost:
             self._found(user)
-            self._state.notice = texts.VERIFY_AGAIN.format(self._name(user))
+            self._state.notices.notice = texts.VERIFY_AGAIN.format(self._name(user))
         self._changed()
 
     def _end(self, user: str) -> None:
@@ -139,10 +139,10 @@ class Trust:
     def _warn(self, user: str, was: str) -> None:
         """Say it aloud when somebody who was verified is so no longer."""
         if was == CONFIRMED and self.of(user).state == NOT_VERIFIED:
-            self._state.alarm = texts.VERIFIED_NO_MORE.format(self._name(user))
+            self._state.notices.alarm = texts.VERIFIED_NO_MORE.format(self._name(user))
 
     def _name(self, user: str) -> str:
-        other = self._state.other(user)
+        other = self._state.participants.find(user)
         return texts.THE_OTHER if other is None or not other.name else other.name
 
 

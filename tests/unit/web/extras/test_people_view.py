@@ -17,10 +17,10 @@ ACTIONS = [MUTE, MAKE_HOST, REMOVE]
 def three() -> PageState:
     """A host's page in a call with Ann, whose microphone is on, and Bob, who is muted."""
     page = hosting("ann", "bob")
-    for other, name in zip(page.others, ("Ann", "Bob"), strict=True):
+    for other, name in zip(page.participants.others, ("Ann", "Bob"), strict=True):
         other.name = name
-    page.presented("ann", True, True, False)
-    page.presented("bob", False, True, False)
+    page.media_status_received("ann", True, True, False)
+    page.media_status_received("bob", False, True, False)
     return page
 
 
@@ -30,7 +30,7 @@ class RowTests(SynchronousTestCase):
     def test_everybody(self) -> None:
         """Oneself first, then the others in the order in which they came."""
         page = three()
-        page.others[1].name = ""
+        page.participants.others[1].name = ""
         found = rows(People(page), page, "Eve")
         self.assertEqual([row.name for row in found], ["Eve (you)", "Ann", common.SOMEBODY])
         self.assertEqual([row.user for row in found], ["", "ann", "bob"])
@@ -41,33 +41,33 @@ class RowTests(SynchronousTestCase):
         page = three()
         mine, ann, bob = rows(People(page), page, "")
         self.assertEqual((mine.actions, ann.actions, bob.actions), ([], ACTIONS, [MAKE_HOST, REMOVE]))
-        page.presented("ann", None, None, False)
+        page.media_status_received("ann", None, None, False)
         self.assertEqual(rows(People(page), page, "")[1].actions, [MAKE_HOST, REMOVE])
 
     def test_what_a_guest_may(self) -> None:
         """Nothing."""
         page = visiting("ann")
-        page.presented("ann", True, True, False)
+        page.media_status_received("ann", True, True, False)
         self.assertEqual([row.actions for row in rows(People(page), page, "")], [[], []])
 
     def test_out_of_reach(self) -> None:
         """Without the server, or where it does not know somebody any more, nothing can be done."""
         page = three()
-        page.departed("bob", "gone")
-        page.presence("ann", True)
+        page.member_left("bob", "gone")
+        page.participants.set_away("ann", True)
         found = rows(People(page), page, "")
         self.assertEqual([row.actions for row in found], [[], [MUTE, REMOVE], []])
         self.assertEqual([row.notes for row in found[1:]], [extra_texts.GONE_AWAY, extra_texts.GONE_AWAY])
-        page.interrupted_server()
+        page.network.interrupted()
         self.assertEqual([row.actions for row in rows(People(page), page, "")], [[], [], []])
 
     def test_notes(self) -> None:
         """Who is the host, and who shows a screen."""
         page = three()
-        page.sharing = True
+        page.devices.sharing = True
         self.assertEqual(rows(People(page), page, "")[0].notes, f"{extra_texts.HOST}, {extra_texts.SHARES}")
-        page.handed_over("ann", "me")
-        page.presented("ann", True, False, True)
+        page.host_changed("ann", "me")
+        page.media_status_received("ann", True, False, True)
         mine, ann, bob = rows(People(page), page, "")
         self.assertEqual(
             (mine.notes, ann.notes, bob.notes), (extra_texts.SHARES, f"{extra_texts.HOST}, {extra_texts.SHARES}", "")
@@ -76,9 +76,9 @@ class RowTests(SynchronousTestCase):
     def test_devices(self) -> None:
         """The own ones as they are, those of others as their pages tell."""
         page = three()
-        page.microphone.started()
+        page.devices.microphone.started()
         mine, ann, bob = rows(People(page), page, "")
-        self.assertEqual(page.microphone.status, devices.ON)
+        self.assertEqual(page.devices.microphone.status, devices.ON)
         self.assertEqual((mine.microphone, mine.camera), (True, False))
         self.assertEqual((ann.microphone, bob.microphone, bob.camera), (True, False, True))
 
@@ -99,7 +99,7 @@ class QuestionTests(SynchronousTestCase):
         """It is done at once, and told until the other is muted."""
         self.assertTrue(self.people.wish(MUTE, "ann"))
         self.assertEqual(view(self.people, self.state)["people-said", "text"], extra_texts.ASKED_TO_MUTE.format("Ann"))
-        self.state.presented("ann", False, True, False)
+        self.state.media_status_received("ann", False, True, False)
         self.people.settle()
         self.assertEqual(view(self.people, self.state)["people-said", "text"], "")
         self.assertFalse(self.people.wish(MUTE, "ann"))
@@ -108,7 +108,7 @@ class QuestionTests(SynchronousTestCase):
         """The same, as long as anybody is not muted."""
         self.assertTrue(self.people.wish(MUTE))
         self.assertEqual(view(self.people, self.state)["people-said", "text"], extra_texts.ASKED_ALL_TO_MUTE)
-        self.state.presented("ann", False, True, False)
+        self.state.media_status_received("ann", False, True, False)
         self.people.settle()
         self.assertIsNone(self.people.muting)
         self.assertEqual(view(self.people, self.state)["mute-all", "ariaDisabled"], "true")
@@ -133,7 +133,7 @@ class QuestionTests(SynchronousTestCase):
         for user, question in (("bob", ""), ("ann", REMOVE)):
             self.setUp()
             self.people.wish(REMOVE, user)
-            self.state.departed("bob", "left")
+            self.state.member_left("bob", "left")
             self.people.settle()
             self.assertEqual(self.people.question, question)
         self.assertFalse(self.people.wish(REMOVE, "bob"))
@@ -145,7 +145,7 @@ class QuestionTests(SynchronousTestCase):
             self.setUp()
             self.people.wish(action, user)
             self.assertEqual(self.people.question, action)
-            self.state.handed_over("ann", "me")
+            self.state.host_changed("ann", "me")
             self.assertEqual(self.people.answer(action), ("", ""))
             self.assertEqual(self.asked(), ("", ""))
             self.assertFalse(self.people.wish(action, user))
@@ -163,24 +163,24 @@ class QuestionTests(SynchronousTestCase):
     def test_leaving_to_somebody_who_left(self) -> None:
         """The next one is offered; with nobody left there is no question."""
         self.people.wish(LEAVE)
-        self.state.departed("ann", "left")
+        self.state.member_left("ann", "left")
         self.people.settle()
         self.assertEqual(self.asked(), (LEAVE, "bob"))
         self.assertTrue(view(self.people, self.state)["heir-row", "hidden"])
-        self.state.departed("bob", "left")
+        self.state.member_left("bob", "left")
         self.people.settle()
         self.assertEqual(self.asked(), ("", ""))
 
     def test_nobody_can_be_the_host(self) -> None:
         """Then the call can only be ended, until somebody is back."""
         for user in ("ann", "bob"):
-            self.state.presence(user, True)
+            self.state.participants.set_away(user, True)
         self.people.wish(LEAVE)
         self.assertEqual(self.asked(), (LEAVE, ""))
         self.assertTrue(view(self.people, self.state)["confirm-yes", "hidden"])
         self.assertEqual(self.people.answer(LEAVE), ("", ""))
         self.people.wish(LEAVE)
-        self.state.presence("bob", False)
+        self.state.participants.set_away("bob", False)
         self.people.settle()
         self.assertEqual(self.asked(), (LEAVE, "bob"))
 
@@ -218,17 +218,17 @@ class ViewTests(SynchronousTestCase):
     def test_the_door(self) -> None:
         """The host has the switches, the others read how it is."""
         page = three()
-        page.settings(True, False)
+        page.settings_changed(True, False)
         shown = view(People(page), page)
         self.assertEqual((shown["lock", "ariaChecked"], shown["lobby", "ariaChecked"]), ("true", "false"))
         self.assertEqual((shown["door-tools", "hidden"], shown["door", "text"]), (False, ""))
-        page.handed_over("ann", "me")
+        page.host_changed("ann", "me")
         for locked, lobby, text in (
             (True, True, common.LOCKED),
             (False, True, extra_texts.HAS_LOBBY),
             (False, False, ""),
         ):
-            page.settings(locked, lobby)
+            page.settings_changed(locked, lobby)
             shown = view(People(page), page)
             self.assertEqual((shown["door-tools", "hidden"], shown["door", "text"]), (True, text))
 
@@ -236,7 +236,7 @@ class ViewTests(SynchronousTestCase):
         """What takes the server waits for it."""
         page = three()
         self.assertEqual(view(People(page), page)["lock", "ariaDisabled"], "false")
-        page.interrupted_server()
+        page.network.interrupted()
         shown = view(People(page), page)
         self.assertEqual((shown["lock", "ariaDisabled"], shown["lobby", "ariaDisabled"]), ("true", "true"))
         for switch in (LOCK, LOBBY):
@@ -249,8 +249,8 @@ class ViewTests(SynchronousTestCase):
         self.assertEqual((shown["people-link", "value"], shown["people-invite", "hidden"]), (LINK, False))
         self.assertEqual(str(shown["people-id", "text"]).replace("-", ""), ID)
         self.assertEqual(shown["people-password", "text"], "")
-        page.password = "sesame"
-        page.settings(True, False)
+        page.session.password = "sesame"
+        page.settings_changed(True, False)
         shown = view(People(page), page)
         self.assertEqual(shown["people-password", "text"], common.GUESTS_NEED.format("sesame"))
         self.assertTrue(shown["people-invite", "hidden"])

@@ -21,7 +21,7 @@ class ReportTests(SynchronousTestCase):
         """A call with one other person, and one sample."""
         self.state = PageState()
         other = RemotePeer("u1", "Annabel")
-        self.state.others = [other]
+        self.state.participants.others = [other]
         other.quality.take(dict(measured({}, {}), rtt=20, size_in=(640, 480)), None)
         self.journal = EventLog()
         self.journal.follow(1.5, self.state)

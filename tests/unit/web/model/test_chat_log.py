@@ -48,9 +48,9 @@ class Side:
         self.shown = 0
         self.ids = 0
         self.state = states.PageState()
-        self.state.ready("")
-        self.state.begin(states.HOST)
-        self.state.joined("S", states.HOST, [RemotePeer(user, user.title()) for user in others])
+        self.state.show_start("")
+        self.state.start_call(states.HOST)
+        self.state.session_joined("S", states.HOST, [RemotePeer(user, user.title()) for user in others])
         self.conversations = PeerMessaging(json, self.send)
         self.chat = ChatLog(
             self.state, self.conversations, lambda: self.now, lambda: "12:34", self.new_id, self.changed
@@ -75,14 +75,14 @@ class Side:
     def arrive(self, user: str) -> RemotePeer:
         """Somebody joins the call."""
         other = RemotePeer(user, user.title())
-        self.state.arrived(other)
+        self.state.member_joined(other)
         self.chat.follow()
         return other
 
     def depart(self, user: str) -> None:
         """Somebody leaves the call."""
         self.close(user)
-        self.state.departed(user, "left")
+        self.state.member_left(user, "left")
         self.chat.follow()
 
     def reach(self, *users: str) -> None:
@@ -352,10 +352,10 @@ class ReconnectTests(SynchronousTestCase):
         """While the person here is out of the session, nobody is taken to have left; then all goes on."""
         side = Side("ann", "bob")
         message = side.say("hello")
-        side.state.left_behind()
+        side.state.membership_lost()
         side.chat.follow()
         self.assertEqual(side.mark(message), "Waiting to be sent")
-        side.state.joined("S", states.GUEST, [RemotePeer("ann"), RemotePeer("bob")])
+        side.state.session_joined("S", states.GUEST, [RemotePeer("ann"), RemotePeer("bob")])
         side.chat.follow()
         side.reach("ann", "bob")
         self.assertEqual(side.sent(), [("ann", "hello"), ("bob", "hello")])
@@ -410,7 +410,7 @@ class ReceivingTests(SynchronousTestCase):
 
     def test_no_name(self) -> None:
         """Who has no name is somebody."""
-        self.side.state.others[0].name = ""
+        self.side.state.participants.others[0].name = ""
         self.side.receive("ann", type="chat", id="1", text="hello")
         self.assertEqual(self.side.texts, [(texts.SOMEBODY, "hello")])
 
@@ -517,7 +517,7 @@ class ReceivingTests(SynchronousTestCase):
 
     def test_gone_in_between(self) -> None:
         """What comes of somebody who is not in the call is neither shown nor acknowledged."""
-        self.side.state.others.pop(0)
+        self.side.state.participants.others.pop(0)
         self.side.receive("ann", type="chat", id="1", text="ghost")
         self.assertEqual((self.side.chat.messages, self.side.wire), ([], []))
 

@@ -16,7 +16,7 @@ class JournalTests(SynchronousTestCase):
         """A state with one other person."""
         self.state = PageState()
         self.other = RemotePeer("u1", "Ann")
-        self.state.others = [self.other]
+        self.state.participants.others = [self.other]
         self.journal = EventLog()
         self.journal.follow(1.0, self.state)
 
@@ -30,7 +30,7 @@ class JournalTests(SynchronousTestCase):
     def test_who_comes_and_goes(self) -> None:
         """People have numbers; those who left are kept."""
         self.assertEqual(self.journal.events, [(1.0, 1, "came")])
-        self.state.others = [RemotePeer("u2", "Bob")]
+        self.state.participants.others = [RemotePeer("u2", "Bob")]
         self.assertEqual(self.news(), [(2.0, 1, "left"), (2.0, 2, "came")])
         self.assertEqual([(known.number, known.here) for known in self.journal.people], [(1, False), (2, True)])
 
@@ -48,15 +48,15 @@ class JournalTests(SynchronousTestCase):
 
     def test_own_connection_to_the_server(self) -> None:
         """It is the page's own, which has the number 0."""
-        self.state.offline = 0.0
+        self.state.network.offline_for = 0.0
         self.assertEqual(self.news(), [(2.0, 0, "server-lost")])
-        self.state.offline = None
+        self.state.network.offline_for = None
         self.assertEqual(self.news(), [(2.0, 0, "server-back")])
 
     def test_bounds(self) -> None:
         """Of very many events and people the newest are kept."""
         for number in range(MOST_EVENTS):
-            self.state.others = [RemotePeer(f"u{number}")]
+            self.state.participants.others = [RemotePeer(f"u{number}")]
             self.journal.follow(float(number), self.state)
         self.assertEqual(len(self.journal.events), MOST_EVENTS)
         self.assertEqual(len(self.journal.people), MOST_PEOPLE)

@@ -19,11 +19,11 @@ class PresenceTests(SynchronousTestCase):
     def setUp(self) -> None:
         """Be in the call."""
         self.state = states.PageState()
-        self.state.ready("")
-        self.state.begin(states.GUEST)
+        self.state.show_start("")
+        self.state.start_call(states.GUEST)
         ann, bob = RemotePeer("ann"), RemotePeer("bob")
         ann.host = True
-        self.state.joined("S", states.GUEST, [ann, bob])
+        self.state.session_joined("S", states.GUEST, [ann, bob])
         self.sent: list[tuple[str, Any]] = []
         self.asked = 0
         self.changes = 0
@@ -65,14 +65,14 @@ class PresenceTests(SynchronousTestCase):
         self.hello("ann")
         self.presence.follow()
         self.sent.clear()
-        self.state.microphone.started()
+        self.state.devices.microphone.started()
         self.presence.follow()
         self.presence.follow()
         self.assertEqual([(user, message["microphone"]) for user, message in self.sent], [("ann", True)])
 
     def test_others_tell(self) -> None:
         """What another page tells is known of its person."""
-        ann = self.state.others[0]
+        ann = self.state.participants.others[0]
         self.assertEqual((ann.microphone, ann.camera, ann.screen), (None, None, False))
         self.hello("ann")
         self.receive("ann", type="presence", microphone=True, camera=False, screen=True)
@@ -88,7 +88,7 @@ class PresenceTests(SynchronousTestCase):
             self.hello(user)
             self.receive(user, type="mute")
         self.assertEqual(self.asked, 1)
-        self.state.handed_over("bob", "me")
+        self.state.host_changed("bob", "me")
         self.receive("ann", type="mute")
         self.assertEqual(self.asked, 1)
         self.receive("bob", type="mute")

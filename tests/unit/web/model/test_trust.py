@@ -38,9 +38,9 @@ class TrustTests(SynchronousTestCase):
     def setUp(self) -> None:
         """Be in the session."""
         self.state = PageState()
-        self.state.ready("")
-        self.state.begin(HOST)
-        self.state.joined("0123456789", HOST, [RemotePeer("bob", "Bob"), RemotePeer("cat")])
+        self.state.show_start("")
+        self.state.start_call(HOST)
+        self.state.session_joined("0123456789", HOST, [RemotePeer("bob", "Bob"), RemotePeer("cat")])
         self.sent: list[dict[str, Any]] = []
         self.changes = 0
         self.nonces = list(NONCES)
@@ -128,11 +128,11 @@ class TrustTests(SynchronousTestCase):
         self.greet()
         self.assertEqual(self.trust.of("bob").state, "exchanging")
         self.assertEqual(self.sent[-1], {"type": "commit", "hash": commitment(NONCES[1])})
-        self.assertEqual(self.state.notice, texts.VERIFY_AGAIN.format("Bob"))
-        self.state.notice = ""
+        self.assertEqual(self.state.notices.notice, texts.VERIFY_AGAIN.format("Bob"))
+        self.state.notices.notice = ""
         self.conversations.closed("bob")
         self.greet()
-        self.assertEqual(self.state.notice, "")
+        self.assertEqual(self.state.notices.notice, "")
 
     def test_one_who_was_verified_and_says_nothing_any_more(self) -> None:
         """Whoever takes the place of somebody verified, and has no code, is told after some seconds of connection."""
@@ -142,12 +142,12 @@ class TrustTests(SynchronousTestCase):
         self.conversations.closed("bob")
         self.trust.tick(1.0)
         self.trust.tick(2.0 + SILENT_FOR)
-        self.assertEqual(self.state.alarm, "")
+        self.assertEqual(self.state.notices.alarm, "")
         self.state.connection_changed("bob", "connected")
         self.trust.tick(3.0 + SILENT_FOR)
-        self.assertEqual(self.state.alarm, "")
+        self.assertEqual(self.state.notices.alarm, "")
         self.trust.tick(3.0 + 2 * SILENT_FOR)
-        self.assertEqual(self.state.alarm, texts.VERIFIED_NO_MORE.format("Bob"))
+        self.assertEqual(self.state.notices.alarm, texts.VERIFIED_NO_MORE.format("Bob"))
 
     def test_descriptions_that_change(self) -> None:
         """New candidates change nothing; another key ends the verification, aloud if it was confirmed."""
@@ -156,17 +156,17 @@ class TrustTests(SynchronousTestCase):
         self.trust.answer("bob", True)
         self.descriptions["bob"] = (ANN + "\r\na=candidate", BOB)
         self.trust.follow({"bob": 3})
-        self.assertEqual((self.trust.of("bob").state, self.state.alarm), ("confirmed", ""))
+        self.assertEqual((self.trust.of("bob").state, self.state.notices.alarm), ("confirmed", ""))
         self.descriptions["bob"] = (ANN, EVE)
         self.trust.follow({"bob": 3})
         self.assertEqual(self.trust.of("bob").state, "confirmed")
         self.trust.follow({"bob": 4})
         self.assertEqual(self.trust.of("bob").reason, "changed")
-        self.assertEqual(self.state.alarm, texts.VERIFIED_NO_MORE.format("Bob"))
+        self.assertEqual(self.state.notices.alarm, texts.VERIFIED_NO_MORE.format("Bob"))
         self.state.connection_changed("bob", "connected")
-        self.assertEqual(self.state.alarm, texts.VERIFIED_NO_MORE.format("Bob"))
-        self.state.dismissed()
-        self.assertEqual(self.state.alarm, "")
+        self.assertEqual(self.state.notices.alarm, texts.VERIFIED_NO_MORE.format("Bob"))
+        self.state.dismiss()
+        self.assertEqual(self.state.notices.alarm, "")
 
     def test_a_hostile_message_after_the_confirmation(self) -> None:
         """It ends the verification aloud, too."""
@@ -175,7 +175,7 @@ class TrustTests(SynchronousTestCase):
         self.trust.answer("bob", True)
         self.exchange()
         self.assertEqual(self.trust.of("bob").reason, "repeated")
-        self.assertEqual(self.state.alarm, texts.VERIFIED_NO_MORE.format("Bob"))
+        self.assertEqual(self.state.notices.alarm, texts.VERIFIED_NO_MORE.format("Bob"))
 
     def test_many_come_and_go(self) -> None:
         """What is remembered of those who left stays bounded."""

@@ -16,8 +16,8 @@ SCREENS = ("start-screen", "connecting-screen", "waiting-screen", "end-screen", 
 def connecting() -> PageState:
     """A page that reaches for the server."""
     page = started()
-    page.begin(HOST)
-    page.progress = texts.REACHING_SERVER
+    page.start_call(HOST)
+    page.notices.progress = texts.REACHING_SERVER
     return page
 
 
@@ -38,7 +38,7 @@ def failed() -> PageState:
 def testing() -> PageState:
     """A page that shows the connectivity test."""
     page = started()
-    page.test()
+    page.show_test()
     return page
 
 
@@ -69,14 +69,14 @@ class ScreenTests(SynchronousTestCase):
     def test_a_browser_that_cannot_call(self) -> None:
         """There is nothing to try again."""
         page = PageState()
-        page.cannot_call(texts.NO_WEBRTC)
+        page.browser_unsupported(texts.NO_WEBRTC)
         self.assertEqual(visible(page), [])
         self.assertEqual(view(page)["error", "text"], texts.NO_WEBRTC)
 
     def test_unread_messages(self) -> None:
         """The title counts them."""
         page = visiting("ann")
-        page.unread = 2
+        page.layout.unread = 2
         self.assertEqual(view(page)[PAGE, "title"], f"(2) {texts.TITLES['connected']}")
 
     def test_knocks(self) -> None:
@@ -84,10 +84,10 @@ class ScreenTests(SynchronousTestCase):
         page = hosting("ann")
         shown = view(page)
         self.assertEqual((shown["people-badge", "hidden"], shown["knock-news", "text"]), (True, ""))
-        page.knocked("cat", "Cat")
+        page.participants.knocked("cat", "Cat")
         shown = view(page)
         self.assertEqual((shown["knock-news", "text"], shown["knocks", "hidden"]), (texts.KNOCK.format("Cat"), False))
-        page.knocked("dan", "")
+        page.participants.knocked("dan", "")
         shown = view(page)
         self.assertEqual((shown["people-badge", "hidden"], shown["people-badge", "text"]), (False, "2"))
         self.assertIn(texts.KNOCK.format(texts.SOMEBODY), str(shown["knock-news", "text"]))
@@ -96,7 +96,7 @@ class ScreenTests(SynchronousTestCase):
         """Whoever chose one can read it when they invite."""
         page = hosting()
         self.assertEqual(view(page)["tell-password", "text"], "")
-        page.password = "sesame"
+        page.session.password = "sesame"
         self.assertEqual(view(page)["tell-password", "text"], texts.GUESTS_NEED.format("sesame"))
 
     def test_every_element_exists(self) -> None:
@@ -115,7 +115,7 @@ class ScreenTests(SynchronousTestCase):
     def test_an_invitation(self) -> None:
         """Who comes with a link is asked to join, first of all."""
         page = PageState()
-        page.ready("7Q2M9RT6ZC")
+        page.show_start("7Q2M9RT6ZC")
         shown = view(page)
         self.assertEqual(
             (shown["heading", "text"], shown["join", "text"], shown["start", "text"], shown[PAGE, "focus"]),
@@ -125,7 +125,7 @@ class ScreenTests(SynchronousTestCase):
     def test_the_own_call(self) -> None:
         """The link of a call that the person keeps opens it again."""
         page = PageState()
-        page.ready("7Q2M9RT6ZC", own=True)
+        page.show_start("7Q2M9RT6ZC", has_host_key=True)
         shown = view(page)
         self.assertEqual((shown["heading", "text"], shown["join", "text"]), (texts.YOURS, texts.OPEN_AGAIN))
 
@@ -133,17 +133,17 @@ class ScreenTests(SynchronousTestCase):
         """Its field is there when it is wanted; those who knock are shown when there are any."""
         page = started()
         self.assertTrue(view(page)["password-row", "hidden"])
-        page.password_wanted = True
+        page.session.password_required = True
         self.assertFalse(view(page)["password-row", "hidden"])
         page = hosting()
         self.assertTrue(view(page)["knocks", "hidden"])
-        page.knocked("bob", "")
+        page.participants.knocked("bob", "")
         self.assertFalse(view(page)["knocks", "hidden"])
 
     def test_another_tab(self) -> None:
         """The person can take the call back."""
         page = visiting("ann")
-        page.taken_over()
+        page.replaced_elsewhere()
         shown = view(page)
         self.assertEqual(
             (shown["status", "text"], shown["problem", "hidden"], shown["again", "text"]),
@@ -155,9 +155,9 @@ class ScreenTests(SynchronousTestCase):
         page = hosting()
         shown = view(page)
         self.assertEqual(shown["session-id", "text"], "7Q2-M9RT-6ZC")
-        self.assertEqual(shown["link", "value"], page.link)
+        self.assertEqual(shown["link", "value"], page.session.link)
         self.assertEqual((shown["copy", "text"], shown["only-here", "hidden"]), (texts.COPY, True))
-        page.copied = page.link_only_here = True
+        page.session.link_copied = page.session.link_is_local = True
         shown = view(page)
         self.assertEqual((shown["copy", "text"], shown["only-here", "hidden"]), (texts.COPIED, False))
 
@@ -170,9 +170,9 @@ class ScreenTests(SynchronousTestCase):
     def test_where_the_keyboard_goes_on(self) -> None:
         """Each stage names the element for it; after a refused id that is the id."""
         page = started()
-        page.begin(GUEST, "7Q2M9RT6ZC")
+        page.start_call(GUEST, "7Q2M9RT6ZC")
         self.assertEqual(view(page)[PAGE, "focus"], "cancel")
-        page.refused("join", "unknown-session", texts.REFUSALS["unknown-session"])
+        page.request_refused("join", "unknown-session", texts.REFUSALS["unknown-session"])
         self.assertEqual(view(page)[PAGE, "focus"], "session-input")
         self.assertEqual(view(started())[PAGE, "focus"], "start")
         self.assertEqual(view(hosting())[PAGE, "focus"], "copy")
@@ -195,7 +195,7 @@ class StatusTests(SynchronousTestCase):
         page = connecting()
         self.assertEqual(self.status(page), texts.REACHING_SERVER)
         self.assertTrue(view(page)["skip", "hidden"])
-        page.camera.asked()
+        page.devices.camera.asked()
         self.assertEqual(self.status(page), texts.STARTING_DEVICES)
         self.assertFalse(view(page)["skip", "hidden"])
 
@@ -206,7 +206,7 @@ class StatusTests(SynchronousTestCase):
         self.assertEqual(self.status(calling), texts.CALLING)
         self.assertEqual(self.status(connected), texts.CONNECTED)
         for page in (waiting, calling, connected):
-            page.notice = "Something happened."
+            page.notices.notice = "Something happened."
             self.assertEqual(self.status(page), "Something happened.")
         connected.connection_changed("ann", "disconnected")
         self.assertEqual(self.status(connected), texts.INTERRUPTED)
@@ -214,14 +214,14 @@ class StatusTests(SynchronousTestCase):
     def test_without_the_server(self) -> None:
         """The seconds are told, and that a call goes on."""
         for page, sentence in ((hosting(), texts.RECONNECTING), (visiting("ann"), texts.RECONNECTING_CONNECTED)):
-            page.interrupted_server()
+            page.network.interrupted()
             page.tick(12.9)
             self.assertEqual(self.status(page), sentence.format(12))
 
     def test_without_the_server_for_good(self) -> None:
         """Nothing comes back by itself, which is told in the place of the seconds."""
         page = visiting("ann")
-        page.interrupted_server()
+        page.network.interrupted()
         page.tick(12.9)
         page.server_lost(texts.SERVER_LOST)
         page.tick(20.0)
@@ -230,16 +230,16 @@ class StatusTests(SynchronousTestCase):
     def test_somebody_is_away(self) -> None:
         """By name, where there is one."""
         page = visiting("ann")
-        page.presence("ann", True)
+        page.participants.set_away("ann", True)
         self.assertEqual(self.status(page), texts.AWAY.format(texts.SOMEBODY))
-        page.others[0].name = "Ann"
+        page.participants.others[0].name = "Ann"
         self.assertEqual(self.status(page), texts.AWAY.format("Ann"))
 
     def test_only_the_plain_state_goes_away(self) -> None:
         """That all is well need not stay on the picture; anything else stays."""
         page = visiting("ann")
         self.assertTrue(view(page)["status", "quiet"])
-        page.notice = texts.OTHER_LOST_SERVER
+        page.notices.notice = texts.OTHER_LOST_SERVER
         self.assertFalse(view(page)["status", "quiet"])
 
     def test_over(self) -> None:
@@ -259,7 +259,7 @@ class ProblemTests(SynchronousTestCase):
     def test_alarm(self) -> None:
         """A danger in the call is told before anything else, and no longer when the call is over."""
         page = visiting("ann")
-        page.problem, page.alarm = texts.COPY_REFUSED, texts.VERIFIED_NO_MORE
+        page.notices.problem, page.notices.alarm = texts.COPY_REFUSED, texts.VERIFIED_NO_MORE
         self.assertEqual(view(page)["error", "text"], texts.VERIFIED_NO_MORE)
         self.assertFalse(view(page)["problem", "hidden"])
         page.hung_up()
@@ -268,9 +268,9 @@ class ProblemTests(SynchronousTestCase):
     def test_devices(self) -> None:
         """A problem of the devices is shown unless there is a greater one, and not after the call."""
         page = visiting("ann")
-        page.device_problem = "No camera."
+        page.devices.problem = "No camera."
         self.assertEqual((view(page)["error", "text"], view(page)["problem", "hidden"]), ("No camera.", False))
-        page.problem = "Worse."
+        page.notices.problem = "Worse."
         self.assertEqual(view(page)["error", "text"], "Worse.")
         page.hung_up()
         self.assertTrue(view(page)["problem", "hidden"])
@@ -288,7 +288,7 @@ class DeviceTests(SynchronousTestCase):
             (devices.MUTED, False, texts.UNMUTE, texts.START_CAMERA, False),
         ):
             page = visiting("ann")
-            page.microphone.status = page.camera.status = status
+            page.devices.microphone.status = page.devices.camera.status = status
             shown = view(page)
             self.assertEqual((shown["mute", "on"], shown["camera", "on"]), (on, on))
             self.assertEqual((shown["mute-text", "text"], shown["camera-text", "text"]), (mute, camera))
@@ -298,11 +298,11 @@ class DeviceTests(SynchronousTestCase):
         """Where there is no picture, the reason stands in its place."""
         page = visiting("ann")
         self.assertEqual((view(page)["self", "picture"], view(page)["self-note", "text"]), (False, texts.CAMERA_OFF))
-        page.camera.asked()
+        page.devices.camera.asked()
         self.assertEqual(view(page)["self-note", "text"], texts.CAMERA_STARTING)
-        page.camera.stopped("busy")
+        page.devices.camera.stopped("busy")
         self.assertEqual(view(page)["self-note", "text"], texts.CAMERA_NOTES["busy"])
-        page.camera.started()
+        page.devices.camera.started()
         self.assertTrue(view(page)["self", "picture"])
 
     def test_before_a_call(self) -> None:
@@ -311,9 +311,9 @@ class DeviceTests(SynchronousTestCase):
         shown = view(page)
         self.assertEqual((shown["preview", "hidden"], shown["controls", "hidden"]), (False, False))
         self.assertEqual((shown["mute", "on"], shown["camera", "on"]), (True, True))
-        page.camera.wanted = False
+        page.devices.camera.wanted = False
         self.assertEqual((view(page)["mute", "on"], view(page)["camera", "on"]), (True, False))
-        page.preview = True
+        page.devices.previewing = True
         shown = view(page)
         self.assertEqual((shown["preview", "hidden"], shown["mute", "on"]), (True, False))
         self.assertTrue(shown["hang-up", "hidden"])
@@ -327,7 +327,7 @@ class DeviceTests(SynchronousTestCase):
         """The button for sound is there in a call, when the browser wants it."""
         page = visiting("ann")
         self.assertTrue(view(page)["hear", "hidden"])
-        page.sound_blocked = True
+        page.devices.sound_blocked = True
         self.assertFalse(view(page)["hear", "hidden"])
         page.hung_up()
         self.assertTrue(view(page)["hear", "hidden"])
