@@ -16,9 +16,9 @@ from twisted.internet.interfaces import IProtocolFactory, IReactorCore, IReactor
 from twisted.logger import Logger
 
 from signald import __version__
-from signald.auth.access import Access
+from signald.auth.authorization import TokenLink, WebhookLink
 from signald.auth.host_secret import SECRET_BYTES, load_host_secret
-from signald.auth.passwords import Passwords, one_thread
+from signald.auth.passwords import PasswordLink, one_thread
 from signald.auth.tokens import TokenVerifier
 from signald.auth.webhook import Webhook
 from signald.cli.options import Options
@@ -42,7 +42,7 @@ from signald.net.resolver import resolve_aside
 from signald.operations.exposition import Sources
 from signald.operations.operations_service import OperationsService
 from signald.page.assets import load_assets
-from signald.page.build_cache import kept
+from signald.page.build_cache import load_build_cache
 from signald.page.schemas import load_schemas
 from signald.server.admission import Admission
 from signald.server.factory import SignalingFactory
@@ -88,7 +88,7 @@ def makeService(options: Options) -> Daemon:
     twistd = options.parent
     if twistd is not None and "nodaemon" in twistd:
         try:
-            daemon.twistd_log = daemon.operations_service.log.as_twistd_wants(twistd)
+            daemon.twistd_log = daemon.operations_service.log.to_twistd_target(twistd)
         except OSError as error:
             sys.exit(complaint(OSError(f"The log cannot be written: {error.strerror}.")))
         # twistd ends by the signal that it got, and nothing that waits for the interpreter's end is called.
@@ -148,13 +148,10 @@ def make_daemon(
     hub = Hub(limits=limits, server=f"signald/{__version__}")
     host_secret = _host_secret(config)
     registry = MemoryRegistry(IdSource(secrets.token_bytes), limits, host_secret, now=reactor.seconds())
-    access = Access(
-        registry,
-        Passwords(limits, registry, one_thread(cast(IReactorFromThreads, reactor))),
-        TokenVerifier(config.tokens),
-        Webhook(config.webhook, make_client(reactor), reactor, time.time, lambda: secrets.token_urlsafe(16)),
-        time.time,
-    )
+    tokens = TokenVerifier(config.tokens)
+    webhook = Webhook(config.webhook, make_client(reactor), reactor, time.time, lambda: secrets.token_urlsafe(16))
+    passwords = PasswordLink(registry, one_thread(cast(IReactorFromThreads, reactor)), next=registry)
+    access = TokenLink(tokens, registry, time.time, next=WebhookLink(webhook, registry, next=passwords))
     switchboard = Switchboard(hub, registry, access, reactor)
     ice = IceConfiguration(switchboard)
     ice.reload(config.ice)
@@ -179,9 +176,9 @@ def make_daemon(
 
     page = signaling(OriginRule.of(tls=config.tls, others=config.allow_origins), bare=False)
     authority = certificate.authority_der if isinstance(certificate, LocalCertificate) else None
-    make = kept()
+    cache = load_build_cache()
     pages = make_site(
-        assets={**load_assets(make=make), **load_schemas(make)},
+        assets={**load_assets(build=cache), **load_schemas(cache)},
         signaling=page,
         limits=limits,
         clock=reactor,
@@ -228,8 +225,8 @@ def make_daemon(
         "log": operations_service.configure_log,
         "operations": operations_service.configure,
         "ice": lambda new: ice.reload(new.ice),
-        "tokens": lambda new: access.tokens.configure(new.tokens),
-        "webhook": lambda new: access.webhook.configure(new.webhook),
+        "tokens": lambda new: tokens.configure(new.tokens),
+        "webhook": lambda new: webhook.configure(new.webhook),
     }
     reloading = Reloading(config, load or (lambda: config), parts)
     return Daemon(
