@@ -17,9 +17,9 @@ from twisted.internet.interfaces import IProtocolFactory, IReactorCore, IReactor
 from twisted.logger import Logger
 
 from signald import __version__
-from signald.auth.access import Access
+from signald.auth.authorization import TokenLink, WebhookLink
 from signald.auth.host_secret import SECRET_BYTES, load_host_secret
-from signald.auth.passwords import Passwords, one_thread
+from signald.auth.passwords import PasswordLink, one_thread
 from signald.auth.tokens import TokenVerifier
 from signald.auth.webhook import Webhook
 from signald.cli.options import Options, error_text
@@ -44,7 +44,7 @@ from signald.net.resolver import install_daemon_thread_resolver
 from signald.operations.exposition import Sources
 from signald.operations.operations_service import OperationsService
 from signald.page.assets import load_assets
-from signald.page.build_cache import kept
+from signald.page.build_cache import load_build_cache
 from signald.page.schemas import load_schemas
 from signald.server.admission import Admission
 from signald.server.factory import SignalingFactory
@@ -97,7 +97,7 @@ def makeService(options: Options) -> Daemon:
 def _take_over_twistd_log(daemon: Daemon, twistd: Any, reactor: IReactorCore) -> None:
     log = daemon.operations_service.log
     try:
-        daemon.twistd_log = log.as_twistd_wants(twistd)
+        daemon.twistd_log = log.to_twistd_target(twistd)
     except OSError as error:
         sys.exit(error_text(OSError(f"The log cannot be written: {error.strerror}.")))
     # twistd ends by the signal that it got, and calls nothing that waits for the end of the interpreter.
@@ -148,7 +148,9 @@ def make_daemon(
     limits = within(config.limits, most_connections)
     metrics, readiness, log = Metrics(), Readiness(), Log(config.log)
     certificate, host_secret = _certificate(config), _host_secret(config)
-    switchboard = _make_switchboard(config, reactor, limits=limits, host_secret=host_secret)
+    tokens = TokenVerifier(config.tokens)
+    webhook = Webhook(config.webhook, make_client(reactor), reactor, time.time, lambda: secrets.token_urlsafe(16))
+    switchboard = _make_switchboard(reactor, limits=limits, host_secret=host_secret, tokens=tokens, webhook=webhook)
     ice = IceConfiguration(switchboard)
     ice.reload(config.ice)
     budget, admission = ConnectionBudget(limits), Admission(limits, config.trusted_proxies, metrics)
@@ -177,7 +179,7 @@ def make_daemon(
     operations = next(iter(supervision.handed_over(OPERATIONS)), None)
     operations_service = OperationsService(config, sources, log, reactor, lambda: stop(reactor), operations)
     limits_reloader = LimitsReloader(most_connections, switchboard, budget, admission, sites.signaling, sites.page)
-    appliers = _appliers(sites, ice, switchboard.access, operations_service, limits_reloader)
+    appliers = _appliers(sites, ice, tokens, webhook, operations_service, limits_reloader)
     return Daemon(
         DaemonParts(
             reactor=reactor,
@@ -199,17 +201,15 @@ def make_daemon(
     )
 
 
-def _make_switchboard(config: Config, reactor: IReactorTime, *, limits: Limits, host_secret: bytes) -> Switchboard:
-    """Wire the hub with the registry and all that authorizes operations."""
+def _make_switchboard(
+    reactor: IReactorTime, *, limits: Limits, host_secret: bytes, tokens: TokenVerifier, webhook: Webhook
+) -> Switchboard:
+    """Wire the hub with the registry and the chain that authorizes operations."""
     registry = MemoryRegistry(IdSource(secrets.token_bytes), limits, host_secret, now=reactor.seconds())
-    access = Access(
-        registry,
-        Passwords(limits, registry, one_thread(cast(IReactorFromThreads, reactor))),
-        TokenVerifier(config.tokens),
-        Webhook(config.webhook, make_client(reactor), reactor, time.time, lambda: secrets.token_urlsafe(16)),
-        time.time,
-    )
-    return Switchboard(Hub(limits=limits, server=f"signald/{__version__}"), registry, access, reactor)
+    passwords = PasswordLink(registry, one_thread(cast(IReactorFromThreads, reactor)), next=registry)
+    access = TokenLink(tokens, registry, time.time, next=WebhookLink(webhook, registry, next=passwords))
+    hub = Hub(limits=limits, server=f"signald/{__version__}")
+    return Switchboard(hub, registry, access, reactor)
 
 
 @frozen
@@ -258,9 +258,9 @@ def _make_sites(
 
     page = signaling(OriginRule.of(tls=config.tls, others=config.allow_origins), bare=False)
     original = signaling(OriginRule.bare(others=config.allow_origins), bare=True)
-    make = kept()
+    cache = load_build_cache()
     site = make_site(
-        assets={**load_assets(make=make), **load_schemas(make)},
+        assets={**load_assets(build=cache), **load_schemas(cache)},
         signaling=page,
         limits=limits,
         clock=reactor,
@@ -301,7 +301,8 @@ def _bind(
 def _appliers(
     sites: _Sites,
     ice: IceConfiguration,
-    access: Access,
+    tokens: TokenVerifier,
+    webhook: Webhook,
     operations_service: OperationsService,
     limits_reloader: LimitsReloader,
 ) -> dict[str, Apply]:
@@ -317,8 +318,8 @@ def _appliers(
         "log": operations_service.configure_log,
         "operations": operations_service.configure,
         "ice": lambda new: ice.reload(new.ice),
-        "tokens": lambda new: access.tokens.configure(new.tokens),
-        "webhook": lambda new: access.webhook.configure(new.webhook),
+        "tokens": lambda new: tokens.configure(new.tokens),
+        "webhook": lambda new: webhook.configure(new.webhook),
     }
 
 

@@ -1,17 +1,17 @@
-// Starts the page: fetches MicroPython and the page's Python side by side, and gives Python the shim.
-// A JavaScript exception must never pass through MicroPython's frames: it could not be caught there and would damage
-// the interpreter. So Python calls whatever may throw through the shim, which hands the exception over as a value.
+// Starts the page: fetches MicroPython and the page's Python in parallel, and registers the shim for Python.
+// A JavaScript exception must never pass through MicroPython's frames: Python cannot catch it, and it damages the
+// interpreter. So Python calls everything that may throw through the shim, which returns the exception as a value.
 import { loadMicroPython } from "{{vendor/micropython.mjs}}";
 
 const page = (globalThis.signald = { marks: { js: performance.now() }, log: [] });
 
-/** Offer a reload: the interpreter, or what the page knows of itself, is damaged. */
+/** Offer a reload, because the interpreter or the page's state is damaged. */
 function broken(reason) {
   page.log.push(String(reason));
-  const shown = document.documentElement.dataset;
-  // A call that is under way may go on: it needs no Python.
-  if (shown.state === "loading") {
-    shown.state = "failed";
+  const dataset = document.documentElement.dataset;
+  // The rest stays visible during a call, whose connections may go on without Python.
+  if (dataset.state === "loading") {
+    dataset.state = "failed";
     document.querySelector("main").hidden = true;
   }
   const offer = document.getElementById("broken");
@@ -19,40 +19,41 @@ function broken(reason) {
   offer.querySelector("button").onclick = () => location.reload();
 }
 
-function attempt(deed) {
+/** Return the outcome of a function as a value, whether it returns or throws. */
+function attempt(action) {
   try {
-    return { ok: true, value: deed() ?? null };
+    return { ok: true, value: action() ?? null };
   } catch (error) {
     return { ok: false, name: String(error?.name ?? "Error"), message: String(error?.message ?? error) };
   }
 }
 
-/** Fetch a file of the page; as bytes. */
-async function fetched(url) {
+/** Return the bytes of one of the page's files. */
+async function fetchBytes(url) {
   const reply = await fetch(url);
   if (!reply.ok) throw new Error(`${reply.status} ${url}`);
   return new Uint8Array(await reply.arrayBuffer());
 }
 
-/** Write the files of a bundle to where Python imports from. */
+/** Write the files of a bundle to the folder from which Python imports. */
 function unpack(python, bytes) {
-  let from = bytes.indexOf(10) + 1; // behind the first line, which is the index
+  let from = bytes.indexOf(10) + 1; // The first line is the index; the files follow it.
   const folders = new Set();
   for (const [path, size] of JSON.parse(new TextDecoder().decode(bytes.subarray(0, from)))) {
     const [, folder, name] = /^(.*?)([^/]*)$/.exec(`/lib/${path}`);
     if (!folders.has(folder)) folders.add(folder) && python.FS.mkdirTree(folder);
-    // Without a copy (the last argument), and in half the time that writing takes.
+    // Without a copy (the last argument), this takes half the time of writing the file.
     python.FS.createDataFile(folder, name, bytes.subarray(from, (from += size)), true, true, true);
   }
 }
 
-/** Fetch what no call needs: how it looks, and its modules. */
+/** Fetch the style sheet and the modules of the features that are loaded on demand. */
 async function fetchExtras() {
   const style = Object.assign(document.createElement("link"), { rel: "stylesheet", href: "{{extras.css}}" });
   const styled = new Promise((done, failed) => Object.assign(style, { onload: done, onerror: () => failed(new Error("style")) }));
   document.head.append(style);
   try {
-    unpack(python, (await Promise.all([fetched("{{extras.bin}}"), styled]))[0]);
+    unpack(python, (await Promise.all([fetchBytes("{{extras.bin}}"), styled]))[0]);
   } catch (error) {
     style.remove();
     throw error;
@@ -63,29 +64,29 @@ let python, extras;
 const shim = {
   window: globalThis,
   call: (target, method, ...args) => attempt(() => target[method](...args)),
-  // By name: a class comes back from Python wrapped, and is no constructor any more.
+  // By name, because a class that passed through Python is wrapped and no longer a constructor.
   construct: (name, ...args) => attempt(() => new globalThis[name](...args)),
   callStatic: (name, method, ...args) => attempt(() => globalThis[name][method](...args)),
   get: (target, name) => attempt(() => target[name]),
   put: (target, name, value) => attempt(() => void (target[name] = value)),
-  // As text: numbers of more than 32 bits do not cross into Python otherwise. No more than is wanted: Python is slow.
+  // As text, because numbers of more than 32 bits do not cross into Python; reduced here, because Python is slow.
   entries: (report, types, keys) => JSON.stringify([...report.values()].filter((entry) => types.includes(entry.type)), keys),
-  // Once: the second who asks waits for the same.
+  // Fetched once: later callers wait for the same promise, and a failure is forgotten.
   extras: () => (extras ??= fetchExtras().catch((error) => ((extras = null), Promise.reject(error)))),
   qr: () => import("{{vendor/lean-qr.mjs}}"),
-  text: (event, most) => (typeof event.data === "string" && event.data.length <= most ? event.data : null),
+  text: (event, maxLength) => (typeof event.data === "string" && event.data.length <= maxLength ? event.data : null),
   loudness: (analyser, samples) => (analyser.getFloatTimeDomainData(samples), Math.hypot(...samples) / Math.sqrt(samples.length)),
   mark: (name) => void (page.marks[name] = performance.now()),
   broken,
 };
 
 addEventListener("error", (event) => {
-  // What a browser extension does wrong is not the page's.
+  // An error in a browser extension is not the page's.
   if (!/-extension:/.test(event.filename)) broken(event.message);
 });
 
 try {
-  const bundle = fetched("{{bundle.bin}}");
+  const bundle = fetchBytes("{{bundle.bin}}");
   python = await loadMicroPython({
     url: "{{vendor/micropython.wasm}}",
     heapsize: 2 << 20, // bytes

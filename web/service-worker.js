@@ -1,5 +1,5 @@
-// Keeps what the page consists of, so that it opens without a network; a call needs one.
-const KEPT = "{{#index.html}}"; // changes with everything that the page refers to
+// Caches the page's files, so that it opens offline; a call needs the network.
+const CACHE = "{{#index.html}}"; // The hash changes with every file that the page refers to.
 const SHELL = [
   "/",
   "{{style.css}}",
@@ -10,13 +10,13 @@ const SHELL = [
   "{{bundle.bin}}",
 ];
 
-const keep = (deed) => caches.open(KEPT).then(deed);
+const withCache = (action) => caches.open(CACHE).then(action);
 
-addEventListener("install", (event) => event.waitUntil(keep((kept) => kept.addAll(SHELL))));
+addEventListener("install", (event) => event.waitUntil(withCache((cache) => cache.addAll(SHELL))));
 
 addEventListener("activate", (event) => {
-  const forget = (names) => Promise.all(names.filter((name) => name !== KEPT).map((name) => caches.delete(name)));
-  event.waitUntil(caches.keys().then(forget));
+  const deleteOthers = (names) => Promise.all(names.filter((name) => name !== CACHE).map((name) => caches.delete(name)));
+  event.waitUntil(caches.keys().then(deleteOthers));
 });
 
 addEventListener("fetch", (event) => {
@@ -26,24 +26,24 @@ addEventListener("fetch", (event) => {
   else if (pathname.startsWith("/assets/")) event.respondWith(asset(event));
 });
 
-// Without navigation preload: in Firefox 153 a preload that fails is the end of it.
-/** The page as the server has it; without the server as it was, and told so. */
+// Navigation preload stays off, because Firefox 153 fails the navigation when its preload fails.
+/** Return the server's page; without the server the cached one, marked as offline. */
 async function page(request) {
   try {
     return await fetch(request);
   } catch {
-    const known = await keep((kept) => kept.match("/"));
-    const text = await known.text();
-    return new Response(text.replace("<html", "<html data-offline"), { headers: known.headers });
+    const cached = await withCache((cache) => cache.match("/"));
+    const text = await cached.text();
+    return new Response(text.replace("<html", "<html data-offline"), { headers: cached.headers });
   }
 }
 
-/** What has a name that changes with its contents: kept once it was wanted. */
+/** Return a file whose name changes with its contents, and cache it on its first use. */
 async function asset(event) {
-  const known = await keep((kept) => kept.match(event.request.url));
-  if (known) return known;
+  const cached = await withCache((cache) => cache.match(event.request.url));
+  if (cached) return cached;
   const reply = await fetch(event.request);
   const copy = reply.clone();
-  if (reply.ok) event.waitUntil(keep((kept) => kept.put(event.request.url, copy)));
+  if (reply.ok) event.waitUntil(withCache((cache) => cache.put(event.request.url, copy)));
   return reply;
 }

@@ -1,1 +1,1 @@
-"""Authorization: tokens, the webhook, passwords, and the chain that decides."""
+"""Authorization: tokens, the operator's webhook, session passwords, and the chain that they form."""

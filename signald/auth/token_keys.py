@@ -1,4 +1,4 @@
-"""The keys that tokens are checked with, each bound to one algorithm by its kind (RFC 8725 §3.1)."""
+"""Reads the keys that verify tokens; the type of a key determines its only algorithm (RFC 8725 §3.1)."""
 
 from __future__ import annotations
 
@@ -32,31 +32,32 @@ __all__ = [
 ]
 
 LEAST_SECRET_BYTES = 32
-"""Of an HS256 secret: as many as the hash has (RFC 7518 §3.2)."""
+"""The minimum size of an HS256 secret, that of the hash (RFC 7518 §3.2)."""
 
 LEAST_RSA_BITS = 2048
-"""Of an RS256 key (RFC 7518 §3.3)."""
+"""The minimum size of an RS256 key (RFC 7518 §3.3)."""
 
 _MOST_KEYS = 64
+"""The maximum number of keys; a token without a `kid` may be verified with each of them."""
 
 _PRIVATE_MEMBERS = ("d", "k", "p", "q", "dp", "dq", "qi", "oth")
-"""What a JWK of a public key does not have (RFC 7518 §6)."""
+"""Members of a JWK that only secret and private keys have (RFC 7518 §6)."""
 
 Material = bytes | Ed25519PublicKey | RSAPublicKey
-"""What tokens are checked with."""
+"""A secret or a public key, which verifies tokens."""
 
 SigningKey = Ed25519PrivateKey | RSAPrivateKey
-"""What tokens are signed with, besides secrets."""
+"""A private key, which signs tokens; a secret does both."""
 
 
 @frozen
 class TokenKey:
-    """A key that checks tokens.
+    """A key that verifies tokens.
 
     Attributes:
-        algorithm: the only one that it is for (RFC 7518 §3.1, RFC 8037 §3.1).
+        algorithm: the only algorithm that it is used with (RFC 7518 §3.1, RFC 8037 §3.1).
         material: the secret or the public key itself.
-        id: which tokens it is for, by their `kid` (RFC 7515 §4.1.4); None for any.
+        id: the `kid` of the tokens that it verifies (RFC 7515 §4.1.4); None for any token.
 
     """
 
@@ -69,8 +70,7 @@ def load_keys(settings: Tokens) -> tuple[TokenKey, ...]:
     """Read all keys that the settings name.
 
     Raises:
-        ConfigError: a file cannot be read, is open to others where it holds a secret, or holds no key that is good
-            enough.
+        ConfigError: a file cannot be read, a secret is open to others, or a key is unsuitable.
 
     """
     keys: list[TokenKey] = []
@@ -80,7 +80,7 @@ def load_keys(settings: Tokens) -> tuple[TokenKey, ...]:
     if settings.jwks_file is not None:
         keys += _read_jwks(settings.jwks_file)
     if len(keys) > _MOST_KEYS:
-        raise ConfigError(f"There are more than {_MOST_KEYS} keys for tokens.")
+        raise ConfigError(f"tokens: expected at most {_MOST_KEYS} keys, found {len(keys)}.")
     return tuple(keys)
 
 
@@ -88,19 +88,19 @@ def read_token_secret(path: Path) -> bytes:
     """Read an HS256 secret.
 
     Raises:
-        ConfigError: it cannot be read, is open to others, or is too short.
+        ConfigError: it cannot be read, it is open to others, or it is too short.
 
     """
     secret = read_secret(path)
     if len(secret) < LEAST_SECRET_BYTES:
         raise ConfigError(
-            f"The secret in {path} has {len(secret)} bytes; HS256 needs {LEAST_SECRET_BYTES} at least "
-            "(openssl rand -base64 48 makes one)."
+            f"{path}: expected a secret of at least {LEAST_SECRET_BYTES} bytes for HS256, found {len(secret)} bytes; "
+            "`openssl rand -base64 48` generates one."
         )
     try:
         jwt.get_algorithm_by_name("HS256").prepare_key(secret)
     except jwt.InvalidKeyError:
-        raise ConfigError(f"{path} holds a key of another kind, which is no secret.") from None
+        raise ConfigError(f"{path}: expected a secret for HS256, found a public key or a certificate.") from None
     return secret
 
 
@@ -108,7 +108,7 @@ def read_signing_key(path: Path) -> tuple[str, SigningKey]:
     """Read a private key that signs tokens, with its algorithm.
 
     Raises:
-        ConfigError: it cannot be read, is open to others, or is none that tokens are signed with.
+        ConfigError: it cannot be read, it is open to others, or it is of another type than Ed25519 or RSA.
 
     """
     try:
@@ -122,17 +122,17 @@ def read_signing_key(path: Path) -> tuple[str, SigningKey]:
             _check_size(path, key.key_size)
             return "RS256", key
         case _:
-            raise ConfigError(f"The key in {path} is neither Ed25519 nor RSA, which tokens are signed with.")
+            raise ConfigError(f"{path}: expected an Ed25519 or RSA key, found a key of another type.")
 
 
 def _read_public_key(path: Path) -> TokenKey:
     content = read_file(path)
     if b"PRIVATE KEY-----" in content:
-        raise ConfigError(f"{path} holds a private key; to check tokens, the public one is enough.")
+        raise ConfigError(f"{path}: expected a public key, found a private key; signald only verifies tokens.")
     try:
         key = serialization.load_pem_public_key(content)
     except (ValueError, UnsupportedAlgorithm):
-        raise ConfigError(f"{path} does not hold a readable public key in PEM form.") from None
+        raise ConfigError(f"{path}: expected a public key in PEM format, found something else.") from None
     match key:
         case Ed25519PublicKey():
             return TokenKey("EdDSA", key)
@@ -140,23 +140,23 @@ def _read_public_key(path: Path) -> TokenKey:
             _check_size(path, key.key_size)
             return TokenKey("RS256", key)
         case _:
-            raise ConfigError(f"The key in {path} is neither Ed25519 nor RSA, which tokens are checked with.")
+            raise ConfigError(f"{path}: expected an Ed25519 or RSA key, found a key of another type.")
 
 
 def _read_jwks(path: Path) -> list[TokenKey]:
-    """Read the keys of a set (RFC 7517 §5); those of other kinds or for other uses are passed over, as it asks."""
+    """Read the keys of a JWKS; keys of other types and for other uses are ignored (RFC 7517 §5)."""
     try:
         document = orjson.loads(read_file(path))
     except orjson.JSONDecodeError:
-        raise ConfigError(f"{path} is no JSON.") from None
+        raise ConfigError(f"{path}: expected a JWKS, found invalid JSON.") from None
     members = document.get("keys") if isinstance(document, dict) else None
     if not isinstance(members, list) or not all(isinstance(member, dict) for member in members):
-        raise ConfigError(f"{path} is no JWKS: an object with a list of keys.")
+        raise ConfigError(f"{path}: expected a JWKS, an object with a list `keys`; found other JSON.")
     if any(name in member for member in members for name in _PRIVATE_MEMBERS):
-        raise ConfigError(f"{path} holds a secret or a private key; to check tokens, public ones are enough.")
+        raise ConfigError(f"{path}: expected public keys, found a secret or a private key.")
     keys = [key for member in members if (key := _read_jwk(path, member, alone=len(members) == 1)) is not None]
     if not keys:
-        raise ConfigError(f"{path} holds no key for EdDSA (Ed25519) or RS256.")
+        raise ConfigError(f"{path}: expected at least one key for EdDSA (Ed25519) or RS256, found none.")
     return keys
 
 
@@ -174,13 +174,13 @@ def _read_jwk(path: Path, member: Mapping[str, Any], alone: bool) -> TokenKey | 
         return None
     id = member.get("kid")
     if id is not None and not isinstance(id, str):
-        raise ConfigError(f"A key in {path} has a kid that is no string.")
+        raise ConfigError(f"{path}: expected a string as the `kid` of each key, found another type.")
     if id is None and not alone:
-        raise ConfigError(f"A key in {path} has no kid, though there are several.")
+        raise ConfigError(f"{path}: expected a `kid` in each key, since there are several; found a key without one.")
     try:
         material: Ed25519PublicKey | RSAPublicKey = jwt.PyJWK(dict(member), algorithm).key
     except (jwt.PyJWTError, ValueError, TypeError, KeyError):
-        raise ConfigError(f"A key in {path} cannot be read.") from None
+        raise ConfigError(f"{path}: expected a valid JWK, found a key that cannot be decoded.") from None
     if isinstance(material, RSAPublicKey):
         _check_size(path, material.key_size)
     return TokenKey(algorithm, material, id)
@@ -188,4 +188,4 @@ def _read_jwk(path: Path, member: Mapping[str, Any], alone: bool) -> TokenKey | 
 
 def _check_size(path: Path, bits: int) -> None:
     if bits < LEAST_RSA_BITS:
-        raise ConfigError(f"The RSA key in {path} has {bits} bits; RS256 needs {LEAST_RSA_BITS} at least.")
+        raise ConfigError(f"{path}: expected an RSA key of at least {LEAST_RSA_BITS} bits, found {bits} bits.")

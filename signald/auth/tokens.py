@@ -1,4 +1,4 @@
-"""Checks tokens: JSON Web Tokens (RFC 7519), with the care that RFC 8725 asks for (docs/tokens.md)."""
+"""Verifies tokens: JSON Web Tokens (RFC 7519), by the best practices of RFC 8725 (docs/tokens.md)."""
 
 from __future__ import annotations
 
@@ -22,20 +22,24 @@ from signald.core.token_need import TokenNeed
 __all__ = ["CLAIM", "TokenVerifier"]
 
 CLAIM = "signald"
-"""The claim that says what a token is good for: an object with `session` and `role`, both optional."""
+"""The private claim with the scope of a token: an object with `session` and `role`, both optional."""
 
 _MOST_USER = 256
+"""The maximum length of `sub`, in characters."""
+
 _MOST_NAME = 64
-"""Characters of `sub` and `name`."""
+"""The maximum length of `name` and of a session id as it may be spelt, in characters."""
 
 _MOST_TIME = 2**53
+"""The largest NumericDate that is accepted: beyond it floats do not hold every integer."""
+
 _OPTIONS: Options = {"require": ["exp", "sub"], "verify_exp": False, "verify_nbf": False, "verify_iat": False}
-"""Times are checked here, since the library looks at the machine's clock itself."""
+"""PyJWT does not check times: it would read the system clock, which tests cannot set."""
 
 
 @frozen
 class _Rules:
-    """What tokens are checked against."""
+    """The settings with the keys loaded, which one assignment replaces on a reload."""
 
     need: TokenNeed
     keys: tuple[TokenKey, ...]
@@ -48,15 +52,15 @@ class _Rules:
         keys = load_keys(settings)
         if settings.need is not TokenNeed.NOBODY and not keys:
             raise ConfigError(
-                "Tokens are needed, but there is no key to check them with: give tokens.secret_file, tokens.key_files "
-                "or tokens.jwks_file."
+                f"tokens.need: {settings.need.value} needs a key to verify tokens, found no key; "
+                "set tokens.secret_file, tokens.key_files or tokens.jwks_file."
             )
         return cls(settings.need, keys, settings.issuer, settings.audience, settings.leeway_seconds)
 
 
 @define
 class TokenVerifier:
-    """Checks tokens against the keys of the configuration.
+    """Verifies tokens with the configured keys.
 
     Attributes:
         settings: the section `tokens`.
@@ -70,33 +74,33 @@ class TokenVerifier:
     _rules: _Rules = field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        """Read the keys."""
+        """Load the keys."""
         self._rules = _Rules.of(self.settings)
 
     @property
     def need(self) -> TokenNeed:
-        """Who must show a token."""
+        """Return who must show a token."""
         return self._rules.need
 
     def configure(self, settings: Tokens) -> None:
-        """Check tokens by other settings from now on; who was let in stays so.
+        """Replace the settings and read the key files again; identities that exist keep their grants.
 
         Raises:
-            ConfigError: they cannot be used; nothing has changed.
+            ConfigError: the new settings cannot be used; the old ones stay in force.
 
         """
         self._rules = _Rules.of(settings)
         self.settings = settings
 
     def verify(self, token: str, now: float) -> Grant:
-        """Return what a token grants.
+        """Verify a token and return its grant.
 
         Arguments:
-            token: in its compact form (RFC 7515 §7.1).
-            now: wall time, seconds since the epoch.
+            token: the token in its compact serialization (RFC 7515 §7.1).
+            now: wall time, in seconds since the epoch.
 
         Raises:
-            SignalError: `token-invalid`; `token-expired` for one that is good but for its age.
+            SignalError: `token-expired` if only its time is over, else `token-invalid`.
 
         """
         claims = self._claims(token)
@@ -109,14 +113,14 @@ class TokenVerifier:
         return grant
 
     def _claims(self, token: str) -> dict[str, Any]:
-        """Return the claims of a token that one of the keys has signed."""
+        """Verify the signature with the keys that match the header, and return the claims."""
         if len(token) > MAX_TOKEN_CHARACTERS:
             raise SignalError(ErrorCode.TOKEN_INVALID)
         try:
             header = jwt.get_unverified_header(token)
         except jwt.PyJWTError:
             raise SignalError(ErrorCode.TOKEN_INVALID) from None
-        # No extension is understood here (RFC 7515 §4.1.11).
+        # A token with a critical extension that is not implemented must be rejected (RFC 7515 §4.1.11).
         if "crit" in header or "b64" in header:
             raise SignalError(ErrorCode.TOKEN_INVALID)
         for key in self._candidates(header):
@@ -136,7 +140,7 @@ class TokenVerifier:
         raise SignalError(ErrorCode.TOKEN_INVALID)
 
     def _candidates(self, header: Mapping[str, Any]) -> list[TokenKey]:
-        """The keys that may have signed a token: the header chooses among them, and no key changes its algorithm."""
+        """Return the keys that match the header's `alg` and `kid`; the header cannot change a key's algorithm."""
         ours = [key for key in self._rules.keys if key.algorithm == header.get("alg")]
         named = header.get("kid")
         alone = len(self._rules.keys) == 1
@@ -152,7 +156,7 @@ def _time(claims: Mapping[str, Any], name: str) -> float:
 
 
 def _grant(claims: Mapping[str, Any], expires: float) -> Grant:
-    """Read what a token is good for. What is misspelt there would allow too much, and so is refused."""
+    """Read the grant. Unknown members of the scope are rejected: a misspelt one would allow too much."""
     scope = claims.get(CLAIM, {})
     if type(scope) is not dict or not scope.keys() <= {"session", "role"}:
         raise SignalError(ErrorCode.TOKEN_INVALID)
@@ -166,7 +170,7 @@ def _grant(claims: Mapping[str, Any], expires: float) -> Grant:
             name=None if name is None else _text(name, _MOST_NAME),
             claims=orjson.dumps(claims).decode(),
         )
-    except (ValueError, TypeError):  # no role, or what JSON has no words for (`NaN`)
+    except (ValueError, TypeError):  # an unknown role, or a value that JSON cannot express, such as NaN
         raise SignalError(ErrorCode.TOKEN_INVALID) from None
 
 

@@ -1,4 +1,4 @@
-"""Asks the operator's HTTP service who may open and join, and takes no answer for a refusal (docs/tokens.md)."""
+"""The webhook: asks the operator's HTTP service who may open and join, and fails closed (docs/tokens.md)."""
 
 from __future__ import annotations
 
@@ -22,31 +22,32 @@ from signald.net.http_client import post
 
 __all__ = ["Webhook"]
 
-_MOST_AT_ONCE = 32
-"""Questions on their way; it is also how many connections there are."""
 
-_MOST_OPEN = 1024
-"""Questions that wait for their answer, those on their way among them."""
+_MOST_CONCURRENT = 32
+"""The maximum number of concurrent requests, and so of connections."""
+
+_MOST_PENDING = 1024
+"""The maximum number of different pending questions, those in flight among them; further ones are refused."""
 
 _MOST_CACHED = 10_000
-"""Answers that are used again; each takes some hundred bytes."""
+"""The maximum number of cached answers; each takes a few hundred bytes."""
 
 _WARN_SECONDS = 60.0
-"""Between two lines in the log about answers that do not come."""
+"""Minimum time between two log lines about missing answers."""
 
 _log = Logger()
 
 
 @define
 class Webhook:
-    """Asks, and remembers what it was told.
+    """Asks the operator's service, and caches its answers.
 
     Attributes:
         settings: the section `webhook`.
-        client: makes the requests.
-        clock: monotonic seconds, for the timeout and what is remembered.
-        wall: wall time in seconds since the epoch, for the signature.
-        token: gives random text that names a question.
+        client: sends the requests.
+        clock: monotonic time in seconds, for the timeout and the cache.
+        wall: returns wall time in seconds since the epoch, for the signature.
+        token: returns random text that identifies a request.
 
     Raises:
         ConfigError: the settings cannot be used.
@@ -60,63 +61,63 @@ class Webhook:
     token: Callable[[], str]
     _rules: WebhookRules | None = field(init=False)
     _cache: dict[bytes, tuple[float, Verdict]] = field(init=False, factory=dict)
-    _open: dict[bytes, list[Deferred[Verdict]]] = field(init=False, factory=dict)
-    _turns: DeferredSemaphore = field(init=False, factory=lambda: DeferredSemaphore(_MOST_AT_ONCE))
+    _pending: dict[bytes, list[Deferred[Verdict]]] = field(init=False, factory=dict)
+    _turns: DeferredSemaphore = field(init=False, factory=lambda: DeferredSemaphore(_MOST_CONCURRENT))
     _warn_at: float = field(init=False, default=float("-inf"))
 
     def __attrs_post_init__(self) -> None:
-        """Read the secret."""
+        """Load the secret."""
         self._rules = WebhookRules.of(self.settings)
 
     @property
     def is_on(self) -> bool:
-        """Whether there is anybody to ask."""
+        """Tell whether a webhook is configured."""
         return self._rules is not None
 
     def configure(self, settings: Settings) -> None:
-        """Ask by other settings from now on; what was remembered is forgotten.
+        """Replace the settings and clear the cache.
 
         Raises:
-            ConfigError: they cannot be used; nothing has changed.
+            ConfigError: the new settings cannot be used; the old ones stay in force.
 
         """
         self._rules = WebhookRules.of(settings)
         self.settings = settings
         self._cache.clear()
-        self._open = {}
+        self._pending = {}
 
     def ask(self, question: Question) -> Deferred[Verdict]:
-        """Find out whether somebody may: None, or why not. It never fails.
+        """Ask whether an operation is allowed: None, or the reason of the refusal. The deferred never fails.
 
-        Those who ask the same meanwhile get the same answer.
+        Equal questions that are pending share one request.
         """
         rules = self._rules
         if rules is None:
             return succeed(None)
         body = question.body()
         key = sha256(body).digest()
-        remembered = self._cache.get(key)
-        if remembered is not None and self.clock.seconds() < remembered[0]:
-            return succeed(remembered[1])
+        cached = self._cache.get(key)
+        if cached is not None and self.clock.seconds() < cached[0]:
+            return succeed(cached[1])
         answer: Deferred[Verdict] = Deferred()
-        if key in self._open:
-            self._open[key].append(answer)
-        elif len(self._open) >= _MOST_OPEN:
+        if key in self._pending:
+            self._pending[key].append(answer)
+        elif len(self._pending) >= _MOST_PENDING:
             return succeed(ErrorCode.DECISION_UNAVAILABLE)
         else:
-            self._open[key] = [answer]
-            self._begin(rules, question, key, body)
+            self._pending[key] = [answer]
+            self._start_request(rules, question, key, body)
         return answer
 
-    def _begin(self, rules: WebhookRules, question: Question, key: bytes, body: bytes) -> None:
+    def _start_request(self, rules: WebhookRules, question: Question, key: bytes, body: bytes) -> None:
         asked = self._turns.run(self._post, rules, body)
         asked.addTimeout(rules.timeout, self.clock)
         answered: Deferred[Verdict] = asked.addCallback(read_answer, question)
-        answered.addCallbacks(self._keep, self._failed, callbackArgs=(rules, key))
-        answered.addCallback(self._tell, key, self._open[key])
+        answered.addCallbacks(self._store, self._failed, callbackArgs=(rules, key))
+        answered.addCallback(self._answer_all, key, self._pending[key])
 
     def _post(self, rules: WebhookRules, body: bytes) -> Deferred[bytes]:
-        """Send a question, signed as Standard Webhooks says: id, time and body."""
+        """Send a question, its id, time and body signed by the specification of Standard Webhooks."""
         id, time = self.token(), str(int(self.wall()))
         digest = hmac.digest(rules.secret, b".".join((id.encode(), time.encode(), body)), "sha256")
         headers = {
@@ -126,7 +127,7 @@ class Webhook:
         }
         return post(self.client, rules.url, headers, body)
 
-    def _keep(self, verdict: Verdict, rules: WebhookRules, key: bytes) -> Verdict:
+    def _store(self, verdict: Verdict, rules: WebhookRules, key: bytes) -> Verdict:
         if rules is self._rules and rules.cache > 0:
             self._cache.pop(key, None)
             if len(self._cache) >= _MOST_CACHED:
@@ -138,15 +139,15 @@ class Webhook:
         if self.clock.seconds() >= self._warn_at:
             self._warn_at = self.clock.seconds() + _WARN_SECONDS
             _log.warn(
-                "the webhook gave no answer that can be used: {reason}",
+                "the webhook gave no usable answer: {reason}",
                 event="webhook-unavailable",
                 reason=failure.type.__name__ if failure.type is not None else "",
             )
         return ErrorCode.DECISION_UNAVAILABLE
 
-    def _tell(self, verdict: Verdict, key: bytes, waiting: list[Deferred[Verdict]]) -> None:
-        # After a change of the settings the same question may be open anew.
-        if self._open.get(key) is waiting:
-            del self._open[key]
+    def _answer_all(self, verdict: Verdict, key: bytes, waiting: list[Deferred[Verdict]]) -> None:
+        # After a reload the same question may be pending again, for the new service.
+        if self._pending.get(key) is waiting:
+            del self._pending[key]
         for answer in waiting:
             answer.callback(verdict)

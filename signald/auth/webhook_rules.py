@@ -12,7 +12,7 @@ from signald.net.request_urls import is_usable
 __all__ = ["WebhookRules", "check_webhook"]
 
 _LEAST_SECRET_BYTES = 32
-"""Least length of the secret that signs: the length of the hash (RFC 2104 §3)."""
+"""The minimum size of the signing secret, that of the hash (RFC 2104 §3)."""
 
 
 @frozen
@@ -44,13 +44,17 @@ class WebhookRules:
             return None
         if not is_usable(settings.url):
             raise ConfigError(
-                "webhook.url is no https:// address (or http:// on this machine), or has a user or a fragment."
+                "webhook.url: expected an https:// URL, or http:// on a loopback address, without user and fragment; "
+                "found another one."
             )
         if settings.secret_file is None:
-            raise ConfigError("A webhook's questions are signed: give webhook.secret_file, too.")
+            raise ConfigError("webhook.secret_file: expected a file with the secret that signs requests, found none.")
         secret = read_secret(settings.secret_file)
         if len(secret) < _LEAST_SECRET_BYTES:
-            raise ConfigError(f"The secret in {settings.secret_file} is shorter than {_LEAST_SECRET_BYTES} bytes.")
+            raise ConfigError(
+                f"{settings.secret_file}: expected a secret of at least {_LEAST_SECRET_BYTES} bytes, "
+                f"found {len(secret)} bytes."
+            )
         return cls(settings.url, secret, settings.timeout_seconds, settings.cache_seconds)
 
 

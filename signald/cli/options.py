@@ -136,7 +136,7 @@ class Options(usage.Options):
         for setting, text in self._limits:
             self.given += problems.read_text(setting, text, f"--limit {setting.path[-1].replace('_', '-')}")
         try:
-            problems.tell()
+            problems.raise_all()
             self.file = None if self["config"] is None else read_path(self["config"])
         except ConfigError as error:
             raise usage.UsageError(str(error)) from None

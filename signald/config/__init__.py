@@ -1,1 +1,1 @@
-"""The configuration: a tree of checked settings, and the sources that it is read from."""
+"""The configuration: a tree of validated settings, and the sources that it is read from."""

@@ -1,4 +1,4 @@
-"""Secrets in files, refused where others can read them (`signald/net/keyfiles.py` has the same rule for keys)."""
+"""Reads secrets from files, and rejects those that others may read, as `net/keyfiles.py` does with keys."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ __all__ = ["read_file", "read_secret"]
 
 
 def read_secret(path: Path) -> bytes:
-    """Read a secret: the file's bytes without the line end that editors and shells put after them.
+    """Read a secret: the bytes of a file without one line end, which editors and shells append.
 
     Raises:
-        ConfigError: it cannot be read, is open to others, is empty, or is larger than any secret.
+        ConfigError: the file cannot be read, is open to others, is empty, or is too large.
 
     """
     content, mode = read_keys(path, ConfigError)
     if mode & OWNER_AND_GROUP:
-        raise ConfigError(f"The secret {path} is open to others (mode {stat.S_IMODE(mode):04o}); make it 0600.")
+        raise ConfigError(f"The secret {path} is open to others (mode {stat.S_IMODE(mode):04o}); set its mode to 0600.")
     secret = content.removesuffix(b"\n").removesuffix(b"\r")
     if not secret:
-        raise ConfigError(f"{path} holds no secret: it is empty.")
+        raise ConfigError(f"{path}: expected a secret, found an empty file.")
     return secret
 
 
 def read_file(path: Path) -> bytes:
-    """Read a file whose content everybody may know.
+    """Read a file whose content is public.
 
     Raises:
-        ConfigError: it cannot be read, or is too large.
+        ConfigError: the file cannot be read, or is too large.
 
     """
     return read_keys(path, ConfigError)[0]

@@ -1,4 +1,4 @@
-"""The settings one by one: every leaf of the configuration's tree, and its names in a file, a variable, an option."""
+"""Settings: the leaves of the configuration tree, with their names in files, environment variables and options."""
 
 from __future__ import annotations
 
@@ -23,56 +23,59 @@ from signald.net.proxies import Network
 __all__ = ["PREFIX", "Setting", "nearest", "settings"]
 
 PREFIX = "SIGNALD_"
-"""Of the environment's variables."""
+"""The prefix of environment variables that hold settings."""
 
 KeyPath = tuple[str, ...]
+"""The path of a setting in the tree, such as `("ice", "servers")`."""
 
 _MOST_NUMBER = 2**53
-"""Up to which floats hold whole numbers."""
+"""The largest number that is accepted: beyond it floats do not hold every integer."""
 
-_WORDS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+_BOOLEANS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+"""The spellings of a boolean in an environment variable."""
 
 _URL = re.compile(r"(?P<scheme>[a-z]+://)(?P<user>[^/?#]*@)?(?P<place>[^?]*)(?P<query>\?.*)?", re.DOTALL)
-"""Of a web address; user and query may hold credentials."""
+"""A URL; its user information and its query may contain credentials."""
 
-_NAMES = {bool: "truth value (true or false)", int: "whole number", float: "number", str: "text", tuple: "list"}
+_NAMES = {bool: "true or false", int: "an integer", float: "a number"}
+"""The names of types in error messages; for any other type, a string is expected."""
 
 
 class _Text(str):
-    """Text or a number, as text, for a setting with a reader of its own."""
+    """A string, or a number as a string, for a setting that has its own parser."""
 
     __slots__ = ()
 
 
-def _of(kind: type, *accepted: type, secret: bool = False) -> Callable[[object, object], Any]:
-    """Return what takes values of a TOML file's own types alone; `bool` is no number."""
+def _strict(kind: type, *accepted: type, secret: bool = False) -> Callable[[object, object], Any]:
+    """Return a structure hook that accepts exactly these types, so that a boolean is not taken for a number."""
 
     def structure(value: object, _target: object) -> Any:
         if type(value) is int and abs(value) > _MOST_NUMBER:
-            # Python makes neither a float nor digits of any number.
-            raise ConfigError("The number is out of range.")
+            # Python raises when it converts such a number to a float or to decimal digits.
+            raise ConfigError("expected a number of at most 2^53, got a larger one.")
         if type(value) not in (accepted or (kind,)):
-            raise ConfigError(f"{_shown(value, secret)} is no {_NAMES.get(kind, 'text')}.")
+            raise ConfigError(f"expected {_NAMES.get(kind, 'a string')}, got {_excerpt(value, secret)}.")
         return kind(value)
 
     return structure
 
 
-def _by(read: Callable[[str], Any], *, secret: bool = False) -> Callable[[object, object], Any]:
-    """Return what takes text and reads it."""
-    text = _of(str, secret=secret)
+def _parsed_by(read: Callable[[str], Any], *, secret: bool = False) -> Callable[[object, object], Any]:
+    """Return a structure hook that accepts a string and parses it."""
+    text = _strict(str, secret=secret)
     return lambda value, _target: read(text(value, str))
 
 
-def _shown(value: object, secret: bool) -> str:
-    """The beginning of a value, text in quotes, for messages that others may read: nothing of a possible secret."""
+def _excerpt(value: object, secret: bool) -> str:
+    """Return the beginning of a value for an error message, a string in quotes; nothing of a possible secret."""
     if secret:
-        return "What is given"
+        return "another type"
     return f'"{value:.40}"' if isinstance(value, str) else f"{value!s:.40}"
 
 
 def _without_credentials(text: str) -> str:
-    """A text, without what in a web address only the two ends of it should know."""
+    """Hide the parts of a URL that may contain credentials."""
     found = _URL.fullmatch(text)
     if found is None:
         return text
@@ -88,41 +91,41 @@ def _is_list(kind: Any) -> bool:
 def _choice(value: object, target: type[Enum]) -> Enum:
     words = [str(member.value) for member in target]
     if value not in words:
-        raise ConfigError(f"{value!s:.40} is not one of {', '.join(words)}.")
+        raise ConfigError(f"expected one of {', '.join(words)}, got {value!s:.40}.")
     return target(value)
 
 
-def _several(value: object, target: Any) -> Any:
-    """Structure a list; a single text would otherwise be taken for a list of letters."""
+def _list(value: object, target: Any) -> Any:
+    """Structure a list; cattrs would take a string for a list of its characters."""
     if not isinstance(value, list):
-        raise ConfigError(f"{_shown(value, get_args(target)[0] is IceServer)} is no list.")
+        raise ConfigError(f"expected a list, got {_excerpt(value, get_args(target)[0] is IceServer)}.")
     return tuple(_converter.structure(one, get_args(target)[0]) for one in value)
 
 
 _converter = Converter()
 for _kind in (bool, int, str):
-    _converter.register_structure_hook(_kind, _of(_kind))
-_converter.register_structure_hook(float, _of(float, float, int))
-_converter.register_structure_hook(_Text, _of(_Text, str, int))
-_converter.register_structure_hook(Path, _by(read_path))
-_converter.register_structure_hook(Origin, _by(read_origin))
-_converter.register_structure_hook(IceServer, _by(read_ice_server, secret=True))
-_converter.register_structure_hook_func(lambda kind: kind == Network, _by(read_network))
+    _converter.register_structure_hook(_kind, _strict(_kind))
+_converter.register_structure_hook(float, _strict(float, float, int))
+_converter.register_structure_hook(_Text, _strict(_Text, str, int))
+_converter.register_structure_hook(Path, _parsed_by(read_path))
+_converter.register_structure_hook(Origin, _parsed_by(read_origin))
+_converter.register_structure_hook(IceServer, _parsed_by(read_ice_server, secret=True))
+_converter.register_structure_hook_func(lambda kind: kind == Network, _parsed_by(read_network))
 _converter.register_structure_hook_func(lambda kind: isinstance(kind, type) and issubclass(kind, Enum), _choice)
-_converter.register_structure_hook_func(_is_list, _several)
+_converter.register_structure_hook_func(_is_list, _list)
 
 
 @frozen
 class Setting:
-    """One leaf of the tree.
+    """One setting, a leaf of the tree.
 
     Attributes:
-        path: the names of its section, if any, and of itself.
+        path: its path in the tree.
         type: the Python type of its value, without the None of an optional one.
         optional: whether it may be None.
-        default: what holds where nobody says anything; `NOTHING` where that depends on the machine.
-        meaning: a phrase.
-        unit: of a number; None for none.
+        default: the value where no source sets it; `NOTHING` where that depends on the machine.
+        meaning: what the help and the documentation say about it.
+        unit: the unit of its number; None for none.
         reload: whether a change takes effect on SIGHUP.
         letter: a short option; None for none.
 
@@ -143,38 +146,38 @@ class Setting:
 
     @property
     def key(self) -> str:
-        """As messages name it: the dotted key of TOML."""
+        """The dotted key of TOML, by which messages name it."""
         return ".".join(self.path)
 
     @property
     def variable(self) -> str:
-        """The environment's variable."""
+        """The name of its environment variable."""
         return PREFIX + "_".join(self.path).upper()
 
     @property
     def option(self) -> str:
-        """The command line's, without the two hyphens; a limit is set with `--limit NAME=VALUE`."""
+        """The name of its command line option without hyphens; a limit is set with `--limit NAME=VALUE`."""
         return self._option or "-".join(self.path).replace("_", "-")
 
     @property
     def choices(self) -> list[str]:
-        """The words that it may be; empty where there are others."""
+        """The allowed words of an enumeration; empty for other types."""
         kind = self.type
         return [str(word.value) for word in cast(type[Enum], kind)] if isinstance(kind, EnumType) else []
 
     @property
     def phrase(self) -> str:
-        """What it is for, with its choices and its unit."""
+        """The meaning with the choices and the unit."""
         choices = f": {', '.join(self.choices[:-1])} or {self.choices[-1]}" if self.choices else ""
         return f"{self.meaning}{choices}{'' if self.unit is None else f', in {self.unit}'}"
 
     @property
     def is_list(self) -> bool:
-        """Whether there may be several."""
+        """Whether its value is a list."""
         return _is_list(self.type)
 
     def shown(self, value: Any) -> str:
-        """A value as TOML has it, credentials hidden; empty for None, which TOML does not have."""
+        """Format a value as TOML with credentials hidden; None, which TOML does not have, as an empty string."""
         if value is None:
             return ""
         if isinstance(value, tuple):
@@ -190,10 +193,10 @@ class Setting:
         return json.dumps(text, ensure_ascii=False)
 
     def read(self, value: object) -> Any:
-        """Make the Python value of what a TOML file holds.
+        """Convert a value of a TOML file, and validate it.
 
         Raises:
-            ConfigError: it cannot be used; one sentence.
+            ConfigError: the value is invalid: what was expected and what was found.
 
         """
         read, kind = self._read, self.type
@@ -207,14 +210,14 @@ class Setting:
         except ValueError:
             bounds = " to ".join(f"{bound:.12g}" for bound in self._range if bound is not None)
             more = " or more" if self._range[1] is None else ""
-            raise ConfigError(f"{value} is out of range: {bounds}{more} {self.unit}.") from None
+            raise ConfigError(f"expected {bounds}{more} {self.unit}, got {value}.") from None
         return found
 
     def read_text(self, text: str) -> Any:
-        """Make the Python value of a variable or an option: a list's are parted by white space.
+        """Convert the text of an environment variable or an option; the values of a list are separated by white space.
 
         Raises:
-            ConfigError: it cannot be used; one sentence.
+            ConfigError: the value is invalid: what was expected and what was found.
 
         """
         if self.optional and not text:
@@ -222,25 +225,25 @@ class Setting:
         if self.is_list:
             return self.read(text.split())
         if self.type is bool:
-            if text not in _WORDS:
-                raise ConfigError(f"{text:.40} is neither true nor false.")
-            return _WORDS[text]
+            if text not in _BOOLEANS:
+                raise ConfigError(f"expected true or false, got {text:.40}.")
+            return _BOOLEANS[text]
         if self._read is None and self.type in (int, float):
             try:
                 return self.read(self.type(text))
             except (ValueError, OverflowError):
-                raise ConfigError(f"{text:.40} is no {_NAMES[self.type]}.") from None
+                raise ConfigError(f"expected {_NAMES[self.type]}, got {text:.40}.") from None
         return self.read(text)
 
 
 @cache
 def settings() -> dict[KeyPath, Setting]:
-    """Return all settings by their paths, in the order of the tree."""
+    """Return all settings by path, in the order of the tree."""
     return {setting.path: setting for setting in _walk(Config, ())}
 
 
 def nearest(name: str, names: list[str]) -> str:
-    """Return the words that propose the name which is most like an unknown one; empty where none is."""
+    """Return the end of a sentence about an unknown name: a suggestion of the nearest known one, or a full stop."""
     found = get_close_matches(name, names, n=1)
     return f"; did you mean {found[0]}?" if found else "."
 
@@ -260,7 +263,7 @@ def _leaf(path: KeyPath, attribute: Attribute[Any]) -> Setting:
     arguments = get_args(kind)
     if type(None) in arguments:
         optional = True
-        kind = Union[tuple(one for one in arguments if one is not type(None))]  # noqa: UP007 # made of a tuple
+        kind = Union[tuple(one for one in arguments if one is not type(None))]  # noqa: UP007 # the members come from a tuple
     metadata = attribute.metadata
     return Setting(
         path,
@@ -279,7 +282,7 @@ def _leaf(path: KeyPath, attribute: Attribute[Any]) -> Setting:
 
 
 def _checker(attribute: Attribute[Any]) -> Callable[[Any], None]:
-    """Return what raises ValueError for a value that the tree would refuse."""
+    """Return a function that raises ValueError for a value that the tree would reject."""
     validator = attribute.validator
-    # These validators look at nothing but the value and the attribute's name.
+    # These validators use only the value and the attribute's name, so no instance is needed.
     return lambda value: None if validator is None or value is None else validator(cast(Any, None), attribute, value)

@@ -1,4 +1,7 @@
-"""The configuration out of its layers: defaults, a TOML file, the environment, the command line, in that order."""
+"""Reads the configuration from its sources: defaults, a TOML file, the environment and the command line.
+
+A later source overrides an earlier one.
+"""
 
 from __future__ import annotations
 
@@ -27,19 +30,20 @@ __all__ = [
 ]
 
 CONFIG_VARIABLE = f"{PREFIX}CONFIG"
-"""The environment's variable that names the file."""
+"""The environment variable that names the configuration file."""
 
 _MEBIBYTE = 1 << 20
+"""The maximum size of a configuration file, in bytes."""
 
 
 @frozen
 class ConfigValue:
-    """A setting that one layer gives.
+    """The value that one source gives to a setting.
 
     Attributes:
-        setting: which.
-        value: checked.
-        where: the layer, as messages name it: a file and its line, a variable or an option. Its `str` is the name.
+        setting: the setting.
+        value: its value, converted and validated.
+        where: the source; its `str` is what messages call it: the file and line, the variable or the option.
 
     """
 
@@ -50,11 +54,11 @@ class ConfigValue:
 
 @frozen
 class Effective:
-    """The configuration that holds.
+    """The effective configuration.
 
     Attributes:
         config: the tree.
-        where: which layer each setting comes from, by its path, as in `ConfigValue`; a default is not in it.
+        where: the source of each setting that is not a default, by path, as in `ConfigValue`.
 
     """
 
@@ -74,7 +78,7 @@ class _TomlFile:
 
     @cached_property
     def lines(self) -> Mapping[KeyPath, int]:
-        """The line of each table and key, by its path."""
+        """The line of each table and key, by path."""
         from signald.config.toml_lines import lines_of
 
         return lines_of(self.text)
@@ -82,12 +86,12 @@ class _TomlFile:
 
 @frozen
 class _Position:
-    """A key's place in a configuration file.
+    """The position of a key in a configuration file.
 
     Attributes:
         file: the file.
         keys: the path of the key.
-        suffix: follows the file and the line.
+        suffix: the end of its name, after the file and the line.
 
     """
 
@@ -104,21 +108,21 @@ class _Position:
 
 
 class ConfigErrors:
-    """Collects what cannot be used, so that all of it is told at once."""
+    """Collects errors in the configuration, so that all of them are reported at once."""
 
     def __init__(self) -> None:
         self._sentences: list[str] = []
 
     def add(self, where: object, sentence: str) -> None:
-        """Take one more."""
+        """Add an error: its position, and a sentence."""
         self._sentences.append(f"{where}: {sentence}")
 
     def read(self, setting: Setting, value: object, where: object) -> list[ConfigValue]:
-        """Read a value as TOML has it; an empty list, and one problem more, where it cannot be used."""
+        """Read a value of a TOML file; where it is invalid, add an error and return an empty list."""
         return self._read(setting, lambda: setting.read(value), where)
 
     def read_text(self, setting: Setting, text: str, where: object) -> list[ConfigValue]:
-        """Read the text of a variable or an option in the same way."""
+        """Read the text of an environment variable or an option in the same way."""
         return self._read(setting, lambda: setting.read_text(text), where)
 
     def _read(self, setting: Setting, read: Callable[[], Any], where: object) -> list[ConfigValue]:
@@ -128,11 +132,11 @@ class ConfigErrors:
             self.add(where, str(error))
             return []
 
-    def tell(self) -> None:
-        """Go on where there is none.
+    def raise_all(self) -> None:
+        """Raise the errors, if any.
 
         Raises:
-            ConfigError: a sentence for each, on lines of their own.
+            ConfigError: all errors, each on its own line.
 
         """
         if self._sentences:
@@ -140,10 +144,10 @@ class ConfigErrors:
 
 
 def from_file(path: Path) -> list[ConfigValue]:
-    """Read a TOML file; relative paths in it begin at its folder.
+    """Read a TOML file; relative paths in it are resolved against its directory.
 
     Raises:
-        ConfigError: it cannot be read, is no TOML, or has unknown keys or wrong values; a sentence for each.
+        ConfigError: it cannot be read, is not TOML, or has unknown keys or invalid values; all are reported.
 
     """
     name = str(path)
@@ -157,69 +161,69 @@ def from_file(path: Path) -> list[ConfigValue]:
         raise ConfigError(f"{name} cannot be read: {error.strerror}.") from None
     except UnicodeDecodeError:
         raise ConfigError(f"{name} is not UTF-8.") from None
-    except (ValueError, RecursionError) as error:  # TOMLDecodeError, and what `int` says of thousands of digits
-        raise ConfigError(f"{name} is no TOML: {error}.") from None
+    except (ValueError, RecursionError) as error:  # TOMLDecodeError, and the error of `int` for thousands of digits
+        raise ConfigError(f"{name} is not valid TOML: {error}.") from None
     file = _TomlFile(name, text)
-    problems, found = ConfigErrors(), list[ConfigValue]()
+    errors, found = ConfigErrors(), list[ConfigValue]()
     known = settings()
     for keys, value in _leaves(document):
         setting = known.get(keys)
         if setting is None:
-            problems.add(_Position(file, keys), _unknown(keys))
+            errors.add(_Position(file, keys), _unknown(keys))
         else:
             where = _Position(file, keys, f", {setting.key}")
-            found += problems.read(setting, _placed(setting, value, path.parent), where)
-    problems.tell()
+            found += errors.read(setting, _resolve(setting, value, path.parent), where)
+    errors.raise_all()
     return found
 
 
 def from_environment(environment: Mapping[str, str]) -> list[ConfigValue]:
-    """Read the variables that begin with `SIGNALD_`.
+    """Read the environment variables that begin with `SIGNALD_`.
 
     Raises:
-        ConfigError: one is unknown or has a wrong value; a sentence for each.
+        ConfigError: variables are unknown or have invalid values; all are reported.
 
     """
-    problems, found = ConfigErrors(), list[ConfigValue]()
+    errors, found = ConfigErrors(), list[ConfigValue]()
     known = {setting.variable: setting for setting in settings().values()}
     for name in sorted(environment):
         if name.startswith(PREFIX) and name != CONFIG_VARIABLE:
             if name in known:
-                found += problems.read_text(known[name], environment[name], name)
+                found += errors.read_text(known[name], environment[name], name)
             else:
-                problems.add(name, f"there is no such setting{nearest(name, [*known, CONFIG_VARIABLE])}")
-    problems.tell()
+                errors.add(name, f"there is no such setting{nearest(name, [*known, CONFIG_VARIABLE])}")
+    errors.raise_all()
     return found
 
 
 def load(options: Sequence[ConfigValue], file: Path | None, environment: Mapping[str, str]) -> Effective:
-    """Read all layers.
+    """Read all sources, and return the effective configuration.
 
     Arguments:
-        options: what the command line gives.
+        options: the values from the command line.
         file: the TOML file that it names; None for the one that the environment names, if any.
-        environment: the variables.
+        environment: the environment variables.
 
     Raises:
-        ConfigError: something cannot be used; a sentence for each problem of the first layer that has some.
+        ConfigError: values are invalid; all errors of the first source that has some are reported.
 
     """
     named = environment.get(CONFIG_VARIABLE)
     path = read_path(named) if file is None and named else file
-    layers = [] if path is None else [from_file(path)]
-    return combine([*layers, from_environment(environment), options], environment)
+    files = [] if path is None else [from_file(path)]
+    return combine([*files, from_environment(environment), options], environment)
 
 
-def combine(layers: Iterable[Sequence[ConfigValue]], environment: Mapping[str, str]) -> Effective:
-    """Lay each layer over the ones before it, over the defaults.
+def combine(sources: Iterable[Sequence[ConfigValue]], environment: Mapping[str, str]) -> Effective:
+    """Combine sources; a later one overrides an earlier one, and all override the defaults.
 
     Raises:
-        ConfigError: values of several settings do not fit each other.
+        ConfigError: values of several settings contradict each other.
 
     """
     values, where = dict[KeyPath, Any](), dict[KeyPath, object]()
-    for layer in layers:
-        for given in layer:
+    for source in sources:
+        for given in source:
             values[given.setting.path] = given.value
             where[given.setting.path] = given.where
     if ("data_dir",) not in values:
@@ -228,7 +232,7 @@ def combine(layers: Iterable[Sequence[ConfigValue]], environment: Mapping[str, s
 
 
 def _structure(values: Mapping[KeyPath, Any]) -> Config:
-    """Make the tree; each section that is not named is its default."""
+    """Create the tree; a section without values has its defaults."""
     root: dict[str, Any] = {path[0]: value for path, value in values.items() if len(path) == 1}
     for attribute in fields(Config):
         section = {path[1]: value for path, value in values.items() if len(path) > 1 and path[0] == attribute.name}
@@ -238,7 +242,7 @@ def _structure(values: Mapping[KeyPath, Any]) -> Config:
 
 
 def _leaves(document: Mapping[str, Any]) -> Iterator[tuple[KeyPath, object]]:
-    """What stands in a document, by its path; an empty table is one of its own unless there is such a section."""
+    """Yield the path and value of each key; an empty table counts as a key unless it is a known section."""
     sections = {path[0] for path in settings() if len(path) > 1}
     for key, value in document.items():
         if isinstance(value, dict) and (value or key in sections):
@@ -248,7 +252,7 @@ def _leaves(document: Mapping[str, Any]) -> Iterator[tuple[KeyPath, object]]:
 
 
 def _unknown(keys: KeyPath) -> str:
-    """A sentence on a key that there is not: the nearest of all, and of those in the same section."""
+    """Return a sentence about an unknown key, with the nearest known key, or one of the same name in a section."""
     key = ".".join(keys)
     known = [setting.key for setting in settings().values()]
     last = {setting.path[-1]: setting.key for setting in settings().values()}
@@ -258,14 +262,14 @@ def _unknown(keys: KeyPath) -> str:
     return f"there is no setting {key}{hint}"
 
 
-def _placed(setting: Setting, value: object, folder: Path) -> object:
-    """Let a relative path begin at the file's folder."""
+def _resolve(setting: Setting, value: object, folder: Path) -> object:
+    """Resolve the relative paths of a value against the directory of the configuration file."""
     if setting.is_list and isinstance(value, list):
-        return [_below(one, folder) if setting.type == tuple[Path, ...] else one for one in value]
-    return _below(value, folder) if setting.type is Path else value
+        return [_resolve_path(one, folder) if setting.type == tuple[Path, ...] else one for one in value]
+    return _resolve_path(value, folder) if setting.type is Path else value
 
 
-def _below(value: object, folder: Path) -> object:
+def _resolve_path(value: object, folder: Path) -> object:
     if not isinstance(value, str) or value.startswith("~"):
         return value
     return str(read_path(str(folder)) / value)

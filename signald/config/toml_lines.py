@@ -22,8 +22,8 @@ def lines_of(text: str) -> dict[tuple[str, ...], int]:
     A table without a header of its own has the line of its first key. If a path occurs several times, as in an array
     of tables, the first one counts. The result is empty if tomlkit cannot reproduce the document.
     """
-    # tomlkit has no positions either, but it writes a document as it was read. A mark that is put before a key is
-    # therefore written on the line of that key.
+    # tomlkit does not report positions either, but it writes a document as it was read. A mark that is put before a
+    # key is therefore written on the line of that key.
     try:
         document = tomlkit.parse(text)
         items = list(_items(document, ()))
@@ -33,8 +33,8 @@ def lines_of(text: str) -> dict[tuple[str, ...], int]:
     except (TOMLKitError, RecursionError):
         return {}
     if _without_spaces(marked) != _without_spaces(text):
-        # It moves a table below an array of tables if other tables stand between the two. No line is better than a
-        # wrong one.
+        # tomlkit moves a table below an array of tables if other tables stand between the two. No line is better than
+        # a wrong one.
         return {}
     found: dict[tuple[str, ...], int] = {}
     for line, content in enumerate(marked.split("\n"), 1):
@@ -46,12 +46,12 @@ def lines_of(text: str) -> dict[tuple[str, ...], int]:
 
 
 def _without_spaces(text: str) -> str:
-    """Remove the marks, and the spaces, of which tomlkit loses some that follow a date or surround a dot."""
+    """Remove the marks, and all spaces: tomlkit loses some that follow a date or surround a dot."""
     return _MARK.sub("", text).replace(" ", "").replace("\t", "")
 
 
 def _items(container: Container, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Item]]:
-    """Iterate over all items that have a key, with their paths; arrays of tables count as their tables."""
+    """Yield all items that have a key, with their paths; an array of tables counts as its tables."""
     for key, value in container.body:
         if key is not None:
             below = (*path, key.key)

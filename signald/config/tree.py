@@ -1,7 +1,6 @@
-"""The configuration: one tree of checked values. Each says in its field's metadata what it is for.
+"""The configuration tree: every setting with its default, its bounds and its meaning, as metadata of an attrs field.
 
-The tree comes from the defaults here, a TOML file, the environment and the command line, each over the one before
-(`signald/config/sources.py`).
+`signald/config/sources.py` builds the tree from a TOML file, the environment and the command line.
 """
 
 from __future__ import annotations
@@ -37,7 +36,7 @@ __all__ = [
 ]
 
 DEFAULT_PORT = 9000
-"""Of the page and the signaling socket."""
+"""The default TCP port of the page and the signaling socket."""
 
 
 def setting(
@@ -55,15 +54,15 @@ def setting(
     """Declare a setting.
 
     Arguments:
-        meaning: a phrase for the help and the documentation.
-        default: what holds where nobody says anything.
-        unit: of a number.
-        option: on the command line, where it is not the path with hyphens; for a list the option of one element.
-        letter: a short option.
+        meaning: what the help and the documentation say about it.
+        default: the value where no source sets it.
+        unit: the unit of a number.
+        option: the command line option if it is not the path with hyphens; the option of a list adds one element.
+        letter: the letter of a short option.
         reload: whether a change takes effect on SIGHUP; otherwise it needs a restart.
-        read: reads the value, or one of a list, where its type does not tell how; raises ConfigError.
-        least: of a number; the tree refuses smaller ones with ValueError.
-        most: the same for larger ones.
+        read: parses the value, or each value of a list, where the type does not say how; raises ConfigError.
+        least: the minimum of a number; the tree raises ValueError for smaller ones.
+        most: the maximum of a number; the tree raises ValueError for larger ones.
 
     """
     metadata = {
@@ -80,14 +79,14 @@ def setting(
 
 
 class LogFormat(Enum):
-    """How a line of the log looks."""
+    """The format of log lines."""
 
     HUMAN = "human"
     JSON = "json"
 
 
 class LogLevel(Enum):
-    """The least level of what is logged."""
+    """The minimum level of log lines."""
 
     DEBUG = "debug"
     INFO = "info"
@@ -103,7 +102,7 @@ class Ice:
         "a STUN or TURN server, URL[,user,secret]", (), option="ice-server", reload=True
     )
     turn_urls: tuple[str, ...] = setting(
-        "URL of a TURN server that knows the secret; members get credentials of their own for it",
+        "URL of a TURN server that shares the secret; each member gets its own credentials",
         (),
         option="turn-url",
         reload=True,
@@ -113,26 +112,26 @@ class Ice:
         "file with the secret shared with the TURN servers (coturn's static-auth-secret)", None, reload=True
     )
     turn_seconds: float = setting(
-        "for which a member's TURN credentials are good", 600.0, unit="seconds", least=10.0, most=3600.0, reload=True
+        "lifetime of a member's TURN credentials", 600.0, unit="seconds", least=10.0, most=3600.0, reload=True
     )
     relay_only: bool = setting(
-        "whether media goes through TURN alone, in every session that is opened from then on", False, reload=True
+        "whether media must go through TURN, in every session that is opened after the change", False, reload=True
     )
 
     def __attrs_post_init__(self) -> None:
-        """Check what concerns several values."""
+        """Check values against each other."""
         if bool(self.turn_urls) != (self.turn_secret_file is not None):
-            raise ConfigError("TURN URLs and the secret's file are given together: turn_urls and turn_secret_file.")
+            raise ConfigError("ice.turn_urls and ice.turn_secret_file: expected both or neither, got one of them.")
         has_turn = any(url.startswith(("turn:", "turns:")) for server in self.servers for url in server.urls)
         if self.relay_only and not (self.turn_urls or has_turn):
-            raise ConfigError("Media cannot go through TURN alone where there is no TURN server: relay_only.")
+            raise ConfigError("ice.relay_only: expected a TURN server in ice.servers or ice.turn_urls, got none.")
 
 
 @frozen
 class Tokens:
-    """The section `tokens`: who must show a token (JWT, RFC 7519), and the keys that tokens are checked with."""
+    """The section `tokens`: who must show a token (JWT, RFC 7519), and the keys that verify tokens."""
 
-    need: TokenNeed = setting("who must show one", TokenNeed.NOBODY, reload=True)
+    need: TokenNeed = setting("who must show a token", TokenNeed.NOBODY, reload=True)
     secret_file: Path | None = setting("file with the secret of HS256 tokens", None, reload=True)
     key_files: tuple[Path, ...] = setting(
         "PEM file of a public key, for EdDSA or RS256 tokens", (), option="tokens-key-file", reload=True
@@ -141,7 +140,7 @@ class Tokens:
     issuer: str | None = setting("the `iss` that a token must have", None, reload=True)
     audience: str | None = setting("the `aud` that a token must have", None, reload=True)
     leeway_seconds: float = setting(
-        "by which clocks may differ", 10.0, unit="seconds", least=0.0, most=3600.0, reload=True
+        "tolerated difference between clocks", 10.0, unit="seconds", least=0.0, most=3600.0, reload=True
     )
 
 
@@ -149,13 +148,18 @@ class Tokens:
 class Webhook:
     """The section `webhook`: an HTTP service of the operator that decides who may open and join."""
 
-    url: str | None = setting("where it is asked, with POST", None, reload=True)
+    url: str | None = setting("URL that receives the questions, with POST", None, reload=True)
     secret_file: Path | None = setting("file with the secret that signs the questions", None, reload=True)
     timeout_seconds: float = setting(
-        "for an answer; none in time is a refusal", 2.0, unit="seconds", least=0.1, most=60.0, reload=True
+        "time allowed for an answer; without one the request is refused",
+        2.0,
+        unit="seconds",
+        least=0.1,
+        most=60.0,
+        reload=True,
     )
     cache_seconds: float = setting(
-        "for which an answer is used again", 30.0, unit="seconds", least=0.0, most=86400.0, reload=True
+        "time for which an answer is cached", 30.0, unit="seconds", least=0.0, most=86400.0, reload=True
     )
 
 
@@ -167,28 +171,28 @@ class Operations:
     interface: str = setting("IP address that it listens on", "127.0.0.1", read=read_interface)
     admin_token_file: Path | None = setting("file with the token of the admin page", None, reload=True)
     stall_seconds: float = setting(
-        "after which a stalled reactor is logged with its stack", 1.0, unit="seconds", least=0.1, most=3600.0
+        "time after which a stalled reactor is logged with its stack", 1.0, unit="seconds", least=0.1, most=3600.0
     )
 
 
 @frozen
 class Log:
-    """The section `log`."""
+    """The section `log`: the format and level of log lines."""
 
-    format: LogFormat = setting("how a line looks", LogFormat.HUMAN)
-    level: LogLevel = setting("the least that is logged", LogLevel.INFO, reload=True)
+    format: LogFormat = setting("format of log lines", LogFormat.HUMAN)
+    level: LogLevel = setting("minimum level of log lines", LogLevel.INFO, reload=True)
 
 
 @frozen
 class Config:
-    """All that can be set.
+    """The root of the tree: all settings.
 
     Raises:
-        ConfigError: values do not fit each other.
+        ConfigError: values contradict each other.
 
     """
 
-    data_dir: Path = setting("folder of the local authority and all that is kept", letter="d")
+    data_dir: Path = setting("data directory: local certificate authority, host secret and state file", letter="d")
     port: int = setting(
         "TCP port of the page and the signaling socket, 0 for any free one", DEFAULT_PORT, letter="p", read=read_port
     )
@@ -196,7 +200,7 @@ class Config:
         "IP address to listen on; none is every address of this machine", None, letter="i", read=read_interface
     )
     ws_port: int | None = setting("TCP port of a plain WebSocket for the original's clients", None, read=read_port)
-    tls: bool = setting("whether the page's port speaks TLS; not behind a proxy that does", True)
+    tls: bool = setting("whether the page's port speaks TLS; switch it off behind a proxy that does", True)
     certificate: Path | None = setting(
         "PEM file of a certificate and its chain; none is one of a local authority", None, option="cert"
     )
@@ -209,10 +213,10 @@ class Config:
     )
     proxy_protocol: bool = setting("whether connections from trusted proxies begin with a PROXY header", False)
     drain_seconds: float = setting(
-        "for clients to go when the service stops", 5.0, unit="seconds", least=0.1, most=600.0
+        "time for clients to disconnect when the service stops", 5.0, unit="seconds", least=0.1, most=600.0
     )
     state_seconds: float = setting(
-        "for which clients can come back to what a stopped process left; kept sessions outlast that",
+        "time for which clients can resume after a restart; kept sessions outlast it",
         300.0,
         unit="seconds",
         least=0.0,
@@ -226,25 +230,27 @@ class Config:
     limits: Limits = field(factory=Limits)
 
     def __attrs_post_init__(self) -> None:
-        """Check what concerns several values."""
+        """Check values against each other."""
         if (self.certificate is None) != (self.key is None):
-            raise ConfigError("A certificate and its key are given together: --cert and --key.")
+            raise ConfigError("certificate and key (--cert and --key): expected both or neither, got one of them.")
         if self.certificate is not None and not self.tls:
-            raise ConfigError("A certificate is of no use without TLS: give --cert or --no-tls.")
+            raise ConfigError("tls (--no-tls): expected true with a certificate (--cert), got false.")
         if self.proxy_protocol and not self.trusted_proxies:
-            raise ConfigError("The PROXY protocol is believed of trusted proxies alone: give --trusted-proxy too.")
+            raise ConfigError(
+                "trusted_proxies (--trusted-proxy): expected at least one network with proxy_protocol, got none."
+            )
 
 
 def default_data_dir(environment: Mapping[str, str]) -> Path:
-    """`$STATE_DIRECTORY` under systemd, else `signald` in the user's data directory (XDG Base Directory).
+    """Return `$STATE_DIRECTORY` under systemd, else `signald` in the user's data directory (XDG Base Directory).
 
     Raises:
-        ConfigError: the user has no home.
+        ConfigError: the user has no home directory.
 
     """
     state = environment.get("STATE_DIRECTORY")
     if state:
         return Path(state.split(os.pathsep)[0])
     data = environment.get("XDG_DATA_HOME", "")
-    # "All paths set in these environment variables must be absolute"; one that is not is to be ignored.
+    # The XDG specification requires absolute paths; a relative one has to be ignored.
     return Path(data) / "signald" if os.path.isabs(data) else read_path("~/.local/share/signald")

@@ -1,4 +1,4 @@
-"""Values of the configuration: how each kind is read from text."""
+"""Parses the values of settings from text, and rejects invalid ones."""
 
 from __future__ import annotations
 
@@ -12,55 +12,57 @@ from signald.net.proxies import Network
 
 
 class ConfigError(Exception):
-    """The configuration cannot be used; the text is one sentence for the operator."""
+    """The configuration is invalid; the text is for the operator, one error per line."""
 
 
 def read_path(text: str) -> Path:
-    """Read the path of a file or folder, absolute from now on: twistd changes its working directory.
+    """Parse the path of a file or directory and make it absolute, since twistd changes its working directory.
 
     Raises:
-        ConfigError: it begins with `~`, and there is no such home; or no file has such a name.
+        ConfigError: it contains a null character, or begins with `~` and the home directory is unknown.
 
     """
     if "\0" in text:
-        raise ConfigError("There is a null character in the path.")
+        raise ConfigError("expected a path, got one with a null character.")
     try:
         return Path(text).expanduser().absolute()
     except RuntimeError:
-        raise ConfigError(f"There is no home folder to find {text} in; give the whole path.") from None
+        raise ConfigError(
+            f"expected an absolute path, got {text}, and there is no home directory to resolve it."
+        ) from None
 
 
 def read_port(text: str) -> int:
-    """Read a port number, 0 for any free one.
+    """Parse a port number, 0 for any free one.
 
     Raises:
-        ConfigError: it is none.
+        ConfigError: it is not a port number.
 
     """
-    # Its length first: Python refuses to read thousands of digits.
+    # The length is checked first: Python refuses to convert thousands of digits.
     if not (text.isascii() and text.isdigit()) or len(text) > 5 or int(text) > 65535:
-        raise ConfigError(f"{text:.20} is not a port number (0 to 65535).")
+        raise ConfigError(f"expected a port number (0 to 65535), got {text:.20}.")
     return int(text)
 
 
 def read_interface(text: str) -> str:
-    """Read the address of an interface.
+    """Parse the IP address of an interface.
 
     Raises:
-        ConfigError: it is no IP address.
+        ConfigError: it is not an IP address.
 
     """
     try:
         return str(ipaddress.ip_address(text))
     except ValueError:
-        raise ConfigError(f"{text} is not an IP address to listen on.") from None
+        raise ConfigError(f"expected an IP address to listen on, got {text}.") from None
 
 
 def read_origin(text: str) -> Origin:
-    """Read an origin (RFC 6454 §6.2).
+    """Parse an origin (RFC 6454 §6.2).
 
     Raises:
-        ConfigError: it is none.
+        ConfigError: it is not an origin.
 
     """
     try:
@@ -70,7 +72,7 @@ def read_origin(text: str) -> Origin:
 
 
 def read_network(text: str) -> Network:
-    """Read a network or a single address.
+    """Parse a network or a single address.
 
     Raises:
         ConfigError: it is neither.
@@ -79,11 +81,11 @@ def read_network(text: str) -> Network:
     try:
         return ipaddress.ip_network(text)
     except ValueError:
-        raise ConfigError(f"{text} is not a network such as 10.0.0.0/8 or an address.") from None
+        raise ConfigError(f"expected a network such as 10.0.0.0/8 or an address, got {text}.") from None
 
 
 def read_ice_server(text: str) -> IceServer:
-    """Read `URL` of a STUN server (RFC 7064), or `URL,user,secret` of a TURN server (RFC 7065).
+    """Parse `URL` of a STUN server (RFC 7064), or `URL,user,secret` of a TURN server (RFC 7065).
 
     Raises:
         ConfigError: it is neither.
@@ -92,42 +94,46 @@ def read_ice_server(text: str) -> IceServer:
     url, *credentials = text.split(",", 2)
     if url.startswith(("stun:", "stuns:")):
         if not _is_ice_url(url):
-            raise ConfigError(f"{_shown(url)} is not a STUN server such as stun:HOST or stun:HOST:PORT.")
+            raise ConfigError(f"expected a STUN server such as stun:HOST or stun:HOST:PORT, got {_excerpt(url)}.")
         if credentials:
-            raise ConfigError(f"{url} is a STUN server, which takes no user and secret.")
+            raise ConfigError(f"expected the URL of a STUN server alone, got {url} with a user and a secret.")
         return IceServer((url,))
     read_turn_url(url)
     if len(credentials) != 2 or not all(credentials):
-        raise ConfigError(f"{url} is a TURN server, which needs a user and a secret: URL,user,secret.")
+        raise ConfigError(f"expected URL,user,secret of a TURN server, got {url} without a user or a secret.")
     user, secret = credentials
     if len(user.encode()) > _MOST_USERNAME_BYTES or not (user.isprintable() and secret.isprintable()):
-        raise ConfigError(f"{url} has a user that is too long, or characters in user or secret that cannot be shown.")
+        raise ConfigError(
+            f"expected a user of at most {_MOST_USERNAME_BYTES} bytes and printable characters, got others for {url}."
+        )
     return IceServer((url,), username=user, credential=secret)
 
 
 def read_turn_url(text: str) -> str:
-    """Read the URL of a TURN server (RFC 7065 §3.1), the scheme in lower case and the transport one that exists.
+    """Parse the URL of a TURN server (RFC 7065 §3.1) with a scheme in lower case and the transport UDP or TCP.
 
     Raises:
-        ConfigError: it is none.
+        ConfigError: it is not such a URL.
 
     """
     if text.startswith(("turn:", "turns:")) and _is_ice_url(text):
         return text
-    raise ConfigError(f"{_shown(text)} is not a STUN or TURN server such as stun:HOST:PORT or turn:HOST?transport=udp.")
+    raise ConfigError(
+        f"expected a STUN or TURN server such as stun:HOST:PORT or turn:HOST?transport=udp, got {_excerpt(text)}."
+    )
 
 
 _ICE_URL = re.compile(
     r"(?:stuns?|(?P<turn>turns?)):(?P<host>\[[0-9A-Fa-f:.]+\]|[0-9A-Za-z._-]+)(?::(?P<port>[0-9]{1,5}))?"
     r"(?P<query>\?transport=(?:udp|tcp))?"
 )
-"""RFC 7064 §3.1 and RFC 7065 §3.1, of the names those that a resolver can look up, and no extensions."""
+"""The URL of a STUN or TURN server (RFC 7064 §3.1, RFC 7065 §3.1) without extensions."""
 
 _HOST_NAME = re.compile(r"(?=.{1,253}$)(?:[0-9A-Za-z_](?:[0-9A-Za-z_-]{0,61}[0-9A-Za-z_])?(?:\.(?=.)|$))+")
-"""Labels of RFC 1123 §2.1, and the underscores that some have."""
+"""A host name: labels of RFC 1123 §2.1, and underscores, which some networks use."""
 
 _MOST_USERNAME_BYTES = 508
-"""RFC 8489 §14.3: USERNAME has fewer than 509 bytes."""
+"""The maximum length of USERNAME, which has fewer than 509 bytes (RFC 8489 §14.3)."""
 
 
 def _is_ice_url(url: str) -> bool:
@@ -140,7 +146,7 @@ def _is_ice_url(url: str) -> bool:
     try:
         if host.startswith("["):
             ipaddress.IPv6Address(host[1:-1])
-        # A name whose last label is a number is taken for an IPv4 address by browsers (WHATWG URL §3.5).
+        # Browsers parse a name whose last label is a number as an IPv4 address (WHATWG URL §3.5).
         elif host.rpartition(".")[2].isdigit():
             ipaddress.IPv4Address(host)
     except ValueError:
@@ -148,6 +154,6 @@ def _is_ice_url(url: str) -> bool:
     return host.startswith("[") or _HOST_NAME.fullmatch(host) is not None
 
 
-def _shown(text: str) -> str:
-    """The beginning of a text, on one line."""
+def _excerpt(text: str) -> str:
+    """Return the beginning of a text, on one line."""
     return text[:100] if text.isprintable() else ascii(text[:100])

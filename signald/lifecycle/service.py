@@ -32,7 +32,7 @@ from signald.operations.operations_service import OperationsService
 from signald.server.listening import accept_connections
 from signald.server.socket_activation import PAGE
 from signald.server.switchboard import Switchboard
-from signald.tls.certificates import Certificate, Report
+from signald.tls.certificates import Certificate, CertificateReport
 
 TICK_SECONDS = 1.0
 """Interval at which the hub's deadlines are checked."""
@@ -156,7 +156,7 @@ class Daemon(MultiService):
         self._ports: list[IListeningPort] = []
         self._every(TICK_SECONDS, self._tick)
         if certificate is not None:
-            self._every(certificate.look_seconds, self._check_certificate)
+            self._every(certificate.check_seconds, self._check_certificate)
         if supervision.watchdog is not None:
             self._every(supervision.watchdog / WATCHDOG_PARTS, supervision.notifier.alive)
         if supervision.notifier.address is not None:
@@ -180,7 +180,7 @@ class Daemon(MultiService):
                 "listening: {scheme} on port {port}", event="listening", scheme=listener.scheme, port=listener.port
             )
         if self.certificate is not None:
-            _log_report(self.certificate.opening)
+            _log_report(self.certificate.initial_report)
         self._supervision.notifier.ready()
 
     def stopService(self) -> Deferred[None]:
@@ -235,7 +235,7 @@ class Daemon(MultiService):
 
     def _reread_certificate(self) -> None:
         if self.certificate is not None:
-            _log_report(self.certificate.refresh(time.time(), machine_names(), reread=True))
+            _log_report(self.certificate.check(time.time(), machine_names(), reread=True))
 
     def _every(self, seconds: float, call: Callable[[], None]) -> None:
         timer = TimerService(seconds, _guarded, call)
@@ -243,7 +243,7 @@ class Daemon(MultiService):
         timer.setServiceParent(self)
 
     def _count_accept_error(self) -> None:
-        self.metrics.refused("connections")
+        self.metrics.count_limit_hit("connections")
 
     def _tick(self) -> None:
         self._switchboard.tick()
@@ -251,7 +251,7 @@ class Daemon(MultiService):
 
     def _check_certificate(self) -> None:
         if self.certificate is not None:
-            _log_report(self.certificate.refresh(time.time(), machine_names()))
+            _log_report(self.certificate.check(time.time(), machine_names()))
 
 
 def _guarded(call: Callable[[], None]) -> None:
@@ -262,10 +262,10 @@ def _guarded(call: Callable[[], None]) -> None:
         _log.failure("housekeeping failed", event="housekeeping-failed")
 
 
-def _log_report(report: Report) -> None:
-    for note in report.notes:
+def _log_report(report: CertificateReport) -> None:
+    for note in report.changes:
         _log.info("certificate: {note}", event="certificate-changed", note=note)
     for warning in report.warnings:
         _log.warn("certificate: {problem}", event="certificate-problem", problem=warning)
-    for sentence in report.expiring:
+    for sentence in report.expiry_warnings:
         _log.warn("certificate: {problem}", event="certificate-expiring", problem=sentence)

@@ -1,1 +1,1 @@
-"""Metrics, logs, readiness, and the watch over the reactor."""
+"""Metrics, logs, readiness, and the detection of a stalled reactor."""

@@ -1,4 +1,4 @@
-"""Where lines of the log go: a descriptor that a thread of its own writes to, so that nobody waits for it."""
+"""Writes log lines to a file descriptor in a thread of its own, so that a slow reader cannot block the reactor."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ from collections.abc import Callable
 __all__ = ["MOST_BYTES", "Sink"]
 
 MOST_BYTES = 1 << 20
-"""Of lines that wait for the descriptor; what comes when there are as many is dropped, and counted."""
+"""The maximum size of the queue of lines; lines beyond it are dropped and counted."""
 
-AGAIN_SECONDS = 0.2
-"""After a failure, until the next try: a disk that is full, a reader that is gone."""
+RETRY_SECONDS = 0.2
+"""Pause after a failed write, as on a full disk or a pipe without a reader."""
 
 
 class Sink:
-    """Takes lines without waiting, and writes them when the descriptor takes them.
+    """Queues lines without blocking, and writes them in a thread.
 
-    The descriptor stays as it is, blocking or not: others may have it too, such as the shell that signald was started
-    from.
+    The descriptor stays blocking or non-blocking, as it was: other processes may share it, such as the shell that
+    started signald.
 
     Attributes:
-        written: how many lines were.
-        dropped: how many were not, since too many waited or the descriptor took none.
+        written: the number of lines written.
+        dropped: the number of lines dropped, since the queue was full or a write failed.
 
     """
 
-    _waiting: deque[bytes]
+    _queue: deque[bytes]
     _thread: threading.Thread | None
     _changed: threading.Condition
 
@@ -41,13 +41,13 @@ class Sink:
         write: Callable[[int, bytes], int] = os.write,
         most_bytes: int = MOST_BYTES,
     ) -> None:
-        """Take over a descriptor.
+        """Create a sink for a descriptor.
 
         Arguments:
-            descriptor: where lines go.
-            dropped: makes the line that says how many were dropped, written as soon as lines are again.
-            write: writes, as `os.write` does.
-            most_bytes: that may wait.
+            descriptor: the descriptor to write to.
+            dropped: returns a line about a number of dropped lines, which is written before the next one.
+            write: writes to the descriptor, as `os.write` does.
+            most_bytes: the maximum size of the queue.
 
         """
         self.written = 0
@@ -56,35 +56,35 @@ class Sink:
         self._write = write
         self._dropped_line = dropped
         self._most_bytes = most_bytes
-        self._untold = 0
-        self._cut = False
-        self._begin()
-        # twistd becomes a daemon after its first lines, and a thread does not live on in a child.
-        os.register_at_fork(before=lambda: self.flush(1.0), after_in_child=self._begin)
+        self._unreported = 0
+        self._is_line_open = False
+        self._reset()
+        # twistd forks to become a daemon after its first log lines, and a thread does not survive in the child.
+        os.register_at_fork(before=lambda: self.flush(1.0), after_in_child=self._reset)
 
     def put(self, line: bytes) -> None:
-        """Take a line, with its end; from any thread."""
+        """Queue a line, which includes its line end; callable from any thread."""
         with self._changed:
-            if self._waiting_bytes + len(line) > self._most_bytes:
+            if self._queued_bytes + len(line) > self._most_bytes:
                 self.dropped += 1
-                self._untold += 1
+                self._unreported += 1
                 return
-            self._waiting.append(line)
-            self._waiting_bytes += len(line)
+            self._queue.append(line)
+            self._queued_bytes += len(line)
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="log", daemon=True)
                 self._thread.start()
             self._changed.notify_all()
 
     def flush(self, seconds: float) -> bool:
-        """Wait until everything is written, for so long at most; whether it is."""
+        """Wait until the queue is empty, at most for so many seconds; return whether it is."""
         with self._changed:
-            return self._changed.wait_for(lambda: not self._waiting and not self._writing, seconds)
+            return self._changed.wait_for(lambda: not self._queue and not self._writing, seconds)
 
-    def _begin(self) -> None:
-        """Begin with nothing waiting and no thread."""
-        self._waiting = deque()
-        self._waiting_bytes = 0
+    def _reset(self) -> None:
+        """Start with an empty queue and no thread."""
+        self._queue = deque()
+        self._queued_bytes = 0
         self._writing = False
         self._thread = None
         self._changed = threading.Condition()
@@ -92,42 +92,42 @@ class Sink:
     def _run(self) -> None:
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: self._waiting)
-                line = self._waiting.popleft()
-                untold, self._untold = self._untold, 0
+                self._changed.wait_for(lambda: self._queue)
+                line = self._queue.popleft()
+                unreported, self._unreported = self._unreported, 0
                 self._writing = True
-            lost = self._pass_on(line, untold)
+            is_lost = self._write_line(line, unreported)
             with self._changed:
-                self._waiting_bytes -= len(line)
+                self._queued_bytes -= len(line)
                 self._writing = False
                 self._changed.notify_all()
-            if lost:
-                # Not a wait for the condition, which every further line would end.
-                threading.Event().wait(AGAIN_SECONDS)
+            if is_lost:
+                # This is not a wait for the condition, since every further line would end that.
+                threading.Event().wait(RETRY_SECONDS)
 
-    def _pass_on(self, line: bytes, untold: int) -> bool:
-        """Write a line, after one about those that were dropped before it; whether it was lost."""
+    def _write_line(self, line: bytes, unreported: int) -> bool:
+        """Write a line, and before it one about dropped lines; return whether it was lost."""
         try:
-            if untold:
-                self._write_all(self._dropped_line(untold))
-                untold = 0
+            if unreported:
+                self._write_all(self._dropped_line(unreported))
+                unreported = 0
             self._write_all(line)
         except (OSError, ValueError):
             with self._changed:
                 self.dropped += 1
-                self._untold += untold + 1
+                self._unreported += unreported + 1
             return True
         self.written += 1
         return False
 
     def _write_all(self, line: bytes) -> None:
-        """Write all of a line, after the end of one that was cut off.
+        """Write a whole line, after ending one that was written in part.
 
         Raises:
-            OSError: the descriptor takes no more.
+            OSError: the write failed.
 
         """
-        data = b"\n" + line if self._cut else line
+        data = b"\n" + line if self._is_line_open else line
         while data:
             try:
                 done = self._write(self._descriptor, data)
@@ -135,4 +135,4 @@ class Sink:
                 select.select([], [self._descriptor], [])
                 continue
             data = data[done:]
-            self._cut = bool(data)
+            self._is_line_open = bool(data)

@@ -1,4 +1,4 @@
-"""The log of the process: turns Twisted's log events into lines (`log_lines`) and writes them (`log_sink`)."""
+"""The log observer of the process: formats Twisted's log events (`log_lines`) and writes them (`log_sink`)."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from signald.monitoring.log_sink import Sink
 __all__ = ["FLUSH_SECONDS", "Log"]
 
 FLUSH_SECONDS = 1.0
-"""For the last lines of the log, at the end of the process."""
+"""Time allowed to write the last lines when the process exits."""
 
 _LEVELS = [level.name for level in (TwistedLevel.debug, TwistedLevel.info, TwistedLevel.warn, TwistedLevel.error)]
 _RANKS = {name: rank for rank, name in enumerate([*_LEVELS, TwistedLevel.critical.name])}
@@ -30,26 +30,26 @@ _RANKS = {name: rank for rank, name in enumerate([*_LEVELS, TwistedLevel.critica
 
 @implementer(ILogObserver)
 class Log:
-    """An observer of Twisted's log that never waits and never raises.
+    """A log observer that never blocks and never raises.
 
     Attributes:
-        settings: format and least level.
+        settings: the format and the minimum level.
 
     """
 
     def __init__(self, settings: Settings, wall_time: Callable[[], float] = time.time) -> None:
-        """Begin without a sink: lines are counted as dropped until there is one."""
+        """Create a log without a sink: lines count as dropped until there is one."""
         self.settings = settings
         self._wall_time = wall_time
         self._sink: Sink | None = None
-        self._unsunk = 0
+        self._unwritten = 0
 
     def configure(self, settings: Settings) -> None:
-        """Take other settings; the format of lines stays."""
+        """Change the minimum level; the format stays."""
         self.settings = Settings(format=self.settings.format, level=settings.level)
 
     def to_stream(self, stream: TextIO | None) -> Log:
-        """Write to a stream's descriptor from now on, and nowhere where it is closed; this log."""
+        """Write to a stream's descriptor, or nowhere if it is closed; return this log."""
         try:
             self._sink = None if stream is None else self._sink_of(stream.fileno())
         except (OSError, ValueError):
@@ -57,20 +57,20 @@ class Log:
         return self
 
     def to_file(self, path: Path) -> Log:
-        """Append to a file from now on; this log.
+        """Append to a file; return this log.
 
         Raises:
-            OSError: it cannot be opened.
+            OSError: the file cannot be opened.
 
         """
         self._sink = self._sink_of(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o640))
         return self
 
-    def as_twistd_wants(self, options: Mapping[str, object]) -> Log | None:
-        """Write where twistd's options say; this log, or None where they ask for syslog or another observer.
+    def to_twistd_target(self, options: Mapping[str, object]) -> Log | None:
+        """Write where twistd's options say; return this log, or None if they ask for syslog or another observer.
 
         Arguments:
-            options: `syslog`, `logger`, `logfile` and `nodaemon`, as twistd has them.
+            options: twistd's options, of which `syslog`, `logger`, `logfile` and `nodaemon` are read.
 
         Raises:
             OSError: the file cannot be opened.
@@ -84,32 +84,32 @@ class Log:
         return None if name == "-" else self.to_file(Path(name or "twistd.log").absolute())
 
     def counts(self) -> tuple[int, int]:
-        """How many lines were written, and how many were dropped."""
+        """Return the numbers of lines written and dropped."""
         if self._sink is None:
-            return 0, self._unsunk
-        return self._sink.written, self._sink.dropped + self._unsunk
+            return 0, self._unwritten
+        return self._sink.written, self._sink.dropped + self._unwritten
 
     def flush(self, seconds: float) -> None:
-        """Wait for the lines to be written, for so long at most."""
+        """Wait until all lines are written, at most for so many seconds."""
         if self._sink is not None:
             self._sink.flush(seconds)
 
     def __call__(self, event: LogEvent) -> None:
-        """Write an event, if its level is high enough; a library's only from `warn` on, since it has no sentence."""
+        """Write an event if its level is high enough; a library's event only from `warn` on, since it has no text."""
         level = getattr(event.get("log_level"), "name", "info")
         rank = _RANKS.get(level, _RANKS["error"])
         if rank < _RANKS[self.settings.level.value]:
             return
         try:
-            entry = Entry.of(event)
+            entry = Entry.from_event(event)
             if entry.event == LIBRARY and rank < _RANKS["warn"]:
                 return
             line = self._line(entry)
-        except Exception:  # noqa: BLE001 # whatever it is, it is not worth the caller's work
-            self._unsunk += 1
+        except Exception:  # noqa: BLE001 # a failure to log must not fail the code that logs
+            self._unwritten += 1
             return
         if self._sink is None:
-            self._unsunk += 1
+            self._unwritten += 1
         else:
             self._sink.put(line)
 

@@ -1,7 +1,7 @@
-"""What is counted of the running server, as plain numbers that a scrape reads: pure.
+"""Metrics: counters and histograms of the running server, as plain numbers that a scrape reads.
 
-Counting lies on the way of every message, so that it is an addition to an attribute or to a place of a dictionary that
-was made before. Nobody can make a new label: the labels are those of the code's own lists.
+Every message is counted, so counting is an addition to an attribute or to an existing entry of a dictionary. Clients
+cannot create labels: all labels come from lists in the code.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from signald.core.messages import Event, Forwardable, Request
 __all__ = ["FORWARDED", "LIMIT_OF", "OTHER", "Histogram", "Metrics"]
 
 OTHER = "other"
-"""The label of what has no label of its own."""
+"""The label of everything without a label of its own."""
 
 LIMIT_OF = {
     ErrorCode.MESSAGE_TOO_LARGE: "message_bytes",
@@ -42,25 +42,25 @@ LIMIT_OF = {
     ErrorCode.TOO_MANY_REQUESTS: "address_request_rate",
     ErrorCode.SERVER_FULL: "connections",
 }
-"""The limit that was hit when an error is told."""
+"""The limit behind an error, by the error's code; a field of `Limits`."""
 
 _FORWARD_BOUNDS = (20e-6, 50e-6, 100e-6, 200e-6, 500e-6, 1e-3, 2e-3, 5e-3, 10e-3, 20e-3, 50e-3, 100e-3, 1.0)
 _HANDSHAKE_BOUNDS = (1e-3, 2e-3, 5e-3, 10e-3, 20e-3, 50e-3, 100e-3, 200e-3, 500e-3, 1.0, 2.0, 5.0, 10.0)
 _LAG_BOUNDS = (1e-3, 2e-3, 5e-3, 10e-3, 20e-3, 50e-3, 100e-3, 200e-3, 500e-3, 1.0, 5.0)
-
+"""Upper bounds of the histograms' buckets, in seconds."""
 
 FORWARDED = frozenset(get_args(Forwardable))
-"""The requests whose way to the others is measured."""
+"""The requests whose forwarding time is measured."""
 
 
 @define
 class Histogram:
-    """How often a duration was how long.
+    """A histogram of durations.
 
     Attributes:
-        bounds: the upper bounds of the buckets but the last, inclusive, in seconds, ascending.
-        counts: of each bucket alone; the last is of all that is longer.
-        total: of all durations, in seconds.
+        bounds: the inclusive upper bounds of all buckets but the last, in seconds, ascending.
+        counts: the number of durations in each bucket, not cumulative; the last bucket has no bound.
+        total: the sum of all durations, in seconds.
 
     """
 
@@ -69,49 +69,49 @@ class Histogram:
     total: float = field(init=False, default=0.0)
 
     def __attrs_post_init__(self) -> None:
-        """Begin with nothing."""
+        """Set all counts to zero."""
         self.counts = [0] * (len(self.bounds) + 1)
 
     def observe(self, seconds: float) -> None:
-        """Take note of one."""
+        """Add a duration."""
         self.counts[bisect_left(self.bounds, seconds)] += 1
         self.total += seconds
 
 
-def _of_all(union: object) -> dict[type, int]:
-    """A count for each class of a union, and for what could not be told (`NoneType`)."""
+def _zero_counts(union: object) -> dict[type, int]:
+    """Return a zero for each class of a union, and for `NoneType`, which stands for an unknown class."""
     return dict.fromkeys([*get_args(union), type(None)], 0)
 
 
 @define
 class Metrics:
-    """Counts since the start of the process.
+    """All metrics since the start of the process.
 
     Attributes:
-        opened: WebSockets that were opened, by dialect and scheme.
-        closed: those of them that are gone.
-        received: valid requests, by class.
-        malformed: frames that were none, by the class that they were to be.
-        declined: requests that were answered with an error, by class.
-        sent: events, by class.
-        bytes_in: that came over WebSockets, their frames' headers included.
-        bytes_out: that went out over them likewise.
-        errors: that were told to clients, over WebSocket and HTTP.
-        limits: that were hit, by the name of their field in `Limits`.
-        forward: from a frame with an offer, an answer, candidates or a message to its being written to the others.
-        tls_handshake: from the acceptance of a connection to the end of its TLS handshake.
-        websocket_handshake: from the first byte of the request, or the acceptance before it, to the open WebSocket.
-        lag: by which the reactor was late.
-        stalls: how often it was late by more than `signald.stalls.LATE_SECONDS`.
+        opened: WebSockets opened, by dialect and scheme.
+        closed: WebSockets closed, by dialect and scheme.
+        received: valid requests received, by class.
+        malformed: frames that are not valid requests, by the class of request that they name.
+        declined: requests answered with an error, by class.
+        sent: events sent, by class.
+        bytes_in: bytes received over WebSockets, frame headers included.
+        bytes_out: bytes sent over WebSockets, frame headers included.
+        errors: errors sent to clients, over WebSocket and HTTP, by code.
+        limits: how often a limit was hit, by the name of its field in `Limits`.
+        forward: time from the receipt of an offer, an answer, candidates or a message to its write to the receivers.
+        tls_handshake: time from the accept to the end of the TLS handshake.
+        websocket_handshake: time from the first byte of the request, or the accept before it, to the open WebSocket.
+        lag: time by which heartbeats of the reactor were late.
+        stalls: how often a heartbeat was late by more than `signald.monitoring.stalls.LATE_SECONDS`.
 
     """
 
     opened: dict[tuple[str, str], int] = field(factory=dict)
     closed: dict[tuple[str, str], int] = field(factory=dict)
-    received: dict[type, int] = field(factory=lambda: _of_all(Request))
-    malformed: dict[type, int] = field(factory=lambda: _of_all(Request))
-    declined: dict[type, int] = field(factory=lambda: _of_all(Request))
-    sent: dict[type, int] = field(factory=lambda: _of_all(Event))
+    received: dict[type, int] = field(factory=lambda: _zero_counts(Request))
+    malformed: dict[type, int] = field(factory=lambda: _zero_counts(Request))
+    declined: dict[type, int] = field(factory=lambda: _zero_counts(Request))
+    sent: dict[type, int] = field(factory=lambda: _zero_counts(Event))
     bytes_in: int = 0
     bytes_out: int = 0
     errors: dict[ErrorCode, int] = field(factory=lambda: dict.fromkeys(ErrorCode, 0))
@@ -123,25 +123,25 @@ class Metrics:
     stalls: int = 0
 
     def count_error(self, code: ErrorCode) -> None:
-        """An error was told to a client, over WebSocket or HTTP; the limit behind it counts as hit."""
+        """Count an error that was sent to a client over WebSocket or HTTP, and the limit behind it."""
         self.errors[code] += 1
         limit = LIMIT_OF.get(code)
         if limit is not None:
             self.limits[limit] += 1
 
-    def refused(self, limit: str) -> None:
-        """A limit was hit of which nobody is told; its name is that of its field in `Limits`.
+    def count_limit_hit(self, limit: str) -> None:
+        """Count a limit that was hit without an error to a client; `limit` is the name of its field in `Limits`.
 
-        What is told to a client by an error is counted by `count_error` already, at the edge.
+        The limit behind an error is counted by `count_error`.
         """
         self.limits[limit if limit in self.limits else OTHER] += 1
 
-    def open(self, dialect: str, scheme: str) -> None:
-        """A WebSocket is open; `dialect` and `scheme` are names of the code's own."""
+    def count_opened(self, dialect: str, scheme: str) -> None:
+        """Count a WebSocket that was opened; `dialect` and `scheme` come from lists in the code."""
         key = dialect, scheme
         self.opened[key] = self.opened.get(key, 0) + 1
 
-    def close(self, dialect: str, scheme: str) -> None:
-        """One that was open is gone."""
+    def count_closed(self, dialect: str, scheme: str) -> None:
+        """Count a WebSocket that was closed."""
         key = dialect, scheme
         self.closed[key] = self.closed.get(key, 0) + 1

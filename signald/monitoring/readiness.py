@@ -1,4 +1,4 @@
-"""Whether this process should be sent new clients, and if not, why: pure."""
+"""Readiness: whether load balancers should send new clients to this process, and if not, why."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from attrs import define, field
 __all__ = ["DRAINING", "Readiness"]
 
 DRAINING = "draining"
-"""The name of the reason that the server is stopping."""
+"""The name of the reason while the server is stopping."""
 
 
 @define
 class Readiness:
-    """What the readiness probe tells. Being alive is another question, which an answer of any kind settles.
+    """The state behind the readiness probe. Liveness is a different probe: any response shows it.
 
     Attributes:
-        draining: whether the server is stopping; nothing takes that back.
-        problems: what is wrong, a sentence for the operator by a kebab-case name. A name is of few, and is told to
-            whoever may ask for metrics, so neither holds anything that a client said.
+        draining: whether the server is stopping, which is final.
+        problems: a sentence for the operator, by the kebab-case name of the problem. Everybody who may read metrics
+            sees both, so they contain nothing that a client sent.
 
     """
 
@@ -26,23 +26,23 @@ class Readiness:
 
     @property
     def ready(self) -> bool:
-        """Whether new clients are welcome."""
+        """Whether new clients should be sent here."""
         return not self.draining and not self.problems
 
     @property
     def reasons(self) -> dict[str, str]:
-        """Why not: a sentence by name, in order of the names."""
+        """The reasons against it: sentences by name, sorted by name."""
         stopping = {DRAINING: "The server is stopping."} if self.draining else {}
         return dict(sorted({**stopping, **self.problems}.items()))
 
     def drain(self) -> None:
-        """The server begins to stop."""
+        """Note that the server is stopping."""
         self.draining = True
 
-    def problem(self, name: str, sentence: str) -> None:
-        """Something is wrong, or is wrong in another way."""
+    def set_problem(self, name: str, sentence: str) -> None:
+        """Add a problem, or replace its sentence."""
         self.problems[name] = sentence
 
-    def solved(self, name: str) -> None:
-        """That is no longer wrong, if it was."""
+    def clear_problem(self, name: str) -> None:
+        """Remove a problem, if it is there."""
         self.problems.pop(name, None)

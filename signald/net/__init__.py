@@ -1,1 +1,1 @@
-"""Addresses, origins, proxies and files: small rules of the network and the file system."""
+"""Network addresses, origins, proxies, PEM files and an HTTP client: code that knows nothing of signaling."""

@@ -1,6 +1,6 @@
-"""The names and addresses of this machine, for its certificate and for the terminal.
+"""The names and addresses of this machine, for its certificate and for the URLs on the terminal.
 
-What to make of them is decided by pure functions; `machine_names` alone looks at the machine.
+`machine_names` and what it calls ask the system; all other functions are pure.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 
 LOOPBACK: tuple[Address, ...] = (IPv4Address("127.0.0.1"), IPv6Address("::1"))
-"""Where `localhost` leads, whether or not the interfaces could be listed."""
+"""The addresses of `localhost`, which are used even if the interfaces cannot be listed."""
 
 LOCAL_NETWORKS: tuple[Network, ...] = tuple(
     ip_network(network)
@@ -27,7 +27,7 @@ LOCAL_NETWORKS: tuple[Network, ...] = tuple(
         "10.0.0.0/8",  # RFC 1918 §3
         "172.16.0.0/12",  # RFC 1918 §3
         "192.168.0.0/16",  # RFC 1918 §3
-        "100.64.0.0/10",  # RFC 6598 §7: carrier-grade NAT, and what overlay networks hand out
+        "100.64.0.0/10",  # RFC 6598 §7: carrier-grade NAT, also used by overlay networks
         "127.0.0.0/8",  # RFC 1122 §3.2.1.3
         "169.254.0.0/16",  # RFC 3927 §2.1
         "::1/128",  # RFC 4291 §2.5.3
@@ -35,13 +35,13 @@ LOCAL_NETWORKS: tuple[Network, ...] = tuple(
         "fe80::/10",  # RFC 4291 §2.5.6
     )
 )
-"""The ranges that mean something on one machine or one network only, and so belong to nobody on the Internet."""
+"""Ranges that are valid on one machine or one network only, and are not routed on the Internet."""
 
-# Addresses of documentation (RFC 5737 §3, RFC 3849 §2): a datagram socket that is connected to one sends nothing.
 _ELSEWHERE = ((socket.AF_INET, "192.0.2.1"), (socket.AF_INET6, "2001:db8::1"))
+"""Documentation addresses (RFC 5737 §3, RFC 3849 §2); connecting a datagram socket to one sends nothing."""
 
-# RFC 1123 §2.1: letters, digits and inner hyphens, at most 63 in a label.
 _LABEL = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)")
+"""A label of a host name: at most 63 letters, digits and inner hyphens (RFC 1123 §2.1)."""
 
 
 @frozen
@@ -49,9 +49,9 @@ class Names:
     """The names and addresses by which a machine can be reached.
 
     Attributes:
-        host: its host name as a DNS name in lower case; None where it has none that others could use.
+        host: its host name as a DNS name in lower case; None if other machines cannot use it.
         addresses: its usable addresses, loopback included.
-        best: the address to tell others first; None where it has none but loopback.
+        best: the address to show first; None if it has only loopback addresses.
 
     """
 
@@ -61,17 +61,17 @@ class Names:
 
     @property
     def mdns(self) -> str | None:
-        """The name that multicast DNS gives the machine: the host name's first label under `.local` (RFC 6762 §3)."""
+        """Its name in multicast DNS: the first label of the host name under `.local` (RFC 6762 §3)."""
         return None if self.host is None else f"{self.host.partition('.')[0]}.local"
 
     @property
     def dns_names(self) -> tuple[str, ...]:
-        """Every DNS name for the certificate: localhost, the host name, the `.local` name."""
+        """The DNS names for the certificate: localhost, the host name, the `.local` name."""
         return tuple(dict.fromkeys(name for name in ("localhost", self.host, self.mdns) if name is not None))
 
     @property
     def shareable(self) -> tuple[Address, ...]:
-        """What other machines can use: the best address, then IPv4, then IPv6, self-assigned ones last."""
+        """The addresses for other machines: the best one, then IPv4, then IPv6, self-assigned ones last."""
         return tuple(
             sorted(
                 (address for address in self.addresses if not address.is_loopback),
@@ -81,10 +81,10 @@ class Names:
 
 
 def usable(addresses: Iterable[Address]) -> tuple[Address, ...]:
-    """Every address that a browser can open, once each, loopback always among them.
+    """Return the addresses that a browser can open, without duplicates and with loopback.
 
-    IPv6 link-local addresses are left out: they mean nothing without a zone, and a URL of the web has none
-    (WHATWG URL, "Host representation"). A container host grows one with every container, besides.
+    IPv6 link-local addresses are left out: they need a zone, which a URL cannot contain (WHATWG URL, "Host
+    representation"), and a container host has one for each container.
     """
     return tuple(
         dict.fromkeys(
@@ -96,14 +96,14 @@ def usable(addresses: Iterable[Address]) -> tuple[Address, ...]:
 
 
 def best_address(addresses: Sequence[Address], routed: Iterable[Address]) -> Address | None:
-    """Choose the address to tell others first.
+    """Choose the address to show first.
 
     Arguments:
         addresses: the usable addresses of the machine.
-        routed: the addresses that the default routes leave from.
+        routed: the source addresses of the default routes.
 
-    Returns the IPv4 address of the default route; without one, the first private IPv4 address, then the IPv6 address of
-    the default route, then any; None where there is nothing but loopback.
+    The result is the IPv4 address of the default route; without one, the first private IPv4 address, then the IPv6
+    address of the default route, then any; None if there is only loopback.
 
     """
     others = [address for address in addresses if not address.is_loopback]
@@ -118,9 +118,9 @@ def best_address(addresses: Sequence[Address], routed: Iterable[Address]) -> Add
 
 
 def dns_name(host: str) -> str | None:
-    """The host name in the form that a certificate and a URL can carry, or None where it has no such form.
+    """Return the host name in the form for certificates and URLs, or None if it is unusable there.
 
-    Names of this machine alone (`localhost`) say nothing to others; a last label of digits would be read as an IPv4
+    `localhost` means another machine to others; a name whose last label is a number would be parsed as an IPv4
     address (WHATWG URL, "ends in a number").
     """
     name = host.rstrip(".").lower()
@@ -131,9 +131,9 @@ def dns_name(host: str) -> str | None:
 
 
 def interface_addresses(adapters: Callable[[], Iterable[ifaddr.Adapter]] = ifaddr.get_adapters) -> list[Address]:
-    """Ask the system for the addresses of all interfaces.
+    """Return the addresses of all interfaces.
 
-    Where it does not tell (a service without AF_NETLINK sockets), none are returned: the routed ones must do.
+    The list is empty where the system denies it, as to a service without AF_NETLINK sockets.
     """
     try:
         return [ip_address(ip.ip if isinstance(ip.ip, str) else ip.ip[0]) for one in adapters() for ip in one.ips]
@@ -142,10 +142,10 @@ def interface_addresses(adapters: Callable[[], Iterable[ifaddr.Adapter]] = ifadd
 
 
 def routed_addresses(elsewhere: Iterable[tuple[int, str]] = _ELSEWHERE) -> list[Address]:
-    """Ask the system which addresses it would send from towards others: those of its default routes.
+    """Return the source addresses that the system would choose: those of its default routes.
 
     Arguments:
-        elsewhere: pairs of an address family and a destination; nothing is sent there.
+        elsewhere: pairs of an address family and a destination, to which nothing is sent.
 
     """
     found: list[Address] = []
@@ -160,7 +160,7 @@ def routed_addresses(elsewhere: Iterable[tuple[int, str]] = _ELSEWHERE) -> list[
 
 
 def machine_names() -> Names:
-    """Look at this machine: its host name, its interfaces, its default routes."""
+    """Return the host name and the addresses of this machine, from its interfaces and default routes."""
     routed = routed_addresses()
     addresses = usable((*interface_addresses(), *routed))
     return Names(dns_name(socket.gethostname()), addresses, best_address(addresses, routed))

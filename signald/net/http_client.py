@@ -40,10 +40,10 @@ Twisted's agent has no such bound, so that headers without an end would fill the
 """
 
 _MOST_IDLE = 8
-"""Idle connections that are kept for the next request."""
+"""The maximum number of idle connections in the pool."""
 
 _IDLE_SECONDS = 15
-"""Time for which an idle connection is kept: less than most servers keep theirs."""
+"""Time after which an idle connection is closed, which is before most servers close it."""
 
 _OK = 200
 
@@ -53,7 +53,7 @@ class UnusableAnswerError(Exception):
 
 
 def make_client(reactor: Any) -> HTTPClient:
-    """Make a client that reuses connections, bounds what they receive, and trusts the system's authorities."""
+    """Create a client that reuses connections, bounds what they receive, and trusts the system's authorities."""
     pool = HTTPConnectionPool(reactor, persistent=True)
     pool.maxPersistentPerHost = _MOST_IDLE
     pool.cachedConnectionTimeout = _IDLE_SECONDS
@@ -62,7 +62,7 @@ def make_client(reactor: Any) -> HTTPClient:
 
 
 def client_of(agent: IAgent) -> HTTPClient:
-    """Make a client that sends its requests through an agent, without cookies and without compression."""
+    """Create a client that sends its requests through an agent, without cookies and compression."""
     no_cookies = IndexableCookieJar(DefaultCookiePolicy(allowed_domains=()))
     return HTTPClient(_UncompressedAgent(agent), no_cookies, _Body)
 
@@ -72,7 +72,7 @@ def post(client: HTTPClient, url: str, headers: Mapping[str, str], body: bytes) 
 
     The request is sent once more if the connection, which may have been idle for long, ends without a response.
 
-    The deferred fails with UnusableAnswerError, and as the agent's do. It can be cancelled at any time.
+    The deferred fails with UnusableAnswerError, or with an error of the agent. It can be cancelled at any time.
     """
     target = _PlainURL.from_text(url)
     fields = Headers({"content-type": ["application/json"], "user-agent": ["signald"]})
@@ -82,21 +82,21 @@ def post(client: HTTPClient, url: str, headers: Mapping[str, str], body: bytes) 
     def send() -> Deferred[Any]:
         return client.post(target, data=body, headers=fields.copy(), allow_redirects=False, unbuffered=True)
 
-    def again(failure: Failure) -> Deferred[Any]:
+    def retry(failure: Failure) -> Deferred[Any]:
         error = failure.value
-        # A request that is cancelled ends in the same way.
+        # A cancelled request ends with the same error, and must not be repeated.
         if not isinstance(error, ResponseNeverReceived) or any(one.check(CancelledError) for one in error.reasons):
             failure.raiseException()
         return send()
 
-    return send().addErrback(again).addCallback(_read)
+    return send().addErrback(retry).addCallback(_read)
 
 
 class _PlainURL(EncodedURL):
-    """An address that is sent as it is written; treq would encode its host by IDNA, which fails for IPv6 addresses."""
+    """A URL that is sent unchanged; treq would encode its host by IDNA, which fails for IPv6 addresses."""
 
     def to_uri(self) -> EncodedURL:
-        """Return the address itself, which is ASCII (`is_usable`)."""
+        """Return the URL itself, which is ASCII (`is_usable`)."""
         return self
 
 
@@ -117,7 +117,7 @@ class _UncompressedAgent:
 
 
 def _without_encoding(response: IResponse) -> IResponse:
-    """Let a body that is compressed in spite of the request count as it is."""
+    """Remove Content-Encoding, so that treq does not decompress a body that is compressed although not requested."""
     response.headers.removeHeader("content-encoding")
     return response
 
@@ -138,7 +138,7 @@ class _BoundedConnection(ProtocolWrapper):
         super().writeSequence(data)
 
     def dataReceived(self, data: bytes) -> None:
-        """Pass on the bytes within the bound, so that the response counts as begun and the request is not repeated."""
+        """Pass on the bytes within the bound: without a partial response the request would be repeated."""
         within, self._left = data[: self._left], self._left - len(data)
         super().dataReceived(within)
         if self._left < 0:
@@ -146,7 +146,7 @@ class _BoundedConnection(ProtocolWrapper):
 
 
 class _BoundedConnections(WrappingFactory[_BoundedConnection]):
-    """Wraps the agent's connections."""
+    """Wraps the agent's connections in `_BoundedConnection`."""
 
     noisy = False
     protocol = _BoundedConnection
@@ -155,12 +155,12 @@ class _BoundedConnections(WrappingFactory[_BoundedConnection]):
 @implementer(IStreamClientEndpoint)
 @define(eq=False)
 class _BoundedEndpoint:
-    """Connects as another endpoint does, and bounds what the connection receives."""
+    """An endpoint that bounds what the connection of another endpoint receives."""
 
     endpoint: IStreamClientEndpoint
 
     def connect(self, protocolFactory: IProtocolFactory) -> Deferred[IProtocol]:
-        """Connect, and return the protocol that the agent's own factory made."""
+        """Connect, and return the protocol that the agent's factory built."""
         connected: Deferred[Any] = self.endpoint.connect(_BoundedConnections(protocolFactory))
         return connected.addCallback(lambda connection: connection.wrappedProtocol)
 
@@ -168,7 +168,7 @@ class _BoundedEndpoint:
 @implementer(IAgentEndpointFactory)
 @define(eq=False)
 class _BoundedEndpoints:
-    """Makes the endpoints of an agent, whose connections are bounded."""
+    """Creates the endpoints of an agent, whose connections are bounded."""
 
     reactor: Any
     policy: IPolicyForHTTPS
@@ -184,32 +184,32 @@ class _BoundedEndpoints:
 @implementer(IBodyProducer)
 @define(eq=False)
 class _Body:
-    """A body that is written at once; treq's own takes turns of the global reactor for it."""
+    """A request body that is written at once; treq's body producer would use the global reactor."""
 
     content: bytes
 
     @property
     def length(self) -> int:
-        """Bytes."""
+        """The size in bytes."""
         return len(self.content)
 
     def startProducing(self, consumer: IConsumer) -> Deferred[None]:
-        """Hand it over at once."""
+        """Write the whole body."""
         consumer.write(self.content)
         return succeed(None)
 
     def pauseProducing(self) -> None:
-        """Nothing is left to be written."""
+        """Do nothing, since the whole body is written already."""
 
     def resumeProducing(self) -> None:
-        """Nothing is left to be written."""
+        """Do nothing, since the whole body is written already."""
 
     def stopProducing(self) -> None:
-        """Nothing is left to be written."""
+        """Do nothing, since the whole body is written already."""
 
 
 def _read(response: IResponse) -> Deferred[bytes]:
-    """Read a response's body if it can be used; else, end the connection."""
+    """Read a response's body if it is usable, else close the connection."""
     is_too_long = response.length is not UNKNOWN_LENGTH and response.length > MOST_ANSWER_BYTES
     reader = _Reader(is_wanted=response.code == _OK and not is_too_long)
     response.deliverBody(reader)
@@ -217,22 +217,22 @@ def _read(response: IResponse) -> Deferred[bytes]:
 
 
 class _Reader(Protocol):
-    """Collects a body, and ends the connection when it is cancelled, which `treq.collect` does not.
+    """Collects a body, and closes the connection when it is cancelled, which `treq.collect` does not.
 
     Attributes:
-        done: fires with it; fails at once where it is not wanted.
+        done: fires with the body; fails at once if it is not wanted.
 
     """
 
     def __init__(self, is_wanted: bool) -> None:
-        self.done: Deferred[bytes] = Deferred(lambda _: self._leave())
+        self.done: Deferred[bytes] = Deferred(lambda _: self._close())
         self._content = b""
         if not is_wanted:
             self.done.errback(UnusableAnswerError())
 
     def connectionMade(self) -> None:
         if self.done.called:
-            self._leave()
+            self._close()
 
     def dataReceived(self, data: bytes) -> None:
         if self.done.called:
@@ -240,7 +240,7 @@ class _Reader(Protocol):
         self._content += data
         if len(self._content) > MOST_ANSWER_BYTES:
             self.done.errback(UnusableAnswerError())
-            self._leave()
+            self._close()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         if self.done.called:
@@ -250,7 +250,7 @@ class _Reader(Protocol):
         else:
             self.done.errback(reason)
 
-    def _leave(self) -> None:
-        """Read no more of it."""
+    def _close(self) -> None:
+        """Close the connection without reading further."""
         if self.transport is not None:
             self.transport.loseConnection()

@@ -1,4 +1,4 @@
-"""Keys and certificates in PEM files: read with checks, written whole or not at all."""
+"""Reads keys and certificates from PEM files with checks, and writes files atomically."""
 
 from __future__ import annotations
 
@@ -38,11 +38,11 @@ Key = EllipticCurvePrivateKey | RSAPrivateKey | Ed25519PrivateKey | Ed448Private
 
 
 class CertificateError(Exception):
-    """A certificate or key that cannot be used; its text is one sentence that names the file and the problem."""
+    """A certificate or key cannot be used; the text is one sentence that names the file and the problem."""
 
 
 class KeyMismatchError(CertificateError):
-    """A certificate and a key that are both sound but do not belong together."""
+    """A certificate and a key are both valid but do not belong together."""
 
 
 @frozen
@@ -50,8 +50,8 @@ class Pair:
     """A certificate with its private key.
 
     Attributes:
-        chain: the certificate itself, then those that lead to its authority.
-        key: the private key of the first.
+        chain: the leaf certificate, then the intermediate ones.
+        key: the private key of the leaf.
 
     """
 
@@ -60,7 +60,7 @@ class Pair:
 
     @property
     def leaf(self) -> x509.Certificate:
-        """The certificate itself."""
+        """The leaf certificate."""
         return self.chain[0]
 
 
@@ -68,12 +68,13 @@ def read_pair(certificate: Path, key: Path, forbidden: int) -> Pair:
     """Read a certificate with its chain and its private key.
 
     Arguments:
-        certificate: a file of PEM certificates, the key's own first.
+        certificate: a file of PEM certificates, the leaf first.
         key: a file with one PEM private key, not encrypted.
         forbidden: the permission bits that the key file must not have.
 
-    Raises CertificateError if a file is missing, unreadable, damaged or open to others; KeyMismatchError if the two do
-    not belong together.
+    Raises:
+        CertificateError: a file is missing, unreadable, damaged or open to others.
+        KeyMismatchError: certificate and key do not belong together.
 
     """
     pair = Pair(_read_certificates(certificate), read_private_key(key, forbidden))
@@ -88,56 +89,62 @@ def _read_certificates(path: Path) -> tuple[x509.Certificate, ...]:
     try:
         chain = tuple(x509.load_pem_x509_certificates(content))
         for certificate in chain:
-            # Parsed on first use: what is wrong with it shows here, not later.
+            # They are parsed on first use; doing so here reports damage now and not in a handshake.
             certificate.extensions, certificate.public_key()
     except (ValueError, UnsupportedAlgorithm):
-        raise CertificateError(f"{path} does not hold a readable certificate in PEM form.") from None
+        raise CertificateError(f"{path}: expected a certificate in PEM format, found none that can be read.") from None
     return chain
 
 
 def read_private_key(path: Path, forbidden: int) -> Key:
-    """Read a private key, unless others could have read it too.
+    """Read a private key, and reject a file that others may read.
 
     Arguments:
         path: a file with one PEM private key, not encrypted.
         forbidden: the permission bits that the file must not have.
 
-    Raises CertificateError if the file is missing, unreadable, damaged, open to others, or of another kind.
+    Raises:
+        CertificateError: the file is missing, unreadable, damaged or open to others, or the key is of an unknown type.
 
     """
     content, mode = read_keys(path, CertificateError)
     if mode & forbidden:
-        raise CertificateError(f"The key {path} is open to others (mode {stat.S_IMODE(mode):04o}); make it 0600.")
+        raise CertificateError(
+            f"The key {path} is open to others (mode {stat.S_IMODE(mode):04o}); set its mode to 0600."
+        )
     try:
         key = serialization.load_pem_private_key(content, password=None)
     except TypeError:
-        raise CertificateError(f"The key {path} is encrypted; signald needs one without a passphrase.") from None
+        raise CertificateError(
+            f"{path}: expected a private key without a passphrase, found an encrypted one."
+        ) from None
     except (ValueError, UnsupportedAlgorithm):
-        raise CertificateError(f"{path} does not hold a readable private key in PEM form.") from None
+        raise CertificateError(f"{path}: expected a private key in PEM format, found none that can be read.") from None
     if not isinstance(key, Key):
-        raise CertificateError(f"The key {path} is of a kind that TLS does not sign with.")
+        raise CertificateError(f"{path}: expected an ECDSA, RSA or EdDSA key, found a key of another type.")
     return key
 
 
 def certificates_pem(chain: tuple[x509.Certificate, ...]) -> bytes:
-    """Certificates as the content of a PEM file."""
+    """Encode certificates as the content of a PEM file."""
     return b"".join(certificate.public_bytes(serialization.Encoding.PEM) for certificate in chain)
 
 
 def key_pem(key: Key) -> bytes:
-    """A private key as the content of a PEM file: PKCS #8 (RFC 7468 §10), not encrypted."""
+    """Encode a private key as the content of a PEM file: PKCS #8 (RFC 7468 §10), not encrypted."""
     return key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
 
 
 def write_files(contents: Mapping[Path, bytes]) -> None:
-    """Write files of one directory, each replaced whole, in the given order, and none before all are on the disk.
+    """Replace files of one directory atomically, in the given order, once all of them are on the disk.
 
-    Every file is its owner's alone (mode 0600) from its first byte on. The caller holds the directory's lock, so that
-    a leftover of a writer that was killed can be cleared away.
+    Every file has mode 0600 from its first byte on. The caller holds the directory's lock, so that temporary files of
+    a writer that was killed can be removed.
 
-    Raises OSError if one cannot be written; then the old ones are still there.
+    Raises:
+        OSError: a file cannot be written; the old files are unchanged.
 
     """
     new = {path: path.with_name(f"{path.name}.new") for path in contents}
@@ -156,7 +163,7 @@ def write_files(contents: Mapping[Path, bytes]) -> None:
 
 
 def _write_new(path: Path, content: bytes) -> None:
-    """Write a file that was not there, down to the disk."""
+    """Create a file, and flush it to the disk."""
     path.unlink(missing_ok=True)
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
     with open(descriptor, "wb") as file:
@@ -166,7 +173,7 @@ def _write_new(path: Path, content: bytes) -> None:
 
 
 def _sync_directory(directory: Path) -> None:
-    """Bring a directory's entries to the disk, so that a power cut does not take back a rename."""
+    """Flush a directory to the disk, so that a rename survives a power failure."""
     descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)
@@ -176,15 +183,16 @@ def _sync_directory(directory: Path) -> None:
 
 @contextmanager
 def locked(directory: Path) -> Iterator[None]:
-    """Make a private directory where there is none, and be its only writer meanwhile.
+    """Hold the lock of a directory, which is created if it is missing.
 
-    Two processes on one directory happen whenever one takes over from another.
+    Two processes share a directory whenever one takes over from the other.
 
-    Raises OSError if the directory cannot be made or written.
+    Raises:
+        OSError: the directory cannot be created or written.
 
     """
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    # A file of its own: not every network file system locks a directory.
+    # The lock is a file, since not every network file system can lock a directory.
     descriptor = os.open(directory / ".lock", os.O_RDWR | os.O_CREAT, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)

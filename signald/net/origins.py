@@ -1,4 +1,4 @@
-"""Which host a request names, and which pages may open a WebSocket here: the Host and Origin rules, pure."""
+"""Host and Origin headers: parses them, and decides which pages may open a WebSocket."""
 
 from __future__ import annotations
 
@@ -12,21 +12,24 @@ from attrs import frozen
 __all__ = ["Host", "Origin", "OriginRule", "origin_from", "read_host", "read_origin"]
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
-"""RFC 9110 §4.2.1, §4.2.2."""
+"""The default ports of schemes (RFC 9110 §4.2.1, §4.2.2)."""
 
-# RFC 3986 §3.2.2, without percent-encoding and without the sub-delimiters that no host name has; the underscore is
-# no letter of a host name (RFC 1123 §2.1), yet container networks hand out such names.
 _HOST = re.compile(r"(?:(?P<name>[A-Za-z0-9._-]{1,255})|\[(?P<six>[0-9A-Fa-f:.]{2,45})\])(?::(?P<port>[0-9]{0,5}))?")
+"""A host and port (RFC 3986 §3.2.2) without percent-encoding and sub-delimiters, which no host name contains.
+
+The underscore is not allowed in host names (RFC 1123 §2.1), yet container networks assign such names.
+"""
+
 _ORIGIN = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]{0,63})://(?P<host>[^/?#@\s]+)")
 
 
 @frozen
 class Host:
-    """What a Host header names (RFC 9110 §7.2).
+    """The value of a Host header (RFC 9110 §7.2).
 
     Attributes:
         name: the canonical host: lower case, no trailing dot, an IPv6 address compressed and without brackets.
-        port: None where the scheme's default is meant.
+        port: the port; None for the scheme's default.
 
     """
 
@@ -35,10 +38,10 @@ class Host:
 
     @property
     def is_fixed(self) -> bool:
-        """Whether no page of a stranger can have this host: `localhost` (RFC 6761 §6.3), or an IP address.
+        """Whether the host is safe from DNS rebinding: `localhost` (RFC 6761 §6.3) or an IP address.
 
-        Whoever has a name can let it lead to another machine's loopback address a moment after its page was loaded,
-        which is then of the same origin as what answers there (DNS rebinding).
+        The owner of any other name can point it to a loopback address after a browser has loaded a page from it; the
+        page then has the same origin as the server at that address.
         """
         if self.name == "localhost" or self.name.endswith(".localhost"):
             return True
@@ -51,12 +54,12 @@ class Host:
 
 @frozen
 class Origin:
-    """The origin of a page (RFC 6454 §4), its default port filled in.
+    """The origin of a page (RFC 6454 §4).
 
     Attributes:
-        scheme: in lower case.
-        name: as in `Host`.
-        port: None where the scheme has no default and none was said.
+        scheme: the scheme, in lower case.
+        name: the host, as in `Host`.
+        port: the port, also if it is the default; None where none was given and the scheme has no default.
 
     """
 
@@ -70,12 +73,12 @@ class Origin:
 
 
 def read_host(values: Sequence[str]) -> Host | None:
-    """The host that a request's Host headers name, or None unless there is exactly one, and valid (RFC 9112 §3.2)."""
+    """Parse a request's Host headers; None unless there is exactly one valid one (RFC 9112 §3.2)."""
     return _read_authority(values[0].strip(" \t")) if len(values) == 1 else None
 
 
 def read_origin(value: str) -> Origin | None:
-    """The origin that an Origin header names (RFC 6454 §7); None for `null`, a list, and anything that is none."""
+    """Parse an Origin header (RFC 6454 §7); None for `null`, a list, and an invalid value."""
     matched = _ORIGIN.fullmatch(value)
     host = _read_authority(matched["host"]) if matched else None
     if matched is None or host is None:
@@ -85,10 +88,10 @@ def read_origin(value: str) -> Origin | None:
 
 
 def origin_from(text: str) -> Origin:
-    """The origin that an operator wrote down; the host may be in Unicode (RFC 5891 §5), a final slash is let go.
+    """Parse an origin in the configuration: the host may be in Unicode (RFC 5891 §5), and a final slash is ignored.
 
     Raises:
-        ValueError: it is no origin, in one sentence.
+        ValueError: it is not an origin; the text says what was expected.
 
     """
     scheme, separator, rest = text.removesuffix("/").partition("://")
@@ -99,22 +102,22 @@ def origin_from(text: str) -> Origin:
         try:
             host = idna.encode(host, uts46=True).decode("ascii")
         except idna.IDNAError:
-            raise ValueError(f"{text} has no valid host name") from None
+            raise ValueError(f"expected an origin with a valid host name, got {text}") from None
     origin = read_origin(f"{scheme}{separator}{host}{colon}{port}")
     if origin is None:
-        raise ValueError(f"{text} is no origin; one looks like https://app.example.org")
+        raise ValueError(f"expected an origin such as https://app.example.org, got {text}")
     return origin
 
 
 @frozen
 class OriginRule:
-    """Who may connect, by the Origin header, which browsers send and pages cannot forge (RFC 6455 §10.2).
+    """Decides by the Origin header, which pages cannot forge, who may connect (RFC 6455 §10.2).
 
     Attributes:
-        schemes: those of pages of the own origin; with TLS `https` alone, behind a proxy either.
-        any_port: whether pages of the same host may come from any port.
-        others: further origins, exactly.
-        missing: whether a client without Origin, which is no browser, may connect.
+        schemes: the allowed schemes of the page's own origin: `https` with TLS, behind a proxy also `http`.
+        any_port: whether pages of the same host may have any port.
+        others: further allowed origins, compared exactly.
+        missing: whether clients without an Origin header, which are not browsers, may connect.
 
     """
 
@@ -125,17 +128,17 @@ class OriginRule:
 
     @classmethod
     def of(cls, *, tls: bool, others: Iterable[Origin] = (), missing: bool = True) -> OriginRule:
-        """Make the rule of the port that serves the page; without TLS the page may come through a proxy that has it."""
+        """Create the rule of the page's port; without TLS, a proxy in front of it may speak TLS."""
         schemes = frozenset({"https"} if tls else _DEFAULT_PORTS)
         return cls(schemes=schemes, others=frozenset(others), missing=missing)
 
     @classmethod
     def bare(cls, *, others: Iterable[Origin] = (), missing: bool = True) -> OriginRule:
-        """Make the rule of the bare WebSocket port, whose pages are served from other ports of the same host."""
+        """Create the rule of the bare WebSocket port, whose pages are served from other ports of the same host."""
         return cls(schemes=frozenset(_DEFAULT_PORTS), any_port=True, others=frozenset(others), missing=missing)
 
     def allows(self, header: str | None, host: Host) -> bool:
-        """Whether a client with that Origin header (None: it sent none) may connect to that host."""
+        """Tell whether a client may connect to a host; `header` is its Origin header, None if it sent none."""
         if header is None:
             return self.missing
         origin = read_origin(header)
@@ -149,7 +152,7 @@ class OriginRule:
 
 
 def _read_authority(text: str) -> Host | None:
-    """Read `host[:port]` (RFC 3986 §3.2) without user information."""
+    """Parse `host[:port]` (RFC 3986 §3.2) without user information."""
     matched = _HOST.fullmatch(text)
     if matched is None:
         return None

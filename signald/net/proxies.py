@@ -1,4 +1,4 @@
-"""Whose connection it is when a reverse proxy stands between: the client's address out of X-Forwarded-For, pure."""
+"""Finds the client's address behind reverse proxies, from X-Forwarded-For."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ __all__ = ["Network", "client_address", "is_trusted", "peer_host"]
 
 Network = IPv4Network | IPv6Network
 
-# Some proxies write the port too: 192.0.2.1:4711 or [2001:db8::1]:4711.
 _HOP = re.compile(r"\[(?P<six>[^\]]+)\](?::\d+)?|(?P<four>[\d.]+):\d+|(?P<plain>\S+)")
+"""A hop of X-Forwarded-For; some proxies add the port, as in 192.0.2.1:4711 or [2001:db8::1]:4711."""
 
 
 def is_trusted(address: str, trusted: Sequence[Network]) -> bool:
-    """Whether the forwarding headers of a peer with that address count."""
+    """Tell whether an address belongs to a trusted proxy, whose forwarding headers are believed."""
     ip = _ip(address)
     return ip is not None and any(ip in network for network in trusted)
 
 
 def client_address(peer: str, forwarded_for: str | None, trusted: Sequence[Network]) -> str:
-    """The address that a connection is counted under.
+    """Return the client's address, under which admission control counts a connection.
 
     Arguments:
-        peer: the address of the transport's other end.
-        forwarded_for: the X-Forwarded-For header, each proxy having added the address of its own peer at the right.
-        trusted: the networks of the proxies that are believed.
+        peer: the address of the transport's peer.
+        forwarded_for: the X-Forwarded-For header, to which each proxy appends the address of its peer.
+        trusted: the networks of trusted proxies.
 
-    Returns the last hop that no trusted proxy is: everything to the left of it may be invented. Where a hop is no
-    address, the proxy that passed it on is counted instead.
+    The result is the last hop that is not a trusted proxy, since everything to the left of it may be forged. Where a
+    hop is not an address, it is the proxy that added the hop.
 
     """
     address = peer
@@ -44,12 +44,12 @@ def client_address(peer: str, forwarded_for: str | None, trusted: Sequence[Netwo
 
 
 def peer_host(peer: object) -> str:
-    """The IP address of a connection's other end, without the port; empty where it has none (a Unix socket)."""
+    """Return the IP address of a Twisted address, or an empty string if it has none (a Unix socket)."""
     return getattr(peer, "host", "")
 
 
 def _ip(address: str) -> IPv4Address | IPv6Address | None:
-    """The IP address of that text, an IPv4-mapped one (RFC 4291 §2.5.5.2) as IPv4, or None."""
+    """Parse an IP address, an IPv4-mapped one (RFC 4291 §2.5.5.2) as IPv4; None if it is not an address."""
     try:
         ip = ip_address(address.partition("%")[0])
     except ValueError:

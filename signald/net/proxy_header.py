@@ -1,6 +1,6 @@
-"""The header with which a proxy says whose connection it passes on: the PROXY protocol, versions 1 and 2; pure.
+"""Parses the header of the PROXY protocol, versions 1 and 2, by which a proxy passes on a client's address.
 
-The source of the rules is HAProxy's `doc/proxy-protocol.txt`, "The PROXY protocol", §2.1 and §2.2.
+The specification is HAProxy's `doc/proxy-protocol.txt`, "The PROXY protocol", §2.1 and §2.2.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from attrs import frozen
 __all__ = ["MOST_BYTES", "ProxyHeader", "ProxyHeaderError", "read_proxy_header"]
 
 MOST_BYTES = 4096
-"""That a header of version 2 may have; its addresses need 52, and all else in it is passed over."""
+"""The maximum size of a version 2 header; its addresses need 52 bytes, and the rest of it is ignored."""
 
 _MOST_BYTES_1 = 107
-"""That a line of version 1 may have, its end included (§2.1)."""
+"""The maximum size of a version 1 line, its end included (§2.1)."""
 
 _START_1 = b"PROXY "
 
@@ -33,21 +33,21 @@ _LOCAL, _PROXY = 0x20, 0x21
 
 _UNSPECIFIED, _TCP4, _TCP6, _UNIX = 0x00, 0x11, 0x21, 0x31
 _ADDRESS_BYTES = {_UNSPECIFIED: 0, _TCP4: 12, _TCP6: 36, _UNIX: 216}
-"""Of the families that a TCP connection can be of, the length of both addresses with their ports."""
+"""Size of both addresses and ports, by address family and transport; those of datagrams are rejected."""
 
 
 class ProxyHeaderError(Exception):
-    """What came is no header of the PROXY protocol."""
+    """The data is not a valid header of the PROXY protocol."""
 
 
 @frozen
 class ProxyHeader:
-    """What a proxy said.
+    """A parsed header.
 
     Attributes:
-        size: of the header in bytes; the client's own bytes follow.
-        client: the IP address and the port of whom the proxy speaks for; None where it speaks for itself, as when it
-            looks whether the server is there, or does not say for whom.
+        size: the size of the header in bytes; the client's data follows.
+        client: the client's IP address and port; None for a connection of the proxy itself, such as a health check,
+            and where the proxy does not know the client.
 
     """
 
@@ -56,10 +56,10 @@ class ProxyHeader:
 
 
 def read_proxy_header(data: bytes) -> ProxyHeader | None:
-    """Read the header with which a connection begins; None while more of it has to come.
+    """Parse the header at the beginning of a connection; None while it is incomplete.
 
     Raises:
-        ProxyHeaderError: it begins in another way, or with a header that breaks the rules.
+        ProxyHeaderError: the data does not begin with a valid header.
 
     """
     if data[: len(_START_1)] == _START_1[: len(data)]:
@@ -70,7 +70,7 @@ def read_proxy_header(data: bytes) -> ProxyHeader | None:
 
 
 def _read_line(data: bytes) -> ProxyHeader | None:
-    """Read version 1 (§2.1)."""
+    """Parse version 1 (§2.1)."""
     line, end, _ = data[:_MOST_BYTES_1].partition(b"\r\n")
     if not end:
         if len(data) >= _MOST_BYTES_1:
@@ -94,7 +94,7 @@ def _address(kind: type[IPv4Address | IPv6Address], text: bytes) -> str:
     except ValueError:
         raise ProxyHeaderError from None
     if b"%" in text:
-        # A zone is of no meaning on another machine.
+        # The zone of a link-local address has no meaning on another machine.
         raise ProxyHeaderError
     return str(address)
 
@@ -106,7 +106,7 @@ def _port(text: bytes) -> int:
 
 
 def _read_binary(data: bytes) -> ProxyHeader | None:
-    """Read version 2 (§2.2). What follows the addresses is for others, and passed over."""
+    """Parse version 2 (§2.2); the TLVs after the addresses are ignored."""
     if len(data) < _FIXED_BYTES:
         return None
     command, family = data[12], data[13]

@@ -122,9 +122,9 @@ class OperationsService(MultiService):
             (sources.is_full(), "full", "There are as many connections as there may be."),
         ):
             if holds:
-                sources.readiness.problem(name, sentence)
+                sources.readiness.set_problem(name, sentence)
             else:
-                sources.readiness.solved(name)
+                sources.readiness.clear_problem(name)
 
     def startService(self) -> None:
         """Begin to answer the operator."""

@@ -1,1 +1,1 @@
-"""What is served of the call page: assets, bundles, content codings and schemas."""
+"""The call page as it is served: assets, bundles, content codings, and the schemas of the protocol."""

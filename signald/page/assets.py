@@ -1,4 +1,4 @@
-"""What the page consists of: an allow-list of bodies, made once at start from the installed packages."""
+"""The assets of the call page: an allow-list of response bodies, loaded at start from the installed packages."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from pathlib import PurePosixPath
 
 from attrs import frozen
 
-from signald.page.build_cache import Make, make_now
+from signald.page.build_cache import Builder, build_uncached
 from signald.page.bundle import find_compiler, make_bundle, make_extras
-from signald.page.encodings import IDENTITY, best_encoding, compressed
+from signald.page.encodings import IDENTITY, best_encoding, compressed_variants
 
 __all__ = ["REVALIDATED", "Asset", "AssetError", "Representation", "load_assets", "make_asset"]
 
 BUNDLE = "bundle.bin"
 EXTRAS = "extras.bin"
-"""The names of the page's Python (`bundle`): what every call needs, and what is fetched on demand."""
+"""The names of the bundles of the page's Python: what every call needs, and what is fetched on demand."""
 
 INDEX = "index.html"
 
 FOREVER = "public, max-age=31536000, immutable"
-"""For what is served under a name that changes with its contents (RFC 8246)."""
+"""Cache-Control of assets whose path contains a digest of their contents (RFC 8246)."""
 
 REVALIDATED = "no-cache"
-"""For what is served under a name that stays (RFC 9111 §5.2.2.4)."""
+"""Cache-Control of assets whose path does not change with their contents (RFC 9111 §5.2.2.4)."""
 
 _TYPES = {
     ".html": "text/html; charset=utf-8",
@@ -44,25 +44,26 @@ _TYPES = {
 }
 
 _TEMPLATES = {".html", ".css", ".js", ".mjs", ".svg", ".webmanifest"}
-"""What of the page's own files is served; the names of other assets in double braces become their paths."""
+"""Suffixes of the page's own files that are served, and in which placeholders are replaced."""
 
 _STABLE = {INDEX: "/", "service-worker.js": "/service-worker.js", "manifest.webmanifest": "/manifest.webmanifest"}
-"""The paths of what the browser looks for anew under the same name; others are hashed."""
+"""Assets that are served under a fixed path; the path of every other one contains a digest."""
 
 _PLAIN = {"icons/": {".png"}, "languages/": {".json"}}
-"""What of further folders is served, without placeholders."""
+"""Folders whose files are served unchanged, by suffix."""
 
 _VENDORED = {".mjs", ".wasm"}
-"""What of `vendor/` is served: as it is, without placeholders."""
+"""Suffixes of the files in `vendor/` that are served, unchanged."""
 
 _SUFFIXES = {"br": ".br", "gzip": ".gz"}
+"""Suffixes of files that are compressed already, by content coding."""
 
 _PLACEHOLDER = re.compile(r"\{\{(#?)([A-Za-z0-9_./-]+)\}\}")
-"""The path of an asset; with `#`, what tells its contents from others."""
+"""A placeholder, `{{name}}`, is replaced by the path of an asset, and `{{#name}}` by the digest of its contents."""
 
 
 class AssetError(Exception):
-    """The page's files do not fit together: a fault of the installation."""
+    """A file of the page is missing or refers to one that is: the installation is damaged."""
 
 
 @frozen
@@ -71,7 +72,7 @@ class Representation:
 
     Attributes:
         body: the bytes to send.
-        etag: its strong validator (RFC 9110 §8.8.3), quotes included; another coding has another.
+        etag: its strong validator (RFC 9110 §8.8.3), quotes included; each coding has its own.
 
     """
 
@@ -81,13 +82,13 @@ class Representation:
 
 @frozen
 class Asset:
-    """One thing that is served.
+    """A response body that is served under a fixed path.
 
     Attributes:
-        path: of the URL.
+        path: the path of its URL.
         content_type: its media type.
-        cache_control: how long it may be kept.
-        representations: by content coding; `identity` always among them.
+        cache_control: the Cache-Control header: how long a browser may cache it.
+        representations: its bodies by content coding; `identity` is always among them.
 
     """
 
@@ -97,20 +98,20 @@ class Asset:
     representations: Mapping[str, Representation]
 
     def choose(self, accept_encoding: str | None) -> tuple[str, Representation]:
-        """The content coding and representation for a request with that Accept-Encoding header."""
+        """Choose the content coding and representation for an Accept-Encoding header."""
         coding = best_encoding(accept_encoding, self.representations)
         return coding, self.representations[coding]
 
 
 def load_assets(
-    page: Traversable | None = None, client: Traversable | None = None, make: Make = make_now
+    page: Traversable | None = None, client: Traversable | None = None, build: Builder = build_uncached
 ) -> dict[str, Asset]:
-    """Make the allow-list: every asset by the path of its URL.
+    """Load every asset of the page, by the path of its URL.
 
     Arguments:
         page: the package of the page; `signald_page` by default.
         client: the package of the signaling client; `signald_client` by default.
-        make: gives what takes long to make.
+        build: runs the slow build steps, or returns their results from a cache.
 
     Raises:
         AssetError: a file is missing, or refers to one that does not exist.
@@ -118,7 +119,7 @@ def load_assets(
     """
     page = files("signald_page") if page is None else page
     client = files("signald_client") if client is None else client
-    loading = _Loading(page, _bundles(page, client, make), make)
+    loading = _Loading(page, _bundles(page, client, build), build)
     if INDEX not in loading.names:
         raise AssetError(f"the page has no {INDEX}")
     assets = [loading.asset(name) for name in loading.names]
@@ -126,7 +127,7 @@ def load_assets(
 
 
 def make_asset(path: str, content_type: str, cache_control: str, body: bytes, variants: Mapping[str, bytes]) -> Asset:
-    """Make an asset of a body and its compressed variants, by content coding."""
+    """Create an asset from a body and its compressed variants by content coding."""
     return Asset(
         path=path,
         content_type=content_type,
@@ -138,82 +139,82 @@ def make_asset(path: str, content_type: str, cache_control: str, body: bytes, va
     )
 
 
-def _bundles(page: Traversable, client: Traversable, make: Make) -> dict[str, bytes]:
+def _bundles(page: Traversable, client: Traversable, build: Builder) -> dict[str, bytes]:
     for folder in (page / "client", page / "client" / "extras", page / "stubs", client / "signaling"):
         _entries(folder)
     compiler = find_compiler()
     try:
-        return {BUNDLE: make_bundle(page, client, compiler, make), EXTRAS: make_extras(page, compiler, make)}
+        return {BUNDLE: make_bundle(page, client, compiler, build), EXTRAS: make_extras(page, compiler, build)}
     except subprocess.SubprocessError as error:
         raise AssetError(f"the page's Python cannot be compiled: {error}") from None
 
 
 def _entries(folder: Traversable) -> list[Traversable]:
-    """What is in a folder, which has to be there."""
+    """List a folder, which has to exist."""
     if not folder.is_dir():
         raise AssetError(f"the folder {folder.name} of the page is missing")
     return sorted(folder.iterdir(), key=lambda entry: entry.name)
 
 
 def _files(folder: Traversable, prefix: str, suffixes: set[str]) -> list[str]:
-    """The names, with the prefix, of the files in a folder that have one of the suffixes."""
+    """Return the prefixed names of the files in a folder that have one of the suffixes."""
     found = (entry.name for entry in _entries(folder) if entry.is_file() and not entry.name.startswith("."))
     return sorted(prefix + name for name in found if PurePosixPath(name).suffix in suffixes)
 
 
 class _Loading:
-    """The work of `load_assets`: an asset's path depends on its contents, and these on the paths they refer to.
+    """Resolves placeholders: the path of an asset depends on its contents, and these on the paths that they refer to.
 
     Attributes:
-        names: of everything that is served.
+        names: the names of all assets, relative to the page's package.
 
     """
 
-    def __init__(self, page: Traversable, python: Mapping[str, bytes], make: Make) -> None:
+    def __init__(self, page: Traversable, python: Mapping[str, bytes], build: Builder) -> None:
         self._page = page
-        self._make = make
+        self._build = build
         self._python = python
         self._templates = _files(page, "", _TEMPLATES)
         plain = [name for folder, suffixes in _PLAIN.items() for name in _files(page / folder[:-1], folder, suffixes)]
         self.names = (*self._templates, *_files(page / "vendor", "vendor/", _VENDORED), *plain, *python)
         self._finished: dict[str, Asset] = {}
-        self._begun: list[str] = []
+        self._in_progress: list[str] = []
 
     def asset(self, name: str) -> Asset:
-        """The asset of that name, finished once."""
+        """Return the asset of that name; each is loaded once."""
         if name not in self._finished:
-            if name in self._begun:
-                raise AssetError(f"{name} refers to itself, by way of {', '.join(self._begun)}")
-            self._begun.append(name)
+            if name in self._in_progress:
+                raise AssetError(f"{name} refers to itself, by way of {', '.join(self._in_progress)}")
+            self._in_progress.append(name)
             self._finished[name] = self._finish(name)
-            self._begun.remove(name)
+            self._in_progress.remove(name)
         return self._finished[name]
 
     def _finish(self, name: str) -> Asset:
         if name in self._templates:
-            body = self._filled(name)
-            variants = compressed(body, self._make)
+            body = self._fill(name)
+            variants = compressed_variants(body, self._build)
         elif name in self._python:
             body = self._python[name]
-            variants = compressed(body, self._make)
+            variants = compressed_variants(body, self._build)
         else:
             body = self._read(name)
-            variants = self._precompressed(name) or compressed(body, self._make)
+            variants = self._precompressed(name) or compressed_variants(body, self._build)
         file = PurePosixPath(name)
         path = _STABLE.get(name) or f"/assets/{file.stem}.{_digest(body)}{file.suffix}"
         return make_asset(path, _TYPES[file.suffix], REVALIDATED if name in _STABLE else FOREVER, body, variants)
 
     def _precompressed(self, name: str) -> dict[str, bytes]:
-        """The compressed siblings of a large file, which would take too long at every start."""
+        """Read the compressed copies that lie beside a large file, since compressing it takes long."""
         siblings = {coding: self._page.joinpath(*f"{name}{suffix}".split("/")) for coding, suffix in _SUFFIXES.items()}
         return {coding: sibling.read_bytes() for coding, sibling in siblings.items() if sibling.is_file()}
 
-    def _filled(self, name: str) -> bytes:
-        """A file of the page with each placeholder replaced by what it asks of the asset it names."""
+    def _fill(self, name: str) -> bytes:
+        """Read a file of the page and replace its placeholders."""
 
         def value(matched: re.Match[str]) -> str:
             if matched[2] not in self.names:
-                raise AssetError(f"{name} refers to {matched[2]}, which is not there")
+                raise AssetError(f"{name} refers to {matched[2]}, which does not exist")
             asset = self.asset(matched[2])
             return _digest(asset.representations[IDENTITY].body) if matched[1] else asset.path
 
@@ -224,5 +225,5 @@ class _Loading:
 
 
 def _digest(body: bytes) -> str:
-    """What tells one body from another: 64 bits of its SHA-256."""
+    """Return 64 bits of the body's SHA-256, in hexadecimal."""
     return hashlib.sha256(body).hexdigest()[:16]

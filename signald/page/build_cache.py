@@ -1,95 +1,79 @@
-"""What takes long to make of the page's files: kept since the wheel was built, or made at the start.
+"""Build cache: compiled and compressed parts of the call page, computed when the wheel is built.
 
-Each result is found by the digest of what it is made of, so one that does not fit the installed files is never used.
-`python -m signald.page.build_cache FILE` makes all of them; the build of the wheel runs it (`packing.py`).
+A result is keyed by the kind of the build step and the SHA-256 of its input, so a cache that does not match the
+installed files is never used: the step then runs at start. `python -m signald.page.build FILE` fills a cache file.
 
-The file has a line of JSON, a list of `[name, bytes]`, and what they hold in this order.
+The file format is that of `pack`, with the keys as names.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import sys
 from collections.abc import Callable, Mapping
 from importlib.resources import files
-from pathlib import Path
 from typing import Protocol
 
-__all__ = ["FILE_NAME", "Made", "Make", "kept", "make_now", "packed", "unpacked"]
+__all__ = ["FILE_NAME", "BuildCache", "Builder", "build_uncached", "load_build_cache", "pack", "unpack"]
 
-FILE_NAME = "made.bin"
-
-
-class Make(Protocol):
-    """Gives a result, from wherever it is had."""
-
-    def __call__(self, kind: str, source: bytes, make: Callable[[bytes], bytes]) -> bytes:
-        """The result of `make(source)`; `kind` tells it from what else is made of the same source."""
+FILE_NAME = "build_cache.bin"
 
 
-def make_now(kind: str, source: bytes, make: Callable[[bytes], bytes]) -> bytes:
-    """Make it here and now."""
-    return make(source)
+class Builder(Protocol):
+    """Runs a build step, or returns its result from a cache."""
+
+    def __call__(self, kind: str, source: bytes, compute: Callable[[bytes], bytes]) -> bytes:
+        """Return what `compute(source)` returns; `kind` tells apart the steps that have the same source."""
 
 
-class Made:
-    """Results by what they are made of.
+def build_uncached(kind: str, source: bytes, compute: Callable[[bytes], bytes]) -> bytes:
+    """Run the step, without a cache."""
+    return compute(source)
+
+
+class BuildCache:
+    """A `Builder` that runs each step once.
 
     Attributes:
-        results: all that are known, by kind and digest.
+        results: the known results, by `"<kind> <SHA-256 of the source>"`.
 
     """
 
     def __init__(self, results: Mapping[str, bytes]) -> None:
-        """Begin with those that are kept."""
+        """Start with known results."""
         self.results = dict(results)
 
-    def __call__(self, kind: str, source: bytes, make: Callable[[bytes], bytes]) -> bytes:
-        """What is kept, or was made before; else make it."""
-        name = f"{kind} {hashlib.sha256(source).hexdigest()}"
-        if name not in self.results:
-            self.results[name] = make(source)
-        return self.results[name]
+    def __call__(self, kind: str, source: bytes, compute: Callable[[bytes], bytes]) -> bytes:
+        """Return the cached result of `compute(source)`, or compute and cache it."""
+        key = f"{kind} {hashlib.sha256(source).hexdigest()}"
+        if key not in self.results:
+            self.results[key] = compute(source)
+        return self.results[key]
 
 
-def kept() -> Made:
-    """What the installed wheel keeps; nothing where signald runs from its sources."""
+def load_build_cache() -> BuildCache:
+    """Load the cache of the installed wheel; it is empty where signald runs from a checkout."""
     file = files("signald.page") / FILE_NAME
-    return Made(unpacked(file.read_bytes()) if file.is_file() else {})
+    return BuildCache(unpack(file.read_bytes()) if file.is_file() else {})
 
 
-def packed(contents: Mapping[str, bytes]) -> bytes:
-    """Pack several contents into one, folder by folder and the largest first, which compresses best.
+def pack(contents: Mapping[str, bytes]) -> bytes:
+    """Pack several named contents into one: a line of JSON, a list of `[name, bytes]`, then the contents in that order.
 
-    The order of names takes 0.6 % more with brotli. One order by size for all folders takes 0.7 % more with gzip, whose
-    window of 32 KiB (RFC 1951) is smaller than the page's modules together.
+    Folders stay together and the largest content of each comes first, which compresses best: in the order of their
+    names the page's modules take 0.6 % more with brotli, and in one order by size across all folders 0.7 % more with
+    gzip, whose window of 32 KiB (RFC 1951) is smaller than the modules together.
     """
     parts = sorted(contents.items(), key=lambda part: (part[0].rpartition("/")[0], len(part[1])), reverse=True)
     index = json.dumps([[name, len(content)] for name, content in parts], separators=(",", ":"))
     return b"".join([index.encode(), b"\n", *(content for _, content in parts)])
 
 
-def unpacked(pack: bytes) -> dict[str, bytes]:
-    """What `packed` put into one."""
-    index, _, rest = pack.partition(b"\n")
+def unpack(packed: bytes) -> dict[str, bytes]:
+    """Return the contents that `pack` packed, by name."""
+    index, _, rest = packed.partition(b"\n")
     contents, begin = {}, 0
     for name, size in json.loads(index):
         contents[name] = rest[begin : begin + size]
         begin += size
     return contents
-
-
-def main() -> None:
-    """Make everything that a start needs, and write it into the file that the command line names."""
-    from signald.page.assets import load_assets
-    from signald.page.schemas import load_schemas
-
-    made = Made({})
-    load_assets(make=made)
-    load_schemas(made)
-    Path(sys.argv[1]).write_bytes(packed(made.results))
-
-
-if __name__ == "__main__":
-    main()

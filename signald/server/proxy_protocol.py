@@ -57,7 +57,7 @@ class ProxyProtocolFactory(WrappingFactory["_Proxied"]):
         if not is_trusted(peer_host(addr), self.admission.trusted_proxies):
             return self.wrappedFactory.buildProtocol(addr)
         if self.admission.is_full():
-            self.admission.metrics.refused("connections")
+            self.admission.metrics.count_limit_hit("connections")
             return None
         return _Proxied(self, addr)
 
@@ -133,7 +133,7 @@ class _Proxied(ProtocolWrapper):
 
     def _time_out(self) -> None:
         self._deadline = None
-        self.factory.admission.metrics.refused("header_seconds")
+        self.factory.admission.metrics.count_limit_hit("header_seconds")
         self._abort()
 
     def _abort(self) -> None:

@@ -336,7 +336,7 @@ class SignalingChannel(HTTPChannel):
 
     def _abort_stalled_reader(self) -> None:
         """Abort, since the client does not read its response; the limit is counted."""
-        self.site.metrics.refused("output_seconds")
+        self.site.metrics.count_limit_hit("output_seconds")
         self.abort()
 
     def _expire_after(self, seconds: float) -> None:
@@ -346,7 +346,7 @@ class SignalingChannel(HTTPChannel):
     def _expired(self) -> None:
         self._deadline = None
         if not self._is_idle:
-            self.site.metrics.refused("header_seconds")
+            self.site.metrics.count_limit_hit("header_seconds")
         self.abort()
 
     def _cancel_deadline(self) -> None:

@@ -14,7 +14,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from signald.auth.access import Access
+from signald.auth.authorization import Decider
 from signald.core.actions import Action, Close, Decide, LogCounts, Send, SendCredentials
 from signald.core.decisions import Operation, Outcome, Refused
 from signald.core.errors import ErrorCode
@@ -53,7 +53,7 @@ class Switchboard:
     Attributes:
         hub: turns facts about peers into actions.
         registry: holds the identities and the memberships.
-        access: takes the hub's decisions: it authorizes an operation, then has the registry carry it out.
+        access: the authorization chain, which takes the hub's decisions and ends in the registry.
         clock: gives monotonic seconds.
         wall: gives seconds since 1970, in which the expiry of TURN credentials is stated.
         turn: makes those credentials; None where no TURN server is configured.
@@ -62,7 +62,7 @@ class Switchboard:
 
     hub: Hub
     registry: MemoryRegistry
-    access: Access
+    access: Decider
     clock: IReactorTime
     wall: Callable[[], float] = time.time
     turn: Turn | None = None
@@ -130,7 +130,7 @@ class Switchboard:
     def reload_limits(self, limits: Limits) -> None:
         """Use other limits from now on."""
         self.hub.reload_limits(limits)
-        self.registry.limits = self.access.passwords.limits = limits
+        self.registry.limits = limits
 
     def reload_ice_servers(self, servers: tuple[IceServer, ...], turn: Turn | None, relay_only: bool) -> None:
         """Use other STUN and TURN servers from now on, and send them to every user."""

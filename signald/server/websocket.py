@@ -131,7 +131,7 @@ class SignalingProtocol(BoundedProtocol):
         # Autobahn keeps these for its own tests; they would be the largest part of an idle connection.
         self.http_headers = {}
         self.http_request_data, self.http_response_data = b"", ""
-        port.metrics.open(self._dialect_name, port.scheme)
+        port.metrics.count_opened(self._dialect_name, port.scheme)
         port.metrics.websocket_handshake.observe(port.clock.seconds() - self.request_began)
         self._is_counted = True
         try:
@@ -195,7 +195,7 @@ class SignalingProtocol(BoundedProtocol):
             self.ticket.charge_offence(port.clock.seconds())
         self._leave_switchboard()
         if self._is_counted:
-            port.metrics.close(self._dialect_name, port.scheme)
+            port.metrics.count_closed(self._dialect_name, port.scheme)
         self.ticket.release_all()
         port.connections.discard(self)
 

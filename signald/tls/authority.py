@@ -1,4 +1,4 @@
-"""The local certificate authority: one for each data directory, fit to vouch for its machine and networks only."""
+"""The local certificate authority, one per data directory, constrained to its machine and private networks."""
 
 from __future__ import annotations
 
@@ -18,32 +18,32 @@ from signald.net.keyfiles import CertificateError, Pair
 __all__ = ["RENEW_BEFORE", "Authority", "wall_time"]
 
 AUTHORITY_LIFE = timedelta(days=3650)
-"""As long as the device that was made to trust it, since trusting a new one is work for people."""
+"""The lifetime of the authority: that of a device which trusts it, since trusting a new one is manual work."""
 
 LEAF_LIFE = timedelta(days=397)
-"""The whole validity of a leaf, both ends included (RFC 5280 §4.1.2.5); browsers allow public authorities 398 days."""
+"""The lifetime of a leaf, both ends included (RFC 5280 §4.1.2.5); browsers limit public authorities to 398 days."""
 
 RENEW_BEFORE = timedelta(days=30)
-"""A leaf with less than this left is issued again."""
+"""A leaf is issued again this long before it expires."""
 
 CLOCK_SKEW = timedelta(hours=1)
-"""How far a client's clock may be behind: validity begins this long before issue."""
+"""Tolerance for clients whose clock is slow: certificates are valid from this long before they are issued."""
 
 COMMON_NAME_LENGTH = 64
-"""Characters in a common name, at most (RFC 5280 appendix A.1, ub-common-name)."""
+"""The maximum length of a common name, in characters (RFC 5280 appendix A.1, ub-common-name)."""
 
 
 def wall_time(now: float) -> datetime:
-    """Seconds since the epoch as a time in UTC, in whole seconds as certificates count."""
+    """Convert seconds since the epoch to a time in UTC, in whole seconds as in certificates."""
     return datetime.fromtimestamp(now, UTC).replace(microsecond=0)
 
 
 @frozen
 class Authority:
-    """A certificate authority that issues leaves for this machine.
+    """A certificate authority that issues leaf certificates for this machine.
 
     Attributes:
-        pair: its certificate, alone in its chain, and its key.
+        pair: its self-signed certificate and its key.
 
     """
 
@@ -51,11 +51,11 @@ class Authority:
 
     @classmethod
     def create(cls, names: Names, now: float) -> Authority:
-        """Make an authority that can vouch for no more than localhost, `.local`, private networks and this machine.
+        """Create an authority whose name constraints permit localhost, `.local`, private networks and this machine.
 
         Arguments:
-            names: the machine's names and addresses of today.
-            now: wall time, seconds since the epoch.
+            names: the machine's present names and addresses.
+            now: wall time, in seconds since the epoch.
 
         """
         key = ec.generate_private_key(ec.SECP256R1())
@@ -78,10 +78,11 @@ class Authority:
         return cls(Pair((certificate,), key))
 
     @classmethod
-    def of(cls, pair: Pair) -> Authority:
-        """Take up an authority that was kept.
+    def from_pair(cls, pair: Pair) -> Authority:
+        """Create the object of an existing authority.
 
-        Raises CertificateError if the certificate is not one that `create` makes.
+        Raises:
+            CertificateError: the certificate is not like those of `create`.
 
         """
         try:
@@ -90,27 +91,27 @@ class Authority:
             pair.leaf.extensions.get_extension_for_class(x509.SubjectKeyIdentifier)
         except x509.ExtensionNotFound as missing:
             raise CertificateError(
-                f"The authority's certificate has no extension {missing.oid.dotted_string}."
+                f"The authority's certificate lacks the extension {missing.oid.dotted_string}."
             ) from None
         if not basic.ca or not isinstance(pair.key, ec.EllipticCurvePrivateKey):
-            raise CertificateError("The authority's certificate is not one that signald makes.")
+            raise CertificateError("The authority's certificate was not created by signald.")
         return cls(pair)
 
     @property
     def certificate(self) -> x509.Certificate:
-        """The authority's own certificate, which devices are made to trust."""
+        """The authority's certificate, which devices have to trust."""
         return self.pair.leaf
 
-    def refused(self, names: Names) -> tuple[str, ...]:
-        """Those of a machine's names and addresses that this authority cannot vouch for."""
+    def names_not_permitted(self, names: Names) -> tuple[str, ...]:
+        """Return those names and addresses that the authority's constraints do not permit."""
         return tuple(str(name.value) for name in _general_names(names) if not self._permits(name))
 
     def issue(self, names: Names, now: float) -> Pair:
-        """Issue a leaf, with a new key, for all names and addresses that the authority can vouch for.
+        """Issue a leaf with a new key for all names and addresses that the constraints permit.
 
         Arguments:
             names: the machine's names and addresses.
-            now: wall time, seconds since the epoch.
+            now: wall time, in seconds since the epoch.
 
         """
         key = ec.generate_private_key(ec.SECP256R1())
@@ -124,7 +125,7 @@ class Authority:
             .serial_number(x509.random_serial_number())
             .not_valid_before(start)
             .not_valid_after(start + LEAF_LIFE - timedelta(seconds=1))
-            .add_extension(x509.SubjectAlternativeName(self._vouched(names)), critical=False)
+            .add_extension(x509.SubjectAlternativeName(self._permitted_names(names)), critical=False)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(_key_usage(authority=False), critical=True)
             .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
@@ -135,37 +136,37 @@ class Authority:
         return Pair((certificate, self.certificate), key)
 
     def renewal_reason(self, leaf: x509.Certificate, names: Names, now: float) -> str | None:
-        """Why a leaf must be issued again, as the end of a sentence; None while it is good.
+        """Return why a leaf must be issued again, as the end of a sentence; None if it is good.
 
-        An address that is gone is no reason, since the machine often comes back to it.
+        An address that the machine no longer has is no reason, since it often returns.
 
         Arguments:
             leaf: the leaf in use.
-            names: the machine's names and addresses of now.
-            now: wall time, seconds since the epoch.
+            names: the machine's present names and addresses.
+            now: wall time, in seconds since the epoch.
 
         """
         try:
             leaf.verify_directly_issued_by(self.certificate)
             covered = set(leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value)
         except (ValueError, TypeError, InvalidSignature):
-            return "it is not of this authority"
+            return "it was issued by another authority"
         except x509.ExtensionNotFound:
-            return "it names no machine"
+            return "it contains no names"
         time = wall_time(now)
         if time < leaf.not_valid_before_utc:
             return "it is not valid yet"
         if leaf.not_valid_after_utc - time < RENEW_BEFORE:
-            return f"it ends on {leaf.not_valid_after_utc:%Y-%m-%d}"
-        new = [str(name.value) for name in self._vouched(names) if name not in covered]
-        return f"it lacks {', '.join(new)}" if new else None
+            return f"it expires on {leaf.not_valid_after_utc:%Y-%m-%d}"
+        new = [str(name.value) for name in self._permitted_names(names) if name not in covered]
+        return f"it does not contain {', '.join(new)}" if new else None
 
-    def _vouched(self, names: Names) -> list[x509.GeneralName]:
-        """The names that a leaf of this authority can carry."""
+    def _permitted_names(self, names: Names) -> list[x509.GeneralName]:
+        """Return the names and addresses that the constraints permit, as certificates contain them."""
         return [name for name in _general_names(names) if self._permits(name)]
 
     def _permits(self, name: x509.DNSName | x509.IPAddress) -> bool:
-        """Whether the authority's constraints permit a name (RFC 5280 §4.2.1.10)."""
+        """Tell whether the authority's name constraints permit a name (RFC 5280 §4.2.1.10)."""
         constraints = self.certificate.extensions.get_extension_for_class(x509.NameConstraints).value
         permitted = [tree.value for tree in constraints.permitted_subtrees or ()]
         if isinstance(name, x509.DNSName):
@@ -174,12 +175,12 @@ class Authority:
 
 
 def _general_names(names: Names) -> list[x509.DNSName | x509.IPAddress]:
-    """A machine's names and addresses as certificates hold them (RFC 5280 §4.2.1.6)."""
+    """Convert names and addresses to the form in certificates (RFC 5280 §4.2.1.6)."""
     return [*map(x509.DNSName, names.dns_names), *map(x509.IPAddress, names.addresses)]
 
 
 def _constraints(names: Names) -> x509.NameConstraints:
-    """What an authority may vouch for (RFC 5280 §4.2.1.10); a DNS name permits all names under it too."""
+    """Return the name constraints of an authority (RFC 5280 §4.2.1.10); a DNS name permits its subdomains too."""
     domains = ("local", *(name for name in names.dns_names if not name.endswith(".local")))
     public = [one for one in names.addresses if not any(one in network for network in LOCAL_NETWORKS)]
     networks = dict.fromkeys((*LOCAL_NETWORKS, *map(_own_network, public)))
@@ -189,9 +190,9 @@ def _constraints(names: Names) -> x509.NameConstraints:
 
 
 def _own_network(address: Address) -> Network:
-    """What of the Internet to permit for the sake of one address: an IPv4 address alone, the /64 of an IPv6 one.
+    """Return the network to permit for a public address: an IPv4 address alone, the /64 of an IPv6 address.
 
-    A machine changes the second half of its IPv6 addresses every day (RFC 8981 §3.8).
+    A machine changes the interface identifier of its temporary IPv6 addresses every day (RFC 8981 §3.8).
     """
     if isinstance(address, IPv4Address):
         return ip_network(address)
@@ -199,13 +200,13 @@ def _own_network(address: Address) -> Network:
 
 
 def _common_name(what: str, names: Names) -> x509.Name:
-    """A subject for people to read; no verifier takes it for a DNS name, since it contains a space."""
+    """Return a subject for people; it contains a space, so that no verifier takes it for a DNS name."""
     text = what if names.host is None else f"{what} ({names.host})"
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text[:COMMON_NAME_LENGTH])])
 
 
 def _key_usage(*, authority: bool) -> x509.KeyUsage:
-    """What a key is for (RFC 5280 §4.2.1.3): signing certificates and their revocation, or signing handshakes."""
+    """Return the key usage (RFC 5280 §4.2.1.3): signing certificates and revocation lists, or signing handshakes."""
     return x509.KeyUsage(
         digital_signature=not authority,
         key_cert_sign=authority,

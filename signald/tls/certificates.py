@@ -1,7 +1,7 @@
-"""The server's certificate while it runs: opened at start, looked at every now and then, replaced when it must be.
+"""The server's certificate: loaded at start, checked periodically, and replaced without a restart.
 
-Two kinds with one face: `LocalCertificate` issues its own from a local authority; `SuppliedCertificate` is an
-operator's pair of files, renewed by others.
+Two classes have the same interface: `LocalCertificate` is issued by the local certificate authority;
+`SuppliedCertificate` is a pair of files that the operator supplies and renews.
 """
 
 from __future__ import annotations
@@ -30,142 +30,148 @@ from signald.net.keyfiles import (
 from signald.tls.authority import Authority, wall_time
 from signald.tls.context import ServerTLS, server_context
 
-__all__ = ["Certificate", "CertificateError", "LocalCertificate", "Report", "SuppliedCertificate"]
+__all__ = ["Certificate", "CertificateError", "CertificateReport", "LocalCertificate", "SuppliedCertificate"]
 
 DAY = 86400.0
-"""Seconds."""
+"""A day in seconds."""
 
 WARNING_DAYS = (3, 14)
-"""Before the end of a supplied certificate; by then whoever renews it has failed for a while."""
+"""Days before the expiry of a supplied certificate at which to warn, since its renewal must have failed by then."""
 
 _USUAL_DAYS = 90
-"""For which public authorities issue."""
+"""The usual lifetime of certificates of public authorities; that of shorter ones reduces `WARNING_DAYS`."""
 
-PATIENCE_SECONDS = 30.0
-"""For the files of a pair to fit each other, from the first change on: they may be written one after the other."""
+MISMATCH_SECONDS = 30.0
+"""Time after a change before an invalid pair is reported, since the two files may be written one after the other."""
 
 _KEPT = "The certificate in use was kept."
 
 
 @frozen
-class Report:
-    """What a look at the certificate brought, for the log.
+class CertificateReport:
+    """The result of a check of the certificate, for the log.
 
     Attributes:
-        replaced: whether the next handshakes show another certificate than before.
-        notes: sentences on what was done.
-        warnings: sentences on what somebody should look at; each comes once, as long as it stays true.
-        expiring: sentences on a certificate that is out of its time, or soon will be; likewise.
+        replaced: whether new handshakes use another certificate than before.
+        changes: sentences about what was done.
+        warnings: sentences about problems; each is reported once while the problem lasts.
+        expiry_warnings: sentences about a certificate that is not valid now or expires soon; likewise.
 
     """
 
     replaced: bool = False
-    notes: tuple[str, ...] = ()
+    changes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
-    expiring: tuple[str, ...] = ()
+    expiry_warnings: tuple[str, ...] = ()
 
 
 class WarningDeduplicator:
-    """Remembers which warnings hold, so that each is told once and again only when it comes back."""
+    """Remembers which warnings apply, so that each is reported once, and again only when it recurs."""
 
     def __init__(self) -> None:
-        self._holding: frozenset[str] = frozenset()
+        self._current: frozenset[str] = frozenset()
 
-    def news(self, warnings: Iterable[str]) -> tuple[str, ...]:
-        """Take all warnings that hold now; return those that did not hold at the last call."""
+    def new_warnings(self, warnings: Iterable[str]) -> tuple[str, ...]:
+        """Take all warnings that apply now; return those that did not apply at the last call."""
         now = tuple(warnings)
-        fresh = tuple(warning for warning in now if warning not in self._holding)
-        self._holding = frozenset(now)
+        fresh = tuple(warning for warning in now if warning not in self._current)
+        self._current = frozenset(now)
         return fresh
 
 
 class LocalCertificate:
-    """A certificate issued by the local authority in a data directory, with all that is made there when missing.
+    """A certificate that is issued by a local authority; both are created in the data directory if missing.
 
-    The directory holds `ca.pem` and `ca-key.pem`, which stay for good, and `cert.pem` and `key.pem`, which are issued
-    again whenever the machine has new names or their time runs out.
+    The directory contains the authority, `ca.pem` and `ca-key.pem`, which is permanent, and the leaf, `cert.pem` and
+    `key.pem`, which is issued again when the machine has new names or addresses, and before it expires.
 
     Attributes:
-        look_seconds: between two calls of `refresh`; a look at the machine's addresses takes a while.
-        tls: what makes the TLS side of connections.
-        opening: what was done at the start.
+        check_seconds: the interval of calls of `check`; listing the machine's addresses is slow.
+        tls: creates the TLS side of connections.
+        initial_report: the result of loading it.
 
     """
 
-    look_seconds = 60.0
+    check_seconds = 60.0
 
     def __init__(self, directory: Path, names: Names, now: float) -> None:
-        """Read the files, or make what is missing.
+        """Read the files, and create those that are missing.
 
         Arguments:
-            directory: the data directory; made with mode 0700 where there is none.
+            directory: the data directory; created with mode 0700 if missing.
             names: the machine's names and addresses.
-            now: wall time, seconds since the epoch.
+            now: wall time, in seconds since the epoch.
 
-        Raises CertificateError if a file is damaged, open to others or cannot be written.
+        Raises:
+            CertificateError: a file is damaged, open to others or cannot be written.
 
         """
         self._directory = directory
-        self._told = WarningDeduplicator()
-        self._authority, self._pair, notes = self._load(names, now)
+        self._warnings_seen = WarningDeduplicator()
+        self._authority, self._pair, changes = self._load(names, now)
         self.tls = ServerTLS(server_context(self._pair))
-        self.opening = Report(notes=notes, warnings=self._told.news(self._warnings(names, now)))
+        self.initial_report = CertificateReport(
+            changes=changes, warnings=self._warnings_seen.new_warnings(self._warnings(names, now))
+        )
 
     @property
     def authority_der(self) -> bytes:
-        """The authority's certificate in DER form, `application/x-x509-ca-cert` to browsers."""
+        """The authority's certificate in DER format, which browsers import as `application/x-x509-ca-cert`."""
         return self._authority.certificate.public_bytes(serialization.Encoding.DER)
 
     def days_left(self, now: float) -> float:
-        """Days until the certificate or its authority ends, whichever is first; negative after that."""
+        """Return the days until the certificate or its authority expires, whichever is first; negative afterwards."""
         return min(_days_left(self._pair.leaf, now), _days_left(self._authority.certificate, now))
 
-    def refresh(self, now: float, names: Names, *, reread: bool = False) -> Report:
-        """Issue the certificate again if it must be.
+    def check(self, now: float, names: Names, *, reread: bool = False) -> CertificateReport:
+        """Issue the certificate again if necessary.
+
+        If that fails, the certificate in use stays, and the report says why.
 
         Arguments:
-            now: wall time, seconds since the epoch.
-            names: the machine's names and addresses of now.
-            reread: read the files even though the certificate in use is good; a deleted authority is made anew.
-
-        Whatever fails, the certificate in use stays, and the report says why.
+            now: wall time, in seconds since the epoch.
+            names: the machine's present names and addresses.
+            reread: read the files even if the certificate in use is good; a deleted authority is created again.
 
         """
         if not reread and self._authority.renewal_reason(self._pair.leaf, names, now) is None:
-            return Report(warnings=self._told.news(self._warnings(names, now)))
+            return CertificateReport(warnings=self._warnings_seen.new_warnings(self._warnings(names, now)))
         try:
-            authority, pair, notes = self._load(names, now)
+            authority, pair, changes = self._load(names, now)
         except CertificateError as error:
-            return Report(warnings=self._told.news([f"{_KEPT} {error}", *self._warnings(names, now)]))
+            return CertificateReport(
+                warnings=self._warnings_seen.new_warnings([f"{_KEPT} {error}", *self._warnings(names, now)])
+            )
         replaced = pair.chain != self._pair.chain
         if replaced:
             self.tls.replace(server_context(pair))
-            notes = notes or (f"The certificate was read again: {self._directory / 'cert.pem'}.",)
+            changes = changes or (f"The certificate was read again: {self._directory / 'cert.pem'}.",)
         self._authority, self._pair = authority, pair
-        return Report(replaced, notes, self._told.news(self._warnings(names, now)))
+        return CertificateReport(replaced, changes, self._warnings_seen.new_warnings(self._warnings(names, now)))
 
     def _load(self, names: Names, now: float) -> tuple[Authority, Pair, tuple[str, ...]]:
-        """Read or make the authority and the leaf, with sentences on what was made."""
+        """Read or create the authority and the leaf; return also sentences about what was created."""
         try:
             with locked(self._directory):
-                authority, made = self._load_authority(names, now)
+                authority, created = self._load_authority(names, now)
                 pair, issued = self._load_leaf(authority, names, now)
         except OSError as error:
             raise CertificateError(f"{self._directory} cannot be written: {error.strerror}.") from None
-        return authority, pair, (*made, *issued)
+        return authority, pair, (*created, *issued)
 
     def _load_authority(self, names: Names, now: float) -> tuple[Authority, tuple[str, ...]]:
-        """Read the authority, or make one where its certificate is missing."""
+        """Read the authority, or create one if its certificate is missing."""
         certificate, key = self._directory / "ca.pem", self._directory / "ca-key.pem"
         if certificate.exists():
-            return Authority.of(read_pair(certificate, key, OWNER_ALONE)), ()
+            return Authority.from_pair(read_pair(certificate, key, OWNER_ALONE)), ()
         authority = Authority.create(names, now)
-        # The certificate last: with it missing, a writer that was killed in between is as one that never began.
+        # The certificate is written last: without it, the next start creates the authority again, which is what a
+        # process that was killed between the two files needs.
         write_files({key: key_pem(authority.pair.key), certificate: certificates_pem(authority.pair.chain)})
-        return authority, (f"A local certificate authority was made: {certificate}.",)
+        return authority, (f"A local certificate authority was created: {certificate}.",)
 
     def _load_leaf(self, authority: Authority, names: Names, now: float) -> tuple[Pair, tuple[str, ...]]:
-        """Read the leaf, or issue one where it is missing or must be renewed."""
+        """Read the leaf, or issue one if it is missing or must be renewed."""
         certificate, key = self._directory / "cert.pem", self._directory / "key.pem"
         reason: str | None = "there was none"
         if certificate.exists() and key.exists():
@@ -173,8 +179,8 @@ class LocalCertificate:
                 pair = read_pair(certificate, key, OWNER_ALONE)
                 reason = authority.renewal_reason(pair.leaf, names, now)
             except KeyMismatchError:
-                # What a writer leaves that was killed between the two files.
-                reason = "its key was another"
+                # A process that was killed between writing the two files leaves them in this state.
+                reason = "its key did not match"
             if reason is None:
                 return pair, ()
         pair = authority.issue(names, now)
@@ -182,72 +188,73 @@ class LocalCertificate:
         return pair, (f"The certificate was issued, since {reason}.",)
 
     def _warnings(self, names: Names, now: float) -> list[str]:
-        """What somebody should look at about the authority."""
+        """Return all warnings about the authority that apply now."""
         path = self._directory / "ca.pem"
-        found = _untimely(path, self._authority.certificate, now)
-        if refused := self._authority.refused(names):
-            found.append(f"The certificate leaves out {', '.join(refused)}, which {path} does not permit.")
-        renewal = f"For a new authority, delete {path} and restart, and trust the new one on every device."
+        found = _validity_warnings(path, self._authority.certificate, now)
+        if missing := self._authority.names_not_permitted(names):
+            found.append(f"The certificate leaves out {', '.join(missing)}, which {path} does not permit.")
+        renewal = f"To create a new authority, delete {path}, restart, and trust the new one on every device."
         return [f"{warning} {renewal}" for warning in found]
 
 
 class SuppliedCertificate:
-    """A certificate that the operator supplies as two files, read again whenever these change.
+    """A certificate that the operator supplies as two files, which are read again when they change.
 
-    They are looked at every now and then, not watched: the names may be symbolic links that change anywhere on their
-    way (certbot, Kubernetes), or lie on another machine. A change is taken up once it has rested from one look to the
-    next, so that a file is not read while it is written.
+    The files are polled rather than watched: their names may be symbolic links that change at any level (certbot,
+    Kubernetes), or they may be on a network file system. They are read once two checks in a row find the same state,
+    so that a file is not read while it is written.
 
     Attributes:
-        look_seconds: between two calls of `refresh`.
-        tls: what makes the TLS side of connections.
-        opening: what was found at the start.
+        check_seconds: the interval of calls of `check`.
+        tls: creates the TLS side of connections.
+        initial_report: the result of loading it.
 
     """
 
-    look_seconds = 2.0
+    check_seconds = 2.0
 
     def __init__(self, certificate: Path, key: Path, now: float) -> None:
         """Read and check the pair.
 
         Arguments:
-            certificate: a PEM file: the certificate, then its chain.
-            key: a PEM file with its key, not encrypted, and not readable by everyone.
-            now: wall time, seconds since the epoch.
+            certificate: a PEM file with the certificate and its chain.
+            key: a PEM file with its key, not encrypted, and not open to others.
+            now: wall time, in seconds since the epoch.
 
-        Raises CertificateError if they cannot be used. A certificate that has ended can be: it is warned about.
+        Raises:
+            CertificateError: they cannot be used; an expired certificate can be, with a warning.
 
         """
         self._certificate = certificate
         self._key = key
-        self._told = WarningDeduplicator()
-        self._soon = WarningDeduplicator()
+        self._warnings_seen = WarningDeduplicator()
+        self._expiry_warnings_seen = WarningDeduplicator()
         self._problem: str | None = None
         self._bad_since: float | None = None
-        self._read_stamp = self._seen_stamp = self._look()
+        self._read_state = self._seen_state = self._state()
         self._pair, context = self._read()
         self.tls = ServerTLS(context)
-        self.opening = self._report(now)
+        self.initial_report = self._report(now)
 
     def days_left(self, now: float) -> float:
-        """Days until the certificate ends; negative after that."""
+        """Return the days until the certificate expires; negative afterwards."""
         return _days_left(self._pair.leaf, now)
 
-    def refresh(self, now: float, names: Names, *, reread: bool = False) -> Report:
-        """Read the files again if they changed. A bad pair leaves the one in use, and the report says why.
+    def check(self, now: float, names: Names, *, reread: bool = False) -> CertificateReport:
+        """Read the files again if they changed. If the pair is invalid, the one in use stays, and the report says why.
 
         Arguments:
-            now: wall time, seconds since the epoch.
-            names: of no matter here; the other kind of certificate needs them.
-            reread: read the files now, whether or not they look changed, and tell at once what is wrong with them.
+            now: wall time, in seconds since the epoch.
+            names: unused; `LocalCertificate` needs them.
+            reread: read the files now even if they are unchanged, and report at once if they are invalid.
 
         """
-        stamp = self._look()
-        rests = stamp == self._seen_stamp
-        self._seen_stamp = stamp
-        if not reread and (stamp == self._read_stamp or not rests):
+        state = self._state()
+        is_stable = state == self._seen_state
+        self._seen_state = state
+        if not reread and (state == self._read_state or not is_stable):
             return self._report(now)
-        self._read_stamp = stamp
+        self._read_state = state
         try:
             pair, context = self._read()
         except CertificateError as error:
@@ -262,33 +269,38 @@ class SuppliedCertificate:
         self.tls.replace(context)
         return self._report(now, replaced, (f"The certificate was read again: {self._certificate}.",))
 
-    def _look(self) -> tuple[tuple[int, ...] | None, ...]:
-        """What shows that one of the two files changed."""
-        return tuple(_stamp(path) for path in (self._certificate, self._key))
+    def _state(self) -> tuple[tuple[int, ...] | None, ...]:
+        """Return a value that differs after a change of one of the files."""
+        return tuple(_file_state(path) for path in (self._certificate, self._key))
 
     def _read(self) -> tuple[Pair, SSL.Context]:
-        """Read the pair and see whether OpenSSL takes it."""
+        """Read the pair and check that OpenSSL accepts it."""
         pair = read_pair(self._certificate, self._key, OWNER_AND_GROUP)
         try:
             return pair, server_context(pair)
         except CertificateError as error:
             raise CertificateError(f"{self._certificate} cannot be used. {error}") from None
 
-    def _report(self, now: float, replaced: bool = False, notes: tuple[str, ...] = ()) -> Report:
-        """What somebody should know of the pair by now."""
-        is_told = self._bad_since is not None and now - self._bad_since >= PATIENCE_SECONDS
-        problems = [self._problem] if is_told and self._problem is not None else []
+    def _report(self, now: float, replaced: bool = False, changes: tuple[str, ...] = ()) -> CertificateReport:
+        """Return a report with the warnings that are new."""
+        is_reported = self._bad_since is not None and now - self._bad_since >= MISMATCH_SECONDS
+        problems = [self._problem] if is_reported and self._problem is not None else []
         leaf = self._pair.leaf
-        soon = _untimely(self._certificate, leaf, now) or _ending(self._certificate, leaf, now)
-        return Report(replaced, notes, self._told.news(problems), self._soon.news(soon))
+        expiry = _validity_warnings(self._certificate, leaf, now) or _expiry_warning(self._certificate, leaf, now)
+        return CertificateReport(
+            replaced,
+            changes,
+            self._warnings_seen.new_warnings(problems),
+            self._expiry_warnings_seen.new_warnings(expiry),
+        )
 
 
 Certificate = LocalCertificate | SuppliedCertificate
-"""Either kind: `look_seconds`, `tls`, `opening`, `refresh` and `days_left` are the same in both."""
+"""Either class: `check_seconds`, `tls`, `initial_report`, `check` and `days_left` are the same in both."""
 
 
-def _stamp(path: Path) -> tuple[int, ...] | None:
-    """What shows that a file changed, or who may read it; None where it is gone."""
+def _file_state(path: Path) -> tuple[int, ...] | None:
+    """Return a value that differs after a change of a file's content or permissions; None if it is missing."""
     try:
         found = path.stat()
     except OSError:
@@ -305,26 +317,26 @@ def _stamp(path: Path) -> tuple[int, ...] | None:
 
 
 def _days_left(certificate: x509.Certificate, now: float) -> float:
-    """Days until a certificate ends; negative after that."""
+    """Return the days until a certificate expires; negative afterwards."""
     return (certificate.not_valid_after_utc.timestamp() - now) / DAY
 
 
-def _ending(path: Path, certificate: x509.Certificate, now: float) -> list[str]:
-    """A sentence on a certificate that ends soon, if it does; for one of fewer than 90 days, soon is sooner."""
+def _expiry_warning(path: Path, certificate: x509.Certificate, now: float) -> list[str]:
+    """Return a warning if a certificate expires soon, which for one of fewer than 90 days is proportionally later."""
     life = (certificate.not_valid_after_utc - certificate.not_valid_before_utc).total_seconds() / DAY
     for days in WARNING_DAYS:
         if _days_left(certificate, now) < days * min(1.0, life / _USUAL_DAYS):
             day = f"{certificate.not_valid_after_utc:%Y-%m-%d}"
-            return [f"The certificate in {path} ends on {day}, in fewer than {days} days: has its renewal failed?"]
+            return [f"The certificate in {path} expires on {day}, in fewer than {days} days: check its renewal."]
     return []
 
 
-def _untimely(path: Path, certificate: x509.Certificate, now: float) -> list[str]:
-    """A sentence on a certificate that is out of its time, if it is."""
+def _validity_warnings(path: Path, certificate: x509.Certificate, now: float) -> list[str]:
+    """Return a warning if a certificate is not yet valid or has expired."""
     time = wall_time(now)
     if time < certificate.not_valid_before_utc:
         day = certificate.not_valid_before_utc
-        return [f"The certificate in {path} is not valid before {day:%Y-%m-%d}: is this machine's clock right?"]
+        return [f"The certificate in {path} is not valid before {day:%Y-%m-%d}: check this machine's clock."]
     if time > certificate.not_valid_after_utc:
-        return [f"The certificate in {path} ended on {certificate.not_valid_after_utc:%Y-%m-%d}."]
+        return [f"The certificate in {path} expired on {certificate.not_valid_after_utc:%Y-%m-%d}."]
     return []

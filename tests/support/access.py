@@ -1,9 +1,10 @@
-"""Access as it is where nobody asks for tokens and there is no webhook, and tokens of the tests' own."""
+"""An authorization chain that lets everybody in, tokens for tests, and an HTTP agent that records requests."""
 
 from __future__ import annotations
 
 import time
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import jwt
 from twisted.internet.defer import Deferred
@@ -11,8 +12,8 @@ from twisted.internet.task import Clock
 from twisted.web.iweb import IAgent, IResponse
 from zope.interface import implementer
 
-from signald.auth.access import Access
-from signald.auth.passwords import Passwords
+from signald.auth.authorization import Decider, TokenLink, WebhookLink
+from signald.auth.passwords import PasswordLink, Run
 from signald.auth.tokens import TokenVerifier
 from signald.auth.webhook import Webhook as WebhookClient
 from signald.config.tree import Tokens, Webhook
@@ -20,17 +21,19 @@ from signald.core.registry import MemoryRegistry
 from signald.net.http_client import client_of
 
 SECRET = b"tests alone know this secret of theirs"
+_Link = TypeVar("_Link", bound=Decider)
+
 NOW = 1_800_000_000.0
-"""Wall time, seconds since the epoch."""
+"""The wall time of tests, in seconds since the epoch."""
 
 
 @implementer(IAgent)
 class Agent:
-    """Takes note of requests; the test answers.
+    """An HTTP agent that records requests, which the test answers.
 
     Attributes:
-        broken: whether it raises, as no agent should.
-        requests: method, URL, headers and body of each, with what waits for the answer.
+        broken: whether `request` raises, as no agent should.
+        requests: method, URL, headers and body of each request, with the deferred of its response.
 
     """
 
@@ -41,7 +44,7 @@ class Agent:
     def request(
         self, method: bytes, uri: bytes, headers: Any = None, bodyProducer: Any = None
     ) -> Deferred[IResponse]:  # Twisted's name
-        """Take note of it."""
+        """Record a request."""
         if self.broken:
             raise RuntimeError
         answer: Deferred[IResponse] = Deferred()
@@ -49,14 +52,29 @@ class Agent:
         return answer
 
 
-def open_access(registry: MemoryRegistry, passwords: Passwords) -> Access:
-    """Let everybody in."""
+def make_chain(
+    registry: MemoryRegistry, tokens: TokenVerifier, webhook: WebhookClient, run: Run, wall: Callable[[], float]
+) -> TokenLink:
+    """Build an authorization chain as `signald.tap` does; `run` calls what hashes passwords."""
+    passwords = PasswordLink(registry, run, next=registry)
+    return TokenLink(tokens, registry, wall, next=WebhookLink(webhook, registry, next=passwords))
+
+
+def open_access(registry: MemoryRegistry, run: Run) -> TokenLink:
+    """Build an authorization chain that needs no tokens and asks no webhook."""
     webhook = WebhookClient(Webhook(), client_of(Agent()), Clock(), time.time, lambda: "id")
-    return Access(registry, passwords, TokenVerifier(Tokens()), webhook, time.time)
+    return make_chain(registry, TokenVerifier(Tokens()), webhook, run, time.time)
+
+
+def find_link(chain: Decider, kind: type[_Link]) -> _Link:
+    """Return the link of this class in a chain."""
+    while not isinstance(chain, kind):
+        chain = getattr(chain, "next")  # noqa: B009 # only the registry has none, and it is the last
+    return chain
 
 
 def minted(key: Any = SECRET, algorithm: str = "HS256", headers: dict[str, Any] | None = None, **claims: Any) -> str:
-    """Make a token; by default Ann's, good for an hour from `NOW`. A claim that is None is left out."""
+    """Sign a token, by default Ann's, valid for an hour from `NOW`; a claim that is None is left out."""
     payload = {"sub": "ann", "exp": NOW + 3600, **claims}
     payload = {name: value for name, value in payload.items() if value is not None}
     return jwt.encode(payload, key, algorithm=algorithm, headers=headers)

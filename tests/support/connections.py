@@ -9,7 +9,6 @@ from typing import Any
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.task import Clock
 
-from signald.auth.passwords import Passwords
 from signald.core.errors import ErrorCode
 from signald.core.hub import Hub
 from signald.core.limits import AddressKey, Limits
@@ -110,4 +109,4 @@ def make_switchboard(clock: Clock, limits: Limits | None = None) -> Switchboard:
     limits = limits or Limits()
     hub = Hub(limits=limits, server="signald/test")
     registry = MemoryRegistry(counting_bytes(), limits, HOST_SECRET)
-    return Switchboard(hub, registry, open_access(registry, Passwords(limits, registry, run_at_once)), clock)
+    return Switchboard(hub, registry, open_access(registry, run_at_once), clock)

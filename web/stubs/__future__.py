@@ -1,3 +1,3 @@
-"""What `from __future__ import annotations` needs on MicroPython, which never evaluates annotations."""
+"""Lets `from __future__ import annotations` work on MicroPython, which never evaluates annotations."""
 
 annotations = None

@@ -1,3 +1,3 @@
-"""What `from typing import TYPE_CHECKING` needs on MicroPython."""
+"""Lets `from typing import TYPE_CHECKING` work on MicroPython."""
 
 TYPE_CHECKING = False

@@ -1,4 +1,4 @@
-"""MicroPython's bridge to JavaScript, as far as the page uses it."""
+"""The part of MicroPython's JavaScript bridge that the page uses."""
 
 from typing import Any
 

@@ -1,9 +1,9 @@
-"""What web/boot.mjs hands to Python: the calls that may throw, with the exception caught."""
+"""The functions that web/boot.mjs provides to Python: calls that may throw, with the exception caught."""
 
 from typing import Any
 
 class Outcome:
-    """What became of a call: `value` when it is `ok`, else the exception's `name` and `message`."""
+    """The outcome of a call: `value` if it is `ok`, otherwise the name and the message of the exception."""
 
     ok: bool
     value: Any

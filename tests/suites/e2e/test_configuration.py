@@ -36,7 +36,7 @@ class ConfigurationTests(SynchronousTestCase):
             bad.stderr.replace(f"{self.directory}/", "").splitlines(),
             [
                 "signald.toml, line 1: there is no setting prot; did you mean port?",
-                "signald.toml, line 3, ice.relay_only: 1 is no truth value (true or false).",
+                "signald.toml, line 3, ice.relay_only: expected true or false, got 1.",
             ],
         )
 
@@ -72,7 +72,7 @@ class ConfigurationTests(SynchronousTestCase):
         self.assertEqual(
             started.stderr.splitlines(),
             [
-                "signald: SIGNALD_PORT: x is not a port number (0 to 65535).",
+                "signald: SIGNALD_PORT: expected a port number (0 to 65535), got x.",
                 "signald: SIGNALD_PROT: there is no such setting; did you mean SIGNALD_PORT?",
             ],
         )

@@ -329,7 +329,7 @@ class WebhookTests(ServiceTestCase):
         self.assertEqual(ann.ask("ping")["type"], "pong")
         self.service.stop()
         self.assertEqual(bob.ask("join", session=session)["code"], "decision-unavailable")
-        self.daemon.program.wait_for("the webhook gave no answer that can be used", PATIENCE)
+        self.daemon.program.wait_for("the webhook gave no usable answer", PATIENCE)
         self.service = Service(SECRET.encode())
         self.configure(self.need)
         self.reload()

@@ -15,7 +15,7 @@ from typing import ClassVar
 from twisted.trial.unittest import SynchronousTestCase
 
 from signald import __version__
-from signald.page.build_cache import unpacked
+from signald.page.build_cache import unpack
 from signald.page.bundle import find_compiler
 from tests.suites.e2e.program import Program, run
 
@@ -153,5 +153,5 @@ class WheelTests(SynchronousTestCase):
             self.assertTrue(fetch(path), path)
         # The wheel keeps the bytecode, so that the daemon serves it although the compiler is not installed.
         [bundle] = [path for path in asked if path.endswith(".bin")]
-        suffixes = {Path(name).suffix for name in unpacked(fetch(bundle))}
+        suffixes = {Path(name).suffix for name in unpack(fetch(bundle))}
         self.assertEqual(suffixes, {".py" if find_compiler() is None else ".mpy"})

@@ -1,4 +1,4 @@
-"""Tokens: what is taken, and all that is not."""
+"""Tests of tokens: claims, attacks, key sets and key files."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ from tests.support.access import NOW, SECRET, minted
 
 ED25519 = Ed25519PrivateKey.generate()
 RSA = generate_private_key(65537, 2048)
-SMALL = generate_private_key(65537, 1024)  # noqa: S505 # to be refused
+SMALL = generate_private_key(65537, 1024)  # noqa: S505 # too small on purpose
 
 
 def public_pem(key: Any) -> bytes:
-    """The public half of a key, as a file holds it."""
+    """Return the public key in PEM format."""
     pem: bytes = key.public_key().public_bytes(
         serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
     )
@@ -40,39 +40,39 @@ def public_pem(key: Any) -> bytes:
 
 
 def part(value: object) -> str:
-    """A part of a token."""
+    """Encode a part of a token."""
     return base64.urlsafe_b64encode(json.dumps(value).encode()).rstrip(b"=").decode()
 
 
 def signed_with(header: object, payload: object, secret: bytes = SECRET) -> str:
-    """A token with any header, its signature an HMAC whatever the header says."""
+    """Sign a token with any header; the signature is an HMAC, whatever algorithm the header names."""
     text = f"{part(header)}.{part(payload)}"
     signature = jwt.get_algorithm_by_name("HS256").sign(text.encode(), secret)
     return f"{text}.{base64.urlsafe_b64encode(signature).rstrip(b'=').decode()}"
 
 
 class VerifierCase(SynchronousTestCase):
-    """Keys in files."""
+    """A base class that writes keys to files."""
 
     def setUp(self) -> None:
-        """A secret."""
+        """Write a secret."""
         self.directory = Path(self.mktemp())
         self.directory.mkdir()
-        self.settings = Tokens(secret_file=self.written("secret", SECRET + b"\n", 0o600))
+        self.settings = Tokens(secret_file=self.write("secret", SECRET + b"\n", 0o600))
 
-    def written(self, name: str, content: bytes, mode: int = 0o644) -> Path:
-        """A file."""
+    def write(self, name: str, content: bytes, mode: int = 0o644) -> Path:
+        """Write a file, and return its path."""
         path = self.directory / name
         path.write_bytes(content)
         path.chmod(mode)
         return path
 
     def jwks(self, *keys: dict[str, Any]) -> Tokens:
-        """Settings with nothing but a set of keys."""
-        return Tokens(jwks_file=self.written("jwks.json", json.dumps({"keys": keys}).encode()))
+        """Return settings whose only keys are those of a JWKS."""
+        return Tokens(jwks_file=self.write("jwks.json", json.dumps({"keys": keys}).encode()))
 
-    def refused(self, token: str, settings: Tokens | None = None, now: float = NOW) -> ErrorCode:
-        """Why a token is refused."""
+    def refusal(self, token: str, settings: Tokens | None = None, now: float = NOW) -> ErrorCode:
+        """Assert that a token is refused, and return the code."""
         with self.assertRaises(SignalError) as caught:
             TokenVerifier(settings or self.settings).verify(token, now)
         code: ErrorCode = caught.exception.code
@@ -80,27 +80,27 @@ class VerifierCase(SynchronousTestCase):
 
 
 class ClaimTests(VerifierCase):
-    """What a token says."""
+    """Claims are checked, and become the grant."""
 
     def verify(self, **claims: Any) -> Any:
-        """What a token with these claims grants."""
+        """Return the grant of a token with these claims."""
         return TokenVerifier(self.settings).verify(minted(**claims), NOW)
 
-    def test_the_least(self) -> None:
-        """Who and until when: a guest in any session."""
+    def test_required_claims(self) -> None:
+        """A token with `sub` and `exp` alone grants the role of a guest in any session."""
         grant = self.verify()
         self.assertEqual((grant.user, grant.expires), ("ann", NOW + 3610))
         self.assertEqual((grant.role, grant.session, grant.name), (Role.GUEST, None, None))
         self.assertEqual(json.loads(grant.claims), {"sub": "ann", "exp": NOW + 3600})
 
-    def test_everything(self) -> None:
-        """Session in any spelling, role, name; claims of others are kept for the webhook."""
+    def test_all_claims(self) -> None:
+        """Session, role and name are read; all other claims are passed to the webhook."""
         grant = self.verify(signald={"session": "7q2-m9rt-6zc", "role": "host"}, name="Ann", team=["a", 1])
         self.assertEqual((grant.role, grant.session, grant.name), (Role.HOST, "7Q2M9RT6ZC", "Ann"))
         self.assertEqual(json.loads(grant.claims)["team"], ["a", 1])
 
-    def test_what_is_wrong(self) -> None:
-        """A claim of the wrong type, missing or misspelt makes the whole token invalid: it would allow too much."""
+    def test_invalid_claims(self) -> None:
+        """A claim that is missing, misspelt or of the wrong type makes the whole token invalid."""
         wrong: tuple[dict[str, Any], ...] = (
             {"sub": None},
             {"sub": ""},
@@ -132,29 +132,29 @@ class ClaimTests(VerifierCase):
         for claims in wrong:
             with self.subTest(claims=claims):
                 self.assertIs(
-                    self.refused(signed_with({"alg": "HS256"}, self.payload(claims))), ErrorCode.TOKEN_INVALID
+                    self.refusal(signed_with({"alg": "HS256"}, self.payload(claims))), ErrorCode.TOKEN_INVALID
                 )
 
     def payload(self, claims: dict[str, Any]) -> dict[str, Any]:
-        """Ann's claims with some of them different; None leaves one out."""
+        """Return Ann's claims with some replaced; one that is None is left out."""
         return {name: value for name, value in {"sub": "ann", "exp": NOW + 9, **claims}.items() if value is not None}
 
-    def test_time(self) -> None:
-        """It ends at its `exp` and the leeway; it begins at its `nbf` less the leeway; `iat` is nobody's concern."""
+    def test_times(self) -> None:
+        """A token is valid from `nbf` less the leeway until `exp` plus the leeway; `iat` is ignored."""
         token = minted(exp=NOW, nbf=NOW - 100, iat=NOW + 5000)
         verifier = TokenVerifier(evolve(self.settings, leeway_seconds=5.0))
         verifier.verify(token, NOW + 4.9)
         verifier.verify(token, NOW - 105)
-        self.assertIs(self.refused(token, verifier.settings, NOW + 5), ErrorCode.TOKEN_EXPIRED)
-        self.assertIs(self.refused(token, verifier.settings, NOW - 105.1), ErrorCode.TOKEN_INVALID)
+        self.assertIs(self.refusal(token, verifier.settings, NOW + 5), ErrorCode.TOKEN_EXPIRED)
+        self.assertIs(self.refusal(token, verifier.settings, NOW - 105.1), ErrorCode.TOKEN_INVALID)
 
-    def test_an_expired_token_of_somebody_else_is_invalid(self) -> None:
-        """Nobody learns more from it."""
-        self.assertIs(self.refused(minted(b"x" * 32, exp=NOW - 100)), ErrorCode.TOKEN_INVALID)
-        self.assertIs(self.refused(minted(exp=NOW - 100, signald={"role": "x"})), ErrorCode.TOKEN_INVALID)
+    def test_expired_and_forged(self) -> None:
+        """An expired token that is invalid otherwise is reported as invalid, not as expired."""
+        self.assertIs(self.refusal(minted(b"x" * 32, exp=NOW - 100)), ErrorCode.TOKEN_INVALID)
+        self.assertIs(self.refusal(minted(exp=NOW - 100, signald={"role": "x"})), ErrorCode.TOKEN_INVALID)
 
     def test_issuer_and_audience(self) -> None:
-        """Both must be as configured; an audience that is not asked for is somebody else (RFC 7519 §4.1.3)."""
+        """Issuer and audience must match the settings; an unexpected audience is rejected (RFC 7519 §4.1.3)."""
         settings = evolve(self.settings, issuer="app", audience="signald")
         TokenVerifier(settings).verify(minted(iss="app", aud="signald"), NOW)
         TokenVerifier(settings).verify(minted(iss="app", aud=["other", "signald"]), NOW)
@@ -165,28 +165,28 @@ class ClaimTests(VerifierCase):
             {"iss": "app", "aud": "x"},
         )
         for claims in bad:
-            self.assertIs(self.refused(minted(**claims), settings), ErrorCode.TOKEN_INVALID)
-        self.assertIs(self.refused(minted(aud="signald")), ErrorCode.TOKEN_INVALID)
+            self.assertIs(self.refusal(minted(**claims), settings), ErrorCode.TOKEN_INVALID)
+        self.assertIs(self.refusal(minted(aud="signald")), ErrorCode.TOKEN_INVALID)
 
 
 class AttackTests(VerifierCase):
-    """Tokens that somebody made without the key (RFC 8725 §2)."""
+    """Forged tokens are invalid (RFC 8725 §2)."""
 
     def setUp(self) -> None:
-        """All kinds of keys."""
+        """Configure a key of each type."""
         super().setUp()
         self.pems = {"ed": public_pem(ED25519), "rsa": public_pem(RSA)}
-        files = tuple(self.written(name, pem) for name, pem in self.pems.items())
+        files = tuple(self.write(name, pem) for name, pem in self.pems.items())
         self.settings = evolve(self.settings, key_files=files)
 
-    def test_each_kind_is_taken(self) -> None:
-        """Each key with the algorithm of its kind."""
+    def test_valid_tokens(self) -> None:
+        """Each key verifies tokens of its algorithm."""
         verifier = TokenVerifier(self.settings)
         for key, algorithm in ((SECRET, "HS256"), (ED25519, "EdDSA"), (RSA, "RS256")):
             self.assertEqual(verifier.verify(minted(key, algorithm), NOW).user, "ann")
 
     def test_no_algorithm(self) -> None:
-        """`none` in every spelling, with and without a signature."""
+        """The algorithm `none` is rejected in every spelling, with and without a signature."""
         payload = {"sub": "ann", "exp": NOW + 9}
         names: tuple[object, ...] = ("none", "None", "NONE", "nOnE", "", None, 5, [], {"alg": "HS256"})
         for name in names:
@@ -194,11 +194,11 @@ class AttackTests(VerifierCase):
                 signed_with({"alg": name}, payload),
                 signed_with({"alg": name}, payload).rpartition(".")[0] + ".",
             ):
-                self.assertIs(self.refused(token), ErrorCode.TOKEN_INVALID)
-        self.assertIs(self.refused(signed_with({}, payload)), ErrorCode.TOKEN_INVALID)
+                self.assertIs(self.refusal(token), ErrorCode.TOKEN_INVALID)
+        self.assertIs(self.refusal(signed_with({}, payload)), ErrorCode.TOKEN_INVALID)
 
     def test_a_public_key_as_a_secret(self) -> None:
-        """What everybody knows signs nothing, whatever the header says, also where there is no secret at all."""
+        """A public key is not accepted as an HMAC secret (key confusion), also where no secret is configured."""
         without_secret = evolve(self.settings, secret_file=None)
         payload = {"sub": "mallory", "exp": NOW + 9, "signald": {"role": "host"}}
         raw = ED25519.public_key().public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)
@@ -206,22 +206,22 @@ class AttackTests(VerifierCase):
             for algorithm in ("HS256", "RS256", "EdDSA", "HS512"):
                 token = signed_with({"alg": algorithm, "typ": "JWT"}, payload, secret)
                 for settings in (self.settings, without_secret):
-                    self.assertIs(self.refused(token, settings), ErrorCode.TOKEN_INVALID)
+                    self.assertIs(self.refusal(token, settings), ErrorCode.TOKEN_INVALID)
 
     def test_other_algorithms_of_the_same_key(self) -> None:
-        """A key is for one algorithm alone."""
+        """A key verifies no other algorithm of its family."""
         for key, algorithm in ((SECRET * 2, "HS384"), (SECRET * 2, "HS512"), (RSA, "RS512"), (RSA, "PS256")):
-            self.assertIs(self.refused(minted(key, algorithm)), ErrorCode.TOKEN_INVALID)
+            self.assertIs(self.refusal(minted(key, algorithm)), ErrorCode.TOKEN_INVALID)
 
-    def test_a_key_that_the_token_brings(self) -> None:
-        """Keys in the header, or where it says that there are some, are not looked at (RFC 7515 §4.1)."""
+    def test_keys_in_the_header(self) -> None:
+        """Keys that the header contains or refers to are ignored (RFC 7515 §4.1)."""
         own = Ed25519PrivateKey.generate()
         jwk = json.loads(jwt.get_algorithm_by_name("EdDSA").to_jwk(own.public_key()))
         for headers in ({"jwk": jwk}, {"jku": "https://evil.example/keys"}, {"x5u": "x"}, {"kid": "../../dev/null"}):
-            self.assertIs(self.refused(minted(own, "EdDSA", headers)), ErrorCode.TOKEN_INVALID)
+            self.assertIs(self.refusal(minted(own, "EdDSA", headers)), ErrorCode.TOKEN_INVALID)
 
     def test_extensions(self) -> None:
-        """What must be understood and is not makes it invalid (RFC 7515 §4.1.11)."""
+        """Critical extensions make a token invalid (RFC 7515 §4.1.11)."""
         payload = {"sub": "ann", "exp": NOW + 9}
         extras: tuple[dict[str, Any], ...] = (
             {"crit": ["exp"]},
@@ -230,16 +230,16 @@ class AttackTests(VerifierCase):
             {"b64": True},
         )
         for extra in extras:
-            self.assertIs(self.refused(signed_with({"alg": "HS256", **extra}, payload)), ErrorCode.TOKEN_INVALID)
+            self.assertIs(self.refusal(signed_with({"alg": "HS256", **extra}, payload)), ErrorCode.TOKEN_INVALID)
 
     def test_changed_tokens(self) -> None:
-        """No part of it can be another one."""
+        """A token with a part replaced, added or cut is invalid."""
         token, other = minted(signald={"role": "guest"}), minted(signald={"role": "host"})
         for at in range(3):
             parts = token.split(".")
             if parts[at] != other.split(".")[at]:
                 parts[at] = other.split(".")[at]
-                self.assertIs(self.refused(".".join(parts)), ErrorCode.TOKEN_INVALID)
+                self.assertIs(self.refusal(".".join(parts)), ErrorCode.TOKEN_INVALID)
         for changed in (
             token[:-1],
             token + "A" * 4,
@@ -248,36 +248,36 @@ class AttackTests(VerifierCase):
             f"{token}.{token}",
             token.replace(".", ".."),
         ):
-            self.assertIs(self.refused(changed), ErrorCode.TOKEN_INVALID)
+            self.assertIs(self.refusal(changed), ErrorCode.TOKEN_INVALID)
 
     def test_too_long(self) -> None:
-        """Past the bound it is not even looked at, however good."""
-        self.assertIs(self.refused(minted(pad="x" * MAX_TOKEN_CHARACTERS)), ErrorCode.TOKEN_INVALID)
+        """A token beyond the maximum length is invalid although it is signed."""
+        self.assertIs(self.refusal(minted(pad="x" * MAX_TOKEN_CHARACTERS)), ErrorCode.TOKEN_INVALID)
 
     def test_deep_nesting(self) -> None:
-        """It is no token, and nothing else happens."""
+        """Deeply nested JSON is invalid and raises no RecursionError."""
         deep = part("x") + "[" * 1000
         for text in ("[" * 2900, '{"alg":"HS256","kid":' + "[" * 2900, '{"a":' * 580):
             header = base64.urlsafe_b64encode(text.encode()).decode()
-            self.assertIs(self.refused(f"{header}..{part('x')}"), ErrorCode.TOKEN_INVALID)
+            self.assertIs(self.refusal(f"{header}..{part('x')}"), ErrorCode.TOKEN_INVALID)
         for depth in (900, 1200):
             payload = '{"sub":"ann","exp":1900000000,"x":' + "[" * depth + "]" * depth + "}"
             text = f"{part({'alg': 'HS256'})}.{base64.urlsafe_b64encode(payload.encode()).rstrip(b'=').decode()}"
             signature = jwt.get_algorithm_by_name("HS256").sign(text.encode(), SECRET)
             signed = f"{text}.{base64.urlsafe_b64encode(signature).rstrip(b'=').decode()}"
-            self.assertIs(self.refused(signed), ErrorCode.TOKEN_INVALID)
+            self.assertIs(self.refusal(signed), ErrorCode.TOKEN_INVALID)
         for text in ("[" * 4000, "e30." + "W1tb" * 1000 + ".", f"{deep}.{deep}."):
-            self.assertIs(self.refused(text), ErrorCode.TOKEN_INVALID)
+            self.assertIs(self.refusal(text), ErrorCode.TOKEN_INVALID)
 
     @given(st.text(max_size=200))
     def test_any_text(self, text: str) -> None:
-        """It is refused with the same code."""
-        self.assertIs(self.refused(text), ErrorCode.TOKEN_INVALID)
+        """Any text is refused as an invalid token."""
+        self.assertIs(self.refusal(text), ErrorCode.TOKEN_INVALID)
 
     @given(st.lists(st.recursive(st.none() | st.booleans() | st.floats() | st.text(max_size=9), st.lists), max_size=3))
-    def test_any_json_in_its_parts(self, parts: list[Any]) -> None:
-        """So is anything that has the form of a token."""
-        self.assertIs(self.refused(".".join(map(part, parts))), ErrorCode.TOKEN_INVALID)
+    def test_any_json(self, parts: list[Any]) -> None:
+        """Any JSON in the form of a token is refused as an invalid token."""
+        self.assertIs(self.refusal(".".join(map(part, parts))), ErrorCode.TOKEN_INVALID)
 
     @given(
         st.dictionaries(
@@ -292,8 +292,8 @@ class AttackTests(VerifierCase):
             ),
         )
     )
-    def test_any_claims_that_are_signed(self, claims: dict[str, Any]) -> None:
-        """They are taken with what they say, or refused: nothing else."""
+    def test_any_signed_claims(self, claims: dict[str, Any]) -> None:
+        """Signed claims become a grant with their values, or are refused."""
         try:
             grant = TokenVerifier(Tokens(secret_file=self.settings.secret_file)).verify(
                 signed_with({"alg": "HS256"}, claims), NOW
@@ -306,8 +306,8 @@ class AttackTests(VerifierCase):
             self.assertEqual(grant.role.value, claims.get("signald", {}).get("role", "guest"))
 
     @given(st.integers(0, 10_000), st.integers(1, 255))
-    def test_a_flipped_bit(self, at: int, bits: int) -> None:
-        """A token with another byte anywhere is refused, unless it decodes to the very same bytes."""
+    def test_changed_byte(self, at: int, bits: int) -> None:
+        """A token with a changed byte is refused, unless it decodes to the same bytes."""
         token = minted()
         changed = list(token.encode())
         changed[at % len(changed)] ^= bits
@@ -322,32 +322,32 @@ class AttackTests(VerifierCase):
 
 
 class KeySetTests(VerifierCase):
-    """Which key of several a token is checked with."""
+    """A JWKS holds several keys, and the header's `kid` selects one."""
 
     def jwk(self, key: Any, algorithm: str, **extra: Any) -> dict[str, Any]:
-        """A public key as a JWK."""
+        """Return a public key as a JWK."""
         found: dict[str, Any] = json.loads(jwt.get_algorithm_by_name(algorithm).to_jwk(key.public_key()))
         found.pop("key_ops", None)
         return {**found, **extra}
 
-    def test_the_key_that_is_named(self) -> None:
-        """Of several, the `kid` says which; without it, or with another, none."""
+    def test_kid(self) -> None:
+        """The `kid` selects one key of several; a token without it, or with another, is invalid."""
         other = Ed25519PrivateKey.generate()
         settings = self.jwks(self.jwk(ED25519, "EdDSA", kid="a"), self.jwk(other, "EdDSA", kid="b"))
         verifier = TokenVerifier(settings)
         verifier.verify(minted(ED25519, "EdDSA", {"kid": "a"}), NOW)
         verifier.verify(minted(other, "EdDSA", {"kid": "b"}), NOW)
         for headers in (None, {"kid": "b"}, {"kid": "c"}):
-            self.assertIs(self.refused(minted(ED25519, "EdDSA", headers), settings), ErrorCode.TOKEN_INVALID)
+            self.assertIs(self.refusal(minted(ED25519, "EdDSA", headers), settings), ErrorCode.TOKEN_INVALID)
 
-    def test_a_single_key_needs_no_name(self) -> None:
-        """But a name that is said must be its own."""
+    def test_single_key(self) -> None:
+        """A single key verifies tokens without a `kid`, but not with another one."""
         settings = self.jwks(self.jwk(RSA, "RS256", kid="a", use="sig", alg="RS256"))
         TokenVerifier(settings).verify(minted(RSA, "RS256"), NOW)
-        self.assertIs(self.refused(minted(RSA, "RS256", {"kid": "b"}), settings), ErrorCode.TOKEN_INVALID)
+        self.assertIs(self.refusal(minted(RSA, "RS256", {"kid": "b"}), settings), ErrorCode.TOKEN_INVALID)
 
-    def test_keys_for_something_else(self) -> None:
-        """They are passed over, as RFC 7517 §5 asks, with all that is not understood."""
+    def test_other_uses(self) -> None:
+        """Keys for other uses and of unknown types are ignored (RFC 7517 §5)."""
         good = self.jwk(ED25519, "EdDSA", kid="a", key_ops=["verify"])
         settings = self.jwks(
             good,
@@ -359,10 +359,10 @@ class KeySetTests(VerifierCase):
         )
         TokenVerifier(settings).verify(minted(ED25519, "EdDSA", {"kid": "a"}), NOW)
         for kid in "bcd":
-            self.assertIs(self.refused(minted(RSA, "RS256", {"kid": kid}), settings), ErrorCode.TOKEN_INVALID)
+            self.assertIs(self.refusal(minted(RSA, "RS256", {"kid": kid}), settings), ErrorCode.TOKEN_INVALID)
 
-    def test_sets_that_cannot_be_used(self) -> None:
-        """Each is refused with a sentence that names the file."""
+    def test_invalid_sets(self) -> None:
+        """An invalid JWKS is an error that names the file."""
         good = self.jwk(ED25519, "EdDSA", kid="a")
         private = json.loads(jwt.get_algorithm_by_name("EdDSA").to_jwk(ED25519))
         for keys in (
@@ -378,78 +378,78 @@ class KeySetTests(VerifierCase):
             [self.jwk(SMALL, "RS256")],
             [{**good, "kid": str(count)} for count in range(65)],
         ):
-            with self.subTest(keys=keys), self.assertRaisesRegex(ConfigError, r"jwks\.json|more than 64"):
+            with self.subTest(keys=keys), self.assertRaisesRegex(ConfigError, r"jwks\.json|at most 64 keys, found 65"):
                 TokenVerifier(self.jwks(*keys))
         for content in (b"", b"[]", b'{"keys": {}}', b'{"keys": ["a"]}', b"\xff"):
             with self.assertRaisesRegex(ConfigError, "jwks"):
-                TokenVerifier(Tokens(jwks_file=self.written("jwks", content)))
+                TokenVerifier(Tokens(jwks_file=self.write("jwks", content)))
 
 
 class KeyFileTests(VerifierCase):
-    """Files that cannot be used are refused at start, with a sentence."""
+    """Key files that cannot be used are errors at start and on a reload."""
 
     def test_secrets(self) -> None:
-        """A secret that others can read, that is missing, empty, or shorter than its hash (RFC 7518 §3.2)."""
+        """A secret is rejected if it is open to others, missing, empty, or shorter than its hash (RFC 7518 §3.2)."""
         for content, mode, said in (
             (SECRET, 0o644, "open to others"),
             (SECRET, 0o604, "open to others"),
             (SECRET, 0o660, "open to others"),
             (b"", 0o600, "empty"),
             (b"\n", 0o600, "empty"),
-            (SECRET[:31] + b"\n", 0o600, "has 31 bytes"),
-            (public_pem(RSA), 0o600, "another kind"),
+            (SECRET[:31] + b"\n", 0o600, "found 31 bytes"),
+            (public_pem(RSA), 0o600, "found a public key"),
             (b"x" * (1 << 20) + b"x", 0o600, "too large"),
         ):
             with self.assertRaisesRegex(ConfigError, said):
-                TokenVerifier(Tokens(secret_file=self.written("bad", content, mode)))
+                TokenVerifier(Tokens(secret_file=self.write("bad", content, mode)))
         with self.assertRaisesRegex(ConfigError, "cannot be read: No such file"):
             TokenVerifier(Tokens(secret_file=self.directory / "none"))
-        TokenVerifier(Tokens(secret_file=self.written("good", SECRET[:32] + b"\r\n", 0o640)))
+        TokenVerifier(Tokens(secret_file=self.write("good", SECRET[:32] + b"\r\n", 0o640)))
 
     def test_keys(self) -> None:
-        """A private key where the public one is enough, other kinds, small ones, and what is no key."""
+        """Private keys, keys of other types, small keys and other contents are rejected."""
         private = ED25519.private_bytes(
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
         )
         for content, said in (
-            (private, "private key"),
-            (public_pem(generate_curve_key(SECP256R1())), "neither Ed25519 nor RSA"),
-            (public_pem(SMALL), "1024 bits"),
-            (b"key", "readable public key"),
+            (private, "found a private key"),
+            (public_pem(generate_curve_key(SECP256R1())), "of another type"),
+            (public_pem(SMALL), "found 1024 bits"),
+            (b"key", "expected a public key"),
         ):
             with self.assertRaisesRegex(ConfigError, said):
-                TokenVerifier(Tokens(key_files=(self.written("bad", content),)))
+                TokenVerifier(Tokens(key_files=(self.write("bad", content),)))
 
-    def test_nobody_could_show_one(self) -> None:
-        """Tokens that are needed need keys; a token that nobody can check is not valid."""
+    def test_no_key(self) -> None:
+        """Requiring tokens needs a key; without a key every token is invalid."""
         for need in (TokenNeed.HOSTS, TokenNeed.EVERYONE):
-            with self.assertRaisesRegex(ConfigError, "no key"):
+            with self.assertRaisesRegex(ConfigError, "found no key"):
                 TokenVerifier(Tokens(need=need))
-        self.assertIs(self.refused(minted(), Tokens()), ErrorCode.TOKEN_INVALID)
+        self.assertIs(self.refusal(minted(), Tokens()), ErrorCode.TOKEN_INVALID)
 
-    def test_other_settings(self) -> None:
-        """They hold from then on; those that cannot be used change nothing."""
+    def test_reload(self) -> None:
+        """New settings replace the old ones; those that cannot be used change nothing."""
         verifier = TokenVerifier(self.settings)
         with self.assertRaises(ConfigError):
             verifier.configure(Tokens(secret_file=self.directory / "none", need=TokenNeed.EVERYONE))
         self.assertIs(verifier.need, TokenNeed.NOBODY)
         verifier.verify(minted(), NOW)
         new = b"another secret of the tests, as long"
-        verifier.configure(Tokens(secret_file=self.written("new", new, 0o600), need=TokenNeed.HOSTS))
+        verifier.configure(Tokens(secret_file=self.write("new", new, 0o600), need=TokenNeed.HOSTS))
         self.assertIs(verifier.need, TokenNeed.HOSTS)
         verifier.verify(minted(new), NOW)
         with self.assertRaises(SignalError):
             verifier.verify(minted(), NOW)
 
-    def test_a_secret_that_changed_in_its_file(self) -> None:
-        """It is read again with the same settings."""
+    def test_reload_of_a_changed_file(self) -> None:
+        """A changed key file is read again on a reload."""
         verifier = TokenVerifier(self.settings)
         new = b"another secret of the tests, as long"
-        self.written("secret", new, 0o600)
+        self.write("secret", new, 0o600)
         verifier.verify(minted(), NOW)
         verifier.configure(self.settings)
         verifier.verify(minted(new), NOW)
 
-    def test_nothing_shows_the_secret(self) -> None:
-        """Neither does what is printed of a verifier."""
+    def test_repr_hides_secrets(self) -> None:
+        """The secret is not in the repr."""
         self.assertNotIn(SECRET.decode(), repr(TokenVerifier(self.settings)))

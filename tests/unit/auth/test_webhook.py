@@ -1,4 +1,4 @@
-"""The webhook: what is asked, what is remembered, and what becomes of no answer."""
+"""Tests of the webhook: requests, answers, failures, the cache and the settings."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ UNAVAILABLE = ErrorCode.DECISION_UNAVAILABLE
 
 
 class Response:
-    """An answer whose body is there at once."""
+    """A response whose body is delivered at once."""
 
     def __init__(self, body: bytes, code: int = 200) -> None:
         self.code = code
@@ -50,53 +50,53 @@ class Response:
         self._body = body
 
     def deliverBody(self, reader: Any) -> None:
-        """Hand it over."""
+        """Deliver the body."""
         reader.dataReceived(self._body)
         reader.connectionLost(Failure(ResponseDone()))
 
 
 def body_of(producer: Any) -> bytes:
-    """What a request carries."""
+    """Return the body of a request."""
     written = BytesIO()
     producer.startProducing(written)
     return written.getvalue()
 
 
 class WebhookCase(SynchronousTestCase):
-    """A webhook without a network."""
+    """A base class with a webhook and no network."""
 
     def setUp(self) -> None:
-        """One that is on."""
+        """Configure a webhook."""
         self.clock = Clock()
         self.agent = Agent()
         self.secret = Path(self.mktemp())
         self.secret.write_bytes(SECRET + b"\n")
         self.secret.chmod(0o600)
         self.settings = Settings(url="https://app.example/may", secret_file=self.secret)
-        self.webhook = self.made(self.settings)
+        self.webhook = self.make_webhook(self.settings)
 
-    def made(self, settings: Settings) -> Webhook:
-        """A webhook with these settings."""
+    def make_webhook(self, settings: Settings) -> Webhook:
+        """Create a webhook with these settings."""
         return Webhook(settings, client_of(self.agent), self.clock, lambda: NOW + 0.5, lambda: "msg")
 
     def answer(self, body: object, code: int = 200) -> None:
-        """Answer the oldest request that waits."""
+        """Respond to the oldest pending request."""
         *_, waiting = self.agent.requests.pop(0)
         text = body if isinstance(body, bytes) else json.dumps(body).encode()
         waiting.callback(cast(IResponse, Response(text, code)))
 
     def verdict(self, body: object, question: Question = OPENING) -> Verdict:
-        """What an answer means."""
-        asked = self.made(self.settings).ask(question)
+        """Return the verdict that a response leads to."""
+        asked = self.make_webhook(self.settings).ask(question)
         self.answer(body)
         return self.successResultOf(asked)
 
 
 class AnswerTests(WebhookCase):
-    """What answers mean."""
+    """A question is sent with a signature, and its answer is a verdict."""
 
-    def test_a_question(self) -> None:
-        """It says what is asked, of which session, by whom, and nothing of an address."""
+    def test_question(self) -> None:
+        """A question contains the operation, the session, the user and the claims, and no address."""
         self.webhook.ask(OPENING)
         method, url, _, producer, _ = self.agent.requests[0]
         self.assertEqual((method, url), (b"POST", b"https://app.example/may"))
@@ -108,8 +108,8 @@ class AnswerTests(WebhookCase):
             json.loads(JOINING.body()), {"operation": "join", "session": SESSION, "user": None, "claims": None}
         )
 
-    def test_its_signature(self) -> None:
-        """Id, time and body, each bound by an HMAC, as Standard Webhooks has it."""
+    def test_signature(self) -> None:
+        """The HMAC covers id, time and body, as Standard Webhooks specifies."""
         self.webhook.ask(OPENING)
         _, _, headers, producer, _ = self.agent.requests[0]
         [id], [time] = headers.getRawHeaders("webhook-id"), headers.getRawHeaders("webhook-timestamp")
@@ -119,8 +119,8 @@ class AnswerTests(WebhookCase):
         expected = hmac.new(SECRET, signed, hashlib.sha256).digest()
         self.assertEqual(signature, "v1," + base64.b64encode(expected).decode())
 
-    def test_yes(self) -> None:
-        """Whatever else it says."""
+    def test_allowed(self) -> None:
+        """An answer that allows is a yes, whatever else is in it."""
         for answer in (
             {"allow": True},
             {"allow": True, "code": "session-full", "x": 1},
@@ -128,8 +128,8 @@ class AnswerTests(WebhookCase):
         ):
             self.assertIsNone(self.verdict(answer))
 
-    def test_no(self) -> None:
-        """With a reason of the vocabulary, or without."""
+    def test_refused(self) -> None:
+        """A refusal has the code of the answer where the list has it, else `not-permitted`."""
         for code in ("not-permitted", "token-expired", "session-full", "session-locked", "unknown-session"):
             verdict = self.verdict({"allow": False, "code": code})
             self.assertEqual(verdict.value if verdict else None, code)
@@ -137,13 +137,13 @@ class AnswerTests(WebhookCase):
             self.assertIs(self.verdict({"allow": False, "code": other}), ErrorCode.NOT_PERMITTED)
         self.assertIs(self.verdict({"allow": False}), ErrorCode.NOT_PERMITTED)
 
-    def test_less(self) -> None:
-        """A guest may join and not open."""
+    def test_lesser_role(self) -> None:
+        """An answer with the role of a guest allows to join, and not to open."""
         self.assertIs(self.verdict({"allow": True, "role": "guest"}), ErrorCode.NOT_PERMITTED)
         self.assertIsNone(self.verdict({"allow": True, "role": "guest"}, JOINING))
 
-    def test_no_answer_at_all(self) -> None:
-        """What is not understood is a refusal."""
+    def test_invalid_answers(self) -> None:
+        """An answer that is not understood is a refusal."""
         answers: tuple[object, ...] = (
             b"",
             b"yes",
@@ -164,30 +164,30 @@ class AnswerTests(WebhookCase):
             with self.subTest(answer=answer):
                 self.assertIs(self.verdict(answer), UNAVAILABLE)
 
-    def test_what_is_asked_of_an_operation(self) -> None:
-        """The session that it names, and the token's user and claims."""
+    def test_question_about_an_operation(self) -> None:
+        """The question takes the session from the operation, user and claims from the grant."""
         ann = UserId("A" * 26)
         grant = Grant("ann", NOW, Role.HOST, claims='{"sub":"ann"}')
         opening = OpenSession(ann, Traits(), None, SessionSettings())
         self.assertEqual(make_question(opening, grant), OPENING)
         self.assertEqual(make_question(JoinSession(ann, Traits(), SESSION), None), JOINING)
 
-    def test_the_pure_reader_raises(self) -> None:
-        """The one who asks fails closed on it."""
+    def test_read_answer_raises(self) -> None:
+        """`read_answer` raises ValueError for an invalid answer; the caller fails closed."""
         for content in (b"", b"[]", b'{"allow":true,"role":"x"}'):
             with self.assertRaises(ValueError):
                 read_answer(content, OPENING)
 
 
 class FailureTests(WebhookCase):
-    """No answer."""
+    """Every failure is a refusal."""
 
     def ask(self) -> Deferred[Verdict]:
-        """Ask."""
+        """Ask the webhook."""
         return self.webhook.ask(OPENING)
 
-    def test_a_failure(self) -> None:
-        """It is a refusal, with one line in the log for a minute of them, and is not remembered."""
+    def test_errors(self) -> None:
+        """A failed request is a refusal, is logged once a minute, and is not cached."""
         with capturedLogs() as logs:
             for _ in range(3):
                 asked = self.ask()
@@ -203,8 +203,8 @@ class FailureTests(WebhookCase):
         )
         self.assertNotIn("app.example", str(logs))
 
-    def test_no_answer_in_time(self) -> None:
-        """The request is given up."""
+    def test_timeout(self) -> None:
+        """A request without an answer in time is cancelled."""
         asked = self.ask()
         self.clock.advance(1.9)
         self.assertNoResult(asked)
@@ -212,13 +212,13 @@ class FailureTests(WebhookCase):
         self.assertIs(self.successResultOf(asked), UNAVAILABLE)
         self.assertTrue(self.agent.requests[0][-1].called)
 
-    def test_an_agent_that_raises(self) -> None:
-        """It is a refusal, too."""
+    def test_agent_raises(self) -> None:
+        """An exception of the agent is a refusal."""
         self.agent.broken = True
         self.assertIs(self.successResultOf(self.ask()), UNAVAILABLE)
 
-    def test_how_many_at_once(self) -> None:
-        """Thirty-two on their way, a thousand that wait, and those past it are refused at once."""
+    def test_bounds(self) -> None:
+        """At most 32 requests are in flight and 1,024 questions pending; further ones are refused at once."""
         asked = [self.webhook.ask(evolve(OPENING, user=str(count))) for count in range(1024)]
         self.assertEqual(len(self.agent.requests), 32)
         one_more = self.webhook.ask(evolve(OPENING, user="more"))
@@ -235,11 +235,11 @@ class FailureTests(WebhookCase):
         self.assertIsNone(self.successResultOf(again))
 
 
-class MemoryTests(WebhookCase):
-    """What is remembered."""
+class CacheTests(WebhookCase):
+    """Answers are cached."""
 
-    def test_for_some_seconds(self) -> None:
-        """Yes and no alike; then it is asked again."""
+    def test_lifetime(self) -> None:
+        """Both verdicts are cached for `cache_seconds`; then the service is asked again."""
         for body, verdict in (({"allow": True}, None), ({"allow": False}, ErrorCode.NOT_PERMITTED)):
             asked = self.webhook.ask(OPENING)
             self.answer(body)
@@ -250,8 +250,8 @@ class MemoryTests(WebhookCase):
         self.assertEqual(self.agent.requests, [])
         self.assertNoResult(self.webhook.ask(OPENING))
 
-    def test_each_question_by_itself(self) -> None:
-        """Whatever is different makes another one."""
+    def test_different_questions(self) -> None:
+        """Questions that differ in any field are asked separately."""
         for question in (
             OPENING,
             JOINING,
@@ -263,23 +263,23 @@ class MemoryTests(WebhookCase):
             self.assertNoResult(self.webhook.ask(question))
         self.assertEqual(len(self.agent.requests), 6)
 
-    def test_the_same_question_twice_at_once(self) -> None:
-        """It is asked once, and both hear the answer."""
+    def test_equal_pending_questions(self) -> None:
+        """Equal pending questions share one request."""
         first, second = self.webhook.ask(OPENING), self.webhook.ask(OPENING)
         self.answer({"allow": True})
         self.assertEqual(self.agent.requests, [])
         self.assertIsNone(self.successResultOf(first))
         self.assertIsNone(self.successResultOf(second))
 
-    def test_nothing_is_remembered(self) -> None:
-        """Where the settings say so."""
-        webhook = self.made(evolve(self.settings, cache_seconds=0.0))
+    def test_disabled(self) -> None:
+        """With `cache_seconds` zero nothing is cached."""
+        webhook = self.make_webhook(evolve(self.settings, cache_seconds=0.0))
         for _ in range(2):
             webhook.ask(OPENING)
             self.answer({"allow": True})
 
-    def test_so_many(self) -> None:
-        """The oldest is forgotten for the ten-thousand-and-first."""
+    def test_eviction(self) -> None:
+        """The oldest answer is evicted when more than 10,000 are cached."""
         for count in range(10_001):
             self.webhook.ask(evolve(OPENING, user=str(count)))
             self.answer({"allow": True})
@@ -288,28 +288,28 @@ class MemoryTests(WebhookCase):
 
 
 class SettingsTests(WebhookCase):
-    """The section `webhook`."""
+    """The settings of the section `webhook`."""
 
-    def test_off(self) -> None:
-        """Everybody may, and nobody is asked."""
-        webhook = self.made(Settings())
+    def test_not_configured(self) -> None:
+        """Without a URL everything is allowed and no request is sent."""
+        webhook = self.make_webhook(Settings())
         self.assertFalse(webhook.is_on)
         self.assertIsNone(self.successResultOf(webhook.ask(OPENING)))
         self.assertEqual(self.agent.requests, [])
 
-    def test_what_cannot_be_used(self) -> None:
-        """It is said, and changes nothing."""
+    def test_invalid_settings(self) -> None:
+        """Settings that cannot be used raise an error and change nothing."""
         short = Path(self.mktemp())
         short.write_bytes(SECRET[:31])
         short.chmod(0o600)
         for settings, said in (
             (evolve(self.settings, url="http://app.example/"), "https://"),
             (evolve(self.settings, secret_file=None), "secret_file"),
-            (evolve(self.settings, secret_file=short), "shorter than 32"),
+            (evolve(self.settings, secret_file=short), "at least 32 bytes, found 31"),
             (evolve(self.settings, secret_file=Path("/nowhere")), "cannot be read"),
         ):
             with self.assertRaisesRegex(ConfigError, said):
-                self.made(settings)
+                self.make_webhook(settings)
             with self.assertRaisesRegex(ConfigError, said):
                 check_webhook(settings)
             with self.assertRaisesRegex(ConfigError, said):
@@ -319,8 +319,8 @@ class SettingsTests(WebhookCase):
         with self.assertRaisesRegex(ConfigError, "open to others"):
             self.webhook.configure(self.settings)
 
-    def test_another_service(self) -> None:
-        """What the one before said, or is about to say, does not count."""
+    def test_reload(self) -> None:
+        """After a reload neither cached nor pending answers of the previous service are used."""
         self.webhook.ask(OPENING)
         self.answer({"allow": True})
         late = self.webhook.ask(JOINING)
@@ -335,7 +335,7 @@ class SettingsTests(WebhookCase):
         self.answer({"allow": False})
         self.assertIs(self.successResultOf(self.webhook.ask(JOINING)), ErrorCode.NOT_PERMITTED)
 
-    def test_nothing_shows_the_secret(self) -> None:
-        """Neither does what is printed of it, nor the claims of a question."""
+    def test_repr_hides_secrets(self) -> None:
+        """The secret and the claims are not in the repr."""
         self.assertNotIn(SECRET.decode(), repr(self.webhook))
         self.assertNotIn("claims", repr(OPENING))

@@ -57,11 +57,11 @@ class OptionsTests(SynchronousTestCase):
             (["--ice-server", "x"], "--ice-server: "),
             (["--limit", "message-bytes"], "NAME=VALUE"),
             (["--limit", "Message-Byte=1"], "There is no limit called Message-Byte; did you mean message-bytes?"),
-            (["--limit", "message-bytes=1"], "--limit message-bytes: 1 is out of range: 1024 or more bytes."),
-            (["--port", "x"], "--port: x is not a port number"),
-            (["--log-level", "loud"], "--log-level: loud is not one of debug, info, warn, error."),
-            (["--drain-seconds", "1e9"], "--drain-seconds: 1000000000.0 is out of range: 0.1 to 600 seconds."),
-            (["--drain-seconds", "soon"], "--drain-seconds: soon is no number."),
+            (["--limit", "message-bytes=1"], "--limit message-bytes: expected 1024 or more bytes, got 1."),
+            (["--port", "x"], "--port: expected a port number"),
+            (["--log-level", "loud"], "--log-level: expected one of debug, info, warn, error, got loud."),
+            (["--drain-seconds", "1e9"], "--drain-seconds: expected 0.1 to 600 seconds, got 1000000000.0."),
+            (["--drain-seconds", "soon"], "--drain-seconds: expected a number, got soon."),
         ):
             error = self.assertRaises(UsageError, Options().parseOptions, arguments)
             self.assertIn(words, str(error))

@@ -131,7 +131,7 @@ class CommandTests(SynchronousTestCase):
             (("--user", ""), self.config, "too long"),
             (("--user", "a" * 300), self.config, "too long"),
             (("--user", "ann", "--key", "/nowhere"), self.config, "cannot be read"),
-            (("--user", "ann", "--key", self.directory / "curve"), self.config, "neither Ed25519 nor RSA"),
+            (("--user", "ann", "--key", self.directory / "curve"), self.config, "of another type"),
             (("--user", "ann"), self.directory / "none.toml", "cannot be read"),
             (("--user", "ann", "-c", self.directory / "none.toml"), self.config, "cannot be read"),
         )

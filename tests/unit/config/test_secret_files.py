@@ -1,4 +1,4 @@
-"""Secrets in files."""
+"""Tests of secrets in files."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from signald.net.regular_files import MOST_BYTES
 
 
 class SecretFileTests(SynchronousTestCase):
-    """What is read, and what is refused."""
+    """`read_secret` and `read_file`."""
 
     def setUp(self) -> None:
-        """A path."""
+        """Choose a path."""
         self.path = Path(self.mktemp())
 
-    def written(self, content: bytes, mode: int = 0o600) -> Path:
-        """A file."""
+    def write(self, content: bytes, mode: int = 0o600) -> Path:
+        """Write the file, and return its path."""
         self.path.write_bytes(content)
         self.path.chmod(mode)
         return self.path
 
-    def test_a_line_end_is_not_part_of_it(self) -> None:
-        """One, of either kind; all else is."""
+    def test_line_end(self) -> None:
+        """One line end, LF or CRLF, is removed; everything else belongs to the secret."""
         for content, secret in (
             (b"a", b"a"),
             (b"a\n", b"a"),
@@ -35,33 +35,33 @@ class SecretFileTests(SynchronousTestCase):
             (b" a ", b" a "),
             (b"\x00\xff", b"\x00\xff"),
         ):
-            self.assertEqual(read_secret(self.written(content)), secret)
+            self.assertEqual(read_secret(self.write(content)), secret)
 
-    def test_who_can_read_it(self) -> None:
-        """The owner, and a group that is given it (`ssl-cert`, systemd's credentials)."""
+    def test_modes(self) -> None:
+        """The owner and a group may read the file (`ssl-cert`, systemd credentials); anybody else is an error."""
         for mode in (0o600, 0o400, 0o640, 0o440):
-            read_secret(self.written(b"a", mode))
+            read_secret(self.write(b"a", mode))
         for mode in (0o644, 0o604, 0o602, 0o660, 0o650):
             with self.assertRaisesRegex(ConfigError, f"mode {mode:04o}"):
-                read_secret(self.written(b"a", mode))
+                read_secret(self.write(b"a", mode))
 
-    def test_what_is_none(self) -> None:
-        """Each is told with the path."""
+    def test_invalid_contents(self) -> None:
+        """Empty and too large files and directories are errors."""
         for content, said in ((b"", "empty"), (b"\n", "empty"), (b"x" * (MOST_BYTES + 1), "too large")):
             with self.assertRaisesRegex(ConfigError, said):
-                read_secret(self.written(content))
+                read_secret(self.write(content))
         with self.assertRaisesRegex(ConfigError, "cannot be read: Is a directory"):
             read_secret(Path("/"))
 
-    def test_what_is_no_file(self) -> None:
-        """A pipe, whose writer may never come, is refused at once; so is a device."""
+    def test_special_files(self) -> None:
+        """A FIFO, which may have no writer, and a device are errors at once."""
         os.mkfifo(self.path, 0o600)
         for path in (self.path, Path("/dev/zero")):
-            with self.assertRaisesRegex(ConfigError, "cannot be read: It is no regular file"):
+            with self.assertRaisesRegex(ConfigError, "cannot be read: It is not a regular file"):
                 read_secret(path)
 
-    def test_what_everybody_may_know(self) -> None:
-        """It is as it is, whoever can read it."""
-        self.assertEqual(read_file(self.written(b"a\n", 0o644)), b"a\n")
+    def test_public_file(self) -> None:
+        """`read_file` returns the unchanged content, whatever the mode."""
+        self.assertEqual(read_file(self.write(b"a\n", 0o644)), b"a\n")
         with self.assertRaisesRegex(ConfigError, "cannot be read: No such file"):
             read_file(Path("/nowhere"))

@@ -1,4 +1,4 @@
-"""The configuration's layers: which wins, and what is said of mistakes."""
+"""Tests of the configuration's sources: precedence, error messages and line numbers."""
 
 from __future__ import annotations
 
@@ -19,33 +19,33 @@ from signald.config.values import ConfigError
 HOME = {"XDG_DATA_HOME": "/data"}
 
 
-class LayersTests(SynchronousTestCase):
-    """Files, variables and options."""
+class SourcesTests(SynchronousTestCase):
+    """A file, environment variables and options are combined."""
 
     def setUp(self) -> None:
-        """Make a folder."""
+        """Create a directory."""
         self.folder = Path(self.mktemp()).absolute()
         self.folder.mkdir()
         self.file = self.folder / "signald.toml"
 
     def write(self, text: str) -> None:
-        """Write the file."""
+        """Write the configuration file."""
         self.file.write_text(dedent(text), "utf-8")
 
     def effective(self, *arguments: str, **environment: str) -> Effective:
-        """What holds with the file, some options and some variables."""
+        """Return the effective configuration of the file, options and environment variables."""
         options = Options()
         options.parseOptions(["--config", str(self.file), *arguments])
         return options.effective({**HOME, **environment})
 
-    def refused(self, text: str, **environment: str) -> list[str]:
-        """The sentences about a file or variables that cannot be used, without the file's folder."""
+    def errors(self, text: str, **environment: str) -> list[str]:
+        """Return the errors of a file and environment variables, without the directory of the file."""
         self.write(text)
         error = self.assertRaises(ConfigError, self.effective, **environment)
         return str(error).replace(f"{self.folder}/", "").splitlines()
 
-    def test_each_over_the_one_before(self) -> None:
-        """The file over the defaults, variables over the file, options over variables; it is told which."""
+    def test_precedence(self) -> None:
+        """Options override variables, these the file, and this the defaults; the source of each is known."""
         self.write("""\
             port = 1
             interface = "::1"
@@ -70,15 +70,15 @@ class LayersTests(SynchronousTestCase):
             },
         )
 
-    def test_the_variable_names_the_file(self) -> None:
-        """Unless an option does."""
+    def test_file_from_the_environment(self) -> None:
+        """`SIGNALD_CONFIG` names the file."""
         self.write("port = 5")
         options = Options()
         options.parseOptions([])
         self.assertEqual(options.effective({**HOME, "SIGNALD_CONFIG": str(self.file)}).config.port, 5)
 
-    def test_every_kind_of_value(self) -> None:
-        """In a file as in a variable."""
+    def test_types_of_values(self) -> None:
+        """Each type of value can be set in a file and in a variable."""
         self.write("""\
             trusted_proxies = ["10.0.0.0/8", "::1"]
             certificate = "cert.pem"
@@ -108,9 +108,9 @@ class LayersTests(SynchronousTestCase):
         self.assertEqual(variables, file)
         self.assertIs(file.tokens.need, TokenNeed.EVERYONE)
 
-    def test_an_unknown_key_is_told_with_its_line_and_the_nearest(self) -> None:
-        """And all others as well."""
-        said = self.refused("""\
+    def test_unknown_keys(self) -> None:
+        """Every unknown key is reported with its line and the nearest known key."""
+        said = self.errors("""\
             # a comment
             prot = 1
             zzz = 1
@@ -130,9 +130,9 @@ class LayersTests(SynchronousTestCase):
             ],
         )
 
-    def test_a_wrong_value_is_told_with_its_line(self) -> None:
-        """A text is no number, a number no text, and `yes` no truth value in TOML."""
-        said = self.refused("""\
+    def test_invalid_values(self) -> None:
+        """Every value of the wrong type or out of range is reported with its line; types are not converted."""
+        said = self.errors("""\
             port = 70000
             tls = "yes"
             allow_origins = "https://a.example"
@@ -147,57 +147,62 @@ class LayersTests(SynchronousTestCase):
         self.assertEqual(
             said,
             [
-                "signald.toml, line 1, port: 70000 is not a port number (0 to 65535).",
-                'signald.toml, line 2, tls: "yes" is no truth value (true or false).',
-                'signald.toml, line 3, allow_origins: "https://a.example" is no list.',
-                "signald.toml, line 4, trusted_proxies: 3 is no text.",
-                "signald.toml, line 6, log.level: loud is not one of debug, info, warn, error.",
-                "signald.toml, line 8, limits.message_bytes: 1 is out of range: 1024 or more bytes.",
-                'signald.toml, line 9, limits.message_rate: "3" is no number.',
-                "signald.toml, line 10, limits.message_burst: 1.5 is no whole number.",
+                "signald.toml, line 1, port: expected a port number (0 to 65535), got 70000.",
+                'signald.toml, line 2, tls: expected true or false, got "yes".',
+                'signald.toml, line 3, allow_origins: expected a list, got "https://a.example".',
+                "signald.toml, line 4, trusted_proxies: expected a string, got 3.",
+                "signald.toml, line 6, log.level: expected one of debug, info, warn, error, got loud.",
+                "signald.toml, line 8, limits.message_bytes: expected 1024 or more bytes, got 1.",
+                'signald.toml, line 9, limits.message_rate: expected a number, got "3".',
+                "signald.toml, line 10, limits.message_burst: expected an integer, got 1.5.",
             ],
         )
 
-    def test_what_may_hold_a_secret_is_not_shown(self) -> None:
-        """A TURN server in a form that it does not have is told by its key: what is said goes into the log."""
+    def test_secrets_are_hidden(self) -> None:
+        """The error about a malformed TURN server does not contain the value, since it is logged."""
         for servers in ('"turn:t,user,hush"', '[["turn:t", "user", "hush"]]', '{secret = "hush"}'):
-            said = self.refused(f"[ice]\nservers = {servers}")
-            self.assertRegex(said[0], r"^signald.toml, line 2, ice.servers: What is given is no (list|text)\.$")
+            said = self.errors(f"[ice]\nservers = {servers}")
+            self.assertRegex(
+                said[0], r"^signald.toml, line 2, ice.servers: expected a (list|string), got another type\.$"
+            )
 
-    def test_numbers_that_are_too_large(self) -> None:
-        """Python makes neither a float nor digits of any number, and raises."""
+    def test_large_numbers(self) -> None:
+        """A number that Python cannot convert is reported like any other."""
         for digits in ("9" * 400, f"0x{'f' * 5000}"):
-            said = self.refused(f"port = {digits}\ndrain_seconds = {digits}\n[limits]\nmessage_bytes = {digits}")
-            self.assertEqual([line.rpartition(": ")[2] for line in said], ["The number is out of range."] * 3)
-        self.assertRegex(self.refused(f"port = {'9' * 5000}")[0], "^signald.toml is no TOML: ")
+            said = self.errors(f"port = {digits}\ndrain_seconds = {digits}\n[limits]\nmessage_bytes = {digits}")
+            self.assertEqual(
+                [line.rpartition(": ")[2] for line in said],
+                ["expected a number of at most 2^53, got a larger one."] * 3,
+            )
+        self.assertRegex(self.errors(f"port = {'9' * 5000}")[0], "^signald.toml is not valid TOML: ")
 
-    def test_paths_and_keys_that_are_none(self) -> None:
-        """A null character in a path, and a key with thousands of parts."""
-        said = self.refused('data_dir = "a\\u0000b"')
-        self.assertEqual(said, ["signald.toml, line 1, data_dir: There is a null character in the path."])
-        self.assertEqual(len(self.refused(f"a{'.a' * 1000} = 1")), 1)
+    def test_unusable_paths_and_keys(self) -> None:
+        """A path with a null character and a key with a thousand parts are reported."""
+        said = self.errors('data_dir = "a\\u0000b"')
+        self.assertEqual(said, ["signald.toml, line 1, data_dir: expected a path, got one with a null character."])
+        self.assertEqual(len(self.errors(f"a{'.a' * 1000} = 1")), 1)
 
-    def test_a_wrong_variable_is_told(self) -> None:
-        """By its name, with the nearest one."""
-        said = self.refused("", SIGNALD_PROT="1", SIGNALD_TLS="maybe", SIGNALD_PORT="x")
+    def test_invalid_variables(self) -> None:
+        """Every unknown or invalid variable is reported by name."""
+        said = self.errors("", SIGNALD_PROT="1", SIGNALD_TLS="maybe", SIGNALD_PORT="x")
         self.assertEqual(
             said,
             [
-                "SIGNALD_PORT: x is not a port number (0 to 65535).",
+                "SIGNALD_PORT: expected a port number (0 to 65535), got x.",
                 "SIGNALD_PROT: there is no such setting; did you mean SIGNALD_PORT?",
-                "SIGNALD_TLS: maybe is neither true nor false.",
+                "SIGNALD_TLS: expected true or false, got maybe.",
             ],
         )
 
-    def test_other_variables_are_not_looked_at(self) -> None:
-        """Only those with the prefix."""
+    def test_other_variables(self) -> None:
+        """Variables without the prefix are ignored."""
         self.assertEqual(from_environment({"PORT": "x", "signald_port": "y"}), [])
 
-    def test_a_file_that_cannot_be_read(self) -> None:
-        """Missing, a pipe, no text, no TOML, or much too large."""
+    def test_unreadable_files(self) -> None:
+        """A file that is missing, a FIFO, not UTF-8, not TOML or too large is an error."""
         self.assertIn("cannot be read: No such file", str(self.assertRaises(ConfigError, from_file, self.file)))
         os.mkfifo(self.file)
-        self.assertIn("no regular file", str(self.assertRaises(ConfigError, from_file, self.file)))
+        self.assertIn("not a regular file", str(self.assertRaises(ConfigError, from_file, self.file)))
         self.file.unlink()
         self.file.write_bytes(b"\xff")
         self.assertIn("is not UTF-8", str(self.assertRaises(ConfigError, from_file, self.file)))
@@ -205,42 +210,42 @@ class LayersTests(SynchronousTestCase):
         self.assertIn("larger than", str(self.assertRaises(ConfigError, from_file, self.file)))
         for text in ("port = ", "port = 1\nport = 2", "a = " + "[" * 100_000):
             self.write(text)
-            self.assertIn("is no TOML", str(self.assertRaises(ConfigError, from_file, self.file)))
+            self.assertIn("is not valid TOML", str(self.assertRaises(ConfigError, from_file, self.file)))
 
-    def test_values_that_do_not_fit_each_other(self) -> None:
-        """A sentence of the tree's own."""
-        [said] = self.refused('certificate = "a.pem"')
-        self.assertIn("given together", said)
+    def test_contradictory_values(self) -> None:
+        """A check of the tree across settings is reported."""
+        [said] = self.errors('certificate = "a.pem"')
+        self.assertIn("certificate and key", said)
 
-    def test_nothing_given(self) -> None:
-        """Defaults, and a data directory from the surroundings."""
+    def test_defaults(self) -> None:
+        """Without sources all settings have their defaults, and the environment determines the data directory."""
         self.assertEqual(combine([], HOME).config.data_dir, Path("/data/signald"))
 
 
 class SettingsTests(SynchronousTestCase):
-    """The tree's leaves."""
+    """`settings()` and the formatting of values."""
 
     def test_names_are_unique(self) -> None:
-        """As options and as variables."""
+        """No two settings have the same option or variable."""
         found = settings().values()
         self.assertEqual(len({setting.option for setting in found}), len(found))
         self.assertEqual(len({setting.variable for setting in found}), len(found))
 
-    def test_defaults_can_be_written_and_read(self) -> None:
-        """What `signald config` shows of them can stand in a file."""
+    def test_defaults_round_trip(self) -> None:
+        """A default that `signald config` prints can be read from a file."""
         for setting in settings().values():
             shown = setting.shown(None if setting.path == ("data_dir",) else setting.default)
             if shown:
                 self.assertEqual(setting.read(tomllib.loads(f"x = {shown}")["x"]), setting.default, setting.key)
 
-    def test_a_credential_is_hidden(self) -> None:
-        """The user is shown."""
+    def test_credentials_of_turn_servers(self) -> None:
+        """The secret of a TURN server is hidden, and its user is shown."""
         servers = settings()["ice", "servers"]
         shown = servers.shown(servers.read(["turn:turn.example.org,ann,secret"]))
         self.assertEqual(shown, '["turn:turn.example.org,ann,(hidden)"]')
 
-    def test_what_may_be_a_credential_in_a_web_address_is_hidden(self) -> None:
-        """User, password and query; a transport of TURN is none."""
+    def test_credentials_in_urls(self) -> None:
+        """User information and query of a URL are hidden, but not the transport of a TURN server."""
         url, turn = settings()["webhook", "url"], settings()["ice", "turn_urls"]
         self.assertEqual(
             url.shown("https://ann:hush@app.example/may?key=hush"), '"https://(hidden)@app.example/may?(hidden)"'
@@ -250,10 +255,10 @@ class SettingsTests(SynchronousTestCase):
 
 
 class LinesTests(SynchronousTestCase):
-    """Where keys stand."""
+    """`lines_of` finds the line of each key."""
 
     def test_tables_and_keys(self) -> None:
-        """Bare, quoted, dotted and inline."""
+        """Bare, quoted, dotted and inline keys and tables are found."""
         text = 'a = 1\n\n[b] # x\nc.d = 2\n"e" = { f = 1, g = 2 }\n[[h]]\ni = """\nj\n"""\n'
         self.assertEqual(
             lines_of(text),
@@ -280,6 +285,6 @@ class LinesTests(SynchronousTestCase):
         )
 
     def test_a_document_that_cannot_be_reproduced(self) -> None:
-        """It has no lines, rather than wrong ones."""
+        """A document that tomlkit reorders has no lines, rather than wrong ones."""
         self.assertEqual(lines_of("[[a]]\n[[b]]\n[a.c]\nd = 1\n"), {})
         self.assertEqual(lines_of("a." * 300 + "b = 1\n"), {})

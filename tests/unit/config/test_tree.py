@@ -1,20 +1,22 @@
-"""The configuration: what its values must be to fit each other, and where it keeps its data."""
+"""Tests of checks across settings, and of the default data directory."""
 
 from __future__ import annotations
 
+from ipaddress import ip_network
 from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from signald.config.tree import Config, default_data_dir
+from signald.config.tree import Config, Ice, default_data_dir
 from signald.config.values import ConfigError
+from signald.core.messages import IceServer
 
 
 class ConfigTests(SynchronousTestCase):
-    """Values together."""
+    """The tree and its defaults."""
 
-    def test_a_certificate_needs_its_key(self) -> None:
-        """And a key its certificate; neither is of use without TLS."""
+    def test_certificate_and_key(self) -> None:
+        """A certificate and its key are set together, and only with TLS."""
         here = Path("data")
         file = Path("file.pem")
         self.assertRaises(ConfigError, Config, here, certificate=file)
@@ -22,19 +24,33 @@ class ConfigTests(SynchronousTestCase):
         self.assertRaises(ConfigError, Config, here, certificate=file, key=file, tls=False)
         Config(here, certificate=file, key=file)
 
-    def test_the_data_directory(self) -> None:
-        """Systemd's, else the user's."""
+    def test_turn(self) -> None:
+        """TURN URLs and their secret are set together, and relaying all media needs a TURN server."""
+        urls, file = ("turn:turn.example.org",), Path("secret")
+        self.assertRaises(ConfigError, Ice, turn_urls=urls)
+        self.assertRaises(ConfigError, Ice, turn_secret_file=file)
+        self.assertRaises(ConfigError, Ice, relay_only=True)
+        Ice(turn_urls=urls, turn_secret_file=file, relay_only=True)
+        Ice(servers=(IceServer(urls, "ann", "secret"),), relay_only=True)
+
+    def test_proxy_protocol(self) -> None:
+        """The PROXY protocol needs trusted proxies."""
+        self.assertRaises(ConfigError, Config, Path("data"), proxy_protocol=True)
+        Config(Path("data"), proxy_protocol=True, trusted_proxies=(ip_network("10.0.0.0/8"),))
+
+    def test_data_directory(self) -> None:
+        """The data directory is systemd's state directory, else in the user's data directory."""
         self.assertEqual(default_data_dir({"STATE_DIRECTORY": "/a:/b", "XDG_DATA_HOME": "/c"}), Path("/a"))
         self.assertEqual(default_data_dir({"XDG_DATA_HOME": "/c"}), Path("/c/signald"))
         self.assertEqual(default_data_dir({}), Path.home() / ".local" / "share" / "signald")
         self.assertEqual(default_data_dir({"XDG_DATA_HOME": "c"}), default_data_dir({}))
 
     def test_no_home(self) -> None:
-        """A user without a home, as in a container, is told."""
+        """A user without a home directory, as in a container, is an error."""
 
         def no_home(_path: Path) -> Path:
             raise RuntimeError
 
         self.patch(Path, "expanduser", no_home)
         error = self.assertRaises(ConfigError, default_data_dir, {})
-        self.assertIn("no home", str(error))
+        self.assertIn("no home directory", str(error))

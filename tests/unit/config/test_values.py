@@ -1,4 +1,4 @@
-"""Values of the configuration, read from text."""
+"""Tests of parsing the values of settings."""
 
 from __future__ import annotations
 
@@ -23,51 +23,51 @@ from signald.net.origins import Origin
 
 
 class ReadTests(SynchronousTestCase):
-    """Single values."""
+    """Each parser accepts valid text and raises ConfigError for others."""
 
-    def refused(self, read: Callable[[str], object], *texts: str) -> None:
-        """Each text is refused with a sentence."""
+    def assert_rejected(self, read: Callable[[str], object], *texts: str) -> None:
+        """Assert that each text is rejected with one sentence."""
         for text in texts:
             error = self.assertRaises(ConfigError, read, text)
             self.assertTrue(str(error).endswith("."), str(error))
             self.assertNotIn("\n", str(error))
 
     def test_ports(self) -> None:
-        """From 0, any free one, to 65535."""
+        """Ports are numbers from 0, any free port, to 65535."""
         self.assertEqual([read_port(text) for text in ("0", "443", "65535")], [0, 443, 65535])
-        self.refused(read_port, "65536", "-1", "", "http", "1.0", "²", "1_0", "9" * 5000)
+        self.assert_rejected(read_port, "65536", "-1", "", "http", "1.0", "²", "1_0", "9" * 5000)
 
     def test_interfaces(self) -> None:
-        """IP addresses, canonical."""
+        """Interfaces are IP addresses, which become canonical."""
         self.assertEqual([read_interface(text) for text in ("127.0.0.1", "0:0::1")], ["127.0.0.1", "::1"])
-        self.refused(read_interface, "localhost", "", "eth0", "10.0.0.0/8")
+        self.assert_rejected(read_interface, "localhost", "", "eth0", "10.0.0.0/8")
 
     def test_networks(self) -> None:
-        """Networks and single addresses."""
+        """Networks in CIDR notation and single addresses are accepted."""
         self.assertEqual(read_network("10.0.0.0/8"), ip_network("10.0.0.0/8"))
         self.assertEqual(read_network("::1"), ip_network("::1/128"))
-        self.refused(read_network, "10.0.0.1/8", "proxy", "")
+        self.assert_rejected(read_network, "10.0.0.1/8", "proxy", "")
 
     def test_paths(self) -> None:
-        """They hold wherever the process goes afterwards; a home that there is not is told."""
+        """Paths become absolute, and `~` is replaced; an unknown home directory is an error."""
         self.assertEqual(read_path("data"), Path.cwd() / "data")
         self.assertEqual(read_path("~/data"), Path.home() / "data")
-        self.refused(read_path, "~nobody-of-this-name/data")
+        self.assert_rejected(read_path, "~nobody-of-this-name/data")
 
     def test_origins(self) -> None:
-        """Scheme, host and port."""
+        """An origin consists of scheme, host and port."""
         self.assertEqual(read_origin("https://app.example.org"), Origin("https", "app.example.org", 443))
-        self.refused(read_origin, "app.example.org", "null", "*", "https://app.example.org/path", "")
+        self.assert_rejected(read_origin, "app.example.org", "null", "*", "https://app.example.org/path", "")
 
     def test_ice_servers(self) -> None:
-        """STUN without credentials, TURN with them; the secret may have commas."""
+        """STUN servers have no credentials, TURN servers have them; the secret may contain commas."""
         self.assertEqual(read_ice_server("stun:stun.example.org"), IceServer(("stun:stun.example.org",)))
         self.assertEqual(read_ice_server("stuns:[2001:db8::1]:5349"), IceServer(("stuns:[2001:db8::1]:5349",)))
         self.assertEqual(
             read_ice_server("turn:turn.example.org:3478?transport=tcp,ann,a,b"),
             IceServer(("turn:turn.example.org:3478?transport=tcp",), "ann", "a,b"),
         )
-        self.refused(
+        self.assert_rejected(
             read_ice_server,
             "stun.example.org",
             "stun:",
@@ -107,13 +107,13 @@ class ReadTests(SynchronousTestCase):
         )
 
     def test_turn_urls(self) -> None:
-        """TURN servers alone, without credentials."""
+        """Only URLs of TURN servers without credentials are accepted."""
         for url in ("turn:turn.example.org", "turns:192.0.2.1:443?transport=tcp", "turn:[2001:db8::1]:3478", "turn:t"):
             self.assertEqual(read_turn_url(url), url)
-        self.refused(read_turn_url, "stun:stun.example.org", "turn:turn.example.org,ann,secret", "turn:", "")
+        self.assert_rejected(read_turn_url, "stun:stun.example.org", "turn:turn.example.org,ann,secret", "turn:", "")
 
-    def test_a_secret_is_not_shown(self) -> None:
-        """Neither by the value's own text nor by an error."""
+    def test_secrets_are_hidden(self) -> None:
+        """Neither the repr of a server nor an error contains the secret."""
         self.assertNotIn("hidden", repr(read_ice_server("turn:turn.example.org,ann,hidden")))
         error = self.assertRaises(ConfigError, read_ice_server, "turn:turn.example.org/x,ann,hidden")
         self.assertNotIn("hidden", str(error))

@@ -12,12 +12,14 @@ from twisted.internet.task import Clock
 from twisted.logger import ILogObserver, LogEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
+from signald.auth.passwords import PasswordLink
 from signald.core.messages import AppMessage
 from signald.core.reconnect_window import ReconnectWindow
 from signald.dialects.serde import Serde
 from signald.lifecycle.handover import Handover
 from signald.lifecycle.state_file import FILE_NAME, StateFile
 from signald.server.switchboard import Switchboard
+from tests.support.access import find_link
 from tests.support.connections import MemoryConnection, make_switchboard
 
 NOW = 1_800_000_000.0
@@ -176,7 +178,7 @@ class HandoverTests(SynchronousTestCase):
     def test_a_password_that_is_not_checked_in_time(self) -> None:
         """It is not in the file: its sender is told to ask again, also where it waits behind another request."""
         slow: Deferred[str] = Deferred()
-        self.old.switchboard.access.passwords.run = lambda _: slow
+        find_link(self.old.switchboard.access, PasswordLink).run = lambda _: slow
         self.host.say(type="open", password="open sesame", id="1")
         self.host.say(type="ping", id="2")
         self.host.say(type="join", session=self.session, password="open poppy", id="3")

@@ -252,11 +252,11 @@ class DaemonTests(SynchronousTestCase):
         daemon = self.make()
         assert isinstance(daemon.certificate, LocalCertificate)
         daemon.startService()
-        self.assertEqual(len(self.logged("certificate: {note}")), len(daemon.certificate.opening.notes))
+        self.assertEqual(len(self.logged("certificate: {note}")), len(daemon.certificate.initial_report.changes))
         self.events.clear()
         issued_for_others = Names(host="elsewhere", addresses=(), best=None)
         daemon.certificate = LocalCertificate(Path(self.mktemp()), issued_for_others, self.reactor.seconds())
-        for _ in range(int(LocalCertificate.look_seconds / TICK_SECONDS) + 1):
+        for _ in range(int(LocalCertificate.check_seconds / TICK_SECONDS) + 1):
             self.reactor.advance(TICK_SECONDS)
         self.assertEqual(len(self.logged("certificate: {note}")), 1)
         self.assertGreaterEqual(len(self.logged("certificate: {problem}")), 1)

@@ -1,4 +1,4 @@
-"""Where lines of the log go. The threads here wait for events, never for a while."""
+"""Tests of writing log lines in a thread. They wait for events, and never sleep."""
 
 from __future__ import annotations
 
@@ -11,18 +11,19 @@ from twisted.trial.unittest import SynchronousTestCase
 from signald.monitoring.log_sink import Sink
 
 SECONDS = 20.0
-"""To wait for a thread, at most."""
+"""The maximum time to wait for a thread."""
 
 
 class Descriptor:
-    """A descriptor that can be stuck, full, or slow.
+    """A fake descriptor that can block, be full, or be slow.
 
     Attributes:
-        data: what was written.
-        open: set while it takes bytes.
-        waits: set when somebody waits for it.
-        most: bytes that it takes at once.
-        fails: what it fails with.
+        data: all bytes written.
+        open: set while writes do not block.
+        waits: set when a write was started.
+        failed: set when a write has failed.
+        most: the maximum number of bytes per write.
+        fails: the error of each write; None for none.
 
     """
 
@@ -39,7 +40,7 @@ class Descriptor:
         """Write as `os.write` does."""
         self.waits.set()
         if not self.open.wait(SECONDS):
-            raise AssertionError("never opened")
+            raise AssertionError("the test did not let the write go on")
         if self.fails is not None:
             self.failed.set()
             raise self.fails
@@ -48,33 +49,33 @@ class Descriptor:
 
 
 class SinkTests(SynchronousTestCase):
-    """Lines in, bytes out."""
+    """`Sink` writes lines to a descriptor."""
 
     def setUp(self) -> None:
-        """A sink over a descriptor of ours, for a hundred bytes."""
+        """Create a sink with a queue of 100 bytes for a fake descriptor."""
         self.descriptor = Descriptor()
         self.sink = Sink(-1, lambda count: b"lost %d\n" % count, write=self.descriptor.write, most_bytes=100)
 
-    def flushed(self) -> bytes:
-        """What was written, once nothing waits."""
+    def flush(self) -> bytes:
+        """Wait until the queue is empty, and return what was written."""
         self.assertTrue(self.sink.flush(SECONDS))
         return self.descriptor.data
 
-    def test_lines_come_in_order(self) -> None:
-        """Each whole."""
+    def test_order(self) -> None:
+        """Lines are written whole and in order."""
         for number in range(5):
             self.sink.put(b"line %d\n" % number)
-        self.assertEqual(self.flushed(), b"".join(b"line %d\n" % number for number in range(5)))
+        self.assertEqual(self.flush(), b"".join(b"line %d\n" % number for number in range(5)))
         self.assertEqual((self.sink.written, self.sink.dropped), (5, 0))
 
-    def test_a_descriptor_that_takes_little_at_a_time(self) -> None:
-        """The rest follows."""
+    def test_partial_writes(self) -> None:
+        """The rest of a line follows a partial write."""
         self.descriptor.most = 3
         self.sink.put(b"0123456789\n")
-        self.assertEqual(self.flushed(), b"0123456789\n")
+        self.assertEqual(self.flush(), b"0123456789\n")
 
-    def test_nobody_waits_for_a_stuck_descriptor(self) -> None:
-        """Lines wait up to a bound, the rest is dropped and counted, and the log says so when it flows again."""
+    def test_blocked_descriptor(self) -> None:
+        """While a write blocks, lines are queued up to the bound and then dropped, which is logged afterwards."""
         self.descriptor.open.clear()
         self.sink.put(b"first\n")
         self.assertTrue(self.descriptor.waits.wait(SECONDS))
@@ -83,25 +84,25 @@ class SinkTests(SynchronousTestCase):
         self.assertEqual(self.sink.dropped, 991)
         self.assertFalse(self.sink.flush(0.01))
         self.descriptor.open.set()
-        self.flushed()
+        self.flush()
         lines = self.descriptor.data.splitlines()
         self.assertEqual(lines[:2], [b"first", b"lost 991"])
         self.assertEqual(lines[2:], [b"123456789"] * 9)
         self.assertEqual((self.sink.written, self.sink.dropped), (10, 991))
 
-    def test_a_full_disk(self) -> None:
-        """What could not be written is dropped; the first line that can be follows a line that says how many."""
+    def test_full_disk(self) -> None:
+        """A line that cannot be written is dropped; the next one follows a line with the number of dropped ones."""
         self.descriptor.fails = OSError(errno.ENOSPC, "full")
         self.sink.put(b"lost one\n")
         self.assertTrue(self.descriptor.failed.wait(SECONDS))
         self.assertTrue(self.sink.flush(SECONDS))
         self.descriptor.fails = None
         self.sink.put(b"again\n")
-        self.assertEqual(self.flushed(), b"lost 1\nagain\n")
+        self.assertEqual(self.flush(), b"lost 1\nagain\n")
         self.assertEqual((self.sink.written, self.sink.dropped), (1, 1))
 
-    def test_a_line_that_was_cut_off_ends_before_the_next(self) -> None:
-        """A disk that is full in the middle of a line leaves its beginning."""
+    def test_truncated_line(self) -> None:
+        """A line that was written in part is ended before the next one."""
         taken = [4]
 
         def write(descriptor: int, data: bytes) -> int:
@@ -122,8 +123,8 @@ class SinkTests(SynchronousTestCase):
         self.assertTrue(sink.flush(SECONDS))
         self.assertEqual(self.descriptor.data, b"whol\nlost 1\nagain\n")
 
-    def test_a_pipe_without_a_reader(self) -> None:
-        """Real descriptors: a pipe that is full and not read, non-blocking or not; then it is read."""
+    def test_pipe(self) -> None:
+        """Lines for a full pipe, blocking or not, are dropped; once it is read, every line is whole or counted."""
         for blocking in (True, False):
             reader, writer = os.pipe()
             self.addCleanup(os.close, writer)
@@ -140,12 +141,12 @@ class SinkTests(SynchronousTestCase):
                     if read == line:
                         whole += 1
                     else:
-                        # More than one, where the thread began late.
+                        # The count is greater than one if the thread started late.
                         lost += int(read.removeprefix(b"lost "))
             self.assertEqual(lost, sink.dropped)
 
-    def test_a_child_begins_anew(self) -> None:
-        """A process that forks, as twistd does to become a daemon, goes on to log in the child."""
+    def test_fork(self) -> None:
+        """A child process, such as the daemon of twistd, continues to log."""
         reader, writer = os.pipe()
         sink = Sink(writer, lambda count: b"lost\n")
         sink.put(b"parent\n")

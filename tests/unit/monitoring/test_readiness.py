@@ -1,4 +1,4 @@
-"""Whether new clients are welcome."""
+"""Tests of readiness."""
 
 from __future__ import annotations
 
@@ -8,29 +8,29 @@ from signald.monitoring.readiness import DRAINING, Readiness
 
 
 class ReadinessTests(SynchronousTestCase):
-    """Ready, or why not."""
+    """`Readiness` collects the reasons against new clients."""
 
-    def test_nothing_is_wrong_at_first(self) -> None:
-        """It is ready, for no reason."""
+    def test_initially_ready(self) -> None:
+        """A new server is ready."""
         readiness = Readiness()
         self.assertTrue(readiness.ready)
         self.assertEqual(readiness.reasons, {})
 
-    def test_a_problem_counts_until_it_is_solved(self) -> None:
-        """Each by its name, with the newest sentence; to solve what was none is no mistake."""
+    def test_problems(self) -> None:
+        """A problem has its latest sentence until it is cleared; clearing an unknown one is harmless."""
         readiness = Readiness()
-        readiness.problem("redis", "It does not answer.")
-        readiness.problem("redis", "It is full.")
-        readiness.problem("certificate", "It ended.")
+        readiness.set_problem("redis", "It does not answer.")
+        readiness.set_problem("redis", "It is full.")
+        readiness.set_problem("certificate", "It ended.")
         self.assertFalse(readiness.ready)
         self.assertEqual(list(readiness.reasons.items()), [("certificate", "It ended."), ("redis", "It is full.")])
-        readiness.solved("certificate")
-        readiness.solved("redis")
-        readiness.solved("redis")
+        readiness.clear_problem("certificate")
+        readiness.clear_problem("redis")
+        readiness.clear_problem("redis")
         self.assertTrue(readiness.ready)
 
-    def test_a_server_that_stops_is_not_ready(self) -> None:
-        """Whatever else is well or not."""
+    def test_draining(self) -> None:
+        """A server that is stopping is not ready."""
         readiness = Readiness()
         readiness.drain()
         self.assertFalse(readiness.ready)

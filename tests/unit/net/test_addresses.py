@@ -22,25 +22,25 @@ from tests.support.machines import addresses, machine
 
 
 class UsableTests(SynchronousTestCase):
-    """Which addresses count."""
+    """`usable` selects the addresses that a browser can open."""
 
-    def test_loopback_is_always_there(self) -> None:
+    def test_loopback(self) -> None:
         """Both loopback addresses are usable even where no interface could be listed."""
         self.assertEqual(usable([]), LOOPBACK)
 
-    def test_each_once(self) -> None:
+    def test_duplicates(self) -> None:
         """An address that is found twice counts once, at its first place."""
         found = usable(addresses("10.0.0.2", "127.0.0.1", "fd00::2", "10.0.0.2"))
         self.assertEqual(found, (*LOOPBACK, *addresses("10.0.0.2", "fd00::2")))
 
-    def test_what_nobody_can_open(self) -> None:
-        """Unspecified, multicast and IPv6 link-local addresses do not count; IPv4 link-local ones do."""
+    def test_unusable(self) -> None:
+        """Unspecified, multicast and IPv6 link-local addresses are left out; IPv4 link-local ones are not."""
         found = usable(addresses("0.0.0.0", "224.0.0.251", "::", "ff02::1", "fe80::1", "169.254.7.7"))  # noqa: S104
         self.assertEqual(found, (*LOOPBACK, *addresses("169.254.7.7")))
 
 
 class BestAddressTests(SynchronousTestCase):
-    """Which address others are told first."""
+    """`best_address` chooses the address to show first."""
 
     def check(self, own: Iterable[str], routed: Iterable[str], best: str | None) -> None:
         """Assert the choice for a machine."""
@@ -60,16 +60,16 @@ class BestAddressTests(SynchronousTestCase):
         self.check(["169.254.7.7", "fd00::2"], ["fd00::2"], "fd00::2")
 
     def test_any(self) -> None:
-        """Without a route and a private address, the first of any kind is told."""
+        """Without a route and a private address, the first of any kind is chosen."""
         self.check(["169.254.7.7", "8.8.4.4"], [], "169.254.7.7")
 
     def test_none(self) -> None:
-        """A machine with nothing but loopback has no best address, even if its routes lead there."""
+        """A machine with only loopback addresses has no best address, whatever its routes."""
         self.check([], ["127.0.0.1", "fe80::1"], None)
 
 
 class NamesTests(SynchronousTestCase):
-    """What follows from a machine's names and addresses."""
+    """`Names` derives names and an order of addresses."""
 
     def test_dns_names(self) -> None:
         """The certificate's names are localhost, the host name, and its first label under .local."""
@@ -86,17 +86,17 @@ class NamesTests(SynchronousTestCase):
         self.assertIsNone(machine(None).mdns)
 
     def test_shareable(self) -> None:
-        """Others are told the best address, then IPv4, then IPv6, self-assigned ones last, and loopback never."""
+        """The order is the best address, IPv4, IPv6, self-assigned ones; loopback is left out."""
         own = usable(addresses("fd00::2", "169.254.7.7", "172.17.0.1", "192.168.1.20"))
         names = Names("attic", own, addresses("192.168.1.20")[0])
         self.assertEqual(names.shareable, addresses("192.168.1.20", "172.17.0.1", "fd00::2", "169.254.7.7"))
 
 
 class DnsNameTests(SynchronousTestCase):
-    """Which host names a certificate can carry."""
+    """`dns_name` normalizes a host name."""
 
-    def test_kept(self) -> None:
-        """Names of letters, digits and inner hyphens are kept, in lower case and without a final dot."""
+    def test_valid(self) -> None:
+        """Names of letters, digits and inner hyphens are accepted, and become lower case without a final dot."""
         for host, name in [
             ("attic", "attic"),
             ("Attic.Example.ORG.", "attic.example.org"),
@@ -105,8 +105,8 @@ class DnsNameTests(SynchronousTestCase):
         ]:
             self.assertEqual(dns_name(host), name)
 
-    def test_refused(self) -> None:
-        """No other form is a name: empty or long labels, other characters, addresses, localhost."""
+    def test_invalid(self) -> None:
+        """Other forms are rejected: empty or long labels, other characters, addresses, localhost."""
         long = ".".join(["a" * 63] * 4)
         for host in ("", "my_host", "-a", "a-", "a..b", "dachböden", "10.0.0.1", "a.1", "a" * 64, long, "localhost"):
             self.assertIsNone(dns_name(host), host)
@@ -114,16 +114,16 @@ class DnsNameTests(SynchronousTestCase):
 
 
 class MachineTests(SynchronousTestCase):
-    """What is asked of the system."""
+    """The functions that ask the system."""
 
     def test_interfaces(self) -> None:
-        """Both forms in which the addresses of an interface come are read."""
+        """The IPv4 and IPv6 forms of ifaddr's addresses are both read."""
         ips = [ifaddr.IP("10.0.0.2", 8, "eth0"), ifaddr.IP(("fd00::2", 0, 0), 64, "eth0")]
         found = interface_addresses(lambda: [ifaddr.Adapter("eth0", "eth0", ips), ifaddr.Adapter("lo", "lo", [])])
         self.assertEqual(found, list(addresses("10.0.0.2", "fd00::2")))
 
-    def test_interfaces_not_told(self) -> None:
-        """A system that does not list its interfaces is no failure."""
+    def test_interfaces_denied(self) -> None:
+        """A system that does not list its interfaces causes no error."""
 
         def adapters() -> list[ifaddr.Adapter]:
             raise OSError("Address family not supported by protocol")
@@ -131,7 +131,7 @@ class MachineTests(SynchronousTestCase):
         self.assertEqual(interface_addresses(adapters), [])
 
     def test_routes(self) -> None:
-        """The source address towards a destination is found, and one without a route is passed over."""
+        """The source address towards a destination is found, and one without a route is skipped."""
         elsewhere = [(socket.AF_INET6, "127.0.0.1"), (socket.AF_INET, "127.0.0.1")]
         self.assertEqual(routed_addresses(elsewhere), list(addresses("127.0.0.1")))
 

@@ -1,4 +1,4 @@
-"""One HTTP request and its answer: a real client and a real server, with no network between them."""
+"""Tests of the HTTP client against a server in memory."""
 
 from __future__ import annotations
 
@@ -24,64 +24,64 @@ OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
 
 
 class Service(Protocol):
-    """Answers each request as the test says.
+    """A server that responds to each request as the test says.
 
     Attributes:
-        heard: all bytes that came on this connection.
-        is_gone: whether the connection has ended.
+        received: all bytes received on this connection.
+        is_closed: whether the connection was closed.
 
     """
 
     def __init__(self, answer: Callable[[Service], None]) -> None:
-        self.heard = b""
-        self.is_gone = False
+        self.received = b""
+        self.is_closed = False
         self._answer = answer
 
     def dataReceived(self, data: bytes) -> None:
-        """A request, whole once its body is there."""
-        self.heard += data
-        if self.heard.endswith(b"}"):
+        """Receive a request, and respond once its body is complete."""
+        self.received += data
+        if self.received.endswith(b"}"):
             self._answer(self)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        """The connection has ended."""
-        self.is_gone = True
+        """Record that the connection was closed."""
+        self.is_closed = True
 
     def say(self, data: bytes) -> None:
-        """Answer."""
+        """Send a part of the response."""
         assert self.transport is not None
         self.transport.write(data)
 
     def leave(self) -> None:
-        """End the connection."""
+        """Close the connection."""
         assert self.transport is not None
         self.transport.loseConnection()
 
 
 def saying(data: bytes) -> Callable[[Service], None]:
-    """What a service does that says this."""
+    """Return a function that responds with these bytes."""
     return lambda service: service.say(data)
 
 
 class PostTests(SynchronousTestCase):
-    """What comes back."""
+    """`post` returns the body of a response."""
 
     def setUp(self) -> None:
-        """A client."""
+        """Create a client on a fake reactor."""
         self.reactor = MemoryReactorClock()
         self.client = make_client(self.reactor)
         self.services: list[Service] = []
         self.pumps: list[IOPump] = []
 
     def ask(self, answer: Callable[[Service], None]) -> Deferred[bytes]:
-        """Send a request to a service that answers so."""
+        """Send a request to a server that responds in this way."""
         self.answer = answer
         asked = post(self.client, URL, {"webhook-id": "one"}, b'{"a":1}')
         self.flush()
         return asked
 
     def flush(self) -> None:
-        """Make each connection that is wanted, and let all bytes arrive."""
+        """Establish all requested connections, and deliver all bytes."""
         while len(self.services) < len(self.reactor.tcpClients):
             host, port, factory, _, _ = self.reactor.tcpClients[len(self.services)]
             self.assertEqual((host, port), ("127.0.0.1", 8080))
@@ -97,12 +97,12 @@ class PostTests(SynchronousTestCase):
         if len(self.services) < len(self.reactor.tcpClients):
             self.flush()
 
-    def test_question_and_answer(self) -> None:
-        """JSON, with the headers, over a connection that is used again."""
+    def test_request_and_response(self) -> None:
+        """The request is JSON with the given headers, and the connection is reused."""
         for _ in range(2):
             self.assertEqual(self.successResultOf(self.ask(saying(OK))), b"{}")
         self.assertEqual(len(self.services), 1)
-        head, _, body = self.services[0].heard.partition(b"\r\n\r\n")
+        head, _, body = self.services[0].received.partition(b"\r\n\r\n")
         lines = head.split(b"\r\n")
         self.assertEqual(lines[0], b"POST /may HTTP/1.1")
         for line in (
@@ -115,29 +115,29 @@ class PostTests(SynchronousTestCase):
         self.assertTrue(body.startswith(b'{"a":1}'))
 
     def test_other_statuses(self) -> None:
-        """Only 200 can be used: no redirect is followed, and no error page is read."""
+        """Any status but 200 is an error; redirects are not followed and error pages not read."""
         for status in (b"204 No Content", b"302 Found\r\nLocation: http://127.0.0.1:1/", b"404 Not Found", b"500 Oh"):
             answer = b"HTTP/1.1 " + status + b"\r\nContent-Length: 0\r\n\r\n"
             self.failureResultOf(self.ask(saying(answer)), UnusableAnswerError)
 
-    def test_nothing_is_remembered(self) -> None:
-        """No cookie that a response sets is sent with the next request, and no proxy of the environment is used."""
+    def test_cookies_and_proxies(self) -> None:
+        """Cookies are not stored, and proxies of the environment are not used."""
         self.patch(os, "environ", {**os.environ, "http_proxy": "http://127.0.0.1:3128", "ALL_PROXY": "socks5://[::1]"})
         cookies = b"HTTP/1.1 200 OK\r\nSet-Cookie: a=b; Path=/\r\nContent-Length: 2\r\n\r\n{}"
         for _ in range(2):
             self.successResultOf(self.ask(saying(cookies)))
-        self.assertEqual(self.services[0].heard.count(b"POST /may HTTP/1.1\r\n"), 2)
-        self.assertNotIn(b"cookie", self.services[0].heard.lower())
+        self.assertEqual(self.services[0].received.count(b"POST /may HTTP/1.1\r\n"), 2)
+        self.assertNotIn(b"cookie", self.services[0].received.lower())
 
     def test_compression(self) -> None:
-        """None is asked for, and none is undone: some bytes could become a thousand times as many."""
+        """Compression is neither offered nor undone, since decompression has no bound."""
         body = gzip.compress(b"{}" + bytes(1 << 20))
         head = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(body)
         self.assertEqual(self.successResultOf(self.ask(saying(head + body))), body)
-        self.assertNotIn(b"accept-encoding", self.services[0].heard.lower())
+        self.assertNotIn(b"accept-encoding", self.services[0].received.lower())
 
     def test_addresses(self) -> None:
-        """They are requested as they are written, IPv6 addresses and percent signs among them."""
+        """URLs are requested unchanged, also with IPv6 addresses and percent signs."""
         for url in (
             "https://app.example",
             "http://localhost/a?b",
@@ -156,15 +156,15 @@ class PostTests(SynchronousTestCase):
                 (expected.scheme, expected.host, expected.port, expected.originForm),
             )
 
-    def test_a_body_that_is_too_long(self) -> None:
-        """It is not read to its end, whether or not its length is told."""
+    def test_body_too_long(self) -> None:
+        """A body above the bound is an error and not read to its end, with and without Content-Length."""
         told = b"HTTP/1.1 200 OK\r\nContent-Length: 16385\r\n\r\n"
         self.failureResultOf(self.ask(saying(told)), UnusableAnswerError)
         endless = b"HTTP/1.1 200 OK\r\n\r\n" + b"x" * (MOST_ANSWER_BYTES + 1)
         self.failureResultOf(self.ask(saying(endless)), UnusableAnswerError)
 
-    def test_a_head_without_an_end(self) -> None:
-        """The connection is aborted once 32 KiB came, however they are divided, and nothing is asked again."""
+    def test_endless_headers(self) -> None:
+        """The connection is aborted after 32 KiB of headers, and the request is not repeated."""
         line = b"X-Filler: " + b"x" * 90 + b"\r\n"
         for begin, part in (
             (b"HTTP/1.1 200 OK\r\n", line),
@@ -189,11 +189,11 @@ class PostTests(SynchronousTestCase):
                         service.say(part)
                         pump.flush()
                 self.failureResultOf(asked, ResponseFailed)
-                self.assertTrue(service.is_gone)
+                self.assertTrue(service.is_closed)
                 self.assertEqual(len(self.services), count + 1)
 
-    def test_the_bound_is_of_one_response(self) -> None:
-        """Each request on a connection may get a response of that size, and informational ones are passed over."""
+    def test_bound_per_response(self) -> None:
+        """The bound applies to each response on a connection; informational responses are skipped."""
         head = b"HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 16384\r\nX-Filler: "
         head += b"x" * (MOST_ANSWER_BYTES - len(head) - 4) + b"\r\n\r\n"
         body = b"x" * MOST_ANSWER_BYTES
@@ -201,14 +201,14 @@ class PostTests(SynchronousTestCase):
             self.assertEqual(self.successResultOf(self.ask(saying(head + body))), body)
         self.assertEqual(len(self.services), 1)
 
-    def test_the_longest_body(self) -> None:
-        """It is taken."""
+    def test_longest_body(self) -> None:
+        """A body of the maximum size is returned."""
         body = b"x" * MOST_ANSWER_BYTES
         answer = b"HTTP/1.1 200 OK\r\nContent-Length: 16384\r\n\r\n" + body
         self.assertEqual(self.successResultOf(self.ask(saying(answer))), body)
 
-    def test_a_body_that_breaks_off(self) -> None:
-        """It is no answer."""
+    def test_truncated_body(self) -> None:
+        """A truncated body is an error."""
 
         def half(service: Service) -> None:
             service.say(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{")
@@ -216,21 +216,21 @@ class PostTests(SynchronousTestCase):
 
         self.failureResultOf(self.ask(half), ResponseFailed)
 
-    def test_a_connection_that_was_idle_for_too_long(self) -> None:
-        """The request is sent again on a new one, and that is all."""
+    def test_stale_connection(self) -> None:
+        """A request on an idle connection that the server closed is repeated once on a new one."""
         self.successResultOf(self.ask(saying(OK)))
         first = self.services[0]
         again = self.ask(lambda service: service.leave() if service is first else service.say(OK))
         self.assertEqual(self.successResultOf(again), b"{}")
         self.assertEqual(len(self.services), 2)
 
-    def test_a_service_that_never_answers(self) -> None:
-        """It is asked twice."""
+    def test_no_response(self) -> None:
+        """A request that gets no response is sent twice."""
         self.failureResultOf(self.ask(Service.leave), ResponseNeverReceived)
         self.assertEqual(len(self.services), 2)
 
-    def test_it_is_given_up(self) -> None:
-        """Neither an answer nor its body is waited for, and nothing is sent again."""
+    def test_cancel(self) -> None:
+        """A cancelled request waits for neither response nor body, and is not repeated."""
         for begun in (b"", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{"):
             asked = self.ask(saying(begun))
             self.assertNoResult(asked)
@@ -238,11 +238,11 @@ class PostTests(SynchronousTestCase):
             self.flush()
             failure = self.failureResultOf(asked)
             self.assertTrue(failure.check(CancelledError, ResponseNeverReceived, ResponseFailed), failure)
-            self.assertTrue(self.services[-1].is_gone)
+            self.assertTrue(self.services[-1].is_closed)
         self.assertEqual(len(self.services), 2)
 
-    def test_no_service(self) -> None:
-        """Whatever the reason, it is told."""
+    def test_connection_refused(self) -> None:
+        """A failure to connect is passed on."""
         asked = post(self.client, URL, {}, b"{}")
         connector: Any = None
         self.reactor.tcpClients[0][2].clientConnectionFailed(connector, Failure(ConnectionRefusedError()))

@@ -1,4 +1,4 @@
-"""The Host and Origin rules."""
+"""Tests of the Host and Origin headers."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ HOST = Host("signald.example", 9000)
 
 
 class HostTests(SynchronousTestCase):
-    """What a Host header names."""
+    """`read_host` parses the Host header."""
 
     def test_forms(self) -> None:
-        """Names, addresses and ports, in canonical form."""
+        """Names, addresses and ports are parsed into their canonical form."""
         for text, host in {
             "signald.example": Host("signald.example"),
             "Signald.EXAMPLE:9000": HOST,
@@ -30,8 +30,8 @@ class HostTests(SynchronousTestCase):
         }.items():
             self.assertEqual(read_host([text]), host, text)
 
-    def test_refused(self) -> None:
-        """Nothing, several, and what is no host and port."""
+    def test_invalid(self) -> None:
+        """No header, several headers, and invalid values are rejected."""
         self.assertIsNone(read_host([]))
         self.assertIsNone(read_host(["a.example", "a.example"]))
         for text in (
@@ -41,9 +41,23 @@ class HostTests(SynchronousTestCase):
         ):  # fmt: skip
             self.assertIsNone(read_host([text]), text)
 
+    def test_rebinding(self) -> None:
+        """Only localhost and IP addresses are safe from DNS rebinding."""
+        for text, is_fixed in {
+            "localhost": True,
+            "app.localhost:9000": True,
+            "127.0.0.1": True,
+            "[::1]:9000": True,
+            "signald.example": False,
+            "localhost.example": False,
+        }.items():
+            host = read_host([text])
+            assert host is not None
+            self.assertIs(host.is_fixed, is_fixed, text)
+
     @given(st.text())
     def test_any_text(self, text: str) -> None:
-        """No text is too strange to be refused; what is read is read the same again."""
+        """Any text is rejected, or has a canonical form that parses to the same host."""
         host = read_host([text])
         if host is not None:
             name = f"[{host.name}]" if ":" in host.name else host.name
@@ -51,10 +65,10 @@ class HostTests(SynchronousTestCase):
 
 
 class OriginTests(SynchronousTestCase):
-    """What an Origin header names."""
+    """`read_origin` and `origin_from` parse origins."""
 
     def test_forms(self) -> None:
-        """The default port of the scheme is filled in."""
+        """Origins become canonical, with the default port of their scheme."""
         for text, origin in {
             "https://signald.example": Origin("https", "signald.example", 443),
             "http://signald.example": Origin("http", "signald.example", 80),
@@ -63,9 +77,10 @@ class OriginTests(SynchronousTestCase):
             "chrome-extension://abcdef": Origin("chrome-extension", "abcdef", None),
         }.items():
             self.assertEqual(read_origin(text), origin, text)
+            self.assertEqual(read_origin(str(origin)), origin)
 
-    def test_refused(self) -> None:
-        """`null`, lists, paths and everything else that is no origin."""
+    def test_invalid(self) -> None:
+        """`null`, lists, URLs with a path and other invalid values are rejected."""
         for text in (
             "null", "NULL", "", "file://", "https://", "https://a/", "https://a/b", "https://a?b", "https://a#b",
             "https://u@a", "https://a https://b", "https://a, https://b", "https://a,https://a", "//a", "a.example",
@@ -73,8 +88,8 @@ class OriginTests(SynchronousTestCase):
         ):  # fmt: skip
             self.assertIsNone(read_origin(text), text)
 
-    def test_written_by_an_operator(self) -> None:
-        """Unicode names become what browsers send (RFC 5891), a final slash is let go."""
+    def test_configured(self) -> None:
+        """In the configuration, Unicode names are encoded as browsers do (RFC 5891), and a final slash is ignored."""
         bucher = Origin("https", "xn--bcher-kva.example", 443)
         self.assertEqual(origin_from("https://B\u00fccher.example/"), bucher)
         self.assertEqual(origin_from("https://b\u00fccher.example:443"), bucher)
@@ -82,27 +97,27 @@ class OriginTests(SynchronousTestCase):
         self.assertEqual(origin_from("http://[::1]:8080"), Origin("http", "::1", 8080))
         self.assertEqual(origin_from("http://[::1]"), Origin("http", "::1", 80))
 
-    def test_not_an_origin(self) -> None:
-        """The operator is told in one sentence."""
+    def test_invalid_in_the_configuration(self) -> None:
+        """An invalid origin in the configuration is an error that says what was expected."""
         for text in ("example.org", "https://", "https://a/b", "null", "https://a b", "https://a:99999", "*"):
             error = self.assertRaises(ValueError, origin_from, text)
-            self.assertEqual(str(error), f"{text} is no origin; one looks like https://app.example.org")
+            self.assertEqual(str(error), f"expected an origin such as https://app.example.org, got {text}")
         error = self.assertRaises(ValueError, origin_from, "https://\u00fc..example")
-        self.assertEqual(str(error), "https://\u00fc..example has no valid host name")
+        self.assertEqual(str(error), "expected an origin with a valid host name, got https://\u00fc..example")
 
 
 class RuleTests(SynchronousTestCase):
-    """Who may connect."""
+    """`OriginRule` decides who may connect."""
 
     def check(self, rule: OriginRule, allowed: list[str], refused: list[str], host: Host = HOST) -> None:
-        """Assert what the rule says of each."""
+        """Assert which origins the rule allows and refuses."""
         for origin in allowed:
             self.assertTrue(rule.allows(origin, host), origin)
         for origin in refused:
             self.assertFalse(rule.allows(origin, host), origin)
 
     def test_own_origin(self) -> None:
-        """With TLS: https, the same host, the same port."""
+        """With TLS, only pages with https, the same host and the same port are allowed."""
         self.check(
             OriginRule.of(tls=True),
             ["https://signald.example:9000", "https://SIGNALD.example.:9000"],
@@ -114,7 +129,7 @@ class RuleTests(SynchronousTestCase):
         )  # fmt: skip
 
     def test_default_port(self) -> None:
-        """A Host without a port means the default one of the page's scheme, and so does an Origin without one."""
+        """A Host or Origin without a port has the default port of the page's scheme."""
         standard = Host("signald.example")
         self.check(
             OriginRule.of(tls=True),
@@ -125,7 +140,7 @@ class RuleTests(SynchronousTestCase):
         self.check(OriginRule.of(tls=True), ["https://signald.example"], [], Host("signald.example", 443))
 
     def test_behind_a_proxy(self) -> None:
-        """Without TLS here, the page may come by either scheme, from the host and port that the proxy passes on."""
+        """Without TLS, pages of either scheme are allowed, from the host and port that the proxy passes on."""
         self.check(
             OriginRule.of(tls=False),
             ["http://signald.example", "https://signald.example"],
@@ -134,7 +149,7 @@ class RuleTests(SynchronousTestCase):
         )
 
     def test_bare_port(self) -> None:
-        """Pages of the same host may come from any port."""
+        """On the bare port, pages of the same host are allowed with any port."""
         self.check(
             OriginRule.bare(),
             ["http://signald.example", "https://signald.example:9000", "http://signald.example:2794"],
@@ -142,11 +157,11 @@ class RuleTests(SynchronousTestCase):
         )
 
     def test_ipv6(self) -> None:
-        """However the address is written."""
+        """IPv6 addresses are compared in canonical form."""
         self.check(OriginRule.of(tls=True), ["https://[2001:DB8:0::1]:9"], [], Host("2001:db8::1", 9))
 
     def test_others(self) -> None:
-        """Further origins are exact: scheme, host and port."""
+        """Further origins are compared by scheme, host and port."""
         app = origin_from("https://app.example.org")
         for rule in (OriginRule.of(tls=True, others=[app]), OriginRule.bare(others=[app])):
             self.check(
@@ -156,7 +171,7 @@ class RuleTests(SynchronousTestCase):
             )
 
     def test_missing(self) -> None:
-        """A client that sends none is no browser, and may connect unless that is switched off."""
+        """A client without Origin, which is not a browser, may connect unless that is switched off."""
         self.assertTrue(OriginRule.of(tls=True).allows(None, HOST))
         self.assertTrue(OriginRule.bare().allows(None, HOST))
         self.assertFalse(OriginRule.of(tls=True, missing=False).allows(None, HOST))

@@ -1,4 +1,4 @@
-"""Whose connection it is behind a proxy."""
+"""Tests of the client's address behind reverse proxies."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ TRUSTED = (ip_network("10.0.0.0/8"), ip_network("2001:db8:1::/48"))
 
 
 class ClientAddressTests(SynchronousTestCase):
-    """The address that a connection is counted under."""
+    """`client_address`, `is_trusted` and `peer_host`."""
 
     def test_last_untrusted_hop(self) -> None:
-        """Counted from the right, over trusted proxies; what stands further left may be invented."""
+        """The client is the last hop that is not a trusted proxy; hops further left may be forged."""
         for peer, header, client in (
             ("10.0.0.1", "192.0.2.1", "192.0.2.1"),
             ("10.0.0.1", "198.51.100.9, 192.0.2.1", "192.0.2.1"),
@@ -34,25 +34,25 @@ class ClientAddressTests(SynchronousTestCase):
             self.assertEqual(client_address(peer, header, TRUSTED), client, header)
 
     def test_untrusted_peer(self) -> None:
-        """The header of one that is not named counts for nothing."""
+        """The header of a peer that is not trusted is ignored."""
         self.assertEqual(client_address("192.0.2.7", "192.0.2.1", TRUSTED), "192.0.2.7")
         self.assertEqual(client_address("10.0.0.1", "192.0.2.1", ()), "10.0.0.1")
         self.assertEqual(client_address("", "192.0.2.1", TRUSTED), "")
 
     def test_no_address(self) -> None:
-        """Where the header is missing or says nothing, the proxy is counted."""
+        """A missing header or a hop without an address leads to the address of the proxy."""
         for header in (None, "", "unknown", "_hidden", "192.0.2.1, unknown", "192.0.2.1,", "1.2.3.4.5:80", "[::1"):
             self.assertEqual(client_address("10.0.0.1", header, TRUSTED), "10.0.0.1", header)
         self.assertEqual(client_address("10.0.0.1", "junk, 10.0.0.2", TRUSTED), "10.0.0.2")
 
     @given(st.text(alphabet="0123456789abcdef.:[], x%"))
     def test_any_header(self, header: str) -> None:
-        """No header raises, or makes an untrusted peer anyone else."""
+        """No header raises an exception, or changes the address of an untrusted peer."""
         client_address("10.0.0.1", header, TRUSTED)
         self.assertEqual(client_address("192.0.2.7", header, TRUSTED), "192.0.2.7")
 
     def test_peer(self) -> None:
-        """The other end of a transport; a Unix socket's has no address."""
+        """A TCP peer has an IP address; that of a Unix socket has none."""
         for address, host in (
             (IPv4Address("TCP", "192.0.2.1", 1), "192.0.2.1"),
             (IPv6Address("TCP", "::1", 1), "::1"),
@@ -61,7 +61,7 @@ class ClientAddressTests(SynchronousTestCase):
             self.assertEqual(peer_host(address), host)
 
     def test_trust(self) -> None:
-        """Networks are of either version; what is no address is not trusted."""
+        """Trusted networks may be IPv4 and IPv6; text that is not an address is not trusted."""
         self.assertTrue(is_trusted("10.1.2.3", TRUSTED))
         self.assertTrue(is_trusted("2001:db8:1::9%eth0", TRUSTED))
         self.assertFalse(is_trusted("11.1.2.3", TRUSTED))

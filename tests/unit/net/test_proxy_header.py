@@ -1,4 +1,4 @@
-"""The header of the PROXY protocol."""
+"""Tests of parsing the header of the PROXY protocol."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ HEADERS = st.one_of(
 )
 
 
-class HeaderTests(SynchronousTestCase):
-    """Headers that are right."""
+class ValidHeaderTests(SynchronousTestCase):
+    """Valid headers are parsed."""
 
     @given(st.booleans(), st.data(), PORTS, PORTS, st.binary(max_size=50), st.booleans())
     def test_both_versions(
         self, newest: bool, data: st.DataObject, port: int, other: int, rest: bytes, old: bool
     ) -> None:
-        """Say whose the connection is, and where the client's own bytes begin."""
+        """Both versions contain the client's address, and end where the client's data begins."""
         source, destination = (data.draw(st.ip_addresses(v=6 if newest else 4)) for _ in range(2))
         head = (line if old else binary)(source, destination, port, other)
         header = read_proxy_header(head + rest)
@@ -36,15 +36,15 @@ class HeaderTests(SynchronousTestCase):
         self.assertEqual((header.size, ip_address(header.client[0]), header.client[1]), (len(head), source, port))
 
     @given(HEADERS)
-    def test_pieces(self, head: bytes) -> None:
-        """Whatever is missing of it at the end is waited for."""
+    def test_incomplete(self, head: bytes) -> None:
+        """A header of which any part is missing is incomplete."""
         whole = read_proxy_header(head)
         for size in range(len(head)):
             self.assertIsNone(read_proxy_header(head[:size]))
         self.assertEqual(read_proxy_header(head + b"\r\n\r\n"), whole)
 
-    def test_nobody(self) -> None:
-        """A proxy that speaks for itself, or does not say for whom."""
+    def test_without_a_client(self) -> None:
+        """LOCAL and UNKNOWN headers, and families without an IP address, name no client."""
         local = SIGNATURE + b"\x20\x00\x00\x00"
         for head in (
             b"PROXY UNKNOWN\r\n",
@@ -58,7 +58,7 @@ class HeaderTests(SynchronousTestCase):
             self.assertEqual(read_proxy_header(head + b"GET"), ProxyHeader(len(head), None))
 
     def test_longest(self) -> None:
-        """Up to the bounds of either version."""
+        """Headers of the maximum size of each version are accepted."""
         head = b"PROXY UNKNOWN " + b"x" * 91 + b"\r\n"
         self.assertEqual(read_proxy_header(head), ProxyHeader(107, None))
         size = MOST_BYTES - 16
@@ -68,15 +68,15 @@ class HeaderTests(SynchronousTestCase):
         )
 
 
-class WrongTests(SynchronousTestCase):
-    """What is no header, or a wrong one."""
+class InvalidHeaderTests(SynchronousTestCase):
+    """Invalid headers are rejected."""
 
-    def refused(self, data: bytes) -> None:
-        """Assert that it is."""
+    def assert_rejected(self, data: bytes) -> None:
+        """Assert that the data is rejected."""
         self.assertRaises(ProxyHeaderError, read_proxy_header, data)
 
-    def test_something_else(self) -> None:
-        """At its first byte that is wrong."""
+    def test_other_protocols(self) -> None:
+        """Other data is rejected at the first byte that differs."""
         for data in (
             b"G",
             b"GET / HTTP/1.1\r\n",
@@ -86,10 +86,10 @@ class WrongTests(SynchronousTestCase):
             b"PROXY\t",
             b"\r\n\r\n\0\r\nQUIX",
         ):
-            self.refused(data)
+            self.assert_rejected(data)
 
     def test_lines(self) -> None:
-        """Version 1 in another form than its own."""
+        """Malformed lines of version 1 are rejected."""
         for text in (
             "",
             "TCP4",
@@ -114,27 +114,27 @@ class WrongTests(SynchronousTestCase):
             "TCP4 192.0.2.\u0661 192.0.2.2 1 2",
             "TCP4 192.0.2.1 192.0.2.2 1 2\n",
         ):
-            self.refused(f"PROXY {text}\r\n".encode())
+            self.assert_rejected(f"PROXY {text}\r\n".encode())
 
     def test_too_long(self) -> None:
-        """Before its end is there."""
+        """A header above the maximum size is rejected before it is complete."""
         self.assertIsNone(read_proxy_header(b"PROXY UNKNOWN " + b"x" * 92))
-        self.refused(b"PROXY UNKNOWN " + b"x" * 93)
-        self.refused(b"PROXY UNKNOWN " + b"x" * 92 + b"\r\n")
-        self.refused(SIGNATURE + b"\x20\x00" + (MOST_BYTES - 15).to_bytes(2, "big"))
+        self.assert_rejected(b"PROXY UNKNOWN " + b"x" * 93)
+        self.assert_rejected(b"PROXY UNKNOWN " + b"x" * 92 + b"\r\n")
+        self.assert_rejected(SIGNATURE + b"\x20\x00" + (MOST_BYTES - 15).to_bytes(2, "big"))
 
     def test_binary(self) -> None:
-        """Version 2 with another version, command, family or transport, or too short for its addresses."""
+        """Version 2 is rejected with an unknown version, command, family or transport, or too few address bytes."""
         for start in (b"\x11\x11\x00\x0c", b"\x31\x11\x00\x0c", b"\x22\x11\x00\x0c", b"\x2f\x11\x00\x0c"):
-            self.refused(SIGNATURE + start + b"x" * 12)
+            self.assert_rejected(SIGNATURE + start + b"x" * 12)
         for family in (0x01, 0x10, 0x12, 0x13, 0x20, 0x22, 0x32, 0x41, 0xFF):
-            self.refused(SIGNATURE + bytes([0x21, family, 1, 0]) + b"x" * 256)
+            self.assert_rejected(SIGNATURE + bytes([0x21, family, 1, 0]) + b"x" * 256)
         for family, size in ((0x11, 11), (0x21, 35), (0x31, 215)):
-            self.refused(SIGNATURE + bytes([0x21, family, 0, size]) + b"x" * size)
+            self.assert_rejected(SIGNATURE + bytes([0x21, family, 0, size]) + b"x" * size)
 
     @given(st.one_of(st.binary(max_size=300), st.binary(max_size=300).map(lambda tail: SIGNATURE + tail)))
     def test_anything(self, data: bytes) -> None:
-        """Whatever comes is a header, the beginning of one, or refused; and a header says an address or nothing."""
+        """Any data is a header, an incomplete one, or rejected; the client of a header is a valid address."""
         try:
             header = read_proxy_header(data)
         except ProxyHeaderError:
@@ -147,8 +147,8 @@ class WrongTests(SynchronousTestCase):
             self.assertIsInstance(ip_address(header.client[0]), IPv4Address | IPv6Address)
 
     @given(HEADERS, st.data())
-    def test_one_byte_wrong(self, head: bytes, data: st.DataObject) -> None:
-        """It is no other error than its own."""
+    def test_changed_byte(self, head: bytes, data: st.DataObject) -> None:
+        """A header with a changed byte raises nothing but ProxyHeaderError."""
         at = data.draw(st.integers(0, len(head) - 1))
         changed = head[:at] + bytes([data.draw(st.integers(0, 255))]) + head[at + 1 :]
         try:

@@ -156,7 +156,7 @@ class StateTests(AdminCase):
 
     def test_why_it_is_not_ready(self) -> None:
         """By name and sentence."""
-        self.operations.readiness.problem("redis", "<b>Redis</b>")
+        self.operations.readiness.set_problem("redis", "<b>Redis</b>")
         state = self.state()
         self.assertEqual((state["ready"], state["draining"]), (False, False))
         self.assertEqual(state["reasons"], [{"name": "redis", "detail": "<b>Redis</b>"}])

@@ -38,11 +38,11 @@ class OperationsTests(SynchronousTestCase):
         """Prometheus' own parser reads it."""
         world, metrics = self.operations.world, self.operations.metrics
         world.pair()
-        metrics.open("native", "ws")
-        metrics.open("native", "ws")
-        metrics.close("native", "ws")
+        metrics.count_opened("native", "ws")
+        metrics.count_opened("native", "ws")
+        metrics.count_closed("native", "ws")
         metrics.bytes_in += 7
-        metrics.refused("connections")
+        metrics.count_limit_hit("connections")
         metrics.forward.observe(0.0015)
         found = self.scrape()
         self.assertEqual(found["signald_websockets", "native", "ws"], 1)
@@ -76,7 +76,7 @@ class OperationsTests(SynchronousTestCase):
     def test_readiness(self) -> None:
         """200, or 503 with problem details that name what is wrong."""
         self.assertEqual(self.operations.ask("/readyz")[0], 200)
-        self.operations.readiness.problem("redis", "Redis does not answer.")
+        self.operations.readiness.set_problem("redis", "Redis does not answer.")
         status, headers, body = self.operations.ask("/readyz")
         self.assertEqual((status, headers["content-type"]), (503, "application/problem+json"))
         problem = json.loads(body)

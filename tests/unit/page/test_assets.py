@@ -1,4 +1,4 @@
-"""What the page consists of."""
+"""Tests of the page's assets: the allow-list, placeholders, digests and content codings."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ import brotli
 from twisted.trial.unittest import SynchronousTestCase
 
 from signald.page.assets import FOREVER, REVALIDATED, Asset, AssetError, load_assets
-from signald.page.build_cache import unpacked
+from signald.page.build_cache import unpack
 
 
 class AssetCase(SynchronousTestCase):
-    """A small page in a folder of its own."""
+    """A base class that writes a small page into a temporary folder."""
 
     def setUp(self) -> None:
         """Write the page."""
@@ -41,7 +41,7 @@ class AssetCase(SynchronousTestCase):
         self.write("page/manifest.webmanifest", '{"icons": [{"src": "{{icons/icon.png}}"}]}')
         self.write("page/icons/icon.png", "png")
         self.write("page/languages/ar.json", '{"dir": "{{rtl}}"}')
-        # What is not served
+        # None of the following is served.
         self.write("page/icons/draw.py", "draw")
         self.write("page/.hidden.mjs", "hidden")
         self.write("page/py.typed", "")
@@ -58,26 +58,26 @@ class AssetCase(SynchronousTestCase):
         target.write_text(text)
 
     def load(self) -> dict[str, Asset]:
-        """Load the page; each asset by its name without the hash."""
+        """Load the page; the assets are keyed by their path without the digest."""
         assets = load_assets(self.root / "page", self.root / "client")
         for path, asset in assets.items():
             self.assertEqual(path, asset.path)
         return {re.sub(r"\.[0-9a-f]{16}\.", ".", path): asset for path, asset in assets.items()}
 
     def body(self, asset: Asset) -> str:
-        """Its text."""
+        """Return the text of the identity representation."""
         return asset.representations["identity"].body.decode()
 
-    def fails(self, sentence: str) -> None:
-        """Assert that the page cannot be loaded."""
+    def assert_fails(self, sentence: str) -> None:
+        """Assert that the page cannot be loaded, and the error's sentence."""
         self.assertEqual(str(self.assertRaises(AssetError, self.load)), sentence)
 
 
 class LoadTests(AssetCase):
-    """The allow-list."""
+    """`load_assets` returns the allow-list."""
 
     def test_names(self) -> None:
-        """The page's own files, the vendored ones and the bundle; nothing else that lies there."""
+        """The page's own files, the vendored ones and the bundles are served; no other file is."""
         names = ("ar.json", "boot.mjs", "bundle.bin", "engine.mjs", "extras.bin", "icon.png", "icon.svg", "style.css")
         self.assertEqual(
             sorted(self.load()),
@@ -85,7 +85,7 @@ class LoadTests(AssetCase):
         )
 
     def test_types(self) -> None:
-        """Each has its media type; only what has the same name for ever is asked for again."""
+        """Each asset has its media type; only those with a fixed path are revalidated."""
         self.write("page/vendor/engine.wasm", "wasm")
         assets = self.load()
         self.assertEqual(
@@ -105,14 +105,14 @@ class LoadTests(AssetCase):
                 "/assets/extras.bin": "application/octet-stream",
             },
         )
-        kept = {name for name, asset in assets.items() if asset.cache_control == FOREVER}
+        cached_forever = {name for name, asset in assets.items() if asset.cache_control == FOREVER}
         stable = {"/", "/manifest.webmanifest", "/service-worker.js"}
-        self.assertEqual(kept, set(assets) - stable)
+        self.assertEqual(cached_forever, set(assets) - stable)
         for path in stable:
             self.assertEqual(assets[path].cache_control, REVALIDATED)
 
     def test_placeholders(self) -> None:
-        """Become the paths of what they name, in the page's own files alone."""
+        """Placeholders are replaced by asset paths, in the page's own files alone."""
         assets = self.load()
         paths = {name: asset.path for name, asset in assets.items()}
         self.assertEqual(
@@ -124,18 +124,18 @@ class LoadTests(AssetCase):
         self.assertIn("{{not.a.placeholder}}", self.body(assets["/assets/engine.mjs"]))
 
     def test_digest(self) -> None:
-        """A placeholder with # becomes what tells the asset's contents from others."""
+        """A placeholder with # is replaced by a digest of the asset's contents."""
         before = self.body(self.load()["/service-worker.js"])
         self.assertRegex(before, r'^const KEPT = "[0-9a-f]{16}", SHELL = \["/", "/assets/style\.[0-9a-f]{16}\.css"\];$')
         self.write("page/boot.mjs", "something else")
         self.assertNotEqual(self.body(self.load()["/service-worker.js"]), before)
 
     def test_plain(self) -> None:
-        """Languages and icons are served as they are."""
+        """Translations and icons are served unchanged."""
         self.assertEqual(self.body(self.load()["/assets/ar.json"]), '{"dir": "{{rtl}}"}')
 
     def test_hashes(self) -> None:
-        """A change goes up to everything that refers to it, and no further."""
+        """A change of contents changes the path of the asset and of all that refer to it, and no other path."""
         before = self.load()
         self.write("page/icon.svg", "<svg>new</svg>")
         after = self.load()
@@ -144,8 +144,8 @@ class LoadTests(AssetCase):
         self.assertNotEqual(self.body(before["/"]), self.body(after["/"]))
 
     def test_bundle(self) -> None:
-        """Every module of the page and of the signaling client, by its path below the import root."""
-        bundle = unpacked(self.load()["/assets/bundle.bin"].representations["identity"].body)
+        """The bundle holds every module of the page and of the signaling client, by its path below the import root."""
+        bundle = unpack(self.load()["/assets/bundle.bin"].representations["identity"].body)
         self.assertEqual(
             {path.rpartition(".")[0] for path in bundle},
             {
@@ -159,47 +159,47 @@ class LoadTests(AssetCase):
         )
 
     def test_extras(self) -> None:
-        """What is fetched on demand is a bundle of its own."""
-        extras = unpacked(self.load()["/assets/extras.bin"].representations["identity"].body)
+        """Modules that are fetched on demand are in a bundle of their own."""
+        extras = unpack(self.load()["/assets/extras.bin"].representations["identity"].body)
         self.assertEqual({path.rpartition(".")[0] for path in extras}, {"signald_page/client/extras/sheet"})
 
     def test_from_an_archive(self) -> None:
-        """A package need not be a folder."""
+        """A page in a zip archive yields the same assets."""
         archive = self.root / "all.zip"
         with zipfile.ZipFile(archive, "w") as zipped:
             for path in self.root.rglob("*"):
                 if path.is_file() and path != archive:
                     zipped.write(path, path.relative_to(self.root))
-        unpacked = self.load()
-        packed = load_assets(zipfile.Path(archive, "page/"), zipfile.Path(archive, "client/"))
-        self.assertEqual(packed, {asset.path: asset for asset in unpacked.values()})
+        from_folder = self.load()
+        from_archive = load_assets(zipfile.Path(archive, "page/"), zipfile.Path(archive, "client/"))
+        self.assertEqual(from_archive, {asset.path: asset for asset in from_folder.values()})
 
     def test_unknown_placeholder(self) -> None:
-        """Is found at the start."""
+        """A placeholder that names no asset is an error at start."""
         self.write("page/style.css", "{{missing.svg}}")
-        self.fails("style.css refers to missing.svg, which is not there")
+        self.assert_fails("style.css refers to missing.svg, which does not exist")
 
     def test_circle(self) -> None:
-        """So are files whose names depend on each other."""
+        """Placeholders that refer to each other in a circle are an error."""
         self.write("page/style.css", "{{boot.mjs}}")
         self.write("page/boot.mjs", "{{style.css}}")
-        self.fails("boot.mjs refers to itself, by way of boot.mjs, style.css")
+        self.assert_fails("boot.mjs refers to itself, by way of boot.mjs, style.css")
 
     def test_missing_parts(self) -> None:
-        """And an installation that lacks something."""
+        """A missing index or folder is an error."""
         (self.root / "page/index.html").unlink()
-        self.fails("the page has no index.html")
+        self.assert_fails("the page has no index.html")
         for path in (self.root / "page/stubs").iterdir():
             path.unlink()
         (self.root / "page/stubs").rmdir()
-        self.fails("the folder stubs of the page is missing")
+        self.assert_fails("the folder stubs of the page is missing")
 
 
 class RepresentationTests(AssetCase):
-    """Content codings."""
+    """Assets are offered in several content codings."""
 
     def test_codings(self) -> None:
-        """All say the same; each has a strong validator of its own, which changes with it."""
+        """All representations decode to the same body, and each has its own strong validator."""
         asset = self.load()["/assets/engine.mjs"]
         body = asset.representations["identity"].body
         self.assertEqual(gzip.decompress(asset.representations["gzip"].body), body)
@@ -210,17 +210,17 @@ class RepresentationTests(AssetCase):
             self.assertRegex(etag, r'^"[0-9a-f]{16}"$')
 
     def test_small(self) -> None:
-        """What does not get smaller is sent as it is."""
+        """A body that compression does not make smaller is sent as identity."""
         self.assertEqual(list(self.load()["/assets/icon.svg"].representations), ["identity"])
 
     def test_choice(self) -> None:
-        """By Accept-Encoding."""
+        """Accept-Encoding decides which representation is sent."""
         asset = self.load()["/assets/engine.mjs"]
         self.assertEqual(asset.choose("gzip"), ("gzip", asset.representations["gzip"]))
         self.assertEqual(asset.choose(None), ("identity", asset.representations["identity"]))
 
     def test_precompressed(self) -> None:
-        """Siblings of a vendored file are sent as they are."""
+        """Compressed copies beside a vendored file are sent unchanged."""
         (self.root / "page/vendor/engine.mjs.br").write_bytes(b"compressed before")
         asset = self.load()["/assets/engine.mjs"]
         self.assertEqual(asset.representations["br"].body, b"compressed before")
@@ -228,19 +228,19 @@ class RepresentationTests(AssetCase):
 
 
 class InstalledPageTests(SynchronousTestCase):
-    """The page as it is installed."""
+    """The installed page."""
 
     def setUp(self) -> None:
         """Load it."""
         self.assets = load_assets()
 
     def asset(self, pattern: str) -> Asset:
-        """The only asset whose path matches."""
+        """Return the only asset whose path matches."""
         (found,) = (asset for path, asset in self.assets.items() if re.fullmatch(pattern, path))
         return found
 
     def test_vendored(self) -> None:
-        """MicroPython comes compressed, and the compressed bytes are the same file."""
+        """MicroPython is vendored with compressed copies, which decode to the same file."""
         for name in ("micropython.mjs", "micropython.wasm"):
             representations = self.asset(r"/assets/" + name.replace(".", r"\.\w+\.")).representations
             body = representations["identity"].body
@@ -248,7 +248,7 @@ class InstalledPageTests(SynchronousTestCase):
             self.assertEqual(gzip.decompress(representations["gzip"].body), body)
 
     def test_pinned(self) -> None:
-        """What is vendored is what its README says."""
+        """The vendored files have the digests that their README states."""
         vendor = files("signald_page") / "vendor"
         pinned = dict(re.findall(r"\| `([\w.]+)` \| `([0-9a-f]{64})` \|", (vendor / "README.md").read_text()))
         self.assertLessEqual({"micropython.mjs", "micropython.wasm"}, set(pinned))
@@ -256,9 +256,9 @@ class InstalledPageTests(SynchronousTestCase):
             self.assertEqual(hashlib.sha256((vendor / name).read_bytes()).hexdigest(), digest)
 
     def test_bundle(self) -> None:
-        """It holds what the page imports first."""
+        """The bundle holds the modules that the page imports first, and only paths below its import root."""
         body = self.asset(r"/assets/bundle\.\w+\.bin").representations["identity"].body
-        sources = {path.rpartition(".")[0] for path in unpacked(body)}
+        sources = {path.rpartition(".")[0] for path in unpack(body)}
         self.assertLessEqual({"signald_client/__init__", "signald_page/__init__", "typing", "__future__"}, sources)
         self.assertTrue(any(path.startswith("signald_client/signaling/") for path in sources))
         self.assertTrue(any(path.startswith("signald_page/client/") for path in sources))

@@ -1,4 +1,4 @@
-"""The page's Python in one file."""
+"""Tests of the bundles of the page's Python modules."""
 
 from __future__ import annotations
 
@@ -9,41 +9,41 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from signald.page.build_cache import unpacked
+from signald.page.build_cache import unpack
 from signald.page.bundle import find_compiler, make_bundle, make_extras
 
 PACKAGES = files("signald_page"), files("signald_client")
 
 
 class BundleTests(SynchronousTestCase):
-    """`make_bundle`."""
+    """`make_bundle` and `make_extras`."""
 
     def test_sources(self) -> None:
-        """Without the compiler the sources are served, byte for byte."""
-        bundle = unpacked(make_bundle(*PACKAGES, compiler=None))
+        """Without the compiler the bundle holds the unchanged sources."""
+        bundle = unpack(make_bundle(*PACKAGES, compiler=None))
         main = PACKAGES[0] / "client" / "browser" / "main.py"
         self.assertEqual(bundle["signald_page/client/browser/main.py"], main.read_bytes())
 
     def test_bytecode(self) -> None:
-        """With it, the same modules are served as bytecode of the runtime's version, much smaller."""
+        """With the compiler it holds the same modules as bytecode of the runtime's version, less than half as large."""
         compiler = find_compiler()
-        assert compiler is not None, "the tests' environment has it"
-        sources = unpacked(make_bundle(*PACKAGES, compiler=None))
-        bytecode = unpacked(make_bundle(*PACKAGES, compiler=compiler))
+        assert compiler is not None, "the tests' requirements include the compiler"
+        sources = unpack(make_bundle(*PACKAGES, compiler=None))
+        bytecode = unpack(make_bundle(*PACKAGES, compiler=compiler))
         self.assertEqual({path.replace(".py", ".mpy") for path in sources}, set(bytecode))
         # docs.micropython.org, "MicroPython .mpy files": "M", then the version, which is 6 for 1.19 and later.
         self.assertEqual({content[:2] for content in bytecode.values()}, {b"M\x06"})
         self.assertLess(sum(map(len, bytecode.values())), sum(map(len, sources.values())) / 2)
 
     def test_extras(self) -> None:
-        """What no call needs is in the other bundle, and in that alone."""
-        extras = unpacked(make_extras(PACKAGES[0], compiler=None))
+        """Modules that are loaded on demand are in the second bundle, and in that alone."""
+        extras = unpack(make_extras(PACKAGES[0], compiler=None))
         self.assertIn("signald_page/client/extras/__init__.py", extras)
-        self.assertEqual(set(extras) & set(unpacked(make_bundle(*PACKAGES, compiler=None))), set())
+        self.assertEqual(set(extras) & set(unpack(make_bundle(*PACKAGES, compiler=None))), set())
 
-    def test_what_only_checkers_need_is_left_out(self) -> None:
-        """Neither types nor `__all__` are sent to browsers."""
-        bytecode = unpacked(make_bundle(*PACKAGES, compiler=find_compiler()))
+    def test_typing_imports_are_left_out(self) -> None:
+        """Neither imports for the type checker nor `__all__` are sent to browsers."""
+        bytecode = unpack(make_bundle(*PACKAGES, compiler=find_compiler()))
         for content in (
             bytecode["signald_page/client/browser/call.mpy"],
             bytecode["signald_client/signaling/client.mpy"],
@@ -51,13 +51,17 @@ class BundleTests(SynchronousTestCase):
             for needless in (b"TYPE_CHECKING", b"Callable", b"__all__"):
                 self.assertNotIn(needless, content)
 
-    def test_modules_can_be_found(self) -> None:
-        """A traceback names a module by its path in the bundle."""
-        bytecode = unpacked(make_bundle(*PACKAGES, compiler=find_compiler()))
-        self.assertIn(b"signald_page/client/browser/call.py", bytecode["signald_page/client/browser/call.mpy"])
+    def test_tracebacks_name_modules(self) -> None:
+        """A traceback names each module: the first string of its bytecode is the module's name."""
+        bytecode = unpack(make_bundle(*PACKAGES, compiler=find_compiler()))
+        for path in ("signald_page/client/browser/call_page.mpy", "signald_client/signaling/session_ids.mpy"):
+            name = Path(path).stem.encode()
+            # Its length in units of 2, the characters and NUL follow the header (4 bytes) and two counts (1 or 2 each).
+            string = bytes([len(name) << 1]) + name + b"\0"
+            self.assertIn(string, bytecode[path][: 8 + len(string)])
 
-    def test_what_cannot_be_compiled_is_refused(self) -> None:
-        """The error is the compiler's."""
+    def test_syntax_errors(self) -> None:
+        """A module that does not compile raises the compiler's error."""
         with tempfile.TemporaryDirectory() as directory:
             root = Path(directory)
             for folder in ("page/client", "page/stubs", "client/signaling"):

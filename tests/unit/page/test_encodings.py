@@ -1,4 +1,4 @@
-"""Content codings."""
+"""Tests of content codings."""
 
 from __future__ import annotations
 
@@ -9,29 +9,29 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from signald.page.encodings import best_encoding, compressed
+from signald.page.encodings import best_encoding, compressed_variants
 
 ALL = ("br", "gzip", "identity")
 
 
 class EncodingTests(SynchronousTestCase):
-    """Compressing and choosing."""
+    """`compressed_variants` and `best_encoding`."""
 
     def test_compressed(self) -> None:
-        """Both codings give the body back, the same bytes each time."""
+        """Both codings decode to the body, and compressing again gives the same bytes."""
         body = b"signal" * 1000
-        variants = compressed(body)
+        variants = compressed_variants(body)
         self.assertEqual(gzip.decompress(variants["gzip"]), body)
         self.assertEqual(brotli.decompress(variants["br"]), body)
-        self.assertEqual(compressed(body), variants)
+        self.assertEqual(compressed_variants(body), variants)
 
     def test_no_gain(self) -> None:
-        """A coding that makes the body no smaller is left out."""
-        self.assertEqual(compressed(b""), {})
-        self.assertEqual(compressed(b"x"), {})
+        """A coding that does not make the body smaller is left out."""
+        self.assertEqual(compressed_variants(b""), {})
+        self.assertEqual(compressed_variants(b"x"), {})
 
     def test_choice(self) -> None:
-        """The most wanted, then the smallest; weights as RFC 9110 §12.4.2 writes them."""
+        """The highest weight wins, then the smallest body; weights have the form of RFC 9110 §12.4.2."""
         for accepted, chosen in {
             None: "identity",
             "": "identity",
@@ -56,13 +56,13 @@ class EncodingTests(SynchronousTestCase):
         }.items():
             self.assertEqual(best_encoding(accepted, ALL), chosen, accepted)
 
-    def test_only_what_there_is(self) -> None:
-        """A coding that the body does not have is not chosen."""
+    def test_unavailable_codings(self) -> None:
+        """A coding that is not available is not chosen."""
         self.assertEqual(best_encoding("br, gzip", ["gzip"]), "gzip")
         self.assertEqual(best_encoding("br, gzip", []), "identity")
         self.assertEqual(best_encoding("*", []), "identity")
 
     @given(st.text(alphabet="brgzip*;q=0.1, \t\xff"))
     def test_any_header(self, accepted: str) -> None:
-        """Whatever the client says, there is an answer."""
+        """Every Accept-Encoding header leads to one of the available codings."""
         self.assertIn(best_encoding(accepted, ALL), ALL)

@@ -1,4 +1,4 @@
-"""The machine-readable descriptions of the native protocol: valid, and true."""
+"""Tests that the JSON Schema and the AsyncAPI document are valid and agree with the implementation."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ OFFICIAL = Path(__file__).parents[2] / "vendor" / "asyncapi-3.0.0.json"
 
 
 def document(name: str) -> dict[str, Any]:
-    """One of the two, as it is installed."""
+    """Read an installed document."""
     body: dict[str, Any] = json.loads(files("signald").joinpath("schema", name).read_text())
     return body
 
@@ -38,7 +38,7 @@ ASYNCAPI = document("signald.1.asyncapi.json")
 
 
 def validator(definition: str) -> Draft202012Validator:
-    """What says whether a value is what this definition describes."""
+    """Return a validator of one definition of the schema."""
     return Draft202012Validator({"$ref": f"#/$defs/{definition}", "$defs": SCHEMA["$defs"]})
 
 
@@ -58,7 +58,7 @@ VALUES: dict[Any, st.SearchStrategy[Any]] = {
 
 
 def values(type_: Any, bounds: Mapping[str, int] | None = None) -> st.SearchStrategy[Any]:
-    """What a field of this type, or a message of this class, may be."""
+    """Generate values for a field of this type, or messages of this class."""
     if bounds and type_ is int:
         return st.integers(bounds["least"], bounds["most"])
     if type_ in VALUES:
@@ -71,7 +71,7 @@ def values(type_: Any, bounds: Mapping[str, int] | None = None) -> st.SearchStra
     if issubclass(type_, Enum):
         return st.sampled_from(type_)
     resolve_types(type_)
-    # An ack of the server answers no request.
+    # An ack that the server sends has no id, since it answers no request.
     attributes = [attribute for attribute in fields(type_) if type_ is not Ack or attribute.name != "id"]
     return st.builds(type_, **{a.name: values(a.type, a.metadata) for a in attributes})
 
@@ -79,23 +79,23 @@ def values(type_: Any, bounds: Mapping[str, int] | None = None) -> st.SearchStra
 events: st.SearchStrategy[Event] = st.sampled_from(list(EVENTS)).flatmap(values) | st.builds(
     Error, st.sampled_from(ErrorCode), st.none() | st.sampled_from(list(REQUESTS.values())), st.none() | sessions
 )
-"""All that the server may say."""
+"""Generates every event that the server can send."""
 
 
-def wrong(body: dict[str, Any], key: str, value: object) -> dict[str, Any]:
-    """A message with one other value."""
+def with_value(body: dict[str, Any], key: str, value: object) -> dict[str, Any]:
+    """Return the message with one value replaced or added."""
     return {**body, key: value}
 
 
 class SchemaTests(SynchronousTestCase):
-    """The JSON Schema."""
+    """The JSON Schema agrees with the native dialect."""
 
-    def test_it_is_one(self) -> None:
-        """The library that checks schemas says so."""
+    def test_is_valid(self) -> None:
+        """It is a valid JSON Schema of draft 2020-12."""
         Draft202012Validator.check_schema(SCHEMA)
 
     def test_every_example(self) -> None:
-        """Each message of the protocol's document is what the schema says, from the client's side and the server's."""
+        """Every example in docs/protocol.md is valid, both requests and events."""
         examples = re.findall(r"^\w+ ([→←]) (.*)$", PROTOCOL.read_text(), re.MULTILINE)
         self.assertGreater(len(examples), 90)
         for arrow, text in examples:
@@ -106,32 +106,32 @@ class SchemaTests(SynchronousTestCase):
 
     @given(requests)
     def test_every_request(self, request: Request) -> None:
-        """What a client may say is valid."""
+        """Every request that a client can send is valid."""
         self.assertTrue(REQUEST.is_valid(as_a_client(request)), request)
         self.assertTrue(WHOLE.is_valid(as_a_client(request)), request)
 
     @given(events)
     def test_every_event(self, event: Event) -> None:
-        """What the server may say is valid, and a later one may say more; without a needed key it is not."""
+        """Every event that the server can send is valid, also with a surplus key, but not without a required one."""
         [frame] = Native().encode(event)
         assert isinstance(frame, bytes)
         body = json.loads(frame)
         self.assertTrue(WHOLE.is_valid(body), body)
         definition = f"event-{body['type']}"
         kind = validator(definition)
-        self.assertTrue(kind.is_valid(wrong(body, "surplus", 1)), body)
+        self.assertTrue(kind.is_valid(with_value(body, "surplus", 1)), body)
         for key in SCHEMA["$defs"][definition]["required"]:
             self.assertFalse(kind.is_valid({name: value for name, value in body.items() if name != key}), key)
-            self.assertFalse(kind.is_valid(wrong(body, key, None)), key)
+            self.assertFalse(kind.is_valid(with_value(body, key, None)), key)
 
-    def test_a_line_break_is_no_part_of_an_id(self) -> None:
-        """For Python's regular expressions, `$` is also before a last one."""
+    def test_id_with_line_break(self) -> None:
+        """An id that ends in a line break is invalid, although `$` of a regular expression matches before it."""
         admit = {"type": "admit", "session": "7Q2M9RT6ZC", "user": USER}
         self.assertTrue(REQUEST.is_valid(admit))
-        self.assertFalse(REQUEST.is_valid(wrong(admit, "user", USER + "\n")))
+        self.assertFalse(REQUEST.is_valid(with_value(admit, "user", USER + "\n")))
 
-    def test_words(self) -> None:
-        """What the docstrings say of an attribute, and what its absence means, stand in the schema."""
+    def test_descriptions_and_defaults(self) -> None:
+        """The schema contains an attribute's description from the docstring, and its default."""
         member = SCHEMA["$defs"]["MemberView"]["properties"]
         self.assertEqual(
             member["away"],
@@ -147,27 +147,27 @@ class SchemaTests(SynchronousTestCase):
         self.assertNotIn("default", opening["label"])
 
     @given(requests, st.data())
-    def test_what_is_valid_is_understood(self, request: Request, data: st.DataObject) -> None:
-        """A message with a wrong value or key is refused by both or by neither."""
+    def test_schema_and_decoder_agree(self, request: Request, data: st.DataObject) -> None:
+        """A request with a wrong value or key is rejected by both the schema and the decoder, or by neither."""
         body = as_a_client(request)
         key = data.draw(st.sampled_from([*sorted(set(body) - {"type"}), "surplus"]))
-        body = wrong(body, key, data.draw(st.sampled_from([None, "", "x" * 5000, -1, 1.5, 2**60, [], {}, True])))
+        body = with_value(body, key, data.draw(st.sampled_from([None, "", "x" * 5000, -1, 1.5, 2**60, [], {}, True])))
         try:
             Native().decode(json.dumps(body).encode())
         except DecodeError:
-            understood = False
+            is_decoded = False
         else:
-            understood = True
-        self.assertEqual(REQUEST.is_valid(body), understood, body)
+            is_decoded = True
+        self.assertEqual(REQUEST.is_valid(body), is_decoded, body)
 
     def test_every_type(self) -> None:
-        """No message is left out."""
+        """The schema has a definition for every request and event."""
         names = {name for name in SCHEMA["$defs"] if name.startswith(("request-", "event-"))}
         events = {f"event-{type_}" for type_ in (*EVENTS.values(), "error")}
         self.assertEqual(names, {f"request-{type_}" for type_ in REQUESTS} | events)
 
     def test_errors(self) -> None:
-        """Every error as the server writes it."""
+        """Every error that the server can send is valid."""
         for code in ErrorCode:
             [frame] = Native().encode(Error(code))
             assert isinstance(frame, bytes)
@@ -175,17 +175,17 @@ class SchemaTests(SynchronousTestCase):
 
 
 class AsyncApiTests(SynchronousTestCase):
-    """The AsyncAPI document."""
+    """The AsyncAPI document is valid and describes the same messages."""
 
-    def test_it_is_one(self) -> None:
-        """The official schema of AsyncAPI 3.0 says so, and does not say so of anything."""
+    def test_is_valid(self) -> None:
+        """It conforms to the official schema of AsyncAPI 3.0, and two damaged copies do not."""
         official = Draft7Validator(json.loads(OFFICIAL.read_text()))
         self.assertEqual([error.message for error in official.iter_errors(ASYNCAPI)], [])
-        self.assertFalse(official.is_valid(wrong(ASYNCAPI, "asyncapi", "2.0.0")))
-        self.assertFalse(official.is_valid(wrong(ASYNCAPI, "operations", {"ask": {"action": "listen"}})))
+        self.assertFalse(official.is_valid(with_value(ASYNCAPI, "asyncapi", "2.0.0")))
+        self.assertFalse(official.is_valid(with_value(ASYNCAPI, "operations", {"ask": {"action": "listen"}})))
 
     def test_references(self) -> None:
-        """Each leads somewhere."""
+        """Every reference can be resolved."""
         for reference in set(re.findall(r'"\$ref": ?"#/([^"]+)"', json.dumps(ASYNCAPI))):
             found: Any = ASYNCAPI
             for part in reference.split("/"):
@@ -193,6 +193,6 @@ class AsyncApiTests(SynchronousTestCase):
                 found = found[part]
 
     def test_the_same_messages(self) -> None:
-        """Both documents describe the same."""
+        """It has the same messages as the JSON Schema."""
         messages = set(ASYNCAPI["components"]["messages"])
         self.assertEqual(messages, {name for name in SCHEMA["$defs"] if name.startswith(("request-", "event-"))})

@@ -1,123 +1,100 @@
-"""Who may import whom: the architecture as a table, checked against the syntax trees."""
+"""Architecture rules that import-linter cannot express; its contracts, which hold all others, are in pyproject.toml."""
 
 from __future__ import annotations
 
 import ast
-from importlib.resources import files
+from collections.abc import Iterator
+from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-PURE = {
-    "errors": set[str](),
-    "messages": {"errors"},
-    "ids": {"messages"},
-    "limits": set[str](),
-    "budgets": {"errors", "limits"},
-    "members": {"messages"},
-    "sessions": {"errors", "members", "messages"},
-    "views": {"members", "messages", "sessions"},
-    "identities": {"grant", "messages"},
-    "delivery": {"limits", "messages"},
-    "users": {"delivery", "limits", "messages"},
-    "waiting": {"limits", "messages"},
-    "deadlines": set[str](),
-    "forwarding": {"errors", "members", "messages", "sessions", "views"},
-    "decisions": {"errors", "grant", "messages", "sessions"},
-    "grant": {"messages"},
-    "permissions": {"decisions", "errors", "grant", "messages"},
-    "registry": {"decisions", "errors", "grant", "identities", "ids", "limits", "members", "messages", "sessions"},
-    "actions": {"decisions", "errors", "messages", "users"},
-    "asking": {"actions", "decisions", "limits", "messages", "users"},
-    "post": {"actions", "deadlines", "delivery", "errors", "limits", "messages", "users"},
-    "ice": {"actions", "deadlines", "messages", "post", "users"},
-    "turn": {"messages"},
-    "copies": {
-        "actions", "asking", "deadlines", "decisions", "forwarding", "ice", "limits", "members", "messages", "post",
-        "sessions", "users", "views", "waiting",
-    },
-    "greeting": {
-        "actions", "asking", "budgets", "copies", "decisions", "errors", "grant", "ice", "limits", "messages", "post",
-        "users",
-    },
-    "requests": {
-        "actions", "asking", "budgets", "copies", "decisions", "errors", "forwarding", "ice", "limits", "messages",
-        "post", "sessions", "users",
-    },
-    "hub": {
-        "actions", "asking", "copies", "deadlines", "decisions", "delivery", "errors", "greeting", "ice", "limits",
-        "messages", "post", "requests", "returning", "sessions", "users",
-    },
-    "records": {
-        "actions", "asking", "deadlines", "decisions", "delivery", "grant", "hub", "identities", "limits", "messages",
-        "registry", "returning", "sessions", "users",
-    },
-    "returning": set[str](),
-    "dialects.dialect": {"errors", "messages"},
-    "dialects.native": {"dialects.dialect", "errors", "ids", "messages"},
-    "dialects.serde": {"dialects.dialect", "errors", "ids", "messages"},
-    "dialects.__init__": {"dialects.dialect", "dialects.native", "dialects.serde"},
-    "arrivals": {"budgets", "errors", "limits", "metrics", "proxies"},
-    "metrics": {"errors", "limits", "messages"},
-    "doctor.findings": set[str](),
-    "doctor.report": {"doctor.findings"},
-    "doctor.stun": set[str](),
-    "doctor.allocation": {"doctor.stun"},
-    "doctor.responses": set[str](),
-    "origins": set[str](),
-    "problems": {"errors"},
-    "proxies": set[str](),
-    "proxy_header": set[str](),
-    "reflection": {"proxies"},
-    "questions": {"decisions", "errors", "grant", "messages"},
-    "readiness": set[str](),
-    "upgrades": {"dialects.dialect", "errors", "origins"},
-}  # fmt: skip
-"""Each module of the core, and those of signald's that it may import."""
+import signald
+import signald_client
+
+ROOTS = [Path(package.__path__[0]) for package in (signald, signald_client)]
+
+SANS_IO = ("signald.core", "signald.dialects")
+"""The packages that do no I/O, look at no clock and draw no random numbers."""
 
 LIBRARIES = {"attrs", "cattrs", "idna", "orjson"}
+"""Third-party packages that `SANS_IO` may import."""
+
 STANDARD = {
     "__future__", "abc", "base64", "bisect", "collections", "difflib", "email", "enum", "hashlib", "heapq", "hmac",
     "http", "ipaddress", "itertools", "json", "math", "re", "struct", "types", "typing",
 }  # fmt: skip
-"""What else the core may import: nothing that does I/O, looks at a clock or draws random numbers."""
+"""Standard modules that `SANS_IO` may import. import-linter knows lists of forbidden modules alone."""
 
 
-def imports(module: str) -> set[str]:
-    """All that a module of signald imports, wherever in it; signald's own without the package's name."""
-    source = files("signald").joinpath(f"{module.replace('.', '/')}.py").read_text()
+DIALECTS = {"signald.dialects", *(f"signald.dialects.{name}" for name in ("DIALECTS", "Native", "Serde"))}
+"""Names that the wiring alone may import; other modules may import `signald.dialects.dialect`, the interface."""
+
+
+def modules() -> Iterator[tuple[str, ast.Module]]:
+    """Yield the dotted name and the syntax tree of every module of the server and the client."""
+    for root in ROOTS:
+        for path in sorted(root.rglob("*.py")):
+            parts = [root.name, *path.relative_to(root).with_suffix("").parts]
+            name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+            yield name, ast.parse(path.read_text())
+
+
+def imports(nodes: Iterator[ast.AST]) -> set[str]:
+    """Return the dotted names of all that these nodes import; relative ones start with a dot."""
     found = set[str]()
-    for node in ast.walk(ast.parse(source)):
+    for node in nodes:
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, "relative imports hide the layer"
-            found.add(node.module or "")
-    return {name.removeprefix("signald.") for name in found}
+            module = "." * node.level + (node.module or "")
+            found |= {f"{module}.{alias.name}" for alias in node.names}
+    return found
 
 
-class LayerTests(SynchronousTestCase):
-    """The core knows nothing of I/O."""
+def run_on_import(node: ast.AST) -> Iterator[ast.AST]:
+    """Yield the nodes that are executed when their module is imported: those outside functions."""
+    for child in ast.iter_child_nodes(node):
+        if not isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            yield child
+            yield from run_on_import(child)
 
-    def test_the_core_imports_what_the_table_says(self) -> None:
-        """Other modules of the core as listed, and of the outside only what is pure."""
-        for module, allowed in PURE.items():
-            outside = {name for name in imports(module) if name.split(".")[0] not in LIBRARIES | STANDARD}
-            self.assertEqual(outside - allowed, set(), module)
 
-    def test_only_the_wiring_knows_the_dialects(self) -> None:
-        """Nothing outside `dialects` names one of them; `tap` hands over the list."""
-        for path in files("signald").iterdir():
-            name = path.name.removesuffix(".py")
-            if name == path.name:
-                continue
-            dialects = {found for found in imports(name) if found.startswith("dialects")}
-            allowed = {"dialects"} if name == "tap" else {"dialects.dialect"}
-            self.assertLessEqual(dialects, allowed, name)
+def is_within(name: str, packages: tuple[str, ...]) -> bool:
+    """Tell whether a dotted name is one of these packages or lies below one."""
+    return any(f"{name}.".startswith(f"{package}.") for package in packages)
 
-    def test_no_module_imports_the_reactor_at_its_top(self) -> None:
-        """It would be installed before anyone could choose another."""
-        for path in files("signald").iterdir():
-            if path.name.endswith(".py"):
-                for node in ast.parse(path.read_text()).body:
-                    if isinstance(node, ast.ImportFrom) and node.module == "twisted.internet":
-                        self.assertNotIn("reactor", [alias.name for alias in node.names], path.name)
+
+class ArchitectureTests(SynchronousTestCase):
+    """The rules hold in every module, also in a new one."""
+
+    def test_modules_are_found(self) -> None:
+        """The search covers the packages that the other tests are about."""
+        names = {name for name, _ in modules()}
+        self.assertLessEqual({"signald.tap", "signald.dialects", "signald.core.hub", "signald_client.transport"}, names)
+
+    def test_imports_are_absolute(self) -> None:
+        """The server's modules name the package that they import from, so that the layer can be seen."""
+        for name, tree in modules():
+            if is_within(name, ("signald",)):
+                self.assertEqual([found for found in imports(ast.walk(tree)) if found.startswith(".")], [], name)
+
+    def test_libraries_of_the_core(self) -> None:
+        """The core and the dialects import each other and what is on the allow-lists, nothing else."""
+        for name, tree in modules():
+            if is_within(name, SANS_IO):
+                outside = {found for found in imports(ast.walk(tree)) if not is_within(found, SANS_IO)}
+                self.assertEqual(
+                    {found for found in outside if found.split(".")[0] not in LIBRARIES | STANDARD}, set(), name
+                )
+
+    def test_list_of_dialects(self) -> None:
+        """Only `signald.tap` imports the list of all dialects; everything else is handed the dialects it uses."""
+        importers = {name for name, tree in modules() if DIALECTS & imports(ast.walk(tree))}
+        self.assertEqual(importers, {"signald.tap"})
+
+    def test_reactor(self) -> None:
+        """No module imports the reactor when it is imported itself: that would install the default reactor."""
+        reactor = ("twisted.internet.reactor",)
+        for name, tree in modules():
+            early = {found for found in imports(run_on_import(tree)) if is_within(found, reactor)}
+            self.assertEqual(early, set(), name)

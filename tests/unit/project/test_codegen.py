@@ -1,4 +1,4 @@
-"""What is made from the code is as the code says: `make generate` writes it."""
+"""Tests that all generated files are up to date; `make generate` writes them."""
 
 from __future__ import annotations
 
@@ -8,44 +8,44 @@ from codegen import client_messages, configuration, monitoring, schemas, tables
 
 
 class FreshTests(SynchronousTestCase):
-    """The committed files."""
+    """Each committed file equals the generated one."""
 
-    def test_the_tables_and_diagrams(self) -> None:
-        """Those of docs/protocol.md."""
+    def test_protocol_document(self) -> None:
+        """The tables and diagrams of docs/protocol.md are up to date."""
         text = tables.PATH.read_text()
         self.assertEqual(tables.filled(text), text)
 
-    def test_the_pictures_of_the_diagrams(self) -> None:
+    def test_pictures(self) -> None:
         """Each state diagram of docs/protocol.md has its picture beside the page, and no other file is there."""
         self.assertEqual({path: path.read_text("utf-8") for path in tables.PICTURES.iterdir()}, tables.pictures())
 
-    def test_the_table_of_refusals(self) -> None:
-        """That of docs/limits.md."""
+    def test_limits_document(self) -> None:
+        """The table of refusals in docs/limits.md is up to date."""
         text = tables.LIMITS_PATH.read_text("utf-8")
         self.assertEqual(tables.filled_limits(text), text)
 
-    def test_the_settings(self) -> None:
-        """Those of docs/configuration.md."""
+    def test_configuration_document(self) -> None:
+        """The settings in docs/configuration.md are up to date."""
         text = configuration.PATH.read_text("utf-8")
         self.assertEqual(configuration.filled(text), text)
 
-    def test_the_metrics_and_events(self) -> None:
-        """Those of docs/monitoring.md."""
+    def test_monitoring_document(self) -> None:
+        """The metrics and events in docs/monitoring.md are up to date."""
         text = monitoring.PATH.read_text("utf-8")
         self.assertEqual(monitoring.filled(text), text)
 
-    def test_a_document_without_a_mark_is_refused(self) -> None:
-        """A table that is nowhere would never be noticed."""
+    def test_missing_mark(self) -> None:
+        """A document without the mark of a table is an error, since the table would be missing unnoticed."""
         self.assertRaises(LookupError, tables.filled, "")
         self.assertRaises(LookupError, tables.filled_limits, "")
         self.assertRaises(LookupError, configuration.filled, "")
         self.assertRaises(LookupError, monitoring.filled, "")
 
-    def test_the_schemas(self) -> None:
-        """JSON Schema and AsyncAPI."""
+    def test_schemas(self) -> None:
+        """The JSON Schema and the AsyncAPI document are up to date."""
         self.assertEqual(schemas.SCHEMA.read_text(), schemas.text(schemas.schema()))
         self.assertEqual(schemas.ASYNCAPI.read_text(), schemas.text(schemas.asyncapi()))
 
-    def test_the_client_messages(self) -> None:
-        """The classes of the server, in the client's form."""
+    def test_client_messages(self) -> None:
+        """The client's message classes, derived from the server's, are up to date."""
         self.assertEqual(client_messages.PATH.read_text(), client_messages.client_messages())

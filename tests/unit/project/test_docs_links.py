@@ -1,4 +1,4 @@
-"""The links between the pages of the documentation lead somewhere, and every page is in the site's index."""
+"""Tests that all links between pages of the documentation resolve, and that the index lists every page."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ PAGES = (*sorted(DOCS.glob("*.md")), ROOT / "README.md", ROOT / "CHANGELOG.md")
 
 
 def without_code(text: str) -> str:
-    """Return Markdown without its fenced blocks and code spans, whose brackets are no links."""
+    """Return Markdown without its fenced blocks and code spans, whose brackets are not links."""
     return re.sub(r"`[^`\n]*`", "", re.sub(r"(?ms)^ *```.*?^ *```", "", text))
 
 
@@ -25,7 +25,7 @@ def anchors(page: Path) -> set[str]:
 
 
 class LinkTests(SynchronousTestCase):
-    """All pages of docs/, the README and the changelog."""
+    """The links of docs/, the README and the changelog."""
 
     def test_links(self) -> None:
         """Each relative link names a file that exists and, where it has one, an anchor of that page."""
@@ -46,7 +46,7 @@ class LinkTests(SynchronousTestCase):
         listed = [line for tree in toctrees for line in tree.splitlines() if line and not line.startswith(":")]
         self.assertEqual(sorted(listed), sorted(page.stem for page in DOCS.glob("*.md") if page.stem != "index"))
 
-    def test_no_other_host_is_needed(self) -> None:
+    def test_no_external_resources(self) -> None:
         """No page shows a picture or loads a script from another host."""
         for page in PAGES:
             self.assertNotRegex(page.read_text("utf-8"), r"!\[[^\]]*\]\(https?:|<(?:script|img|iframe)\b")

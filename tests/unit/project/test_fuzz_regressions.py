@@ -1,4 +1,4 @@
-"""Inputs that once did harm, and those that fuzzing begins with: none of them does."""
+"""Tests of the fuzz targets with inputs that failed once, and with the seeds of fuzzing."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ KEPT = Path(__file__).resolve().parents[2] / "suites" / "fuzz" / "regressions"
 
 
 class RegressionTests(SynchronousTestCase):
-    """Each target takes them."""
+    """Each target handles its stored inputs and its seeds."""
 
-    def test_kept_inputs(self) -> None:
-        """Those in files, each under the name of its target."""
+    def test_stored_inputs(self) -> None:
+        """Stored inputs, which failed once, cause no failure."""
         for path in sorted(KEPT.glob("*/*")):
             try:
                 TARGETS[path.parent.name](path.read_bytes())
@@ -24,7 +24,7 @@ class RegressionTests(SynchronousTestCase):
                 raise AssertionError(f"{path.parent.name}/{path.name} does harm again") from error
 
     def test_seeds(self) -> None:
-        """Valid inputs, as fuzzing begins with them, and what is left of them when their end is lost."""
+        """Valid inputs, with which fuzzing starts, and their truncated forms cause no failure."""
         for name, target in TARGETS.items():
             found = seeds(name)
             self.assertNotEqual(found, [], name)

@@ -1,4 +1,4 @@
-"""What the operator's files and documents name is there: metrics, events."""
+"""Tests that metrics and log events in the operator's files and documents exist."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ NAME = re.compile(r"\b(?:signald|process)_[a-z_]+")
 
 
 def exposed() -> set[str]:
-    """The names of all samples that a scrape has, with the certificate's, which needs TLS."""
+    """Return the names of all samples of a scrape, including the certificate's, which needs TLS."""
     text = OperationsWorld().ask("/metrics")[2].decode()
     found = {sample.name for family in text_string_to_metric_families(text) for sample in family.samples}
     return found | {"signald_certificate_days_left"}
 
 
 class MetricsTests(SynchronousTestCase):
-    """Names of metrics."""
+    """Metrics are declared, exposed and named consistently."""
 
-    def test_what_is_declared_is_exposed(self) -> None:
-        """Each with its labels, of which there are values from the start, and nothing of ours that is not declared."""
+    def test_declared_and_exposed(self) -> None:
+        """Every declared metric is exposed with values for its labels from the start, and no other is."""
         text = OperationsWorld().ask("/metrics")[2].decode()
         families = {family.name: family for family in text_string_to_metric_families(text)}
         declared = {metric.name: metric for metric in OWN_METRICS}
@@ -46,16 +46,16 @@ class MetricsTests(SynchronousTestCase):
             for sample in families[name].samples:
                 self.assertEqual(set(sample.labels) - {"le"}, set(declared[name].labels), name)
 
-    def test_names_have_their_units(self) -> None:
-        """As Prometheus advises: seconds and bytes, and no `total` but of counters."""
+    def test_units_in_names(self) -> None:
+        """Names follow Prometheus' rules: base units, and `total` for counters alone."""
         for metric in OWN_METRICS:
             self.assertRegex(metric.name, r"^signald_[a-z_]+$")
             self.assertFalse(metric.name.endswith("_total"), metric.name)
             if metric.kind is Kind.HISTOGRAM:
                 self.assertTrue(metric.name.endswith("_seconds"), metric.name)
 
-    def test_the_rules_ask_for_what_there_is(self) -> None:
-        """Every alert's expression."""
+    def test_alerting_rules(self) -> None:
+        """The expression of every alert uses existing metrics."""
         expressions = re.findall(r"expr: (.*)", RULES.read_text())
         self.assertGreater(len(expressions), 5)
         for expression in expressions:
@@ -63,18 +63,18 @@ class MetricsTests(SynchronousTestCase):
 
 
 class DashboardTests(SynchronousTestCase):
-    """deploy/grafana-dashboard.json."""
+    """The dashboard, deploy/grafana-dashboard.json."""
 
     def setUp(self) -> None:
-        """Read it."""
+        """Read the dashboard."""
         self.dashboard: dict[str, Any] = json.loads(dashboard.PATH.read_text("utf-8"))
 
-    def test_it_is_as_the_code_says(self) -> None:
-        """`make generate` writes it."""
+    def test_up_to_date(self) -> None:
+        """The committed dashboard equals the one that `make generate` writes."""
         self.assertEqual(dashboard.PATH.read_text("utf-8"), dashboard.text())
 
-    def test_each_query_asks_for_what_there_is(self) -> None:
-        """For the chosen instances, with balanced brackets."""
+    def test_queries(self) -> None:
+        """Queries use existing metrics, select the chosen instances, and have balanced brackets."""
         queries = [target["expr"] for panel in self.dashboard["panels"] for target in panel.get("targets", [])]
         self.assertGreater(len(queries), 20)
         names = exposed()
@@ -86,8 +86,8 @@ class DashboardTests(SynchronousTestCase):
             for opening, closing in ("()", "{}", "[]"):
                 self.assertEqual(query.count(opening), query.count(closing), query)
 
-    def test_panels_have_places_of_their_own(self) -> None:
-        """Within the grid's 24 columns, none over another, each with its own id."""
+    def test_positions(self) -> None:
+        """Panels lie within the grid's 24 columns, do not overlap, and have unique ids."""
         taken = set[tuple[int, int]]()
         for panel in self.dashboard["panels"]:
             place = panel["gridPos"]
@@ -102,8 +102,8 @@ class DashboardTests(SynchronousTestCase):
         ids = [panel["id"] for panel in self.dashboard["panels"]]
         self.assertEqual(len(set(ids)), len(ids))
 
-    def test_every_metric_is_on_it_or_left_out_on_purpose(self) -> None:
-        """What is not: the version, what is in another panel's rate, and the readiness' reason."""
+    def test_metrics_without_a_panel(self) -> None:
+        """Every metric is on the dashboard, except the version, parts of other rates, and the reason of readiness."""
         text = dashboard.PATH.read_text("utf-8")
         missing = {metric.name for metric in OWN_METRICS if metric.name not in text}
         left_out = {"signald_build_info", "signald_draining", "signald_websockets_opened", "signald_log_lines"}
@@ -111,22 +111,22 @@ class DashboardTests(SynchronousTestCase):
 
 
 class EventTests(SynchronousTestCase):
-    """Names of the log's events."""
+    """Log events have names, constant sentences and one level."""
 
-    def test_every_call_has_a_name(self) -> None:
-        """In kebab-case."""
+    def test_names(self) -> None:
+        """Every log call has a name in kebab-case."""
         events = logged_events()
         self.assertGreater(len(events), 20)
         for event in events:
             self.assertRegex(event.name or f"none at {event.where}", r"^[a-z]+(-[a-z]+)*$", event.where)
 
-    def test_every_sentence_is_constant(self) -> None:
-        """Values are passed beside it, where they are escaped and bounded."""
+    def test_constant_sentences(self) -> None:
+        """Every sentence is constant; values are passed separately, so that they are escaped and bounded."""
         for event in logged_events():
             self.assertTrue(event.sentence, event.where)
 
-    def test_a_name_has_one_level(self) -> None:
-        """So that an alert on it means one thing."""
+    def test_levels(self) -> None:
+        """All events of one name have the same level, so that an alert on it is unambiguous."""
         levels: dict[str | None, set[str]] = {}
         for event in logged_events():
             levels.setdefault(event.name, set()).add(event.level)

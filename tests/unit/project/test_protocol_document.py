@@ -1,4 +1,4 @@
-"""docs/protocol.md says what the code does."""
+"""Tests that the examples in docs/protocol.md are what the code does."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ DOCS = Path(__file__).parents[3] / "docs"
 
 
 class ProtocolDocumentTests(SynchronousTestCase):
-    """Its examples; its tables and diagrams are looked at in `test_codegen`."""
+    """The examples of docs/protocol.md; `test_codegen` checks its tables and diagrams."""
 
     def setUp(self) -> None:
         """Read the document."""
         self.text = (DOCS / "protocol.md").read_text()
 
-    def test_the_examples_are_what_happens(self) -> None:
-        """Each line that a client sends is sent, and each that it gets is got, in this order, ids and secrets apart."""
+    def test_examples(self) -> None:
+        """Replaying each example sends and receives its lines in order, apart from ids and secrets."""
         examples = self.text.split("## Examples")[1].split("```")[1::2]
         self.assertEqual(len(examples), 5)
         for example in examples:
             Replay(self, example.strip().splitlines()).run()
 
-    def test_every_type_has_an_example(self) -> None:
-        """But those whose form is that of another, or that need a long time."""
+    def test_types_with_examples(self) -> None:
+        """Every message type has an example, except those with the form of another and those that take long."""
         lines = re.findall(r"^\w+ ([→←]) (.*)$", self.text, re.MULTILINE)
         said = {json.loads(frame)["type"] for arrow, frame in lines if arrow == "→"}
         heard = {json.loads(frame)["type"] for arrow, frame in lines if arrow == "←"}
@@ -41,7 +41,7 @@ class ProtocolDocumentTests(SynchronousTestCase):
 
 
 class Replay:
-    """One example of the document, in a switchboard of its own."""
+    """Replays one example in a switchboard of its own."""
 
     def __init__(self, test: SynchronousTestCase, lines: list[str]) -> None:
         self.test = test
@@ -53,7 +53,7 @@ class Replay:
         self.actual: dict[str, str] = {"signald/0.1.0": "signald/test"}
 
     def run(self) -> None:
-        """Do what each line says."""
+        """Replay each line."""
         for line in self.lines:
             who, sign, frame = (*line.split(" ", 2), "")[:3]
             if sign == "✕":
@@ -66,7 +66,7 @@ class Replay:
                     self.open(who)
                 self.connections[who].receive(self.with_actual(frame).encode())
             else:
-                self.hear(json.loads(frame), json.loads(self.connections[who].frames.pop(0)))
+                self.compare(json.loads(frame), json.loads(self.connections[who].frames.pop(0)))
         self.test.assertEqual([connection.frames for connection in self.connections.values()], [[], []])
 
     def open(self, who: str) -> None:
@@ -74,15 +74,15 @@ class Replay:
         self.connections[who] = MemoryConnection(self.switchboard)
         self.present.add(who)
 
-    def hear(self, expected: dict[str, Any], got: dict[str, Any]) -> None:
-        """Compare what is got with what the document says, which has ids and secrets of its own."""
+    def compare(self, expected: dict[str, Any], got: dict[str, Any]) -> None:
+        """Compare an event with the document's, and map the document's ids and secrets to the real ones."""
         for key in ("user", "session", "secret", "host-key"):
             if key in expected and key in got:
                 self.actual.setdefault(expected[key], got[key])
         self.test.assertEqual(got, json.loads(self.with_actual(json.dumps(expected, ensure_ascii=False))))
 
     def with_actual(self, text: str) -> str:
-        """A frame of the document as it is here."""
+        """Replace the ids and secrets of the document in a frame."""
         text = text.replace("7q2-m9rt-6zc", "7Q2M9RT6ZC")
         for written, given in self.actual.items():
             text = text.replace(written, given)

@@ -1,4 +1,4 @@
-"""State diagrams as pictures."""
+"""Tests of the SVG pictures of state diagrams."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ DOOR = {
 
 
 class PictureTests(SynchronousTestCase):
-    """The picture of a small table of transitions."""
+    """A small table of transitions is drawn."""
 
     def setUp(self) -> None:
         """Draw it, and read it as XML."""

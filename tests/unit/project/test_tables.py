@@ -1,4 +1,4 @@
-"""Tables of measured figures."""
+"""Tests of formatting tables of measurements."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from tests.support.tables import Table
 
 
 class TableTests(SynchronousTestCase):
-    """A table as text."""
+    """`Table` formats its rows as text."""
 
     def test_columns(self) -> None:
-        """Each column is as wide as its widest cell, and no line has spaces at its end."""
+        """A column is as wide as its widest cell, and lines have no trailing spaces."""
         table = Table("fish", "What was caught.", ("fish", "kg"))
         table.add("pike", "12")
         table.add("stickleback", "0")
@@ -23,7 +23,7 @@ class TableTests(SynchronousTestCase):
         )
 
     def test_file(self) -> None:
-        """It is written anew with each row, where a directory for it is named."""
+        """The table is written to a file again with each row, if a directory is given."""
         directory = Path(self.mktemp()).absolute()
         self.patch(os, "environ", {**os.environ, "TEST_REPORT": str(directory)})
         table = Table("fish", "What was caught.", ("fish",))

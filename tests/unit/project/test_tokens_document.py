@@ -1,4 +1,4 @@
-"""docs/tokens.md says what the code does."""
+"""Tests that the examples and tables in docs/tokens.md agree with the code."""
 
 from __future__ import annotations
 
@@ -28,24 +28,24 @@ SECRET = b"this is what the document's tests sign with"
 
 
 class DocumentTests(SynchronousTestCase):
-    """Its examples and its tables."""
+    """The examples and tables of docs/tokens.md."""
 
     def setUp(self) -> None:
         """Read the document."""
         self.text = DOCUMENT.read_text(encoding="utf-8")
 
     def blocks(self, language: str) -> list[str]:
-        """The examples in a language."""
+        """Return the examples in a language."""
         return re.findall(rf"```{language}\n(.*?)```", self.text, re.DOTALL)
 
     def functions(self, number: int) -> dict[str, Any]:
-        """What a Python example defines."""
+        """Run a Python example, and return what it defines."""
         found: dict[str, Any] = {}
         exec(compile(self.blocks("python")[number], "docs/tokens.md", "exec"), found)  # noqa: S102 # our own document
         return found
 
-    def test_a_link(self) -> None:
-        """The server takes what the example makes, and the page finds it."""
+    def test_link(self) -> None:
+        """The server accepts the token in the example's link, and the page finds it there."""
         directory = Path(self.mktemp())
         directory.mkdir()
         secret = directory / "token-secret"
@@ -61,8 +61,8 @@ class DocumentTests(SynchronousTestCase):
         grant = TokenVerifier(Tokens(secret_file=Path("token-secret"))).verify(find_token(link), time.time())
         self.assertEqual((grant.user, grant.name, grant.role, grant.session), ("ann", "Ann", Role.HOST, session))
 
-    def test_a_signature(self) -> None:
-        """The example takes it, and neither another one nor an old one."""
+    def test_signature(self) -> None:
+        """The example accepts a valid signature, and rejects wrong and old ones."""
         is_from_signald = self.functions(1)["is_from_signald"]
         body, now = b'{"operation":"open"}', int(time.time())
         for sent, key, expected in ((now, SECRET, True), (now, SECRET * 2, False), (now - 61, SECRET, False)):
@@ -73,7 +73,7 @@ class DocumentTests(SynchronousTestCase):
         self.assertEqual(hashlib.sha256().digest_size, 32)
 
     def test_settings(self) -> None:
-        """Each is there, and has a value that it can have."""
+        """The settings in the examples exist, and their values are valid."""
         config = Config(data_dir=Path("/nowhere"))
         for block in self.blocks("toml"):
             for section, values in tomllib.loads(block).items():
@@ -83,8 +83,8 @@ class DocumentTests(SynchronousTestCase):
             self.assertIn(f"| `{need.value}` |", self.text)
         self.assertIn(f"{MAX_TOKEN_CHARACTERS:,} characters", self.text)
 
-    def test_the_question(self) -> None:
-        """Its example is what is sent."""
+    def test_question(self) -> None:
+        """The example of a question equals the body that is sent."""
         [block] = self.blocks("http")
         claims = '{"sub":"ann","exp":1800003600}'
         body = Question("join", "7Q2M9RT6ZC", "ann", claims).body()  # type: ignore[arg-type] # an id
@@ -95,8 +95,8 @@ class DocumentTests(SynchronousTestCase):
         digest = hmac.digest(secret.encode(), signed, "sha256")
         self.assertEqual(headers["webhook-signature"], f"v1,{base64.b64encode(digest).decode()}")
 
-    def test_the_answers(self) -> None:
-        """Each means what its row says, and each reason that can be given is named."""
+    def test_answers(self) -> None:
+        """Each answer in the table leads to its verdict, and every reason of a refusal is listed."""
         opening, joining = (Question(operation, None, None, None) for operation in ("open", "join"))
         answers = [json.loads(row) for row in re.findall(r"^\| `(\{.*?\})` \|", self.text, re.MULTILINE)]
         verdicts = [

@@ -1,4 +1,4 @@
-"""The script that refreshes the vendored files takes the pinned ones alone."""
+"""Tests of the script that updates the vendored files, which accepts pinned ones alone."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 
 def load_script() -> ModuleType:
-    """The script as a module; it is no part of a package."""
+    """Load the script as a module, since it is not part of a package."""
     with as_file(files("signald_page") / "vendor" / "refresh.py") as path:
         spec = importlib.util.spec_from_file_location("refresh", path)
         assert spec is not None
@@ -30,10 +30,10 @@ def load_script() -> ModuleType:
 
 
 class RefreshTests(SynchronousTestCase):
-    """Tarballs of npm."""
+    """The script extracts files from npm tarballs."""
 
     def setUp(self) -> None:
-        """Take the files as they are vendored."""
+        """Read the vendored files."""
         self.refresh = load_script()
         folder = tempfile.TemporaryDirectory()
         self.addCleanup(folder.cleanup)
@@ -43,7 +43,7 @@ class RefreshTests(SynchronousTestCase):
         self.package = {"name": self.refresh.NAME, "version": self.refresh.VERSION}
 
     def tarball(self) -> Path:
-        """Pack them."""
+        """Pack the files into a tarball."""
         path = self.folder / "packed.tgz"
         with tarfile.open(path, "w:gz") as archive:
             for name, body in {**self.contents, "package.json": json.dumps(self.package).encode()}.items():
@@ -53,7 +53,7 @@ class RefreshTests(SynchronousTestCase):
         return path
 
     def test_pinned(self) -> None:
-        """The pinned version gives what is vendored, with compressed siblings and the licence."""
+        """The pinned version yields the vendored files, their compressed copies and the licence."""
         self.assertEqual(self.refresh.unpack(self.tarball()), self.contents)
         small = {"engine.mjs": b"engine" * 100}
         self.refresh.write(small, self.folder)
@@ -64,13 +64,13 @@ class RefreshTests(SynchronousTestCase):
         self.assertEqual((self.folder / "LICENSE.micropython").read_text(), licence.read_text())
 
     def test_other_version(self) -> None:
-        """Another version is refused."""
+        """Another version is rejected."""
         self.package["version"] = "9.9.9"
         error = self.assertRaises(self.refresh.RefreshError, self.refresh.unpack, self.tarball())
         self.assertIn("9.9.9, not", str(error))
 
     def test_other_contents(self) -> None:
-        """So is a file that is not the pinned one, and a tarball that lacks one."""
+        """A file with another digest and a tarball without one of the files are rejected."""
         del self.contents["micropython.mjs"]
         self.assertRaises(KeyError, self.refresh.unpack, self.tarball())
         self.contents["micropython.mjs"] = b"changed"
@@ -78,17 +78,17 @@ class RefreshTests(SynchronousTestCase):
         self.assertIn("micropython.mjs has SHA-256", str(error))
 
     def test_command(self) -> None:
-        """Wrong use and a wrong tarball are told by the exit status."""
+        """Wrong arguments and an unusable tarball lead to a non-zero exit status."""
         self.patch(sys, "stderr", io.StringIO())
         self.assertEqual(self.refresh.main([]), 2)
         self.assertEqual(self.refresh.main([str(self.folder / "missing.tgz")]), 1)
 
 
 class TestsOwnTests(SynchronousTestCase):
-    """What is vendored for the tests alone."""
+    """Files that are vendored for the tests."""
 
     def test_documented(self) -> None:
-        """Each file has its SHA-256 in the README beside it, and its licence."""
+        """Each file has its SHA-256 in the README and its licence."""
         folder = Path(__file__).parents[2] / "vendor"
         readme = (folder / "README.md").read_text()
         for name in ("asyncapi-3.0.0.json", "axe.min.js"):

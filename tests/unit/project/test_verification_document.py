@@ -1,4 +1,4 @@
-"""docs/verification.md says what the code does."""
+"""Tests that docs/verification.md agrees with the code."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from twisted.trial.unittest import SynchronousTestCase
 from signald_page.client.extras.extra_texts import CODE_REASONS
 from signald_page.client.extras.verify_view import symbols
 from signald_page.client.model import texts
-from signald_page.client.model.verification import code_of, commitment, side
+from signald_page.client.model.verification import code_numbers, commitment, fingerprints
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "verification.md"
 
 
 class VerificationDocumentTests(SynchronousTestCase):
-    """Its example and its tables."""
+    """The example and the tables of docs/verification.md."""
 
     def setUp(self) -> None:
         """Read the document."""
@@ -26,16 +26,16 @@ class VerificationDocumentTests(SynchronousTestCase):
         """Return the values of this name in the example."""
         return re.findall(rf"^{name} +(.+)$", self.text.split("```")[1], re.MULTILINE)
 
-    def test_the_example(self) -> None:
-        """Its commitments and its code follow from the rest."""
-        (session,), nonces, fingerprints = self.example("session"), self.example("nonce"), self.example("fingerprint")
+    def test_example(self) -> None:
+        """The commitments and the code of the example follow from its other values."""
+        (session,), nonces, lines = self.example("session"), self.example("nonce"), self.example("fingerprint")
         self.assertEqual([commitment(nonce) for nonce in nonces], self.example("commitment"))
-        sides = [side(f"a=fingerprint:{fingerprint}\r\n") for fingerprint in fingerprints]
-        self.assertEqual(sides, fingerprints)
-        code = code_of(session, (sides[0], sides[1]), (nonces[0], nonces[1]))
+        sides = [fingerprints(f"a=fingerprint:{fingerprint}\r\n") for fingerprint in lines]
+        self.assertEqual(sides, lines)
+        code = code_numbers(session, (sides[0], sides[1]), (nonces[0], nonces[1]))
         self.assertEqual([" ".join(word for _, word in symbols(code))], self.example("code"))
 
     def test_states_and_reasons(self) -> None:
-        """The tables hold all there are."""
+        """The tables contain all states and reasons."""
         first = re.findall(r"^\| `([a-z-]+)` \|", self.text, re.MULTILINE)
         self.assertEqual(first, [*texts.TRUST, *CODE_REASONS])

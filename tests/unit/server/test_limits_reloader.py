@@ -42,8 +42,7 @@ class LimitingTests(SynchronousTestCase):
         hub = self.switchboard.hub
         holders: list[object] = [
             hub, hub.mailboxes, hub.lifetimes, hub.presence, hub.forwarder.early_candidates, hub.handshake,
-            hub.requests, self.switchboard.registry,
-            self.switchboard.access.passwords, self.budget, self.admission, self.admission._budget,
+            hub.requests, self.switchboard.registry, self.budget, self.admission, self.admission._budget,
             self.signaling.signaling_port, self.site,
         ]  # fmt: skip
         for holder in holders:

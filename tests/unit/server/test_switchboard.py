@@ -11,6 +11,7 @@ from twisted.internet.task import Clock
 from twisted.logger import ILogObserver, LogEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
+from signald.auth.passwords import PasswordLink
 from signald.core.actions import Close, Decide, Send
 from signald.core.decisions import EndIdentity
 from signald.core.errors import ErrorCode
@@ -21,6 +22,7 @@ from signald.core.users import DecisionId
 from signald.dialects.dialect import CloseFrame, Dialect
 from signald.dialects.native import Native
 from signald.dialects.serde import Serde
+from tests.support.access import find_link
 from tests.support.connections import MemoryConnection, make_switchboard
 
 
@@ -153,7 +155,7 @@ class SwitchboardTests(SynchronousTestCase):
     def test_a_password_is_checked_elsewhere_and_others_go_on(self) -> None:
         """Requests that the same peer sends meanwhile are handled afterwards, in order."""
         calls: list[Callable[[], object]] = []
-        self.switchboard.access.passwords.run = lambda call: held(calls, call)
+        find_link(self.switchboard.access, PasswordLink).run = lambda call: held(calls, call)
         host = self.open()
         host.say(type="hello", version=1)
         host.say(type="open", id="1", password="sesame")
@@ -176,7 +178,7 @@ class SwitchboardTests(SynchronousTestCase):
         def broken(_: Callable[[], str]) -> Deferred[str]:
             return fail(RuntimeError("no thread"))
 
-        self.switchboard.access.passwords.run = broken
+        find_link(self.switchboard.access, PasswordLink).run = broken
         connection = self.open()
         connection.say(type="hello", version=1)
         connection.say(type="open", id="1", password="sesame")
@@ -189,11 +191,11 @@ class SwitchboardTests(SynchronousTestCase):
         """The one who asked gets `internal-error`, and can go on."""
         connection = self.open()
         connection.say(type="hello", version=1)
-        tokens, self.switchboard.access.tokens = self.switchboard.access.tokens, cast(Any, None)
+        access, self.switchboard.access = self.switchboard.access, cast(Any, None)
         connection.say(type="open", id="1")
         self.assertEqual(len(self.flushLoggedErrors(AttributeError)), 1)
         self.assertEqual((connection.last()["code"], connection.last()["id"]), ("internal-error", "1"))
-        self.switchboard.access.tokens = tokens
+        self.switchboard.access = access
         connection.say(type="open", id="2")
         self.assertEqual(connection.last()["type"], "opened")
 

@@ -1,4 +1,4 @@
-"""Tests of the local authority: what it is, what it can vouch for, and when a leaf is issued again."""
+"""Tests of the local authority: its certificate, its constraints, its leaves and their renewal."""
 
 from __future__ import annotations
 
@@ -20,31 +20,31 @@ from tests.support.machines import DAY, HOUR, NOW, machine
 
 
 def verify(authority: Authority, leaf: x509.Certificate, name: x509.DNSName | x509.IPAddress) -> None:
-    """Verify a leaf for a name as a client does that trusts the authority (RFC 5280 §6)."""
+    """Verify a leaf for a name, as a client that trusts the authority does (RFC 5280 §6)."""
     policy = PolicyBuilder().store(Store([authority.certificate])).time(wall_time(NOW))
     policy.build_server_verifier(name).verify(leaf, [])
 
 
 def common_name(certificate: x509.Certificate) -> str | bytes:
-    """The subject's common name."""
+    """Return the subject's common name."""
     return certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)[0].value
 
 
 class CreateTests(SynchronousTestCase):
-    """What the authority is."""
+    """`Authority.create` creates the authority's certificate."""
 
     def setUp(self) -> None:
-        """Make an authority."""
+        """Create an authority."""
         self.names = machine("attic.example.org", ["192.168.1.20", "8.8.4.4", "2001:4860:4860::8844", "fd00::2"])
         self.authority = Authority.create(self.names, NOW)
         self.certificate = self.authority.certificate
 
     def critical(self, oid: x509.ObjectIdentifier) -> bool:
-        """Whether the certificate has this extension as a critical one."""
+        """Tell whether the certificate has this extension, marked critical."""
         return self.certificate.extensions.get_extension_for_oid(oid).critical
 
-    def test_authority_for_leaves_alone(self) -> None:
-        """It is an authority that can sign leaves and revocations but no further authority."""
+    def test_usage(self) -> None:
+        """The authority can sign leaves and revocation lists, but no further authority."""
         basic = self.certificate.extensions.get_extension_for_class(x509.BasicConstraints).value
         self.assertEqual(basic, x509.BasicConstraints(ca=True, path_length=0))
         usage = self.certificate.extensions.get_extension_for_class(x509.KeyUsage).value
@@ -53,21 +53,21 @@ class CreateTests(SynchronousTestCase):
         for oid in (ExtensionOID.BASIC_CONSTRAINTS, ExtensionOID.KEY_USAGE, ExtensionOID.NAME_CONSTRAINTS):
             self.assertTrue(self.critical(oid))
 
-    def test_signed_by_itself(self) -> None:
-        """It is self-signed with a P-256 key of its own."""
+    def test_self_signed(self) -> None:
+        """The authority is self-signed with a new P-256 key."""
         self.certificate.verify_directly_issued_by(self.certificate)
         key = self.certificate.public_key()
         assert isinstance(key, ec.EllipticCurvePublicKey)
         self.assertIsInstance(key.curve, ec.SECP256R1)
 
-    def test_ten_years(self) -> None:
-        """It lives for 3,650 days, from an hour before its creation."""
+    def test_lifetime(self) -> None:
+        """The authority is valid for 3,650 days, from an hour before its creation."""
         start = self.certificate.not_valid_before_utc
         self.assertEqual(start.timestamp(), NOW - HOUR)
         self.assertEqual(self.certificate.not_valid_after_utc - start, datetime.timedelta(days=3650))
 
-    def test_name_for_people(self) -> None:
-        """Its name tells the machine's, cut to the 64 characters of a common name, if there is one."""
+    def test_common_name(self) -> None:
+        """The common name contains the host name, if there is one, truncated to 64 characters."""
         self.assertEqual(common_name(self.certificate), "signald local CA (attic.example.org)")
         self.assertEqual(common_name(Authority.create(machine(None), NOW).certificate), "signald local CA")
         self.assertEqual(
@@ -75,7 +75,7 @@ class CreateTests(SynchronousTestCase):
         )
 
     def test_constraints(self) -> None:
-        """It permits localhost, .local, its host name, private networks, and what is public of this machine's.
+        """The constraints permit localhost, .local, the host name, private networks and the machine's public addresses.
 
         Of an IPv6 address that is the /64 network, since the other half changes every day.
         """
@@ -103,24 +103,24 @@ class CreateTests(SynchronousTestCase):
         )
 
 
-class KeptTests(SynchronousTestCase):
-    """Taking up an authority that was kept."""
+class FromPairTests(SynchronousTestCase):
+    """`Authority.from_pair` accepts only authorities that signald created."""
 
     def setUp(self) -> None:
-        """Make an authority."""
+        """Create an authority."""
         self.authority = Authority.create(machine(), NOW)
 
     def test_own(self) -> None:
-        """One of signald's making is taken up as it was."""
-        self.assertEqual(Authority.of(self.authority.pair), self.authority)
+        """An authority that signald created is accepted."""
+        self.assertEqual(Authority.from_pair(self.authority.pair), self.authority)
 
     def test_without_constraints(self) -> None:
-        """A certificate without constraints is refused: a leaf, and an authority that could vouch for anything."""
-        error = self.assertRaises(CertificateError, Authority.of, self.authority.issue(machine(), NOW))
-        self.assertEqual(str(error), "The authority's certificate has no extension 2.5.29.30.")
+        """A certificate without name constraints, a leaf or an unconstrained authority, is rejected."""
+        error = self.assertRaises(CertificateError, Authority.from_pair, self.authority.issue(machine(), NOW))
+        self.assertEqual(str(error), "The authority's certificate lacks the extension 2.5.29.30.")
 
     def test_without_key_identifier(self) -> None:
-        """Another program's authority may lack what leaves refer to."""
+        """An authority without a subject key identifier, to which leaves refer, is rejected."""
         certificate = self.authority.certificate
         builder = (
             x509.CertificateBuilder()
@@ -137,11 +137,11 @@ class KeptTests(SynchronousTestCase):
         key = self.authority.pair.key
         assert isinstance(key, ec.EllipticCurvePrivateKey)
         pair = Pair((builder.sign(key, hashes.SHA256()),), key)
-        error = self.assertRaises(CertificateError, Authority.of, pair)
-        self.assertEqual(str(error), "The authority's certificate has no extension 2.5.29.14.")
+        error = self.assertRaises(CertificateError, Authority.from_pair, pair)
+        self.assertEqual(str(error), "The authority's certificate lacks the extension 2.5.29.14.")
 
     def test_no_authority(self) -> None:
-        """A certificate that is no authority's, or has a key of another kind, is refused."""
+        """A certificate that is not an authority, or has a key of another type, is rejected."""
         key = ec.generate_private_key(ec.SECP256R1())
         edwards = ed25519.Ed25519PrivateKey.generate()
         constraints = self.authority.certificate.extensions.get_extension_for_class(x509.NameConstraints).value
@@ -159,41 +159,41 @@ class KeptTests(SynchronousTestCase):
         leaf = builder.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         other = builder.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         for pair in (Pair((leaf.sign(key, hashes.SHA256()),), key), Pair((other.sign(edwards, None),), edwards)):
-            error = self.assertRaises(CertificateError, Authority.of, pair)
-            self.assertEqual(str(error), "The authority's certificate is not one that signald makes.")
+            error = self.assertRaises(CertificateError, Authority.from_pair, pair)
+            self.assertEqual(str(error), "The authority's certificate was not created by signald.")
 
 
 class IssueTests(SynchronousTestCase):
-    """What leaves are, and what clients make of them."""
+    """`issue` creates leaves that clients accept for permitted names alone."""
 
     def setUp(self) -> None:
-        """Make an authority and a leaf."""
+        """Create an authority and a leaf."""
         self.names = machine("attic", ["192.168.1.20", "8.8.4.4", "fd00::2"])
         self.authority = Authority.create(self.names, NOW)
         self.pair = self.authority.issue(self.names, NOW)
 
-    def test_every_name_is_verified(self) -> None:
+    def test_names(self) -> None:
         """A client that trusts the authority accepts the leaf for each name and address of the machine."""
         for name in ("localhost", "attic", "attic.local"):
             verify(self.authority, self.pair.leaf, x509.DNSName(name))
         for address in ("127.0.0.1", "::1", "192.168.1.20", "8.8.4.4", "fd00::2"):
             verify(self.authority, self.pair.leaf, x509.IPAddress(ip_address(address)))
 
-    def test_other_names_are_not(self) -> None:
-        """It accepts the leaf for no other name."""
+    def test_other_names(self) -> None:
+        """A client accepts the leaf for no other name."""
         for name in (x509.DNSName("cellar.local"), x509.IPAddress(ip_address("192.168.1.21"))):
             self.assertRaises(VerificationError, verify, self.authority, self.pair.leaf, name)
 
-    def test_names_outside_are_refused_by_clients(self) -> None:
-        """Leaves for names beyond the constraints are worthless, whoever got hold of the authority's key."""
+    def test_constraints_in_clients(self) -> None:
+        """Clients reject leaves for names outside the constraints, whoever has the authority's key."""
         for host, address in (("example.com", "10.0.0.1"), ("attic", "8.8.8.8"), ("notlocal", "10.0.0.1")):
             leaf = forged(self.authority, self.pair, host, address).leaf
             for name in (x509.DNSName(host), x509.IPAddress(ip_address(address))):
                 error = self.assertRaises(VerificationError, verify, self.authority, leaf, name)
                 self.assertIn("no permitted name constraints matched SAN", str(error))
 
-    def test_server_alone(self) -> None:
-        """The leaf serves for TLS servers, with a P-256 key of its own, and can sign no certificate."""
+    def test_usage(self) -> None:
+        """The leaf has a new P-256 key, is valid for TLS servers alone, and cannot sign certificates."""
         extensions = self.pair.leaf.extensions
         usage = extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
         self.assertEqual(list(usage), [ExtendedKeyUsageOID.SERVER_AUTH])
@@ -204,84 +204,85 @@ class IssueTests(SynchronousTestCase):
         self.assertIsInstance(key.curve, ec.SECP256R1)
         self.assertNotEqual(key, self.authority.certificate.public_key())
 
-    def test_397_days(self) -> None:
+    def test_lifetime(self) -> None:
         """The leaf is valid for 397 days, its last second included, from an hour before its issue."""
         leaf = self.pair.leaf
         self.assertEqual(leaf.not_valid_before_utc.timestamp(), NOW - HOUR)
         self.assertEqual(leaf.not_valid_after_utc.timestamp(), NOW - HOUR + 397 * DAY - 1)
 
     def test_chain(self) -> None:
-        """The leaf comes with the authority's certificate."""
+        """The chain contains the authority's certificate."""
         self.assertEqual(self.pair.chain[1:], (self.authority.certificate,))
 
-    def test_names_outside_are_left_out(self) -> None:
-        """A name that the machine has since its authority was made, and that this does not permit, is left out."""
+    def test_names_not_permitted(self) -> None:
+        """A newer name of the machine that the authority does not permit is left out."""
         moved = machine("cellar", ["192.168.1.20", "8.8.8.8", "2001:4860:4860::8844", "10.9.9.9"])
-        self.assertEqual(self.authority.refused(moved), ("cellar", "8.8.8.8", "2001:4860:4860::8844"))
+        self.assertEqual(self.authority.names_not_permitted(moved), ("cellar", "8.8.8.8", "2001:4860:4860::8844"))
         leaf = self.authority.issue(moved, NOW).leaf
         verify(self.authority, leaf, x509.DNSName("cellar.local"))
         verify(self.authority, leaf, x509.IPAddress(ip_address("10.9.9.9")))
 
     def test_whole_labels(self) -> None:
-        """A name is under a permitted one by whole labels, not by its last letters."""
-        self.assertEqual(self.authority.refused(machine("notlocalhost")), ("notlocalhost",))
-        self.assertEqual(self.authority.refused(machine("lamp.attic")), ())
+        """Subdomains are compared by whole labels, not by their last letters."""
+        self.assertEqual(self.authority.names_not_permitted(machine("notlocalhost")), ("notlocalhost",))
+        self.assertEqual(self.authority.names_not_permitted(machine("lamp.attic")), ())
 
-    def test_ipv6_neighbours_are_permitted(self) -> None:
-        """A public IPv6 address in the network that the machine had is permitted: it is the same machine's tomorrow."""
+    def test_ipv6_network(self) -> None:
+        """Public IPv6 addresses of the machine's /64 are permitted, since temporary addresses change."""
         authority = Authority.create(machine("attic", ["2001:4860:4860::8844"]), NOW)
         self.assertEqual(
-            authority.refused(machine("attic", ["2001:4860:4860::1", "2001:4860:4860:1::1"])), ("2001:4860:4860:1::1",)
+            authority.names_not_permitted(machine("attic", ["2001:4860:4860::1", "2001:4860:4860:1::1"])),
+            ("2001:4860:4860:1::1",),
         )
 
 
 class RenewalTests(SynchronousTestCase):
-    """When a leaf is issued again."""
+    """`renewal_reason` says whether a leaf must be issued again."""
 
     def setUp(self) -> None:
-        """Make an authority and a leaf."""
+        """Create an authority and a leaf."""
         self.names = machine("attic", ["192.168.1.20", "10.0.0.2"])
         self.authority = Authority.create(self.names, NOW)
         self.leaf = self.authority.issue(self.names, NOW).leaf
         self.end = self.leaf.not_valid_after_utc.timestamp()
 
     def test_good(self) -> None:
-        """A leaf with all names and time enough is kept."""
+        """A leaf with all names and enough time is not renewed."""
         self.assertIsNone(self.authority.renewal_reason(self.leaf, self.names, NOW))
 
     def test_thirty_days(self) -> None:
-        """A leaf with thirty days left is kept, one with a second less is not."""
+        """A leaf is renewed when less than thirty days are left."""
         self.assertIsNone(self.authority.renewal_reason(self.leaf, self.names, self.end - 30 * DAY))
         reason = self.authority.renewal_reason(self.leaf, self.names, self.end - 30 * DAY + 1)
-        self.assertEqual(reason, "it ends on 2027-04-02")
+        self.assertEqual(reason, "it expires on 2027-04-02")
 
     def test_not_valid_yet(self) -> None:
-        """A leaf that a wrong clock put into the future is not kept; at its first second it is."""
+        """A leaf that is not yet valid, as after a wrong clock, is renewed; one in its first second is not."""
         self.assertIsNone(self.authority.renewal_reason(self.leaf, self.names, NOW - HOUR))
         reason = self.authority.renewal_reason(self.leaf, self.names, NOW - HOUR - 1)
         self.assertEqual(reason, "it is not valid yet")
 
     def test_new_names(self) -> None:
-        """A leaf that lacks names or addresses of now is not kept."""
+        """A leaf that lacks present names or addresses is renewed."""
         moved = machine("cellar", ["192.168.1.20", "fd00::2"])
         reason = self.authority.renewal_reason(self.leaf, moved, NOW)
-        self.assertEqual(reason, "it lacks cellar.local, fd00::2")
+        self.assertEqual(reason, "it does not contain cellar.local, fd00::2")
 
     def test_fewer_names(self) -> None:
-        """A leaf with an address that is gone is kept."""
+        """A leaf with an address that the machine no longer has is not renewed."""
         self.assertIsNone(self.authority.renewal_reason(self.leaf, machine("attic", []), NOW))
 
-    def test_names_that_cannot_be_had(self) -> None:
-        """A leaf is not issued again for a name that the authority does not permit, over and over."""
+    def test_names_not_permitted(self) -> None:
+        """A leaf is not renewed for a name that the authority does not permit."""
         moved = evolve(self.names, addresses=(*self.names.addresses, ip_address("8.8.8.8")))
         self.assertIsNone(self.authority.renewal_reason(self.leaf, moved, NOW))
 
     def test_no_names(self) -> None:
-        """A certificate of the authority that no client would take is issued again."""
+        """A leaf without names, which no client accepts, is renewed."""
         reason = self.authority.renewal_reason(self.authority.certificate, self.names, NOW)
-        self.assertEqual(reason, "it names no machine")
+        self.assertEqual(reason, "it contains no names")
 
     def test_another_authority(self) -> None:
-        """A leaf of another authority is not kept, even if that has the same name."""
+        """A leaf of another authority with the same name is renewed."""
         other = Authority.create(self.names, NOW)
-        self.assertEqual(other.renewal_reason(self.leaf, self.names, NOW), "it is not of this authority")
+        self.assertEqual(other.renewal_reason(self.leaf, self.names, NOW), "it was issued by another authority")

@@ -1,4 +1,4 @@
-"""Tests of the server's TLS: what it negotiates, what it refuses, and the change of certificates."""
+"""Tests of the server's TLS: negotiation, rejected handshakes, and the replacement of certificates."""
 
 from __future__ import annotations
 
@@ -22,35 +22,35 @@ from tests.support.handshake import Link, client_context
 from tests.support.machines import NOW, machine
 
 X509_V_ERR_PERMITTED_VIOLATION = 47
-"""OpenSSL's number for a name that no permitted subtree contains."""
+"""OpenSSL's error number for a name outside the permitted subtrees."""
 
 
 class TLSCase(SynchronousTestCase):
-    """A server with a certificate of a local authority."""
+    """A base class with a server certificate of a local authority."""
 
     def setUp(self) -> None:
-        """Make the authority, the certificate, and both sides' contexts."""
+        """Create the authority, the certificate, and the contexts of both sides."""
         self.names = machine("attic", ["192.168.1.20", "fd00::2"])
         self.authority = Authority.create(self.names, NOW)
         self.pair = self.authority.issue(self.names, NOW)
         self.tls = ServerTLS(server_context(self.pair))
         self.context = client_context(self.authority.certificate, wall_time(NOW))
 
-    def refusal(self, reason: str) -> None:
-        """Assert that the handshake fails, on the client's side for this reason."""
+    def assert_rejected(self, reason: str) -> None:
+        """Assert that the handshake fails, for this reason on the client's side."""
         error = self.assertRaises(SSL.Error, Link, self.tls, self.context)
         self.assertIn(reason, str(error))
 
 
 class HandshakeTests(TLSCase):
-    """What is negotiated."""
+    """Handshakes negotiate only what is secure."""
 
     def test_interface(self) -> None:
-        """The object is what Twisted asks for."""
+        """`ServerTLS` provides Twisted's interface."""
         verifyObject(IOpenSSLServerConnectionCreator, self.tls)
 
     def test_names(self) -> None:
-        """A client that trusts the authority connects, and finds the host names and addresses in the certificate."""
+        """A client that trusts the authority connects, and can verify the host names and addresses."""
         client = Link(self.tls, self.context).client
         for name in ("localhost", "attic", "attic.local"):
             identity.verify_hostname(client, name)
@@ -59,11 +59,11 @@ class HandshakeTests(TLSCase):
         self.assertRaises(VerificationError, identity.verify_hostname, client, "cellar.local")
         self.assertRaises(VerificationError, identity.verify_ip_address, client, "192.168.1.21")
 
-    def test_stranger(self) -> None:
+    def test_other_authority(self) -> None:
         """A client that trusts another authority does not connect."""
         other = Authority.create(self.names, NOW)
         self.context = client_context(other.certificate, wall_time(NOW))
-        self.refusal("certificate verify failed")
+        self.assert_rejected("certificate verify failed")
 
     def test_names_outside(self) -> None:
         """OpenSSL refuses a leaf of the authority's key for a name that its constraints do not permit."""
@@ -76,7 +76,7 @@ class HandshakeTests(TLSCase):
         self.context.set_verify(SSL.VERIFY_PEER, verified)
         for host, address in (("example.com", "10.0.0.1"), ("attic", "8.8.8.8")):
             self.tls.replace(server_context(forged(self.authority, self.pair, host, address)))
-            self.refusal("certificate verify failed")
+            self.assert_rejected("certificate verify failed")
             self.assertEqual(problems.pop(), X509_V_ERR_PERMITTED_VIOLATION)
 
     def test_both_transports(self) -> None:
@@ -85,11 +85,11 @@ class HandshakeTests(TLSCase):
             self.assertEqual(Link(self.tls, self.context, protocol=protocol).echo(b"hello"), b"hello")
 
     def test_tls_1_3_is_preferred(self) -> None:
-        """A client that speaks both gets TLS 1.3."""
+        """A client that supports both versions gets TLS 1.3."""
         self.assertEqual(Link(self.tls, self.context).client.get_protocol_version_name(), "TLSv1.3")
 
     def test_tls_1_2(self) -> None:
-        """A client that speaks nothing newer gets TLS 1.2, with the server's first suite."""
+        """A client that supports at most TLS 1.2 gets it, with the server's preferred suite."""
         self.context.set_max_proto_version(SSL.TLS1_2_VERSION)
         self.context.set_cipher_list(b"ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-ECDSA-AES256-GCM-SHA384")
         client = Link(self.tls, self.context).client
@@ -97,11 +97,11 @@ class HandshakeTests(TLSCase):
         self.assertEqual(client.get_cipher_name(), "ECDHE-ECDSA-AES256-GCM-SHA384")
 
     def test_tls_1_1(self) -> None:
-        """A client that speaks nothing newer than TLS 1.1 is refused."""
+        """A client that supports at most TLS 1.1 is rejected."""
         self.context.set_cipher_list(b"DEFAULT:@SECLEVEL=0")
         self.context.set_min_proto_version(SSL.TLS1_VERSION)
         self.context.set_max_proto_version(SSL.TLS1_1_VERSION)
-        self.refusal("alert protocol version")
+        self.assert_rejected("alert protocol version")
 
     def test_suites(self) -> None:
         """Every suite has an ephemeral elliptic-curve key and authenticated encryption."""
@@ -112,12 +112,12 @@ class HandshakeTests(TLSCase):
             self.assertRegex(suite, r"^(TLS_|ECDHE-(ECDSA|RSA)-).*(GCM|POLY1305)")
 
     def test_cbc(self) -> None:
-        """A client that speaks TLS 1.2 with CBC suites alone is refused, and so is one without elliptic curves."""
+        """Clients that offer only CBC suites, or no elliptic curves, are rejected."""
         for suites in (b"ECDHE-ECDSA-AES128-SHA:ECDHE-ECDSA-AES128-SHA256", b"DHE-RSA-AES128-GCM-SHA256"):
             self.context = client_context(self.authority.certificate, wall_time(NOW))
             self.context.set_max_proto_version(SSL.TLS1_2_VERSION)
             self.context.set_cipher_list(suites)
-            self.refusal("alert handshake failure")
+            self.assert_rejected("alert handshake failure")
 
     def test_alpn(self) -> None:
         """HTTP/1.1 is chosen from what a client offers, and a client may offer nothing."""
@@ -127,12 +127,12 @@ class HandshakeTests(TLSCase):
         self.assertEqual(Link(self.tls, self.context).client.get_alpn_proto_negotiated(), b"http/1.1")
 
     def test_alpn_without_http_1_1(self) -> None:
-        """A client that speaks other protocols alone is refused with the alert for it (RFC 7301 §3.2)."""
+        """A client that offers only other protocols is rejected with no_application_protocol (RFC 7301 §3.2)."""
         self.context.set_alpn_protos([b"h2"])
-        self.refusal("alert no application protocol")
+        self.assert_rejected("alert no application protocol")
 
     def test_no_renegotiation(self) -> None:
-        """A client of TLS 1.2 cannot make the server do the handshake again."""
+        """A TLS 1.2 client cannot renegotiate."""
         self.context.set_max_proto_version(SSL.TLS1_2_VERSION)
         link = Link(self.tls, self.context)
         self.assertTrue(link.client.renegotiate())
@@ -140,7 +140,7 @@ class HandshakeTests(TLSCase):
         self.assertIn("no renegotiation", str(error))
 
     def test_no_resumption(self) -> None:
-        """A client that comes back with its session does a whole handshake."""
+        """A client that offers a session does a full handshake."""
         for version in (SSL.TLS1_2_VERSION, SSL.TLS1_3_VERSION):
             context = client_context(self.authority.certificate, wall_time(NOW))
             context.set_max_proto_version(version)
@@ -152,10 +152,10 @@ class HandshakeTests(TLSCase):
 
 
 class ReplaceTests(TLSCase):
-    """The change of certificates."""
+    """Certificates are replaced while connections are open."""
 
     def test_connections_live(self) -> None:
-        """A connection keeps its certificate and goes on; the next handshake shows the new one."""
+        """An open connection continues with its certificate; the next handshake uses the new one."""
         old = Link(self.tls, self.context)
         pair = self.authority.issue(self.names, NOW)
         self.tls.replace(server_context(pair))
@@ -164,20 +164,20 @@ class ReplaceTests(TLSCase):
         self.assertEqual(old.shown, self.pair.leaf)
         self.assertEqual(new.shown, pair.leaf)
 
-    def test_handshake_under_way(self) -> None:
-        """A handshake that began before the change ends with the certificate that it began with."""
+    def test_handshake_in_progress(self) -> None:
+        """A handshake in progress ends with the certificate that it started with."""
         link = Link(self.tls, self.context, begin=False)
         self.tls.replace(server_context(self.authority.issue(self.names, NOW)))
         link.handshake()
         self.assertEqual(link.shown, self.pair.leaf)
 
     def test_chain(self) -> None:
-        """The authority's certificate is shown with the leaf."""
+        """The authority's certificate is sent with the leaf."""
         chain = Link(self.tls, self.context).client.get_peer_cert_chain(as_cryptography=True)
         self.assertEqual(chain, list(self.pair.chain))
 
     def test_key_too_small(self) -> None:
-        """A certificate that OpenSSL does not accept is refused in one sentence."""
+        """A certificate that OpenSSL rejects is an error of one sentence."""
         pair = self_signed(rsa.generate_private_key(65537, 1024))  # noqa: S505 - that is the point
         error = self.assertRaises(CertificateError, server_context, pair)
         self.assertEqual(str(error), "OpenSSL does not accept the certificate: ee key too small.")

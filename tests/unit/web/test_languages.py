@@ -1,4 +1,4 @@
-"""Every sentence of the page is where translators find it, and in each language."""
+"""Tests that every text of the page can be translated, and is in each language."""
 
 from __future__ import annotations
 
@@ -22,62 +22,64 @@ PAGE = files("signald_page")
 CLIENT = Path(signald_page.client.__file__).parent
 
 SECTIONS = {"texts": "model.texts", "extras": "extras.extra_texts"}
-"""The module of each section of a language but `html`."""
+"""The module of each section of a language file, except for `html`."""
 
 TEXTS = {"texts", "extra_texts"}
-"""The modules that hold sentences."""
+"""The modules that hold texts."""
 
 NAMES = ("aria-label", "placeholder", "title", "alt")
-"""Attributes that people read or hear."""
+"""Attributes with text for people."""
 
-SAME = {"signald", "ABC-DEFG-HJK"}
-"""What every language says alike."""
+UNTRANSLATED = {"signald", "ABC-DEFG-HJK"}
+"""Texts that are the same in every language."""
 
-INNERMOST = re.compile(r"([^{};]+)\{([^{}]*)\}")
-"""A rule of the style sheet that has none within it."""
+INNERMOST_RULE = re.compile(r"([^{};]+)\{([^{}]*)\}")
+"""Matches a rule of the style sheet that contains no other rule."""
 
 PLACEHOLDER = re.compile(r"\{[^}]*\}")
 
 
 class StaticTexts(HTMLParser):
-    """Collects what a person reads or hears of index.html; not what is `translate="no"`, nor what needs no Python.
+    """Collects the texts for people in index.html.
+
+    It omits elements marked `translate="no"`, and those that are shown without Python.
 
     Attributes:
-        found: the texts, white space made single spaces.
+        found: the texts with single spaces.
 
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.found = set[str]()
-        self._kept: list[str] = []
+        self._ignored: list[str] = []
         self.feed(PAGE.joinpath("index.html").read_text())
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Note the attributes."""
+        """Collect the texts of attributes."""
         attributes = dict(attrs)
-        if self._kept or tag in ("noscript", "script") or attributes.get("translate") == "no":
-            self._kept += [tag] if tag not in ("link", "meta", "input") else []
+        if self._ignored or tag in ("noscript", "script") or attributes.get("translate") == "no":
+            self._ignored += [tag] if tag not in ("link", "meta", "input") else []
         for name in NAMES:
             self._note(attributes.get(name) or "")
 
     def handle_endtag(self, tag: str) -> None:
         """Leave an element."""
-        if self._kept and self._kept[-1] == tag:
-            self._kept.pop()
+        if self._ignored and self._ignored[-1] == tag:
+            self._ignored.pop()
 
     def handle_data(self, data: str) -> None:
-        """Note a text."""
+        """Collect the text of an element."""
         self._note(data)
 
     def _note(self, text: str) -> None:
         text = " ".join(text.split())
-        if re.search("[A-Za-z]", text) and text not in SAME and not self._kept:
+        if re.search("[A-Za-z]", text) and text not in UNTRANSLATED and not self._ignored:
             self.found.add(text)
 
 
 def constants(module: ModuleType) -> dict[str, Any]:
-    """The sentences of a module, by the name of the constant."""
+    """Return the texts of a module by the names of its constants."""
     return {
         name: value
         for name, value in vars(module).items()
@@ -86,28 +88,28 @@ def constants(module: ModuleType) -> dict[str, Any]:
 
 
 def english() -> dict[str, dict[str, Any]]:
-    """What there is to be translated, by section; of the document, each text stands for itself."""
+    """Return the texts to translate by section; those of the document are their own keys."""
     modules = {section: constants(import_module(f"signald_page.client.{name}")) for section, name in SECTIONS.items()}
     return {"html": {text: text for text in StaticTexts().found}, **modules}
 
 
-def flat(sections: dict[str, Any]) -> dict[tuple[str, ...], Any]:
-    """Every sentence by the way to it."""
+def flatten(sections: dict[str, Any]) -> dict[tuple[str, ...], Any]:
+    """Return every text by the path of its keys."""
     found = dict[tuple[str, ...], Any]()
     for key, value in sections.items():
         if isinstance(value, dict):
-            found.update({(key, *rest): sentence for rest, sentence in flat(value).items()})
+            found.update({(key, *rest): sentence for rest, sentence in flatten(value).items()})
         else:
             found[key,] = value
     return found
 
 
 class LanguageTests(SynchronousTestCase):
-    """The files in `web/languages`."""
+    """The files in `web/languages` are complete."""
 
     def setUp(self) -> None:
-        """Read them."""
-        self.english = flat(english())
+        """Read the language files."""
+        self.english = flatten(english())
         self.languages = {
             code: json.loads(PAGE.joinpath("languages", f"{code}.json").read_text())
             for code in LANGUAGES
@@ -115,9 +117,9 @@ class LanguageTests(SynchronousTestCase):
         }
 
     def test_offered(self) -> None:
-        """A language that there is can be chosen, and begins with its name."""
-        there = {entry.name for entry in PAGE.joinpath("languages").iterdir()}
-        self.assertEqual(there, {f"{code}.json" for code in self.languages})
+        """Each language file can be chosen in the page and names its direction of writing."""
+        files_present = {entry.name for entry in PAGE.joinpath("languages").iterdir()}
+        self.assertEqual(files_present, {f"{code}.json" for code in self.languages})
         source = PAGE.joinpath("index.html").read_text()
         options = re.findall(r'<option value="(\w+)" lang="\1"', source)
         self.assertEqual(sorted(options), sorted(LANGUAGES))
@@ -126,69 +128,71 @@ class LanguageTests(SynchronousTestCase):
             self.assertIn(f'data-file="{{{{languages/{code}.json}}}}"', source)
 
     def test_complete(self) -> None:
-        """Each language has every sentence, and none that English has not."""
+        """Each language has every text, and none that English does not have."""
         for code, sections in self.languages.items():
-            has = flat({name: value for name, value in sections.items() if name != "dir"})
-            lacks = {" / ".join(way): text for way, text in self.english.items() if way not in has}
-            beyond = [" / ".join(way) for way in has if way not in self.english]
-            if lacks or beyond:
-                lines = [f"{way}: {text}" for way, text in lacks.items()]
-                self.fail("\n".join([f"languages/{code}.json lacks:", *lines, "and has in vain:", *beyond]))
+            has = flatten({name: value for name, value in sections.items() if name != "dir"})
+            missing = {" / ".join(path): text for path, text in self.english.items() if path not in has}
+            surplus = [" / ".join(path) for path in has if path not in self.english]
+            if missing or surplus:
+                lines = [f"{path}: {text}" for path, text in missing.items()]
+                self.fail(
+                    "\n".join([f"languages/{code}.json lacks:", *lines, "and has these that English lacks:", *surplus])
+                )
 
     def test_placeholders(self) -> None:
-        """A translation has the placeholders of the sentence, and says something."""
+        """A translation has the placeholders of the English text, and is not empty."""
         for code, sections in self.languages.items():
-            for way, text in flat(sections).items():
-                own = self.english.get(way)
+            for path, text in flatten(sections).items():
+                own = self.english.get(path)
                 if isinstance(own, str):
                     self.assertIsInstance(text, str)
-                    self.assertTrue(text.strip(), f"languages/{code}.json: {' / '.join(way)} is empty")
+                    self.assertTrue(text.strip(), f"languages/{code}.json: {' / '.join(path)} is empty")
                     self.assertEqual(
                         Counter(PLACEHOLDER.findall(text)),
                         Counter(PLACEHOLDER.findall(own)),
-                        f"languages/{code}.json: the placeholders of {' / '.join(way)}",
+                        f"languages/{code}.json: the placeholders of {' / '.join(path)}",
                     )
 
-    def test_two_ways_to_one_text(self) -> None:
-        """What the document shows before Python does is said as Python says it."""
+    def test_same_text_in_document_and_python(self) -> None:
+        """A text that is both in the document and in Python has the same translation in both."""
         for code, sections in self.languages.items():
             for text in sections["html"]:
-                ways = [way for way, own in self.english.items() if own == text and way[0] == "texts"]
-                said = {flat(sections).get(way) for way in ways}
-                if said:
-                    self.assertIn(sections["html"][text], said, f"languages/{code}.json: html / {text}")
+                paths = [path for path, own in self.english.items() if own == text and path[0] == "texts"]
+                translations = {flatten(sections).get(path) for path in paths}
+                if translations:
+                    self.assertIn(sections["html"][text], translations, f"languages/{code}.json: html / {text}")
 
 
 class SourceTests(SynchronousTestCase):
-    """The page's Python."""
+    """The page's Python keeps its texts where translators find them."""
 
     def setUp(self) -> None:
-        """Read all modules but those of sentences."""
+        """Parse all modules but those of texts."""
         self.trees = {
             path: ast.parse(path.read_text(encoding="utf-8"))
             for path in sorted(CLIENT.rglob("*.py"))
             if path.stem not in TEXTS
         }
 
-    def test_sentences_stand_with_the_others(self) -> None:
-        """A text with a space and a capital letter is for people; those of errors that only a log shows are not."""
+    def test_texts_stand_in_their_modules(self) -> None:
+        """Texts for people stand in the modules of texts; messages of errors that only a log shows do not."""
         for path, tree in self.trees.items():
-            apart = set[ast.AST]()
+            ignored = set[ast.AST]()
             for node in ast.walk(tree):
                 if isinstance(node, ast.Raise):
-                    apart.update(ast.walk(node))
+                    ignored.update(ast.walk(node))
                 elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
-                    apart.add(node.value)
+                    ignored.add(node.value)
             for node in ast.walk(tree):
-                if isinstance(node, ast.Constant) and isinstance(node.value, str) and node not in apart:
+                if isinstance(node, ast.Constant) and isinstance(node.value, str) and node not in ignored:
                     sentence = " " in node.value.strip() and re.search("[A-Z]", node.value)
                     self.assertFalse(
                         sentence,
                         f"{path.name}:{node.lineno}: move {node.value!r} to model/texts.py, or extras/extra_texts.py",
                     )
 
-    def test_sentences_are_looked_up_when_they_are_shown(self) -> None:
-        """Whoever takes a sentence when a module is loaded goes on in the language of that moment."""
+    def test_texts_are_looked_up_when_shown(self) -> None:
+        """Texts are looked up when they are shown: a text read at import would keep the language of that moment."""
         for path, tree in self.trees.items():
             for node in tree.body:
                 inside = {
@@ -206,22 +210,22 @@ class SourceTests(SynchronousTestCase):
 
 
 class StyleTests(SynchronousTestCase):
-    """The style sheet, which serves both directions."""
+    """The style sheets serve both directions of writing."""
 
-    def test_start_and_end(self) -> None:
-        """It says start and end; left and right are for the middle, and for corners into which a person puts things."""
+    def test_logical_properties(self) -> None:
+        """The style sheets use start and end; left and right are for centering, and for the self view's corners."""
         sheets = "".join(PAGE.joinpath(name).read_text() for name in ("style.css", "extras.css"))
         source = re.sub(r"/\*.*?\*/", "", sheets, flags=re.S)
-        while rule := INNERMOST.search(source):
+        while rule := INNERMOST_RULE.search(source):
             source = source[: rule.start()] + source[rule.end() :]
             selector, declarations = rule[1].strip(), rule[2]
             if "#self" in selector or "[data-swapped]" in selector:
                 continue
             for name, value in re.findall(r"([\w-]+)\s*:\s*([^;]+)", declarations):
-                self.assertFalse(self.sided(name, value.strip()), f"{selector} {{ {name}: {value} }}")
+                self.assertFalse(self.depends_on_sides(name, value.strip()), f"{selector} {{ {name}: {value} }}")
 
-    def sided(self, name: str, value: str) -> bool:
-        """Whether a declaration knows left from right."""
+    def depends_on_sides(self, name: str, value: str) -> bool:
+        """Return whether a declaration depends on left and right."""
         parts = re.findall(r"(?:[^\s(]|\((?:[^()]|\([^()]*\))*\))+", value)
         if name in ("padding", "margin", "inset"):
             return len(parts) == 4 and parts[1] != parts[3]

@@ -1,4 +1,4 @@
-"""How the call page is built: who touches the browser, who imports whom, and what its files may contain."""
+"""Tests of the structure of the call page: its layers, its imports, and the contents of its files."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ PAGE = files("signald_page")
 CLIENT = Path(signald_page.client.__file__).parent
 
 BROWSER = {"jsffi", "shim"}
-"""What leads to JavaScript; `js` does, too, and nobody imports it."""
+"""The modules that lead to JavaScript; `js` would do as well, but nobody imports it."""
 
 STANDARD = {"__future__", "asyncio", "hashlib", "json", "sys", "typing"}
-"""What MicroPython has and the page uses; `__future__` and `typing` are in `web/stubs`."""
+"""The standard modules that MicroPython has and the page uses; `__future__` and `typing` are in `web/stubs`."""
 
-PURE = {
+WITHOUT_BROWSER = {
     "model.active_speaker": set[str](),
     "model.call_urls": set[str](),
     "model.chat_log": {"model.texts"},
@@ -40,10 +40,26 @@ PURE = {
     "model.layout": set[str](),
     "model.media_status": {"model.devices"},
     "model.mesh": set[str](),
-    "model.page_state": {"model.devices", "model.layout", "model.remote_peer", "model.texts"},
+    "model.local_devices": {"model.devices", "model.texts"},
+    "model.network_state": set[str](),
+    "model.notices": set[str](),
+    "model.page_state": {
+        "model.layout",
+        "model.local_devices",
+        "model.network_state",
+        "model.notices",
+        "model.participants",
+        "model.remote_peer",
+        "model.session_details",
+        "model.stage_layout",
+        "model.texts",
+    },
+    "model.participants": set[str](),
     "model.peer_messaging": set[str](),
     "model.quality": set[str](),
     "model.remote_peer": {"model.quality"},
+    "model.session_details": set[str](),
+    "model.stage_layout": {"model.layout"},
     "model.texts": set[str](),
     "model.translation": set[str](),
     "model.trust": {"model.texts", "model.verification"},
@@ -63,11 +79,11 @@ PURE = {
 }
 """The modules that do not depend on the browser, each with the modules of the page that it may import at run time."""
 
-LAZY = {"call_page", "keyboard_loader", "people_controller", "quality_monitor", "start_screen", "trust_badges"}
+LAZY = {"call_panels", "keyboard_loader", "people_controller", "quality_monitor", "start_screen", "trust_badges"}
 """The modules of `browser` that load `extras` on demand, within a function."""
 
 LINES = {"boot.mjs": 110, "service-worker.js": 60}
-"""Lines of JavaScript of our own, at most."""
+"""The largest number of lines of each JavaScript file of the page."""
 
 PLACEHOLDER = re.compile(r"\{\{#?([^}]+)\}\}")
 
@@ -76,9 +92,9 @@ class Import(NamedTuple):
     """An import statement of one module.
 
     Attributes:
-        name: the absolute name of the imported module; of one of the page's own, relative to `web/client`.
+        name: the absolute name of the imported module; relative to `web/client` for a module of the page.
         own: whether the module belongs to the page.
-        typing: whether the type checker alone reads the statement.
+        typing: whether only the type checker reads the statement.
         lazy: whether the statement stands within a function.
 
     """
@@ -127,7 +143,7 @@ def imports(module: str, known: Mapping[str, Path]) -> set[Import]:
 
 
 class PythonTests(SynchronousTestCase):
-    """The page's Python."""
+    """The layers of the page's Python are kept apart."""
 
     def setUp(self) -> None:
         """Read the imports of every module."""
@@ -135,15 +151,15 @@ class PythonTests(SynchronousTestCase):
         self.imports = {module: imports(module, known) for module in known}
 
     def test_one_module_touches_the_browser(self) -> None:
-        """A JavaScript exception damages the interpreter, so only `bridge` can meet one."""
+        """Only `bridge` touches the browser, because a JavaScript exception damages the interpreter."""
         for module, found in self.imports.items():
             outside = {entry.name.split(".")[0] for entry in found if not entry.own and not entry.typing}
             allowed = STANDARD | {"signald_client"} | (BROWSER if module == "browser.bridge" else set())
             self.assertEqual(outside - allowed, set(), module)
 
-    def test_pure_modules(self) -> None:
-        """What the page knows and shows is decided without a browser."""
-        for module, allowed in PURE.items():
+    def test_modules_without_browser(self) -> None:
+        """The modules that decide what the page shows do not depend on the browser."""
+        for module, allowed in WITHOUT_BROWSER.items():
             found = {entry for entry in self.imports[module] if not entry.typing}
             own = {entry.name for entry in found if entry.own}
             self.assertEqual(own - allowed, set(), module)
@@ -152,11 +168,11 @@ class PythonTests(SynchronousTestCase):
             self.assertEqual(outside - known, set(), module)
 
     def test_every_module_is_in_a_package(self) -> None:
-        """A module belongs to `model`, `browser` or `extras`, and all of `model` is pure."""
+        """Each module belongs to `model`, `browser` or `extras`, and all of `model` is independent of the browser."""
         packages = {module.partition(".")[0] for module in self.imports} - {"__init__"}
         self.assertEqual(packages, {"model", "browser", "extras"})
         model = {module for module in self.imports if module.startswith("model.")} - {"model.__init__"}
-        self.assertEqual(model, {module for module in PURE if module.startswith("model.")})
+        self.assertEqual(model, {module for module in WITHOUT_BROWSER if module.startswith("model.")})
 
     def test_model_imports_nothing_above_it(self) -> None:
         """`model` imports neither `browser` nor `extras`, not even for the type checker."""
@@ -166,7 +182,7 @@ class PythonTests(SynchronousTestCase):
                 self.assertEqual(own - {"model"}, set(), module)
 
     def test_extras_are_loaded_on_demand(self) -> None:
-        """`browser` imports `extras` within functions, which run when `load_extras` has fetched them."""
+        """`browser` imports `extras` only within functions, which run after `load_extras` has fetched them."""
         lazy = set[str]()
         for module, found in self.imports.items():
             package, _, name = module.partition(".")
@@ -177,7 +193,7 @@ class PythonTests(SynchronousTestCase):
         self.assertEqual(lazy, LAZY)
 
     def test_no_circles(self) -> None:
-        """No module imports itself by way of others, where imports in functions and for the type checker count, too."""
+        """No module imports itself through others; imports in functions and for the type checker count, too."""
         graph = {module: {entry.name for entry in found if entry.own} for module, found in self.imports.items()}
         self.assertEqual(set[str]().union(*graph.values()) - graph.keys(), set())
         try:
@@ -186,7 +202,7 @@ class PythonTests(SynchronousTestCase):
             self.fail(" imports ".join(reversed(error.args[1])))
 
     def test_file_names_are_unique(self) -> None:
-        """One name stands for one thing: no two packages of the page have a module of the same name."""
+        """No two packages of the page have a module of the same name."""
         names = Counter(module.rpartition(".")[2] for module in self.imports)
         self.assertEqual({name for name, count in names.items() if count > 1} - {"__init__"}, set())
 
@@ -203,13 +219,13 @@ class PythonTests(SynchronousTestCase):
 
 
 class Document(HTMLParser):
-    """Collects what the tests ask of index.html.
+    """Collects what the tests read of index.html.
 
     Attributes:
-        elements: tag, attributes.
+        elements: the elements with tag and attributes.
         ids: all ids.
-        by_id: the attributes of the element with an id.
-        texts: the text right behind each start tag, by the element's id, or its tag where it has none.
+        by_id: the attributes of each element with an id.
+        texts: the text right after each start tag, by the element's id, or its tag where it has none.
 
     """
 
@@ -223,33 +239,33 @@ class Document(HTMLParser):
         self.ids = [attributes["id"] for _, attributes in self.elements if "id" in attributes]
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Note an element."""
+        """Collect an element."""
         attributes = dict(attrs)
         self.elements.append((tag, attributes))
         self._open = attributes.get("id") or tag
 
     def handle_data(self, data: str) -> None:
-        """Note a text."""
+        """Collect a text."""
         self.texts.setdefault(self._open, data.strip())
 
     def handle_endtag(self, tag: str) -> None:
-        """Note that what follows belongs to another element."""
+        """Leave an element, so that the following text belongs to another one."""
         self.texts.setdefault(self._open, "")
         self._open = ""
 
 
 class FileTests(SynchronousTestCase):
-    """The page's other files."""
+    """The other files of the page are safe and consistent."""
 
-    def test_little_javascript(self) -> None:
-        """JavaScript of our own is the boot file and the service worker, which can be nothing else, and short."""
+    def test_short_javascript(self) -> None:
+        """The JavaScript of the page is short: the boot file and the service worker, which cannot be Python."""
         own = {entry.name for entry in PAGE.iterdir() if entry.name.endswith((".mjs", ".js"))}
         self.assertEqual(own, LINES.keys())
         for name, most in LINES.items():
             self.assertLess(len(PAGE.joinpath(name).read_text().splitlines()), most, name)
 
     def test_nothing_inline(self) -> None:
-        """The content security policy allows no script, style or handler within the document."""
+        """The document has no inline script, style or handler, which the content security policy would block."""
         for tag, attributes in Document().elements:
             self.assertNotIn("style", attributes, tag)
             self.assertEqual([name for name in attributes if name.startswith("on")], [], tag)
@@ -257,8 +273,8 @@ class FileTests(SynchronousTestCase):
             if tag == "script":
                 self.assertIn("src", attributes)
 
-    def test_nothing_from_elsewhere(self) -> None:
-        """All that the page fetches is its own."""
+    def test_own_files_only(self) -> None:
+        """The page fetches nothing from other servers."""
         for _, attributes in Document().elements:
             for name in ("src", "href"):
                 value = attributes.get(name)
@@ -267,65 +283,65 @@ class FileTests(SynchronousTestCase):
             self.assertNotIn("url(", PAGE.joinpath(name).read_text())
 
     def test_ids_are_unique(self) -> None:
-        """Each element is found by its id, and labels and icons refer to what is there."""
+        """Ids are unique, and labels and icons refer to existing ones."""
         document = Document()
         self.assertEqual(len(document.ids), len(set(document.ids)))
         for _, attributes in document.elements:
             for name in ("for", "aria-labelledby", "aria-describedby"):
                 self.assertEqual(set((attributes.get(name) or "").split()) - set(document.ids), set())
             if (attributes.get("href") or "").startswith("#"):
-                # `#test` is no place in the document: it opens the connectivity test.
+                # `#test` is no anchor in the document: it opens the connectivity test.
                 self.assertIn((attributes["href"] or "")[1:], [*document.ids, "test"])
 
-    def test_elements_that_python_uses(self) -> None:
-        """Every element that the page's Python asks for by its id is in the document."""
+    def test_elements_exist(self) -> None:
+        """Each element that Python looks up by its id is in the document."""
         ids = Document().ids
         found = 0
         for path in sorted(CLIENT.rglob("*.py")):
             source = path.read_text(encoding="utf-8")
-            asked = re.findall(r'(?:page\.on\(|page\.element\(|"getElementById",)\s*"([^"]+)"', source)
-            self.assertEqual([name for name in asked if name not in ids], [], path.name)
-            found += len(asked)
+            requested = re.findall(r'(?:page\.on(?:_click)?\(|page\.element\(|"getElementById",)\s*"([^"]+)"', source)
+            self.assertEqual([name for name in requested if name not in ids], [], path.name)
+            found += len(requested)
         self.assertGreater(found, 10)
 
     def test_placeholders_name_assets(self) -> None:
-        """Each placeholder is a file of the page, or the bundle."""
+        """Each placeholder names a file of the page, or a bundle."""
         for name in ("index.html", "boot.mjs", "style.css", "service-worker.js", "manifest.webmanifest"):
             for asset in PLACEHOLDER.findall(PAGE.joinpath(name).read_text()):
                 self.assertTrue(asset in ("bundle.bin", "extras.bin") or PAGE.joinpath(asset).is_file(), asset)
 
-    def test_everything_is_fetched_side_by_side(self) -> None:
-        """What the boot file asks for is announced in the document, so that nothing waits for it."""
+    def test_preloaded_files(self) -> None:
+        """The document preloads what the boot file fetches, so that nothing waits for it."""
         announced = {
             attributes.get("href") for tag, attributes in Document().elements if tag == "link" and "rel" in attributes
         }
-        asked = {f"{{{{{name}}}}}" for name in PLACEHOLDER.findall(PAGE.joinpath("boot.mjs").read_text())}
-        # What not everybody needs waits until it is wanted.
-        self.assertEqual(asked - announced, {"{{vendor/lean-qr.mjs}}", "{{extras.bin}}", "{{extras.css}}"})
+        requested = {f"{{{{{name}}}}}" for name in PLACEHOLDER.findall(PAGE.joinpath("boot.mjs").read_text())}
+        # Files that not every visitor needs are fetched on demand.
+        self.assertEqual(requested - announced, {"{{vendor/lean-qr.mjs}}", "{{extras.bin}}", "{{extras.css}}"})
 
-    def test_the_worker_keeps_what_the_page_begins_with(self) -> None:
-        """What the document announces opens without a network, too; the manifest is the browser's."""
+    def test_cached_files(self) -> None:
+        """The service worker caches what the document preloads; the browser handles the manifest itself."""
         announced = {
             (attributes.get("href") or attributes.get("src") or "").strip("{}")
             for tag, attributes in Document().elements
             if tag in ("link", "script") and attributes.get("rel") != "manifest"
         }
-        kept = set(PLACEHOLDER.findall(PAGE.joinpath("service-worker.js").read_text()))
-        self.assertEqual(kept - {"index.html"}, announced)
+        cached = set(PLACEHOLDER.findall(PAGE.joinpath("service-worker.js").read_text()))
+        self.assertEqual(cached - {"index.html"}, announced)
 
 
 class VendoredTests(SynchronousTestCase):
-    """What others wrote."""
+    """Vendored files are the documented ones."""
 
     def test_the_qr_library_is_the_one_documented(self) -> None:
-        """Its version and its SHA-256 stand in the README beside it."""
+        """The version and the SHA-256 of the QR library stand in the README beside it."""
         readme = PAGE.joinpath("vendor/README.md").read_text()
         digest = hashlib.sha256(PAGE.joinpath("vendor/lean-qr.mjs").read_bytes()).hexdigest()
         self.assertIn(digest, readme)
         self.assertIn("MIT License", PAGE.joinpath("vendor/LICENSE.lean-qr").read_text())
 
     def test_icons(self) -> None:
-        """Each symbol of the document is an icon of the library, shape by shape; a slash may be added."""
+        """Each symbol of the document has the shapes of an icon of the library; a slash may be added."""
         text = PAGE.joinpath("index.html").read_text()
         icons = set()
         for icon in PAGE.joinpath("vendor/lucide").iterdir():
@@ -333,7 +349,7 @@ class VendoredTests(SynchronousTestCase):
                 icons.add("".join(shapes(icon.read_text())))
         symbols = dict(re.findall(r'<symbol id="icon-([a-z-]+)" viewBox="0 0 24 24">(.*?)</symbol>', text, re.DOTALL))
         self.assertGreater(len(symbols), 20)
-        # Which of four results it shows, the style sheet says.
+        # The style sheet selects which of its four results this symbol shows.
         symbols.pop("result")
         for name, symbol in symbols.items():
             plain = [shape for shape in shapes(symbol) if 'class="slash"' not in shape]
@@ -341,5 +357,5 @@ class VendoredTests(SynchronousTestCase):
 
 
 def shapes(markup: str) -> list[str]:
-    """The shapes of an icon, without the spaces around them."""
+    """Return the shapes of an icon, without the spaces around them."""
     return [re.sub(r"\s*/>", "/>", shape) for shape in re.findall(r"<(?:path|rect|circle|line)\b[^>]*>", markup)]

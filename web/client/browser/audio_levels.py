@@ -1,4 +1,4 @@
-"""Follows how loud everybody is: the bar of the own level, who speaks, and whether a muted person talks."""
+"""Audio levels: the local level bar, the active speaker, and whether the person talks while muted."""
 
 from __future__ import annotations
 
@@ -21,35 +21,36 @@ if TYPE_CHECKING:
 __all__ = ["AudioLevels"]
 
 INTERVAL = 0.25
-"""Seconds between two looks: shorter than a word."""
+"""Seconds between two measurements: shorter than a word."""
 
-BARS = ("self-level", "level")
+LEVEL_BARS = ("self-level", "level")
 
 
 class AudioLevels:
-    """What is heard.
+    """Measures the local and the remote audio levels.
 
     Attributes:
-        speech: who speaks.
+        speech: tells who speaks.
 
     """
 
     def __init__(
         self,
+        *,
         page: Page,
         state: PageState,
         media: LocalMedia,
         peers: Callable[[], dict[str, PeerConnection]],
-        changed: Callable[[], None],
+        refresh: Callable[[], None],
     ) -> None:
-        """Begin to listen.
+        """Start to measure.
 
         Args:
-            page: which shows the own level.
-            state: the page's.
-            media: has the own microphone.
-            peers: gives the connections with the others, by user.
-            changed: called when somebody else speaks, or the person talks while muted.
+            page: the page's elements.
+            state: the page's state.
+            media: the local microphone.
+            peers: returns the peer connections by user.
+            refresh: called when another person speaks, or this one talks while muted.
 
         """
         self.speech = ActiveSpeaker()
@@ -57,48 +58,48 @@ class AudioLevels:
         self._state = state
         self._media = media
         self._peers = peers
-        self._changed = changed
+        self._refresh = refresh
         self._meter = LevelMeter()
         self._shown = 0.0
-        spawn(self._listen())
+        spawn(self._measure())
 
-    def follow(self) -> None:
-        """Listen to the microphone that runs now."""
-        self._meter.follow(self._media.track(AUDIO))
+    def meter_microphone(self) -> None:
+        """Measure the microphone that runs at present."""
+        self._meter.set_track(self._media.track(AUDIO))
 
-    async def _listen(self) -> None:
+    async def _measure(self) -> None:
         while True:
             await asyncio.sleep(INTERVAL)
             level = self._meter.level()
-            self._show(level)
+            self._show_level(level)
             if self._state.in_session:
-                self._hear(level)
+                self._find_speaker(level)
 
-    def _hear(self, level: float) -> None:
+    def _find_speaker(self, level: float) -> None:
         state, speech, time = self._state, self.speech, now()
-        before = self._heard(time)
+        before = self._summary(time)
         levels = {}
         for user, peer in self._peers().items():
-            other = state.other(user)
-            # What came last from a microphone is told for some seconds after it went silent.
-            levels[user] = peer.loudness() if other is not None and other.microphone is not False else 0.0
-        speech.heard(levels, time)
-        speech.heard_self(level, state.microphone.status == MUTED, INTERVAL, time)
-        state.talking = speech.talking
-        state.speaker = speech.speaker
-        if self._heard(time) != before:
-            self._changed()
+            member = state.participants.find(user)
+            # Browsers report the last level for some seconds after a microphone stopped.
+            levels[user] = peer.loudness() if member is not None and member.microphone is not False else 0.0
+        speech.update(levels, time)
+        speech.update_own(level, state.devices.microphone.status == MUTED, INTERVAL, time)
+        state.devices.talking_muted = speech.talking_muted
+        state.participants.speaker = speech.speaker
+        if self._summary(time) != before:
+            self._refresh()
 
-    def _heard(self, time: float) -> tuple[str, bool, list[str]]:
-        speaking = sorted([user for user in self._peers() if self.speech.speaks(user, time)])
-        return self.speech.speaker, self.speech.talking, speaking
+    def _summary(self, time: float) -> tuple[str, bool, list[str]]:
+        speaking = sorted([user for user in self._peers() if self.speech.is_speaking(user, time)])
+        return self.speech.speaker, self.speech.talking_muted, speaking
 
-    def _show(self, level: float) -> None:
-        # Ears hear ratios: the root makes soft speech visible.
+    def _show_level(self, level: float) -> None:
+        # Loudness is perceived as a ratio; the root makes soft speech visible.
         shown = min(1.0, (level * 4) ** 0.5)
         if abs(shown - self._shown) < 0.01:
             return
         self._shown = shown
-        for name in BARS:
+        for name in LEVEL_BARS:
             call(get(self._page.element(name), "style"), "setProperty", "--level", str(shown))
         put(self._page.element("level"), "ariaValueNow", str(int(shown * 100)))

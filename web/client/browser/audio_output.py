@@ -1,4 +1,4 @@
-"""Which speaker a media element plays through."""
+"""Selects the loudspeaker of a media element."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ __all__ = ["set_speaker"]
 
 
 def set_speaker(element: Any, device: str) -> None:
-    """Let a media element sound from this speaker, where the browser can; empty for the system's choice."""
+    """Play a media element through this device, where the browser can; an empty id stands for the system's default."""
     if get(element, "setSinkId") is not None:
-        spawn(_sink(element, device))
+        spawn(_set_sink(element, device))
 
 
-async def _sink(element: Any, device: str) -> None:
+async def _set_sink(element: Any, device: str) -> None:
     try:
         await wait(call(element, "setSinkId", device))
     except BrowserError:
-        # A speaker that is gone: the browser stays with the one that sounds.
+        # The device is gone; the browser goes on with the one that it plays through.
         return

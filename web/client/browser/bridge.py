@@ -1,7 +1,7 @@
-"""The browser as the rest of the page sees it: the only module that touches JavaScript.
+"""Access to the browser: the only module that touches JavaScript.
 
-JavaScript objects are opaque here (`Any`): they are read with `get`, changed with `put` and called with `call`, which
-raise `BrowserError` where JavaScript throws. Numbers larger than 32 bits must cross as text.
+JavaScript objects are opaque here (`Any`): `get` reads, `put` sets and `call` calls them, and each raises
+`BrowserError` where JavaScript throws. Numbers of more than 32 bits must cross as text.
 """
 
 from __future__ import annotations
@@ -49,11 +49,11 @@ window: Any = shim.window
 
 
 class BrowserError(Exception):
-    """What JavaScript threw, or a promise was rejected with.
+    """An exception that JavaScript threw, or the reason of a rejected promise.
 
     Attributes:
         name: the kind of error, such as `NotAllowedError`.
-        message: the browser's words, for a log.
+        message: the browser's description, for a log.
 
     """
 
@@ -63,48 +63,48 @@ class BrowserError(Exception):
         self.message = message
 
 
-def _value(outcome: Any) -> Any:
+def _unwrap(outcome: Any) -> Any:
     if outcome.ok:
         return outcome.value
     raise BrowserError(outcome.name, outcome.message)
 
 
-def _given(value: Any) -> Any:
-    """Return an argument as JavaScript wants it: dicts and lists become objects and arrays, all the way down."""
+def _to_js(value: Any) -> Any:
+    """Convert an argument: dicts and lists become objects and arrays, recursively."""
     return jsffi.to_js(value) if isinstance(value, (dict, list)) else value
 
 
 def get(target: Any, *path: str) -> Any:
-    """Return a property of a property and so on; None where it is missing, null or undefined."""
+    """Return the property at the end of a path; None where one is missing, null or undefined."""
     for name in path:
         if target is None:
             return None
-        target = _value(shim.get(target, name))
+        target = _unwrap(shim.get(target, name))
     return target
 
 
 def put(target: Any, name: str, value: Any) -> None:
     """Set a property."""
-    _value(shim.put(target, name, _given(value)))
+    _unwrap(shim.put(target, name, _to_js(value)))
 
 
 def call(target: Any, method: str, *args: Any) -> Any:
-    """Call a method; None stands for null and undefined, both ways."""
-    return _value(shim.call(target, method, *[_given(arg) for arg in args]))
+    """Call a method; None stands for null and undefined in both directions."""
+    return _unwrap(shim.call(target, method, *[_to_js(arg) for arg in args]))
 
 
 def call_static(name: str, method: str, *args: Any) -> Any:
-    """Call a method of one of the browser's classes."""
-    return _value(shim.callStatic(name, method, *[_given(arg) for arg in args]))
+    """Call a static method of one of the browser's classes."""
+    return _unwrap(shim.callStatic(name, method, *[_to_js(arg) for arg in args]))
 
 
 def construct(name: str, *args: Any) -> Any:
-    """Make an object of one of the browser's classes."""
-    return _value(shim.construct(name, *[_given(arg) for arg in args]))
+    """Create an instance of one of the browser's classes."""
+    return _unwrap(shim.construct(name, *[_to_js(arg) for arg in args]))
 
 
 async def wait(promise: Any) -> Any:
-    """Return what a promise comes to."""
+    """Wait for a promise, and return its value."""
     try:
         return await promise
     except jsffi.JsException as error:
@@ -112,33 +112,33 @@ async def wait(promise: Any) -> Any:
 
 
 def spawn(coroutine: Coroutine[Any, Any, None]) -> None:
-    """Run a coroutine beside the rest; when it fails, the person is offered a reload."""
-    asyncio.create_task(_guarded(coroutine))  # noqa: RUF006 - MicroPython's loop keeps its tasks
+    """Run a coroutine as a task; if it fails, offer the person a reload."""
+    asyncio.create_task(_run_guarded(coroutine))  # noqa: RUF006 - MicroPython's loop keeps its tasks
 
 
-async def _guarded(coroutine: Coroutine[Any, Any, None]) -> None:
+async def _run_guarded(coroutine: Coroutine[Any, Any, None]) -> None:
     try:
         await coroutine
-    except Exception as error:  # noqa: BLE001 - nothing of it may be lost, nor cross into JavaScript
+    except Exception as error:  # noqa: BLE001 - asyncio would only print it
         _fail(error)
 
 
 def _fail(error: Exception) -> None:
-    """Log an exception that nobody expected, and offer a reload."""
+    """Log an unexpected exception, and offer the person a reload."""
     if sys.implementation.name == "micropython":
         sys.print_exception(error, sys.stderr)  # type: ignore[attr-defined]
     shim.broken(repr(error))
 
 
-def listen(target: Any, event: str, heard: Callable[[Any], object]) -> None:
-    """Call `heard` with each of the target's events of this name, for the target's whole life."""
-    _listen(target, event, heard, {})
+def listen(target: Any, event: str, handler: Callable[[Any], object]) -> None:
+    """Call `handler` with each of the target's events of this name, as long as the target exists."""
+    _listen(target, event, handler, {})
 
 
-def _listen(target: Any, event: str, heard: Callable[[Any], object], options: dict[str, Any]) -> None:
+def _listen(target: Any, event: str, handler: Callable[[Any], object], options: dict[str, Any]) -> None:
     def guarded(*args: Any) -> None:
         try:
-            heard(*args)
+            handler(*args)
         except Exception as error:  # noqa: BLE001 - an exception must not cross into JavaScript
             _fail(error)
 
@@ -146,64 +146,64 @@ def _listen(target: Any, event: str, heard: Callable[[Any], object], options: di
 
 
 class Listeners:
-    """What hears events for something that is over before the page is.
+    """Event listeners that are removed together, for objects that do not last as long as the page.
 
-    A listener that holds its target would keep both for ever: no collector sees through the other side's heap.
+    A listener that refers to its target would keep both forever: neither garbage collector sees the other's heap.
     """
 
     def __init__(self) -> None:
-        self._ending = construct("AbortController")
+        self._controller = construct("AbortController")
 
-    def listen(self, target: Any, event: str, heard: Callable[[Any], object]) -> None:
-        """Call `heard` with each of the target's events of this name, until the end."""
-        _listen(target, event, heard, {"signal": get(self._ending, "signal")})
+    def listen(self, target: Any, event: str, handler: Callable[[Any], object]) -> None:
+        """Call `handler` with each of the target's events of this name, until `end`."""
+        _listen(target, event, handler, {"signal": get(self._controller, "signal")})
 
     def end(self) -> None:
-        """Hear nothing any more."""
-        call(self._ending, "abort")
+        """Remove all listeners."""
+        call(self._controller, "abort")
 
 
 def publish(name: str, function: Callable[..., Any]) -> None:
-    """Make a function callable from outside as `signald.NAME()`; a coroutine function gives a promise there."""
+    """Make a function callable for scripts as `signald.NAME()`; a coroutine function returns a promise there."""
     put(get(window, "signald"), name, function)
 
 
 def now() -> float:
-    """Return the seconds since the page began to load; they never go back."""
+    """Return the seconds since the page started to load, from a monotonic clock."""
     return float(call(get(window, "performance"), "now")) / 1000
 
 
 def random_float() -> float:
-    """Return a random number from 0 up to 1, good enough for the times of attempts."""
+    """Return a random number from 0 up to 1, for jitter and not for secrets."""
     return float(call(get(window, "Math"), "random"))
 
 
 def random_hex(count: int) -> str:
-    """Return so many random bytes that nobody can guess, as hexadecimal digits; on any page, secure or not."""
+    """Return cryptographically random bytes as hexadecimal digits; this works in insecure contexts, too."""
     numbers = call(get(window, "crypto"), "getRandomValues", construct("Uint8Array", count))
-    # As text: bytes do not cross.
+    # Bytes do not cross the bridge, so they are joined to a text.
     return bytes([int(number) for number in call(numbers, "join", " ").split()]).hex()
 
 
 def random_text() -> str:
-    """Return a text that nobody can guess and that no other page has."""
+    """Return a unique random text; in an insecure context it can be guessed."""
     text: str = call(get(window, "crypto"), "randomUUID") if get(window, "isSecureContext") else str(random_float())
     return text
 
 
 def mark(name: str) -> None:
-    """Note the time under `signald.marks`."""
+    """Store the present time under `signald.marks`."""
     shim.mark(name)
 
 
 def report_entries(report: Any, types: list[str], keys: list[str]) -> list[dict[str, Any]]:
     """Return these keys of an RTCStatsReport's entries of these types."""
-    entries: list[dict[str, Any]] = json.loads(shim.entries(report, _given(types), _given(keys)))
+    entries: list[dict[str, Any]] = json.loads(shim.entries(report, _to_js(types), _to_js(keys)))
     return entries
 
 
 async def load_extras() -> bool:
-    """Make `signald_page.client.extras` importable: fetched when it is first wanted; False when it cannot be."""
+    """Fetch `signald_page.client.extras`, unless it is there, so that it can be imported; False when that failed."""
     try:
         await wait(shim.extras())
     except BrowserError:
@@ -212,26 +212,26 @@ async def load_extras() -> bool:
 
 
 async def load_qr() -> Any:
-    """Return the module that draws QR codes, fetched when it is first wanted."""
+    """Return the library that draws QR codes, which is fetched on the first use."""
     return await wait(shim.qr())
 
 
-def short_text(event: Any, most: int) -> str | None:
-    """Return the text of a message event; None where it has none, or one of more characters than this."""
-    text: str | None = shim.text(event, most)
+def short_text(event: Any, max_length: int) -> str | None:
+    """Return the text of a message event; None for binary data and for a text of more characters than `max_length`."""
+    text: str | None = shim.text(event, max_length)
     return text
 
 
 def loudness(analyser: Any, samples: Any) -> float:
-    """Return how loud an `AnalyserNode` is: 0.0 for silence, 1.0 for the loudest; `samples` is its `Float32Array`."""
+    """Return the level of an `AnalyserNode`, from 0.0 for silence to 1.0; `samples` is its `Float32Array` buffer."""
     return float(shim.loudness(analyser, samples))
 
 
 class BrowserJson:
-    """JSON through the browser, in the form of Python's `json` module.
+    """JSON through the browser, with the interface of Python's `json` module.
 
-    MicroPython's own splits what is outside Unicode's basic plane when it comes escaped, and escapes it in ways that
-    are not JSON. Numbers are integers of 32 bits, or floats.
+    MicroPython's own `json` decodes escaped characters outside the Basic Multilingual Plane to two surrogates, and its
+    escapes for them are not JSON. Numbers are integers of 32 bits, or floats.
     """
 
     def dumps(self, value: Any) -> str:
@@ -240,10 +240,10 @@ class BrowserJson:
         return text
 
     def loads(self, text: str) -> Any:
-        """Return the value of a JSON text; ValueError when it is none."""
+        """Return the value of a JSON text; raise ValueError when it is none."""
         browser = get(window, "JSON")
         try:
-            # The browser checks it and undoes the escapes; what it writes is safe for MicroPython.
+            # The browser checks the text and writes it without escapes, which MicroPython reads correctly.
             return json.loads(call(browser, "stringify", call(browser, "parse", text)))
         except BrowserError as error:
             raise ValueError(error.message)  # noqa: B904 - MicroPython has no exception chaining

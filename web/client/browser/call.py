@@ -1,4 +1,4 @@
-"""A call from its beginning to its end: the signaling client, the peer connections, and what the page is told."""
+"""One call: passes the events of the signaling client to the page's state and the peer connections."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from signald_client.signaling import client, events, messages
 
 from ..model import call_urls, join_flow, mesh, texts
 from ..model.join_flow import JoinFlow
-from ..model.page_state import GUEST, HOST, SESSION
+from ..model.page_state import GUEST, HOST
 from ..model.remote_peer import RemotePeer
 from . import storage
 from .bridge import get, now, window
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["Call", "ice_servers"]
 
 UNREACHABLE_AFTER = 10.0
-"""Seconds after which a server that does not answer is given up."""
+"""Seconds after which a server that does not answer counts as unreachable."""
 
 
 class Call:
@@ -37,317 +37,325 @@ class Call:
 
     Attributes:
         peers: the peer connections.
-        over: whether the call has ended.
-        reconnects: how often the connection to the server came back.
+        ended: whether the call has ended.
+        reconnects: how often the connection to the server was restored.
 
     """
 
     def __init__(
         self,
+        *,
         state: PageState,
         media: LocalMedia,
         screen: ScreenShare,
         messaging: PeerMessaging,
-        changed: Callable[[], None],
+        refresh: Callable[[], None],
         log: Callable[[str], None],
         name: str,
-        password: str = "",
-        kept: str = "",
-        lobby: bool = False,
+        password: str,
+        lobby: bool,
+        identity: str,
     ) -> None:
-        """Connect to the server, and open or join the session that `state` says.
+        """Connect to the server, and open or join the session that `state` names.
 
         Args:
-            state: the page's.
-            media: the own tracks.
-            screen: what the person shows of their screen.
-            messaging: what the pages say to each other.
-            changed: called when `state` or `peers` changed.
-            log: takes lines for whoever looks for a fault.
-            name: what the person calls themselves; empty for nothing.
-            password: of the session, if it has one, or is to have one.
-            kept: who the page was before it was loaded anew; empty for nobody.
+            state: the page's state.
+            media: the local camera and microphone.
+            screen: the local shared screen.
+            messaging: the messages between the pages.
+            refresh: called when `state` or `peers` changed.
+            log: takes lines for diagnosis.
+            name: the person's name; empty for none.
+            password: the session's password, or the one that it is to have; empty for none.
             lobby: whether a session that is opened has a lobby.
+            identity: what the signaling client needs to resume after the page was reloaded; empty for a new start.
 
         """
-        self.peers = PeerConnections(state, media, screen, messaging, self._send, self._settle, log)
-        self.over = False
+        self.peers = PeerConnections(
+            state=state, media=media, screen=screen, messaging=messaging, send=self._send, refresh=self._settle, log=log
+        )
+        self.ended = False
         self.reconnects = 0
         self._state = state
-        self._changed = changed
+        self._refresh = refresh
         self._log = log
-        self._name = name
-        self._password = password
-        self._lobby = lobby
-        self._begun = now()
+        self._name, self._password, self._lobby = name, password, lobby
+        self._started_at = now()
         self._devices_settled = False
-        self._entry = JoinFlow(bool(kept))
-        address = call_urls.socket_address(get(window, "location", "href"))
-        self._signaling = SignalingConnection(address, self._happened, kept, storage.token(state.session))
+        self._join_flow = JoinFlow(bool(identity))
+        self._handlers = self._event_handlers()
+        address = call_urls.signaling_url(get(window, "location", "href"))
+        self._signaling = SignalingConnection(address, self._handle, identity, storage.token(state.session.id))
         self._client = self._signaling.client
         self._perform(self._client.connect())
 
     @property
     def server(self) -> str:
-        """What the server calls itself; empty before it was reached."""
+        """The name and version that the server sent; empty before it was reached."""
         return "" if self._client.welcome is None else self._client.welcome.server
 
-    # What the page tells
+    # Calls from the page
 
     def devices_settled(self) -> None:
-        """The person has their devices, or goes without them; a guest joins only then."""
+        """Let a guest join, because the person has their devices or goes without them."""
         self._devices_settled = True
-        self._enter()
+        self._request_entry()
 
     def tick(self) -> None:
-        """Time goes on: call it about once a second."""
+        """Run the timers of the call; call it about once a second."""
         time = now()
         self._perform(self._client.tick(time))
-        if self._client.welcome is None and time - self._begun > UNREACHABLE_AFTER:
+        if self._client.welcome is None and time - self._started_at > UNREACHABLE_AFTER:
             self._state.server_lost(texts.SERVER_UNREACHABLE)
-        if self._entry.forgotten(time):
-            self._outside()
-            self._enter()
-        self.peers.seek_paths(self._state.tick(time))
+        if self._join_flow.session_lost(time):
+            self._membership_lost()
+            self._request_entry()
+        self.peers.restart_ice(self._state.tick(time))
         self._settle()
 
-    def hurry(self, moved: bool) -> None:
-        """Find out now what still works; `moved`: the network is another one."""
-        if moved:
-            self._state.network_changed()
-        for other in self._state.others:
-            other.hurry()
+    def probe_network(self, network_changed: bool) -> None:
+        """Check every connection now, because the network changed or the page was hidden."""
+        if network_changed:
+            self._state.network.changed = True
+        for member in self._state.participants.members:
+            member.retry()
         self._perform(self._client.probe_connection(now()))
 
     def answer_knock(self, user: str, admitted: bool) -> None:
-        """The person lets somebody in, or does not."""
-        ask = self._client.admit_user if admitted else self._client.refuse_user
-        self._perform(ask(self._state.session, user))
+        """Admit somebody who waits in the lobby, or refuse them."""
+        request = self._client.admit_user if admitted else self._client.refuse_user
+        self._perform(request(self._state.session.id, user))
 
     def change(self, locked: bool | None = None, lobby: bool | None = None) -> None:
-        """The host opens or shuts the door."""
-        self._perform(self._client.change_session(self._state.session, locked=locked, lobby=lobby))
+        """Change the session's settings, as its host."""
+        self._perform(self._client.change_session(self._state.session.id, locked=locked, lobby=lobby))
 
     def remove(self, user: str) -> None:
-        """The host removes somebody."""
-        self._perform(self._client.remove_member(self._state.session, user))
+        """Remove somebody, as the host."""
+        self._perform(self._client.remove_member(self._state.session.id, user))
 
     def hand_over(self, user: str) -> None:
-        """The host makes somebody the host."""
-        self._perform(self._client.make_host(self._state.session, user))
+        """Make somebody else the host."""
+        self._perform(self._client.make_host(self._state.session.id, user))
 
     def end(self) -> None:
-        """Leave, the host by ending the session for all, and release everything but the own devices."""
-        if self.over:
+        """Leave, or as the host end the session for all, and close every connection."""
+        if self.ended:
             return
-        self.over = True
-        storage.forget_call()
-        if self._state.session and self._client.state == client.READY:
-            wish = self._client.end_session if self._state.role == HOST else self._client.leave_session
-            self._signaling.perform(wish(self._state.session))
+        self.ended = True
+        storage.clear_call()
+        session_id = self._state.session.id
+        if session_id and self._client.state == client.READY:
+            request = self._client.end_session if self._state.role == HOST else self._client.leave_session
+            self._signaling.perform(request(session_id))
         self._signaling.perform(self._client.disconnect())
         self.peers.close_all()
 
-    # What the server and the browser tell
+    # Events of the signaling client
+
+    def _event_handlers(self) -> dict[type[Value], Callable[[Any], None]]:
+        """Return the method that handles each class of events; events of other classes change nothing here."""
+        state = self._state
+        return {
+            messages.Welcome: self._welcomed,
+            messages.IceServers: self._ice_servers_changed,
+            messages.Opened: self._opened,
+            messages.Joined: lambda event: self._entered(event, event.role),
+            messages.Changed: self._settings_changed,
+            messages.Waiting: self._waiting,
+            messages.NotAdmitted: lambda event: state.admission_refused(event.reason),
+            messages.Ended: lambda event: state.session_ended(event.reason),
+            messages.HostChanged: lambda event: state.host_changed(event.user, self._client.user),
+            messages.Knock: lambda event: state.participants.knocked(event.user, event.name or ""),
+            messages.KnockOver: lambda event: state.participants.knock_over(event.user),
+            messages.MemberJoined: self._member_joined,
+            messages.MemberLeft: lambda event: state.member_left(event.user, event.reason),
+            messages.MemberAway: lambda event: state.participants.set_away(event.user, True),
+            messages.MemberBack: lambda event: state.participants.set_away(event.user, False),
+            messages.MemberRenewed: self._member_renewed,
+            events.Interrupted: self._interrupted,
+            events.Resumed: self._resumed,
+            events.Disconnected: self._disconnected,
+            events.Refused: self._refused,
+            events.InvalidMessage: lambda event: self._log(event.sentence),
+        }
+
+    def _handle(self, event: Value) -> None:
+        if self.ended:
+            return
+        if isinstance(event, events.Negotiate):
+            # Candidates come in dozens, and change nothing that the page shows.
+            self.peers.run(event.user, event.commands)
+            return
+        handler = self._handlers.get(type(event))
+        if handler is not None:
+            handler(event)
+        self._settle()
+
+    def _welcomed(self, welcome: messages.Welcome) -> None:
+        self._ice_servers_changed(welcome)
+        self._state.server_connected()
+        if welcome.resumed is None:
+            self._request_entry()
+
+    def _ice_servers_changed(self, event: Value) -> None:
+        servers = ice_servers(self._client.ice_servers)
+        self._state.network.turn_available = any(url.startswith("turn") for server in servers for url in server["urls"])
+        self.peers.set_ice_servers(servers)
+
+    def _interrupted(self, event: events.Interrupted) -> None:
+        if self._client.welcome is not None:
+            self._state.network.interrupted()
+
+    def _resumed(self, event: events.Resumed) -> None:
+        self.reconnects += 1
+        if event.survival != events.EVERYTHING:
+            self._join_flow.resumed(event.survival == events.MEMBERSHIP, now())
+        if event.survival == events.NOTHING:
+            self._membership_lost()
+        self._state.server_connected()
+        self._request_entry()
+
+    def _disconnected(self, event: events.Disconnected) -> None:
+        if event.code == client.REPLACED_CODE:
+            self._state.replaced_elsewhere()
+        else:
+            self._state.server_lost(texts.refusal(event.reason, texts.SERVER_LOST))
+
+    def _refused(self, refusal: events.Refused) -> None:
+        state = self._state
+        reaction = self._join_flow.refused(refusal.about, refusal.code, bool(state.session.id))
+        if reaction == join_flow.AS_GUEST:
+            storage.save_host_key(state.session.id, "")
+            state.role = GUEST
+        if reaction in (join_flow.AS_GUEST, join_flow.RETRY):
+            self._request_entry()
+        elif reaction == join_flow.REPORT:
+            state.request_refused(refusal.about, refusal.code, texts.refusal(refusal.code, refusal.sentence))
+        else:
+            # Most of these refuse a message to a member who left at the same moment.
+            self._log(f"{refusal.about}: {refusal.code}")
+
+    def _opened(self, opened: messages.Opened) -> None:
+        if opened.host_key is not None:
+            storage.save_host_key(opened.session, opened.host_key, self._password, opened.lobby, opened.relay_only)
+        self._entered(opened, HOST)
+
+    def _settings_changed(self, changed: messages.Changed) -> None:
+        state = self._state
+        state.settings_changed(changed.locked, changed.lobby, True)
+        key = storage.host_key(changed.session)
+        if key and state.role == HOST:
+            self._lobby = changed.lobby
+            storage.save_host_key(changed.session, key, self._password, self._lobby, state.session.relay_only)
+
+    def _waiting(self, waiting: messages.Waiting) -> None:
+        self._join_flow.entered()
+        self._state.admission_pending(waiting.reason)
+
+    def _member_joined(self, joined: messages.MemberJoined) -> None:
+        self._state.member_joined(_remote_peer(joined.member))
+        self._connect(joined.session, joined.member)
+
+    def _member_renewed(self, renewed: messages.MemberRenewed) -> None:
+        user = renewed.member.user
+        self.peers.close([user])
+        self._state.participants.connection_reset(user)
+        self._connect(renewed.session, renewed.member)
+
+    # Entering the session
+
+    def _membership_lost(self) -> None:
+        """Close the peer connections, because the server no longer knows this member."""
+        self.peers.close_all()
+        # Somebody who was in the call has their devices, or goes without them.
+        self._devices_settled = self._devices_settled or self._state.in_session
+        self._state.membership_lost()
+
+    def _request_entry(self) -> None:
+        """Open or join the session, once everything that this takes is there."""
+        if self.ended or self._client.state != client.READY:
+            return
+        state = self._state
+        session_id = state.session.id
+        key = storage.host_key(session_id) if session_id else ""
+        welcome = self._client.welcome
+        # A host's token for this session takes the place of a key.
+        granted = bool(welcome and session_id and welcome.role == HOST and welcome.session == session_id)
+        opens = state.role == HOST or granted
+        request = self._join_flow.request(opens, session_id, key or ("token" if granted else ""), self._devices_settled)
+        if request == join_flow.OPEN:
+            self._open(session_id, key)
+        elif request == join_flow.JOIN:
+            state.notices.progress = texts.JOINING
+            self._perform(self._client.join_session(session_id, self._name or None, self._password or None))
+
+    def _open(self, session_id: str, key: str) -> None:
+        self._state.notices.progress = texts.OPENING
+        welcome = self._client.welcome
+        self._perform(
+            self._client.open_session(
+                min(mesh.CAPACITY, welcome.limits.session_members) if welcome else 2,
+                self._name or None,
+                password=self._password or None,
+                lobby=self._lobby,
+                keep=True,
+                relay_only=self._state.session.relay_only,
+                session=session_id or None,
+                host_key=key or None,
+            )
+        )
+
+    def _entered(self, entered: messages.Opened | messages.Joined, role: str) -> None:
+        """Connect to the members of the session, which was entered for the first time or again."""
+        session_id, members = entered.session, entered.members or []
+        state, session = self._state, self._state.session
+        session.relay_only = entered.relay_only
+        self._join_flow.entered()
+        self.peers.close_all()
+        session.has_host_key = bool(storage.host_key(session_id))
+        session.password = self._password if session.has_host_key else ""
+        session.link = call_urls.invitation_url(get(window, "location", "href"), session_id)
+        session.link_is_local = call_urls.is_loopback(get(window, "location", "hostname"))
+        state.session_joined(session_id, role, [_remote_peer(member) for member in members])
+        state.settings_changed(entered.locked, entered.lobby)
+        for member in members:
+            self._connect(session_id, member)
+
+    def _connect(self, session_id: str, member: messages.Member) -> None:
+        negotiator = self._client.negotiator(session_id, member.user)
+        if negotiator is not None and self._state.participants.find(member.user) is not None:
+            self.peers.connect(negotiator, member.offers_first)
+
+    # Consequences
 
     def _perform(self, effects: list[Value]) -> None:
         self._signaling.perform(effects)
         self._settle()
 
-    def _happened(self, event: Value) -> None:
-        if self.over:
-            return
-        if isinstance(event, events.Negotiate):
-            self.peers.run(event.user, event.commands)
-            return
-        self._connection_to_server(event)
-        self._of_session(event)
-        self._of_members(event)
-        self._settle()
-
-    def _connection_to_server(self, event: Value) -> None:
-        state = self._state
-        if isinstance(event, messages.Welcome):
-            self._welcomed(event)
-        elif isinstance(event, messages.IceServers):
-            self._supply()
-        elif isinstance(event, events.Interrupted):
-            if self._client.welcome is not None:
-                state.interrupted_server()
-        elif isinstance(event, events.Resumed):
-            self.reconnects += 1
-            if event.survival != events.EVERYTHING:
-                self._entry.resumed(event.survival == events.MEMBERSHIP, now())
-            if event.survival == events.NOTHING:
-                self._outside()
-            state.reached_server()
-            self._enter()
-        elif isinstance(event, events.Disconnected):
-            if event.code == client.REPLACED_CODE:
-                state.taken_over()
-            else:
-                state.server_lost(texts.refusal(event.reason, texts.SERVER_LOST))
-        elif isinstance(event, events.Refused):
-            self._refused(event)
-        elif isinstance(event, events.InvalidMessage):
-            self._log(event.sentence)
-
-    def _of_session(self, event: Value) -> None:
-        state = self._state
-        if isinstance(event, messages.Opened):
-            if event.host_key is not None:
-                kept = (event.host_key, self._password, event.lobby, event.relay_only)
-                storage.keep_host_key(event.session, *kept)
-            self._entered(event, HOST)
-            state.settings(event.locked, event.lobby)
-        elif isinstance(event, messages.Joined):
-            self._entered(event, event.role)
-            state.settings(event.locked, event.lobby)
-        elif isinstance(event, messages.Changed):
-            state.settings(event.locked, event.lobby, True)
-            key = storage.host_key(event.session)
-            if key and state.role == HOST:
-                self._lobby = event.lobby
-                storage.keep_host_key(event.session, key, self._password, self._lobby, state.relayed)
-        elif isinstance(event, messages.Waiting):
-            self._entry.entered()
-            state.waiting(event.reason)
-        elif isinstance(event, messages.NotAdmitted):
-            state.turned_away(event.reason)
-        elif isinstance(event, messages.Ended):
-            state.session_ended(event.reason)
-        elif isinstance(event, messages.HostChanged):
-            state.handed_over(event.user, self._client.user)
-        elif isinstance(event, messages.Knock):
-            state.knocked(event.user, event.name or "")
-        elif isinstance(event, messages.KnockOver):
-            state.knock_over(event.user)
-
-    def _of_members(self, event: Value) -> None:
-        state = self._state
-        if isinstance(event, messages.MemberJoined):
-            state.arrived(_other(event.member))
-            self._connect(event.session, event.member)
-        elif isinstance(event, messages.MemberLeft):
-            state.departed(event.user, event.reason)
-        elif isinstance(event, messages.MemberAway):
-            state.presence(event.user, True)
-        elif isinstance(event, messages.MemberBack):
-            state.presence(event.user, False)
-        elif isinstance(event, messages.MemberRenewed):
-            self.peers.close([event.member.user])
-            state.renewed(event.member.user)
-            self._connect(event.session, event.member)
-
-    def _refused(self, refusal: events.Refused) -> None:
-        state = self._state
-        follows = self._entry.refused(refusal.about, refusal.code, bool(state.session))
-        if follows == join_flow.AS_GUEST:
-            storage.keep_host_key(state.session, "")
-            state.role = GUEST
-        if follows in (join_flow.AS_GUEST, join_flow.AGAIN):
-            self._enter()
-        elif follows == join_flow.TOLD:
-            state.refused(refusal.about, refusal.code, texts.refusal(refusal.code, refusal.sentence))
-        else:
-            # Mostly what was said to a member who left in that moment.
-            self._log(f"{refusal.about}: {refusal.code}")
-
-    def _welcomed(self, welcome: messages.Welcome) -> None:
-        self._supply()
-        self._state.reached_server()
-        if welcome.resumed is None:
-            self._enter()
-
-    def _supply(self) -> None:
-        """Use the STUN and TURN servers that the server names now."""
-        servers = ice_servers(self._client.ice_servers)
-        self._state.turn = any(url.startswith("turn") for server in servers for url in server["urls"])
-        self.peers.supply(servers)
-
-    def _outside(self) -> None:
-        """The server does not know the person in the session any more."""
-        self.peers.close_all()
-        # Who was in the call already has their devices, or goes without them.
-        self._devices_settled = self._devices_settled or self._state.phase == SESSION
-        self._state.left_behind()
-
-    def _enter(self) -> None:
-        """Open or join, once everything that this takes is there."""
-        if self.over or self._client.state != client.READY:
-            return
-        state = self._state
-        key = storage.host_key(state.session) if state.session else ""
-        welcome = self._client.welcome
-        # A host's token for this session takes the place of a key.
-        granted = bool(welcome and state.session and welcome.role == HOST and welcome.session == state.session)
-        opens = state.role == HOST or granted
-        request = self._entry.request(opens, state.session, key or ("token" if granted else ""), self._devices_settled)
-        if request == join_flow.OPEN:
-            state.progress = texts.OPENING
-            again = state.session or None
-            capacity = min(mesh.CAPACITY, welcome.limits.session_members) if welcome else 2
-            self._perform(
-                self._client.open_session(
-                    capacity,
-                    self._name or None,
-                    password=self._password or None,
-                    lobby=self._lobby,
-                    keep=True,
-                    relay_only=state.relayed,
-                    session=again,
-                    host_key=key or None,
-                )
-            )
-        elif request == join_flow.JOIN:
-            state.progress = texts.JOINING
-            self._perform(self._client.join_session(state.session, self._name or None, self._password or None))
-
-    def _entered(self, entered: messages.Opened | messages.Joined, role: str) -> None:
-        """The person is in the session, or begins anew in it."""
-        session, members = entered.session, entered.members or []
-        self._state.relayed = entered.relay_only
-        href = get(window, "location", "href")
-        self._entry.entered()
-        self.peers.close_all()
-        self._state.own = bool(storage.host_key(session))
-        self._state.password = self._password if self._state.own else ""
-        self._state.link = call_urls.invitation(href, session)
-        self._state.link_only_here = call_urls.only_here(get(window, "location", "hostname"))
-        self._state.joined(session, role, [_other(member) for member in members])
-        for member in members:
-            self._connect(session, member)
-
-    def _connect(self, session: str, member: messages.Member) -> None:
-        negotiator = self._client.negotiator(session, member.user)
-        if negotiator is not None and self._state.other(member.user) is not None:
-            self.peers.connect(negotiator, member.offers_first)
-
     def _send(self, message: Message) -> None:
         self._perform(self._client.send_request(message))
 
-    # What follows
-
     def _settle(self) -> None:
-        """Let the peer connections follow the state, and what a reload needs be kept."""
+        """Adapt the peer connections to the state, and store what a reload needs."""
         state = self._state
-        self.peers.follow()
-        if not self.over and self._entry.inside and self._signaling.kept:
-            storage.keep_call(state.role, state.session, self._signaling.kept)
-        self._changed()
+        self.peers.match_participants()
+        if not self.ended and self._join_flow.active and self._signaling.identity:
+            storage.save_call(state.role, state.session.id, self._signaling.identity)
+        self._refresh()
 
 
-def ice_servers(named: list[messages.IceServer]) -> list[dict[str, Any]]:
+def ice_servers(configured: list[messages.IceServer]) -> list[dict[str, Any]]:
     """Return the STUN and TURN servers that the server names, as W3C `RTCIceServer` dicts."""
     servers = []
-    for server in named:
-        known = {"urls": server.urls, "username": server.username, "credential": server.credential}
-        servers.append({key: value for key, value in known.items() if value is not None})
+    for server in configured:
+        entry = {"urls": server.urls, "username": server.username, "credential": server.credential}
+        servers.append({key: value for key, value in entry.items() if value is not None})
     return servers
 
 
-def _other(member: messages.Member) -> RemotePeer:
-    other = RemotePeer(member.user, member.name or "")
-    other.away = member.away
-    other.host = member.role == HOST
-    return other
+def _remote_peer(member: messages.Member) -> RemotePeer:
+    peer = RemotePeer(member.user, member.name or "")
+    peer.away = member.away
+    peer.host = member.role == HOST
+    return peer

@@ -1,4 +1,4 @@
-"""The messages of the call that goes on, whether or not anybody looks at them."""
+"""Receives the chat messages of a call, also while the chat panel is closed."""
 
 from __future__ import annotations
 
@@ -19,59 +19,59 @@ if TYPE_CHECKING:
 
 __all__ = ["ChatFeed"]
 
-TOGETHER = 0.05
-"""Seconds in which what comes is followed at once, so that many messages cost little more than one."""
+BATCH_SECONDS = 0.05
+"""Seconds in which messages are gathered before the page is updated, so that many cost little more than one."""
 
 
 class ChatFeed:
-    """What is said, and how much of it is unread.
+    """The chat log of the call, and the number of unread messages.
 
     Attributes:
         chat: the messages.
-        opened: whether the person has the panel before them.
-        calls: how many calls there were: with each the messages begin anew.
+        opened: whether the chat panel is open.
+        calls: how many calls have ended; with each the log is cleared.
 
     """
 
-    def __init__(self, page: Page, state: PageState, messaging: PeerMessaging, changed: Callable[[], None]) -> None:
-        """Begin without a message; `changed` is called when `follow` has something to do."""
-        self.chat = ChatLog(state, messaging, now, _time_of_day, random_text, self.soon)
+    def __init__(self, page: Page, state: PageState, messaging: PeerMessaging, refresh: Callable[[], None]) -> None:
+        """Start without a message; `refresh` is called when `update` has something to do."""
+        self.chat = ChatLog(state, messaging, now, _time_of_day, random_text, self.schedule_update)
         self.opened = False
         self.calls = 0
         self._part = PagePart(page)
         self._state = state
-        self._changed = changed
+        self._refresh = refresh
         self._document = get(window, "document")
-        self._pending = False
-        self._over = True
-        listen(self._document, "visibilitychange", lambda event: self.soon())
+        self._update_pending = False
+        self._call_over = True
+        listen(self._document, "visibilitychange", lambda event: self.schedule_update())
 
-    def follow(self) -> None:
-        """Let the messages follow what happens in the call."""
+    def update(self) -> None:
+        """Bring the log and the number of unread messages in line with the page's state."""
         chat, state = self.chat, self._state
-        over = state.phase in (START, ENDED)
-        if over and not self._over:
-            chat.begin()
+        call_over = state.phase in (START, ENDED)
+        if call_over and not self._call_over:
+            chat.reset()
             self.calls += 1
-        self._over = over
-        self.opened = state.side == "chat" and state.in_session
-        chat.watched = self.opened and get(self._document, "visibilityState") == "visible"
-        if chat.watched:
-            chat.read()
-        chat.follow()
-        state.unread = chat.unread if state.in_session else 0
+        self._call_over = call_over
+        self.opened = state.layout.side_panel == "chat" and state.in_session
+        chat.visible = self.opened and get(self._document, "visibilityState") == "visible"
+        if chat.visible:
+            chat.mark_read()
+        chat.update()
+        state.layout.unread = chat.unread if state.in_session else 0
         self._part.show(chat.view())
 
-    def soon(self) -> None:
-        """There is something to follow."""
-        if not self._pending:
-            self._pending = True
-            spawn(self._later())
+    def schedule_update(self) -> None:
+        """Update the page after `BATCH_SECONDS`, because the log changed."""
+        if not self._update_pending:
+            self._update_pending = True
+            spawn(self._refresh_later())
 
-    async def _later(self) -> None:
-        await asyncio.sleep(TOGETHER)
-        self._pending = False
-        self._changed()
+    async def _refresh_later(self) -> None:
+        await asyncio.sleep(BATCH_SECONDS)
+        self._update_pending = False
+        self._refresh()
 
 
 def _time_of_day() -> str:

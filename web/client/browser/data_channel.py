@@ -1,10 +1,10 @@
-"""The data channel to another page, beside picture and sound."""
+"""The data channel to another page, over which the pages exchange messages."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..model.peer_messaging import MOST_CHARACTERS
+from ..model.peer_messaging import MAX_CHARACTERS
 from .bridge import BrowserError, call, get, short_text
 
 if TYPE_CHECKING:
@@ -17,19 +17,20 @@ __all__ = ["DataChannel", "proposed"]
 
 LABEL = "signald"
 STREAM = 0
-"""Both pages open the same stream (RFC 8832 §6.1: negotiated by the application), so that either may come first."""
+"""The stream id that both pages use, so that no page waits for the other to open it (RFC 8832 §6.1: negotiated by the
+application)."""
 
-MOST_WAITING = 1_000_000
-"""Bytes that wait to be sent; with more, the other side does not keep up."""
+MAX_BUFFERED = 1_000_000
+"""Maximum of buffered bytes; with more, the other side does not keep up, and texts are refused."""
 
 
 def proposed(sdp: str) -> bool:
-    """Return whether a description has data channels (RFC 8841 §4)."""
+    """Return whether a session description offers data channels (RFC 8841 §4)."""
     return "\r\nm=application " in sdp
 
 
 class DataChannel:
-    """One channel."""
+    """One data channel."""
 
     def __init__(
         self,
@@ -39,24 +40,24 @@ class DataChannel:
         received: Callable[[str], None],
         closed: Callable[[], None],
     ) -> None:
-        """Make the channel.
+        """Create the channel.
 
         Args:
             connection: an `RTCPeerConnection`.
-            listeners: hear what happens to it.
+            listeners: registers the event listeners, and removes them at the end of the connection.
             opened: called when texts can be sent.
             received: called with each text.
-            closed: called when the channel is over.
+            closed: called when the channel closed.
 
         """
         self._channel = call(connection, "createDataChannel", LABEL, {"negotiated": True, "id": STREAM})
         listeners.listen(self._channel, "open", lambda event: opened())
-        listeners.listen(self._channel, "message", lambda event: _came(event, received))
+        listeners.listen(self._channel, "message", lambda event: _message_received(event, received))
         listeners.listen(self._channel, "close", lambda event: closed())
 
     def send(self, text: str) -> bool:
-        """Send a text; False when the channel is not open, or too much waits already."""
-        if get(self._channel, "readyState") != "open" or get(self._channel, "bufferedAmount") > MOST_WAITING:
+        """Send a text; False when the channel is not open, or too much is buffered."""
+        if get(self._channel, "readyState") != "open" or get(self._channel, "bufferedAmount") > MAX_BUFFERED:
             return False
         try:
             call(self._channel, "send", text)
@@ -65,7 +66,7 @@ class DataChannel:
         return True
 
 
-def _came(event: Any, received: Callable[[str], None]) -> None:
-    text = short_text(event, MOST_CHARACTERS)
+def _message_received(event: Any, received: Callable[[str], None]) -> None:
+    text = short_text(event, MAX_CHARACTERS)
     if text is not None:
         received(text)

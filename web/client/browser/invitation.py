@@ -1,4 +1,4 @@
-"""Inviting somebody: the QR code of the link, and copying the link."""
+"""The invitation: draws the QR code of the link, and copies the link."""
 
 from __future__ import annotations
 
@@ -16,54 +16,54 @@ if TYPE_CHECKING:
 
 __all__ = ["Invitation"]
 
-CONFIRMED_FOR = 2.5
+CONFIRMATION_SECONDS = 2.5
 """Seconds for which the page says that the link was copied."""
 
 
 class Invitation:
-    """What the waiting screen offers, and the people's panel."""
+    """The invitation on the waiting screen and in the people panel."""
 
-    def __init__(self, page: Page, state: PageState, changed: Callable[[], None]) -> None:
+    def __init__(self, page: Page, state: PageState, refresh: Callable[[], None]) -> None:
         self._page = page
         self._state = state
-        self._changed = changed
-        self._drawn = ""
-        self._offer("copy", "link")
-        self._offer("people-copy", "people-link")
+        self._refresh = refresh
+        self._drawn_link = ""
+        self._listen("copy", "link")
+        self._listen("people-copy", "people-link")
 
-    def _offer(self, button: str, field: str) -> None:
-        self._page.on(button, "click", lambda event: spawn(self._copy(field)))
+    def _listen(self, button: str, field: str) -> None:
+        self._page.on_click(button, lambda: self._copy(field))
         self._page.on(field, "focus", lambda event: call(self._page.element(field), "select"))
 
-    def follow(self) -> None:
-        """Draw the code of the link, if that is not done yet."""
-        link = self._state.link
-        if link and link != self._drawn:
-            self._drawn = link
-            spawn(self._draw(link))
+    def draw(self) -> None:
+        """Draw the QR code of the present link, unless it is drawn already."""
+        link = self._state.session.link
+        if link and link != self._drawn_link:
+            self._drawn_link = link
+            spawn(self._draw_code(link))
 
-    async def _draw(self, link: str) -> None:
+    async def _draw_code(self, link: str) -> None:
         try:
             qr = await load_qr()
             call(call(qr, "generate", link), "toCanvas", self._page.element("qr"))
         except BrowserError:
-            # The link can still be copied.
-            self._drawn = ""
+            # The library could not be loaded; the next update tries again, and the link can be copied.
+            self._drawn_link = ""
 
     async def _copy(self, field: str) -> None:
         clipboard = get(window, "navigator", "clipboard")
         try:
             if clipboard is None:
-                raise BrowserError("NotAllowedError", "Pages that came over http have no clipboard.")
-            await wait(call(clipboard, "writeText", self._state.link))
+                raise BrowserError("NotAllowedError", "The clipboard is not available over http.")
+            await wait(call(clipboard, "writeText", self._state.session.link))
         except BrowserError:
-            self._state.problem = texts.COPY_REFUSED
+            self._state.notices.problem = texts.COPY_REFUSED
             call(self._page.element(field), "focus")
             call(self._page.element(field), "select")
-            self._changed()
+            self._refresh()
             return
-        self._state.copied = True
-        self._changed()
-        await asyncio.sleep(CONFIRMED_FOR)
-        self._state.copied = False
-        self._changed()
+        self._state.session.link_copied = True
+        self._refresh()
+        await asyncio.sleep(CONFIRMATION_SECONDS)
+        self._state.session.link_copied = False
+        self._refresh()

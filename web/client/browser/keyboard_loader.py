@@ -1,4 +1,4 @@
-"""Waits for the first key that is no text, and fetches what knows the keyboard shortcuts."""
+"""Loads the keyboard shortcuts when a key is first pressed outside a text field."""
 
 from __future__ import annotations
 
@@ -15,60 +15,60 @@ if TYPE_CHECKING:
 
 __all__ = ["KeyboardLoader"]
 
-TYPED_IN = ("INPUT", "SELECT", "TEXTAREA")
+TEXT_FIELDS = ("INPUT", "SELECT", "TEXTAREA")
 
 
 class KeyboardLoader:
-    """The keyboard of those who use it for more than typing."""
+    """Passes the first key to the keyboard shortcuts once they are loaded; later ones they receive themselves."""
 
     def __init__(self, page: Page, state: PageState) -> None:
         self._page = page
         self._state = state
         self._keyboard: Keyboard | None = None
-        self._asked = False
-        self._last: Any = None
-        listen(window, "keydown", self._heard)
+        self._requested = False
+        self._last_event: Any = None
+        listen(window, "keydown", self._key_pressed)
         for name in ("shortcuts-button", "open-shortcuts"):
-            page.on(name, "click", lambda event: spawn(self._show_sheet()))
+            page.on_click(name, self._show_sheet)
         page.on("controls", "click", self._clicked)
 
-    def follow(self) -> None:
-        """Let the microphone follow the key that is held."""
+    def update(self) -> None:
+        """Mute or unmute the microphone by the key that is held."""
         if self._keyboard is not None:
-            self._keyboard.follow()
+            self._keyboard.update()
 
     def _clicked(self, event: Any) -> None:
-        """Who presses a device's button with a mouse may hold the space key next, which must not press it again."""
+        """Take the focus off a clicked device button, so that the space key does not press it again."""
         active = get(window, "document", "activeElement")
         if get(event, "detail") and active is not None and call(active, "matches", "#controls [data-on]"):
             call(active, "blur")
 
-    def _heard(self, event: Any) -> None:
-        if self._keyboard is None and get(event, "target", "tagName") not in TYPED_IN:
-            self._last = event
-            if not self._asked:
-                self._asked = True
-                spawn(self._answer())
+    def _key_pressed(self, event: Any) -> None:
+        if self._keyboard is None and get(event, "target", "tagName") not in TEXT_FIELDS:
+            self._last_event = event
+            if not self._requested:
+                self._requested = True
+                spawn(self._replay_key())
 
-    async def _answer(self) -> None:
-        """Do what the last key asks for that was pressed meanwhile."""
-        keyboard = await self._loaded()
-        # A key that is to be held may have been let go; it repeats if not.
-        if keyboard is not None and get(self._last, "key") != " ":
-            keyboard.down(self._last)
+    async def _replay_key(self) -> None:
+        """Handle the last key that was pressed while the shortcuts were loaded."""
+        keyboard = await self._load()
+        # The space key works while it is held and may be released by now; if it is not, it repeats.
+        if keyboard is not None and get(self._last_event, "key") != " ":
+            keyboard.key_down(self._last_event)
 
     async def _show_sheet(self) -> None:
-        keyboard = await self._loaded()
+        keyboard = await self._load()
         if keyboard is not None:
             keyboard.show_sheet()
 
-    async def _loaded(self) -> Keyboard | None:
+    async def _load(self) -> Keyboard | None:
         if not await load_extras():
-            self._asked = False
+            self._requested = False
             return None
         from ..extras.keyboard import Keyboard
 
-        self._asked = True
+        self._requested = True
         if self._keyboard is None:
             self._keyboard = Keyboard(self._page, self._state)
         return self._keyboard

@@ -1,4 +1,4 @@
-"""How loud the own microphone is, also while the others hear nothing of it."""
+"""Measures the level of the local microphone, also while it is muted."""
 
 from __future__ import annotations
 
@@ -12,61 +12,61 @@ if TYPE_CHECKING:
 __all__ = ["LevelMeter"]
 
 SAMPLES = 1024
-"""Of the sound, which a level is taken from: 21 ms at 48 kHz."""
+"""Samples behind one measurement: 21 ms at 48 kHz."""
 
 
 class LevelMeter:
-    """Listens to a copy of the track, which stays audible here when the track itself is muted."""
+    """Measures a clone of the track, which goes on when the track itself is muted."""
 
     def __init__(self) -> None:
-        self._of = ""
-        self._copy: Any = None
+        self._track_id = ""
+        self._clone: Any = None
         self._context: Any = None
         self._source: Any = None
         self._analyser: Any = None
         self._samples: Any = None
-        # Browsers let no page begin with sound on its own.
-        listen(window, "pointerdown", lambda event: self._wake())
-        listen(window, "keydown", lambda event: self._wake())
+        # Browsers keep an AudioContext suspended until the person interacts with the page.
+        listen(window, "pointerdown", lambda event: self._resume_context())
+        listen(window, "keydown", lambda event: self._resume_context())
 
-    def follow(self, track: Any) -> None:
-        """Listen to this audio track from now on; None for nothing."""
-        of = "" if track is None else get(track, "id")
-        if of == self._of:
+    def set_track(self, track: Any) -> None:
+        """Measure this audio track from now on; None for none."""
+        track_id = "" if track is None else get(track, "id")
+        if track_id == self._track_id:
             return
         self._stop()
-        self._of = of
+        self._track_id = track_id
         if track is None:
             return
         try:
-            self._copy = call(track, "clone")
-            put(self._copy, "enabled", True)
+            self._clone = call(track, "clone")
+            put(self._clone, "enabled", True)
             if self._context is None:
                 self._context = construct("AudioContext")
                 self._analyser = call(self._context, "createAnalyser")
                 put(self._analyser, "fftSize", SAMPLES)
                 self._samples = construct("Float32Array", SAMPLES)
-            stream = construct("MediaStream", [self._copy])
+            stream = construct("MediaStream", [self._clone])
             self._source = call(self._context, "createMediaStreamSource", stream)
             call(self._source, "connect", self._analyser)
         except BrowserError:
-            # Without Web Audio there is no level, and all else works.
+            # Without Web Audio no level is shown, and everything else works.
             self._stop()
-        self._wake()
+        self._resume_context()
 
     def level(self) -> float:
-        """Return the loudness now: 0.0 for silence, 1.0 for the loudest."""
+        """Return the present level, from 0.0 for silence to 1.0."""
         return loudness(self._analyser, self._samples) if self._source is not None else 0.0
 
     def _stop(self) -> None:
         if self._source is not None:
             call(self._source, "disconnect")
-        if self._copy is not None:
-            call(self._copy, "stop")
-        self._source = self._copy = None
-        self._of = ""
+        if self._clone is not None:
+            call(self._clone, "stop")
+        self._source = self._clone = None
+        self._track_id = ""
 
-    def _wake(self) -> None:
+    def _resume_context(self) -> None:
         if self._source is not None and get(self._context, "state") == "suspended":
             spawn(self._resume())
 

@@ -1,4 +1,4 @@
-"""Those who wait to be let in, as the host sees them: a row with two buttons for each."""
+"""The people in the lobby as the host sees them: a row with two buttons for each."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ __all__ = ["LobbyList"]
 
 
 class LobbyList:
-    """The list `knocks` in the page."""
+    """The list element `knocks`."""
 
     def __init__(self, page: Page, state: PageState, answer: Callable[[str, bool], None]) -> None:
-        """Take the page's list; `answer` is called with a user and whether they may come in."""
+        """Take the page's list; `answer` is called with a user and whether they are admitted."""
         self._page = page
         self._list = page.element("knocks")
-        self._beside = False
+        self._in_side_panel = False
         self._state = state
         self._answer = answer
         self._rows: dict[str, Any] = {}
 
-    def follow(self) -> None:
-        """Show exactly those who wait now."""
-        waiting = self._state.knocks
-        beside = self._state.in_session and bool(self._state.side)
-        if beside != self._beside:
-            # On a phone what is beside the call covers everything else.
-            self._beside = beside
-            call(self._page.element("side-header" if beside else "problem"), "after", self._list)
+    def show(self) -> None:
+        """Show exactly those who wait at present."""
+        waiting = self._state.participants.knocks
+        in_side_panel = self._state.in_session and bool(self._state.layout.side_panel)
+        if in_side_panel != self._in_side_panel:
+            # On a phone the side panel covers everything else.
+            self._in_side_panel = in_side_panel
+            call(self._page.element("side-header" if in_side_panel else "problem"), "after", self._list)
         for user in list(self._rows):
             if user not in waiting:
                 row = self._rows.pop(user)
@@ -47,23 +47,24 @@ class LobbyList:
                     call(following, "focus")
         for user, name in waiting.items():
             if user not in self._rows:
-                self._rows[user] = self._row(user, name)
+                self._rows[user] = self._create_row(user, name)
                 call(self._list, "append", self._rows[user])
 
-    def _row(self, user: str, name: str) -> Any:
-        row = self._make("li", "")
-        call(row, "append", self._make("span", texts.KNOCK.format(name or texts.SOMEBODY)))
+    def _create_row(self, user: str, name: str) -> Any:
+        row = _create("li", "")
+        call(row, "append", _create("span", texts.KNOCK.format(name or texts.SOMEBODY)))
         for text, admitted in ((texts.ADMIT, True), (texts.REFUSE, False)):
-            button = self._make("button", text)
+            button = _create("button", text)
             put(button, "type", "button")
-            listen(button, "click", self._pressed(user, admitted))
+            listen(button, "click", self._answer_handler(user, admitted))
             call(row, "append", button)
         return row
 
-    def _pressed(self, user: str, admitted: bool) -> Callable[[Any], None]:
+    def _answer_handler(self, user: str, admitted: bool) -> Callable[[Any], None]:
         return lambda event: self._answer(user, admitted)
 
-    def _make(self, tag: str, text: str) -> Any:
-        element = call(get(window, "document"), "createElement", tag)
-        put(element, "textContent", text)
-        return element
+
+def _create(tag: str, text: str) -> Any:
+    element = call(get(window, "document"), "createElement", tag)
+    put(element, "textContent", text)
+    return element

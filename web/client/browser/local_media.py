@@ -1,12 +1,12 @@
-"""The person's own camera and microphone: asked for, muted, switched off and on again, released."""
+"""The local camera and microphone: requests, mutes, switches and releases them."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from ..model import texts
-from ..model.device_choices import kind_of
-from ..model.devices import ASKING, AUDIO, MUTED, OFF, ON, VIDEO, problem_of
+from ..model.device_choices import device_kind
+from ..model.devices import AUDIO, MUTED, OFF, ON, REQUESTED, VIDEO, problem_code
 from .bridge import BrowserError, call, construct, get, listen, put, spawn, wait, window
 
 if TYPE_CHECKING:
@@ -21,10 +21,10 @@ __all__ = ["LocalMedia"]
 
 
 class LocalMedia:
-    """The own tracks.
+    """The local tracks.
 
     Attributes:
-        stream: a JavaScript `MediaStream` that always holds the tracks that run.
+        stream: a JavaScript `MediaStream` that always holds the running tracks.
 
     """
 
@@ -32,106 +32,106 @@ class LocalMedia:
         self,
         state: PageState,
         choices: DeviceChoices,
-        changed: Callable[[], None],
+        refresh: Callable[[], None],
         replaced: Callable[[str], None],
     ) -> None:
-        """Begin with nothing.
+        """Start without a track.
 
         Args:
-            state: whose `microphone` and `camera` tell what is so.
-            choices: which devices the person wants.
-            changed: called when they changed.
-            replaced: called with a kind of which there is another track now, or none.
+            state: the page's state; `devices.microphone` and `devices.camera` are kept up to date here.
+            choices: the devices that the person chose.
+            refresh: called when the state changed.
+            replaced: called with the kind whose track was replaced or removed.
 
         """
         self.stream = construct("MediaStream")
-        self._devices = {AUDIO: state.microphone, VIDEO: state.camera}
+        self._devices = {AUDIO: state.devices.microphone, VIDEO: state.devices.camera}
         self._tracks: dict[str, Any] = {AUDIO: None, VIDEO: None}
         self._state = state
         self._choices = choices
-        self._changed = changed
+        self._refresh = refresh
         self._replaced = replaced
-        self._chosen_anew: list[str] = []  # while the device before was still asked for
-        self._round = 0  # grows with each `stop`, so that what was asked for before is released when it comes
+        self._switch_later: list[str] = []  # kinds chosen while a request for the earlier device was pending
+        self._generation = 0  # grows with each `stop`, so that devices requested before it are released when they start
 
     def track(self, kind: str) -> Any:
-        """Return the track of this kind that runs; None when none does."""
+        """Return the running track of this kind; None when there is none."""
         return self._tracks[kind]
 
-    def device(self, kind: str) -> str:
-        """Return the id of the device whose track of this kind runs; empty where none does."""
+    def device_id(self, kind: str) -> str:
+        """Return the id of the device that the running track of this kind uses; empty when there is none."""
         track = self._tracks[kind]
         return "" if track is None else get(call(track, "getSettings"), "deviceId") or ""
 
     async def start(self, *kinds: str) -> None:
-        """Ask for devices, both in one question where the browser can; those that run already stay."""
-        wanted = [kind for kind in kinds if self._tracks[kind] is None and self._devices[kind].status != ASKING]
+        """Request devices, both with one prompt where the browser can; those that run already stay."""
+        wanted = [kind for kind in kinds if self._tracks[kind] is None and self._devices[kind].status != REQUESTED]
         if not wanted:
             return
         for kind in wanted:
-            self._devices[kind].asked()
-        self._changed()
-        asked_in = self._round
-        problems = await self._ask(wanted, asked_in)
-        if asked_in != self._round:
+            self._devices[kind].requested()
+        self._refresh()
+        generation = self._generation
+        problems = await self._request(wanted, generation)
+        if generation != self._generation:
             return
         for kind in wanted:
             if self._tracks[kind] is None:
                 self._devices[kind].stopped(problems[kind])
         await self.discover()
-        self._state.devices_changed()
-        self._changed()
-        again, self._chosen_anew = self._chosen_anew, []
-        for kind in again:
-            self.choose(kind)
+        self._state.devices.changed()
+        self._refresh()
+        postponed, self._switch_later = self._switch_later, []
+        for kind in postponed:
+            self.switch_device(kind)
 
-    async def _ask(self, kinds: list[str], asked_in: int) -> dict[str, str]:
-        """Take what there is of these kinds; return the problem of each, empty for none."""
+    async def _request(self, kinds: list[str], generation: int) -> dict[str, str]:
+        """Start the devices of these kinds; return the problem of each, empty for none."""
         devices = get(window, "navigator", "mediaDevices")
         if devices is None:
             problem = "unsupported" if get(window, "isSecureContext") else "insecure"
             return dict.fromkeys(kinds, problem)
         problems = dict.fromkeys(kinds, "missing")
-        there = await self._kinds_there()
-        wanted = [kind for kind in kinds if kind in there]
-        together = await self._open(devices, wanted, asked_in) if wanted else ""
+        available = await self._available_kinds()
+        wanted = [kind for kind in kinds if kind in available]
+        together = await self._open(devices, wanted, generation) if wanted else ""
         for kind in wanted:
             problems[kind] = together
-            # One of them may do alone; but a person who said no to both is not asked again.
+            # One device may work without the other; but no second prompt follows a refusal of both.
             if together and len(wanted) > 1 and (together != "refused" or await self._granted(kind)):
-                problems[kind] = await self._open(devices, [kind], asked_in)
+                problems[kind] = await self._open(devices, [kind], generation)
         return problems
 
-    async def _open(self, devices: Any, kinds: list[str], asked_in: int) -> str:
-        """Take devices of all these kinds; return the problem if that cannot be."""
-        if asked_in != self._round:
+    async def _open(self, devices: Any, kinds: list[str], generation: int) -> str:
+        """Start devices of all these kinds; return the problem if that failed."""
+        if generation != self._generation:
             return ""
         try:
             stream = await wait(
                 call(devices, "getUserMedia", {kind: self._choices.constraints(kind) for kind in kinds})
             )
         except BrowserError as error:
-            return problem_of(error.name)
+            return problem_code(error.name)
         for track in call(stream, "getTracks"):
-            self._take(track, asked_in)
+            self._add_track(track, generation)
         return ""
 
-    async def _kinds_there(self) -> list[str]:
-        """Return the kinds of which there is a device, as far as the browser says."""
+    async def _available_kinds(self) -> list[str]:
+        """Return the kinds of which the browser lists a device."""
         entries = await self._entries()
         if entries is None:
             return [AUDIO, VIDEO]
-        # What was chosen is known again before it is asked for.
-        self._choices.discovered(entries)
+        # Matches the chosen devices with the listed ones before they are requested.
+        self._choices.set_available(entries)
         kinds = [kind for kind, _, _ in entries]
-        return [kind for kind in (AUDIO, VIDEO) if kind_of(kind) in kinds]
+        return [kind for kind in (AUDIO, VIDEO) if device_kind(kind) in kinds]
 
     async def discover(self) -> list[str]:
-        """Find out which devices there are; return the kinds of which there is one more now."""
-        return self._choices.discovered(await self._entries() or [])
+        """Update the list of devices; return the kinds of which there is one more now."""
+        return self._choices.set_available(await self._entries() or [])
 
     async def _entries(self) -> list[tuple[str, str, str]] | None:
-        """Return kind, id and name of each device; None when the browser does not say."""
+        """Return kind, id and label of each device; None when the browser does not list them."""
         try:
             found = await wait(call(get(window, "navigator", "mediaDevices"), "enumerateDevices"))
         except BrowserError:
@@ -139,7 +139,7 @@ class LocalMedia:
         return [(get(device, "kind"), get(device, "deviceId"), get(device, "label")) for device in found]
 
     async def granted(self) -> bool:
-        """Return whether camera and microphone can be had without a question."""
+        """Return whether the browser grants camera and microphone without a prompt."""
         return get(window, "navigator", "mediaDevices") is not None and (
             await self._granted(VIDEO) and await self._granted(AUDIO)
         )
@@ -152,8 +152,8 @@ class LocalMedia:
             return False
         return bool(get(permission, "state") == "granted")
 
-    def _take(self, track: Any, asked_in: int) -> None:
-        if asked_in != self._round:
+    def _add_track(self, track: Any, generation: int) -> None:
+        if generation != self._generation:
             call(track, "stop")
             return
         kind = get(track, "kind")
@@ -164,21 +164,21 @@ class LocalMedia:
         self._tracks[kind] = track
         self._devices[kind].started()
         if not wanted:
-            # Nobody is heard who did not want it, not even for a moment.
+            # Muted before it is sent, so that a muted person is never heard.
             self._devices[kind].status = MUTED
             put(track, "enabled", False)
         call(self.stream, "addTrack", track)
         track_id = get(track, "id")
-        # Without a hold on the track, which would never be released.
-        listen(track, "ended", lambda event: self._lost(kind, track_id))
+        # The listener holds the id only: with the track itself, neither would ever be released.
+        listen(track, "ended", lambda event: self._track_ended(kind, track_id))
         self._replaced(kind)
 
-    def _lost(self, kind: str, track_id: str) -> None:
-        """A track ended by itself: its device was unplugged, or the permission taken back."""
+    def _track_ended(self, kind: str, track_id: str) -> None:
+        """Release a track that ended by itself: the device was unplugged, or the permission withdrawn."""
         if get(self._tracks[kind], "id") == track_id:
             self._release(kind, "lost")
-            self._state.devices_changed()
-            self._changed()
+            self._state.devices.changed()
+            self._refresh()
 
     def _release(self, kind: str, problem: str = "") -> None:
         track = self._tracks[kind]
@@ -191,60 +191,60 @@ class LocalMedia:
         self._replaced(kind)
 
     def toggle_microphone(self) -> None:
-        """Mute or unmute; a microphone that does not run is asked for."""
+        """Mute or unmute; a microphone that does not run is requested."""
         device: Device = self._devices[AUDIO]
-        device.wanted = device.status in (OFF, MUTED) or (device.status == ASKING and not device.wanted)
+        device.wanted = device.status in (OFF, MUTED) or (device.status == REQUESTED and not device.wanted)
         if device.status == OFF:
             spawn(self.start(AUDIO))
             return
-        if not device.wanted and not self._state.hints:
+        if not device.wanted and not self._state.devices.mute_hints:
             self._release(AUDIO)
-        elif device.status != ASKING:
+        elif device.status != REQUESTED:
             device.status = ON if device.wanted else MUTED
             put(self._tracks[AUDIO], "enabled", device.wanted)
-        self._changed()
+        self._refresh()
 
     def toggle_camera(self) -> None:
-        """Switch the camera off, so that its light goes out, or on."""
+        """Switch the camera on, or release it, so that its light goes out."""
         device: Device = self._devices[VIDEO]
-        device.wanted = device.status == OFF or (device.status == ASKING and not device.wanted)
+        device.wanted = device.status == OFF or (device.status == REQUESTED and not device.wanted)
         if device.status == OFF:
             spawn(self.start(VIDEO))
             return
         self._release(VIDEO)
-        self._changed()
+        self._refresh()
 
-    def choose(self, kind: str) -> None:
-        """Another device of this kind was chosen: take it, if one runs."""
-        if self._devices[kind].status == ASKING:
-            self._chosen_anew.append(kind)
+    def switch_device(self, kind: str) -> None:
+        """Switch to the chosen device of this kind, if one runs."""
+        if self._devices[kind].status == REQUESTED:
+            self._switch_later.append(kind)
         elif self._tracks[kind] is not None:
-            spawn(self._exchange(kind))
+            spawn(self._restart(kind))
 
-    async def _exchange(self, kind: str) -> None:
-        # Phones cannot open two cameras at once.
+    async def _restart(self, kind: str) -> None:
+        # Released first, because phones cannot open two cameras at once.
         self._release(kind)
         await self.start(kind)
 
     async def devices_changed(self) -> None:
-        """A device was plugged in or out: what is wanted and was missing is taken as soon as it is there."""
-        more = await self.discover()
-        lost = [
+        """Start a wanted device that was missing or lost, after a device was plugged in or out."""
+        added = await self.discover()
+        missing = [
             kind
             for kind in (AUDIO, VIDEO)
             if self._devices[kind].problem in ("lost", "missing")
-            and self._choices.found[kind_of(kind)]
-            and (self._devices[kind].wanted or (kind == AUDIO and self._state.hints))
+            and self._choices.available[device_kind(kind)]
+            and (self._devices[kind].wanted or (kind == AUDIO and self._state.devices.mute_hints))
         ]
-        if lost and (self._state.in_session or self._state.preview):
-            await self.start(*lost)
-        elif more and self._state.in_session:
-            self._state.notice = texts.NEW_DEVICE
-        self._changed()
+        if missing and (self._state.in_session or self._state.devices.previewing):
+            await self.start(*missing)
+        elif added and self._state.in_session:
+            self._state.notices.notice = texts.NEW_DEVICE
+        self._refresh()
 
     def stop(self) -> None:
-        """Release both; whatever was asked for and comes later is released, too."""
-        self._round += 1
+        """Release both devices, and those that a pending request will start."""
+        self._generation += 1
         for kind in (AUDIO, VIDEO):
             self._release(kind)
             self._devices[kind].stopped()

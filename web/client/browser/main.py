@@ -1,4 +1,4 @@
-"""The page's first statement: the start screen takes presses, and what they need is loaded right behind them."""
+"""The entry point of the page: the start screen accepts input, and the other modules are loaded behind it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["start"]
 
 
 class PageLoader:
-    """What answers while the rest of the page's Python is still on its way: as little as possible."""
+    """Listens to the start screen before its modules are loaded, and loads them; it is as small as possible."""
 
     def __init__(self) -> None:
         self._screen: StartScreen | None = None
@@ -39,12 +39,12 @@ class PageLoader:
         return self._screen
 
     async def load(self) -> None:
-        """Load the rest, piece by piece, so that the browser can answer the person in between."""
+        """Load the other modules step by step, so that the browser can handle input in between."""
         await asyncio.sleep(0)
         screen = self._start_screen()
-        await screen.greet()
+        await screen.load_language()
         await asyncio.sleep(0)
-        screen.prepare()
+        screen.load_call_page()
         await asyncio.sleep(0)
         from .service_worker import install
 
@@ -52,7 +52,7 @@ class PageLoader:
 
 
 def start() -> None:
-    """Bring the page to life."""
+    """Start the page."""
     loader = PageLoader()
     mark("usable")
     spawn(loader.load())

@@ -1,14 +1,14 @@
-"""The page's elements: shows a view, and tells what the person presses."""
+"""The page's elements: applies a view to the document, and registers event listeners."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from ..model.view_model import PAGE
-from .bridge import call, get, listen, put, window
+from .bridge import call, get, listen, put, spawn, window
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Coroutine
     from typing import Any
 
     from ..model.view_model import View
@@ -23,17 +23,17 @@ ATTRIBUTES = {
     "pressed": "aria-pressed",
     "expanded": "aria-expanded",
 }
-"""Properties of a view that are attributes for the style sheet; the others are the elements' own."""
+"""Properties of a view that become attributes for the style sheet; the others are the elements' own properties."""
 
 PROPERTIES = {"text": "textContent"}
-"""Properties of a view that elements call otherwise."""
+"""Properties of a view under the names that elements have for them."""
 
 
 class Page:
-    """The document. What is shown already is not set again."""
+    """The document; only values that changed are written to it."""
 
     def __init__(self, shown: View) -> None:
-        """Begin with what index.html shows by itself."""
+        """Start from `shown`, the view that index.html shows by itself."""
         self._document = get(window, "document")
         self._elements: dict[str, Any] = {}
         self._shown = shown
@@ -44,12 +44,22 @@ class Page:
             self._elements[name] = call(self._document, "getElementById", name)
         return self._elements[name]
 
-    def on(self, name: str, event: str, heard: Callable[[Any], object]) -> None:
-        """Call `heard` with each event of this name at the element with this id."""
-        listen(self.element(name), event, heard)
+    def on(self, name: str, event: str, handler: Callable[[Any], object]) -> None:
+        """Call `handler` with each event of this name at the element with this id."""
+        listen(self.element(name), event, handler)
+
+    def on_click(self, name: str, action: Callable[[], Coroutine[Any, Any, None] | None]) -> None:
+        """Call `action` on each click on the element with this id; run it as a task if it is a coroutine function."""
+
+        def clicked(event: Any) -> None:
+            task = action()
+            if task is not None:
+                spawn(task)
+
+        self.on(name, "click", clicked)
 
     def show(self, view: View) -> None:
-        """Let the document be as the view says."""
+        """Apply a view to the document."""
         shown, self._shown = self._shown, view
         focus = ""
         for key, value in view.items():
@@ -70,7 +80,7 @@ class Page:
             self._focus(focus)
 
     def set(self, name: str, what: str, value: str | bool) -> None:
-        """Set a property of the element with this id, in the terms of a view."""
+        """Set a view's property of the element with this id."""
         element = self.element(name)
         if what in ATTRIBUTES:
             call(element, "setAttribute", ATTRIBUTES[what], "true" if value else "false")
@@ -78,22 +88,22 @@ class Page:
             put(element, PROPERTIES.get(what, what), value)
 
     def _focus(self, name: str) -> None:
-        """Let the keyboard go on at an element, unless the one that has it is still there."""
+        """Focus an element, unless the one that has the focus is still visible."""
         active = get(self._document, "activeElement")
         if active is None or get(active, "offsetParent") is None:
             call(self.element(name), "focus", {"preventScroll": True})
 
 
 class PagePart:
-    """A part of the page with a view of its own: a function of what its feature knows."""
+    """A part of the page with its own view, which is a function of its feature's state."""
 
     def __init__(self, page: Page) -> None:
-        """Begin without knowing what the part shows."""
+        """Start without a view, so that the first one is written completely."""
         self._page = page
         self._shown: View = {}
 
     def show(self, view: View) -> None:
-        """Let the part be as the view says; what is so already is not set again."""
+        """Apply a view to the document; only values that changed are written."""
         shown, self._shown = self._shown, view
         for key, value in view.items():
             if shown.get(key) != value:

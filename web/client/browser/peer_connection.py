@@ -1,4 +1,4 @@
-"""One peer connection: carries out the negotiation's commands, one at a time, and sends the own tracks."""
+"""One peer connection: runs the negotiator's commands in their order, and sends the local tracks."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
     from .screen_share import ScreenShare
 
     class ConnectionObserver(Protocol):
-        """The owner of a peer connection, which carries its messages and follows its changes.
+        """The owner of a peer connection, which carries its messages and is called on each change.
 
         Attributes:
             send: takes each message for the other side, which goes through the server.
-            log: takes lines for whoever looks for a fault.
+            log: takes lines for diagnosis.
 
         """
 
@@ -40,16 +40,13 @@ if TYPE_CHECKING:
         def negotiation_failed(self, __user: str) -> None:
             """A negotiation with this user failed."""
 
-        def described(self) -> None:
-            """The connection has another description."""
-
-        def track_came(self) -> None:
-            """The other side sends one more track."""
+        def media_changed(self) -> None:
+            """The connection has another description, or one more remote track."""
 
         def channel_opened(self, __peer: PeerConnection) -> None:
             """The data channel is open."""
 
-        def text_came(self, __peer: PeerConnection, __text: str) -> None:
+        def receive(self, __peer: PeerConnection, __text: str) -> None:
             """A text arrived over the data channel."""
 
         def channel_closed(self, __peer: PeerConnection) -> None:
@@ -63,83 +60,92 @@ class PeerConnection:
     """The connection with one other member.
 
     Attributes:
-        user: who that is.
-        negotiator: what decides about offers, answers and candidates.
-        stream: a JavaScript `MediaStream` with the other side's tracks, one of a kind.
-        screen: one with the tracks of the other side's screen, which come beside those and stay for the next time.
-        described: how many descriptions were set, or tried.
-        speaks: whether the other page understands messages (`peer_messaging`), and so knows one picture from another.
-        bounded: the bits per second and the divisor of the size that the browser keeps to for the own picture; None
-            before it does.
+        user: the other member.
+        negotiator: decides about offers, answers and candidates.
+        stream: a JavaScript `MediaStream` with the remote microphone and camera tracks, one of each kind.
+        screen: a `MediaStream` with the tracks of the remote screen, which stay for the next time that it is shared.
+        descriptions_set: how many descriptions were set.
+        understands_messages: whether the other page understands messages (`peer_messaging`), and so tells the camera's
+            picture from the screen's.
+        video_limits: the maximum bits per second and the divisor of the size of the local video that the browser has
+            accepted; None before.
 
     """
 
     def __init__(
         self,
+        *,
         negotiator: Negotiator,
         configuration: dict[str, Any],
         media: LocalMedia,
         screen: ScreenShare,
-        calls: bool,
+        offers_first: bool,
         observer: ConnectionObserver,
     ) -> None:
-        """Make the connection.
+        """Create the connection.
 
         Args:
             negotiator: the pair's.
             configuration: W3C `RTCConfiguration`.
-            media: the own tracks.
-            screen: what the person shows of their screen.
-            calls: whether this side offers first.
-            observer: takes what the connection sends and is told its changes.
+            media: the local camera and microphone.
+            screen: the local shared screen.
+            offers_first: whether this side sends the first offer.
+            observer: takes what the connection sends, and is called on its changes.
 
         """
         self.user = negotiator.remote_user
         self.negotiator = negotiator
         self.stream = construct("MediaStream")
         self.screen = construct("MediaStream")
-        self.bounded: tuple[int, float] | None = None
-        self.described = 0
-        self._came = ""
-        self.speaks = False
+        self.video_limits: tuple[int, float] | None = None
+        self.descriptions_set = 0
+        self.understands_messages = False
         self._media = media
         self._screen = screen
         self._observer = observer
         self._json = BrowserJson()
+        self._remote_sdp = ""
         self._senders: dict[str, Any] = {}
         self._screen_senders: dict[str, Any] = {}
         self._channel: DataChannel | None = None
-        self._audio: Any = None
-        self._bounding = False
-        self._complaints: list[str] = []
+        self._audio_receiver: Any = None
+        self._limiting = False
+        self._logged_errors: list[str] = []
         self._commands: list[Value] = []
-        self._working = False
+        self._running = False
         self._closed = False
         self._configuration = configuration
         self._connection = construct("RTCPeerConnection", configuration)
-        self._listeners = listeners = Listeners()
-        listeners.listen(self._connection, "icecandidate", self._candidate_found)
-        listeners.listen(
-            self._connection, "negotiationneeded", lambda event: self.run(self.negotiator.negotiation_needed())
-        )
-        listeners.listen(self._connection, "connectionstatechange", self._connection_changed)
-        listeners.listen(self._connection, "track", self._track_came)
-        if calls:
-            self._talk()
-            self._propose()
+        self._listeners = Listeners()
+        self._listen()
+        if offers_first:
+            self._open_channel()
+            self._add_transceivers()
 
-    def supply(self, ice_servers: list[dict[str, Any]]) -> None:
-        """Use these STUN and TURN servers for the next paths (ICE restart)."""
+    def _listen(self) -> None:
+        for event, handler in (
+            ("icecandidate", self._candidate_found),
+            ("negotiationneeded", lambda event: self.run(self.negotiator.negotiation_needed())),
+            ("connectionstatechange", self._connection_changed),
+            ("track", self._track_added),
+        ):
+            self._listeners.listen(self._connection, event, handler)
+
+    def set_ice_servers(self, ice_servers: list[dict[str, Any]]) -> None:
+        """Use these STUN and TURN servers for the next ICE restart."""
         self._configuration["iceServers"] = ice_servers
         try:
             call(self._connection, "setConfiguration", self._configuration)
         except BrowserError as error:
-            self._observer.log(f"setConfiguration: {error.name}: {error.message}")
+            self._log("setConfiguration", error)
 
-    def _propose(self) -> None:
-        """Prepare for sending and receiving picture and sound, whether or not there is a device now.
+    def _log(self, operation: str, error: BrowserError) -> None:
+        self._observer.log(f"{operation}: {error.name}: {error.message}")
 
-        A camera that comes later then needs no new negotiation.
+    def _add_transceivers(self) -> None:
+        """Prepare to send and receive audio and video, with or without a device.
+
+        A camera that is switched on later then needs no new negotiation.
         """
         for kind in (AUDIO, VIDEO):
             track = self._media.track(kind)
@@ -147,8 +153,8 @@ class PeerConnection:
             transceiver = call(self._connection, "addTransceiver", kind if track is None else track, options)
             self._senders[kind] = get(transceiver, "sender")
 
-    async def _accept(self) -> None:
-        """Answer each medium that the other side proposed with the own one."""
+    async def _answer_transceivers(self) -> None:
+        """Send the local track of each kind over the transceiver that the other side offered."""
         for transceiver in call(self._connection, "getTransceivers"):
             sender = get(transceiver, "sender")
             kind = get(transceiver, "receiver", "track", "kind")
@@ -157,15 +163,15 @@ class PeerConnection:
             self._senders[kind] = sender
             put(transceiver, "direction", "sendrecv")
             if get(sender, "setStreams") is not None:
-                # One stream for both lets the other side keep lips and voice together.
+                # With one stream for both, the other side keeps lips and voice synchronous.
                 call(sender, "setStreams", self._media.stream)
-            await self._replace(kind)
+            await self._replace_track(kind)
 
-    async def _replace(self, kind: str) -> None:
-        """Send the track that runs now, or nothing; to a program that knows of one picture alone, rather the screen."""
+    async def _replace_track(self, kind: str) -> None:
+        """Send the present local track; the screen in the camera's place to a client that knows one video only."""
         if kind in self._senders:
             track = self._media.track(kind)
-            if kind == VIDEO and not self.speaks and self._screen.track(VIDEO) is not None:
+            if kind == VIDEO and not self.understands_messages and self._screen.track(VIDEO) is not None:
                 track = self._screen.track(VIDEO)
             await self._set_track(self._senders[kind], track)
 
@@ -174,64 +180,64 @@ class PeerConnection:
             try:
                 await wait(call(sender, "replaceTrack", track))
             except BrowserError as error:
-                self._observer.log(f"replaceTrack: {error.name}: {error.message}")
+                self._log("replaceTrack", error)
 
-    def share(self) -> None:
-        """Send what the person shows of their screen now: another thing, or nothing any more."""
-        spawn(self._share())
+    def replace_screen(self) -> None:
+        """Send the present tracks of the shared screen, or none."""
+        spawn(self._replace_screen())
 
-    async def _share(self) -> None:
-        await self._replace(VIDEO)
+    async def _replace_screen(self) -> None:
+        await self._replace_track(VIDEO)
         for kind in (AUDIO, VIDEO):
             track = self._screen.track(kind)
             if kind in self._screen_senders:
                 await self._set_track(self._screen_senders[kind], track)
-            elif track is not None and self.speaks and not self._closed:
+            elif track is not None and self.understands_messages and not self._closed:
                 options = {"direction": "sendonly", "streams": [self._screen.stream]}
                 transceiver = call(self._connection, "addTransceiver", track, options)
                 self._screen_senders[kind] = get(transceiver, "sender")
-                self.bounded = None
+                self.video_limits = None
 
-    def understood(self) -> None:
-        """The other page understands messages."""
-        self.speaks = True
+    def enable_messages(self) -> None:
+        """Send the shared screen beside the camera, because the other page understands messages."""
+        self.understands_messages = True
         if self._screen.track(VIDEO) is not None:
-            self.share()
+            self.replace_screen()
 
-    def tell(self, text: str) -> bool:
-        """Send a text to the other page; False when there is no way now."""
+    def send_text(self, text: str) -> bool:
+        """Send a text over the data channel; False when that is impossible at present."""
         return self._channel is not None and self._channel.send(text)
 
-    def _talk(self) -> None:
-        """Open the channel for messages."""
+    def _open_channel(self) -> None:
+        """Open the data channel, unless it exists."""
         if self._channel is None:
             observer = self._observer
             self._channel = DataChannel(
                 self._connection,
                 self._listeners,
-                lambda: observer.channel_opened(self),
-                lambda text: observer.text_came(self, text),
-                lambda: observer.channel_closed(self),
+                opened=lambda: observer.channel_opened(self),
+                received=lambda text: observer.receive(self, text),
+                closed=lambda: observer.channel_closed(self),
             )
 
     def replace_track(self, kind: str) -> None:
-        """The own track of this kind is another one, or none."""
-        spawn(self._replace(kind))
+        """Send the present local track of this kind, or none."""
+        spawn(self._replace_track(kind))
 
     def run(self, commands: list[Value]) -> None:
-        """Carry out the negotiator's commands after those that are still to be done."""
+        """Queue the negotiator's commands, and run them one after the other."""
         self._commands += commands
-        if self._commands and not self._working:
-            self._working = True
-            spawn(self._work())
+        if self._commands and not self._running:
+            self._running = True
+            spawn(self._run_queue())
 
-    async def _work(self) -> None:
+    async def _run_queue(self) -> None:
         while self._commands and not self._closed:
-            self._commands += await self._carry_out(self._commands.pop(0))
-        self._working = False
+            self._commands += await self._run_command(self._commands.pop(0))
+        self._running = False
 
-    async def _carry_out(self, command: Value) -> list[Value]:
-        """Carry out one command; return what follows from it."""
+    async def _run_command(self, command: Value) -> list[Value]:
+        """Run one command, and return those that follow from it."""
         if isinstance(command, negotiation_commands.CreateAndSetLocal):
             return await self._set_local()
         if isinstance(command, negotiation_commands.SetRemote):
@@ -258,29 +264,29 @@ class PeerConnection:
         return self.negotiator.local_description_set(get(self._connection, "localDescription", "sdp"))
 
     async def _set_remote(self, command: negotiation_commands.SetRemote) -> list[Value]:
-        # Noted first: the channel may be open before Python hears that this is done.
-        self._came = command.sdp
+        # Stored first, because the channel may open before Python resumes here.
+        self._remote_sdp = command.sdp
         try:
             await wait(call(self._connection, "setRemoteDescription", {"type": command.type, "sdp": command.sdp}))
             if command.type == "offer":
                 if proposed(command.sdp):
-                    self._talk()
-                await self._accept()
+                    self._open_channel()
+                await self._answer_transceivers()
         except BrowserError as error:
             return self.negotiator.operation_failed(error.name, error.message)
         self._count_description()
         return self.negotiator.remote_description_set()
 
     def _count_description(self) -> None:
-        self.described += 1
-        self._observer.described()
+        self.descriptions_set += 1
+        self._observer.media_changed()
 
     @property
     def descriptions(self) -> tuple[str, str]:
-        """The own and the other side's, SDP; the other's as it came, and as the browser understood it."""
-        own = get(self._connection, "localDescription", "sdp")
-        others = get(self._connection, "remoteDescription", "sdp")
-        return own or "", self._came + "\n" + (others or "")
+        """The local and the remote SDP; the remote one as it arrived, followed by what the browser made of it."""
+        local = get(self._connection, "localDescription", "sdp")
+        remote = get(self._connection, "remoteDescription", "sdp")
+        return local or "", self._remote_sdp + "\n" + (remote or "")
 
     async def _add_candidate(self, candidate: dict[str, Any] | None) -> None:
         try:
@@ -289,7 +295,7 @@ class PeerConnection:
             else:
                 await wait(call(self._connection, "addIceCandidate", candidate))
         except BrowserError:
-            # A candidate that cannot be used is one path less, not an error.
+            # An unusable candidate is one path less and no failure of the connection.
             return
 
     async def _flush_after(self, seconds: float) -> None:
@@ -306,9 +312,9 @@ class PeerConnection:
         if not self._closed:
             self._observer.connection_changed(self, get(self._connection, "connectionState"))
 
-    def _track_came(self, event: Any) -> None:
+    def _track_added(self, event: Any) -> None:
         track, kind = get(event, "track"), get(event, "track", "kind")
-        # Camera and microphone are negotiated first.
+        # The first transceiver of a kind is the camera's or microphone's, a second one the screen's.
         mids = [
             get(transceiver, "mid")
             for transceiver in call(self._connection, "getTransceivers")
@@ -316,45 +322,45 @@ class PeerConnection:
         ]
         stream = self.stream if mids[0] == get(event, "transceiver", "mid") else self.screen
         if kind == AUDIO and stream is self.stream:
-            self._audio = get(event, "receiver")
-        for other in call(stream, "getTracks"):
-            if get(other, "kind") == kind:
-                call(stream, "removeTrack", other)
+            self._audio_receiver = get(event, "receiver")
+        for old in call(stream, "getTracks"):
+            if get(old, "kind") == kind:
+                call(stream, "removeTrack", old)
         call(stream, "addTrack", track)
-        self._observer.track_came()
+        self._observer.media_changed()
 
     def loudness(self) -> float:
-        """Return how loud the other side is: 0.0 for silence, 1.0 for the loudest (WebRTC 1.0 `audioLevel`)."""
+        """Return the remote audio level, from 0.0 for silence to 1.0 (WebRTC 1.0 `audioLevel`)."""
         loudest = 0.0
-        if self._audio is not None:
-            for source in call(self._audio, "getSynchronizationSources"):
+        if self._audio_receiver is not None:
+            for source in call(self._audio_receiver, "getSynchronizationSources"):
                 loudest = max(loudest, float(get(source, "audioLevel") or 0))
         return loudest
 
-    def bound_video(self, bitrate: int, scale: float) -> None:
-        """Send the picture with so many bits per second at most, and scaled down by so much.
+    def limit_video(self, bitrate: int, scale: float) -> None:
+        """Limit the local video to so many bits per second, and divide its size by `scale`.
 
-        Call it again and again: the browser does not take it at every moment.
+        Call it repeatedly: the browser accepts new parameters only while no negotiation is under way.
         """
-        if self.bounded != (bitrate, scale) and not self._bounding:
-            self._bounding = True
-            spawn(self._bound_video(bitrate, scale))
+        if self.video_limits != (bitrate, scale) and not self._limiting:
+            self._limiting = True
+            spawn(self._limit_video(bitrate, scale))
 
-    async def _bound_video(self, bitrate: int, scale: float) -> None:
-        """Apply the bounds (WebRTC 1.0 `RTCRtpSender.setParameters`), if this is the moment."""
+    async def _limit_video(self, bitrate: int, scale: float) -> None:
+        """Set the limits (WebRTC 1.0 `RTCRtpSender.setParameters`), if the browser accepts them now."""
         try:
-            # Parameters that were read before a negotiation changed them are refused.
+            # The browser refuses parameters that were read before a negotiation changed them.
             if VIDEO in self._senders and get(self._connection, "signalingState") == "stable":
                 screen = self._screen_senders.get(VIDEO)
-                taken = await _set_bounds(self._senders[VIDEO], bitrate, scale)
-                # A screen keeps its size: its letters are to be read.
-                if (screen is None or await _set_bounds(screen, bitrate, 1.0)) and taken:
-                    self.bounded = (bitrate, scale)
+                accepted = await _set_limits(self._senders[VIDEO], bitrate, scale)
+                # A screen keeps its size, so that its text stays readable.
+                if (screen is None or await _set_limits(screen, bitrate, 1.0)) and accepted:
+                    self.video_limits = (bitrate, scale)
         except BrowserError as error:
-            if error.name not in self._complaints:
-                self._complaints.append(error.name)
-                self._observer.log(f"setParameters: {error.name}: {error.message}")
-        self._bounding = False
+            if error.name not in self._logged_errors:
+                self._logged_errors.append(error.name)
+                self._log("setParameters", error)
+        self._limiting = False
 
     async def statistics(self) -> list[dict[str, Any]]:
         """Return the entries of the connection's statistics (W3C `webrtc-stats`) that `webrtc_stats` reads."""
@@ -362,19 +368,19 @@ class PeerConnection:
 
     @property
     def states(self) -> tuple[str, str]:
-        """The states of ICE and of the connection as a whole."""
+        """The ICE connection state and the peer connection state."""
         return get(self._connection, "iceConnectionState"), get(self._connection, "connectionState")
 
     def close(self) -> None:
-        """End the connection; the other side notices by itself, too."""
+        """Close the connection; the other side's browser notices by itself."""
         self._closed = True
         self._commands = []
         call(self._connection, "close")
         self._listeners.end()
 
 
-async def _set_bounds(sender: Any, bitrate: int, scale: float) -> bool:
-    """Bound what a sender sends; False when its parameters are not there yet."""
+async def _set_limits(sender: Any, bitrate: int, scale: float) -> bool:
+    """Limit the video of an `RTCRtpSender`; False while it has no encoding yet."""
     parameters = call(sender, "getParameters")
     encoding = get(parameters, "encodings", "0")
     if encoding is None:

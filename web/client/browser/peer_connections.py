@@ -1,4 +1,4 @@
-"""The peer connections of a call, one with each other person."""
+"""The peer connections of a call, one with each other participant."""
 
 from __future__ import annotations
 
@@ -24,11 +24,13 @@ __all__ = ["PeerConnections"]
 
 
 class PeerConnections:
-    """All of them; they follow the page's state, which is told what becomes of them.
+    """The peer connections of one call; each change of one is passed to the page's state.
 
     Attributes:
         by_user: the connections.
-        ice_servers: W3C `RTCIceServer` dicts for those that are made from now on (`supply`).
+        ice_servers: W3C `RTCIceServer` dicts for new connections.
+        send: takes each message for another member, which goes through the server.
+        log: takes lines for diagnosis.
 
     """
 
@@ -39,19 +41,19 @@ class PeerConnections:
         screen: ScreenShare,
         messaging: PeerMessaging,
         send: Callable[[Message], None],
-        changed: Callable[[], None],
+        refresh: Callable[[], None],
         log: Callable[[str], None],
     ) -> None:
-        """Begin without any.
+        """Start without a connection.
 
         Args:
-            state: the page's.
-            media: the own tracks.
-            screen: what the person shows of their screen.
-            messaging: told of the channels and of what comes through them.
-            send: takes what the negotiators send.
-            changed: called when the state changed.
-            log: takes lines for whoever looks for a fault.
+            state: the page's state.
+            media: the local camera and microphone.
+            screen: the local shared screen.
+            messaging: the messages between the pages.
+            send: the attribute.
+            refresh: called when the state changed.
+            log: the attribute.
 
         """
         self.by_user: dict[str, PeerConnection] = {}
@@ -62,101 +64,101 @@ class PeerConnections:
         self._media = media
         self._screen = screen
         self._messaging = messaging
-        self._changed = changed
+        self._refresh = refresh
 
-    def connect(self, negotiator: Negotiator, calls: bool) -> None:
-        """Make the connection of a pair; `calls`: this side offers first."""
-        configuration = {
-            "iceServers": self.ice_servers,
-            "iceTransportPolicy": "relay" if self._state.hides else "all",
-        }
+    def connect(self, negotiator: Negotiator, offers_first: bool) -> None:
+        """Create the connection of a pair; `offers_first`: this side sends the first offer."""
         self.by_user[negotiator.remote_user] = PeerConnection(
-            negotiator, configuration, self._media, self._screen, calls, self
+            negotiator=negotiator,
+            configuration={
+                "iceServers": self.ice_servers,
+                "iceTransportPolicy": "relay" if self._state.relay_only else "all",
+            },
+            media=self._media,
+            screen=self._screen,
+            offers_first=offers_first,
+            observer=self,
         )
 
-    def supply(self, ice_servers: list[dict[str, Any]]) -> None:
-        """Use these servers from now on, and for the next paths of the connections that there are."""
+    def set_ice_servers(self, ice_servers: list[dict[str, Any]]) -> None:
+        """Use these servers for new connections, and for the next ICE restart of the present ones."""
         self.ice_servers = ice_servers
         for peer in self.by_user.values():
-            peer.supply(ice_servers)
+            peer.set_ice_servers(ice_servers)
 
     def run(self, user: str, commands: list[Value]) -> None:
-        """Carry out what somebody's negotiator wants."""
+        """Run the commands of the negotiator with this user."""
         if user in self.by_user:
             self.by_user[user].run(commands)
 
-    def seek_paths(self, users: list[str]) -> None:
-        """Seek new paths to these (ICE restart)."""
+    def restart_ice(self, users: list[str]) -> None:
+        """Seek new paths to these users."""
         for user in users:
             if user in self.by_user:
                 self.by_user[user].run(self.by_user[user].negotiator.restart_ice())
 
     def replace_track(self, kind: str) -> None:
-        """The own track of this kind is another one, or none."""
+        """Send the present local track of this kind to everybody, or none."""
         for peer in list(self.by_user.values()):
             peer.replace_track(kind)
 
-    def share(self) -> None:
-        """The person shows something else of their screen, or nothing any more."""
+    def replace_screen(self) -> None:
+        """Send the present tracks of the shared screen to everybody, or none."""
         for peer in list(self.by_user.values()):
-            peer.share()
+            peer.replace_screen()
 
-    def tell(self, user: str, text: str) -> bool:
-        """Send a text to somebody's page; False when there is no way now."""
-        return user in self.by_user and self.by_user[user].tell(text)
+    def send_text(self, user: str, text: str) -> bool:
+        """Send a text over the data channel; False when that is impossible at present."""
+        return user in self.by_user and self.by_user[user].send_text(text)
 
-    def follow(self) -> None:
-        """Close the connections with those who are gone, and bound the others by their number."""
-        self.close([user for user in self.by_user if self._state.other(user) is None])
+    def match_participants(self) -> None:
+        """Close the connections with those who left, and limit the video of the others by their number."""
+        self.close([user for user in self.by_user if self._state.participants.find(user) is None])
         for peer in self.by_user.values():
-            peer.bound_video(*mesh.video_bounds(len(self.by_user)))
+            peer.limit_video(*mesh.video_bounds(len(self.by_user)))
 
     def close(self, users: list[str]) -> None:
-        """Close the connections with these."""
+        """Close the connections with these users."""
         for user in users:
             peer = self.by_user.pop(user, None)
             if peer is not None:
                 peer.close()
-                self._messaging.closed(user)
+                self._messaging.channel_closed(user)
 
     def close_all(self) -> None:
         """Close every connection."""
         self.close(list(self.by_user))
 
-    # What a connection tells
+    # ConnectionObserver
 
     def connection_changed(self, peer: PeerConnection, connection: str) -> None:
-        """It is in another `RTCPeerConnectionState`."""
+        """Pass a new `RTCPeerConnectionState` to the page's state."""
         if self.by_user.get(peer.user) is peer:
             self._state.connection_changed(peer.user, connection)
-            self._changed()
+            self._refresh()
 
     def negotiation_failed(self, user: str) -> None:
-        """A negotiation with this user came to nothing."""
-        self._state.disagreed(user)
-        self._changed()
+        """Pass a failed negotiation to the page's state."""
+        self._state.negotiation_failed(user)
+        self._refresh()
 
-    def described(self) -> None:
-        """A connection has another description."""
-        self._changed()
-
-    def track_came(self) -> None:
-        """Somebody sends one more track."""
-        self._changed()
+    def media_changed(self) -> None:
+        """Show that a connection has another description, or one more remote track."""
+        self._refresh()
 
     def channel_opened(self, peer: PeerConnection) -> None:
-        """Texts can be sent."""
+        """Start the exchange of messages with a page."""
         if self.by_user.get(peer.user) is peer:
-            self._messaging.opened(peer.user, now())
+            self._messaging.channel_opened(peer.user, now())
 
-    def text_came(self, peer: PeerConnection, text: str) -> None:
-        """A text came."""
+    def receive(self, peer: PeerConnection, text: str) -> None:
+        """Pass a text from the data channel to the messaging."""
         if self.by_user.get(peer.user) is peer:
-            self._messaging.received(peer.user, text, now())
-            if self._messaging.speaks(peer.user) and not peer.speaks:
-                peer.understood()
+            self._messaging.receive(peer.user, text, now())
+            if self._messaging.is_ready(peer.user) and not peer.understands_messages:
+                peer.enable_messages()
 
     def channel_closed(self, peer: PeerConnection) -> None:
-        """The channel is over, maybe before the connection."""
+        """Stop the exchange of messages with a page whose channel closed, possibly before the connection."""
         if self.by_user.get(peer.user) is peer:
-            self._messaging.closed(peer.user)
+            self._messaging.channel_closed(peer.user)

@@ -1,4 +1,4 @@
-"""The way to the list of people and to what a host is asked, which are fetched when they are first wanted."""
+"""Loads the people panel and the host's dialog for leaving when they are first needed."""
 
 from __future__ import annotations
 
@@ -19,71 +19,72 @@ if TYPE_CHECKING:
 
 __all__ = ["PeopleController"]
 
-ASK_WITHIN = 2.0
-"""Seconds for what asks a host to arrive: a network that is gone must keep nobody in a call."""
+LOAD_TIMEOUT = 2.0
+"""Seconds for the host's dialog to load; without a network, the host leaves without it."""
 
 
 class PeopleController:
-    """The others in a call, as far as the person does something about them."""
+    """The people panel, and hanging up."""
 
     def __init__(
         self,
+        *,
         page: Page,
         state: PageState,
         media_status: MediaStatus,
         current: Callable[[], Call | None],
-        changed: Callable[[], None],
+        refresh: Callable[[], None],
     ) -> None:
-        """Begin without the list; the arguments are those of `PeoplePanel`."""
+        """Start without the panel; the arguments are those of `PeoplePanel`."""
         self._state = state
-        self._changed = changed
-        self._given = (page, state, media_status, current, changed)
+        self._refresh = refresh
+        self._panel_arguments = (page, state, media_status, current, refresh)
         self._panel: PeoplePanel | None = None
         self._name = ""
-        self._wanted = False
+        self._requested = False
 
     def hang_up(self) -> None:
-        """The person ends their part; a host is asked what becomes of the others."""
+        """Leave the call; a host of others is asked what becomes of the call."""
         if self._state.leads:
-            spawn(self._ask())
+            spawn(self._ask_host())
         else:
             self._state.hung_up()
-            self._changed()
+            self._refresh()
 
-    def follow(self, name: str) -> None:
-        """Show who is in the call, where that is to be seen; the person calls themselves `name`."""
+    def show(self, name: str) -> None:
+        """Show the participants while the panel is open; `name` is this person's name."""
         self._name = name
         if self._panel is not None:
-            self._panel.follow(name)
-        elif self._state.side != "people":
-            self._wanted = False
-        elif not self._wanted:
-            self._wanted = True
+            self._panel.update(name)
+        elif self._state.layout.side_panel != "people":
+            self._requested = False
+        elif not self._requested:
+            self._requested = True
             spawn(self._open())
 
-    async def _ask(self) -> None:
+    async def _ask_host(self) -> None:
         try:
-            panel = await asyncio.wait_for(self._loaded(), ASK_WITHIN)
+            panel = await asyncio.wait_for(self._load(), LOAD_TIMEOUT)
         except asyncio.TimeoutError:  # noqa: UP041 - MicroPython has no builtin of this name
             panel = None
         if panel is not None:
             panel.ask_to_leave()
         else:
-            # Without the server nothing else could be done either.
+            # The panel could not be loaded, and without the server the dialog would have no choice to offer.
             self._state.hung_up()
-            self._changed()
+            self._refresh()
 
     async def _open(self) -> None:
-        if await self._loaded() is None:
-            self._state.problem = texts.SERVER_UNREACHABLE
-        self._changed()
+        if await self._load() is None:
+            self._state.notices.problem = texts.SERVER_UNREACHABLE
+        self._refresh()
 
-    async def _loaded(self) -> PeoplePanel | None:
+    async def _load(self) -> PeoplePanel | None:
         if not await load_extras():
             return None
         from ..extras.people_panel import PeoplePanel
 
         if self._panel is None:
-            self._panel = PeoplePanel(*self._given)
-            self._panel.follow(self._name)
+            self._panel = PeoplePanel(*self._panel_arguments)
+            self._panel.update(self._name)
         return self._panel

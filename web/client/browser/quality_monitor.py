@@ -1,4 +1,4 @@
-"""Measures how good the connections of a call are, one after the other, and shows the figures on request."""
+"""Measures the quality of a call's peer connections, and opens the statistics sheet."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ..model import texts, webrtc_stats
 from ..model.event_log import EventLog
-from ..model.quality import INTERVAL, own_fault
+from ..model.quality import INTERVAL, local_fault
 from .bridge import BrowserError, call, load_extras, now, put, spawn
 
 if TYPE_CHECKING:
@@ -16,8 +16,7 @@ if TYPE_CHECKING:
 
     from ..extras.statistics_sheet import StatisticsSheet
     from ..model.page_state import PageState
-    from ..model.peer_messaging import PeerMessaging
-    from .call import Call
+    from .current_call import CurrentCall
     from .page import Page
     from .peer_connection import PeerConnection
 
@@ -25,63 +24,58 @@ __all__ = ["QualityMonitor"]
 
 
 class QualityMonitor:
-    """It samples the connections all the time, spread over the interval, so that no sample takes Python long.
+    """Samples the connections one by one, spread over the interval so that Python is never busy for long."""
 
-    Attributes:
-        call: the call that goes on; None between calls.
-
-    """
-
-    def __init__(self, page: Page, state: PageState, messaging: PeerMessaging, changed: Callable[[], None]) -> None:
-        """Begin; `changed` is called when the state changed."""
-        self.call: Call | None = None
+    def __init__(self, page: Page, state: PageState, current: CurrentCall, refresh: Callable[[], None]) -> None:
+        """Start to sample; `refresh` is called when the state changed."""
         self._page = page
         self._state = state
-        self._messaging = messaging
-        self._changed = changed
-        self._room = page.element("remotes")
+        self._current = current
+        self._messaging = messaging = current.messaging
+        self._refresh = refresh
+        self._remotes = page.element("remotes")
         self._event_log = EventLog()
-        self._before: dict[str, tuple[PeerConnection, dict[str, Any]]] = {}
-        self._told: dict[str, dict[str, Any]] = {}
+        self._previous: dict[str, tuple[PeerConnection, dict[str, Any]]] = {}
+        self._sent: dict[str, dict[str, Any]] = {}
         self._sheet: StatisticsSheet | None = None
-        messaging.hear("quality", self._heard)
-        messaging.begun(self._begun)
-        page.on("open-statistics", "click", lambda event: spawn(self._open()))
+        messaging.on_message("quality", self._report_received)
+        messaging.on_ready(self._exchange_started)
+        page.on_click("open-statistics", self._open_sheet)
         spawn(self._measure())
 
-    def follow(self) -> None:
-        """Note what changed, and show how good each connection is."""
-        self._event_log.follow(now(), self._state)
-        self._grade()
+    def update(self) -> None:
+        """Log what changed, and show the quality of each connection."""
+        self._event_log.update(now(), self._state)
+        self._show_quality()
         if self._sheet is not None:
-            self._sheet.follow()
+            self._sheet.update()
 
-    def _grade(self) -> None:
-        for figure in call(self._room, "querySelectorAll", ".remote"):
+    def _show_quality(self) -> None:
+        for figure in call(self._remotes, "querySelectorAll", ".remote"):
             user = call(call(figure, "querySelector", "video"), "getAttribute", "data-user")
-            other = self._state.other(user or "")
-            if other is None:
+            member = self._state.participants.find(user or "")
+            if member is None:
                 continue
-            bars, fault = other.rating(self._state.others, self._state.offline is not None)
-            words = texts.quality(other.name, bars, fault)
+            bars, fault = member.rating(self._state.participants.members, self._state.network.offline_for is not None)
+            words = texts.quality(member.name, bars, fault)
             element = call(figure, "querySelector", ".bars")
             if (call(element, "getAttribute", "aria-label") or "") != words:
                 call(element, "setAttribute", "aria-label", words)
                 call(element, "setAttribute", "data-bars", str(bars))
                 put(element, "title", words)
                 put(element, "hidden", bars is None)
-            if other.interrupted:
-                sentence = texts.TROUBLE_AWAY if other.away else texts.TROUBLE
-                trouble = sentence.format(int(other.interrupted_for))
+            if member.interrupted:
+                sentence = texts.TROUBLE_AWAY if member.away else texts.TROUBLE
+                trouble = sentence.format(int(member.interrupted_for))
                 put(call(figure, "querySelector", ".trouble"), "textContent", trouble)
 
     async def _measure(self) -> None:
         while True:
-            users = [] if self.call is None else list(self.call.peers.by_user)
-            for kept in (self._before, self._told):
-                for user in list(kept):
+            users = list(self._current.peers())
+            for by_user in (self._previous, self._sent):
+                for user in list(by_user):
                     if user not in users:
-                        del kept[user]
+                        del by_user[user]
             for user in users:
                 await asyncio.sleep(INTERVAL / len(users))
                 await self._sample(user)
@@ -89,54 +83,54 @@ class QualityMonitor:
                 await asyncio.sleep(INTERVAL)
 
     async def _sample(self, user: str) -> None:
-        peer = None if self.call is None else self.call.peers.by_user.get(user)
+        peer = self._current.peers().get(user)
         if peer is None:
             return
         try:
             after = webrtc_stats.by_id(await peer.statistics())
         except BrowserError:
-            # A connection that is closed in this moment.
+            # The connection was closed meanwhile.
             return
-        other = self._state.other(user)
-        known, before = self._before.get(user, (None, {}))
-        self._before[user] = (peer, after)
-        if other is None or known is not peer or other.connection != "connected":
+        member = self._state.participants.find(user)
+        sampled_peer, before = self._previous.get(user, (None, {}))
+        self._previous[user] = (peer, after)
+        if member is None or sampled_peer is not peer or member.connection != "connected":
             return
-        bound = None if peer.bounded is None else peer.bounded[0]
-        other.quality.take(webrtc_stats.measured(before, after), bound)
-        self._tell(user)
-        self._grade()
+        max_bitrate = None if peer.video_limits is None else peer.video_limits[0]
+        member.quality.add(webrtc_stats.compare(before, after), max_bitrate)
+        self._send_report(user)
+        self._show_quality()
         if self._sheet is not None:
-            self._sheet.follow(user)
+            self._sheet.update(user)
 
-    # What the pages tell each other
+    # Reports between the pages
 
-    def _begun(self, user: str) -> None:
-        self._told.pop(user, None)
-        self._tell(user)
+    def _exchange_started(self, user: str) -> None:
+        self._sent.pop(user, None)
+        self._send_report(user)
 
-    def _tell(self, user: str) -> None:
-        other = self._state.other(user)
-        if other is not None and self._messaging.speaks(user):
-            message = other.quality.message(own_fault([known.quality for known in self._state.others]))
-            if self._told.get(user) != message and self._messaging.tell(user, message):
-                self._told[user] = message
+    def _send_report(self, user: str) -> None:
+        member = self._state.participants.find(user)
+        if member is not None and self._messaging.is_ready(user):
+            message = member.quality.report(local_fault([known.quality for known in self._state.participants.members]))
+            if self._sent.get(user) != message and self._messaging.send(user, message):
+                self._sent[user] = message
 
-    def _heard(self, user: str, message: dict[str, Any]) -> None:
-        other = self._state.other(user)
-        if other is not None:
-            other.quality.heard(message)
-            self._grade()
+    def _report_received(self, user: str, message: dict[str, Any]) -> None:
+        member = self._state.participants.find(user)
+        if member is not None:
+            member.quality.receive(message)
+            self._show_quality()
 
-    # The statistics
+    # The statistics sheet
 
-    async def _open(self) -> None:
+    async def _open_sheet(self) -> None:
         if not await load_extras():
-            self._state.problem = texts.NOT_LOADED
-            self._changed()
+            self._state.notices.problem = texts.NOT_LOADED
+            self._refresh()
             return
         from ..extras.statistics_sheet import StatisticsSheet
 
         if self._sheet is None:
             self._sheet = StatisticsSheet(self._page, self._state, self._event_log)
-        await self._sheet.open("" if self.call is None else self.call.server)
+        await self._sheet.open("" if self._current.call is None else self._current.call.server)

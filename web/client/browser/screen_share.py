@@ -1,9 +1,10 @@
-"""What the person shows of their screen: asked for, sent beside the camera, ended."""
+"""Screen sharing: starts and stops the capture of a screen, window or tab."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ..model import texts
 from ..model.devices import VIDEO
 from .bridge import BrowserError, call, get, listen, put, spawn, wait, window
 
@@ -13,18 +14,18 @@ if TYPE_CHECKING:
 
     from ..model.page_state import PageState
 
-__all__ = ["ScreenShare", "possible"]
+__all__ = ["ScreenShare", "can_share_screen"]
 
 CONSTRAINTS: dict[str, Any] = {
     "video": {"frameRate": {"ideal": 15, "max": 30}},
     "audio": {"echoCancellation": False, "noiseSuppression": False, "autoGainControl": False},
     "systemAudio": "include",
 }
-"""What is asked for (Screen Capture, `DisplayMediaStreamOptions`): the sound as it is, since it is no speech."""
+"""Constraints of the capture (Screen Capture, `DisplayMediaStreamOptions`). The sound is not processed as speech."""
 
 
-def possible() -> bool:
-    """Return whether this browser can show its screen; phones mostly cannot."""
+def can_share_screen() -> bool:
+    """Return whether this browser can capture the screen; most phones cannot."""
     return get(window, "navigator", "mediaDevices", "getDisplayMedia") is not None
 
 
@@ -32,27 +33,27 @@ class ScreenShare:
     """The shared screen, window or tab.
 
     Attributes:
-        stream: a JavaScript `MediaStream` with the tracks; None while nothing is shared.
+        stream: a JavaScript `MediaStream` with the captured tracks; None while nothing is shared.
 
     """
 
-    def __init__(self, state: PageState, changed: Callable[[], None], replaced: Callable[[], None]) -> None:
-        """Begin with nothing.
+    def __init__(self, state: PageState, refresh: Callable[[], None], replaced: Callable[[], None]) -> None:
+        """Start without a shared screen.
 
         Args:
-            state: whose `sharing` tells whether something is shared.
-            changed: called when that changed.
-            replaced: called when other tracks are to be sent, or none.
+            state: the page's state; `devices.sharing` is set here.
+            refresh: called when the state changed.
+            replaced: called when the tracks to send changed.
 
         """
         self.stream: Any = None
         self._state = state
-        self._changed = changed
+        self._refresh = refresh
         self._replaced = replaced
-        self._asking = False
+        self._requesting = False
 
     def track(self, kind: str) -> Any:
-        """Return the track of this kind; None where there is none."""
+        """Return the captured track of this kind; None where there is none."""
         tracks = [] if self.stream is None else call(self.stream, "getTracks")
         for track in tracks:
             if get(track, "kind") == kind:
@@ -60,50 +61,50 @@ class ScreenShare:
         return None
 
     def toggle(self) -> None:
-        """Ask what to share; or end it."""
+        """Let the person choose what to share, or stop sharing."""
         if self.stream is not None:
             self.stop()
-        elif not self._asking:
-            self._asking = True
+        elif not self._requesting:
+            self._requesting = True
             spawn(self._start())
 
     async def _start(self) -> None:
         try:
             stream = await wait(call(get(window, "navigator", "mediaDevices"), "getDisplayMedia", CONSTRAINTS))
         except BrowserError as error:
-            self._asking = False
+            self._requesting = False
             if error.name != "NotAllowedError":
-                self._state.screen_refused()
-                self._changed()
+                self._state.notices.problem = texts.SCREEN_REFUSED
+                self._refresh()
             return
-        self._asking = False
+        self._requesting = False
         if not self._state.in_session:
             for track in call(stream, "getTracks"):
                 call(track, "stop")
             return
         self.stream = stream
         video = self.track(VIDEO)
-        # Text is to stay sharp; of a film, nobody knows.
+        # With "detail" the browser lowers the frame rate rather than the resolution, which keeps text readable.
         put(video, "contentHint", "detail")
         stream_id = get(stream, "id")
-        # Without a hold on the stream, which would never be released.
-        listen(video, "ended", lambda event: self._over(stream_id))
-        self._state.sharing = True
+        # The listener holds the id only: with the stream itself, neither would ever be released.
+        listen(video, "ended", lambda event: self._capture_ended(stream_id))
+        self._state.devices.sharing = True
         self._replaced()
-        self._changed()
+        self._refresh()
 
-    def _over(self, stream_id: str) -> None:
-        """The person ended it through the browser, or closed the window."""
+    def _capture_ended(self, stream_id: str) -> None:
+        """Stop sharing, because the person ended it in the browser or closed the window."""
         if self.stream is not None and get(self.stream, "id") == stream_id:
             self.stop()
 
     def stop(self) -> None:
-        """Share nothing any more."""
+        """Stop sharing."""
         if self.stream is None:
             return
         stream, self.stream = self.stream, None
         for track in call(stream, "getTracks"):
             call(track, "stop")
-        self._state.sharing = False
+        self._state.devices.sharing = False
         self._replaced()
-        self._changed()
+        self._refresh()

@@ -1,4 +1,4 @@
-"""What lets the page open without a network: the service worker, and the way back when there is a network again."""
+"""Installs the service worker, with which the page opens offline, and reloads an offline page when it can."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ if TYPE_CHECKING:
 
 __all__ = ["install"]
 
-AFTER = 3.0
-"""Seconds that the page has for itself before the worker fetches anything."""
+DELAY = 3.0
+"""Seconds before the registration, so that the worker's downloads do not compete with the page's."""
 
 
 async def install() -> None:
-    """Let the browser keep the page; over http, or under a certificate that it doubts, it does not."""
+    """Register the service worker, which browsers allow only over HTTPS with a trusted certificate."""
     document = get(window, "document")
     if call(get(document, "documentElement"), "hasAttribute", "data-offline"):
         listen(call(document, "getElementById", "reload"), "click", _reload)
@@ -25,11 +25,11 @@ async def install() -> None:
     workers = get(window, "navigator", "serviceWorker")
     if workers is None:
         return
-    await asyncio.sleep(AFTER)
+    await asyncio.sleep(DELAY)
     try:
         await wait(call(workers, "register", "/service-worker.js"))
     except BrowserError:
-        # The page works without.
+        # The page works without a service worker.
         return
 
 

@@ -1,4 +1,4 @@
-"""What is shown beside the call: one panel at a time."""
+"""The side panel, which shows the chat or the people."""
 
 from __future__ import annotations
 
@@ -19,34 +19,34 @@ BUTTONS = {"chat": "chat-button", "people": "people-button"}
 
 
 class SidePanel:
-    """The element `side`: opened by its buttons, closed by them, by its own one and by Escape."""
+    """The element `side`: its buttons open and close it; its own button and Escape close it."""
 
-    def __init__(self, page: Page, state: PageState, changed: Callable[[], None]) -> None:
-        """Listen to the buttons; `changed` is called when the state changed."""
+    def __init__(self, page: Page, state: PageState, refresh: Callable[[], None]) -> None:
+        """Listen to the buttons; `refresh` is called when the state changed."""
         self._page = page
         self._state = state
-        self._changed = changed
+        self._refresh = refresh
         for side, button in BUTTONS.items():
-            page.on(button, "click", self._pressed(side))
-        page.on("side-close", "click", lambda event: self._close())
-        listen(page.element("side"), "keydown", self._key)
+            page.on_click(button, self._toggle_handler(side))
+        page.on_click("side-close", self._close)
+        listen(page.element("side"), "keydown", self._key_pressed)
 
-    def _pressed(self, side: str) -> Callable[[Any], None]:
-        def pressed(event: Any) -> None:
-            self._state.show_side(side)
-            self._changed()
-            if self._state.side:
+    def _toggle_handler(self, side: str) -> Callable[[], None]:
+        def toggle() -> None:
+            self._state.layout.toggle_side_panel(side)
+            self._refresh()
+            if self._state.layout.side_panel:
                 call(self._page.element("side-close"), "focus", {"preventScroll": True})
 
-        return pressed
+        return toggle
 
     def _close(self) -> None:
-        side = self._state.side
-        self._state.side = ""
-        self._changed()
+        side = self._state.layout.side_panel
+        self._state.layout.side_panel = ""
+        self._refresh()
         if side:
             call(self._page.element(BUTTONS[side]), "focus")
 
-    def _key(self, event: Any) -> None:
+    def _key_pressed(self, event: Any) -> None:
         if get(event, "key") == "Escape" and get(window, "document", "fullscreenElement") is None:
             self._close()

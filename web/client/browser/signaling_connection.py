@@ -1,4 +1,4 @@
-"""The connection to the server: the signaling client with one WebSocket after the other."""
+"""The connection to the server: runs the signaling client over one WebSocket after the other."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ __all__ = ["SignalingConnection"]
 
 
 class SignalingConnection:
-    """Carries out what the signaling client wants of the browser, and tells all else.
+    """Carries out the effects of the signaling client, and passes its events on.
 
     Attributes:
         client: the signaling client.
-        kept: what has to be known to come back after a reload; empty where that cannot be.
-        heard: when the server said something last, in seconds of the page's clock; 0.0 before.
+        identity: the text with which the client resumes after a reload (`events.StoreIdentity`); empty where it cannot.
+        received_at: the time of the server's last message, in seconds of the page's clock; 0.0 before the first.
 
     """
 
-    def __init__(self, address: str, happened: Callable[[Value], None], kept: str, token: str) -> None:
-        """Begin without a connection.
+    def __init__(self, address: str, handle: Callable[[Value], None], identity: str, token: str) -> None:
+        """Start without a connection.
 
         Args:
-            address: of the server's WebSocket.
-            happened: told each event of the client, and each `Negotiate`.
-            kept: as the attribute was before the page was loaded anew; empty for none.
-            token: what the person may do; empty for none.
+            address: the URL of the server's WebSocket.
+            handle: called with each event of the client, and each `Negotiate`.
+            identity: the attribute as it was before the page was reloaded; empty for none.
+            token: the person's access token; empty for none.
 
         """
         self.client = client.SignalingClient(
@@ -44,52 +44,56 @@ class SignalingConnection:
             random_text(),
             "signald-page",
             [client.RELAY_ONLY],
-            kept or None,
+            identity or None,
             token or None,
         )
-        self.kept = kept
-        self.heard = 0.0
+        self.identity = identity
+        self.received_at = 0.0
         self._address = address
-        self._happened = happened
+        self._handle = handle
         self._socket: BrowserWebSocket | None = None
         self._attempts = 0
 
     def perform(self, effects: list[Value]) -> None:
-        """Carry out what a method of the client returned."""
+        """Carry out the effects that a method of the client returned."""
         for effect in effects:
             if isinstance(effect, events.SendFrame):
                 if self._socket is not None:
                     self._socket.send(effect.text)
             elif isinstance(effect, events.CloseSocket):
-                self._drop(effect.code, effect.reason)
+                self._discard_socket(effect.code, effect.reason)
             elif isinstance(effect, events.ConnectAfter):
-                self._drop(1000, "")
+                self._discard_socket(1000, "")
                 spawn(self._connect_after(effect.seconds, self._attempts))
             elif isinstance(effect, events.StoreIdentity):
-                self.kept = effect.text or ""
+                self.identity = effect.text or ""
             else:
-                self._happened(effect)
+                self._handle(effect)
 
-    def _drop(self, code: int, reason: str) -> None:
-        """Close the socket that there is, and give up the one that is planned."""
+    def _discard_socket(self, code: int, reason: str) -> None:
+        """Close the present socket, and cancel the planned one."""
         self._attempts += 1
         socket, self._socket = self._socket, None
         if socket is not None:
-            socket.drop(code, reason)
+            socket.discard(code, reason)
 
     async def _connect_after(self, seconds: float, attempt: int) -> None:
         await asyncio.sleep(seconds)
         if attempt == self._attempts:
             self._socket = BrowserWebSocket(
-                self._address, client.SUBPROTOCOL, self._opened, self._received, self._closed
+                self._address,
+                client.SUBPROTOCOL,
+                opened=self._opened,
+                received=self._received,
+                closed=self._closed,
             )
 
     def _opened(self) -> None:
         self.perform(self.client.socket_opened(now()))
 
     def _received(self, text: str) -> None:
-        self.heard = now()
-        self.perform(self.client.frame_received(text, self.heard))
+        self.received_at = now()
+        self.perform(self.client.frame_received(text, self.received_at))
 
     def _closed(self, code: int, reason: str) -> None:
         self._socket = None

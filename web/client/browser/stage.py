@@ -1,11 +1,11 @@
-"""The room for the pictures: the own one moved about, full screen, and one large picture or all alike."""
+"""The stage: moves the own picture, switches the layout and the full screen."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from ..model import layout
-from .bridge import BrowserError, call, get, listen, put, spawn, wait, window
+from .bridge import BrowserError, call, get, listen, put, wait, window
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,84 +16,91 @@ if TYPE_CHECKING:
 
 __all__ = ["Stage"]
 
-DRAGGED = 8
-"""Pixels from which a press is a drag, and no press that trembled."""
+DRAG_THRESHOLD = 8
+"""Pixels of movement from which a press counts as a drag."""
 
 
 class Stage:
-    """What the person does to the pictures."""
+    """Arranges the pictures as the person wants them."""
 
-    def __init__(self, page: Page, state: PageState, changed: Callable[[], None]) -> None:
-        """Listen to the elements; `changed` is called when the state changed."""
+    def __init__(self, page: Page, state: PageState, refresh: Callable[[], None]) -> None:
+        """Listen to the elements; `refresh` is called when the state changed."""
         self._page = page
         self._state = state
-        self._changed = changed
-        self._from: tuple[int, int] | None = None
+        self._refresh = refresh
+        self._drag_start: tuple[int, int] | None = None
         self._figure = page.element("self")
         self._document = get(window, "document")
-        for event, heard in (
-            ("pointerdown", self._pressed),
+        for event, handler in (
+            ("pointerdown", self._drag_started),
             ("pointermove", self._dragged),
             ("pointerup", self._dropped),
             ("pointercancel", self._dropped),
         ):
-            listen(self._figure, event, heard)
-        page.on("move-self", "keydown", self._moved)
-        page.on("swap", "click", lambda event: self._do(state.swap))
-        page.on("layout", "click", lambda event: self._do(state.change_layout))
-        page.on("full-screen", "click", lambda event: spawn(self._full_screen()))
-        listen(self._document, "fullscreenchange", lambda event: self._follow_full_screen())
+            listen(self._figure, event, handler)
+        page.on("move-self", "keydown", self._key_pressed)
+        page.on_click("swap", lambda: self._apply(state.layout.toggle_self_view))
+        page.on_click("layout", lambda: self._apply(state.change_layout))
+        page.on_click("full-screen", self._toggle_full_screen)
+        listen(self._document, "fullscreenchange", lambda event: self._full_screen_changed())
 
-    def follow(self) -> None:
-        """Let the own picture be where the state says."""
-        call(self._figure, "setAttribute", "data-corner", self._state.corner)
-        call(get(self._document, "documentElement"), "toggleAttribute", "data-swapped", self._swapped())
+    def place_self_view(self) -> None:
+        """Place the own picture where the state says."""
+        call(self._figure, "setAttribute", "data-corner", self._state.layout.self_view_corner)
+        call(get(self._document, "documentElement"), "toggleAttribute", "data-swapped", self._self_view_large())
 
-    def _swapped(self) -> bool:
-        return self._state.swapped and self._state.stage == "connected" and len(self._state.pictures[0]) == 1
+    def _self_view_large(self) -> bool:
+        return (
+            self._state.layout.self_view_large
+            and self._state.stage == "connected"
+            and len(self._state.pictures[0]) == 1
+        )
 
-    def _do(self, deed: Callable[[], None]) -> None:
-        deed()
-        self._changed()
+    def _apply(self, change: Callable[[], None]) -> None:
+        change()
+        self._refresh()
 
-    # The own picture, moved with a finger, the mouse or the arrow keys
+    # Moving the own picture with a finger, the mouse or the arrow keys
 
-    def _pressed(self, event: Any) -> None:
+    def _drag_started(self, event: Any) -> None:
         button = call(get(event, "target"), "closest", "button")
-        if button is None and self._state.stage in ("calling", "connected") and not self._swapped():
-            self._from = (int(get(event, "clientX")), int(get(event, "clientY")))
+        if button is None and self._state.stage in ("calling", "connected") and not self._self_view_large():
+            self._drag_start = (int(get(event, "clientX")), int(get(event, "clientY")))
             call(self._figure, "setPointerCapture", get(event, "pointerId"))
 
     def _dragged(self, event: Any) -> None:
-        if self._from is not None:
-            left, top = int(get(event, "clientX")) - self._from[0], int(get(event, "clientY")) - self._from[1]
+        if self._drag_start is not None:
+            left, top = (
+                int(get(event, "clientX")) - self._drag_start[0],
+                int(get(event, "clientY")) - self._drag_start[1],
+            )
             put(get(self._figure, "style"), "translate", f"{left}px {top}px")
 
     def _dropped(self, event: Any) -> None:
-        if self._from is None:
+        if self._drag_start is None:
             return
-        (left, top), self._from = self._from, None
+        (left, top), self._drag_start = self._drag_start, None
         put(get(self._figure, "style"), "translate", "")
         x, y = int(get(event, "clientX")), int(get(event, "clientY"))
-        if abs(x - left) + abs(y - top) >= DRAGGED and get(event, "type") == "pointerup":
+        if abs(x - left) + abs(y - top) >= DRAG_THRESHOLD and get(event, "type") == "pointerup":
             room = call(self._page.element("stage"), "getBoundingClientRect")
             width, height = float(get(room, "width")), float(get(room, "height"))
-            self._state.corner = layout.nearest_corner(
+            self._state.layout.self_view_corner = layout.nearest_corner(
                 x - float(get(room, "left")), y - float(get(room, "top")), width, height
             )
-            self.follow()
+            self.place_self_view()
 
-    def _moved(self, event: Any) -> None:
+    def _key_pressed(self, event: Any) -> None:
         key = get(event, "key")
-        corner = layout.corner_after(self._state.corner, key)
+        corner = layout.next_corner(self._state.layout.self_view_corner, key)
         if key.startswith("Arrow"):
             call(event, "preventDefault")
-            self._state.corner = corner
-            self.follow()
+            self._state.layout.self_view_corner = corner
+            self.place_self_view()
 
     # Full screen
 
-    async def _full_screen(self) -> None:
+    async def _toggle_full_screen(self) -> None:
         try:
             if get(self._document, "fullscreenElement") is None:
                 await wait(call(get(self._document, "documentElement"), "requestFullscreen"))
@@ -102,6 +109,6 @@ class Stage:
         except BrowserError:
             return
 
-    def _follow_full_screen(self) -> None:
-        self._state.full_screen = get(self._document, "fullscreenElement") is not None
-        self._changed()
+    def _full_screen_changed(self) -> None:
+        self._state.layout.full_screen = get(self._document, "fullscreenElement") is not None
+        self._refresh()

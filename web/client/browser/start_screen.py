@@ -1,6 +1,6 @@
-"""The start screen: what a person can do before there is a call.
+"""The start screen: starting and joining calls, the language, and the connectivity test.
 
-The modules of a call are loaded when the first button is pressed, if not before.
+The modules of a call are loaded at the first click, if not before.
 """
 
 from __future__ import annotations
@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING
 
 from signald_client.signaling.session_ids import find_session_id, find_token, group_session_id
 
-from ..model import page_state as states
 from ..model import texts
-from ..model.page_state import GUEST, HOST, LOADING, START, PageState
+from ..model.page_state import GUEST, HOST, LOADING, START, TEST, PageState
 from ..model.translation import ENGLISH, choose
 from ..model.view_model import view
 from . import storage
@@ -24,104 +23,104 @@ if TYPE_CHECKING:
 
 __all__ = ["StartScreen"]
 
-TEST = "#test"
-"""The address's fragment that stands for the connectivity test."""
+TEST_FRAGMENT = "#test"
+"""The fragment of the page's address that opens the connectivity test."""
 
 
 class StartScreen:
-    """What the page is before and between calls."""
+    """The page before and between calls."""
 
     def __init__(self) -> None:
         self._state = PageState()
         self._page = Page(view(self._state))
         self._call_page: CallPage | None = None
         self._check_screen: CheckScreen | None = None
-        self._before_test = ""
+        self._fragment_before_test = ""
         self._language = ENGLISH
-        self._page.on("dismiss", "click", lambda event: self._dismiss())
-        self._page.on("language", "change", lambda event: spawn(self._switch()))
-        self._page.on("test-back", "click", lambda event: put(get(window, "location"), "hash", self._before_test))
+        self._page.on_click("dismiss", self._dismiss)
+        self._page.on("language", "change", lambda event: spawn(self._language_chosen()))
+        self._page.on_click("test-back", lambda: put(get(window, "location"), "hash", self._fragment_before_test))
         put(self._page.element("name"), "value", storage.name())
         listen(window, "hashchange", lambda event: self._read_address())
-        self._look()
+        self._check_browser()
 
-    async def greet(self) -> None:
-        """Speak the person's language, as far as it can be had; English is spoken already."""
+    async def load_language(self) -> None:
+        """Switch to the person's language, if it can be loaded; the page starts in English."""
         language = choose(storage.language(), list(get(window, "navigator", "languages")))
         if language != ENGLISH:
-            await self._speak(language)
+            await self._switch_language(language)
 
-    def prepare(self) -> None:
-        """Load what a call needs; in the middle of one, go on with it."""
+    def load_call_page(self) -> None:
+        """Load the modules of a call; resume the call that was on when the page was reloaded."""
         if self._state.phase in (LOADING, START):
-            calls = self._calls()
-            kept = storage.kept_call()
-            if kept is not None:
-                calls.go_on(*kept)
+            call_page = self._calls()
+            saved = storage.saved_call()
+            if saved is not None:
+                call_page.resume_call(*saved)
             else:
-                spawn(calls.preview_if_granted())
+                spawn(call_page.preview_if_granted())
 
     def start(self) -> None:
-        """The person starts a call."""
+        """Start a call."""
         password = get(self._page.element("new-password"), "value")
         lobby = get(self._page.element("new-lobby"), "checked")
-        self._state.relayed = get(self._page.element("new-relayed"), "checked")
-        self._calls().begin(HOST, "", self._name(), password, "", lobby)
+        self._state.session.relay_only = get(self._page.element("new-relayed"), "checked")
+        self._calls().start_call(HOST, name=self._save_name(), password=password, lobby=lobby)
 
     def preview(self) -> None:
-        """The person wants to see themselves."""
+        """Show the person their own picture."""
         self._calls().preview()
 
     def join(self) -> None:
-        """The person joins the call whose id or link they typed, or came with."""
+        """Join the call whose id or link stands in the input field."""
         text = get(self._page.element("session-input"), "value")
         try:
             session = find_session_id(text) if text.strip() else ""
         except ValueError:
-            self._complain(texts.BAD_ID)
+            self._show_problem(texts.BAD_ID)
             return
         if session:
-            storage.keep_token(session, find_token(text))
-            self._fill(session)
+            storage.save_token(session, find_token(text))
+            self._fill_input(session)
             role = HOST if storage.host_key(session) else GUEST
-            password, lobby, self._state.relayed = storage.settings(session)
-            if self._state.password_wanted:
+            password, lobby, self._state.session.relay_only = storage.session_settings(session)
+            if self._state.session.password_required:
                 password = get(self._page.element("password"), "value")
-            self._calls().begin(role, session, self._name(), password, "", lobby)
+            self._calls().start_call(role, session, name=self._save_name(), password=password, lobby=lobby)
         else:
-            self._complain(texts.NO_ID)
+            self._show_problem(texts.NO_ID)
 
-    async def _switch(self) -> None:
+    async def _language_chosen(self) -> None:
         language = get(self._page.element("language"), "value")
-        if await self._speak(language):
-            storage.keep_language(language)
+        if await self._switch_language(language):
+            storage.save_language(language)
         else:
-            self._complain(texts.SERVER_UNREACHABLE)
+            self._show_problem(texts.SERVER_UNREACHABLE)
 
-    async def _speak(self, language: str) -> bool:
-        """Speak a language; False when it cannot be had."""
+    async def _switch_language(self, language: str) -> bool:
+        """Switch to a language; False when it could not be loaded."""
         previous, self._language = self._language, language
         sections = None
         try:
             if await load_extras():
-                from ..extras.translation_loader import fetch, speak
+                from ..extras.translation_loader import apply, fetch
 
                 sections = await fetch(language)
         except BrowserError:
             sections = None
         if sections is None:
             language = self._language = previous
-        # The last of several choices counts, whichever comes first.
+        # The language that was chosen last counts, in whatever order the files arrive.
         if language == self._language:
             put(self._page.element("language"), "value", language)
             if sections is not None:
-                speak(language, sections)
+                apply(language, sections)
                 if self._state.phase in (LOADING, START):
-                    # What was said before is said anew, or not at all.
-                    self._state.dismissed()
-                self._look()
+                    # A problem is a sentence in the earlier language.
+                    self._state.dismiss()
+                self._check_browser()
                 if self._call_page is not None:
-                    self._call_page.say_anew()
+                    self._call_page.refresh()
         return sections is not None
 
     def _calls(self) -> CallPage:
@@ -131,61 +130,66 @@ class StartScreen:
             self._call_page = CallPage(self._state, self._page, self._read_address)
         return self._call_page
 
-    def _name(self) -> str:
+    def _save_name(self) -> str:
         name: str = get(self._page.element("name"), "value").strip()
-        storage.keep_name(name)
+        storage.save_name(name)
         return name
 
     def _show(self) -> None:
         self._page.show(view(self._state))
 
-    def _look(self) -> None:
-        """See whether this browser can make calls, and to which one the address invites."""
+    def _check_browser(self) -> None:
+        """Check whether this browser can make calls, and read the page's address."""
         if get(window, "RTCPeerConnection") is None or get(window, "WebSocket") is None:
-            self._state.cannot_call(texts.NO_WEBRTC)
+            self._state.browser_unsupported(texts.NO_WEBRTC)
         self._read_address()
 
     def _read_address(self) -> None:
-        """Take the id that the page's address names, or show the test."""
+        """Show the start screen for the session that the page's address names, or the connectivity test."""
         fragment = get(window, "location", "hash")
-        if fragment == TEST:
-            if self._state.test():
+        if fragment == TEST_FRAGMENT:
+            if self._state.show_test():
                 if self._call_page is not None:
-                    self._call_page.release()
+                    self._call_page.stop_preview()
                 spawn(self._open_test())
-        elif self._state.phase in (LOADING, START, states.TEST):
-            if self._check_screen is not None:
-                self._check_screen.leave()
-            token = find_token(fragment)
-            if token:
-                # Out of sight, and out of the history.
-                fragment = fragment[: fragment.find("&")]
-                call(get(window, "history"), "replaceState", None, "", fragment)
-            tested = self._state.phase == states.TEST
-            self._before_test = fragment
-            invited = problem = ""
-            if len(fragment) > 1:
-                try:
-                    invited = find_session_id(fragment)
-                except ValueError:
-                    problem = texts.BAD_ID
-            storage.keep_token(invited, token)
-            if invited:
-                self._fill(invited)
-            if bool(invited) != bool(self._state.invited):
-                self._put_first(bool(invited))
-            self._state.ready(invited, problem, bool(invited and storage.host_key(invited)))
-            if tested:
-                self.prepare()
+        elif self._state.phase in (LOADING, START, TEST):
+            self._show_start(fragment)
         self._show()
 
+    def _show_start(self, fragment: str) -> None:
+        """Show the start screen for the session that a fragment names; an empty one names none."""
+        state = self._state
+        if self._check_screen is not None:
+            self._check_screen.reset()
+        token = find_token(fragment)
+        if token:
+            # Removed from the address bar and from the history.
+            fragment = fragment[: fragment.find("&")]
+            call(get(window, "history"), "replaceState", None, "", fragment)
+        tested = state.phase == TEST
+        self._fragment_before_test = fragment
+        invited_id = problem = ""
+        if len(fragment) > 1:
+            try:
+                invited_id = find_session_id(fragment)
+            except ValueError:
+                problem = texts.BAD_ID
+        storage.save_token(invited_id, token)
+        if invited_id:
+            self._fill_input(invited_id)
+        if bool(invited_id) != bool(state.session.invited_id):
+            self._order_forms(bool(invited_id))
+        state.show_start(invited_id, problem, bool(invited_id and storage.host_key(invited_id)))
+        if tested:
+            self.load_call_page()
+
     async def _open_test(self) -> None:
-        """Fetch the connectivity test, unless it is there."""
+        """Load the connectivity test, unless it is loaded."""
         if not await load_extras():
-            # Back, so that the link can be tried again.
-            call(get(window, "history"), "replaceState", None, "", self._before_test or "#")
+            # With the fragment removed, the link can be clicked again.
+            call(get(window, "history"), "replaceState", None, "", self._fragment_before_test or "#")
             self._read_address()
-            self._state.problem = texts.NO_EXTRAS
+            self._state.notices.problem = texts.NO_EXTRAS
             self._show()
             return
         if self._check_screen is None:
@@ -193,19 +197,19 @@ class StartScreen:
 
             self._check_screen = CheckScreen(self._page)
 
-    def _put_first(self, joining: bool) -> None:
-        """Who comes with a link mostly wants to join: for the eye and for the keyboard that is first then."""
+    def _order_forms(self, joining: bool) -> None:
+        """Place the join form first for somebody who came with a link: on the screen and in the focus order."""
         form = self._page.element("join-form")
         call(get(form, "parentNode"), "prepend" if joining else "append", form)
 
-    def _fill(self, session: str) -> None:
+    def _fill_input(self, session: str) -> None:
         put(self._page.element("session-input"), "value", group_session_id(session))
 
-    def _complain(self, problem: str) -> None:
-        self._state.problem = problem
+    def _show_problem(self, problem: str) -> None:
+        self._state.notices.problem = problem
         call(self._page.element("session-input"), "focus")
         self._show()
 
     def _dismiss(self) -> None:
-        self._state.dismissed()
+        self._state.dismiss()
         self._show()

@@ -1,4 +1,4 @@
-"""What the page remembers: this tab's place in a call, host keys, the person's name."""
+"""The browser's storage: the call of this tab, host keys, and the person's settings."""
 
 from __future__ import annotations
 
@@ -11,31 +11,31 @@ if TYPE_CHECKING:
     from typing import Any
 
 __all__ = [
+    "clear_call",
     "devices",
-    "forget_call",
-    "hints",
     "host_key",
-    "keep_call",
-    "keep_devices",
-    "keep_hints",
-    "keep_host_key",
-    "keep_language",
-    "keep_name",
-    "keep_relay_only",
-    "keep_single_keys",
-    "keep_token",
-    "kept_call",
     "language",
+    "mute_hints",
     "name",
     "relay_only",
-    "settings",
+    "save_call",
+    "save_devices",
+    "save_host_key",
+    "save_language",
+    "save_mute_hints",
+    "save_name",
+    "save_relay_only",
+    "save_single_keys",
+    "save_token",
+    "saved_call",
+    "session_settings",
     "single_keys",
     "token",
 ]
 
 CALL = "signald.call"
 TOKEN = "signald.token"  # noqa: S105 # no secret
-"""In `sessionStorage`: a tab's own, which a reload finds."""
+"""Keys in `sessionStorage`, which belongs to one tab and survives a reload."""
 
 HOST_KEYS = "signald.host-keys"
 NAME = "signald.name"
@@ -44,37 +44,38 @@ SINGLE_KEYS = "signald.single-keys"
 RELAY_ONLY = "signald.relay-only"
 DEVICES = "signald.devices"
 NO_HINTS = "signald.no-hints"
-"""In `localStorage`: the person's, which tomorrow finds."""
+"""Keys in `localStorage`, which all tabs share and which survives the browser's end."""
 
-MOST_HOST_KEYS = 20
+MAX_HOST_KEYS = 20
+"""Maximum of stored host keys; beyond it, the oldest are deleted."""
 
 
-def keep_call(role: str, session: str, identity: str) -> None:
-    """Remember who this tab is, and where."""
+def save_call(role: str, session: str, identity: str) -> None:
+    """Store the role, the session and the resume identity of this tab."""
     _write("sessionStorage", CALL, json.dumps([role, session, identity]))
 
 
-def forget_call() -> None:
-    """The tab is in no call any more."""
+def clear_call() -> None:
+    """Delete what `save_call` stored, because the call has ended."""
     _write("sessionStorage", CALL, None)
 
 
-def kept_call() -> tuple[str, str, str] | None:
-    """Return role, session and identity of this tab before it was loaded anew; None if it was in no call."""
+def saved_call() -> tuple[str, str, str] | None:
+    """Return the role, the session and the resume identity that this tab had before a reload; None without a call."""
     found = _read("sessionStorage", CALL)
     if isinstance(found, list) and len(found) == 3 and all(isinstance(part, str) for part in found):
         return found[0], found[1], found[2]
     return None
 
 
-def keep_token(session: str, token: str) -> None:
-    """Remember the token with which this tab came, and the session, empty for any; an empty one changes nothing."""
+def save_token(session: str, token: str) -> None:
+    """Store this tab's access token with its session, empty for any session; an empty token changes nothing."""
     if token:
         _write("sessionStorage", TOKEN, json.dumps([session, token]))
 
 
 def token(session: str) -> str:
-    """Return the token with which this tab came to this session; empty if there is none."""
+    """Return this tab's access token for a session; empty if there is none."""
     found = _read("sessionStorage", TOKEN)
     if isinstance(found, list) and len(found) == 2 and found[0] in ("", session) and isinstance(found[1], str):
         return found[1]
@@ -82,51 +83,48 @@ def token(session: str) -> str:
 
 
 def host_key(session: str) -> str:
-    """Return the key with which this person can open a session again; empty if there is none."""
-    return _kept_session(session)[1]
+    """Return the host key with which this person can open a session again; empty if there is none."""
+    return _stored_session(session)[1]
 
 
-def settings(session: str) -> tuple[str, bool, bool]:
-    """Return the password, empty for none, with which this person opened a session, its lobby, and if it is relayed."""
-    return _kept_session(session)[2:]
+def session_settings(session: str) -> tuple[str, bool, bool]:
+    """Return password (empty for none), lobby and relay-only setting of a session that this person opened."""
+    return _stored_session(session)[2:]
 
 
-def keep_host_key(session: str, key: str, password: str = "", lobby: bool = False, relayed: bool = False) -> None:
-    """Remember the key of a session and its settings, which the server wants anew when it is opened again.
-
-    An empty key: forget them. Of too many, the oldest are forgotten.
-    """
-    keys = [kept for kept in _host_keys() if kept[0] != session]
+def save_host_key(session: str, key: str, password: str = "", lobby: bool = False, relay_only: bool = False) -> None:
+    """Store the host key of a session, and the settings to open it again with; an empty key deletes them."""
+    keys = [entry for entry in _host_keys() if entry[0] != session]
     if key:
-        keys.append((session, key, password, lobby, relayed))
-    _write("localStorage", HOST_KEYS, json.dumps([list(kept) for kept in keys[-MOST_HOST_KEYS:]]))
+        keys.append((session, key, password, lobby, relay_only))
+    _write("localStorage", HOST_KEYS, json.dumps([list(entry) for entry in keys[-MAX_HOST_KEYS:]]))
 
 
-def _kept_session(session: str) -> tuple[str, str, str, bool, bool]:
-    for kept in _host_keys():
-        if kept[0] == session:
-            return kept
+def _stored_session(session: str) -> tuple[str, str, str, bool, bool]:
+    for entry in _host_keys():
+        if entry[0] == session:
+            return entry
     return session, "", "", False, False
 
 
 def _host_keys() -> list[tuple[str, str, str, bool, bool]]:
     found = _read("localStorage", HOST_KEYS)
     keys = []
-    for kept in found if isinstance(found, list) else []:
-        # What an earlier page has kept has no settings, or fewer.
-        if isinstance(kept, list) and 2 <= len(kept) <= 5 and all(isinstance(part, str) for part in kept[:3]):
-            password, lobby, relayed = (kept[2:] + ["", False, False][len(kept) - 2 :])[:3]
-            keys.append((kept[0], kept[1], password, lobby is True, relayed is True))
+    for entry in found if isinstance(found, list) else []:
+        # Earlier versions of the page stored fewer settings, or none.
+        if isinstance(entry, list) and 2 <= len(entry) <= 5 and all(isinstance(part, str) for part in entry[:3]):
+            password, lobby, relay = (entry[2:] + ["", False, False][len(entry) - 2 :])[:3]
+            keys.append((entry[0], entry[1], password, lobby is True, relay is True))
     return keys
 
 
 def name() -> str:
-    """Return what the person called themselves last; empty if nothing."""
+    """Return the name that the person entered last; empty if none."""
     return _text("localStorage", NAME) or ""
 
 
-def keep_name(text: str) -> None:
-    """Remember what the person calls themselves."""
+def save_name(text: str) -> None:
+    """Store the person's name."""
     _write("localStorage", NAME, text or None)
 
 
@@ -135,28 +133,28 @@ def language() -> str:
     return _text("localStorage", LANGUAGE) or ""
 
 
-def keep_language(code: str) -> None:
-    """Remember the language that the person chose."""
+def save_language(code: str) -> None:
+    """Store the language that the person chose."""
     _write("localStorage", LANGUAGE, code)
 
 
 def relay_only() -> bool:
-    """Return whether the person hides their address."""
+    """Return whether the person hides their address behind a TURN server."""
     return _text("localStorage", RELAY_ONLY) == "on"
 
 
-def keep_relay_only(on: bool) -> None:
-    """Remember whether they do."""
+def save_relay_only(on: bool) -> None:
+    """Store whether the person hides their address."""
     _write("localStorage", RELAY_ONLY, "on" if on else None)
 
 
 def single_keys() -> bool:
-    """Return whether keys that are characters do something: yes, unless the person switched them off."""
+    """Return whether single-character shortcuts are on, which they are until the person switches them off."""
     return _text("localStorage", SINGLE_KEYS) != "off"
 
 
-def keep_single_keys(on: bool) -> None:
-    """Remember whether they do."""
+def save_single_keys(on: bool) -> None:
+    """Store whether single-character shortcuts are on."""
     _write("localStorage", SINGLE_KEYS, None if on else "off")
 
 
@@ -170,18 +168,18 @@ def devices() -> dict[str, str]:
     return chosen
 
 
-def keep_devices(chosen: dict[str, str]) -> None:
-    """Remember the devices that the person chose."""
+def save_devices(chosen: dict[str, str]) -> None:
+    """Store the ids of the devices that the person chose, by kind."""
     _write("localStorage", DEVICES, json.dumps(chosen))
 
 
-def hints() -> bool:
-    """Return whether the person wants to be told when they talk while muted; so if they never said."""
+def mute_hints() -> bool:
+    """Return whether the page says when the person talks while muted, which it does until they switch it off."""
     return not _text("localStorage", NO_HINTS)
 
 
-def keep_hints(wanted: bool) -> None:
-    """Remember whether they want that."""
+def save_mute_hints(wanted: bool) -> None:
+    """Store whether the page says when the person talks while muted."""
     _write("localStorage", NO_HINTS, None if wanted else "1")
 
 
@@ -189,7 +187,7 @@ def _text(storage: str, key: str) -> str | None:
     try:
         text: str | None = call(get(window, storage), "getItem", key)
     except BrowserError:
-        # Whoever forbids cookies forbids this as well.
+        # Browsers that block cookies block storage as well.
         return None
     return text
 

@@ -1,11 +1,11 @@
-"""The pictures of the other people, one tile each."""
+"""The remote pictures, one tile each."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from ..model import texts
-from ..model.layout import GRID, SPOTLIGHT, picture
+from ..model.layout import GRID, SPOTLIGHT, picture_id
 from .audio_output import set_speaker
 from .bridge import BrowserError, Listeners, call, get, now, put, spawn, wait, window
 
@@ -19,37 +19,37 @@ if TYPE_CHECKING:
     from .page import Page
     from .peer_connection import PeerConnection
 
-    Speaker = Callable[[], str]
+    SpeakerId = Callable[[], str]
 
 __all__ = ["Tiles"]
 
 STALE_AFTER = 2.0
-"""Seconds without a new frame after which the last one no longer counts as a picture."""
+"""Seconds without a new frame after which the video counts as missing."""
 
 
 class Tile:
-    """The place of one person's picture.
+    """One picture on the stage.
 
     Attributes:
         figure: the element; the style sheet dims one whose `data-live` is false.
-        name: of the picture (`layout`), or empty.
-        user: whose picture it is, or empty.
+        name: the picture's name (`layout`); empty while the tile is free.
+        user: the user whose picture it is; empty while the tile is free.
         video: the `video` element.
-        stream: what it shows; None for nothing.
-        first_frame: seconds of the page's clock when the first frame was there; 0.0 before.
+        stream: the `MediaStream` that it plays; None while the tile is free.
+        first_frame: the time of the first frame, in seconds of the page's clock; 0.0 before.
 
     """
 
     def __init__(
-        self, figure: Any, blocked: Callable[[], None], pinned: Callable[[str], None], speaker: Speaker
+        self, figure: Any, sound_blocked: Callable[[], None], pin: Callable[[str], None], speaker_id: SpeakerId
     ) -> None:
-        """Take a `figure` that holds a `video`.
+        """Take a `figure` that contains a `video`.
 
         Args:
             figure: the element.
-            blocked: called when the browser wants a press before it plays sound.
-            pinned: called with the picture's name when the person presses its pin.
-            speaker: gives the id of the speaker to play through.
+            sound_blocked: called when the browser wants a click before it plays sound.
+            pin: called with the picture's name when the person clicks its pin.
+            speaker_id: returns the id of the loudspeaker to play through.
 
         """
         self.figure = figure
@@ -58,31 +58,32 @@ class Tile:
         self.user = ""
         self.stream: Any = None
         self.first_frame = 0.0
-        self._blocked = blocked
-        self._speaker = speaker
-        self._moved = 0.0
-        self._asked = False
-        self._awaited = 0
+        self._sound_blocked = sound_blocked
+        self._speaker_id = speaker_id
+        self._last_frame = 0.0
+        self._frame_requested = False
+        self._frame_request = 0
         document = get(window, "document")
         self._listeners = Listeners()
-        pin, pip, full = (call(figure, "querySelector", "." + button) for button in ("pin", "pip", "full"))
-        self._listeners.listen(pin, "click", lambda event: pinned(self.name))
-        self._listeners.listen(pip, "click", lambda event: spawn(_tried(self.video, "requestPictureInPicture")))
-        self._listeners.listen(full, "click", lambda event: spawn(_tried(figure, "requestFullscreen")))
+        listen = self._listeners.listen
+        pin_button, pip, full = (call(figure, "querySelector", "." + button) for button in ("pin", "pip", "full"))
+        listen(pin_button, "click", lambda event: pin(self.name))
+        listen(pip, "click", lambda event: spawn(_call_ignoring_refusal(self.video, "requestPictureInPicture")))
+        listen(full, "click", lambda event: spawn(_call_ignoring_refusal(figure, "requestFullscreen")))
         put(pip, "hidden", not get(document, "pictureInPictureEnabled"))
         put(full, "hidden", not get(document, "fullscreenEnabled"))
-        self._listeners.listen(self.video, "loadeddata", self._loaded)
-        self._listeners.listen(self.video, "resize", self._loaded)
+        listen(self.video, "loadeddata", self._size_known)
+        listen(self.video, "resize", self._size_known)
 
     def show(self, name: str, user: str, stream: Any) -> None:
-        """Show this picture of this person."""
+        """Play a picture of this user."""
         self.name = name
         self.user = user
         self.stream = stream
         call(self.video, "setAttribute", "data-user", user)
         put(self.video, "muted", False)
         put(self.video, "srcObject", stream)
-        set_speaker(self.video, self._speaker())
+        set_speaker(self.video, self._speaker_id())
         spawn(self._play())
 
     async def _play(self) -> None:
@@ -90,46 +91,39 @@ class Tile:
             await wait(call(self.video, "play"))
         except BrowserError as error:
             if error.name == "NotAllowedError" and self.user:
-                # Without sound it may play at once.
+                # Browsers play muted video without a click; a button asks for the click that sound needs.
                 put(self.video, "muted", True)
-                self._blocked()
-                spawn(self._play_silently())
+                self._sound_blocked()
+                spawn(_call_ignoring_refusal(self.video, "play"))
 
-    async def _play_silently(self) -> None:
-        try:
-            await wait(call(self.video, "play"))
-        except BrowserError:
-            # The person is asked to press a button anyway.
-            return
-
-    def hear(self) -> None:
-        """The person pressed a button, so sound may play now."""
+    def play_sound(self) -> None:
+        """Play with sound, which the person's click permits."""
         if self.user:
             put(self.video, "muted", False)
             spawn(self._play())
 
-    def _loaded(self, event: Any) -> None:
+    def _size_known(self, event: Any) -> None:
         if self.user and not self.first_frame and get(self.video, "videoWidth"):
-            self.first_frame = self._moved = now()
-            self.look()
+            self.first_frame = self._last_frame = now()
+            self.check_frames()
 
-    def follow(self, other: RemotePeer | None, large: bool, speaking: bool) -> None:
-        """Say who this is, whether they are reached just now, and what they do."""
-        if other is None:
+    def label(self, member: RemotePeer | None, large: bool, speaking: bool) -> None:
+        """Show the person's name, and whether they are connected, muted, large or speaking."""
+        if member is None:
             return
-        screen = self.name != picture(other.user)
-        name = other.name
+        screen = self.name != picture_id(member.user)
+        name = member.name
         if screen:
-            name = texts.SCREEN_OF.format(other.name or texts.SOMEBODY)
+            name = texts.SCREEN_OF.format(member.name or texts.SOMEBODY)
         self._set(".name", "textContent", name)
         self._set(".name", "hidden", not name)
-        self._set(".silent", "hidden", screen or other.microphone is not False)
-        self._set(".trouble", "hidden", not other.interrupted)
+        self._set(".silent", "hidden", screen or member.microphone is not False)
+        self._set(".trouble", "hidden", not member.interrupted)
         self._set("figcaption span", "textContent", texts.NO_PICTURE.format(name or texts.THE_OTHER))
         call(self.video, "setAttribute", "aria-label", name or texts.THE_OTHER)
         call(call(self.figure, "querySelector", ".pin"), "setAttribute", "aria-pressed", "true" if large else "false")
         for attribute, value in (
-            ("data-live", not other.interrupted),
+            ("data-live", not member.interrupted),
             ("data-main", large),
             ("data-screen", screen),
             ("data-speaking", speaking and not screen),
@@ -139,78 +133,78 @@ class Tile:
     def _set(self, selector: str, name: str, value: str | bool) -> None:
         put(call(self.figure, "querySelector", selector), name, value)
 
-    def look(self) -> None:
-        """Tell the style sheet whether there is a picture."""
+    def check_frames(self) -> None:
+        """Tell the style sheet whether frames arrive."""
         if not self.user:
             return
         if get(self.video, "requestVideoFrameCallback") is None:
-            # Without it nobody can say; `totalVideoFrames` stays at 0 in Firefox.
-            self._moved = now()
-        elif not self._asked:
-            self._asked = True
-            self._awaited = call(self.video, "requestVideoFrameCallback", self._frame_came)
-        # While the connection is interrupted, the last frame stays, dimmed.
+            # No other interface tells it: `totalVideoFrames` stays at 0 in Firefox.
+            self._last_frame = now()
+        elif not self._frame_requested:
+            self._frame_requested = True
+            self._frame_request = call(self.video, "requestVideoFrameCallback", self._frame_received)
+        # While the connection is interrupted, the last frame stays and is dimmed.
         live = call(self.figure, "getAttribute", "data-live") != "false"
-        picture = bool(self.first_frame) and (not live or now() - self._moved < STALE_AFTER)
-        call(self.figure, "setAttribute", "data-picture", "true" if picture else "false")
+        picture_id = bool(self.first_frame) and (not live or now() - self._last_frame < STALE_AFTER)
+        call(self.figure, "setAttribute", "data-picture", "true" if picture_id else "false")
 
-    def _frame_came(self, *args: Any) -> None:
-        self._asked = False
-        self._moved = now()
+    def _frame_received(self, *args: Any) -> None:
+        self._frame_requested = False
+        self._last_frame = now()
 
     def remove(self) -> None:
-        """Take it out of the page for ever."""
+        """Remove the tile from the document."""
         self._listeners.end()
         call(self.figure, "remove")
 
     def clear(self) -> None:
-        """Show nobody any more."""
+        """Free the tile."""
         self.name = ""
         self.user = ""
         self.stream = None
         self.first_frame = 0.0
-        if self._asked:
-            # Its callback would keep the tile.
-            self._asked = False
-            call(self.video, "cancelVideoFrameCallback", self._awaited)
+        if self._frame_requested:
+            # The pending callback would keep the tile in memory.
+            self._frame_requested = False
+            call(self.video, "cancelVideoFrameCallback", self._frame_request)
         put(self.video, "srcObject", None)
         call(self.video, "removeAttribute", "data-user")
         call(self.figure, "setAttribute", "data-picture", "false")
 
 
 class Tiles:
-    """All of them. The first has the element `remote-video`, further ones are copies of it."""
+    """All tiles. The first one has the element `remote-video`; the others are copies of it."""
 
-    def __init__(self, page: Page, state: PageState, speaker: Speaker, changed: Callable[[], None]) -> None:
+    def __init__(self, page: Page, state: PageState, speaker_id: SpeakerId, refresh: Callable[[], None]) -> None:
         """Take the page's first tile.
 
         Args:
-            page: which has it.
-            state: the page's.
-            speaker: gives the id of the speaker to play through.
-            changed: called when the state changed.
+            page: the page's elements.
+            state: the page's state.
+            speaker_id: returns the id of the loudspeaker to play through.
+            refresh: called when the state changed.
 
         """
         self._state = state
-        self._speaker = speaker
-        self._changed = changed
-        self._room = page.element("remotes")
-        figure = call(self._room, "querySelector", "figure")
-        self._blank = call(figure, "cloneNode", True)
-        call(call(self._blank, "querySelector", "video"), "removeAttribute", "id")
-        # In the document, so that it speaks the language that the document speaks.
+        self._speaker_id = speaker_id
+        self._refresh = refresh
+        self._remotes = page.element("remotes")
+        figure = call(self._remotes, "querySelector", "figure")
+        self._template = call(figure, "cloneNode", True)
+        call(call(self._template, "querySelector", "video"), "removeAttribute", "id")
+        # The copy stands in the document, where a change of the language translates it.
         document = get(window, "document")
-        keeper = call(document, "createElement", "template")
-        call(get(keeper, "content"), "append", self._blank)
-        call(get(document, "body"), "append", keeper)
-        self._tiles = [self._made(figure)]
+        container = call(document, "createElement", "template")
+        call(get(container, "content"), "append", self._template)
+        call(get(document, "body"), "append", container)
+        self._tiles = [self._create_tile(figure)]
 
-    def follow(self, peers: dict[str, PeerConnection], speech: ActiveSpeaker) -> None:
-        """Show exactly the pictures of these people."""
+    def show_pictures(self, peers: dict[str, PeerConnection], speech: ActiveSpeaker) -> None:
+        """Show exactly the pictures of these users."""
         names, large = self._state.pictures
         wanted = {}
         for user, peer in peers.items():
-            for name, stream in ((picture(user), peer.stream), (picture(user, True), peer.screen)):
+            for name, stream in ((picture_id(user), peer.stream), (picture_id(user, True), peer.screen)):
                 if name in names:
                     wanted[name] = (user, stream)
         first = self._tiles[0]
@@ -226,63 +220,65 @@ class Tiles:
                 continue
             user, stream = wanted[name]
             if name not in shown:
-                self._free().show(name, user, stream)
+                self._free_tile().show(name, user, stream)
             elif shown[name].stream is not stream:
                 shown[name].show(name, user, stream)
         time = now()
         for tile in self._tiles:
-            tile.follow(self._state.other(tile.user), tile.name == large, speech.speaks(tile.user, time))
-        call(self._room, "setAttribute", "data-count", str(len(wanted)))
-        call(self._room, "setAttribute", "data-layout", SPOTLIGHT if large else GRID)
+            tile.label(
+                self._state.participants.find(tile.user), tile.name == large, speech.is_speaking(tile.user, time)
+            )
+        call(self._remotes, "setAttribute", "data-count", str(len(wanted)))
+        call(self._remotes, "setAttribute", "data-layout", SPOTLIGHT if large else GRID)
 
-    def _made(self, figure: Any) -> Tile:
-        return Tile(figure, self._blocked, self._pinned, self._speaker)
+    def _create_tile(self, figure: Any) -> Tile:
+        return Tile(figure, self._sound_blocked, self._pin, self._speaker_id)
 
-    def _free(self) -> Tile:
-        """Return a tile that shows nobody."""
+    def _free_tile(self) -> Tile:
+        """Return a tile that is free; create one if there is none."""
         if not self._tiles[0].name:
             return self._tiles[0]
-        figure = call(self._blank, "cloneNode", True)
-        call(self._room, "append", figure)
-        tile = self._made(figure)
+        figure = call(self._template, "cloneNode", True)
+        call(self._remotes, "append", figure)
+        tile = self._create_tile(figure)
         self._tiles.append(tile)
         return tile
 
-    def _blocked(self) -> None:
-        self._state.sound_blocked = True
-        self._changed()
+    def _sound_blocked(self) -> None:
+        self._state.devices.sound_blocked = True
+        self._refresh()
 
-    def _pinned(self, name: str) -> None:
-        self._state.pin(name)
-        self._changed()
+    def _pin(self, name: str) -> None:
+        self._state.layout.pin(name)
+        self._refresh()
 
-    def hear(self) -> None:
-        """The person wants to hear."""
-        self._state.sound_blocked = False
+    def play_sound(self) -> None:
+        """Play all tiles with sound, which the person's click permits."""
+        self._state.devices.sound_blocked = False
         for tile in self._tiles:
-            tile.hear()
-        self._changed()
+            tile.play_sound()
+        self._refresh()
 
-    def speaker_chosen(self) -> None:
-        """Play through another speaker from now on."""
+    def apply_speaker(self) -> None:
+        """Play through the chosen loudspeaker from now on."""
         for tile in self._tiles:
-            set_speaker(tile.video, self._speaker())
+            set_speaker(tile.video, self._speaker_id())
 
-    def look(self) -> None:
-        """Find out who has a picture: call it about once a second."""
+    def check_frames(self) -> None:
+        """Find out which tiles receive frames; call it about once a second."""
         for tile in self._tiles:
-            tile.look()
+            tile.check_frames()
 
     def first_frame(self, user: str) -> float:
-        """Return the time of the first frame of somebody, in seconds of the page's clock; 0.0 before."""
+        """Return the time of the first frame from this user's camera, in seconds of the page's clock; 0.0 before."""
         for tile in self._tiles:
-            if tile.name == picture(user):
+            if tile.name == picture_id(user):
                 return tile.first_frame
         return 0.0
 
 
-async def _tried(element: Any, method: str) -> None:
-    """Ask the browser for what it may refuse, which the person then sees."""
+async def _call_ignoring_refusal(element: Any, method: str) -> None:
+    """Call a method whose promise the browser may reject; the person sees that nothing happens."""
     try:
         await wait(call(element, method))
     except BrowserError:

@@ -1,4 +1,4 @@
-"""The shields beside people's names, and the way to the sheet that tells what they mean."""
+"""The verification badges beside people's names, which open the verification sheet."""
 
 from __future__ import annotations
 
@@ -21,46 +21,46 @@ __all__ = ["TrustBadges"]
 
 
 class TrustBadges:
-    """All of them, one in each tile."""
+    """The badges, one in each tile."""
 
     def __init__(
         self, page: Page, state: PageState, trust: Trust, peers: Callable[[], dict[str, PeerConnection]]
     ) -> None:
-        """Take the tiles of the page; `peers` returns the connections there are."""
+        """Listen to the badges; `peers` returns the peer connections by user."""
         self._page = page
         self._state = state
         self._trust = trust
         self._peers = peers
-        self._room = page.element("remotes")
+        self._remotes = page.element("remotes")
         self._sheet: VerifySheet | None = None
-        listen(self._room, "click", self._pressed)
+        listen(self._remotes, "click", self._clicked)
         for name in ("privacy", "open-verify"):
-            page.on(name, "click", lambda event: spawn(self._open("")))
+            page.on_click(name, lambda: self._open_sheet(""))
 
-    def follow(self) -> None:
-        """Show what is known of each person now."""
-        for figure in call(self._room, "querySelectorAll", ".remote"):
-            other = self._state.other(_user(figure))
+    def show(self) -> None:
+        """Show whether the connection with each person is verified."""
+        for figure in call(self._remotes, "querySelectorAll", ".remote"):
+            member = self._state.participants.find(_user(figure))
             button = call(figure, "querySelector", ".trust")
-            put(button, "hidden", other is None or call(figure, "getAttribute", "data-screen") == "true")
-            if other is None:
+            put(button, "hidden", member is None or call(figure, "getAttribute", "data-screen") == "true")
+            if member is None:
                 continue
-            icon, label = badge(self._trust.of(other.user), other.name)
+            icon, label = badge(self._trust.verification(member.user), member.name)
             if call(button, "getAttribute", "aria-label") != label:
                 call(button, "setAttribute", "aria-label", label)
                 put(button, "title", label)
                 call(button, "setAttribute", "data-icon", icon)
                 call(call(button, "querySelector", "use"), "setAttribute", "href", "#icon-" + icon)
         if self._sheet is not None:
-            self._sheet.follow()
+            self._sheet.update()
 
-    def _pressed(self, event: Any) -> None:
+    def _clicked(self, event: Any) -> None:
         button = call(get(event, "target"), "closest", ".trust")
         if button is not None:
-            spawn(self._open(_user(call(button, "closest", ".remote"))))
+            spawn(self._open_sheet(_user(call(button, "closest", ".remote"))))
 
-    async def _open(self, user: str) -> None:
-        """Show the sheet, about this person or else the first."""
+    async def _open_sheet(self, user: str) -> None:
+        """Open the sheet for this person; an empty user stands for the first."""
         if self._sheet is None:
             if not await load_extras():
                 return

@@ -1,4 +1,4 @@
-"""Keeps the screen from going dark during a call."""
+"""Keeps the screen on during a call."""
 
 from __future__ import annotations
 
@@ -13,35 +13,35 @@ __all__ = ["WakeLock"]
 
 
 class WakeLock:
-    """The browser's lock (Screen Wake Lock), which it takes away whenever the page is hidden."""
+    """The browser's screen lock (Screen Wake Lock), which it releases whenever the page is hidden."""
 
     def __init__(self) -> None:
         self._wanted = False
-        self._asking = False
+        self._requesting = False
         self._lock: Any = None
-        listen(get(window, "document"), "visibilitychange", lambda event: self.follow(self._wanted))
+        listen(get(window, "document"), "visibilitychange", lambda event: self.hold(self._wanted))
 
-    def follow(self, wanted: bool) -> None:
-        """Hold the lock while it is wanted and the page is seen."""
+    def hold(self, wanted: bool) -> None:
+        """Hold the lock while it is wanted and the page is visible; else release it."""
         self._wanted = wanted
         if not wanted and self._lock is not None:
             lock, self._lock = self._lock, None
             spawn(self._release(lock))
-        elif wanted and not self._asking and (self._lock is None or get(self._lock, "released")):
-            self._asking = True
-            spawn(self._ask())
+        elif wanted and not self._requesting and (self._lock is None or get(self._lock, "released")):
+            self._requesting = True
+            spawn(self._request())
 
-    async def _ask(self) -> None:
+    async def _request(self) -> None:
         locks = get(window, "navigator", "wakeLock")
         try:
             if locks is not None and get(window, "document", "visibilityState") == "visible":
                 self._lock = await wait(call(locks, "request", "screen"))
         except BrowserError:
-            # A battery that is nearly empty, say: the call goes on, and the screen may go dark.
+            # The browser refuses with a low battery, for instance. The call goes on, and the screen may go dark.
             self._lock = None
-        self._asking = False
+        self._requesting = False
         if not self._wanted:
-            self.follow(False)
+            self.hold(False)
 
     async def _release(self, lock: Any) -> None:
         try:

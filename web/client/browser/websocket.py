@@ -1,4 +1,4 @@
-"""The WebSocket to the server, through the browser's own."""
+"""A WebSocket to the server, over the browser's `WebSocket`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ OPEN = 1
 
 
 class BrowserWebSocket:
-    """One connection. After `closed` was called it is of no more use."""
+    """One connection; after `closed` was called, it cannot be used any more."""
 
     def __init__(
         self,
@@ -27,50 +27,50 @@ class BrowserWebSocket:
         received: Callable[[str], None],
         closed: Callable[[int, str], None],
     ) -> None:
-        """Begin to connect.
+        """Start to connect.
 
         Args:
             address: `ws:` or `wss:` URL.
-            subprotocol: what to speak.
+            subprotocol: the WebSocket subprotocol to request.
             opened: called when frames can be sent.
             received: called with each text message.
-            closed: called once with the close code and its reason, also when the connection could not be made.
+            closed: called once with the close code and its reason, also when the connection failed to open.
 
         """
         self._closed = closed
         self._received = received
-        self._over = False
+        self._discarded = False
         self._socket = construct("WebSocket", address, subprotocol)
         self._listeners = Listeners()
-        self._listeners.listen(self._socket, "open", lambda event: None if self._over else opened())
-        self._listeners.listen(self._socket, "message", self._message_came)
-        self._listeners.listen(self._socket, "close", self._close_came)
+        self._listeners.listen(self._socket, "open", lambda event: None if self._discarded else opened())
+        self._listeners.listen(self._socket, "message", self._message_received)
+        self._listeners.listen(self._socket, "close", self._close_received)
 
     def send(self, text: str) -> None:
-        """Send a text message; on a closing connection nothing happens."""
+        """Send a text message; a connection that is closing discards it."""
         if get(self._socket, "readyState") == OPEN:
             call(self._socket, "send", text)
 
-    def drop(self, code: int, reason: str) -> None:
-        """Close, and say nothing more of it."""
-        self._end()
+    def discard(self, code: int, reason: str) -> None:
+        """Close the connection without a call of `closed`."""
+        self._stop_listening()
         try:
             call(self._socket, "close", code, reason)
         except BrowserError:
-            # A code that a page may not send: the connection closes all the same.
+            # The browser refused a code that pages may not send; the connection is closed without one.
             call(self._socket, "close")
 
-    def _end(self) -> None:
-        self._over = True
+    def _stop_listening(self) -> None:
+        self._discarded = True
         self._listeners.end()
 
-    def _message_came(self, event: Any) -> None:
+    def _message_received(self, event: Any) -> None:
         text = get(event, "data")
-        # Signald sends no binary messages; anything else between might.
-        if isinstance(text, str) and not self._over:
+        # Signald sends no binary messages, but a proxy in between might.
+        if isinstance(text, str) and not self._discarded:
             self._received(text)
 
-    def _close_came(self, event: Any) -> None:
-        if not self._over:
-            self._end()
+    def _close_received(self, event: Any) -> None:
+        if not self._discarded:
+            self._stop_listening()
             self._closed(get(event, "code"), get(event, "reason"))

@@ -1,8 +1,8 @@
-"""What of the page is fetched when it is first wanted: no call needs it."""
+"""Parts of the page that are loaded on demand; no call needs them."""
 
 from __future__ import annotations
 
 from ..model import translation
 from . import extra_texts
 
-translation.offer("extras", extra_texts)
+translation.register("extras", extra_texts)

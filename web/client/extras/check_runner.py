@@ -1,4 +1,4 @@
-"""The connectivity test as it happens: one check after the other, and everything released behind it."""
+"""Runs the connectivity test: one check after the other, and releases their resources."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from ..browser import storage
 from ..browser.bridge import BrowserError, call, construct, get, loudness, now, put, spawn, wait, window
 from ..model import webrtc_stats
-from ..model.active_speaker import LOUD
+from ..model.active_speaker import SPEECH
 from ..model.device_choices import DeviceChoices
-from ..model.devices import AUDIO, VIDEO, problem_of
+from ..model.devices import AUDIO, VIDEO, problem_code
 from . import checks, extra_texts
 from .checks import CALL, CAMERA, MICROPHONE, SERVER, STUN, TURN
 from .ice_gathering import RELAY, SRFLX, IceGathering
@@ -24,43 +24,43 @@ if TYPE_CHECKING:
 
 __all__ = ["CheckRun"]
 
-LOOK = 0.05
-"""Seconds between two looks at what has happened."""
+POLL = 0.05
+"""Seconds between two polls of what a check waits for."""
 
-SEEN_FOR = 1.5
-"""Seconds for which the person sees themselves at least."""
+PREVIEW = 1.5
+"""Seconds for which the person sees their own picture at least."""
 
-DARK_AFTER = 6.0
+FRAME_TIMEOUT = 6.0
 """Seconds without a frame after which a camera counts as dark."""
 
-HEARD_FOR = 1.5
-"""Seconds for which the level is shown at least."""
+METERING = 1.5
+"""Seconds for which the audio level is shown at least."""
 
-SILENT_AFTER = 3.0
-"""Seconds within which something has to be heard."""
+SPEECH_TIMEOUT = 3.0
+"""Seconds within which speech must be measured."""
 
 SAMPLES = 2048
-"""Of the sound, which a level is taken from: 43 ms at 48 kHz, about as long as between two looks."""
+"""The number of audio samples from which a level is computed: 43 ms at 48 kHz, about the interval between two polls."""
 
-GATHERED_AFTER = 6.0
-"""Seconds that a STUN or TURN server has; browsers take 10 or more to give one up."""
+GATHER_TIMEOUT = 6.0
+"""Seconds in which a STUN or TURN server must answer; browsers take 10 or more to give one up."""
 
 PINGS = 3
-"""Questions to the server, of which the fastest answer counts."""
+"""The number of pings to the server; the fastest answer counts."""
 
-TRIED_FOR = 15.0
-"""Seconds that one call with oneself may take."""
+CALL_TIMEOUT = 15.0
+"""Seconds that one loopback call may take."""
 
 
 class CheckRun:
-    """One test, from its start to its end, or until it is stopped."""
+    """One run of the connectivity test."""
 
     def __init__(self, test: Checks, video: Any, level: Any, changed: Callable[[], None]) -> None:
-        """Prepare a test.
+        """Prepare a run.
 
         Args:
-            test: the checks, which are told what is found.
-            video: the `video` element for the own picture.
+            test: the checks, which store the outcomes.
+            video: the `video` element for the local picture.
             level: the element for the level of the microphone.
             changed: called when `test` has changed.
 
@@ -70,13 +70,13 @@ class CheckRun:
         self._level = level
         self._changed = changed
         self._streams: list[Any] = []
-        self._closed: list[Callable[[], object]] = []
-        self._sides: list[LoopbackPeer] = []
+        self._cleanups: list[Callable[[], object]] = []
+        self._peers: list[LoopbackPeer] = []
         self._choices = DeviceChoices(storage.devices())
 
-    async def go(self) -> None:
-        """Make one check after the other, of a test that was begun."""
-        for name, made in (
+    async def run(self) -> None:
+        """Run the checks of a test that was begun, one after the other."""
+        for name, check in (
             (CAMERA, self._camera),
             (MICROPHONE, self._microphone),
             (SERVER, self._server),
@@ -87,41 +87,41 @@ class CheckRun:
             if self._test.start(name, now()):
                 self._changed()
                 try:
-                    await made()
+                    await check()
                 except BrowserError as error:
                     self._log(f"{name}: {error.name}: {error.message}")
-                    self._test.unexpected(name)
+                    self._test.refused(name)
                 self._release()
                 self._changed()
         self._end()
 
     def stop(self) -> None:
-        """End it now."""
+        """Stop the run at once."""
         self._test.stop()
         self._end()
         self._changed()
 
     def _end(self) -> None:
         self._release()
-        while self._sides:
-            self._sides.pop().end()
+        while self._peers:
+            self._peers.pop().close()
 
     def _release(self) -> None:
-        """Release what one check alone needs."""
+        """Release the resources of one check."""
         put(self._video, "srcObject", None)
         while self._streams:
             _stop_tracks(self._streams.pop())
-        while self._closed:
-            self._closed.pop()()
+        while self._cleanups:
+            self._cleanups.pop()()
 
     async def _until(self, name: str, done: Callable[[], object]) -> bool:
-        """Wait until something is so; False when this check is over before, for which reason ever."""
+        """Wait until `done` is true; return False if the check ended before, for whatever reason."""
         while self._test.running(name):
             if done():
                 return True
-            await asyncio.sleep(LOOK)
-            for side in self._sides:
-                side.tick()
+            await asyncio.sleep(POLL)
+            for peer in self._peers:
+                peer.tick()
             self._test.tick(now())
         return False
 
@@ -131,12 +131,12 @@ class CheckRun:
     # Devices
 
     async def _open(self, name: str, kind: str) -> Any:
-        """Return a stream of the camera or the microphone; None when there is none, which is noted then."""
+        """Return a stream of the camera or the microphone; None if there is none, after storing that as the outcome."""
         devices = get(window, "navigator", "mediaDevices")
         if devices is None:
             self._test.finish(name, "unsupported" if get(window, "isSecureContext") else "insecure")
             return None
-        # Beside this, since the browser may never answer.
+        # The request runs in a task of its own, because the browser may never answer.
         spawn(self._ask(name, kind, devices))
         return self._streams[0] if await self._until(name, lambda: self._streams) else None
 
@@ -144,7 +144,7 @@ class CheckRun:
         try:
             stream = await wait(call(devices, "getUserMedia", {kind: self._choices.constraints(kind)}))
         except BrowserError as error:
-            self._test.finish(name, problem_of(error.name))
+            self._test.finish(name, problem_code(error.name))
             return
         if self._test.running(name):
             self._streams.append(stream)
@@ -160,8 +160,8 @@ class CheckRun:
         label = get(call(stream, "getVideoTracks"), "0", "label")
 
         def seen() -> bool:
-            patience = SEEN_FOR if get(self._video, "videoWidth") else DARK_AFTER
-            return now() - since >= patience
+            seconds = PREVIEW if get(self._video, "videoWidth") else FRAME_TIMEOUT
+            return now() - since >= seconds
 
         if await self._until(CAMERA, seen):
             width, height = get(self._video, "videoWidth"), get(self._video, "videoHeight")
@@ -172,9 +172,9 @@ class CheckRun:
         if stream is None:
             return
         context = construct("AudioContext")
-        self._closed.append(lambda: spawn(_whatever(call(context, "close"))))
-        # Some browsers begin by themselves, others when they are asked to.
-        spawn(_whatever(call(context, "resume")))
+        self._cleanups.append(lambda: spawn(_ignore(call(context, "close"))))
+        # Some browsers start the audio context by themselves, others only on request.
+        spawn(_ignore(call(context, "resume")))
         analyser = call(context, "createAnalyser")
         put(analyser, "fftSize", SAMPLES)
         call(call(context, "createMediaStreamSource", stream), "connect", analyser)
@@ -183,43 +183,43 @@ class CheckRun:
         since = now()
         loudest = 0.0
 
-        def heard() -> bool:
+        def measured() -> bool:
             nonlocal loudest
             level = loudness(analyser, samples)
             self._show(level)
             loudest = max(loudest, level)
-            return now() - since >= (HEARD_FOR if loudest >= LOUD else SILENT_AFTER)
+            return now() - since >= (METERING if loudest >= SPEECH else SPEECH_TIMEOUT)
 
-        if await self._until(MICROPHONE, heard):
+        if await self._until(MICROPHONE, measured):
             if get(context, "state") != "running":
-                # Where there is no loudspeaker, Firefox does not begin.
+                # Firefox does not start the audio context on a machine without a loudspeaker.
                 self._test.finish(MICROPHONE, "unmeasured", label)
             else:
-                self._test.finish(MICROPHONE, "works" if loudest >= LOUD else "silent", label)
+                self._test.finish(MICROPHONE, "works" if loudest >= SPEECH else "silent", label)
 
     def _show(self, level: float) -> None:
-        # Ears hear ratios: the root makes soft speech visible.
+        # Loudness is perceived on a logarithmic scale: the root makes soft speech visible.
         shown = min(1.0, (level * 4) ** 0.5)
         call(get(self._level, "style"), "setProperty", "--level", str(shown))
         put(self._level, "ariaValueNow", str(int(shown * 100)))
 
-    # The server, and what it names
+    # The server, STUN and TURN
 
-    def _side(self) -> LoopbackPeer:
-        side = LoopbackPeer(self._log)
-        self._sides.append(side)
-        return side
+    def _connect(self) -> LoopbackPeer:
+        peer = LoopbackPeer(self._log)
+        self._peers.append(peer)
+        return peer
 
     async def _server(self) -> None:
-        side = self._side()
-        if not await self._until(SERVER, lambda: side.welcomed or side.problem or side.lost):
+        peer = self._connect()
+        if not await self._until(SERVER, lambda: peer.welcomed or peer.problem or peer.lost):
             return
-        if side.problem:
-            self._test.finish(SERVER, "refused", side.problem)
+        if peer.problem:
+            self._test.finish(SERVER, "refused", peer.problem)
             return
         fastest = None
         for _ in range(PINGS):
-            seconds = await self._ping(side)
+            seconds = await self._ping(peer)
             if seconds is not None and (fastest is None or seconds < fastest):
                 fastest = seconds
         if fastest is None:
@@ -227,48 +227,52 @@ class CheckRun:
         else:
             self._test.finish(SERVER, "works", checks.milliseconds(fastest))
 
-    async def _ping(self, side: LoopbackPeer) -> float | None:
-        """Return the seconds from a question to the server until its answer; None without one."""
-        asked = side.ping()
-        if not side.welcomed or not await self._until(SERVER, lambda: side.lost or side.heard > asked) or side.lost:
+    async def _ping(self, peer: LoopbackPeer) -> float | None:
+        """Return the round-trip time to the server in seconds; None without an answer."""
+        sent_at = peer.ping()
+        if (
+            not peer.welcomed
+            or not await self._until(SERVER, lambda: peer.lost or peer.received_at > sent_at)
+            or peer.lost
+        ):
             return None
-        return side.heard - asked
+        return peer.received_at - sent_at
 
-    async def _answers(self, name: str, wanted: str, servers: list[dict[str, Any]]) -> list[str] | None:
-        """Return how each server answered; None when the test is over before."""
+    async def _gather(self, name: str, wanted: str, servers: list[dict[str, Any]]) -> list[str] | None:
+        """Return how each ICE server answered; None if the test ended before."""
         gatherings = [IceGathering(server, wanted) for server in servers]
-        self._closed += [gathering.close for gathering in gatherings]
+        self._cleanups += [gathering.close for gathering in gatherings]
         since = now()
 
-        def over() -> bool:
-            return now() - since >= GATHERED_AFTER or all(gathering.over for gathering in gatherings)
+        def done() -> bool:
+            return now() - since >= GATHER_TIMEOUT or all(gathering.done for gathering in gatherings)
 
-        return [gathering.answer for gathering in gatherings] if await self._until(name, over) else None
+        return [gathering.answer for gathering in gatherings] if await self._until(name, done) else None
 
     async def _stun(self) -> None:
-        answers = await self._answers(STUN, SRFLX, checks.stun_servers(self._sides[0].ice_servers))
+        answers = await self._gather(STUN, SRFLX, checks.stun_servers(self._peers[0].ice_servers))
         if answers is not None:
             outcome, count = checks.stun_outcome(answers)
             self._test.finish(STUN, outcome, count)
 
     async def _turn(self) -> None:
-        # Some servers give credentials to members of a session alone.
-        host = self._sides[0]
+        # Some servers give TURN credentials to members of a session only.
+        host = self._peers[0]
         host.open(False)
         if not await self._until(TURN, lambda: host.session or host.problem or host.lost):
             return
         host.problem = ""
-        servers = checks.turn_servers(self._sides[0].ice_servers)
-        answers = await self._answers(TURN, RELAY, [server for _, server in servers])
+        servers = checks.turn_servers(self._peers[0].ice_servers)
+        answers = await self._gather(TURN, RELAY, [server for _, server in servers])
         if answers is not None:
             named = [(servers[place][0], each) for place, each in enumerate(answers)]
             outcome, works, fails = checks.turn_outcome(named)
             self._test.finish(TURN, outcome, works, fails)
 
-    # A call with oneself
+    # The loopback call
 
     async def _call(self) -> None:
-        host, guest = self._sides[0], self._side()
+        host, guest = self._peers[0], self._connect()
         if not await self._until(CALL, lambda: guest.welcomed or guest.problem or guest.lost):
             return
         seconds = await self._try_call(host, guest, False)
@@ -278,20 +282,20 @@ class CheckRun:
         elif seconds is None:
             self._test.finish(CALL, "one-way" if host.connected and guest.connected else "fails")
         else:
-            relayed = webrtc_stats.figures(await host.statistics())["selectedPair"] or {}
+            relayed = webrtc_stats.totals(await host.statistics())["selectedPair"] or {}
             path = extra_texts.TEST_RELAYED if "relay" in relayed.values() else extra_texts.TEST_DIRECT
             outcome, first, second = "works", checks.milliseconds(seconds), ""
-            if self._test.relays:
+            if self._test.relayed:
                 through = await self._try_call(host, guest, True)
                 outcome = "relay-fails" if through is None else "relay-works"
                 second = "" if through is None else checks.milliseconds(through)
             self._test.finish(CALL, outcome, path, first, second)
 
     async def _try_call(self, host: LoopbackPeer, guest: LoopbackPeer, relay_only: bool) -> float | None:
-        """Call oneself, and return the seconds from a message to its answer, the slower side's; None without."""
+        """Make a loopback call, and return the slower round-trip time in seconds; None without a connection."""
         guest.leave()
         host.leave()
-        until = now() + TRIED_FOR
+        until = now() + CALL_TIMEOUT
 
         def stuck() -> bool:
             return bool(host.problem or guest.problem or host.failed or guest.failed) or now() >= until
@@ -311,8 +315,8 @@ def _stop_tracks(stream: Any) -> None:
         call(track, "stop")
 
 
-async def _whatever(promise: Any) -> None:
-    """Wait for a promise of which nobody needs to know what it came to."""
+async def _ignore(promise: Any) -> None:
+    """Wait for a promise and ignore its failure."""
     try:
         await wait(promise)
     except BrowserError:

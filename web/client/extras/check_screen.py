@@ -23,7 +23,7 @@ CONFIRMED_FOR = 2.5
 
 
 class CheckScreen:
-    """What `test-screen` shows while the page is there for the test."""
+    """Controls the element `test-screen`."""
 
     def __init__(self, page: Page) -> None:
         self._page = page
@@ -37,31 +37,31 @@ class CheckScreen:
         call(rows[checks.MICROPHONE], "append", page.element("test-level"))
         for name in checks.ORDER:
             call(page.element("test-checks"), "append", rows[name])
-        page.on("test-start", "click", lambda event: self._pressed())
-        page.on("test-copy", "click", lambda event: spawn(self._copy()))
+        page.on_click("test-start", self._pressed)
+        page.on_click("test-copy", self._copy)
         self._show()
 
-    def leave(self) -> None:
-        """The person leaves the screen."""
+    def reset(self) -> None:
+        """Stop the test and clear its results, because the person leaves the screen."""
         if self._run is not None:
             self._run.stop()
         self._test = Checks()
         self._show()
 
     def _pressed(self) -> None:
-        if self._run is not None and self._test.going:
+        if self._run is not None and self._test.active:
             self._run.stop()
             return
         self._test = Checks()
         self._test.begin()
         self._run = CheckRun(self._test, self._page.element("test-video"), self._page.element("test-level"), self._show)
-        spawn(self._run.go())
+        spawn(self._run.run())
 
     def _show(self) -> None:
         self._part.show(check_view.view(self._test, self._copied))
 
     def _row(self, name: str) -> Any:
-        """Return a copy of the row that index.html has as a template, with ids for this check."""
+        """Return a copy of the row template of index.html, with ids for this check."""
         row = call(get(self._page.element("test-row"), "content", "firstElementChild"), "cloneNode", True)
         put(row, "id", f"test-{name}")
         for part in ("name", "state", "found", "remedy"):
@@ -69,9 +69,9 @@ class CheckScreen:
         return row
 
     async def _copy(self) -> None:
-        place = get(window, "location", "origin")
+        origin = get(window, "location", "origin")
         today = call(construct("Date"), "toISOString")
-        text = self._test.summary(f"{place}, {today}", get(window, "navigator", "userAgent"))
+        text = self._test.summary(f"{origin}, {today}", get(window, "navigator", "userAgent"))
         clipboard = get(window, "navigator", "clipboard")
         self._copied = extra_texts.TEST_COPIED
         try:

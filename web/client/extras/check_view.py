@@ -1,4 +1,4 @@
-"""What the screen of the connectivity test shows, as a function of its checks: pure."""
+"""Maps the connectivity test to what its screen shows. It does not touch the browser."""
 
 from __future__ import annotations
 
@@ -20,28 +20,28 @@ def view(test: Checks, copied: str) -> View:
 
     Args:
         test: the checks.
-        copied: what the copying button says of its last press; empty for nothing.
+        copied: what the copy button says about its last press; empty for nothing.
 
     """
     start = extra_texts.TEST_AGAIN if test.verdict else extra_texts.TEST_START
     values: View = {
         ("test-video", "hidden"): not test.running(checks.CAMERA),
         ("test-level", "hidden"): not test.running(checks.MICROPHONE),
-        ("test-start", "text"): extra_texts.TEST_STOP if test.going else start,
+        ("test-start", "text"): extra_texts.TEST_STOP if test.active else start,
         ("test-copy", "text"): copied or extra_texts.TEST_COPY,
         ("test-copy", "hidden"): not test.verdict,
         ("test-status", "text"): extra_texts.TEST_VERDICTS.get(test.verdict, ""),
         ("test-status", "className"): test.verdict,
     }
-    for check in test.all:
+    for check in test.checks:
         row = f"test-{check.name}"
         values[row, "className"] = check.state
         values[row + "-name", "text"] = extra_texts.TEST_NAMES[check.name]
-        # Read aloud once, when there is something to say.
+        # A screen reader reads this aloud once, when there is an outcome.
         over = check.state not in (checks.WAITING, checks.RUNNING)
         values[row + "-state", "text"] = extra_texts.TEST_STATES[check.state] if over else ""
         values[row + "-found", "text"] = check.found
         values[row + "-remedy", "text"] = check.remedy
-    if test.going and test.now is not None:
-        values["test-status", "text"] = extra_texts.TEST_DOING[test.now.name]
+    if test.active and test.current is not None:
+        values["test-status", "text"] = extra_texts.TEST_DOING[test.current.name]
     return values

@@ -1,4 +1,4 @@
-"""The connectivity test: what is looked at, what it was found to be, and what follows: pure, and told the time."""
+"""The checks of the connectivity test, their outcomes and what follows. The caller passes the time."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = [
     "turn_servers",
 ]
 
-# What is looked at, in this order.
+# These are the checks, in the order in which they run.
 CAMERA = "camera"
 MICROPHONE = "microphone"
 SERVER = "server"
@@ -30,9 +30,10 @@ CALL = "call"
 ORDER = (CAMERA, MICROPHONE, SERVER, STUN, TURN, CALL)
 
 NEEDS = {STUN: SERVER, TURN: SERVER, CALL: SERVER}
-"""What each check follows from: the server names STUN and TURN servers, and carries the call."""
+"""The check that each check depends on: the server names STUN and TURN servers, and relays the signaling of the call.
+"""
 
-# States of a check.
+# These are the states of a check.
 WAITING = "waiting"
 RUNNING = "running"
 PASSED = "passed"
@@ -51,9 +52,10 @@ NEXT = {
 """The states that may follow a state."""
 
 SECONDS = {CAMERA: 60.0, MICROPHONE: 60.0, SERVER: 12.0, STUN: 8.0, TURN: 12.0, CALL: 40.0}
-"""How long each may take; for devices this is the time to answer the browser's question, too."""
+"""The timeout of each check in seconds; that of a device includes the time in which the person answers the browser's
+prompt."""
 
-LATE = {
+TIMEOUTS = {
     CAMERA: "late",
     MICROPHONE: "late",
     SERVER: "unreachable",
@@ -61,7 +63,7 @@ LATE = {
     TURN: "silent",
     CALL: "fails",
 }
-"""The outcome of a check that took longer."""
+"""The outcome of each check that times out."""
 
 OUTCOMES = {
     CAMERA: {
@@ -97,22 +99,23 @@ OUTCOMES = {
         "fails": FAILED,
     },
 }
-"""The state that each outcome of each check means; a device's are the problems of `devices.Device`, and more."""
+"""The state that each outcome of each check leads to; the outcomes of devices include the problem codes of
+`devices.Device`."""
 
-UNEXPECTED = {CAMERA: "unsupported", MICROPHONE: "unsupported"}
-"""The outcome of a check in which the browser refused what it should not, where it is not that of `LATE`."""
+REFUSALS = {CAMERA: "unsupported", MICROPHONE: "unsupported"}
+"""The outcome of each check that the browser refuses unexpectedly; others have the outcome of a timeout."""
 
-# What the whole test comes to.
+# These are the verdicts about the whole test.
 READY = "ready"
 USABLE = "usable"
 TROUBLED = "troubled"
 BROKEN = "broken"
 STOPPED = "stopped"
 
-SERVERS = 8
-"""STUN servers, and TURN servers, that are tried at most."""
+MAX_SERVERS = 8
+"""The largest number of STUN servers, and of TURN servers, that are tried."""
 
-# How one STUN or TURN server answered.
+# These are the answers of a STUN or TURN server.
 FOUND = "found"
 SAME = "same"
 REFUSED = "refused"
@@ -120,14 +123,14 @@ SILENT = "silent"
 
 
 class Check:
-    """One of them.
+    """One check.
 
     Attributes:
-        name: which.
+        name: the name of the check.
         state: one of the states above.
-        found: what it found, in a sentence; empty before.
-        remedy: what a person can do about it, in a sentence; empty where nothing is wrong.
-        until: the time at which it counts as late, in seconds.
+        found: the outcome, as a sentence; empty before there is one.
+        remedy: what a person can do about it, as a sentence; empty where nothing is wrong.
+        deadline: the time in seconds at which it times out.
 
     """
 
@@ -136,10 +139,10 @@ class Check:
         self.state = WAITING
         self.found = ""
         self.remedy = ""
-        self.until = 0.0
+        self.deadline = 0.0
 
     def enter(self, state: str) -> bool:
-        """Change the state if it may follow; else nothing happens."""
+        """Change the state and return True if it may follow the present one."""
         if state not in NEXT[self.state]:
             return False
         self.state = state
@@ -147,119 +150,119 @@ class Check:
 
 
 class Checks:
-    """All of them, once.
+    """The checks of one test.
 
     Attributes:
-        all: in the order in which they are made.
-        going: whether the test was begun, and is neither over nor stopped.
-        stopped: whether the person ended it before its end.
-        relays: whether a TURN server gave a relay.
+        checks: the checks in the order in which they run.
+        active: whether the test was begun, and is neither over nor stopped.
+        stopped: whether the person stopped the test.
+        relay_works: whether a TURN server provided a relay.
 
     """
 
     def __init__(self) -> None:
-        self.all = [Check(name) for name in ORDER]
-        self.going = False
+        self.checks = [Check(name) for name in ORDER]
+        self.active = False
         self.stopped = False
-        self.relays = False
+        self.relayed = False
 
     def __getitem__(self, name: str) -> Check:
-        for check in self.all:
+        for check in self.checks:
             if check.name == name:
                 return check
         raise KeyError(name)
 
-    # What happens
+    # Transitions
 
     def begin(self) -> None:
-        """The person wants to know."""
-        self.going = True
+        """Begin the test."""
+        self.active = True
 
     def stop(self) -> None:
-        """The person has seen enough, or leaves: nothing that comes later matters."""
-        if self.going:
-            self.going = False
+        """Stop the test, because the person wants it or leaves; outcomes that come later are ignored."""
+        if self.active:
+            self.active = False
             self.stopped = True
-            for check in self.all:
+            for check in self.checks:
                 if check.enter(SKIPPED):
                     check.found = extra_texts.TEST_STOPPED
 
     def start(self, name: str, now: float) -> bool:
-        """Begin this one; False when it is skipped, or the test is not going on."""
+        """Start a check; return False if it is skipped, or the test is not active."""
         check = self[name]
-        if not self.going or not check.enter(RUNNING):
+        if not self.active or not check.enter(RUNNING):
             return False
-        check.until = now + SECONDS[name]
+        check.deadline = now + SECONDS[name]
         return True
 
     def finish(self, name: str, outcome: str, *values: object) -> None:
-        """Note the outcome of one that runs, as `OUTCOMES` lists them; `values` fill in its sentence."""
+        """Store the outcome of a running check, as listed in `OUTCOMES`; `values` fill in its sentence."""
         check = self[name]
-        if not self.going or not check.enter(OUTCOMES[name][outcome]):
+        if not self.active or not check.enter(OUTCOMES[name][outcome]):
             return
         check.found = extra_texts.TEST_FOUND[name][outcome].format(*values)
         check.remedy = extra_texts.TEST_REMEDIES[name].get(outcome, "")
         if name == TURN:
-            self.relays = outcome in ("works", "some")
+            self.relayed = outcome in ("works", "some")
         if check.state == FAILED:
             self._skip(name)
-        self.going = self.now is not None
+        self.active = self.current is not None
 
     def tick(self, now: float) -> None:
-        """Time goes on: what takes too long is over."""
-        check = self.now
-        if check is not None and check.state == RUNNING and now >= check.until:
-            self.finish(check.name, LATE[check.name])
+        """End the running check if it has timed out."""
+        check = self.current
+        if check is not None and check.state == RUNNING and now >= check.deadline:
+            self.finish(check.name, TIMEOUTS[check.name])
 
-    def unexpected(self, name: str) -> None:
-        """Note that the browser refused this one something that it should not."""
-        self.finish(name, UNEXPECTED.get(name, LATE[name]))
+    def refused(self, name: str) -> None:
+        """End a check, because the browser unexpectedly refused a call."""
+        self.finish(name, REFUSALS.get(name, TIMEOUTS[name]))
 
     def _skip(self, needed: str) -> None:
-        for check in self.all:
+        for check in self.checks:
             if NEEDS.get(check.name) == needed and check.enter(SKIPPED):
                 check.found = extra_texts.TEST_SKIPPED
 
-    # Questions
+    # Queries
 
     def running(self, name: str) -> bool:
-        """Whether this one is under way."""
-        return self.going and self[name].state == RUNNING
+        """Return whether a check is running."""
+        return self.active and self[name].state == RUNNING
 
     @property
-    def now(self) -> Check | None:
-        """The first one that is not over; None when the test is."""
-        for check in self.all:
+    def current(self) -> Check | None:
+        """The first check that is not over; None when the test is over."""
+        for check in self.checks:
             if check.state in (WAITING, RUNNING):
                 return check
         return None
 
     @property
     def verdict(self) -> str:
-        """What the whole comes to: `ready`, `usable`, `troubled` (calls work, and something else does not), `broken`.
+        """The verdict: `ready`, `usable`, `troubled` (calls work, another check failed), `broken` or `stopped`.
 
-        Or `stopped`; empty while it is not over.
+        It is empty while the test is not over.
         """
-        if self.now is not None:
+        if self.current is not None:
             return ""
         if self.stopped:
             return STOPPED
         if self[CALL].state in (FAILED, SKIPPED):
             return BROKEN
-        states = [check.state for check in self.all]
+        states = [check.state for check in self.checks]
         if FAILED in states:
             return TROUBLED
         return USABLE if WARNED in states else READY
 
     def summary(self, *about: str) -> str:
-        """Return the result as text to send to somebody who helps; it has no network address.
+        """Return the result as text for whoever helps the person; it has no network addresses.
 
         Args:
             about: lines to begin with, such as the page's address and the browser.
 
         """
         lines = list(about)
-        for check in self.all:
+        for check in self.checks:
             lines.append(
                 f"{extra_texts.TEST_NAMES[check.name]}: {extra_texts.TEST_STATES[check.state]}. {check.found}".rstrip()
             )
@@ -285,16 +288,16 @@ def _each(ice_servers: list[dict[str, Any]], schemes: tuple[str, str]) -> list[d
                 each = {"urls": [url]}
                 each.update({key: server[key] for key in ("username", "credential") if key in server})
                 found.append(each)
-    return found[:SERVERS]
+    return found[:MAX_SERVERS]
 
 
 def stun_servers(ice_servers: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the STUN servers among them, one URL in each."""
+    """Return the STUN servers among the ICE servers, with one URL each."""
     return _each(ice_servers, ("stun", "stuns"))
 
 
 def turn_servers(ice_servers: list[dict[str, Any]]) -> list[tuple[str, dict[str, Any]]]:
-    """Return the TURN servers among them, one URL in each, and `UDP`, `TCP` or `TLS` as it is reached (RFC 7065)."""
+    """Return the TURN servers with one URL each, and their transports `UDP`, `TCP` or `TLS` (RFC 7065)."""
     named = []
     for server in _each(ice_servers, ("turn", "turns")):
         url = server["urls"][0].lower()
@@ -309,29 +312,29 @@ def turn_servers(ice_servers: list[dict[str, Any]]) -> list[tuple[str, dict[str,
 
 
 def answer(wanted: str, candidates: list[str], errors: list[int], complete: bool) -> str:
-    """Return how a server answered that was alone in a configuration.
+    """Return how the only server of a configuration answered.
 
-    A browser leaves out a `srflx` candidate that says the same as a `host` one (RFC 8445 §5.1.3), so that for STUN the
-    end of gathering without any error is an answer, too.
+    A browser omits a `srflx` candidate that equals a `host` one (RFC 8445 §5.1.3), so that for STUN gathering that ends
+    without an error is an answer, too.
 
     Args:
-        wanted: the type of candidate that it is there for, `srflx` or `relay`.
-        candidates: the gathered ones, as `RTCIceCandidate.candidate` has them.
+        wanted: the type of candidate that the server provides, `srflx` or `relay`.
+        candidates: the gathered candidates, as in `RTCIceCandidate.candidate`.
         errors: the codes of `icecandidateerror`.
-        complete: whether gathering came to its end.
+        complete: whether gathering is complete.
 
     """
     for candidate in candidates:
         if f" typ {wanted}" in candidate:
             return FOUND
-    # 401 and 403 are the server's own words (RFC 8656 §19), 701 is the browser's for none.
+    # The server sends 401 and 403 itself (RFC 8656 §19); the browser reports 701 when it gets no answer.
     if 401 in errors or 403 in errors:
         return REFUSED
     return SAME if wanted == "srflx" and complete and candidates and not errors else SILENT
 
 
 def stun_outcome(answers: list[str]) -> tuple[str, str]:
-    """Return the outcome of the answers of all STUN servers, and how many of how many answered."""
+    """Return the outcome for the answers of all STUN servers, and how many of them answered."""
     count = len([each for each in answers if each in (FOUND, SAME)])
     values = f"{count}/{len(answers)}"
     if not answers:
@@ -342,7 +345,7 @@ def stun_outcome(answers: list[str]) -> tuple[str, str]:
 
 
 def turn_outcome(answers: list[tuple[str, str]]) -> tuple[str, str, str]:
-    """Return the outcome of the (transport, answer) pairs, the transports that work and those that do not."""
+    """Return the outcome for the (transport, answer) pairs, the transports that work, and those that do not."""
     works = [transport for transport, each in answers if each == FOUND]
     fails = [transport for transport, each in answers if each != FOUND and transport not in works]
     if not answers:

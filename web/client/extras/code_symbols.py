@@ -1,4 +1,4 @@
-"""The symbols of a verification code, 64 that nobody mixes up by eye; `extra_texts.CODE_WORDS` names them. Pure."""
+"""The 64 symbols of verification codes, chosen to be distinct; `extra_texts.CODE_WORDS` names them."""
 
 from __future__ import annotations
 
@@ -10,4 +10,5 @@ EMOJI = (
     "🌵🌻🌈⛄🌋🍁⚡🌴⛵🎈🥁🎻🎲🧲🔭🧦"
     "🎩🔔🧭🚜🚁🏰⛺🎹🧩🎯🚿🧽💎🔌📷👢"
 )
-"""One code point each, of Unicode 11 (2018) or before. A symbol never changes its place."""
+"""Each symbol is one code point of Unicode 11 (2018) or before. Its position must never change, because it is its
+number."""

@@ -1,4 +1,4 @@
-"""Choosing camera, microphone and speaker, before a call and in it."""
+"""The pickers of camera, microphone and speaker, before a call and during one."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from ..browser.audio_output import set_speaker
 from ..browser.bridge import BrowserError, call, construct, get, put, spawn, wait, window
 from ..model.device_choices import CAMERA, MICROPHONE, SPEAKER
 from ..model.devices import AUDIO, VIDEO
+from .elements import list_options
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,14 +28,14 @@ PICKERS = {CAMERA: "pick-camera", MICROPHONE: "pick-microphone", SPEAKER: "pick-
 TRACKS = {CAMERA: VIDEO, MICROPHONE: AUDIO}
 
 TONE = 440.0
-"""Hertz of the sound that tests a speaker."""
+"""The frequency in Hertz of the sound that tests a speaker."""
 
-TONE_FOR = 0.6
-"""Seconds."""
+TONE_SECONDS = 0.6
+"""The duration of that sound in seconds."""
 
 
 class DevicePickers:
-    """The element `pickers`, which is on the start screen, and during a call in the sheet `settings`."""
+    """Controls the element `pickers`, which is on the start screen, and during a call in the dialog `settings`."""
 
     def __init__(
         self,
@@ -44,14 +45,14 @@ class DevicePickers:
         media: LocalMedia,
         speaker_chosen: Callable[[], None],
     ) -> None:
-        """Take the elements.
+        """Listen to the elements of the page.
 
         Args:
-            page: which has them.
-            state: the page's.
-            choices: what can be chosen.
-            media: takes another camera or microphone.
-            speaker_chosen: called when another speaker was.
+            page: the page's elements.
+            state: the page's state.
+            choices: the available and chosen devices.
+            media: the local media, which switches to another camera or microphone.
+            speaker_chosen: called when the person chose another speaker.
 
         """
         self._page = page
@@ -63,52 +64,44 @@ class DevicePickers:
         self._tone: Any = None
         for kind, name in PICKERS.items():
             page.on(name, "change", self._picked(kind))
-        page.on("test-speaker", "click", lambda event: self._test())
-        page.on("hint-muted", "change", lambda event: self._hint())
+        page.on_click("test-speaker", self._test)
+        page.on("hint-muted", "change", lambda event: self._store_hint())
         page.on("settings", "close", lambda event: call(page.element("devices"), "append", page.element("pickers")))
-        put(page.element("hint-muted"), "checked", state.hints)
+        put(page.element("hint-muted"), "checked", state.devices.mute_hints)
 
-    def follow(self) -> None:
-        """Show what there is now."""
+    def update(self) -> None:
+        """Draw the present state."""
         if not self._state.in_session and get(self._page.element("settings"), "open"):
             call(self._page.element("settings"), "close")
         for kind, name in PICKERS.items():
-            used = self._media.device(TRACKS[kind]) if kind in TRACKS else ""
+            used = self._media.device_id(TRACKS[kind]) if kind in TRACKS else ""
             options = self._choices.options(kind, used)
             if options != self._shown.get(kind):
                 self._shown[kind] = options
-                self._fill(self._page.element(name), options)
+                in_use = "".join([device for device, _, used in options if used])
+                list_options(self._page.element(name), [(device, label) for device, label, _ in options], in_use)
+                put(self._page.element(name), "disabled", not options)
         speakers = self._shown[SPEAKER] and get(window, "HTMLMediaElement", "prototype", "setSinkId") is not None
         for name in ("pick-speaker", "speaker-label"):
             put(self._page.element(name), "hidden", not speakers)
 
-    def _fill(self, select: Any, options: list[tuple[str, str, bool]]) -> None:
-        call(select, "replaceChildren")
-        for device, name, used in options:
-            option = call(get(window, "document"), "createElement", "option")
-            put(option, "value", device)
-            put(option, "textContent", name)
-            put(option, "selected", used)
-            call(select, "append", option)
-        put(select, "disabled", not options)
-
     def _picked(self, kind: str) -> Callable[[Any], None]:
         def picked(event: Any) -> None:
             self._choices.choose(kind, get(self._page.element(PICKERS[kind]), "value"))
-            storage.keep_devices(self._choices.chosen)
+            storage.save_devices(self._choices.chosen)
             if kind in TRACKS:
-                self._media.choose(TRACKS[kind])
+                self._media.switch_device(TRACKS[kind])
             else:
                 self._speaker_chosen()
 
         return picked
 
-    def _hint(self) -> None:
-        self._state.hints = bool(get(self._page.element("hint-muted"), "checked"))
-        storage.keep_hints(self._state.hints)
+    def _store_hint(self) -> None:
+        self._state.devices.mute_hints = bool(get(self._page.element("hint-muted"), "checked"))
+        storage.save_mute_hints(self._state.devices.mute_hints)
 
     def open(self) -> None:
-        """Show them in the sheet."""
+        """Show the pickers in the dialog."""
         call(self._page.element("settings-pickers"), "append", self._page.element("pickers"))
         call(self._page.element("settings"), "showModal")
 
@@ -127,20 +120,20 @@ class DevicePickers:
         except BrowserError:
             return
         set_speaker(self._tone, self._choices.chosen.get(SPEAKER, ""))
-        spawn(self._play(self._tone))
+        spawn(_attempt(self._tone, "play"))
         call(oscillator, "start")
-        call(oscillator, "stop", TONE_FOR)
-        spawn(self._close_after(context))
+        call(oscillator, "stop", TONE_SECONDS)
+        spawn(_close_later(context))
 
-    async def _play(self, tone: Any) -> None:
-        try:
-            await wait(call(tone, "play"))
-        except BrowserError:
-            return
 
-    async def _close_after(self, context: Any) -> None:
-        await asyncio.sleep(TONE_FOR + 0.5)
-        try:
-            await wait(call(context, "close"))
-        except BrowserError:
-            return
+async def _attempt(target: Any, method: str) -> None:
+    """Call a method that returns a promise, and ignore a failure."""
+    try:
+        await wait(call(target, method))
+    except BrowserError:
+        return
+
+
+async def _close_later(context: Any) -> None:
+    await asyncio.sleep(TONE_SECONDS + 0.5)
+    await _attempt(context, "close")

@@ -1,4 +1,4 @@
-"""Sentences of what is fetched on demand; the others stand in the page's `texts`."""
+"""Sentences of the parts that are loaded on demand; the others stand in the model's `texts`."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ REACH = "{} to {} in the last two minutes"
 UNKNOWN = "not known"
 NAMELESS = "Somebody"
 
-# The keyboard's shortcuts
+# Keyboard shortcuts
 
 KEYS = {" ": "Space", "Escape": "Esc"}
 SHORTCUTS = {
@@ -190,7 +190,7 @@ CODE_WORDS = (
     "telescope socks hat bell compass tractor helicopter castle tent piano puzzle target shower sponge diamond plug "
     "camera boot"
 )
-"""What the symbols of `code_words` are called, in their order; in English no two begin with the same three letters."""
+"""The names of the symbols of `code_symbols`, in their order; in English no two begin with the same three letters."""
 
 CODE_STATES = {
     "none": "Not verified. The program of {} has no code, so nobody can tell whether somebody is between you.",
@@ -219,7 +219,7 @@ RELAYED_CALL = (
 )
 NO_TURN = "This server names no TURN server: with this switched on, no connection comes about."
 
-# The people of a call
+# Participants of a call
 
 HOST = "host"
 YOU_NAMED = "{} (you)"

@@ -1,4 +1,4 @@
-"""One STUN or TURN server, asked by a peer connection that knows no other."""
+"""Tests one STUN or TURN server with a peer connection that has no other server."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ if TYPE_CHECKING:
 
 __all__ = ["RELAY", "SRFLX", "IceGathering"]
 
-# Types of candidates (RFC 8445 §5.1.1).
+# These are the types of candidates (RFC 8445 §5.1.1).
 SRFLX = "srflx"
 RELAY = "relay"
 
 
 class IceGathering:
-    """The candidates that a browser gathers with this server alone."""
+    """Gathers the candidates that the browser finds with one server."""
 
     def __init__(self, server: dict[str, Any], wanted: str) -> None:
-        """Begin to gather.
+        """Start gathering.
 
         Args:
             server: a W3C `RTCIceServer`.
-            wanted: the type of candidate that it is there for.
+            wanted: the type of candidate that the server provides.
 
         """
         self._wanted = wanted
@@ -38,7 +38,7 @@ class IceGathering:
             self._connection = construct("RTCPeerConnection", {"iceServers": [server], "iceTransportPolicy": policy})
             call(self._connection, "createDataChannel", "")
         except BrowserError:
-            # A URL that this browser does not take leads nowhere.
+            # A URL that this browser rejects provides no candidates.
             self._complete = True
             return
         listen(self._connection, "icecandidate", self._found)
@@ -49,28 +49,28 @@ class IceGathering:
         try:
             await wait(call(self._connection, "setLocalDescription"))
         except BrowserError:
-            # Closed before it began.
+            # The connection was closed before gathering started.
             self._complete = True
 
     def _found(self, event: Any) -> None:
         candidate = get(event, "candidate", "candidate")
         if candidate:
             self._candidates.append(candidate)
-        # Firefox ends with an empty candidate before the missing one.
+        # Firefox sends an empty candidate before the missing one that ends gathering.
         elif get(event, "candidate") is None:
             self._complete = True
 
     @property
     def answer(self) -> str:
-        """How the server answered until now (`checks.answer`)."""
+        """How the server has answered until now (`checks.answer`)."""
         return checks.answer(self._wanted, self._candidates, self._errors, self._complete)
 
     @property
-    def over(self) -> bool:
-        """Whether nothing better will come."""
+    def done(self) -> bool:
+        """Whether gathering can be ended, because nothing better will follow."""
         return self._complete or self.answer == checks.FOUND
 
     def close(self) -> None:
-        """Release the connection."""
+        """Close the peer connection."""
         if self._connection is not None:
             call(self._connection, "close")

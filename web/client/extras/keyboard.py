@@ -1,4 +1,4 @@
-"""The keyboard shortcuts in the page: which key goes to which button, push to talk, and the sheet that names them."""
+"""Handles keyboard shortcuts: presses the buttons, implements push-to-talk, and shows the list of shortcuts."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from ..browser import storage
 from ..browser.bridge import call, get, listen, put, window
 from . import shortcut_sheet
-from .shortcuts import CLOSE, SHEET, TALK, PushToTalk, action, kept_by
+from .shortcuts import CLOSE, SHEET, TALK, PushToTalk, action, reserved_keys
 
 if TYPE_CHECKING:
     from typing import Any
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 __all__ = ["Keyboard"]
 
 MODIFIERS = ("ctrlKey", "altKey", "metaKey", "isComposing", "defaultPrevented")
-"""Properties of a `KeyboardEvent` that make it somebody else's."""
+"""The properties of a `KeyboardEvent` with which a key is no shortcut."""
 
 MICROPHONE = "mute"
 
 
 class Keyboard:
-    """What listens to the keys. A shortcut presses a button, and what that does is the button's."""
+    """Listens to the keyboard. A shortcut presses a button, which does the rest."""
 
     def __init__(self, page: Page, state: PageState) -> None:
         self._page = page
@@ -32,56 +32,58 @@ class Keyboard:
         self._document = get(window, "document")
         self._talk = PushToTalk()
         self._single = storage.single_keys()
-        listen(window, "keydown", self.down)
+        listen(window, "keydown", self.key_down)
         listen(window, "keyup", self._up)
-        listen(window, "blur", lambda event: self._let_go())
-        listen(self._document, "visibilitychange", lambda event: self._let_go())
-        page.on("single-keys", "change", lambda event: self._switch())
+        listen(window, "blur", lambda event: self._release())
+        listen(self._document, "visibilitychange", lambda event: self._release())
+        page.on("single-keys", "change", lambda event: self._toggle())
 
-    def follow(self) -> None:
-        """Mute again what was on while a key was held."""
-        if self._talk.settle(self._state.microphone.status):
+    def update(self) -> None:
+        """Mute again after push-to-talk, when the microphone has changed."""
+        if self._talk.should_press(self._state.devices.microphone.status):
             self._press(MICROPHONE)
 
-    def down(self, event: Any) -> None:
-        """A key went down."""
+    def key_down(self, event: Any) -> None:
+        """Handle a key that was pressed."""
         for name in MODIFIERS:
             if get(event, name):
                 return
-        does = action(get(event, "key") or "", get(event, "code") or "", self._kept(), self._dialog(), self._single)
-        if does == TALK:
-            self._speak(event)
-        elif does and not get(event, "repeat"):
-            if does == SHEET:
+        command = action(
+            get(event, "key") or "", get(event, "code") or "", self._reserved(), self._dialog(), self._single
+        )
+        if command == TALK:
+            self._talk_down(event)
+        elif command and not get(event, "repeat"):
+            if command == SHEET:
                 call(event, "preventDefault")
                 self.show_sheet()
-            elif does == CLOSE:
+            elif command == CLOSE:
                 self._close()
-            elif self._press(does):
+            elif self._press(command):
                 call(event, "preventDefault")
 
     def _up(self, event: Any) -> None:
         if self._talk.held and get(event, "code") == "Space":
             call(event, "preventDefault")
-            self._let_go()
+            self._release()
 
-    def _speak(self, event: Any) -> None:
-        """The space key is down: it must not scroll while it lets the person be heard."""
-        if self._pressable(MICROPHONE) and self._talk.down(self._state.microphone.status):
+    def _talk_down(self, event: Any) -> None:
+        """Start push-to-talk; the space key must not scroll the page meanwhile."""
+        if self._can_press(MICROPHONE) and self._talk.press(self._state.devices.microphone.status):
             self._press(MICROPHONE)
         if self._talk.held:
             call(event, "preventDefault")
 
-    def _let_go(self) -> None:
+    def _release(self) -> None:
         if self._talk.held:
-            self._talk.up()
-            self.follow()
+            self._talk.release()
+            self.update()
 
-    def _kept(self) -> str:
+    def _reserved(self) -> str:
         element = get(self._document, "activeElement")
         if element is None:
-            return kept_by("", "", False, "")
-        return kept_by(
+            return reserved_keys("", "", False, "")
+        return reserved_keys(
             get(element, "tagName").lower(),
             get(element, "type") or "",
             bool(get(element, "isContentEditable")),
@@ -92,35 +94,35 @@ class Keyboard:
         dialog = call(self._document, "querySelector", "dialog[open]")
         return "" if dialog is None else get(dialog, "id")
 
-    def _pressable(self, name: str) -> bool:
+    def _can_press(self, name: str) -> bool:
         element = self._page.element(name)
         if element is None or get(element, "disabled") or get(element, "hidden"):
             return False
         menu = call(element, "closest", "[popover]")
         if menu is not None:
-            # What a menu holds can be pressed wherever the menu can be opened.
+            # A menu item can be pressed wherever its menu can be opened.
             element = call(self._document, "querySelector", "[popovertarget=" + get(menu, "id") + "]:not([hidden])")
         return element is not None and bool(get(call(element, "getClientRects"), "length"))
 
     def _press(self, name: str) -> bool:
-        pressed = self._pressable(name)
+        pressed = self._can_press(name)
         if pressed:
             call(self._page.element(name), "click")
         return pressed
 
     def _close(self) -> None:
-        """Close what lies beside the call; out of full screen the browser leads."""
+        """Close the side panel; in full screen the browser handles the key itself."""
         if get(self._document, "fullscreenElement") is None:
             self._press("side-close")
 
-    # The sheet
+    # The list of shortcuts
 
-    def _switch(self) -> None:
+    def _toggle(self) -> None:
         self._single = bool(get(self._page.element("single-keys"), "checked"))
-        storage.keep_single_keys(self._single)
+        storage.save_single_keys(self._single)
 
     def show_sheet(self) -> None:
-        """Open the list of shortcuts; close it where it is open."""
+        """Open the list of shortcuts, or close it if it is open."""
         sheet = self._page.element(SHEET)
         if get(sheet, "open"):
             call(sheet, "close")

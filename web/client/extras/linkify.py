@@ -1,14 +1,14 @@
-"""Finds the addresses in what people write: `http` and `https` alone, so that nothing else can become a link. Pure."""
+"""Finds URLs in chat messages: only `http` and `https`, so that nothing else becomes a link."""
 
 from __future__ import annotations
 
-__all__ = ["pieces"]
+__all__ = ["segments"]
 
-MOST = 20
-"""Addresses that are looked at in one text."""
+MAX_LINKS = 20
+"""The largest number of links in one text."""
 
-LONGEST = 2000
-"""Characters of an address; a longer one stays plain."""
+MAX_LENGTH = 2000
+"""The largest number of characters of a URL; a longer one stays plain text."""
 
 NEVER = (
     ' \n<>"`{}|\\^\u3000\ufeff'
@@ -18,25 +18,24 @@ NEVER = (
         [chr(code) for code in range(0x2000, 0x2070) if not 0x2010 <= code <= 0x2027 and not 0x2030 <= code < 0x205F]
     )
 )
-"""Characters that end an address: those that are not seen, and those that RFC 3986 leaves out. Browsers read a
-backslash as a slash."""
+"""Characters that end a URL: invisible ones, and those that RFC 3986 excludes. Browsers read a backslash as a slash."""
 
-BEHIND = ".,;:!?'*_~…。、」』】》»”" + "\uff0c\uff01\uff1f\uff1b\uff1a\u203a\u2019"
-"""Punctuation that ends the sentence around an address rather than the address."""
+TRAILING = ".,;:!?'*_~…。、」』】》»”" + "\uff0c\uff01\uff1f\uff1b\uff1a\u203a\u2019"
+"""Punctuation that belongs to the sentence around a URL and not to the URL."""
 
 OPENED_BY = {")": "(", "]": "["}
 
 
-def pieces(text: str) -> list[tuple[str, str]]:
-    """Return the text in pieces: what is shown, and the address that it leads to, which is empty for plain text."""
+def segments(text: str) -> list[tuple[str, str]]:
+    """Return the text in segments: what is shown, and the URL that it links to, which is empty for plain text."""
     found: list[tuple[str, str]] = []
     plain = at = 0
-    for _ in range(MOST):
+    for _ in range(MAX_LINKS):
         at = text.find("://", at)
         if at < 0:
             break
         begin = _scheme(text, at)
-        address = _address(text[begin : begin + LONGEST + 1], at + 3 - begin) if begin < at else ""
+        address = _address(text[begin : begin + MAX_LENGTH + 1], at + 3 - begin) if begin < at else ""
         if address:
             if plain < begin:
                 found.append((text[plain:begin], ""))
@@ -50,7 +49,7 @@ def pieces(text: str) -> list[tuple[str, str]]:
 
 
 def _scheme(text: str, at: int) -> int:
-    """Return where the scheme begins that ends at `at`; `at` itself when it is another one."""
+    """Return where the scheme begins that ends at `at`; `at` itself if it is not an allowed scheme."""
     before = text[max(0, at - 6) : at]
     for scheme in ("https", "http"):
         if before[-len(scheme) :].lower() == scheme:
@@ -61,16 +60,16 @@ def _scheme(text: str, at: int) -> int:
 
 
 def _address(text: str, host: int) -> str:
-    """Return the address that a text begins with, whose host begins at `host`; empty when there is none."""
+    """Return the URL that a text begins with, whose host begins at `host`; empty if there is none."""
     address = text
     for character in NEVER:
         if character in address:
             address = address.split(character, 1)[0]
-    if len(address) > LONGEST:
+    if len(address) > MAX_LENGTH:
         return ""
     surplus = {closing: address.count(closing) - address.count(opening) for closing, opening in OPENED_BY.items()}
     while True:
-        address = address.rstrip(BEHIND)
+        address = address.rstrip(TRAILING)
         last = address[-1:]
         if surplus.get(last, 0) <= 0:
             break
@@ -80,7 +79,7 @@ def _address(text: str, host: int) -> str:
     for end in "/?#":
         place = place.split(end, 1)[0]
     first = place[:1]
-    # What stands before an @ looks like the place that the link leads to, and is not.
+    # User information before an @ looks like the host that the link leads to, and is not.
     if not first or "@" in place or not (first.isalpha() or first.isdigit() or first == "[" or first > "\u007f"):
         return ""
     return address

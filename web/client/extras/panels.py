@@ -1,4 +1,4 @@
-"""The messages beside a call, and the lists of devices before and in it."""
+"""The chat panel and the device pickers, which are loaded together."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ __all__ = ["Panels"]
 
 
 class Panels:
-    """Both.
+    """Owns both panels.
 
     Attributes:
-        pickers: the lists of devices.
+        pickers: the device pickers.
 
     """
 
@@ -37,11 +37,11 @@ class Panels:
         speaker_chosen: Callable[[], None],
         changed: Callable[[], None],
     ) -> None:
-        """Take the page's elements; each argument is what one of the panels needs (see there)."""
+        """Create both panels; each argument is passed to one of them."""
         self._chat = ChatPanel(page, state, feed, changed)
         self.pickers = DevicePickers(page, state, choices, media, speaker_chosen)
 
-    def follow(self) -> None:
-        """Show what there is now."""
-        self._chat.follow()
-        self.pickers.follow()
+    def update(self) -> None:
+        """Draw the present state."""
+        self._chat.update()
+        self.pickers.update()

@@ -1,4 +1,4 @@
-"""Everybody in the call, what this person may do to each, and what they are asked before it is done: pure."""
+"""The participants in the side panel, and which actions the host may take. It does not touch the browser."""
 
 from __future__ import annotations
 
@@ -16,7 +16,19 @@ if TYPE_CHECKING:
     from ..model.remote_peer import RemotePeer
     from ..model.view_model import View
 
-__all__ = ["END", "LEAVE", "LOBBY", "LOCK", "MAKE_HOST", "MUTE", "REMOVE", "People", "PersonView", "rows", "view"]
+__all__ = [
+    "END",
+    "LEAVE",
+    "LOBBY",
+    "LOCK",
+    "MAKE_HOST",
+    "MUTE",
+    "REMOVE",
+    "HostActions",
+    "PersonView",
+    "rows",
+    "view",
+]
 
 MUTE = "mute"
 MAKE_HOST = "host"
@@ -25,22 +37,21 @@ LOCK = "lock"
 LOBBY = "lobby"
 END = "end"
 LEAVE = "leave"
-"""What a host does: to one of the others, or to the call.
+"""The actions of a host, on a participant or on the session.
 
-`LOCK` and `LOBBY` turn their switches over; `LEAVE` makes one of the others the host, and then the person leaves.
-"""
+`LOCK` and `LOBBY` toggle their settings; `LEAVE` makes a participant the host and then leaves the session."""
 
 
 class PersonView:
-    """One person as the list shows them.
+    """One participant, as the list shows them.
 
     Attributes:
-        user: who; empty for oneself.
-        name: what they are called here.
-        notes: what else there is to say of them, in words; empty where nothing is.
-        microphone: whether it is on; None where their page does not tell.
-        camera: the same of their camera.
-        actions: what may be done to them.
+        user: the user id; empty for the local person.
+        name: the name to show.
+        notes: further remarks in words; empty for none.
+        microphone: whether it is on; None if their page does not say.
+        camera: whether it is on; None if their page does not say.
+        actions: the actions that this person may take on them.
 
     """
 
@@ -55,138 +66,143 @@ class PersonView:
         self.actions = actions
 
 
-class People:
-    """What the person wants to do to the others, as far as they are still to be asked about it.
+class HostActions:
+    """Decides which actions are allowed, and asks for confirmation.
 
     Attributes:
-        question: what they are asked about: one of the actions; empty while there is no question.
-        about: the user whom it is about; of `LEAVE`, who is to be the host, empty where nobody can be.
-        muting: who was asked to mute and has not yet: a user, or empty for everybody; None for nobody.
+        question: the action that awaits confirmation; empty for none.
+        target: the user whom it is about; for `LEAVE` the next host, empty if nobody can become it.
+        mute_pending: who was asked to mute and has not yet: a user, or empty for everybody; None for nobody.
 
     """
 
     def __init__(self, now: PageState) -> None:
-        self._now = now
+        self._state = now
         self.question = ""
-        self.about = ""
+        self.target = ""
         self.muting: str | None = None
 
-    def may(self, action: str, user: str = "") -> bool:
-        """Whether the server would do this now, as far as the page knows. `MUTE` without a user means everybody."""
-        now = self._now
+    def allowed(self, action: str, user: str = "") -> bool:
+        """Return whether the server would accept an action now, as far as the page knows.
+
+        `MUTE` without a user means that everybody is asked to mute.
+        """
+        now = self._state
         if action in (END, LEAVE):
             return now.leads
-        if not now.in_session or now.role != HOST or now.adrift:
+        if not now.in_session or now.role != HOST or now.network.detached:
             return False
         if action == MUTE and not user:
-            return any(self.may(MUTE, other.user) for other in now.others)
-        if now.offline is not None:
+            return any(self.allowed(MUTE, member.user) for member in now.participants.members)
+        if now.network.offline_for is not None:
             return False
         if action in (LOCK, LOBBY):
             return True
-        other = now.other(user)
-        if other is None or other.gone:
+        member = now.participants.find(user)
+        if member is None or member.gone:
             return False
         if action == MUTE:
-            return other.microphone is True
-        return action == REMOVE or not other.away
+            return member.microphone is True
+        return action == REMOVE or not member.away
 
-    def heirs(self) -> list[RemotePeer]:
-        """Return those whom this person can make the host, the longest one first."""
-        return [other for other in self._now.others if self.may(MAKE_HOST, other.user)]
+    def successors(self) -> list[RemotePeer]:
+        """Return the participants who can become the host, the one who joined first at the front."""
+        return [member for member in self._state.participants.members if self.allowed(MAKE_HOST, member.user)]
 
-    def wish(self, action: str, user: str = "") -> bool:
-        """The person wants this. Return whether it is to be done at once; else they are asked, if it can be done."""
-        if not self.may(action, user):
+    def request(self, action: str, user: str = "") -> bool:
+        """Return whether to take an action at once; if it needs confirmation, ask for that instead."""
+        if not self.allowed(action, user):
             return False
         if action == MUTE:
             self.muting = user
         if action in (MUTE, LOCK, LOBBY):
             return True
         self.question = action
-        self.about = user
-        self.settle()
+        self.target = user
+        self.refresh()
         return False
 
     def choose(self, user: str) -> None:
-        """Of those who can be the host, let it be this one."""
-        self.about = user
-        self.settle()
+        """Choose the next host among those who can become it."""
+        self.target = user
+        self.refresh()
 
     def answer(self, action: str) -> tuple[str, str]:
-        """Return what is to be done, and to whom, since the person answered with this; nothing where the time is past.
+        """Return the confirmed action and its user; both are empty if it was refused, or is no longer possible.
 
         Args:
-            action: the one that they were asked about, or `END` in the place of `LEAVE`; empty for no.
+            action: the action that was asked about, or `END` in place of `LEAVE`; empty for a refusal.
 
         """
-        self.settle()
-        question, about = self.question, self.about
-        self.question = self.about = ""
-        if not question or action not in (question, END) or (action == LEAVE and not about):
+        self.refresh()
+        question, target = self.question, self.target
+        self.question = self.target = ""
+        if not question or action not in (question, END) or (action == LEAVE and not target):
             return "", ""
-        return action, about if action == question else ""
+        return action, target if action == question else ""
 
-    def settle(self) -> None:
-        """Take back the question when it can be asked no more: the other left, or the person is not the host."""
-        if self.question and not self.may(self.question, self.about):
-            self.question = self.about = ""
+    def refresh(self) -> None:
+        """Withdraw a question that is out of date, because the participant left or this person is not the host."""
+        if self.question and not self.allowed(self.question, self.target):
+            self.question = self.target = ""
         if self.question == LEAVE:
-            heirs = [other.user for other in self.heirs()]
-            if self.about not in heirs:
-                self.about = heirs[0] if heirs else ""
-        if self.muting is not None and not self.may(MUTE, self.muting):
+            successors = [member.user for member in self.successors()]
+            if self.target not in successors:
+                self.target = successors[0] if successors else ""
+        if self.muting is not None and not self.allowed(MUTE, self.muting):
             self.muting = None
 
     def name(self, user: str) -> str:
-        """Return what somebody is called."""
-        other = self._now.other(user)
-        return (other.name if other is not None else "") or common.SOMEBODY
+        """Return the name to show for a user."""
+        member = self._state.participants.find(user)
+        return (member.name if member is not None else "") or common.SOMEBODY
 
 
-def rows(people: People, now: PageState, name: str) -> list[PersonView]:
-    """Return a row for each person in the call, this one, who calls themselves `name`, first."""
+def rows(people: HostActions, now: PageState, name: str) -> list[PersonView]:
+    """Return a row for each participant, first for the local person, whose name is `name`."""
     notes = [extra_texts.HOST] if now.role == HOST else []
-    if now.sharing:
+    if now.devices.sharing:
         notes.append(extra_texts.SHARES)
     me = extra_texts.YOU_NAMED.format(name) if name else common.YOU
-    found = [PersonView("", me, notes, now.microphone.status == ON, now.camera.status == ON, [])]
-    for other in now.others:
-        notes = [extra_texts.HOST] if other.host else []
-        if other.screen:
+    found = [PersonView("", me, notes, now.devices.microphone.status == ON, now.devices.camera.status == ON, [])]
+    for member in now.participants.members:
+        notes = [extra_texts.HOST] if member.host else []
+        if member.screen:
             notes.append(extra_texts.SHARES)
-        if other.away or other.gone:
+        if member.away or member.gone:
             notes.append(extra_texts.GONE_AWAY)
-        actions = [action for action in (MUTE, MAKE_HOST, REMOVE) if people.may(action, other.user)]
-        found.append(PersonView(other.user, people.name(other.user), notes, other.microphone, other.camera, actions))
+        actions = [action for action in (MUTE, MAKE_HOST, REMOVE) if people.allowed(action, member.user)]
+        found.append(
+            PersonView(member.user, people.name(member.user), notes, member.microphone, member.camera, actions)
+        )
     return found
 
 
-def view(people: People, now: PageState) -> View:
-    """Return what the panel and the question show, in the terms of `view_model`."""
+def view(people: HostActions, now: PageState) -> View:
+    """Return what the panel and the confirmation dialog show, as `view_model.view` does."""
     host = now.role == HOST
     values: View = {
-        ("people-said", "text"): _said(people),
-        ("door", "text"): "" if host else _door(now),
+        ("people-said", "text"): _mute_note(people),
+        ("door", "text"): "" if host else _door_note(now),
         ("door-tools", "hidden"): not host,
-        ("lock", "ariaChecked"): "true" if now.locked else "false",
-        ("lock", "ariaDisabled"): "false" if people.may(LOCK) else "true",
-        ("lobby", "ariaChecked"): "true" if now.lobby else "false",
-        ("lobby", "ariaDisabled"): "false" if people.may(LOBBY) else "true",
-        ("mute-all", "hidden"): not now.others,
-        ("mute-all", "ariaDisabled"): "false" if people.may(MUTE) else "true",
-        ("end-all", "hidden"): not people.may(END),
-        ("people-invite", "hidden"): now.locked,
-        ("people-id", "text"): group_session_id(now.session) if now.session else "",
-        ("people-link", "value"): now.link,
-        ("people-copy", "text"): common.COPIED if now.copied else common.COPY,
-        ("people-password", "text"): common.GUESTS_NEED.format(now.password) if now.password else "",
+        ("lock", "ariaChecked"): "true" if now.session.locked else "false",
+        ("lock", "ariaDisabled"): "false" if people.allowed(LOCK) else "true",
+        ("lobby", "ariaChecked"): "true" if now.session.lobby else "false",
+        ("lobby", "ariaDisabled"): "false" if people.allowed(LOBBY) else "true",
+        ("mute-all", "hidden"): not now.participants.members,
+        ("mute-all", "ariaDisabled"): "false" if people.allowed(MUTE) else "true",
+        ("end-all", "hidden"): not people.allowed(END),
+        ("people-invite", "hidden"): now.session.locked,
+        ("people-id", "text"): group_session_id(now.session.id) if now.session.id else "",
+        ("people-link", "value"): now.session.link,
+        ("people-copy", "text"): common.COPIED if now.session.link_copied else common.COPY,
+        ("people-password", "text"): common.GUESTS_NEED.format(now.session.password) if now.session.password else "",
     }
     _question(people, values)
     return values
 
 
-def _said(people: People) -> str:
+def _mute_note(people: HostActions) -> str:
     if people.muting is None:
         return ""
     return (
@@ -194,19 +210,19 @@ def _said(people: People) -> str:
     )
 
 
-def _door(now: PageState) -> str:
-    if now.locked:
+def _door_note(now: PageState) -> str:
+    if now.session.locked:
         return common.LOCKED
-    return extra_texts.HAS_LOBBY if now.lobby else ""
+    return extra_texts.HAS_LOBBY if now.session.lobby else ""
 
 
-def _question(people: People, values: View) -> None:
+def _question(people: HostActions, values: View) -> None:
     question = people.question
-    name = people.name(people.about)
+    name = people.name(people.target)
     values["confirm-heading", "text"] = extra_texts.QUESTIONS[question].format(name) if question else ""
     values["confirm-text", "text"] = extra_texts.CONSEQUENCES[question].format(name) if question else ""
     values["confirm-yes", "text"] = extra_texts.ANSWERS[question].format(name) if question else ""
-    values["confirm-yes", "hidden"] = question == LEAVE and not people.about
+    values["confirm-yes", "hidden"] = question == LEAVE and not people.target
     values["confirm-yes", "on"] = question in (REMOVE, END)
     values["confirm-end", "hidden"] = question != LEAVE
-    values["heir-row", "hidden"] = question != LEAVE or len(people.heirs()) < 2
+    values["heir-row", "hidden"] = question != LEAVE or len(people.successors()) < 2

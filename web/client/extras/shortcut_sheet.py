@@ -1,11 +1,12 @@
-"""The list of keyboard shortcuts, made of the table that they follow."""
+"""The list of keyboard shortcuts, built from their table."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..browser.bridge import call, get, put, window
+from ..browser.bridge import call, put
 from . import extra_texts
+from .elements import create
 from .shortcuts import SHORTCUTS
 
 if TYPE_CHECKING:
@@ -18,15 +19,10 @@ def fill(page: Page) -> None:
     """Write a row for each key."""
     table = page.element("shortcut-rows")
     put(table, "textContent", "")
-    document = get(window, "document")
-    for key, _, does in SHORTCUTS:
-        row = call(document, "createElement", "tr")
-        head = call(document, "createElement", "th")
+    for key, _, command in SHORTCUTS:
+        row = create("tr")
+        head = create("th")
         put(head, "scope", "row")
-        cap = call(document, "createElement", "kbd")
-        put(cap, "textContent", extra_texts.KEYS.get(key, key.upper()))
-        call(head, "append", cap)
-        cell = call(document, "createElement", "td")
-        put(cell, "textContent", extra_texts.SHORTCUTS[does])
-        call(row, "append", head, cell)
+        call(head, "append", create("kbd", extra_texts.KEYS.get(key, key.upper())))
+        call(row, "append", head, create("td", extra_texts.SHORTCUTS[command]))
         call(table, "append", row)

@@ -1,10 +1,10 @@
-"""Which key does what, and when: pure."""
+"""Decides which command a key runs, and when. It does not touch the browser."""
 
 from __future__ import annotations
 
-from ..model.devices import ASKING, ON
+from ..model.devices import ON, REQUESTED
 
-__all__ = ["ALL", "CLOSE", "NOTHING", "SHEET", "SHORTCUTS", "SPACE", "TALK", "PushToTalk", "action", "kept_by"]
+__all__ = ["ALL", "CLOSE", "NOTHING", "SHEET", "SHORTCUTS", "SPACE", "TALK", "PushToTalk", "action", "reserved_keys"]
 
 TALK = "talk"
 SHEET = "shortcuts"
@@ -22,96 +22,96 @@ SHORTCUTS = (
     ("Escape", "Escape", CLOSE),
     ("?", "Slash", SHEET),
 )
-"""`KeyboardEvent.key`, `KeyboardEvent.code`, and what it does: `TALK`, `SHEET`, `CLOSE`, or the id of the button that
-it presses wherever that is seen and enabled. The order is that of the sheet."""
+"""`KeyboardEvent.key`, `KeyboardEvent.code`, and the command: `TALK`, `SHEET`, `CLOSE`, or the id of the button to
+press where that is visible and enabled. The list of shortcuts has the same order."""
 
-# What the element with the focus keeps for itself.
+# These are the sets of keys that the focused element handles itself.
 NOTHING = "nothing"
 SPACE = "space"
 ALL = "all"
 
-FIELDS = ("input", "textarea", "select")
-PRESSED_FIELDS = ("button", "checkbox", "color", "file", "image", "radio", "range", "reset", "submit")
-"""Types of `input` into which nothing is typed, and most of which the space key presses."""
+INPUTS = ("input", "textarea", "select")
+BUTTON_TYPES = ("button", "checkbox", "color", "file", "image", "radio", "range", "reset", "submit")
+"""Types of `input` that take no text, most of which the space key presses."""
 
-PRESSED = ("a", "audio", "button", "summary", "video")
+BUTTONS = ("a", "audio", "button", "summary", "video")
 
 
-def kept_by(tag: str, kind: str, editable: bool, role: str) -> str:
-    """Return what the element with the focus keeps: `ALL` keys, `SPACE`, or `NOTHING`.
+def reserved_keys(tag: str, kind: str, editable: bool, role: str) -> str:
+    """Return which keys the focused element handles itself: `ALL`, `SPACE`, or `NOTHING`.
 
     Args:
-        tag: its name, in lower case.
+        tag: its tag name, in lower case.
         kind: its `type`, if it has one.
         editable: whether its contents can be edited.
         role: its ARIA role, or empty.
 
     """
-    if editable or (tag in FIELDS and kind not in PRESSED_FIELDS):
+    if editable or (tag in INPUTS and kind not in BUTTON_TYPES):
         return ALL
-    return SPACE if tag in FIELDS or tag in PRESSED or role else NOTHING
+    return SPACE if tag in INPUTS or tag in BUTTONS or role else NOTHING
 
 
-def action(key: str, code: str, kept: str, dialog: str, single: bool) -> str:
-    """Return what a key does, empty for nothing; one pressed with Ctrl, Alt or Meta never gets here.
+def action(key: str, code: str, reserved: str, dialog: str, single: bool) -> str:
+    """Return the command of a key, empty for none; the caller excludes keys pressed with Ctrl, Alt or Meta.
 
-    Looked at in this order: what the focused element keeps, the dialog that covers the page, whether keys are switched
-    off (WCAG 2.2, 2.1.4), the table.
+    The checks come in this order: keys of the focused element, the open dialog, whether single-character shortcuts are
+    switched off (WCAG 2.2, 2.1.4), the table.
 
     Args:
         key: `KeyboardEvent.key`.
-        code: `KeyboardEvent.code`, which names the key where the layout has no Latin letters.
-        kept: what the element with the focus keeps.
-        dialog: the id of an open dialog; it closes by itself at Escape.
-        single: whether keys that are characters do something.
+        code: `KeyboardEvent.code`, which identifies the key on layouts without Latin letters.
+        reserved: which keys the focused element handles itself.
+        dialog: the id of an open dialog, which the browser closes at Escape.
+        single: whether single-character shortcuts are switched on.
 
     """
     found = _meaning(key, code)
     if found == CLOSE:
         return "" if dialog else found
-    if kept == ALL or (kept == SPACE and found == TALK) or not single:
+    if reserved == ALL or (reserved == SPACE and found == TALK) or not single:
         return ""
     return found if not dialog or dialog == found else ""
 
 
 def _meaning(key: str, code: str) -> str:
     foreign = len(key) == 1 and ord(key) > 127
-    for own, place, does in SHORTCUTS:
-        if own in (key, key.lower()) or (foreign and code == place and (does != SHEET or key == "؟")):
-            return does
+    for latin, position, command in SHORTCUTS:
+        if latin in (key, key.lower()) or (foreign and code == position and (command != SHEET or key == "؟")):
+            return command
     return ""
 
 
 class PushToTalk:
-    """The microphone is on while a key is held: what is to be pressed when. A status is one of `devices`."""
+    """Push-to-talk: decides when to press the microphone's button. A status is one of `devices`."""
 
     def __init__(self) -> None:
         self._held = False
-        self._owed = False
+        self._restore = False
 
-    def down(self, status: str) -> bool:
-        """The key went down: whether to press the microphone's button. A repeat presses nothing."""
-        if self._held or status == ON or (status == ASKING and not self._owed):
+    def press(self, status: str) -> bool:
+        """Handle the pressed key, and return whether to press the button; auto-repeat presses nothing."""
+        if self._held or status == ON or (status == REQUESTED and not self._restore):
             return False
-        # Of a short press before, the microphone may only just be coming.
-        pressed = not self._owed
+        # After a short press before, the microphone may still be starting: it must not be pressed off again.
+        pressed = not self._restore
         self._held = True
-        self._owed = False
+        self._restore = False
         return pressed
 
-    def up(self) -> None:
-        """The key was let go, or the page is out of sight."""
-        self._owed = self._held or self._owed
+    def release(self) -> None:
+        """Handle the released key, or a page that lost the focus."""
+        self._restore = self._held or self._restore
         self._held = False
 
     @property
     def held(self) -> bool:
-        """Whether the person talks by holding the key."""
+        """Whether the key is held."""
         return self._held
 
-    def settle(self, status: str) -> bool:
-        """Whether to press the microphone's button now, so that it is as before; ask at each change."""
-        if not self._owed or status == ASKING:
+    def should_press(self, status: str) -> bool:
+        """Return whether to press the button to restore the previous state; call it at each change of the status."""
+        if not self._restore or status == REQUESTED:
             return False
-        self._owed = False
+        self._restore = False
         return status == ON

@@ -1,4 +1,4 @@
-"""What the statistics panel says of one connection: pure."""
+"""The rows of the statistics panel for one connection. It does not touch the browser."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from . import extra_texts
 if TYPE_CHECKING:
     from typing import Any
 
-__all__ = ["HEIGHT", "WIDTH", "points", "reach", "rows"]
+__all__ = ["HEIGHT", "WIDTH", "points", "range_text", "rows"]
 
 WIDTH = SAMPLES - 1
 HEIGHT = 16
-"""Of a line's field, in units of its own: a sample is 1 wide."""
+"""The size of a line chart in its own units, in which a sample is 1 wide."""
 
-LEAST = {"rtt": 50, "loss_in": 2, "loss_out": 2, "jitter": 20, "rate_in": 100, "rate_out": 100}
-"""What the top of a line's field is at least (units: `webrtc_stats.measured`), so that small noise stays small."""
+MIN_RANGE = {"rtt": 50, "loss_in": 2, "loss_out": 2, "jitter": 20, "rate_in": 100, "rate_out": 100}
+"""The smallest range of a line chart (units: `webrtc_stats.compare`), so that noise stays small."""
 
 RELAYED = "relay"
 
 
 def rows(values: dict[str, Any]) -> list[tuple[str, str, str]]:
-    """Return label, value in words, and series (empty where no line is drawn), for each row of the table."""
+    """Return label, value in words, and series (empty where there is no chart), for each row of the table."""
     found = []
     for name in SERIES:
         value = values.get(name)
@@ -70,10 +70,10 @@ def series(history: list[tuple[Any, ...]], name: str) -> list[float | None]:
 
 
 def points(history: list[tuple[Any, ...]], name: str) -> str:
-    """Return the points of a line (SVG 2 `points`), the newest at the right; what was not known is left out."""
+    """Return the points of a line chart (SVG 2 `points`), the newest at the right, without unknown values."""
     values = series(history, name)
     known = [value for value in values if value is not None]
-    top = max([LEAST[name]] + known)  # noqa: RUF005 - MicroPython has no unpacking here
+    top = max([MIN_RANGE[name]] + known)  # noqa: RUF005 - MicroPython has no unpacking here
     first = SAMPLES - len(values)
     found = []
     for index, value in enumerate(values):
@@ -82,7 +82,7 @@ def points(history: list[tuple[Any, ...]], name: str) -> str:
     return " ".join(found)
 
 
-def reach(history: list[tuple[Any, ...]], name: str) -> str:
-    """Return between which values the line lies, in words."""
+def range_text(history: list[tuple[Any, ...]], name: str) -> str:
+    """Return the range of a line chart in words."""
     known = [value for value in series(history, name) if value is not None]
     return extra_texts.REACH.format(min(known), _number(name, max(known))) if known else extra_texts.UNKNOWN

@@ -1,4 +1,4 @@
-"""The statistics panel: a table with small lines for each person, and a report to save."""
+"""The statistics dialog: a table with line charts for each participant, and a report to save."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from ..browser.bridge import BrowserJson, call, call_static, construct, get, now, put, spawn, window
 from ..model import texts as sentences
 from . import extra_texts
-from .statistics_rows import HEIGHT, WIDTH, points, reach, rows
+from .elements import create, svg
+from .statistics_rows import HEIGHT, WIDTH, points, range_text, rows
 from .support_report import report
 
 if TYPE_CHECKING:
@@ -21,71 +22,70 @@ if TYPE_CHECKING:
 
 __all__ = ["StatisticsSheet"]
 
-SVG = "http://www.w3.org/2000/svg"
-
-KEPT_FOR = 60.0
-"""Seconds for which a browser can fetch the report from its address."""
+DOWNLOAD_SECONDS = 60.0
+"""Seconds for which the browser can fetch the report from its object URL."""
 
 
-class Row:
+class StatisticRow:
     """A row of a table."""
 
     def __init__(self, label: str, series: str) -> None:
-        """Make it; `series`: that of the line, or empty."""
-        self.element = _make("tr")
-        head = _make("th", label)
+        """Create the row; `series` is that of the chart, or empty."""
+        self.element = create("tr")
+        head = create("th", label)
         put(head, "scope", "row")
         self.series = series
-        self._value = _make("td")
+        self._value = create("td")
         self._line: Any = None
         call(self.element, "append", head, self._value)
         if series:
-            self._image = _drawing("svg", {"viewBox": f"0 0 {WIDTH} {HEIGHT}", "preserveAspectRatio": "none"})
-            call(self._image, "setAttribute", "role", "img")
-            self._line = _drawing("polyline", {})
+            self._image = svg("svg", {"viewBox": f"0 0 {WIDTH} {HEIGHT}", "preserveAspectRatio": "none", "role": "img"})
+            self._line = svg("polyline", {})
             call(self._image, "append", self._line)
-            cell = _make("td")
+            cell = create("td")
             call(cell, "append", self._image)
             call(self.element, "append", cell)
         else:
             put(self._value, "colSpan", 2)
 
     def show(self, value: str, history: list[tuple[Any, ...]]) -> None:
-        """Show this value, and the line of the last minutes."""
+        """Show a value, and the chart of the last minutes."""
         put(self._value, "textContent", value)
         if self._line is not None:
             call(self._line, "setAttribute", "points", points(history, self.series))
-            call(self._image, "setAttribute", "aria-label", reach(history, self.series))
+            call(self._image, "setAttribute", "aria-label", range_text(history, self.series))
 
 
-class Person:
-    """The part of one person."""
+class PersonSection:
+    """The section of one participant."""
 
-    def __init__(self, other: RemotePeer) -> None:
-        self.other = other
-        self.element = _make("section")
-        self._heading = _make("h3")
-        table = _make("table")
-        body = _make("tbody")
+    def __init__(self, member: RemotePeer) -> None:
+        self.member = member
+        self.element = create("section")
+        self._heading = create("h3")
+        table = create("table")
+        body = create("tbody")
         self._rows = []
         for label, _, series in rows({}):
-            row = Row(label, series)
+            row = StatisticRow(label, series)
             self._rows.append(row)
             call(body, "append", row.element)
         call(table, "append", body)
         call(self.element, "append", self._heading, table)
 
     def show(self, state: PageState) -> None:
-        """Show what is known now."""
-        words = sentences.quality(self.other.name, *self.other.rating(state.others, state.offline is not None))
-        put(self._heading, "textContent", words or self.other.name or extra_texts.NAMELESS)
-        quality = self.other.quality
+        """Draw the present figures."""
+        words = sentences.quality(
+            self.member.name, *self.member.rating(state.participants.members, state.network.offline_for is not None)
+        )
+        put(self._heading, "textContent", words or self.member.name or extra_texts.NAMELESS)
+        quality = self.member.quality
         for index, (_, value, _) in enumerate(rows(quality.values)):
             self._rows[index].show(value, quality.history)
 
 
 class StatisticsSheet:
-    """The dialog `statistics`."""
+    """Controls the dialog `statistics`."""
 
     def __init__(self, page: Page, state: PageState, event_log: EventLog) -> None:
         self._dialog = page.element("statistics")
@@ -93,43 +93,43 @@ class StatisticsSheet:
         self._nobody = page.element("statistics-nobody")
         self._state = state
         self._event_log = event_log
-        self._people: dict[str, Person] = {}
+        self._people: dict[str, PersonSection] = {}
         self._server = ""
-        page.on("save-report", "click", lambda event: self._save())
+        page.on_click("save-report", self._save)
 
     async def open(self, server: str) -> None:
-        """Show it, person by person, so that no step takes Python long; `server`: what the server calls itself."""
+        """Open the dialog, and add one participant per turn of the event loop; `server` is the server's name."""
         self._server = server
         put(self._list, "textContent", "")
         self._people = {}
-        put(self._nobody, "hidden", bool(self._state.others))
+        put(self._nobody, "hidden", bool(self._state.participants.members))
         if not get(self._dialog, "open"):
             call(self._dialog, "showModal")
-        for other in self._state.others[:]:
-            self._add(other)
+        for member in self._state.participants.members[:]:
+            self._add(member)
             await asyncio.sleep(0)
 
-    def follow(self, user: str = "") -> None:
-        """There are new figures of this person, or other people; nothing is done while the dialog is closed."""
+    def update(self, user: str = "") -> None:
+        """Draw new figures of this user, or changed participants; does nothing while the dialog is closed."""
         if get(self._dialog, "open"):
             self._arrange(self._state)
             if user in self._people:
                 self._people[user].show(self._state)
 
     def _arrange(self, state: PageState) -> None:
-        """Have a part for each of the people who are there."""
+        """Add and remove sections until there is one for each participant."""
         for user in list(self._people):
-            if state.other(user) is not self._people[user].other:
+            if state.participants.find(user) is not self._people[user].member:
                 call(self._people.pop(user).element, "remove")
-        for other in state.others:
-            self._add(other)
-        put(self._nobody, "hidden", bool(state.others))
+        for member in state.participants.members:
+            self._add(member)
+        put(self._nobody, "hidden", bool(state.participants.members))
 
-    def _add(self, other: RemotePeer) -> None:
-        if other.user not in self._people:
-            self._people[other.user] = Person(other)
-            call(self._list, "append", self._people[other.user].element)
-            self._people[other.user].show(self._state)
+    def _add(self, member: RemotePeer) -> None:
+        if member.user not in self._people:
+            self._people[member.user] = PersonSection(member)
+            call(self._list, "append", self._people[member.user].element)
+            self._people[member.user].show(self._state)
 
     def _save(self) -> None:
         """Let the browser save the report."""
@@ -142,32 +142,19 @@ class StatisticsSheet:
             "server": self._server,
         }
         hidden = [get(window, "location", "host"), get(window, "location", "hostname")]
-        hidden.append(self._state.session)
-        hidden += [known.other.name for known in self._event_log.people]
+        hidden.append(self._state.session.id)
+        hidden += [known.member.name for known in self._event_log.people]
         log = [str(line) for line in get(page, "log")]
         text = BrowserJson().dumps(report(self._event_log, facts, log, hidden))
         blob = construct("Blob", [text], {"type": "application/json"})
         address = call_static("URL", "createObjectURL", blob)
-        link = _make("a")
+        link = create("a")
         put(link, "href", address)
         put(link, "download", "signald-report.json")
         call(link, "click")
-        spawn(_forget(address))
+        spawn(_revoke_later(address))
 
 
-async def _forget(address: str) -> None:
-    await asyncio.sleep(KEPT_FOR)
+async def _revoke_later(address: str) -> None:
+    await asyncio.sleep(DOWNLOAD_SECONDS)
     call_static("URL", "revokeObjectURL", address)
-
-
-def _make(tag: str, text: str = "") -> Any:
-    element = call(get(window, "document"), "createElement", tag)
-    put(element, "textContent", text)
-    return element
-
-
-def _drawing(tag: str, attributes: dict[str, str]) -> Any:
-    element = call(get(window, "document"), "createElementNS", SVG, tag)
-    for name, value in attributes.items():
-        call(element, "setAttribute", name, value)
-    return element

@@ -1,4 +1,4 @@
-"""The report that a person can save and send to somebody who helps: pure, and without names and addresses."""
+"""The report that a person can save for whoever helps them, without names and addresses."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
 __all__ = ["report", "without_addresses"]
 
-MOST_LINES = 100
-MOST_CHARACTERS = 300
-"""Of the log, and of a line of it."""
+MAX_LINES = 100
+MAX_CHARACTERS = 300
+"""The largest number of lines of the log, and of characters of a line."""
 
 HIDDEN = "[hidden]"
 
@@ -23,24 +23,24 @@ HEXADECIMAL = "0123456789abcdefABCDEF"
 
 
 def report(event_log: EventLog, facts: dict[str, Any], log: list[str], hidden: list[str]) -> dict[str, Any]:
-    """Return the report, for JSON.
+    """Return the report as JSON values.
 
     Args:
-        event_log: of the page.
-        facts: what is true of the page as a whole: when, which browser, which server.
+        event_log: the page's event log.
+        facts: facts about the page as a whole: the time, the browser, the server.
         log: lines about faults.
-        hidden: words that no line may hold: the server's host name, the id of the session, names.
+        hidden: words that must not appear: the server's host name, the session id, names.
 
     """
     values = dict(facts)
     values["seconds-between-samples"] = INTERVAL
     values["columns"] = list(SERIES) + ["bars"]  # noqa: RUF005 - MicroPython has no unpacking here
     values["events"] = [list(event) for event in event_log.events]
-    values["log"] = [without_addresses(line[:MOST_CHARACTERS], hidden) for line in log[-MOST_LINES:]]
+    values["log"] = [without_addresses(line[:MAX_CHARACTERS], hidden) for line in log[-MAX_LINES:]]
     people = []
     for known in event_log.people:
-        quality = known.other.quality
-        person: dict[str, Any] = {"number": known.number, "here": known.here, "bars": quality.bars}
+        quality = known.member.quality
+        person: dict[str, Any] = {"number": known.number, "here": known.present, "bars": quality.bars}
         person["now"] = {name: _plain(value) for name, value in quality.values.items()}
         person["samples"] = [list(sample) for sample in quality.history]
         people.append(person)
@@ -53,7 +53,7 @@ def _plain(value: Any) -> Any:
 
 
 def without_addresses(line: str, hidden: list[str]) -> str:
-    """Return a line without IP addresses, host names in URLs, names of mDNS, and these words."""
+    """Return a line without IP addresses, host names in URLs, mDNS names, and the `hidden` words."""
     for word in hidden:
         if len(word) > 2:
             line = line.replace(word, HIDDEN)
@@ -67,5 +67,5 @@ def without_addresses(line: str, hidden: list[str]) -> str:
 
 
 def _is_ipv6(word: str) -> bool:
-    """Whether a word may be, or begin with, an address of IPv6 (RFC 4291 §2.2)."""
+    """Return whether a word may be an IPv6 address, or begin with one (RFC 4291 §2.2)."""
     return word.count(":") >= 2 and all(part.strip(HEXADECIMAL + "%./") == "" for part in word.split(":")[:2])

@@ -1,4 +1,4 @@
-"""Lets the page speak another language: loaded for those who do not read English, or when it is chosen."""
+"""Loads and applies another language, at the start or when the person chooses it."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from ..model import texts, translation
 if TYPE_CHECKING:
     from typing import Any
 
-__all__ = ["fetch", "speak"]
+__all__ = ["apply", "fetch"]
 
 SHOW_TEXT = 4
 """`NodeFilter.SHOW_TEXT` of the DOM standard, §6.3."""
 
 NAMES = ("aria-label", "placeholder", "title")
-"""Attributes that people read or hear."""
+"""Attributes with text for people."""
 
 _replaced: list[tuple[Any, str, str, str]] = []
-"""Of index.html, what is not in English now: node, attribute or empty, English, what it is instead."""
+"""The translated texts of index.html: node, attribute or empty, English, translation."""
 
 
 async def fetch(language: str) -> dict[str, Any]:
-    """Return the sentences of a language, by section; English has none.
+    """Return the texts of a language by section; an empty dict for English.
 
     Raises:
-        BrowserError: they could not be fetched.
+        BrowserError: the language could not be fetched.
 
     """
     if language == translation.ENGLISH:
@@ -40,10 +40,10 @@ async def fetch(language: str) -> dict[str, Any]:
     return sections
 
 
-def speak(language: str, sections: dict[str, Any]) -> None:
-    """Say everything in this language from the next view on; what is static at once."""
-    translation.offer("texts", texts)
-    translation.speak(sections)
+def apply(language: str, sections: dict[str, Any]) -> None:
+    """Translate the static page at once, and what Python shows from the next view on."""
+    translation.register("texts", texts)
+    translation.apply(sections)
     root = get(window, "document", "documentElement")
     put(root, "lang", language)
     put(root, "dir", sections.get("dir", "ltr"))
@@ -56,7 +56,7 @@ def speak(language: str, sections: dict[str, Any]) -> None:
 
 
 def _translate(root: Any, sentences: dict[str, str]) -> None:
-    """Replace each English sentence below a node that has a counterpart."""
+    """Replace each English text below a node that has a translation."""
     walker = call(get(window, "document"), "createTreeWalker", root, SHOW_TEXT)
     while True:
         node = call(walker, "nextNode")

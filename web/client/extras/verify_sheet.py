@@ -1,4 +1,4 @@
-"""The sheet about verification and privacy: the code, the path, and whether the own address is hidden."""
+"""The dialog about verification and privacy: the code, the path, and the choice to hide the address."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from ..browser import storage
-from ..browser.bridge import BrowserError, call, get, put, spawn, window
+from ..browser.bridge import BrowserError, call, get, put, spawn
 from ..browser.page import PagePart
 from ..model import texts as sentences
-from ..model.webrtc_stats import figures
+from ..model.webrtc_stats import totals
+from .elements import create, list_options
 from .verify_view import path, symbols, view
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any
 
     from ..browser.page import Page
     from ..browser.peer_connection import PeerConnection
@@ -23,17 +23,17 @@ if TYPE_CHECKING:
 
 __all__ = ["VerifySheet"]
 
-LOOK_EVERY = 2.0
-"""Seconds between two looks at the path, which an ICE restart may change."""
+POLL_SECONDS = 2.0
+"""Seconds between two polls of the path, which an ICE restart may change."""
 
 
 class VerifySheet:
-    """The dialog `verify`: about one person at a time."""
+    """Controls the dialog `verify`, which is about one participant at a time."""
 
     def __init__(
         self, page: Page, state: PageState, trust: Trust, peers: Callable[[], dict[str, PeerConnection]]
     ) -> None:
-        """Take the page's dialog; `peers` returns the connections there are."""
+        """Listen to the elements of the page; `peers` returns the peer connections by user."""
         self._page = page
         self._state = state
         self._trust = trust
@@ -44,107 +44,95 @@ class VerifySheet:
         self._path = ""
         self._people: list[tuple[str, str]] = []
         self._code: list[int] = []
-        self._looking = False
-        page.on("verify-match", "click", lambda event: self._answer(True))
-        page.on("verify-differ", "click", lambda event: self._answer(False))
+        self._polling = False
+        page.on_click("verify-match", lambda: self._answer(True))
+        page.on_click("verify-differ", lambda: self._answer(False))
         page.on("verify-who", "change", lambda event: self._choose(get(page.element("verify-who"), "value")))
         page.on("relay-only", "change", lambda event: self._hide_address())
 
     def open(self, user: str) -> None:
-        """Show it, about this person; about the one before, or the first, if empty."""
+        """Open the dialog about a user; if empty, about the previous or the first one."""
         if get(self._dialog, "open"):
             return
-        put(self._page.element("relay-only"), "checked", self._state.relay_only)
+        put(self._page.element("relay-only"), "checked", self._state.network.relay_only)
         call(self._dialog, "showModal")
         self._choose(user or self._user)
-        if not self._looking:
-            self._looking = True
-            spawn(self._look())
+        if not self._polling:
+            self._polling = True
+            spawn(self._poll_path())
 
-    def follow(self) -> None:
-        """Show what is so now."""
+    def update(self) -> None:
+        """Draw the present state."""
         if not get(self._dialog, "open"):
             return
         state = self._state
-        people = [(other.user, other.name or sentences.THE_OTHER) for other in state.others]
+        people = [(member.user, member.name or sentences.THE_OTHER) for member in state.participants.members]
         if people != self._people:
-            self._list(people)
+            self._list_people(people)
         names = [name for user, name in people if user == self._user]
         if people and not names:
             self._path = ""
             self._user, name = people[0]
             names = [name]
-        exchange = self._trust.of(self._user) if names else None
-        without_turn = state.in_session and not state.turn
+        verification = self._trust.verification(self._user) if names else None
+        without_turn = state.in_session and not state.network.turn_available
         self._part.show(
             view(
-                exchange,
+                verification,
                 names[0] if names else "",
                 self._path,
                 len(people),
                 without_turn,
-                state.in_session and state.relayed,
+                state.in_session and state.session.relay_only,
             )
         )
-        if exchange is not None:
-            call(self._page.element("verify-person"), "setAttribute", "data-trust", exchange.state)
-            self._write(exchange.code)
+        if verification is not None:
+            call(self._page.element("verify-person"), "setAttribute", "data-trust", verification.state)
+            self._show_code(verification.code)
 
     def _choose(self, user: str) -> None:
         self._user, self._path = user, ""
-        self.follow()
+        self.update()
         put(self._page.element("verify-who"), "value", self._user)
 
-    def _answer(self, alike: bool) -> None:
-        self._trust.answer(self._user, alike)
+    def _answer(self, match: bool) -> None:
+        self._trust.answer(self._user, match)
 
     def _hide_address(self) -> None:
-        self._state.relay_only = bool(get(self._page.element("relay-only"), "checked"))
-        storage.keep_relay_only(self._state.relay_only)
+        self._state.network.relay_only = bool(get(self._page.element("relay-only"), "checked"))
+        storage.save_relay_only(self._state.network.relay_only)
 
-    async def _look(self) -> None:
-        """Find out which way picture and sound go, as long as somebody wants to know."""
+    async def _poll_path(self) -> None:
+        """Poll the path of the media while the dialog is open."""
         while get(self._dialog, "open"):
             user = self._user
             peer = self._peers().get(user)
             try:
-                found = "" if peer is None else path(figures(await peer.statistics()))
+                found = "" if peer is None else path(totals(await peer.statistics()))
             except BrowserError:
                 found = ""
             if user == self._user:
                 self._path = found
-                self.follow()
-            await asyncio.sleep(LOOK_EVERY)
-        self._looking = False
+                self.update()
+            await asyncio.sleep(POLL_SECONDS)
+        self._polling = False
 
     # Lists
 
-    def _list(self, people: list[tuple[str, str]]) -> None:
+    def _list_people(self, people: list[tuple[str, str]]) -> None:
         self._people = people
-        choice = self._page.element("verify-who")
-        put(choice, "textContent", "")
-        for user, name in people:
-            option = _make("option", name)
-            put(option, "value", user)
-            call(choice, "append", option)
-        put(choice, "value", self._user)
+        list_options(self._page.element("verify-who"), people, self._user)
 
-    def _write(self, code: list[int]) -> None:
+    def _show_code(self, code: list[int]) -> None:
         if code == self._code:
             return
         self._code = code
         row = self._page.element("verify-code")
         put(row, "textContent", "")
         for emoji, word in symbols(code):
-            item = _make("li", "")
-            picture = _make("span", emoji)
-            # The word says the same; what a screen reader calls the picture may be another word.
+            item = create("li")
+            picture = create("span", emoji)
+            # The word says the same as the emoji, which a screen reader may call by another word.
             call(picture, "setAttribute", "aria-hidden", "true")
-            call(item, "append", picture, _make("span", word))
+            call(item, "append", picture, create("span", word))
             call(row, "append", item)
-
-
-def _make(tag: str, text: str) -> Any:
-    element = call(get(window, "document"), "createElement", tag)
-    put(element, "textContent", text)
-    return element

@@ -1,4 +1,4 @@
-"""What the sheet about verification shows: pure."""
+"""Maps a verification to what its dialog shows. It does not touch the browser."""
 
 from __future__ import annotations
 
@@ -19,33 +19,33 @@ __all__ = ["path", "symbols", "view"]
 
 
 def view(
-    exchange: Verification | None, who: str, way: str, people: int, without_turn: bool, relayed: bool = False
+    verification: Verification | None, name: str, way: str, people: int, without_turn: bool, relayed: bool = False
 ) -> View:
     """Return the value of each (element id, property).
 
     Args:
-        exchange: with the person whom the sheet is about; None when nobody is there.
-        who: their name.
-        way: `direct`, `relayed`, or empty while that is not known.
-        people: how many others there are.
-        without_turn: whether it is known that the server names no TURN server.
-        relayed: whether everybody in the call goes through a TURN server.
+        verification: the verification with the participant; None when nobody is there.
+        name: the participant's name.
+        way: `direct`, `relayed`, or empty while it is unknown.
+        people: the number of remote participants.
+        without_turn: whether the server is known to name no TURN server.
+        relayed: whether everybody in the session uses a TURN server only.
 
     """
     values: View = {
-        ("verify-person", "hidden"): exchange is None,
+        ("verify-person", "hidden"): verification is None,
         ("verify-who", "hidden"): people < 2,
-        ("verify-path", "text"): extra_texts.PATHS[way].format(who) if way else "",
+        ("verify-path", "text"): extra_texts.PATHS[way].format(name) if way else "",
         ("relay-note", "text"): extra_texts.NO_TURN if without_turn else extra_texts.RELAYED_CALL if relayed else "",
     }
-    if exchange is None:
+    if verification is None:
         return values
-    told = extra_texts.CODE_REASONS[exchange.reason] if exchange.state == NOT_VERIFIED else who
-    values["verify-status", "text"] = extra_texts.CODE_STATES[exchange.state].format(told)
+    subject = extra_texts.CODE_REASONS[verification.reason] if verification.state == NOT_VERIFIED else name
+    values["verify-status", "text"] = extra_texts.CODE_STATES[verification.state].format(subject)
     for element in ("verify-code", "verify-how", "verify-answers"):
-        values[element, "hidden"] = exchange.state not in ANSWERABLE
-    values["verify-match", "pressed"] = exchange.state == CONFIRMED
-    values["verify-differ", "pressed"] = exchange.state == DENIED
+        values[element, "hidden"] = verification.state not in ANSWERABLE
+    values["verify-match", "pressed"] = verification.state == CONFIRMED
+    values["verify-differ", "pressed"] = verification.state == DENIED
     return values
 
 
@@ -56,7 +56,7 @@ def symbols(code: list[int]) -> list[tuple[str, str]]:
 
 
 def path(figures: dict[str, Any]) -> str:
-    """Return `direct`, `relayed`, or nothing where there is no path, by the figures of a connection's statistics."""
+    """Return `direct`, `relayed`, or empty without a path, from the totals of a connection's statistics."""
     pair = figures["selectedPair"]
     if pair is None:
         return ""

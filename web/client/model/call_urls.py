@@ -1,28 +1,28 @@
-"""The addresses of the page: the link to a call, and the signaling socket beside it."""
+"""Builds the URLs of the page: the invitation link, and the address of the signaling WebSocket."""
 
 from __future__ import annotations
 
-__all__ = ["invitation", "only_here", "socket_address"]
+__all__ = ["invitation_url", "is_loopback", "signaling_url"]
 
 
-def _place(href: str) -> str:
-    """Return an address without fragment and query."""
+def _page_url(href: str) -> str:
+    """Return a URL without its fragment and query."""
     return href.split("#")[0].split("?")[0]
 
 
-def invitation(href: str, session: str) -> str:
-    """Return the link to a session: the page's own address, and the id in the fragment, which no server sees."""
-    return _place(href) + "#" + session
+def invitation_url(href: str, session: str) -> str:
+    """Return the invitation link: the page's URL with the session id in the fragment, which no server sees."""
+    return _page_url(href) + "#" + session
 
 
-def socket_address(href: str) -> str:
-    """Return the address of the signaling socket: `ws` beside the page, with TLS where the page has it."""
-    place = _place(href)
-    return "ws" + place[len("http") : place.rfind("/")] + "/ws"
+def signaling_url(href: str) -> str:
+    """Return the WebSocket URL `ws` beside the page, with TLS if the page was loaded over TLS."""
+    url = _page_url(href)
+    return "ws" + url[len("http") : url.rfind("/")] + "/ws"
 
 
-def only_here(hostname: str) -> bool:
-    """Return whether a host name means the very computer that uses it, so that it is of no use to others."""
+def is_loopback(hostname: str) -> bool:
+    """Return whether a host name is a loopback name or address, which is of no use in a link for others."""
     return (
         hostname == "localhost" or hostname.endswith(".localhost") or hostname.startswith("127.") or hostname == "[::1]"
     )

@@ -1,7 +1,8 @@
-"""The messages that the people in a call write to each other: the log of one call. Pure, and told the time.
+"""The chat log of one call: sends, resends and acknowledges messages. The caller passes the time.
 
-A message goes to those who are in the call when it is written, each over the channel between the two browsers, and is
-sent again until they acknowledge it. What is written while nobody is there waits for the first who comes.
+A message is addressed to the participants who are in the call when it is written. It goes over the data channel to each
+page, and is sent again until that page acknowledges it. A message written while nobody is there waits for the first to
+join.
 """
 
 from __future__ import annotations
@@ -20,66 +21,67 @@ if TYPE_CHECKING:
 
 __all__ = ["ChatLog", "ChatMessage", "clean"]
 
-MOST_SIZE = 200_000
-"""Characters kept of a call. Beyond, whoever wrote most loses their oldest, so that nobody pushes out what others
-wrote. It is also what a browser lays out in a moment."""
+MAX_SIZE = 200_000
+"""The largest size of a call's log in characters. Beyond it, the author with the largest share loses their oldest
+message, so that nobody can push out the messages of others. A browser lays out this much in a moment."""
 
-BESIDE = 200
-"""Characters that each message counts beside its own, for its row in the page: there are at most 1,000 of them."""
+OVERHEAD = 200
+"""Characters that each message is charged for its row on the page, which limits the log to 1,000 messages."""
 
-MOST_CHARACTERS = 4000
-"""Of a message."""
+MAX_CHARACTERS = 4000
+"""The largest number of characters of a message."""
 
-LONGEST_ID = 64
-"""Characters of a message's id."""
+MAX_ID = 64
+"""The largest number of characters of a message's id."""
 
-MOMENTS = 60.0
-"""Seconds behind the first who comes in which whoever comes, too, gets what was written for nobody; also those in
-which somebody who left without a message may come back for it."""
+LATE_JOIN = 60.0
+"""Seconds after the first participant joined in which later ones also get the messages that were written for nobody.
+For as long, a participant who left before they got a message may come back for it."""
 
-DEAF_AFTER = 5.0
-"""Seconds of connection without a word from the other page after which it is taken to have no chat."""
+NO_CHAT_AFTER = 5.0
+"""Seconds of connection without a message from the other page after which its program counts as one without chat."""
 
-AT_ONCE = 20
-"""Messages that are sent to somebody in one go: fewer than `peer_messaging.BURST`, which is what they take."""
+BATCH = 20
+"""Messages that are sent to a participant at once. It is below `peer_messaging.BURST`, the rate limit of the receiver.
+"""
 
-# How far a message has come to somebody.
+# These are the delivery states of a message to one user.
 WAITING = 0
 SENT = 1
 DELIVERED = 2
 MISSED = 3
 
-UNWANTED = (
+STRIPPED = (
     "".join([chr(code) for code in range(32) if code not in (9, 10)])
     + "".join([chr(code) for code in range(127, 160)])
     + "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 )
-"""Control characters, and those that turn the direction of writing (UAX 9 §2), which can make an address look like
-another. Each message has the direction of its first letter anyway."""
+"""Control characters, and those that change the direction of writing (UAX 9 §2), which can disguise an address. The
+direction of a message follows from its first letter anyway."""
 
 
 def clean(text: str) -> str:
-    """Return a text as it is shown: without what is not seen, line breaks in one form, nothing at its ends."""
+    """Return a text without invisible characters, with uniform line breaks, and without white space at its ends."""
     text = text.replace("\r\n", "\n").replace("\r", "\n")
-    for character in UNWANTED:
+    for character in STRIPPED:
         text = text.replace(character, "")
     return text.strip()
 
 
 class ChatMessage:
-    """One message.
+    """One chat message.
 
     Attributes:
-        ident: what it is known by, together with who wrote it.
-        user: who wrote it; empty for the person here.
-        name: what they called themselves then.
-        text: what they wrote.
-        time: the time of day at which it was written or came, as people read it.
-        to: for each user whom it is for, how far it has come.
+        ident: the message id, which is unique together with the author.
+        user: the author; empty for the local person.
+        name: the author's name at that time.
+        text: the text.
+        time: the time of day at which it was written or received, as people read it.
+        recipients: the delivery state by user.
         alone: whether it was written while nobody was there.
-        until: the time (seconds) until which it is for whoever comes, too; None for the first who comes, whenever.
-        dropped: whether it is in the log no more.
-        news: whether it is among the log's news already.
+        open_until: the time (seconds) until which participants who join get it as well; None until the first one joins.
+        evicted: whether it was removed from the log.
+        changed: whether it is in the log's list of changes.
 
     """
 
@@ -89,19 +91,19 @@ class ChatMessage:
         self.name = name
         self.text = text
         self.time = time
-        self.to: dict[str, int] = {}
+        self.recipients: dict[str, int] = {}
         self.alone = False
-        self.until: float | None = 0.0
-        self.dropped = False
-        self.news = False
+        self.open_until: float | None = 0.0
+        self.evicted = False
+        self.changed = False
 
-    def mark(self, now: float) -> tuple[str, str]:
-        """Return how far an own message has come: one of the keys of `texts.CHAT_MARKS`, and in words."""
-        states = list(self.to.values())
+    def delivery(self, now: float) -> tuple[str, str]:
+        """Return how far a sent message was delivered: a key of `texts.CHAT_MARKS`, and a sentence."""
+        states = list(self.recipients.values())
         count = states.count(DELIVERED)
         if count:
             mark = "delivered" if count == len(states) else "part"
-        elif WAITING in states or (not states and (self.until is None or now < self.until)):
+        elif WAITING in states or (not states and (self.open_until is None or now < self.open_until)):
             mark = "waiting"
         else:
             mark = "sent" if SENT in states else "missed"
@@ -109,13 +111,13 @@ class ChatMessage:
 
 
 class ChatLog:
-    """The messages of one call after the other.
+    """The chat log of the present call, and the queues of unsent messages.
 
     Attributes:
-        messages: those of this call, in the order in which they were written or came.
-        unread: how many came while nobody looked.
-        watched: whether the person sees what comes; the edge sets it.
-        deaf: the users who are in the call with a program that has no chat.
+        messages: the messages of this call, in the order in which they were written or received.
+        unread: the number of messages that were received while the log was not visible.
+        visible: whether the person sees new messages; the caller sets it.
+        without_chat: the users whose programs have no chat.
 
     """
 
@@ -128,14 +130,14 @@ class ChatLog:
         new_id: Callable[[], str],
         changed: Callable[[], None],
     ) -> None:
-        """Begin without messages.
+        """Start with an empty log.
 
         Args:
-            state: who is in the call.
-            messaging: carries the messages.
+            state: the page's state, which says who is in the call.
+            messaging: the messages between the pages.
             clock: returns a time in seconds that never goes back.
-            time_of_day: returns it as people read it.
-            new_id: returns a text that nobody else has.
+            time_of_day: returns the time of day as people read it.
+            new_id: returns a unique text.
             changed: called when there is something new to show.
 
         """
@@ -145,90 +147,92 @@ class ChatLog:
         self._time_of_day = time_of_day
         self._new_id = new_id
         self._changed = changed
-        self.watched = False
-        self.begin()
-        messaging.hear("chat", self._came)
-        messaging.hear("chat-received", self._acknowledged)
-        messaging.begun(self._reached)
-        messaging.over(self._lost)
+        self.visible = False
+        self.reset()
+        messaging.on_message("chat", self._receive)
+        messaging.on_message("chat-received", self._acknowledged)
+        messaging.on_ready(self._ready)
+        messaging.on_closed(self._closed)
 
-    def begin(self) -> None:
-        """Begin a new log, for another call."""
+    def reset(self) -> None:
+        """Clear the log, for another call."""
         self.messages: list[ChatMessage] = []
         self.unread = 0
-        self.deaf: list[str] = []
+        self.chatless: list[str] = []
         self._by_id: dict[tuple[str, str], ChatMessage] = {}
         self._sizes: dict[str, int] = {}
         self._present: list[str] = []
         self._silent: dict[str, float] = {}
-        self._due: dict[str, list[ChatMessage]] = {}
+        self._queues: dict[str, list[ChatMessage]] = {}
         self._open: list[ChatMessage] = []
-        self._news: list[ChatMessage] = []
+        self._changes: list[ChatMessage] = []
 
-    # What the person does
+    # Actions of the person
 
     def problem(self, text: str) -> str:
-        """Return what is wrong with a text, in a sentence; empty when it can be sent."""
+        """Return a sentence that says what is wrong with a text; empty when it can be sent."""
         length = len(clean(text))
-        return texts.CHAT_TOO_LONG.format(length, MOST_CHARACTERS) if length > MOST_CHARACTERS else ""
+        return texts.CHAT_TOO_LONG.format(length, MAX_CHARACTERS) if length > MAX_CHARACTERS else ""
 
-    def say(self, text: str) -> bool:
-        """Send a message to everybody; False when there is nothing in it, or too much."""
+    def send(self, text: str) -> bool:
+        """Send a message to everybody; return False when it is empty or too long."""
         text = clean(text)
-        if not text or len(text) > MOST_CHARACTERS or not self._state.in_session:
+        if not text or len(text) > MAX_CHARACTERS or not self._state.in_session:
             return False
-        self.follow()
+        self.update()
         message = ChatMessage(self._new_id(), "", "", text, self._time_of_day())
-        self._keep(message)
+        self._append(message)
         for user in self._present:
-            if user not in self.deaf:
-                self._address(message, user)
-        if not message.to:
+            if user not in self.chatless:
+                self._enqueue(message, user)
+        if not message.recipients:
             message.alone = True
-            message.until = None
+            message.open_until = None
             self._open.append(message)
         self._flush_all()
         self._changed()
         return True
 
-    def read(self) -> None:
-        """The person has seen everything."""
+    def mark_read(self) -> None:
+        """Reset the number of unread messages."""
         self.unread = 0
 
-    # What follows from who is there
+    # Changes of the participants
 
-    def follow(self) -> None:
-        """Look who is in the call: call it whenever that may have changed, and about once a second."""
+    def update(self) -> None:
+        """Handle changes of the participants; call it whenever there may be some, and about once a second."""
         if not self._state.in_session:
             return
         now = self._clock()
         for message in self._open[:]:
-            if message.until is not None and now >= message.until:
+            if message.open_until is not None and now >= message.open_until:
                 self._open.remove(message)
-                self._tell(message)
-        present = [other.user for other in self._state.others]
+                self._note(message)
+        present = [member.user for member in self._state.participants.members]
         for user in self._present:
             if user not in present:
-                self._missed(user, now)
+                self._left(user, now)
         for user in present:
             if user not in self._present:
-                self._arrived(user, now)
+                self._joined(user, now)
         self._present = present
-        self._find_deaf(now)
+        self._find_chatless(now)
         self._flush_all()
 
-    def news(self) -> list[ChatMessage]:
-        """Return the messages that are new, changed or dropped since the last call."""
-        news, self._news = self._news, []
-        for message in news:
-            message.news = False
-        return news
+    def changes(self) -> list[ChatMessage]:
+        """Return the messages that were added, changed or evicted since the last call."""
+        changes, self._changes = self._changes, []
+        for message in changes:
+            message.changed = False
+        return changes
 
     def view(self) -> View:
         """Return what the page shows beside the messages themselves."""
-        names = [other.name or texts.SOMEBODY for other in self._state.others if other.user in self.deaf]
+        names = [
+            member.name or texts.SOMEBODY for member in self._state.participants.members if member.user in self.chatless
+        ]
         note = " ".join([texts.CHAT_DEAF.format(name) for name in names])
-        if not self._state.others:
+        if not self._state.participants.members:
             note = texts.CHAT_ALONE
         return {
             ("chat-badge", "text"): str(self.unread) if self.unread < 100 else "99+",
@@ -238,127 +242,130 @@ class ChatLog:
             ("chat-note", "hidden"): not note,
         }
 
-    def _find_deaf(self, now: float) -> None:
-        for other in self._state.others:
-            user = other.user
-            if self._messaging.speaks(user) or other.connection != "connected":
+    def _find_chatless(self, now: float) -> None:
+        for member in self._state.participants.members:
+            user = member.user
+            if self._messaging.is_ready(user) or member.connection != "connected":
                 self._silent.pop(user, None)
-            elif now - self._silent.setdefault(user, now) >= DEAF_AFTER and user not in self.deaf:
-                self.deaf.append(user)
-                self._missed(user, now)
-        self.deaf = [user for user in self.deaf if user in self._present]
+            elif now - self._silent.setdefault(user, now) >= NO_CHAT_AFTER and user not in self.chatless:
+                self.chatless.append(user)
+                self._left(user, now)
+        self.chatless = [user for user in self.chatless if user in self._present]
 
-    def _address(self, message: ChatMessage, user: str) -> None:
-        message.to[user] = WAITING
-        self._due.setdefault(user, []).append(message)
-        self._tell(message)
+    def _enqueue(self, message: ChatMessage, user: str) -> None:
+        message.recipients[user] = WAITING
+        self._queues.setdefault(user, []).append(message)
+        self._note(message)
 
-    def _arrived(self, user: str, now: float) -> None:
-        """Somebody came, or came back: they get what is meant for whoever comes, and what they missed."""
+    def _joined(self, user: str, now: float) -> None:
+        """Queue the open messages, and those that they missed, for a participant who joined or came back."""
         for message in self.messages:
-            if message.to.get(user) == MISSED:
-                self._address(message, user)
+            if message.recipients.get(user) == MISSED:
+                self._enqueue(message, user)
         for message in self._open:
-            if message.until is None:
-                message.until = now + MOMENTS
-            self._address(message, user)
+            if message.open_until is None:
+                message.open_until = now + LATE_JOIN
+            self._enqueue(message, user)
 
-    def _missed(self, user: str, now: float) -> None:
-        """Somebody gets nothing any more. What nobody got waits a while: they may be back as another user."""
-        self._due.pop(user, None)
+    def _left(self, user: str, now: float) -> None:
+        """Stop sending to a participant.
+
+        An undelivered message stays open for a while, because they may come back as another user.
+        """
+        self._queues.pop(user, None)
         self._silent.pop(user, None)
         for message in self.messages:
-            if message.to.get(user) not in (WAITING, SENT):
+            if message.recipients.get(user) not in (WAITING, SENT):
                 continue
-            message.to[user] = MISSED
-            if all(state == MISSED for state in message.to.values()):
-                message.to = {}
-                message.until = None if message.alone else now + MOMENTS
+            message.recipients[user] = MISSED
+            if all(state == MISSED for state in message.recipients.values()):
+                message.recipients = {}
+                message.open_until = None if message.alone else now + LATE_JOIN
                 if message not in self._open:
                     self._open.append(message)
-            self._tell(message)
+            self._note(message)
 
-    # What the other pages say
+    # Events of the other pages
 
-    def _reached(self, user: str) -> None:
-        """The page of this user understands messages, from now on or again."""
-        if user in self.deaf:
-            self.deaf.remove(user)
-            self._arrived(user, self._clock())
+    def _ready(self, user: str) -> None:
+        """Send what is queued to a page that understands messages, possibly after a reconnect."""
+        if user in self.chatless:
+            self.chatless.remove(user)
+            self._joined(user, self._clock())
         self._flush(user)
         self._changed()
 
-    def _lost(self, user: str) -> None:
-        """The channel is closed: what was not acknowledged has to be sent again."""
-        if user not in self._due:
+    def _closed(self, user: str) -> None:
+        """Queue the messages again that were not acknowledged before the channel closed."""
+        if user not in self._queues:
             return
-        self._due[user] = []
+        self._queues[user] = []
         for message in self.messages:
-            if message.to.get(user) in (WAITING, SENT):
-                self._address(message, user)
+            if message.recipients.get(user) in (WAITING, SENT):
+                self._enqueue(message, user)
 
-    def _came(self, user: str, message: dict[str, Any]) -> None:
+    def _receive(self, user: str, message: dict[str, Any]) -> None:
         ident, text = message.get("id"), message.get("text")
-        if not isinstance(ident, str) or not 0 < len(ident) <= LONGEST_ID or not isinstance(text, str):
+        if not isinstance(ident, str) or not 0 < len(ident) <= MAX_ID or not isinstance(text, str):
             return
-        other = self._state.other(user)
-        if other is None:
+        member = self._state.participants.find(user)
+        if member is None:
             return
         if (user, ident) not in self._by_id:
-            shown = clean(text[:MOST_CHARACTERS]) + ("…" if len(text) > MOST_CHARACTERS else "")
+            shown = clean(text[:MAX_CHARACTERS]) + ("…" if len(text) > MAX_CHARACTERS else "")
             if shown:
-                self._keep(ChatMessage(ident, user, other.name or texts.SOMEBODY, shown, self._time_of_day()))
-                if not self.watched:
+                self._append(ChatMessage(ident, user, member.name or texts.SOMEBODY, shown, self._time_of_day()))
+                if not self.visible:
                     self.unread += 1
                 self._changed()
-        self._messaging.tell(user, {"type": "chat-received", "id": ident})
+        self._messaging.send(user, {"type": "chat-received", "id": ident})
 
     def _acknowledged(self, user: str, message: dict[str, Any]) -> None:
         ident = message.get("id")
-        own = self._by_id.get(("", ident)) if isinstance(ident, str) else None
-        if own is not None and own.to.get(user) == SENT:
-            own.to[user] = DELIVERED
-            self._tell(own)
+        sent = self._by_id.get(("", ident)) if isinstance(ident, str) else None
+        if sent is not None and sent.recipients.get(user) == SENT:
+            sent.recipients[user] = DELIVERED
+            self._note(sent)
             self._changed()
 
-    # What the log does
+    # The log and the queues
 
-    def _keep(self, message: ChatMessage) -> None:
+    def _append(self, message: ChatMessage) -> None:
         user = message.user
         self.messages.append(message)
         self._by_id[user, message.ident] = message
-        self._sizes[user] = self._sizes.get(user, 0) + len(message.text) + BESIDE
-        self._tell(message)
-        while sum(self._sizes.values()) > MOST_SIZE:
-            self._drop_one()
+        self._sizes[user] = self._sizes.get(user, 0) + len(message.text) + OVERHEAD
+        self._note(message)
+        while sum(self._sizes.values()) > MAX_SIZE:
+            self._evict()
 
-    def _drop_one(self) -> None:
-        most = max(self._sizes.values())
+    def _evict(self) -> None:
+        largest = max(self._sizes.values())
         for message in self.messages:
-            if self._sizes[message.user] == most:
+            if self._sizes[message.user] == largest:
                 self.messages.remove(message)
                 del self._by_id[message.user, message.ident]
-                self._sizes[message.user] -= len(message.text) + BESIDE
-                message.dropped = True
-                self._tell(message)
+                self._sizes[message.user] -= len(message.text) + OVERHEAD
+                message.evicted = True
+                self._note(message)
                 return
 
-    def _tell(self, message: ChatMessage) -> None:
-        if not message.news:
-            message.news = True
-            self._news.append(message)
+    def _note(self, message: ChatMessage) -> None:
+        if not message.changed:
+            message.changed = True
+            self._changes.append(message)
 
     def _flush_all(self) -> None:
-        for user in self._messaging.speakers:
+        for user in self._messaging.users:
             self._flush(user)
 
     def _flush(self, user: str) -> None:
-        """Send what is due to somebody, as far as their channel takes it."""
-        due = self._due.get(user, [])
-        for message in due[:AT_ONCE]:
-            told = {"type": "chat", "id": message.ident, "text": message.text}
-            if not self._messaging.tell(user, told):
+        """Send queued messages to a participant until their channel accepts no more."""
+        queue = self._queues.get(user, [])
+        for message in queue[:BATCH]:
+            frame = {"type": "chat", "id": message.ident, "text": message.text}
+            if not self._messaging.send(user, frame):
                 return
-            due.remove(message)
-            message.to[user] = SENT
-            self._tell(message)
+            queue.remove(message)
+            message.recipients[user] = SENT
+            self._note(message)

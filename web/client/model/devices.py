@@ -1,16 +1,16 @@
-"""The camera and the microphone: what they do now, and why one does not work."""
+"""The states of a camera or a microphone, and why a device does not work."""
 
 from __future__ import annotations
 
-__all__ = ["ASKING", "AUDIO", "MUTED", "OFF", "ON", "VIDEO", "Device", "browser_family", "problem_of"]
+__all__ = ["AUDIO", "MUTED", "OFF", "ON", "REQUESTED", "VIDEO", "Device", "browser_family", "problem_code"]
 
-# Kinds, as WebRTC names them.
+# These are the track kinds of WebRTC.
 AUDIO = "audio"
 VIDEO = "video"
 
-# What a device does.
+# These are the states of a device.
 OFF = "off"
-ASKING = "asking"
+REQUESTED = "requested"
 ON = "on"
 MUTED = "muted"
 
@@ -23,18 +23,18 @@ ERRORS = {
     "AbortError": "busy",
     "InvalidStateError": "busy",
 }
-"""Why there is no device, by the error of `getUserMedia` (Media Capture and Streams §10.2)."""
+"""The problem codes by the error names of `getUserMedia` (Media Capture and Streams §10.2)."""
 
 
 class Device:
-    """The camera or the microphone.
+    """The state of the camera or of the microphone.
 
     Attributes:
         kind: `audio` or `video`.
-        wanted: whether the person wants to be heard, or seen: what they said last, also before it runs.
-        status: `off`, `asking`, `on`, or `muted` (it runs, and sends silence).
-        problem: why it does not work: `refused`, `missing`, `busy`, `lost` (unplugged), `insecure` (the page came over
-            http), `unsupported`; empty while nothing is wrong.
+        wanted: whether the person wants the device on; set also before it runs.
+        status: `off`, `requested`, `on`, or `muted` (the device runs and the track sends silence).
+        problem: why it does not work: `refused`, `missing`, `busy`, `lost` (unplugged), `insecure` (the page was loaded
+            over http), `unsupported`; empty while nothing is wrong.
 
     """
 
@@ -44,29 +44,32 @@ class Device:
         self.status = OFF
         self.problem = ""
 
-    def asked(self) -> None:
-        """The browser was asked for it."""
-        self.status = ASKING
+    def requested(self) -> None:
+        """Note that the browser was asked for the device."""
+        self.status = REQUESTED
         self.problem = ""
 
     def started(self) -> None:
-        """It runs."""
+        """Note that the device runs."""
         self.status = ON
         self.problem = ""
 
     def stopped(self, problem: str = "") -> None:
-        """It does not run: the person wished so, or there is a problem."""
+        """Note that the device does not run, by the person's wish or because of a problem."""
         self.status = OFF
         self.problem = problem
 
 
-def problem_of(error_name: str) -> str:
-    """Return why there is no device, from the name of the browser's error."""
+def problem_code(error_name: str) -> str:
+    """Return the problem code for the name of a `getUserMedia` error."""
     return ERRORS.get(error_name, "unsupported")
 
 
 def browser_family(agent: str) -> str:
-    """Return `firefox`, `safari` or `chromium`, from `navigator.userAgent`: they ask for devices in different words."""
+    """Return `firefox`, `safari` or `chromium`, from `navigator.userAgent`.
+
+    The family decides in which words the page explains permission prompts.
+    """
     if "Firefox/" in agent or "FxiOS/" in agent:
         return "firefox"
     if "Safari/" in agent and "Chrome/" not in agent and "Chromium/" not in agent:

@@ -1,4 +1,4 @@
-"""What happened to the connections of the calls of this page, for a report: pure, and without names."""
+"""Logs connection events of the calls of this page, without names, for the support report."""
 
 from __future__ import annotations
 
@@ -12,54 +12,55 @@ if TYPE_CHECKING:
 
 __all__ = ["EventLog"]
 
-MOST_EVENTS = 200
-MOST_PEOPLE = 12
-"""The newest are kept."""
+MAX_EVENTS = 200
+MAX_PEOPLE = 12
+"""The log keeps at most this many events and people, the newest ones."""
 
 
 class LoggedPeer:
-    """Somebody, as far as the journal has told of them.
+    """One participant of the event log, with the state that was logged last.
 
     Attributes:
-        number: of this person in the report.
-        other: who.
+        number: the participant's number in the report.
+        member: the participant.
+        present: whether the participant was in the session at the last update.
 
     """
 
-    def __init__(self, number: int, other: RemotePeer) -> None:
+    def __init__(self, number: int, member: RemotePeer) -> None:
         self.number = number
-        self.other = other
-        self.here = False
-        self._told: dict[str, Any] = {}
+        self.member = member
+        self.present = False
+        self._logged: dict[str, Any] = {}
 
-    def news(self, here: bool) -> list[str]:
-        """Return what happened since the last call, in single words."""
+    def new_events(self, present: bool) -> list[str]:
+        """Return one word for each event since the last call."""
         found = []
-        other = self.other
-        if here != self.here:
-            self.here = here
-            found.append("came" if here else "left")
-        if here:
-            now = {"connection": other.connection, "restarts": other.restarts, "away": other.away}
+        member = self.member
+        if present != self.present:
+            self.present = present
+            found.append("came" if present else "left")
+        if present:
+            now = {"connection": member.connection, "restarts": member.restarts, "away": member.away}
             for what, word in (
-                ("connection", other.connection),
+                ("connection", member.connection),
                 ("restarts", "ice-restart"),
-                ("away", "away" if other.away else "back"),
+                ("away", "away" if member.away else "back"),
             ):
-                if self._told and self._told[what] != now[what]:
+                if self._logged and self._logged[what] != now[what]:
                     found.append(word)
-            self._told = now
+            self._logged = now
         return found
 
 
 class EventLog:
-    """It follows the page's state.
+    """Logs how the page's state changes.
 
     Attributes:
-        events: seconds of the page's clock, the number of a person (0 is the own page), and what happened: `came`,
-            `left`, an `RTCPeerConnectionState`, `ice-restart`, `away` and `back` (their connection to the server), of
-            the own page `server-lost` and `server-back`.
-        people: the others, also those who have left.
+        events: seconds of the page's clock, the number of a participant (0 stands for the local page), and the event:
+            `came`, `left`, an `RTCPeerConnectionState`, `ice-restart`, `away` and `back` (the participant's connection
+            to the server), and for the local page `server-lost` and `server-back`.
+        people: the remote participants, also those who have left.
 
     """
 
@@ -69,21 +70,21 @@ class EventLog:
         self._count = 0
         self._offline = False
 
-    def follow(self, now: float, state: PageState) -> None:
-        """Note what changed; `now`: seconds of the page's clock."""
-        offline = state.offline is not None
+    def update(self, now: float, state: PageState) -> None:
+        """Log what changed since the last call; `now` is in seconds of the page's clock."""
+        offline = state.network.offline_for is not None
         if offline != self._offline:
             self._offline = offline
-            self._note(now, 0, "server-lost" if offline else "server-back")
-        for other in state.others:
-            if all(known.other is not other for known in self.people):
+            self._add(now, 0, "server-lost" if offline else "server-back")
+        for member in state.participants.members:
+            if all(known.member is not member for known in self.people):
                 self._count += 1
-                self.people = self.people[1 - MOST_PEOPLE :]
-                self.people.append(LoggedPeer(self._count, other))
+                self.people = self.people[1 - MAX_PEOPLE :]
+                self.people.append(LoggedPeer(self._count, member))
         for known in self.people:
-            for word in known.news(any(other is known.other for other in state.others)):
-                self._note(now, known.number, word)
+            for word in known.new_events(any(member is known.member for member in state.participants.members)):
+                self._add(now, known.number, word)
 
-    def _note(self, now: float, number: int, word: str) -> None:
-        self.events = self.events[1 - MOST_EVENTS :]
+    def _add(self, now: float, number: int, word: str) -> None:
+        self.events = self.events[1 - MAX_EVENTS :]
         self.events.append((now, number, word))

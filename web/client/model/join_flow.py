@@ -1,91 +1,95 @@
-"""How a person comes into a session, and into it again: what is to be asked of the server, and when. Pure."""
+"""Join and rejoin logic: decides which request to send, and when. It does not touch the browser."""
 
 from __future__ import annotations
 
-__all__ = ["AGAIN", "AS_GUEST", "IGNORED", "JOIN", "OPEN", "TOLD", "JoinFlow"]
+__all__ = ["AS_GUEST", "IGNORED", "JOIN", "OPEN", "REPORT", "RETRY", "JoinFlow"]
 
-# What is asked of the server, by the types of its requests.
+# These are the requests to send, by the types of the protocol.
 OPEN = "open"
 JOIN = "join"
 
-# What follows from a refusal.
-TOLD = "told"
+# These are the reactions to a refused request.
+REPORT = "report"
 IGNORED = "ignored"
-AGAIN = "again"
+RETRY = "retry"
 AS_GUEST = "as-guest"
 
-PERSONS = (None, "hello", "resume", OPEN, JOIN, "change", "admit", "refuse", "remove", "hand-over", "end")
-"""What a person asked for, so that a refusal of it has to be told; None: the server cannot say what it was."""
+REPORTED = (None, "hello", "resume", OPEN, JOIN, "change", "admit", "refuse", "remove", "hand-over", "end")
+"""The requests that a person caused, so that the page must report a refusal. None stands for a request that the server
+could not identify."""
 
-SPENT_KEY = ("wrong-host-key", "unknown-session")
-"""Refusals that say that a host key is of no use: whoever has the session now decides."""
+BAD_KEY = ("wrong-host-key", "unknown-session")
+"""The error codes that mean that a host key is no longer valid: another member decides about the session now."""
 
-FOLLOWS_WITHIN = 2.0
-"""Seconds after a resume within which each session that is left is told: mostly in the same moment."""
+GRACE = 2.0
+"""Seconds after a resume within which the server sends an event for each session that still exists, mostly at once."""
 
 
 class JoinFlow:
-    """Whether the person is in the session or on the way into it.
+    """Tracks whether the person is in a session, or on the way into it.
 
     Attributes:
-        inside: whether they are in it, or wait at its door: then a reload finds them there again.
+        active: whether the person is in the session or waits to be admitted, so that a reload resumes it.
 
     """
 
     def __init__(self, resumes: bool) -> None:
-        """Begin outside; `resumes`: the page was loaded anew, and a resume may bring the person back."""
-        self.inside = False
-        self._asked = resumes
-        self._told_until: float | None = None
+        """Start outside of a session; `resumes` says that the page was reloaded, so that a resume may restore it."""
+        self.active = False
+        self._requested = resumes
+        self._deadline: float | None = None
 
     def request(self, host: bool, session: str, key: str, settled: bool) -> str:
-        """Return what is to be asked now, `OPEN` or `JOIN`; empty if nothing is, or it was asked before.
+        """Return the request to send now, `OPEN` or `JOIN`; empty if there is none, or it was sent already.
 
         Args:
             host: whether the person is the session's host.
-            session: its id, empty for a new one.
-            key: its host key, or whatever takes its place; empty if the person has none: then somebody made them the
-                host, and cannot again.
-            settled: whether they have their devices, or go without: a guest comes in only then.
+            session: the session id, empty for a new session.
+            key: the host key, or a token that replaces it; empty if the person has neither, because another member made
+                them the host: they can only join again.
+            settled: whether the person has their devices or goes without them; a guest joins only then.
 
         """
         opens = host and (not session or bool(key))
-        if self._asked or not (opens or settled):
+        if self._requested or not (opens or settled):
             return ""
-        self._asked = True
+        self._requested = True
         return OPEN if opens else JOIN
 
     def entered(self) -> None:
-        """The server says that the person is in the session, or waits at its door."""
-        self.inside = True
-        self._told_until = None
+        """Note that the server confirmed that the person is in the session, or waits to be admitted."""
+        self.active = True
+        self._deadline = None
 
     def resumed(self, membership: bool, now: float) -> None:
-        """The connection is back without all that was there, or with the memberships alone.
+        """Note that a resumed connection missed its events; `membership` says that the memberships survived.
 
-        What happened to the session meanwhile is lost as well: if nothing is said of it, it is asked for anew.
+        If the session ended meanwhile, no event says so: it is requested again when none arrives in time.
         """
-        self.inside = False
-        self._asked = membership
-        self._told_until = now + FOLLOWS_WITHIN if membership else None
+        self.active = False
+        self._requested = membership
+        self._deadline = now + GRACE if membership else None
 
-    def forgotten(self, now: float) -> bool:
-        """Whether a resume left nothing of the session, which shows with time; then it is to be asked for."""
-        if self._told_until is None or now < self._told_until:
+    def session_lost(self, now: float) -> bool:
+        """Return True once if no event confirmed the session in time after a resume.
+
+        The caller must request the session again then.
+        """
+        if self._deadline is None or now < self._deadline:
             return False
-        self._told_until = None
-        self._asked = False
+        self._deadline = None
+        self._requested = False
         return True
 
-    def refused(self, about: str | None, code: str, again: bool) -> str:
-        """Return what follows from a refusal; `again`: it is about a session that there was before."""
-        if about == OPEN and again and code in SPENT_KEY:
-            self._asked = False
+    def refused(self, about: str | None, code: str, existed: bool) -> str:
+        """Return the reaction to a refusal; `existed` says that the request was about a session that existed before."""
+        if about == OPEN and existed and code in BAD_KEY:
+            self._requested = False
             return AS_GUEST
         if code == "already-member":
             # The reply to an earlier request is on its way.
             return IGNORED
-        if code == "no-reply" and (about == JOIN or (about == OPEN and again)):
-            self._asked = False
-            return AGAIN
-        return TOLD if about in PERSONS else IGNORED
+        if code == "no-reply" and (about == JOIN or (about == OPEN and existed)):
+            self._requested = False
+            return RETRY
+        return REPORT if about in REPORTED else IGNORED

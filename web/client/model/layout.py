@@ -1,4 +1,4 @@
-"""Which pictures a call shows, and which of them is the large one: pure."""
+"""Decides which pictures a call shows, and which one is large. It does not touch the browser."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from .remote_peer import RemotePeer
 
-__all__ = ["CORNERS", "GRID", "SPOTLIGHT", "arrange", "corner_after", "nearest_corner", "picture"]
+__all__ = ["CORNERS", "GRID", "SPOTLIGHT", "arrange", "nearest_corner", "next_corner", "picture_id"]
 
 SCREEN = "/screen"
 
@@ -15,52 +15,52 @@ GRID = "grid"
 SPOTLIGHT = "spotlight"
 
 CORNERS = ("bottom-right", "bottom-left", "top-left", "top-right")
-"""Where the own picture can be; the first is where it begins."""
+"""The corners in which the self view can lie; the first is the default."""
 
 
-def picture(user: str, screen: bool = False) -> str:
-    """Return what names a picture: of somebody's camera, or of their screen."""
+def picture_id(user: str, screen: bool = False) -> str:
+    """Return the id of a participant's camera picture, or of their shared screen."""
     return user + SCREEN if screen else user
 
 
-def arrange(others: list[RemotePeer], pinned: str, wish: str, speaker: str) -> tuple[list[str], str]:
-    """Return the pictures in their order, and the large one; empty for a grid of equals.
+def arrange(members: list[RemotePeer], pinned: str, mode: str, speaker: str) -> tuple[list[str], str]:
+    """Return the pictures in order, and the large one; empty for a grid of equal pictures.
 
     Args:
-        others: those in the call.
-        pinned: the picture that the person wants large; empty, or one that is gone, for none.
-        wish: `GRID`, `SPOTLIGHT`, or empty: then a shared screen is large.
-        speaker: who speaks, or spoke last; empty for nobody.
+        members: the remote participants.
+        pinned: the picture that the person pinned; empty, or one that is gone, for none.
+        mode: `GRID`, `SPOTLIGHT`, or empty, which makes a shared screen large.
+        speaker: the user who speaks, or spoke last; empty for nobody.
 
     """
     pictures = []
     screens = []
-    for other in others:
-        pictures.append(picture(other.user))
-        if other.screen:
-            screens.append(picture(other.user, True))
+    for member in members:
+        pictures.append(picture_id(member.user))
+        if member.screen:
+            screens.append(picture_id(member.user, True))
     pictures += screens
     if len(pictures) < 2:
         return pictures, ""
     if pinned in pictures:
         return pictures, pinned
-    if wish == GRID:
+    if mode == GRID:
         return pictures, ""
     if screens:
-        # Whoever shows something wants it to be seen; of several, the newest of those who came last.
+        # A shared screen is meant to be seen; of several, the one of the participant who joined last is large.
         return pictures, screens[-1]
-    if wish == SPOTLIGHT:
+    if mode == SPOTLIGHT:
         return pictures, speaker if speaker in pictures else pictures[0]
     return pictures, ""
 
 
 def nearest_corner(x: float, y: float, width: float, height: float) -> str:
-    """Return the corner nearest to a point, all in pixels."""
+    """Return the corner nearest to a point; all lengths are in pixels."""
     return ("top-" if y < height / 2 else "bottom-") + ("left" if x < width / 2 else "right")
 
 
-def corner_after(corner: str, key: str) -> str:
-    """Return where an arrow key (`KeyboardEvent.key`) moves the own picture from a corner; other keys leave it."""
+def next_corner(corner: str, key: str) -> str:
+    """Return the corner to which a key (`KeyboardEvent.key`) moves the self view; only arrow keys move it."""
     vertical, horizontal = corner.split("-")
     if key in ("ArrowLeft", "ArrowRight"):
         horizontal = key[5:].lower()

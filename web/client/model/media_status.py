@@ -1,4 +1,4 @@
-"""What each page tells the others of its devices, and what the host's page asks of them: pure."""
+"""Exchanges which devices each page sends, and the host's requests to mute. It does not touch the browser."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SCREEN = "screen"
 
 
 class MediaStatus:
-    """Messages of two types: `presence` says which devices are sent, `mute` is a host's request."""
+    """Sends and receives messages of two types: `presence` says which devices are sent, `mute` is a host's request."""
 
     def __init__(
         self,
@@ -30,63 +30,65 @@ class MediaStatus:
         asked_to_mute: Callable[[], None],
         changed: Callable[[], None],
     ) -> None:
-        """Begin.
+        """Subscribe to the messages.
 
         Args:
-            state: the page's.
-            messaging: carries the messages.
-            asked_to_mute: called when the host asks for silence.
-            changed: called when somebody told something else of their devices.
+            state: the page's state.
+            messaging: the messages between the pages.
+            asked_to_mute: called when the host asks this person to mute.
+            changed: called when the media status of a participant changed.
 
         """
         self._state = state
         self._messaging = messaging
         self._asked_to_mute = asked_to_mute
         self._changed = changed
-        self._told: dict[str, Any] = {}
-        messaging.hear("presence", self._received)
-        messaging.hear("mute", self._mute)
-        messaging.begun(lambda user: self._tell(user))
-        messaging.over(self._forget)
+        self._sent: dict[str, Any] = {}
+        messaging.on_message("presence", self._received)
+        messaging.on_message("mute", self._mute)
+        messaging.on_ready(lambda user: self._send(user))
+        messaging.on_closed(self._clear)
 
-    def follow(self) -> None:
-        """Tell everybody what is different now."""
-        own = self._own()
-        if own != self._told:
-            self._told = own
-            self._messaging.tell_all(own)
+    def update(self) -> None:
+        """Send the local media status to everybody if it changed."""
+        status = self._status()
+        if status != self._sent:
+            self._sent = status
+            self._messaging.broadcast(status)
 
     def ask_to_mute(self, user: str | None = None) -> None:
-        """As the host, ask one of the others to mute, or everybody."""
+        """Ask one participant to mute, or everybody, as the host."""
         if user is None:
-            self._messaging.tell_all({"type": "mute"})
+            self._messaging.broadcast({"type": "mute"})
         else:
-            self._messaging.tell(user, {"type": "mute"})
+            self._messaging.send(user, {"type": "mute"})
 
-    def _tell(self, user: str) -> None:
-        self._messaging.tell(user, self._own())
+    def _send(self, user: str) -> None:
+        self._messaging.send(user, self._status())
 
-    def _own(self) -> dict[str, Any]:
+    def _status(self) -> dict[str, Any]:
         state = self._state
         return {
             "type": "presence",
-            MICROPHONE: state.microphone.status == ON,
-            CAMERA: state.camera.status == ON,
-            SCREEN: state.sharing,
+            MICROPHONE: state.devices.microphone.status == ON,
+            CAMERA: state.devices.camera.status == ON,
+            SCREEN: state.devices.sharing,
         }
 
     def _received(self, user: str, message: dict[str, Any]) -> None:
-        told = {name: message.get(name) for name in (MICROPHONE, CAMERA, SCREEN)}
-        if all(isinstance(value, bool) for value in told.values()):
-            self._state.presented(user, told[MICROPHONE] is True, told[CAMERA] is True, told[SCREEN] is True)
+        status = {name: message.get(name) for name in (MICROPHONE, CAMERA, SCREEN)}
+        if all(isinstance(value, bool) for value in status.values()):
+            self._state.media_status_received(
+                user, status[MICROPHONE] is True, status[CAMERA] is True, status[SCREEN] is True
+            )
             self._changed()
 
-    def _forget(self, user: str) -> None:
-        self._state.presented(user, None, None, False)
+    def _clear(self, user: str) -> None:
+        self._state.media_status_received(user, None, None, False)
         self._changed()
 
     def _mute(self, user: str, message: dict[str, Any]) -> None:
-        # Who the host is says the server; anybody else may not ask.
-        other = self._state.other(user)
-        if other is not None and other.host:
+        # The server says who is the host; requests of others are ignored.
+        member = self._state.participants.find(user)
+        if member is not None and member.host:
             self._asked_to_mute()

@@ -1,7 +1,8 @@
-"""What the pages of a call say to each other over their data channels, apart from the server: pure.
+"""Exchanges messages between the pages of a call over data channels, without the server.
 
-Messages are JSON objects with a `type`. A page that has the channel says `hello` first: without it nobody knows whether
-the program at the other end understands anything. What is no message, or of a type that nobody hears, is left alone.
+Messages are JSON objects with a `type`. A page sends `hello` first when a channel opens: without it nobody knows
+whether the program at the other end understands messages. Malformed messages, and those of an unknown type, are
+ignored.
 """
 
 from __future__ import annotations
@@ -13,41 +14,43 @@ if TYPE_CHECKING:
     from typing import Any, Protocol
 
     class Codec(Protocol):
-        """JSON: `dumps` and `loads` as of Python's `json`."""
+        """A JSON codec with `dumps` and `loads` as in Python's `json`."""
 
         def dumps(self, __value: Any) -> str: ...
 
         def loads(self, __text: str) -> Any: ...
 
 
-__all__ = ["MOST_CHARACTERS", "PeerMessaging"]
+__all__ = ["MAX_CHARACTERS", "PeerMessaging"]
 
 VERSION = 1
-"""Of the messages."""
+"""The version of the message format."""
 
-MOST_CHARACTERS = 16_000
-"""Of a message: what every browser takes in one piece (RFC 8831 §6.6 has 16 KiB for those without interleaving)."""
+MAX_CHARACTERS = 16_000
+"""The size limit of a message, which every browser accepts in one piece (RFC 8831 §6.6 recommends 16 KiB without
+interleaving)."""
 
 RATE = 50.0
 BURST = 200.0
-"""Messages a second, and at once, that somebody may send; more are dropped, so that nobody can stop the page."""
+"""The rate limit for messages of one participant, per second and as a burst. More are dropped, so that no peer can
+block the page."""
 
 
-class PeerMessagingState:
-    """With one other person.
+class Channel:
+    """The channel to one participant, with its rate limit.
 
     Attributes:
-        speaks: whether the other page said `hello`.
+        ready: whether the other page sent `hello`.
 
     """
 
     def __init__(self, now: float) -> None:
-        self.speaks = False
+        self.ready = False
         self._tokens = BURST
         self._filled = now
 
-    def admits(self, now: float) -> bool:
-        """Whether one more message is taken at this time."""
+    def admit(self, now: float) -> bool:
+        """Charge one message to the rate limit, and return whether it is within it."""
         self._tokens = min(BURST, self._tokens + (now - self._filled) * RATE)
         self._filled = now
         if self._tokens < 1:
@@ -57,79 +60,79 @@ class PeerMessagingState:
 
 
 class PeerMessaging:
-    """With everybody in the call."""
+    """Sends messages to the pages of a call, and passes received ones to handlers."""
 
     def __init__(self, codec: Codec, send: Callable[[str, str], bool]) -> None:
-        """Begin with nobody.
+        """Start without a channel.
 
         Args:
-            codec: JSON.
-            send: takes a user and a text; False where there is no open channel.
+            codec: the JSON codec.
+            send: takes a user and a text; returns False if there is no open channel.
 
         """
         self._codec = codec
         self._send = send
-        self._with: dict[str, PeerMessagingState] = {}
-        self._heard: dict[str, Callable[[str, dict[str, Any]], None]] = {}
-        self._begun: list[Callable[[str], None]] = []
-        self._over: list[Callable[[str], None]] = []
+        self._channels: dict[str, Channel] = {}
+        self._handlers: dict[str, Callable[[str, dict[str, Any]], None]] = {}
+        self._on_ready: list[Callable[[str], None]] = []
+        self._on_closed: list[Callable[[str], None]] = []
 
-    def hear(self, kind: str, heard: Callable[[str, dict[str, Any]], None]) -> None:
-        """Call `heard` with the user and the message for each message of this type."""
-        self._heard[kind] = heard
+    def on_message(self, kind: str, handler: Callable[[str, dict[str, Any]], None]) -> None:
+        """Call `handler` with the user and the message for each message of this type."""
+        self._handlers[kind] = handler
 
-    def begun(self, told: Callable[[str], None]) -> None:
-        """Call `told` with each user whose page said `hello`, also each time that the connection begins anew."""
-        self._begun.append(told)
+    def on_ready(self, callback: Callable[[str], None]) -> None:
+        """Call `callback` with each user whose page sent `hello`; this happens again after each reconnect."""
+        self._on_ready.append(callback)
 
-    def over(self, told: Callable[[str], None]) -> None:
-        """Call `told` with each user whose channel, or connection, is closed."""
-        self._over.append(told)
+    def on_closed(self, callback: Callable[[str], None]) -> None:
+        """Call `callback` with each user whose channel or connection closed."""
+        self._on_closed.append(callback)
 
-    def speaks(self, user: str) -> bool:
+    def is_ready(self, user: str) -> bool:
         """Return whether the page of this user understands messages."""
-        return user in self._with and self._with[user].speaks
+        return user in self._channels and self._channels[user].ready
 
     @property
-    def speakers(self) -> list[str]:
-        """Those whose pages understand messages."""
-        return [user for user, conversation in self._with.items() if conversation.speaks]
+    def users(self) -> list[str]:
+        """The users whose pages understand messages."""
+        return [user for user, channel in self._channels.items() if channel.ready]
 
-    def tell(self, user: str, message: dict[str, Any]) -> bool:
-        """Send a message; False when it cannot be sent now."""
+    def send(self, user: str, message: dict[str, Any]) -> bool:
+        """Send a message; return False if it cannot be sent now."""
         return self._send(user, self._codec.dumps(message))
 
-    def tell_all(self, message: dict[str, Any]) -> None:
-        """Send a message to everybody whose page understands it."""
-        for user in self.speakers:
-            self.tell(user, message)
+    def broadcast(self, message: dict[str, Any]) -> None:
+        """Send a message to every page that understands messages."""
+        for user in self.users:
+            self.send(user, message)
 
-    def opened(self, user: str, now: float) -> None:
-        """The channel to somebody is open."""
-        self._with[user] = PeerMessagingState(now)
-        self.tell(user, {"type": "hello", "version": VERSION})
+    def channel_opened(self, user: str, now: float) -> None:
+        """Introduce this page to a user whose channel opened."""
+        self._channels[user] = Channel(now)
+        self.send(user, {"type": "hello", "version": VERSION})
 
-    def closed(self, user: str) -> None:
-        """The channel to somebody is closed."""
-        if self._with.pop(user, None) is not None:
-            for told in self._over:
-                told(user)
+    def channel_closed(self, user: str) -> None:
+        """Forget the channel to a user, and tell the callbacks."""
+        if self._channels.pop(user, None) is not None:
+            for callback in self._on_closed:
+                callback(user)
 
-    def received(self, user: str, text: str, now: float) -> None:
-        """A text came from somebody."""
-        conversation = self._with.get(user)
-        if conversation is None or len(text) > MOST_CHARACTERS or not conversation.admits(now):
+    def receive(self, user: str, text: str, now: float) -> None:
+        """Pass a received text to its handler if it is a message within the limits."""
+        channel = self._channels.get(user)
+        if channel is None or len(text) > MAX_CHARACTERS or not channel.admit(now):
             return
         try:
             message = self._codec.loads(text)
         except (ValueError, RuntimeError):
-            # RuntimeError: it is nested too deeply. MicroPython has no RecursionError.
+            # MicroPython has no RecursionError: it raises RuntimeError for JSON that is nested too deeply.
             return
         kind = message.get("type") if isinstance(message, dict) else None
         if kind == "hello":
-            if not conversation.speaks:
-                conversation.speaks = True
-                for told in self._begun:
-                    told(user)
-        elif conversation.speaks and isinstance(kind, str) and kind in self._heard:
-            self._heard[kind](user, message)
+            if not channel.ready:
+                channel.ready = True
+                for callback in self._on_ready:
+                    callback(user)
+        elif channel.ready and isinstance(kind, str) and kind in self._handlers:
+            self._handlers[kind](user, message)

@@ -1,4 +1,4 @@
-"""How good the connection with another person is, in bars, and whose fault it is if it is not: pure."""
+"""Rates the connection with a participant in bars, and finds the cause of a bad one. It does not touch the browser."""
 
 from __future__ import annotations
 
@@ -7,54 +7,54 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from typing import Any
 
-__all__ = ["CPU", "INTERVAL", "NETWORK", "SAMPLES", "SERIES", "THEIR_NETWORK", "YOUR_NETWORK", "Quality", "own_fault"]
+__all__ = ["CPU", "INTERVAL", "NETWORK", "SAMPLES", "SERIES", "THEIR_NETWORK", "YOUR_NETWORK", "Quality", "local_fault"]
 
 INTERVAL = 2.0
 """Seconds between two samples of one connection."""
 
 SAMPLES = 60
-"""Samples that are kept: two minutes."""
+"""The number of samples that are stored, which is two minutes."""
 
 GOOD = 4
-"""Bars of a connection without a flaw. 3 is fair, 2 weak, 1 bad, and 0 none at all."""
+"""The bars of a good connection. 3 is fair, 2 weak, 1 bad, and 0 is no connection."""
 
 LOSS = (2.0, 5.0, 10.0)
-"""Percent of lost packets from which there are 3, 2 and 1 bars.
+"""The packet loss in percent from which there are 3, 2 and 1 bars.
 
-Below 2 % browsers send more, and above 10 % less (draft-ietf-rmcat-gcc-02, "Loss-based control"). What lies between is
-concealed, the less well the more it is.
-"""
+Below 2 % browsers raise the bit rate, and above 10 % they lower it (draft-ietf-rmcat-gcc-02, "Loss-based control").
+Loss in between is concealed, the less well the higher it is."""
 
-ROUND_TRIP = (300, 500, 800)
-"""Milliseconds there and back from which there are 3, 2 and 1 bars.
+RTT = (300, 500, 800)
+"""The round-trip time in milliseconds from which there are 3, 2 and 1 bars.
 
-ITU-T G.114 (05/2003): up to 150 ms one way nearly nobody notices, and 400 ms should not be exceeded.
-"""
+ITU-T G.114 (05/2003) says that nearly nobody notices 150 ms one way, and that 400 ms should not be exceeded."""
 
 JITTER = (50, 100)
-"""Milliseconds from which there are 3 and 2 bars: a browser waits as much longer before it plays. More only delays."""
+"""The jitter in milliseconds from which there are 3 and 2 bars. The browser's jitter buffer delays playout by as much,
+and more only adds delay."""
 
-SHARE = (0.5, 0.25, 0.1)
-"""Of the bits per second that the own picture could have: below it there are 3, 2 and 1 bars.
+SHARES = (0.5, 0.25, 0.1)
+"""The shares of the highest bit rate below which there are 3, 2 and 1 bars for the outgoing video.
 
-Only where the browser says that bandwidth limits it. It says so as well, and for long, of a picture that began small.
-"""
+They count only while the browser says that bandwidth limits the video. It says so for a long time, too, when the bit
+rate merely started low."""
 
-LEARNING = 5
-"""Samples in which a browser finds out how much a new path carries, so that little says nothing."""
+WARM_UP = 5
+"""The number of samples in which a browser still probes the bandwidth of a new path, so that a low bit rate means
+nothing."""
 
-JERKY = 10
-"""Frames a second below which a picture that the own computer cannot encode in time is weak and not only fair."""
+MIN_FPS = 10
+"""Frames per second below which video that the local computer cannot encode in time is weak and not just fair."""
 
-STEADY = 3
-"""Samples that are looked at together, so that bars do not flicker."""
+WINDOW = 3
+"""The number of samples that are rated together, so that the bars do not flicker."""
 
-# What takes bars away.
+# These are the causes of missing bars.
 INCOMING = "in"
 OUTGOING = "out"
 DELAY = "delay"
 
-# Whose fault it is.
+# These are the sides at fault.
 CPU = "cpu"
 NETWORK = "network"
 YOUR_NETWORK = "yours"
@@ -62,122 +62,122 @@ THEIR_NETWORK = "theirs"
 THEIR_CPU = "their-cpu"
 
 WEAK = 2
-"""Bars of a connection that is not good enough to talk at ease."""
+"""The bars of a connection on which conversation is difficult."""
 
 SERIES = ("rtt", "loss_in", "loss_out", "jitter", "rate_in", "rate_out")
-"""Of each sample, what is kept (units: `webrtc_stats.measured`)."""
+"""The figures that are stored of each sample (units: `webrtc_stats.compare`)."""
 
 
 class Quality:
-    """The connection with one other person.
+    """The quality of the connection with one participant.
 
     Attributes:
-        values: what the last sample said (`webrtc_stats.measured`).
+        values: the figures of the last sample (`webrtc_stats.compare`).
         history: the last samples, oldest first: the values of `SERIES` and the bars.
-        measured: bars as this side sees them; None before anything is known.
+        local_bars: the bars as measured on this side; None before the first sample.
 
     """
 
     def __init__(self) -> None:
         self.history: list[tuple[Any, ...]] = []
         self.values: dict[str, Any] = {}
-        self.renewed()
+        self.reset()
 
-    def renewed(self) -> None:
-        """The connection begins anew; what was measured before is kept."""
-        self.measured: int | None = None
+    def reset(self) -> None:
+        """Start rating a new connection; the history is kept."""
+        self.local_bars: int | None = None
         self._levels: list[tuple[int, str]] = []
-        self._taken = 0
-        self._flaw = ""
-        self._told_bars = GOOD
-        self._told_fault = ""
+        self._count = 0
+        self._cause = ""
+        self._remote_bars = GOOD
+        self._remote_fault = ""
 
-    def take(self, values: dict[str, Any], bound: int | None) -> None:
-        """There is a new sample; `bound`: bits per second that the own picture may take at most.
+    def add(self, values: dict[str, Any], max_bitrate: int | None) -> None:
+        """Add a sample; `max_bitrate` is the highest bit rate in bits per second of the outgoing video.
 
-        A `limit` of `bandwidth` that is none becomes empty.
+        A `limit` of `bandwidth` that the bit rate contradicts is cleared.
         """
         self.values = values
-        self._taken += 1
-        if values["limit"] == "bandwidth" and (self._taken <= LEARNING or not _narrow(values["target"], bound)):
+        self._count += 1
+        if values["limit"] == "bandwidth" and (self._count <= WARM_UP or not _missing(values["target"], max_bitrate)):
             values["limit"] = ""
-        self._levels = self._levels[1 - STEADY :]
-        self._levels.append(_level(values, bound))
+        self._levels = self._levels[1 - WINDOW :]
+        self._levels.append(_rate(values, max_bitrate))
         levels = sorted([level for level, _ in self._levels])
         middle = levels[len(levels) // 2]
-        if self.measured is None or middle < self.measured:
-            self.measured = middle
-        elif levels[0] > self.measured:
-            self.measured = levels[0]
-        if self.measured == GOOD:
-            self._flaw = ""
+        if self.local_bars is None or middle < self.local_bars:
+            self.local_bars = middle
+        elif levels[0] > self.local_bars:
+            self.local_bars = levels[0]
+        if self.local_bars == GOOD:
+            self._cause = ""
         else:
-            for level, flaw in self._levels:
-                if level <= self.measured:
-                    self._flaw = flaw
+            for level, cause in self._levels:
+                if level <= self.local_bars:
+                    self._cause = cause
         self.history = self.history[1 - SAMPLES :]
-        self.history.append(tuple([values[name] for name in SERIES] + [self.measured]))
+        self.history.append(tuple([values[name] for name in SERIES] + [self.local_bars]))
 
-    def heard(self, message: dict[str, Any]) -> None:
-        """The other side tells how it sees the connection, and whether the fault is its own (`message`)."""
+    def receive(self, message: dict[str, Any]) -> None:
+        """Store how the other side rates the connection, and its own fault (`report`)."""
         bars, fault = message.get("bars"), message.get("fault")
         if type(bars) is int and 0 <= bars <= GOOD and fault in ("", CPU, NETWORK):
-            self._told_bars = bars
-            self._told_fault = fault
+            self._remote_bars = bars
+            self._remote_fault = fault
 
-    def message(self, fault: str) -> dict[str, Any]:
-        """Return what the other side is told; `fault`: what is wrong on this side (`own_fault`)."""
-        bars = GOOD if self.measured is None else self.measured
-        return {"type": "quality", "bars": bars, "fault": CPU if self._flaw == CPU else fault}
+    def report(self, fault: str) -> dict[str, Any]:
+        """Return the message with this side's rating; `fault` is what is wrong on this side (`local_fault`)."""
+        bars = GOOD if self.local_bars is None else self.local_bars
+        return {"type": "quality", "bars": bars, "fault": CPU if self._cause == CPU else fault}
 
     @property
     def bars(self) -> int | None:
-        """Bars from 0 to 4: a connection is as good as the side says that sees it worse. None before it is known."""
-        return None if self.measured is None else min(self.measured, self._told_bars)
+        """Bars from 0 to 4, by the side that rates the connection lower; None before the first sample."""
+        return None if self.local_bars is None else min(self.local_bars, self._remote_bars)
 
-    def fault(self, own: str) -> str:
-        """Return whose fault it is that bars are missing.
+    def fault(self, local: str) -> str:
+        """Return which side causes missing bars.
 
-        `cpu`, `yours` or `theirs` (networks), `their-cpu`; or, when that cannot be told, what is wrong: `in`, `out`
-        (packets are lost on the way from them, or to them), `delay`, or empty. `own`: what is wrong on this side
-        (`own_fault`).
+        It is `cpu`, `yours` or `theirs` (networks), or `their-cpu`. Where the side is unknown, it is the symptom: `in`
+        or `out` (packets from them, or to them, are lost), `delay`, or empty. `local` is what is wrong on this side
+        (`local_fault`).
         """
         bars = self.bars
         if bars is None or bars == GOOD:
             return ""
-        if bars == self.measured and self._flaw == CPU:
+        if bars == self.local_bars and self._cause == CPU:
             return CPU
-        theirs = self._told_fault
-        if theirs == CPU:
-            if bars == self._told_bars:
+        remote = self._remote_fault
+        if remote == CPU:
+            if bars == self._remote_bars:
                 return THEIR_CPU
-            theirs = ""
-        if own != theirs:
-            return YOUR_NETWORK if own else THEIR_NETWORK
-        return self._flaw
+            remote = ""
+        if local != remote:
+            return YOUR_NETWORK if local else THEIR_NETWORK
+        return self._cause
 
 
-def own_fault(connections: list[Quality]) -> str:
-    """Return `network` when the connections with all others are weak, and there are several; else empty.
+def local_fault(connections: list[Quality]) -> str:
+    """Return `network` if there are several connections and all of them are weak; otherwise empty.
 
-    With one other person, or where one of several connections is good, the fault may be on either side.
+    With one connection, or with a good one among several, the fault may lie on either side.
     """
-    known = [connection.measured for connection in connections if connection.measured is not None]
+    known = [connection.local_bars for connection in connections if connection.local_bars is not None]
     return NETWORK if len(known) > 1 and max(known) <= WEAK else ""
 
 
-def _level(values: dict[str, Any], bound: int | None) -> tuple[int, str]:
-    """Return the bars of one sample, and what takes the missing ones away."""
+def _rate(values: dict[str, Any], max_bitrate: int | None) -> tuple[int, str]:
+    """Return the bars of one sample, and the cause of the missing ones."""
     found = [
-        (_above(values["loss_in"], LOSS), INCOMING),
-        (_above(values["loss_out"], LOSS), OUTGOING),
-        (_above(values["rtt"], ROUND_TRIP), DELAY),
-        (_above(values["jitter"], JITTER), DELAY),
+        (_bars_for(values["loss_in"], LOSS), INCOMING),
+        (_bars_for(values["loss_out"], LOSS), OUTGOING),
+        (_bars_for(values["rtt"], RTT), DELAY),
+        (_bars_for(values["jitter"], JITTER), DELAY),
     ]
     if values["limit"] == "bandwidth":
-        found.append((GOOD - _narrow(values["target"], bound), OUTGOING))
+        found.append((GOOD - _missing(values["target"], max_bitrate), OUTGOING))
     if values["limit"] == CPU:
-        found.append((WEAK if (values["frames_out"] or 0) < JERKY else GOOD - 1, CPU))
+        found.append((WEAK if (values["frames_out"] or 0) < MIN_FPS else GOOD - 1, CPU))
     worst = (GOOD, "")
     for level in found:
         if level[0] < worst[0]:
@@ -185,11 +185,11 @@ def _level(values: dict[str, Any], bound: int | None) -> tuple[int, str]:
     return worst
 
 
-def _narrow(target: float | None, bound: int | None) -> int:
-    """Return how many bars it takes that the own picture has this of so many bits per second."""
-    return len([share for share in SHARE if target is not None and bound and target < share * bound])
+def _missing(target: float | None, max_bitrate: int | None) -> int:
+    """Return how many bars a target bit rate takes away, compared with the highest bit rate."""
+    return len([share for share in SHARES if target is not None and max_bitrate and target < share * max_bitrate])
 
 
-def _above(value: float | None, steps: tuple[float, ...]) -> int:
-    """Return the bars for a value: one less for each step that it has reached."""
+def _bars_for(value: float | None, steps: tuple[float, ...]) -> int:
+    """Return the bars for a value: one bar is missing for each threshold that the value has reached."""
     return GOOD if value is None else GOOD - len([step for step in steps if value >= step])

@@ -1,43 +1,43 @@
-"""Another person in a call, and when new paths to them are to be sought: pure."""
+"""The state of a remote participant, and the back-off of ICE restarts. It does not touch the browser."""
 
 from __future__ import annotations
 
-from .quality import THEIR_NETWORK, YOUR_NETWORK, Quality, own_fault
+from .quality import THEIR_NETWORK, YOUR_NETWORK, Quality, local_fault
 
 __all__ = ["RemotePeer"]
 
 RESTART_AFTER = 2.0
-"""Seconds of interruption after which new paths are sought; shorter ones mostly pass by themselves."""
+"""Seconds of interruption after which ICE is restarted; shorter interruptions mostly pass by themselves."""
 
-RESTART_AGAIN_AFTER = 4.0
-"""Seconds after which they are sought again; twice as many each further time."""
+BACKOFF = 4.0
+"""Seconds until the second ICE restart; the back-off doubles each time."""
 
 GIVE_UP_AFTER = 30.0
-"""Seconds without a connection after which the other person is taken to be out of reach.
+"""Seconds without a connection after which a participant counts as unreachable.
 
-A browser that has no candidates at all never says that it failed.
-"""
+A browser that has no candidates at all never reports a failure."""
 
 
 class RemotePeer:
-    """Another person in the call.
+    """A remote participant of the call.
 
     Attributes:
-        user: who.
-        name: what they call themselves; empty if they do not say.
+        user: the user id.
+        name: the name that they chose; empty for none.
         host: whether they are the session's host.
-        microphone: whether they send what their microphone hears; None where their page does not tell.
-        camera: the same of their camera.
-        screen: whether they show their screen.
-        showed: whether they ever did.
-        connection: the state of the peer connection with them (WebRTC 1.0 `RTCPeerConnectionState`).
-        was_connected: whether it ever was `connected`.
-        away: whether their connection to the server is lost, so that nothing can be agreed with them.
-        gone: whether the server no longer knows of them, while the call with them goes on.
-        waited: seconds without a connection in which one could have come about.
-        restarts: how often new paths were sought.
-        interrupted_for: seconds since there was a connection, whether or not one could come about; 0.0 while there is.
-        quality: how good the connection is.
+        microphone: whether they send sound of their microphone; None if their page does not say.
+        camera: whether they send video of their camera; None if their page does not say.
+        screen: whether they share their screen.
+        has_shared: whether they shared their screen at any time.
+        connection: the state of the peer connection (WebRTC 1.0 `RTCPeerConnectionState`).
+        was_connected: whether it was `connected` at any time.
+        away: whether their connection to the server is lost, so that no negotiation is possible.
+        gone: whether the server has removed them, while the peer connection goes on.
+        unconnected_for: seconds without a connection in which negotiation was possible.
+        restarts: how often ICE was restarted.
+        interrupted_for: seconds since the connection was lost, whether or not negotiation was possible; 0.0 while
+            connected.
+        quality: the quality of the connection.
 
     """
 
@@ -48,74 +48,74 @@ class RemotePeer:
         self.microphone: bool | None = None
         self.camera: bool | None = None
         self.screen = False
-        self.showed = False
+        self.shared = False
         self.away = False
         self.restarts = 0
         self.quality = Quality()
-        self.renewed()
+        self.reset()
 
-    def renewed(self) -> None:
-        """The connection with them begins anew."""
+    def reset(self) -> None:
+        """Start a new connection."""
         self.connection = "new"
         self.was_connected = False
         self.gone = False
         self.waited = 0.0
         self.interrupted_for = 0.0
-        self.quality.renewed()
-        self._moved = False
+        self.quality.reset()
+        self._restart = False
         self._restart_at = RESTART_AFTER
-        self._again = RESTART_AGAIN_AFTER
+        self._backoff = BACKOFF
 
     @property
     def interrupted(self) -> bool:
-        """Whether there was a connection, and is none just now."""
+        """Whether the connection was established before and is lost now."""
         return self.was_connected and self.connection != "connected"
 
     def rating(self, peers: list[RemotePeer], offline: bool) -> tuple[int | None, str]:
-        """Return the bars of the connection, and whose fault it is if some are missing (`Quality.fault`).
+        """Return the bars of the connection, and the side at fault if some are missing (`Quality.fault`).
 
-        When the connection is interrupted, the side that has lost the server as well is at fault.
+        If the connection is interrupted, the side that has lost the server as well is at fault.
 
         Args:
-            peers: all others in the call.
+            peers: all remote participants.
             offline: whether this page has lost its connection to the server.
 
         """
         if self.interrupted:
             return 0, YOUR_NETWORK if offline else THEIR_NETWORK if self.away else ""
-        return self.quality.bars, self.quality.fault(own_fault([peer.quality for peer in peers]))
+        return self.quality.bars, self.quality.fault(local_fault([peer.quality for peer in peers]))
 
-    def changed(self, connection: str) -> None:
-        """The connection is in another state."""
+    def set_connection(self, connection: str) -> None:
+        """Store the state of the peer connection."""
         if "connected" in (self.connection, connection):
-            # An interruption is one, whatever its steps.
+            # An interruption lasts from `connected` to `connected`; the states in between do not restart its time.
             self.waited = 0.0
             self.interrupted_for = 0.0
             self._restart_at = RESTART_AFTER
-            self._again = RESTART_AGAIN_AFTER
+            self._backoff = BACKOFF
         self.connection = connection
         if connection == "connected":
             self.was_connected = True
         elif connection == "failed":
-            # The browser has given up the paths that it had.
-            self.hurry()
+            # The browser has given up on its candidate pairs, so waiting is of no use.
+            self.retry()
 
-    def hurry(self) -> None:
-        """Seek new paths with the next tick if there is no connection."""
+    def retry(self) -> None:
+        """Restart ICE with the next tick if there is no connection."""
         self._restart_at = 0.0
 
-    def moved(self) -> None:
-        """A network has changed: seek new paths with the next tick, whether or not the loss of the old ones shows."""
-        self._moved = True
+    def restart(self) -> None:
+        """Restart ICE with the next tick, whether or not the browser has noticed that the old network is gone."""
+        self._restart = True
 
-    def count(self, seconds: float) -> None:
-        """So much time went by."""
+    def elapse(self, seconds: float) -> None:
+        """Add time to the duration of an interruption."""
         self.interrupted_for = self.interrupted_for + seconds if self.interrupted else 0.0
 
     def tick(self, seconds: float) -> bool:
-        """So much time went by in which a connection could have come about; whether new paths are to be sought now."""
-        if self._moved:
-            self._moved = False
+        """Add time in which negotiation was possible, and return whether to restart ICE now."""
+        if self._restart:
+            self._restart = False
             if self.was_connected:
                 self.restarts += 1
                 return True
@@ -124,7 +124,7 @@ class RemotePeer:
         self.waited += seconds
         if not (self.was_connected or self.connection == "failed") or self.waited < self._restart_at:
             return False
-        self._restart_at = self.waited + self._again
-        self._again *= 2
+        self._restart_at = self.waited + self._backoff
+        self._backoff *= 2
         self.restarts += 1
         return True

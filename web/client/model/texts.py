@@ -1,4 +1,4 @@
-"""Every sentence of the page that depends on what happens; what never changes stands in index.html."""
+"""Every sentence of the page that depends on its state; the static ones stand in index.html."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ HEADING = "A private call"
 INVITED = "You are invited to a call"
 YOURS = "Your call"
 
-# What buttons do
+# Headings and labels of buttons
 
 START = "Start a call"
 START_ANOTHER = "Start another call"
@@ -48,7 +48,7 @@ OPEN_AGAIN = "Open the call"
 AGAIN = "Try again"
 HOME = "Back to the start"
 
-# What is happening
+# Progress and events of the call
 
 STARTING_DEVICES = "Starting your camera and microphone. If your browser asks, allow them."
 REACHING_SERVER = "Reaching the server…"
@@ -86,7 +86,7 @@ UNLOCKED = "The call is open again to those who have the link."
 GUESTS_NEED = "Password: {}"
 MUTED_BY_HOST = "The host asked for silence, so your microphone is muted. You can switch it on again."
 
-# Whether somebody is between the two
+# Verification
 
 TRUST = {
     "none": "{}: cannot be verified",
@@ -103,7 +103,7 @@ VERIFIED_NO_MORE = (
 NEW_DEVICE = "Another device was plugged in. You can choose it under “Devices and settings”."
 TALKING = "You are muted: nobody hears you."
 SHARING = "You are showing your screen."
-# How good a connection is
+# Connection quality
 
 QUALITY = "Connection with {}: {}"
 QUALITY_WHY = "Connection with {}: {} ({})"
@@ -121,7 +121,7 @@ TROUBLE = "Reconnecting… {} s"
 TROUBLE_AWAY = "They lost their network. Waiting… {} s"
 NOT_LOADED = "This part of the page could not be loaded. Check your connection to the network."
 
-# How it ended
+# Outcomes of a call
 
 HUNG_UP = "You left the call."
 YOU_ENDED = "You ended the call."
@@ -145,7 +145,7 @@ TURNED_AWAY = {
 TAKEN_OVER = "This call goes on in another tab."
 FAILED = "The call did not work."
 
-# What went wrong
+# Problems
 
 
 REFUSALS = {
@@ -244,7 +244,7 @@ CAMERA_OFF = "Camera off"
 CAMERA_STARTING = "Camera is starting…"
 
 
-# Messages
+# Chat
 
 CHAT_UNREAD = "Unread messages: {}"
 CHAT_TOO_LONG = "This message has {} characters, and may have {}. Shorten it, or send it in parts."
@@ -263,9 +263,9 @@ def devices_problem(microphone: Device, camera: Device, browser: str) -> str:
     """Return what is wrong with the devices and what that means; empty when nothing is.
 
     Args:
-        microphone: the own one.
-        camera: the own one.
-        browser: its family (`devices.browser_family`), in whose words the way out is told.
+        microphone: the local microphone.
+        camera: the local camera.
+        browser: the browser's family (`devices.browser_family`), which decides how the way out is described.
 
     """
     if microphone.problem == camera.problem:
@@ -284,12 +284,12 @@ def devices_problem(microphone: Device, camera: Device, browser: str) -> str:
 
 
 def refusal(code: str, sentence: str) -> str:
-    """Return the page's words for an error of the server, or else the server's own sentence."""
+    """Return the page's sentence for an error code of the server, or else the server's own sentence."""
     return REFUSALS.get(code, sentence)
 
 
 def quality(name: str, bars: int | None, fault: str) -> str:
-    """Return how good the connection with somebody is and why (`RemotePeer.rating`); empty before that is known."""
+    """Return a sentence about the quality of a connection (`RemotePeer.rating`); empty before it is known."""
     if bars is None:
         return ""
     name = name or THE_OTHER

@@ -1,4 +1,4 @@
-"""The page's sentences in another language: which one, and in the place of the English ones. Pure."""
+"""Chooses the page's language, and replaces the English texts by translated ones. It does not touch the browser."""
 
 from __future__ import annotations
 
@@ -8,52 +8,52 @@ if TYPE_CHECKING:
     from types import ModuleType
     from typing import Any
 
-__all__ = ["ENGLISH", "LANGUAGES", "choose", "offer", "speak"]
+__all__ = ["ENGLISH", "LANGUAGES", "apply", "choose", "register"]
 
 ENGLISH = "en"
 LANGUAGES = (ENGLISH, "ar")
-"""Primary subtags (RFC 5646 §2.2.1); each but English has a file in `web/languages/`."""
+"""Primary language subtags (RFC 5646 §2.2.1); each but English has a file in `web/languages/`."""
 
-_spoken: dict[str, Any] = {}
+_sections: dict[str, Any] = {}
 _english: dict[str, tuple[ModuleType, dict[str, Any]]] = {}
-"""By section of the file: the module whose constants are replaced, and what it had in English."""
+"""By section of the language file: the module whose constants are replaced, and their English values."""
 
 
-def choose(kept: str, wanted: list[str]) -> str:
-    """Return the language to speak.
+def choose(stored: str, wanted: list[str]) -> str:
+    """Return the language of the page.
 
     Args:
-        kept: the one that the person chose, or empty.
-        wanted: the browser's, as `navigator.languages` has them, best first.
+        stored: the language that the person chose; empty for none.
+        wanted: the languages of `navigator.languages`, most preferred first.
 
     """
-    for tag in [kept] + list(wanted):  # noqa: RUF005 - MicroPython has no unpacking here
+    for tag in [stored] + list(wanted):  # noqa: RUF005 - MicroPython has no unpacking here
         primary = tag.split("-")[0].lower()
         if primary in LANGUAGES:
             return primary
     return ENGLISH
 
 
-def offer(section: str, module: ModuleType) -> None:
-    """Let a module's constants be those of the section of this name, now and in every language that is spoken later."""
+def register(section: str, module: ModuleType) -> None:
+    """Translate a module's constants by the section of this name, now and whenever the language changes."""
     if section not in _english or _english[section][0] is not module:
         _english[section] = (module, {})
-        _say(section)
+        _section(section)
 
 
-def speak(sections: dict[str, Any]) -> None:
-    """Put a language in the place of the one before; without sections, English."""
-    _spoken.clear()
-    _spoken.update(sections)
+def apply(sections: dict[str, Any]) -> None:
+    """Replace the current language by these sections; empty sections stand for English."""
+    _sections.clear()
+    _sections.update(sections)
     for section in _english:
-        _say(section)
+        _section(section)
 
 
-def _say(section: str) -> None:
+def _section(section: str) -> None:
     module, english = _english[section]
     for name, value in english.items():
         setattr(module, name, value)
     english.clear()
-    for name, value in _spoken.get(section, {}).items():
+    for name, value in _sections.get(section, {}).items():
         english[name] = getattr(module, name)
         setattr(module, name, value)

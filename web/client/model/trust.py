@@ -1,4 +1,4 @@
-"""Whom a person has verified: the exchanges behind the codes with everybody in the call. Pure."""
+"""Verifies the connections of a call against a person in the middle. It does not touch the browser."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ if TYPE_CHECKING:
 __all__ = ["Trust", "badge"]
 
 ICONS = {CONFIRMED: "verified", DENIED: "alert", NOT_VERIFIED: "alert"}
-"""Of the states that are not shown by a plain shield."""
+"""The icons of the states that a plain shield does not represent."""
 
-MOST_LOST = 8
-"""People remembered who were verified and whose connection is over."""
+MAX_DROPPED = 8
+"""The number of verified participants who are remembered after their connection closed."""
 
 SILENT_FOR = 10.0
-"""Seconds of connection after which one who was verified, and whose page says nothing any more, is none."""
+"""Seconds of connection after which a verified participant whose page sends no messages any more counts as replaced."""
 
 
 class Trust:
-    """One `Verification` with each person whose page can exchange messages."""
+    """Runs one `Verification` with each participant whose page understands messages."""
 
     def __init__(
         self,
@@ -37,14 +37,14 @@ class Trust:
         describe: Callable[[str], tuple[str, str]],
         changed: Callable[[], None],
     ) -> None:
-        """Begin with nobody.
+        """Subscribe to the messages.
 
         Args:
-            state: the page's; told when somebody who was verified is so no longer.
-            messaging: carries the messages.
+            state: the page's state; its alarm is set when a verified connection is no longer verified.
+            messaging: the messages between the pages.
             nonce: returns 32 new random bytes, as 64 lower-case hexadecimal digits.
-            describe: returns the own and the other's description of the connection with a user, SDP; empty without one.
-            changed: called when an exchange is in another state.
+            describe: returns the local and the remote SDP of the connection with a user; empty without one.
+            changed: called when a verification changed its state.
 
         """
         self._state = state
@@ -52,100 +52,100 @@ class Trust:
         self._nonce = nonce
         self._describe = describe
         self._changed = changed
-        self._with: dict[str, Verification] = {}
-        self._described: dict[str, int] = {}
-        self._lost: list[str] = []
+        self._by_user: dict[str, Verification] = {}
+        self._counts: dict[str, int] = {}
+        self._dropped: list[str] = []
         self._silent: dict[str, float] = {}
         self._ticked = 0.0
-        messaging.begun(self._begin)
-        messaging.over(self._end)
-        messaging.hear(COMMIT, self._received)
-        messaging.hear(REVEAL, self._received)
+        messaging.on_ready(self._start)
+        messaging.on_closed(self._end)
+        messaging.on_message(COMMIT, self._received)
+        messaging.on_message(REVEAL, self._received)
 
-    def of(self, user: str) -> Verification:
-        """Return the exchange with somebody, or one that never began."""
-        return self._with.get(user) or Verification("")
+    def verification(self, user: str) -> Verification:
+        """Return the verification with a user, or one that was never started."""
+        return self._by_user.get(user) or Verification("")
 
-    def follow(self, described: dict[str, int]) -> None:
-        """Look at the descriptions of each connection of which there are more: call it when that may be so.
+    def update(self, counts: dict[str, int]) -> None:
+        """Check the fingerprints of each connection whose descriptions changed; call it whenever some may have.
 
         Args:
-            described: how many there were, by user.
+            counts: how many descriptions were set, by user.
 
         """
-        before, self._described = self._described, described
-        for user, count in described.items():
-            if user in self._with and before.get(user) != count:
-                was = self._with[user].state
-                self._with[user].described(*self._describe(user))
-                self._warn(user, was)
+        earlier, self._counts = self._counts, counts
+        for user, count in counts.items():
+            if user in self._by_user and earlier.get(user) != count:
+                before = self._by_user[user].state
+                self._by_user[user].check(*self._describe(user))
+                self._warn(user, before)
 
-    def answer(self, user: str, alike: bool) -> None:
-        """The person has compared the code with somebody's."""
-        self.of(user).answer(alike)
+    def answer(self, user: str, match: bool) -> None:
+        """Store whether the person found the code of a user to match."""
+        self.verification(user).answer(match)
         self._changed()
 
     def tick(self, now: float) -> None:
-        """Time goes on: call it about once a second, with seconds that never go back."""
+        """Advance the timeouts; call it about once a second, with seconds that never go back."""
         seconds, self._ticked = now - self._ticked, now
         late = False
-        for exchange in self._with.values():
-            was = exchange.state
-            exchange.tick(seconds)
-            late = late or exchange.state != was
-        for user in self._lost[:]:
-            other = self._state.other(user)
-            if other is None or other.connection != "connected":
+        for verification in self._by_user.values():
+            before = verification.state
+            verification.tick(seconds)
+            late = late or verification.state != before
+        for user in self._dropped[:]:
+            member = self._state.participants.find(user)
+            if member is None or member.connection != "connected":
                 self._silent.pop(user, None)
                 continue
             self._silent[user] = self._silent.get(user, 0.0) + seconds
             if self._silent[user] >= SILENT_FOR:
-                # Somebody is there in their place who says nothing of a code.
-                self._found(user)
-                self._state.alarm = texts.VERIFIED_NO_MORE.format(self._name(user))
+                # A program that is connected in place of the verified participant sends no verification messages.
+                self._forget(user)
+                self._state.notices.alarm = texts.VERIFIED_NO_MORE.format(self._name(user))
                 late = True
         if late:
             self._changed()
 
-    def _begin(self, user: str) -> None:
-        exchange = self._with[user] = Verification(self._nonce())
+    def _start(self, user: str) -> None:
+        verification = self._by_user[user] = Verification(self._nonce())
         local, remote = self._describe(user)
-        for message in exchange.opened(local, remote, self._state.session):
-            self._messaging.tell(user, message)
-        if user in self._lost:
-            self._found(user)
-            self._state.notice = texts.VERIFY_AGAIN.format(self._name(user))
+        for message in verification.start(local, remote, self._state.session.id):
+            self._messaging.send(user, message)
+        if user in self._dropped:
+            self._forget(user)
+            self._state.notices.notice = texts.VERIFY_AGAIN.format(self._name(user))
         self._changed()
 
     def _end(self, user: str) -> None:
-        exchange = self._with.pop(user, None)
-        if exchange is not None and exchange.state == CONFIRMED:
-            self._lost = self._lost[1 - MOST_LOST :]
-            self._lost.append(user)
+        verification = self._by_user.pop(user, None)
+        if verification is not None and verification.state == CONFIRMED:
+            self._dropped = self._dropped[1 - MAX_DROPPED :]
+            self._dropped.append(user)
 
-    def _found(self, user: str) -> None:
-        self._lost.remove(user)
+    def _forget(self, user: str) -> None:
+        self._dropped.remove(user)
         self._silent.pop(user, None)
 
     def _received(self, user: str, message: dict[str, Any]) -> None:
-        exchange = self.of(user)
-        was = exchange.state
-        for answer in exchange.received(message):
-            self._messaging.tell(user, answer)
-        self._warn(user, was)
-        if exchange.state != was:
+        verification = self.verification(user)
+        before = verification.state
+        for answer in verification.receive(message):
+            self._messaging.send(user, answer)
+        self._warn(user, before)
+        if verification.state != before:
             self._changed()
 
-    def _warn(self, user: str, was: str) -> None:
-        """Say it aloud when somebody who was verified is so no longer."""
-        if was == CONFIRMED and self.of(user).state == NOT_VERIFIED:
-            self._state.alarm = texts.VERIFIED_NO_MORE.format(self._name(user))
+    def _warn(self, user: str, before: str) -> None:
+        """Set the alarm if a connection that was verified is no longer verified."""
+        if before == CONFIRMED and self.verification(user).state == NOT_VERIFIED:
+            self._state.notices.alarm = texts.VERIFIED_NO_MORE.format(self._name(user))
 
     def _name(self, user: str) -> str:
-        other = self._state.other(user)
-        return texts.THE_OTHER if other is None or not other.name else other.name
+        member = self._state.participants.find(user)
+        return texts.THE_OTHER if member is None or not member.name else member.name
 
 
-def badge(exchange: Verification, name: str) -> tuple[str, str]:
-    """Return the icon beside somebody's name, and what it means."""
-    return ICONS.get(exchange.state, "shield"), texts.TRUST[exchange.state].format(name or texts.THE_OTHER)
+def badge(verification: Verification, name: str) -> tuple[str, str]:
+    """Return the icon beside a participant's name, and its meaning in words."""
+    return ICONS.get(verification.state, "shield"), texts.TRUST[verification.state].format(name or texts.THE_OTHER)

@@ -1,4 +1,4 @@
-"""What each element of the page shows, as a function of the page's state: pure."""
+"""Maps the page's state to the properties of each element. It does not touch the browser."""
 
 from __future__ import annotations
 
@@ -17,11 +17,10 @@ if TYPE_CHECKING:
 __all__ = ["PAGE", "view"]
 
 PAGE = "page"
-"""Stands for the page as a whole in the place of an element's id."""
+"""The pseudo element id that stands for the page as a whole."""
 
-BEFORE = (page_state.LOADING, page_state.START, page_state.CONNECTING, page_state.WAITING)
 IN_CALL = (page_state.CALLING, page_state.CONNECTED)
-WITH_OTHERS = (page_state.WAITING, page_state.CALLING, page_state.CONNECTED)
+IN_SESSION = (page_state.WAITING, page_state.CALLING, page_state.CONNECTED)
 OVER = (page_state.ENDED, page_state.FAILED)
 
 FOCUS = {
@@ -34,21 +33,21 @@ FOCUS = {
     page_state.FAILED: "again",
     page_state.TEST: "test-start",
 }
-"""The element where the keyboard goes on in a stage, if the one that had it is gone; in a call none that the space key,
-which lets the person talk, would press."""
+"""The element that receives the keyboard focus in a stage if the focused one is gone. During a call it must not be a
+button, because the space key is push-to-talk and would press it."""
 
 
 def view(now: PageState) -> View:
     """Return the value of each (element id, property).
 
     Properties are `text`, `hidden`, `disabled`, `value`, `expanded`, and for style sheets `on`, `picture`, `mirror` and
-    `quiet`; of the page, `state`, `side`, `title` and `focus`.
+    `quiet`; the page itself has `state`, `side`, `title` and `focus`.
     """
     stage = now.stage
     title = texts.TITLES.get(stage, texts.TITLE)
     values: View = {
         (PAGE, "state"): stage,
-        (PAGE, "title"): f"({now.unread}) {title}" if now.unread else title,
+        (PAGE, "title"): f"({now.layout.unread}) {title}" if now.layout.unread else title,
         (PAGE, "focus"): _focus(now),
         ("stage", "hidden"): stage in OVER or stage == page_state.TEST,
         ("remotes", "hidden"): stage not in IN_CALL,
@@ -69,21 +68,21 @@ def view(now: PageState) -> View:
 
 def _focus(now: PageState) -> str:
     stage = now.stage
-    if stage == page_state.START and (now.invited or now.problem):
-        return "session-input" if now.problem else "join"
+    if stage == page_state.START and (now.session.invited_id or now.notices.problem):
+        return "session-input" if now.notices.problem else "join"
     return FOCUS.get(stage, "")
 
 
 def _messages(now: PageState, stage: str, values: View) -> None:
-    problem = now.alarm if now.alarm and stage in IN_CALL else now.problem
+    problem = now.notices.alarm if now.notices.alarm and stage in IN_CALL else now.notices.problem
     if not problem and stage not in OVER:
-        problem = now.device_problem
+        problem = now.devices.problem
     values["status", "text"] = status(now)
     values["status", "quiet"] = status(now) == texts.CONNECTED
-    values["knocks", "hidden"] = not now.knocks
-    values["people-badge", "hidden"] = not now.knocks
-    values["people-badge", "text"] = str(len(now.knocks)) if now.knocks else ""
-    news = [texts.KNOCK.format(name or texts.SOMEBODY) for name in now.knocks.values()]
+    values["knocks", "hidden"] = not now.participants.knocks
+    values["people-badge", "hidden"] = not now.participants.knocks
+    values["people-badge", "text"] = str(len(now.participants.knocks)) if now.participants.knocks else ""
+    news = [texts.KNOCK.format(name or texts.SOMEBODY) for name in now.participants.knocks.values()]
     values["knock-news", "text"] = " ".join(news)
     values["problem", "hidden"] = not problem or problem == status(now)
     values["error", "text"] = problem
@@ -91,99 +90,109 @@ def _messages(now: PageState, stage: str, values: View) -> None:
 
 
 def status(now: PageState) -> str:
-    """Return what is happening, in a sentence; empty where the screen says it all."""
+    """Return the status line as a sentence; empty where the screen itself says it."""
+    notices = now.notices
     stage = now.stage
     if stage == page_state.CONNECTING:
-        asking = devices.ASKING in (now.microphone.status, now.camera.status)
-        return texts.STARTING_DEVICES if asking else now.progress
-    if now.offline is not None and not now.adrift and (stage == page_state.WAITING or stage in IN_CALL):
+        requested = devices.REQUESTED in (now.devices.microphone.status, now.devices.camera.status)
+        return texts.STARTING_DEVICES if requested else notices.progress
+    if (
+        now.network.offline_for is not None
+        and not now.network.detached
+        and (stage == page_state.WAITING or stage in IN_CALL)
+    ):
         sentence = texts.RECONNECTING_CONNECTED if stage == page_state.CONNECTED else texts.RECONNECTING
-        return sentence.format(int(now.offline))
+        return sentence.format(int(now.network.offline_for))
     if stage == page_state.WAITING:
-        return now.notice or texts.WAITING
+        return notices.notice or texts.WAITING
     if stage == page_state.CALLING:
-        return now.notice or texts.CALLING
+        return notices.notice or texts.CALLING
     if stage == page_state.CONNECTED:
-        if now.interrupted:
+        if now.participants.interrupted:
             return texts.INTERRUPTED
-        away = [other for other in now.others if other.away]
+        away = [member for member in now.participants.members if member.away]
         if away:
             return texts.AWAY.format(away[0].name or texts.SOMEBODY)
-        return now.notice or (texts.SHARING if now.sharing else texts.CONNECTED)
+        return notices.notice or (texts.SHARING if now.devices.sharing else texts.CONNECTED)
     if stage == page_state.ENDED:
-        return now.outcome
+        return notices.outcome
     if stage == page_state.FAILED:
-        return now.problem if now.problem == texts.TAKEN_OVER else texts.FAILED
+        return notices.problem if notices.problem == texts.TAKEN_OVER else texts.FAILED
     return ""
 
 
 def _start_screen(now: PageState, stage: str, values: View) -> None:
+    session = now.session
     waits = stage == page_state.LOADING
     for element in ("start", "join", "session-input", "preview"):
         values[element, "disabled"] = waits
-    heading = texts.YOURS if now.own else texts.INVITED
-    values["heading", "text"] = heading if now.invited else texts.HEADING
-    values["password-row", "hidden"] = not now.password_wanted
-    values["start-screen", "on"] = bool(now.invited)
-    values["start", "text"] = texts.START_ANOTHER if now.invited else texts.START
-    join = texts.OPEN_AGAIN if now.own else texts.JOIN_INVITED
-    values["join", "text"] = join if now.invited else texts.JOIN
-    values["preview", "hidden"] = stage not in (page_state.LOADING, page_state.START) or now.preview
+    heading = texts.YOURS if session.has_host_key else texts.INVITED
+    values["heading", "text"] = heading if session.invited_id else texts.HEADING
+    values["password-row", "hidden"] = not session.password_required
+    values["start-screen", "on"] = bool(session.invited_id)
+    values["start", "text"] = texts.START_ANOTHER if session.invited_id else texts.START
+    join = texts.OPEN_AGAIN if session.has_host_key else texts.JOIN_INVITED
+    values["join", "text"] = join if session.invited_id else texts.JOIN
+    values["preview", "hidden"] = stage not in (page_state.LOADING, page_state.START) or now.devices.previewing
 
 
 def _waiting_screen(now: PageState, values: View) -> None:
-    values["session-id", "text"] = group_session_id(now.session) if now.session else ""
-    values["link", "value"] = now.link
-    values["copy", "text"] = texts.COPIED if now.copied else texts.COPY
-    values["tell-password", "text"] = texts.GUESTS_NEED.format(now.password) if now.password else ""
-    values["only-here", "hidden"] = not now.link_only_here
+    session = now.session
+    values["session-id", "text"] = group_session_id(session.id) if session.id else ""
+    values["link", "value"] = session.link
+    values["copy", "text"] = texts.COPIED if session.link_copied else texts.COPY
+    values["tell-password", "text"] = texts.GUESTS_NEED.format(session.password) if session.password else ""
+    values["only-here", "hidden"] = not session.link_is_local
 
 
 def _end_screen(now: PageState, stage: str, values: View) -> None:
-    again = texts.USE_HERE if now.problem == texts.TAKEN_OVER else texts.AGAIN
+    again = texts.USE_HERE if now.notices.problem == texts.TAKEN_OVER else texts.AGAIN
     values["again", "text"] = again if stage == page_state.FAILED else texts.HOME
     values["home", "hidden"] = stage != page_state.FAILED
 
 
 def _devices(now: PageState, stage: str, values: View) -> None:
+    local = now.devices
     at_start = stage in (page_state.LOADING, page_state.START)
-    asking = devices.ASKING in (now.microphone.status, now.camera.status)
-    # Before the devices run, the buttons say what is wanted of them.
-    heard = now.microphone.wanted if at_start and not now.preview else now.microphone.status == devices.ON
-    seen = now.camera.wanted if at_start and not now.preview else now.camera.status == devices.ON
+    requested = devices.REQUESTED in (local.microphone.status, local.camera.status)
+    # Before the devices run, the buttons show whether the person wants them on.
+    sends_sound = (
+        local.microphone.wanted if at_start and not local.previewing else local.microphone.status == devices.ON
+    )
+    sends_picture = local.camera.wanted if at_start and not local.previewing else local.camera.status == devices.ON
     values["controls", "hidden"] = stage in OVER or stage == page_state.CONNECTING
-    values["mute", "on"] = heard
-    values["mute-text", "text"] = texts.MUTE if heard else texts.UNMUTE
-    values["mute", "disabled"] = stage == page_state.LOADING or now.microphone.status == devices.ASKING
-    values["camera", "on"] = seen
-    values["camera-text", "text"] = texts.STOP_CAMERA if seen else texts.START_CAMERA
-    values["camera", "disabled"] = stage == page_state.LOADING or now.camera.status == devices.ASKING
+    values["mute", "on"] = sends_sound
+    values["mute-text", "text"] = texts.MUTE if sends_sound else texts.UNMUTE
+    values["mute", "disabled"] = stage == page_state.LOADING or local.microphone.status == devices.REQUESTED
+    values["camera", "on"] = sends_picture
+    values["camera-text", "text"] = texts.STOP_CAMERA if sends_picture else texts.START_CAMERA
+    values["camera", "disabled"] = stage == page_state.LOADING or local.camera.status == devices.REQUESTED
     values["hang-up", "hidden"] = at_start
     values["hang-up-text", "text"] = texts.HANG_UP if stage in IN_CALL else texts.END
-    values["self", "picture"] = now.camera.status == devices.ON
-    values["self-note", "text"] = "" if at_start and not now.preview else _camera_note(now.camera)
-    values["skip", "hidden"] = not asking
-    values["self-level", "hidden"] = not (at_start and now.preview and now.microphone.status == devices.ON)
-    values["local-video", "mirror"] = now.front_camera
-    values["talking", "hidden"] = not (now.talking and stage in IN_CALL)
-    values["talking", "text"] = texts.TALKING if now.talking else ""
-    values["hear", "hidden"] = not (now.sound_blocked and stage in IN_CALL)
+    values["self", "picture"] = local.camera.status == devices.ON
+    values["self-note", "text"] = "" if at_start and not local.previewing else _camera_note(local.camera)
+    values["skip", "hidden"] = not requested
+    values["self-level", "hidden"] = not (at_start and local.previewing and local.microphone.status == devices.ON)
+    values["local-video", "mirror"] = local.front_camera
+    values["talking", "hidden"] = not (local.talking_muted and stage in IN_CALL)
+    values["talking", "text"] = texts.TALKING if local.talking_muted else ""
+    values["hear", "hidden"] = not (local.sound_blocked and stage in IN_CALL)
 
 
 def _call(now: PageState, stage: str, values: View) -> None:
     pictures, large = now.pictures if stage in IN_CALL else ([], "")
-    values["share", "hidden"] = stage not in IN_CALL or not now.can_share
-    values["share", "on"] = now.sharing
-    values["share-text", "text"] = texts.STOP_SHARE if now.sharing else texts.SHARE
+    values["share", "hidden"] = stage not in IN_CALL or not now.devices.can_share
+    values["share", "on"] = now.devices.sharing
+    values["share-text", "text"] = texts.STOP_SHARE if now.devices.sharing else texts.SHARE
     for button in ("chat-button", "people-button", "more-button"):
-        values[button, "hidden"] = stage not in WITH_OTHERS
+        values[button, "hidden"] = stage not in IN_SESSION
     values["layout", "hidden"] = len(pictures) < 2
     values["layout-text", "text"] = texts.GRID if large else texts.SPOTLIGHT
-    values["full-screen-text", "text"] = texts.NO_FULL_SCREEN if now.full_screen else texts.FULL_SCREEN
+    values["full-screen-text", "text"] = texts.NO_FULL_SCREEN if now.layout.full_screen else texts.FULL_SCREEN
     values["self-tools", "hidden"] = stage not in IN_CALL
     values["swap", "hidden"] = len(pictures) != 1
-    values["flip", "hidden"] = not now.can_flip
-    side = now.side if stage in WITH_OTHERS else ""
+    values["flip", "hidden"] = not now.devices.can_flip
+    side = now.layout.side_panel if stage in IN_SESSION else ""
     values[PAGE, "side"] = side
     values["side", "hidden"] = not side
     values["side-heading", "text"] = {"chat": texts.CHAT, "people": texts.PEOPLE}.get(side, "")
@@ -193,6 +202,6 @@ def _call(now: PageState, stage: str, values: View) -> None:
 
 
 def _camera_note(camera: Device) -> str:
-    if camera.status == devices.ASKING:
+    if camera.status == devices.REQUESTED:
         return texts.CAMERA_STARTING
     return texts.CAMERA_NOTES.get(camera.problem, texts.CAMERA_OFF)

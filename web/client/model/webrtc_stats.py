@@ -1,4 +1,4 @@
-"""What the statistics of a peer connection say about a call: pure."""
+"""Computes call quality figures from the statistics of a peer connection. It does not touch the browser."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from typing import Any
 
-__all__ = ["KEYS", "TYPES", "by_id", "figures", "measured"]
+__all__ = ["KEYS", "TYPES", "by_id", "compare", "totals"]
 
 TYPES = [
     "inbound-rtp",
@@ -19,7 +19,7 @@ TYPES = [
     "codec",
     "transport",
 ]
-"""The types of entries that are looked at."""
+"""The types of statistics entries that are used."""
 
 KEYS = [
     "id",
@@ -56,31 +56,32 @@ KEYS = [
     "protocol",
     "relayProtocol",
 ]
-"""What is read of them. The rest, addresses among it, stays in the browser: to read all of it takes Python too long."""
+"""The keys that are read. The rest, addresses among it, stays in the browser: reading everything takes Python too long.
+"""
 
-FEW = 20
-"""Packets within a sample from which a loss is computed: of fewer, one lost packet would look like a bad network."""
+FEWEST = 20
+"""The number of packets from which a loss is computed: among fewer, one lost packet would look like a bad network."""
 
-COUNTED = (
+TOTALS = (
     ("inbound-rtp", "video", "framesDecoded", "framesDecoded"),
     ("inbound-rtp", "audio", "packetsReceived", "audioPacketsReceived"),
     ("inbound-rtp", "audio", "totalAudioEnergy", "audioEnergy"),
     ("outbound-rtp", "video", "framesSent", "framesSent"),
     ("outbound-rtp", "audio", "packetsSent", "audioPacketsSent"),
 )
-"""Type and kind of an entry, its key, and the figure that it adds to (W3C `webrtc-stats`)."""
+"""Type and kind of an entry, its key, and the total that the value is added to (W3C `webrtc-stats`)."""
 
 
-def figures(entries: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return counts of frames and packets, audio energy, and the candidate types of the path in use.
+def totals(entries: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return totals of frames and packets, audio energy, and the candidate types of the selected path.
 
-    `selectedPair` is `{"local": type, "remote": type}`, types of `RTCIceCandidate`; None before there is a path.
+    `selectedPair` is `{"local": type, "remote": type}`, types of `RTCIceCandidate`; None before a path is selected.
     """
-    values: dict[str, Any] = {figure: 0 for _, _, _, figure in COUNTED}
+    values: dict[str, Any] = {total: 0 for _, _, _, total in TOTALS}
     for entry in entries:
-        for kind_of_entry, kind, key, figure in COUNTED:
+        for kind_of_entry, kind, key, total in TOTALS:
             if entry.get("type") == kind_of_entry and entry.get("kind") == kind:
-                values[figure] += entry.get(key, 0)
+                values[total] += entry.get(key, 0)
     known = by_id(entries)
     pair = _selected_pair(known)
     values["selectedPair"] = None
@@ -93,7 +94,7 @@ def figures(entries: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def by_id(entries: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    """Return the entries under their ids."""
+    """Return the entries by their ids."""
     return {entry.get("id", ""): entry for entry in entries}
 
 
@@ -102,58 +103,58 @@ def _selected_pair(known: dict[str, dict[str, Any]]) -> dict[str, Any] | None:
         if entry.get("type") == "transport" and entry.get("selectedCandidatePairId") in known:
             return known[entry["selectedCandidatePairId"]]
     for entry in known.values():
-        # Older Firefox has no transport entries.
+        # Firefox did not have transport entries in older versions.
         if entry.get("type") == "candidate-pair" and entry.get("selected"):
             return entry
     return None
 
 
-def measured(before: dict[str, dict[str, Any]], after: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    """Return what two samples of one connection say (entries under their ids, the older ones first).
+def compare(before: dict[str, dict[str, Any]], after: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """Return the figures between two samples of one connection (entries by their ids, the older sample first).
 
-    What a browser does not tell, and what cannot be known yet, is None. `rtt`, `jitter`: milliseconds. `loss_in`,
-    `loss_out`: percent of the packets of what the other side sends, and of the own. `rate_in`, `rate_out`: kbit/s of
-    media. `size_in`, `size_out`: width and height of the largest picture; `frames_in`, `frames_out`: its frames per
-    second. `codecs_in`, `codecs_out`: names. `local`, `remote`: types of the path's `RTCIceCandidate`s; `protocol` and
-    `relay`: the transport of the path, and the one to the TURN server. `limit`: what keeps the own picture small,
-    `cpu`, `bandwidth`, or empty; `target`: bits per second that it may take at present.
+    A figure that the browser does not report, or that is not known yet, is None. `rtt`, `jitter`: milliseconds.
+    `loss_in`, `loss_out`: percent of the received and of the sent packets. `rate_in`, `rate_out`: kbit/s of media.
+    `size_in`, `size_out`: width and height of the largest video; `frames_in`, `frames_out`: its frames per second.
+    `codecs_in`, `codecs_out`: names. `local`, `remote`: types of the path's `RTCIceCandidate`s; `protocol` and `relay`:
+    the transport of the path, and the one to the TURN server. `limit`: what limits the outgoing video, `cpu`,
+    `bandwidth`, or empty; `target`: its target bit rate in bits per second.
     """
     values: dict[str, Any] = {"limit": None, "target": None}
-    for way, arrived, packets in (("in", "Received", "inbound-rtp"), ("out", "Sent", "outbound-rtp")):
+    for way, suffix, packets in (("in", "Received", "inbound-rtp"), ("out", "Sent", "outbound-rtp")):
         streams = [entry for entry in after.values() if entry.get("type") == packets]
-        values["rate_" + way] = _rate(before, streams, arrived)
+        values["rate_" + way] = _rate(before, streams, suffix)
         values["codecs_" + way] = _codecs(after, streams)
         _picture(values, before, streams, way)
     values["loss_in"] = _loss_in(before, after)
     values["loss_out"] = _loss_out(before, after)
-    jitters = [entry["jitter"] for entry in after.values() if _is(entry, "inbound-rtp", "jitter")]
+    jitters = [entry["jitter"] for entry in after.values() if _has(entry, "inbound-rtp", "jitter")]
     values["jitter"] = round(1000 * max(jitters)) if jitters else None
     _limit(values, after)
     _path(values, after)
     return values
 
 
-def _is(entry: dict[str, Any], kind: str, key: str) -> bool:
-    """Whether an entry is of this type, and says this."""
+def _has(entry: dict[str, Any], kind: str, key: str) -> bool:
+    """Return whether an entry has this type and this key."""
     return entry.get("type") == kind and entry.get(key) is not None
 
 
-def _risen(before: dict[str, dict[str, Any]], entry: dict[str, Any], key: str) -> float | None:
-    """Return by how much a count rose; None when it is not known, or began anew."""
+def _rise(before: dict[str, dict[str, Any]], entry: dict[str, Any], key: str) -> float | None:
+    """Return by how much a counter increased; None if that is unknown, or the counter was reset."""
     old = before.get(entry.get("id", ""))
     if old is None or old.get("ssrc") != entry.get("ssrc") or old.get(key) is None or entry.get(key) is None:
         return None
-    risen: float = entry[key] - old[key]
-    return risen if risen >= 0 else None
+    increase: float = entry[key] - old[key]
+    return increase if increase >= 0 else None
 
 
-def _rate(before: dict[str, dict[str, Any]], streams: list[dict[str, Any]], arrived: str) -> int | None:
+def _rate(before: dict[str, dict[str, Any]], streams: list[dict[str, Any]], suffix: str) -> int | None:
     rates = []
     for entry in streams:
-        milliseconds = _risen(before, entry, "timestamp")
-        octets = _risen(before, entry, "bytes" + arrived)
+        milliseconds = _rise(before, entry, "timestamp")
+        octets = _rise(before, entry, "bytes" + suffix)
         if milliseconds and octets is not None:
-            rates.append(8 * (octets + (_risen(before, entry, "headerBytes" + arrived) or 0)) / milliseconds)
+            rates.append(8 * (octets + (_rise(before, entry, "headerBytes" + suffix) or 0)) / milliseconds)
     return round(sum(rates)) if rates else None
 
 
@@ -176,38 +177,38 @@ def _picture(
         if width > largest:
             largest = width
             values["size_" + way] = (width, entry.get("frameHeight") or 0)
-            milliseconds = _risen(before, entry, "timestamp")
-            frames = _risen(before, entry, "framesDecoded" if way == "in" else "framesSent")
+            milliseconds = _rise(before, entry, "timestamp")
+            frames = _rise(before, entry, "framesDecoded" if way == "in" else "framesSent")
             values["frames_" + way] = (
                 round(1000 * frames / milliseconds) if milliseconds and frames is not None else None
             )
 
 
 def _loss_in(before: dict[str, dict[str, Any]], after: dict[str, dict[str, Any]]) -> float | None:
-    came = lost = 0.0
+    received = lost = 0.0
     for entry in after.values():
         if entry.get("type") == "inbound-rtp":
-            came += _risen(before, entry, "packetsReceived") or 0
-            # What comes late after all makes it fall (RFC 3550 §6.4.1).
-            lost += _risen(before, entry, "packetsLost") or 0
-    return round(100 * lost / (came + lost), 1) if came + lost >= FEW else None
+            received += _rise(before, entry, "packetsReceived") or 0
+            # The counter decreases when a packet that counted as lost arrives late (RFC 3550 §6.4.1).
+            lost += _rise(before, entry, "packetsLost") or 0
+    return round(100 * lost / (received + lost), 1) if received + lost >= FEWEST else None
 
 
 def _loss_out(before: dict[str, dict[str, Any]], after: dict[str, dict[str, Any]]) -> float | None:
-    """Return the loss that the other side reported last (RFC 3550 §6.4.1), weighted by what was sent of a stream."""
+    """Return the loss that the other side reported last (RFC 3550 §6.4.1), weighted by the packets of each stream."""
     sent = lost = 0.0
     for entry in after.values():
         stream = after.get(entry.get("localId", ""))
-        if _is(entry, "remote-inbound-rtp", "fractionLost") and stream is not None:
-            packets = _risen(before, stream, "packetsSent") or 0
+        if _has(entry, "remote-inbound-rtp", "fractionLost") and stream is not None:
+            packets = _rise(before, stream, "packetsSent") or 0
             sent += packets
             lost += packets * entry["fractionLost"]
-    return round(100 * lost / sent, 1) if sent >= FEW else None
+    return round(100 * lost / sent, 1) if sent >= FEWEST else None
 
 
 def _limit(values: dict[str, Any], after: dict[str, dict[str, Any]]) -> None:
     for entry in after.values():
-        if _is(entry, "outbound-rtp", "qualityLimitationReason") and entry.get("kind") == "video":
+        if _has(entry, "outbound-rtp", "qualityLimitationReason") and entry.get("kind") == "video":
             reason = entry["qualityLimitationReason"]
             if values["limit"] != "cpu":
                 values["limit"] = reason if reason in ("cpu", "bandwidth") else values["limit"] or ""
@@ -221,9 +222,9 @@ def _path(values: dict[str, Any], after: dict[str, dict[str, Any]]) -> None:
     values["protocol"] = local.get("protocol")
     values["relay"] = local.get("relayProtocol")
     values["remote"] = after.get(pair.get("remoteCandidateId", ""), {}).get("candidateType")
-    # The report that came last tells of now; the paths' own figure can be many seconds old in Firefox.
+    # The newest report has the current round-trip time; that of the candidate pair can be many seconds old in Firefox.
     last, seconds = 0.0, pair.get("currentRoundTripTime")
     for entry in after.values():
-        if _is(entry, "remote-inbound-rtp", "roundTripTime") and entry.get("timestamp", 0.0) > last:
+        if _has(entry, "remote-inbound-rtp", "roundTripTime") and entry.get("timestamp", 0.0) > last:
             last, seconds = entry["timestamp"], entry["roundTripTime"]
     values["rtt"] = round(1000 * seconds) if seconds is not None else None

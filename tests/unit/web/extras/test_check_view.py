@@ -1,4 +1,4 @@
-"""What the screen of the connectivity test shows."""
+"""Tests of the screen of the connectivity test."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from tests.unit.web.extras.test_checks import run
 
 
 class ViewTests(SynchronousTestCase):
-    """`view`."""
+    """`view` maps the checks to the screen."""
 
-    def test_before(self) -> None:
-        """Before the test there are its names and a button that starts it."""
+    def test_before_the_test(self) -> None:
+        """Before the test the screen shows the names of the checks and a start button."""
         shown = view(Checks(), "")
         self.assertEqual(shown["test-start", "text"], extra_texts.TEST_START)
         self.assertTrue(shown["test-copy", "hidden"])
@@ -24,8 +24,8 @@ class ViewTests(SynchronousTestCase):
             self.assertEqual(shown[f"test-{name}", "className"], "waiting")
             self.assertEqual(shown[f"test-{name}-state", "text"], "")
 
-    def test_during(self) -> None:
-        """The current check says what is being done, and has its picture or its level; the button stops the test."""
+    def test_during_the_test(self) -> None:
+        """During the test the screen describes the current check, and the button stops the test."""
         test = Checks()
         test.begin()
         test.start(checks.CAMERA, 0.0)
@@ -42,8 +42,8 @@ class ViewTests(SynchronousTestCase):
         self.assertEqual(shown["test-camera-state", "text"], extra_texts.TEST_STATES["failed"])
         self.assertEqual(shown["test-camera-remedy", "text"], extra_texts.TEST_REMEDIES["camera"]["refused"])
 
-    def test_after(self) -> None:
-        """Afterwards there are the verdict, the result to copy, and the test once more."""
+    def test_after_the_test(self) -> None:
+        """After the test the screen shows the verdict, a copy button, and a button to test again."""
         shown = view(run(), "")
         self.assertEqual(shown["test-status", "text"], extra_texts.TEST_VERDICTS["ready"])
         self.assertEqual(shown["test-status", "className"], "ready")

@@ -1,4 +1,4 @@
-"""The connectivity test of the call page: what it looks at and what follows."""
+"""Tests of the checks of the connectivity test and their outcomes."""
 
 from __future__ import annotations
 
@@ -15,33 +15,33 @@ GOOD: dict[str, tuple[str, tuple[object, ...]]] = {
     checks.TURN: ("works", ("UDP", "")),
     checks.CALL: ("relay-works", ("directly", "1 ms", "2 ms")),
 }
-"""An outcome of each check when all is well."""
+"""The good outcome of each check."""
 
 
-def run(**different: str) -> Checks:
-    """Return a test that is over, with other outcomes than the good ones by name."""
+def run(**outcomes: str) -> Checks:
+    """Return a finished test, in which the named checks have these outcomes."""
     test = Checks()
     test.begin()
     for name in checks.ORDER:
         if test.start(name, 0.0):
             outcome, values = GOOD[name]
-            test.finish(name, different.get(name, outcome), *values, "", "")
+            test.finish(name, outcomes.get(name, outcome), *values, "", "")
     return test
 
 
 class OrderTests(SynchronousTestCase):
-    """How the checks go on."""
+    """The checks run one after the other."""
 
-    def test_before(self) -> None:
-        """Before it is begun, everything waits and there is no verdict."""
+    def test_before_the_start(self) -> None:
+        """Before the test begins, all checks wait and there is no verdict."""
         test = Checks()
-        self.assertEqual({check.state for check in test.all}, {checks.WAITING})
-        self.assertEqual([check.name for check in test.all], list(checks.ORDER))
-        self.assertFalse(test.going)
+        self.assertEqual({check.state for check in test.checks}, {checks.WAITING})
+        self.assertEqual([check.name for check in test.checks], list(checks.ORDER))
+        self.assertFalse(test.active)
         self.assertEqual(test.verdict, "")
         self.assertFalse(test.start(checks.CAMERA, 0.0))
 
-    def test_one_after_the_other(self) -> None:
+    def test_current_check(self) -> None:
         """The current check is the first one that is not over."""
         test = Checks()
         test.begin()
@@ -51,12 +51,12 @@ class OrderTests(SynchronousTestCase):
         self.assertFalse(test.running(checks.CAMERA))
         self.assertEqual(test[checks.CAMERA].found, "A camera, 640 by 480 pixels")
         self.assertEqual(test[checks.CAMERA].remedy, "")
-        now = test.now
+        now = test.current
         assert now is not None
         self.assertEqual(now.name, checks.MICROPHONE)
 
-    def test_once_only(self) -> None:
-        """What comes after a check is over changes nothing."""
+    def test_late_outcomes(self) -> None:
+        """Outcomes after the end of a check are ignored."""
         test = Checks()
         test.begin()
         test.start(checks.CAMERA, 0.0)
@@ -65,8 +65,8 @@ class OrderTests(SynchronousTestCase):
         self.assertEqual(test[checks.CAMERA].state, checks.FAILED)
         self.assertFalse(test.start(checks.CAMERA, 1.0))
 
-    def test_late(self) -> None:
-        """A check that takes longer than it may has failed."""
+    def test_timeout(self) -> None:
+        """A check that times out has failed."""
         test = Checks()
         test.begin()
         test.start(checks.CAMERA, 100.0)
@@ -79,58 +79,58 @@ class OrderTests(SynchronousTestCase):
         self.assertEqual(test[checks.MICROPHONE].state, checks.WAITING)
 
     def test_without_the_server(self) -> None:
-        """Without the server nobody names STUN and TURN servers, and nothing carries a call."""
+        """Without the server the checks that depend on it are skipped."""
         test = run(server="unreachable")
         for name in (checks.STUN, checks.TURN, checks.CALL):
             self.assertEqual(test[name].state, checks.SKIPPED)
             self.assertEqual(test[name].found, extra_texts.TEST_SKIPPED)
         self.assertEqual(test.verdict, checks.BROKEN)
-        self.assertFalse(test.going)
+        self.assertFalse(test.active)
 
     def test_stop(self) -> None:
-        """After the person has left midway, nothing that comes matters, and nothing else begins."""
+        """Stopping the test skips the remaining checks and ignores later outcomes."""
         test = Checks()
         test.begin()
         test.start(checks.CAMERA, 0.0)
         test.stop()
         self.assertFalse(test.running(checks.CAMERA))
         test.finish(checks.CAMERA, "refused")
-        self.assertEqual({check.state for check in test.all}, {checks.SKIPPED})
+        self.assertEqual({check.state for check in test.checks}, {checks.SKIPPED})
         self.assertFalse(test.start(checks.MICROPHONE, 0.0))
-        self.assertFalse(test.going)
+        self.assertFalse(test.active)
         self.assertEqual(test.verdict, checks.STOPPED)
 
-    def test_stop_too_late(self) -> None:
-        """A test that is over cannot be stopped."""
+    def test_stop_after_the_end(self) -> None:
+        """A finished test cannot be stopped."""
         test = run()
         test.stop()
         self.assertEqual(test.verdict, checks.READY)
 
-    def test_unexpected(self) -> None:
-        """Whatever the browser refuses has an outcome in each check."""
+    def test_browser_refused(self) -> None:
+        """Each check has an outcome for an unexpected refusal by the browser."""
         test = Checks()
         test.begin()
         for name in checks.ORDER:
             if test.start(name, 0.0):
-                test.unexpected(name)
-        self.assertEqual([check.state for check in test.all], [checks.FAILED] * 3 + [checks.SKIPPED] * 3)
+                test.refused(name)
+        self.assertEqual([check.state for check in test.checks], [checks.FAILED] * 3 + [checks.SKIPPED] * 3)
         self.assertIn("gives pages no camera", test[checks.CAMERA].found)
         for name in checks.ORDER:
-            self.assertIn(checks.LATE[name], checks.OUTCOMES[name])
+            self.assertIn(checks.TIMEOUTS[name], checks.OUTCOMES[name])
 
-    def test_relays(self) -> None:
-        """A call through the relay is worth trying where a relay was given."""
-        self.assertTrue(run().relays)
-        self.assertTrue(run(turn="some").relays)
-        self.assertFalse(run(turn="silent").relays)
-        self.assertFalse(run(turn="unnamed").relays)
+    def test_relay_works(self) -> None:
+        """A call through the relay is tried only if a relay was provided."""
+        self.assertTrue(run().relayed)
+        self.assertTrue(run(turn="some").relayed)
+        self.assertFalse(run(turn="silent").relayed)
+        self.assertFalse(run(turn="unnamed").relayed)
 
 
 class VerdictTests(SynchronousTestCase):
-    """What the whole comes to."""
+    """The verdict and the summary follow from the outcomes."""
 
     def test_verdicts(self) -> None:
-        """A call with yourself decides whether calls work, and the worst of the rest how well."""
+        """The loopback call decides whether calls work, and the worst of the other checks how well."""
         self.assertEqual(run().verdict, checks.READY)
         self.assertEqual(run(stun="unnamed").verdict, checks.USABLE)
         self.assertEqual(run(camera="missing").verdict, checks.USABLE)
@@ -147,13 +147,13 @@ class VerdictTests(SynchronousTestCase):
         self.assertEqual(lines[-1], extra_texts.TEST_VERDICTS[checks.TROUBLED])
         self.assertEqual(len(lines), len(checks.ORDER) + 2)
 
-    def test_summary_midway(self) -> None:
-        """A summary of a test that is not over says so of each check."""
+    def test_summary_of_an_unfinished_test(self) -> None:
+        """The summary of an unfinished test says so for each check."""
         test = Checks()
         self.assertEqual(test.summary().splitlines()[0], "Camera: not tested yet.")
 
     def test_every_outcome_has_words(self) -> None:
-        """Each outcome has a sentence, and each that is not good says what can be done."""
+        """Each outcome has a sentence, and each that is not good has a remedy."""
         for name, outcomes in checks.OUTCOMES.items():
             for outcome, state in outcomes.items():
                 self.assertIn(outcome, extra_texts.TEST_FOUND[name])
@@ -168,13 +168,13 @@ class VerdictTests(SynchronousTestCase):
         self.assertEqual(set(extra_texts.TEST_STATES), set(checks.NEXT))
 
     def test_milliseconds(self) -> None:
-        """Durations are whole milliseconds, and never none."""
+        """Durations are whole milliseconds, and at least one."""
         self.assertEqual(checks.milliseconds(0.0), "1 ms")
         self.assertEqual(checks.milliseconds(0.0126), "13 ms")
 
 
-class IceTests(SynchronousTestCase):
-    """STUN and TURN servers, and how they answer."""
+class IceServerTests(SynchronousTestCase):
+    """STUN and TURN servers are tested one by one."""
 
     ICE_SERVERS = (
         {"urls": ["stun:a.example:3478", "turn:a.example"], "username": "u", "credential": "c"},
@@ -183,22 +183,22 @@ class IceTests(SynchronousTestCase):
     )
 
     def test_stun_servers(self) -> None:
-        """Each STUN URL is tried by itself."""
+        """Each STUN URL makes a server of its own."""
         found = checks.stun_servers(list(self.ICE_SERVERS))
         self.assertEqual([server["urls"] for server in found], [["stun:a.example:3478"], ["STUN:c.example"]])
 
     def test_turn_servers(self) -> None:
-        """Each TURN URL is tried by itself, with its user and secret, under the name of its transport."""
+        """Each TURN URL makes a server of its own, with credentials and the name of its transport."""
         found = checks.turn_servers(list(self.ICE_SERVERS))
         self.assertEqual([transport for transport, _ in found], ["UDP", "TCP", "TLS"])
         self.assertEqual(found[0][1], {"urls": ["turn:a.example"], "username": "u", "credential": "c"})
 
-    def test_many(self) -> None:
-        """No more of them are tried than a person would wait for."""
-        self.assertEqual(len(checks.stun_servers([{"urls": ["stun:a.example"] * 100}])), checks.SERVERS)
+    def test_bounded_servers(self) -> None:
+        """The number of tested servers is bounded."""
+        self.assertEqual(len(checks.stun_servers([{"urls": ["stun:a.example"] * 100}])), checks.MAX_SERVERS)
 
     def test_answer(self) -> None:
-        """A candidate of the wanted type is an answer, and an error tells why there is none."""
+        """A candidate of the wanted type is an answer, and error codes tell why there is none."""
         host = "candidate:1 1 udp 2122194687 192.0.2.2 53773 typ host"
         seen = "candidate:2 1 udp 1686052607 198.51.100.7 53773 typ srflx raddr 192.0.2.2 rport 53773"
         relay = "candidate:3 1 udp 58597375 203.0.113.1 54194 typ relay raddr 0.0.0.0 rport 0"
@@ -213,7 +213,7 @@ class IceTests(SynchronousTestCase):
         self.assertEqual(checks.answer("relay", [], [401], True), checks.REFUSED)
 
     def test_stun_outcome(self) -> None:
-        """All, some, none of them answer, or there are none."""
+        """The outcome of STUN counts the servers that answer."""
         self.assertEqual(checks.stun_outcome([]), ("unnamed", "0/0"))
         self.assertEqual(checks.stun_outcome([checks.FOUND, checks.SAME]), ("works", "2/2"))
         self.assertEqual(checks.stun_outcome([checks.SAME]), ("same", "1/1"))
@@ -221,7 +221,7 @@ class IceTests(SynchronousTestCase):
         self.assertEqual(checks.stun_outcome([checks.SILENT]), ("silent", "0/1"))
 
     def test_turn_outcome(self) -> None:
-        """What works over a transport is told once, and what works over none of the servers too."""
+        """The outcome of TURN lists each working transport once, and each that works with no server."""
         found, silent, refused = checks.FOUND, checks.SILENT, checks.REFUSED
         self.assertEqual(checks.turn_outcome([]), ("unnamed", "", ""))
         self.assertEqual(checks.turn_outcome([("UDP", found), ("UDP", found)]), ("works", "UDP", ""))

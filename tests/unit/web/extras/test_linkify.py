@@ -1,27 +1,27 @@
-"""Addresses in what people write."""
+"""Tests of the links in chat messages."""
 
 from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from signald_page.client.extras.linkify import LONGEST, MOST, pieces
+from signald_page.client.extras.linkify import MAX_LENGTH, MAX_LINKS, segments
 
 
 def links(text: str) -> list[str]:
-    """Return the addresses that are found, having checked that nothing of the text is lost or invented."""
-    found = pieces(text)
+    """Return the URLs that are found, after checking that the segments add up to the text."""
+    found = segments(text)
     assert "".join(shown for shown, _ in found) == text
     assert all(address in ("", shown) for shown, address in found)
     return [address for _, address in found if address]
 
 
-class LinkTests(SynchronousTestCase):
-    """`pieces`."""
+class SegmentsTests(SynchronousTestCase):
+    """`segments` finds the URLs of a text."""
 
-    def test_pieces(self) -> None:
-        """A text is taken apart at its addresses."""
+    def test_segments(self) -> None:
+        """A text is divided at its URLs."""
         self.assertEqual(
-            pieces("see https://example.org/a?b=c#d or http://example.org:80"),
+            segments("see https://example.org/a?b=c#d or http://example.org:80"),
             [
                 ("see ", ""),
                 ("https://example.org/a?b=c#d", "https://example.org/a?b=c#d"),
@@ -29,17 +29,17 @@ class LinkTests(SynchronousTestCase):
                 ("http://example.org:80", "http://example.org:80"),
             ],
         )
-        self.assertEqual(pieces("nothing here"), [("nothing here", "")])
-        self.assertEqual(pieces(""), [])
+        self.assertEqual(segments("nothing here"), [("nothing here", "")])
+        self.assertEqual(segments(""), [])
 
     def test_case(self) -> None:
-        """The scheme may be in capitals, as telephones write the first letter."""
+        """The scheme may be in capitals, as phones write the first letter."""
         self.assertEqual(
             links("Https://example.org HTTP://EXAMPLE.ORG/A"), ["Https://example.org", "HTTP://EXAMPLE.ORG/A"]
         )
 
-    def test_punctuation_behind(self) -> None:
-        """What ends the sentence is not part of the address; what stands within it is."""
+    def test_trailing_punctuation(self) -> None:
+        """Punctuation after a URL is not part of it; punctuation within it is."""
         for text in (
             "https://a.example.",
             "https://a.example!?",
@@ -56,20 +56,20 @@ class LinkTests(SynchronousTestCase):
         self.assertEqual(links("https://a.example/b.c,d;e:f!g"), ["https://a.example/b.c,d;e:f!g"])
 
     def test_brackets(self) -> None:
-        """A bracket belongs to the address when it was opened in it."""
+        """A closing bracket belongs to the URL if it was opened in it."""
         self.assertEqual(links("(https://a.example)"), ["https://a.example"])
         self.assertEqual(links("(see https://a.example/b_(c).)"), ["https://a.example/b_(c)"])
         self.assertEqual(links("[https://a.example/?q[]=1]"), ["https://a.example/?q[]=1"])
         self.assertEqual(links("https://[::1]:8443/"), ["https://[::1]:8443/"])
         self.assertEqual(links("https://a.example/(b"), ["https://a.example/(b"])
 
-    def test_ends(self) -> None:
-        """Space, line break, angle bracket, quotation mark, backslash and what is not seen end an address."""
+    def test_terminators(self) -> None:
+        """White space, angle brackets, quotation marks, backslashes and invisible characters end a URL."""
         for end in ' \n\t<>"`{}|\\^\u00a0\u200b\u202e\u2028\u2066\u3000\ufeff\x00\x7f':
             self.assertEqual(links(f"https://a.example{end}b"), ["https://a.example"], repr(end))
 
     def test_only_http(self) -> None:
-        """No other scheme becomes a link, nor one that only ends like these."""
+        """No other scheme becomes a link, nor one that only ends like http."""
         for text in (
             "javascript://a.example/%0Aalert(1)",
             "javascript:alert(1)",
@@ -95,31 +95,31 @@ class LinkTests(SynchronousTestCase):
             "https://-a.example",
         ):
             self.assertEqual(links(text), [], text)
-        # What a link leads to begins with its scheme, so what stands before it does no harm.
+        # The link target begins with its scheme, so that any text before it is harmless.
         self.assertEqual(links("javascript:https://a.example"), ["https://a.example"])
 
-    def test_no_false_names(self) -> None:
-        """An address with a user name, which looks like a place that it does not lead to, is no link."""
+    def test_user_information(self) -> None:
+        """A URL with user information, which looks like another host, is no link."""
         self.assertEqual(links("https://bank.example@evil.example/"), [])
         self.assertEqual(links("https://bank.example:443@evil.example/"), [])
         self.assertEqual(links("https://bank.example\\@evil.example/"), ["https://bank.example"])
         self.assertEqual(links("https://a.example/@name"), ["https://a.example/@name"])
 
-    def test_other_writing(self) -> None:
-        """Names and paths may be in any writing."""
+    def test_other_scripts(self) -> None:
+        """Host names and paths may be in any script."""
         self.assertEqual(links("انظر https://مثال.example/صفحة."), ["https://مثال.example/صفحة"])
         self.assertEqual(links("看 https://例え.example/日本、"), ["https://例え.example/日本"])
 
-    def test_many(self) -> None:
-        """A text full of addresses, or of what looks like some, ends in few pieces."""
-        self.assertEqual(len(links("https://a.example " * 100)), MOST)
+    def test_bounded_segments(self) -> None:
+        """A text full of URLs, or of look-alikes, gives a bounded number of segments."""
+        self.assertEqual(len(links("https://a.example " * 100)), MAX_LINKS)
         self.assertEqual(links("://" * 1333), [])
         self.assertEqual(links("https://" * 500), [])
         self.assertEqual(links("https://a" + ")" * 1900), ["https://a"])
         self.assertEqual(links("https://a" + ".)" * 900), ["https://a"])
 
-    def test_long(self) -> None:
-        """An address may be long; one that is too long is no link, rather than another."""
-        address = "https://a.example/".ljust(LONGEST, "x")
+    def test_long_urls(self) -> None:
+        """A URL may be long; one beyond the limit stays plain text and is not cut."""
+        address = "https://a.example/".ljust(MAX_LENGTH, "x")
         self.assertEqual(links(f"see {address} there"), [address])
         self.assertEqual(links(f"see {address}x there"), [])

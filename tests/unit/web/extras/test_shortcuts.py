@@ -1,4 +1,4 @@
-"""The page's keyboard shortcuts."""
+"""Tests of the page's keyboard shortcuts."""
 
 from __future__ import annotations
 
@@ -13,149 +13,151 @@ from signald_page.client.extras.shortcuts import (
     SPACE,
     PushToTalk,
     action,
-    kept_by,
+    reserved_keys,
 )
-from signald_page.client.model.devices import ASKING, MUTED, OFF, ON
+from signald_page.client.model.devices import MUTED, OFF, ON, REQUESTED
 
 
 class ActionTests(SynchronousTestCase):
-    """`action`."""
+    """`action` maps keys to commands."""
 
-    def does(self, key: str, code: str = "", *, kept: str = NOTHING, dialog: str = "", single: bool = True) -> str:
-        """What a key does."""
-        return action(key, code, kept, dialog, single)
+    def command(
+        self, key: str, code: str = "", *, reserved: str = NOTHING, dialog: str = "", single: bool = True
+    ) -> str:
+        """Return the command of a key."""
+        return action(key, code, reserved, dialog, single)
 
-    def test_each(self) -> None:
-        """Each key of the table does what the table says, in either case."""
+    def test_table(self) -> None:
+        """Each key of the table runs its command, in either case."""
         for key, code, does in SHORTCUTS:
-            self.assertEqual(self.does(key, code), does)
-            self.assertEqual(self.does(key.upper() if len(key) == 1 else key, code), does)
+            self.assertEqual(self.command(key, code), does)
+            self.assertEqual(self.command(key.upper() if len(key) == 1 else key, code), does)
 
-    def test_others(self) -> None:
+    def test_other_keys(self) -> None:
         """Other keys do nothing."""
         for key in ("x", "Enter", "Tab", "1", "", "Dead"):
-            self.assertEqual(self.does(key), "")
+            self.assertEqual(self.command(key), "")
 
     def test_layouts(self) -> None:
-        """Without Latin letters the place of the key counts; with them, the letter."""
-        self.assertEqual(self.does("ь", "KeyM"), "mute")
-        self.assertEqual(self.does("ة", "KeyM"), "mute")
-        self.assertEqual(self.does("m", "Semicolon"), "mute")
-        self.assertEqual(self.does(",", "KeyM"), "")
+        """On layouts without Latin letters the key code counts, on others the letter."""
+        self.assertEqual(self.command("ь", "KeyM"), "mute")
+        self.assertEqual(self.command("ة", "KeyM"), "mute")
+        self.assertEqual(self.command("m", "Semicolon"), "mute")
+        self.assertEqual(self.command(",", "KeyM"), "")
 
     def test_question_mark(self) -> None:
-        """Is the Arabic one as well, and no other letter in its place."""
-        self.assertEqual(self.does("؟", "Slash"), SHEET)
-        self.assertEqual(self.does("ظ", "Slash"), "")
+        """The Arabic question mark opens the list as well, and no other letter on that key does."""
+        self.assertEqual(self.command("؟", "Slash"), SHEET)
+        self.assertEqual(self.command("ظ", "Slash"), "")
 
-    def test_typing(self) -> None:
-        """A field keeps every key but Escape."""
+    def test_text_field(self) -> None:
+        """A text field handles every key itself but Escape."""
         for key, code, does in SHORTCUTS:
-            self.assertEqual(self.does(key, code, kept=ALL), CLOSE if does == CLOSE else "")
+            self.assertEqual(self.command(key, code, reserved=ALL), CLOSE if does == CLOSE else "")
 
     def test_button(self) -> None:
-        """A button keeps the space key alone."""
-        self.assertEqual(self.does(" ", kept=SPACE), "")
-        self.assertEqual(self.does("m", kept=SPACE), "mute")
+        """A button handles only the space key itself."""
+        self.assertEqual(self.command(" ", reserved=SPACE), "")
+        self.assertEqual(self.command("m", reserved=SPACE), "mute")
 
     def test_dialog(self) -> None:
-        """An open dialog covers the page; its own key closes the sheet, and Escape is the browser's."""
+        """An open dialog blocks shortcuts; its own key closes the list, and Escape is left to the browser."""
         for key, _, _ in SHORTCUTS:
-            self.assertEqual(self.does(key, dialog="devices"), "")
-        self.assertEqual(self.does("?", dialog=SHEET), SHEET)
-        self.assertEqual(self.does("m", dialog=SHEET), "")
+            self.assertEqual(self.command(key, dialog="devices"), "")
+        self.assertEqual(self.command("?", dialog=SHEET), SHEET)
+        self.assertEqual(self.command("m", dialog=SHEET), "")
 
-    def test_switched_off(self) -> None:
-        """Then keys that are characters do nothing."""
+    def test_single_keys_switched_off(self) -> None:
+        """Single-character shortcuts can be switched off."""
         for key, code, does in SHORTCUTS:
-            self.assertEqual(self.does(key, code, single=False), CLOSE if does == CLOSE else "")
+            self.assertEqual(self.command(key, code, single=False), CLOSE if does == CLOSE else "")
 
 
-class KeptTests(SynchronousTestCase):
-    """`kept_by`."""
+class ReservedKeysTests(SynchronousTestCase):
+    """`reserved_keys` says which keys the focused element handles itself."""
 
     def test_fields(self) -> None:
-        """Into a field a person types, and a list is searched by typing."""
+        """Text fields and lists handle all keys themselves."""
         for tag, kind in (("input", "text"), ("input", "password"), ("textarea", "textarea"), ("select", "select-one")):
-            self.assertEqual(kept_by(tag, kind, False, ""), ALL)
-        self.assertEqual(kept_by("div", "", True, ""), ALL)
+            self.assertEqual(reserved_keys(tag, kind, False, ""), ALL)
+        self.assertEqual(reserved_keys("div", "", True, ""), ALL)
 
     def test_pressed(self) -> None:
-        """Space presses buttons, links, boxes and what has a role."""
+        """Buttons, links, check boxes and elements with a role handle the space key themselves."""
         for tag, kind, role in (("button", "submit", ""), ("a", "", ""), ("input", "checkbox", ""), ("div", "", "tab")):
-            self.assertEqual(kept_by(tag, kind, False, role), SPACE)
+            self.assertEqual(reserved_keys(tag, kind, False, role), SPACE)
 
-    def test_nothing(self) -> None:
-        """The document itself keeps nothing."""
-        self.assertEqual(kept_by("body", "", False, ""), NOTHING)
+    def test_document(self) -> None:
+        """The document itself handles no key."""
+        self.assertEqual(reserved_keys("body", "", False, ""), NOTHING)
 
 
-class TalkTests(SynchronousTestCase):
-    """`PushToTalk`."""
+class PushToTalkTests(SynchronousTestCase):
+    """`PushToTalk` decides when to press the microphone's button."""
 
     def setUp(self) -> None:
-        """Nothing is held."""
+        """Start without a held key."""
         self.talk = PushToTalk()
 
-    def test_hold(self) -> None:
+    def test_held_key(self) -> None:
         """The microphone is on while the key is held, however often it repeats."""
-        self.assertTrue(self.talk.down(MUTED))
+        self.assertTrue(self.talk.press(MUTED))
         self.assertTrue(self.talk.held)
         for _ in range(5):
-            self.assertFalse(self.talk.down(ON))
-        self.assertFalse(self.talk.settle(ON))
-        self.talk.up()
+            self.assertFalse(self.talk.press(ON))
+        self.assertFalse(self.talk.should_press(ON))
+        self.talk.release()
         self.assertFalse(self.talk.held)
-        self.assertTrue(self.talk.settle(ON))
-        self.assertFalse(self.talk.settle(MUTED))
+        self.assertTrue(self.talk.should_press(ON))
+        self.assertFalse(self.talk.should_press(MUTED))
 
     def test_unmuted(self) -> None:
-        """Who can be heard is not muted by it."""
-        self.assertFalse(self.talk.down(ON))
-        self.talk.up()
-        self.assertFalse(self.talk.settle(ON))
+        """Push-to-talk does not mute a microphone that is on."""
+        self.assertFalse(self.talk.press(ON))
+        self.talk.release()
+        self.assertFalse(self.talk.should_press(ON))
 
-    def test_muted_meanwhile(self) -> None:
-        """Who mutes while holding stays muted, and a repeat does not change that."""
-        self.talk.down(MUTED)
-        self.assertFalse(self.talk.down(MUTED))
-        self.talk.up()
-        self.assertFalse(self.talk.settle(MUTED))
-        self.assertFalse(self.talk.settle(ON))
+    def test_muted_while_held(self) -> None:
+        """A person who mutes while holding the key stays muted, also when the key repeats."""
+        self.talk.press(MUTED)
+        self.assertFalse(self.talk.press(MUTED))
+        self.talk.release()
+        self.assertFalse(self.talk.should_press(MUTED))
+        self.assertFalse(self.talk.should_press(ON))
 
     def test_short_press(self) -> None:
-        """A microphone that comes after the key was let go is muted as soon as it is there."""
-        self.assertTrue(self.talk.down(OFF))
-        self.talk.up()
-        self.assertFalse(self.talk.settle(ASKING))
-        self.assertTrue(self.talk.settle(ON))
-        self.assertFalse(self.talk.settle(MUTED))
+        """A microphone that starts after the key was released is muted at once."""
+        self.assertTrue(self.talk.press(OFF))
+        self.talk.release()
+        self.assertFalse(self.talk.should_press(REQUESTED))
+        self.assertTrue(self.talk.should_press(ON))
+        self.assertFalse(self.talk.should_press(MUTED))
 
     def test_refused(self) -> None:
-        """One that does not come is not asked for again."""
-        self.talk.down(OFF)
-        self.talk.up()
-        self.assertFalse(self.talk.settle(ASKING))
-        self.assertFalse(self.talk.settle(OFF))
-        self.assertFalse(self.talk.settle(ON))
+        """A microphone that was refused is not requested again."""
+        self.talk.press(OFF)
+        self.talk.release()
+        self.assertFalse(self.talk.should_press(REQUESTED))
+        self.assertFalse(self.talk.should_press(OFF))
+        self.assertFalse(self.talk.should_press(ON))
 
-    def test_again_before_it_comes(self) -> None:
-        """A second press while the microphone still comes goes on with it."""
-        self.talk.down(OFF)
-        self.talk.up()
-        self.assertFalse(self.talk.down(ASKING))
+    def test_second_press_while_starting(self) -> None:
+        """A second press while the microphone starts continues with it."""
+        self.talk.press(OFF)
+        self.talk.release()
+        self.assertFalse(self.talk.press(REQUESTED))
         self.assertTrue(self.talk.held)
-        self.assertFalse(self.talk.settle(ON))
-        self.talk.up()
-        self.assertTrue(self.talk.settle(ON))
+        self.assertFalse(self.talk.should_press(ON))
+        self.talk.release()
+        self.assertTrue(self.talk.should_press(ON))
 
-    def test_somebody_else_asks(self) -> None:
-        """A microphone that the button asked for is not the key's."""
-        self.assertFalse(self.talk.down(ASKING))
-        self.talk.up()
-        self.assertFalse(self.talk.settle(ON))
+    def test_requested_by_the_button(self) -> None:
+        """A microphone that was requested by its button is left alone."""
+        self.assertFalse(self.talk.press(REQUESTED))
+        self.talk.release()
+        self.assertFalse(self.talk.should_press(ON))
 
-    def test_let_go_without_a_press(self) -> None:
-        """A key that was pressed elsewhere mutes nobody."""
-        self.talk.up()
-        self.assertFalse(self.talk.settle(ON))
+    def test_release_without_a_press(self) -> None:
+        """A released key that was pressed elsewhere mutes nobody."""
+        self.talk.release()
+        self.assertFalse(self.talk.should_press(ON))

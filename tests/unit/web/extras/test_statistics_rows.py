@@ -1,4 +1,4 @@
-"""What the statistics panel says."""
+"""Tests of the rows of the statistics panel."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from signald_page.client.extras import extra_texts
-from signald_page.client.extras.statistics_rows import HEIGHT, WIDTH, points, reach, rows
+from signald_page.client.extras.statistics_rows import HEIGHT, WIDTH, points, range_text, rows
 from signald_page.client.model.quality import SAMPLES, SERIES
 
 VALUES: dict[str, Any] = {
@@ -32,23 +32,23 @@ VALUES: dict[str, Any] = {
 }
 
 
-def said(**changes: Any) -> dict[str, str]:
-    """What each row says, by its label."""
+def row_values(**changes: Any) -> dict[str, str]:
+    """Return the value of each row by its label."""
     return {label: value for label, value, _ in rows({**VALUES, **changes})}
 
 
 def history(*values: float | None) -> list[tuple[Any, ...]]:
-    """A history with these round trips."""
+    """Return a history with these round-trip times."""
     return [(value, *[None] * len(SERIES)) for value in values]
 
 
 class RowsTests(SynchronousTestCase):
-    """`rows`."""
+    """`rows` puts figures into words."""
 
-    def test_what_is_known(self) -> None:
-        """Figures have units; what is not known says so."""
+    def test_known_figures(self) -> None:
+        """Figures have units, and unknown ones say so."""
         self.assertEqual(
-            list(said().values()),
+            list(row_values().values()),
             [
                 "21 ms",
                 "0.5 %",
@@ -65,52 +65,52 @@ class RowsTests(SynchronousTestCase):
             ],
         )
 
-    def test_the_same_rows_always(self) -> None:
-        """Before anything is known, every row is there already, and has its line."""
+    def test_rows_before_a_sample(self) -> None:
+        """The rows and charts are the same before the first sample."""
         self.assertEqual([(label, name) for label, _, name in rows({})], [(row[0], row[2]) for row in rows(VALUES)])
         self.assertEqual({value for _, value, _ in rows({})}, {extra_texts.UNKNOWN})
         self.assertEqual([name for _, _, name in rows({}) if name], list(SERIES))
 
     def test_path(self) -> None:
-        """It is relayed when either end is; how the TURN server is reached is told."""
+        """A path is relayed if either end is, and the transport to the TURN server is named."""
         label = extra_texts.STATISTICS["path"]
-        self.assertEqual(said(local="relay", relay="tls")[label], "Relayed (relay to srflx, UDP/TLS)")
-        self.assertEqual(said(remote="relay")[label], "Relayed (host to relay, UDP)")
+        self.assertEqual(row_values(local="relay", relay="tls")[label], "Relayed (relay to srflx, UDP/TLS)")
+        self.assertEqual(row_values(remote="relay")[label], "Relayed (host to relay, UDP)")
 
-    def test_what_limits(self) -> None:
-        """The computer or the network."""
+    def test_limits(self) -> None:
+        """The computer or the network limits the video."""
         label = extra_texts.STATISTICS["limit"]
-        self.assertEqual(said(limit="cpu")[label], "This computer")
-        self.assertEqual(said(limit="bandwidth")[label], "The network")
-        self.assertEqual(said(limit=None)[label], "not known")
+        self.assertEqual(row_values(limit="cpu")[label], "This computer")
+        self.assertEqual(row_values(limit="bandwidth")[label], "The network")
+        self.assertEqual(row_values(limit=None)[label], "not known")
 
-    def test_frames_not_known(self) -> None:
-        """The size is told alone."""
-        self.assertEqual(said(frames_in=None)[extra_texts.STATISTICS["picture_in"]], "1280 by 720")
+    def test_unknown_frame_rate(self) -> None:
+        """Without a frame rate only the size is shown."""
+        self.assertEqual(row_values(frames_in=None)[extra_texts.STATISTICS["picture_in"]], "1280 by 720")
 
 
-class LineTests(SynchronousTestCase):
-    """`points` and `reach`."""
+class ChartTests(SynchronousTestCase):
+    """`points` and `range_text` describe the charts."""
 
-    def test_nothing(self) -> None:
-        """There is no line yet."""
-        self.assertEqual((points([], "rtt"), reach([], "rtt")), ("", extra_texts.UNKNOWN))
+    def test_empty_chart(self) -> None:
+        """Without samples the chart is empty."""
+        self.assertEqual((points([], "rtt"), range_text([], "rtt")), ("", extra_texts.UNKNOWN))
 
     def test_points(self) -> None:
-        """The newest is at the right, the largest at the top, and what was not known is left out."""
+        """The newest value is at the right, the largest at the top, and unknown ones are omitted."""
         self.assertEqual(
             points(history(0, None, 100, 200), "rtt"),
             f"{WIDTH - 3},{HEIGHT}.0 {WIDTH - 1},{HEIGHT / 2} {WIDTH},0.0",
         )
 
     def test_small_noise(self) -> None:
-        """Few milliseconds stay near the ground."""
+        """Small values stay near the bottom of the chart."""
         self.assertEqual(points(history(5), "rtt"), f"{WIDTH},{HEIGHT - 1.6}")
 
-    def test_full(self) -> None:
-        """Two minutes fill the field."""
+    def test_full_chart(self) -> None:
+        """Two minutes of samples fill the chart."""
         self.assertTrue(points(history(*[1.0] * SAMPLES), "rtt").startswith("0,"))
 
-    def test_reach(self) -> None:
-        """In words it says between which values the line lies."""
-        self.assertEqual(reach(history(7, None, 30), "rtt"), "7 to 30 ms in the last two minutes")
+    def test_range_text(self) -> None:
+        """The range of a chart is given in words."""
+        self.assertEqual(range_text(history(7, None, 30), "rtt"), "7 to 30 ms in the last two minutes")

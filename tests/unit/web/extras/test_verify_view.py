@@ -1,4 +1,4 @@
-"""What the sheet about verification shows."""
+"""Tests of the verification dialog."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ def shown(state: str, reason: str = "", way: str = "", people: int = 1, without_
 
 
 class ViewTests(SynchronousTestCase):
-    """`view`."""
+    """`view` maps a verification to the dialog."""
 
-    def test_every_state_is_told(self) -> None:
-        """A sentence says where the exchange is, and code and buttons are there when there is a code."""
+    def test_every_state(self) -> None:
+        """Each state has a sentence, and the code and its buttons are shown when there is a code."""
         for state in STATES:
             seen = shown(state, "timeout" if state == "not-verified" else "")
             self.assertTrue(seen["verify-status", "text"])
@@ -34,43 +34,43 @@ class ViewTests(SynchronousTestCase):
             self.assertEqual(seen["verify-match", "pressed"], state == "confirmed")
             self.assertEqual(seen["verify-differ", "pressed"], state == "denied")
 
-    def test_every_reason_is_told(self) -> None:
-        """There is a sentence for each reason, and for no other."""
+    def test_every_reason(self) -> None:
+        """Each reason for a failed verification has a sentence, and there is none for others."""
         reasons = {
             value
             for name, value in vars(verification).items()
-            if name.isupper() and isinstance(value, str) and name not in ("COMMIT", "REVEAL", "DOMAIN", "MARK")
+            if name.isupper() and isinstance(value, str) and name not in ("COMMIT", "REVEAL", "DOMAIN", "FINGERPRINT")
         } - set(STATES)
         self.assertEqual(set(extra_texts.CODE_REASONS), reasons)
         for reason, sentence in extra_texts.CODE_REASONS.items():
             self.assertIn(sentence, shown("not-verified", reason)["verify-status", "text"])
 
-    def test_the_way(self) -> None:
-        """Direct, relayed, or not known."""
+    def test_path(self) -> None:
+        """The path is direct, relayed, or unknown."""
         self.assertEqual(shown("code")["verify-path", "text"], "")
         for way in ("direct", "relayed"):
             self.assertEqual(shown("code", way=way)["verify-path", "text"], extra_texts.PATHS[way].format("Bob"))
 
     def test_several_people(self) -> None:
-        """The choice is there when there is one; alone, the sheet is about privacy alone."""
+        """The participant can be chosen if there are several; without one the dialog is about privacy only."""
         self.assertTrue(shown("code", people=1)["verify-who", "hidden"])
         self.assertFalse(shown("code", people=2)["verify-who", "hidden"])
         alone = view(None, "", "", 0, False)
         self.assertTrue(alone["verify-person", "hidden"])
 
     def test_no_turn_server(self) -> None:
-        """Who might hide their address is told that it does not work here."""
+        """A person who wants to hide their address is told when there is no TURN server."""
         self.assertEqual(shown("code")["relay-note", "text"], "")
         self.assertEqual(shown("code", without_turn=True)["relay-note", "text"], extra_texts.NO_TURN)
 
-    def test_a_relayed_call(self) -> None:
-        """Everybody is told that it is one."""
+    def test_relay_only_session(self) -> None:
+        """A relay-only session is explained to everybody."""
         self.assertEqual(view(None, "", "", 1, False, relayed=True)["relay-note", "text"], extra_texts.RELAYED_CALL)
         self.assertEqual(view(None, "", "", 1, True, relayed=True)["relay-note", "text"], extra_texts.NO_TURN)
 
 
 class SymbolTests(SynchronousTestCase):
-    """`symbols`."""
+    """`symbols` translates the numbers of a code."""
 
     def test_emoji_and_words(self) -> None:
         """Each number has its emoji and its word."""
@@ -79,10 +79,10 @@ class SymbolTests(SynchronousTestCase):
 
 
 class PathTests(SynchronousTestCase):
-    """`path`."""
+    """`path` recognizes a relayed path."""
 
     def test_relayed_on_either_end(self) -> None:
-        """One relay candidate makes the path a relayed one."""
+        """One relay candidate makes the path relayed."""
         self.assertEqual(path({"selectedPair": None}), "")
         for local, remote, way in (
             ("host", "srflx", "direct"),

@@ -1,77 +1,83 @@
-"""Who speaks, from the loudness of everybody."""
+"""Tests of the active speaker detection and of the warning about speech while muted."""
 
 from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from signald_page.client.model.active_speaker import HOLD, LOUD, SILENT_FOR, TOLD_FOR, ActiveSpeaker
+from signald_page.client.model.active_speaker import (
+    HINT,
+    HOLD,
+    SILENCE,
+    SPEECH,
+    ActiveSpeaker,
+)
 
 
-class SpeakerTests(SynchronousTestCase):
-    """The others."""
+class ActiveSpeakerTests(SynchronousTestCase):
+    """The active speaker is detected from the levels of the remote participants."""
 
-    def test_loud_enough(self) -> None:
-        """Noise is no speech, and a pause between words does not end it."""
+    def test_speech_level(self) -> None:
+        """Noise does not count as speech, and a pause between words does not end it."""
         speech = ActiveSpeaker()
-        speech.heard({"ann": LOUD / 2}, 1.0)
-        self.assertEqual((speech.speaks("ann", 1.0), speech.speaker), (False, ""))
-        speech.heard({"ann": LOUD}, 2.0)
-        self.assertEqual((speech.speaks("ann", 2.0), speech.speaker), (True, "ann"))
-        speech.heard({"ann": 0.0}, 2.0 + HOLD / 2)
-        self.assertTrue(speech.speaks("ann", 2.0 + HOLD / 2))
-        self.assertFalse(speech.speaks("ann", 2.1 + HOLD))
+        speech.update({"ann": SPEECH / 2}, 1.0)
+        self.assertEqual((speech.is_speaking("ann", 1.0), speech.speaker), (False, ""))
+        speech.update({"ann": SPEECH}, 2.0)
+        self.assertEqual((speech.is_speaking("ann", 2.0), speech.speaker), (True, "ann"))
+        speech.update({"ann": 0.0}, 2.0 + HOLD / 2)
+        self.assertTrue(speech.is_speaking("ann", 2.0 + HOLD / 2))
+        self.assertFalse(speech.is_speaking("ann", 2.1 + HOLD))
 
-    def test_the_speaker_changes_after_a_silence(self) -> None:
-        """Nobody takes the large place from somebody who still speaks; the loudest of those who speak then gets it."""
+    def test_speaker_changes_after_silence(self) -> None:
+        """The active speaker stays until they are silent; then the loudest participant who speaks replaces them."""
         speech = ActiveSpeaker()
-        speech.heard({"ann": 0.1, "bob": 0.0}, 1.0)
-        speech.heard({"ann": 0.1, "bob": 0.5}, 1.5)
+        speech.update({"ann": 0.1, "bob": 0.0}, 1.0)
+        speech.update({"ann": 0.1, "bob": 0.5}, 1.5)
         self.assertEqual(speech.speaker, "ann")
-        later = 1.6 + SILENT_FOR
-        speech.heard({"ann": 0.0, "bob": 0.0, "eve": 0.0}, later)
+        later = 1.6 + SILENCE
+        speech.update({"ann": 0.0, "bob": 0.0, "eve": 0.0}, later)
         self.assertEqual(speech.speaker, "ann")
-        speech.heard({"ann": 0.0, "bob": 0.2, "eve": 0.3}, later)
+        speech.update({"ann": 0.0, "bob": 0.2, "eve": 0.3}, later)
         self.assertEqual(speech.speaker, "eve")
 
-    def test_who_is_gone_does_not_speak(self) -> None:
-        """Somebody who left is forgotten."""
+    def test_participant_who_left(self) -> None:
+        """A participant who left is neither speaking nor the active speaker."""
         speech = ActiveSpeaker()
-        speech.heard({"ann": 0.1}, 1.0)
-        speech.heard({}, 1.1)
-        self.assertEqual((speech.speaker, speech.speaks("ann", 1.1)), ("", False))
+        speech.update({"ann": 0.1}, 1.0)
+        speech.update({}, 1.1)
+        self.assertEqual((speech.speaker, speech.is_speaking("ann", 1.1)), ("", False))
 
 
-class MutedTests(SynchronousTestCase):
-    """The person themselves."""
+class TalkingMutedTests(SynchronousTestCase):
+    """The local person is warned when they talk while muted."""
 
-    def talk(self, speech: ActiveSpeaker, begin: float, times: int, level: float = 0.1, muted: bool = True) -> float:
-        """Be so loud for some quarters of a second; return when it ends."""
+    def talk(self, speech: ActiveSpeaker, start: float, times: int, level: float = 0.1, muted: bool = True) -> float:
+        """Feed a level for some quarters of a second, and return the time at the end."""
         for _ in range(times):
-            begin += 0.25
-            speech.heard_self(level, muted, 0.25, begin)
-        return begin
+            start += 0.25
+            speech.update_own(level, muted, 0.25, start)
+        return start
 
-    def test_told_when_talking_while_muted(self) -> None:
-        """After a moment of speech the person is told, for some seconds."""
+    def test_warning_while_muted(self) -> None:
+        """The warning starts after a moment of speech, and ends after some seconds."""
         speech = ActiveSpeaker()
         end = self.talk(speech, 0.0, 3)
-        self.assertTrue(speech.talking)
-        end = self.talk(speech, end, int(TOLD_FOR / 0.25) + 8, level=0.0)
-        self.assertFalse(speech.talking)
+        self.assertTrue(speech.talking_muted)
+        end = self.talk(speech, end, int(HINT / 0.25) + 8, level=0.0)
+        self.assertFalse(speech.talking_muted)
 
-    def test_a_cough_is_not_talking(self) -> None:
-        """Short noise is left alone, also when it comes again later."""
+    def test_short_noise(self) -> None:
+        """Short noise does not start the warning, even if it repeats later."""
         speech = ActiveSpeaker()
         for minute in range(5):
             self.talk(speech, minute * 60.0, 2)
-            self.assertFalse(speech.talking)
+            self.assertFalse(speech.talking_muted)
 
-    def test_not_told_while_heard(self) -> None:
-        """Whoever is heard need not be told; unmuting ends it at once."""
+    def test_no_warning_while_unmuted(self) -> None:
+        """There is no warning while the microphone is on, and unmuting ends a warning at once."""
         speech = ActiveSpeaker()
         end = self.talk(speech, 0.0, 10, muted=False)
-        self.assertFalse(speech.talking)
+        self.assertFalse(speech.talking_muted)
         end = self.talk(speech, end, 4)
-        self.assertTrue(speech.talking)
+        self.assertTrue(speech.talking_muted)
         self.talk(speech, end, 1, muted=False)
-        self.assertFalse(speech.talking)
+        self.assertFalse(speech.talking_muted)

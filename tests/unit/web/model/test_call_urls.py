@@ -1,37 +1,37 @@
-"""The addresses of the call page."""
+"""Tests of the URLs of the call page."""
 
 from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from signald_page.client.model.call_urls import invitation, only_here, socket_address
+from signald_page.client.model.call_urls import invitation_url, is_loopback, signaling_url
 
 
-class AddressTests(SynchronousTestCase):
-    """`signald_page.client.addresses`."""
+class UrlTests(SynchronousTestCase):
+    """The invitation link and the signaling URL follow from the page's URL."""
 
-    def test_invitation(self) -> None:
-        """The link is the page's address with the id as its fragment, whatever fragment or query it had."""
+    def test_invitation_url(self) -> None:
+        """The invitation link is the page's URL with the id as its fragment, whatever fragment or query it had."""
         for href in (
             "https://example.org:9000/",
             "https://example.org:9000/#0000000000",
             "https://example.org:9000/?a#b",
         ):
-            self.assertEqual(invitation(href, "7Q2M9RT6ZC"), "https://example.org:9000/#7Q2M9RT6ZC")
+            self.assertEqual(invitation_url(href, "7Q2M9RT6ZC"), "https://example.org:9000/#7Q2M9RT6ZC")
 
-    def test_socket_address(self) -> None:
-        """The socket is beside the page, and as secure."""
-        for href, address in (
+    def test_signaling_url(self) -> None:
+        """The WebSocket URL lies beside the page and uses TLS if the page does."""
+        for href, url in (
             ("https://example.org:9000/#7Q2M9RT6ZC", "wss://example.org:9000/ws"),
             ("http://[::1]:9000/?a=/b", "ws://[::1]:9000/ws"),
             ("https://example.org/calls/#https://other/", "wss://example.org/calls/ws"),
             ("https://example.org/calls/index.html", "wss://example.org/calls/ws"),
         ):
-            self.assertEqual(socket_address(href), address)
+            self.assertEqual(signaling_url(href), url)
 
-    def test_only_here(self) -> None:
-        """Names and addresses that mean each computer itself are of no use in a link."""
+    def test_loopback_names(self) -> None:
+        """Loopback names and addresses are recognized, and others are not."""
         for hostname in ("localhost", "signald.localhost", "127.0.0.1", "127.8.0.1", "[::1]"):
-            self.assertTrue(only_here(hostname), hostname)
+            self.assertTrue(is_loopback(hostname), hostname)
         for hostname in ("example.org", "192.168.1.7", "[fd00::2]", "localhost.example.org"):
-            self.assertFalse(only_here(hostname), hostname)
+            self.assertFalse(is_loopback(hostname), hostname)

@@ -1,4 +1,4 @@
-"""The messages of a call."""
+"""Tests of the chat log of a call."""
 
 from __future__ import annotations
 
@@ -10,454 +10,452 @@ from twisted.trial.unittest import SynchronousTestCase
 from signald_page.client.model import page_state as states
 from signald_page.client.model import texts
 from signald_page.client.model.chat_log import (
-    AT_ONCE,
-    BESIDE,
-    DEAF_AFTER,
-    LONGEST_ID,
-    MOMENTS,
-    MOST_CHARACTERS,
-    MOST_SIZE,
+    BATCH,
+    LATE_JOIN,
+    MAX_CHARACTERS,
+    MAX_ID,
+    MAX_SIZE,
+    NO_CHAT_AFTER,
+    OVERHEAD,
     ChatLog,
     ChatMessage,
     clean,
 )
-from signald_page.client.model.peer_messaging import MOST_CHARACTERS as MOST_ON_THE_WIRE
+from signald_page.client.model.peer_messaging import MAX_CHARACTERS as MOST_ON_THE_WIRE
 from signald_page.client.model.peer_messaging import PeerMessaging
 from signald_page.client.model.remote_peer import RemotePeer
 
 
-class Side:
-    """One person's page, as far as messages go.
+class ChatPage:
+    """The chat of one person's page.
 
     Attributes:
-        state: what it knows.
-        conversations: its channels.
-        chat: its messages.
-        now: its clock, in seconds.
-        wire: what it sent: user and message.
+        state: the page's state.
+        conversations: the messages between the pages.
+        chat: the chat log.
+        now: the page's clock, in seconds.
+        wire: the sent messages with their users.
         open: the users to whom a channel is open.
         shown: how often there was something new to show.
 
     """
 
-    def __init__(self, *others: str) -> None:
-        """Be in a call with these."""
+    def __init__(self, *members: str) -> None:
+        """Join a call with these participants."""
         self.now = 0.0
         self.wire: list[tuple[str, dict[str, Any]]] = []
         self.open = set[str]()
         self.shown = 0
         self.ids = 0
         self.state = states.PageState()
-        self.state.ready("")
-        self.state.begin(states.HOST)
-        self.state.joined("S", states.HOST, [RemotePeer(user, user.title()) for user in others])
-        self.conversations = PeerMessaging(json, self.send)
-        self.chat = ChatLog(
-            self.state, self.conversations, lambda: self.now, lambda: "12:34", self.new_id, self.changed
-        )
-        self.chat.follow()
+        self.state.show_start("")
+        self.state.start_call(states.HOST)
+        self.state.session_joined("S", states.HOST, [RemotePeer(user, user.title()) for user in members])
+        self.messaging = PeerMessaging(json, self.send)
+        self.chat = ChatLog(self.state, self.messaging, lambda: self.now, lambda: "12:34", self.new_id, self.changed)
+        self.chat.update()
 
     def new_id(self) -> str:
-        """Return an id."""
+        """Return a unique id."""
         self.ids += 1
         return f"own-{self.ids}"
 
     def changed(self) -> None:
-        """There is something new to show."""
+        """Count that there is something new to show."""
         self.shown += 1
 
     def send(self, user: str, text: str) -> bool:
-        """Note what is sent, where there is a channel."""
+        """Record a sent message if there is an open channel."""
         if user in self.open:
             self.wire.append((user, json.loads(text)))
         return user in self.open
 
-    def arrive(self, user: str) -> RemotePeer:
-        """Somebody joins the call."""
-        other = RemotePeer(user, user.title())
-        self.state.arrived(other)
-        self.chat.follow()
-        return other
+    def join(self, user: str) -> RemotePeer:
+        """Let a participant join the call."""
+        member = RemotePeer(user, user.title())
+        self.state.member_joined(member)
+        self.chat.update()
+        return member
 
-    def depart(self, user: str) -> None:
-        """Somebody leaves the call."""
+    def leave(self, user: str) -> None:
+        """Let a participant leave the call."""
         self.close(user)
-        self.state.departed(user, "left")
-        self.chat.follow()
+        self.state.member_left(user, "left")
+        self.chat.update()
 
-    def reach(self, *users: str) -> None:
-        """The channels to these open, and their pages say hello."""
+    def open_channels(self, *users: str) -> None:
+        """Open the channels to these users, and receive their hello."""
         for user in users:
             self.open.add(user)
-            self.conversations.opened(user, self.now)
+            self.messaging.channel_opened(user, self.now)
             self.receive(user, type="hello", version=1)
 
     def close(self, user: str) -> None:
-        """The channel to somebody closes."""
+        """Close the channel to a user."""
         self.open.discard(user)
-        self.conversations.closed(user)
+        self.messaging.channel_closed(user)
 
     def receive(self, user: str, **message: Any) -> None:
         """Receive a message."""
-        self.conversations.received(user, json.dumps(message), self.now)
+        self.messaging.receive(user, json.dumps(message), self.now)
 
-    def say(self, text: str) -> ChatMessage:
-        """Write a message."""
-        assert self.chat.say(text)
+    def write(self, text: str) -> ChatMessage:
+        """Send a chat message, and return it."""
+        assert self.chat.send(text)
         return self.chat.messages[-1]
 
     def acknowledge(self, user: str, message: ChatMessage) -> None:
-        """Somebody has received an own message."""
+        """Receive a user's acknowledgement of a local message."""
         self.receive(user, type="chat-received", id=message.ident)
 
     def sent(self, *kinds: str) -> list[tuple[str, Any]]:
-        """Return what was sent of this type since the last time: user, and text or id."""
+        """Return the messages of these types that were sent since the last call: user, and text or id."""
         wire, self.wire = self.wire, []
         return [(user, told.get("text", told["id"])) for user, told in wire if told["type"] in (kinds or ("chat",))]
 
     def pass_time(self, seconds: float) -> None:
-        """Let time go by, as the page's clock tells it."""
+        """Advance the page's clock and update the chat."""
         self.now += seconds
-        self.chat.follow()
+        self.chat.update()
 
-    def mark(self, message: ChatMessage) -> str:
-        """Return how far a message has come, in words."""
-        return message.mark(self.now)[1]
+    def delivery(self, message: ChatMessage) -> str:
+        """Return the delivery state of a message in words."""
+        return message.delivery(self.now)[1]
 
     @property
     def texts(self) -> list[tuple[str, str]]:
-        """Who wrote what."""
+        """Return the authors and texts of the log."""
         return [(message.name, message.text) for message in self.chat.messages]
 
 
 class SendingTests(SynchronousTestCase):
-    """What the person here writes."""
+    """The local person writes messages."""
 
     def test_sent_to_everybody(self) -> None:
-        """A message goes to all who are there, is acknowledged by each, and says how far it has come."""
-        side = Side("ann", "bob")
-        side.reach("ann", "bob")
-        message = side.say("hello")
+        """A message goes to all participants, each acknowledges it, and the delivery state counts them."""
+        side = ChatPage("ann", "bob")
+        side.open_channels("ann", "bob")
+        message = side.write("hello")
         self.assertEqual(side.sent(), [("ann", "hello"), ("bob", "hello")])
-        self.assertEqual(side.mark(message), "Sent")
+        self.assertEqual(side.delivery(message), "Sent")
         side.acknowledge("ann", message)
-        self.assertEqual((side.mark(message), message.mark(0)[0]), ("Delivered to 1 of 2", "part"))
+        self.assertEqual((side.delivery(message), message.delivery(0)[0]), ("Delivered to 1 of 2", "part"))
         side.acknowledge("bob", message)
-        self.assertEqual((side.mark(message), message.mark(0)[0]), ("Delivered", "delivered"))
+        self.assertEqual((side.delivery(message), message.delivery(0)[0]), ("Delivered", "delivered"))
         self.assertEqual((message.text, message.time, message.name, message.user), ("hello", "12:34", "", ""))
 
     def test_wire(self) -> None:
-        """A message has its type, its id and its text, nothing else."""
-        side = Side("ann")
-        side.reach("ann")
+        """A message has its type, its id and its text, and nothing else."""
+        side = ChatPage("ann")
+        side.open_channels("ann")
         side.wire.clear()
-        side.say("hello")
+        side.write("hello")
         self.assertEqual(side.wire, [("ann", {"type": "chat", "id": "own-1", "text": "hello"})])
 
-    def test_before_the_channel(self) -> None:
-        """What is written while a channel is not open goes out when it opens, in order."""
-        side = Side("ann", "bob")
-        side.reach("ann")
-        first, second = side.say("one"), side.say("two")
+    def test_queued_until_the_channel_opens(self) -> None:
+        """Messages that are written before a channel opens are sent when it opens, in order."""
+        side = ChatPage("ann", "bob")
+        side.open_channels("ann")
+        first, second = side.write("one"), side.write("two")
         self.assertEqual(side.sent(), [("ann", "one"), ("ann", "two")])
-        self.assertEqual(side.mark(first), "Waiting to be sent")
-        side.reach("bob")
+        self.assertEqual(side.delivery(first), "Waiting to be sent")
+        side.open_channels("bob")
         self.assertEqual(side.sent(), [("bob", "one"), ("bob", "two")])
-        self.assertEqual(side.mark(second), "Sent")
+        self.assertEqual(side.delivery(second), "Sent")
 
-    def test_only_once_a_page_understands(self) -> None:
-        """An open channel alone is not enough: the other page has to say hello."""
-        side = Side("ann")
+    def test_queued_until_hello(self) -> None:
+        """Messages are sent only after the other page said hello."""
+        side = ChatPage("ann")
         side.open.add("ann")
-        side.conversations.opened("ann", 0.0)
-        side.say("hello")
+        side.messaging.channel_opened("ann", 0.0)
+        side.write("hello")
         self.assertEqual(side.sent(), [])
         side.receive("ann", type="hello", version=1)
         self.assertEqual(side.sent(), [("ann", "hello")])
 
-    def test_written_for_nobody(self) -> None:
-        """What is written alone goes to the first who comes, whenever, and to whoever comes within moments of them."""
-        side = Side()
-        message = side.say("welcome")
+    def test_written_alone(self) -> None:
+        """A message that is written alone goes to the first participant, and to those who join within a minute."""
+        side = ChatPage()
+        message = side.write("welcome")
         side.pass_time(3600)
-        self.assertEqual(side.mark(message), "Waiting to be sent")
-        side.arrive("ann")
-        side.reach("ann")
+        self.assertEqual(side.delivery(message), "Waiting to be sent")
+        side.join("ann")
+        side.open_channels("ann")
         self.assertEqual(side.sent(), [("ann", "welcome")])
-        side.pass_time(MOMENTS - 1)
-        side.arrive("bob")
-        side.reach("bob")
+        side.pass_time(LATE_JOIN - 1)
+        side.join("bob")
+        side.open_channels("bob")
         self.assertEqual(side.sent(), [("bob", "welcome")])
         side.pass_time(2)
-        side.arrive("eve")
-        side.reach("eve")
+        side.join("eve")
+        side.open_channels("eve")
         self.assertEqual(side.sent(), [])
         side.acknowledge("ann", message)
-        self.assertEqual(side.mark(message), "Delivered to 1 of 2")
+        self.assertEqual(side.delivery(message), "Delivered to 1 of 2")
 
-    def test_strangers(self) -> None:
-        """Whoever comes later does not get what was written to others, even if the page slept in between."""
-        side = Side("ann")
-        side.reach("ann")
-        side.say("for ann")
+    def test_late_participants(self) -> None:
+        """Participants who join later do not get earlier messages, even if the page was suspended in between."""
+        side = ChatPage("ann")
+        side.open_channels("ann")
+        side.write("for ann")
         side.sent()
-        side.arrive("bob")
-        side.reach("bob")
+        side.join("bob")
+        side.open_channels("bob")
         self.assertEqual(side.sent(), [])
-        alone = Side()
-        alone.say("hi")
-        alone.arrive("ann")
+        alone = ChatPage()
+        alone.write("hi")
+        alone.join("ann")
         alone.now += 7200
-        alone.arrive("bob")
-        alone.reach("ann", "bob")
+        alone.join("bob")
+        alone.open_channels("ann", "bob")
         self.assertEqual(alone.sent(), [("ann", "hi")])
 
-    def test_somebody_left_before_it_came(self) -> None:
-        """Whoever leaves without the message missed it; the others' part is unchanged."""
-        side = Side("ann", "bob")
-        side.reach("ann")
-        message = side.say("hello")
+    def test_recipient_left(self) -> None:
+        """A participant who left before a message arrived missed it; the others are not affected."""
+        side = ChatPage("ann", "bob")
+        side.open_channels("ann")
+        message = side.write("hello")
         side.acknowledge("ann", message)
-        side.depart("bob")
-        self.assertEqual(side.mark(message), "Delivered to 1 of 2")
-        side.depart("ann")
-        self.assertEqual(side.mark(message), "Delivered to 1 of 2")
+        side.leave("bob")
+        self.assertEqual(side.delivery(message), "Delivered to 1 of 2")
+        side.leave("ann")
+        self.assertEqual(side.delivery(message), "Delivered to 1 of 2")
 
-    def test_nobody_got_it(self) -> None:
-        """If nobody got a message, it is for whoever comes within moments: mostly the same person as another user."""
-        side = Side("ann")
-        message = side.say("hello")
-        side.depart("ann")
-        self.assertEqual(side.mark(message), "Waiting to be sent")
-        side.arrive("ann-again")
-        side.reach("ann-again")
+    def test_all_recipients_left(self) -> None:
+        """A message that nobody got goes to those who join within a minute, mostly the same person as another user."""
+        side = ChatPage("ann")
+        message = side.write("hello")
+        side.leave("ann")
+        self.assertEqual(side.delivery(message), "Waiting to be sent")
+        side.join("ann-again")
+        side.open_channels("ann-again")
         self.assertEqual(side.sent(), [("ann-again", "hello")])
         side.acknowledge("ann-again", message)
-        self.assertEqual(side.mark(message), "Delivered")
+        self.assertEqual(side.delivery(message), "Delivered")
 
-    def test_nobody_comes_back(self) -> None:
-        """After these moments it is not delivered, and the page is told to show that."""
-        side = Side("ann")
-        message = side.say("hello")
-        side.depart("ann")
-        side.chat.news()
-        side.pass_time(MOMENTS)
-        self.assertEqual(side.chat.news(), [message])
-        self.assertEqual((side.mark(message), message.mark(side.now)[0]), ("Not delivered", "missed"))
-        side.arrive("bob")
-        side.reach("bob")
+    def test_nobody_returned(self) -> None:
+        """A message that nobody got within a minute counts as not delivered, and the page is told."""
+        side = ChatPage("ann")
+        message = side.write("hello")
+        side.leave("ann")
+        side.chat.changes()
+        side.pass_time(LATE_JOIN)
+        self.assertEqual(side.chat.changes(), [message])
+        self.assertEqual((side.delivery(message), message.delivery(side.now)[0]), ("Not delivered", "missed"))
+        side.join("bob")
+        side.open_channels("bob")
         self.assertEqual(side.sent(), [])
 
-    def test_the_first_did_not_get_it(self) -> None:
-        """What was written alone waits on when the first who came left without it."""
-        side = Side()
-        message = side.say("welcome")
-        side.arrive("ann")
-        side.depart("ann")
+    def test_first_participant_left(self) -> None:
+        """A message that was written alone stays open when the first participant leaves without it."""
+        side = ChatPage()
+        message = side.write("welcome")
+        side.join("ann")
+        side.leave("ann")
         side.pass_time(3600)
-        self.assertEqual(side.mark(message), "Waiting to be sent")
-        side.arrive("bob")
-        side.reach("bob")
+        self.assertEqual(side.delivery(message), "Waiting to be sent")
+        side.join("bob")
+        side.open_channels("bob")
         self.assertEqual(side.sent(), [("bob", "welcome")])
 
-    def test_the_same_user_again(self) -> None:
-        """Somebody who was given up and is there again gets what they missed."""
-        side = Side("ann", "bob")
-        side.reach("bob")
-        message = side.say("hello")
+    def test_returned_user(self) -> None:
+        """A user who was given up and returns gets the messages that they missed."""
+        side = ChatPage("ann", "bob")
+        side.open_channels("bob")
+        message = side.write("hello")
         side.acknowledge("bob", message)
-        side.depart("ann")
-        side.arrive("ann")
+        side.leave("ann")
+        side.join("ann")
         side.sent()
-        side.reach("ann")
+        side.open_channels("ann")
         self.assertEqual(side.sent(), [("ann", "hello")])
 
-    def test_not_outside_a_call(self) -> None:
-        """Without a call nothing is said."""
-        side = Side()
+    def test_outside_of_a_call(self) -> None:
+        """Outside of a call no message can be sent."""
+        side = ChatPage()
         side.state.hung_up()
-        self.assertFalse(side.chat.say("hello"))
+        self.assertFalse(side.chat.send("hello"))
         self.assertEqual(side.chat.messages, [])
 
     def test_empty_and_too_long(self) -> None:
-        """A message has something in it, and not too much; the page says so before it is sent."""
-        side = Side("ann")
-        for text in ("", "  \n ", "\x00", "x" * (MOST_CHARACTERS + 1)):
-            self.assertFalse(side.chat.say(text))
+        """Empty and too long messages are refused, and the reason is shown before sending."""
+        side = ChatPage("ann")
+        for text in ("", "  \n ", "\x00", "x" * (MAX_CHARACTERS + 1)):
+            self.assertFalse(side.chat.send(text))
         self.assertEqual(side.chat.messages, [])
-        self.assertEqual(side.chat.problem("x" * MOST_CHARACTERS + "  "), "")
-        self.assertIn("4001", side.chat.problem("x" * (MOST_CHARACTERS + 1)))
-        self.assertTrue(side.chat.say("x" * MOST_CHARACTERS))
+        self.assertEqual(side.chat.problem("x" * MAX_CHARACTERS + "  "), "")
+        self.assertIn("4001", side.chat.problem("x" * (MAX_CHARACTERS + 1)))
+        self.assertTrue(side.chat.send("x" * MAX_CHARACTERS))
 
-    def test_fits_the_wire(self) -> None:
-        """The longest message fits into one of the channel's, whatever is in it."""
-        side = Side("ann")
-        side.reach("ann")
-        for text in ("\\" * MOST_CHARACTERS, '"' * MOST_CHARACTERS, "a" + "\n" * (MOST_CHARACTERS - 2) + "a"):
-            side.say(text)
+    def test_longest_message_fits_the_channel(self) -> None:
+        """The longest message fits into the channel's size limit, whatever its characters."""
+        side = ChatPage("ann")
+        side.open_channels("ann")
+        for text in ("\\" * MAX_CHARACTERS, '"' * MAX_CHARACTERS, "a" + "\n" * (MAX_CHARACTERS - 2) + "a"):
+            side.write(text)
         for _, message in side.wire:
             self.assertLess(len(json.dumps(message, ensure_ascii=False)), MOST_ON_THE_WIRE)
 
-    def test_many_at_once(self) -> None:
-        """What waited goes out in portions that the other page takes."""
-        side = Side("ann")
-        for number in range(AT_ONCE + 5):
-            side.say(str(number))
-        side.reach("ann")
-        self.assertEqual(len(side.sent()), AT_ONCE)
+    def test_batches(self) -> None:
+        """Queued messages are sent in batches within the receiver's rate limit."""
+        side = ChatPage("ann")
+        for number in range(BATCH + 5):
+            side.write(str(number))
+        side.open_channels("ann")
+        self.assertEqual(len(side.sent()), BATCH)
         side.pass_time(1)
-        self.assertEqual([text for _, text in side.sent()], [str(AT_ONCE + number) for number in range(5)])
+        self.assertEqual([text for _, text in side.sent()], [str(BATCH + number) for number in range(5)])
 
-    def test_a_channel_that_does_not_keep_up(self) -> None:
-        """What a channel does not take now is sent later."""
-        side = Side("ann")
-        side.reach("ann")
+    def test_slow_channel(self) -> None:
+        """Messages that a channel does not accept now are sent later."""
+        side = ChatPage("ann")
+        side.open_channels("ann")
         side.open.clear()
-        message = side.say("hello")
-        self.assertEqual(side.mark(message), "Waiting to be sent")
+        message = side.write("hello")
+        self.assertEqual(side.delivery(message), "Waiting to be sent")
         side.open.add("ann")
         side.pass_time(1)
         self.assertEqual(side.sent(), [("ann", "hello")])
 
 
 class ReconnectTests(SynchronousTestCase):
-    """Channels that close and open again."""
+    """Channels close and open again."""
 
     def test_sent_again(self) -> None:
-        """A new connection brings what was not acknowledged, in order, and nothing else."""
-        side = Side("ann")
-        side.reach("ann")
-        first, second = side.say("one"), side.say("two")
+        """After a reconnect the unacknowledged messages are sent again, in order, and no others."""
+        side = ChatPage("ann")
+        side.open_channels("ann")
+        first, second = side.write("one"), side.write("two")
         side.acknowledge("ann", first)
         side.close("ann")
-        self.assertEqual((side.mark(first), side.mark(second)), ("Delivered", "Waiting to be sent"))
-        side.say("three")
+        self.assertEqual((side.delivery(first), side.delivery(second)), ("Delivered", "Waiting to be sent"))
+        side.write("three")
         side.sent()
-        side.reach("ann")
+        side.open_channels("ann")
         self.assertEqual(side.sent(), [("ann", "two"), ("ann", "three")])
 
-    def test_came_twice(self) -> None:
-        """What comes a second time is acknowledged, and not shown again."""
-        side = Side("ann")
-        side.reach("ann")
+    def test_repeated_message(self) -> None:
+        """A repeated message is acknowledged, and shown only once."""
+        side = ChatPage("ann")
+        side.open_channels("ann")
         side.receive("ann", type="chat", id="1", text="hello")
         side.close("ann")
-        side.reach("ann")
+        side.open_channels("ann")
         side.receive("ann", type="chat", id="1", text="hello")
         self.assertEqual(side.texts, [("Ann", "hello")])
         self.assertEqual(side.chat.unread, 1)
         self.assertEqual(side.sent("chat-received"), [("ann", "1"), ("ann", "1")])
 
-    def test_the_person_joins_anew(self) -> None:
-        """While the person here is out of the session, nobody is taken to have left; then all goes on."""
-        side = Side("ann", "bob")
-        message = side.say("hello")
-        side.state.left_behind()
-        side.chat.follow()
-        self.assertEqual(side.mark(message), "Waiting to be sent")
-        side.state.joined("S", states.GUEST, [RemotePeer("ann"), RemotePeer("bob")])
-        side.chat.follow()
-        side.reach("ann", "bob")
+    def test_own_rejoin(self) -> None:
+        """While the local person rejoins, nobody counts as having left."""
+        side = ChatPage("ann", "bob")
+        message = side.write("hello")
+        side.state.membership_lost()
+        side.chat.update()
+        self.assertEqual(side.delivery(message), "Waiting to be sent")
+        side.state.session_joined("S", states.GUEST, [RemotePeer("ann"), RemotePeer("bob")])
+        side.chat.update()
+        side.open_channels("ann", "bob")
         self.assertEqual(side.sent(), [("ann", "hello"), ("bob", "hello")])
 
-    def test_both_pages(self) -> None:
-        """Through cuts in any place everything arrives, once and in order."""
-        here, there = Side("there"), Side("here")
+    def test_cuts_in_both_directions(self) -> None:
+        """All messages arrive once and in order, wherever the connection is cut."""
+        here, there = ChatPage("there"), ChatPage("here")
 
         def carry(most: int) -> None:
-            """Let the first messages of each side come through, and lose the others."""
+            """Deliver the first messages of each side, and lose the others."""
             for source, sink, user in ((here, there, "here"), (there, here, "there")):
                 wire, source.wire = source.wire, []
                 for _, message in wire[:most]:
                     sink.receive(user, **message)
 
         for cut in range(8):
-            here.reach("there")
-            there.reach("here")
-            here.say(f"here {cut}")
-            there.say(f"there {cut}")
+            here.open_channels("there")
+            there.open_channels("here")
+            here.write(f"here {cut}")
+            there.write(f"there {cut}")
             carry(cut)
             here.close("there")
             there.close("here")
-        here.reach("there")
-        there.reach("here")
+        here.open_channels("there")
+        there.open_channels("here")
         carry(1000)
         carry(1000)
-        for side, other in ((here, "There"), (there, "Here")):
-            own = [f"{other.lower()} {cut}" for cut in range(8)]
-            self.assertEqual([text for name, text in side.texts if name == other], own)
-            marks = {side.mark(message) for message in side.chat.messages if not message.user}
+        for side, member in ((here, "There"), (there, "Here")):
+            own = [f"{member.lower()} {cut}" for cut in range(8)]
+            self.assertEqual([text for name, text in side.texts if name == member], own)
+            marks = {side.delivery(message) for message in side.chat.messages if not message.user}
             self.assertEqual(marks, {"Delivered"})
 
 
 class ReceivingTests(SynchronousTestCase):
-    """What others write."""
+    """Remote participants write messages."""
 
     def setUp(self) -> None:
-        """Be in a call with ann and bob."""
-        self.side = Side("ann", "bob")
-        self.side.reach("ann", "bob")
+        """Join a call with ann and bob."""
+        self.side = ChatPage("ann", "bob")
+        self.side.open_channels("ann", "bob")
         self.side.wire.clear()
 
     def test_received(self) -> None:
-        """A message is shown with its writer's name and the time, and acknowledged to them alone."""
+        """A message is shown with its author's name and the time, and acknowledged to the author only."""
         self.side.receive("ann", type="chat", id="1", text="hello")
         (message,) = self.side.chat.messages
         self.assertEqual((message.name, message.text, message.time, message.user), ("Ann", "hello", "12:34", "ann"))
         self.assertEqual(self.side.sent("chat-received"), [("ann", "1")])
-        self.assertEqual(self.side.chat.news(), [message])
-        self.assertEqual(self.side.chat.news(), [])
+        self.assertEqual(self.side.chat.changes(), [message])
+        self.assertEqual(self.side.chat.changes(), [])
 
     def test_no_name(self) -> None:
-        """Who has no name is somebody."""
-        self.side.state.others[0].name = ""
+        """An author without a name is shown as somebody."""
+        self.side.state.participants.members[0].name = ""
         self.side.receive("ann", type="chat", id="1", text="hello")
         self.assertEqual(self.side.texts, [(texts.SOMEBODY, "hello")])
 
-    def test_ids_of_others(self) -> None:
-        """Whoever takes somebody else's id, or one of the person's own, neither hides nor changes a message."""
-        own = self.side.say("mine")
+    def test_reused_ids(self) -> None:
+        """A message with the id of another author's message neither hides nor changes that one."""
+        own = self.side.write("mine")
         self.side.receive("ann", type="chat", id="1", text="ann's")
         self.side.receive("bob", type="chat", id="1", text="bob's")
         self.side.receive("bob", type="chat", id=own.ident, text="not yours")
         self.assertEqual(self.side.texts, [("", "mine"), ("Ann", "ann's"), ("Bob", "bob's"), ("Bob", "not yours")])
         self.assertEqual(own.text, "mine")
 
-    def test_acknowledged_by_others(self) -> None:
-        """Only whom a message was sent to can acknowledge it, once, and only an own one."""
-        message = self.side.say("hello")
-        self.side.arrive("eve")
-        self.side.reach("eve")
+    def test_acknowledged_by_recipients_only(self) -> None:
+        """Only a recipient can acknowledge a message, only once, and only a local one."""
+        message = self.side.write("hello")
+        self.side.join("eve")
+        self.side.open_channels("eve")
         self.side.acknowledge("eve", message)
-        self.assertEqual(self.side.mark(message), "Sent")
+        self.assertEqual(self.side.delivery(message), "Sent")
         self.side.acknowledge("ann", message)
         self.side.acknowledge("ann", message)
-        self.assertEqual(self.side.mark(message), "Delivered to 1 of 2")
+        self.assertEqual(self.side.delivery(message), "Delivered to 1 of 2")
         self.side.receive("ann", type="chat", id="1", text="hello")
         self.side.receive("bob", type="chat-received", id="1")
         for nonsense in (None, 1, "", "unknown", ["own-1"], {"own-1": 1}):
             self.side.receive("bob", type="chat-received", id=nonsense)
-        self.assertEqual(self.side.mark(message), "Delivered to 1 of 2")
+        self.assertEqual(self.side.delivery(message), "Delivered to 1 of 2")
 
     def test_acknowledged_before_it_was_sent(self) -> None:
-        """What has not been sent cannot have been received."""
-        side = Side("ann", "bob")
-        side.reach("ann")
-        message = side.say("hello")
+        """An acknowledgement of a message that was not sent is ignored."""
+        side = ChatPage("ann", "bob")
+        side.open_channels("ann")
+        message = side.write("hello")
         side.open.add("bob")
-        side.conversations.opened("bob", 0.0)
+        side.messaging.channel_opened("bob", 0.0)
         side.acknowledge("bob", message)
-        self.assertEqual(message.to["bob"], 0)
+        self.assertEqual(message.recipients["bob"], 0)
 
-    def test_nonsense(self) -> None:
-        """Messages without an id or a text, or with ones of another kind, are left alone and not acknowledged."""
+    def test_malformed_messages(self) -> None:
+        """Messages without a valid id and text are ignored and not acknowledged."""
         for wrong in (
             {},
             {"id": "1"},
             {"text": "hello"},
             {"id": 1, "text": "hello"},
             {"id": "", "text": "hello"},
-            {"id": "x" * (LONGEST_ID + 1), "text": "hello"},
+            {"id": "x" * (MAX_ID + 1), "text": "hello"},
             {"id": ["1"], "text": "hello"},
             {"id": "1", "text": 5},
             {"id": "1", "text": None},
@@ -466,157 +464,157 @@ class ReceivingTests(SynchronousTestCase):
             self.side.receive("ann", type="chat", **wrong)
         self.assertEqual((self.side.chat.messages, self.side.wire, self.side.chat.unread), ([], [], 0))
 
-    def test_nothing_in_it(self) -> None:
-        """A message of nothing that is seen is acknowledged, and not shown."""
+    def test_invisible_text(self) -> None:
+        """A message without visible characters is acknowledged and not shown."""
         self.side.receive("ann", type="chat", id="1", text=" \n\x00\u202e")
         self.assertEqual((self.side.chat.messages, self.side.chat.unread), ([], 0))
         self.assertEqual(self.side.sent("chat-received"), [("ann", "1")])
 
-    def test_huge(self) -> None:
-        """What is too long is cut, which is seen."""
+    def test_too_long_text(self) -> None:
+        """A message that is too long is cut, which is visible."""
         self.side.receive("ann", type="chat", id="1", text="x" * 15_000)
-        self.assertEqual(self.side.chat.messages[0].text, "x" * MOST_CHARACTERS + "…")
+        self.assertEqual(self.side.chat.messages[0].text, "x" * MAX_CHARACTERS + "…")
 
-    def test_what_is_not_seen(self) -> None:
-        """Control characters and those that turn the direction of writing are taken out; line breaks and tabs stay."""
+    def test_control_characters(self) -> None:
+        """Control characters and direction overrides are removed; line breaks and tabs stay."""
         self.side.receive("ann", type="chat", id="1", text="a\x07\x1b[31mb\x9bc\u202egpj.\u2066d\te\r\nf\rg\nh")
         self.assertEqual(self.side.chat.messages[0].text, "a[31mbcgpj.d\te\nf\ng\nh")
 
     def test_right_to_left(self) -> None:
-        """Arabic with its own marks of direction is left as it is."""
+        """Arabic text with direction marks stays as it is."""
         text = "مرحبا\u200f (hello)\u200e"
         self.assertEqual(clean(text), text)
 
     def test_flood(self) -> None:
-        """The log is bounded, and a flood pushes out what its own writer wrote, not what others did."""
-        own = self.side.say("mine")
+        """The log is bounded, and a flood evicts only messages of its own author."""
+        own = self.side.write("mine")
         self.side.receive("bob", type="chat", id="1", text="bob's")
         for number in range(1500):
             self.side.now += 1
             self.side.receive("ann", type="chat", id=str(number), text=str(number))
             self.side.wire.clear()
         messages = self.side.chat.messages
-        size = sum(len(message.text) + BESIDE for message in messages)
-        self.assertTrue(MOST_SIZE - BESIDE - 4 < size <= MOST_SIZE, size)
+        size = sum(len(message.text) + OVERHEAD for message in messages)
+        self.assertTrue(MAX_SIZE - OVERHEAD - 4 < size <= MAX_SIZE, size)
         self.assertEqual([messages[0], messages[1].name], [own, "Bob"])
         self.assertEqual(messages[-1].text, "1499")
         self.assertEqual(len(self.side.chat._by_id), len(messages))
-        news = self.side.chat.news()
+        news = self.side.chat.changes()
         self.assertEqual(len(news), 1502)
-        self.assertEqual(len([message for message in news if not message.dropped]), len(messages))
+        self.assertEqual(len([message for message in news if not message.evicted]), len(messages))
         self.assertEqual(self.side.chat.view()["chat-badge", "text"], "99+")
 
-    def test_flood_of_long_ones(self) -> None:
-        """Long messages count by their length."""
-        own = self.side.say("mine")
+    def test_flood_of_long_messages(self) -> None:
+        """Long messages are charged by their length."""
+        own = self.side.write("mine")
         for number in range(100):
             self.side.now += 1
-            self.side.receive("ann", type="chat", id=str(number), text="x" * MOST_CHARACTERS)
+            self.side.receive("ann", type="chat", id=str(number), text="x" * MAX_CHARACTERS)
         messages = self.side.chat.messages
-        self.assertEqual((messages[0], len(messages)), (own, 1 + MOST_SIZE // (MOST_CHARACTERS + BESIDE)))
+        self.assertEqual((messages[0], len(messages)), (own, 1 + MAX_SIZE // (MAX_CHARACTERS + OVERHEAD)))
 
-    def test_gone_in_between(self) -> None:
-        """What comes of somebody who is not in the call is neither shown nor acknowledged."""
-        self.side.state.others.pop(0)
+    def test_message_of_an_unknown_user(self) -> None:
+        """Messages of users who are not in the call are neither shown nor acknowledged."""
+        self.side.state.participants.members.pop(0)
         self.side.receive("ann", type="chat", id="1", text="ghost")
         self.assertEqual((self.side.chat.messages, self.side.wire), ([], []))
 
 
 class ViewTests(SynchronousTestCase):
-    """What the page shows beside the messages."""
+    """The page shows a badge and a note beside the messages."""
 
     def test_unread(self) -> None:
-        """What comes while nobody looks is counted until the person reads it; own messages are not."""
-        side = Side("ann")
-        side.reach("ann")
-        side.say("mine")
+        """Messages count as unread until the person reads them; local ones never do."""
+        side = ChatPage("ann")
+        side.open_channels("ann")
+        side.write("mine")
         self.assertTrue(side.chat.view()["chat-badge", "hidden"])
         for ident in "ab":
             side.receive("ann", type="chat", id=ident, text="hello")
         view = side.chat.view()
         self.assertEqual((view["chat-badge", "text"], view["chat-badge", "hidden"]), ("2", False))
         self.assertEqual(view["chat-button", "title"], texts.CHAT_UNREAD.format(2))
-        side.chat.read()
-        side.chat.watched = True
+        side.chat.mark_read()
+        side.chat.visible = True
         side.receive("ann", type="chat", id="c", text="hello")
         self.assertEqual(side.chat.unread, 0)
 
-    def note(self, side: Side) -> str:
+    def note(self, side: ChatPage) -> str:
         """Return the note that is shown; empty for none."""
         view = side.chat.view()
         self.assertEqual(view["chat-note", "hidden"], not view["chat-note", "text"])
         return str(view["chat-note", "text"])
 
-    def test_alone(self) -> None:
-        """Who writes alone is told who will read it."""
-        side = Side()
+    def test_note_while_alone(self) -> None:
+        """A person who writes alone is told who will read it."""
+        side = ChatPage()
         self.assertEqual(self.note(side), texts.CHAT_ALONE)
-        side.arrive("ann")
+        side.join("ann")
         self.assertEqual(self.note(side), "")
 
-    def connected(self, side: Side, *users: str) -> None:
-        """The peer connections with these come about."""
+    def connected(self, side: ChatPage, *users: str) -> None:
+        """Establish the peer connections with these users."""
         for user in users:
             side.state.connection_changed(user, "connected")
-        side.chat.follow()
+        side.chat.update()
 
-    def test_deaf(self) -> None:
-        """Who is connected and never says a word cannot read messages, which is told; nothing waits for them."""
-        side = Side("ann", "bob")
+    def test_participant_without_chat(self) -> None:
+        """A connected participant without messages cannot chat: this is shown, and nothing is queued for them."""
+        side = ChatPage("ann", "bob")
         self.connected(side, "ann", "bob")
-        side.reach("bob")
-        message = side.say("hello")
+        side.open_channels("bob")
+        message = side.write("hello")
         side.acknowledge("bob", message)
-        side.pass_time(DEAF_AFTER - 1)
+        side.pass_time(NO_CHAT_AFTER - 1)
         self.assertEqual(self.note(side), "")
         side.pass_time(1)
         self.assertEqual(self.note(side), texts.CHAT_DEAF.format("Ann"))
-        self.assertEqual(side.mark(message), "Delivered to 1 of 2")
-        self.assertEqual(list(side.say("next").to), ["bob"])
-        side.depart("ann")
+        self.assertEqual(side.delivery(message), "Delivered to 1 of 2")
+        self.assertEqual(list(side.write("next").recipients), ["bob"])
+        side.leave("ann")
         self.assertEqual(self.note(side), "")
 
-    def test_all_deaf(self) -> None:
-        """Among programs without chat a message waits for the first person who can read it."""
-        side = Side("ann")
+    def test_all_without_chat(self) -> None:
+        """Among programs without chat a message waits for the first participant who can read it."""
+        side = ChatPage("ann")
         self.connected(side, "ann")
-        side.pass_time(DEAF_AFTER)
-        message = side.say("hello")
-        self.assertEqual(side.mark(message), "Waiting to be sent")
-        side.arrive("bob")
-        side.reach("bob")
+        side.pass_time(NO_CHAT_AFTER)
+        message = side.write("hello")
+        self.assertEqual(side.delivery(message), "Waiting to be sent")
+        side.join("bob")
+        side.open_channels("bob")
         self.assertEqual(side.sent(), [("bob", "hello")])
 
-    def test_slow_rather_than_deaf(self) -> None:
-        """A page that says hello late gets what it missed."""
-        side = Side("ann")
+    def test_late_hello(self) -> None:
+        """A page that says hello late gets the messages that it missed."""
+        side = ChatPage("ann")
         self.connected(side, "ann")
-        message = side.say("hello")
-        side.pass_time(DEAF_AFTER)
-        side.pass_time(DEAF_AFTER)
-        side.reach("ann")
+        message = side.write("hello")
+        side.pass_time(NO_CHAT_AFTER)
+        side.pass_time(NO_CHAT_AFTER)
+        side.open_channels("ann")
         self.assertEqual((self.note(side), side.sent()), ("", [("ann", "hello")]))
         side.acknowledge("ann", message)
-        self.assertEqual(side.mark(message), "Delivered")
+        self.assertEqual(side.delivery(message), "Delivered")
 
-    def test_not_deaf_while_there_is_no_path(self) -> None:
-        """An interruption, or a search for a path, says nothing about the program."""
-        side = Side("ann")
+    def test_no_connection_is_not_without_chat(self) -> None:
+        """An interruption, or the search for a path, does not count as silence of the program."""
+        side = ChatPage("ann")
         side.pass_time(100)
         self.connected(side, "ann")
         side.state.connection_changed("ann", "disconnected")
         side.pass_time(100)
         self.assertEqual(self.note(side), "")
 
-    def test_another_call(self) -> None:
-        """Each call begins without messages."""
-        side = Side("ann")
-        side.reach("ann")
-        side.say("hello")
+    def test_next_call(self) -> None:
+        """Each call starts with an empty log."""
+        side = ChatPage("ann")
+        side.open_channels("ann")
+        side.write("hello")
         side.receive("ann", type="chat", id="1", text="hello")
-        side.chat.begin()
-        self.assertEqual((side.chat.messages, side.chat.unread, side.chat.news()), ([], 0, []))
-        side.chat.follow()
+        side.chat.reset()
+        self.assertEqual((side.chat.messages, side.chat.unread, side.chat.changes()), ([], 0, []))
+        side.chat.update()
         side.sent()
-        side.reach("ann")
+        side.open_channels("ann")
         self.assertEqual(side.sent(), [])

@@ -1,46 +1,46 @@
-"""The camera and the microphone of the call page."""
+"""Tests of the states of camera and microphone."""
 
 from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
 from signald_page.client.model import devices
-from signald_page.client.model.devices import Device, browser_family, problem_of
+from signald_page.client.model.devices import Device, browser_family, problem_code
 
 
 class DeviceTests(SynchronousTestCase):
-    """`Device`."""
+    """`Device` follows the life cycle of a camera or a microphone."""
 
-    def test_its_life(self) -> None:
-        """It is asked for, runs, and stops for a reason, which the next attempt forgets."""
+    def test_life_cycle(self) -> None:
+        """A device is requested, runs, and stops with a problem, which the next request clears."""
         device = Device(devices.VIDEO)
         self.assertEqual((device.kind, device.status, device.problem), ("video", devices.OFF, ""))
-        device.asked()
-        self.assertEqual(device.status, devices.ASKING)
+        device.requested()
+        self.assertEqual(device.status, devices.REQUESTED)
         device.started()
         self.assertEqual(device.status, devices.ON)
         device.stopped("lost")
         self.assertEqual((device.status, device.problem), (devices.OFF, "lost"))
-        device.asked()
+        device.requested()
         self.assertEqual(device.problem, "")
 
 
 class ProblemTests(SynchronousTestCase):
-    """`problem_of`."""
+    """`problem_code` maps errors of `getUserMedia`."""
 
-    def test_errors(self) -> None:
-        """Each error of `getUserMedia` has its reason, and an unknown one has one, too."""
-        self.assertEqual(problem_of("NotAllowedError"), "refused")
-        self.assertEqual(problem_of("NotFoundError"), "missing")
-        self.assertEqual(problem_of("NotReadableError"), "busy")
-        self.assertEqual(problem_of("TypeError"), "unsupported")
+    def test_error_names(self) -> None:
+        """Each error name has a problem code, and so has an unknown one."""
+        self.assertEqual(problem_code("NotAllowedError"), "refused")
+        self.assertEqual(problem_code("NotFoundError"), "missing")
+        self.assertEqual(problem_code("NotReadableError"), "busy")
+        self.assertEqual(problem_code("TypeError"), "unsupported")
 
 
 class FamilyTests(SynchronousTestCase):
-    """`browser_family`."""
+    """`browser_family` recognizes browsers by their user agent."""
 
-    def test_families(self) -> None:
-        """By what they call themselves; whatever else there is, mostly is made of Chromium."""
+    def test_user_agents(self) -> None:
+        """Firefox and Safari are recognized, and all others count as Chromium."""
         webkit = "AppleWebKit/605.1.15 (KHTML, like Gecko)"
         for agent, family in (
             ("Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0", "firefox"),

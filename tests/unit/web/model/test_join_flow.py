@@ -1,4 +1,4 @@
-"""How a person comes into a session, and into it again."""
+"""Tests of the join and rejoin logic."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from signald.core.errors import ErrorCode
 from signald_page.client.model.join_flow import (
-    AGAIN,
     AS_GUEST,
-    FOLLOWS_WITHIN,
+    BAD_KEY,
+    GRACE,
     IGNORED,
     JOIN,
     OPEN,
-    PERSONS,
-    SPENT_KEY,
-    TOLD,
+    REPORT,
+    REPORTED,
+    RETRY,
     JoinFlow,
 )
 
@@ -22,100 +22,100 @@ ID = "7Q2M9RT6ZC"
 KEY = "Wq4nLx8TzR2kVc6DbS1yMf9JpGa5uEe3iHo0tKqYZ7A"
 
 
-def ask(entry: JoinFlow) -> str:
-    """What a guest with devices asks for."""
-    return entry.request(False, ID, "", True)
+def next_guest_request(flow: JoinFlow) -> str:
+    """Return the request of a guest who has their devices."""
+    return flow.request(False, ID, "", True)
 
 
-class RequestTests(SynchronousTestCase):
-    """`request`."""
+class NextRequestTests(SynchronousTestCase):
+    """`next_request` decides whether to open or join."""
 
     def test_a_host_opens_at_once(self) -> None:
-        """A new session, or one whose key there is; once."""
+        """A host opens a new session, or one whose key they have, at once and only once."""
         for session, key in (("", ""), (ID, KEY)):
-            entry = JoinFlow(False)
-            self.assertEqual(entry.request(True, session, key, False), OPEN)
-            self.assertEqual(entry.request(True, session, key, True), "")
+            flow = JoinFlow(False)
+            self.assertEqual(flow.request(True, session, key, False), OPEN)
+            self.assertEqual(flow.request(True, session, key, True), "")
 
     def test_a_guest_joins_with_devices(self) -> None:
-        """Not before the person has decided about them."""
-        entry = JoinFlow(False)
-        self.assertEqual(entry.request(False, ID, "", False), "")
-        self.assertEqual(ask(entry), JOIN)
-        self.assertEqual(ask(entry), "")
+        """A guest joins only after the person has decided about the devices."""
+        flow = JoinFlow(False)
+        self.assertEqual(flow.request(False, ID, "", False), "")
+        self.assertEqual(next_guest_request(flow), JOIN)
+        self.assertEqual(next_guest_request(flow), "")
 
-    def test_a_host_without_a_key(self) -> None:
-        """Who was made the host of a session comes back as a guest, and opens no other one."""
+    def test_host_without_key(self) -> None:
+        """A member who was made the host joins again as a guest, because they have no key."""
         self.assertEqual(JoinFlow(False).request(True, ID, "", True), JOIN)
 
-    def test_a_page_that_was_loaded_anew(self) -> None:
-        """It waits for what the resume brings."""
-        self.assertEqual(ask(JoinFlow(True)), "")
+    def test_reloaded_page(self) -> None:
+        """A reloaded page sends no request before the resume has finished."""
+        self.assertEqual(next_guest_request(JoinFlow(True)), "")
 
 
 class ResumeTests(SynchronousTestCase):
-    """The connection comes back with less than there was."""
+    """A resumed connection may have lost the memberships or the events."""
 
-    def test_nothing(self) -> None:
-        """The person asks anew at once."""
-        entry = JoinFlow(False)
-        ask(entry)
-        entry.entered()
-        entry.resumed(False, 100.0)
-        self.assertEqual((entry.inside, entry.forgotten(200.0), ask(entry)), (False, False, JOIN))
+    def test_no_membership(self) -> None:
+        """Without memberships the session is requested again at once."""
+        flow = JoinFlow(False)
+        next_guest_request(flow)
+        flow.entered()
+        flow.resumed(False, 100.0)
+        self.assertEqual((flow.active, flow.session_lost(200.0), next_guest_request(flow)), (False, False, JOIN))
 
     def test_membership(self) -> None:
-        """The session is told, and nothing need be asked."""
-        entry = JoinFlow(True)
-        entry.resumed(True, 100.0)
-        entry.entered()
-        self.assertEqual((entry.inside, entry.forgotten(200.0), ask(entry)), (True, False, ""))
+        """With a membership and an event of the session, no request is sent."""
+        flow = JoinFlow(True)
+        flow.resumed(True, 100.0)
+        flow.entered()
+        self.assertEqual((flow.active, flow.session_lost(200.0), next_guest_request(flow)), (True, False, ""))
 
-    def test_membership_of_nothing(self) -> None:
-        """A session that ended meanwhile is not told: it is asked for after a moment, once."""
-        entry = JoinFlow(True)
-        entry.resumed(True, 100.0)
-        self.assertEqual((entry.forgotten(100.0 + FOLLOWS_WITHIN / 2), ask(entry)), (False, ""))
-        self.assertTrue(entry.forgotten(100.0 + FOLLOWS_WITHIN))
-        self.assertFalse(entry.forgotten(200.0))
-        self.assertEqual((ask(entry), ask(entry)), (JOIN, ""))
+    def test_membership_of_an_ended_session(self) -> None:
+        """A session that ended meanwhile sends no event, and is requested again once after a moment."""
+        flow = JoinFlow(True)
+        flow.resumed(True, 100.0)
+        self.assertEqual((flow.session_lost(100.0 + GRACE / 2), next_guest_request(flow)), (False, ""))
+        self.assertTrue(flow.session_lost(100.0 + GRACE))
+        self.assertFalse(flow.session_lost(200.0))
+        self.assertEqual((next_guest_request(flow), next_guest_request(flow)), (JOIN, ""))
 
 
 class RefusalTests(SynchronousTestCase):
-    """`refused`."""
+    """`refused` decides how to react to a refusal."""
 
-    def test_a_spent_key(self) -> None:
-        """The person joins as a guest."""
-        for code in SPENT_KEY:
-            entry = JoinFlow(False)
-            entry.request(True, ID, KEY, False)
-            self.assertEqual((entry.refused(OPEN, code, True), ask(entry)), (AS_GUEST, JOIN))
+    def test_invalid_key(self) -> None:
+        """A refused host key makes the person join as a guest."""
+        for code in BAD_KEY:
+            flow = JoinFlow(False)
+            flow.request(True, ID, KEY, False)
+            self.assertEqual((flow.refused(OPEN, code, True), next_guest_request(flow)), (AS_GUEST, JOIN))
 
-    def test_a_key_that_may_still_be_good(self) -> None:
-        """Whatever else refuses a session says nothing about its key."""
-        for code in {code.value for code in ErrorCode} - {*SPENT_KEY, "already-member"}:
-            self.assertEqual(JoinFlow(False).refused(OPEN, code, True), TOLD)
+    def test_other_refusals_keep_the_key(self) -> None:
+        """Other refusals do not invalidate the host key."""
+        for code in {code.value for code in ErrorCode} - {*BAD_KEY, "already-member"}:
+            self.assertEqual(JoinFlow(False).refused(OPEN, code, True), REPORT)
 
     def test_a_lost_reply(self) -> None:
-        """What can be asked twice is asked again; a second new session is one too many."""
-        for about, again, follows in ((JOIN, True, AGAIN), (OPEN, True, AGAIN), (OPEN, False, TOLD)):
-            entry = JoinFlow(False)
-            ask(entry)
-            self.assertEqual(entry.refused(about, "no-reply", again), follows)
-            self.assertEqual(ask(entry), JOIN if follows == AGAIN else "")
+        """A request without a reply is repeated, except for opening a new session, which could open two."""
+        for about, existed, reaction in ((JOIN, True, RETRY), (OPEN, True, RETRY), (OPEN, False, REPORT)):
+            flow = JoinFlow(False)
+            next_guest_request(flow)
+            self.assertEqual(flow.refused(about, "no-reply", existed), reaction)
+            self.assertEqual(next_guest_request(flow), JOIN if reaction == RETRY else "")
 
-    def test_in_already(self) -> None:
-        """Who asked once too often is in."""
+    def test_already_a_member(self) -> None:
+        """A refusal because the person is a member already is ignored."""
         for about in (OPEN, JOIN):
             self.assertEqual(JoinFlow(False).refused(about, "already-member", True), IGNORED)
 
-    def test_what_people_asked_for(self) -> None:
-        """Only that is told."""
-        for about in PERSONS:
-            self.assertEqual(JoinFlow(False).refused(about, "server-full", False), TOLD)
+    def test_reported_refusals(self) -> None:
+        """Only refusals of requests that a person caused are reported."""
+        for about in REPORTED:
+            self.assertEqual(JoinFlow(False).refused(about, "server-full", False), REPORT)
         for about in ("offer", "candidates", "leave"):
             self.assertEqual(JoinFlow(False).refused(about, "not-a-member", True), IGNORED)
 
     def test_the_codes_exist(self) -> None:
-        """Each is one that the server knows."""
-        self.assertEqual({*SPENT_KEY, "already-member"} - {code.value for code in ErrorCode}, set())
+        """Each error code of the join logic is one that the server knows."""
+        self.assertEqual({*BAD_KEY, "already-member"} - {code.value for code in ErrorCode}, set())

@@ -1,79 +1,81 @@
-"""Which pictures a call shows, and which is the large one."""
+"""Tests of the arrangement of pictures."""
 
 from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from signald_page.client.model.layout import CORNERS, GRID, SPOTLIGHT, arrange, corner_after, nearest_corner, picture
+from signald_page.client.model.layout import CORNERS, GRID, SPOTLIGHT, arrange, nearest_corner, next_corner, picture_id
 from signald_page.client.model.remote_peer import RemotePeer
 
 
-def people(*users: str, screens: tuple[str, ...] = ()) -> list[RemotePeer]:
-    """Others, some of whom show their screen."""
-    others = [RemotePeer(user) for user in users]
-    for other in others:
-        other.screen = other.user in screens
-    return others
+def participants(*users: str, screens: tuple[str, ...] = ()) -> list[RemotePeer]:
+    """Return remote participants, some of whom share their screen."""
+    members = [RemotePeer(user) for user in users]
+    for member in members:
+        member.screen = member.user in screens
+    return members
 
 
 class ArrangeTests(SynchronousTestCase):
-    """`arrange`."""
+    """`arrange` orders the pictures and picks the large one."""
 
-    def test_alike(self) -> None:
-        """Without a wish all are alike, in the order in which they came."""
-        self.assertEqual(arrange(people("ann", "bob"), "", "", "bob"), (["ann", "bob"], ""))
+    def test_equal_pictures(self) -> None:
+        """By default all pictures are equal, in the order in which the participants joined."""
+        self.assertEqual(arrange(participants("ann", "bob"), "", "", "bob"), (["ann", "bob"], ""))
 
-    def test_one_alone_is_not_large(self) -> None:
-        """There is nothing beside it to be larger than."""
-        self.assertEqual(arrange(people("ann"), "ann", SPOTLIGHT, "ann"), (["ann"], ""))
+    def test_single_picture(self) -> None:
+        """A single picture is never the large one of several."""
+        self.assertEqual(arrange(participants("ann"), "ann", SPOTLIGHT, "ann"), (["ann"], ""))
         self.assertEqual(arrange([], "", SPOTLIGHT, ""), ([], ""))
 
-    def test_a_screen_is_large(self) -> None:
-        """Whoever shows something wants it to be seen; of several screens, the last."""
-        self.assertEqual(arrange(people("ann", screens=("ann",)), "", "", ""), (["ann", "ann/screen"], "ann/screen"))
-        both = people("ann", "bob", screens=("ann", "bob"))
+    def test_shared_screen(self) -> None:
+        """A shared screen is large; of several, the last one."""
+        self.assertEqual(
+            arrange(participants("ann", screens=("ann",)), "", "", ""), (["ann", "ann/screen"], "ann/screen")
+        )
+        both = participants("ann", "bob", screens=("ann", "bob"))
         self.assertEqual(arrange(both, "", SPOTLIGHT, "ann")[1], "bob/screen")
 
-    def test_a_pin_goes_first(self) -> None:
-        """What the person wants large is large, while it is there."""
-        others = people("ann", "bob", screens=("ann",))
-        self.assertEqual(arrange(others, "bob", GRID, "ann")[1], "bob")
-        self.assertEqual(arrange(others, "bob/screen", "", "")[1], "ann/screen")
+    def test_pinned_picture(self) -> None:
+        """A pinned picture is large while it exists."""
+        members = participants("ann", "bob", screens=("ann",))
+        self.assertEqual(arrange(members, "bob", GRID, "ann")[1], "bob")
+        self.assertEqual(arrange(members, "bob/screen", "", "")[1], "ann/screen")
 
-    def test_a_wish_for_a_grid(self) -> None:
-        """Then a screen is one of all."""
-        self.assertEqual(arrange(people("ann", screens=("ann",)), "", GRID, "")[1], "")
+    def test_grid_mode(self) -> None:
+        """In grid mode a shared screen is one picture among equals."""
+        self.assertEqual(arrange(participants("ann", screens=("ann",)), "", GRID, "")[1], "")
 
     def test_spotlight_follows_the_speaker(self) -> None:
-        """As long as nobody spoke, the first is large."""
-        others = people("ann", "bob")
-        self.assertEqual(arrange(others, "", SPOTLIGHT, "")[1], "ann")
-        self.assertEqual(arrange(others, "", SPOTLIGHT, "bob")[1], "bob")
-        self.assertEqual(arrange(others, "", SPOTLIGHT, "gone")[1], "ann")
+        """In spotlight mode the active speaker is large, and before anybody spoke the first participant."""
+        members = participants("ann", "bob")
+        self.assertEqual(arrange(members, "", SPOTLIGHT, "")[1], "ann")
+        self.assertEqual(arrange(members, "", SPOTLIGHT, "bob")[1], "bob")
+        self.assertEqual(arrange(members, "", SPOTLIGHT, "gone")[1], "ann")
 
-    def test_names(self) -> None:
-        """A camera and a screen of one user are told apart."""
-        self.assertNotEqual(picture("ann"), picture("ann", True))
+    def test_picture_ids(self) -> None:
+        """The pictures of a user's camera and screen have different ids."""
+        self.assertNotEqual(picture_id("ann"), picture_id("ann", True))
 
 
 class CornerTests(SynchronousTestCase):
-    """Where the own picture is."""
+    """The self view lies in a corner."""
 
     def test_nearest(self) -> None:
-        """The corner of the quarter in which it was let go."""
+        """The nearest corner is that of the quadrant in which the self view is dropped."""
         self.assertEqual(nearest_corner(10, 10, 800, 600), "top-left")
         self.assertEqual(nearest_corner(700, 10, 800, 600), "top-right")
         self.assertEqual(nearest_corner(10, 500, 800, 600), "bottom-left")
         self.assertEqual(nearest_corner(700, 500, 800, 600), "bottom-right")
 
     def test_arrow_keys(self) -> None:
-        """Each arrow goes its way, and stays at the edge; other keys change nothing."""
+        """Each arrow key moves the self view in its direction and stops at the edge; other keys do nothing."""
         corner = CORNERS[0]
-        self.assertEqual(corner_after(corner, "ArrowLeft"), "bottom-left")
-        self.assertEqual(corner_after(corner, "ArrowUp"), "top-right")
-        self.assertEqual(corner_after(corner, "ArrowRight"), corner)
-        self.assertEqual(corner_after(corner, "ArrowDown"), corner)
-        self.assertEqual(corner_after(corner, "Enter"), corner)
+        self.assertEqual(next_corner(corner, "ArrowLeft"), "bottom-left")
+        self.assertEqual(next_corner(corner, "ArrowUp"), "top-right")
+        self.assertEqual(next_corner(corner, "ArrowRight"), corner)
+        self.assertEqual(next_corner(corner, "ArrowDown"), corner)
+        self.assertEqual(next_corner(corner, "Enter"), corner)
         for key in ("ArrowLeft", "ArrowUp", "ArrowRight", "ArrowDown"):
-            corner = corner_after(corner, key)
+            corner = next_corner(corner, key)
             self.assertIn(corner, CORNERS)

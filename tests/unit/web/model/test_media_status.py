@@ -1,4 +1,4 @@
-"""What each page tells the others of its devices."""
+"""Tests of the exchange of media status between pages."""
 
 from __future__ import annotations
 
@@ -13,93 +13,93 @@ from signald_page.client.model.peer_messaging import PeerMessaging
 from signald_page.client.model.remote_peer import RemotePeer
 
 
-class PresenceTests(SynchronousTestCase):
-    """`MediaStatus` in a call with `ann`, the host, and `bob`."""
+class MediaStatusTests(SynchronousTestCase):
+    """`MediaStatus` works in a call with the host `ann` and the guest `bob`."""
 
     def setUp(self) -> None:
-        """Be in the call."""
+        """Join the call and open the channels."""
         self.state = states.PageState()
-        self.state.ready("")
-        self.state.begin(states.GUEST)
+        self.state.show_start("")
+        self.state.start_call(states.GUEST)
         ann, bob = RemotePeer("ann"), RemotePeer("bob")
         ann.host = True
-        self.state.joined("S", states.GUEST, [ann, bob])
+        self.state.session_joined("S", states.GUEST, [ann, bob])
         self.sent: list[tuple[str, Any]] = []
-        self.asked = 0
+        self.requested = 0
         self.changes = 0
-        self.conversations = PeerMessaging(json, self.send)
-        self.presence = MediaStatus(self.state, self.conversations, self.ask, self.changed)
+        self.messaging = PeerMessaging(json, self.send)
+        self.media_status = MediaStatus(self.state, self.messaging, self.count_mute_request, self.changed)
         for user in ("ann", "bob"):
-            self.conversations.opened(user, 0.0)
+            self.messaging.channel_opened(user, 0.0)
         self.sent.clear()
 
     def send(self, user: str, text: str) -> bool:
-        """Note what is sent."""
+        """Record a sent message."""
         self.sent.append((user, json.loads(text)))
         return True
 
     def changed(self) -> None:
-        """Somebody told something."""
+        """Count the changes of media status."""
         self.changes += 1
 
-    def ask(self) -> None:
-        """The host asked for silence."""
-        self.asked += 1
+    def count_mute_request(self) -> None:
+        """Count the host's requests to mute."""
+        self.requested += 1
 
     def receive(self, user: str, **message: object) -> None:
         """Receive a message."""
-        self.conversations.received(user, json.dumps(message), 0.0)
+        self.messaging.receive(user, json.dumps(message), 0.0)
 
     def hello(self, user: str) -> None:
-        """A page says that it understands."""
+        """Receive `hello`, with which a page says that it understands messages."""
         self.receive(user, type="hello", version=1)
 
-    def test_told_to_whoever_comes(self) -> None:
-        """Each page that says hello is told how it is."""
+    def test_sent_after_hello(self) -> None:
+        """Each page that sends hello receives the local media status."""
         self.hello("ann")
-        told = {"type": "presence", "microphone": False, "camera": False, "screen": False}
-        self.assertEqual(self.sent, [("ann", told)])
+        status = {"type": "presence", "microphone": False, "camera": False, "screen": False}
+        self.assertEqual(self.sent, [("ann", status)])
 
-    def test_told_when_it_changes(self) -> None:
-        """A change is told once, to all who understand."""
+    def test_sent_when_changed(self) -> None:
+        """A change is sent once, to every page that understands messages."""
         self.hello("ann")
-        self.presence.follow()
+        self.media_status.update()
         self.sent.clear()
-        self.state.microphone.started()
-        self.presence.follow()
-        self.presence.follow()
+        self.state.devices.microphone.started()
+        self.media_status.update()
+        self.media_status.update()
         self.assertEqual([(user, message["microphone"]) for user, message in self.sent], [("ann", True)])
 
-    def test_others_tell(self) -> None:
-        """What another page tells is known of its person."""
-        ann = self.state.others[0]
+    def test_received_status(self) -> None:
+        """The received media status is stored with its participant, and cleared when the channel closes."""
+        ann = self.state.participants.members[0]
         self.assertEqual((ann.microphone, ann.camera, ann.screen), (None, None, False))
         self.hello("ann")
         self.receive("ann", type="presence", microphone=True, camera=False, screen=True)
         self.assertEqual((ann.microphone, ann.camera, ann.screen, self.changes), (True, False, True, 1))
         self.receive("ann", type="presence", microphone="yes", camera=0)
         self.assertEqual((ann.microphone, ann.camera, ann.screen), (True, False, True))
-        self.conversations.closed("ann")
+        self.messaging.channel_closed("ann")
         self.assertEqual((ann.microphone, ann.camera, ann.screen), (None, None, False))
 
-    def test_only_the_host_asks_for_silence(self) -> None:
-        """A guest's request is left alone; the host may hand over."""
+    def test_mute_request_of_the_host_only(self) -> None:
+        """Only requests to mute from the present host are accepted."""
         for user in ("ann", "bob"):
             self.hello(user)
             self.receive(user, type="mute")
-        self.assertEqual(self.asked, 1)
-        self.state.handed_over("bob", "me")
+        self.assertEqual(self.requested, 1)
+        self.state.host_changed("bob", "me")
         self.receive("ann", type="mute")
-        self.assertEqual(self.asked, 1)
+        self.assertEqual(self.requested, 1)
         self.receive("bob", type="mute")
-        self.assertEqual(self.asked, 2)
+        self.assertEqual(self.requested, 2)
 
-    def test_the_host_asks(self) -> None:
-        """One, or everybody who understands."""
+    def test_mute_requests_as_host(self) -> None:
+        """A host can ask one participant to mute, or everybody who understands messages."""
         self.hello("ann")
         self.hello("bob")
         self.sent.clear()
-        self.presence.ask_to_mute("bob")
-        self.presence.ask_to_mute()
+        self.media_status.ask_to_mute("bob")
+        self.media_status.ask_to_mute()
         self.assertEqual(self.sent[0], ("bob", {"type": "mute"}))
         self.assertEqual({user for user, _ in self.sent[1:]}, {"ann", "bob"})

@@ -1,4 +1,4 @@
-"""How a call of several people is bounded."""
+"""Tests of the bit rate bounds in a mesh."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from signald_page.client.model.mesh import CAPACITY, video_bounds
 
 
 class BoundTests(SynchronousTestCase):
-    """`video_bounds`."""
+    """`video_bounds` depends on the number of participants."""
 
-    def test_more_people_get_less_each(self) -> None:
-        """And never so much that all of it exceeds what a home's uplink has, about 2.5 Mbit/s."""
-        bounds = [video_bounds(others) for others in range(1, CAPACITY)]
+    def test_total_bit_rate(self) -> None:
+        """More participants get a lower bit rate each, and all together fit into a home uplink of 2.5 Mbit/s."""
+        bounds = [video_bounds(peers) for peers in range(1, CAPACITY)]
         for (bitrate, scale), (next_bitrate, next_scale) in pairwise(bounds):
             self.assertGreater(bitrate, next_bitrate)
             self.assertLessEqual(scale, next_scale)
-        for others, (bitrate, _) in enumerate(bounds, 1):
-            self.assertLessEqual(others * bitrate, 2_600_000)
+        for peers, (bitrate, _) in enumerate(bounds, 1):
+            self.assertLessEqual(peers * bitrate, 2_600_000)
 
-    def test_any_number_has_bounds(self) -> None:
-        """Nobody there counts as one, and beyond the table its last row stays."""
+    def test_numbers_outside_the_table(self) -> None:
+        """Numbers outside of the table get its first or last row."""
         self.assertEqual(video_bounds(0), video_bounds(1))
         self.assertEqual(video_bounds(99), video_bounds(CAPACITY - 1))

@@ -1,11 +1,11 @@
-"""What follows from what happens on the call page."""
+"""Tests of the page's state and its transitions."""
 
 from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
 from signald.core.messages import RefusalReason, WaitReason
-from signald_page.client.model import page_state, remote_peer, texts
+from signald_page.client.model import notices, page_state, remote_peer, texts
 from signald_page.client.model.layout import GRID
 from signald_page.client.model.page_state import GUEST, HOST, PageState
 from signald_page.client.model.remote_peer import RemotePeer
@@ -14,144 +14,146 @@ ID = "7Q2M9RT6ZC"
 LINK = "https://example.org:9000/#7Q2M9RT6ZC"
 
 
-def started() -> PageState:
-    """A page with its start screen."""
+def start_page() -> PageState:
+    """Return a page that shows the start screen."""
     page = PageState()
-    page.ready("")
+    page.show_start("")
     return page
 
 
-def hosting(*others: str) -> PageState:
-    """A page whose person has opened a session, with these others connected."""
-    page = started()
-    page.begin(HOST)
-    page.joined(ID, HOST, [])
-    page.link = LINK
-    for user in others:
-        page.arrived(RemotePeer(user))
+def host_page(*members: str) -> PageState:
+    """Return a page whose person opened a session, with these connected participants."""
+    page = start_page()
+    page.start_call(HOST)
+    page.session_joined(ID, HOST, [])
+    page.session.link = LINK
+    for user in members:
+        page.member_joined(RemotePeer(user))
         page.connection_changed(user, "connected")
     return page
 
 
-def visiting(*others: str, connected: bool = True) -> PageState:
-    """A page whose person has joined a session with these others."""
-    page = started()
-    page.begin(GUEST, ID)
-    page.joined(ID, GUEST, [RemotePeer(user) for user in others])
-    for user in others if connected else ():
+def guest_page(*members: str, connected: bool = True) -> PageState:
+    """Return a page whose person joined a session with these participants."""
+    page = start_page()
+    page.start_call(GUEST, ID)
+    page.session_joined(ID, GUEST, [RemotePeer(user) for user in members])
+    for user in members if connected else ():
         page.connection_changed(user, "connected")
     return page
 
 
-class StartTests(SynchronousTestCase):
-    """Before a call."""
+class StartScreenTests(SynchronousTestCase):
+    """The page is on the start screen or connects."""
 
-    def test_begins_loading(self) -> None:
-        """Nothing can be begun before the start screen works."""
+    def test_loading(self) -> None:
+        """No call can be started before the start screen is shown."""
         page = PageState()
-        self.assertFalse(page.begin(HOST))
+        self.assertFalse(page.start_call(HOST))
         self.assertEqual(page.stage, "loading")
 
     def test_connectivity_test(self) -> None:
-        """The connectivity test is shown in the place of the start screen, and leads back to it."""
+        """The connectivity test replaces the start screen and returns to it."""
         page = PageState()
-        self.assertTrue(page.test())
-        page.ready(ID)
-        page.preview = True
-        page.problem = "What went wrong."
-        self.assertTrue(page.test())
-        self.assertEqual((page.stage, page.problem, page.preview), ("test", "", False))
-        self.assertFalse(page.test())
-        self.assertFalse(page.begin(HOST))
-        page.ready(ID)
-        self.assertEqual((page.stage, page.invited), ("start", ID))
-        page.begin(HOST)
-        self.assertFalse(page.test())
+        self.assertTrue(page.show_test())
+        page.show_start(ID)
+        page.devices.previewing = True
+        page.notices.problem = "What went wrong."
+        self.assertTrue(page.show_test())
+        self.assertEqual((page.stage, page.notices.problem, page.devices.previewing), ("test", "", False))
+        self.assertFalse(page.show_test())
+        self.assertFalse(page.start_call(HOST))
+        page.show_start(ID)
+        self.assertEqual((page.stage, page.session.invited_id), ("start", ID))
+        page.start_call(HOST)
+        self.assertFalse(page.show_test())
         self.assertEqual(page.stage, "connecting")
 
-    def test_an_address_that_names_no_session(self) -> None:
-        """What is wrong with the page's address is told, and forgotten with the next address."""
+    def test_malformed_fragment(self) -> None:
+        """A malformed fragment of the page's URL is reported until the next one."""
         page = PageState()
-        page.ready("", "No such form.")
-        self.assertEqual((page.stage, page.problem), ("start", "No such form."))
-        page.ready(ID)
-        self.assertEqual((page.stage, page.invited, page.problem), ("start", ID, ""))
+        page.show_start("", "No such form.")
+        self.assertEqual((page.stage, page.notices.problem), ("start", "No such form."))
+        page.show_start(ID)
+        self.assertEqual((page.stage, page.session.invited_id, page.notices.problem), ("start", ID, ""))
 
-    def test_a_browser_that_cannot_call(self) -> None:
-        """Nothing but the reason is offered, whatever the address says."""
+    def test_unsupported_browser(self) -> None:
+        """An unsupported browser fails with the reason, whatever the URL says."""
         page = PageState()
-        page.cannot_call(texts.NO_WEBRTC)
-        page.ready(ID)
-        self.assertEqual((page.stage, page.problem, page.invited), ("failed", texts.NO_WEBRTC, ""))
+        page.browser_unsupported(texts.NO_WEBRTC)
+        page.show_start(ID)
+        self.assertEqual((page.stage, page.notices.problem, page.session.invited_id), ("failed", texts.NO_WEBRTC, ""))
 
     def test_one_call_at_a_time(self) -> None:
-        """A second press while the first is carried out changes nothing."""
-        page = started()
-        self.assertTrue(page.begin(HOST))
-        self.assertFalse(page.begin(GUEST, ID))
+        """Starting a second call while the first one connects does nothing."""
+        page = start_page()
+        self.assertTrue(page.start_call(HOST))
+        self.assertFalse(page.start_call(GUEST, ID))
         self.assertEqual((page.stage, page.role), ("connecting", HOST))
 
     def test_a_refused_join_goes_back(self) -> None:
-        """An id that the server does not know leads back to the start screen, where it can be mended."""
-        page = started()
-        page.begin(GUEST, ID)
-        page.refused("join", "unknown-session", "There is no such call.")
-        self.assertEqual((page.stage, page.problem), ("start", "There is no such call."))
+        """An unknown session id returns to the start screen, where it can be corrected."""
+        page = start_page()
+        page.start_call(GUEST, ID)
+        page.request_refused("join", "unknown-session", "There is no such call.")
+        self.assertEqual((page.stage, page.notices.problem), ("start", "There is no such call."))
 
     def test_a_refused_hello_fails(self) -> None:
-        """A server that does not even greet cannot be used."""
-        page = started()
-        page.begin(HOST)
-        page.refused("hello", "unsupported-version", "This server speaks version 2.")
-        self.assertEqual((page.stage, page.problem), ("failed", "This server speaks version 2."))
+        """A refused hello makes the attempt fail."""
+        page = start_page()
+        page.start_call(HOST)
+        page.request_refused("hello", "unsupported-version", "This server speaks version 2.")
+        self.assertEqual((page.stage, page.notices.problem), ("failed", "This server speaks version 2."))
 
     def test_a_refusal_within_a_call(self) -> None:
-        """Another refusal is told, and the call goes on."""
-        page = hosting("ann")
-        page.refused("offer", "outbox-full", "No.")
-        self.assertEqual((page.stage, page.problem), ("connected", "No."))
+        """Other refusals are reported, and the call goes on."""
+        page = host_page("ann")
+        page.request_refused("offer", "outbox-full", "No.")
+        self.assertEqual((page.stage, page.notices.problem), ("connected", "No."))
 
     def test_cancelled(self) -> None:
-        """Who cancels before the call is open is back at the start."""
-        page = started()
-        page.begin(HOST)
+        """Cancelling before the session is open returns to the start screen."""
+        page = start_page()
+        page.start_call(HOST)
         page.hung_up()
         self.assertEqual(page.stage, "start")
 
     def test_an_unreachable_server(self) -> None:
         """Without a server the attempt fails, and can be repeated."""
-        page = started()
-        page.begin(GUEST, ID)
+        page = start_page()
+        page.start_call(GUEST, ID)
         page.server_lost(texts.SERVER_UNREACHABLE)
-        self.assertEqual((page.stage, page.problem), ("failed", texts.SERVER_UNREACHABLE))
-        self.assertTrue(page.begin(GUEST, ID))
-        self.assertEqual((page.stage, page.problem), ("connecting", ""))
+        self.assertEqual((page.stage, page.notices.problem), ("failed", texts.SERVER_UNREACHABLE))
+        self.assertTrue(page.start_call(GUEST, ID))
+        self.assertEqual((page.stage, page.notices.problem), ("connecting", ""))
 
-    def test_late_news_change_nothing(self) -> None:
-        """What arrives after a cancelled attempt is ignored."""
-        page = started()
-        page.begin(HOST)
+    def test_late_events_are_ignored(self) -> None:
+        """Events that arrive after a cancelled attempt are ignored."""
+        page = start_page()
+        page.start_call(HOST)
         page.hung_up()
-        page.joined(ID, GUEST, [RemotePeer("ann")])
-        page.arrived(RemotePeer("ann"))
+        page.session_joined(ID, GUEST, [RemotePeer("ann")])
+        page.member_joined(RemotePeer("ann"))
         page.session_ended("idle")
         page.server_lost("Lost.")
         page.hung_up()
-        page.restart()
-        self.assertEqual((page.stage, page.session, page.others, page.problem), ("start", "", [], ""))
+        page.return_to_start()
+        self.assertEqual(
+            (page.stage, page.session.id, page.participants.members, page.notices.problem), ("start", "", [], "")
+        )
 
 
 class SessionTests(SynchronousTestCase):
-    """While a session lasts."""
+    """The page is in a session."""
 
     def test_a_host_waits(self) -> None:
-        """An open session without others shows its id and link."""
-        page = hosting()
-        self.assertEqual((page.stage, page.session, page.link), ("waiting", ID, LINK))
+        """A host who is alone sees the session id and the link."""
+        page = host_page()
+        self.assertEqual((page.stage, page.session.id, page.session.link), ("waiting", ID, LINK))
 
     def test_calling_until_connected(self) -> None:
-        """With another there the page is calling, and connected as soon as there is a path."""
-        page = visiting("ann", connected=False)
+        """With another participant the page is calling until a peer connection is established."""
+        page = guest_page("ann", connected=False)
         self.assertEqual(page.stage, "calling")
         page.connection_changed("ann", "connecting")
         self.assertEqual(page.stage, "calling")
@@ -159,251 +161,256 @@ class SessionTests(SynchronousTestCase):
         self.assertEqual(page.stage, "connected")
 
     def test_a_guest_leaves(self) -> None:
-        """The host waits again, and is told; the next arrival makes that old news."""
+        """When a guest leaves, the host waits again and is told, until the next participant joins."""
         for reason, notice in (("left", texts.LEFT_WAITING), ("gone", texts.LOST_WAITING)):
-            page = hosting()
-            page.arrived(RemotePeer("ann"))
-            page.departed("ann", reason)
-            self.assertEqual((page.stage, page.notice), ("waiting", notice))
-            page.arrived(RemotePeer("bob"))
-            self.assertEqual((page.stage, page.notice), ("calling", ""))
+            page = host_page()
+            page.member_joined(RemotePeer("ann"))
+            page.member_left("ann", reason)
+            self.assertEqual((page.stage, page.notices.notice), ("waiting", notice))
+            page.member_joined(RemotePeer("bob"))
+            self.assertEqual((page.stage, page.notices.notice), ("calling", ""))
 
     def test_a_guest_who_lost_only_the_server(self) -> None:
-        """A connected call goes on without the server, until the connection breaks as well."""
-        page = hosting("ann")
-        page.departed("ann", "gone")
-        self.assertEqual((page.stage, page.notice), ("connected", texts.OTHER_LOST_SERVER))
+        """A peer connection outlives the participant's server connection, until it breaks as well."""
+        page = host_page("ann")
+        page.member_left("ann", "gone")
+        self.assertEqual((page.stage, page.notices.notice), ("connected", texts.OTHER_LOST_SERVER))
         page.connection_changed("ann", "disconnected")
-        self.assertEqual((page.stage, page.notice), ("waiting", texts.LOST_WAITING))
+        self.assertEqual((page.stage, page.notices.notice), ("waiting", texts.LOST_WAITING))
 
-    def test_a_newcomer_replaces_whom_the_server_lost(self) -> None:
-        """Who comes back with a new connection does not meet their own shadow."""
-        page = hosting("ann")
-        page.departed("ann", "gone")
-        page.arrived(RemotePeer("ann-again"))
-        self.assertEqual([other.user for other in page.others], ["ann-again"])
+    def test_rejoined_participant_replaces_the_lost_one(self) -> None:
+        """A participant who rejoins with a new connection replaces the one whom the server lost."""
+        page = host_page("ann")
+        page.member_left("ann", "gone")
+        page.member_joined(RemotePeer("ann-again"))
+        self.assertEqual([member.user for member in page.participants.members], ["ann-again"])
 
-    def test_strangers_change_nothing(self) -> None:
-        """News of somebody who is not here are ignored."""
-        page = hosting("ann")
-        page.departed("bob", "left")
+    def test_events_about_unknown_users(self) -> None:
+        """Events about unknown users are ignored."""
+        page = host_page("ann")
+        page.member_left("bob", "left")
         page.connection_changed("bob", "failed")
-        self.assertEqual(([other.user for other in page.others], page.stage), (["ann"], "connected"))
+        self.assertEqual(([member.user for member in page.participants.members], page.stage), (["ann"], "connected"))
 
     def test_hanging_up(self) -> None:
-        """Each side reads what its hanging up meant."""
-        host, guest, heir = hosting("bob"), visiting("ann"), visiting("ann")
-        host.own = True
+        """The outcome of hanging up depends on the person's role."""
+        host, guest, new_host = host_page("bob"), guest_page("ann"), guest_page("ann")
+        host.session.has_host_key = True
         host.hung_up()
-        heir.handed_over("me", "me")
-        heir.hung_up()
+        new_host.host_changed("me", "me")
+        new_host.hung_up()
         guest.hung_up()
-        self.assertEqual((host.stage, host.outcome, host.others), ("ended", texts.HUNG_UP_HOST, []))
-        self.assertEqual((heir.stage, heir.outcome), ("ended", texts.YOU_ENDED))
-        self.assertEqual((guest.stage, guest.outcome), ("ended", texts.HUNG_UP))
-        guest.restart()
+        self.assertEqual(
+            (host.stage, host.notices.outcome, host.participants.members), ("ended", texts.HUNG_UP_HOST, [])
+        )
+        self.assertEqual((new_host.stage, new_host.notices.outcome), ("ended", texts.YOU_ENDED))
+        self.assertEqual((guest.stage, guest.notices.outcome), ("ended", texts.HUNG_UP))
+        guest.return_to_start()
         self.assertEqual(guest.stage, "start")
 
     def test_the_session_ends(self) -> None:
-        """Every reason has its sentence, and one that is not known has one, too."""
+        """Each reason for the end of a session has a sentence, and so has an unknown one."""
         for reason in ("host-left", "idle", "expired", "something-new"):
-            page = visiting("ann")
+            page = guest_page("ann")
             page.session_ended(reason)
-            self.assertEqual((page.stage, page.outcome), ("ended", texts.ENDED.get(reason, texts.CALL_OVER)))
+            self.assertEqual((page.stage, page.notices.outcome), ("ended", texts.ENDED.get(reason, texts.CALL_OVER)))
 
     def test_a_host_who_lost_only_the_server(self) -> None:
-        """A connected call outlives its session; when it breaks, the session's end is told."""
-        page = visiting("ann")
+        """A peer connection outlives a session whose host lost the server; when it breaks, the reason is shown."""
+        page = guest_page("ann")
         page.session_ended("host-gone")
-        self.assertEqual((page.stage, page.notice), ("connected", texts.OTHER_LOST_SERVER))
+        self.assertEqual((page.stage, page.notices.notice), ("connected", texts.OTHER_LOST_SERVER))
         page.connection_changed("ann", "disconnected")
-        self.assertEqual((page.stage, page.outcome), ("ended", texts.ENDED["host-gone"]))
+        self.assertEqual((page.stage, page.notices.outcome), ("ended", texts.ENDED["host-gone"]))
 
-    def test_a_host_who_is_gone_before_there_was_a_path(self) -> None:
-        """Without a connection there is nothing that could go on."""
-        page = visiting("ann", connected=False)
+    def test_host_lost_before_a_connection(self) -> None:
+        """Without a peer connection, the loss of the host ends the call."""
+        page = guest_page("ann", connected=False)
         page.session_ended("host-gone")
-        self.assertEqual((page.stage, page.outcome), ("ended", texts.ENDED["host-gone"]))
+        self.assertEqual((page.stage, page.notices.outcome), ("ended", texts.ENDED["host-gone"]))
 
 
 class ServerLossTests(SynchronousTestCase):
-    """The connection to the server breaks."""
+    """The connection to the server is over for good."""
 
     def test_while_waiting(self) -> None:
-        """Nobody can join any more, so the call has failed."""
-        page = hosting()
+        """Without a server nobody can join, so that a waiting host fails."""
+        page = host_page()
         page.server_lost(texts.SERVER_LOST)
-        self.assertEqual((page.stage, page.problem), ("failed", texts.SERVER_LOST))
+        self.assertEqual((page.stage, page.notices.problem), ("failed", texts.SERVER_LOST))
 
     def test_while_connected(self) -> None:
-        """The call goes on; when it breaks as well, that is told."""
-        page = visiting("ann")
+        """A connected call goes on, and its later break is reported."""
+        page = guest_page("ann")
         page.server_lost(texts.SERVER_LOST)
-        self.assertEqual((page.stage, page.notice), ("connected", texts.SERVER_LOST_CONNECTED))
+        self.assertEqual((page.stage, page.notices.notice), ("connected", texts.SERVER_LOST_CONNECTED))
         page.connection_changed("ann", "failed")
-        self.assertEqual((page.stage, page.problem), ("failed", texts.SERVER_LOST))
+        self.assertEqual((page.stage, page.notices.problem), ("failed", texts.SERVER_LOST))
 
-    def test_keeps_only_whom_it_reaches(self) -> None:
-        """Somebody still being called is out of reach without a server."""
-        page = hosting("ann")
-        page.arrived(RemotePeer("bob"))
+    def test_unconnected_participants_are_removed(self) -> None:
+        """Participants without a peer connection are removed when the server is lost."""
+        page = host_page("ann")
+        page.member_joined(RemotePeer("bob"))
         page.server_lost(texts.SERVER_LOST)
-        self.assertEqual([other.user for other in page.others], ["ann"])
+        self.assertEqual([member.user for member in page.participants.members], ["ann"])
 
     def test_hanging_up_without_a_server(self) -> None:
-        """The person ends a call that goes on by itself."""
-        page = visiting("ann")
+        """The person can end a call that goes on without the server."""
+        page = guest_page("ann")
         page.server_lost(texts.SERVER_LOST)
         page.hung_up()
-        self.assertEqual((page.stage, page.outcome), ("ended", texts.HUNG_UP))
+        self.assertEqual((page.stage, page.notices.outcome), ("ended", texts.HUNG_UP))
 
-    def test_a_second_break(self) -> None:
-        """Of two who remain one may go, and the call goes on with the other."""
-        page = hosting("ann", "bob")
+    def test_one_of_two_connections_breaks(self) -> None:
+        """A detached call goes on with the remaining participant when one of two leaves."""
+        page = host_page("ann", "bob")
         page.server_lost(texts.SERVER_LOST)
         page.connection_changed("ann", "closed")
-        self.assertEqual((page.stage, [other.user for other in page.others]), ("connected", ["bob"]))
+        self.assertEqual((page.stage, [member.user for member in page.participants.members]), ("connected", ["bob"]))
 
 
-class PathTests(SynchronousTestCase):
-    """Paths between the two, found and lost."""
+class PeerConnectionTests(SynchronousTestCase):
+    """Peer connections are established, interrupted and given up."""
 
     def test_no_path(self) -> None:
-        """A guest without a path has failed, and reads whether a TURN server was tried."""
+        """A guest without a path fails, and is told whether a TURN server was tried."""
         for turn, problem in ((False, texts.NO_PATH), (True, texts.NO_PATH_WITH_TURN)):
-            page = visiting("ann", connected=False)
-            page.turn = turn
+            page = guest_page("ann", connected=False)
+            page.network.turn_available = turn
             page.connection_changed("ann", "failed")
-            self.assertEqual((page.stage, page.problem), ("failed", problem))
+            self.assertEqual((page.stage, page.notices.problem), ("failed", problem))
 
     def test_no_path_with_a_hidden_address(self) -> None:
-        """Who hides their address, and has no TURN server to hide behind, reads that this is why."""
+        """A person who hides their address without a TURN server is told that this is the reason."""
         for turn, problem in ((False, texts.NO_PATH_RELAY_ONLY), (True, texts.NO_PATH_WITH_TURN)):
-            page = visiting("ann", connected=False)
-            page.relay_only = True
-            page.turn = turn
+            page = guest_page("ann", connected=False)
+            page.network.relay_only = True
+            page.network.turn_available = turn
             page.connection_changed("ann", "failed")
-            self.assertEqual(page.problem, problem)
+            self.assertEqual(page.notices.problem, problem)
 
-    def test_a_hidden_address_and_nothing_to_hide_behind(self) -> None:
-        """Nobody waits for a path that cannot be; one that there is goes on."""
-        page = visiting("ann", connected=False)
-        page.relay_only = True
+    def test_relay_only_without_a_turn_server(self) -> None:
+        """Without a TURN server a relay-only connection is given up at once; an existing one goes on."""
+        page = guest_page("ann", connected=False)
+        page.network.relay_only = True
         page.tick(1.0)
-        self.assertEqual((page.stage, page.problem), ("failed", texts.NO_PATH_RELAY_ONLY))
-        page = visiting("ann", connected=False)
-        page.relay_only = page.turn = True
+        self.assertEqual((page.stage, page.notices.problem), ("failed", texts.NO_PATH_RELAY_ONLY))
+        page = guest_page("ann", connected=False)
+        page.network.relay_only = page.network.turn_available = True
         page.tick(1.0)
         self.assertEqual(page.stage, "calling")
-        page = visiting("ann")
-        page.relay_only = True
+        page = guest_page("ann")
+        page.network.relay_only = True
         page.tick(1.0)
         self.assertEqual(page.stage, "connected")
 
-    def test_a_relayed_call_without_a_turn_server(self) -> None:
-        """Nobody waits for a path that cannot be, and nobody is told to look at their own switch."""
-        page = visiting("ann", connected=False)
-        page.relayed = True
-        self.assertTrue(page.hides)
+    def test_relay_only_session_without_a_turn_server(self) -> None:
+        """A relay-only session without a TURN server is given up at once, without blaming the person's own setting."""
+        page = guest_page("ann", connected=False)
+        page.session.relay_only = True
+        self.assertTrue(page.relay_only)
         page.tick(1.0)
-        self.assertEqual((page.stage, page.problem), ("failed", texts.NO_PATH))
-        page = visiting("ann", connected=False)
-        page.relayed = page.relay_only = True
+        self.assertEqual((page.stage, page.notices.problem), ("failed", texts.NO_PATH))
+        page = guest_page("ann", connected=False)
+        page.session.relay_only = page.network.relay_only = True
         page.tick(1.0)
-        self.assertEqual((page.stage, page.problem), ("failed", texts.NO_PATH))
+        self.assertEqual((page.stage, page.notices.problem), ("failed", texts.NO_PATH))
 
     def test_no_path_to_a_guest(self) -> None:
-        """The host keeps the session open, so that the guest can try again."""
-        page = hosting()
-        page.arrived(RemotePeer("bob"))
+        """A host keeps the session open when there is no path to a guest, who can then try again."""
+        page = host_page()
+        page.member_joined(RemotePeer("bob"))
         page.connection_changed("bob", "failed")
-        self.assertEqual((page.stage, page.problem), ("waiting", texts.NO_PATH))
+        self.assertEqual((page.stage, page.notices.problem), ("waiting", texts.NO_PATH))
 
     def test_one_of_several_without_a_path(self) -> None:
-        """The call goes on with those who can be reached."""
-        page = visiting("ann", "bob", connected=False)
+        """The call goes on with the participants who can be reached."""
+        page = guest_page("ann", "bob", connected=False)
         page.connection_changed("ann", "connected")
         page.connection_changed("bob", "failed")
-        self.assertEqual((page.stage, [other.user for other in page.others]), ("connected", ["ann"]))
+        self.assertEqual((page.stage, [member.user for member in page.participants.members]), ("connected", ["ann"]))
 
-    def test_browsers_that_do_not_agree(self) -> None:
-        """A first negotiation that fails ends the attempt; a later one leaves the call as it was."""
-        page = visiting("ann", connected=False)
-        page.disagreed("bob")
+    def test_failed_negotiation(self) -> None:
+        """A failed first negotiation ends the attempt; a failed later one leaves the call as it was."""
+        page = guest_page("ann", connected=False)
+        page.negotiation_failed("bob")
         self.assertEqual(page.stage, "calling")
-        page.disagreed("ann")
-        self.assertEqual((page.stage, page.problem), ("failed", texts.NEGOTIATION_FAILED))
-        page = visiting("ann")
-        page.disagreed("ann")
-        self.assertEqual((page.stage, page.problem), ("connected", ""))
+        page.negotiation_failed("ann")
+        self.assertEqual((page.stage, page.notices.problem), ("failed", texts.NEGOTIATION_FAILED))
+        page = guest_page("ann")
+        page.negotiation_failed("ann")
+        self.assertEqual((page.stage, page.notices.problem), ("connected", ""))
 
     def test_a_long_search(self) -> None:
-        """After some seconds the person reads that the search goes on, and at last that it was in vain."""
-        page = visiting("ann", connected=False)
+        """After some seconds the page says that the search for a path goes on, and in the end that it failed."""
+        page = guest_page("ann", connected=False)
         self.assertEqual(page.tick(page_state.CALLING_LONG_AFTER - 1), [])
-        self.assertEqual(page.notice, "")
+        self.assertEqual(page.notices.notice, "")
         self.assertEqual(page.tick(page_state.CALLING_LONG_AFTER), [])
-        self.assertEqual(page.notice, texts.CALLING_LONG)
+        self.assertEqual(page.notices.notice, texts.CALLING_LONG)
         self.assertEqual(page.tick(remote_peer.GIVE_UP_AFTER), [])
-        self.assertEqual((page.stage, page.problem), ("failed", texts.NO_PATH))
+        self.assertEqual((page.stage, page.notices.problem), ("failed", texts.NO_PATH))
 
     def test_a_search_beside_a_call(self) -> None:
-        """While there is a picture of one, the search for another is not worth a word."""
-        page = hosting("ann")
-        page.arrived(RemotePeer("bob"))
+        """During a connected call the search for another path is not mentioned."""
+        page = host_page("ann")
+        page.member_joined(RemotePeer("bob"))
         page.tick(page_state.CALLING_LONG_AFTER)
-        self.assertEqual((page.stage, page.notice), ("connected", ""))
+        self.assertEqual((page.stage, page.notices.notice), ("connected", ""))
 
     def test_an_interruption(self) -> None:
-        """After a while new paths are sought, and again ever more seldom; then everything is as before."""
-        page = visiting("ann")
+        """ICE is restarted with back-off during an interruption, which starts again with the next one."""
+        page = guest_page("ann")
         self.assertEqual(page.tick(100.0), [])
         page.connection_changed("ann", "disconnected")
-        self.assertTrue(page.interrupted)
+        self.assertTrue(page.participants.interrupted)
         self.assertEqual(page.stage, "connected")
-        sought = [second for second in range(101, 120) if page.tick(float(second)) == ["ann"]]
-        self.assertEqual(sought, [102, 106, 114])
+        restarted = [second for second in range(101, 120) if page.tick(float(second)) == ["ann"]]
+        self.assertEqual(restarted, [102, 106, 114])
         page.connection_changed("ann", "connected")
-        self.assertFalse(page.interrupted)
+        self.assertFalse(page.participants.interrupted)
         page.tick(200.0)
         page.connection_changed("ann", "disconnected")
         self.assertEqual([page.tick(201.0), page.tick(202.0)], [[], ["ann"]])
 
-    def test_a_failure_is_mended_at_once(self) -> None:
-        """A browser that says so has nothing left to try by itself; the same after a change of the network."""
-        for happens in (
+    def test_immediate_ice_restart(self) -> None:
+        """ICE is restarted at once after a failure, and after the server connection is restored on either side."""
+        for cause in (
             lambda page: page.connection_changed("ann", "failed"),
-            lambda page: page.reached_server(),
-            lambda page: page.presence("ann", False),
+            lambda page: page.server_connected(),
+            lambda page: page.participants.set_away("ann", False),
         ):
-            page = visiting("ann")
+            page = guest_page("ann")
             page.tick(100.0)
             page.connection_changed("ann", "disconnected")
-            happens(page)
+            cause(page)
             self.assertEqual(page.tick(100.5), ["ann"])
-            self.assertEqual(page.others[0].restarts, 1)
+            self.assertEqual(page.participants.members[0].restarts, 1)
 
-    def test_another_network(self) -> None:
-        """New paths are sought once the server is reached again, whether or not the loss of the old ones shows."""
-        page = visiting("ann")
+    def test_network_change(self) -> None:
+        """After a network change ICE is restarted as soon as the server is reached, even if no loss was noticed."""
+        page = guest_page("ann")
         page.tick(100.0)
-        page.network_changed()
+        page.network.changed = True
         self.assertEqual(page.tick(100.5), [])
-        page.interrupted_server()
-        page.reached_server()
+        page.network.interrupted()
+        page.server_connected()
         self.assertEqual([page.tick(101.0), page.tick(102.0)], [["ann"], []])
-        page = visiting("bob", connected=False)
-        page.network_changed()
-        page.reached_server()
+        page = guest_page("bob", connected=False)
+        page.network.changed = True
+        page.server_connected()
         self.assertEqual(page.tick(1.0), [])
 
-    def test_nothing_is_agreed_without_the_server(self) -> None:
-        """While either side has lost it, new paths are not sought and nobody is given up."""
+    def test_no_negotiation_without_the_server(self) -> None:
+        """While either side has lost the server, ICE is not restarted and nobody is given up."""
         for lost, back in (
-            (lambda page: page.interrupted_server(), lambda page: page.reached_server()),
-            (lambda page: page.presence("ann", True), lambda page: page.presence("ann", False)),
+            (lambda page: page.network.interrupted(), lambda page: page.server_connected()),
+            (
+                lambda page: page.participants.set_away("ann", True),
+                lambda page: page.participants.set_away("ann", False),
+            ),
         ):
-            page = visiting("ann")
+            page = guest_page("ann")
             page.connection_changed("ann", "disconnected")
             lost(page)
             self.assertEqual(page.tick(100.0), [])
@@ -412,8 +419,8 @@ class PathTests(SynchronousTestCase):
             self.assertEqual(page.tick(100.5), ["ann"])
 
     def test_an_interruption_that_lasts(self) -> None:
-        """Its steps do not prolong it: in the end the other person is lost."""
-        page = visiting("ann")
+        """The steps of an interruption do not prolong it: the participant is given up in the end."""
+        page = guest_page("ann")
         page.connection_changed("ann", "disconnected")
         page.tick(15.0)
         page.connection_changed("ann", "failed")
@@ -421,232 +428,239 @@ class PathTests(SynchronousTestCase):
         page.tick(16.0)
         page.connection_changed("ann", "failed")
         page.tick(remote_peer.GIVE_UP_AFTER)
-        self.assertEqual((page.stage, page.problem), ("failed", texts.OTHER_LOST))
+        self.assertEqual((page.stage, page.notices.problem), ("failed", texts.OTHER_LOST))
 
-    def test_the_same_state_again(self) -> None:
-        """A state that is told twice does not start its time anew."""
-        page = visiting("ann")
+    def test_repeated_connection_state(self) -> None:
+        """A connection state that is reported twice does not restart its time."""
+        page = guest_page("ann")
         page.connection_changed("ann", "disconnected")
         page.tick(10.0)
         page.connection_changed("ann", "disconnected")
-        self.assertEqual(page.others[0].waited, 10.0)
+        self.assertEqual(page.participants.members[0].waited, 10.0)
 
 
 class ReconnectTests(SynchronousTestCase):
-    """The connection to the server is lost and comes back."""
+    """The connection to the server is lost and restored."""
 
-    def test_the_seconds_are_counted(self) -> None:
-        """From the loss to the return."""
-        page = visiting("ann")
+    def test_offline_seconds(self) -> None:
+        """The duration of the loss is counted from its start."""
+        page = guest_page("ann")
         page.tick(50.0)
-        page.interrupted_server()
+        page.network.interrupted()
         page.tick(51.0)
-        page.interrupted_server()
+        page.network.interrupted()
         page.tick(53.5)
-        self.assertEqual((page.stage, page.offline), ("connected", 3.5))
-        page.reached_server()
-        self.assertIsNone(page.offline)
+        self.assertEqual((page.stage, page.network.offline_for), ("connected", 3.5))
+        page.server_connected()
+        self.assertIsNone(page.network.offline_for)
 
-    def test_somebody_begins_anew(self) -> None:
-        """Who loaded the page anew is called once more, in the same place."""
-        page = visiting("ann", "bob")
-        page.presence("ann", True)
-        page.renewed("ann")
-        page.renewed("nobody")
-        ann = page.others[0]
+    def test_participant_reloaded(self) -> None:
+        """A participant who reloaded their page gets a new connection in the same place."""
+        page = guest_page("ann", "bob")
+        page.participants.set_away("ann", True)
+        page.participants.connection_reset("ann")
+        page.participants.connection_reset("nobody")
+        ann = page.participants.members[0]
         self.assertEqual((ann.user, ann.away, ann.connection, ann.was_connected), ("ann", False, "new", False))
 
-    def test_the_person_begins_anew(self) -> None:
-        """After a reload, those who are there come in the place of those who were."""
-        page = visiting("ann")
-        page.joined(ID, HOST, [RemotePeer("bob")])
-        self.assertEqual((page.role, [other.user for other in page.others], page.stage), (HOST, ["bob"], "calling"))
+    def test_own_page_reloaded(self) -> None:
+        """After a reload of the own page, the received participants replace the previous ones."""
+        page = guest_page("ann")
+        page.session_joined(ID, HOST, [RemotePeer("bob")])
+        self.assertEqual(
+            (page.role, [member.user for member in page.participants.members], page.stage), (HOST, ["bob"], "calling")
+        )
 
-    def test_the_server_knows_nobody(self) -> None:
-        """After too long an absence the person joins anew; whoever is not in a session is not moved."""
-        page = visiting("ann")
-        page.left_behind()
-        self.assertEqual((page.stage, page.others, page.session), ("connecting", [], ID))
-        page = started()
-        page.left_behind()
+    def test_membership_lost(self) -> None:
+        """A person whose membership the server lost joins again; without a session nothing happens."""
+        page = guest_page("ann")
+        page.membership_lost()
+        self.assertEqual((page.stage, page.participants.members, page.session.id), ("connecting", [], ID))
+        page = start_page()
+        page.membership_lost()
         self.assertEqual(page.stage, "start")
 
-    def test_another_tab(self) -> None:
-        """Only one of two tabs is this person; the other one says so."""
-        page = visiting("ann")
-        page.taken_over()
-        self.assertEqual((page.stage, page.problem), ("failed", texts.TAKEN_OVER))
-        page = started()
-        page.taken_over()
+    def test_replaced_by_another_tab(self) -> None:
+        """A page whose person was taken over by another tab fails and says so."""
+        page = guest_page("ann")
+        page.replaced_elsewhere()
+        self.assertEqual((page.stage, page.notices.problem), ("failed", texts.TAKEN_OVER))
+        page = start_page()
+        page.replaced_elsewhere()
         self.assertEqual(page.stage, "start")
 
 
-class DoorTests(SynchronousTestCase):
-    """Waiting before the door, and keeping it."""
+class AdmissionTests(SynchronousTestCase):
+    """Admission, passwords, the lobby and the change of hosts follow the server's events."""
 
-    def test_waiting(self) -> None:
-        """The person reads what is waited for; once in, the session begins; or the reason is told."""
-        page = started()
-        page.begin(GUEST, ID)
+    def test_admission_pending(self) -> None:
+        """The reason for waiting is shown until the person is admitted or refused."""
+        page = start_page()
+        page.start_call(GUEST, ID)
         for reason in WaitReason:
-            page.waiting(reason.value)
-            self.assertEqual(page.progress, texts.WAITING_FOR[reason.value])
-        page.joined(ID, GUEST, [])
-        page.waiting("host")
+            page.admission_pending(reason.value)
+            self.assertEqual(page.notices.progress, texts.WAITING_FOR[reason.value])
+        page.session_joined(ID, GUEST, [])
+        page.admission_pending("host")
         self.assertEqual(page.stage, "waiting")
         for why in RefusalReason:
-            page = started()
-            page.begin(GUEST, ID)
-            page.turned_away(why.value)
-            self.assertEqual((page.stage, page.problem), ("start", texts.TURNED_AWAY[why.value]))
+            page = start_page()
+            page.start_call(GUEST, ID)
+            page.admission_refused(why.value)
+            self.assertEqual((page.stage, page.notices.problem), ("start", texts.TURNED_AWAY[why.value]))
 
     def test_a_password(self) -> None:
-        """It is asked for when the server wants it, and no longer once it was right."""
+        """The password is asked for when the server requires it, until the join succeeds."""
         for code in ("password-needed", "wrong-password"):
-            page = started()
-            page.begin(GUEST, ID)
-            page.refused("join", code, "A password.")
-            self.assertEqual((page.stage, page.password_wanted), ("start", True))
-            page.begin(GUEST, ID)
-            page.joined(ID, GUEST, [])
-            self.assertFalse(page.password_wanted)
+            page = start_page()
+            page.start_call(GUEST, ID)
+            page.request_refused("join", code, "A password.")
+            self.assertEqual((page.stage, page.session.password_required), ("start", True))
+            page.start_call(GUEST, ID)
+            page.session_joined(ID, GUEST, [])
+            self.assertFalse(page.session.password_required)
 
     def test_knocks(self) -> None:
-        """The host sees who waits, until they do not, or somebody else is the host."""
-        page = hosting()
-        page.knocked("bob", "Bob")
-        page.knocked("cat", "")
-        page.knock_over("bob")
-        page.knock_over("bob")
-        self.assertEqual(page.knocks, {"cat": ""})
-        page.handed_over("ann", "me")
-        self.assertEqual((page.role, page.knocks), (GUEST, {}))
-        page.handed_over("me", "me")
+        """The host sees who waits, until they stop waiting or another member becomes the host."""
+        page = host_page()
+        page.participants.knocked("bob", "Bob")
+        page.participants.knocked("cat", "")
+        page.participants.knock_over("bob")
+        page.participants.knock_over("bob")
+        self.assertEqual(page.participants.knocks, {"cat": ""})
+        page.host_changed("ann", "me")
+        self.assertEqual((page.role, page.participants.knocks), (GUEST, {}))
+        page.host_changed("me", "me")
         self.assertEqual(page.role, HOST)
 
-    def test_another_host(self) -> None:
-        """Everybody is told who the host is now."""
-        page = hosting("ann", "bob")
-        page.others[0].name = "Ann"
-        page.handed_over("ann", "me")
-        self.assertEqual((page.role, page.notice), (GUEST, texts.IS_HOST.format("Ann")))
-        page.handed_over("bob", "me")
-        self.assertEqual(page.notice, texts.IS_HOST.format(texts.SOMEBODY))
-        self.assertEqual([other.host for other in page.others], [False, True])
-        page.handed_over("me", "me")
-        self.assertEqual((page.role, page.notice), (HOST, texts.YOU_ARE_HOST))
-        self.assertEqual([other.host for other in page.others], [False, False])
+    def test_host_changed(self) -> None:
+        """A change of the host is announced."""
+        page = host_page("ann", "bob")
+        page.participants.members[0].name = "Ann"
+        page.host_changed("ann", "me")
+        self.assertEqual((page.role, page.notices.notice), (GUEST, texts.IS_HOST.format("Ann")))
+        page.host_changed("bob", "me")
+        self.assertEqual(page.notices.notice, texts.IS_HOST.format(texts.SOMEBODY))
+        self.assertEqual([member.host for member in page.participants.members], [False, True])
+        page.host_changed("me", "me")
+        self.assertEqual((page.role, page.notices.notice), (HOST, texts.YOU_ARE_HOST))
+        self.assertEqual([member.host for member in page.participants.members], [False, False])
 
-    def test_making_somebody_the_host_and_leaving(self) -> None:
-        """The person leaves when the server says that the other is the host, and not before."""
-        page = hosting("ann")
-        page.leaving = "ann"
+    def test_hand_over_and_leave(self) -> None:
+        """A host who hands over in order to leave leaves when the server confirms the new host."""
+        page = host_page("ann")
+        page.participants.successor = "ann"
         self.assertTrue(page.in_session)
-        page.handed_over("ann", "me")
+        page.host_changed("ann", "me")
         self.assertEqual((page.stage, page.role), ("ended", GUEST))
-        self.assertEqual(page.outcome, texts.HUNG_UP + " " + texts.IS_HOST.format(texts.SOMEBODY))
+        self.assertEqual(page.notices.outcome, texts.HUNG_UP + " " + texts.IS_HOST.format(texts.SOMEBODY))
 
-    def test_nobody_to_make_the_host(self) -> None:
-        """Where the server refuses, the person stays, and does not leave with a later host."""
-        page = hosting("ann", "bob")
-        page.leaving = "bob"
-        page.departed("bob", "left")
-        page.refused("hand-over", "unknown-member", "Gone.")
-        self.assertEqual((page.stage, page.leaving, page.problem), ("connected", "", "Gone."))
-        page.arrived(RemotePeer("bob"))
-        page.handed_over("bob", "me")
+    def test_refused_hand_over(self) -> None:
+        """A refused hand-over keeps the person in the call, also when the host changes later."""
+        page = host_page("ann", "bob")
+        page.participants.successor = "bob"
+        page.member_left("bob", "left")
+        page.request_refused("hand-over", "unknown-member", "Gone.")
+        self.assertEqual((page.stage, page.participants.successor, page.notices.problem), ("connected", "", "Gone."))
+        page.member_joined(RemotePeer("bob"))
+        page.host_changed("bob", "me")
         self.assertEqual((page.stage, page.role), ("connected", GUEST))
 
-    def test_another_host_than_the_one_wanted(self) -> None:
-        """Who wanted to leave the call to somebody stays when it came otherwise."""
-        page = hosting("ann", "bob")
-        page.leaving = "bob"
-        page.handed_over("ann", "me")
-        self.assertEqual((page.stage, page.leaving), ("connected", ""))
+    def test_hand_over_to_another_participant(self) -> None:
+        """A host who wanted to hand over to one participant stays when another one becomes the host."""
+        page = host_page("ann", "bob")
+        page.participants.successor = "bob"
+        page.host_changed("ann", "me")
+        self.assertEqual((page.stage, page.participants.successor), ("connected", ""))
 
-    def test_the_door(self) -> None:
-        """That the host locked or unlocked the call is told to everybody; how it was before is not."""
-        page = visiting("ann")
-        page.settings(True, False)
-        self.assertEqual((page.locked, page.notice), (True, ""))
-        page.settings(False, False, True)
-        self.assertEqual((page.locked, page.notice), (False, texts.UNLOCKED))
-        page.settings(True, False, True)
-        self.assertEqual((page.locked, page.notice), (True, texts.LOCKED))
-        page.notice = ""
-        page.settings(True, True, True)
-        self.assertEqual((page.lobby, page.notice), (True, ""))
+    def test_lock_announcement(self) -> None:
+        """A change of the lock is announced; its initial state is not."""
+        page = guest_page("ann")
+        page.settings_changed(True, False)
+        self.assertEqual((page.session.locked, page.notices.notice), (True, ""))
+        page.settings_changed(False, False, True)
+        self.assertEqual((page.session.locked, page.notices.notice), (False, texts.UNLOCKED))
+        page.settings_changed(True, False, True)
+        self.assertEqual((page.session.locked, page.notices.notice), (True, texts.LOCKED))
+        page.notices.notice = ""
+        page.settings_changed(True, True, True)
+        self.assertEqual((page.session.lobby, page.notices.notice), (True, ""))
 
-    def test_who_leads(self) -> None:
-        """A host of others, as long as the server may hear of it."""
-        drifting = hosting("ann")
-        drifting.server_lost("Lost.")
-        for page, leads in ((hosting("ann"), True), (hosting(), False), (visiting("ann"), False), (drifting, False)):
+    def test_leads(self) -> None:
+        """A person leads as the host of others, while the server can be reached."""
+        detached = host_page("ann")
+        detached.server_lost("Lost.")
+        for page, leads in (
+            (host_page("ann"), True),
+            (host_page(), False),
+            (guest_page("ann"), False),
+            (detached, False),
+        ):
             self.assertEqual(page.leads, leads)
 
-    def test_news(self) -> None:
-        """They are told for some seconds, and take nothing with them that was told since."""
-        page = visiting("ann")
+    def test_announcements(self) -> None:
+        """An announcement is withdrawn after some seconds, and later notices stay."""
+        page = guest_page("ann")
         page.tick(100.0)
-        page.settings(True, False, True)
-        page.tick(100.0 + page_state.NEWS_FOR / 2)
-        self.assertEqual(page.notice, texts.LOCKED)
-        page.settings(False, False, True)
-        page.tick(100.0 + page_state.NEWS_FOR)
-        self.assertEqual(page.notice, texts.UNLOCKED)
-        page.tick(100.0 + 2 * page_state.NEWS_FOR)
-        self.assertEqual(page.notice, "")
-        page.settings(True, False, True)
-        page.arrived(RemotePeer("bob"))
+        page.settings_changed(True, False, True)
+        page.tick(100.0 + notices.ANNOUNCEMENT_SECONDS / 2)
+        self.assertEqual(page.notices.notice, texts.LOCKED)
+        page.settings_changed(False, False, True)
+        page.tick(100.0 + notices.ANNOUNCEMENT_SECONDS)
+        self.assertEqual(page.notices.notice, texts.UNLOCKED)
+        page.tick(100.0 + 2 * notices.ANNOUNCEMENT_SECONDS)
+        self.assertEqual(page.notices.notice, "")
+        page.settings_changed(True, False, True)
+        page.member_joined(RemotePeer("bob"))
         page.connection_changed("bob", "connected")
-        self.assertEqual(page.notice, texts.LOCKED)
-        page.notice = texts.LEFT_WAITING
+        self.assertEqual(page.notices.notice, texts.LOCKED)
+        page.notices.notice = texts.LEFT_WAITING
         page.tick(200.0)
-        self.assertEqual(page.notice, texts.LEFT_WAITING)
+        self.assertEqual(page.notices.notice, texts.LEFT_WAITING)
 
-    def test_the_next_call(self) -> None:
-        """It has none of the settings of the one before."""
-        page = hosting()
-        page.password = "sesame"
-        page.settings(True, True, True)
+    def test_next_call_has_no_old_settings(self) -> None:
+        """The next call has none of the settings of the previous one."""
+        page = host_page()
+        page.session.password = "sesame"
+        page.settings_changed(True, True, True)
         page.hung_up()
-        page.restart()
-        page.begin(GUEST, ID)
-        self.assertEqual((page.password, page.locked, page.lobby), ("", False, False))
-        page.joined(ID, GUEST, [])
-        page.arrived(RemotePeer("ann"))
-        self.assertEqual(page.notice, "")
+        page.return_to_start()
+        page.start_call(GUEST, ID)
+        self.assertEqual((page.session.password, page.session.locked, page.session.lobby), ("", False, False))
+        page.session_joined(ID, GUEST, [])
+        page.member_joined(RemotePeer("ann"))
+        self.assertEqual(page.notices.notice, "")
 
 
 class DeviceTests(SynchronousTestCase):
-    """What is wrong with the devices."""
+    """Problems of the devices are shown."""
 
-    def test_told_until_read(self) -> None:
-        """A problem is shown until the person dismisses it, and gone when the devices work."""
-        page = started()
-        page.camera.stopped("missing")
-        page.devices_changed()
-        self.assertEqual(page.device_problem, "No camera was found.")
-        page.dismissed()
-        self.assertEqual((page.device_problem, page.problem), ("", ""))
-        page.devices_changed()
-        page.camera.started()
-        page.devices_changed()
-        self.assertEqual(page.device_problem, "")
+    def test_problem_until_dismissed(self) -> None:
+        """A problem is shown until the person dismisses it or the devices work."""
+        page = start_page()
+        page.devices.camera.stopped("missing")
+        page.devices.changed()
+        self.assertEqual(page.devices.problem, "No camera was found.")
+        page.dismiss()
+        self.assertEqual((page.devices.problem, page.notices.problem), ("", ""))
+        page.devices.changed()
+        page.devices.camera.started()
+        page.devices.changed()
+        self.assertEqual(page.devices.problem, "")
 
 
-class ArrangementTests(SynchronousTestCase):
-    """What the person wants to see large."""
+class LayoutTests(SynchronousTestCase):
+    """The person can choose the arrangement of pictures."""
 
-    def test_a_screen_takes_the_grid_away_once(self) -> None:
-        """A new screen is large; but nobody takes the person's choice away again and again."""
-        page = visiting("ann", "bob")
+    def test_first_shared_screen_overrides_the_grid(self) -> None:
+        """Only the first shared screen of a participant overrides a chosen grid."""
+        page = guest_page("ann", "bob")
         page.change_layout()
         page.change_layout()
-        self.assertEqual(page.arrangement, GRID)
-        page.presented("ann", True, True, True)
+        self.assertEqual(page.layout.arrangement, GRID)
+        page.media_status_received("ann", True, True, True)
         self.assertEqual(page.pictures[1], "ann/screen")
         page.change_layout()
         for screen in (False, True):
-            page.presented("ann", True, True, screen)
-            self.assertEqual(page.arrangement, GRID)
+            page.media_status_received("ann", True, True, screen)
+            self.assertEqual(page.layout.arrangement, GRID)

@@ -1,4 +1,4 @@
-"""How many bars a connection has, and whose fault it is."""
+"""Tests of the connection quality in bars, and of the side at fault."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from signald_page.client.model.quality import CPU, GOOD, LEARNING, NETWORK, SAMPLES, SERIES, STEADY, Quality, own_fault
+from signald_page.client.model.quality import CPU, GOOD, NETWORK, SAMPLES, SERIES, WARM_UP, WINDOW, Quality, local_fault
 
 FINE: dict[str, Any] = {
     "rtt": 20,
@@ -23,88 +23,88 @@ BOUND = 2_500_000
 
 
 def connection(*changes: dict[str, Any]) -> Quality:
-    """Return a connection that has been like this; what is not given is fine."""
+    """Return a connection with these samples; figures that are not given are good."""
     quality = Quality()
     for change in changes:
-        quality.take({**FINE, **change}, BOUND)
+        quality.add({**FINE, **change}, BOUND)
     return quality
 
 
 def bars(**values: Any) -> int | None:
-    """Return the bars of a connection that is always like this."""
-    return connection(*[values] * (LEARNING + STEADY)).bars
+    """Return the bars of a connection whose samples are all like this."""
+    return connection(*[values] * (WARM_UP + WINDOW)).bars
 
 
 class BarsTests(SynchronousTestCase):
-    """How many there are."""
+    """The bars follow from the samples."""
 
     def test_before_a_sample(self) -> None:
-        """Nothing is known, and nobody is at fault."""
+        """Before a sample the bars are unknown, and nobody is at fault."""
         self.assertIsNone(Quality().bars)
         self.assertEqual(Quality().fault(NETWORK), "")
 
     def test_a_good_connection(self) -> None:
-        """It has four, and no fault."""
+        """A good connection has four bars and no fault."""
         self.assertEqual(bars(), GOOD)
         self.assertEqual(connection({}).fault(NETWORK), "")
 
-    def test_what_is_unknown_is_good(self) -> None:
-        """A browser that does not say something takes no bars away."""
+    def test_unknown_figures(self) -> None:
+        """Figures that a browser does not report take no bars away."""
         self.assertEqual(bars(**dict.fromkeys(FINE)), GOOD)
 
-    def test_steps(self) -> None:
-        """Loss either way, delay and jitter each take bars away from a step on."""
+    def test_thresholds(self) -> None:
+        """Loss in either direction, delay and jitter take bars away from their thresholds on."""
         for name in ("loss_in", "loss_out"):
             self.assertEqual([bars(**{name: loss}) for loss in (1.9, 2.0, 5.0, 10.0, 60.0)], [4, 3, 2, 1, 1])
         self.assertEqual([bars(rtt=rtt) for rtt in (299, 300, 500, 800)], [4, 3, 2, 1])
         self.assertEqual([bars(jitter=jitter) for jitter in (49, 50, 100, 5000)], [4, 3, 2, 2])
 
-    def test_bandwidth(self) -> None:
-        """A picture that may take a part only of what it could have takes bars away, if bandwidth is what limits it."""
+    def test_bandwidth_limit(self) -> None:
+        """A low share of the highest bit rate takes bars away, if bandwidth limits the video."""
         for share, expected in ((0.6, 4), (0.4, 3), (0.2, 2), (0.05, 1)):
             self.assertEqual(bars(limit="bandwidth", target=share * BOUND), expected)
             self.assertEqual(bars(target=share * BOUND), GOOD)
         self.assertEqual(bars(limit="bandwidth", target=None), GOOD)
 
-    def test_bandwidth_that_suffices(self) -> None:
-        """A browser that blames the bandwidth of a picture that has all it could have is not believed."""
-        fine = connection(*[{"limit": "bandwidth"}] * (LEARNING + STEADY))
+    def test_sufficient_bandwidth(self) -> None:
+        """A bandwidth limit is ignored while the video has its highest bit rate."""
+        fine = connection(*[{"limit": "bandwidth"}] * (WARM_UP + WINDOW))
         self.assertEqual((fine.bars, fine.values["limit"]), (GOOD, ""))
-        narrow = connection(*[{"limit": "bandwidth", "target": 500_000}] * (LEARNING + STEADY))
+        narrow = connection(*[{"limit": "bandwidth", "target": 500_000}] * (WARM_UP + WINDOW))
         self.assertEqual((narrow.bars, narrow.values["limit"]), (2, "bandwidth"))
 
-    def test_bandwidth_at_first(self) -> None:
-        """Every call begins with little, until the browser knows what the path carries."""
-        self.assertEqual(connection(*[{"limit": "bandwidth", "target": 300_000}] * LEARNING).bars, GOOD)
+    def test_bandwidth_probing(self) -> None:
+        """A bandwidth limit is ignored in the first samples, while the browser probes the path."""
+        self.assertEqual(connection(*[{"limit": "bandwidth", "target": 300_000}] * WARM_UP).bars, GOOD)
 
     def test_a_slow_computer(self) -> None:
-        """It makes a connection fair, and a weak one if the picture is jerky."""
+        """A slow computer makes a connection fair, and a weak one if the frame rate is low."""
         self.assertEqual(bars(limit="cpu"), 3)
         self.assertEqual(bars(limit="cpu", frames_out=8), 2)
         self.assertEqual(bars(limit="cpu", frames_out=None), 2)
 
     def test_no_flicker(self) -> None:
-        """One bad sample changes nothing, two do; better it gets only after three good ones."""
+        """A single bad sample changes nothing, two do; the bars rise only after three good ones."""
         bad = {"loss_in": 20.0}
         seen = []
         quality = Quality()
         for change in ({}, {}, bad, {}, {}, bad, bad, {}, {}, bad, {}, {}, {}):
-            quality.take({**FINE, **change}, BOUND)
+            quality.add({**FINE, **change}, BOUND)
             seen.append(quality.bars)
         self.assertEqual(seen, [4, 4, 4, 4, 4, 4, 1, 1, 1, 1, 1, 1, 4])
 
-    def test_both_see_the_same(self) -> None:
-        """A connection is as good as the side says that sees it worse."""
+    def test_lower_rating_counts(self) -> None:
+        """The lower rating of the two sides counts."""
         quality = connection({})
-        quality.heard({"type": "quality", "bars": 2, "fault": ""})
+        quality.receive({"type": "quality", "bars": 2, "fault": ""})
         self.assertEqual(quality.bars, 2)
-        self.assertEqual(quality.measured, 4)
+        self.assertEqual(quality.local_bars, 4)
         quality = connection({"loss_in": 20.0})
-        quality.heard({"type": "quality", "bars": 2, "fault": ""})
+        quality.receive({"type": "quality", "bars": 2, "fault": ""})
         self.assertEqual(quality.bars, 1)
 
-    def test_what_makes_no_sense(self) -> None:
-        """Nothing comes of a message that is none."""
+    def test_malformed_ratings(self) -> None:
+        """Malformed ratings are ignored."""
         quality = connection({})
         for message in (
             {},
@@ -117,95 +117,95 @@ class BarsTests(SynchronousTestCase):
             {"bars": 1, "fault": "them"},
             {"bars": 1, "fault": ["network"]},
         ):
-            quality.heard(message)
+            quality.receive(message)
             self.assertEqual((quality.bars, quality.fault("")), (GOOD, ""))
 
-    def test_a_connection_begins_anew(self) -> None:
-        """What both sides thought of the old one is forgotten; its history is not."""
+    def test_new_connection(self) -> None:
+        """A new connection forgets the ratings of the old one, but keeps the history."""
         quality = connection({"loss_in": 20.0})
-        quality.heard({"bars": 1, "fault": "network"})
-        quality.renewed()
+        quality.receive({"bars": 1, "fault": "network"})
+        quality.reset()
         self.assertIsNone(quality.bars)
-        quality.take(FINE, BOUND)
+        quality.add(FINE, BOUND)
         self.assertEqual((quality.bars, len(quality.history)), (4, 2))
 
 
 class HistoryTests(SynchronousTestCase):
-    """What is kept for the statistics panel."""
+    """The history of the statistics panel is stored."""
 
-    def test_what_is_kept(self) -> None:
-        """Of each sample, the series and the bars."""
+    def test_stored_sample(self) -> None:
+        """Each sample stores its series and the bars."""
         self.assertEqual(connection({}, {"loss_in": 12.5}).history[-1], (20, 12.5, 0.0, 3, 1000, 1000, 4))
         self.assertEqual(len(SERIES), 6)
 
-    def test_two_minutes(self) -> None:
-        """Older samples are dropped."""
+    def test_bounded_history(self) -> None:
+        """Samples older than two minutes are dropped."""
         quality = connection(*[{"rtt": number} for number in range(SAMPLES + 9)])
         self.assertEqual([sample[0] for sample in quality.history], list(range(9, SAMPLES + 9)))
 
 
 class FaultTests(SynchronousTestCase):
-    """Whose fault it is."""
+    """The side at fault is determined."""
 
-    def test_one_other_person(self) -> None:
-        """With one other person nobody can tell: then it is said what is wrong."""
+    def test_one_connection(self) -> None:
+        """With one participant the side at fault is unknown, and the symptom is reported."""
         lossy = connection({"loss_out": 20.0})
-        self.assertEqual(own_fault([lossy]), "")
+        self.assertEqual(local_fault([lossy]), "")
         self.assertEqual(lossy.fault(""), "out")
         self.assertEqual(connection({"loss_in": 20.0}).fault(""), "in")
         self.assertEqual(connection({"jitter": 200}).fault(""), "delay")
         self.assertEqual(connection({"rtt": 600}).fault(""), "delay")
 
     def test_all_connections_are_weak(self) -> None:
-        """Then it is the own network."""
+        """Several connections that are all weak blame the local network."""
         connections = [connection({"loss_out": 20.0}), connection({"loss_in": 6.0})]
-        self.assertEqual(own_fault([*connections, Quality()]), NETWORK)
+        self.assertEqual(local_fault([*connections, Quality()]), NETWORK)
         self.assertEqual(connections[0].fault(NETWORK), "yours")
-        self.assertEqual(connections[0].message(NETWORK), {"type": "quality", "bars": 1, "fault": "network"})
+        self.assertEqual(connections[0].report(NETWORK), {"type": "quality", "bars": 1, "fault": "network"})
 
     def test_one_connection_is_good(self) -> None:
-        """Then it is not."""
-        self.assertEqual(own_fault([connection({"loss_out": 20.0}), connection({})]), "")
+        """One good connection among several clears the local network."""
+        self.assertEqual(local_fault([connection({"loss_out": 20.0}), connection({})]), "")
 
     def test_their_network(self) -> None:
-        """Somebody whose connections are all weak tells the others."""
+        """A participant whose connections are all weak reports their own network."""
         quality = connection({"loss_in": 20.0})
-        quality.heard({"bars": 1, "fault": "network"})
+        quality.receive({"bars": 1, "fault": "network"})
         self.assertEqual(quality.fault(""), "theirs")
 
     def test_both_networks(self) -> None:
-        """Where both sides find it their own fault, it is said what is wrong."""
+        """If both sides blame themselves, the symptom is reported."""
         quality = connection({"loss_in": 20.0})
-        quality.heard({"bars": 1, "fault": "network"})
+        quality.receive({"bars": 1, "fault": "network"})
         self.assertEqual(quality.fault(NETWORK), "in")
 
     def test_slow_computers(self) -> None:
-        """The own one is known; that of the other person is told."""
+        """A slow local computer is known, and a slow remote one is reported by its page."""
         slow = connection({"limit": "cpu", "frames_out": 5})
         self.assertEqual(slow.fault(NETWORK), CPU)
-        self.assertEqual(slow.message(""), {"type": "quality", "bars": 2, "fault": "cpu"})
-        other = connection({})
-        other.heard({"bars": 2, "fault": "cpu"})
-        self.assertEqual(other.fault(""), "their-cpu")
+        self.assertEqual(slow.report(""), {"type": "quality", "bars": 2, "fault": "cpu"})
+        member = connection({})
+        member.receive({"bars": 2, "fault": "cpu"})
+        self.assertEqual(member.fault(""), "their-cpu")
 
-    def test_a_slow_computer_is_not_all(self) -> None:
-        """Where the own side sees less than the slow computer explains, that is the reason."""
+    def test_slow_computer_and_local_cause(self) -> None:
+        """If this side measures less than the slow remote computer explains, the local cause is reported."""
         lossy = connection({"loss_in": 20.0})
-        lossy.heard({"bars": 3, "fault": "cpu"})
+        lossy.receive({"bars": 3, "fault": "cpu"})
         self.assertEqual((lossy.bars, lossy.fault(""), lossy.fault(NETWORK)), (1, "in", "yours"))
 
-    def test_only_they_see_it(self) -> None:
-        """Bars that only the other side misses come without a reason of this side's."""
+    def test_remote_rating_only(self) -> None:
+        """Bars that only the other side misses have no cause on this side."""
         quality = connection({})
-        quality.heard({"bars": 2, "fault": ""})
+        quality.receive({"bars": 2, "fault": ""})
         self.assertEqual(quality.fault(""), "")
 
-    def test_the_reason_follows(self) -> None:
-        """The reason is that of the samples that made the bars."""
+    def test_cause_of_the_bars(self) -> None:
+        """The cause is that of the samples that determined the bars."""
         loss, delay = {"loss_in": 20.0}, {"rtt": 900}
         self.assertEqual(connection(loss, loss, delay, delay, delay).fault(""), "delay")
         self.assertEqual(connection({}, loss, {}).fault(""), "")
 
-    def test_before_anything_is_known(self) -> None:
-        """The other side is told that all is well."""
-        self.assertEqual(Quality().message(""), {"type": "quality", "bars": 4, "fault": ""})
+    def test_report_before_a_sample(self) -> None:
+        """Before the first sample the other side is told that all is well."""
+        self.assertEqual(Quality().report(""), {"type": "quality", "bars": 4, "fault": ""})

@@ -1,4 +1,4 @@
-"""The connection with another person in the call."""
+"""Tests of the state of a remote participant."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from signald_page.client.model.remote_peer import RemotePeer
 
 
 class RatingTests(SynchronousTestCase):
-    """`RemotePeer.rating`."""
+    """`RemotePeer.rating` rates the connection."""
 
-    def test_an_interruption_is_the_fault_of_who_lost_the_server(self) -> None:
-        """Without a connection there are no bars, and the side that lost the server as well is at fault."""
+    def test_fault_of_an_interruption(self) -> None:
+        """An interrupted connection has no bars, and the side that lost the server as well is at fault."""
         peer = RemotePeer("ann")
         self.assertEqual(peer.rating([peer], offline=True), (None, ""))
-        peer.changed("connected")
-        peer.changed("disconnected")
+        peer.set_connection("connected")
+        peer.set_connection("disconnected")
         self.assertEqual(peer.rating([peer], offline=False), (0, ""))
         peer.away = True
         self.assertEqual(peer.rating([peer], offline=False), (0, THEIR_NETWORK))

@@ -1,4 +1,4 @@
-"""Which language the page speaks, and how its sentences are exchanged."""
+"""Tests of the choice of a language and of the replacement of texts."""
 
 from __future__ import annotations
 
@@ -6,57 +6,57 @@ from types import ModuleType
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from signald_page.client.model.translation import choose, offer, speak
+from signald_page.client.model.translation import apply, choose, register
 
 
-class ChoiceTests(SynchronousTestCase):
-    """`choose`."""
+class ChooseLanguageTests(SynchronousTestCase):
+    """`choose_language` picks the page's language."""
 
-    def test_browser(self) -> None:
-        """The first of the browser's languages that there is, in whichever country."""
+    def test_browser_languages(self) -> None:
+        """The first supported language of the browser is chosen, of any country."""
         self.assertEqual(choose("", ["de-DE", "ar-EG", "en"]), "ar")
         self.assertEqual(choose("", ["en-GB", "ar"]), "en")
         self.assertEqual(choose("", ["AR"]), "ar")
 
-    def test_none(self) -> None:
-        """English, where there is none of them."""
+    def test_unsupported_languages(self) -> None:
+        """English is chosen if none of the browser's languages is supported."""
         self.assertEqual(choose("", ["de", "arn"]), "en")
         self.assertEqual(choose("", []), "en")
 
-    def test_kept(self) -> None:
-        """The person's choice comes first, as long as there is that language."""
+    def test_stored_choice(self) -> None:
+        """The stored choice of the person comes first if that language is supported."""
         self.assertEqual(choose("en", ["ar"]), "en")
         self.assertEqual(choose("ar", ["en"]), "ar")
         self.assertEqual(choose("tlh", ["ar"]), "ar")
 
 
-class ExchangeTests(SynchronousTestCase):
-    """`offer` and `speak`."""
+class ApplyTests(SynchronousTestCase):
+    """`register` and `apply` replace the constants of modules."""
 
     def setUp(self) -> None:
-        """A module with sentences."""
+        """Create a module with texts."""
         self.module = ModuleType("sentences")
         vars(self.module).update(HELLO="Hello", WHY={"a": "First", "b": "Second"}, KEPT="Kept")
         self.arabic = {"ours": {"HELLO": "مرحبا", "WHY": {"a": "أولا", "b": "ثانيا"}}}
-        self.addCleanup(speak, {})
+        self.addCleanup(apply, {})
 
-    def test_there_and_back(self) -> None:
-        """Constants are those of the language, then the English ones again."""
-        offer("ours", self.module)
-        speak(self.arabic)
+    def test_apply_and_restore(self) -> None:
+        """Constants are translated, and English again afterwards."""
+        register("ours", self.module)
+        apply(self.arabic)
         self.assertEqual(self.module.HELLO, "مرحبا")
         self.assertEqual(self.module.WHY["b"], "ثانيا")
         self.assertEqual(self.module.KEPT, "Kept")
-        speak({"ours": {"HELLO": "Hallo"}})
+        apply({"ours": {"HELLO": "Hallo"}})
         self.assertEqual((self.module.HELLO, self.module.WHY["a"]), ("Hallo", "First"))
-        speak({})
+        apply({})
         self.assertEqual(self.module.HELLO, "Hello")
 
-    def test_loaded_later(self) -> None:
-        """A module that comes when another language is spoken already speaks it at once."""
-        speak({"later": {"HELLO": "مرحبا"}})
-        offer("later", self.module)
+    def test_registered_later(self) -> None:
+        """A module that is registered later is translated at once."""
+        apply({"later": {"HELLO": "مرحبا"}})
+        register("later", self.module)
         self.assertEqual(self.module.HELLO, "مرحبا")
-        offer("later", self.module)
-        speak({})
+        register("later", self.module)
+        apply({})
         self.assertEqual(self.module.HELLO, "Hello")

@@ -1,4 +1,4 @@
-"""What each element of the call page shows."""
+"""Tests of what each element of the call page shows."""
 
 from __future__ import annotations
 
@@ -7,143 +7,143 @@ from twisted.trial.unittest import SynchronousTestCase
 from signald_page.client.model import devices, texts
 from signald_page.client.model.page_state import GUEST, HOST, PageState
 from signald_page.client.model.view_model import PAGE, view
-from tests.unit.web.model.test_page_state import hosting, started, visiting
+from tests.unit.web.model.test_page_state import guest_page, host_page, start_page
 from tests.unit.web.test_layers import Document
 
 SCREENS = ("start-screen", "connecting-screen", "waiting-screen", "end-screen", "test-screen", "remotes", "stage")
 
 
 def connecting() -> PageState:
-    """A page that reaches for the server."""
-    page = started()
-    page.begin(HOST)
-    page.progress = texts.REACHING_SERVER
+    """Return a page that connects to the server."""
+    page = start_page()
+    page.start_call(HOST)
+    page.notices.progress = texts.REACHING_SERVER
     return page
 
 
 def ended() -> PageState:
-    """A page after a call."""
-    page = visiting("ann")
+    """Return a page after a call."""
+    page = guest_page("ann")
     page.hung_up()
     return page
 
 
 def failed() -> PageState:
-    """A page after a call that did not work."""
-    page = hosting()
+    """Return a page after a failed call."""
+    page = host_page()
     page.server_lost(texts.SERVER_LOST)
     return page
 
 
 def testing() -> PageState:
-    """A page that shows the connectivity test."""
-    page = started()
-    page.test()
+    """Return a page that shows the connectivity test."""
+    page = start_page()
+    page.show_test()
     return page
 
 
 def visible(page: PageState) -> list[str]:
-    """The parts of the page that can be seen."""
+    """Return the visible parts of the page."""
     shown = view(page)
     return [screen for screen in SCREENS if not shown[screen, "hidden"]]
 
 
 class ScreenTests(SynchronousTestCase):
-    """Which parts are seen when."""
+    """Each stage shows its screen."""
 
     def test_every_stage(self) -> None:
-        """Each stage shows its screen, and the document carries the stage's name."""
+        """Each stage shows its parts, and the document carries the stage's name."""
         for stage, page, screens in (
             ("loading", PageState(), ["start-screen", "stage"]),
-            ("start", started(), ["start-screen", "stage"]),
+            ("start", start_page(), ["start-screen", "stage"]),
             ("connecting", connecting(), ["connecting-screen", "stage"]),
-            ("waiting", hosting(), ["waiting-screen", "stage"]),
-            ("calling", visiting("ann", connected=False), ["remotes", "stage"]),
-            ("connected", visiting("ann"), ["remotes", "stage"]),
+            ("waiting", host_page(), ["waiting-screen", "stage"]),
+            ("calling", guest_page("ann", connected=False), ["remotes", "stage"]),
+            ("connected", guest_page("ann"), ["remotes", "stage"]),
             ("ended", ended(), ["end-screen"]),
             ("failed", failed(), ["end-screen"]),
             ("test", testing(), ["test-screen"]),
         ):
             self.assertEqual((view(page)[PAGE, "state"], visible(page)), (stage, screens))
 
-    def test_a_browser_that_cannot_call(self) -> None:
-        """There is nothing to try again."""
+    def test_unsupported_browser(self) -> None:
+        """An unsupported browser shows no button to try again."""
         page = PageState()
-        page.cannot_call(texts.NO_WEBRTC)
+        page.browser_unsupported(texts.NO_WEBRTC)
         self.assertEqual(visible(page), [])
         self.assertEqual(view(page)["error", "text"], texts.NO_WEBRTC)
 
     def test_unread_messages(self) -> None:
-        """The title counts them."""
-        page = visiting("ann")
-        page.unread = 2
+        """The title counts the unread messages."""
+        page = guest_page("ann")
+        page.layout.unread = 2
         self.assertEqual(view(page)[PAGE, "title"], f"(2) {texts.TITLES['connected']}")
 
     def test_knocks(self) -> None:
-        """They are seen, counted at the button, and said."""
-        page = hosting("ann")
+        """Knocks are listed, counted at the button, and announced."""
+        page = host_page("ann")
         shown = view(page)
         self.assertEqual((shown["people-badge", "hidden"], shown["knock-news", "text"]), (True, ""))
-        page.knocked("cat", "Cat")
+        page.participants.knocked("cat", "Cat")
         shown = view(page)
         self.assertEqual((shown["knock-news", "text"], shown["knocks", "hidden"]), (texts.KNOCK.format("Cat"), False))
-        page.knocked("dan", "")
+        page.participants.knocked("dan", "")
         shown = view(page)
         self.assertEqual((shown["people-badge", "hidden"], shown["people-badge", "text"]), (False, "2"))
         self.assertIn(texts.KNOCK.format(texts.SOMEBODY), str(shown["knock-news", "text"]))
 
-    def test_the_password_of_the_own_call(self) -> None:
-        """Whoever chose one can read it when they invite."""
-        page = hosting()
+    def test_own_password(self) -> None:
+        """The person who chose the password can read it when they invite others."""
+        page = host_page()
         self.assertEqual(view(page)["tell-password", "text"], "")
-        page.password = "sesame"
+        page.session.password = "sesame"
         self.assertEqual(view(page)["tell-password", "text"], texts.GUESTS_NEED.format("sesame"))
 
     def test_every_element_exists(self) -> None:
         """The document has an element for each id, and every stage sets the same properties."""
         first = view(PageState())
         self.assertEqual({name for name, _ in first} - {PAGE} - Document().by_id.keys(), set())
-        for page in (started(), connecting(), hosting(), visiting("ann"), ended(), failed()):
+        for page in (start_page(), connecting(), host_page(), guest_page("ann"), ended(), failed()):
             self.assertEqual(view(page).keys(), first.keys())
 
     def test_buttons_wait_for_the_page(self) -> None:
-        """What cannot be pressed yet is disabled."""
+        """Buttons that cannot be used yet are disabled."""
         for element in ("start", "join", "session-input", "preview"):
             self.assertTrue(view(PageState())[element, "disabled"])
-            self.assertFalse(view(started())[element, "disabled"])
+            self.assertFalse(view(start_page())[element, "disabled"])
 
     def test_an_invitation(self) -> None:
-        """Who comes with a link is asked to join, first of all."""
+        """A person with an invitation link is offered to join first."""
         page = PageState()
-        page.ready("7Q2M9RT6ZC")
+        page.show_start("7Q2M9RT6ZC")
         shown = view(page)
         self.assertEqual(
             (shown["heading", "text"], shown["join", "text"], shown["start", "text"], shown[PAGE, "focus"]),
             (texts.INVITED, texts.JOIN_INVITED, texts.START_ANOTHER, "join"),
         )
 
-    def test_the_own_call(self) -> None:
-        """The link of a call that the person keeps opens it again."""
+    def test_own_session(self) -> None:
+        """The link of a person's own session offers to open it again."""
         page = PageState()
-        page.ready("7Q2M9RT6ZC", own=True)
+        page.show_start("7Q2M9RT6ZC", has_host_key=True)
         shown = view(page)
         self.assertEqual((shown["heading", "text"], shown["join", "text"]), (texts.YOURS, texts.OPEN_AGAIN))
 
     def test_the_password(self) -> None:
-        """Its field is there when it is wanted; those who knock are shown when there are any."""
-        page = started()
+        """The password field is shown when a password is required, and knocks when there are any."""
+        page = start_page()
         self.assertTrue(view(page)["password-row", "hidden"])
-        page.password_wanted = True
+        page.session.password_required = True
         self.assertFalse(view(page)["password-row", "hidden"])
-        page = hosting()
+        page = host_page()
         self.assertTrue(view(page)["knocks", "hidden"])
-        page.knocked("bob", "")
+        page.participants.knocked("bob", "")
         self.assertFalse(view(page)["knocks", "hidden"])
 
-    def test_another_tab(self) -> None:
-        """The person can take the call back."""
-        page = visiting("ann")
-        page.taken_over()
+    def test_taken_over_by_another_tab(self) -> None:
+        """A person whose call moved to another tab can take it back."""
+        page = guest_page("ann")
+        page.replaced_elsewhere()
         shown = view(page)
         self.assertEqual(
             (shown["status", "text"], shown["problem", "hidden"], shown["again", "text"]),
@@ -151,193 +151,193 @@ class ScreenTests(SynchronousTestCase):
         )
 
     def test_the_waiting_screen(self) -> None:
-        """The id is shown in groups, beside the link."""
-        page = hosting()
+        """The session id is shown in groups, beside the link."""
+        page = host_page()
         shown = view(page)
         self.assertEqual(shown["session-id", "text"], "7Q2-M9RT-6ZC")
-        self.assertEqual(shown["link", "value"], page.link)
+        self.assertEqual(shown["link", "value"], page.session.link)
         self.assertEqual((shown["copy", "text"], shown["only-here", "hidden"]), (texts.COPY, True))
-        page.copied = page.link_only_here = True
+        page.session.link_copied = page.session.link_is_local = True
         shown = view(page)
         self.assertEqual((shown["copy", "text"], shown["only-here", "hidden"]), (texts.COPIED, False))
 
-    def test_what_now(self) -> None:
-        """After a failure one can try again or go back, after a call only go back."""
+    def test_buttons_after_a_call(self) -> None:
+        """After a failure the person can try again or go back, after a call only go back."""
         after, broken = view(ended()), view(failed())
         self.assertEqual((after["again", "text"], after["home", "hidden"]), (texts.HOME, True))
         self.assertEqual((broken["again", "text"], broken["home", "hidden"]), (texts.AGAIN, False))
 
-    def test_where_the_keyboard_goes_on(self) -> None:
-        """Each stage names the element for it; after a refused id that is the id."""
-        page = started()
-        page.begin(GUEST, "7Q2M9RT6ZC")
+    def test_focus(self) -> None:
+        """Each stage names the element that receives the focus; after a refused id it is the id field."""
+        page = start_page()
+        page.start_call(GUEST, "7Q2M9RT6ZC")
         self.assertEqual(view(page)[PAGE, "focus"], "cancel")
-        page.refused("join", "unknown-session", texts.REFUSALS["unknown-session"])
+        page.request_refused("join", "unknown-session", texts.REFUSALS["unknown-session"])
         self.assertEqual(view(page)[PAGE, "focus"], "session-input")
-        self.assertEqual(view(started())[PAGE, "focus"], "start")
-        self.assertEqual(view(hosting())[PAGE, "focus"], "copy")
+        self.assertEqual(view(start_page())[PAGE, "focus"], "start")
+        self.assertEqual(view(host_page())[PAGE, "focus"], "copy")
         self.assertEqual(view(PageState())[PAGE, "focus"], "")
 
 
 class StatusTests(SynchronousTestCase):
-    """What is happening, in words."""
+    """The status line describes the stage."""
 
     def status(self, page: PageState) -> str:
-        """The text of the status line."""
+        """Return the text of the status line."""
         return str(view(page)["status", "text"])
 
     def test_start(self) -> None:
-        """The start screen says it all by itself."""
-        self.assertEqual(self.status(started()), "")
+        """The start screen has no status."""
+        self.assertEqual(self.status(start_page()), "")
 
     def test_connecting(self) -> None:
-        """While the devices start, the person is asked to look at the browser; then the progress is told."""
+        """While the devices start, the status refers to the browser's prompt; then it shows the progress."""
         page = connecting()
         self.assertEqual(self.status(page), texts.REACHING_SERVER)
         self.assertTrue(view(page)["skip", "hidden"])
-        page.camera.asked()
+        page.devices.camera.requested()
         self.assertEqual(self.status(page), texts.STARTING_DEVICES)
         self.assertFalse(view(page)["skip", "hidden"])
 
     def test_in_a_call(self) -> None:
-        """Each stage has its sentence, and what has happened takes its place."""
-        waiting, calling, connected = hosting(), visiting("ann", connected=False), visiting("ann")
+        """Each stage of a call has a sentence, which notices replace."""
+        waiting, calling, connected = host_page(), guest_page("ann", connected=False), guest_page("ann")
         self.assertEqual(self.status(waiting), texts.WAITING)
         self.assertEqual(self.status(calling), texts.CALLING)
         self.assertEqual(self.status(connected), texts.CONNECTED)
         for page in (waiting, calling, connected):
-            page.notice = "Something happened."
+            page.notices.notice = "Something happened."
             self.assertEqual(self.status(page), "Something happened.")
         connected.connection_changed("ann", "disconnected")
         self.assertEqual(self.status(connected), texts.INTERRUPTED)
 
     def test_without_the_server(self) -> None:
-        """The seconds are told, and that a call goes on."""
-        for page, sentence in ((hosting(), texts.RECONNECTING), (visiting("ann"), texts.RECONNECTING_CONNECTED)):
-            page.interrupted_server()
+        """While the server is lost, the seconds are shown, and whether the call goes on."""
+        for page, sentence in ((host_page(), texts.RECONNECTING), (guest_page("ann"), texts.RECONNECTING_CONNECTED)):
+            page.network.interrupted()
             page.tick(12.9)
             self.assertEqual(self.status(page), sentence.format(12))
 
     def test_without_the_server_for_good(self) -> None:
-        """Nothing comes back by itself, which is told in the place of the seconds."""
-        page = visiting("ann")
-        page.interrupted_server()
+        """Without the server for good, no seconds are shown."""
+        page = guest_page("ann")
+        page.network.interrupted()
         page.tick(12.9)
         page.server_lost(texts.SERVER_LOST)
         page.tick(20.0)
         self.assertEqual(self.status(page), texts.SERVER_LOST_CONNECTED)
 
     def test_somebody_is_away(self) -> None:
-        """By name, where there is one."""
-        page = visiting("ann")
-        page.presence("ann", True)
+        """A participant who lost the server is named, if they have a name."""
+        page = guest_page("ann")
+        page.participants.set_away("ann", True)
         self.assertEqual(self.status(page), texts.AWAY.format(texts.SOMEBODY))
-        page.others[0].name = "Ann"
+        page.participants.members[0].name = "Ann"
         self.assertEqual(self.status(page), texts.AWAY.format("Ann"))
 
-    def test_only_the_plain_state_goes_away(self) -> None:
-        """That all is well need not stay on the picture; anything else stays."""
-        page = visiting("ann")
+    def test_quiet_status(self) -> None:
+        """The plain connected status may fade from the picture; any other status stays."""
+        page = guest_page("ann")
         self.assertTrue(view(page)["status", "quiet"])
-        page.notice = texts.OTHER_LOST_SERVER
+        page.notices.notice = texts.OTHER_LOST_SERVER
         self.assertFalse(view(page)["status", "quiet"])
 
-    def test_over(self) -> None:
-        """An end says how; a failure says so and names its problem."""
+    def test_status_after_a_call(self) -> None:
+        """The status after the call is its outcome; a failure refers to its problem."""
         self.assertEqual(self.status(ended()), texts.HUNG_UP)
         self.assertEqual(self.status(failed()), texts.FAILED)
         self.assertEqual(view(failed())["error", "text"], texts.SERVER_LOST)
 
 
 class ProblemTests(SynchronousTestCase):
-    """What went wrong, in words."""
+    """Problems are shown in a box."""
 
-    def test_none(self) -> None:
-        """Without a problem its box is not there."""
-        self.assertTrue(view(started())["problem", "hidden"])
+    def test_no_problem(self) -> None:
+        """Without a problem the box is hidden."""
+        self.assertTrue(view(start_page())["problem", "hidden"])
 
     def test_alarm(self) -> None:
-        """A danger in the call is told before anything else, and no longer when the call is over."""
-        page = visiting("ann")
-        page.problem, page.alarm = texts.COPY_REFUSED, texts.VERIFIED_NO_MORE
+        """An alarm has priority over other problems during the call, and is not shown afterwards."""
+        page = guest_page("ann")
+        page.notices.problem, page.notices.alarm = texts.COPY_REFUSED, texts.VERIFIED_NO_MORE
         self.assertEqual(view(page)["error", "text"], texts.VERIFIED_NO_MORE)
         self.assertFalse(view(page)["problem", "hidden"])
         page.hung_up()
         self.assertTrue(view(page)["problem", "hidden"])
 
     def test_devices(self) -> None:
-        """A problem of the devices is shown unless there is a greater one, and not after the call."""
-        page = visiting("ann")
-        page.device_problem = "No camera."
+        """A device problem is shown unless there is another one, and not after the call."""
+        page = guest_page("ann")
+        page.devices.problem = "No camera."
         self.assertEqual((view(page)["error", "text"], view(page)["problem", "hidden"]), ("No camera.", False))
-        page.problem = "Worse."
+        page.notices.problem = "Worse."
         self.assertEqual(view(page)["error", "text"], "Worse.")
         page.hung_up()
         self.assertTrue(view(page)["problem", "hidden"])
 
 
 class DeviceTests(SynchronousTestCase):
-    """The buttons for the own devices, and the own picture."""
+    """The device buttons and the self view show the state of the devices."""
 
-    def test_buttons_tell_what_is_so(self) -> None:
-        """Each status of the devices has its labels; what cannot be decided now is disabled."""
+    def test_device_buttons(self) -> None:
+        """Each status of the devices has its labels, and undecided buttons are disabled."""
         for status, on, mute, camera, disabled in (
             (devices.OFF, False, texts.UNMUTE, texts.START_CAMERA, False),
-            (devices.ASKING, False, texts.UNMUTE, texts.START_CAMERA, True),
+            (devices.REQUESTED, False, texts.UNMUTE, texts.START_CAMERA, True),
             (devices.ON, True, texts.MUTE, texts.STOP_CAMERA, False),
             (devices.MUTED, False, texts.UNMUTE, texts.START_CAMERA, False),
         ):
-            page = visiting("ann")
-            page.microphone.status = page.camera.status = status
+            page = guest_page("ann")
+            page.devices.microphone.status = page.devices.camera.status = status
             shown = view(page)
             self.assertEqual((shown["mute", "on"], shown["camera", "on"]), (on, on))
             self.assertEqual((shown["mute-text", "text"], shown["camera-text", "text"]), (mute, camera))
             self.assertEqual((shown["mute", "disabled"], shown["camera", "disabled"]), (disabled, disabled))
 
-    def test_the_own_picture(self) -> None:
-        """Where there is no picture, the reason stands in its place."""
-        page = visiting("ann")
+    def test_self_view(self) -> None:
+        """The self view says why it has no picture."""
+        page = guest_page("ann")
         self.assertEqual((view(page)["self", "picture"], view(page)["self-note", "text"]), (False, texts.CAMERA_OFF))
-        page.camera.asked()
+        page.devices.camera.requested()
         self.assertEqual(view(page)["self-note", "text"], texts.CAMERA_STARTING)
-        page.camera.stopped("busy")
+        page.devices.camera.stopped("busy")
         self.assertEqual(view(page)["self-note", "text"], texts.CAMERA_NOTES["busy"])
-        page.camera.started()
+        page.devices.camera.started()
         self.assertTrue(view(page)["self", "picture"])
 
     def test_before_a_call(self) -> None:
-        """The buttons say with what the person joins, and with a picture what runs."""
-        page = started()
+        """Before a call the buttons show the wanted devices, and during a preview the running ones."""
+        page = start_page()
         shown = view(page)
         self.assertEqual((shown["preview", "hidden"], shown["controls", "hidden"]), (False, False))
         self.assertEqual((shown["mute", "on"], shown["camera", "on"]), (True, True))
-        page.camera.wanted = False
+        page.devices.camera.wanted = False
         self.assertEqual((view(page)["mute", "on"], view(page)["camera", "on"]), (True, False))
-        page.preview = True
+        page.devices.previewing = True
         shown = view(page)
         self.assertEqual((shown["preview", "hidden"], shown["mute", "on"]), (True, False))
         self.assertTrue(shown["hang-up", "hidden"])
 
     def test_hanging_up(self) -> None:
-        """The button says what it does: a waiting host ends the call, somebody in a call leaves it."""
-        self.assertEqual(view(hosting())["hang-up-text", "text"], texts.END)
-        self.assertEqual(view(visiting("ann"))["hang-up-text", "text"], texts.HANG_UP)
+        """The hang-up button of a waiting host ends the call, and that of a connected person leaves it."""
+        self.assertEqual(view(host_page())["hang-up-text", "text"], texts.END)
+        self.assertEqual(view(guest_page("ann"))["hang-up-text", "text"], texts.HANG_UP)
 
     def test_blocked_sound(self) -> None:
-        """The button for sound is there in a call, when the browser wants it."""
-        page = visiting("ann")
+        """The button that starts blocked sound is shown during a call."""
+        page = guest_page("ann")
         self.assertTrue(view(page)["hear", "hidden"])
-        page.sound_blocked = True
+        page.devices.sound_blocked = True
         self.assertFalse(view(page)["hear", "hidden"])
         page.hung_up()
         self.assertTrue(view(page)["hear", "hidden"])
 
 
 class DocumentTests(SynchronousTestCase):
-    """index.html shows by itself what the page shows while it loads."""
+    """The static index.html shows what the page shows while it loads."""
 
     def test_loading(self) -> None:
-        """Nothing has to be changed, and nothing jumps, when Python begins."""
+        """The loading view changes nothing in the document, so that nothing jumps when Python starts."""
         document = Document()
         page = {
             "state": document.elements[0][1]["data-state"],

@@ -1,4 +1,4 @@
-"""What the page makes of a connection's statistics."""
+"""Tests of the figures that are computed from WebRTC statistics."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from signald_page.client.model.webrtc_stats import KEYS, TYPES, by_id, figures, measured
+from signald_page.client.model.webrtc_stats import KEYS, TYPES, by_id, compare, totals
 
 MEDIA: list[dict[str, Any]] = [
     {"id": "1", "type": "inbound-rtp", "kind": "video", "framesDecoded": 40},
@@ -25,12 +25,12 @@ CANDIDATES: list[dict[str, Any]] = [
 ]
 
 
-class FiguresTests(SynchronousTestCase):
-    """`figures`."""
+class TotalsTests(SynchronousTestCase):
+    """`totals` adds up the entries of a sample."""
 
     def test_media(self) -> None:
-        """Streams of a kind are added up; what an entry does not say counts as nothing."""
-        values = figures(MEDIA)
+        """Streams of a kind are added up, and missing values count as zero."""
+        values = totals(MEDIA)
         self.assertEqual(
             values,
             {
@@ -43,39 +43,39 @@ class FiguresTests(SynchronousTestCase):
             },
         )
 
-    def test_the_path(self) -> None:
-        """The path in use is the transport's, or, where there are no transports, the one that says so."""
+    def test_selected_path(self) -> None:
+        """The selected path is that of the transport, or without transports the selected candidate pair."""
         transport = {"id": "t", "type": "transport", "selectedCandidatePairId": "p"}
         for entries in (CANDIDATES, [*CANDIDATES, transport]):
-            self.assertEqual(figures(entries)["selectedPair"], {"local": "host", "remote": "srflx"})
+            self.assertEqual(totals(entries)["selectedPair"], {"local": "host", "remote": "srflx"})
 
-    def test_a_path_with_unknown_ends(self) -> None:
-        """A candidate that is not listed has no type."""
-        self.assertEqual(figures(CANDIDATES[2:])["selectedPair"], {"local": "", "remote": ""})
+    def test_unlisted_candidates(self) -> None:
+        """A candidate that is not listed has an empty type."""
+        self.assertEqual(totals(CANDIDATES[2:])["selectedPair"], {"local": "", "remote": ""})
 
 
 Sample = dict[str, dict[str, Any]]
 
 
 def recorded(browser: str) -> tuple[Sample, Sample]:
-    """Two samples of one call, taken two seconds apart."""
+    """Return two recorded samples of one call, taken two seconds apart."""
     samples = json.loads(Path(__file__).parents[3].joinpath(f"recorded/statistics-{browser}.json").read_text("utf-8"))
     return by_id(samples[0]), by_id(samples[1])
 
 
 def stream(kind: str = "inbound-rtp", milliseconds: int = 0, **values: Any) -> Sample:
-    """A sample with one stream of audio."""
+    """Return a sample with one stream."""
     entry = {"id": "s", "type": kind, "kind": "audio", "ssrc": 7, "timestamp": 1.8e12 + milliseconds}
     return {"s": {**entry, **values}}
 
 
-class MeasuredTests(SynchronousTestCase):
-    """`measured`."""
+class CompareTests(SynchronousTestCase):
+    """`compare` computes figures from two samples."""
 
     def test_chromium(self) -> None:
-        """What a call with Firefox looks like in Chromium."""
+        """A call with Firefox, recorded in Chromium, gives these figures."""
         self.assertEqual(
-            measured(*recorded("chromium")),
+            compare(*recorded("chromium")),
             {
                 "rtt": 1,
                 "jitter": 5,
@@ -99,26 +99,26 @@ class MeasuredTests(SynchronousTestCase):
         )
 
     def test_firefox(self) -> None:
-        """What the same call looks like in Firefox, which does not say what limits a picture."""
-        values = measured(*recorded("firefox"))
+        """The same call, recorded in Firefox, gives these figures without a limit, which Firefox does not report."""
+        values = compare(*recorded("firefox"))
         self.assertEqual((values["limit"], values["target"]), (None, None))
         self.assertEqual((values["rate_in"], values["rate_out"]), (320, 501))
         self.assertEqual((values["size_in"], values["frames_in"], values["codecs_in"]), ((480, 270), 20, "VP8, opus"))
         self.assertEqual((values["local"], values["remote"], values["protocol"]), ("host", "prflx", "udp"))
         self.assertEqual((values["loss_in"], values["loss_out"], values["jitter"], values["rtt"]), (0.0, 0.0, 4, 5))
 
-    def test_nothing(self) -> None:
-        """Before there is anything, everything is unknown."""
-        self.assertEqual(set(measured({}, {}).values()), {None})
+    def test_no_entries(self) -> None:
+        """Without entries every figure is unknown."""
+        self.assertEqual(set(compare({}, {}).values()), {None})
 
     def test_one_sample(self) -> None:
-        """A first sample tells no rates, but what is true at once."""
-        values = measured({}, recorded("chromium")[1])
+        """A single sample gives no rates, but the current values."""
+        values = compare({}, recorded("chromium")[1])
         unknown = {name for name, value in values.items() if value is None}
         self.assertEqual(unknown, {"loss_in", "loss_out", "rate_in", "rate_out", "frames_in", "frames_out", "relay"})
 
-    def test_nothing_private_is_read(self) -> None:
-        """Addresses, ports and the like are not among what is read."""
+    def test_private_values_are_not_read(self) -> None:
+        """Addresses, ports and other private values are not among the keys that are read."""
         for browser in ("chromium", "firefox"):
             for sample in recorded(browser):
                 for entry in sample.values():
@@ -127,56 +127,56 @@ class MeasuredTests(SynchronousTestCase):
         self.assertEqual({"address", "ip", "port", "url", "relatedAddress", "usernameFragment"} & set(KEYS), set())
 
     def test_loss(self) -> None:
-        """Loss in is that of the packets since the sample before; loss out is what the other side reported last."""
+        """Incoming loss counts packets since the previous sample; outgoing loss is the other side's last report."""
         before = stream(packetsReceived=1000, packetsLost=100, bytesReceived=0)
         after = stream(milliseconds=2000, packetsReceived=1090, packetsLost=110, bytesReceived=1000)
-        self.assertEqual(measured(before, after)["loss_in"], 10.0)
-        self.assertEqual(measured(before, after)["rate_in"], 4)
+        self.assertEqual(compare(before, after)["loss_in"], 10.0)
+        self.assertEqual(compare(before, after)["rate_in"], 4)
         report = {"type": "remote-inbound-rtp", "localId": "s", "fractionLost": 0.05, "roundTripTime": 0.2}
         before = stream("outbound-rtp", packetsSent=0)
         after = stream("outbound-rtp", 2000, packetsSent=100)
-        values = measured(before, {**after, "r": {"id": "r", "timestamp": 1.8e12, **report}})
+        values = compare(before, {**after, "r": {"id": "r", "timestamp": 1.8e12, **report}})
         self.assertEqual((values["loss_out"], values["rtt"]), (5.0, 200))
 
-    def test_packets_that_come_late(self) -> None:
-        """They make the count of lost ones fall, which is no negative loss."""
+    def test_late_packets(self) -> None:
+        """Late packets decrease the counter of lost ones, which gives no negative loss."""
         before = stream(packetsReceived=1000, packetsLost=10)
-        self.assertEqual(measured(before, stream(packetsReceived=1100, packetsLost=5))["loss_in"], 0.0)
+        self.assertEqual(compare(before, stream(packetsReceived=1100, packetsLost=5))["loss_in"], 0.0)
 
     def test_few_packets(self) -> None:
-        """One of ten lost says nothing yet."""
+        """A loss among few packets is unknown."""
         before = stream(packetsReceived=0, packetsLost=0)
-        self.assertIsNone(measured(before, stream(packetsReceived=9, packetsLost=1))["loss_in"])
+        self.assertIsNone(compare(before, stream(packetsReceived=9, packetsLost=1))["loss_in"])
 
-    def test_counts_that_begin_anew(self) -> None:
-        """Counts that fell, or are another source's, give no rate at all."""
+    def test_reset_counters(self) -> None:
+        """Counters that decreased, or belong to another source, give no rate."""
         before = stream(packetsReceived=1000, packetsLost=0, bytesReceived=90000)
         again = stream(milliseconds=2000, packetsReceived=100, packetsLost=0, bytesReceived=9000)
-        other = stream(milliseconds=2000, packetsReceived=2000, packetsLost=0, bytesReceived=99000, ssrc=8)
-        for after in (again, other):
-            self.assertEqual((measured(before, after)["rate_in"], measured(before, after)["loss_in"]), (None, None))
+        member = stream(milliseconds=2000, packetsReceived=2000, packetsLost=0, bytesReceived=99000, ssrc=8)
+        for after in (again, member):
+            self.assertEqual((compare(before, after)["rate_in"], compare(before, after)["loss_in"]), (None, None))
 
-    def test_the_same_sample_again(self) -> None:
-        """A browser may give a sample twice; it then tells no rates."""
+    def test_repeated_sample(self) -> None:
+        """A repeated sample gives no rates."""
         sample = recorded("chromium")[1]
-        self.assertEqual((measured(sample, sample)["rate_in"], measured(sample, sample)["frames_in"]), (None, None))
+        self.assertEqual((compare(sample, sample)["rate_in"], compare(sample, sample)["frames_in"]), (None, None))
 
-    def test_what_limits(self) -> None:
-        """Of several pictures, the one that the computer is too slow for says so for all."""
+    def test_limit_of_several_videos(self) -> None:
+        """If the computer is too slow for one of several videos, that is the limit of all."""
         video = {"type": "outbound-rtp", "kind": "video", "targetBitrate": 100}
         reasons = ("none", "cpu", "bandwidth")
         sample = {reason: {"id": reason, "qualityLimitationReason": reason, **video} for reason in reasons}
-        self.assertEqual((measured({}, sample)["limit"], measured({}, sample)["target"]), ("cpu", 300))
+        self.assertEqual((compare({}, sample)["limit"], compare({}, sample)["target"]), ("cpu", 300))
         del sample["cpu"]
-        self.assertEqual(measured({}, sample)["limit"], "bandwidth")
+        self.assertEqual(compare({}, sample)["limit"], "bandwidth")
         del sample["bandwidth"]
-        self.assertEqual(measured({}, sample)["limit"], "")
+        self.assertEqual(compare({}, sample)["limit"], "")
 
-    def test_the_path_itself_tells_the_round_trip(self) -> None:
-        """Where no report has come back, it is the path's own figure."""
+    def test_round_trip_time_of_the_path(self) -> None:
+        """Without a report of the other side, the round-trip time is that of the candidate pair."""
         candidates = by_id(CANDIDATES)
-        self.assertIsNone(measured({}, candidates)["rtt"])
+        self.assertIsNone(compare({}, candidates)["rtt"])
         candidates["p"] = {**candidates["p"], "currentRoundTripTime": 0.0123}
         candidates["l"] = {**candidates["l"], "protocol": "udp", "relayProtocol": "tls"}
-        values = measured({}, candidates)
+        values = compare({}, candidates)
         self.assertEqual((values["rtt"], values["protocol"], values["relay"]), (12, "udp", "tls"))

@@ -1,4 +1,4 @@
-"""Who may do what, through a whole switchboard: tokens, the webhook, and what becomes of both in time."""
+"""Tests of the authorization chain, through a whole switchboard: tokens, expiry, resumption and the webhook."""
 
 from __future__ import annotations
 
@@ -12,8 +12,6 @@ from twisted.internet.defer import Deferred, maybeDeferred, succeed
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from signald.auth.access import Access
-from signald.auth.passwords import Passwords
 from signald.auth.tokens import TokenVerifier
 from signald.auth.webhook import Webhook
 from signald.config.tree import Tokens
@@ -30,7 +28,7 @@ from signald.dialects.dialect import Dialect
 from signald.dialects.serde import Serde
 from signald.net.http_client import client_of
 from signald.server.switchboard import Switchboard
-from tests.support.access import NOW, SECRET, Agent, minted
+from tests.support.access import NOW, SECRET, Agent, make_chain, minted
 from tests.support.connections import MemoryConnection
 from tests.support.world import HOME, HOST_SECRET, counting_bytes
 
@@ -39,12 +37,12 @@ HOST = {"role": "host", "session": SESSION}
 GUEST = {"session": SESSION}
 
 
-class Answers(Webhook):
-    """A webhook that answers as the test says.
+class FakeWebhook(Webhook):
+    """A webhook whose verdict the test sets.
 
     Attributes:
-        verdict: what it says now; a deferred for later.
-        questions: what it was asked.
+        verdict: what it answers; a deferred to answer later.
+        questions: all questions that it was asked.
 
     """
 
@@ -55,11 +53,11 @@ class Answers(Webhook):
 
     @property
     def is_on(self) -> bool:
-        """It is."""
+        """Return True."""
         return True
 
     def ask(self, question: Question) -> Deferred[Verdict]:
-        """Note the question."""
+        """Record the question, and answer."""
         self.questions.append(question)
         return self.verdict if isinstance(self.verdict, Deferred) else succeed(self.verdict)
 
@@ -91,7 +89,7 @@ class Client:
         return self.connection.last() if self.connection.frames else None
 
     def hello(self, token: str | None = None, **keys: Any) -> Any:
-        """Say hello."""
+        """Send `hello`."""
         if token is not None:
             keys["token"] = token
         return self.say("hello", version=1, **keys)
@@ -102,44 +100,40 @@ class Client:
 
     @property
     def codes(self) -> list[str]:
-        """The errors that came."""
+        """Return the codes of all errors received."""
         return [frame["code"] for frame in self.frames if frame["type"] == "error"]
 
 
-class AccessCase(SynchronousTestCase):
-    """A server without a network."""
+class AuthorizationCase(SynchronousTestCase):
+    """A base class with a switchboard and no network."""
 
     def setUp(self) -> None:
-        """One that needs no token."""
+        """Create a switchboard that needs no tokens."""
         self.now = NOW
         secret = Path(self.mktemp())
         secret.write_bytes(SECRET)
         secret.chmod(0o600)
         self.settings = Tokens(secret_file=secret)
         self.clock = Clock()
-        self.switchboard = self.made()
+        self.switchboard = self.make_switchboard()
 
-    def made(self, webhook: Webhook | None = None) -> Switchboard:
-        """A server."""
+    def make_switchboard(self, webhook: Webhook | None = None) -> Switchboard:
+        """Create a switchboard and its chain."""
         limits = Limits()
         hub = Hub(limits=limits, server="signald/test")
         self.registry = MemoryRegistry(counting_bytes(), limits, HOST_SECRET)
-        self.access = Access(
-            self.registry,
-            Passwords(limits, self.registry, maybeDeferred),
-            TokenVerifier(self.settings),
-            webhook or Webhook(Settings(), client_of(Agent()), self.clock, lambda: self.now, lambda: "id"),
-            lambda: self.now,
-        )
-        return Switchboard(hub, self.registry, self.access, self.clock)
+        self.tokens = TokenVerifier(self.settings)
+        webhook = webhook or Webhook(Settings(), client_of(Agent()), self.clock, lambda: self.now, lambda: "id")
+        chain = make_chain(self.registry, self.tokens, webhook, maybeDeferred, lambda: self.now)
+        return Switchboard(hub, self.registry, chain, self.clock)
 
     def need(self, need: TokenNeed) -> None:
-        """Need tokens from now on."""
+        """Change who needs a token."""
         self.settings = evolve(self.settings, need=need)
-        self.access.tokens.configure(self.settings)
+        self.tokens.configure(self.settings)
 
     def client(self, token: str | None = None, **claims: Any) -> Client:
-        """A client that is welcomed; with a token of these claims, if there are some."""
+        """Return a client that was welcomed; with claims it shows a token."""
         client = Client(self.switchboard)
         if claims:
             token = minted(**claims)
@@ -147,11 +141,11 @@ class AccessCase(SynchronousTestCase):
         return client
 
 
-class HelloTests(AccessCase):
-    """The greeting."""
+class HelloTests(AuthorizationCase):
+    """A token is shown in `hello`."""
 
-    def test_the_welcome_says_what_the_token_grants(self) -> None:
-        """The role, and the session where there is but one; nothing without a token."""
+    def test_welcome(self) -> None:
+        """The welcome contains the role and the session that the token grants."""
         for claims, expected in (
             ({"signald": HOST}, ("host", SESSION)),
             ({"signald": {}}, ("guest", None)),
@@ -160,8 +154,8 @@ class HelloTests(AccessCase):
             welcome = self.client(**claims).frames[0]
             self.assertEqual((welcome.get("role"), welcome.get("session")), expected)
 
-    def test_everybody_needs_one(self) -> None:
-        """Without it nobody is made, and the client may say hello again on the same connection."""
+    def test_token_required(self) -> None:
+        """A client without a token gets no identity, and may repeat `hello` on the same connection."""
         self.need(TokenNeed.EVERYONE)
         client = Client(self.switchboard)
         reply = client.hello(id="1")
@@ -169,8 +163,8 @@ class HelloTests(AccessCase):
         self.assertEqual((self.registry.users, client.closed), ({}, []))
         self.assertEqual(client.hello(minted())["type"], "welcome")
 
-    def test_bad_ones(self) -> None:
-        """They are refused whoever needs one, with the reason, and nobody is made."""
+    def test_invalid_tokens(self) -> None:
+        """An invalid token is refused whether or not tokens are needed, and no identity is created."""
         for need in TokenNeed:
             self.need(need)
             client = Client(self.switchboard, address=f"192.0.2.{len(need.value)}")
@@ -180,8 +174,8 @@ class HelloTests(AccessCase):
             self.assertEqual(client.hello("x" * 4097)["code"], "bad-message")
         self.assertEqual(self.registry.users, {})
 
-    def test_the_original_s_clients_have_none(self) -> None:
-        """Where everybody needs one they are closed at once, where hosts do when they open."""
+    def test_clients_of_the_original_protocol(self) -> None:
+        """Clients without tokens are closed at once where everybody needs one, else when they open."""
         self.need(TokenNeed.HOSTS)
         client = Client(self.switchboard, Serde())
         client.connection.receive(b'"SessionNew"')
@@ -190,8 +184,8 @@ class HelloTests(AccessCase):
         client = Client(self.switchboard, Serde())
         self.assertEqual((client.frames, client.closed), ([], [(1008, "token-required")]))
 
-    def test_guesses_are_counted(self) -> None:
-        """Ten bad tokens of an address; then not even a good one is looked at, until there is a new guess."""
+    def test_failed_guesses(self) -> None:
+        """After ten invalid tokens of an address no token is verified until the rate limit allows another."""
         for _ in range(5):
             client = Client(self.switchboard)
             self.assertEqual([client.hello("x")["code"], client.hello("y")["code"]], ["token-invalid"] * 2)
@@ -202,8 +196,8 @@ class HelloTests(AccessCase):
         self.switchboard.tick()
         self.assertEqual(Client(self.switchboard).hello(minted())["type"], "welcome")
 
-    def test_expired_ones_are_no_guesses(self) -> None:
-        """Who has one had a good one; nor is it a guess to have none."""
+    def test_expired_tokens_are_not_guesses(self) -> None:
+        """Expired and missing tokens do not count as failed guesses."""
         self.need(TokenNeed.EVERYONE)
         for _ in range(12):
             client = Client(self.switchboard)
@@ -212,11 +206,11 @@ class HelloTests(AccessCase):
         self.assertEqual(client.hello(minted())["type"], "welcome")
 
 
-class ResumeTests(AccessCase):
-    """An identity that proved itself keeps that."""
+class ResumeTests(AuthorizationCase):
+    """An identity that is resumed keeps its grant."""
 
     def resume(self, welcome: Any, token: str | None = None, **changes: Any) -> Any:
-        """Come back."""
+        """Resume an identity."""
         client = Client(self.switchboard)
         keys = {"user": welcome["user"], "secret": welcome["secret"], "instance": "i1", "received": 0, **changes}
         if token is not None:
@@ -225,7 +219,7 @@ class ResumeTests(AccessCase):
         return client
 
     def test_no_token_is_needed(self) -> None:
-        """The identity is what its token made of it, also long after that has expired."""
+        """Resuming needs no token, also after it has expired."""
         self.need(TokenNeed.EVERYONE)
         ann = self.client(signald=HOST)
         ann.say("open")
@@ -236,8 +230,8 @@ class ResumeTests(AccessCase):
         self.assertEqual((welcome["resumed"], welcome["role"], welcome["session"]), ("membership", "host", SESSION))
         self.assertEqual((joined["type"], joined["role"]), ("joined", "host"))
 
-    def test_a_token_is_not_looked_at(self) -> None:
-        """Where the identity is found; a bad one is neither told nor counted."""
+    def test_token_is_ignored(self) -> None:
+        """A token is not verified where the identity can be resumed."""
         ann = self.client(signald=HOST)
         welcome = ann.frames[0]
         for _ in range(12):
@@ -246,8 +240,8 @@ class ResumeTests(AccessCase):
             welcome = ann.frames[0]
             self.assertEqual(welcome["resumed"], "everything")
 
-    def test_where_there_is_nothing(self) -> None:
-        """A new identity needs a token of its own, and a good one."""
+    def test_unknown_identity(self) -> None:
+        """A client whose identity cannot be resumed needs a valid token."""
         self.need(TokenNeed.EVERYONE)
         lost = {"user": "0" * 26, "secret": "x"}
         for token, code in ((None, "token-required"), ("x", "token-invalid"), (minted(exp=NOW - 60), "token-expired")):
@@ -255,19 +249,19 @@ class ResumeTests(AccessCase):
         welcome = self.resume(lost, minted(signald=HOST)).frames[0]
         self.assertEqual((welcome["resumed"], welcome["role"]), ("nothing", "host"))
 
-    def test_guesses_are_counted_there(self) -> None:
-        """As in a hello."""
+    def test_failed_guesses(self) -> None:
+        """Invalid tokens count as failed guesses, as in `hello`."""
         lost = {"user": "0" * 26, "secret": "x"}
         codes = [self.resume(lost, "x").codes for _ in range(11)]
         self.assertEqual(codes, [["token-invalid"]] * 10 + [["too-many-guesses"]])
 
-    def test_over_a_restart(self) -> None:
-        """What a token grants is in the state that is handed over."""
+    def test_restart(self) -> None:
+        """The grant is part of the state that is handed over."""
         self.need(TokenNeed.EVERYONE)
         ann = self.client(signald=HOST, team="a")
         ann.say("open")
         snapshot = load(dump(take_snapshot(self.switchboard.hub, self.registry, 0.0)))
-        self.switchboard = self.made()
+        self.switchboard = self.make_switchboard()
         for action in restore(snapshot, self.switchboard.hub, self.registry, 0.0):
             self.fail(f"{action}")
         back = self.resume(ann.frames[0], instance=f"i{ann.connection.peer}")
@@ -276,8 +270,8 @@ class ResumeTests(AccessCase):
         assert identity.grant is not None
         self.assertEqual(json.loads(identity.grant.claims)["team"], "a")
 
-    def test_tokens_are_needed_from_now_on(self) -> None:
-        """Who was in without one stays, and comes back, and opens and joins nothing more."""
+    def test_reload_of_the_need(self) -> None:
+        """After a reload that requires tokens, members without one stay and resume, but open and join nothing."""
         ann, bob = self.client(), self.client()
         session = ann.say("open", capacity=3)["session"]
         bob.say("join", session=session)
@@ -292,11 +286,11 @@ class ResumeTests(AccessCase):
         self.assertEqual(bob.say("join", session=session)["code"], "token-required")
 
 
-class EnterTests(AccessCase):
-    """Opening and joining with tokens."""
+class EnterTests(AuthorizationCase):
+    """The grant decides which sessions can be opened and joined."""
 
-    def test_hosts_alone_need_one(self) -> None:
-        """Whoever knows the id may join."""
+    def test_hosts_need_tokens(self) -> None:
+        """Where hosts need tokens, everybody may join without one."""
         self.need(TokenNeed.HOSTS)
         bob = self.client()
         self.assertEqual(bob.say("open")["code"], "token-required")
@@ -305,8 +299,8 @@ class EnterTests(AccessCase):
         self.assertEqual(bob.say("join", session=session)["type"], "joined")
         self.assertEqual(self.client(signald={}).say("open")["code"], "not-permitted")
 
-    def test_the_session_of_a_token(self) -> None:
-        """Its host opens it by its id, or without saying which; nobody else can, and nothing else can be opened."""
+    def test_session_of_the_token(self) -> None:
+        """A token with a session opens that one alone, named or not, and only for a host."""
         for named in ({}, {"session": SESSION}):
             ann = self.client(signald=HOST)
             self.assertEqual(ann.say("open", **named)["session"], SESSION)
@@ -318,8 +312,8 @@ class EnterTests(AccessCase):
         self.assertEqual(ann.say("join", session="0000000000")["code"], "not-permitted")
         self.assertEqual(self.registry.sessions, {})
 
-    def test_a_guest_who_comes_first(self) -> None:
-        """They wait for the host at the session of their token, and come in with them."""
+    def test_guest_before_the_host(self) -> None:
+        """A guest waits for the host at the session of the token, and is admitted with the host."""
         self.need(TokenNeed.EVERYONE)
         bob = self.client(sub="bob", signald=GUEST)
         self.assertEqual(bob.say("join", session=SESSION)["reason"], "host")
@@ -328,8 +322,8 @@ class EnterTests(AccessCase):
         self.assertEqual([member["user"] for member in opened["members"]], [bob.frames[0]["user"]])
         self.assertEqual(bob.frames[-1]["type"], "joined")
 
-    def test_a_session_that_only_its_guests_expect(self) -> None:
-        """It is as a kept one: forgotten in time, and unknown to those without its token."""
+    def test_session_that_is_never_opened(self) -> None:
+        """A session that guests wait for expires, and is unknown to others."""
         bob = self.client(sub="bob", signald=GUEST)
         bob.say("join", session=SESSION)
         bob.say("leave", session=SESSION)
@@ -339,8 +333,8 @@ class EnterTests(AccessCase):
         self.assertEqual(self.registry.sessions, {})
         self.assertEqual(self.client().say("join", session=SESSION)["code"], "unknown-session")
 
-    def test_the_same_person_again(self) -> None:
-        """In another tab, say: it is the host there, and no longer a member here."""
+    def test_same_person_again(self) -> None:
+        """A second connection with the token's user takes over as host, and the first is no longer a member."""
         ann, again = self.client(signald=HOST), self.client(signald=HOST)
         ann.say("open", capacity=2)
         bob = self.client(sub="bob", signald=GUEST)
@@ -349,8 +343,8 @@ class EnterTests(AccessCase):
         self.assertEqual((ann.frames[-1]["type"], ann.frames[-1]["reason"]), ("ended", "replaced"))
         self.assertEqual(bob.frames[-1]["type"], "host-changed")
 
-    def test_another_host(self) -> None:
-        """Two people with a host's token: the second is the host, and the first stays as a guest."""
+    def test_second_host(self) -> None:
+        """The second of two people with a host's token becomes the host, and the first a guest."""
         ann, carol = self.client(signald=HOST), self.client(sub="carol", signald=HOST)
         ann.say("open", capacity=3)
         self.assertEqual(carol.say("open", capacity=3)["type"], "opened")
@@ -358,8 +352,8 @@ class EnterTests(AccessCase):
         roles = {member.user: member.role.value for member in self.registry.sessions[SESSION].members}
         self.assertEqual(roles, {ann.frames[0]["user"]: "guest", carol.frames[0]["user"]: "host"})
 
-    def test_a_host_key(self) -> None:
-        """It is as good as ever where no token is needed, and does not do where one is."""
+    def test_host_key(self) -> None:
+        """A host key works where no token is needed, and does not replace a token that is."""
         ann = self.client()
         opened = ann.say("open", keep=True)
         ann.say("leave", session=opened["session"])
@@ -370,8 +364,8 @@ class EnterTests(AccessCase):
         self.assertEqual(ann.say("open", **key)["type"], "opened")
         self.assertEqual(ann.say("open", host_key="x")["code"], "wrong-host-key")
 
-    def test_expiry_in_a_call(self) -> None:
-        """It cuts nothing: messages go on; another session is out of reach."""
+    def test_expiry(self) -> None:
+        """An expired token does not end a call, but opens and joins nothing."""
         ann, bob = self.client(signald={"role": "host"}), self.client(sub="bob", signald={})
         session = ann.say("open", capacity=3)["session"]
         bob.say("join", session=session)
@@ -385,15 +379,15 @@ class EnterTests(AccessCase):
         bob.say("leave", session=session)
         self.assertEqual(bob.say("join", session=session)["code"], "token-expired")
 
-    def test_the_name_of_a_token(self) -> None:
-        """The others are told that one."""
+    def test_name(self) -> None:
+        """The token's name overrides the one in the request."""
         ann = self.client(signald=HOST)
         ann.say("open")
         self.client(sub="bob", name="Dr Bob", signald=GUEST).say("join", session=SESSION, name="Root")
         self.assertEqual(ann.frames[-1]["member"]["name"], "Dr Bob")
 
-    def test_a_guest_who_was_made_the_host(self) -> None:
-        """A host may give the role away, whatever the other's token says."""
+    def test_hand_over(self) -> None:
+        """A host may hand the role over to a member whose token grants the role of a guest."""
         ann, bob = self.client(signald=HOST), self.client(sub="bob", signald=GUEST)
         ann.say("open")
         bob.say("join", session=SESSION)
@@ -401,26 +395,26 @@ class EnterTests(AccessCase):
         self.assertEqual(bob.say("change", session=SESSION, locked=True)["type"], "done")
 
 
-class WebhookTests(AccessCase):
-    """The operator's service has the last word."""
+class WebhookTests(AuthorizationCase):
+    """The webhook is asked before a session is opened or joined."""
 
     def setUp(self) -> None:
-        """A service that allows everything."""
+        """Create a switchboard with a webhook that allows everything."""
         super().setUp()
-        self.webhook = Answers(self.clock)
-        self.switchboard = self.made(self.webhook)
+        self.webhook = FakeWebhook(self.clock)
+        self.switchboard = self.make_switchboard(self.webhook)
 
     def answer(self, verdict: Verdict | Deferred[Verdict]) -> None:
-        """What it says from now on."""
+        """Set the verdict."""
         self.webhook.verdict = verdict
 
     @property
     def questions(self) -> list[Question]:
-        """What it was asked."""
+        """Return all questions that were asked."""
         return self.webhook.questions
 
-    def test_what_it_is_asked(self) -> None:
-        """Openings and joins, with the token's user and claims; nothing else."""
+    def test_questions(self) -> None:
+        """Opening and joining are asked about, with the token's user and claims; nothing else is."""
         ann, bob = self.client(signald=HOST), self.client()
         ann.say("open")
         bob.say("join", session=SESSION)
@@ -431,8 +425,8 @@ class WebhookTests(AccessCase):
         self.assertEqual(json.loads(opening.claims or "")["signald"], HOST)
         self.assertEqual(joining, Question("join", SESSION, None, None))
 
-    def test_no(self) -> None:
-        """Nothing happens, and the reason is told."""
+    def test_refusals(self) -> None:
+        """A refused operation changes nothing, and the client gets the reason."""
         ann = self.client()
         session = ann.say("open")["session"]
         for code in (ErrorCode.NOT_PERMITTED, ErrorCode.DECISION_UNAVAILABLE, ErrorCode.SESSION_FULL):
@@ -442,8 +436,8 @@ class WebhookTests(AccessCase):
             self.assertEqual(bob.say("open")["code"], code.value)
         self.assertEqual(len(self.registry.sessions), 1)
 
-    def test_what_needs_no_question(self) -> None:
-        """What the token does not allow, and ids that are guessed: they are told and counted as ever."""
+    def test_refused_without_a_question(self) -> None:
+        """The webhook is not asked about what the token forbids, nor about unknown session ids."""
         self.answer(ErrorCode.NOT_PERMITTED)
         self.assertEqual(self.client(signald=GUEST).say("open")["code"], "not-permitted")
         bob = self.client()
@@ -451,8 +445,8 @@ class WebhookTests(AccessCase):
         self.assertEqual(codes, ["unknown-session"] * 10 + ["too-many-guesses"])
         self.assertEqual(self.questions, [])
 
-    def test_a_password_too(self) -> None:
-        """It is looked at after the service has said yes."""
+    def test_password(self) -> None:
+        """A password is verified after the webhook has allowed the join."""
         ann, bob = self.client(), self.client()
         session = ann.say("open", password="sesame")["session"]
         self.answer(ErrorCode.NOT_PERMITTED)
@@ -461,8 +455,8 @@ class WebhookTests(AccessCase):
         self.assertEqual(bob.say("join", session=session, password="guess")["code"], "wrong-password")
         self.assertEqual(bob.say("join", session=session, password="sesame")["type"], "joined")
 
-    def test_a_late_answer(self) -> None:
-        """Others go on meanwhile, what the one who asks says next waits, and then it happens in order."""
+    def test_late_answer(self) -> None:
+        """While an answer is pending, later requests of that client wait in order and other clients are served."""
         ann, bob, carol = self.client(), self.client(), self.client()
         session = ann.say("open", capacity=3)["session"]
         waiting: Deferred[Verdict] = Deferred()
@@ -475,8 +469,8 @@ class WebhookTests(AccessCase):
         waiting.callback(None)
         self.assertEqual([frame["id"] for frame in bob.frames[1:]], ["j", "p"])
 
-    def test_who_is_gone_when_it_comes(self) -> None:
-        """Nothing is left of the question, whatever the answer and whatever was asked."""
+    def test_answer_after_disconnect(self) -> None:
+        """An answer for a client that disconnected leaves no state behind."""
         ann = self.client()
         session = ann.say("open", capacity=3)["session"]
         before = dict(self.registry.sessions)
@@ -494,8 +488,8 @@ class WebhookTests(AccessCase):
         self.assertEqual(len(self.registry.users), 1)
         self.assertEqual(self.switchboard.hub.decisions.by_id, {})
 
-    def test_the_session_ends_meanwhile(self) -> None:
-        """A yes does not bring it back."""
+    def test_session_ends_meanwhile(self) -> None:
+        """A session that ends while the answer is pending is unknown."""
         ann, bob = self.client(), self.client()
         session = ann.say("open")["session"]
         waiting: Deferred[Verdict] = Deferred()

@@ -1,0 +1,105 @@
+"""The authorization chain: token → webhook → password → registry. Each link decides an operation or passes it on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from attrs import define, evolve
+from twisted.internet.defer import Deferred
+
+from signald.auth.tokens import TokenVerifier
+from signald.auth.webhook import Webhook
+from signald.core.decisions import Identify, JoinSession, OpenSession, Operation, Outcome, Refused
+from signald.core.errors import ErrorCode, SignalError
+from signald.core.grant import Grant
+from signald.core.permissions import apply_grant, permission_error
+from signald.core.questions import Verdict, make_question
+from signald.core.registry import MemoryRegistry
+from signald.core.token_need import TokenNeed
+
+__all__ = ["Decider", "TokenLink", "WebhookLink"]
+
+
+class Decider(Protocol):
+    """Decides operations: a link of the chain, or the registry at its end."""
+
+    def decide(self, operation: Operation) -> Outcome | Deferred[Outcome]:
+        """Carry out an operation, now or later, or refuse it and change nothing."""
+
+
+@define
+class TokenLink:
+    """Verifies the token of a new identity, and refuses to open or join a session where its grant does not allow it.
+
+    Attributes:
+        tokens: verifies tokens.
+        registry: holds the grant of each identity.
+        wall: returns wall time, in seconds since the epoch, against which tokens expire.
+        next: the next link.
+
+    """
+
+    tokens: TokenVerifier
+    registry: MemoryRegistry
+    wall: Callable[[], float]
+    next: Decider
+
+    def decide(self, operation: Operation) -> Outcome | Deferred[Outcome]:
+        """Refuse what the token does not allow; pass on the rest, with the token replaced by its grant."""
+        match operation:
+            case Identify(token=None) if self.tokens.need is TokenNeed.EVERYONE:
+                return Refused(ErrorCode.TOKEN_REQUIRED)
+            case Identify(token=str(token)):
+                try:
+                    grant = self.tokens.verify(token, self.wall())
+                except SignalError as error:
+                    return Refused(error.code)
+                return self.next.decide(evolve(operation, token=None, grant=grant))
+            case OpenSession() | JoinSession():
+                held = _grant_of(self.registry, operation)
+                refused = permission_error(self.tokens.need, held, operation, self.wall())
+                return self.next.decide(apply_grant(held, operation)) if refused is None else Refused(refused)
+            case _:
+                return self.next.decide(operation)
+
+
+@define
+class WebhookLink:
+    """Asks the operator's webhook, if one is configured, whether a session may be opened or joined.
+
+    Attributes:
+        webhook: asks the operator's service.
+        registry: holds the sessions that exist, and the grant of each identity.
+        next: the next link.
+
+    """
+
+    webhook: Webhook
+    registry: MemoryRegistry
+    next: Decider
+
+    def decide(self, operation: Operation) -> Outcome | Deferred[Outcome]:
+        """Pass on what the webhook allows, and everything that it has no say in."""
+        if not self.webhook.is_on or not isinstance(operation, OpenSession | JoinSession):
+            return self.next.decide(operation)
+        grant = _grant_of(self.registry, operation)
+        if not self._may_exist(operation, grant):
+            return self.next.decide(operation)
+
+        def answered(verdict: Verdict) -> Outcome | Deferred[Outcome]:
+            return self.next.decide(operation) if verdict is None else Refused(verdict)
+
+        return self.webhook.ask(make_question(operation, grant)).addCallback(answered)
+
+    def _may_exist(self, operation: OpenSession | JoinSession, grant: Grant | None) -> bool:
+        """Tell whether to ask; for an unknown session id, a guess, the registry answers without a request."""
+        if isinstance(operation, OpenSession):
+            return True
+        return operation.session in self.registry.sessions or (grant is not None and grant.session == operation.session)
+
+
+def _grant_of(registry: MemoryRegistry, operation: OpenSession | JoinSession) -> Grant | None:
+    """Return the grant of the identity that asks; None where it showed no token."""
+    identity = registry.users.get(operation.user)
+    return None if identity is None else identity.grant

@@ -1,0 +1,34 @@
+"""Tests of the command that fills the build cache."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from signald.page.assets import load_assets
+from signald.page.build import main
+from signald.page.build_cache import BuildCache, build_uncached, load_build_cache, unpack
+from signald.page.schemas import load_schemas
+
+
+class BuildTests(SynchronousTestCase):
+    """`python -m signald.page.build FILE`."""
+
+    def setUp(self) -> None:
+        """Run the command."""
+        directory = Path(self.mktemp())
+        directory.mkdir()
+        file = directory / "build_cache.bin"
+        self.patch(sys, "argv", ["signald.page.build", str(file)])
+        main()
+        self.results = unpack(file.read_bytes())
+
+    def test_cache(self) -> None:
+        """The wheel contains the same cache; assets loaded through it equal others, and no build step runs again."""
+        self.assertIn(load_build_cache().results, ({}, self.results))
+        cache = BuildCache(self.results)
+        assets = {**load_assets(build=cache), **load_schemas(cache)}
+        self.assertEqual(assets, {**load_assets(build=build_uncached), **load_schemas()})
+        self.assertEqual(cache.results, self.results)

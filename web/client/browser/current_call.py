@@ -1,0 +1,67 @@
+"""Access to the call that is on, for the parts of the page that outlive it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..model.peer_messaging import PeerMessaging
+from .bridge import BrowserJson, get, window
+
+if TYPE_CHECKING:
+    from .call import Call
+    from .peer_connection import PeerConnection
+
+__all__ = ["CurrentCall"]
+
+
+class CurrentCall:
+    """Passes requests to the call that is on; between calls they do nothing.
+
+    Attributes:
+        call: the call; None between calls.
+        messaging: the messages between the pages of the call.
+
+    """
+
+    def __init__(self) -> None:
+        self.call: Call | None = None
+        self.messaging = PeerMessaging(BrowserJson(), self._send_text)
+
+    def end(self) -> None:
+        """End the call."""
+        if self.call is not None:
+            # Cleared first, because the call triggers a refresh while it ends.
+            ended, self.call = self.call, None
+            ended.end()
+
+    def peers(self) -> dict[str, PeerConnection]:
+        """Return the peer connections by user."""
+        return {} if self.call is None else self.call.peers.by_user
+
+    def descriptions(self, user: str) -> tuple[str, str]:
+        """Return the local and the remote SDP of the connection with this user; empty where there is none."""
+        peer = self.peers().get(user)
+        return ("", "") if peer is None else peer.descriptions
+
+    def replace_track(self, kind: str) -> None:
+        """Send the present local track of this kind."""
+        if self.call is not None:
+            self.call.peers.replace_track(kind)
+
+    def replace_screen(self) -> None:
+        """Send the present tracks of the shared screen."""
+        if self.call is not None:
+            self.call.peers.replace_screen()
+
+    def answer_knock(self, user: str, admitted: bool) -> None:
+        """Admit somebody who waits in the lobby, or refuse them."""
+        if self.call is not None:
+            self.call.answer_knock(user, admitted)
+
+    def probe_network(self, network_changed: bool) -> None:
+        """Check every connection now, if the page is visible."""
+        if self.call is not None and get(window, "document", "visibilityState") == "visible":
+            self.call.probe_network(network_changed)
+
+    def _send_text(self, user: str, text: str) -> bool:
+        return self.call is not None and self.call.peers.send_text(user, text)

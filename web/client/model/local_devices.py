@@ -1,0 +1,47 @@
+"""The state of the local camera, microphone, loudspeaker and screen. It does not touch the browser."""
+
+from __future__ import annotations
+
+from . import texts
+from .devices import AUDIO, VIDEO, Device
+
+__all__ = ["LocalDevices"]
+
+
+class LocalDevices:
+    """Stores the local devices, and what the browser allows with them.
+
+    Attributes:
+        microphone: the local microphone.
+        camera: the local camera.
+        problem: what is wrong with them, in a sentence, until the person has read it.
+        previewing: whether the person asked to see themselves before a call.
+        front_camera: whether the camera faces the person, whose self view is then mirrored.
+        can_flip: whether there is a camera that faces the other way.
+        mute_hints: whether the page says when the person talks while muted, which keeps the microphone on.
+        talking_muted: whether the person talks while muted.
+        can_share: whether the browser can share the screen.
+        sharing: whether the screen is shared.
+        sound_blocked: whether the browser requires a click before it plays sound.
+        browser: the browser's family (`devices.browser_family`).
+
+    """
+
+    def __init__(self) -> None:
+        self.microphone = Device(AUDIO)
+        self.camera = Device(VIDEO)
+        self.problem = ""
+        self.previewing = False
+        self.front_camera = self.mute_hints = True
+        self.can_flip = False
+        self.can_share = self.sharing = False
+        self.browser = "chromium"
+        self.reset()
+
+    def reset(self) -> None:
+        """Prepare for another call."""
+        self.talking_muted = self.sound_blocked = False
+
+    def changed(self) -> None:
+        """Update the description of the problem, after a device changed."""
+        self.problem = texts.devices_problem(self.microphone, self.camera, self.browser)

@@ -1,0 +1,81 @@
+"""The remote participants of the session, and those who wait to be admitted. It does not touch the browser."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .remote_peer import RemotePeer
+
+__all__ = ["Participants"]
+
+
+class Participants:
+    """Stores the remote participants of the session.
+
+    Attributes:
+        members: the remote participants, in the order in which they joined.
+        knocks: those who wait for this person to admit them: their names by user.
+        speaker: the user who speaks, or spoke last; empty for nobody.
+        successor: the user to whom this person hands the session over in order to leave; empty for nobody.
+
+    """
+
+    def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget everybody."""
+        self.members: list[RemotePeer] = []
+        self.knocks: dict[str, str] = {}
+        self.speaker = self.successor = ""
+
+    def find(self, user: str) -> RemotePeer | None:
+        """Return the participant who is this user; None when nobody is."""
+        for member in self.members:
+            if member.user == user:
+                return member
+        return None
+
+    @property
+    def any_connected(self) -> bool:
+        """Whether a peer connection was established with anybody who is still in the session."""
+        return any(member.was_connected for member in self.members)
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether an established peer connection is interrupted."""
+        return any(member.interrupted for member in self.members)
+
+    def add(self, joined: RemotePeer) -> None:
+        """Add a participant in place of their earlier connection and of those whom the server no longer knows."""
+        self.members = [member for member in self.members if not member.gone and member.user != joined.user]
+        self.members.append(joined)
+
+    def connection_reset(self, user: str) -> None:
+        """Start a new connection with a participant who came back without their state."""
+        member = self.find(user)
+        if member is not None:
+            member.away = False
+            member.reset()
+
+    def set_away(self, user: str, away: bool) -> None:
+        """Note that a participant lost the connection to the server, or restored it."""
+        member = self.find(user)
+        if member is not None:
+            member.away = away
+            if not away:
+                member.retry()
+
+    def knocked(self, user: str, name: str) -> None:
+        """Add somebody who waits to be admitted."""
+        self.knocks[user] = name
+
+    def knock_over(self, user: str) -> None:
+        """Remove somebody who no longer waits."""
+        self.knocks.pop(user, None)
+
+    def keep_connected(self) -> bool:
+        """Remove participants without a peer connection; return False if none is left."""
+        self.members = [member for member in self.members if member.connection == "connected"]
+        return bool(self.members)
