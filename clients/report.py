@@ -91,7 +91,7 @@ class Report:
 
     @property
     def flowed(self) -> bool:
-        """Whether there was another member, and media flowed both ways with each."""
+        """Whether there were other members, and media flowed in both directions with every one of them."""
         return bool(self.members) and all(member.flowed for member in self.members)
 
     def as_json(self) -> str:

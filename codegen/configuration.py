@@ -6,7 +6,7 @@ from pathlib import Path
 
 from attrs import NOTHING
 
-from signald.config.settings import Setting, settings
+from signald.config.setting_names import Setting, settings
 
 __all__ = ["PATH", "filled", "write"]
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from codegen.events import logged_events
 from codegen.tables import between
-from signald.operations.exposition import OWN_METRICS
+from signald.operations.prometheus import OWN_METRICS
 
 __all__ = ["PATH", "events_table", "filled", "metrics_table", "write"]
 

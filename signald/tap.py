@@ -23,7 +23,7 @@ from signald.auth.passwords import PasswordLink, one_thread
 from signald.auth.tokens import TokenVerifier
 from signald.auth.webhook import Webhook
 from signald.cli.options import Options, error_text
-from signald.config.tree import Config
+from signald.config.settings import Config
 from signald.config.values import ConfigError
 from signald.core.budgets import ConnectionBudget
 from signald.core.hub import Hub
@@ -41,8 +41,8 @@ from signald.net.addresses import machine_names
 from signald.net.http_client import make_client
 from signald.net.origins import OriginRule
 from signald.net.resolver import install_daemon_thread_resolver
-from signald.operations.exposition import Sources
 from signald.operations.operations_service import OperationsService
+from signald.operations.prometheus import Sources
 from signald.page.assets import load_assets
 from signald.page.build_cache import load_build_cache
 from signald.page.schemas import load_schemas

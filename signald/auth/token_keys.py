@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
 
 from signald.config.secret_files import read_file, read_secret
-from signald.config.tree import Tokens
+from signald.config.settings import Tokens
 from signald.config.values import ConfigError
 from signald.net.file_modes import OWNER_AND_GROUP
 from signald.net.keyfiles import CertificateError, read_private_key

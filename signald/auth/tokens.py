@@ -11,7 +11,7 @@ from attrs import define, field, frozen
 from jwt.types import Options
 
 from signald.auth.token_keys import TokenKey, load_keys
-from signald.config.tree import Tokens
+from signald.config.settings import Tokens
 from signald.config.values import ConfigError
 from signald.core.errors import ErrorCode, SignalError
 from signald.core.grant import Grant

@@ -15,7 +15,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from signald.auth.webhook_rules import WebhookRules
-from signald.config.tree import Webhook as Settings
+from signald.config.settings import Webhook as Settings
 from signald.core.errors import ErrorCode
 from signald.core.questions import Question, Verdict, read_answer
 from signald.net.http_client import post

@@ -5,7 +5,7 @@ from __future__ import annotations
 from attrs import field, frozen
 
 from signald.config.secret_files import read_secret
-from signald.config.tree import Webhook
+from signald.config.settings import Webhook
 from signald.config.values import ConfigError
 from signald.net.request_urls import is_usable
 

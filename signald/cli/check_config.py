@@ -10,7 +10,7 @@ from pathlib import Path
 from twisted.python.usage import UsageError
 
 from signald.cli.options import Options
-from signald.config.tree import Config, Tokens
+from signald.config.settings import Config, Tokens
 from signald.config.values import ConfigError
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from twisted.python.usage import UsageError
 
 from signald.cli.options import Options
-from signald.config.settings import settings
+from signald.config.setting_names import settings
 from signald.config.sources import Effective
 from signald.config.values import ConfigError
 

@@ -12,7 +12,7 @@ from twisted.python import usage
 
 from signald import __version__
 from signald.cli.commands import COMMANDS
-from signald.config.settings import Setting, nearest, settings
+from signald.config.setting_names import Setting, nearest, settings
 from signald.config.sources import CONFIG_VARIABLE, ConfigErrors, ConfigValue, Effective, load
 from signald.config.values import ConfigError, read_path
 

@@ -13,8 +13,8 @@ import jwt
 
 from signald.auth.token_keys import SigningKey, load_keys, read_signing_key, read_token_secret
 from signald.auth.tokens import CLAIM, TokenVerifier
+from signald.config.settings import Tokens
 from signald.config.sources import load
-from signald.config.tree import Tokens
 from signald.config.values import ConfigError, read_path
 from signald.core.errors import SignalError
 from signald.core.ids import parse_session_id

@@ -1,288 +1,256 @@
-"""Settings: the leaves of the configuration tree, with their names in files, environment variables and options."""
+"""The configuration tree: every setting with its default, its bounds and its meaning, as metadata of an attrs field.
+
+`signald/config/sources.py` builds the tree from a TOML file, the environment and the command line.
+"""
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Callable, Iterator
-from difflib import get_close_matches
-from enum import Enum, EnumType
-from functools import cache
+import os
+from collections.abc import Callable, Mapping
+from enum import Enum
 from pathlib import Path
-from typing import Any, Union, cast, get_args, get_origin
+from typing import Any
 
-from attrs import NOTHING, Attribute, fields, frozen, has, resolve_types
-from cattrs import Converter
+from attrs import NOTHING, field, frozen
+from attrs.validators import ge, le
 
-from signald.config.tree import Config
-from signald.config.values import ConfigError, read_ice_server, read_network, read_origin, read_path
+from signald.config.values import ConfigError, read_interface, read_path, read_port, read_turn_url
 from signald.core.ice_server import IceServer
+from signald.core.limits import Limits
+from signald.core.token_need import TokenNeed
 from signald.net.origins import Origin
 from signald.net.proxies import Network
 
-__all__ = ["PREFIX", "Setting", "nearest", "settings"]
+__all__ = [
+    "DEFAULT_PORT",
+    "Config",
+    "Ice",
+    "Log",
+    "LogFormat",
+    "LogLevel",
+    "Operations",
+    "TokenNeed",
+    "Tokens",
+    "Webhook",
+    "default_data_dir",
+]
 
-PREFIX = "SIGNALD_"
-"""The prefix of environment variables that hold settings."""
-
-KeyPath = tuple[str, ...]
-"""The path of a setting in the tree, such as `("ice", "servers")`."""
-
-_MOST_NUMBER = 2**53
-"""The largest number that is accepted: beyond it floats do not hold every integer."""
-
-_BOOLEANS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
-"""The spellings of a boolean in an environment variable."""
-
-_URL = re.compile(r"(?P<scheme>[a-z]+://)(?P<user>[^/?#]*@)?(?P<place>[^?]*)(?P<query>\?.*)?", re.DOTALL)
-"""A URL; its user information and its query may contain credentials."""
-
-_NAMES = {bool: "true or false", int: "an integer", float: "a number"}
-"""The names of types in error messages; for any other type, a string is expected."""
+DEFAULT_PORT = 9000
+"""The default TCP port of the page and the signaling socket."""
 
 
-class _Text(str):
-    """A string, or a number as a string, for a setting that has its own parser."""
+def setting(
+    meaning: str,
+    default: Any = NOTHING,
+    *,
+    unit: str | None = None,
+    option: str | None = None,
+    letter: str | None = None,
+    reload: bool = False,
+    read: Callable[[str], Any] | None = None,
+    least: float | None = None,
+    most: float | None = None,
+) -> Any:
+    """Declare a setting.
 
-    __slots__ = ()
+    Arguments:
+        meaning: what the help and the documentation say about it.
+        default: the value where no source sets it.
+        unit: the unit of a number.
+        option: the command line option if it is not the path with hyphens; the option of a list adds one element.
+        letter: the letter of a short option.
+        reload: whether a change takes effect on SIGHUP; otherwise it needs a restart.
+        read: parses the value, or each value of a list, where the type does not say how; raises ConfigError.
+        least: the minimum of a number; the tree raises ValueError for smaller ones.
+        most: the maximum of a number; the tree raises ValueError for larger ones.
 
-
-def _strict(kind: type, *accepted: type, secret: bool = False) -> Callable[[object, object], Any]:
-    """Return a structure hook that accepts exactly these types, so that a boolean is not taken for a number."""
-
-    def structure(value: object, _target: object) -> Any:
-        if type(value) is int and abs(value) > _MOST_NUMBER:
-            # Python raises when it converts such a number to a float or to decimal digits.
-            raise ConfigError("expected a number of at most 2^53, got a larger one.")
-        if type(value) not in (accepted or (kind,)):
-            raise ConfigError(f"expected {_NAMES.get(kind, 'a string')}, got {_excerpt(value, secret)}.")
-        return kind(value)
-
-    return structure
-
-
-def _parsed_by(read: Callable[[str], Any], *, secret: bool = False) -> Callable[[object, object], Any]:
-    """Return a structure hook that accepts a string and parses it."""
-    text = _strict(str, secret=secret)
-    return lambda value, _target: read(text(value, str))
-
-
-def _excerpt(value: object, secret: bool) -> str:
-    """Return the beginning of a value for an error message, a string in quotes; nothing of a possible secret."""
-    if secret:
-        return "another type"
-    return f'"{value:.40}"' if isinstance(value, str) else f"{value!s:.40}"
-
-
-def _without_credentials(text: str) -> str:
-    """Hide the parts of a URL that may contain credentials."""
-    found = _URL.fullmatch(text)
-    if found is None:
-        return text
-    user, query = "(hidden)@" if found["user"] else "", "?(hidden)" if found["query"] else ""
-    return f"{found['scheme']}{user}{found['place']}{query}"
+    """
+    metadata = {
+        "meaning": meaning,
+        "unit": unit,
+        "option": option,
+        "letter": letter,
+        "reload": reload,
+        "read": read,
+        "range": (least, most),
+    }
+    bounds = [bound for bound in (least is not None and ge(least), most is not None and le(most)) if bound]
+    return field(default=default, metadata=metadata, validator=bounds or None)
 
 
-def _is_list(kind: Any) -> bool:
-    origin: object = get_origin(kind)
-    return origin is tuple
+class LogFormat(Enum):
+    """The format of log lines."""
+
+    HUMAN = "human"
+    JSON = "json"
 
 
-def _choice(value: object, target: type[Enum]) -> Enum:
-    words = [str(member.value) for member in target]
-    if value not in words:
-        raise ConfigError(f"expected one of {', '.join(words)}, got {value!s:.40}.")
-    return target(value)
+class LogLevel(Enum):
+    """The minimum level of log lines."""
 
-
-def _list(value: object, target: Any) -> Any:
-    """Structure a list; cattrs would take a string for a list of its characters."""
-    if not isinstance(value, list):
-        raise ConfigError(f"expected a list, got {_excerpt(value, get_args(target)[0] is IceServer)}.")
-    return tuple(_converter.structure(one, get_args(target)[0]) for one in value)
-
-
-_converter = Converter()
-for _kind in (bool, int, str):
-    _converter.register_structure_hook(_kind, _strict(_kind))
-_converter.register_structure_hook(float, _strict(float, float, int))
-_converter.register_structure_hook(_Text, _strict(_Text, str, int))
-_converter.register_structure_hook(Path, _parsed_by(read_path))
-_converter.register_structure_hook(Origin, _parsed_by(read_origin))
-_converter.register_structure_hook(IceServer, _parsed_by(read_ice_server, secret=True))
-_converter.register_structure_hook_func(lambda kind: kind == Network, _parsed_by(read_network))
-_converter.register_structure_hook_func(lambda kind: isinstance(kind, type) and issubclass(kind, Enum), _choice)
-_converter.register_structure_hook_func(_is_list, _list)
+    DEBUG = "debug"
+    INFO = "info"
+    WARN = "warn"
+    ERROR = "error"
 
 
 @frozen
-class Setting:
-    """One setting, a leaf of the tree.
+class Ice:
+    """The section `ice`: STUN and TURN servers."""
 
-    Attributes:
-        path: its path in the tree.
-        type: the Python type of its value, without the None of an optional one.
-        optional: whether it may be None.
-        default: the value where no source sets it; `NOTHING` where that depends on the machine.
-        meaning: what the help and the documentation say about it.
-        unit: the unit of its number; None for none.
-        reload: whether a change takes effect on SIGHUP.
-        letter: a short option; None for none.
+    servers: tuple[IceServer, ...] = setting(
+        "a STUN or TURN server, URL[,user,secret]", (), option="ice-server", reload=True
+    )
+    turn_urls: tuple[str, ...] = setting(
+        "URL of a TURN server that shares the secret; each member gets its own credentials",
+        (),
+        option="turn-url",
+        reload=True,
+        read=read_turn_url,
+    )
+    turn_secret_file: Path | None = setting(
+        "file with the secret shared with the TURN servers (coturn's static-auth-secret)", None, reload=True
+    )
+    turn_seconds: float = setting(
+        "lifetime of a member's TURN credentials", 600.0, unit="seconds", least=10.0, most=3600.0, reload=True
+    )
+    relay_only: bool = setting(
+        "whether media must go through TURN, in every session that is opened after the change", False, reload=True
+    )
 
-    """
-
-    path: KeyPath
-    type: Any
-    optional: bool
-    default: Any
-    meaning: str
-    unit: str | None
-    reload: bool
-    letter: str | None
-    _option: str | None
-    _read: Callable[[str], Any] | None
-    _range: tuple[float | None, float | None]
-    _check: Callable[[Any], None]
-
-    @property
-    def key(self) -> str:
-        """The dotted key of TOML, by which messages name it."""
-        return ".".join(self.path)
-
-    @property
-    def variable(self) -> str:
-        """The name of its environment variable."""
-        return PREFIX + "_".join(self.path).upper()
-
-    @property
-    def option(self) -> str:
-        """The name of its command line option without hyphens; a limit is set with `--limit NAME=VALUE`."""
-        return self._option or "-".join(self.path).replace("_", "-")
-
-    @property
-    def choices(self) -> list[str]:
-        """The allowed words of an enumeration; empty for other types."""
-        kind = self.type
-        return [str(word.value) for word in cast(type[Enum], kind)] if isinstance(kind, EnumType) else []
-
-    @property
-    def phrase(self) -> str:
-        """The meaning with the choices and the unit."""
-        choices = f": {', '.join(self.choices[:-1])} or {self.choices[-1]}" if self.choices else ""
-        return f"{self.meaning}{choices}{'' if self.unit is None else f', in {self.unit}'}"
-
-    @property
-    def is_list(self) -> bool:
-        """Whether its value is a list."""
-        return _is_list(self.type)
-
-    def shown(self, value: Any) -> str:
-        """Format a value as TOML with credentials hidden; None, which TOML does not have, as an empty string."""
-        if value is None:
-            return ""
-        if isinstance(value, tuple):
-            return f"[{', '.join(self.shown(one) for one in value)}]"
-        if isinstance(value, bool):
-            return "true" if value else "false"
-        if isinstance(value, int | float):
-            return f"{value:.12g}" if isinstance(value, int) or value != int(value) else f"{value:.1f}"
-        if isinstance(value, IceServer):
-            hidden = "" if value.credential is None else f",{value.username},(hidden)"
-            value = ",".join(value.urls) + hidden
-        text = value.value if isinstance(value, Enum) else _without_credentials(str(value))
-        return json.dumps(text, ensure_ascii=False)
-
-    def read(self, value: object) -> Any:
-        """Convert a value of a TOML file, and validate it.
-
-        Raises:
-            ConfigError: the value is invalid: what was expected and what was found.
-
-        """
-        read, kind = self._read, self.type
-        if read is not None:
-            kind = tuple[_Text, ...] if self.is_list else _Text
-        found = _converter.structure(value, kind)
-        if read is not None:
-            found = tuple(read(one) for one in found) if self.is_list else read(found)
-        try:
-            self._check(found)
-        except ValueError:
-            bounds = " to ".join(f"{bound:.12g}" for bound in self._range if bound is not None)
-            more = " or more" if self._range[1] is None else ""
-            raise ConfigError(f"expected {bounds}{more} {self.unit}, got {value}.") from None
-        return found
-
-    def read_text(self, text: str) -> Any:
-        """Convert the text of an environment variable or an option; the values of a list are separated by white space.
-
-        Raises:
-            ConfigError: the value is invalid: what was expected and what was found.
-
-        """
-        if self.optional and not text:
-            return None
-        if self.is_list:
-            return self.read(text.split())
-        if self.type is bool:
-            if text not in _BOOLEANS:
-                raise ConfigError(f"expected true or false, got {text:.40}.")
-            return _BOOLEANS[text]
-        if self._read is None and self.type in (int, float):
-            try:
-                return self.read(self.type(text))
-            except (ValueError, OverflowError):
-                raise ConfigError(f"expected {_NAMES[self.type]}, got {text:.40}.") from None
-        return self.read(text)
+    def __attrs_post_init__(self) -> None:
+        """Check values against each other."""
+        if bool(self.turn_urls) != (self.turn_secret_file is not None):
+            raise ConfigError("ice.turn_urls and ice.turn_secret_file: expected both or neither, got one of them.")
+        has_turn = any(url.startswith(("turn:", "turns:")) for server in self.servers for url in server.urls)
+        if self.relay_only and not (self.turn_urls or has_turn):
+            raise ConfigError("ice.relay_only: expected a TURN server in ice.servers or ice.turn_urls, got none.")
 
 
-@cache
-def settings() -> dict[KeyPath, Setting]:
-    """Return all settings by path, in the order of the tree."""
-    return {setting.path: setting for setting in _walk(Config, ())}
+@frozen
+class Tokens:
+    """The section `tokens`: who must show a token (JWT, RFC 7519), and the keys that verify tokens."""
 
-
-def nearest(name: str, names: list[str]) -> str:
-    """Return the end of a sentence about an unknown name: a suggestion of the nearest known one, or a full stop."""
-    found = get_close_matches(name, names, n=1)
-    return f"; did you mean {found[0]}?" if found else "."
-
-
-def _walk(section: type, path: KeyPath) -> Iterator[Setting]:
-    for attribute in fields(resolve_types(section)):
-        here: KeyPath = (*path, attribute.name)
-        if isinstance(attribute.type, type) and has(attribute.type) and not path:
-            yield from _walk(attribute.type, here)
-        else:
-            yield _leaf(here, attribute)
-
-
-def _leaf(path: KeyPath, attribute: Attribute[Any]) -> Setting:
-    kind: Any = attribute.type
-    optional = False
-    arguments = get_args(kind)
-    if type(None) in arguments:
-        optional = True
-        kind = Union[tuple(one for one in arguments if one is not type(None))]  # noqa: UP007 # the members come from a tuple
-    metadata = attribute.metadata
-    return Setting(
-        path,
-        kind,
-        optional,
-        NOTHING if attribute.default is NOTHING else attribute.default,
-        metadata["meaning"],
-        metadata["unit"],
-        metadata.get("reload", False),
-        metadata.get("letter"),
-        metadata.get("option"),
-        metadata.get("read"),
-        metadata["range"],
-        _checker(attribute),
+    need: TokenNeed = setting("who must show a token", TokenNeed.NOBODY, reload=True)
+    secret_file: Path | None = setting("file with the secret of HS256 tokens", None, reload=True)
+    key_files: tuple[Path, ...] = setting(
+        "PEM file of a public key, for EdDSA or RS256 tokens", (), option="tokens-key-file", reload=True
+    )
+    jwks_file: Path | None = setting("JWKS file of public keys (RFC 7517)", None, reload=True)
+    issuer: str | None = setting("the `iss` that a token must have", None, reload=True)
+    audience: str | None = setting("the `aud` that a token must have", None, reload=True)
+    leeway_seconds: float = setting(
+        "tolerated difference between clocks", 10.0, unit="seconds", least=0.0, most=3600.0, reload=True
     )
 
 
-def _checker(attribute: Attribute[Any]) -> Callable[[Any], None]:
-    """Return a function that raises ValueError for a value that the tree would reject."""
-    validator = attribute.validator
-    # These validators use only the value and the attribute's name, so no instance is needed.
-    return lambda value: None if validator is None or value is None else validator(cast(Any, None), attribute, value)
+@frozen
+class Webhook:
+    """The section `webhook`: an HTTP service of the operator that decides who may open and join."""
+
+    url: str | None = setting("URL that receives the questions, with POST", None, reload=True)
+    secret_file: Path | None = setting("file with the secret that signs the questions", None, reload=True)
+    timeout_seconds: float = setting(
+        "time allowed for an answer; without one the request is refused",
+        2.0,
+        unit="seconds",
+        least=0.1,
+        most=60.0,
+        reload=True,
+    )
+    cache_seconds: float = setting(
+        "time for which an answer is cached", 30.0, unit="seconds", least=0.0, most=86400.0, reload=True
+    )
+
+
+@frozen
+class Operations:
+    """The section `operations`: the listener for the operator, with metrics, health and the admin page."""
+
+    port: int | None = setting("TCP port of metrics, health and admin page, 0 for any free one", None, read=read_port)
+    interface: str = setting("IP address that it listens on", "127.0.0.1", read=read_interface)
+    admin_token_file: Path | None = setting("file with the token of the admin page", None, reload=True)
+    stall_seconds: float = setting(
+        "time after which a stalled reactor is logged with its stack", 1.0, unit="seconds", least=0.1, most=3600.0
+    )
+
+
+@frozen
+class Log:
+    """The section `log`: the format and level of log lines."""
+
+    format: LogFormat = setting("format of log lines", LogFormat.HUMAN)
+    level: LogLevel = setting("minimum level of log lines", LogLevel.INFO, reload=True)
+
+
+@frozen
+class Config:
+    """The root of the tree: all settings.
+
+    Raises:
+        ConfigError: values contradict each other.
+
+    """
+
+    data_dir: Path = setting("data directory: local certificate authority, host secret and state file", letter="d")
+    port: int = setting(
+        "TCP port of the page and the signaling socket, 0 for any free one", DEFAULT_PORT, letter="p", read=read_port
+    )
+    interface: str | None = setting(
+        "IP address to listen on; none is every address of this machine", None, letter="i", read=read_interface
+    )
+    ws_port: int | None = setting("TCP port of a plain WebSocket for the original's clients", None, read=read_port)
+    tls: bool = setting("whether the page's port speaks TLS; switch it off behind a proxy that does", True)
+    certificate: Path | None = setting(
+        "PEM file of a certificate and its chain; none is one of a local authority", None, option="cert"
+    )
+    key: Path | None = setting("PEM file of its key", None)
+    allow_origins: tuple[Origin, ...] = setting(
+        "another site whose pages may connect, as https://HOST:PORT", (), option="allow-origin", reload=True
+    )
+    trusted_proxies: tuple[Network, ...] = setting(
+        "network whose X-Forwarded-For and PROXY headers are believed", (), option="trusted-proxy", reload=True
+    )
+    proxy_protocol: bool = setting("whether connections from trusted proxies begin with a PROXY header", False)
+    drain_seconds: float = setting(
+        "time for clients to disconnect when the service stops", 5.0, unit="seconds", least=0.1, most=600.0
+    )
+    state_seconds: float = setting(
+        "time for which clients can resume after a restart; kept sessions outlast it",
+        300.0,
+        unit="seconds",
+        least=0.0,
+        most=86400.0,
+    )
+    ice: Ice = field(factory=Ice)
+    tokens: Tokens = field(factory=Tokens)
+    webhook: Webhook = field(factory=Webhook)
+    operations: Operations = field(factory=Operations)
+    log: Log = field(factory=Log)
+    limits: Limits = field(factory=Limits)
+
+    def __attrs_post_init__(self) -> None:
+        """Check values against each other."""
+        if (self.certificate is None) != (self.key is None):
+            raise ConfigError("certificate and key (--cert and --key): expected both or neither, got one of them.")
+        if self.certificate is not None and not self.tls:
+            raise ConfigError("tls (--no-tls): expected true with a certificate (--cert), got false.")
+        if self.proxy_protocol and not self.trusted_proxies:
+            raise ConfigError(
+                "trusted_proxies (--trusted-proxy): expected at least one network with proxy_protocol, got none."
+            )
+
+
+def default_data_dir(environment: Mapping[str, str]) -> Path:
+    """Return `$STATE_DIRECTORY` under systemd, else `signald` in the user's data directory (XDG Base Directory).
+
+    Raises:
+        ConfigError: the user has no home directory.
+
+    """
+    state = environment.get("STATE_DIRECTORY")
+    if state:
+        return Path(state.split(os.pathsep)[0])
+    data = environment.get("XDG_DATA_HOME", "")
+    # The XDG specification requires absolute paths; a relative one has to be ignored.
+    return Path(data) / "signald" if os.path.isabs(data) else read_path("~/.local/share/signald")

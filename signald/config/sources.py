@@ -13,8 +13,8 @@ from typing import Any, cast
 
 from attrs import field, fields, frozen
 
-from signald.config.settings import PREFIX, KeyPath, Setting, nearest, settings
-from signald.config.tree import Config, default_data_dir
+from signald.config.setting_names import PREFIX, KeyPath, Setting, nearest, settings
+from signald.config.settings import Config, default_data_dir
 from signald.config.values import ConfigError, read_path
 from signald.net.regular_files import read_regular
 

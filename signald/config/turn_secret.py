@@ -5,7 +5,7 @@ from __future__ import annotations
 import string
 
 from signald.config.secret_files import read_secret
-from signald.config.tree import Ice
+from signald.config.settings import Ice
 from signald.config.values import ConfigError
 from signald.core.turn import MIN_SECRET_BYTES, Turn
 

@@ -64,7 +64,7 @@ class ResumeUser:
 
 @frozen
 class RenewUser:
-    """Make all others start their negotiations with this user over; the outcome is `Decided`."""
+    """Have every other member restart its negotiation with this user. The operation's outcome is `Decided`."""
 
     user: UserId
     traits: Traits

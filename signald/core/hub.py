@@ -30,6 +30,7 @@ from signald.core.decisions import (
 from signald.core.early_candidates import EarlyCandidates
 from signald.core.errors import ErrorCode
 from signald.core.forwarding import Forwarder
+from signald.core.grace_periods import DisconnectReason, GracePeriods
 from signald.core.handshake import Handshake
 from signald.core.ice import IceSupply
 from signald.core.limits import AddressKey, Limits, TokenBucket
@@ -49,7 +50,6 @@ from signald.core.messages import (
     UserId,
 )
 from signald.core.pending_decisions import RETRY_SECONDS, PendingDecision, PendingDecisions
-from signald.core.presence import DisconnectReason, Presence
 from signald.core.reconnect_window import ReconnectWindow
 from signald.core.replicas import SessionReplicas
 from signald.core.requests import UserRequests
@@ -78,7 +78,7 @@ class Hub:
         lifetimes: the timeouts of the sessions.
         forwarder: forwards messages between members.
         replicas: this node's replicas of the sessions.
-        presence: handles lost connections.
+        grace_periods: handles lost connections.
         handshake: welcomes and resumes clients.
         requests: handles the requests of users.
 
@@ -94,7 +94,7 @@ class Hub:
     lifetimes: SessionLifetimes = field(init=False)
     forwarder: Forwarder = field(init=False)
     replicas: SessionReplicas = field(init=False)
-    presence: Presence = field(init=False)
+    grace_periods: GracePeriods = field(init=False)
     handshake: Handshake = field(init=False)
     requests: UserRequests = field(init=False)
 
@@ -105,7 +105,7 @@ class Hub:
         self.lifetimes = SessionLifetimes(self.limits, self.deadlines)
         self.forwarder = Forwarder(self.mailboxes, EarlyCandidates(self.limits), self.lifetimes)
         self.replicas = SessionReplicas(self.mailboxes, self.decisions, self.lifetimes, self.forwarder, self.ice)
-        self.presence = Presence(self.limits, self.deadlines, self.mailboxes, self.decisions)
+        self.grace_periods = GracePeriods(self.limits, self.deadlines, self.mailboxes, self.decisions)
         self.handshake = Handshake(
             self.limits, self.server, self.ice, self.peers, self.mailboxes, self.replicas, self.decisions
         )
@@ -127,7 +127,7 @@ class Hub:
         """Replace the limits; open connections keep the message rate that their `Welcome` announced."""
         self.limits = limits
         self.lifetimes.limits = limits
-        self.presence.limits = limits
+        self.grace_periods.limits = limits
         self.forwarder.early_candidates.limits = limits
         self.handshake.reload_limits(limits)
         self.mailboxes.reload_limits(limits)
@@ -179,7 +179,7 @@ class Hub:
         if peer is None:
             return []
         peer.transition(PeerEvent.SOCKET_CLOSED)
-        return [] if peer.user is None else self.presence.disconnect(self.users[peer.user], reason, now)
+        return [] if peer.user is None else self.grace_periods.disconnect(self.users[peer.user], reason, now)
 
     def decided(self, id: DecisionId, outcome: Outcome, now: float) -> list[Action]:
         """Apply the outcome of a decision, then handle the requests that were queued behind it.
@@ -333,7 +333,7 @@ class Hub:
                     return []
                 return [self.decisions.submit(EndSession(id, EndReason.IDLE))]
             case DeadlineKind.GRACE:
-                return self.presence.expire_grace(UserId(str(deadline.key)), now)
+                return self.grace_periods.expire_grace(UserId(str(deadline.key)), now)
             case DeadlineKind.ACK:
                 return self.mailboxes.send_due_ack(UserId(str(deadline.key)), now)
             case DeadlineKind.CREDENTIALS:

@@ -9,13 +9,13 @@ from signald.core.messages import RequestId, Role, Traits, UserId
 
 @frozen
 class Person:
-    """A user as a session knows it.
+    """What a session records of a user, as a member or a visitor.
 
     Attributes:
         user: the identity.
         traits: the capabilities of the user's program.
         name: the display name.
-        away: whether the user's connection is lost and its grace runs.
+        away: whether the user's connection is lost and its grace period has not expired.
 
     """
 

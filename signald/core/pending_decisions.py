@@ -11,7 +11,8 @@ from signald.core.messages import Request, Resume, Secret, SessionId, UserId
 from signald.core.users import DecisionId, Peer, PeerId, User
 
 RETRY_SECONDS = 1.0
-"""Seconds after which a timeout is checked again that came due while a decision about its subject was pending."""
+"""The delay, in seconds, before a timeout is checked again that expired while a decision about the same user or session
+was pending."""
 
 
 @define

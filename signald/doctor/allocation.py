@@ -156,7 +156,7 @@ class Dialogue:
             case Method.ALLOCATE:
                 return {Attribute.REQUESTED_TRANSPORT: _UDP}
             case Method.REFRESH:
-                # A lifetime of zero gives the allocation back (RFC 8656 §8).
+                # A Refresh request with a lifetime of 0 deletes the allocation (RFC 8656 §8).
                 return {Attribute.LIFETIME: struct.pack("!I", 0)}
             case Method.CREATE_PERMISSION:
                 return {Attribute.XOR_PEER_ADDRESS: xor_address(self._peer, 9, transaction)}

@@ -13,7 +13,7 @@ from twisted.internet.defer import Deferred, TimeoutError, gatherResults
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from signald.config.tree import Config
+from signald.config.settings import Config
 from signald.config.values import ConfigError
 from signald.doctor.clock import judge_clock, kernel_synchronised
 from signald.doctor.descriptors import judge_descriptors

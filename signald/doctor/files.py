@@ -11,7 +11,7 @@ from pathlib import Path
 from attrs import fields, has
 
 from signald.auth.host_secret import FILE_NAME
-from signald.config.tree import Config
+from signald.config.settings import Config
 from signald.doctor.findings import Finding, failure, ok, warning
 from signald.net.file_modes import OWNER_ALONE, OWNER_AND_GROUP
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from signald.config.tree import Ice
+from signald.config.settings import Ice
 from signald.config.turn_secret import read_turn
 from signald.core.messages import UserId
 from signald.core.turn import credentials

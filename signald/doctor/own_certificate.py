@@ -5,7 +5,7 @@ from __future__ import annotations
 from cryptography.hazmat.primitives import serialization
 from OpenSSL import crypto
 
-from signald.config.tree import Config
+from signald.config.settings import Config
 from signald.doctor.chain import judge_chain
 from signald.doctor.findings import Finding, failure, ok, skipped
 from signald.net.keyfiles import CertificateError, read_pair

@@ -9,7 +9,7 @@ from attrs import frozen
 from OpenSSL import crypto
 
 from signald.auth.host_secret import FILE_NAME, SECRET_BYTES
-from signald.config.tree import Config
+from signald.config.settings import Config
 from signald.doctor.chain import judge_chain
 from signald.doctor.clock import judge_date
 from signald.doctor.exchange import Answer, UnreachableError, exchange

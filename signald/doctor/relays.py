@@ -93,11 +93,11 @@ class Datagrams(DatagramProtocol):
         self.asking.lost()
 
     def datagramReceived(self, data: bytes, addr: Any) -> None:
-        """An answer."""
+        """Handle a STUN or TURN response."""
         self.asking.received(data)
 
     def connectionRefused(self) -> None:
-        """Nobody is there (ICMP)."""
+        """Handle an ICMP message that the port is unreachable: no server listens there."""
         self.asking.lost()
 
     def _write(self, data: bytes) -> None:

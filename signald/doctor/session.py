@@ -130,7 +130,7 @@ class SessionFactory(WebSocketClientFactory):
 
     def __init__(self, url: PublicUrl, seconds: float, reactor: Any) -> None:
         super().__init__(url.socket, origin=url.origin, protocols=[SUBPROTOCOL], reactor=reactor)
-        # Autobahn's own timers are on the global reactor; this one's deadlines are enough.
+        # Autobahn's timers use the global reactor; they are off, since this protocol has deadlines of its own.
         self.setProtocolOptions(
             maxMessagePayloadSize=MESSAGE_BYTES,
             openHandshakeTimeout=0,

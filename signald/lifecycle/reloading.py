@@ -8,8 +8,8 @@ from typing import Any
 from attrs import define, evolve
 from twisted.logger import Logger
 
-from signald.config.settings import KeyPath, settings
-from signald.config.tree import Config
+from signald.config.setting_names import KeyPath, settings
+from signald.config.settings import Config
 from signald.config.values import ConfigError
 
 __all__ = ["Apply", "ConfigReloader"]

@@ -17,7 +17,7 @@ from twisted.internet.task import deferLater
 from twisted.logger import ILogObserver, Logger
 from twisted.python.components import Componentized
 
-from signald.config.tree import Config
+from signald.config.settings import Config
 from signald.core.budgets import ConnectionBudget
 from signald.core.reconnect_window import reconnect_window
 from signald.lifecycle.handover import Handover

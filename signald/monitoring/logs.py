@@ -14,8 +14,8 @@ from twisted.logger import ILogObserver, LogEvent
 from twisted.logger import LogLevel as TwistedLevel
 from zope.interface import implementer
 
-from signald.config.tree import Log as Settings
-from signald.config.tree import LogFormat
+from signald.config.settings import Log as Settings
+from signald.config.settings import LogFormat
 from signald.monitoring.log_lines import LIBRARY, Entry, as_human, as_json
 from signald.monitoring.log_sink import Sink
 

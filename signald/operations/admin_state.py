@@ -10,7 +10,7 @@ from attrs import frozen
 from signald import __version__
 from signald.core.sessions import Session, SessionState
 from signald.core.users import UserState
-from signald.operations.exposition import Sources
+from signald.operations.prometheus import Sources
 
 __all__ = ["MOST_SESSIONS", "SHOWN_SYMBOLS", "AdminState"]
 

@@ -11,7 +11,7 @@ from http import HTTPStatus
 from attrs import define, field
 
 from signald.config.secret_files import read_secret
-from signald.config.tree import Operations
+from signald.config.settings import Operations
 from signald.config.values import ConfigError
 from signald.core.budgets import AddressBudget, guess_rate
 from signald.core.limits import Limits, address_key

@@ -12,14 +12,14 @@ from twisted.internet.defer import Deferred, DeferredList
 from twisted.internet.interfaces import IListeningPort, IReactorTime
 from twisted.logger import Logger
 
-from signald.config.tree import Config
+from signald.config.settings import Config
 from signald.monitoring.logs import Log
 from signald.monitoring.stalls import StallService
 from signald.operations.admin import make_admin
 from signald.operations.admin_state import AdminState
 from signald.operations.admin_token import AdminToken
 from signald.operations.endpoints import make_operations_site
-from signald.operations.exposition import Sources, make_registry
+from signald.operations.prometheus import Sources, make_registry
 from signald.server.listening import accept_connections, bind
 
 __all__ = ["OperationsService"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from attrs import define, field
 from twisted.logger import Logger
 
-from signald.config.tree import Ice
+from signald.config.settings import Ice
 from signald.config.turn_secret import read_turn
 from signald.server.switchboard import Switchboard
 

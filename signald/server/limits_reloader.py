@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from attrs import evolve, frozen
 
-from signald.config.tree import Config
+from signald.config.settings import Config
 from signald.core.budgets import ConnectionBudget
 from signald.core.limits import Limits
 from signald.server.admission import Admission

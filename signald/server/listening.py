@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from twisted.internet.interfaces import IListeningPort, IProtocolFactory, IReactorSocket, IReactorTime
 from twisted.logger import Logger
 
-from signald.config.tree import Config
+from signald.config.settings import Config
 from signald.config.values import ConfigError
 from signald.server.accept_errors import AcceptErrorLog
 from signald.server.socket_activation import PAGE, WS

@@ -29,7 +29,7 @@ GREEN = f"{KEPT}/quick.tree"
 #: The recorded seconds of tests that are run in each lane. Interpreters, imports and linters need the rest of 15 s.
 BUDGET = 5.0
 
-#: The directory in which the type checker keeps what it knows, below the root.
+#: The type checker's cache directory, below the root.
 TYPES = ".mypy_cache"
 
 

@@ -72,7 +72,7 @@ def end_leftovers() -> list[str]:
 
 
 def wait_for_end(processes: Sequence[int]) -> None:
-    """Give adopted processes a grace to end, and collect their statuses."""
+    """Wait for child processes that were reparented to this one until a deadline, and reap them."""
     deadline = time.monotonic() + GRACE
     while True:
         with contextlib.suppress(ChildProcessError):

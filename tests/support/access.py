@@ -16,7 +16,7 @@ from signald.auth.authorization import Decider, TokenLink, WebhookLink
 from signald.auth.passwords import PasswordLink, Run
 from signald.auth.tokens import TokenVerifier
 from signald.auth.webhook import Webhook as WebhookClient
-from signald.config.tree import Tokens, Webhook
+from signald.config.settings import Tokens, Webhook
 from signald.core.registry import MemoryRegistry
 from signald.net.http_client import client_of
 

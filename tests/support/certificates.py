@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from ipaddress import ip_address
+from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePrivateKey, generate_private_key
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.x509.oid import ExtensionOID, NameOID
 
-from signald.net.keyfiles import Pair
+from signald.net.keyfiles import Pair, certificates_pem, key_pem
 from signald.tls.authority import Authority, wall_time
 from tests.support.machines import DAY, NOW
 
@@ -37,6 +38,16 @@ def self_signed(
         .sign(key, hashes.SHA256())
     )
     return Pair((certificate,), key)
+
+
+def write_pair(directory: Path, now: float) -> tuple[Path, Path]:
+    """Write a certificate that is valid from `now` on, and its key; return the paths of both."""
+    pair = self_signed(generate_private_key(SECP256R1()), now - DAY, now + 90 * DAY)
+    certificate, key = directory / "certificate.pem", directory / "key.pem"
+    certificate.write_bytes(certificates_pem(pair.chain))
+    key.touch(mode=0o600)
+    key.write_bytes(key_pem(pair.key))
+    return certificate, key
 
 
 def forged(authority: Authority, like: Pair, host: str, address: str) -> Pair:

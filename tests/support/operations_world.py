@@ -6,7 +6,7 @@ from pathlib import Path
 
 from twisted.internet.task import Clock
 
-from signald.config.tree import Operations
+from signald.config.settings import Operations
 from signald.core.hub import Hub
 from signald.dialects import DIALECTS
 from signald.monitoring.metrics import Metrics
@@ -15,7 +15,7 @@ from signald.operations.admin import make_admin
 from signald.operations.admin_state import AdminState
 from signald.operations.admin_token import AdminToken
 from signald.operations.endpoints import make_operations_site
-from signald.operations.exposition import Sources, make_registry
+from signald.operations.prometheus import Sources, make_registry
 from tests.support.endpoints import Endpoint
 from tests.support.memory_server import make_port
 from tests.support.world import World

@@ -1,7 +1,7 @@
-"""A service manager for tests: it holds the listening sockets, and is told how the daemon is.
+"""A service manager for tests: it passes listening sockets to the daemon and receives its sd_notify messages.
 
-It does what systemd does with `Type=notify`, `Sockets=` and `WatchdogSec=`, for one service. In no test is there a
-systemd that would run the unit itself.
+It does what systemd does with `Type=notify`, `Sockets=` and `WatchdogSec=`, for one service. No test runs the
+unit under a real systemd.
 """
 
 from __future__ import annotations

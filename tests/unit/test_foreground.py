@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import io
+import signal
 import sys
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, cast
 
 from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
 
-from signald.config.tree import Config
-from signald.foreground import _announce
+from signald.config.settings import Config
+from signald.foreground import _announce, _let_signals_end_the_process, _names
+from signald.net.addresses import machine_names
 from signald.tap import make_daemon
 
 
@@ -44,3 +47,33 @@ class AnnounceTests(SynchronousTestCase):
         for out in (None, FullDisk()):
             self.patch(sys, "stdout", out)
             _announce(self.daemon)
+
+
+class NamesTests(SynchronousTestCase):
+    """The names and addresses that the banner shows."""
+
+    def test_one_interface(self) -> None:
+        """Where the daemon listens on one address, the banner shows that one, and no other."""
+        names = _names("192.0.2.1")
+        self.assertEqual((names.host, names.addresses), (None, (ip_address("192.0.2.1"),)))
+        self.assertEqual(names.best, ip_address("192.0.2.1"))
+        self.assertIsNone(_names("127.0.0.1").best)
+
+    def test_every_interface(self) -> None:
+        """Where it listens on all interfaces, the banner shows the machine's names."""
+        for interface in (None, "0.0.0.0", "::"):  # noqa: S104 # it is what an operator may write
+            self.assertEqual(_names(interface), machine_names())
+
+
+class SignalTests(SynchronousTestCase):
+    """The signals that stop the daemon."""
+
+    def test_a_second_signal_ends_the_process(self) -> None:
+        """Once the state is saved, SIGINT and SIGTERM have their default action again."""
+        before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            _let_signals_end_the_process()
+            self.assertEqual({signal.getsignal(number) for number in before}, {signal.SIG_DFL})
+        finally:
+            for number, action in before.items():
+                signal.signal(number, action)

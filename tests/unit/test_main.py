@@ -6,11 +6,14 @@ import json
 import os
 import subprocess
 import sys
+from io import StringIO
 from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from signald import __version__
+from signald import __version__, foreground
+from signald.cli.options import Options
+from signald.main import main
 
 RUN = """
 import json, sys
@@ -79,3 +82,36 @@ class ImportTests(SynchronousTestCase):
         out, modules = self.run_command("token", "--user", "ann")
         self.assertEqual(out.count("."), 2)
         self.assertNotImported(modules, (*DAEMON, "twisted"))
+
+
+class DispatchTests(SynchronousTestCase):
+    """What `main` does with its arguments, in this process."""
+
+    def run_main(self, *arguments: str) -> str:
+        """Run it, and return its standard output."""
+        out = StringIO()
+        self.patch(sys, "argv", ["signald", *arguments])
+        self.patch(sys, "stdout", out)
+        main()
+        return out.getvalue()
+
+    def test_version(self) -> None:
+        """`--version` prints name and version."""
+        self.assertEqual(self.run_main("--version"), f"signald {__version__}\n")
+
+    def test_command(self) -> None:
+        """The status of a command is the exit status of the process."""
+        self.patch(os, "environ", {"HOME": "/nowhere"})
+        self.assertEqual(self.assertRaises(SystemExit, self.run_main, "check-config").code, 0)
+
+    def test_options_that_cannot_be_used(self) -> None:
+        """Each line of the error stands after the program's name."""
+        ended = self.assertRaises(SystemExit, self.run_main, "--prot", "1")
+        self.assertRegex(str(ended.code), "^signald: .*--prot")
+
+    def test_daemon(self) -> None:
+        """Without a command the daemon is run with the options."""
+        ran: list[Options] = []
+        self.patch(foreground, "run", ran.append)
+        self.run_main("--port", "9001")
+        self.assertEqual([options["port"] for options in ran], ["9001"])

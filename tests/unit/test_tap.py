@@ -15,7 +15,7 @@ from twisted.plugin import getPlugins
 from twisted.trial.unittest import SynchronousTestCase
 
 from signald.cli.options import Options
-from signald.config.tree import Config
+from signald.config.settings import Config
 from signald.config.values import ConfigError
 from signald.tap import hold_signals, make_daemon, makeService, stop
 from signald.tls.certificates import CertificateError

@@ -233,7 +233,7 @@ def requests_ahead(link: Link) -> Iterator[bytes]:
 
 
 def unread_response(link: Link) -> Iterator[bytes]:
-    """One of them, and no look at its response."""
+    """Send one request for a large asset, and never read the response."""
     link.reads = False
     yield request(link.asset, HOST)
     while True:

@@ -53,7 +53,7 @@ class Heaps:
     def collect(self) -> None:
         """Free what can be freed: each heap holds objects of the other, which go only after it was collected."""
         for _ in range(3):
-            # The interpreter collects when it returns to the browser.
+            # MicroPython collects garbage only when control returns to the browser's event loop.
             self._python("import gc\ngc.collect()")
             self._session.send("HeapProfiler.collectGarbage")
             self._tab.page.wait_for_timeout(PAUSE)

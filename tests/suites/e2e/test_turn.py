@@ -123,7 +123,7 @@ class CredentialTests(TurnCase):
             (expiry, credential),
         ):
             self.assertEqual(self.client(*wrong).allocate(), 401, wrong)
-        # The next ones come before these expire, and these are refused then; what they got goes on.
+        # New credentials arrive before the current ones expire; expired ones are refused, but their allocations persist.
         later = self.credentials(member)
         self.assertLess(time.monotonic() - began, SHORT)
         self.assertEqual(self.client(*later).allocate(), 0)

@@ -14,8 +14,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from signald.auth.tokens import TokenVerifier
 from signald.auth.webhook import Webhook
-from signald.config.tree import Tokens
-from signald.config.tree import Webhook as Settings
+from signald.config.settings import Tokens
+from signald.config.settings import Webhook as Settings
 from signald.core.errors import ErrorCode
 from signald.core.hub import Hub
 from signald.core.limits import AddressKey, Limits

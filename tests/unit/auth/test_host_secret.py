@@ -11,7 +11,7 @@ from twisted.logger import capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 
 from signald.auth.host_secret import FILE_NAME, SECRET_BYTES, load_host_secret
-from signald.config.tree import Config
+from signald.config.settings import Config
 from signald.config.values import ConfigError
 from signald.tap import make_daemon
 

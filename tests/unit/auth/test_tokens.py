@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from signald.auth.tokens import TokenVerifier
-from signald.config.tree import Tokens
+from signald.config.settings import Tokens
 from signald.config.values import ConfigError
 from signald.core.errors import ErrorCode, SignalError
 from signald.core.messages import MAX_TOKEN_CHARACTERS, Role

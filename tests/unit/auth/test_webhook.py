@@ -22,7 +22,7 @@ from twisted.web.iweb import IResponse
 
 from signald.auth.webhook import Webhook
 from signald.auth.webhook_rules import check_webhook
-from signald.config.tree import Webhook as Settings
+from signald.config.settings import Webhook as Settings
 from signald.config.values import ConfigError
 from signald.core.decisions import JoinSession, OpenSession
 from signald.core.errors import ErrorCode

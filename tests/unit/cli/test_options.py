@@ -9,8 +9,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from signald.cli.commands import COMMANDS
 from signald.cli.options import Options
-from signald.config.settings import settings
-from signald.config.tree import Config, Ice, TokenNeed
+from signald.config.setting_names import settings
+from signald.config.settings import Config, Ice, TokenNeed
 from signald.core.ice_server import IceServer
 from signald.core.limits import Limits
 

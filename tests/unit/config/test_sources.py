@@ -10,10 +10,10 @@ from textwrap import dedent
 from twisted.trial.unittest import SynchronousTestCase
 
 from signald.cli.options import Options
-from signald.config.settings import settings
+from signald.config.setting_names import settings
+from signald.config.settings import LogLevel, TokenNeed
 from signald.config.sources import Effective, combine, from_environment, from_file
 from signald.config.toml_lines import lines_of
-from signald.config.tree import LogLevel, TokenNeed
 from signald.config.values import ConfigError
 
 HOME = {"XDG_DATA_HOME": "/data"}

@@ -302,7 +302,7 @@ class RaceTests(Case):
         self.assertEqual(events[-1], Pong())
 
     def test_a_guest_joins_before_the_host_has_its_reply(self) -> None:
-        """The reply to the opening lists the guest, or a later event announces it."""
+        """The host learns of the guest from the reply to its `open` request, or from a later event."""
         self.world.deferred_operations = (OpenSession,)
         cat = Client(self.world)
         cat.send(Open(8, id=ID))

@@ -23,7 +23,7 @@ from twisted.python.failure import Failure
 from twisted.test.iosim import FakeTransport, connect
 from twisted.trial.unittest import SynchronousTestCase
 
-from signald.config.tree import Config, Ice
+from signald.config.settings import Config, Ice
 from signald.core.errors import ErrorCode
 from signald.core.ice_server import IceServer
 from signald.core.limits import Limits

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from signald.config.tree import Config, Ice, Webhook
+from signald.config.settings import Config, Ice, Webhook
 from signald.doctor.files import check_data_directory, check_secret_files, secret_files
 from signald.doctor.findings import Mark
 from signald.doctor.ports import PortProblem, judge_port, local_host, port_problem

@@ -13,7 +13,7 @@ from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 from twisted.trial.unittest import SynchronousTestCase
 
-from signald.config.tree import Ice
+from signald.config.settings import Ice
 from signald.config.values import ConfigError
 from signald.core.ice_server import IceServer
 from signald.doctor.allocation import PRIVATE_PEERS, Credentials, Dialogue, Outcome, Result

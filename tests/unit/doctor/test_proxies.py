@@ -88,7 +88,7 @@ class HandshakeTests(SynchronousTestCase):
             self.assertIn(said, found.text)
 
     def test_refusals_of_signald(self) -> None:
-        """Each is told by what leads to it."""
+        """For each error with which signald refuses a handshake, the finding names its probable cause."""
         seen = Seen("signald", "127.0.0.1", True, (), "")
         for code, about, said in (
             (ErrorCode.UPGRADE_REQUIRED, None, "Upgrade is not passed on"),

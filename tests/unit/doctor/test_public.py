@@ -23,7 +23,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
 from signald.auth.host_secret import FILE_NAME
-from signald.config.tree import Config
+from signald.config.settings import Config
 from signald.core.limits import Limits
 from signald.doctor.chain import trusted_store
 from signald.doctor.findings import Finding, Mark

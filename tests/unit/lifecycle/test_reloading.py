@@ -10,7 +10,7 @@ from twisted.internet.testing import EventLoggingObserver
 from twisted.logger import globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
-from signald.config.tree import Config, Ice, Log, LogFormat, Tokens
+from signald.config.settings import Config, Ice, Log, LogFormat, Tokens
 from signald.config.values import ConfigError
 from signald.lifecycle.reloading import ConfigReloader
 

@@ -16,7 +16,7 @@ from twisted.logger import ILogObserver, LogEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
-from signald.config.tree import Config
+from signald.config.settings import Config
 from signald.core.deadlines import DeadlineKind
 from signald.core.decisions import EndIdentity
 from signald.core.messages import Hello, LeaveReason, UserId

@@ -17,8 +17,8 @@ from twisted.python import log as legacy
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
-from signald.config.tree import Config, LogFormat, LogLevel, TokenNeed, Tokens
-from signald.config.tree import Log as Settings
+from signald.config.settings import Config, LogFormat, LogLevel, TokenNeed, Tokens
+from signald.config.settings import Log as Settings
 from signald.lifecycle.service import Daemon
 from signald.monitoring.logs import Log
 from signald.tap import make_daemon

@@ -12,7 +12,7 @@ from twisted.logger import LogLevel
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
-from signald.config.tree import LogFormat
+from signald.config.settings import LogFormat
 from signald.monitoring.log_lines import (
     LIBRARY,
     MOST_FRAMES,

@@ -11,9 +11,9 @@ from twisted.logger import ILogObserver, Logger, LogLevel
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
-from signald.config.tree import Log as Settings
-from signald.config.tree import LogFormat
-from signald.config.tree import LogLevel as Least
+from signald.config.settings import Log as Settings
+from signald.config.settings import LogFormat
+from signald.config.settings import LogLevel as Least
 from signald.monitoring.logs import Log
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from signald.config.tree import Operations
+from signald.config.settings import Operations
 from signald.config.values import ConfigError
 from signald.core.limits import Limits
 from signald.core.messages import Instance, Open, Opened

@@ -9,8 +9,8 @@ from typing import Any, cast
 from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
-from signald.config.tree import Config, LogLevel, Operations
-from signald.config.tree import Log as Settings
+from signald.config.settings import Config, LogLevel, Operations
+from signald.config.settings import Log as Settings
 from signald.config.values import ConfigError
 from signald.monitoring.logs import Log
 from signald.operations.operations_service import READINESS_SECONDS, OperationsService

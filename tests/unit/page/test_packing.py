@@ -16,7 +16,7 @@ class BuildPageTests(SynchronousTestCase):
     """`BuildPage`, with a script in place of the Python interpreter; the packaging suite builds a real wheel."""
 
     def setUp(self) -> None:
-        """Create a directory and the command, which has no packages to copy."""
+        """Create a target directory, and a `build_py` command whose list of packages is empty."""
         self.target = Path(self.mktemp()).absolute()
         self.target.mkdir()
         interpreter = self.target / "python"

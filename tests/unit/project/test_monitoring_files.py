@@ -12,7 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from codegen import dashboard
 from codegen.events import logged_events
-from signald.operations.exposition import OWN_METRICS, Kind
+from signald.operations.prometheus import OWN_METRICS, Kind
 from tests.support.operations_world import OperationsWorld
 
 ROOT = Path(__file__).resolve().parents[3]

@@ -16,7 +16,7 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from signald.auth.tokens import TokenVerifier
-from signald.config.tree import Config, Tokens
+from signald.config.settings import Config, Tokens
 from signald.core.errors import ErrorCode
 from signald.core.messages import MAX_TOKEN_CHARACTERS, Role
 from signald.core.questions import Question, read_answer

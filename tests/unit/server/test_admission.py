@@ -1,4 +1,4 @@
-"""Connections that have said nothing yet."""
+"""Admission of connections that have not sent their first request yet."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from attrs import evolve
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from signald.config.tree import Ice
+from signald.config.settings import Ice
 from signald.config.values import ConfigError
 from signald.core.ice_server import IceServer
 from signald.core.turn import credentials

@@ -8,7 +8,7 @@ from pathlib import Path
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from signald.config.tree import Config
+from signald.config.settings import Config
 from signald.core.budgets import ConnectionBudget
 from signald.core.limits import Limits
 from signald.server.admission import Admission
@@ -41,7 +41,7 @@ class LimitingTests(SynchronousTestCase):
         self.limits_reloader.reload(Config(Path("/nowhere"), trusted_proxies=(network,), limits=limits))
         hub = self.switchboard.hub
         holders: list[object] = [
-            hub, hub.mailboxes, hub.lifetimes, hub.presence, hub.forwarder.early_candidates, hub.handshake,
+            hub, hub.mailboxes, hub.lifetimes, hub.grace_periods, hub.forwarder.early_candidates, hub.handshake,
             hub.requests, self.switchboard.registry, self.budget, self.admission, self.admission._budget,
             self.signaling.signaling_port, self.site,
         ]  # fmt: skip

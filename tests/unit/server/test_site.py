@@ -567,12 +567,12 @@ class VersionTests(SiteCase):
     """HTTP/2 would pass by all of this."""
 
     def test_offer(self) -> None:
-        """It is not offered, also where the package for it is there."""
+        """ALPN does not offer HTTP/2, even if the package `h2` is installed."""
         self.patch(http, "H2_ENABLED", True)
         self.assertEqual(self.site.acceptableProtocols(), [b"http/1.1"])
 
     def test_negotiated(self) -> None:
-        """Were it negotiated all the same, the connection would speak HTTP/1.1."""
+        """If a client negotiates HTTP/2 all the same, the connection speaks HTTP/1.1."""
         line = self.dial()
         line.transport.negotiatedProtocol = b"h2"  # type: ignore[attr-defined] # as TLS has it
         line.send(PAGE)

@@ -104,7 +104,7 @@ class HandshakeTests(TLSCase):
         self.assert_rejected("alert protocol version")
 
     def test_suites(self) -> None:
-        """Every suite has an ephemeral elliptic-curve key and authenticated encryption."""
+        """Every cipher suite uses an ECDHE key exchange and an AEAD cipher."""
         connection = self.tls.serverConnectionForTLS(cast(TLSMemoryBIOProtocol, None))
         suites = connection.get_cipher_list()
         self.assertIn("ECDHE-RSA-AES128-GCM-SHA256", suites)

@@ -59,7 +59,8 @@ class CallPanels:
         self._refresh = refresh
         self._loaded: Panels | None = None
         self._loading = False
-        self._unread_at_failure = 0  # messages that were unread when loading failed; more of them start it again
+        # The number of unread messages when loading the panels failed: they are loaded again once there are more.
+        self._unread_at_failure = 0
         self._feed = ChatFeed(page, state, current.messaging, refresh)
         self._invitation = Invitation(page, state, refresh)
         self._people = PeopleController(

@@ -45,7 +45,7 @@ class Stage:
         listen(self._document, "fullscreenchange", lambda event: self._full_screen_changed())
 
     def place_self_view(self) -> None:
-        """Place the own picture where the state says."""
+        """Position the self-view in the corner that the state names."""
         call(self._figure, "setAttribute", "data-corner", self._state.layout.self_view_corner)
         call(get(self._document, "documentElement"), "toggleAttribute", "data-swapped", self._self_view_large())
 

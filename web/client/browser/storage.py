@@ -69,7 +69,10 @@ def saved_call() -> tuple[str, str, str] | None:
 
 
 def save_token(session: str, token: str) -> None:
-    """Store this tab's access token with its session, empty for any session; an empty token changes nothing."""
+    """Store this tab's access token, and the id of the session that it is valid for: empty for any session.
+
+    An empty token leaves what is stored.
+    """
     if token:
         _write("sessionStorage", TOKEN, json.dumps([session, token]))
 

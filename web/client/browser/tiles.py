@@ -192,7 +192,7 @@ class Tiles:
         figure = call(self._remotes, "querySelector", "figure")
         self._template = call(figure, "cloneNode", True)
         call(call(self._template, "querySelector", "video"), "removeAttribute", "id")
-        # The copy stands in the document, where a change of the language translates it.
+        # The clone is attached to the document, so that switching the language translates it too.
         document = get(window, "document")
         container = call(document, "createElement", "template")
         call(get(container, "content"), "append", self._template)

@@ -115,7 +115,7 @@ STOPPED = "stopped"
 MAX_SERVERS = 8
 """The largest number of STUN servers, and of TURN servers, that are tried."""
 
-# These are the answers of a STUN or TURN server.
+# These are the results of asking a STUN or TURN server.
 FOUND = "found"
 SAME = "same"
 REFUSED = "refused"

@@ -22,8 +22,9 @@ SHORTCUTS = (
     ("Escape", "Escape", CLOSE),
     ("?", "Slash", SHEET),
 )
-"""`KeyboardEvent.key`, `KeyboardEvent.code`, and the command: `TALK`, `SHEET`, `CLOSE`, or the id of the button to
-press where that is visible and enabled. The list of shortcuts has the same order."""
+"""Tuples of `KeyboardEvent.key`, `KeyboardEvent.code` and a command. The command is `TALK`, `SHEET` (the sheet that
+lists the shortcuts), `CLOSE`, or the id of a button, which is clicked if it is visible and enabled. The sheet shows the
+shortcuts in this order."""
 
 # These are the sets of keys that the focused element handles itself.
 NOTHING = "nothing"

@@ -17,7 +17,7 @@ SHOW_TEXT = 4
 """`NodeFilter.SHOW_TEXT` of the DOM standard, §6.3."""
 
 NAMES = ("aria-label", "placeholder", "title")
-"""Attributes with text for people."""
+"""HTML attributes whose values are shown or read to the user, and so are translated."""
 
 _replaced: list[tuple[Any, str, str, str]] = []
 """The translated texts of index.html: node, attribute or empty, English, translation."""

@@ -236,7 +236,7 @@ class PageState:
         self.notices.notice = texts.LOST_WAITING if reason == "gone" else texts.LEFT_WAITING
 
     def session_ended(self, reason: str) -> None:
-        """End the call; one with a host who only lost the server goes on."""
+        """End the call, unless the host has only lost its signaling connection: then the call continues."""
         if self.phase != SESSION:
             return
         self.notices.outcome = texts.ENDED.get(reason, texts.CALL_OVER)
@@ -363,7 +363,7 @@ class PageState:
         return self.network.detached
 
     def _drop(self, member: RemotePeer) -> None:
-        """Remove somebody whom the server no longer knows, and whose connection is lost as well."""
+        """Remove a participant who is no longer a member of the session, and whose peer connection is lost as well."""
         members = self.participants.members
         members.remove(member)
         self.notices.notice = texts.LOST_WAITING

@@ -67,7 +67,7 @@ class FindTests(SynchronousTestCase):
         self.assertRaises(ValueError, find_session_id, "https://example.org/#")
 
     def test_a_token(self) -> None:
-        """The token follows the id in a link, or stands alone, and is not a part of the id."""
+        """A link holds an id followed by a token, or a token alone; the token is never read as a part of the id."""
         link = "https://192.0.2.7:9000/#7Q2M9RT6ZC&token=eyJ.a-_.b\n"
         self.assertEqual((find_session_id(link), find_token(link)), ("7Q2M9RT6ZC", "eyJ.a-_.b"))
         self.assertEqual(find_token("https://192.0.2.7:9000/#&token=eyJ"), "eyJ")

@@ -1,4 +1,4 @@
-"""Presence: what happens to a user when its connection is lost, and when the reconnect grace is over."""
+"""Grace periods: what happens to a user when its connection is lost, and when the reconnect grace is over."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class DisconnectReason(Enum):
 
 
 @define
-class Presence:
+class GracePeriods:
     """Marks users as away when their connection is lost, and ends their identities when they do not come back.
 
     Attributes:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from signald.config.tree import Config, Ice, default_data_dir
+from signald.config.settings import Config, Ice, default_data_dir
 from signald.config.values import ConfigError
 from signald.core.messages import IceServer
 

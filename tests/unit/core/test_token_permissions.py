@@ -8,9 +8,9 @@ from signald.core.decisions import JoinSession, OpenSession
 from signald.core.errors import ErrorCode
 from signald.core.grant import Grant
 from signald.core.messages import Role, SessionId, Traits, UserId
-from signald.core.permissions import apply_grant, permission_error
 from signald.core.session_settings import Settings
 from signald.core.token_need import TokenNeed
+from signald.core.token_permissions import apply_grant, permission_error
 from tests.support.access import NOW
 
 OURS, OTHER = SessionId("7Q2M9RT6ZC"), SessionId("0000000000")

@@ -1,0 +1,82 @@
+"""Tests of `signald check-config`: it names each file of the configuration that cannot be used."""
+
+from __future__ import annotations
+
+import time
+
+from signald.cli.check_config import main
+from tests.support.certificates import write_pair
+from tests.support.commands import CommandCase
+
+
+class CheckConfigTests(CommandCase):
+    """Exit status and sentences of the command."""
+
+    def check(self, text: str) -> tuple[int, str, str]:
+        """Check a configuration file with this text."""
+        return self.run_command(main, "--config", self.write_private("signald.toml", text))
+
+    def test_defaults(self) -> None:
+        """Without any setting the configuration can be used."""
+        self.assertEqual(
+            self.run_command(main), (0, "The configuration can be used. Settings that are given: 0.\n", "")
+        )
+
+    def test_everything_that_names_a_file(self) -> None:
+        """Certificate, token secret, webhook, TURN secret and admin token are read, and nothing is written."""
+        secret = self.write_private("secret", "s" * 64)
+        text = f"""
+            data_dir = "{self.directory / "data"}"
+            [tokens]
+            secret_file = "{secret}"
+            [webhook]
+            url = "https://hooks.example/ask"
+            secret_file = "{secret}"
+            [ice]
+            turn_urls = ["turn:turn.example:3478"]
+            turn_secret_file = "{secret}"
+            [operations]
+            port = 9090
+            admin_token_file = "{secret}"
+            """
+        status, out, err = self.check(text)
+        self.assertEqual((status, err), (0, ""))
+        self.assertIn("The configuration can be used.", out)
+        self.assertFalse((self.directory / "data").exists())
+
+    def test_each_file_that_cannot_be_used(self) -> None:
+        """One sentence for each goes to standard error, and the exit status is 1."""
+        short = self.write_private("short", "abc")
+        absent = self.directory / "absent"
+        text = f"""
+            certificate = "{absent}"
+            key = "{absent}"
+            [tokens]
+            secret_file = "{short}"
+            [webhook]
+            url = "https://hooks.example/ask"
+            secret_file = "{short}"
+            [ice]
+            turn_urls = ["turn:turn.example:3478"]
+            turn_secret_file = "{absent}"
+            [operations]
+            port = 9090
+            admin_token_file = "{absent}"
+            """
+        status, out, err = self.check(text)
+        self.assertEqual((status, out), (1, ""))
+        self.assertEqual(len(err.splitlines()), 5, err)
+
+    def test_a_certificate_that_can_be_used(self) -> None:
+        """A certificate and its key are read together."""
+        certificate, key = write_pair(self.directory, time.time())
+        status, out, err = self.check(f'certificate = "{certificate}"\nkey = "{key}"\n')
+        self.assertEqual((status, err), (0, ""))
+        self.assertIn("Settings that are given: 2.", out)
+
+    def test_options_that_cannot_be_used(self) -> None:
+        """An unknown option and a value of the wrong kind are refused alike."""
+        for arguments in (("--prot", "1"), ("--port", "many")):
+            status, out, err = self.run_command(main, *arguments)
+            self.assertEqual((status, out), (1, ""))
+            self.assertNotEqual(err, "")
