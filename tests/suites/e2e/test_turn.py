@@ -123,7 +123,7 @@ class CredentialTests(TurnCase):
             (expiry, credential),
         ):
             self.assertEqual(self.client(*wrong).allocate(), 401, wrong)
-        # New credentials arrive before the current ones expire; expired ones are refused, but their allocations persist.
+        # New credentials arrive before the current ones expire; expired ones are refused, their allocations persist.
         later = self.credentials(member)
         self.assertLess(time.monotonic() - began, SHORT)
         self.assertEqual(self.client(*later).allocate(), 0)
