@@ -6,14 +6,14 @@ imports for the first time after that would be a new one among old ones, or woul
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import deque
 from importlib import import_module
 
 from twisted.application.service import Service
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
-__all__ = ["LATE_MODULES", "PRELOAD_SECONDS", "PreloadService"]
+__all__ = ["LATE_MODULES", "PRELOAD_SECONDS", "RETRY_SECONDS", "PreloadService"]
 
 PRELOAD_SECONDS = 0.5
 """Time from the start to the first import, so that clients that come back after a restart are served first."""
@@ -26,6 +26,9 @@ LATE_MODULES = {
 }
 """Modules that are first needed some time after the start, each with what needs it."""
 
+RETRY_SECONDS = 10.0
+"""Delay before a module is imported again whose file could not be read, for instance without a free descriptor."""
+
 _log = Logger()
 
 
@@ -34,7 +37,7 @@ class PreloadService(Service):
 
     def __init__(self, reactor: IReactorTime) -> None:
         self._reactor = reactor
-        self._modules: Iterator[str] = iter(LATE_MODULES)
+        self._modules = deque(LATE_MODULES)
         self._next: IDelayedCall | None = None
 
     def startService(self) -> None:
@@ -51,13 +54,17 @@ class PreloadService(Service):
 
     def _import_one(self) -> None:
         self._next = None
-        name = next(self._modules, None)
-        if name is None:
+        if not self._modules:
             return
+        name = self._modules[0]
         try:
             import_module(name)
+        except OSError:
+            self._next = self._reactor.callLater(RETRY_SECONDS, self._import_one)
+            return
         except ImportError:
             _log.failure(
                 "{module} cannot be imported: {reason}", event="preload-failed", module=name, reason=LATE_MODULES[name]
             )
+        self._modules.popleft()
         self._next = self._reactor.callLater(0.0, self._import_one)

@@ -106,10 +106,14 @@ def next_part(waiting: Sequence[Part], running: Sequence[Suite]) -> Part | None:
     """Return the part that a free lane takes, or None if each has to wait for what runs.
 
     A suite that runs already is taken last: its parts want the same programs, and are spread over the whole run.
-    Of the others, the suite with most seconds left is taken first, so that the lanes end at nearly the same time.
+    Of the others, the suite with most seconds left is taken first, so that the lanes end at nearly the same time. A
+    suite that measures runs after all others, and alone: work beside it would change what it measures.
     """
-    measuring = any(suite.measures for suite in running)
-    possible = [part for part in waiting if not (part.suite.measures and measuring)]
+    if any(suite.measures for suite in running):
+        return None
+    possible = [part for part in waiting if not part.suite.measures]
+    if not possible and not running:
+        possible = list(waiting)
     left: dict[str, float] = {}
     for part in waiting:
         left[part.suite.name] = left.get(part.suite.name, 0.0) + part.seconds

@@ -23,7 +23,7 @@ class Suite:
         reactor: the Twisted reactor that the tests need.
         verbose: whether a line is printed for each test instead of a letter.
         parts: processes for each lane among which the modules are divided.
-        measures: whether the tests compare times with bounds, so that no two such suites run at the same time.
+        measures: whether the tests compare times with bounds, so that nothing else may run at the same time.
 
     """
 

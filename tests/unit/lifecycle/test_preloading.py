@@ -8,7 +8,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from signald.lifecycle import preloading
-from signald.lifecycle.preloading import LATE_MODULES, PRELOAD_SECONDS, PreloadService
+from signald.lifecycle.preloading import LATE_MODULES, PRELOAD_SECONDS, RETRY_SECONDS, PreloadService
 
 
 class PreloadTests(SynchronousTestCase):
@@ -60,6 +60,25 @@ class PreloadTests(SynchronousTestCase):
             self.clock.advance(PRELOAD_SECONDS)
         self.assertEqual(self.imported, others)
         self.assertEqual(len(self.flushLoggedErrors(ModuleNotFoundError)), 1)
+
+    def test_a_file_that_cannot_be_read(self) -> None:
+        """A module is imported later if its file cannot be opened now, and nothing is logged."""
+        failing = [OSError(24, "Too many open files")]
+
+        def fail_once(name: str) -> None:
+            if failing:
+                raise failing.pop()
+            self.imported.append(name)
+
+        self.patch(preloading, "import_module", fail_once)
+        self.clock.advance(PRELOAD_SECONDS)
+        self.clock.advance(RETRY_SECONDS - 0.1)
+        self.assertEqual(self.imported, [])
+        self.clock.advance(0.1)
+        for _ in LATE_MODULES:
+            self.clock.advance(0.0)
+        self.assertEqual(self.imported, [*LATE_MODULES])
+        self.assertEqual(self.flushLoggedErrors(), [])
 
     def test_the_modules_exist(self) -> None:
         """Each name of the list can be imported."""
