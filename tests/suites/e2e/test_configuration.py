@@ -49,7 +49,7 @@ class ConfigurationTests(SynchronousTestCase):
         bad = self.signald("check-config", "--config", str(self.file))
         self.assertEqual(bad.process.returncode, 1)
         said = bad.stderr.splitlines()
-        for words, line in zip(("no.pem", "there is no key", "webhook.url"), said, strict=True):
+        for words, line in zip(("no.pem", "needs a key to verify tokens", "webhook.url"), said, strict=True):
             self.assertIn(words, line)
 
     def test_show(self) -> None:
