@@ -214,7 +214,7 @@ def _make_switchboard(
 
 @frozen
 class _Sites:
-    """The factories of the public ports.
+    """The factories of the protocols on the public ports.
 
     Attributes:
         signaling: the factories of WebSockets, first that of the page's port, then that of the plain port.

@@ -1,4 +1,4 @@
-"""Renders the text that the terminal shows at the start: the addresses of the page, and a QR code of the first."""
+"""Renders the text that the terminal shows at the start: the URLs of the page, and a QR code of the first URL."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ DEFAULT_PORTS = {"http": 80, "https": 443}
 """The ports that a URL leaves out (RFC 9110 §4.2.1, §4.2.2)."""
 
 QUIET_ZONE = 4
-"""Light modules around the code, which scanners need (ISO/IEC 18004, "Quiet zone")."""
+"""The width of the margin of light modules around the QR code, which scanners need (ISO/IEC 18004, "Quiet zone")."""
 
-# White on black out of the 256-colour cube, which terminal themes leave alone, unlike the first sixteen colours.
+# White on black from the 256-colour cube; terminal themes do not change its colours, unlike the first sixteen.
 _WHITE_ON_BLACK = "\x1b[38;5;231;48;5;16m"
 _PLAIN = "\x1b[0m"
 

@@ -137,7 +137,7 @@ def _run(target: DoctorTarget, tell: Callable[[list[Finding]], int]) -> int:
 
 
 def _write(out: TextIO, text: str) -> None:
-    """Write a text, with question marks for characters that the terminal's encoding does not have."""
+    """Write a text, in which question marks replace characters that the terminal's encoding does not have."""
     encoding = out.encoding or "ascii"
     # A reader such as `head` may close the pipe early.
     with suppress(BrokenPipeError):

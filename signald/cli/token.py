@@ -51,7 +51,7 @@ def mint(options: argparse.Namespace, settings: Tokens, now: float) -> str:
     Arguments:
         options: the parsed command line.
         settings: the section `tokens`; its issuer and audience are put into the token.
-        now: wall time, seconds since the epoch.
+        now: the wall time in seconds since the epoch.
 
     Raises:
         ConfigError: there is no signing key, a value cannot be used, or the server would refuse the token.

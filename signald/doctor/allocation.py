@@ -13,7 +13,7 @@ from signald.doctor.stun import Attribute, Kind, Message, Method, encode, long_t
 __all__ = ["PRIVATE_PEERS", "Credentials", "Dialogue", "Outcome", "Result"]
 
 _UDP = b"\x11\0\0\0"
-"""REQUESTED-TRANSPORT: the protocol number of UDP (RFC 8656 §18.8)."""
+"""The value of REQUESTED-TRANSPORT for UDP, which begins with its protocol number 17 (RFC 8656 §18.8)."""
 
 PRIVATE_PEERS = ("127.0.0.1", "10.0.0.1", "192.168.0.1")
 """Private peer addresses that a relay on the open internet must refuse, or clients could reach into its network."""

@@ -74,7 +74,7 @@ def judge_chain(
         chain: the server's certificate, followed by the other certificates that the server sent.
         host: the name or address that clients use; None if the doctor does not know it.
         store: the trusted authorities. The function sets the store's verification time.
-        now: wall time, seconds since the epoch.
+        now: the wall time in seconds since the epoch.
 
     """
     time = datetime.fromtimestamp(now, UTC)

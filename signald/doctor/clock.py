@@ -18,7 +18,7 @@ WRONG_SECONDS = 60.0
 """The largest clock error that the doctor accepts; a larger error makes TURN credentials and tokens fail."""
 
 _TIMEX = "@Illlli"
-"""The beginning of struct timex (adjtimex(2)): modes, offset, freq, maxerror, esterror, status."""
+"""The format of the first fields of struct timex (adjtimex(2)): modes, offset, freq, maxerror, esterror, status."""
 
 _TIMEX_BYTES = 256
 """The size of the buffer for adjtimex(2), which is larger than struct timex on every architecture."""

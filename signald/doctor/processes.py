@@ -44,7 +44,7 @@ def listening_process(port: int, proc: Path = Path("/proc")) -> Process | None:
         return None
     ids = sorted(int(path.name) for path in proc.glob("[0-9]*"))
     found = [id for id in ids if _holds(proc / str(id), inodes)]
-    # Socket activation: systemd holds the socket as well as the service that it started.
+    # With socket activation, both systemd and the service that it started hold the socket.
     found = [id for id in found if id != 1] or found
     for id in found:
         with suppress(OSError, ValueError):

@@ -31,7 +31,7 @@ _log = Logger()
 
 
 class PreloadService(Service):
-    """Imports `LATE_MODULES`, one in each iteration of the reactor, so that messages are handled in between."""
+    """Imports `LATE_MODULES`, one in each iteration of the reactor, so that messages are handled between imports."""
 
     def __init__(self, reactor: IReactorTime) -> None:
         self._reactor = reactor
