@@ -24,7 +24,7 @@ def run(options: Options) -> None:
     """Run the daemon until SIGINT or SIGTERM; a second signal ends the process without waiting for the clients.
 
     Raises:
-        SystemExit: the daemon cannot be started; one sentence, status 1.
+        SystemExit: the daemon cannot be started; the process prints one sentence and exits with status 1.
 
     """
     daemon = makeService(options)
@@ -43,9 +43,10 @@ def run(options: Options) -> None:
 
 
 def _let_signals_end_the_process() -> None:
-    """Let the next signal end the process: Twisted would only log an error, since it is stopping already.
+    """Restore the default action of SIGINT and SIGTERM, so that the next signal ends the process at once.
 
-    Until the state is saved for the next process, signals are ignored, since they would prevent that.
+    Twisted's own handler would only log an error, because the reactor is already stopping. Signals are ignored until
+    the state is saved for the next process, because they would prevent the save.
     """
     _set_signal_action(signal.SIG_DFL)
 
@@ -76,7 +77,7 @@ def _announce(daemon: Daemon) -> None:
 
 
 def _names(interface: str | None) -> Names:
-    """Return the machine's names, or, if the daemon listens on one interface, the address of that."""
+    """Return the machine's names and addresses; if the daemon listens on one interface, only the address of that."""
     names = machine_names()
     address = None if interface is None else ip_address(interface)
     if address is None or address.is_unspecified:

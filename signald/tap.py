@@ -1,4 +1,4 @@
-"""Wires the parts of the daemon together, for `signald` and for `twistd signald`."""
+"""Creates the daemon from its parts, for `signald` and for `twistd signald`."""
 
 from __future__ import annotations
 
@@ -66,11 +66,11 @@ _log = Logger()
 
 
 def makeService(options: Options) -> Daemon:
-    """Make the service with its sockets bound; Twisted calls this for `twistd signald`.
+    """Create the service and bind its sockets; Twisted calls this function for `twistd signald`.
 
     Raises:
-        SystemExit: the service cannot be made; one sentence, status 1. Neither twistd nor twist reports a `UsageError`
-            from here without a traceback.
+        SystemExit: the service cannot be created; the process prints one sentence and exits with status 1. A
+            `UsageError` is no alternative, because twistd and twist would print its traceback.
 
     """
     from twisted.internet import reactor
@@ -100,12 +100,12 @@ def _take_over_twistd_log(daemon: Daemon, twistd: Any, reactor: IReactorCore) ->
         daemon.twistd_log = log.to_twistd_target(twistd)
     except OSError as error:
         sys.exit(error_text(OSError(f"The log cannot be written: {error.strerror}.")))
-    # twistd ends by the signal that it got, and calls nothing that waits for the end of the interpreter.
+    # twistd ends itself with the signal that it received, so that functions registered with atexit are not called.
     reactor.addSystemEventTrigger("after", "shutdown", log.flush, FLUSH_SECONDS)
 
 
 def _install_hangup_handler(daemon: Daemon, reactor: Any) -> None:
-    """Let SIGHUP reload the configuration, or stop the daemon if the signal means that its terminal is gone."""
+    """Handle SIGHUP: reload the configuration, or stop the daemon if its terminal was closed."""
     terminal = os.isatty(0)
 
     def hung_up(*_: object) -> None:
@@ -115,10 +115,10 @@ def _install_hangup_handler(daemon: Daemon, reactor: Any) -> None:
 
 
 def hold_signals(reactor: Any) -> None:
-    """Block the signals that end the process until the reactor runs and can stop in an orderly way.
+    """Block SIGINT and SIGTERM until the reactor runs and can stop in an orderly way.
 
-    A signal before that would end the process at once. If it had restored the state of the process before by then, the
-    state would be lost: two restarts in quick succession would end every session.
+    An earlier signal would end the process at once. If the process had already restored the state of the previous
+    process, that state would be lost: two restarts in quick succession would end every session.
     """
     signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM))
     reactor.callWhenRunning(signal.pthread_sigmask, signal.SIG_UNBLOCK, (signal.SIGINT, signal.SIGTERM))
@@ -130,13 +130,13 @@ def make_daemon(
     load: Callable[[], Config] | None = None,
     supervision: Supervision | None = None,
 ) -> Daemon:
-    """Wire the parts together and bind the sockets.
+    """Create the parts of the daemon, connect them, and bind the sockets.
 
     Arguments:
-        config: all settings.
-        reactor: runs the daemon.
-        load: reads the settings again for a reload; without it they stay.
-        supervision: what the service manager gives, if there is one.
+        config: the configuration.
+        reactor: the reactor that runs the daemon.
+        load: the function that reads the configuration again for a reload; without it, a reload keeps all settings.
+        supervision: the sockets, the notifications and the watchdog of the service manager, if there is one.
 
     Raises:
         ConfigError: a socket cannot be bound.
@@ -204,7 +204,7 @@ def make_daemon(
 def _make_switchboard(
     reactor: IReactorTime, *, limits: Limits, host_secret: bytes, tokens: TokenVerifier, webhook: Webhook
 ) -> Switchboard:
-    """Wire the hub with the registry and the chain that authorizes operations."""
+    """Create the hub, the registry and the chain that authorizes operations, and the switchboard that connects them."""
     registry = MemoryRegistry(IdSource(secrets.token_bytes), limits, host_secret, now=reactor.seconds())
     passwords = PasswordLink(registry, one_thread(cast(IReactorFromThreads, reactor)), next=registry)
     access = TokenLink(tokens, registry, time.time, next=WebhookLink(webhook, registry, next=passwords))
@@ -214,11 +214,11 @@ def _make_switchboard(
 
 @frozen
 class _Sites:
-    """The factories of the public ports.
+    """The factories of the protocols on the public ports.
 
     Attributes:
-        signaling: the factories of WebSockets: of the page's port, and of the plain port.
-        page: the site of the page's port, which contains the first of them.
+        signaling: the factories of WebSockets, first that of the page's port, then that of the plain port.
+        page: the site of the page's port, which contains the first factory of `signaling`.
 
     """
 
@@ -238,7 +238,7 @@ def _make_sites(
     metrics: Metrics,
     certificate: Certificate | None,
 ) -> _Sites:
-    """Make what speaks on the public ports."""
+    """Create the factories of the public ports."""
 
     def signaling(origins: OriginRule, *, bare: bool) -> SignalingFactory:
         return SignalingFactory(
@@ -279,7 +279,7 @@ def _bind(
     certificate: Certificate | None,
     given: Supervision,
 ) -> list[Listener]:
-    """Bind the public ports, or take over the sockets that the service manager gives; the page's is the first.
+    """Bind the public ports, or adopt the service manager's sockets, and return the listeners, the page's first.
 
     Raises:
         ConfigError: a socket cannot be bound.
@@ -306,7 +306,7 @@ def _appliers(
     operations_service: OperationsService,
     limits_reloader: LimitsReloader,
 ) -> dict[str, Apply]:
-    """Return what applies the settings that can be reloaded, by section, or by name for those outside of a section."""
+    """Return the functions that apply reloaded settings, by section, or by name for a setting outside all sections."""
 
     def allow_origins(new: Config) -> None:
         for factory in sites.signaling:
@@ -324,23 +324,23 @@ def _appliers(
 
 
 def stop(reactor: IReactorTime) -> None:
-    """Stop the reactor, unless a signal has stopped it meanwhile."""
+    """Stop the reactor, unless a signal has already stopped it."""
     with suppress(ReactorNotRunning):
         IReactorCore(reactor).stop()
 
 
 def _use_monotonic_clock(reactor: Any) -> None:
-    """Let the reactor, on which no call is scheduled yet, use the monotonic clock in place of the wall clock.
+    """Make the reactor use the monotonic clock instead of the wall clock, before any call is scheduled.
 
-    A step back of the wall clock would stop every deadline and every budget until the old time is reached again. A step
-    forward, as on a machine that boots without a clock and then sets it from the network, would end every session and
-    identity.
+    If the wall clock were set back, every deadline and every budget would stop until the old time is reached again. If
+    it were set forward, as on a machine without a hardware clock that sets the time from the network after it has
+    booted, every session and identity would end.
     """
     reactor.seconds = time.monotonic
 
 
 def _host_secret(config: Config) -> bytes:
-    """Return the secret of this data directory, or, if it cannot be stored, one for this process alone."""
+    """Return the secret of the data directory; if it cannot be read or stored, return one for this process only."""
     try:
         return load_host_secret(config.data_dir, secrets.token_bytes)
     except OSError as error:

@@ -1,4 +1,4 @@
-"""Renders the text that the terminal shows at the start: the addresses of the page, and a QR code of the first."""
+"""Renders the text that the terminal shows at the start: the URLs of the page, and a QR code of the first URL."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ DEFAULT_PORTS = {"http": 80, "https": 443}
 """The ports that a URL leaves out (RFC 9110 §4.2.1, §4.2.2)."""
 
 QUIET_ZONE = 4
-"""Light modules around the code, which scanners need (ISO/IEC 18004, "Quiet zone")."""
+"""The width of the margin of light modules around the QR code, which scanners need (ISO/IEC 18004, "Quiet zone")."""
 
-# White on black out of the 256-colour cube, which terminal themes leave alone, unlike the first sixteen colours.
+# White on black from the 256-colour cube; terminal themes do not change its colours, unlike the first sixteen.
 _WHITE_ON_BLACK = "\x1b[38;5;231;48;5;16m"
 _PLAIN = "\x1b[0m"
 
 
 def banner(scheme: str, port: int, names: Names, *, local_ca: bool, colour: bool) -> str:
-    """The text for the terminal, with a newline at its end.
+    """Return the text for the terminal, with a newline at its end.
 
     Arguments:
         scheme: `https`, or `http` behind a proxy.
         port: the port that the page is served on.
         names: the machine's names and addresses.
-        local_ca: whether the certificate is of the local authority, which a device must be made to trust.
+        local_ca: whether the local authority issued the certificate, which devices trust only once it is installed.
         colour: whether the output is a terminal, which understands escape codes.
 
     """
@@ -47,20 +47,20 @@ def banner(scheme: str, port: int, names: Names, *, local_ca: bool, colour: bool
 
 
 def url(scheme: str, host: Address | str, port: int, path: str = "/") -> str:
-    """A URL, its default port left out and its IPv6 address in brackets (RFC 3986 §3.2.2)."""
+    """Build a URL without the scheme's default port, and with an IPv6 address in brackets (RFC 3986 §3.2.2)."""
     name = host if isinstance(host, str) or host.version == 4 else f"[{host}]"
     authority = f"{name}" if port == DEFAULT_PORTS.get(scheme) else f"{name}:{port}"
     return f"{scheme}://{authority}{path}"
 
 
 def _qr_lines(content: str, *, colour: bool) -> list[str]:
-    """A QR code in half blocks, two modules in each character, the light ones drawn.
+    """Draw a QR code with half-block characters, each of which shows two modules; only light modules are drawn.
 
-    With colour it looks the same on every terminal. Without, it is right where text is lighter than its background,
-    and inverted elsewhere, which most scanners read as well.
+    With colour, the code looks the same on every terminal. Without colour, the code is right if the terminal's text is
+    lighter than its background, and otherwise inverted, which most scanners can read as well.
     """
     drawing = io.StringIO()
-    # Never the smaller Micro QR code, which phones do not read.
+    # make_qr never creates the smaller Micro QR code, which phones cannot read.
     segno.make_qr(content).terminal(drawing, border=QUIET_ZONE, compact=True)
     lines = drawing.getvalue().splitlines()
     return [f"{_WHITE_ON_BLACK}{line}{_PLAIN}" for line in lines] if colour else lines

@@ -1,4 +1,4 @@
-"""`signald check-config`: tells whether the daemon could start with this configuration, as far as that can be seen."""
+"""The command `signald check-config`, which checks whether the daemon could start with this configuration."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from signald.config.values import ConfigError
 
 
 def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
-    """Read all layers and the files that they name; write each problem to standard error, and return 1 for any."""
+    """Read the configuration and the files that it names; return 0, or print each error to stderr and return 1."""
     options = Options("check-config")
     try:
         options.parseOptions(list(arguments))
@@ -50,10 +50,11 @@ def _check_certificate(certificate: Path, key: Path) -> None:
 
 
 def _readers(config: Config) -> Iterator[Callable[[], object]]:
-    """Yield functions that read those files and change none: only the start of the daemon makes a local authority.
+    """Yield functions that read the files that the settings name; no function changes a file.
 
-    Each module is imported only if the configuration needs it: most configurations name no such file, and the import of
-    the cryptographic libraries takes longer than all the rest.
+    The local authority is not checked, because only the start of the daemon creates it. Each module is imported only if
+    the configuration needs it: most configurations name no such file, and the import of the cryptographic libraries
+    takes longer than the rest of the command.
     """
     certificate, key = config.certificate, config.key
     if certificate is not None and key is not None:

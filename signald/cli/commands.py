@@ -1,4 +1,4 @@
-"""The commands `signald NAME …`, one module each, with `main(arguments, environment)` that returns the exit status."""
+"""Lists the commands `signald NAME …`; the function `main` of each command's module returns the exit status."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ COMMANDS = {
     "doctor": "check certificates, ports, proxies, STUN and TURN servers, clock and files, and say what to do",
     "token": "mint a token that lets somebody open or join sessions",
 }
-"""The commands by name, each with the phrase for the help."""
+"""The commands by name, each with its phrase for the help text."""
 
 
 def find_command(name: str) -> Main | None:
-    """The command of that name, imported only now; None where there is none."""
+    """Import the module of a command and return its `main`; None if there is no command of that name."""
     if name not in COMMANDS:
         return None
     return cast(Main, import_module(f"signald.cli.{name.replace('-', '_')}").main)

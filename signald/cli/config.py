@@ -1,4 +1,4 @@
-"""`signald config`: prints the configuration that holds, as TOML, with where each setting comes from."""
+"""The command `signald config`, which prints the effective configuration as TOML, with the source of each setting."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from signald.config.values import ConfigError
 
 
 def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
-    """Print the configuration; write a problem to standard error, and return 1."""
+    """Print the effective configuration and return 0; if it is invalid, print the error to stderr and return 1."""
     options = Options("config")
     try:
         options.parseOptions(list(arguments))
@@ -27,7 +27,7 @@ def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
 
 
 def _document(effective: Effective) -> str:
-    """All settings; one without a value is a comment, since TOML has no word for that."""
+    """Return all settings as TOML; a setting without a value becomes a comment, because TOML has no null value."""
     lines, section = list[str](), ""
     for path, setting in settings().items():
         if len(path) > 1 and path[0] != section:

@@ -1,4 +1,4 @@
-"""`signald doctor`: says what is wrong with the daemon's surroundings, and what to do about it."""
+"""The command `signald doctor`, which finds faults in the daemon's surroundings and prints a remedy for each."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ INTERRUPTED = 130
 """The exit status after SIGINT, by the convention of shells."""
 
 SECONDS = 30.0
-"""Default time for all checks together."""
+"""The default of `--seconds`, the timeout of the checks, which run concurrently."""
 
 
 class DoctorOptions(Options):
-    """The options of the daemon, whose configuration it is about, and those of the examination."""
+    """The options of `signald doctor`: those of the daemon's configuration, and those of the checks."""
 
     longdesc: ClassVar[str] = "The exit status is 0 when nothing failed, 1 when something did."
 
@@ -49,7 +49,7 @@ class DoctorOptions(Options):
 
 
 def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
-    """Examine; 0 if nothing failed, 1 if something did, 2 where the options or the configuration cannot be used."""
+    """Run all checks; return 0 if none failed, 1 if one failed, 2 if an option or the configuration is invalid."""
     options = DoctorOptions("doctor")
     try:
         options.parseOptions(list(arguments))
@@ -68,10 +68,10 @@ def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
 
 
 def _target(options: DoctorOptions, environment: Mapping[str, str]) -> DoctorTarget:
-    """Return what is to be examined.
+    """Return the installation that the doctor shall examine.
 
     Raises:
-        ConfigError: something cannot be used.
+        ConfigError: an option, a setting or a file that they name cannot be used.
 
     """
     config = options.effective(environment).config
@@ -113,9 +113,9 @@ def _seconds(text: str) -> float:
 
 
 def _run(target: DoctorTarget, tell: Callable[[list[Finding]], int]) -> int:
-    """Do the checks under a reactor of this process's own, and return what `tell` returns.
+    """Run the checks in the reactor of this process, pass the findings to `tell`, and return its exit status.
 
-    It is called at once: a thread that still asks for a name would hold up the end of the process.
+    `tell` is called before the reactor stops, because a thread that still resolves a name delays the process's end.
     """
     from twisted.internet import reactor
 
@@ -126,7 +126,7 @@ def _run(target: DoctorTarget, tell: Callable[[list[Finding]], int]) -> int:
         done = Deferred.fromCoroutine(examine(target, reactor, deferToThread))
         done.addCallbacks(lambda findings: statuses.append(tell(findings)), failures.append)
         done.addBoth(lambda _: reactor.stop())
-        # Interrupted, it would find every connection closed.
+        # After SIGINT the checks must not go on: they would report the TCP connections that the shutdown closes.
         reactor.addSystemEventTrigger("before", "shutdown", done.pause)
 
     reactor.callWhenRunning(begin)
@@ -137,7 +137,7 @@ def _run(target: DoctorTarget, tell: Callable[[list[Finding]], int]) -> int:
 
 
 def _write(out: TextIO, text: str) -> None:
-    """Write a text, with question marks for characters that the terminal's encoding does not have."""
+    """Write a text, in which question marks replace characters that the terminal's encoding does not have."""
     encoding = out.encoding or "ascii"
     # A reader such as `head` may close the pipe early.
     with suppress(BrokenPipeError):

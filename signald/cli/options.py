@@ -1,4 +1,4 @@
-"""The command line, whose options are made from the configuration's tree."""
+"""Parses the command line; its options are generated from the tree of settings."""
 
 from __future__ import annotations
 
@@ -42,9 +42,9 @@ class Options(usage.Options):
     """The options of `signald`, of `twistd signald`, and of the commands that read the configuration.
 
     Attributes:
-        command: which one they are of; None for the daemon's.
-        given: the settings on the command line.
-        file: the configuration file that is named there; None for none.
+        command: the command that the options belong to; None for the daemon.
+        given: the settings that the command line sets.
+        file: the configuration file that the command line names; None if it names no file.
 
     """
 
@@ -88,10 +88,10 @@ class Options(usage.Options):
         sys.exit(0)
 
     def parseOptions(self, options: Sequence[str] | None = None) -> None:
-        """Parse the command line, sys.argv's by default.
+        """Parse the command line, by default that of `sys.argv`.
 
         Raises:
-            UsageError: it cannot be used; a sentence for each problem.
+            UsageError: the command line is invalid; the message has a sentence for each problem.
 
         """
         try:
@@ -104,10 +104,10 @@ class Options(usage.Options):
             raise usage.UsageError(f"There is no option --{name}{nearest(f'--{name}', known)}") from None
 
     def parseArgs(self, *arguments: str) -> None:  # Twisted's name
-        """Refuse what is no option.
+        """Refuse arguments that are not options.
 
         Raises:
-            UsageError: there is something.
+            UsageError: the command line has such an argument.
 
         """
         for name in arguments[:1]:
@@ -116,10 +116,10 @@ class Options(usage.Options):
             raise usage.UsageError(f"There is no command {name}{nearest(name, [*COMMANDS])}")
 
     def postOptions(self) -> None:
-        """Read the values now: twistd changes its working directory, where relative paths begin.
+        """Read the values of all options now, before twistd changes the working directory, which relative paths need.
 
         Raises:
-            UsageError: one cannot be used.
+            UsageError: a value cannot be used.
 
         """
         problems = ConfigErrors()
@@ -142,7 +142,7 @@ class Options(usage.Options):
             raise usage.UsageError(str(error)) from None
 
     def effective(self, environment: Mapping[str, str]) -> Effective:
-        """The configuration of these options, the environment and the file, which is read anew at each call.
+        """Return the effective configuration of the options, the environment and the file, which is read at each call.
 
         Raises:
             ConfigError: a value cannot be used.
@@ -151,11 +151,11 @@ class Options(usage.Options):
         return load(self.given, self.file, environment)
 
     def getSynopsis(self) -> str:  # Twisted's name
-        """The first line of the help."""
+        """Return the first line of the help text."""
         return super().getSynopsis() if self.command is None else f"Usage: signald {self.command} [options]"
 
     def getUsage(self, width: int | None = None) -> str:  # Twisted's name
-        """The help, with the commands and the limits below it."""
+        """Return the help text, with the commands and the limits below it."""
         lines = [
             f"  {name.replace('_', '-')}={limit.default:.12g}  {limit.unit}: {limit.meaning}"
             for name, limit in _LIMITS.items()
@@ -169,7 +169,7 @@ class Options(usage.Options):
         return f"{super().getUsage(width)}\n{purpose}\nLimits and their defaults:\n{limits}\n"
 
     def append(self, setting: Setting, text: str) -> None:
-        """Take one more of a list."""
+        """Add a value of a repeatable option to its list."""
         self._lists.setdefault(setting.option, []).append(text)
 
 
@@ -179,7 +179,7 @@ def error_text(error: Exception) -> str:
 
 
 def _appending(setting: Setting) -> Callable[[Options, str], None]:
-    """An option that may be repeated; Twisted knows it by its method and that one's docstring."""
+    """Return the method of a repeatable option; Twisted prints the method's docstring in the help text."""
 
     def append(self: Options, text: str) -> None:
         self.append(setting, text)

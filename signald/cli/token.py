@@ -1,4 +1,4 @@
-"""`signald token`: mints a token, and prints it alone."""
+"""The command `signald token`, which creates a token and prints only the token to standard output."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ _MOST_SECONDS = 10 * 366 * 86400
 
 
 class _Parser(argparse.ArgumentParser):
-    """Raises one sentence when the command line is wrong."""
+    """Raises a ConfigError for an invalid command line, where argparse would exit the process."""
 
     def error(self, message: str) -> NoReturn:
-        """Raise the sentence."""
+        """Raise a ConfigError with the message as a sentence."""
         raise ConfigError(f"signald token: {message}.")
 
 
 def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
-    """Print a token; write a problem to standard error, and return 1."""
+    """Print a token and return 0; if no token can be created, print the error to stderr and return 1."""
     try:
         options = _parser().parse_args(arguments)
         file = None if options.config is None else read_path(options.config)
@@ -46,15 +46,15 @@ def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
 
 
 def mint(options: argparse.Namespace, settings: Tokens, now: float) -> str:
-    """Make the token that the options describe.
+    """Create and sign the token that the options describe.
 
     Arguments:
-        options: of the command line.
+        options: the parsed command line.
         settings: the section `tokens`; its issuer and audience are put into the token.
-        now: wall time, seconds since the epoch.
+        now: the wall time in seconds since the epoch.
 
     Raises:
-        ConfigError: there is nothing to sign with, a value cannot be used, or the server would not take the token.
+        ConfigError: there is no signing key, a value cannot be used, or the server would refuse the token.
 
     """
     scope = {"role": options.role}

@@ -1,1 +1,1 @@
-"""The checks of `signald doctor`: what is wrong around the daemon, each fault with its remedy."""
+"""The checks of `signald doctor`, which find faults in the daemon's surroundings and name a remedy for each fault."""

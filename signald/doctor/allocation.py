@@ -1,4 +1,4 @@
-"""Asks a TURN server for a relay address, step by step, to learn whether credentials are good (RFC 8656): pure."""
+"""Tests TURN credentials by requesting an allocation step by step (RFC 8656), without any I/O of its own."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from signald.doctor.stun import Attribute, Kind, Message, Method, encode, long_t
 __all__ = ["PRIVATE_PEERS", "Credentials", "Dialogue", "Outcome", "Result"]
 
 _UDP = b"\x11\0\0\0"
-"""REQUESTED-TRANSPORT: the protocol number of UDP (RFC 8656 §18.8)."""
+"""The value of REQUESTED-TRANSPORT for UDP, which begins with its protocol number 17 (RFC 8656 §18.8)."""
 
 PRIVATE_PEERS = ("127.0.0.1", "10.0.0.1", "192.168.0.1")
-"""Peers that a relay on the open internet is to refuse: who could name them would be inside its network."""
+"""Private peer addresses that a relay on the open internet must refuse, or clients could reach into its network."""
 
 
 @frozen
 class Credentials:
-    """What a server is asked with.
+    """The credentials with which the doctor authenticates to a TURN server.
 
     Attributes:
-        user: the name.
-        secret: of this user.
+        user: the user's name.
+        secret: the user's password.
 
     """
 
@@ -34,7 +34,7 @@ class Credentials:
 
 
 class Result(Enum):
-    """What came of it."""
+    """The kinds of outcome that the check of a STUN or TURN server can have."""
 
     MAPPED = "mapped"
     RELAYED = "relayed"
@@ -47,12 +47,12 @@ class Result(Enum):
 
 @frozen
 class Outcome:
-    """What came of it.
+    """The outcome of the check of a STUN or TURN server.
 
     Attributes:
-        result: in a word.
-        error: the server's error number, where it refused.
-        reached: private peers that the relay would send to.
+        result: the kind of outcome.
+        error: the error code of the server's error response, if the server refused the request.
+        reached: the private peers for which the relay granted a permission.
 
     """
 
@@ -62,18 +62,19 @@ class Outcome:
 
 
 class Dialogue:
-    """The requests, each made when the answer to the one before is there.
+    """The sequence of STUN and TURN requests to one server; each response leads to the next request.
 
-    Without credentials it is one binding request. With them: an allocation, refused with a nonce, once more with
-    proof; then a permission for each of the private peers; then the allocation is given back.
+    Without credentials, the dialogue is a single Binding request. With credentials, it sends an Allocate request, which
+    the server refuses with a nonce, and repeats that request with MESSAGE-INTEGRITY. It then requests a permission for
+    each private peer, and finally deletes the allocation.
     """
 
     def __init__(self, credentials: Credentials | None, transaction: Callable[[], bytes]) -> None:
-        """Begin.
+        """Create the first request.
 
         Arguments:
-            credentials: of TURN; None for STUN.
-            transaction: makes twelve random bytes.
+            credentials: the TURN credentials; None for a STUN server.
+            transaction: a function that returns twelve random bytes for a transaction ID.
 
         """
         self._credentials = credentials
@@ -88,11 +89,15 @@ class Dialogue:
 
     @property
     def request(self) -> bytes:
-        """The request that waits for an answer, as bytes; the same when it is sent again (RFC 8489 §6.2.1)."""
+        """The encoded request that awaits a response; a retransmission has the same bytes (RFC 8489 §6.2.1)."""
         return encode(self._waiting, self._key)
 
     def received(self, message: Message) -> Outcome | None:
-        """Take an answer; what came of it all, or None: the next request is there. Another's answer changes nothing."""
+        """Process a response and return the final outcome, or None if the dialogue continues.
+
+        A response to another transaction is ignored. After any other response that returns None, `request` is the next
+        request to send.
+        """
         waiting = self._waiting
         if message.transaction != waiting.transaction or message.method != waiting.method:
             return None
@@ -121,7 +126,10 @@ class Dialogue:
         return self._next_peer()
 
     def _refused(self, message: Message) -> Outcome | None:
-        """401 without proof, or 438 for a nonce that is old, is an invitation (RFC 8489 §9.2.5)."""
+        """Repeat the Allocate request with credentials after a 401, or with a new nonce after a 438 (RFC 8489 §9.2.5).
+
+        Every other error response, and a second one of the same code, ends the dialogue.
+        """
         realm, nonce = (message.attributes.get(name) for name in (Attribute.REALM, Attribute.NONCE))
         invited = message.error == 401 and self._key is None
         if message.error == 438 and not self._stale:

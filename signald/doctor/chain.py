@@ -1,4 +1,4 @@
-"""Judges a certificate with its chain, as clients will: who vouches for it, whom it names, how long it lasts."""
+"""Judges a certificate chain as clients will: its issuer's trust, the names it covers and its validity period."""
 
 from __future__ import annotations
 
@@ -21,29 +21,39 @@ from signald.doctor.targets import is_address
 __all__ = ["judge_chain", "read_roots", "trusted_store"]
 
 SOON = timedelta(days=14)
-"""Before its end a certificate should have been renewed; those of a few days are given a fifth of their life."""
+"""A certificate should be renewed at least this long before it expires.
+
+For a certificate with a lifetime of a few days, a fifth of the lifetime counts instead.
+"""
 
 _SELF_SIGNED = {18, 19}
-"""X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT, X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN (openssl-verification-options(1))."""
+"""The OpenSSL errors X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT and X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN.
+
+openssl-verification-options(1) documents them.
+"""
 
 _NO_ISSUER = {2, 20, 21}
-"""X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT, the same _LOCALLY, and X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE."""
+"""The OpenSSL errors that report a missing issuer certificate.
+
+They are X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT, the same with the suffix _LOCALLY, and
+X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE.
+"""
 
 
 def read_roots(path: Path) -> list[x509.Certificate]:
-    """Read the certificates of further authorities that are trusted.
+    """Read the certificates of additional trusted authorities from a PEM file.
 
     Raises:
         OSError: the file cannot be read.
-        ValueError: it holds no certificate.
+        ValueError: the file holds no certificate.
 
     """
     return x509.load_pem_x509_certificates(path.read_bytes())
 
 
 def trusted_store(roots: Sequence[x509.Certificate]) -> crypto.X509Store:
-    """The authorities that the system trusts, and those."""
-    # The system's own OpenSSL knows where its authorities are; the one that cryptography brings along does not.
+    """Return a store of the authorities that the system trusts and of the given root certificates."""
+    # Python's ssl module knows the paths of the system's authorities; the OpenSSL bundled with cryptography does not.
     paths = ssl.get_default_verify_paths()
     store = crypto.X509Store()
     if paths.cafile is not None or paths.capath is not None:
@@ -56,15 +66,15 @@ def trusted_store(roots: Sequence[x509.Certificate]) -> crypto.X509Store:
 def judge_chain(
     topic: str, where: str, chain: Sequence[x509.Certificate], host: str | None, store: crypto.X509Store, now: float
 ) -> list[Finding]:
-    """Judge it.
+    """Check the validity period, the trust and the name of a certificate, and return a finding about each.
 
     Arguments:
-        topic: of the findings.
-        where: whose certificate it is, as the end of "the certificate of".
-        chain: the certificate itself, then what was sent with it.
-        host: the name or address that clients use; None where that is not known.
-        store: the authorities that are trusted. Its time is set.
-        now: wall time, seconds since the epoch.
+        topic: the topic of the findings.
+        where: the owner of the certificate, as the end of "the certificate of".
+        chain: the server's certificate, followed by the other certificates that the server sent.
+        host: the name or address that clients use; None if the doctor does not know it.
+        store: the trusted authorities. The function sets the store's verification time.
+        now: the wall time in seconds since the epoch.
 
     """
     time = datetime.fromtimestamp(now, UTC)
@@ -113,7 +123,7 @@ def _judge_name(topic: str, where: str, leaf: x509.Certificate, host: str) -> Fi
 
 
 def _names(leaf: x509.Certificate) -> list[str]:
-    """What a certificate names (RFC 5280 §4.2.1.6), a few of it."""
+    """Return up to five DNS names and IP addresses of a certificate (RFC 5280 §4.2.1.6), and the number of the rest."""
     try:
         names = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     except x509.ExtensionNotFound:
@@ -125,8 +135,8 @@ def _names(leaf: x509.Certificate) -> list[str]:
 def _judge_trust(
     topic: str, where: str, chain: Sequence[x509.Certificate], store: crypto.X509Store, time: datetime
 ) -> Finding:
-    """Whether the chain leads to an authority that is trusted (RFC 5280 §6), within its own life."""
-    # Not later or earlier than the leaf's own life, which is judged for itself.
+    """Verify that the chain leads to a trusted authority (RFC 5280 §6), regardless of the leaf's validity period."""
+    # The verification time is moved into the leaf's validity period, because _judge_life already judges that period.
     store.set_time(min(max(time, chain[0].not_valid_before_utc), chain[0].not_valid_after_utc).replace(tzinfo=None))
     first, *others = [crypto.X509.from_cryptography(certificate) for certificate in chain]
     try:
@@ -165,7 +175,7 @@ def _untrusted(
 
 
 def _top(chain: Sequence[x509.Certificate]) -> x509.Certificate:
-    """How far the chain leads from its first certificate; others may have been sent that are of no use."""
+    """Return the last certificate that the chain reaches from its first one; a server may also send unrelated ones."""
     top = chain[0]
     for _ in chain:
         top = next((other for other in chain if _issued(other, top)), top)

@@ -1,4 +1,4 @@
-"""Whether this machine's clock is right: certificates and TURN credentials go by it."""
+"""Checks that this machine's clock is right, because certificates and TURN credentials depend on the time."""
 
 from __future__ import annotations
 
@@ -15,20 +15,23 @@ TOPIC = "clock"
 _REMEDY = "Run a time service (systemd-timesyncd, chrony), and look at it with timedatectl."
 
 WRONG_SECONDS = 60.0
-"""By which a clock may be wrong before TURN credentials and tokens feel it."""
+"""The largest clock error that the doctor accepts; a larger error makes TURN credentials and tokens fail."""
 
 _TIMEX = "@Illlli"
-"""The beginning of struct timex (adjtimex(2)): modes, offset, freq, maxerror, esterror, status."""
+"""The format of the first fields of struct timex (adjtimex(2)): modes, offset, freq, maxerror, esterror, status."""
 
 _TIMEX_BYTES = 256
-"""More than a struct timex has."""
+"""The size of the buffer for adjtimex(2), which is larger than struct timex on every architecture."""
 
 _WORST_MICROSECONDS = 16_000_000
-"""What the kernel says of a clock's error when nobody has corrected it for long (NTP's MAXDISPERSE, RFC 5905 §7.2)."""
+"""The maximum error that the kernel reports for a clock that has not been corrected for long.
+
+It is NTP's MAXDISPERSE (RFC 5905 §7.2).
+"""
 
 
 def kernel_synchronised() -> bool | None:
-    """Whether a time service corrects the system clock; None where the kernel does not tell."""
+    """Return whether a time service corrects the system clock; None if the kernel does not report it."""
     try:
         libc = ctypes.CDLL(None, use_errno=True)
         buffer = ctypes.create_string_buffer(_TIMEX_BYTES)
@@ -41,7 +44,7 @@ def kernel_synchronised() -> bool | None:
 
 
 def judge_clock(synchronised: bool | None) -> Finding:
-    """Say whether the system keeps its clock right."""
+    """Return a finding about whether a time service synchronizes the system clock."""
     if synchronised is None:
         return skipped(TOPIC, "This system does not tell whether a time service keeps its clock right.")
     if synchronised:
@@ -53,9 +56,9 @@ def judge_date(date: str, now: float, where: str) -> Finding:
     """Compare this machine's clock with the Date header of a server (RFC 9110 §6.6.1).
 
     Arguments:
-        date: the header.
-        now: this machine's wall time when it came, seconds since the epoch.
-        where: whose header it is.
+        date: the value of the header.
+        now: this machine's wall time when the header arrived, in seconds since the epoch.
+        where: the server that sent the header.
 
     """
     try:

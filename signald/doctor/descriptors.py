@@ -1,4 +1,4 @@
-"""Whether the open files that a process may have suffice for the connections that it is to take: pure."""
+"""Checks that a process may open enough files for its configured number of connections, without any I/O."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ TOPIC = "descriptors"
 
 
 def judge_descriptors(hard: int | None, connections: int, whose: str) -> Finding:
-    """Compare.
+    """Compare the limit of open files with the limit of connections, and return a finding.
 
     Arguments:
-        hard: the hard limit of open files (RLIMIT_NOFILE); None where there is none.
+        hard: the hard limit of open files (RLIMIT_NOFILE); None if the number is unlimited.
         connections: the limit `connections` of the configuration.
-        whose: whose limit it is, as the subject of a sentence.
+        whose: the process that the limit applies to, as the subject of a sentence.
 
     """
     if hard is None:

@@ -1,4 +1,4 @@
-"""All checks of one run: side by side, bounded in time, told in a fixed order."""
+"""Runs all checks of the doctor concurrently, each with a timeout, and reports their findings in a fixed order."""
 
 from __future__ import annotations
 
@@ -37,16 +37,16 @@ Check = Coroutine[Any, Any, list[Finding]]
 
 @frozen
 class DoctorTarget:
-    """What is looked at.
+    """The installation that the doctor examines.
 
     Attributes:
         config: the configuration.
         file: the configuration file, if there is one.
         url: the page's public address, if the operator named it.
-        store: the authorities that are trusted.
-        now: wall time, seconds since the epoch.
-        slow: whether to wait on an idle WebSocket.
-        seconds: for all checks together, those on the idle WebSocket apart.
+        store: the trusted authorities.
+        now: the wall time in seconds since the epoch.
+        slow: whether to test how long an idle WebSocket stays open.
+        seconds: the timeout of every check except the one of the idle WebSocket, which takes longer.
 
     """
 
@@ -60,7 +60,7 @@ class DoctorTarget:
 
 
 async def examine(patient: DoctorTarget, reactor: Any, in_thread: Callable[..., Deferred[Any]]) -> list[Finding]:
-    """Do all checks and return their findings in the order of the checks, however long each took."""
+    """Run all checks and return their findings in the order of the checks, regardless of how long each check took."""
     process = listening_process(patient.config.port) if patient.config.port else None
     running = [
         Deferred.fromCoroutine(check).addTimeout(seconds, reactor).addErrback(_broken, topic)
@@ -72,7 +72,7 @@ async def examine(patient: DoctorTarget, reactor: Any, in_thread: Callable[..., 
 def _checks(
     patient: DoctorTarget, reactor: Any, in_thread: Callable[..., Deferred[Any]], process: Process | None
 ) -> Iterator[tuple[str, float, Check]]:
-    """Every check with its topic and how long it may take, in the order of the report."""
+    """Yield every check with its topic and its timeout, in the order of the report."""
     config, seconds = patient.config, patient.seconds
     yield "files", seconds, _check_files(patient, process)
     yield "descriptors", seconds, _check_descriptors(config, process)
@@ -108,7 +108,7 @@ def _checks(
 
 
 def _ports(config: Config) -> Iterator[tuple[str, str | None, int, bool]]:
-    """Each port with its setting, its interface and whether it speaks TLS."""
+    """Yield the setting, the interface and the number of each configured port, and whether the port uses TLS."""
     yield "port", config.interface, config.port, config.tls
     if config.ws_port is not None:
         yield "ws_port", config.interface, config.ws_port, False
@@ -117,7 +117,10 @@ def _ports(config: Config) -> Iterator[tuple[str, str | None, int, bool]]:
 
 
 def _visit(patient: DoctorTarget) -> Visit | None:
-    """Where to look for the page: the public address, else the port on this machine, where somebody listens."""
+    """Return where to look for the page: at its public address, or else at this machine's port if a process listens.
+
+    The result is None if neither exists, or if signald would expect a PROXY header from this machine.
+    """
     config = patient.config
     if patient.url is not None:
         return Visit(patient.url, True, config, patient.store, patient.now)
@@ -128,7 +131,7 @@ def _visit(patient: DoctorTarget) -> Visit | None:
 
 
 def _expects_header(config: Config) -> bool:
-    """Whether signald takes this machine for a proxy that begins with a PROXY header."""
+    """Return whether signald treats this machine as a trusted proxy, and so expects a PROXY header from it."""
     return config.proxy_protocol and is_trusted(local_host(config.interface), config.trusted_proxies)
 
 
@@ -159,12 +162,12 @@ async def _check_certificate(patient: DoctorTarget) -> list[Finding]:
 
 
 async def _told(*findings: Finding) -> list[Finding]:
-    """What is known without looking."""
+    """Return findings that need no check."""
     return list(findings)
 
 
 def _broken(reason: Failure, topic: str) -> list[Finding]:
-    """A check that did not end, or raised: the others are told all the same."""
+    """Turn the timeout or the exception of one check into a finding, so that the other checks are still reported."""
     if reason.check(TimeoutError):
         return [failure(topic, "The check did not end in time.", "Run the doctor again, with a higher --seconds.")]
     _log.failure("A check of the doctor's ended with an error.", failure=reason)

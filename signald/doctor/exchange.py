@@ -1,4 +1,4 @@
-"""One HTTP request over a connection of its own, to a server whose certificate is judged later."""
+"""Sends one HTTP request over a new TCP or TLS connection and records the server's certificate for a later check."""
 
 from __future__ import annotations
 
@@ -35,23 +35,23 @@ __all__ = [
 ]
 
 CONNECT_SECONDS = 5.0
-"""For a connection."""
+"""The timeout for opening a TCP connection."""
 
 ANSWER_SECONDS = 5.0
-"""For TLS's handshake and the answer."""
+"""The timeout for the TLS handshake and the response together."""
 
 
 class UnreachableError(Exception):
-    """A server could not be spoken to; the text is the end of a sentence about it."""
+    """A server could not be reached or sent no valid response; the message is the end of a sentence about it."""
 
 
 @frozen
 class Answer:
-    """What came back.
+    """The response to a request, with the certificates of the server.
 
     Attributes:
-        response: it.
-        chain: what the server showed, its own certificate first; empty without TLS.
+        response: the HTTP response.
+        chain: the certificates that the server sent, its own certificate first; empty without TLS.
 
     """
 
@@ -61,7 +61,7 @@ class Answer:
 
 @implementer(IOpenSSLClientConnectionCreator)
 class _AnyCertificate:
-    """TLS with whoever is there: a wrong certificate is to be seen, and what is behind it too."""
+    """Creates TLS connections without verification, so that the doctor can examine a server with a bad certificate."""
 
     def __init__(self, host: str) -> None:
         self._host = host
@@ -69,7 +69,7 @@ class _AnyCertificate:
         self._context.set_verify(SSL.VERIFY_NONE)
 
     def clientConnectionForTLS(self, protocol: TLSMemoryBIOProtocol) -> SSL.Connection:
-        """Make the OpenSSL connection; an address is not for SNI (RFC 6066 §3)."""
+        """Create the OpenSSL connection; SNI is sent for a DNS name only, never for an IP address (RFC 6066 §3)."""
         connection = SSL.Connection(self._context)
         if not is_address(self._host):
             connection.set_tlsext_host_name(self._host.encode("ascii"))
@@ -78,13 +78,13 @@ class _AnyCertificate:
 
 
 def client_endpoint(reactor: Any, target: Target) -> IStreamClientEndpoint:
-    """The endpoint of a server, under TLS where it speaks that."""
+    """Return the client endpoint of a server, wrapped in TLS if the server uses TLS."""
     endpoint = HostnameEndpoint(reactor, target.host, target.port, timeout=CONNECT_SECONDS)
     return wrapClientTLS(_AnyCertificate(target.host), endpoint) if target.tls else endpoint
 
 
 def shown_chain(transport: Any) -> tuple[x509.Certificate, ...]:
-    """The certificates that the other end of a TLS transport sent, its own first; none without TLS."""
+    """Return the certificates that the TLS peer sent, its own certificate first; empty without TLS."""
     handle = transport.getHandle() if hasattr(transport, "getPeerCertificate") else None
     chain = handle.get_peer_cert_chain(as_cryptography=True) if isinstance(handle, SSL.Connection) else None
     return tuple(chain or ())
@@ -92,7 +92,7 @@ def shown_chain(transport: Any) -> tuple[x509.Certificate, ...]:
 
 @implementer(IHandshakeListener)
 class Exchange(Protocol):
-    """Sends a request and collects the beginning of the answer."""
+    """Sends an HTTP request and collects the beginning of the response."""
 
     transport: Any
 
@@ -103,15 +103,15 @@ class Exchange(Protocol):
         self.answered: Deferred[Answer] = Deferred(lambda _: self.transport.abortConnection())
 
     def connectionMade(self) -> None:
-        """Send it."""
+        """Send the request."""
         self.transport.write(self._request)
 
     def handshakeCompleted(self) -> None:
-        """TLS is up: keep what was shown."""
+        """Store the certificates of the server when the TLS handshake is complete."""
         self._chain = shown_chain(self.transport)
 
     def dataReceived(self, data: bytes) -> None:
-        """Look whether it is whole."""
+        """Add received bytes, and finish once the response is complete or has reached the size limit."""
         self._data += data
         try:
             response = read_response(self._data)
@@ -122,7 +122,7 @@ class Exchange(Protocol):
             self._succeed(response)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        """What came is all."""
+        """Finish with the part of the response that arrived, or fail if no valid response arrived."""
         if self.answered.called:
             return
         try:
@@ -148,10 +148,10 @@ class Exchange(Protocol):
 
 
 async def exchange(reactor: Any, target: Target, request: bytes) -> Answer:
-    """Send a request and return the answer.
+    """Send an HTTP request and return the response.
 
     Raises:
-        UnreachableError: none came.
+        UnreachableError: no valid response arrived in time.
 
     """
     protocol = Exchange(request)
@@ -163,7 +163,7 @@ async def exchange(reactor: Any, target: Target, request: bytes) -> Answer:
 
 
 def unreachable(error: Exception) -> str:
-    """Why a connection could not be made, as the end of a sentence."""
+    """Return why a TCP connection could not be opened, as the end of a sentence."""
     if isinstance(error, DNSLookupError):
         return "its name has no address"
     if isinstance(error, ConnectionRefusedError):

@@ -1,4 +1,4 @@
-"""The data directory, and the files that others may not read."""
+"""Checks the data directory and the permissions of the files that hold secrets."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ __all__ = ["check_data_directory", "check_secret_files", "secret_files"]
 TOPIC = "files"
 
 LEAST_BYTES = 1 << 20
-"""Free, for the authority and the state that a restart hands over."""
+"""The least free disk space for the local authority and the state that a restart hands over; less is a failure."""
 
 FEW_BYTES = 64 << 20
-"""Free: somebody should look."""
+"""The doctor warns the operator if less disk space than this is free."""
 
 
 def check_data_directory(path: Path, owner: int | None) -> list[Finding]:
-    """Look at the data directory.
+    """Check that the data directory exists, can be written by the daemon alone, and has enough free disk space.
 
     Arguments:
-        path: of it.
-        owner: the user id that the daemon runs under; None where it does not run: it is taken to be this one.
+        path: the path of the data directory.
+        owner: the user ID of the running daemon; None if it does not run, and the doctor's own user is assumed.
 
     """
     try:
@@ -88,7 +88,7 @@ def _judge_space(path: Path, free: int) -> Finding:
 
 
 def secret_files(config: Config) -> list[tuple[Path, int]]:
-    """Every file that holds a secret, with the permission bits that it must not have."""
+    """Return every file that holds a secret, with the permission bits that the file must not have."""
     found = [(path, OWNER_AND_GROUP) for path in _named(config)]
     if config.key is not None:
         found.append((config.key, OWNER_AND_GROUP))
@@ -98,7 +98,7 @@ def secret_files(config: Config) -> list[tuple[Path, int]]:
 
 
 def _named(section: object) -> Iterable[Path]:
-    """The files of the configuration tree whose setting says that they hold a secret."""
+    """Yield the files of the configuration tree that are named by a setting for a secret or a token."""
     for attribute in fields(type(section)):  # type: ignore[arg-type] # an attrs class, as is every section
         value = getattr(section, attribute.name)
         if attribute.name.endswith(("secret_file", "token_file")) and isinstance(value, Path):
@@ -108,11 +108,11 @@ def _named(section: object) -> Iterable[Path]:
 
 
 def check_secret_files(files: Iterable[tuple[Path, int]], configuration: Path | None) -> list[Finding]:
-    """Look who may read them.
+    """Check that only authorized users can read the files with secrets.
 
     Arguments:
-        files: with the permission bits that each must not have.
-        configuration: the configuration file, where it holds secrets itself.
+        files: the files, each with the permission bits that the file must not have.
+        configuration: the configuration file, if it holds secrets itself.
 
     """
     findings = [_judge_secret(path, forbidden) for path, forbidden in files]
@@ -123,7 +123,7 @@ def check_secret_files(files: Iterable[tuple[Path, int]], configuration: Path | 
 
 
 def _judge_secret(path: Path, forbidden: int, reason: str = "it holds a secret") -> Finding | None:
-    """What is wrong with a file; None if nothing is."""
+    """Return a finding about a file with wrong permissions; None if the permissions are right."""
     try:
         mode = path.stat().st_mode
     except OSError as error:

@@ -1,4 +1,4 @@
-"""What a check finds, and what to do about it: pure."""
+"""The findings of the doctor's checks, with their remedies."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["Finding", "Mark", "failed", "failure", "ok", "skipped", "warning"]
 
 
 class Mark(Enum):
-    """How bad it is."""
+    """The severity of a finding."""
 
     OK = "ok"
     WARNING = "warning"
@@ -24,10 +24,10 @@ class Finding:
     """One line of the report.
 
     Attributes:
-        topic: what was looked at, one word.
-        mark: how bad it is.
-        text: what was found, one sentence; no secret in it.
-        remedy: what to do, for a warning and a failure.
+        topic: the subject of the check, in one word.
+        mark: the severity.
+        text: the result of the check, as one sentence without any secret.
+        remedy: what the operator can do; given for a warning and a failure.
 
     """
 
@@ -38,25 +38,25 @@ class Finding:
 
 
 def ok(topic: str, text: str) -> Finding:
-    """All is well."""
+    """Create a finding of a check that passed."""
     return Finding(topic, Mark.OK, text)
 
 
 def skipped(topic: str, text: str) -> Finding:
-    """It was not looked at; the text says why."""
+    """Create a finding of a check that did not run; the text says why."""
     return Finding(topic, Mark.SKIPPED, text)
 
 
 def warning(topic: str, text: str, remedy: str) -> Finding:
-    """It works, but somebody should look at it."""
+    """Create a finding of something that works but needs the operator's attention."""
     return Finding(topic, Mark.WARNING, text, remedy)
 
 
 def failure(topic: str, text: str, remedy: str) -> Finding:
-    """It does not work, or not for everybody."""
+    """Create a finding of something that fails for all users or for some of them."""
     return Finding(topic, Mark.FAILURE, text, remedy)
 
 
 def failed(findings: Sequence[Finding]) -> bool:
-    """Whether one of them is a failure."""
+    """Return whether at least one finding is a failure."""
     return any(finding.mark is Mark.FAILURE for finding in findings)

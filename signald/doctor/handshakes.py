@@ -1,4 +1,4 @@
-"""A WebSocket's opening handshake as the doctor sends it, and what its answer says about the proxies: pure."""
+"""Builds the doctor's WebSocket opening handshake, and judges the proxies by the server's response, without I/O."""
 
 from __future__ import annotations
 
@@ -14,14 +14,17 @@ from signald.server.reflection import REQUEST, Seen
 __all__ = ["FORGED", "SUBPROTOCOL", "handshake", "judge_handshake", "judge_seen"]
 
 FORGED = "192.0.2.77"
-"""What the doctor says in X-Forwarded-For, as somebody would who wants to be counted as another (RFC 5737 §3)."""
+"""The forged client address in the doctor's X-Forwarded-For header, as a client would send to evade rate limits.
+
+It is reserved for documentation (RFC 5737 §3).
+"""
 
 SUBPROTOCOL = "signald.1"
 
 _KEY = b64encode(b"signald doctor!!").decode("ascii")
-"""Sec-WebSocket-Key: sixteen bytes (RFC 6455 §4.1); nothing depends on their being random here."""
+"""The Sec-WebSocket-Key of sixteen bytes (RFC 6455 §4.1); the doctor does not need random bytes."""
 
-# RFC 6455 §4.2.2: what the server proves that it has read the key with.
+# The expected Sec-WebSocket-Accept, with which the server proves that it has read the key (RFC 6455 §4.2.2).
 _ACCEPT = b64encode(
     sha1(f"{_KEY}258EAFA5-E914-47DA-95CA-C5AB0DC85B11".encode(), usedforsecurity=False).digest()
 ).decode("ascii")
@@ -30,11 +33,11 @@ RECIPES = "docs/proxies.md has whole files for nginx, HAProxy, Caddy and Apache.
 
 
 def handshake(url: PublicUrl, proof: str | None) -> bytes:
-    """The request, as a browser on the page sends it, with a forged address.
+    """Build the opening handshake as a browser on the page would send it, with a forged X-Forwarded-For header.
 
     Arguments:
-        url: of the page.
-        proof: that it is the operator who asks; None where the secret for it is not known.
+        url: the public URL of the page.
+        proof: the proof that the operator sends the request; None if the doctor cannot read the secret for it.
 
     """
     lines = [
@@ -53,12 +56,12 @@ def handshake(url: PublicUrl, proof: str | None) -> bytes:
 
 
 def judge_handshake(url: PublicUrl, response: Response, seen: Seen | None) -> list[Finding]:
-    """Say whether Upgrade and Host come through.
+    """Return findings about whether the proxies pass the Upgrade and Host headers on to signald.
 
     Arguments:
-        url: of the page.
-        response: to the handshake.
-        seen: what signald says that came; None where it said nothing.
+        url: the public URL of the page.
+        response: the response to the handshake.
+        seen: the request as signald reports to have received it; None if signald did not report it.
 
     """
     if response.status == 101:
@@ -106,7 +109,7 @@ def _judge_refusal(url: PublicUrl, response: Response, seen: Seen | None) -> Fin
 
 
 def _judge_other(url: PublicUrl, response: Response) -> Finding:
-    """What answered is not signald."""
+    """Return a finding about a response that a proxy or another server sent instead of signald."""
     status = response.status
     if status in (502, 503, 504):
         return failure(
@@ -130,12 +133,12 @@ def _judge_other(url: PublicUrl, response: Response) -> Finding:
 
 
 def judge_seen(seen: Seen | None, *, behind_proxy: bool, proxy_protocol: bool) -> Finding:
-    """Say whether clients are counted by their own addresses.
+    """Return a finding about whether signald counts clients by their own addresses instead of the proxy's.
 
     Arguments:
-        seen: what signald says that came; None where it said nothing.
-        behind_proxy: whether the configuration says that there is a proxy: no TLS of its own, or trusted proxies.
-        proxy_protocol: whether the address comes in a PROXY header.
+        seen: the request as signald reports to have received it; None if signald did not report it.
+        behind_proxy: whether the configuration implies a proxy: TLS is off, or trusted proxies are set.
+        proxy_protocol: whether signald receives the client address in a PROXY header.
 
     """
     if seen is None:

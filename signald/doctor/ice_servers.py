@@ -1,4 +1,4 @@
-"""The STUN and TURN servers of the configuration, with the credentials to ask each with."""
+"""Lists the STUN and TURN servers of the configuration, each with the credentials that the doctor uses."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from signald.doctor.ice_targets import IceTarget, read_ice_url
 __all__ = ["given_targets", "minted_targets"]
 
 _USER = UserId("signald doctor")
-"""No user's id has this form."""
+"""The user ID in the doctor's TURN credentials; no member of a session can have an ID of this form."""
 
 
 def given_targets(settings: Ice) -> list[IceTarget]:
-    """The servers with the credentials that the configuration holds."""
+    """Return the servers of the setting `ice.servers`, with the credentials that the configuration holds for them."""
     found: list[IceTarget] = []
     for server in settings.servers:
         given = None
@@ -29,11 +29,11 @@ def given_targets(settings: Ice) -> list[IceTarget]:
 
 
 def minted_targets(settings: Ice, now: float) -> list[IceTarget]:
-    """The servers that share a secret with signald, with credentials made of it as for a member.
+    """Return the TURN servers that share a secret with signald, with credentials derived from it as for a member.
 
     Arguments:
         settings: the section `ice`.
-        now: wall time, seconds since the epoch.
+        now: the wall time in seconds since the epoch.
 
     Raises:
         ConfigError: the secret cannot be used.

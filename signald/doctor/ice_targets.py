@@ -1,4 +1,4 @@
-"""The STUN and TURN servers that are asked, and what is said about each: pure."""
+"""Parses the URLs of STUN and TURN servers, and turns the outcome of each server's check into a finding."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ __all__ = ["ANSWER_SECONDS", "TOPIC", "IceTarget", "judge_ice", "read_ice_url", 
 TOPIC = "ice"
 
 ANSWER_SECONDS = 4.0
-"""For all answers of a server together."""
+"""The timeout for all responses of one server together."""
 
 _PORTS = {"stun": 3478, "turn": 3478, "stuns": 5349, "turns": 5349}
-"""RFC 7064 §3.2, RFC 7065 §3.2."""
+"""The default ports of the URI schemes (RFC 7064 §3.2, RFC 7065 §3.2)."""
 
 
 @frozen
 class IceTarget:
-    """A server of the configuration.
+    """A STUN or TURN server of the configuration.
 
     Attributes:
-        url: as it is there.
+        url: the URL as the configuration has it.
         scheme: `stun`, `stuns`, `turn` or `turns`.
-        target: where it is.
-        stream: whether TCP is used.
-        credentials: of TURN.
+        target: the host and the port of the server.
+        stream: whether the transport is TCP or TLS instead of UDP.
+        credentials: the TURN credentials; None for STUN.
 
     """
 
@@ -40,7 +40,7 @@ class IceTarget:
 
 
 def read_ice_url(url: str, credentials: Credentials | None) -> IceTarget:
-    """Take a URL apart that the configuration has checked (RFC 7064 §3.1, RFC 7065 §3.1)."""
+    """Parse a STUN or TURN URL that the configuration has already validated (RFC 7064 §3.1, RFC 7065 §3.1)."""
     scheme, _, rest = url.partition(":")
     address, _, query = rest.partition("?")
     host, colon, port = address.rpartition(":")
@@ -52,7 +52,7 @@ def read_ice_url(url: str, credentials: Credentials | None) -> IceTarget:
 
 
 def judge_ice(server: IceTarget, outcome: Outcome, *, minted: bool) -> Finding:
-    """Say what came of it; `minted` is whether the credentials were made of a shared secret."""
+    """Return a finding about a server; `minted` is whether its credentials were derived from a shared secret."""
     url = server.url
     match outcome.result:
         case Result.MAPPED:
@@ -96,7 +96,7 @@ _ERRORS = {
     486: " (too many allocations of this user)",
     508: " (no capacity left)",
 }
-"""RFC 8656 §19."""
+"""The meanings of TURN error codes (RFC 8656 §19)."""
 
 
 def _bad_credentials(url: str, *, minted: bool) -> Finding:
@@ -115,7 +115,7 @@ def _bad_credentials(url: str, *, minted: bool) -> Finding:
 
 
 def unreachable_server(server: IceTarget, reason: str) -> Finding:
-    """Say that nothing comes from it; the reason is the end of a sentence."""
+    """Return a finding that a server cannot be reached; the reason is the end of a sentence."""
     transport = "TCP" if server.stream else "UDP"
     return failure(
         TOPIC,

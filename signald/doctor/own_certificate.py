@@ -1,4 +1,4 @@
-"""The certificate files of the configuration, before anybody is shown them."""
+"""Checks the certificate files of the configuration on disk, without connecting to a server."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ TOPIC = "certificate"
 
 
 def local_authority(config: Config) -> bytes | None:
-    """The certificate of the local authority as PEM, where the configuration uses one and it is there."""
+    """Return the local authority's certificate as PEM; None if the configuration uses none or it cannot be read."""
     if not config.tls or config.certificate is not None:
         return None
     try:
@@ -27,13 +27,13 @@ def local_authority(config: Config) -> bytes | None:
 
 
 def check_certificate_files(config: Config, host: str | None, store: crypto.X509Store, now: float) -> list[Finding]:
-    """Look at the pair that signald uses.
+    """Check the certificate and the private key that signald uses.
 
     Arguments:
-        config: names the files, or the data directory.
-        host: the public name; None where it is not known, or TLS ends at a proxy.
-        store: the authorities that are trusted.
-        now: wall time, seconds since the epoch.
+        config: the configuration, which names the files or the data directory.
+        host: the public host name; None if the doctor does not know it, or if a proxy terminates TLS.
+        store: the trusted authorities.
+        now: the wall time in seconds since the epoch.
 
     """
     if not config.tls:
@@ -41,7 +41,7 @@ def check_certificate_files(config: Config, host: str | None, store: crypto.X509
     if config.certificate is None or config.key is None:
         return _check_local(config)
     try:
-        # Who may read the key is told with the other files.
+        # No permission bits are forbidden here, because check_secret_files reports those of the key.
         pair = read_pair(config.certificate, config.key, 0)
     except CertificateError as error:
         return [_unusable(error)]

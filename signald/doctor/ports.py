@@ -1,4 +1,4 @@
-"""Who listens on the ports of the configuration: signald, nobody yet, or somebody else."""
+"""Checks whether signald, another program or no process listens on each port of the configuration."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class PortProblem:
     """Why a port cannot be bound.
 
     Attributes:
-        number: of the error (errno).
+        number: the error number (errno).
 
     """
 
@@ -34,14 +34,14 @@ class PortProblem:
 
 
 def local_host(interface: str | None) -> str:
-    """The address under which this machine reaches what listens on an interface; None is every one."""
+    """Return the address at which this machine reaches a server on the interface; None means all interfaces."""
     if interface is None or interface == "0.0.0.0":  # noqa: S104 # it is compared with, not bound to
         return "127.0.0.1"
     return "::1" if interface == "::" else interface
 
 
 def port_problem(interface: str | None, port: int) -> PortProblem | None:
-    """Why that port cannot be bound; None where it can, and so is free."""
+    """Return why the port cannot be bound; None if the port is free."""
     host = interface or ("::" if socket.has_dualstack_ipv6() else "0.0.0.0")  # noqa: S104 # as the daemon binds
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     everywhere = interface is None and family == socket.AF_INET6
@@ -53,7 +53,7 @@ def port_problem(interface: str | None, port: int) -> PortProblem | None:
 
 
 async def is_signald(reactor: Any, target: Target) -> bool:
-    """Whether what listens there says that it is signald."""
+    """Return whether the server at the target names itself signald in its Server header."""
     request = f"HEAD /ws HTTP/1.1\r\nHost: {target.authority}\r\nConnection: close\r\n\r\n"
     try:
         answer = await exchange(reactor, target, request.encode("ascii"))
@@ -72,16 +72,16 @@ async def check_port(
     process: Process | None,
     answers: bool = True,
 ) -> list[Finding]:
-    """Look at one port.
+    """Check whether signald listens on a port of the configuration, or whether it could bind the port.
 
     Arguments:
-        reactor: makes a connection.
-        setting: the configuration's name of the port.
-        interface: that it is of; None for every one.
-        port: its number; 0 for any.
-        tls: whether TLS is spoken.
-        process: that listens on it, if that can be seen.
-        answers: whether signald would answer from here; not where it expects a PROXY header.
+        reactor: the reactor, which opens the TCP connection.
+        setting: the name of the port's setting.
+        interface: the interface of the port; None for all interfaces.
+        port: the port number; 0 for any free port.
+        tls: whether the port uses TLS.
+        process: the process that listens on the port, if the doctor can see it.
+        answers: whether signald responds to this machine; it does not if it expects a PROXY header from it.
 
     """
     if port == 0:
@@ -99,7 +99,7 @@ async def check_port(
 def judge_port(
     setting: str, interface: str | None, port: int, problem: PortProblem | None, process: Process | None, *, ours: bool
 ) -> Finding:
-    """Say what was found; `ours` is whether signald answers there."""
+    """Return a finding about a port; `ours` is whether signald responds on it."""
     where = f"Port {port}" if interface is None else f"Port {port} of {interface}"
     if problem is None:
         return ok(TOPIC, f"{where} ({setting}) is free: signald does not run.")

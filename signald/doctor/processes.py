@@ -1,4 +1,4 @@
-"""Which process listens on a port, and what it may do, out of /proc; nothing is known where that does not tell."""
+"""Finds the process that listens on a port, its owner and its limit of open files, from /proc where it exists."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from attrs import frozen
 __all__ = ["Process", "listening_process"]
 
 _LISTEN = "0A"
-"""TCP_LISTEN as /proc/net/tcp writes it (proc(5))."""
+"""The state TCP_LISTEN as /proc/net/tcp writes it (proc(5))."""
 
 _UNLIMITED = "unlimited"
 
@@ -21,10 +21,10 @@ class Process:
     """A running process.
 
     Attributes:
-        id: its process id.
-        name: of its program, as the kernel has it.
-        owner: its user id.
-        open_files: its hard limit of open files; None where there is none.
+        id: the process ID.
+        name: the name of the program, as the kernel reports it.
+        owner: the user ID of the process.
+        open_files: the hard limit of open files; None if it is unlimited.
 
     """
 
@@ -35,16 +35,16 @@ class Process:
 
 
 def listening_process(port: int, proc: Path = Path("/proc")) -> Process | None:
-    """The process that listens on that TCP port; None where nobody does, or it is not to be seen by this user.
+    """Return the process that listens on the TCP port; None if no process does, or if this user cannot see it.
 
-    The one with the lowest id where several share the socket, as with systemd, which is then left out.
+    If several processes share the socket, the result is the one with the lowest ID, except systemd (process 1).
     """
     inodes = _listening_inodes(port, proc)
     if not inodes:
         return None
     ids = sorted(int(path.name) for path in proc.glob("[0-9]*"))
     found = [id for id in ids if _holds(proc / str(id), inodes)]
-    # Socket activation: systemd holds the socket as well as the service that it started.
+    # With socket activation, both systemd and the service that it started hold the socket.
     found = [id for id in found if id != 1] or found
     for id in found:
         with suppress(OSError, ValueError):

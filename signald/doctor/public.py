@@ -1,4 +1,4 @@
-"""What people meet at the page's public address: the certificate, the proxies, the WebSocket."""
+"""Checks the page's public address as a browser would: the certificate, the proxies and the WebSocket."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ __all__ = ["Visit", "check_idle", "check_public"]
 
 @frozen
 class Visit:
-    """Where to look, and with what.
+    """The page that the doctor visits, with the settings for the check.
 
     Attributes:
-        url: of the page.
-        is_public: whether the operator named it; otherwise it is signald's own port on this machine.
-        config: signald's.
-        store: the authorities that are trusted.
-        now: wall time, seconds since the epoch.
+        url: the URL of the page.
+        is_public: whether the operator named the URL; otherwise it leads to signald's own port on this machine.
+        config: signald's configuration.
+        store: the trusted authorities.
+        now: the wall time in seconds since the epoch.
 
     """
 
@@ -43,7 +43,7 @@ class Visit:
 
 
 async def check_public(reactor: Any, visit: Visit) -> list[Finding]:
-    """Shake hands as a browser would, then open a session."""
+    """Send the WebSocket handshake as a browser would, judge the response, and then open a signaling session."""
     url = visit.url
     secret = _host_secret(visit.config.data_dir / FILE_NAME)
     given = None if secret is None else proof(secret, visit.now)
@@ -69,7 +69,7 @@ async def check_public(reactor: Any, visit: Visit) -> list[Finding]:
 
 
 async def check_idle(reactor: Any, visit: Visit) -> list[Finding]:
-    """Hold an idle session for longer than the server's pings are apart."""
+    """Keep a session idle for longer than the server's ping interval, to find a proxy that closes it earlier."""
     limits = visit.config.limits
     waited = 2 * limits.ping_seconds + limits.pong_seconds
     try:
@@ -98,12 +98,12 @@ def _judge_certificate(visit: Visit, answer: Answer) -> list[Finding]:
 
 
 def _judge_answer(visit: Visit, answer: Answer) -> list[Finding]:
-    """What the answer's headers say."""
+    """Return findings about the proxies and the clock, from the headers of the response."""
     headers, config = answer.response.headers, visit.config
     seen = read_seen(headers[ANSWER.lower()]) if ANSWER.lower() in headers else None
     findings = judge_handshake(visit.url, answer.response, seen)
     if not visit.is_public:
-        # No proxy is between, so that only what is wrong is news.
+        # There is no proxy on this path, so that the checks of a proxy pass trivially and only faults are reported.
         findings = [finding for finding in findings if finding.mark is not Mark.OK]
     if visit.is_public and (seen is not None or answer.response.status == 101):
         behind = not config.tls or bool(config.trusted_proxies)

@@ -1,4 +1,4 @@
-"""Reaches STUN and TURN servers over UDP, TCP and TLS."""
+"""Sends requests to STUN and TURN servers over UDP, TCP and TLS."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ from signald.doctor.targets import is_address
 __all__ = ["Datagrams", "Stream", "check_ice"]
 
 RESEND_SECONDS = 0.5
-"""Between two sendings of a request over UDP (RFC 8489 §6.2.1: an RTO of at least 500 ms)."""
+"""The retransmission interval of a request over UDP (RFC 8489 §6.2.1 requires an RTO of at least 500 ms)."""
 
 
 class _Asking:
-    """Carries a dialogue over a transport.
+    """Runs a STUN or TURN dialogue over a transport.
 
     Attributes:
-        ended: with what came of it.
+        ended: a Deferred that fires with the outcome of the dialogue.
 
     """
 
@@ -45,12 +45,12 @@ class _Asking:
         self.ended: Deferred[Outcome] = Deferred()
 
     def ask(self) -> None:
-        """Send the request that waits."""
+        """Send the current request, unless the dialogue has ended."""
         if not self.ended.called:
             self._send(self._dialogue.request)
 
     def received(self, data: bytes) -> None:
-        """Take an answer, and go on."""
+        """Process a response, and send the next request if there is one."""
         if self.ended.called:
             return
         before = self._dialogue.request
@@ -64,13 +64,13 @@ class _Asking:
             self.ask()
 
     def lost(self) -> None:
-        """Nothing more comes."""
+        """End the dialogue, because the transport is closed."""
         if not self.ended.called:
             self.ended.callback(Outcome(Result.CLOSED))
 
 
 class Datagrams(DatagramProtocol):
-    """Over UDP: what is not answered is sent again."""
+    """Runs a dialogue over UDP and retransmits each request until its response arrives."""
 
     transport: Any
 
@@ -81,13 +81,16 @@ class Datagrams(DatagramProtocol):
         self._again.clock = clock
 
     def startProtocol(self) -> None:
-        """Ask, again and again."""
-        # Connected, so that the kernel reports a closed port.
+        """Send the first request and start the retransmission timer."""
+        # On a connected UDP socket, the kernel reports a closed port.
         self.transport.connect(*self._address)
         self._again.start(RESEND_SECONDS)
 
     def stopProtocol(self) -> None:
-        """Ask no more. The reactor takes a refusal (ICMP) for the socket's end and may tell nothing else."""
+        """Stop the retransmissions and end the dialogue.
+
+        After an ICMP error, the reactor may close the socket and call only this method.
+        """
         if self._again.running:
             self._again.stop()
         self.asking.lost()
@@ -97,7 +100,7 @@ class Datagrams(DatagramProtocol):
         self.asking.received(data)
 
     def connectionRefused(self) -> None:
-        """Handle an ICMP message that the port is unreachable: no server listens there."""
+        """End the dialogue after an ICMP "port unreachable" message: no server listens on the port."""
         self.asking.lost()
 
     def _write(self, data: bytes) -> None:
@@ -106,10 +109,10 @@ class Datagrams(DatagramProtocol):
 
 @implementer(IHandshakeListener)
 class Stream(Protocol):
-    """Over TCP or TLS: messages follow each other (RFC 8489 §6.2.2).
+    """Runs a dialogue over TCP or TLS, where messages follow each other in one byte stream (RFC 8489 §6.2.2).
 
     Attributes:
-        chain: what the server showed.
+        chain: the certificates that the server sent; empty without TLS.
 
     """
 
@@ -121,15 +124,15 @@ class Stream(Protocol):
         self._data = b""
 
     def connectionMade(self) -> None:
-        """Ask."""
+        """Send the first request."""
         self.asking.ask()
 
     def handshakeCompleted(self) -> None:
-        """TLS is up."""
+        """Store the certificates of the server when the TLS handshake is complete."""
         self.chain = shown_chain(self.transport)
 
     def dataReceived(self, data: bytes) -> None:
-        """Take whole messages."""
+        """Add received bytes to the buffer, and process the messages that are complete."""
         self._data += data
         while True:
             try:
@@ -143,7 +146,7 @@ class Stream(Protocol):
             self.asking.received(message)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        """Nothing more comes."""
+        """End the dialogue."""
         self.asking.lost()
 
 
@@ -156,15 +159,15 @@ async def check_ice(
     *,
     minted: bool,
 ) -> list[Finding]:
-    """Ask a server.
+    """Send requests to a STUN or TURN server, and return findings about its responses and its certificate.
 
     Arguments:
-        reactor: makes the connection.
-        server: which.
-        store: the authorities that are trusted.
-        now: wall time, seconds since the epoch.
-        in_thread: calls a function that blocks, in a thread.
-        minted: whether its credentials were made for the occasion, of a shared secret.
+        reactor: the reactor, which opens the socket.
+        server: the server.
+        store: the trusted authorities.
+        now: the wall time in seconds since the epoch.
+        in_thread: a function that calls a blocking function in a thread.
+        minted: whether the credentials were derived from a shared secret for this check.
 
     """
     dialogue = Dialogue(server.credentials, lambda: os.urandom(12))

@@ -1,4 +1,4 @@
-"""The findings as text for a terminal and as JSON for a program: pure."""
+"""Formats the findings as text for a terminal or as JSON for a program."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from signald.doctor.findings import Finding, Mark
 __all__ = ["as_json", "as_text"]
 
 _COLOURS = {Mark.OK: "32", Mark.WARNING: "33", Mark.FAILURE: "31", Mark.SKIPPED: "2"}
-"""Select Graphic Rendition (ECMA-48 §8.3.117): green, yellow, red, faint."""
+"""The colour of each mark, as a parameter of Select Graphic Rendition (ECMA-48 §8.3.117)."""
 
 _SUMS = ((Mark.FAILURE, "failure", "failures"), (Mark.WARNING, "warning", "warnings"), (Mark.OK, "ok", "ok"))
 
 
 def as_text(findings: Sequence[Finding], *, colour: bool) -> str:
-    """A line for each finding, its remedy indented below, and the sums.
+    """Format each finding as a line with its remedy indented below, followed by a summary line.
 
     Arguments:
-        findings: in the order in which they are told.
+        findings: the findings, in the order of the report.
         colour: whether the output is a terminal, which understands escape codes.
 
     """
@@ -38,7 +38,7 @@ def as_text(findings: Sequence[Finding], *, colour: bool) -> str:
 
 
 def as_json(findings: Sequence[Finding]) -> str:
-    """An object with the findings and their sums, on one line."""
+    """Format the findings and their number by mark as a JSON object on one line."""
     counts = _counts(findings)
     document = {
         "findings": [
@@ -68,5 +68,5 @@ def _counts(findings: Sequence[Finding]) -> Counter[Mark]:
 
 
 def _plain(text: str) -> str:
-    """The text without what could move a terminal's cursor: some of it was said by a server."""
+    """Replace unprintable characters, because a server could send escape codes that control the terminal."""
     return "".join(character if character.isprintable() else "?" for character in text)

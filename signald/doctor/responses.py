@@ -1,4 +1,4 @@
-"""The beginning of an HTTP/1.1 response, read from bytes: pure."""
+"""Parses the beginning of an HTTP/1.1 response."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from attrs import frozen
 __all__ = ["MOST_BYTES", "Response", "read_response"]
 
 MOST_BYTES = 65536
-"""That are read of a response; the page's own are longer, and nobody wants them here."""
+"""The doctor reads at most this much of a response; the files of the page are longer, but the doctor needs no more."""
 
 _STATUS_LINE = re.compile(rb"HTTP/1\.[01] (\d{3})(?: [^\r\n]*)?")
 
 
 @frozen
 class Response:
-    """A response, or its beginning.
+    """A response, or the beginning of one.
 
     Attributes:
-        status: its code.
-        headers: by lower-case name, the first where there are several of a name.
-        body: as much of it as came.
-        whole: whether nothing more is to come.
+        status: the status code.
+        headers: the header values by lower-case name; only the first value of a repeated header is kept.
+        body: the part of the body that has arrived.
+        whole: whether the response is known to be complete.
 
     """
 
@@ -36,7 +36,7 @@ class Response:
 
     @property
     def code(self) -> str | None:
-        """The error's code in a problem document of signald's (RFC 9457); None where it is another answer."""
+        """The error code of signald's problem document (RFC 9457); None for every other response."""
         if not self.headers.get("content-type", "").startswith("application/problem+json"):
             return None
         try:
@@ -48,10 +48,10 @@ class Response:
 
 
 def read_response(data: bytes) -> Response | None:
-    """Read what has come so far; None while its headers are not complete (RFC 9112 §2.1).
+    """Parse the bytes that have arrived so far; None while the headers are not complete (RFC 9112 §2.1).
 
     Raises:
-        ValueError: it is no HTTP/1 response, or its headers are without end.
+        ValueError: the bytes are not an HTTP/1 response, or its headers exceed `MOST_BYTES`.
 
     """
     head, end, body = data.partition(b"\r\n\r\n")
@@ -69,7 +69,10 @@ def read_response(data: bytes) -> Response | None:
 
 
 def _is_whole(status: int, headers: Mapping[str, str], body: bytes) -> bool:
-    """Whether that is all (RFC 9112 §6.3); what is closed at its end, or chunked, is not known to be."""
+    """Return whether the response is complete by its Content-Length or its status (RFC 9112 §6.3).
+
+    A response that is chunked or ends with the TCP connection is never considered complete.
+    """
     if 100 <= status < 200 or status in (204, 304):
         return True
     length = headers.get("content-length", "")

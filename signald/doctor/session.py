@@ -1,4 +1,4 @@
-"""A WebSocket session of the doctor's own: hello, welcome, and idle for a while."""
+"""Opens a WebSocket session as a client: sends hello, waits for the welcome, and then stays idle for a while."""
 
 from __future__ import annotations
 
@@ -23,24 +23,24 @@ from signald.server.autobahn_options import Silence
 __all__ = ["SessionFactory", "SessionRecord", "hold_session", "judge_idle", "judge_session"]
 
 OPEN_SECONDS = 5.0
-"""For the opening handshake and the welcome."""
+"""The timeout for the opening handshake and the welcome together."""
 
 MESSAGE_BYTES = 1 << 20
-"""The largest message that is taken from the server."""
+"""The largest message that the doctor accepts from the server."""
 
 _HELLO = json.dumps({"type": "hello", "version": 1, "agent": f"signald-doctor/{__version__}"}).encode()
 
 
 @define
 class SessionRecord:
-    """What happened.
+    """The events of one session.
 
     Attributes:
-        answer: the first message's `type`; None where none came.
-        code: of an error, where that is the first message.
-        pings: how many of the server's pings came.
-        seconds: from the welcome to the end.
-        lost: whether the end came from the other side.
+        answer: the `type` of the first message; None if no message arrived.
+        code: the error code, if the first message is an error.
+        pings: the number of pings that the server sent.
+        seconds: the time from the first message to the end of the session.
+        lost: whether the server or a proxy closed the session before its planned end.
 
     """
 
@@ -52,7 +52,7 @@ class SessionRecord:
 
 
 class Session(WebSocketClientProtocol):
-    """Says hello, and then no more than pongs."""
+    """Sends hello, and afterwards only pongs."""
 
     log = Silence()
     factory: SessionFactory
@@ -65,21 +65,21 @@ class Session(WebSocketClientProtocol):
         self._welcomed_at = 0.0
 
     def connectionMade(self) -> None:
-        """Wait no longer than the handshake and the welcome may take."""
+        """Start the timeout for the opening handshake and the welcome."""
         super().connectionMade()
         self._end_after(OPEN_SECONDS)
 
     def onOpen(self) -> None:
-        """Say hello."""
+        """Send hello."""
         self.sendMessage(_HELLO)
 
     def onPing(self, payload: bytes) -> None:
-        """Count it, and answer."""
+        """Count the ping, and send the pong."""
         self.record.pings += 1
         super().onPing(payload)
 
     def onMessage(self, payload: bytes, isBinary: bool) -> None:
-        """The first one is the answer; the rest does not matter."""
+        """Record the first message, which is the response to hello, and ignore all others."""
         if self.record.answer is not None:
             return
         try:
@@ -91,7 +91,7 @@ class Session(WebSocketClientProtocol):
         self._end_after(self.factory.seconds)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        """It is over."""
+        """Record the end of the session, and deliver the record."""
         super().connectionLost(reason)
         if self._deadline is not None:
             self._deadline.cancel()
@@ -115,12 +115,12 @@ class Session(WebSocketClientProtocol):
 
 
 class SessionFactory(WebSocketClientFactory):
-    """Makes the one session.
+    """Creates the protocol of a single session.
 
     Attributes:
-        clock: the reactor.
-        seconds: to stay idle after the welcome.
-        ended: with what happened.
+        clock: the reactor, which measures the time.
+        seconds: the time to stay idle after the welcome.
+        ended: a Deferred that fires with the record when the session ends.
 
     """
 
@@ -130,7 +130,7 @@ class SessionFactory(WebSocketClientFactory):
 
     def __init__(self, url: PublicUrl, seconds: float, reactor: Any) -> None:
         super().__init__(url.socket, origin=url.origin, protocols=[SUBPROTOCOL], reactor=reactor)
-        # Autobahn's timers use the global reactor; they are off, since this protocol has deadlines of its own.
+        # Autobahn's timers use the global reactor. They are switched off, because Session has its own timeouts.
         self.setProtocolOptions(
             maxMessagePayloadSize=MESSAGE_BYTES,
             openHandshakeTimeout=0,
@@ -144,15 +144,15 @@ class SessionFactory(WebSocketClientFactory):
 
 
 async def hold_session(reactor: Any, url: PublicUrl, seconds: float) -> SessionRecord:
-    """Open a session and stay in it.
+    """Open a session, stay idle in it, and return its record.
 
     Arguments:
-        reactor: makes the connection and measures the time.
-        url: of the page.
-        seconds: to stay idle after the welcome.
+        reactor: the reactor, which opens the TCP connection and measures the time.
+        url: the URL of the page.
+        seconds: the time to stay idle after the welcome.
 
     Raises:
-        UnreachableError: there is no connection.
+        UnreachableError: no TCP connection to the server could be opened.
 
     """
     factory = SessionFactory(url, seconds, reactor)
@@ -164,7 +164,7 @@ async def hold_session(reactor: Any, url: PublicUrl, seconds: float) -> SessionR
 
 
 def judge_session(url: PublicUrl, record: SessionRecord) -> Finding:
-    """Say whether hello was answered."""
+    """Return a finding about the server's response to hello."""
     match record.answer, record.code:
         case "welcome", _:
             return ok("websocket", f"signald welcomes at {url.socket}.")
@@ -191,12 +191,12 @@ def judge_session(url: PublicUrl, record: SessionRecord) -> Finding:
 
 
 def judge_idle(record: SessionRecord, waited: float, ping_seconds: float) -> Finding:
-    """Say whether an idle WebSocket lived.
+    """Return a finding about whether an idle WebSocket stayed open.
 
     Arguments:
-        record: of the session.
-        waited: seconds that it was to be idle, longer than the server's ping interval.
-        ping_seconds: that interval.
+        record: the record of the session.
+        waited: the planned idle time in seconds, which is longer than the server's ping interval.
+        ping_seconds: the server's ping interval in seconds.
 
     """
     if record.lost:

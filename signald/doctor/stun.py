@@ -1,6 +1,7 @@
-"""STUN messages (RFC 8489) with what TURN (RFC 8656) adds, as far as asking a server needs them: pure.
+"""Encodes and decodes the STUN (RFC 8489) and TURN (RFC 8656) messages that the check of a server needs.
 
-A codec of our own: the library for it comes with the extra `peer`, and the doctor has to work without.
+signald has its own codec, because a library for STUN is only installed with the extra `peer`, which the doctor must not
+require.
 """
 
 from __future__ import annotations
@@ -17,17 +18,17 @@ from attrs import field, frozen
 __all__ = ["HEADER_BYTES", "Attribute", "Kind", "Message", "Method", "decode", "encode", "long_term_key", "whole_bytes"]
 
 COOKIE = 0x2112A442
-"""RFC 8489 §5."""
+"""The magic cookie of every STUN message (RFC 8489 §5)."""
 
 HEADER_BYTES = 20
-"""RFC 8489 §5: type, length, magic cookie, transaction id."""
+"""The size of the header: type, length, magic cookie and transaction ID (RFC 8489 §5)."""
 
 _INTEGRITY_BYTES = 24
-"""MESSAGE-INTEGRITY with its header (RFC 8489 §14.5)."""
+"""The size of the attribute MESSAGE-INTEGRITY with its header (RFC 8489 §14.5)."""
 
 
 class Method(IntEnum):
-    """RFC 8489 §18.2, RFC 8656 §17."""
+    """The methods of STUN (RFC 8489 §18.2) and TURN (RFC 8656 §17) that the doctor uses."""
 
     BINDING = 0x001
     ALLOCATE = 0x003
@@ -36,7 +37,7 @@ class Method(IntEnum):
 
 
 class Kind(IntEnum):
-    """The class of a message, as its bits stand in the type (RFC 8489 §5)."""
+    """The class of a message, as its bits in the message type (RFC 8489 §5)."""
 
     REQUEST = 0x000
     SUCCESS = 0x100
@@ -44,7 +45,7 @@ class Kind(IntEnum):
 
 
 class Attribute(IntEnum):
-    """RFC 8489 §18.3, RFC 8656 §18."""
+    """The types of the STUN (RFC 8489 §18.3) and TURN (RFC 8656 §18) attributes that the doctor uses."""
 
     USERNAME = 0x0006
     MESSAGE_INTEGRITY = 0x0008
@@ -60,13 +61,13 @@ class Attribute(IntEnum):
 
 @frozen
 class Message:
-    """A message.
+    """A STUN or TURN message.
 
     Attributes:
-        method: what it is about.
-        kind: request, success or error.
-        transaction: twelve bytes; the answer has those of the request.
-        attributes: their values by type; the first where there are several, as RFC 8489 §14 has it.
+        method: the method, a value of `Method` if the doctor knows it.
+        kind: the class: request, success or error.
+        transaction: the transaction ID of twelve bytes; a response has that of its request.
+        attributes: the attribute values by type; only the first attribute of a type counts (RFC 8489 §14).
 
     """
 
@@ -77,12 +78,12 @@ class Message:
 
     @property
     def error(self) -> int | None:
-        """The error's number (RFC 8489 §14.8)."""
+        """The error code (RFC 8489 §14.8); None if the message has none."""
         value = self.attributes.get(Attribute.ERROR_CODE, b"")
         return (value[2] & 7) * 100 + value[3] if len(value) >= 4 else None
 
     def address(self, attribute: Attribute) -> str | None:
-        """The IP address in an XOR-…-ADDRESS (RFC 8489 §14.2); None where there is none."""
+        """Return the IP address in an XOR-…-ADDRESS attribute (RFC 8489 §14.2); None if there is no valid address."""
         value = self.attributes.get(attribute, b"")
         mask = struct.pack("!I", COOKIE) + self.transaction
         plain = bytes(one ^ other for one, other in zip(value[4:], mask, strict=False))
@@ -95,7 +96,7 @@ class Message:
 
 
 def xor_address(host: str, port: int, transaction: bytes) -> bytes:
-    """The value of an XOR-…-ADDRESS (RFC 8489 §14.2)."""
+    """Encode the value of an XOR-…-ADDRESS attribute (RFC 8489 §14.2)."""
     address = ip_address(host)
     mask = struct.pack("!I", COOKIE) + transaction
     masked = bytes(one ^ other for one, other in zip(address.packed, mask, strict=False))
@@ -103,12 +104,12 @@ def xor_address(host: str, port: int, transaction: bytes) -> bytes:
 
 
 def long_term_key(user: str, realm: str, secret: str) -> bytes:
-    """The key of MESSAGE-INTEGRITY with long-term credentials (RFC 8489 §9.2.2)."""
+    """Return the key of MESSAGE-INTEGRITY for long-term credentials (RFC 8489 §9.2.2)."""
     return md5(f"{user}:{realm}:{secret}".encode(), usedforsecurity=False).digest()
 
 
 def encode(message: Message, key: bytes | None = None) -> bytes:
-    """A message as bytes, with MESSAGE-INTEGRITY (RFC 8489 §14.5) where there is a key."""
+    """Encode a message, with MESSAGE-INTEGRITY (RFC 8489 §14.5) if there is a key."""
     body = b""
     for type_, value in message.attributes.items():
         body += struct.pack("!HH", type_, len(value)) + value + bytes(-len(value) % 4)
@@ -119,15 +120,15 @@ def encode(message: Message, key: bytes | None = None) -> bytes:
 
 
 def _header(message: Message, length: int) -> bytes:
-    # RFC 8489 §5: the two bits of the class lie among those of the method, whose low four bits are all that is used.
+    # The class bits lie between the method bits (RFC 8489 §5). A plain OR works, as all methods here fit in four bits.
     return struct.pack("!HHI", message.method | message.kind, length, COOKIE) + message.transaction
 
 
 def whole_bytes(data: bytes) -> int | None:
-    """How long the message is that these bytes begin with, in a stream (RFC 8489 §6.2.2); None for too few to tell.
+    """Return the length of the message at the beginning of a byte stream (RFC 8489 §6.2.2); None for too few bytes.
 
     Raises:
-        ValueError: they begin no message.
+        ValueError: the bytes are not the beginning of a STUN message.
 
     """
     if len(data) < 8:
@@ -139,10 +140,10 @@ def whole_bytes(data: bytes) -> int | None:
 
 
 def decode(data: bytes) -> Message:
-    """Read a message.
+    """Decode a message.
 
     Raises:
-        ValueError: it is none.
+        ValueError: the bytes are not a STUN message.
 
     """
     if len(data) < HEADER_BYTES or whole_bytes(data) != len(data):

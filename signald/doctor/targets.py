@@ -1,4 +1,4 @@
-"""Where a server is that the doctor asks: pure."""
+"""Describes the servers that the doctor connects to: their hosts, ports and URLs."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from signald.net.origins import origin_from
 __all__ = ["PublicUrl", "Target", "is_address"]
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
-"""RFC 9110 §4.2.1, §4.2.2."""
+"""The default ports of the URI schemes (RFC 9110 §4.2.1, §4.2.2)."""
 
 _PATH = re.compile(r"(?:/[A-Za-z0-9._~%!$&'()*+,;=:@-]*)+")
-"""RFC 3986 §3.3."""
+"""The absolute path of a URI (RFC 3986 §3.3)."""
 
 
 def is_address(host: str) -> bool:
-    """Whether that is an IP address and no name."""
+    """Return whether the host is an IP address and not a DNS name."""
     try:
         ip_address(host)
     except ValueError:
@@ -31,12 +31,12 @@ def is_address(host: str) -> bool:
 
 @frozen
 class Target:
-    """Where a server is.
+    """The address of a server.
 
     Attributes:
         host: a DNS name or an IP address.
-        port: over TCP.
-        tls: whether TLS is spoken.
+        port: the TCP or UDP port.
+        tls: whether the server uses TLS.
 
     """
 
@@ -46,18 +46,18 @@ class Target:
 
     @property
     def authority(self) -> str:
-        """Host and port as the Host header has them (RFC 9110 §7.2)."""
+        """The host and the port in the form of the Host header (RFC 9110 §7.2)."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return host if self.port == _DEFAULT_PORTS["https" if self.tls else "http"] else f"{host}:{self.port}"
 
 
 @frozen
 class PublicUrl:
-    """Where people open the page.
+    """The URL at which users open the page.
 
     Attributes:
-        target: the server of it.
-        path: of the page, with a slash at its end.
+        target: the server of the page.
+        path: the path of the page, which ends with a slash.
 
     """
 
@@ -66,10 +66,10 @@ class PublicUrl:
 
     @classmethod
     def read(cls, text: str) -> PublicUrl:
-        """Read it from the command line.
+        """Parse a URL from the command line.
 
         Raises:
-            ConfigError: it is no address of a page.
+            ConfigError: the text is not the URL of a page.
 
         """
         try:
@@ -84,7 +84,7 @@ class PublicUrl:
 
     @property
     def authority(self) -> str:
-        """Host and port as the Host header has them."""
+        """The host and the port in the form of the Host header."""
         return self.target.authority
 
     @property
@@ -94,5 +94,5 @@ class PublicUrl:
 
     @property
     def socket(self) -> str:
-        """The address of the signaling socket."""
+        """The URL of the signaling WebSocket."""
         return f"ws{'s' if self.target.tls else ''}://{self.authority}{self.path}ws"

@@ -1,1 +1,1 @@
-"""Start, reload, drain, hand-over and supervision of the daemon."""
+"""The lifecycle of the daemon: its start, reload, drain, hand-over to the next process, and supervision."""

@@ -1,4 +1,4 @@
-"""Hands users and sessions over from a process that stops to the next one, by way of the state file."""
+"""Hands users and sessions over from a stopping process to the next process, through the state file."""
 
 from __future__ import annotations
 
@@ -16,12 +16,14 @@ _log = Logger()
 
 @frozen
 class Handover:
-    """Restores the state when a process starts and saves it when one stops; a failure prevents neither.
+    """Restores the state when the daemon starts and saves it when the daemon stops.
+
+    A failure to restore or save the state is logged and prevents neither the start nor the stop.
 
     Attributes:
-        switchboard: holds the users and sessions.
-        file: holds them in between.
-        most_seconds: time for which users can come back; kept sessions outlast that.
+        switchboard: the switchboard, which holds the users and sessions.
+        file: the state file, which holds the users and sessions between two processes.
+        most_seconds: the time after the save within which users can reconnect; kept sessions are restored even later.
 
     """
 
@@ -37,7 +39,7 @@ class Handover:
         except OSError as error:
             _log.warn("users and sessions end with this process: {reason}", event="state-lost", reason=error.strerror)
             return
-        except Exception:  # noqa: BLE001 # whatever it is, clients are told to reconnect, and the process ends in order
+        except Exception:  # noqa: BLE001 # no error may keep the process from stopping in order
             _log.failure("users and sessions end with this process", event="state-failed")
             return
         _log.info(
@@ -48,7 +50,7 @@ class Handover:
         )
 
     def restore(self, now: float) -> None:
-        """Restore the state that the process before saved, if there is one; `now` is wall time in seconds."""
+        """Restore the state that the previous process saved, if there is one; `now` is wall time in seconds."""
         try:
             state = self.file.take(now)
         except OSError as error:
@@ -63,7 +65,7 @@ class Handover:
         try:
             self._apply(state)
             is_restored = True
-        except Exception:  # noqa: BLE001 # whatever it is, a start without state is better than none
+        except Exception:  # noqa: BLE001 # after any error, a start without the state is better than no start
             _log.failure("the state cannot be restored; it is kept, and nothing of it used", event="state-unusable")
         try:
             if is_restored:
@@ -74,10 +76,10 @@ class Handover:
             _log.warn("the state stays where it was read: {reason}", event="state-left", reason=error.strerror)
 
     def _apply(self, state: State) -> None:
-        """Restore a state, or raise any exception with nothing changed."""
+        """Restore a state; if that raises an exception, the switchboard is unchanged."""
         snapshot = aged(state.snapshot, state.age or 0.0)
         if state.age is None or state.age > self.most_seconds:
-            # The age is unknown if the clock was set meanwhile.
+            # The age is unknown if the wall clock was set back since the state was saved.
             _log.info("the state is too old for users to come back; kept sessions stay", event="state-old")
             snapshot = without_users(snapshot)
         self.switchboard.restore(snapshot)

@@ -1,7 +1,8 @@
-"""Imports, once the daemon runs, the modules that it may need later, so that an upgrade on disk cannot break it.
+"""Imports the modules that the running daemon may need later, so that an upgrade on disk cannot break the daemon.
 
-A package manager replaces the files of signald and of its dependencies while the old daemon goes on. A module that it
-imports for the first time after that would be a new one among old ones, or would not be there.
+A package manager replaces the files of signald and of its dependencies while the old daemon keeps running. If the
+daemon imported a module for the first time after that, it would load the new version among modules of the old version,
+or would not find the module.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from twisted.logger import Logger
 __all__ = ["LATE_MODULES", "PRELOAD_SECONDS", "RETRY_SECONDS", "PreloadService"]
 
 PRELOAD_SECONDS = 0.5
-"""Time from the start to the first import, so that clients that come back after a restart are served first."""
+"""The delay from the start to the first import, so that clients that reconnect after a restart are served first."""
 
 LATE_MODULES = {
     "signald.config.toml_lines": "reports the lines of mistakes when a reload fails, and imports all of tomlkit",
@@ -24,7 +25,7 @@ LATE_MODULES = {
     "encodings.idna": "encodes the name of the webhook's host when Python asks the system's resolver",
     "encodings.punycode": "is the codec of international names, for the idna package",
 }
-"""Modules that are first needed some time after the start, each with what needs it."""
+"""The modules that are first needed some time after the start, each with the use of the module."""
 
 RETRY_SECONDS = 10.0
 """Delay before a module is imported again whose file could not be read, for instance without a free descriptor."""
@@ -33,7 +34,7 @@ _log = Logger()
 
 
 class PreloadService(Service):
-    """Imports `LATE_MODULES`, one in each iteration of the reactor, so that messages are handled in between."""
+    """Imports `LATE_MODULES`, one in each iteration of the reactor, so that messages are handled between imports."""
 
     def __init__(self, reactor: IReactorTime) -> None:
         self._reactor = reactor
@@ -41,12 +42,12 @@ class PreloadService(Service):
         self._next: IDelayedCall | None = None
 
     def startService(self) -> None:
-        """Begin after `PRELOAD_SECONDS`."""
+        """Schedule the first import after `PRELOAD_SECONDS`."""
         super().startService()
         self._next = self._reactor.callLater(PRELOAD_SECONDS, self._import_one)
 
     def stopService(self) -> None:
-        """Import no more."""
+        """Cancel the next import."""
         super().stopService()
         if self._next is not None:
             self._next.cancel()

@@ -17,18 +17,18 @@ __all__ = ["Apply", "ConfigReloader"]
 _log = Logger()
 
 Apply = Callable[[Config], None]
-"""Applies one part of a configuration; raises ConfigError before it changes anything."""
+"""A function that applies one part of a configuration; it raises ConfigError before it changes anything."""
 
 
 @define
 class ConfigReloader:
-    """Reads the configuration again and applies what can be changed while the daemon runs.
+    """Reads the configuration again and applies the settings that can be changed while the daemon runs.
 
     Attributes:
         config: the configuration in use.
-        load: reads it again; raises ConfigError.
-        parts: what applies the settings of a section, or one at the top, by its name. Each is called at every reload,
-            since the files that its settings name may have changed.
+        load: the function that reads the configuration again; it raises ConfigError.
+        parts: the functions that apply the settings, by the name of a section or of a setting outside all sections.
+            Every reload calls all functions, because the files that the settings name may have changed.
 
     """
 
@@ -37,10 +37,11 @@ class ConfigReloader:
     parts: Mapping[str, Apply]
 
     def reload(self) -> None:
-        """Read the configuration, apply what can be applied, and log what was changed and what was not.
+        """Read the configuration, apply all settings that do not need a restart, and log the result.
 
-        A configuration that cannot be read changes nothing. Nor does one that is consistent only together with settings
-        that need a restart. A part that refuses its settings keeps the ones that it had.
+        A configuration that cannot be read changes nothing. Nothing is changed either if the new settings are
+        consistent only together with settings that need a restart. A part that refuses its new settings keeps its old
+        settings.
         """
         try:
             wanted = self.load()
@@ -72,10 +73,10 @@ def _value(config: Config, path: KeyPath) -> object:
 
 
 def _with(config: Config, paths: list[KeyPath], source: Config) -> Config:
-    """Return the configuration with some settings of another one."""
+    """Return a copy of the configuration in which the given settings have the values of another configuration."""
     changes: dict[str, Any] = {path[0]: _value(source, path) for path in paths if len(path) == 1}
     for section in {path[0] for path in paths if len(path) == 2}:
-        # All at once, since a section checks that its settings are consistent.
+        # All settings of a section are replaced at once, because the section checks that they are consistent.
         values = {path[1]: _value(source, path) for path in paths if path[0] == section}
         changes[section] = evolve(getattr(config, section), **values)
     return evolve(config, **changes)

@@ -1,7 +1,7 @@
-"""Notifies the service manager of the daemon's state: sd_notify(3), the protocol of systemd and others.
+"""Notifies the service manager of the daemon's state with sd_notify(3), the protocol of systemd and others.
 
-A notification is one datagram of `NAME=VALUE` lines to the socket that `$NOTIFY_SOCKET` names. Whether it arrives must
-not matter to the daemon: nothing here raises, and nothing waits for long.
+A notification is a datagram of `NAME=VALUE` lines to the socket that `$NOTIFY_SOCKET` names. A lost notification must
+not harm the daemon: no function of this module raises an exception or blocks for long.
 """
 
 from __future__ import annotations
@@ -15,10 +15,13 @@ from attrs import frozen
 __all__ = ["Notifier", "watchdog_seconds"]
 
 SEND_TIMEOUT_SECONDS = 0.2
-"""Time to wait for a manager whose queue is full: if READY were lost, it would kill a healthy daemon."""
+"""The timeout of a send if the queue of the service manager is full.
+
+The daemon waits at all because the service manager would kill a healthy daemon if READY were lost.
+"""
 
 STATUS_LETTERS = 200
-"""Maximum length of a status, which managers show in one line."""
+"""The maximum length of a status in characters; service managers show the status in one line."""
 
 
 @frozen
@@ -26,7 +29,8 @@ class Notifier:
     """Sends notifications to the service manager, if there is one.
 
     Attributes:
-        address: of its socket, as the socket module wants it; None where no manager asked for notifications.
+        address: the address of the service manager's socket, in the form of the socket module; None if no service
+            manager expects notifications.
 
     """
 
@@ -34,22 +38,22 @@ class Notifier:
 
     @classmethod
     def of(cls, environment: Mapping[str, str]) -> Notifier:
-        """Read `$NOTIFY_SOCKET`: a path, or with `@` an abstract name (unix(7)); nothing else is spoken here."""
+        """Read `$NOTIFY_SOCKET`: a path, or an abstract name after `@` (unix(7)); any other address is ignored."""
         name = environment.get("NOTIFY_SOCKET", "")
         if name.startswith("@") and len(name) > 1:
             return cls(f"\0{name[1:]}")
         return cls(name) if name.startswith("/") else cls()
 
     def ready(self) -> None:
-        """Report that the daemon accepts connections: after its start, or after a reload."""
+        """Report that the daemon accepts connections, after its start or after a reload."""
         self._send("READY=1")
 
     def reloading(self, monotonic: float) -> None:
-        """Report that a reload began at this monotonic time; `ready` ends it."""
+        """Report that a reload began at this monotonic time; `ready` reports the end of the reload."""
         self._send("RELOADING=1", f"MONOTONIC_USEC={_microseconds(monotonic)}")
 
     def stopping(self, seconds: float) -> None:
-        """Report that the daemon stops, and ask for so many seconds before it is killed."""
+        """Report that the daemon stops, and extend the time after which the service manager kills it to `seconds`."""
         self._send("STOPPING=1", f"EXTEND_TIMEOUT_USEC={_microseconds(seconds)}")
 
     def alive(self) -> None:
@@ -69,7 +73,7 @@ class Notifier:
 
 
 def watchdog_seconds(environment: Mapping[str, str], process: int) -> float | None:
-    """Return the timeout of the watchdog (sd_watchdog_enabled(3)); None if it does not watch this process."""
+    """Return the timeout of the watchdog (sd_watchdog_enabled(3)); None if no watchdog supervises this process."""
     text = environment.get("WATCHDOG_USEC", "")
     watched = environment.get("WATCHDOG_PID", str(process))
     if not (text.isascii() and text.isdigit()) or len(text) > 18 or int(text) == 0 or watched != str(process):

@@ -1,4 +1,4 @@
-"""The running daemon: a Twisted service over sockets that are bound already."""
+"""The running daemon, a Twisted service that accepts connections on sockets that are already bound."""
 
 from __future__ import annotations
 
@@ -35,33 +35,33 @@ from signald.server.switchboard import Switchboard
 from signald.tls.certificates import Certificate, CertificateReport
 
 TICK_SECONDS = 1.0
-"""Interval at which the hub's deadlines are checked."""
+"""The interval at which the deadlines of the hub are checked."""
 
 WATCHDOG_PARTS = 3
-"""Heartbeats in the timeout of the service manager's watchdog: sd_watchdog_enabled(3) advises two."""
+"""The number of heartbeats within the timeout of the service manager's watchdog; sd_watchdog_enabled(3) advises two."""
 
 STATUS_SECONDS = 10.0
-"""Interval of the status lines for the service manager."""
+"""The interval of the status lines for the service manager."""
 
 DECISION_SECONDS = 1.0
-"""Time for pending decisions when the service stops; the next process repeats those that take longer."""
+"""The time that a stop waits for pending decisions; the next process repeats decisions that take longer."""
 
 DECISION_POLL_SECONDS = 0.02
-"""Interval at which a stop checks whether decisions are still pending."""
+"""The interval at which a stop checks whether decisions are still pending."""
 
 EXIT_SECONDS = 5.0
-"""Part of the time that the service manager is asked for: what a stop takes besides waiting for clients."""
+"""The time that a stop takes in addition to the drain; both together are requested from the service manager."""
 
 _log = Logger()
 
 
 @frozen
 class Listener:
-    """A bound socket with the factory of the protocols on its connections.
+    """A listening socket with the factory of the protocols for its TCP connections.
 
     Attributes:
-        socket: listens already; the service takes it over.
-        factory: makes the protocols of its connections.
+        socket: the socket, which is already listening; the service becomes its owner.
+        factory: the factory, which creates the protocol of each TCP connection.
         scheme: `https`, `http` or `ws`.
         port: the TCP port.
 
@@ -74,10 +74,10 @@ class Listener:
 
 
 class Draining(Protocol):
-    """A part that has connections, and can end them."""
+    """A part of the daemon that has TCP connections or WebSockets and can close them all."""
 
     def drain(self, seconds: float) -> Deferred[None]:
-        """End all connections within so many seconds; fires when none is left."""
+        """Close all connections within `seconds`, and return a Deferred that fires when no connection is left."""
 
 
 @frozen
@@ -85,18 +85,18 @@ class DaemonParts:
     """The parts that a daemon runs.
 
     Attributes:
-        reactor: runs the daemon.
-        listeners: bound sockets; the first one is that of the page.
+        reactor: the reactor that runs the daemon.
+        listeners: the listening sockets; the first one serves the page.
         config: the settings at the start.
-        supervision: what the service manager gives.
-        draining: what has connections.
-        switchboard: connects the connections with users and sessions.
-        budget: counts what connections cost.
-        certificate: is shown to TLS clients; None without TLS.
-        metrics: counts events.
-        readiness: whether new clients are welcome.
-        reloader: reads the configuration again.
-        operations_service: the operator's listener, the watch over the reactor, and the log.
+        supervision: the sockets, the notifications and the watchdog of the service manager.
+        draining: the parts whose connections a stop closes.
+        switchboard: the switchboard, which connects WebSockets with users and sessions.
+        budget: the budget that limits the cost of each connection.
+        certificate: the certificate for TLS clients; None without TLS.
+        metrics: the counters of events.
+        readiness: whether the daemon accepts new clients.
+        reloader: the reloader, which reads the configuration again and applies it.
+        operations_service: the operator's listener, the monitor of the reactor's lag, and the log.
 
     """
 
@@ -118,14 +118,14 @@ class Daemon(MultiService):
     """Accepts connections on its listeners, and runs its periodic work.
 
     Attributes:
-        page: the first listener, that of the page and the signaling socket.
-        interface: the address that it listens on; None for all.
-        certificate: is shown to TLS clients; None without TLS.
-        metrics: counts events.
-        readiness: whether new clients are welcome.
-        operations_service: the operator's listener, the watch over the reactor, and the log.
-        twistd_log: the observer of twistd's log; None where twistd has its own.
-        when_saved: is called during a stop, once the state is saved.
+        page: the first listener, which serves the page and the signaling WebSocket.
+        interface: the address that the first listener is bound to; None for all addresses.
+        certificate: the certificate for TLS clients; None without TLS.
+        metrics: the counters of events.
+        readiness: whether the daemon accepts new clients.
+        operations_service: the operator's listener, the monitor of the reactor's lag, and the log.
+        twistd_log: the log observer for twistd; None if twistd uses its own log.
+        when_saved: the function that a stop calls once the state is saved.
 
     """
 
@@ -163,13 +163,13 @@ class Daemon(MultiService):
             self._every(STATUS_SECONDS, self._send_status)
 
     def setServiceParent(self, parent: IServiceCollection) -> None:
-        """Become a part of an application, which twistd asks for the observer of its log."""
+        """Attach the daemon to an application, and set the application's log observer, which twistd uses."""
         super().setServiceParent(parent)
         if isinstance(parent, Componentized) and self.twistd_log is not None:
             parent.setComponent(ILogObserver, self.twistd_log)
 
     def startService(self) -> None:
-        """Restore what the process before saved, and begin to accept connections."""
+        """Restore the state that the previous process saved, and begin to accept connections."""
         self._handover.restore(time.time())
         super().startService()
         for listener in self._listeners:
@@ -184,15 +184,16 @@ class Daemon(MultiService):
         self._supervision.notifier.ready()
 
     def stopService(self) -> Deferred[None]:
-        """Accept no more connections, save everything for the next process, and fire when all clients are gone."""
+        """Stop accepting connections, save the state, and return a Deferred that fires when all clients are gone."""
         return Deferred.fromCoroutine(self._stop())
 
     async def _stop(self) -> None:
-        """Stop, in an order in which nothing is lost.
+        """Stop the daemon in an order that loses no message.
 
-        Messages that have been read are carried out and are part of the state. Messages that are read after that are
-        not counted, so that their sender sends them again. The state is written before the clients are waited for: it
-        is there even if the process is killed meanwhile.
+        Messages that were received before the state is saved are processed, and the state contains their effects.
+        Messages that arrive later are not acknowledged, so that their sender sends them to the next process again. The
+        state is written before the clients are drained, so that it exists even if the process is killed during the
+        drain.
         """
         seconds = self._config.drain_seconds
         self.readiness.drain()
@@ -212,7 +213,7 @@ class Daemon(MultiService):
         _log.info("stopped", event="stopped")
 
     async def _wait_for_decisions(self) -> None:
-        """Wait for pending decisions, since passwords that wait to be checked must not be written into the state."""
+        """Wait for pending decisions, because the state must not contain a password that is still to be checked."""
         deadline = self._reactor.seconds() + DECISION_SECONDS
         while self._switchboard.is_deciding and self._reactor.seconds() < deadline:
             await deferLater(self._reactor, DECISION_POLL_SECONDS)
@@ -224,7 +225,7 @@ class Daemon(MultiService):
     def reload(self) -> None:
         """Read the configuration and the certificate again, unless the daemon is stopping.
 
-        The service manager is told that the reload has ended, even if it has failed.
+        READY=1 is sent to the service manager at the end of the reload, even if the reload has failed.
         """
         if self.readiness.draining:
             return
@@ -255,10 +256,10 @@ class Daemon(MultiService):
 
 
 def _guarded(call: Callable[[], None]) -> None:
-    """Call a function and log what it raises: a `LoopingCall` that raises would stop for good."""
+    """Call a function and log its exception, because a `LoopingCall` whose function raises never runs again."""
     try:
         call()
-    except Exception:  # noqa: BLE001 # whatever it is, the next time may be better
+    except Exception:  # noqa: BLE001 # after any error, the next call may succeed
         _log.failure("housekeeping failed", event="housekeeping-failed")
 
 

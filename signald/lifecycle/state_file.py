@@ -1,7 +1,7 @@
-"""The file that hands users and sessions over to the next process: written when one stops, and read once.
+"""The state file, which hands users and sessions over to the next process; it is written at a stop and read once.
 
-A line of JSON that describes the rest, and the rest: the records. It is its owner's alone (mode 0600), and what would
-let somebody come back as a user is in it as hashes.
+The first line is a JSON object that describes the content, and the records follow it. Only its owner can read the file
+(mode 0600), and the secrets with which a user reconnects are stored as hashes.
 """
 
 from __future__ import annotations
@@ -27,20 +27,20 @@ _TAKEN = "state.taken"
 _DAMAGED = "state.damaged"
 
 _KIND = "signald-state-1"
-"""The type of the file, in its first line."""
+"""The format of the file, which its first line names."""
 
 
 class DamagedStateError(Exception):
-    """A state file that cannot be used; the text is one sentence, and names where the file is now."""
+    """The state file cannot be used; the message gives the reason and the file's new path."""
 
 
 @frozen
 class State:
-    """The state that the process before saved.
+    """The state that the previous process saved.
 
     Attributes:
-        snapshot: users and sessions.
-        age: seconds since it was written, by the wall clock; None where that says that it is still to be written.
+        snapshot: the users and sessions.
+        age: the seconds since the state was written; None if the wall clock shows a time before that.
 
     """
 
@@ -55,14 +55,14 @@ class StateFile:
     directory: Path
 
     def write(self, snapshot: Snapshot, now: float) -> None:
-        """Leave a snapshot to the next process; all of it or nothing is there.
+        """Write a snapshot for the next process, atomically.
 
         Arguments:
-            snapshot: users and sessions.
-            now: wall time, seconds since the epoch.
+            snapshot: the users and sessions.
+            now: the wall time in seconds since the epoch.
 
         Raises:
-            OSError: it cannot be written.
+            OSError: the file cannot be written.
 
         """
         body = dump(snapshot)
@@ -71,14 +71,15 @@ class StateFile:
             write_files({self.directory / FILE_NAME: head + b"\n" + body})
 
     def take(self, now: float) -> State | None:
-        """Read what the process before left, so that nobody reads it again; None where it left nothing.
+        """Rename and read the state file of the previous process; None if there is no file.
 
-        It is renamed before it is looked at: if it should bring this process down, the next one starts without it.
-        `forget` is to be called when it has served, or `set_aside`.
+        The file is renamed before it is read, so that no process reads it twice: if its content crashes this process,
+        the next process starts without it. The caller then calls `forget` if the state was restored, or else
+        `set_aside`.
 
         Raises:
-            OSError: it cannot be read or renamed.
-            DamagedStateError: it is nothing that a process left whole; it is moved aside.
+            OSError: the file cannot be read or renamed.
+            DamagedStateError: the content is invalid; the file has been set aside.
 
         """
         path, taken = self.directory / FILE_NAME, self.directory / _TAKEN
@@ -92,30 +93,30 @@ class StateFile:
             raise DamagedStateError(f"{error} It is kept as {self.set_aside()}.") from None
 
     def forget(self) -> None:
-        """Remove what was taken.
+        """Delete the file that `take` renamed.
 
         Raises:
-            OSError: it cannot be removed.
+            OSError: the file cannot be deleted.
 
         """
         (self.directory / _TAKEN).unlink()
 
     def set_aside(self) -> Path:
-        """Keep what was taken for whoever wants to know why it was of no use; where it is then.
+        """Keep the file that `take` renamed for a later diagnosis, and return its new path.
 
         Raises:
-            OSError: it cannot be renamed.
+            OSError: the file cannot be renamed.
 
         """
         return (self.directory / _TAKEN).replace(self.directory / _DAMAGED)
 
 
 def _read(path: Path, now: float) -> State:
-    """Read and check a file.
+    """Read and verify a state file.
 
     Raises:
-        OSError: it cannot be read.
-        ValueError: it is not as it was written.
+        OSError: the file cannot be read.
+        ValueError: others could read the file, or its format or its checksum is wrong.
 
     """
     with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC), "rb") as file:

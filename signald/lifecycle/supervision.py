@@ -17,12 +17,12 @@ __all__ = ["Supervision", "started_with"]
 
 @frozen
 class Supervision:
-    """The service manager as the daemon sees it; by default there is none.
+    """The interface of the service manager to the daemon; by default there is no service manager.
 
     Attributes:
-        sockets: listening already, and open while the daemon is not: by what they are for.
-        notifier: a way to tell how the daemon is.
-        watchdog: seconds after which the daemon is restarted unless it says that it is alive; None for never.
+        sockets: the listening sockets by name, which the service manager keeps open while the daemon restarts.
+        notifier: the sender of sd_notify messages.
+        watchdog: the seconds without a heartbeat after which the service manager restarts the daemon; None for never.
 
     """
 
@@ -32,30 +32,30 @@ class Supervision:
 
     @classmethod
     def of(cls, environment: Mapping[str, str], process: int, first: int = FIRST_DESCRIPTOR) -> Supervision:
-        """Take over what the environment says.
+        """Read the environment and adopt the sockets that the service manager hands over.
 
         Arguments:
-            environment: that the process was started with.
-            process: its id: what is meant for another one is left alone.
-            first: the first descriptor.
+            environment: the environment that the process was started with.
+            process: the ID of this process; variables that are meant for another process are ignored.
+            first: the first file descriptor of the sockets.
 
         Raises:
-            ConfigError: a socket is for nothing that is known here, or not one that connections can be accepted on.
+            ConfigError: the name of a socket is unknown, or the socket is not listening for TCP connections.
 
         """
         sockets = adopt_sockets(environment, process, first)
         return cls(sockets, Notifier.of(environment), watchdog_seconds(environment, process))
 
     def handed_over(self, name: str) -> tuple[socket.socket, ...]:
-        """The sockets for that purpose."""
+        """Return the sockets of that name."""
         return self.sockets.get(name, ())
 
 
 def started_with() -> dict[str, str]:
-    """The environment that this process was started with; empty where there is no /proc.
+    """Return the environment that this process was started with; empty if there is no /proc.
 
-    `twisted.internet.endpoints` takes what says which sockets are handed over out of `os.environ` when it is imported,
-    which under twistd is before anything of ours.
+    `os.environ` cannot be used: `twisted.internet.endpoints` deletes the variables of the sockets from it at its
+    import, which under twistd happens before the import of any module of signald.
     """
     try:
         content = Path("/proc/self/environ").read_bytes()

@@ -1,1 +1,1 @@
-"""The operator's listener: metrics, health, readiness, and the admin page."""
+"""The operator's listener, which serves metrics, the health and readiness probes, and the admin page."""

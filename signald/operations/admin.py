@@ -1,4 +1,4 @@
-"""The admin page: opened by a token, it shows the daemon's state and can begin to drain it."""
+"""The admin page, which shows the daemon's state and can start a drain; its data is protected by a token."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; frame-ancestors 'none'; "
     "base-uri 'none'; form-action 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
 )
-"""Content-Security-Policy. The form is read by the script and never sent; and no text can become markup."""
+"""The Content-Security-Policy of the page: the form can only be read by the script, and text cannot become markup."""
 
 _CONFIRMATION = b"drain"
-"""The value of `X-Signald-Confirm`, with which the page asks to drain."""
+"""The value of the header `X-Signald-Confirm` that a request to drain must have."""
 
 _log = Logger()
 
 
 class _Guarded(Endpoint):
-    """A resource that needs the token."""
+    """A resource that only a request with the token can access."""
 
     def __init__(self, token: AdminToken, clock: IReactorTime) -> None:
         super().__init__()
@@ -43,7 +43,7 @@ class _Guarded(Endpoint):
         self._clock = clock
 
     def refusal(self, request: SignalingRequest) -> bytes | int | None:
-        """Tell why the request is refused; None where it is not."""
+        """Send an error response if the token is missing, wrong or throttled; return None if the request is allowed."""
         headers = request.requestHeaders
         address = peer_host(request.channel.transport.getPeer())
         check = self._token.refusal(headers.getRawHeaders(b"authorization", []), address, self._clock.seconds())
@@ -57,14 +57,14 @@ class _Guarded(Endpoint):
 
 
 class _State(_Guarded):
-    """The daemon's state as JSON."""
+    """Serves the daemon's state as JSON."""
 
     def __init__(self, token: AdminToken, state: AdminState, clock: IReactorTime) -> None:
         super().__init__(token, clock)
         self._state = state
 
     def answer(self, request: SignalingRequest) -> bytes | int:
-        """Tell it."""
+        """Send the state."""
         refused = self.refusal(request)
         if refused is not None:
             return refused
@@ -72,7 +72,7 @@ class _State(_Guarded):
 
 
 class _Drain(_Guarded):
-    """Begins to drain the daemon, as SIGTERM does."""
+    """Starts to drain the daemon, as SIGTERM does."""
 
     methods = (b"POST",)
 
@@ -84,11 +84,11 @@ class _Drain(_Guarded):
         self._drain = drain
 
     def answer(self, request: SignalingRequest) -> bytes | int:
-        """Begin, once.
+        """Start the drain, unless it has started already.
 
-        No page of another site can ask for it: it has no token, there is no cookie that a browser would add, and it
-        may not send these headers without a question (CORS) that is answered with 405. That the browser says where
-        the request comes from (W3C Fetch Metadata) is a second wall.
+        A page of another site cannot send this request: it does not know the token, no cookie authenticates it, and
+        the browser sends these headers only after a CORS preflight request, which fails with 405. The check of
+        Sec-Fetch-Site (W3C Fetch Metadata) is a second line of defense.
         """
         refused = self.refusal(request)
         if refused is not None:
@@ -106,7 +106,7 @@ class _Drain(_Guarded):
 
 
 class _File(Endpoint):
-    """A file of the page; it holds nothing that needs a token."""
+    """Serves a static file of the page, which needs no token because it holds no data of the daemon."""
 
     def __init__(self, name: str, content_type: str) -> None:
         super().__init__()
@@ -114,14 +114,14 @@ class _File(Endpoint):
         self._content_type = content_type
 
     def answer(self, request: SignalingRequest) -> bytes | int:
-        """Send it."""
+        """Send the file."""
         request.setHeader("Content-Type", self._content_type)
         request.setHeader("Content-Security-Policy", _POLICY)
         return request.send(self._body)
 
 
 class _Admin(Resource):
-    """The page at `/admin` and what is below; nothing at all where there is no token."""
+    """The page at `/admin` and the resources below it; all of them respond with 404 if no token is configured."""
 
     def __init__(self, token: AdminToken) -> None:
         super().__init__()
@@ -129,37 +129,37 @@ class _Admin(Resource):
         self._page = _File("index.html", "text/html; charset=utf-8")
 
     def getChild(self, path: bytes, request: Request) -> Resource:
-        """There is nothing but what was put here; with a slash at its end, the page's links would lead elsewhere."""
+        """Return a 404 for every other path, also for `/admin/`, where the page's relative links would be wrong."""
         return _Nothing()
 
     def getChildWithDefault(self, path: bytes, request: Request) -> Resource:
-        """Nothing without a token."""
+        """Return the child resource, or a 404 if no token is configured."""
         return super().getChildWithDefault(path, request) if self._token.is_set else _Nothing()
 
     def render(self, request: SignalingRequest) -> bytes | int:
-        """Send the page."""
+        """Send the page, or a 404 if no token is configured."""
         return self._page.render(request) if self._token.is_set else request.send_error(ErrorCode.NOT_FOUND)
 
 
 class _Nothing(Endpoint):
-    """Answers 404."""
+    """Responds to every request with 404."""
 
     def render(self, request: SignalingRequest) -> bytes | int:
-        """Say so."""
+        """Send the error response."""
         return request.send_error(ErrorCode.NOT_FOUND)
 
 
 def make_admin(
     token: AdminToken, state: AdminState, readiness: Readiness, drain: Callable[[], object], clock: IReactorTime
 ) -> Resource:
-    """Make what is at `/admin`.
+    """Create the resource at `/admin` with its children.
 
     Arguments:
-        token: who may see it.
-        state: what is shown.
-        readiness: not ready any more from the moment that draining is asked for.
-        drain: begins to stop the daemon.
-        clock: for the throttling of wrong tokens.
+        token: the token that protects the page's data.
+        state: the state that the page shows.
+        readiness: the readiness of the daemon, which a request to drain sets to draining at once.
+        drain: the function that starts to stop the daemon.
+        clock: the clock for the throttling of wrong tokens.
 
     """
     admin = _Admin(token)

@@ -1,4 +1,4 @@
-"""The data of the admin page: counts, totals, and sessions by shortened ids; no names, contents or addresses."""
+"""Collects the data of the admin page: counts, totals and sessions by shortened IDs, without names or addresses."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from signald.operations.prometheus import Sources
 __all__ = ["MOST_SESSIONS", "SHOWN_SYMBOLS", "AdminState"]
 
 MOST_SESSIONS = 100
-"""Sessions that are shown: the ones that were active last."""
+"""The maximum number of sessions that are shown: the most recently active ones."""
 
 SHOWN_SYMBOLS = 4
-"""Characters that are shown of a session's id: enough to tell sessions apart, too few to guess the rest."""
+"""The shown characters of a session's ID: enough to distinguish sessions, and too few to guess the rest."""
 
 
 @frozen
 class AdminState:
-    """Tells the state of the daemon.
+    """Reads the state of the daemon.
 
     Attributes:
-        sources: where the numbers are.
-        started: when the process began, monotonic seconds.
+        sources: the parts of the daemon that the numbers are read from.
+        started: the start time of the process in monotonic seconds.
 
     """
 
@@ -35,7 +35,7 @@ class AdminState:
     started: float
 
     def at(self, now: float) -> dict[str, object]:
-        """The state now, as JSON has it."""
+        """Return the state at the monotonic time `now`, as an object for JSON."""
         sources = self.sources
         metrics, hub, certificate = sources.metrics, sources.hub, sources.certificate
         away = sum(user.state is UserState.AWAY for user in hub.users.values())

@@ -1,4 +1,4 @@
-"""Checks the token of the admin page, and bounds how often somebody may try."""
+"""Authenticates requests for the admin page by a token, and throttles clients that send wrong tokens."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from signald.core.limits import Limits, address_key
 __all__ = ["LEAST_TOKEN", "AdminToken", "Check"]
 
 LEAST_TOKEN = 16
-"""Bytes of a token: what is shorter is a password that can be guessed."""
+"""The minimum length of a token in bytes; a shorter one could be guessed."""
 
 
 class Check(Enum):
-    """Why a request is refused: status, code and sentence."""
+    """The reasons for which a request is refused, each with the status, the error code and the sentence to send."""
 
     WRONG = (HTTPStatus.UNAUTHORIZED, "wrong-token", "The token is missing or wrong.")
     TOO_MANY = (HTTPStatus.TOO_MANY_REQUESTS, "too-many-tries", "Too many wrong tokens. Try again later.")
@@ -35,8 +35,8 @@ class Check(Enum):
 class AdminToken:
     """Authenticates requests for the admin page.
 
-    The token is compared by its hash, in a time that does not depend on where the two differ. Wrong ones are counted
-    for each address, by default ten in half an hour; after that the right one is refused as well.
+    The hash of the token is compared in constant time. The number of wrong tokens of each client address is limited, by
+    default to ten in half an hour; after that, requests of this address are refused even with the right token.
 
     """
 
@@ -45,14 +45,14 @@ class AdminToken:
 
     @property
     def is_set(self) -> bool:
-        """Whether there is an admin page."""
+        """Whether a token is configured; without a token there is no admin page."""
         return self._digest is not None
 
     def configure(self, settings: Operations) -> None:
-        """Read the token's file, if there is to be one.
+        """Read the token from the file that the settings name; if they name none, remove the token.
 
         Raises:
-            ConfigError: it cannot be read, is open to others, or holds less than a token; the old one stays.
+            ConfigError: the file cannot be read, is open to others, or its token is too short; the old token stays.
 
         """
         if settings.admin_token_file is None:
@@ -64,7 +64,7 @@ class AdminToken:
         self._digest = hashlib.sha256(token).digest()
 
     def refusal(self, authorization: Sequence[bytes], address: str, now: float) -> Check | None:
-        """Why a request with those Authorization headers (RFC 6750 §2.1) is refused; None where it is not."""
+        """Return why a request with these Authorization headers (RFC 6750 §2.1) is refused; None if it is allowed."""
         key = address_key(address)
         if not self._wrong.has_token(key, now):
             return Check.TOO_MANY

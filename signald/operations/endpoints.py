@@ -1,4 +1,4 @@
-"""The resources of the operator's listener: metrics, health and readiness, over HTTP and never on the public port."""
+"""The resources of the operator's listener: metrics, health and readiness, which the public port never serves."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ from signald.server.web import SignalingRequest
 __all__ = ["CONNECTIONS", "HEADERS", "SCRAPE_SECONDS", "Endpoint", "make_operations_site"]
 
 CONNECTIONS = 64
-"""To the operator's listener, all together."""
+"""The maximum number of TCP connections to the operator's listener, from all addresses together."""
 
 SCRAPE_SECONDS = 0.2
-"""Time for which the answer to a scrape is cached, so that frequent scrapes do not keep the reactor busy."""
+"""The time for which the response to a scrape is cached, so that frequent scrapes do not keep the reactor busy."""
 
 HEADERS = (
     ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"),
@@ -39,14 +39,14 @@ HEADERS = (
     ("Cross-Origin-Resource-Policy", "same-origin"),
     ("Cache-Control", "no-store"),
 )
-"""On every response; the admin page has a Content-Security-Policy of its own."""
+"""The headers of every response; the admin page replaces the Content-Security-Policy."""
 
 
 class Endpoint(Resource):
-    """One path with its methods; what is below it is not there.
+    """A resource at one path, with 404 for every path below it.
 
     Attributes:
-        methods: those that it knows.
+        methods: the HTTP methods that the resource allows.
 
     """
 
@@ -54,7 +54,7 @@ class Endpoint(Resource):
     methods: tuple[bytes, ...] = (b"GET", b"HEAD")
 
     def render(self, request: SignalingRequest) -> bytes | int:
-        """Answer, or say what is wrong with the request."""
+        """Send the response of `answer`, or an error response if the path or the method is wrong."""
         if request.postpath:
             return request.send_error(ErrorCode.NOT_FOUND)
         if request.method not in self.methods:
@@ -63,33 +63,33 @@ class Endpoint(Resource):
         return self.answer(request)
 
     def answer(self, request: SignalingRequest) -> bytes | int:
-        """Answer a request of a method that is known; what `render` returns.
+        """Respond to a request with an allowed method; the result is that of `render`.
 
         Raises:
-            NotImplementedError: always, here.
+            NotImplementedError: always; each subclass overrides this method.
 
         """
         raise NotImplementedError
 
 
 class _Folder(Resource):
-    """The root: there is nothing but what was put here."""
+    """The root resource, with 404 for every path that has no resource."""
 
     def getChild(self, path: bytes, request: Request) -> Resource:
-        """There is nothing of that name."""
+        """Return a 404, because no resource has that name."""
         return _Missing()
 
 
 class _Missing(Endpoint):
-    """Answers 404."""
+    """Responds to every request with 404."""
 
     def render(self, request: SignalingRequest) -> bytes | int:
-        """Say so."""
+        """Send the error response."""
         return request.send_error(ErrorCode.NOT_FOUND)
 
 
 class _Metrics(Endpoint):
-    """All metrics in Prometheus' text format, 0.0.4."""
+    """Serves all metrics in the Prometheus text format 0.0.4."""
 
     def __init__(self, registry: CollectorRegistry, clock: IReactorTime) -> None:
         super().__init__()
@@ -99,7 +99,7 @@ class _Metrics(Endpoint):
         self._body = b""
 
     def answer(self, request: SignalingRequest) -> bytes | int:
-        """Read the numbers, unless that was done just now."""
+        """Send the metrics, which are read again if the cached ones are older than `SCRAPE_SECONDS`."""
         now = self._clock.seconds()
         if now - self._made >= SCRAPE_SECONDS:
             self._body, self._made = generate_latest(self._registry), now
@@ -108,22 +108,22 @@ class _Metrics(Endpoint):
 
 
 class _Health(Endpoint):
-    """The liveness probe: it answers while the reactor runs."""
+    """The liveness probe, which responds with 200 as long as the reactor runs."""
 
     def answer(self, request: SignalingRequest) -> bytes | int:
-        """It does."""
+        """Send 200."""
         return _well(request)
 
 
 class _Ready(Endpoint):
-    """The readiness probe: it tells a load balancer whether new clients are welcome."""
+    """The readiness probe, which reports to a load balancer whether the daemon accepts new clients."""
 
     def __init__(self, readiness: Readiness) -> None:
         super().__init__()
         self._readiness = readiness
 
     def answer(self, request: SignalingRequest) -> bytes | int:
-        """They are; or 503, with what is wrong (RFC 9457 §3.2)."""
+        """Send 200, or 503 with problem details that list the reasons (RFC 9457 §3.2)."""
         if self._readiness.ready:
             return _well(request)
         reasons = self._readiness.reasons
@@ -140,15 +140,15 @@ def make_operations_site(
     clock: IReactorTime,
     is_local: bool = False,
 ) -> SignalingSite:
-    """Make the site of the operator's listener, bounded as the page's is, by bounds of its own.
+    """Create the site of the operator's listener, which enforces limits as the page's site does, but its own ones.
 
     Arguments:
-        registry: of the metrics.
-        readiness: whether new clients are welcome.
+        registry: the registry of the metrics.
+        readiness: whether the daemon accepts new clients.
         others: further resources by name.
-        clock: for every deadline.
-        is_local: whether it listens on a loopback address: there a browser of this machine, which may be made to ask
-            by a page of a stranger, is who can reach it, and nobody needs a name.
+        clock: the clock for all deadlines.
+        is_local: whether the listener is bound to a loopback address. Then only local host names are allowed, because
+            the page of an attacker could make a browser on this machine send requests to it (DNS rebinding).
 
     """
     root = _Folder()
@@ -157,8 +157,8 @@ def make_operations_site(
     root.putChild(b"readyz", _Ready(readiness))
     for name, resource in others:
         root.putChild(name, resource)
-    # Its own bounds: a public port that is full, or an operator who bounds it narrowly, does not shut the operator out.
-    # Nor are its errors counted with those of clients.
+    # The site has limits of its own, so that a full public port or a low limit does not lock the operator out. It also
+    # has metrics of its own, so that its errors are not counted among those of the clients.
     limits = Limits(connections=CONNECTIONS, address_connections=CONNECTIONS)
     return SignalingSite(
         root,

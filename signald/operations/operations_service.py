@@ -1,4 +1,4 @@
-"""The operator's side of the running daemon: its own listener, the watch over the reactor, and the log's settings."""
+"""The service for the operator of the daemon: a separate listener, the monitor of the reactor's lag, and the log."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ from signald.server.listening import accept_connections, bind
 __all__ = ["OperationsService"]
 
 READINESS_SECONDS = 5.0
-"""Interval at which readiness is checked."""
+"""The interval at which readiness is checked."""
 
 DRAIN_AFTER_SECONDS = 0.2
-"""Delay of a drain after its request on the admin page, so that the response is sent first."""
+"""The delay of a drain after the admin page's request for it, so that the response is sent first."""
 
 _log = Logger()
 
 
 class OperationsService(MultiService):
-    """Runs the operator's listener, the watch over the reactor, and the log's settings.
+    """Runs the operator's listener and the monitor of the reactor's lag, and applies the log's settings.
 
     Attributes:
-        log: of the process.
-        port: of the operator's listener; None where there is none.
+        log: the log of the process.
+        port: the port of the operator's listener; None if there is no listener.
 
     """
 
@@ -51,18 +51,18 @@ class OperationsService(MultiService):
         drain: Callable[[], None],
         handed_over: socket.socket | None = None,
     ) -> None:
-        """Bind the operator's listener, if there is to be one.
+        """Bind the operator's listener, if the configuration has one.
 
         Arguments:
-            config: `operations`, and the log's settings.
-            sources: what is shown.
-            log: of the process.
-            reactor: that all runs on.
-            drain: begins to stop the daemon.
-            handed_over: the operator's socket, where the service manager has opened it already.
+            config: the configuration, whose section `operations` is used.
+            sources: the parts of the daemon that the metrics and the admin page are read from.
+            log: the log of the process.
+            reactor: the reactor that runs the service.
+            drain: the function that starts to stop the daemon.
+            handed_over: the listening socket for the operator, if the service manager has opened one.
 
         Raises:
-            ConfigError: its address or port cannot be used, or the admin page's token.
+            ConfigError: the address, the port or the token of the admin page cannot be used.
 
         """
         super().__init__()
@@ -77,7 +77,7 @@ class OperationsService(MultiService):
             self._token,
             AdminState(sources, reactor.seconds()),
             sources.readiness,
-            # Not at once: the one who asked is to hear that it was heard.
+            # The drain is delayed, so that the client still receives the response to its request.
             lambda: reactor.callLater(DRAIN_AFTER_SECONDS, drain),
             reactor,
         )
@@ -100,7 +100,7 @@ class OperationsService(MultiService):
         stalls.setServiceParent(self)
 
     def configure(self, config: Config) -> None:
-        """Take what can be changed while running.
+        """Apply the settings that can be changed while the daemon runs.
 
         Raises:
             ConfigError: the admin page's token cannot be used; nothing is changed.
@@ -109,11 +109,11 @@ class OperationsService(MultiService):
         self._token.configure(config.operations)
 
     def configure_log(self, config: Config) -> None:
-        """Take another least level."""
+        """Apply the settings of the log."""
         self.log.configure(config.log)
 
     def update_readiness(self) -> None:
-        """Check whether new clients can be served; the next readiness probe reports it."""
+        """Check the certificate and the number of connections, and update the readiness that the probe reports."""
         sources = self._sources
         certificate = sources.certificate
         ended = certificate is not None and certificate.days_left(sources.wall_time()) < 0
@@ -127,7 +127,7 @@ class OperationsService(MultiService):
                 sources.readiness.clear_problem(name)
 
     def startService(self) -> None:
-        """Begin to answer the operator."""
+        """Begin to accept the operator's TCP connections."""
         super().startService()
         if self._socket is not None:
             # Accept errors of this port are not counted with those of the public ones.
@@ -136,7 +136,7 @@ class OperationsService(MultiService):
             _log.info("operations: http on port {port}", event="operations-listening", port=self.port)
 
     def stopService(self) -> Deferred[list[tuple[bool, object]]]:
-        """Answer no more: the daemon stops this last, so that whoever asks sees that it drains."""
+        """Stop listening; the daemon stops this service last, so that the readiness probe reports the drain."""
         listening, self._listening = self._listening, None
         waits = [super().stopService(), None if listening is None else listening.stopListening()]
         return DeferredList([wait for wait in waits if isinstance(wait, Deferred)])

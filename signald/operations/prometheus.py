@@ -1,4 +1,4 @@
-"""The metrics for Prometheus: name, help and labels of each, read from the counts at a scrape."""
+"""Declares the metrics for Prometheus with their names, help texts and labels, and reads their values at a scrape."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ __all__ = ["OWN_METRICS", "Declared", "Kind", "Sources", "make_registry"]
 Family = CounterMetricFamily | GaugeMetricFamily | HistogramMetricFamily
 
 _Values = dict[tuple[str, ...], float]
-"""A value for each of the labels' values."""
+"""The values of a metric by the values of its labels."""
 
 
 class Kind(Enum):
-    """The type of a metric, as Prometheus has it."""
+    """The Prometheus type of a metric."""
 
     GAUGE = "gauge"
     COUNTER = "counter"
@@ -39,13 +39,13 @@ class Kind(Enum):
 
 @frozen
 class Declared:
-    """A metric.
+    """The declaration of a metric.
 
     Attributes:
-        name: as a family; a counter's samples have `_total` after it.
-        kind: what it does.
-        help: what it tells.
-        labels: their names; the values are of the code's own lists.
+        name: the name of the metric family; the samples of a counter have the suffix `_total`.
+        kind: the type of the metric.
+        help: the help text.
+        labels: the names of the labels; clients cannot add label values, which all come from lists in the code.
 
     """
 
@@ -56,11 +56,11 @@ class Declared:
 
     @property
     def full_name(self) -> str:
-        """The name as it is asked for."""
+        """The name of the samples, which queries use."""
         return f"{self.name}_total" if self.kind is Kind.COUNTER else self.name
 
     def with_values(self, values: Mapping[tuple[str, ...], float]) -> Family:
-        """The metric with a value for each of its labels' values."""
+        """Return the metric with these values, by the values of its labels."""
         family: CounterMetricFamily | GaugeMetricFamily
         make = CounterMetricFamily if self.kind is Kind.COUNTER else GaugeMetricFamily
         family = make(self.name, self.help, labels=self.labels)
@@ -69,11 +69,11 @@ class Declared:
         return family
 
     def with_value(self, value: float) -> Family:
-        """The metric, which has no labels, with a value."""
+        """Return a metric without labels with this value."""
         return self.with_values({(): value})
 
     def with_histogram(self, histogram: Histogram) -> Family:
-        """The metric with its buckets, each of which counts all that is no longer than its bound."""
+        """Return the metric with cumulative buckets: each counts all observations up to its upper bound."""
         bounds = [*(str(bound) for bound in histogram.bounds), "+Inf"]
         buckets = list(zip(bounds, accumulate(histogram.counts), strict=True))
         return HistogramMetricFamily(self.name, self.help, buckets=buckets, sum_value=histogram.total)
@@ -131,7 +131,7 @@ _LOG_LINES = Declared("signald_log_lines", Kind.COUNTER, "Lines that the log wro
 _LOG_DROPPED = Declared("signald_log_lines_dropped", Kind.COUNTER, "Lines that the log could not write.")
 
 OWN_METRICS = tuple(value for value in list(globals().values()) if isinstance(value, Declared))
-"""Every metric of signald's own; beside them there are those of the process and of Python."""
+"""Every metric that signald itself declares, without those of the process and of Python."""
 
 
 @frozen
@@ -139,15 +139,15 @@ class Sources:
     """The parts of the daemon that metrics are read from.
 
     Attributes:
-        metrics: what is counted.
-        hub: users, sessions and what waits for them.
-        readiness: whether new clients are welcome.
-        signaling: the ports of WebSockets.
-        http_connections: how many connections have not become WebSockets.
-        certificate: what is shown to TLS clients; None without TLS.
-        log_lines: lines that the log has written, and those that it has dropped.
-        is_full: whether there are as many connections as there may be.
-        wall_time: gives seconds since the epoch.
+        metrics: the counters of events.
+        hub: the hub with the users, the sessions and the mailboxes.
+        readiness: whether the daemon accepts new clients.
+        signaling: the ports that serve WebSockets.
+        http_connections: a function that returns the number of TCP connections that have not become WebSockets.
+        certificate: the certificate for TLS clients; None without TLS.
+        log_lines: a function that returns the numbers of lines that the log has written and dropped.
+        is_full: a function that returns whether the limit of connections is reached.
+        wall_time: a function that returns the wall time in seconds since the epoch.
 
     """
 
@@ -163,7 +163,7 @@ class Sources:
 
 
 def make_registry(sources: Sources) -> CollectorRegistry:
-    """Make a registry of signald's metrics and those of its process (Linux) and of Python's memory."""
+    """Create a registry of the metrics of signald, of its process (on Linux) and of Python's garbage collector."""
     registry = CollectorRegistry()
     registry.register(_Collector(sources))
     ProcessCollector(registry=registry)
@@ -172,13 +172,13 @@ def make_registry(sources: Sources) -> CollectorRegistry:
 
 
 class _Collector(Collector):
-    """Reads the sources at each scrape, so that in between nothing is done."""
+    """Reads the sources only at a scrape, so that metrics cost nothing between two scrapes."""
 
     def __init__(self, sources: Sources) -> None:
         self._sources = sources
 
     def collect(self) -> Iterator[Family]:
-        """All of signald's own metrics, each with all its labels."""
+        """Yield all metrics that signald declares, each with all its labels."""
         sources = self._sources
         yield _BUILD.with_values({(__version__,): 1})
         yield _READY.with_value(sources.readiness.ready)
@@ -237,7 +237,7 @@ class _Collector(Collector):
 
 
 def _by_state(found: Iterable[Enum], *states: Enum) -> _Values:
-    """How many are in each of the states."""
+    """Count the occurrences of each of the states."""
     counts: _Values = {(state.value,): 0 for state in states}
     for state in found:
         key = (state.value,)
@@ -247,7 +247,7 @@ def _by_state(found: Iterable[Enum], *states: Enum) -> _Values:
 
 
 def _name(type_: type) -> str:
-    """A message's class as a label: its name, in small letters and with hyphens."""
+    """Convert the name of a message class to a label value: lower case with hyphens between the words."""
     if type_ is type(None):
         return OTHER
     return "".join(f"-{letter.lower()}" if letter.isupper() else letter for letter in type_.__name__).lstrip("-")

@@ -1,4 +1,4 @@
-"""Tests of `signald.foreground`: what the daemon in the foreground writes where."""
+"""Tests of `signald.foreground`, which runs the daemon in the foreground and prints its addresses."""
 
 from __future__ import annotations
 
@@ -19,54 +19,54 @@ from signald.tap import make_daemon
 
 
 class FullDisk(io.StringIO):
-    """A file that takes nothing."""
+    """A file on a disk that is full."""
 
     def write(self, text: str) -> int:
-        """Fail as a full disk does."""
+        """Raise the error of a full disk."""
         raise OSError(28, "No space left on device")
 
 
 class AnnounceTests(SynchronousTestCase):
-    """Telling where to go."""
+    """Tests of the banner that the daemon prints."""
 
     def setUp(self) -> None:
-        """Make a daemon, its socket closed."""
+        """Create a daemon and close its socket."""
         config = Config(Path(self.mktemp()), port=0, interface="127.0.0.1", tls=False)
         self.daemon = make_daemon(config, cast(Any, MemoryReactorClock()))
         self.daemon.page.socket.close()
 
     def test_address(self) -> None:
-        """The page's, on standard output."""
+        """The URL of the page is printed to standard output."""
         out = io.StringIO()
         self.patch(sys, "stdout", out)
         _announce(self.daemon)
         self.assertIn(f"http://localhost:{self.daemon.page.port}/", out.getvalue())
 
     def test_nowhere_to_write(self) -> None:
-        """Standard output may be closed or full; the server runs on without a complaint."""
+        """A standard output that is closed, or on a full disk, raises no exception."""
         for out in (None, FullDisk()):
             self.patch(sys, "stdout", out)
             _announce(self.daemon)
 
 
 class NamesTests(SynchronousTestCase):
-    """The names and addresses that the banner shows."""
+    """Tests of the names and addresses that the banner shows."""
 
     def test_one_interface(self) -> None:
-        """Where the daemon listens on one address, the banner shows that one, and no other."""
+        """If the daemon listens on one address, the banner shows only that address."""
         names = _names("192.0.2.1")
         self.assertEqual((names.host, names.addresses), (None, (ip_address("192.0.2.1"),)))
         self.assertEqual(names.best, ip_address("192.0.2.1"))
         self.assertIsNone(_names("127.0.0.1").best)
 
     def test_every_interface(self) -> None:
-        """Where it listens on all interfaces, the banner shows the machine's names."""
-        for interface in (None, "0.0.0.0", "::"):  # noqa: S104 # it is what an operator may write
+        """If the daemon listens on all interfaces, the banner shows the machine's names."""
+        for interface in (None, "0.0.0.0", "::"):  # noqa: S104 # an operator may set these values
             self.assertEqual(_names(interface), machine_names())
 
 
 class SignalTests(SynchronousTestCase):
-    """The signals that stop the daemon."""
+    """Tests of the signals that stop the daemon."""
 
     def test_a_second_signal_ends_the_process(self) -> None:
         """Once the state is saved, SIGINT and SIGTERM have their default action again."""

@@ -1,4 +1,4 @@
-"""Tests of `signald.main`: each command imports what it needs, and no more."""
+"""Tests of `signald.main`, in particular that each command imports only the modules that it needs."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ sys.stderr.write(json.dumps([status, sorted(sys.modules)]))
 """
 
 DAEMON = ("autobahn", "treq", "prometheus_client", "segno", "signald.server", "twisted.internet", "twisted.web")
-"""What the daemon alone needs."""
+"""The packages that only the daemon needs."""
 
 CRYPTOGRAPHY = ("OpenSSL", "cryptography", "jwt")
 
 
 class ImportTests(SynchronousTestCase):
-    """Modules that a command imports, seen in a process of its own."""
+    """Tests of the modules that a command imports in a new process."""
 
     def setUp(self) -> None:
         """Write a secret that signs tokens."""
@@ -45,7 +45,7 @@ class ImportTests(SynchronousTestCase):
         self.secret.chmod(0o600)
 
     def run_command(self, *arguments: str) -> tuple[str, list[str]]:
-        """Run `signald` with some arguments; return what it writes, and the modules that it has imported."""
+        """Run `signald` with some arguments, and return its standard output and the names of its imported modules."""
         environment = {**os.environ, "SIGNALD_TOKENS_SECRET_FILE": str(self.secret), "HOME": str(self.folder)}
         ended = subprocess.run(
             [sys.executable, "-c", RUN, *arguments], capture_output=True, text=True, timeout=60, env=environment
@@ -55,40 +55,40 @@ class ImportTests(SynchronousTestCase):
         return ended.stdout, modules
 
     def assertNotImported(self, modules: list[str], packages: tuple[str, ...]) -> None:
-        """Fail if a module of one of the packages is among those imported."""
+        """Assert that no module of the packages is among the imported modules."""
         found = [name for name in modules if any(name == one or name.startswith(f"{one}.") for one in packages)]
         self.assertEqual(found, [])
 
     def test_version(self) -> None:
-        """`--version` imports no dependency at all."""
+        """`--version` imports no dependency."""
         out, modules = self.run_command("--version")
         self.assertEqual(out, f"signald {__version__}\n")
         self.assertNotImported(modules, (*DAEMON, *CRYPTOGRAPHY, "attr", "cattrs", "twisted"))
 
     def test_config(self) -> None:
-        """`config` reads the settings, and neither messages nor keys."""
+        """`config` imports neither the modules of messages nor those of cryptography."""
         out, modules = self.run_command("config")
         self.assertIn("port = 9000", out)
         self.assertNotImported(modules, (*DAEMON, *CRYPTOGRAPHY, "signald.core.messages"))
 
     def test_check_config(self) -> None:
-        """`check-config` imports the checks of what is configured: here, those of tokens."""
+        """`check-config` imports only the checks of configured settings, here those of tokens, and not the daemon."""
         out, modules = self.run_command("check-config")
         self.assertIn("can be used", out)
         self.assertNotImported(modules, DAEMON)
 
     def test_token(self) -> None:
-        """`token` needs neither the command line's options nor the daemon."""
+        """`token` imports neither Twisted nor the daemon."""
         out, modules = self.run_command("token", "--user", "ann")
         self.assertEqual(out.count("."), 2)
         self.assertNotImported(modules, (*DAEMON, "twisted"))
 
 
 class DispatchTests(SynchronousTestCase):
-    """What `main` does with its arguments, in this process."""
+    """Tests of `main` in this process."""
 
     def run_main(self, *arguments: str) -> str:
-        """Run it, and return its standard output."""
+        """Run `main` with some arguments, and return its standard output."""
         out = StringIO()
         self.patch(sys, "argv", ["signald", *arguments])
         self.patch(sys, "stdout", out)
@@ -96,21 +96,21 @@ class DispatchTests(SynchronousTestCase):
         return out.getvalue()
 
     def test_version(self) -> None:
-        """`--version` prints name and version."""
+        """`--version` prints the name and the version of the program."""
         self.assertEqual(self.run_main("--version"), f"signald {__version__}\n")
 
     def test_command(self) -> None:
-        """The status of a command is the exit status of the process."""
+        """The exit status of a command is that of the process."""
         self.patch(os, "environ", {"HOME": "/nowhere"})
         self.assertEqual(self.assertRaises(SystemExit, self.run_main, "check-config").code, 0)
 
     def test_options_that_cannot_be_used(self) -> None:
-        """Each line of the error stands after the program's name."""
+        """The message of an invalid option begins with the name of the program."""
         ended = self.assertRaises(SystemExit, self.run_main, "--prot", "1")
         self.assertRegex(str(ended.code), "^signald: .*--prot")
 
     def test_daemon(self) -> None:
-        """Without a command the daemon is run with the options."""
+        """Without a command, `main` runs the daemon with the options."""
         ran: list[Options] = []
         self.patch(foreground, "run", ran.append)
         self.run_main("--port", "9001")

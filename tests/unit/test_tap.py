@@ -1,4 +1,4 @@
-"""The command line and the wiring."""
+"""Tests of `signald.tap`, which creates the daemon from its parts."""
 
 from __future__ import annotations
 
@@ -22,24 +22,24 @@ from signald.tls.certificates import CertificateError
 
 
 class PluginTests(SynchronousTestCase):
-    """`twistd signald`."""
+    """Tests of the plugin for `twistd signald`."""
 
     def test_twistd_finds_the_plugin(self) -> None:
-        """Under the name `signald`."""
+        """Twisted finds the plugin by the name `signald`."""
         [maker] = [maker for maker in getPlugins(IServiceMaker) if maker.tapname == "signald"]
         self.assertIs(maker.options, Options)
         self.assertIs(maker.makeService, makeService)
 
 
 class WiringTests(SynchronousTestCase):
-    """The service that comes of a configuration."""
+    """Tests of the service that is created from a configuration."""
 
     def setUp(self) -> None:
-        """A data directory of the test's own."""
+        """Choose a new data directory."""
         self.data = Path(self.mktemp())
 
     def test_a_port_in_use_is_told(self) -> None:
-        """In one sentence, before anything runs."""
+        """A port in use raises ConfigError with one sentence."""
         taken = socket.create_server(("127.0.0.1", 0))
         self.addCleanup(taken.close)
         port = taken.getsockname()[1]
@@ -49,7 +49,7 @@ class WiringTests(SynchronousTestCase):
         self.assertEqual(str(error), f"Cannot listen on port {port} of 127.0.0.1: Address already in use.")
 
     def test_a_second_port_in_use_frees_the_first(self) -> None:
-        """Nothing stays bound when the service cannot be made."""
+        """If the second port is in use, the socket of the first port is closed."""
         taken = socket.create_server(("127.0.0.1", 0))
         self.addCleanup(taken.close)
         free = socket.create_server(("127.0.0.1", 0))
@@ -60,12 +60,12 @@ class WiringTests(SynchronousTestCase):
         socket.create_server(("127.0.0.1", port)).close()
 
     def test_an_unusable_certificate_is_told(self) -> None:
-        """Before any port is bound."""
+        """A certificate that cannot be read raises CertificateError."""
         config = Config(self.data, port=0, certificate=self.data / "no.pem", key=self.data / "no.key")
         self.assertRaises(CertificateError, make_daemon, config, MemoryReactorClock())
 
     def make_service(self) -> SystemExit:
-        """Make a service that has no certificate; what it exits with."""
+        """Create a service whose certificate is missing, and return its SystemExit."""
         from twisted.internet import reactor
 
         self.patch(reactor, "seconds", IReactorTime(reactor).seconds)
@@ -75,7 +75,7 @@ class WiringTests(SynchronousTestCase):
         return error
 
     def test_deadlines_do_not_follow_the_wall_clock(self) -> None:
-        """It may be set while the server runs: by hours, or by years where a machine has no clock of its own."""
+        """The reactor uses the monotonic clock, so that setting the wall clock does not move deadlines."""
         from twisted.internet import reactor
 
         self.make_service()
@@ -87,7 +87,7 @@ class WiringTests(SynchronousTestCase):
         self.assertTrue(before + 60.0 <= call.getTime() <= time.monotonic() + 60.0)
 
     def test_signals_wait_until_the_reactor_runs(self) -> None:
-        """What the process before left has been taken up by then: to end before would lose it."""
+        """SIGINT and SIGTERM stay blocked until the reactor runs, so that the restored state cannot be lost."""
         both, before = {signal.SIGINT, signal.SIGTERM}, signal.pthread_sigmask(signal.SIG_BLOCK, ())
         self.addCleanup(signal.pthread_sigmask, signal.SIG_SETMASK, before)
         reactor = MemoryReactorClock()
@@ -97,7 +97,7 @@ class WiringTests(SynchronousTestCase):
         self.assertTrue(both.isdisjoint(signal.pthread_sigmask(signal.SIG_BLOCK, ())))
 
     def test_to_stop_twice_is_to_stop(self) -> None:
-        """The page asks for it, and a signal came first: that is no error, which the log would call critical."""
+        """`stop` raises no exception if the reactor is already stopping, as after a signal."""
         asked = list[str]()
 
         class Stopped(MemoryReactorClock):
@@ -109,6 +109,6 @@ class WiringTests(SynchronousTestCase):
         self.assertEqual(asked, ["stop"])
 
     def test_make_service_exits_with_a_sentence(self) -> None:
-        """Twistd would show a traceback for anything else."""
+        """`makeService` exits with a sentence, because twistd shows a traceback for every other exception."""
         error = self.make_service()
         self.assertIn(f"signald: {Path.cwd() / 'no.pem'}", str(error.code))

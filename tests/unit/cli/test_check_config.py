@@ -1,4 +1,4 @@
-"""Tests of `signald check-config`: it names each file of the configuration that cannot be used."""
+"""Tests of `signald check-config`, which names each file of the configuration that cannot be used."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from tests.support.commands import CommandCase
 
 
 class CheckConfigTests(CommandCase):
-    """Exit status and sentences of the command."""
+    """Tests of the exit status and the output of the command."""
 
     def check(self, text: str) -> tuple[int, str, str]:
         """Check a configuration file with this text."""
         return self.run_command(main, "--config", self.write_private("signald.toml", text))
 
     def test_defaults(self) -> None:
-        """Without any setting the configuration can be used."""
+        """A configuration without any setting passes the check."""
         self.assertEqual(
             self.run_command(main), (0, "The configuration can be used. Settings that are given: 0.\n", "")
         )
 
     def test_everything_that_names_a_file(self) -> None:
-        """Certificate, token secret, webhook, TURN secret and admin token are read, and nothing is written."""
+        """The token secret, the webhook secret, the TURN secret and the admin token are read; no file is written."""
         secret = self.write_private("secret", "s" * 64)
         text = f"""
             data_dir = "{self.directory / "data"}"
@@ -45,7 +45,7 @@ class CheckConfigTests(CommandCase):
         self.assertFalse((self.directory / "data").exists())
 
     def test_each_file_that_cannot_be_used(self) -> None:
-        """One sentence for each goes to standard error, and the exit status is 1."""
+        """For each file that cannot be used, stderr has one line, and the exit status is 1."""
         short = self.write_private("short", "abc")
         absent = self.directory / "absent"
         text = f"""
@@ -68,14 +68,14 @@ class CheckConfigTests(CommandCase):
         self.assertEqual(len(err.splitlines()), 5, err)
 
     def test_a_certificate_that_can_be_used(self) -> None:
-        """A certificate and its key are read together."""
+        """A certificate with its private key passes the check."""
         certificate, key = write_pair(self.directory, time.time())
         status, out, err = self.check(f'certificate = "{certificate}"\nkey = "{key}"\n')
         self.assertEqual((status, err), (0, ""))
         self.assertIn("Settings that are given: 2.", out)
 
     def test_options_that_cannot_be_used(self) -> None:
-        """An unknown option and a value of the wrong kind are refused alike."""
+        """An unknown option and an invalid value are both reported on stderr, with exit status 1."""
         for arguments in (("--prot", "1"), ("--port", "many")):
             status, out, err = self.run_command(main, *arguments)
             self.assertEqual((status, out), (1, ""))

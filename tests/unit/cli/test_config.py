@@ -1,4 +1,4 @@
-"""Tests of `signald config`: it prints every setting with its value and its source."""
+"""Tests of `signald config`, which prints every setting with its value and its source."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from tests.support.commands import CommandCase
 
 
 class ConfigTests(CommandCase):
-    """The document that the command prints."""
+    """Tests of the document that the command prints."""
 
     def test_sources(self) -> None:
-        """Each line names its source, and the whole is a TOML document with the values in force."""
+        """The output is a TOML document of the effective values, and each line names the source of its value."""
         file = self.write_private("signald.toml", "port = 9001\n[limits]\nsession_members = 4\n")
         status, out, err = self.run_command(main, "--config", file, environment={"SIGNALD_TLS": "false"})
         self.assertEqual((status, err), (0, ""))
@@ -25,7 +25,7 @@ class ConfigTests(CommandCase):
         self.assertIn("# ws_port is not set", out)
 
     def test_a_configuration_that_cannot_be_used(self) -> None:
-        """One sentence goes to standard error, and the exit status is 1."""
+        """An invalid option and a missing file each cause one line on stderr and the exit status 1."""
         for arguments in (("--prot", "1"), ("--config", self.directory / "absent.toml")):
             status, out, err = self.run_command(main, *arguments)
             self.assertEqual((status, out), (1, ""))

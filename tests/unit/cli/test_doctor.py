@@ -15,16 +15,16 @@ from tests.support.commands import CommandCase
 
 
 class DoctorCommandTests(CommandCase):
-    """Options, exit statuses and the output."""
+    """Tests of the options, the exit status and the output of the command."""
 
     def target(self, *arguments: object, **environment: str) -> Any:
-        """Return what the command would examine."""
+        """Return the target that the command would examine."""
         options = DoctorOptions("doctor")
         options.parseOptions([*map(str, arguments)])
         return doctor._target(options, {"HOME": str(self.directory), **environment})
 
     def test_options_that_cannot_be_used(self) -> None:
-        """One sentence goes to standard error, and the exit status is 2."""
+        """Each invalid option causes one line on stderr and the exit status 2."""
         text = self.write_private("text", "no certificate")
         for arguments in (("--prot",), ("--seconds", "0"), ("--seconds", "x"), ("--ca", text), ("--ca", "/absent")):
             status, out, err = self.run_command(main, *arguments)
@@ -49,7 +49,7 @@ class DoctorCommandTests(CommandCase):
             self.assertEqual(self.run_command(main, "--json")[1][:1], "{")
 
     def test_output(self) -> None:
-        """Characters that the encoding lacks are replaced, and a closed pipe ends the output in silence."""
+        """Characters that the encoding lacks are replaced, and a closed pipe raises no error."""
         out = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
         doctor._write(out, "é")
         out.seek(0)

@@ -1,4 +1,4 @@
-"""The command line."""
+"""Tests of `signald.cli.options`, which parses the command line."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from signald.core.limits import Limits
 
 
 class OptionsTests(SynchronousTestCase):
-    """What they become."""
+    """Tests of the options and of the help text."""
 
     def parse(self, *arguments: str) -> Config:
-        """The configuration of a command line."""
+        """Return the configuration of a command line."""
         options = Options()
         options.parseOptions(list(arguments))
         return options.effective({"XDG_DATA_HOME": "/data"}).config
 
     def test_defaults(self) -> None:
-        """Without options: TLS on port 9000 of every address, and no bare port."""
+        """A command line without options results in the default configuration."""
         self.assertEqual(self.parse(), Config(data_dir=Path("/data/signald")))
 
     def test_everything_can_be_set(self) -> None:
-        """Each kind of option arrives."""
+        """An option of each kind sets its value in the configuration."""
         config = self.parse(
             "--port", "1", "--interface", "::1", "--ws-port", "2794", "--no-tls", "--data-dir", "/here",
             "--allow-origin", "https://a.example", "--allow-origin", "https://b.example:8443", "--ice-relay-only",
@@ -47,7 +47,7 @@ class OptionsTests(SynchronousTestCase):
         self.assertEqual((config.tokens.need, config.drain_seconds), (TokenNeed.HOSTS, 2.0))
 
     def test_a_wrong_option_is_told(self) -> None:
-        """With its name, while the command line is parsed."""
+        """The parser raises UsageError for an invalid option, and the message names the option or suggests another."""
         for arguments, words in (
             (["--ice-sever", "x"], "There is no option --ice-sever; did you mean --ice-server?"),
             (["chek-config"], "There is no command chek-config; did you mean check-config?"),
@@ -67,23 +67,23 @@ class OptionsTests(SynchronousTestCase):
             self.assertIn(words, str(error))
 
     def test_all_problems_at_once(self) -> None:
-        """Each on a line of its own."""
+        """If several options are invalid, the message has a line for each."""
         error = self.assertRaises(UsageError, Options().parseOptions, ["--port", "x", "--ws-port", "y"])
         self.assertEqual(len(str(error).splitlines()), 2)
 
     def test_relative_paths_begin_where_the_command_was_given(self) -> None:
-        """Wherever the process goes before the configuration is read again."""
+        """A relative path is resolved against the working directory of the command while the options are parsed."""
         options = Options()
         options.parseOptions(["--data-dir", "data", "--config", "signald.toml"])
         self.assertEqual((options.given[0].value, options.file), (Path.cwd() / "data", Path.cwd() / "signald.toml"))
 
     def test_the_version(self) -> None:
-        """Its number, and success."""
+        """`--version` exits with status 0."""
         error = self.assertRaises(SystemExit, Options().parseOptions, ["--version"])
         self.assertEqual(error.code, 0)
 
     def test_the_help_names_every_setting(self) -> None:
-        """With its default; and every limit with its unit."""
+        """The help text names every setting and every command, and it shows defaults and units."""
         text = str(Options())
         for setting in settings().values():
             if setting.path[0] != "limits":
@@ -103,7 +103,7 @@ class OptionsTests(SynchronousTestCase):
             self.assertIn(words, text)
 
     def test_the_help_of_a_command(self) -> None:
-        """It begins with the command, says what it does, and does not name the others."""
+        """The help text of a command has its name and its purpose, and not those of the other commands."""
         text = str(Options("config"))
         self.assertTrue(text.startswith("Usage: signald config [options]\n"))
         self.assertIn(COMMANDS["config"], text)

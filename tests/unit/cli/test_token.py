@@ -1,4 +1,4 @@
-"""`signald token`."""
+"""Tests of `signald token`, which creates tokens."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ from tests.support.access import SECRET
 
 
 class CommandTests(SynchronousTestCase):
-    """What it prints."""
+    """Tests of the tokens and the errors that the command prints."""
 
     def setUp(self) -> None:
-        """A configuration with a secret."""
+        """Write a configuration with a token secret."""
         self.directory = Path(self.mktemp())
         self.directory.mkdir()
         self.written("secret", SECRET.decode() + "\n")
         self.config = self.written("signald.toml", 'data_dir = "data"\n[tokens]\nsecret_file = "secret"\n')
 
     def written(self, name: str, text: str) -> Path:
-        """A file of the owner's alone."""
+        """Write a file that only its owner can read."""
         path = self.directory / name
         path.touch(mode=0o600)
         path.write_text(text)
         return path
 
     def run_command(self, *arguments: object, config: Path | None = None) -> tuple[int, str, str]:
-        """Run it: status, standard output, standard error."""
+        """Run the command, and return its exit status, its standard output and its standard error."""
         out, err = StringIO(), StringIO()
         self.patch(sys, "stdout", out)
         self.patch(sys, "stderr", err)
@@ -44,11 +44,11 @@ class CommandTests(SynchronousTestCase):
         return status, out.getvalue(), err.getvalue()
 
     def test_it_is_a_command(self) -> None:
-        """Its name is in the table."""
+        """The table of commands has the command."""
         self.assertIs(find_command("token"), main)
 
     def test_a_token_alone(self) -> None:
-        """With all that was asked for, in one line."""
+        """The command prints one line, a token with all claims that the options set."""
         status, out, err = self.run_command(
             "--user", "ann", "--session", "7q2-m9rt-6zc", "--role", "host", "--expires", "15m", "--name", "Ann"
         )
@@ -58,13 +58,13 @@ class CommandTests(SynchronousTestCase):
         self.assertEqual(claims, {"sub": "ann", "name": "Ann", "signald": {"role": "host", "session": "7Q2M9RT6ZC"}})
 
     def test_the_least(self) -> None:
-        """A guest of any session, for an hour."""
+        """By default, a token is for a guest in any session and expires after an hour."""
         _, out, _ = self.run_command("--user", "ann")
         claims = jwt.decode(out.strip(), SECRET, algorithms=["HS256"])
         self.assertEqual((claims["exp"] - claims["iat"], claims["signald"]), (3600, {"role": "guest"}))
 
     def test_times(self) -> None:
-        """Seconds, minutes, hours, days."""
+        """`--expires` accepts seconds, minutes, hours and days, and refuses every other format."""
         for text, seconds in (("1s", 1), ("90s", 90), ("2m", 120), ("3h", 10800), ("7d", 604800)):
             _, out, _ = self.run_command("--user", "ann", "--expires", text)
             claims = jwt.decode(out.strip(), SECRET, algorithms=["HS256"])
@@ -75,14 +75,14 @@ class CommandTests(SynchronousTestCase):
             self.assertIn("is not a time like", err)
 
     def test_issuer_and_audience(self) -> None:
-        """Those of the configuration are put in, so that its server takes the token."""
+        """The token has the issuer and the audience of the configuration, so that the server accepts it."""
         config = self.written("other.toml", '[tokens]\nsecret_file = "secret"\nissuer = "app"\naudience = "calls"\n')
         _, out, _ = self.run_command("--user", "ann", config=config)
         claims = jwt.decode(out.strip(), SECRET, algorithms=["HS256"], audience="calls", issuer="app")
         self.assertEqual(claims["sub"], "ann")
 
     def test_a_private_key(self) -> None:
-        """It signs, and the server's public one checks; a key that the server does not know is refused."""
+        """A private key signs the token; it is refused if none of the configured public keys matches."""
         key, other = Ed25519PrivateKey.generate(), Ed25519PrivateKey.generate()
         for name, one in (("key", key), ("other", other)):
             private = one.private_bytes(
@@ -111,12 +111,12 @@ class CommandTests(SynchronousTestCase):
         self.assertEqual(self.run_command("--user", "ann", "--key", self.directory / "other", config=bare)[0], 0)
 
     def test_a_named_key(self) -> None:
-        """The name goes into the token's header."""
+        """The ID of the key is put into the header of the token."""
         _, out, _ = self.run_command("--user", "ann", "--kid", "k1")
         self.assertEqual(jwt.get_unverified_header(out.strip())["kid"], "k1")
 
     def test_what_is_wrong(self) -> None:
-        """One sentence on standard error, nothing on standard output, status 1."""
+        """Every error results in one line on standard error, an empty standard output and the exit status 1."""
         bare = self.written("bare.toml", "")
         curve = generate_private_key(SECP256R1()).private_bytes(
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
@@ -142,14 +142,14 @@ class CommandTests(SynchronousTestCase):
                 self.assertIn(said, err)
 
     def test_a_secret_that_others_can_read(self) -> None:
-        """It is refused here, too."""
+        """A secret that other users can read is refused."""
         (self.directory / "secret").chmod(0o644)
         status, out, err = self.run_command("--user", "ann")
         self.assertEqual((status, out), (1, ""))
         self.assertIn("open to others", err)
 
     def test_the_check_of_a_configuration_looks_at_the_keys(self) -> None:
-        """And at the webhook's secret: what would keep the daemon from its start is told."""
+        """`check-config` reports token secrets and webhook URLs with which the daemon would not start."""
         check = find_command("check-config")
         assert check is not None
         hook = self.written(

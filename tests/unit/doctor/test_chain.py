@@ -1,4 +1,4 @@
-"""How the doctor judges certificates."""
+"""Tests of `signald.doctor.chain`, which judges certificate chains."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ NAME = x509.DNSName("calls.example.org")
 
 
 class ChainTests(SynchronousTestCase):
-    """Life, trust and name, each for itself."""
+    """Tests of the findings about the validity period, the trust and the name of a certificate."""
 
     authority = PublicAuthority.create()
 
@@ -33,25 +33,25 @@ class ChainTests(SynchronousTestCase):
         trusted: bool = True,
         days: float = 0,
     ) -> list[Finding]:
-        """What is found about a chain, that many days from now."""
+        """Return the findings about the first `sent` certificates of a chain, as seen `days` after the issue."""
         store = trusted_store([self.authority.root] if trusted else [])
         now = self.authority.now.timestamp() + days * DAY
         return judge_chain("certificate", "it", pair.chain[:sent], host, store, now)
 
     def bad(self, findings: list[Finding]) -> list[str]:
-        """The texts of what is not well, each of which has a remedy."""
+        """Return the texts of the findings that are not OK, and assert that each of them has a remedy."""
         bad = [finding for finding in findings if finding.mark is not Mark.OK]
         self.assertTrue(all(finding.remedy for finding in bad))
         return [finding.text for finding in bad]
 
     def test_good(self) -> None:
-        """Nothing is wrong; without a host there is no name to compare."""
+        """A valid chain has three OK findings, and only two if no host is known, since the name is not compared."""
         pair = self.authority.issue(NAME)
         self.assertEqual([finding.mark for finding in self.judge(pair)], [Mark.OK] * 3)
         self.assertEqual(len(self.judge(pair, host=None)), 2)
 
     def test_life(self) -> None:
-        """Before its time, soon over, over: told once, and the chain is still judged by itself."""
+        """An expired, expiring or not yet valid leaf changes one finding only; the chain's trust stays OK."""
         pair = self.authority.issue(NAME)
         for days, said, mark in (
             (-2, "is not valid before", Mark.FAILURE),
@@ -65,13 +65,13 @@ class ChainTests(SynchronousTestCase):
             self.assertEqual([finding.mark for finding in findings], [mark, Mark.OK, Mark.OK], days)
 
     def test_short_life(self) -> None:
-        """A certificate of six days is not soon over all the time."""
+        """A certificate with a lifetime of six days only causes a warning in the last fifth of its lifetime."""
         pair = self.authority.issue(NAME, start=timedelta(0), end=timedelta(days=6))
         marks = [self.judge(pair, days=days)[0].mark for days in (0, 4, 5.5)]
         self.assertEqual(marks, [Mark.OK, Mark.OK, Mark.WARNING])
 
     def test_name(self) -> None:
-        """By the rules of browsers: wildcards, addresses, and no common name."""
+        """Names match by the rules of browsers: wildcards and IP addresses count, and the common name does not."""
         wild = self.authority.issue(x509.DNSName("*.example.org"), x509.IPAddress(ip_address("192.0.2.1")))
         self.assertEqual(self.bad(self.judge(wild)), [])
         self.assertEqual(self.bad(self.judge(wild, host="192.0.2.1")), [])
@@ -83,12 +83,12 @@ class ChainTests(SynchronousTestCase):
         self.assertIn("it names nothing", self.bad(self.judge(self.authority.issue()))[0])
 
     def test_incomplete(self) -> None:
-        """What is missing is named."""
+        """If the server does not send the intermediate certificate, the finding names the missing certificate."""
         (text,) = self.bad(self.judge(self.authority.issue(NAME), sent=1))
         self.assertIn("“Test Intermediate”, which issued “a server”, is neither sent nor trusted here", text)
 
     def test_unknown_authority(self) -> None:
-        """A root that nobody trusts, sent or not; and a certificate that signs itself."""
+        """An untrusted root, whether the server sends it or not, and a self-signed certificate fail the check."""
         pair = self.authority.issue(NAME)
         (text,) = self.bad(self.judge(pair, trusted=False))
         self.assertIn("“Test Root”, which issued “Test Intermediate”, is neither sent nor trusted", text)
@@ -105,13 +105,13 @@ class ChainTests(SynchronousTestCase):
         self.assertIn("signs itself", text)
 
     def test_an_intermediate_of_another_authority(self) -> None:
-        """Of the same name is not enough: it did not issue the certificate."""
+        """An intermediate certificate of the right name that did not sign the leaf does not complete the chain."""
         pair, other = self.authority.issue(NAME), PublicAuthority.create(self.authority.now)
         (text,) = self.bad(self.judge(Pair((pair.chain[0], other.intermediate.leaf), pair.key)))
         self.assertIn("“Test Intermediate”, which issued “a server”, is neither sent", text)
 
     def test_other_faults(self) -> None:
-        """They are told in OpenSSL's words: here the intermediate certificate has ended."""
+        """Any other fault is reported with OpenSSL's message, here that the intermediate certificate has expired."""
         pair = self.authority.issue(NAME, end=timedelta(days=3000))
         (text,) = self.bad(self.judge(pair, days=2000))
         self.assertIn("cannot be verified: certificate has expired", text)

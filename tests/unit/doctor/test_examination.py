@@ -1,4 +1,4 @@
-"""The doctor's checks together, its clock, and its connections."""
+"""Tests of the doctor's examination as a whole, and of its checks of the clock, the certificate and a session."""
 
 from __future__ import annotations
 
@@ -49,16 +49,16 @@ URL = PublicUrl.read("http://calls.example.org/")
 
 
 class ClockTests(SynchronousTestCase):
-    """The clock of this machine."""
+    """Tests of the findings about this machine's clock."""
 
     def test_synchronised(self) -> None:
-        """Where nobody corrects it, it is a warning; where nobody tells, it is not checked."""
+        """A clock without a time service is a warning; the check is skipped if the kernel does not report it."""
         marks = {state: judge_clock(state).mark for state in (True, False, None)}
         self.assertEqual(marks, {True: Mark.OK, False: Mark.WARNING, None: Mark.SKIPPED})
         self.assertIn(kernel_synchronised(), (True, False, None))
 
     def test_date(self) -> None:
-        """A minute is allowed either way (RFC 9110 §5.6.7 has the form)."""
+        """A Date header (RFC 9110 §5.6.7) may differ from the local clock by a minute in either direction."""
         date = "Sun, 06 Nov 1994 08:49:37 GMT"
         for skew, mark, said in (
             (0, Mark.OK, "differ by less than 60 s"),
@@ -74,24 +74,24 @@ class ClockTests(SynchronousTestCase):
 
 
 class OwnCertificateTests(SynchronousTestCase):
-    """The files that signald uses."""
+    """Tests of the findings about the certificate files of the configuration."""
 
     def setUp(self) -> None:
-        """Make a directory."""
+        """Create the data directory."""
         self.path = Path(self.mktemp()).resolve()
         self.path.mkdir(mode=0o700)
 
     def check(self, config: Config) -> list[Finding]:
-        """What is found."""
+        """Return the findings about the certificate files."""
         return check_certificate_files(config, "attic.example.org", trusted_store([]), NOW)
 
     def test_without_tls(self) -> None:
-        """There are none."""
+        """Without TLS, the check is skipped, and there is no local authority."""
         self.assertEqual(self.check(Config(self.path, tls=False))[0].mark, Mark.SKIPPED)
         self.assertIsNone(local_authority(Config(self.path, tls=False)))
 
     def test_local_authority(self) -> None:
-        """Before the first start, sound, and damaged."""
+        """The check passes before the first start and with a valid local authority, and fails with a damaged key."""
         config = Config(self.path)
         self.assertIn("will be made", self.check(config)[0].text)
         self.assertIsNone(local_authority(config))
@@ -102,7 +102,7 @@ class OwnCertificateTests(SynchronousTestCase):
         self.assertEqual(self.check(config)[0].mark, Mark.FAILURE)
 
     def test_supplied(self) -> None:
-        """The pair is judged as clients would; a key of another certificate is told."""
+        """A supplied certificate is judged as clients would; the key of another certificate is a failure."""
         certificate, key = self.path / "fullchain.pem", self.path / "privkey.pem"
         one, other = (self_signed(ec.generate_private_key(ec.SECP256R1())) for _ in range(2))
         certificate.write_bytes(certificates_pem(one.chain))
@@ -115,10 +115,10 @@ class OwnCertificateTests(SynchronousTestCase):
 
 
 class ExchangeTests(SynchronousTestCase):
-    """One request and its answer."""
+    """Tests of `Exchange`, which sends one HTTP request and reads the response."""
 
     def setUp(self) -> None:
-        """Ask."""
+        """Open a connection in memory and send a request."""
         self.protocol = Exchange(handshake(URL, None))
         self.wire = StringTransportWithDisconnection()
         self.wire.abortConnection = self.wire.loseConnection  # type: ignore[method-assign] # it has none of its own
@@ -126,11 +126,11 @@ class ExchangeTests(SynchronousTestCase):
         self.protocol.makeConnection(self.wire)
 
     def reason(self) -> str:
-        """Why there is no answer."""
+        """Return the message with which the exchange failed."""
         return str(self.failureResultOf(self.protocol.answered, UnreachableError).value)
 
     def test_answer(self) -> None:
-        """It is taken when it is whole, and the connection closed."""
+        """The exchange succeeds and closes the TCP connection as soon as the response is complete."""
         self.assertEqual(self.wire.value(), handshake(URL, None))
         data = last_response(ErrorCode.BAD_ORIGIN)
         self.protocol.dataReceived(data[:50])
@@ -140,30 +140,30 @@ class ExchangeTests(SynchronousTestCase):
         self.assertFalse(self.wire.connected)
 
     def test_answer_to_the_end(self) -> None:
-        """One without a length ends with the connection; one without an end is cut."""
+        """A response without Content-Length is read until it reaches the size limit, and then it counts."""
         self.protocol.dataReceived(b"HTTP/1.1 200 OK\r\n\r\nbody")
         self.assertNoResult(self.protocol.answered)
         self.protocol.dataReceived(b"x" * 70000)
         self.assertEqual(self.successResultOf(self.protocol.answered).response.status, 200)
 
     def test_closed(self) -> None:
-        """Without an answer, or with half a one."""
+        """A TCP connection that is closed after half a status line is reported as closed without a response."""
         self.protocol.dataReceived(b"HTTP/1.1 2")
         self.protocol.connectionLost(Failure(ConnectionDone()))
         self.assertEqual(self.reason(), "the connection was closed without an answer")
 
     def test_no_tls(self) -> None:
-        """TLS's own failure is told as such."""
+        """A failed TLS handshake is reported as such."""
         self.protocol.connectionLost(Failure(SSL.Error([])))
         self.assertEqual(self.reason(), "TLS could not be agreed on")
 
     def test_something_else(self) -> None:
-        """Another protocol is told at once."""
+        """A server of another protocol is reported as soon as its first bytes arrive."""
         self.protocol.dataReceived(b"SSH-2.0-OpenSSH_9.2\r\n")
         self.assertEqual(self.reason(), "what answers there does not speak HTTP/1.1")
 
     def test_reasons(self) -> None:
-        """Why there is no connection."""
+        """Each error of an attempt to open a TCP connection has its own text."""
         errors = (DNSLookupError(), ConnectionRefusedError(), TimeoutError(), NoRouteError())
         texts = [
             "its name has no address",
@@ -175,16 +175,16 @@ class ExchangeTests(SynchronousTestCase):
 
 
 class Dialect(PlainDialect):
-    """What the doctor asks for."""
+    """A dialect with the subprotocol that the doctor offers."""
 
     subprotocol = SUBPROTOCOL
 
 
 class SessionTests(SynchronousTestCase):
-    """A session of the doctor's with signald's own server, in memory."""
+    """Tests of a session between the doctor and signald's own server over a transport in memory."""
 
     def setUp(self) -> None:
-        """Serve."""
+        """Create a server."""
         self.clock, limits = Clock(), Limits(ping_seconds=5.0)
         self.record = RecordingSwitchboard()
         self.server = SignalingFactory(
@@ -192,7 +192,7 @@ class SessionTests(SynchronousTestCase):
         )
 
     def open(self, seconds: float) -> tuple[SessionFactory, Any]:
-        """Begin a session that is to be idle for so long; what carries the bytes."""
+        """Open a session that stays idle for `seconds`, and return it with the pump that carries its bytes."""
         factory = SessionFactory(URL, seconds, self.clock)
         client, server = factory.buildProtocol(None), self.server.buildProtocol(None)
         assert client is not None
@@ -202,7 +202,7 @@ class SessionTests(SynchronousTestCase):
         return factory, pump
 
     def test_welcome_and_idle(self) -> None:
-        """It says hello with the page's origin, answers pings and counts them, and goes by itself."""
+        """The session sends hello, counts pings and sends pongs, and closes itself after its idle time."""
         factory, pump = self.open(12.0)
         (peer,) = self.record.connections
         self.assertEqual([json.loads(frame)["type"] for _, frame in self.record.heard], ["hello"])
@@ -217,7 +217,7 @@ class SessionTests(SynchronousTestCase):
         self.assertEqual((found.answer, found.pings, found.lost), ("welcome", 2, False))
 
     def test_closed_by_the_other_side(self) -> None:
-        """Before its time: it knows after how many seconds."""
+        """If the server closes the session early, the record has the error code and the seconds until the close."""
         factory, pump = self.open(60.0)
         (peer,) = self.record.connections
         self.record.connections[peer].send_text(b'{"type": "error", "code": "server-full"}')
@@ -229,14 +229,14 @@ class SessionTests(SynchronousTestCase):
         self.assertEqual(found, SessionRecord("error", "server-full", 0, 3.0, True))
 
     def test_no_answer(self) -> None:
-        """It does not wait for ever for a welcome."""
+        """The session ends after a timeout if the server does not respond to hello."""
         factory, pump = self.open(60.0)
         self.clock.advance(5.1)
         pump.flush()
         self.assertEqual(self.successResultOf(factory.ended).answer, None)
 
     def test_an_answer_that_is_none(self) -> None:
-        """Another protocol's message is no welcome."""
+        """A message of another protocol is not recorded as a welcome."""
         for frame in (b"hi", b"[]", b"5", b"{}", b'{"type": "x", "code": []}'):
             factory, pump = self.open(0.0)
             peer = list(self.record.connections)[-1]
@@ -248,10 +248,10 @@ class SessionTests(SynchronousTestCase):
 
 
 class ExaminationTests(SynchronousTestCase):
-    """All checks together."""
+    """Tests of `examine`, which runs all checks."""
 
     def setUp(self) -> None:
-        """Make a patient that listens nowhere."""
+        """Create a target that listens on no port."""
         path = Path(self.mktemp()).resolve()
         path.mkdir(mode=0o700)
         self.clock = Clock()
@@ -259,15 +259,15 @@ class ExaminationTests(SynchronousTestCase):
         self.patient = DoctorTarget(config, None, None, trusted_store([]), NOW, seconds=5.0)
 
     def examine(self, patient: DoctorTarget) -> Deferred[list[Finding]]:
-        """Begin."""
+        """Start the examination."""
         return Deferred.fromCoroutine(examine(patient, self.clock, self.in_thread))
 
     def in_thread(self, call: Any, *arguments: Any) -> Deferred[Any]:
-        """Never come back."""
+        """Return a Deferred that never fires, in place of running the call in a thread."""
         return Deferred()
 
     def test_order(self) -> None:
-        """Always the same; nothing is left pending."""
+        """The topics are always in the same order, and no delayed call is left."""
         topics = [found.topic for found in self.successResultOf(self.examine(self.patient))]
         self.assertEqual(
             list(dict.fromkeys(topics)), ["files", "descriptors", "ports", "clock", "certificate", "public"]
@@ -275,7 +275,7 @@ class ExaminationTests(SynchronousTestCase):
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_a_check_that_does_not_end(self) -> None:
-        """The others are told, and it is a failure."""
+        """A check that does not end is reported as a failure after its timeout."""
         ice = Ice(servers=(IceServer(("stun:stun.example.org",)),))
         patient = evolve(self.patient, config=evolve(self.patient.config, ice=ice))
         done = self.examine(patient)
@@ -287,7 +287,7 @@ class ExaminationTests(SynchronousTestCase):
         self.assertIn("did not end in time", found.text)
 
     def test_a_check_that_raises(self) -> None:
-        """It is a failure of its own, with the traceback in the log."""
+        """A check that raises an exception is reported as a failure, and the log has the traceback."""
         self.in_thread = lambda *_: 1 / 0  # type: ignore[method-assign,assignment] # what is to happen
         ice = Ice(servers=(IceServer(("stun:stun.example.org",)),))
         done = self.examine(evolve(self.patient, config=evolve(self.patient.config, ice=ice)))
@@ -295,7 +295,7 @@ class ExaminationTests(SynchronousTestCase):
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
 
     def test_an_unusable_secret(self) -> None:
-        """It is told in a sentence."""
+        """A TURN secret that cannot be read is reported as a failure."""
         ice = Ice(turn_urls=("turn:turn.example.org",), turn_secret_file=self.patient.config.data_dir / "nothing")
         done = self.examine(evolve(self.patient, config=evolve(self.patient.config, ice=ice)))
         found = self.successResultOf(done)[-1]

@@ -1,4 +1,4 @@
-"""How the doctor looks at files, ports and processes."""
+"""Tests of the doctor's checks of files, ports and processes."""
 
 from __future__ import annotations
 
@@ -17,43 +17,43 @@ from signald.doctor.processes import Process, listening_process
 from signald.net.file_modes import OWNER_ALONE, OWNER_AND_GROUP
 
 STRANGER = 54321
-"""A user id that nobody has."""
+"""A user ID that belongs to no user."""
 
 
 class DirectoryTests(SynchronousTestCase):
-    """The data directory."""
+    """Tests of the check of the data directory."""
 
     def setUp(self) -> None:
-        """Make one."""
+        """Create a data directory."""
         self.path = Path(self.mktemp()).resolve()
         self.path.mkdir(mode=0o700)
 
     def marks(self, path: Path, owner: int | None = None) -> list[Mark]:
-        """How bad it is."""
+        """Return the marks of the findings about a directory."""
         return [finding.mark for finding in check_data_directory(path, owner)]
 
     def test_good(self) -> None:
-        """It is its owner's alone, and has room."""
+        """A directory that only its owner can write, on a disk with free space, passes both checks."""
         self.assertEqual(self.marks(self.path), [Mark.OK, Mark.OK])
         self.assertEqual(self.marks(self.path, os.geteuid()), [Mark.OK, Mark.OK])
 
     def test_missing(self) -> None:
-        """It can be made, and nothing is made by looking."""
+        """A missing directory that can be created passes the check, and the check does not create it."""
         path = self.path / "a" / "b"
         self.assertEqual(self.marks(path), [Mark.OK])
         self.assertFalse(path.parent.exists())
 
     def test_of_another_user(self) -> None:
-        """The running daemon's user has to own it."""
+        """The check fails if the user of the running daemon does not own the directory."""
         self.assertEqual(self.marks(self.path, STRANGER)[0], Mark.FAILURE)
 
     def test_writable_by_others(self) -> None:
-        """They could replace the authority."""
+        """The check fails if the group can write the directory, since it could replace the local authority."""
         self.path.chmod(0o770)
         self.assertEqual(self.marks(self.path)[0], Mark.FAILURE)
 
     def test_no_folder(self) -> None:
-        """A file is none, and nothing is below it."""
+        """The check fails for a file, and for a path below a file."""
         path = self.path / "file"
         path.write_text("")
         self.assertEqual(self.marks(path), [Mark.FAILURE])
@@ -61,22 +61,22 @@ class DirectoryTests(SynchronousTestCase):
 
 
 class SecretTests(SynchronousTestCase):
-    """Files that hold secrets."""
+    """Tests of the check of files that hold secrets."""
 
     def setUp(self) -> None:
-        """Make a directory."""
+        """Create a directory."""
         self.path = Path(self.mktemp()).resolve()
         self.path.mkdir()
 
     def file(self, name: str, mode: int) -> Path:
-        """Make a file."""
+        """Create a file with these permissions."""
         path = self.path / name
         path.write_text("secret")
         path.chmod(mode)
         return path
 
     def test_which(self) -> None:
-        """Those that the configuration names as secrets, and those that are kept in the data directory."""
+        """The files are those that the configuration names as secrets, and the secrets in the data directory."""
         turn, hook, key = (self.file(name, 0o600) for name in ("turn", "hook", "key"))
         kept = self.file("host-secret", 0o600)
         config = Config(
@@ -90,7 +90,7 @@ class SecretTests(SynchronousTestCase):
         self.assertEqual(found, {turn: OWNER_AND_GROUP, hook: OWNER_AND_GROUP, key: OWNER_AND_GROUP, kept: OWNER_ALONE})
 
     def test_modes(self) -> None:
-        """A group may read an operator's file, not signald's own; others may read none."""
+        """A group may read a file that the operator created, but not one that signald created; others may read none."""
         for mode, forbidden, mark in (
             (0o600, OWNER_ALONE, Mark.OK),
             (0o640, OWNER_ALONE, Mark.FAILURE),
@@ -103,28 +103,28 @@ class SecretTests(SynchronousTestCase):
             self.assertNotIn("secret\n", found.text)
 
     def test_the_configuration_itself(self) -> None:
-        """Where it has secrets of TURN servers it is one of these files."""
+        """A configuration file with secrets of TURN servers is checked like the other files."""
         (found,) = check_secret_files([], self.file("signald.toml", 0o644))
         self.assertIn("it holds the secrets of TURN servers", found.text)
 
     def test_missing(self) -> None:
-        """A file that is named and not there is told."""
+        """A secret file that the configuration names but that does not exist is a failure."""
         (found,) = check_secret_files([(self.path / "nothing", OWNER_AND_GROUP)], None)
         self.assertEqual(found.mark, Mark.FAILURE)
 
 
 class PortTests(SynchronousTestCase):
-    """Who has a port."""
+    """Tests of the check of a port."""
 
     def listen(self) -> int:
-        """Listen on a free port."""
+        """Listen on a free port and return its number."""
         listening = socket.create_server(("127.0.0.1", 0))
         self.addCleanup(listening.close)
         port: int = listening.getsockname()[1]
         return port
 
     def test_taken(self) -> None:
-        """A port in use is found, and the process that has it: this one."""
+        """A port in use is detected, and so is the process that listens on it, which is this one."""
         port = self.listen()
         self.assertEqual(port_problem("127.0.0.1", port), PortProblem(errno.EADDRINUSE))
         found = listening_process(port)
@@ -132,7 +132,7 @@ class PortTests(SynchronousTestCase):
         self.assertEqual((found.id, found.owner), (os.getpid(), os.geteuid()))
 
     def test_free(self) -> None:
-        """A port that nobody has any more is free, and nobody is found."""
+        """A port whose socket has been closed is free, and no process is found for it."""
         listening = socket.create_server(("127.0.0.1", 0))
         port = listening.getsockname()[1]
         listening.close()
@@ -140,11 +140,11 @@ class PortTests(SynchronousTestCase):
         self.assertIsNone(listening_process(port))
 
     def test_no_address_of_this_machine(self) -> None:
-        """An interface that is elsewhere."""
+        """An interface address that this machine does not have cannot be bound."""
         self.assertEqual(port_problem("192.0.2.1", 0), PortProblem(errno.EADDRNOTAVAIL))
 
     def test_sentences(self) -> None:
-        """Ours and free are well; all else has a remedy."""
+        """A free port, and a port on which signald listens, are OK; every other result has a remedy."""
         process = Process(1234, "apache2", 0, None)
         for number, ours, said in (
             (None, False, "is free"),
@@ -161,21 +161,21 @@ class PortTests(SynchronousTestCase):
             self.assertEqual(found.mark is Mark.OK, number is None or ours)
 
     def test_unknown_process(self) -> None:
-        """Another user's process is another program."""
+        """A process that the doctor cannot see is reported as another program."""
         found = judge_port("port", None, 443, PortProblem(errno.EADDRINUSE), None, ours=False)
         self.assertIn("Port 443 (port) is taken by another program", found.text)
 
     def test_local_host(self) -> None:
-        """Where an interface is reached from this machine."""
+        """A wildcard interface is reached at the loopback address, and any other interface at its own address."""
         hosts = [local_host(interface) for interface in (None, "0.0.0.0", "::", "192.0.2.1")]  # noqa: S104 # binds nothing
         self.assertEqual(hosts, ["127.0.0.1", "127.0.0.1", "::1", "192.0.2.1"])
 
 
 class ProcessTests(SynchronousTestCase):
-    """What /proc tells."""
+    """Tests of the search for a listening process in /proc."""
 
     def setUp(self) -> None:
-        """Make a small one."""
+        """Create a small /proc with one listening socket."""
         self.proc = Path(self.mktemp()).resolve()
         (self.proc / "net").mkdir(parents=True)
         line = "   0: 0100007F:2328 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 4711 1\n"
@@ -190,7 +190,7 @@ class ProcessTests(SynchronousTestCase):
         (folder / "limits").write_text(f"Max open files            1024                 {hard}               files\n")
 
     def test_socket_activation(self) -> None:
-        """The service is found, not systemd, which holds its socket."""
+        """With socket activation, the service is found, and not systemd, which also holds the socket."""
         self.process(1, "systemd", "1048576")
         self.assertEqual(getattr(listening_process(9000, self.proc), "name", None), "systemd")
         self.process(80, "signald", "20000")
@@ -198,10 +198,10 @@ class ProcessTests(SynchronousTestCase):
         self.assertIsNone(listening_process(9001, self.proc))
 
     def test_unlimited(self) -> None:
-        """No limit is none."""
+        """An unlimited number of open files is read as None."""
         self.process(80, "signald", "unlimited")
         self.assertEqual(getattr(listening_process(9000, self.proc), "open_files", 0), None)
 
     def test_nothing_to_see(self) -> None:
-        """Without /proc nothing is known."""
+        """No process is found if /proc does not exist."""
         self.assertIsNone(listening_process(9000, self.proc / "nothing"))

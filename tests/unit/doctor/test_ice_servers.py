@@ -1,4 +1,4 @@
-"""How the doctor speaks with STUN and TURN servers, and what it concludes."""
+"""Tests of the doctor's requests to STUN and TURN servers, and of its findings about them."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ ADA = Credentials("ada", "lovelace")
 
 
 def transactions() -> Iterator[bytes]:
-    """Twelve bytes, others each time."""
+    """Yield transaction IDs of twelve bytes, each of which is different."""
     number = 0
     while True:
         number += 1
@@ -59,12 +59,13 @@ def transactions() -> Iterator[bytes]:
 
 
 class Server:
-    """A TURN server that does as it is told.
+    """A TURN server in memory.
 
     Attributes:
-        key: of the user that it knows.
-        allowed: peers that it would relay to.
-        asked: the requests, in their order.
+        key: the long-term key of its only user.
+        allowed: the peers for which it grants a permission.
+        asked: the methods of the requests, in the order of their arrival.
+        challenges: the number of requests that are refused with a new nonce.
 
     """
 
@@ -75,7 +76,7 @@ class Server:
         self.challenges = 1
 
     def answer(self, data: bytes) -> Message:
-        """Answer a request."""
+        """Process a request and return the response."""
         request = decode(data)
         self.asked.append(request.method)
         if request.method == Method.BINDING:
@@ -108,10 +109,10 @@ class Server:
 
 
 class StunTests(SynchronousTestCase):
-    """The messages."""
+    """Tests of the codec of STUN messages."""
 
     def test_samples(self) -> None:
-        """Those of RFC 5769 are read."""
+        """The sample responses of RFC 5769 are decoded."""
         for data, mapped in ((SAMPLE, "192.0.2.1"), (SAMPLE_6, "2001:db8:1234:5678:11:2233:4455:6677")):
             message = decode(data)
             self.assertEqual((message.method, message.kind), (Method.BINDING, Kind.SUCCESS))
@@ -119,16 +120,19 @@ class StunTests(SynchronousTestCase):
             self.assertEqual(message.address(Attribute.XOR_MAPPED_ADDRESS), mapped)
 
     def test_integrity(self) -> None:
-        """It is the last attribute, counted in the length; real servers check it in the end-to-end tests."""
+        """MESSAGE-INTEGRITY is the last attribute and part of the length.
+
+        Its value is verified by real servers in the end-to-end tests.
+        """
         signed = Message(0x001, 0x100, SAMPLE[8:20], {Attribute.XOR_MAPPED_ADDRESS: SAMPLE[40:48]})
         data = encode(signed, b"VOkJxbRl1RmTxUk/WvJxBt")
         self.assertEqual(whole_bytes(data), len(data))
         self.assertEqual(len(decode(data).attributes[Attribute.MESSAGE_INTEGRITY]), 20)
-        # RFC 8489 §9.2.2 has this key as its example.
+        # This key is the example of RFC 8489 §9.2.2.
         self.assertEqual(long_term_key("user", "realm", "pass").hex(), "8493fbc53ba582fb4c044c456bdc40eb")
 
     def test_there_and_back(self) -> None:
-        """What is encoded is what is decoded, with padding."""
+        """Decoding an encoded message returns the same message, even if an attribute needs padding."""
         message = Message(Method.ALLOCATE, Kind.ERROR, bytes(12), {0x8022: b"x", Attribute.ERROR_CODE: b"\0\0\x04\x26"})
         self.assertEqual(decode(encode(message)), message)
         self.assertEqual(message.error, 438)
@@ -138,7 +142,7 @@ class StunTests(SynchronousTestCase):
 
     @given(st.binary(max_size=100))
     def test_any_bytes(self, data: bytes) -> None:
-        """Whatever comes, it is a message or a ValueError."""
+        """Decoding arbitrary bytes either returns a message or raises ValueError."""
         header = struct.pack("!HHI", 0x0101, len(data), 0x2112A442) + bytes(12)
         for candidate in (data, header + data, SAMPLE[:20] + data):
             try:
@@ -151,10 +155,10 @@ class StunTests(SynchronousTestCase):
 
 
 class DialogueTests(SynchronousTestCase):
-    """The steps of an allocation."""
+    """Tests of the sequence of requests in a dialogue."""
 
     def hold(self, server: Server, credentials: Credentials | None = ADA) -> Outcome:
-        """Ask until it is known."""
+        """Run a dialogue with a server and return its outcome."""
         dialogue = Dialogue(credentials, transactions().__next__)
         for _ in range(20):
             outcome = dialogue.received(server.answer(dialogue.request))
@@ -163,30 +167,30 @@ class DialogueTests(SynchronousTestCase):
         raise AssertionError("the dialogue has no end")
 
     def test_stun(self) -> None:
-        """One request."""
+        """Without credentials, the dialogue is a single Binding request."""
         server = Server()
         self.assertEqual(self.hold(server, None), Outcome(Result.MAPPED))
         self.assertEqual(server.asked, [Method.BINDING])
 
     def test_turn(self) -> None:
-        """Asked for proof, allowed, asked about private peers, and given back."""
+        """The dialogue authenticates, allocates, requests a permission for each private peer, and then deallocates."""
         server = Server()
         self.assertEqual(self.hold(server), Outcome(Result.RELAYED))
         permissions = [Method.CREATE_PERMISSION] * len(PRIVATE_PEERS)
         self.assertEqual(server.asked, [Method.ALLOCATE, Method.ALLOCATE, *permissions, Method.REFRESH])
 
     def test_private_peers(self) -> None:
-        """Those that it would relay to are known."""
+        """The outcome lists the private peers for which the server granted a permission."""
         self.assertEqual(self.hold(Server(allowed=("10.0.0.1",))), Outcome(Result.RELAYED, reached=("10.0.0.1",)))
 
     def test_wrong_secret(self) -> None:
-        """A second 401 is the end."""
+        """A second 401 response ends the dialogue as refused."""
         server = Server(secret="byron")
         self.assertEqual(self.hold(server), Outcome(Result.REFUSED, 401))
         self.assertEqual(server.asked, [Method.ALLOCATE, Method.ALLOCATE])
 
     def test_stale_nonce(self) -> None:
-        """Once it is taken for an invitation, not for ever."""
+        """A 438 response (stale nonce) makes the dialogue retry once; a second one ends it as refused."""
         server = Server()
         server.challenges = 2
         self.assertEqual(self.hold(server).result, Result.RELAYED)
@@ -195,7 +199,7 @@ class DialogueTests(SynchronousTestCase):
         self.assertEqual(self.hold(server), Outcome(Result.REFUSED, 438))
 
     def test_open_relay(self) -> None:
-        """A server that asks for no proof."""
+        """A server that allocates without authentication is reported as open."""
         dialogue = Dialogue(ADA, transactions().__next__)
         transaction = decode(dialogue.request).transaction
         relayed: dict[int, bytes] = {Attribute.XOR_RELAYED_ADDRESS: xor_address("192.0.2.1", 1, transaction)}
@@ -203,7 +207,7 @@ class DialogueTests(SynchronousTestCase):
         self.assertEqual(dialogue.received(answer), Outcome(Result.OPEN))
 
     def test_nonsense(self) -> None:
-        """An answer without what it is to tell; and a request in the place of an answer."""
+        """A success response without the expected address, and a request in place of a response, are nonsense."""
         for kind in (Kind.SUCCESS, Kind.REQUEST):
             for credentials in (ADA, None):
                 dialogue = Dialogue(credentials, transactions().__next__)
@@ -212,7 +216,7 @@ class DialogueTests(SynchronousTestCase):
                 self.assertEqual(found, Outcome(Result.NONSENSE))
 
     def test_answers_of_others(self) -> None:
-        """They change nothing, and neither does asking again."""
+        """Responses to other transactions are ignored, and a retransmission has the same bytes as the request."""
         dialogue = Dialogue(ADA, transactions().__next__)
         before = dialogue.request
         self.assertIsNone(dialogue.received(Message(Method.ALLOCATE, Kind.ERROR, bytes(12))))
@@ -220,31 +224,31 @@ class DialogueTests(SynchronousTestCase):
         self.assertEqual(dialogue.request, before)
 
     def test_no_secret_is_shown(self) -> None:
-        """In the text of what may get into a traceback."""
+        """The repr of credentials, which may get into a traceback, does not contain the secret."""
         self.assertNotIn("lovelace", repr(ADA))
 
 
 class Wire:
-    """In the place of a datagram transport."""
+    """A datagram transport that records what is sent."""
 
     def __init__(self) -> None:
         self.sent: list[bytes] = []
         self.peer: tuple[str, int] | None = None
 
     def connect(self, host: str, port: int) -> None:
-        """Remember the peer."""
+        """Record the peer."""
         self.peer = (host, port)
 
     def write(self, data: bytes) -> None:
-        """Remember what is sent."""
+        """Record a datagram."""
         self.sent.append(data)
 
 
 class TransportTests(SynchronousTestCase):
-    """Over UDP and TCP."""
+    """Tests of dialogues over UDP and TCP."""
 
     def test_datagrams(self) -> None:
-        """A request is sent again until it is answered; nothing is sent after the end."""
+        """A request over UDP is retransmitted until its response arrives, and nothing is sent after the end."""
         clock, wire, server = Clock(), Wire(), Server()
         protocol = Datagrams(Dialogue(ADA, transactions().__next__), ("192.0.2.1", 3478), clock)
         protocol.transport = wire
@@ -262,7 +266,7 @@ class TransportTests(SynchronousTestCase):
         self.assertEqual(clock.getDelayedCalls(), [])
 
     def test_refused_datagrams(self) -> None:
-        """A closed port, and what is no STUN."""
+        """A closed UDP port ends the dialogue as closed, and a datagram that is not STUN ends it as nonsense."""
         for happens, result in (
             (lambda protocol: protocol.connectionRefused(), Result.CLOSED),
             (lambda protocol: protocol.stopProtocol(), Result.CLOSED),
@@ -275,7 +279,7 @@ class TransportTests(SynchronousTestCase):
             self.assertEqual(self.successResultOf(protocol.asking.ended), Outcome(result))
 
     def test_stream(self) -> None:
-        """Messages come in any pieces."""
+        """Responses over TCP are reassembled, even if each byte arrives separately."""
         server, wire = Server(), StringTransport()
         protocol = Stream(Dialogue(ADA, transactions().__next__))
         protocol.makeConnection(wire)
@@ -288,14 +292,14 @@ class TransportTests(SynchronousTestCase):
         self.assertEqual(self.successResultOf(protocol.asking.ended), Outcome(Result.RELAYED))
 
     def test_stream_of_something_else(self) -> None:
-        """It is told at once; a message without end is not kept."""
+        """A TCP server of another protocol is detected from its first bytes."""
         protocol = Stream(Dialogue(None, transactions().__next__))
         protocol.makeConnection(StringTransport())
         protocol.dataReceived(b"HTTP/1.1 400 Bad Request\r\n")
         self.assertEqual(self.successResultOf(protocol.asking.ended), Outcome(Result.NONSENSE))
 
     def test_closed_stream(self) -> None:
-        """Without an answer."""
+        """A TCP connection that is closed without a response ends the dialogue as closed."""
         protocol = Stream(Dialogue(None, transactions().__next__))
         protocol.makeConnection(StringTransport())
         protocol.connectionLost()
@@ -303,10 +307,10 @@ class TransportTests(SynchronousTestCase):
 
 
 class JudgementTests(SynchronousTestCase):
-    """What is said."""
+    """Tests of the findings about ICE servers, and of the servers that the configuration names."""
 
     def test_sentences(self) -> None:
-        """A wrong secret is told apart from a server that is not there."""
+        """Each outcome has its own finding, with a remedy unless it is OK, and without the secret."""
         server = read_ice_url(URL, ADA)
         for outcome, minted, mark, said in (
             (Outcome(Result.MAPPED), False, Mark.OK, "answers"),
@@ -328,7 +332,7 @@ class JudgementTests(SynchronousTestCase):
             self.assertNotIn("lovelace", repr(found))
 
     def test_urls(self) -> None:
-        """Default ports and transports (RFC 7064 §3.2, RFC 7065 §3.2)."""
+        """A URL is parsed with the default port and transport of its scheme (RFC 7064 §3.2, RFC 7065 §3.2)."""
         for url, host, port, tls, stream in (
             ("stun:stun.example.org", "stun.example.org", 3478, False, False),
             ("stuns:stun.example.org", "stun.example.org", 5349, True, True),
@@ -340,7 +344,7 @@ class JudgementTests(SynchronousTestCase):
             self.assertEqual((found.target, found.stream), (Target(host, port, tls), stream), url)
 
     def test_servers_of_the_configuration(self) -> None:
-        """Each URL; credentials as given, or made of the secret, which has to be usable."""
+        """Each URL becomes a target with its configured credentials, or with credentials derived from the secret."""
         servers = (IceServer(("stun:a.example",)), IceServer(("turn:b.example",), "ada", "lovelace"))
         found = given_targets(Ice(servers=servers))
         self.assertEqual([target.credentials for target in found], [None, ADA])

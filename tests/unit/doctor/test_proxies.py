@@ -1,4 +1,4 @@
-"""What the doctor concludes from the answer to its handshake."""
+"""Tests of the doctor's findings about proxies, which it derives from the response to its handshake."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ URL = PublicUrl.read("https://calls.example.org/")
 
 
 class UrlTests(SynchronousTestCase):
-    """The public address."""
+    """Tests of `PublicUrl`."""
 
     def test_read(self) -> None:
-        """Ports are filled in and left out as browsers do."""
+        """Default ports are added to the target and left out of the origin, as browsers do."""
         for text, target, path, origin, socket in (
             (
                 "https://calls.example.org",
@@ -48,26 +48,26 @@ class UrlTests(SynchronousTestCase):
             self.assertEqual(url.socket, socket or f"{'wss' if target.tls else 'ws'}://{url.authority}/ws")
 
     def test_what_is_none(self) -> None:
-        """Other schemes, users, and what could break out of the request's first line."""
+        """Other schemes, URLs with a user, and characters that could break the HTTP request line are refused."""
         for text in (
             "", "calls.example.org", "ftp://calls.example.org/", "wss://calls.example.org/", "https://", "https:///x",
             "https://user:pass@calls.example.org/", "https://calls.example.org:99999/", "https://calls.example.org/a b",
             "https://calls.example.org/\r\nX: y", "https://calls.example.org/é", "https://[::1/", "https://a..b/",
         ):  # fmt: skip
             with self.assertRaises(ConfigError, msg=text):
-                print(PublicUrl.read(text))  # noqa: T201 # shown where the test fails
+                print(PublicUrl.read(text))  # noqa: T201 # shows the URL if the test fails
 
 
 class HandshakeTests(SynchronousTestCase):
-    """Whether Upgrade and Host come through."""
+    """Tests of the findings about whether proxies pass the Upgrade and Host headers on."""
 
     def judge(self, response: Response | None, seen: Seen | None = None) -> list[Finding]:
-        """What is said of an answer."""
+        """Return the findings about a response."""
         assert response is not None
         return judge_handshake(URL, response, seen)
 
     def test_request(self) -> None:
-        """As a browser's, with a forged address, and with a proof where there is one."""
+        """The request looks like a browser's, but has a forged X-Forwarded-For header, and a proof if there is one."""
         request = handshake(URL, "1-abc").decode()
         self.assertTrue(request.startswith("GET /ws HTTP/1.1\r\nHost: calls.example.org\r\n"))
         self.assertIn(f"\r\nX-Forwarded-For: {FORGED}\r\n", request)
@@ -75,10 +75,10 @@ class HandshakeTests(SynchronousTestCase):
         self.assertNotIn("Signald-Doctor", handshake(URL, None).decode())
 
     def test_switched(self) -> None:
-        """The answer belongs to this request, and has the subprotocol."""
+        """A 101 response is OK only if it belongs to this request and has the subprotocol."""
         request = handshake(URL, None).decode()
         self.assertIn("Sec-WebSocket-Key: c2lnbmFsZCBkb2N0b3IhIQ==\r\n", request)
-        # As `printf c2lnbmFsZCBkb2N0b3IhIQ==258EAFA5-E914-47DA-95CA-C5AB0DC85B11 | openssl sha1 -binary | base64` says.
+        # From `printf c2lnbmFsZCBkb2N0b3IhIQ==258EAFA5-E914-47DA-95CA-C5AB0DC85B11 | openssl sha1 -binary | base64`.
         good = {"sec-websocket-accept": "IgWCNS3yhEVfSdiAD+VCNR4bIhg=", "sec-websocket-protocol": "signald.1"}
         self.assertEqual([one.mark for one in self.judge(Response(101, good, b"", True))], [Mark.OK, Mark.OK])
         for missing, said in (("sec-websocket-accept", "a cache"), ("sec-websocket-protocol", "subprotocol")):
@@ -106,7 +106,7 @@ class HandshakeTests(SynchronousTestCase):
         self.assertEqual(found.mark, Mark.WARNING)
 
     def test_other_answers(self) -> None:
-        """What signald did not say."""
+        """Responses that signald did not send are failures with a remedy."""
         for status, headers, said in (
             (502, {}, "The proxy answers 502: it does not reach signald."),
             (301, {"location": "https://www.example.org/"}, "redirected to https://www.example.org/"),
@@ -119,15 +119,15 @@ class HandshakeTests(SynchronousTestCase):
 
 
 class AddressTests(SynchronousTestCase):
-    """Whether clients are counted by their own addresses."""
+    """Tests of the findings about whether signald counts clients by their own addresses."""
 
     def judge(self, hops: str, *, trusted: bool, behind: bool = True, proxy: bool = False) -> Finding:
-        """What is said of a header that came in."""
+        """Return the finding about a request that reached signald with these X-Forwarded-For hops."""
         seen = Seen("calls.example.org", "10.0.0.5", trusted, tuple(hops.split()), "")
         return judge_seen(seen, behind_proxy=behind, proxy_protocol=proxy)
 
     def test_good(self) -> None:
-        """The proxy sets the header or adds to it; or there is none; or a PROXY header says it."""
+        """All is OK if a trusted proxy sets or extends the header, if there is no proxy, or with a PROXY header."""
         for found in (
             self.judge("198.51.100.7", trusted=True),
             self.judge(f"{FORGED} 198.51.100.7", trusted=True),
@@ -137,7 +137,7 @@ class AddressTests(SynchronousTestCase):
             self.assertEqual(found.mark, Mark.OK, found)
 
     def test_faults(self) -> None:
-        """Each with the proxy's address in the remedy, or with what to write there."""
+        """The remedy of each fault has the setting with the proxy's address, or the directive for the proxy."""
         for found, said, remedy in (
             (self.judge("198.51.100.7", trusted=False), "is not trusted", 'trusted_proxies = ["10.0.0.5"]'),
             (self.judge("", trusted=True), "does not set X-Forwarded-For", '["10.0.0.5"]'),
@@ -150,15 +150,15 @@ class AddressTests(SynchronousTestCase):
             self.assertIn(remedy, found.remedy or "")
 
     def test_nothing_known(self) -> None:
-        """Without the data directory signald tells nothing."""
+        """The check is skipped if signald did not report the request that it received."""
         self.assertEqual(judge_seen(None, behind_proxy=True, proxy_protocol=False).mark, Mark.SKIPPED)
 
 
 class ResponseTests(SynchronousTestCase):
-    """Reading what servers say."""
+    """Tests of the parser of HTTP responses."""
 
     def test_in_pieces(self) -> None:
-        """Nothing before the headers are whole; the whole when the body is."""
+        """A response is None until its headers are complete, and incomplete until its body is."""
         data = last_response(ErrorCode.BAD_ORIGIN)
         head = data.index(b"\r\n\r\n") + 4
         for end in range(head):
@@ -172,14 +172,14 @@ class ResponseTests(SynchronousTestCase):
         self.assertEqual((found.whole, found.status, found.code), (True, 403, "bad-origin"))
 
     def test_what_is_none(self) -> None:
-        """Other protocols are told at once, and a line without end as soon as it is long."""
+        """Bytes of other protocols are refused at once, and an endless status line as soon as it exceeds the limit."""
         for data in (b"SSH-2.0-x\r\n", b"\x15\x03\x01", b"HTTP/2 200\r\n\r\n", b"HTTP/1.1 abc\r\n\r\n", b"x" * 8):
             self.assertRaises(ValueError, read_response, data)
         self.assertRaises(ValueError, read_response, b"HTTP/1.1 200 " + b"x" * MOST_BYTES)
         self.assertIsNone(read_response(b"HTTP/1.1 200 " + b"x" * 9000))
 
     def test_codes(self) -> None:
-        """Only a problem document has one, and only a text."""
+        """Only a problem document whose code is a string has an error code."""
         for body in (b"", b"[]", b"{}", b'{"code": 5}', b"\xff", b"[" * 100000):
             headers = {"content-type": "application/problem+json"}
             self.assertIsNone(Response(400, headers, body, True).code)
@@ -187,7 +187,7 @@ class ResponseTests(SynchronousTestCase):
 
     @given(st.binary(max_size=200))
     def test_any_bytes(self, data: bytes) -> None:
-        """Whatever comes, it is a response, the beginning of one, or a ValueError."""
+        """Parsing arbitrary bytes with an end of headers either returns a response or raises ValueError."""
         for prefix in (b"", b"HTTP/1.1 200 OK\r\n"):
             try:
                 found = read_response(prefix + data + b"\r\n\r\n")
@@ -198,10 +198,10 @@ class ResponseTests(SynchronousTestCase):
 
 
 class SessionTests(SynchronousTestCase):
-    """What a session tells."""
+    """Tests of the findings about a WebSocket session."""
 
     def test_answers(self) -> None:
-        """A welcome, a question for a token, any other error, silence, and another protocol."""
+        """A welcome and a request for a token are OK; any other error, silence and another protocol are failures."""
         for record, mark, said in (
             (SessionRecord("welcome"), Mark.OK, "welcomes"),
             (SessionRecord("error", "token-required"), Mark.OK, "asks for a token"),
@@ -214,7 +214,7 @@ class SessionTests(SynchronousTestCase):
             self.assertIn(said, found.text)
 
     def test_idle(self) -> None:
-        """It lives, is closed too early, or hears no ping."""
+        """An idle session is OK if it stays open, and a failure if it is closed too early or receives no ping."""
         for record, mark, said in (
             (SessionRecord("welcome", None, 2, 50.0, False), Mark.OK, "lives for 50 s"),
             (SessionRecord("welcome", None, 0, 15.2, True), Mark.FAILURE, "closed after 15 s"),

@@ -1,4 +1,4 @@
-"""The doctor at the public address, with signald's own site in memory behind it."""
+"""Tests of the doctor's check of the public address, against signald's own site in memory."""
 
 from __future__ import annotations
 
@@ -42,14 +42,14 @@ SECRET = bytes(range(32))
 
 
 class Dialect(PlainDialect):
-    """What the doctor asks for."""
+    """A dialect with the subprotocol that the doctor offers."""
 
     subprotocol = "signald.1"
 
 
 @implementer(IHostnameResolver, IHostResolution)
 class Resolver:
-    """Knows one address for every name."""
+    """Resolves every name to the same address."""
 
     name = "calls.example.org"
 
@@ -61,22 +61,22 @@ class Resolver:
         addressTypes: Sequence[Any] | None = None,
         transportSemantics: str = "TCP",
     ) -> Any:
-        """Tell it at once."""
+        """Deliver the address immediately."""
         resolutionReceiver.resolutionBegan(self)
         resolutionReceiver.addressResolved(IPv4Address("TCP", "192.0.2.1", portNumber))
         resolutionReceiver.resolutionComplete()
         return self
 
     def cancel(self) -> None:
-        """It is over already."""
+        """Do nothing, because the resolution is already complete."""
 
 
 @implementer(IReactorPluggableNameResolver)
 class Network(MemoryReactorClock):
-    """A reactor whose connections lead to one site.
+    """A reactor in memory whose TCP connections all lead to one site.
 
     Attributes:
-        pumps: what carries the bytes of each connection.
+        pumps: the pumps that carry the bytes of the connections.
 
     """
 
@@ -88,11 +88,11 @@ class Network(MemoryReactorClock):
         self.pumps: list[IOPump] = []
 
     def installNameResolver(self, resolver: Any) -> Any:
-        """Not needed."""
+        """Ignore the resolver."""
         return resolver
 
     def run_for(self, seconds: float) -> None:
-        """Make the connections that wait, and let time pass."""
+        """Open the pending TCP connections, and advance the clock in steps of 0.1 s."""
         for _ in range(round(seconds * 10) + 1):
             while self.tcpClients:
                 _host, _port, factory, *_ = self.tcpClients.pop()
@@ -115,10 +115,10 @@ class Network(MemoryReactorClock):
 
 
 class PublicTests(SynchronousTestCase):
-    """What is found there."""
+    """Tests of the findings at the public address."""
 
     def setUp(self) -> None:
-        """Serve, with a proxy on the same machine that is trusted."""
+        """Create a site that trusts a proxy on the same machine."""
         self.path = Path(self.mktemp()).resolve()
         self.path.mkdir()
         (self.path / FILE_NAME).write_bytes(SECRET)
@@ -139,17 +139,17 @@ class PublicTests(SynchronousTestCase):
         self.site = make_site({}, signaling, self.limits, self.network, None, False)
 
     def visit(self, url: str = "http://calls.example.org/", *, is_public: bool = True) -> Visit:
-        """Where to look."""
+        """Return a visit of a URL."""
         config = Config(self.path, tls=False, trusted_proxies=(ip_network("127.0.0.1"),), limits=self.limits)
         return Visit(PublicUrl.read(url), is_public, config, trusted_store([]), NOW)
 
     def answer(self) -> None:
-        """Welcome whoever is there."""
+        """Send a welcome to all clients."""
         for connection in self.record.connections.values():
             connection.send_text(b'{"type": "welcome"}')
 
     def findings(self, check: Any, seconds: float = 1.0) -> list[Finding]:
-        """What a check finds."""
+        """Run a check and return its findings."""
         done: Deferred[list[Finding]] = Deferred.fromCoroutine(check)
         self.network.run_for(0.5)
         self.answer()
@@ -157,7 +157,7 @@ class PublicTests(SynchronousTestCase):
         return self.successResultOf(done)
 
     def test_nobody_there(self) -> None:
-        """One finding, and no more."""
+        """If no server listens, the only finding is that the address cannot be reached."""
         (found,) = self.findings(check_public(self.network, self.visit()))
         self.assertEqual((found.topic, found.mark), ("public", Mark.FAILURE))
         self.assertIn("cannot be reached: nothing listens there", found.text)
@@ -165,7 +165,7 @@ class PublicTests(SynchronousTestCase):
         self.assertEqual(found.mark, Mark.SKIPPED)
 
     def test_without_a_proxy_between(self) -> None:
-        """The forged header of the doctor is the last that comes: nobody has set another."""
+        """A forged X-Forwarded-For header that no proxy replaces is reported, and so is missing encryption."""
         self.network._site = self.site
         found = {one.topic: one for one in self.findings(check_public(self.network, self.visit())) if one.remedy}
         self.assertEqual(set(found), {"certificate", "proxy"})
@@ -173,27 +173,27 @@ class PublicTests(SynchronousTestCase):
         self.assertIn("that a client has made up", found["proxy"].text)
 
     def test_own_port(self) -> None:
-        """Neither TLS nor addresses are asked about; the session is welcomed."""
+        """At signald's own port, TLS and client addresses are not checked, and the session receives a welcome."""
         self.network._site = self.site
         found = self.findings(check_public(self.network, self.visit(is_public=False)))
         self.assertEqual({one.mark for one in found}, {Mark.OK})
         self.assertEqual(found[-1].topic, "websocket")
 
     def test_without_the_secret(self) -> None:
-        """Whether addresses come through is not known then."""
+        """Without the secret of the data directory, the check of client addresses is skipped."""
         (self.path / FILE_NAME).unlink()
         self.network._site = self.site
         found = self.findings(check_public(self.network, self.visit()))
         self.assertEqual([one.topic for one in found if one.mark is Mark.SKIPPED], ["proxy"])
 
     def test_idle(self) -> None:
-        """It waits for two pings and the time to answer one."""
+        """The idle check waits for two ping intervals and the timeout of a pong."""
         self.network._site = self.site
         (found,) = self.findings(check_idle(self.network, self.visit()), 6.0)
         self.assertEqual(found.text, "An idle WebSocket lives for 5 s, longer than the 2 s between pings.")
 
     def test_who_is_signald(self) -> None:
-        """What says so, and nobody else."""
+        """A server that names itself signald is recognized; a closed port is not."""
         for site, said in ((self.site, True), (None, False)):
             self.network._site = site
             asked = Deferred.fromCoroutine(is_signald(self.network, Target("127.0.0.1", 9000, False)))

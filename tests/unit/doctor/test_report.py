@@ -1,4 +1,4 @@
-"""The doctor's findings as text and as JSON."""
+"""Tests of the doctor's report as text and as JSON, and of the check of open files."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ FINDINGS = [
 
 
 class ReportTests(SynchronousTestCase):
-    """What an operator sees."""
+    """Tests of the report."""
 
     def test_text(self) -> None:
-        """A line for each, the remedy below it, and the sums; nothing that moves the cursor."""
+        """Each finding is a line with its remedy below, the sums are at the end, and no escape code gets through."""
         self.assertEqual(
             as_text(FINDINGS, colour=False),
             "ok       files  All is well.\n"
@@ -36,32 +36,32 @@ class ReportTests(SynchronousTestCase):
         )
 
     def test_colours(self) -> None:
-        """They are around the marks alone."""
+        """Only the marks are coloured."""
         line = as_text(FINDINGS, colour=True).splitlines()[2 + 1]
         self.assertEqual(line, "\x1b[31mfailure\x1b[0m  proxy  It is?[2J wrong.?")
 
     def test_nothing(self) -> None:
-        """No findings are no failure."""
+        """A report without findings has sums of zero."""
         self.assertEqual(as_text([], colour=False), "\n0 failures, 0 warnings, 0 ok.\n")
 
     def test_json(self) -> None:
-        """The same for programs."""
+        """The JSON report has the same findings and sums."""
         document = json.loads(as_json(FINDINGS))
         self.assertEqual(document["sums"], {"ok": 1, "warning": 1, "failure": 1, "skipped": 1})
         self.assertEqual(document["findings"][0], {"topic": "files", "mark": "ok", "text": "All is well."})
         self.assertEqual(document["findings"][1]["remedy"], "Go to bed.")
 
     def test_only_failures_fail(self) -> None:
-        """A warning is none."""
+        """Only a failure makes the examination fail; a warning does not."""
         self.assertTrue(failed(FINDINGS))
         self.assertFalse(failed([FINDINGS[0], FINDINGS[1], FINDINGS[3]]))
 
 
 class DescriptorTests(SynchronousTestCase):
-    """Whether open files suffice."""
+    """Tests of the check that the limit of open files suffices."""
 
     def test_limits(self) -> None:
-        """Sixty-four are spared; the sentence says how many connections are left."""
+        """64 files are reserved for other purposes; the finding names the number of possible connections."""
         marks = {hard: judge_descriptors(hard, 1000, "It").mark for hard in (None, 1064, 1063, 1)}
         self.assertEqual(marks, {None: Mark.OK, 1064: Mark.OK, 1063: Mark.FAILURE, 1: Mark.FAILURE})
         found = judge_descriptors(1063, 1000, "It")

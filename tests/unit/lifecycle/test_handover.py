@@ -1,4 +1,4 @@
-"""From one process to the next."""
+"""Tests of `signald.lifecycle.handover`, which hands users and sessions over from one process to the next."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ MOST = 300.0
 
 
 class Process:
-    """A switchboard and its end of the handover."""
+    """The switchboard of a process, with the hand-over that saves and restores its state."""
 
     def __init__(self, directory: Path) -> None:
         self.clock = Clock()
@@ -36,15 +36,15 @@ class Process:
         self.handover = Handover(self.switchboard, StateFile(directory), MOST)
 
     def open(self) -> MemoryConnection:
-        """Open a native connection."""
+        """Connect a client of the native dialect."""
         return MemoryConnection(self.switchboard)
 
 
 class HandoverTests(SynchronousTestCase):
-    """Leaving and taking up."""
+    """Tests of saving and restoring the state."""
 
     def setUp(self) -> None:
-        """A host in a session that is kept, and a guest."""
+        """Connect a host and a guest to a session that is kept."""
         self.directory = Path(self.mktemp())
         self.events: list[LogEvent] = []
         observer = cast(ILogObserver, self.events.append)
@@ -62,17 +62,17 @@ class HandoverTests(SynchronousTestCase):
         self.guest.say(type="join", session=self.session)
 
     def told(self) -> list[str]:
-        """The names of what was logged."""
+        """Return the names of the logged events."""
         return [str(event.get("event")) for event in self.events]
 
     def next(self, seconds: float = 1.0) -> Process:
-        """Start the next process, so long after the state was left."""
+        """Start the next process, `seconds` after the state was saved."""
         later = Process(self.directory)
         later.handover.restore(NOW + seconds)
         return later
 
     def resume(self, process: Process, received: int) -> MemoryConnection:
-        """The host comes back, with so many messages received."""
+        """Resume as the host, which acknowledges `received` messages."""
         connection = process.open()
         connection.say(
             type="resume", version=1, user=self.host_user, secret=self.host_secret, instance="host",
@@ -81,7 +81,7 @@ class HandoverTests(SynchronousTestCase):
         return connection
 
     def test_everything_goes_on(self) -> None:
-        """What was read is told once, by the next process; who speaks for whom is known."""
+        """A message received before the save is delivered once, by the next process, to the host that resumes."""
         heard = len([frame for frame in self.host.frames if b"welcome" not in frame])
         self.guest.say(type="message", session=self.session, content="before")
         self.old.handover.save(NOW)
@@ -92,7 +92,7 @@ class HandoverTests(SynchronousTestCase):
         self.assertEqual(self.told(), ["state-written", "state-restored"])
 
     def test_nothing_happens_after_the_state(self) -> None:
-        """What is read then is neither told, nor counted, nor acknowledged; an end is not told to the others."""
+        """After the save, messages are neither delivered nor counted, and no member is notified of a disconnect."""
         before = len(self.host.frames), len(self.guest.frames)
         self.old.handover.save(NOW)
         for _ in range(40):
@@ -106,24 +106,24 @@ class HandoverTests(SynchronousTestCase):
         self.assertEqual(guest.inbox.received, 1)  # the join
 
     def test_no_secret_is_in_the_file(self) -> None:
-        """Nobody who reads it can come back as somebody."""
+        """The state file does not contain the secret with which a user resumes."""
         self.old.handover.save(NOW)
         self.assertNotIn(self.host_secret.encode(), (self.directory / FILE_NAME).read_bytes())
 
     def test_too_old(self) -> None:
-        """Nobody comes back, and no trace of them is left; a session that is kept is there."""
+        """From a state that is too old, only kept sessions are restored, and no users."""
         self.old.handover.save(NOW)
         later = self.next(MOST + 1)
         self.only_the_kept_session(later)
         self.assertEqual(self.told(), ["state-written", "state-old", "state-restored"])
 
     def test_a_clock_that_went_back(self) -> None:
-        """It may be any age, and so it is too old."""
+        """If the wall clock was set back, the age is unknown, and the state counts as too old."""
         self.old.handover.save(NOW)
         self.only_the_kept_session(self.next(-1))
 
     def only_the_kept_session(self, process: Process) -> None:
-        """Assert what is left."""
+        """Assert that the process has restored the kept session, and nothing else."""
         hub, registry = process.switchboard.hub, process.switchboard.registry
         self.assertEqual((set(registry.users), set(hub.users), set(hub.sessions)), (set(), set(), set()))
         self.assertEqual((hub.lifetimes.active, hub.lifetimes.expires, hub.lifetimes.idle_checks), ({}, {}, {}))
@@ -131,7 +131,7 @@ class HandoverTests(SynchronousTestCase):
         self.assertEqual(json.loads(self.resume(process, 2).frames[0])["resumed"], "nothing")
 
     def test_age_counts(self) -> None:
-        """A session's life goes on while no process runs."""
+        """The time between two processes is subtracted from the remaining lifetime of a session."""
         before = self.old.switchboard.hub.lifetimes.expires[self.session] - self.old.clock.seconds()
         self.old.handover.save(NOW)
         later = self.next(100.0)
@@ -140,13 +140,13 @@ class HandoverTests(SynchronousTestCase):
         )
 
     def test_a_crash_loop(self) -> None:
-        """A process that took the state up and died leaves nothing that the next one could take up again."""
+        """A state is restored only once: if the process that restored it crashes, the next one finds no state."""
         self.old.handover.save(NOW)
         self.next()
         self.assertEqual(self.next().switchboard.hub.users, {})
 
     def test_damaged(self) -> None:
-        """A warning, and a start with nothing."""
+        """A damaged state file is logged, and the process starts without users."""
         self.old.handover.save(NOW)
         path = self.directory / FILE_NAME
         path.write_bytes(path.read_bytes()[:-1])
@@ -154,7 +154,7 @@ class HandoverTests(SynchronousTestCase):
         self.assertEqual(self.told(), ["state-written", "state-damaged"])
 
     def test_a_fault_in_restoring(self) -> None:
-        """A warning without content, the file kept aside, and a start with nothing."""
+        """An exception during the restore is logged, the file is set aside, and the process starts without users."""
         self.old.handover.save(NOW)
         later = Process(self.directory)
         hub = later.switchboard.hub
@@ -166,7 +166,7 @@ class HandoverTests(SynchronousTestCase):
         self.assertEqual({path.name for path in self.directory.iterdir()} - {".lock"}, {"state.damaged"})
 
     def test_one_record_that_cannot_be_restored(self) -> None:
-        """The others are not restored without it: all or nothing."""
+        """If one record cannot be restored, none of the others is restored either."""
         snapshot = self.old.switchboard.suspend()
         broken = evolve(snapshot.users[-1], requests=[cast(Any, None)])
         later = Process(self.directory).switchboard
@@ -176,7 +176,10 @@ class HandoverTests(SynchronousTestCase):
         self.assertEqual((later.registry.users, later.registry.sessions), ({}, {}))
 
     def test_a_password_that_is_not_checked_in_time(self) -> None:
-        """It is not in the file: its sender is told to ask again, also where it waits behind another request."""
+        """Requests whose passwords are not checked before the stop fail, and the file contains none of the passwords.
+
+        This includes a request that waits behind another request of the same client.
+        """
         slow: Deferred[str] = Deferred()
         find_link(self.old.switchboard.access, PasswordLink).run = lambda _: slow
         self.host.say(type="open", password="open sesame", id="1")
@@ -188,19 +191,19 @@ class HandoverTests(SynchronousTestCase):
                                                                          ("too-many-passwords", "3")])  # fmt: skip
         self.old.handover.save(NOW)
         self.assertNotIn(b"open ", (self.directory / FILE_NAME).read_bytes())
-        slow.callback("")  # late: nobody hears of it
+        slow.callback("")  # a result after the save has no effect
         later = self.next()
         self.assertEqual(later.switchboard.hub.users[self.host_user].inbox.received, 3)
         self.assertEqual(list(later.switchboard.registry.sessions), [self.session])
 
     def test_it_cannot_be_written(self) -> None:
-        """A warning; the process ends all the same."""
+        """If the file cannot be written, a warning is logged, and no exception is raised."""
         self.directory.write_bytes(b"")
         self.old.handover.save(NOW)
         self.assertEqual(self.told(), ["state-lost"])
 
     def test_what_cannot_be_written_down(self) -> None:
-        """A fault of ours; the process ends all the same, and the next one begins with nothing."""
+        """If the state cannot be encoded, the error is logged, and the next process starts without users."""
         user = self.old.switchboard.hub.users[self.host_user]
         user.queue.waiting.append(AppMessage(self.session, "\ud800"))
         self.old.handover.save(NOW)
@@ -209,14 +212,14 @@ class HandoverTests(SynchronousTestCase):
         self.assertEqual(self.next().switchboard.hub.users, {})
 
     def test_it_cannot_be_read(self) -> None:
-        """A warning, and a start with nothing."""
+        """If the file cannot be read, a warning is logged, and the process starts without users."""
         self.directory.mkdir()
         (self.directory / FILE_NAME).mkdir()
         self.assertEqual(self.next().switchboard.hub.users, {})
         self.assertEqual(self.told(), ["state-unreadable"])
 
     def test_clients_that_cannot_come_back(self) -> None:
-        """The original's clients are gone with the process, and their sessions with them."""
+        """Clients of the original dialect cannot reconnect, so that neither they nor their sessions are restored."""
         process = Process(self.directory)
         MemoryConnection(process.switchboard, Serde()).receive(b'"SessionNew"')
         process.handover.save(NOW)

@@ -12,10 +12,10 @@ from signald.lifecycle.preloading import LATE_MODULES, PRELOAD_SECONDS, RETRY_SE
 
 
 class PreloadTests(SynchronousTestCase):
-    """A service over a clock in memory."""
+    """Tests of the service with a clock in memory."""
 
     def setUp(self) -> None:
-        """Record what is imported."""
+        """Start the service, and record the imports."""
         self.clock = Clock()
         self.imported: list[str] = []
         self.patch(preloading, "import_module", self.imported.append)
@@ -23,7 +23,7 @@ class PreloadTests(SynchronousTestCase):
         self.service.startService()
 
     def test_one_module_in_each_iteration(self) -> None:
-        """Imports begin after a delay, and other calls have their turn between two of them."""
+        """Imports begin after a delay, and other delayed calls run between two imports."""
         self.clock.advance(PRELOAD_SECONDS - 0.1)
         self.assertEqual(self.imported, [])
         counts = list[int]()
@@ -41,13 +41,13 @@ class PreloadTests(SynchronousTestCase):
         self.service.stopService()
 
     def test_a_stop_ends_it(self) -> None:
-        """A daemon that stops soon after its start imports nothing more."""
+        """A stop cancels the remaining imports."""
         self.clock.callLater(PRELOAD_SECONDS, self.service.stopService)
         self.clock.advance(PRELOAD_SECONDS)
         self.assertEqual((self.imported, self.clock.getDelayedCalls()), ([*LATE_MODULES][:1], []))
 
     def test_a_module_that_is_missing(self) -> None:
-        """It is logged with what needs it, and the others are imported."""
+        """A missing module is logged, and the other modules are imported."""
         missing, *others = LATE_MODULES
 
         def fail_once(name: str) -> None:
@@ -81,7 +81,7 @@ class PreloadTests(SynchronousTestCase):
         self.assertEqual(self.flushLoggedErrors(), [])
 
     def test_the_modules_exist(self) -> None:
-        """Each name of the list can be imported."""
+        """Each module of the list can be imported."""
         for name in LATE_MODULES:
             __import__(name)
             self.assertIn(name, sys.modules)

@@ -1,4 +1,4 @@
-"""A changed configuration in the running daemon."""
+"""Tests of `signald.lifecycle.reloading`, which applies a changed configuration to the running daemon."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from signald.lifecycle.reloading import ConfigReloader
 
 
 class ReloadingTests(SynchronousTestCase):
-    """What is applied, and what is said."""
+    """Tests of the settings that a reload applies, and of the events that it logs."""
 
     def setUp(self) -> None:
-        """Make a daemon's reloading with two parts, and look at the log."""
+        """Create a reloader with two parts, and record the log."""
         self.old = Config(Path("data"))
         self.wanted: Config | ConfigError = self.old
         self.applied: list[tuple[str, object]] = []
@@ -30,33 +30,33 @@ class ReloadingTests(SynchronousTestCase):
         self.addCleanup(globalLogPublisher.removeObserver, self.seen)
 
     def load(self) -> Config:
-        """Read the configuration."""
+        """Return the new configuration, or raise its error."""
         if isinstance(self.wanted, ConfigError):
             raise self.wanted
         return self.wanted
 
     def apply_ice(self, config: Config) -> None:
-        """Take the ICE servers."""
+        """Record the ICE settings."""
         self.applied.append(("ice", config.ice))
 
     def apply_tokens(self, config: Config) -> None:
-        """Take the keys, unless they are bad."""
+        """Record the token settings, or raise the error if there is one."""
         if self.refusal is not None:
             raise self.refusal
         self.applied.append(("tokens", config.tokens))
 
     def events(self) -> list[object]:
-        """The names of what was logged."""
+        """Return the names of the logged events."""
         return [event["event"] for event in self.seen]
 
     def test_nothing_changed(self) -> None:
-        """Each part is called all the same: its files may have changed."""
+        """Each part is called even if no setting has changed, because the files that the settings name may have."""
         self.reloader.reload()
         self.assertEqual([name for name, _ in self.applied], ["ice", "tokens"])
         self.assertEqual((self.events(), self.reloader.config), (["reloaded"], self.old))
 
     def test_a_part_takes_what_is_new(self) -> None:
-        """And it is in use from then on."""
+        """A changed setting is passed to its part, becomes a part of the configuration in use, and is logged."""
         self.wanted = evolve(self.old, ice=Ice(turn_seconds=60.0))
         self.reloader.reload()
         self.assertEqual(self.applied[0], ("ice", Ice(turn_seconds=60.0)))
@@ -64,13 +64,13 @@ class ReloadingTests(SynchronousTestCase):
         self.assertEqual(next(iter(self.seen))["settings"], "ice.turn_seconds")
 
     def test_settings_that_belong_together(self) -> None:
-        """A section is taken at once: half of what is new might not fit the other half of what is old."""
+        """All settings of a section change at once, because a mix of new and old settings might be inconsistent."""
         self.wanted = evolve(self.old, ice=Ice(turn_urls=("turn:t",), turn_secret_file=Path("/secret")))
         self.reloader.reload()
         self.assertEqual(self.reloader.config, self.wanted)
 
     def test_what_needs_a_restart_is_told(self) -> None:
-        """And told again at the next reload, since it is still not so; the rest is taken."""
+        """Settings that need a restart are logged at every reload, and the other settings are applied."""
         self.wanted = evolve(self.old, port=1, log=Log(LogFormat.JSON), ice=Ice(turn_seconds=60.0))
         for _ in range(2):
             self.reloader.reload()
@@ -79,7 +79,10 @@ class ReloadingTests(SynchronousTestCase):
         self.assertEqual([*self.seen][2]["settings"], "port, log.format")
 
     def test_what_fits_only_after_a_restart_is_refused(self) -> None:
-        """Proxies that are no longer trusted, while the running daemon still expects their headers."""
+        """A reload is refused if the new settings are consistent only together with a setting that needs a restart.
+
+        Here, no proxy is trusted any more, but the running daemon still expects PROXY headers.
+        """
         self.old = self.reloader.config = evolve(
             self.old, proxy_protocol=True, trusted_proxies=(ip_network("10.0.0.0/8"),)
         )
@@ -88,7 +91,7 @@ class ReloadingTests(SynchronousTestCase):
         self.assertEqual((self.events(), self.applied, self.reloader.config), (["reload-refused"], [], self.old))
 
     def test_a_part_that_refuses_keeps_what_it_had(self) -> None:
-        """The others go on."""
+        """A part that refuses its settings keeps its old ones, and the other parts are reloaded."""
         self.refusal = ConfigError("The file of keys is damaged.")
         self.wanted = evolve(self.old, ice=Ice(turn_seconds=60.0), tokens=Tokens(issuer="a"))
         self.reloader.reload()
@@ -99,7 +102,7 @@ class ReloadingTests(SynchronousTestCase):
         self.assertEqual(self.reloader.config, self.wanted)
 
     def test_a_configuration_that_cannot_be_read_changes_nothing(self) -> None:
-        """Each problem is told."""
+        """A configuration that cannot be read changes nothing, and each of its errors is logged."""
         self.wanted = ConfigError("line 1: x\nline 2: y")
         self.reloader.reload()
         self.assertEqual((self.applied, self.reloader.config), ([], self.old))

@@ -1,4 +1,4 @@
-"""Telling the service manager."""
+"""Tests of `signald.lifecycle.sd_notify`, which sends notifications to the service manager."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from signald.lifecycle.sd_notify import STATUS_LETTERS, Notifier, watchdog_secon
 
 
 class NotifierTests(SynchronousTestCase):
-    """Datagrams to a socket of the test's own."""
+    """Tests of the datagrams, which a socket of the test receives."""
 
     def manager(self, address: str) -> socket.socket:
-        """Make a manager's socket."""
+        """Create the socket of a service manager."""
         manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.addCleanup(manager.close)
         manager.bind(address)
@@ -25,13 +25,13 @@ class NotifierTests(SynchronousTestCase):
         return manager
 
     def short_path(self) -> str:
-        """A path that fits into a socket's address."""
+        """Return a path that is short enough for the address of a UNIX socket."""
         directory = tempfile.TemporaryDirectory()
         self.addCleanup(directory.cleanup)
         return str(Path(directory.name) / "notify")
 
     def test_each_fact_is_one_datagram(self) -> None:
-        """With the names of sd_notify(3), times in microseconds."""
+        """Each notification is one datagram, with the names of sd_notify(3) and times in microseconds."""
         path = self.short_path()
         manager = self.manager(path)
         notifier = Notifier.of({"NOTIFY_SOCKET": path})
@@ -52,14 +52,14 @@ class NotifierTests(SynchronousTestCase):
         )
 
     def test_abstract_names(self) -> None:
-        """They are written with an @ and begin with a zero byte."""
+        """An abstract address begins with an @ in the environment, and with a zero byte in the socket API."""
         name = f"signald-test-{secrets.token_hex(8)}"
         manager = self.manager(f"\0{name}")
         Notifier.of({"NOTIFY_SOCKET": f"@{name}"}).ready()
         self.assertEqual(manager.recv(4096), b"READY=1")
 
     def test_a_status_is_one_bounded_line(self) -> None:
-        """A line break in it would be a fact of its own."""
+        """A status is cut to its maximum length and loses its line breaks, which would begin another notification."""
         path = self.short_path()
         manager = self.manager(path)
         Notifier.of({"NOTIFY_SOCKET": path}).status("a\nREADY=1 " + "b" * 1000)
@@ -68,14 +68,14 @@ class NotifierTests(SynchronousTestCase):
         self.assertEqual(len(told), len("STATUS=") + STATUS_LETTERS)
 
     def test_nobody_listens(self) -> None:
-        """Nothing is raised, whatever the variable says."""
+        """No value of `$NOTIFY_SOCKET`, valid or not, makes a notification raise an exception."""
         values = ["", "@", "relative", "vsock:2:1234", self.short_path(), "/" + "x" * 200, "/nul\0byte", "@nul\0byte"]
         for value in values:
             Notifier.of({"NOTIFY_SOCKET": value}).ready()
         Notifier.of({}).ready()
 
     def test_a_full_queue_is_not_waited_for(self) -> None:
-        """A manager that reads nothing costs a fraction of a second at most."""
+        """Heartbeats do not block if the service manager does not read them and its queue is full."""
         path = self.short_path()
         manager = self.manager(path)
         notifier = Notifier.of({"NOTIFY_SOCKET": path})
@@ -86,16 +86,16 @@ class NotifierTests(SynchronousTestCase):
 
 
 class WatchdogTests(SynchronousTestCase):
-    """Whether somebody watches."""
+    """Tests of `watchdog_seconds`."""
 
     def test_the_interval(self) -> None:
-        """It is given in microseconds, and may name the process that it is for."""
+        """The timeout is read in microseconds, with or without the ID of this process."""
         me = os.getpid()
         self.assertEqual(watchdog_seconds({"WATCHDOG_USEC": "30000000"}, me), 30.0)
         self.assertEqual(watchdog_seconds({"WATCHDOG_USEC": "500000", "WATCHDOG_PID": str(me)}, me), 0.5)
 
     def test_it_is_off(self) -> None:
-        """Where it is not set, is for another process, or is nothing that can be used."""
+        """There is no timeout if the variable is missing, meant for another process, or invalid."""
         for environment in (
             {},
             {"WATCHDOG_USEC": "30000000", "WATCHDOG_PID": "1"},

@@ -1,4 +1,4 @@
-"""The running daemon."""
+"""Tests of `signald.lifecycle.service`, the running daemon."""
 
 from __future__ import annotations
 
@@ -40,23 +40,23 @@ from tests.support.connections import MemoryConnection
 
 
 class AdoptedPort:
-    """A port of the tests' reactor."""
+    """A listening port of the reactor in memory."""
 
     def __init__(self) -> None:
         self.listening = True
 
     def stopListening(self) -> Deferred[None]:
-        """Note that it is closed."""
+        """Record that the port is closed."""
         self.listening = False
         return succeed(None)
 
 
 @implementer(IReactorSocket)
 class AdoptingReactor(MemoryReactorClock):
-    """A reactor in memory that takes bound sockets over.
+    """A reactor in memory that adopts bound sockets.
 
     Attributes:
-        ports: those that it has taken over.
+        ports: the adopted ports.
 
     """
 
@@ -65,16 +65,16 @@ class AdoptingReactor(MemoryReactorClock):
         self.ports: list[AdoptedPort] = []
 
     def adoptStreamPort(self, descriptor: int, family: int, factory: object) -> Any:  # Twisted's name
-        """Note the port."""
+        """Record a new port."""
         self.ports.append(AdoptedPort())
         return self.ports[-1]
 
 
 class DaemonTests(SynchronousTestCase):
-    """Starting, keeping time and stopping."""
+    """Tests of the start, the periodic work and the stop of the daemon."""
 
     def setUp(self) -> None:
-        """A daemon that is not started."""
+        """Create a reactor in memory, and record the log."""
         self.reactor = AdoptingReactor()
         self.events: list[LogEvent] = []
         observer = cast(ILogObserver, self.events.append)
@@ -82,16 +82,16 @@ class DaemonTests(SynchronousTestCase):
         self.addCleanup(globalLogPublisher.removeObserver, observer)
 
     def make(self, supervision: Supervision | None = None, directory: Path | None = None, **options: Any) -> Daemon:
-        """Make a daemon on free ports of the loopback interface."""
+        """Create a daemon on free ports of the loopback interface."""
         config = Config(directory or Path(self.mktemp()), port=0, interface="127.0.0.1", **options)
         return make_daemon(config, cast(Any, self.reactor), supervision=supervision)
 
     def logged(self, text: str) -> list[LogEvent]:
-        """The log's events whose format has this text."""
+        """Return the logged events whose format contains this text."""
         return [event for event in self.events if text in (event.get("log_format") or "")]
 
     def test_it_listens_from_start_to_stop(self) -> None:
-        """On each port; the sockets that were bound are the reactor's from then on."""
+        """The daemon listens on each port from its start to its stop, and the reactor adopts the bound sockets."""
         daemon = self.make(ws_port=0)
         daemon.startService()
         self.assertEqual([port.listening for port in self.reactor.ports], [True, True])
@@ -102,7 +102,7 @@ class DaemonTests(SynchronousTestCase):
         self.successResultOf(stopped)
 
     def supervise(self) -> tuple[socket.socket, Notifier]:
-        """A service manager's end, and the daemon's way to it."""
+        """Return the socket of a service manager, and the notifier that sends to the socket."""
         ear = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.addCleanup(ear.close)
         name = f"\0signald-test-{secrets.token_hex(8)}"
@@ -111,7 +111,7 @@ class DaemonTests(SynchronousTestCase):
         return ear, Notifier(name)
 
     def told(self, ear: socket.socket) -> list[str]:
-        """What the manager was told."""
+        """Return the notifications that the service manager has received."""
         told = []
         with contextlib.suppress(BlockingIOError):
             while True:
@@ -119,7 +119,7 @@ class DaemonTests(SynchronousTestCase):
         return told
 
     def test_the_service_manager_is_told(self) -> None:
-        """That it is ready, alive, reloading, and stopping, for which it asks for as long as the clients have."""
+        """The daemon sends READY, heartbeats, its status, RELOADING, and STOPPING with a timeout for the drain."""
         ear, notifier = self.supervise()
         daemon = self.make(tls=False, drain_seconds=40.0, supervision=Supervision({}, notifier, watchdog=9.0))
         self.assertEqual(self.told(ear), [])
@@ -139,7 +139,7 @@ class DaemonTests(SynchronousTestCase):
         self.assertEqual(self.told(ear), [f"STOPPING=1\nEXTEND_TIMEOUT_USEC={int((40 + EXIT_SECONDS) * 1e6)}"])
 
     def test_a_reload_that_fails_ends_too(self) -> None:
-        """The service manager would wait for its end; the certificate is read all the same."""
+        """READY is sent even after a reload that fails, because the service manager waits for the end of the reload."""
         ear, notifier = self.supervise()
         daemon = self.make(supervision=Supervision({}, notifier))
 
@@ -152,7 +152,10 @@ class DaemonTests(SynchronousTestCase):
         self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 1)
 
     def test_sockets_that_are_handed_over(self) -> None:
-        """They are used in the place of those of the settings, and clients come back sooner, since they may queue."""
+        """Sockets of the service manager replace those of the settings, and make the reconnect window shorter.
+
+        Clients can reconnect sooner, because such a socket queues their TCP connections during a restart.
+        """
         page, ws = (socket.create_server(("127.0.0.1", 0)) for _ in range(2))
         ports = page.getsockname()[1], ws.getsockname()[1]
         supervision = Supervision({PAGE: (page,), WS: (ws,)})
@@ -166,7 +169,7 @@ class DaemonTests(SynchronousTestCase):
         self.assertTrue(QUEUED_SECONDS <= connection.last()["after"] <= 2 * QUEUED_SECONDS)
 
     def test_decisions_under_way_are_waited_for(self) -> None:
-        """For a second at most: a password that is being checked is not to be in the state."""
+        """A stop waits for pending decisions for a second at most, so that no unchecked password is in the state."""
         for seconds, undecided in ((0.5, 0), (5.0, 1)):
             daemon = self.make(tls=False)
             daemon.startService()
@@ -181,7 +184,10 @@ class DaemonTests(SynchronousTestCase):
             self.events.clear()
 
     def test_the_next_daemon_takes_up_what_one_left(self) -> None:
-        """In the same data directory; readiness is off from the beginning of the stop."""
+        """A daemon restores the users that the previous daemon of its data directory saved.
+
+        The state is written before the stop ends, and the stopping daemon is not ready.
+        """
         directory = Path(self.mktemp())
         daemon = self.make(tls=False, directory=directory)
         daemon.startService()
@@ -198,7 +204,7 @@ class DaemonTests(SynchronousTestCase):
         self.successResultOf(later.stopService())
 
     def test_clients_are_told_when_to_come_back(self) -> None:
-        """After two to four seconds, before the connections are closed."""
+        """Before its WebSocket is closed, each client receives going-away with a delay from the reconnect window."""
         daemon = self.make(tls=False)
         daemon.startService()
         connection = MemoryConnection(daemon._switchboard)
@@ -209,7 +215,7 @@ class DaemonTests(SynchronousTestCase):
         self.successResultOf(stopped)
 
     def test_twistd_is_given_the_log(self) -> None:
-        """As a component of its application, where its options leave that to signald."""
+        """The daemon sets the log observer of its application, unless twistd uses its own log."""
         daemon = self.make(tls=False)
         daemon.twistd_log = daemon.operations_service.log
         application = Application("signald")
@@ -221,7 +227,7 @@ class DaemonTests(SynchronousTestCase):
         self.assertIsNone(cast(Any, plain).getComponent(ILogObserver, None))
 
     def test_it_looks_at_deadlines(self) -> None:
-        """Every second: a peer that says nothing is closed."""
+        """The deadlines of the hub are checked every second: a peer that sends no hello is closed."""
         daemon = self.make(tls=False)
         daemon.startService()
         hub = daemon._switchboard.hub
@@ -232,7 +238,7 @@ class DaemonTests(SynchronousTestCase):
         self.successResultOf(daemon.stopService())
 
     def test_housekeeping_survives_its_errors(self) -> None:
-        """A fault is logged, and the next tick comes all the same."""
+        """An exception in a tick is logged, and does not prevent the next tick."""
         daemon = self.make(tls=False)
         daemon.startService()
         hub = daemon._switchboard.hub
@@ -248,7 +254,7 @@ class DaemonTests(SynchronousTestCase):
         self.successResultOf(daemon.stopService())
 
     def test_it_looks_at_its_certificate(self) -> None:
-        """Every minute; what comes of it is logged."""
+        """The certificate is checked every minute, and the result is logged."""
         daemon = self.make()
         assert isinstance(daemon.certificate, LocalCertificate)
         daemon.startService()
@@ -263,7 +269,7 @@ class DaemonTests(SynchronousTestCase):
         self.successResultOf(daemon.stopService())
 
     def test_the_port_is_the_one_that_was_bound(self) -> None:
-        """Where any free one was asked for, it is known before the service starts."""
+        """With port 0 in the settings, the number of the bound port is known before the service starts."""
         daemon = self.make(tls=False)
         self.assertGreater(daemon.page.port, 0)
         with socket.create_connection(("127.0.0.1", daemon.page.port), timeout=5):

@@ -1,4 +1,4 @@
-"""The file that one process leaves to the next."""
+"""Tests of `signald.lifecycle.state_file`, the file that hands the state over to the next process."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ NOW = 1_800_000_000.0
 
 
 class StateFileTests(SynchronousTestCase):
-    """Written once, read once."""
+    """Tests of writing and reading the state file."""
 
     def setUp(self) -> None:
-        """A data directory that is not made yet."""
+        """Create a state file in a data directory that does not exist yet."""
         self.directory = Path(self.mktemp()).resolve()
         self.file = StateFile(self.directory)
 
     @property
     def path(self) -> Path:
-        """Where the state is."""
+        """The path of the state file."""
         return self.directory / FILE_NAME
 
     def there(self) -> set[str]:
-        """The files of the directory."""
+        """Return the names of the files in the directory, without the lock file."""
         return {path.name for path in self.directory.iterdir()} - {".lock"}
 
     def damaged(self, content: bytes, reason: str) -> None:
-        """Assert that a file of this content is moved aside and not read again."""
+        """Assert that a file with this content is set aside and not read again."""
         self.directory.mkdir(exist_ok=True)
         self.path.write_bytes(content)
         self.path.chmod(0o600)
@@ -47,7 +47,7 @@ class StateFileTests(SynchronousTestCase):
         self.assertIsNone(self.file.take(NOW))
 
     def test_what_was_written_is_read_once(self) -> None:
-        """With its age; a second time there is nothing."""
+        """A state is read with its age, and cannot be read a second time."""
         self.file.write(EMPTY, NOW)
         state = self.file.take(NOW + 2.5)
         assert state is not None
@@ -57,12 +57,12 @@ class StateFileTests(SynchronousTestCase):
         self.assertEqual(self.there(), set())
 
     def test_nothing_was_left(self) -> None:
-        """Even the directory may be missing."""
+        """Without a state file, nothing is read, and the missing directory is not created."""
         self.assertIsNone(self.file.take(NOW))
         self.assertFalse(self.directory.exists())
 
     def test_it_is_its_owners_alone(self) -> None:
-        """Whatever the umask says; one that others can read is not used."""
+        """The file has the mode 0600 regardless of the umask, and a file that others can read is refused."""
         before = os.umask(0)
         try:
             self.file.write(EMPTY, NOW)
@@ -74,14 +74,14 @@ class StateFileTests(SynchronousTestCase):
             self.file.take(NOW)
 
     def test_a_clock_that_went_back(self) -> None:
-        """The age is not known."""
+        """The age is None if the wall clock was set back."""
         self.file.write(EMPTY, NOW)
         state = self.file.take(NOW - 1)
         assert state is not None
         self.assertIsNone(state.age)
 
     def test_a_process_that_dies_of_it(self) -> None:
-        """The next one starts without it: the file was renamed before it was read."""
+        """A file that a crashed process had already renamed is not read, and does not prevent the next state."""
         self.file.write(EMPTY, NOW)
         content = self.path.read_bytes()
         self.path.rename(self.directory / "state.taken")
@@ -91,7 +91,7 @@ class StateFileTests(SynchronousTestCase):
         self.assertIsNotNone(self.file.take(NOW))
 
     def test_what_is_damaged_is_moved_aside(self) -> None:
-        """Every cut and every changed byte is found, and each is told in a sentence that names where it is."""
+        """Every truncation and every changed byte is detected, and the error names the path of the file set aside."""
         self.file.write(EMPTY, NOW)
         whole = self.path.read_bytes()
         for length in range(len(whole)):
@@ -102,7 +102,7 @@ class StateFileTests(SynchronousTestCase):
             self.damaged(bytes(changed), "state.damaged")
 
     def test_what_is_no_state(self) -> None:
-        """Other kinds, other versions, and records that are whole but not ours."""
+        """Other formats, other versions, and records that are no snapshot despite a valid checksum are refused."""
 
         def head(body: bytes, kind: str = "signald-state-1", written: object = NOW) -> bytes:
             digest = hashlib.sha256(body).hexdigest()
@@ -117,7 +117,7 @@ class StateFileTests(SynchronousTestCase):
         self.damaged(head(b'{"format":99,"users":[],"gone":[],"sessions":[]}'), "this version reads format")
 
     def test_a_link_is_not_followed(self) -> None:
-        """Somebody else's file is not read."""
+        """A symbolic link is not followed, so that no file outside the data directory is read."""
         self.directory.mkdir()
         elsewhere = self.directory / "elsewhere"
         elsewhere.write_bytes(b"secret")
@@ -126,7 +126,7 @@ class StateFileTests(SynchronousTestCase):
         self.assertIsNone(self.file.take(NOW))
 
     def test_it_cannot_be_written(self) -> None:
-        """An older one stays as it is; there is no half of a new one."""
+        """`write` raises OSError if the directory cannot be created."""
         blocked = StateFile(self.directory / "file" / "below")
         self.directory.mkdir()
         (self.directory / "file").write_bytes(b"")

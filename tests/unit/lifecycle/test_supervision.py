@@ -1,4 +1,4 @@
-"""What the service manager gives to the daemon."""
+"""Tests of `signald.lifecycle.supervision`, which reads what the service manager provides."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from signald.lifecycle.sd_notify import Notifier
 from signald.lifecycle.supervision import Supervision
 
 ME = 4711
-"""The process that takes over."""
+"""The ID of the process that adopts the sockets."""
 
 
 class SocketTests(SynchronousTestCase):
-    """Listening sockets that are handed over."""
+    """Tests of the adoption of listening sockets."""
 
     def setUp(self) -> None:
-        """No sockets."""
+        """Initialize the first file descriptor."""
         self.first = 0
 
     def hand_over(self, *sockets: socket.socket, names: str | None = None, process: int = ME) -> Supervision:
-        """Hand sockets over under consecutive descriptors, as the start of a process does."""
-        # Above all that is open: where there is room for so many in a row.
+        """Hand sockets over as consecutive file descriptors, as a service manager does at the start of a process."""
+        # This number is above all open descriptors, so that a sequence of free ones follows.
         self.first = 500
         for number, given in enumerate(sockets, self.first):
             os.dup2(given.fileno(), number, inheritable=True)
@@ -49,11 +49,11 @@ class SocketTests(SynchronousTestCase):
         return supervision
 
     def listener(self, host: str = "127.0.0.1") -> socket.socket:
-        """Make a listening socket that blocks, as they come from a manager."""
+        """Create a listening socket in blocking mode, as a service manager does."""
         return socket.create_server((host, 0), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
 
     def test_by_their_names(self) -> None:
-        """Each is for what its unit names it, several may be for the same, and none blocks or is inherited."""
+        """Sockets are adopted by name, several may have the same name, and none is blocking or inheritable."""
         page, more, ws, operations = [self.listener() for _ in range(4)]
         ports = [one.getsockname()[1] for one in (page, more, ws, operations)]
         supervision = self.hand_over(page, ws, more, operations, names="page:ws:page:operations")
@@ -67,21 +67,21 @@ class SocketTests(SynchronousTestCase):
             self.assertEqual((one.getblocking(), one.get_inheritable()), (False, False))
 
     def test_without_a_name(self) -> None:
-        """It is the page's, as one that has its unit's name."""
+        """A socket without a name, or with the default name of a systemd unit, serves the page."""
         for names in (None, "", "unknown", "signald.socket"):
             supervision = self.hand_over(self.listener(), names=names)
             self.assertEqual(len(supervision.handed_over("page")), 1)
             supervision.handed_over("page")[0].close()
 
     def test_of_another_process(self) -> None:
-        """They are not taken, nor where there are none."""
+        """No sockets are adopted if they are meant for another process, or if their number is invalid."""
         self.assertEqual(Supervision.of({"LISTEN_FDS": "1", "LISTEN_PID": "1"}, ME).sockets, {})
         for count in ("", "0", "-1", "many", "99999999999"):
             self.assertEqual(Supervision.of({"LISTEN_FDS": count, "LISTEN_PID": str(ME)}, ME).sockets, {})
         self.assertEqual(Supervision.of({}, ME).handed_over("page"), ())
 
     def test_what_cannot_be_used(self) -> None:
-        """A name that is not known, a socket that does not listen, one that is no TCP, and what is no socket."""
+        """An unknown name, a socket that does not listen, one that is not TCP, and a missing socket are refused."""
         with self.assertRaisesRegex(ConfigError, "a socket named pages"):
             self.hand_over(self.listener(), names="pages")
         one = socket.socket()
@@ -96,16 +96,16 @@ class SocketTests(SynchronousTestCase):
 
 
 class EnvironmentTests(SynchronousTestCase):
-    """The rest of what is given."""
+    """Tests of the other variables of the environment."""
 
     def test_everything_is_read(self) -> None:
-        """The way to the manager, and what it waits for."""
+        """The address for notifications and the timeout of the watchdog are read."""
         environment = {"NOTIFY_SOCKET": "/run/notify", "WATCHDOG_USEC": "9000000", "WATCHDOG_PID": str(ME), "A": "b"}
         supervision = Supervision.of(environment, ME)
         self.assertEqual((supervision.notifier, supervision.watchdog), (Notifier("/run/notify"), 9.0))
 
     def test_what_the_process_was_started_with(self) -> None:
-        """It is known whatever happened to `os.environ` since, as what Twisted removes from it."""
+        """`started_with` returns variables that have since been removed from `os.environ`, as Twisted does."""
         show = (
             "import os; os.environ.clear();"
             "from signald.lifecycle.supervision import started_with; print(started_with())"
@@ -115,5 +115,5 @@ class EnvironmentTests(SynchronousTestCase):
         self.assertIn("'LISTEN_FDS': '1', 'LISTEN_FDNAMES': 'a=b'", run.stdout)
 
     def test_nobody_supervises(self) -> None:
-        """Which is the default."""
+        """Without variables of a service manager, the result is the default."""
         self.assertEqual(Supervision.of({}, ME), Supervision())

@@ -1,4 +1,4 @@
-"""The admin page's server side."""
+"""Tests of `signald.operations.admin`, the server side of the admin page."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ BEARER = f"Bearer {TOKEN}"
 
 
 class AdminCase(SynchronousTestCase):
-    """An operator side with an admin page."""
+    """The base of tests of an operator's listener with an admin page."""
 
     def setUp(self) -> None:
-        """Set the token."""
+        """Create the operator's listener, and set the token of the admin page."""
         self.operations = OperationsWorld()
         self.directory = Path(self.mktemp())
         self.directory.mkdir()
@@ -33,10 +33,10 @@ class AdminCase(SynchronousTestCase):
 
 
 class TokenTests(AdminCase):
-    """Who may see it."""
+    """Tests of the authentication by the token."""
 
     def test_without_a_token_there_is_no_page(self) -> None:
-        """Nothing below it either, nor any hint of it."""
+        """Without a token, the responses at and below `/admin` are the same as those at a path that does not exist."""
         self.operations.token.configure(Operations())
         nothing = self.operations.ask("/nothing")[2]
         for path in ("/admin", "/admin/admin.js", "/admin/state", "/admin/"):
@@ -44,7 +44,7 @@ class TokenTests(AdminCase):
             self.assertEqual((status, body), (404, nothing), path)
 
     def test_the_page_itself_is_no_secret(self) -> None:
-        """Its files hold nothing of the daemon."""
+        """The static files of the page are served without the token, and with a strict Content-Security-Policy."""
         for path, kind in (("", "text/html"), ("/admin.css", "text/css"), ("/admin.js", "text/javascript")):
             status, headers, _ = self.operations.ask(f"/admin{path}")
             self.assertEqual(status, 200)
@@ -53,7 +53,7 @@ class TokenTests(AdminCase):
             self.assertNotIn("unsafe", headers["content-security-policy"])
 
     def test_the_state_needs_the_token(self) -> None:
-        """In the header alone, once, as Bearer."""
+        """The state is only served to a request with the token as Bearer in its Authorization header."""
         self.assertEqual(self.operations.ask("/admin/state", Authorization=BEARER)[0], 200)
         self.assertEqual(self.operations.ask("/admin/state", Authorization=f"bearer  {TOKEN}")[0], 200)
         for wrong in ("", "Bearer", "Bearer ", f"Basic {TOKEN}", TOKEN, f"{BEARER}x", BEARER[:-1], "Bearer \xff"):
@@ -63,7 +63,10 @@ class TokenTests(AdminCase):
         self.assertEqual(self.operations.ask(f"/admin/state?token={TOKEN}")[0], 401)
 
     def test_wrong_tokens_are_throttled(self) -> None:
-        """After ten of one address it is not heard, with the right one either; others are. Then it may try again."""
+        """After ten wrong tokens of a client address, its requests are refused with 429, even with the right token.
+
+        Other addresses are not affected, and the address can try again after half an hour.
+        """
         for _ in range(Limits().failed_guesses):
             self.assertEqual(self.operations.ask("/admin/state", Authorization="Bearer wrong")[0], 401)
         self.assertEqual(self.operations.ask("/admin/state", Authorization="Bearer wrong")[0], 429)
@@ -74,13 +77,13 @@ class TokenTests(AdminCase):
         self.assertEqual(self.operations.ask("/admin/state", Authorization=BEARER)[0], 200)
 
     def test_a_question_without_a_token_is_no_try(self) -> None:
-        """A browser that opens the address by itself does not lock anybody out."""
+        """Requests without a token, as of a browser that opens the page, do not count as wrong tokens."""
         for _ in range(50):
             self.assertEqual(self.operations.ask("/admin/state")[0], 401)
         self.assertEqual(self.operations.ask("/admin/state", Authorization=BEARER)[0], 200)
 
     def test_a_file_that_cannot_be_used_changes_nothing(self) -> None:
-        """Missing, open to others, too short: the operator is told, and the old token stays."""
+        """A token file that is missing, open to others or too short raises ConfigError, and the old token stays."""
         open_to_all = self.directory / "open"
         open_to_all.write_text(TOKEN)
         open_to_all.chmod(0o644)
@@ -94,23 +97,26 @@ class TokenTests(AdminCase):
         self.assertEqual(self.operations.ask("/admin/state", Authorization=BEARER)[0], 200)
 
     def test_a_new_token_takes_the_place_of_the_old(self) -> None:
-        """At once."""
+        """A new token replaces the old one immediately."""
         self.operations.set_token(self.directory, "another-token-that-is-long")
         self.assertEqual(self.operations.ask("/admin/state", Authorization=BEARER)[0], 401)
 
 
 class StateTests(AdminCase):
-    """What is shown."""
+    """Tests of the state that the page shows."""
 
     def state(self) -> dict[str, Any]:
-        """The state, as JSON has it."""
+        """Request the state and return the decoded JSON."""
         status, headers, body = self.operations.ask("/admin/state", Authorization=BEARER)
         self.assertEqual((status, headers["content-type"]), (200, "application/json"))
         found: dict[str, Any] = json.loads(body)
         return found
 
     def test_sessions_by_a_few_symbols(self) -> None:
-        """The id is the right to knock, so most of it is not shown; nor are users' ids."""
+        """Sessions are shown with the first characters of their IDs only, because a whole ID allows to join.
+
+        The IDs of users are not shown at all.
+        """
         _, host, _, guest, session = self.operations.world.pair()
         state = self.state()
         [shown] = state["sessions"]
@@ -133,7 +139,7 @@ class StateTests(AdminCase):
             self.assertNotIn(secret, json.dumps(state))
 
     def test_nothing_that_people_chose(self) -> None:
-        """No names, labels or passwords."""
+        """The state contains no names, labels, passwords or instances that users have chosen."""
         client = Client(self.operations.world, instance=Instance("canary-instance"))
         self.operations.world.receive(client.peer)
         opened = client.send(Open(8, label="canary-label", password="canary-password", name="canary-name"))
@@ -144,7 +150,7 @@ class StateTests(AdminCase):
         self.assertIn('"away": true', text)
 
     def test_few_of_many_sessions(self) -> None:
-        """Those that were active last; the number of the others is told."""
+        """If there are many sessions, the most recently active ones are shown, and the number of the others."""
         for _ in range(MOST_SESSIONS + 5):
             self.operations.world.open_session()
             self.operations.world.now += 1.0
@@ -155,7 +161,7 @@ class StateTests(AdminCase):
         self.assertEqual(idle, sorted(idle))
 
     def test_why_it_is_not_ready(self) -> None:
-        """By name and sentence."""
+        """The reasons for which the daemon is not ready are shown with their names and sentences."""
         self.operations.readiness.set_problem("redis", "<b>Redis</b>")
         state = self.state()
         self.assertEqual((state["ready"], state["draining"]), (False, False))
@@ -163,26 +169,26 @@ class StateTests(AdminCase):
 
 
 class DrainTests(AdminCase):
-    """The button."""
+    """Tests of the request to drain."""
 
     def drain(self, **headers: str) -> int:
-        """Ask to drain, as the page does but for these headers; the status."""
+        """Send a request to drain as the page does, except for these headers, and return the status."""
         asked = {"Authorization": BEARER, "X_Signald_Confirm": "drain", "Sec_Fetch_Site": "same-origin", **headers}
         return self.operations.ask("/admin/drain", "POST", **{name: text for name, text in asked.items() if text})[0]
 
     def test_it_drains_once(self) -> None:
-        """Readiness is off at once, and a second press does nothing more."""
+        """The daemon is not ready immediately after the request, and a second request does not drain again."""
         self.assertEqual(self.drain(), 200)
         self.assertTrue(self.operations.readiness.draining)
         self.assertEqual(self.drain(), 200)
         self.assertEqual(self.operations.drained, 1)
 
     def test_a_script_without_a_browser_may(self) -> None:
-        """It sends no Fetch Metadata."""
+        """A request without Sec-Fetch-Site, as of a script without a browser, is allowed."""
         self.assertEqual(self.drain(Sec_Fetch_Site=""), 200)
 
     def test_nobody_else(self) -> None:
-        """No other site, none without the token or the confirmation, and not by a link."""
+        """A request of another site, without the token or the confirmation, or with another method is refused."""
         for headers, status in (
             ({"Authorization": ""}, 401),
             ({"Authorization": "Bearer wrong"}, 401),
@@ -200,10 +206,10 @@ class DrainTests(AdminCase):
 
 
 class PageTests(SynchronousTestCase):
-    """The files of the page."""
+    """Tests of the static files of the page."""
 
     def test_text_alone(self) -> None:
-        """What comes from the daemon never becomes markup, code or an address."""
+        """The page uses no API that could turn data of the daemon into markup, code or a URL."""
         script = files("signald").joinpath("operations", "admin_page", "admin.js").read_text()
         for dangerous in ("innerHTML", "outerHTML", "insertAdjacent", "document.write", "eval(", "Storage", "cookie"):
             self.assertNotIn(dangerous, script)

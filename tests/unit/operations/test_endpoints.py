@@ -1,4 +1,4 @@
-"""What the operator's listener serves."""
+"""Tests of `signald.operations.endpoints`, the resources of the operator's listener."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from tests.support.operations_world import OperationsWorld
 
 
 class OperationsTests(SynchronousTestCase):
-    """Metrics, health and readiness."""
+    """Tests of the metrics and of the health and readiness probes."""
 
     def setUp(self) -> None:
-        """A daemon's operator side."""
+        """Create the operator's listener."""
         self.operations = OperationsWorld()
 
     def scrape(self) -> dict[tuple[str, ...], float]:
-        """The samples of a scrape, by name and labels."""
+        """Scrape the metrics, and return the samples by name and labels."""
         self.operations.clock.advance(SCRAPE_SECONDS)
         status, headers, body = self.operations.ask("/metrics")
         self.assertEqual((status, headers["content-type"]), (200, "text/plain; version=0.0.4; charset=utf-8"))
@@ -35,7 +35,7 @@ class OperationsTests(SynchronousTestCase):
         }
 
     def test_a_scrape_tells_what_was_counted(self) -> None:
-        """Prometheus' own parser reads it."""
+        """A scrape has the counted values, in a format that the parser of the Prometheus client reads."""
         world, metrics = self.operations.world, self.operations.metrics
         world.pair()
         metrics.count_opened("native", "ws")
@@ -60,7 +60,7 @@ class OperationsTests(SynchronousTestCase):
         self.assertGreater(found["process_resident_memory_bytes",], 0)
 
     def test_a_flood_of_scrapes_is_answered_from_one(self) -> None:
-        """For a moment the same numbers are told again."""
+        """A second scrape within the cache time receives the same values."""
         self.scrape()
         self.operations.metrics.bytes_in += 1
         body = self.operations.ask("/metrics")[2]
@@ -68,13 +68,13 @@ class OperationsTests(SynchronousTestCase):
         self.assertEqual(self.scrape()["signald_received_bytes_total",], 1)
 
     def test_health(self) -> None:
-        """It answers, ready or not."""
+        """The liveness probe responds with 200 even if the daemon is not ready."""
         self.operations.readiness.drain()
         status, _, body = self.operations.ask("/healthz")
         self.assertEqual((status, body), (200, b"ok\n"))
 
     def test_readiness(self) -> None:
-        """200, or 503 with problem details that name what is wrong."""
+        """The readiness probe responds with 200, or with 503 and problem details that list the reasons."""
         self.assertEqual(self.operations.ask("/readyz")[0], 200)
         self.operations.readiness.set_problem("redis", "Redis does not answer.")
         status, headers, body = self.operations.ask("/readyz")
@@ -87,21 +87,21 @@ class OperationsTests(SynchronousTestCase):
         self.assertEqual(self.scrape()["signald_ready",], 0)
 
     def test_head_has_no_body(self) -> None:
-        """But the length of one."""
+        """The response to HEAD has no body, but the Content-Length of the body for GET."""
         for path in ("/metrics", "/healthz", "/readyz"):
             status, headers, body = self.operations.ask(path, "HEAD")
             self.assertEqual((status, body), (200, b""), path)
             self.assertGreater(int(headers["content-length"]), 0)
 
     def test_other_methods(self) -> None:
-        """405, with those that are known."""
+        """Any other method is refused with 405, and the Allow header lists the allowed methods."""
         for method in ("POST", "PUT", "DELETE", "OPTIONS", "TRACE", "CONNECT"):
             status, headers, _ = self.operations.ask("/metrics", method)
             self.assertEqual(status, 405, method)
             self.assertTrue(headers["allow"].startswith("GET, HEAD"))
 
     def test_other_paths(self) -> None:
-        """404 as problem details; nothing of the public port is here."""
+        """Any other path, including those of the public port, is refused with 404 and problem details."""
         for path in (
             "/",
             "/metrics/",
@@ -117,12 +117,15 @@ class OperationsTests(SynchronousTestCase):
             self.assertEqual((status, headers["content-type"]), (404, "application/problem+json"), path)
 
     def test_no_bodies(self) -> None:
-        """As on the public port."""
+        """A request with a body is refused with 413, as on the public port."""
         self.assertEqual(self.operations.ask("/metrics", "POST", Content_Length="5")[0], 413)
         self.assertEqual(self.operations.ask("/metrics", "GET", Transfer_Encoding="chunked")[0], 413)
 
     def test_no_name_of_a_stranger_leads_to_loopback(self) -> None:
-        """A page whose name came to lead to this machine (DNS rebinding) is told nothing; elsewhere names are usual."""
+        """On a loopback address, only local host names are allowed, which prevents DNS rebinding.
+
+        On any other address, every host name is allowed.
+        """
         for host, status in (
             ("127.0.0.1:9090", 200),
             ("[::1]:9090", 200),
@@ -138,11 +141,11 @@ class OperationsTests(SynchronousTestCase):
                 self.assertEqual(line.response()[0], expected, host)
 
     def site(self, is_local: bool) -> SignalingSite:
-        """A listener, on a loopback address or not."""
+        """Create the site of a listener, on a loopback address or not."""
         return make_operations_site(CollectorRegistry(), Readiness(), (), Clock(), is_local)
 
     def test_headers(self) -> None:
-        """Nothing is kept, framed, sniffed or run."""
+        """Every response forbids caching, framing, content sniffing and scripts."""
         for path in ("/metrics", "/nothing", "/readyz"):
             headers = self.operations.ask(path)[1]
             self.assertEqual(headers["cache-control"], "no-store")
@@ -150,7 +153,7 @@ class OperationsTests(SynchronousTestCase):
             self.assertTrue(headers["content-security-policy"].startswith("default-src 'none'"))
 
     def test_connections_are_bounded(self) -> None:
-        """By a bound of its own."""
+        """The number of TCP connections to the operator's listener has a limit of its own."""
         lines = [Endpoint(self.operations.site) for _ in range(CONNECTIONS)]
         self.assertEqual(len(self.operations.site.http_connections), CONNECTIONS)
         self.assertIsNone(self.operations.site.buildProtocol(lines[0].transport.getPeer()))

@@ -1,4 +1,4 @@
-"""The operator's side of a daemon, as a service."""
+"""Tests of `signald.operations.operations_service`, the service for the operator of the daemon."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ from tests.unit.lifecycle.test_service import AdoptingReactor
 
 
 class Ending:
-    """A certificate of which nothing counts but its end."""
+    """A certificate that has only a number of days left."""
 
     def __init__(self) -> None:
         self.days = 1.0
 
     def days_left(self, now: float) -> float:
-        """So many."""
+        """Return the number of days left."""
         return self.days
 
 
 class OversightTests(SynchronousTestCase):
-    """From start to stop."""
+    """Tests of the service from its start to its stop."""
 
     def setUp(self) -> None:
-        """A reactor, and sources whose certificate is about to end."""
+        """Create a reactor in memory, and sources with a certificate that expires in a day."""
         self.reactor = AdoptingReactor()
         self.world = OperationsWorld()
         self.certificate = Ending()
@@ -41,7 +41,7 @@ class OversightTests(SynchronousTestCase):
         self.stops = 0
 
     def make(self, handed_over: socket.socket | None = None, **operations: Any) -> OperationsService:
-        """Make it; it is stopped at the end."""
+        """Create and start the service, which is stopped at the end of the test."""
         config = Config(Path(self.mktemp()), operations=Operations(**operations))
         operations_service = OperationsService(
             config, self.sources, Log(config.log), cast(Any, self.reactor), self._stop, handed_over=handed_over
@@ -54,12 +54,12 @@ class OversightTests(SynchronousTestCase):
         self.stops += 1
 
     def test_off_unless_set(self) -> None:
-        """Nothing listens."""
+        """Without a port in the settings, the service does not listen."""
         self.assertIsNone(self.make().port)
         self.assertEqual(self.reactor.ports, [])
 
     def test_it_listens_until_it_is_stopped(self) -> None:
-        """On a port that is known at once, of loopback."""
+        """With port 0, the service binds a free port, whose number is known immediately, and listens until its stop."""
         operations_service = self.make(port=0)
         self.assertGreater(operations_service.port or 0, 0)
         [port] = self.reactor.ports
@@ -69,12 +69,12 @@ class OversightTests(SynchronousTestCase):
         operations_service.startService()
 
     def test_a_port_in_use_is_told(self) -> None:
-        """As a sentence."""
+        """A port in use raises ConfigError."""
         with socket.create_server(("127.0.0.1", 0)) as taken:
             self.assertRaises(ConfigError, self.make, port=taken.getsockname()[1])
 
     def test_a_socket_that_was_handed_over(self) -> None:
-        """It is used in the place of the port."""
+        """A socket of the service manager is used instead of the port of the settings."""
         given = socket.create_server(("127.0.0.1", 0))
         operations_service = self.make(given, port=1)
         self.assertEqual(len(self.reactor.ports), 1)
@@ -82,7 +82,7 @@ class OversightTests(SynchronousTestCase):
         self.assertNotEqual(operations_service.port, 1)
 
     def test_what_keeps_it_from_serving(self) -> None:
-        """An ended certificate, or no room: not ready as long as that is so, and no longer."""
+        """The daemon is not ready while its certificate is expired or its limit of connections is reached."""
         self.make()
         self.assertTrue(self.world.readiness.ready)
         self.certificate.days, self.world.full = -0.1, True
@@ -93,7 +93,7 @@ class OversightTests(SynchronousTestCase):
         self.assertTrue(self.world.readiness.ready)
 
     def test_a_reload(self) -> None:
-        """The log's level and the token are taken; a token that cannot be used is told."""
+        """A reload applies the level of the log, and a token that cannot be used raises ConfigError."""
         operations_service = self.make()
         changed = Config(Path(self.mktemp()), log=Settings(level=LogLevel.ERROR))
         operations_service.configure_log(changed)
