@@ -161,7 +161,7 @@ class ChangelogTests(SynchronousTestCase):
         self.assertEqual(release.changes_of(text, "1.2.0"), "### Fixed\n\n- A.")
 
     def test_refused(self) -> None:
-        """A missing section, an invalid date and an empty section are refused with an error that names the expectation."""
+        """A missing or empty section and an invalid date are refused with an error that names the expectation."""
         for text, reason in (
             ("## Unreleased\n\n- A.\n", "expected a heading `## 1.2.0 - YYYY-MM-DD`"),
             ("## 1.2.0 - soon\n\n- A.\n", "found soon"),
