@@ -32,7 +32,7 @@ class Supervisor:
         data: the data directory.
         sockets: the listening sockets, by name.
         programs: the daemons in the order of their start; the last one is running.
-        told: every sd_notify message, in order.
+        notifications: every sd_notify message, in order.
         around: a wrapper command that executes the daemon; it may be changed before a start.
 
     """
@@ -65,11 +65,11 @@ class Supervisor:
         self._descriptors = descriptors
         self.sockets = {name: socket.create_server(("127.0.0.1", 0), backlog=BACKLOG) for name in names}
         self.programs: list[Program] = []
-        self.told: list[str] = []
+        self.notifications: list[str] = []
         # The test's own directory is not used, since its path may be too long for the address of a Unix socket.
         self._folder = tempfile.TemporaryDirectory(prefix="signald-notify-")
-        self._ear = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self._ear.bind(self.notify_path)
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._socket.bind(self.notify_path)
         self._listening = threading.Thread(target=self._listen, daemon=True)
         self._listening.start()
 
@@ -142,7 +142,7 @@ class Supervisor:
 
     def count(self, line: str) -> int:
         """Return how often a certain sd_notify message was received."""
-        return sum(line in told.splitlines() for told in list(self.told))
+        return sum(line in message.splitlines() for message in list(self.notifications))
 
     def close(self) -> None:
         """End the running daemon, and close all sockets."""
@@ -154,9 +154,9 @@ class Supervisor:
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as end:
             end.sendto(b"", self.notify_path)
         self._listening.join(5)
-        self._ear.close()
+        self._socket.close()
         self._folder.cleanup()
 
     def _listen(self) -> None:
-        while told := self._ear.recv(4096):
-            self.told.append(told.decode())
+        while message := self._socket.recv(4096):
+            self.notifications.append(message.decode())

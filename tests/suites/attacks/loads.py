@@ -55,7 +55,7 @@ class Link:
     received: bytearray = field(default_factory=bytearray)
     over: bool = False
 
-    def said(self, *types: str) -> bool:
+    def has_received(self, *types: str) -> bool:
         """Return whether one of these messages of the native dialect was received."""
         return any(f'"type":"{type}"'.encode() in self.received for type in types)
 
@@ -100,7 +100,7 @@ def upgrade(link: Link, **headers: str) -> Iterator[bytes]:
 
 def wait_for(link: Link, *types: str) -> Iterator[bytes]:
     """Send nothing until one of these messages has arrived; discard the bytes before it."""
-    while not link.said(*types):
+    while not link.has_received(*types):
         yield b""
 
 

@@ -69,11 +69,11 @@ class HttpTests(AttackTestCase):
     tls = False
 
     @property
-    def over(self) -> str:
+    def transport(self) -> str:
         """The URL scheme of the transport."""
         return "https" if self.tls else "http"
 
-    def told(self, requests: Iterable[bytes]) -> Counter[str]:
+    def count_verdicts(self, requests: Iterable[bytes]) -> Counter[str]:
         """Send each request on a new connection; count the verdicts. No response has a secret or a redirect."""
         victim = target(self.tls)
         found = Counter[str]()
@@ -89,12 +89,12 @@ class HttpTests(AttackTestCase):
     def row(self, threat: str, sent: str, found: Counter[str]) -> None:
         """Add a row to the table of attacks."""
         add_threat(
-            threat, self.over, sent, ", ".join(f"{count} times {answer}" for answer, count in found.most_common())
+            threat, self.transport, sent, ", ".join(f"{count} times {answer}" for answer, count in found.most_common())
         )
 
     def test_paths(self) -> None:
         """The server serves an allow-list of files: any other path is 404 or a bad request, and nothing redirects."""
-        found = self.told(request(path, {**HOST, "Connection": "close"}) for path in PATHS)
+        found = self.count_verdicts(request(path, {**HOST, "Connection": "close"}) for path in PATHS)
         # The server ignores the query of the page's own path.
         self.assertEqual(found.pop("200"), 1)
         self.assertLessEqual(set(found), {"404 not-found", "400 bad-request"})
@@ -102,7 +102,7 @@ class HttpTests(AttackTestCase):
 
     def test_operators_pages(self) -> None:
         """The page's port serves neither metrics, health checks nor the admin page."""
-        found = self.told(request(path, {**HOST, "Connection": "close"}) for path in OPERATORS)
+        found = self.count_verdicts(request(path, {**HOST, "Connection": "close"}) for path in OPERATORS)
         self.assertEqual(set(found), {"404 not-found"})
         self.row("metrics, health, admin from outside", f"{len(OPERATORS)} paths on the public port", found)
 

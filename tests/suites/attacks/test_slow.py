@@ -42,7 +42,7 @@ class Slow:
         self.ended: float | None = None
         self._rest = rest
 
-    def go_on(self) -> None:
+    def send_byte(self) -> None:
         """Send a byte, and check whether the server has ended the connection."""
         try:
             if self._rest:
@@ -138,7 +138,7 @@ class SlowTests(AttackTestCase):
         while time.monotonic() < end and any(one.ended is None for one in everyone):
             for one in everyone:
                 if one.ended is None:
-                    one.go_on()
+                    one.send_byte()
             for bystander, waits in zip(bystanders, during, strict=True):
                 waits += bystander.waits(PACE / 2)
         for victim, kinds, early, late in zip(victims, slow, before, during, strict=True):

@@ -29,7 +29,7 @@ class Original:
         for track in PatternAndTone(320, 240, 15).tracks():
             self.connection.addTrack(track)
 
-    def say(self, variant: object) -> None:
+    def send(self, variant: object) -> None:
         """Send a value of the enum."""
         self.socket.send(json.dumps(variant))
 
@@ -39,15 +39,15 @@ class Original:
 
     async def run(self, session: str) -> None:
         """Open or join a session, and run until the WebSocket is closed."""
-        self.say({"SessionJoin": session} if session else "SessionNew")
+        self.send({"SessionJoin": session} if session else "SessionNew")
         while True:
             text = await asyncio.to_thread(self.socket.recv)
             if not text:
                 return
             [(name, value)] = json.loads(text).items()
-            await self.hear(name, value)
+            await self.handle_message(name, value)
 
-    async def hear(self, name: str, value: Any) -> None:
+    async def handle_message(self, name: str, value: Any) -> None:
         """React to a message as the original client did."""
         if name == "SessionReady":
             self.session = value
@@ -55,11 +55,11 @@ class Original:
         elif name == "SessionJoinSuccess":
             self.session = value
             await self.connection.setLocalDescription(await self.connection.createOffer())
-            self.say({"VideoOffer": [self.connection.localDescription.sdp, self.session]})
+            self.send({"VideoOffer": [self.connection.localDescription.sdp, self.session]})
         elif name == "VideoOffer":
             await self.connection.setRemoteDescription(RTCSessionDescription(value[0], "offer"))
             await self.connection.setLocalDescription(await self.connection.createAnswer())
-            self.say({"VideoAnswer": [self.connection.localDescription.sdp, self.session]})
+            self.send({"VideoAnswer": [self.connection.localDescription.sdp, self.session]})
         elif name == "VideoAnswer":
             await self.connection.setRemoteDescription(RTCSessionDescription(value[0], "answer"))
         elif name == "IceCandidate":

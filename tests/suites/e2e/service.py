@@ -25,11 +25,11 @@ class Service:
 
     def __init__(self, secret: bytes, tls: ssl.SSLContext | None = None) -> None:
         """Start the service, with TLS if a certificate is given."""
-        self.questions: list[dict[str, Any]] = []
+        self.requests: list[dict[str, Any]] = []
         self.answer: dict[str, Any] | None = {"allow": True}
         service = self
 
-        class Questions(BaseHTTPRequestHandler):
+        class Handler(BaseHTTPRequestHandler):
             """Handles the requests of one TCP connection."""
 
             protocol_version = "HTTP/1.1"
@@ -44,7 +44,7 @@ class Service:
                 if not is_ours or abs(time.time() - int(sent)) > 60:
                     self.send_error(401)
                     return
-                service.questions.append(json.loads(body))
+                service.requests.append(json.loads(body))
                 if service.answer is None:
                     self.close_connection = True
                     return
@@ -57,7 +57,7 @@ class Service:
             def log_message(self, *_: object) -> None:
                 """Write no log."""
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Questions)
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         if tls is not None:
             self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
         scheme, host = ("http", "127.0.0.1") if tls is None else ("https", "localhost")

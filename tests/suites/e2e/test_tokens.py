@@ -317,12 +317,12 @@ class WebhookTests(ServiceTestCase):
         """The service allows or denies with a reason; an invalid response denies; a reload changes the service."""
         ann, bob = self.client(self.token("--role", "host")), self.client()
         session = ann.ask("open")["session"]
-        self.assertEqual(self.service.questions[0]["user"], "ann")
-        self.assertEqual(self.service.questions[0]["claims"]["signald"], {"role": "host"})
+        self.assertEqual(self.service.requests[0]["user"], "ann")
+        self.assertEqual(self.service.requests[0]["claims"]["signald"], {"role": "host"})
         self.service.answer = {"allow": False, "code": "session-locked"}
         self.assertEqual(bob.ask("join", session=session)["code"], "session-locked")
         self.assertEqual(
-            self.service.questions[1], {"operation": "join", "session": session, "user": None, "claims": None}
+            self.service.requests[1], {"operation": "join", "session": session, "user": None, "claims": None}
         )
         self.service.answer = None
         self.assertEqual(bob.ask("join", session=session)["code"], "decision-unavailable")
@@ -358,6 +358,6 @@ class TrustTests(ServiceTestCase):
     def test_its_certificate(self) -> None:
         """The webhook is called if its certificate is trusted; otherwise the request is refused."""
         self.assertEqual(self.verdict({}), "decision-unavailable")
-        self.assertEqual(self.service.questions, [])
+        self.assertEqual(self.service.requests, [])
         self.assertEqual(self.verdict({"SSL_CERT_FILE": str(self.daemon.data / "ca.pem")}), "opened")
-        self.assertEqual(len(self.service.questions), 1)
+        self.assertEqual(len(self.service.requests), 1)

@@ -234,9 +234,9 @@ class RelayedCallTests(TurnCase):
             self.assertEqual(page.tab.evaluate("signald.log"), [])
         names = {json.loads(page.tab.evaluate("given")[0])[0]["username"] for page in (host, guest)}
         self.assertEqual(len(names), 2)
-        self.nothing_is_told(*names)
+        self.assert_no_secret_logged(*names)
 
-    def nothing_is_told(self, *names: str) -> None:
+    def assert_no_secret_logged(self, *names: str) -> None:
         """Assert that signald's log contains neither credentials nor the secret."""
         said = self.daemon.program.stderr + self.daemon.program.stdout
         for word in (*names, *(name.split(":")[1] for name in names), "0123456789abcdef", "typ relay"):
@@ -251,7 +251,7 @@ class RelayedCallTests(TurnCase):
         host.watch()
 
     def test_the_host_wants_it(self) -> None:
-        """A host opens a relay-only call; guests use the relay as well, and so does the call when it is opened again."""
+        """A host opens a relay-only call; all guests connect through the relay as well, and see a note about it."""
         self.start()
         host, guest = self.watched(), self.watched()
         host.tab.evaluate("document.getElementById('options').open = true")

@@ -155,7 +155,7 @@ class _Server:
         )
         self.site = make_site(_PAGE, signaling, limits, self.clock, None, False)
 
-    def hear(self, line: Endpoint, data: bytes) -> None:
+    def deliver(self, line: Endpoint, data: bytes) -> None:
         """Deliver bytes in pieces, whose size the first byte decides, and advance the clock past all timeouts."""
         size = 1 + (data[0] if data else 0) * 16
         with _no_error_is_logged():
@@ -177,7 +177,7 @@ class _Server:
 def http(data: bytes) -> None:
     """Process the first bytes of a client on the page's port."""
     server = _Server()
-    server.hear(Endpoint(server.site), data)
+    server.deliver(Endpoint(server.site), data)
 
 
 def websocket(data: bytes) -> None:
@@ -190,14 +190,14 @@ def websocket(data: bytes) -> None:
     else:
         line.send(upgrade_request())
     line.answer()
-    server.hear(line, data)
+    server.deliver(line, data)
 
 
 def proxied(data: bytes) -> None:
     """Process the first bytes of a trusted proxy on a port with the PROXY protocol."""
     server = _Server()
     server.arrivals.trusted_proxies = [ip_network(CLIENT)]
-    server.hear(Endpoint(ProxyProtocolFactory(server.site, server.arrivals, server.clock)), data)
+    server.deliver(Endpoint(ProxyProtocolFactory(server.site, server.arrivals, server.clock)), data)
     assert server.arrivals._budget.addresses == {}, "a connection is counted for ever"
 
 
