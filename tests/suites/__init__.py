@@ -1,1 +1,1 @@
-"""The suites that start processes of their own: one folder a suite."""
+"""The test suites that start separate processes; each folder is one suite."""

@@ -1,4 +1,4 @@
-"""An authorization chain that lets everybody in, tokens for tests, and an HTTP agent that records requests."""
+"""An authorization chain that allows everything, tokens for tests, and an HTTP agent that records requests."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ NOW = 1_800_000_000.0
 
 @implementer(IAgent)
 class Agent:
-    """An HTTP agent that records requests, which the test answers.
+    """An HTTP agent that records requests; the test supplies the responses.
 
     Attributes:
-        broken: whether `request` raises, as no agent should.
+        broken: whether `request` raises, although an agent should return a failed deferred.
         requests: method, URL, headers and body of each request, with the deferred of its response.
 
     """
@@ -55,13 +55,13 @@ class Agent:
 def make_chain(
     registry: MemoryRegistry, tokens: TokenVerifier, webhook: WebhookClient, run: Run, wall: Callable[[], float]
 ) -> TokenLink:
-    """Build an authorization chain as `signald.tap` does; `run` calls what hashes passwords."""
+    """Build an authorization chain as `signald.tap` does; `run` calls the function that hashes passwords."""
     passwords = PasswordLink(registry, run, next=registry)
     return TokenLink(tokens, registry, wall, next=WebhookLink(webhook, registry, next=passwords))
 
 
 def open_access(registry: MemoryRegistry, run: Run) -> TokenLink:
-    """Build an authorization chain that needs no tokens and asks no webhook."""
+    """Build an authorization chain that requires no tokens and calls no webhook."""
     webhook = WebhookClient(Webhook(), client_of(Agent()), Clock(), time.time, lambda: "id")
     return make_chain(registry, TokenVerifier(Tokens()), webhook, run, time.time)
 
@@ -74,7 +74,7 @@ def find_link(chain: Decider, kind: type[_Link]) -> _Link:
 
 
 def minted(key: Any = SECRET, algorithm: str = "HS256", headers: dict[str, Any] | None = None, **claims: Any) -> str:
-    """Sign a token, by default Ann's, valid for an hour from `NOW`; a claim that is None is left out."""
+    """Sign a token, by default for Ann and valid for an hour from `NOW`; a claim that is None is omitted."""
     payload = {"sub": "ann", "exp": NOW + 3600, **claims}
     payload = {name: value for name, value in payload.items() if value is not None}
     return jwt.encode(payload, key, algorithm=algorithm, headers=headers)

@@ -1,6 +1,7 @@
-"""Starts a command as a service manager does: `activate.py NAME=DESCRIPTOR... -- COMMAND...` (sd_listen_fds(3)).
+"""Starts a command with sockets as a service manager does: `activate.py NAME=DESCRIPTOR... -- COMMAND...`.
 
-A program of its own, since `$LISTEN_PID` is to be the process that the command is run in.
+This program replaces itself with the command, since `$LISTEN_PID` has to be the process id of the command
+(sd_listen_fds(3)).
 """
 
 import fcntl
@@ -8,14 +9,14 @@ import os
 import sys
 
 FIRST = 3
-"""Where the command expects the descriptors."""
+"""The first descriptor number that the command expects (SD_LISTEN_FDS_START)."""
 
 BEYOND = 100
-"""Where they are out of the way of each other."""
+"""Temporary descriptor numbers begin here, so that they do not collide with the final numbers."""
 
 
 def main() -> None:
-    """Put the descriptors in their places, and become the command."""
+    """Move the descriptors to their final numbers, and execute the command in this process."""
     place = sys.argv.index("--")
     given = [word.rpartition("=") for word in sys.argv[1:place]]
     aside = [fcntl.fcntl(int(number), fcntl.F_DUPFD, BEYOND) for _, _, number in given]

@@ -1,4 +1,4 @@
-"""Certificates that signald would never make."""
+"""Creates certificates that signald itself would never issue."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def self_signed(
     end: float = NOW + 90 * DAY,
     names: x509.ExtensionType = NAMES,
 ) -> Pair:
-    """A certificate for attic.example.org as an operator might bring it; the times are wall times in seconds."""
+    """Create a certificate for attic.example.org as an operator might supply it; times count from the epoch."""
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "attic.example.org")])
     certificate = (
         x509.CertificateBuilder()
@@ -41,7 +41,7 @@ def self_signed(
 
 
 def write_pair(directory: Path, now: float) -> tuple[Path, Path]:
-    """Write a certificate that is valid from `now` on, and its key; return the paths of both."""
+    """Write a certificate that is valid from `now` on, and its key; return the paths of both files."""
     pair = self_signed(generate_private_key(SECP256R1()), now - DAY, now + 90 * DAY)
     certificate, key = directory / "certificate.pem", directory / "key.pem"
     certificate.write_bytes(certificates_pem(pair.chain))
@@ -51,7 +51,7 @@ def write_pair(directory: Path, now: float) -> tuple[Path, Path]:
 
 
 def forged(authority: Authority, like: Pair, host: str, address: str) -> Pair:
-    """A leaf of the authority's key for any name and address, in all else like another: what a thief would issue."""
+    """Issue a leaf for any name with a stolen authority key, and copy all other fields from another certificate."""
     names = x509.SubjectAlternativeName([x509.DNSName(host), x509.IPAddress(ip_address(address))])
     builder = (
         x509.CertificateBuilder()

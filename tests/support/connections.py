@@ -1,4 +1,4 @@
-"""A real switchboard with an empty hub, and connections in memory that take the place of its WebSockets."""
+"""A real switchboard with an empty hub, and in-memory connections that replace WebSockets."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ from tests.support.world import HOME, HOST_SECRET, counting_bytes
 
 
 class MemoryConnection:
-    """Decodes and encodes as a WebSocket does, and records what the switchboard sends to its peer.
+    """Decodes and encodes messages as a WebSocket does, and records what the switchboard sends to the peer.
 
     Attributes:
-        switchboard: the one that it is registered with.
-        dialect: translates its frames.
-        peer: its id at the switchboard.
-        frames: the frames that were sent and not yet taken out.
+        switchboard: the switchboard with which the connection is registered.
+        dialect: the dialect that decodes and encodes the frames.
+        peer: the peer id of the connection at the switchboard.
+        frames: the sent frames that `take_messages` has not removed yet.
         closed: the code and reason of each close.
-        aborted: whether it was aborted.
+        aborted: whether the connection was aborted.
         on_send: called with each frame after it was recorded.
 
     """
@@ -47,7 +47,7 @@ class MemoryConnection:
         switchboard.receive_requests(self.peer, self.dialect.initial_requests())
 
     def receive(self, frame: bytes) -> None:
-        """The peer sends a frame."""
+        """Deliver a frame from the peer to the switchboard."""
         try:
             requests = self.dialect.decode(frame)
         except DecodeError as error:
@@ -56,11 +56,11 @@ class MemoryConnection:
             self.switchboard.receive_requests(self.peer, requests)
 
     def say(self, **message: object) -> None:
-        """The peer sends a message as JSON."""
+        """Deliver a message from the peer, encoded as JSON, to the switchboard."""
         self.receive(json.dumps(message).encode())
 
     def disconnect(self, code: int | None = None) -> None:
-        """The connection ends, with the code of the peer's close frame if it sent one."""
+        """End the connection, with the code of the peer's close frame if the peer sent a close frame."""
         self.switchboard.remove_connection(self.peer, code)
 
     def send_event(self, event: Event) -> None:
@@ -90,22 +90,22 @@ class MemoryConnection:
         self.aborted = True
 
     def take_messages(self) -> list[Any]:
-        """Take out the frames that were sent, decoded from JSON."""
+        """Remove the sent frames, and return them decoded from JSON."""
         frames, self.frames = self.frames, []
         return [json.loads(frame) for frame in frames]
 
     def last(self) -> Any:
-        """The last frame, decoded from JSON."""
+        """Return the last sent frame, decoded from JSON."""
         return json.loads(self.frames[-1])
 
 
 def run_at_once(call: Callable[[], str]) -> Deferred[str]:
-    """Call the function here and now instead of in a thread."""
+    """Call the function synchronously instead of in a thread."""
     return maybeDeferred(call)
 
 
 def make_switchboard(clock: Clock, limits: Limits | None = None) -> Switchboard:
-    """Make a switchboard with an empty hub that requires no token and checks passwords at once."""
+    """Create a switchboard with an empty hub that requires no token and checks passwords synchronously."""
     limits = limits or Limits()
     hub = Hub(limits=limits, server="signald/test")
     registry = MemoryRegistry(counting_bytes(), limits, HOST_SECRET)

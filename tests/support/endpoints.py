@@ -1,4 +1,4 @@
-"""The peer's end of connections in memory: transports that fill up, raw HTTP and frames, a recording switchboard."""
+"""The peer's side of in-memory connections: transports that fill up, raw HTTP and frames, a recording switchboard."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from signald.server.switchboard import Connection, Switchboard
 from signald.server.websocket import SignalingProtocol
 
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
-"""Opcodes (RFC 6455 §11.8)."""
+"""The opcodes of WebSocket frames (RFC 6455 §11.8)."""
 
 TRANSPORT_BYTES = 65536
 """Bytes that a Twisted transport buffers before it pauses its producer."""
@@ -43,10 +43,10 @@ UPGRADE = {
 
 @implementer(IPushProducer)
 class MemoryTransport(FakeTransport):
-    """A transport whose peer reads when the test says so, with the buffer and the producer of a TCP transport.
+    """A transport that imitates the buffer and the producer of a TCP transport; the test decides when the peer reads.
 
     Attributes:
-        dataBuffer: bytes that were written and not yet read.
+        dataBuffer: bytes that the server wrote and the peer has not read yet.
         reads: whether the server reads, which it does unless it paused the transport.
         lost: whether the server closed the connection in an orderly way.
         aborted: whether the server aborted the connection.
@@ -64,13 +64,13 @@ class MemoryTransport(FakeTransport):
         self._unread: list[bytes] = []
 
     def registerProducer(self, producer: Any, streaming: bool) -> None:
-        """Register a producer; a second one is an error, as with Twisted."""
+        """Register a producer; a second producer is an error, as in Twisted."""
         if self.producer is not None:
             raise RuntimeError("a producer is registered already")
         super().registerProducer(producer, streaming)
 
     def write(self, data: bytes) -> None:
-        """Buffer, and pause the producer when that is too much."""
+        """Buffer the data, and pause the producer when the buffer is too large."""
         if self.aborted:
             return
         self.dataBuffer += data
@@ -79,21 +79,21 @@ class MemoryTransport(FakeTransport):
             self.producer.pauseProducing()
 
     def deliver(self, data: bytes) -> None:
-        """Deliver bytes to the server, once it reads, and until it has closed."""
+        """Deliver bytes to the server when it reads; discard them after it has closed the connection."""
         self._unread.append(data)
         while self.reads and self._unread and not self.disconnecting:
             self.protocol.dataReceived(self._unread.pop(0))
 
     def pauseProducing(self) -> None:
-        """Pause: the server stops to read."""
+        """Record that the server has stopped reading."""
         self.reads = False
 
     def resumeProducing(self) -> None:
-        """Resume: the server reads again, from the next delivery on."""
+        """Record that the server reads again, beginning with the next delivery."""
         self.reads = True
 
     def take(self, count: int) -> bytes:
-        """The peer reads up to that many bytes."""
+        """Let the peer read at most that many bytes."""
         taken, self.dataBuffer = self.dataBuffer[:count], self.dataBuffer[count:]
         if not self.dataBuffer and self._paused and self.producer is not None:
             self._paused = False
@@ -101,7 +101,7 @@ class MemoryTransport(FakeTransport):
         return taken
 
     def take_all(self) -> bytes:
-        """The peer reads everything, including what is written while it reads."""
+        """Let the peer read everything, including the data that is written meanwhile."""
         taken = b""
         while self.dataBuffer:
             taken += self.take(len(self.dataBuffer))
@@ -118,10 +118,10 @@ class MemoryTransport(FakeTransport):
 
 
 class Endpoint:
-    """The peer's end of a connection to a server in memory, which sends and reads raw bytes.
+    """The peer's side of a connection to an in-memory server, which sends and receives raw bytes.
 
     Attributes:
-        transport: the server's side.
+        transport: the transport of the server.
 
     """
 
@@ -135,44 +135,44 @@ class Endpoint:
 
     @property
     def closed(self) -> bool:
-        """Whether the server closed it or is about to."""
+        """Whether the server has closed the connection or is about to close it."""
         return self.transport.lost or self.transport.aborted
 
     def send(self, *pieces: bytes) -> None:
-        """Deliver each piece by itself."""
+        """Deliver each piece in a separate read."""
         for piece in pieces:
             self.transport.deliver(piece)
 
     def answer(self) -> bytes:
-        """Read what the server has sent since the last time."""
+        """Read the bytes that the server has sent since the last call."""
         return self.transport.take_all()
 
     def frames(self) -> list[tuple[int, bytes]]:
-        """Read whole frames: the opcode and the payload of each."""
+        """Read complete frames, and return the opcode and the payload of each frame."""
         return parse_frames(self.answer())
 
     def response(self) -> tuple[int, dict[str, str], bytes]:
-        """Read one response: its status, its headers by lower-case name, and all that follows them."""
+        """Read one response; return its status, its headers by lower-case name, and all bytes after the headers."""
         return parse_response(self.answer())
 
     def upgrade(self, path: str = "/ws", **changes: str | None) -> int:
-        """Begin a WebSocket; the status that the server answers with."""
+        """Send a WebSocket's opening handshake, and return the status of the server's response."""
         self.send(upgrade_request(path, **changes))
         return self.response()[0]
 
     def disconnect(self) -> None:
-        """Tell the server that the connection is lost."""
+        """Report to the server that the connection is lost."""
         self.transport.protocol.connectionLost(Failure(ConnectionDone()))
 
 
 def request(path: str, headers: Mapping[str, str], method: str = "GET", version: str = "HTTP/1.1") -> bytes:
-    """An HTTP request without a body."""
+    """Return an HTTP request without a body."""
     lines = [f"{method} {path} {version}", *(f"{name}: {value}" for name, value in headers.items()), "", ""]
     return "\r\n".join(lines).encode("latin-1")
 
 
 def upgrade_request(path: str = "/ws", **changes: str | None) -> bytes:
-    """A WebSocket's opening handshake with headers changed (`sec_websocket_version="8"`), or left out where None."""
+    """Return an opening handshake with headers changed (`sec_websocket_version="8"`), or omitted if None."""
     headers = dict(UPGRADE)
     for key, value in changes.items():
         name = next((known for known in headers if known.lower() == key.replace("_", "-")), key.replace("_", "-"))
@@ -184,7 +184,7 @@ def upgrade_request(path: str = "/ws", **changes: str | None) -> bytes:
 
 
 def parse_response(data: bytes) -> tuple[int, dict[str, str], bytes]:
-    """The status, the headers by lower-case name, and all that follows them."""
+    """Return the status, the headers by lower-case name, and all bytes after the headers."""
     head, _, body = data.partition(b"\r\n\r\n")
     status, *lines = head.decode("latin-1").split("\r\n")
     headers = dict(line.split(": ", 1) for line in lines)
@@ -192,7 +192,7 @@ def parse_response(data: bytes) -> tuple[int, dict[str, str], bytes]:
 
 
 def problem_code(response: tuple[int, dict[str, str], bytes]) -> ErrorCode:
-    """The error code of a problem response, after checks that its status and headers fit."""
+    """Check the status and the headers of a problem response, and return its error code."""
     status, headers, body = response
     document = json.loads(body)
     code = ErrorCode(document["code"])  # type: ignore[call-arg] # a member by its value
@@ -203,7 +203,7 @@ def problem_code(response: tuple[int, dict[str, str], bytes]) -> ErrorCode:
 
 
 def frame(opcode: int, payload: bytes = b"", *, fin: bool = True, mask: bytes | None = b"mask", rsv: int = 0) -> bytes:
-    """A client's frame (RFC 6455 §5.2)."""
+    """Return a masked client frame (RFC 6455 §5.2)."""
     header = frame_header(opcode, len(payload), fin=fin, masked=mask is not None, rsv=rsv)
     if mask is None:
         return header + payload
@@ -211,7 +211,7 @@ def frame(opcode: int, payload: bytes = b"", *, fin: bool = True, mask: bytes | 
 
 
 def frame_header(opcode: int, length: int, *, fin: bool = True, masked: bool = True, rsv: int = 0) -> bytes:
-    """The first bytes of a frame, without the masking key."""
+    """Return the first bytes of a frame, without the masking key."""
     first, mask_bit = (fin << 7) | (rsv << 4) | opcode, masked << 7
     if length < 126:
         return bytes([first, mask_bit | length])
@@ -221,7 +221,7 @@ def frame_header(opcode: int, length: int, *, fin: bool = True, masked: bool = T
 
 
 def parse_frames(data: bytes) -> list[tuple[int, bytes]]:
-    """A server's whole, unmasked frames: the opcode and the payload of each."""
+    """Parse complete, unmasked server frames; return the opcode and the payload of each frame."""
     frames = []
     while data:
         opcode, length, start = data[0] & 15, data[1], 2
@@ -237,47 +237,47 @@ def parse_frames(data: bytes) -> list[tuple[int, bytes]]:
 
 
 def close_payload(code: int, reason: str = "") -> bytes:
-    """The payload of a close frame (RFC 6455 §5.5.1)."""
+    """Return the payload of a close frame (RFC 6455 §5.5.1)."""
     return struct.pack("!H", code) + reason.encode()
 
 
 def closing(code: ErrorCode) -> tuple[int, bytes]:
-    """The frame that closes a connection because of an error."""
+    """Return the close frame that the server sends because of an error."""
     assert code.close_code is not None
     return CLOSE, close_payload(code.close_code, code.value)
 
 
 class PlainDialect(Dialect):
-    """A dialect without a subprotocol whose frames are the texts of messages, both ways."""
+    """A dialect without a subprotocol whose frames are the texts of messages, in both directions."""
 
     subprotocol: ClassVar[str | None] = None
 
     def decode(self, frame: bytes) -> list[Request]:
-        """Return a message with the frame."""
+        """Return a message that contains the frame."""
         return [AppMessage(SessionId(""), frame.decode())]
 
     def encode(self, event: Event) -> list[bytes | CloseFrame]:
-        """Return the frame that the event holds, which is a message."""
+        """Return the frame that the event contains; the event is a message."""
         return [event.content.encode()] if isinstance(event, ForwardedMessage) else []
 
 
 class NamedDialect(PlainDialect):
-    """The same with a subprotocol."""
+    """A `PlainDialect` with a subprotocol."""
 
     subprotocol = "named.1"
 
 
 @define
 class RecordingSwitchboard:
-    """A switchboard that records the calls of the WebSockets.
+    """A switchboard that records the calls that WebSockets make.
 
     Attributes:
-        connections: the connections that are open, by peer.
-        addresses: the address key of each peer that ever was.
-        heard: every frame with its peer, where `PlainDialect` is spoken.
+        connections: the open connections, by peer.
+        addresses: the address key of each peer, including closed connections.
+        heard: every received frame with its peer, if the dialect is `PlainDialect`.
         closed_peers: the peers whose connection ended.
-        fails: the names of the methods that raise when they are called.
-        is_suspended: what a WebSocket asks before it decodes a frame.
+        fails: the names of the methods that raise an error when called.
+        is_suspended: the function that a WebSocket calls before it decodes a frame.
 
     """
 
@@ -290,7 +290,7 @@ class RecordingSwitchboard:
 
     @property
     def as_switchboard(self) -> Switchboard:
-        """The same, as what a factory takes."""
+        """The switchboard, typed as the `Switchboard` that a factory takes."""
         return cast(Switchboard, self)
 
     def add_connection(self, connection: Connection, address: AddressKey, traits: Traits) -> PeerId:

@@ -17,22 +17,22 @@ from signald.tls.context import ServerTLS
 
 
 class Echo(Protocol):
-    """Sends back what it hears."""
+    """A server protocol that sends all received data back."""
 
     def dataReceived(self, data: bytes) -> None:
-        """Send it back."""
+        """Send the data back."""
         assert self.transport is not None
         self.transport.write(data)
 
 
 class EchoFactory(Factory[Echo]):
-    """Makes an `Echo` for each connection."""
+    """Creates an `Echo` for each connection."""
 
     protocol = Echo
 
 
 def client_context(authority: x509.Certificate, at: datetime.datetime) -> SSL.Context:
-    """A client's context that trusts one authority, at a given time."""
+    """Return a TLS context of a client that trusts one authority, at a given time."""
     context = SSL.Context(SSL.TLS_METHOD)
     store = context.get_cert_store()
     assert store is not None
@@ -43,7 +43,7 @@ def client_context(authority: x509.Certificate, at: datetime.datetime) -> SSL.Co
 
 
 class Link:
-    """A client of an echo server, over TLS in memory.
+    """A client that is connected to an echo server over TLS in memory.
 
     Attributes:
         client: the client's OpenSSL connection.
@@ -60,13 +60,13 @@ class Link:
         protocol: type[TLSMemoryBIOProtocol] = TLSMemoryBIOProtocol,
         begin: bool = True,
     ) -> None:
-        """Connect.
+        """Connect the client to the server.
 
         Arguments:
-            tls: the server's side.
-            context: the client's side.
-            session: what the client offers to resume.
-            protocol: the server's transport.
+            tls: the TLS options of the server.
+            context: the TLS context of the client.
+            session: the TLS session that the client offers to resume.
+            protocol: the TLS protocol of the server.
             begin: whether to do the handshake, which raises `OpenSSL.SSL.Error` if it fails.
 
         """
@@ -87,7 +87,7 @@ class Link:
             self.handshake()
 
     def handshake(self) -> None:
-        """Bring a handshake of the client to its end."""
+        """Complete the client's TLS handshake."""
         for _flight in range(4):
             try:
                 self.client.do_handshake()
@@ -99,7 +99,7 @@ class Link:
         raise AssertionError("the handshake does not end")
 
     def exchange(self) -> None:
-        """Carry what waits on each side to the other."""
+        """Transfer the pending bytes of each side to the other side."""
         with suppress(SSL.WantReadError):
             self._server.dataReceived(self.client.bio_read(65536))
         self._clock.advance(0)
@@ -110,14 +110,14 @@ class Link:
             self.client.bio_write(answer)
 
     def echo(self, data: bytes) -> bytes:
-        """Send to the server and return what comes back."""
+        """Send bytes to the server, and return the echoed bytes."""
         self.client.send(data)
         self.exchange()
         return self.client.recv(65536)
 
     @property
     def shown(self) -> x509.Certificate:
-        """The certificate that the server showed."""
+        """The certificate that the server presented."""
         certificate = self.client.get_peer_certificate(as_cryptography=True)
         assert certificate is not None
         return certificate

@@ -1,4 +1,4 @@
-"""Machines for the tests to be on: names and addresses, and a time of day."""
+"""Builds the descriptions of machines for tests: host names, addresses, and a time of day."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from ipaddress import ip_address
 from signald.net.addresses import Address, Names, best_address, usable
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC).timestamp()
-"""Wall time, seconds since the epoch."""
+"""The wall time of the tests, in seconds since the epoch."""
 
 HOUR = 3600.0
-"""Seconds."""
+"""The seconds of an hour."""
 
 DAY = 86400.0
-"""Seconds."""
+"""The seconds of a day."""
 
 
 def addresses(*texts: str) -> tuple[Address, ...]:
-    """Addresses from their texts."""
+    """Parse texts as IP addresses."""
     return tuple(map(ip_address, texts))
 
 
 def machine(host: str | None = "attic", texts: Iterable[str] = ("192.168.1.20",)) -> Names:
-    """A machine of this name with these addresses besides loopback."""
+    """Return a machine with this host name and these addresses in addition to the loopback addresses."""
     found = usable(addresses(*texts))
     return Names(host, found, best_address(found, []))

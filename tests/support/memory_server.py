@@ -1,4 +1,4 @@
-"""The two public ports of a server in memory, over a switchboard that records what it is told."""
+"""The two public ports of a server in memory, with a switchboard that records its calls."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ from tests.support.endpoints import CLIENT, Endpoint, NamedDialect, PlainDialect
 
 
 def make_port(clock: Any, switchboard: Switchboard | None = None, **changes: Any) -> SignalingPort:
-    """Make a port with the default limits and a switchboard that records, but for what is given.
+    """Create a port with the default limits and a recording switchboard, except for the arguments that are given.
 
     Arguments:
         clock: measures every deadline.
         switchboard: the switchboard; a `RecordingSwitchboard` by default.
-        changes: other fields of the port, or `dialects` and `origins`, from which its rule is made.
+        changes: other fields of the port, or `dialects` and `origins`, from which the port's handshake rule is built.
 
     """
     bare = changes.setdefault("bare", False)
@@ -48,16 +48,16 @@ def make_port(clock: Any, switchboard: Switchboard | None = None, **changes: Any
 
 
 class MemoryServer:
-    """A server that listens nowhere: the page's port and the bare one, which share their budgets.
+    """A server without sockets: the page's port and the bare port, which share their budgets.
 
     Attributes:
         clock: measures every deadline.
         record: the switchboard.
         budget: admits WebSockets.
         admission: admits transports.
-        page: makes the WebSockets of the page's port.
-        bare: makes those of the bare port.
-        site: what listens on the page's port.
+        page: creates the WebSockets of the page's port.
+        bare: creates the WebSockets of the bare port.
+        site: the HTTP site of the page's port.
 
     """
 
@@ -92,10 +92,10 @@ class MemoryServer:
 
 
 class ServerCase(SynchronousTestCase):
-    """Tests with a server in memory.
+    """A test case with a server in memory.
 
     Attributes:
-        bare: whether `dial` connects to the bare port, and not to the page's.
+        bare: whether `dial` connects to the bare port, instead of the page's port.
         server: the server.
 
     """
@@ -114,19 +114,19 @@ class ServerCase(SynchronousTestCase):
 
     @property
     def factory(self) -> SignalingFactory:
-        """What makes the WebSockets of the port that `dial` connects to."""
+        """The factory of the WebSockets of the port to which `dial` connects."""
         return self.server.bare if self.bare else self.server.page
 
     def dial(self, address: str = CLIENT) -> Endpoint:
-        """Make a connection."""
+        """Open a transport connection to the server."""
         return Endpoint(self.server.bare if self.bare else self.server.site, address)
 
     def advance(self, seconds: float) -> None:
-        """Let time pass in small steps."""
+        """Advance the clock in small steps."""
         self.clock.pump([0.1] * round(seconds * 10))
 
     def nothing_left(self) -> None:
-        """Assert that no connection is open or counted, and that no call is pending."""
+        """Assert that no connection is open or counted, and that no delayed call is pending."""
         server = self.server
         self.assertEqual(server.budget.total, 0)
         ports = server.page.signaling_port, server.bare.signaling_port

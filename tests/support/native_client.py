@@ -24,7 +24,7 @@ class NativeClient:
 
     Attributes:
         socket: the WebSocket.
-        welcome: the server's answer to `hello`; None before it.
+        welcome: the server's reply to `hello`; None before the reply.
 
     """
 
@@ -77,7 +77,7 @@ class NativeClient:
         self.socket.send(json.dumps(body))
 
     def hear(self) -> Body:
-        """Return the next message; pings of the server are answered meanwhile.
+        """Return the next message; pings from the server are answered meanwhile.
 
         Raises:
             websocket.WebSocketTimeoutException: no message arrived in time.

@@ -1,4 +1,4 @@
-"""A daemon's operator side in memory: sources with real counts, and the operator's listener over them."""
+"""The operator's side of a daemon in memory: sources with real counts, and the operator's listener that shows them."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ TOKEN = "a-token-that-is-long-enough"
 
 
 class OperationsWorld:
-    """The operator's listener, and what it shows.
+    """The operator's listener, and the sources of the values that it shows.
 
     Attributes:
-        clock: of everything.
-        world: hub and registry; what is done there is shown.
-        metrics: what is counted.
-        readiness: whether new clients are welcome.
-        sources: all of it.
-        token: of the admin page; none is set at first.
-        drained: how often draining was asked for.
-        full: whether there are as many connections as there may be.
-        site: the listener's.
+        clock: the clock of all parts.
+        world: the hub and the registry whose state the listener shows.
+        metrics: the counters.
+        readiness: whether the server accepts new clients.
+        sources: the sources of all values.
+        token: the token of the admin page; none is set at first.
+        drained: how often a drain was requested.
+        full: whether the limit of connections is reached.
+        site: the HTTP site of the listener.
 
     """
 
@@ -70,7 +70,7 @@ class OperationsWorld:
         self.drained += 1
 
     def set_token(self, directory: Path, token: str = TOKEN) -> None:
-        """Make an admin page."""
+        """Enable the admin page with a token."""
         path = directory / "token"
         path.write_text(token + "\n")
         path.chmod(0o600)
@@ -79,7 +79,7 @@ class OperationsWorld:
     def ask(
         self, path: str, method: str = "GET", address: str = "127.0.0.1", **headers: str
     ) -> tuple[int, dict[str, str], bytes]:
-        """The status, headers and body of an answer; underscores in the names of headers are hyphens."""
+        """Send a request, and return status, headers and body of the response; `_` in header names stands for `-`."""
         line = Endpoint(self.site, address)
         lines = [f"{method} {path} HTTP/1.1", "Host: localhost", "Connection: close"]
         lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]

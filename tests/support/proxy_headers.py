@@ -1,4 +1,4 @@
-"""Headers of the PROXY protocol as a proxy writes them."""
+"""Builds headers of the PROXY protocol as a proxy sends them."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ Address = IPv4Address | IPv6Address
 
 
 def line(source: Address, destination: Address, source_port: int, destination_port: int) -> bytes:
-    """Version 1."""
+    """Return a header of version 1."""
     return f"PROXY TCP{source.version} {source} {destination} {source_port} {destination_port}\r\n".encode()
 
 
 def binary(source: Address, destination: Address, source_port: int, destination_port: int, extra: bytes = b"") -> bytes:
-    """Version 2, with further fields after the addresses."""
+    """Return a header of version 2, with additional TLV fields after the addresses."""
     ports = source_port.to_bytes(2, "big") + destination_port.to_bytes(2, "big")
     body = source.packed + destination.packed + ports + extra
     family = 0x11 if source.version == 4 else 0x21

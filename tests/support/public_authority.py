@@ -1,4 +1,4 @@
-"""A certificate authority as the public ones are: a root that clients trust, and an intermediate one that issues."""
+"""A certificate authority like public ones: clients trust its root, and an intermediate authority issues."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ YEAR = timedelta(days=365)
 
 @frozen
 class PublicAuthority:
-    """Root and intermediate.
+    """A root authority and an intermediate authority.
 
     Attributes:
-        root: what clients trust.
-        intermediate: its chain is itself alone.
-        now: the time that validity is counted from.
+        root: the root authority, which clients trust.
+        intermediate: the issuing authority, whose chain consists of its own certificate only.
+        now: the time to which validity periods are relative.
 
     """
 
@@ -32,7 +32,7 @@ class PublicAuthority:
 
     @classmethod
     def create(cls, now: datetime | None = None) -> PublicAuthority:
-        """Make one."""
+        """Create the root and the intermediate authority."""
         now = (now or datetime.now(UTC)).replace(microsecond=0)
         root_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
         root_name, name = _name("Test Root"), _name("Test Intermediate")
@@ -43,7 +43,7 @@ class PublicAuthority:
     def issue(
         self, *names: x509.GeneralName, start: timedelta = timedelta(days=-1), end: timedelta = timedelta(days=89)
     ) -> Pair:
-        """Issue a certificate with its whole chain; `start` and `end` are counted from now."""
+        """Issue a certificate with its whole chain; `start` and `end` are relative to `now`."""
         key, signer = ec.generate_private_key(ec.SECP256R1()), self.intermediate.key
         assert isinstance(signer, ec.EllipticCurvePrivateKey)
         leaf = _certificate(

@@ -1,6 +1,6 @@
-"""Tables of what a suite has measured: printed by `make attack` and `make faults` when it is over.
+"""Tables of a suite's measurements, which `make attack` and `make faults` print at the end.
 
-They go, as text, into the directory that TEST_REPORT names; nothing is kept where it names none.
+The tables are written as text files into the directory that TEST_REPORT names; without TEST_REPORT nothing is written.
 """
 
 from __future__ import annotations
@@ -14,17 +14,17 @@ class Table:
     """A table to which tests add rows.
 
     Attributes:
-        rows: those that were added, each with a cell for each heading.
+        rows: the added rows; each row has a cell for each heading.
 
     """
 
     def __init__(self, name: str, title: str, headings: Sequence[str]) -> None:
-        """Make an empty one.
+        """Create an empty table.
 
         Arguments:
-            name: of its file, without the extension.
-            title: sentences above it.
-            headings: of its columns.
+            name: the name of the table's file, without the extension.
+            title: sentences above the table.
+            headings: the headings of the columns.
 
         """
         self._name = name
@@ -33,7 +33,7 @@ class Table:
         self.rows: list[Sequence[str]] = []
 
     def add(self, *cells: str) -> None:
-        """Add a row, and write the table as it is now: a suite that dies leaves what it knew."""
+        """Add a row, and write the table to its file at once, so that a suite that crashes leaves its results."""
         assert len(cells) == len(self._headings), cells
         self.rows.append(cells)
         name = os.environ.get("TEST_REPORT")
@@ -42,7 +42,7 @@ class Table:
             Path(name, f"{self._name}.txt").write_text(self.text())
 
     def text(self) -> str:
-        """The table."""
+        """The table as text."""
         lines = [self._headings, *self.rows]
         widths = [max(len(line[column]) for line in lines) for column in range(len(self._headings))]
         shown = [

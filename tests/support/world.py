@@ -59,12 +59,12 @@ def counting_bytes() -> IdSource:
 
 
 def with_guest(session: Session, user: UserId, traits: Traits | None = None) -> Session:
-    """The session after a user has joined."""
+    """Return the session after a user has joined it."""
     return session.with_arrival(Person(user, traits or Traits()), request=None, proof=None, most_visitors=2)
 
 
 class World:
-    """Peers, a hub and a registry, whose decisions are carried out at once.
+    """Connects peers to a hub and a registry whose decisions are carried out at once.
 
     Attributes:
         now: monotonic seconds; tests may change it.
@@ -73,7 +73,7 @@ class World:
         unread: the events that each peer was sent and the test has not read yet.
         closed: the error with which each peer was closed.
         counts: the logged numbers of users and sessions.
-        credentials: how many TURN credentials were made.
+        credentials: how many TURN credentials were created.
         deferred_operations: the classes of operations whose decisions are deferred.
         deferred: the deferred decisions, until `decide_deferred`.
 
@@ -114,13 +114,13 @@ class World:
         self.carry_out(self.hub.disconnected(peer, ending, self.now))
 
     def tick(self, seconds: float = 0.0) -> None:
-        """Let time pass."""
+        """Advance the clock."""
         self.now += seconds
         self.registry.tick(self.now)
         self.carry_out(self.hub.tick(self.now))
 
     def carry_out(self, actions: Iterable[Action]) -> None:
-        """Carry out actions, and those that their outcomes cause."""
+        """Carry out actions, and the further actions that the outcomes of these actions cause."""
         todo = deque(actions)
         while todo:
             match todo.popleft():
@@ -185,14 +185,14 @@ class World:
     def pair(
         self, host: Traits | None = None, guest: Traits | None = None
     ) -> tuple[PeerId, UserId, PeerId, UserId, SessionId]:
-        """Make a host and a guest in a session of two, with all events read."""
+        """Create a host and a guest in a session of two members, with all events read."""
         host_peer, host_user, session = self.open_session(traits=host)
         guest_peer, guest_user = self.join_session(session, guest)
         self.receive(host_peer)
         return host_peer, host_user, guest_peer, guest_user, session
 
     def state(self) -> tuple[object, ...]:
-        """The state that a rejected request must not change: everything but budgets and counters."""
+        """Return the state that a rejected request must not change: everything except budgets and counters."""
         users = {
             id: (user.peer, frozenset(user.sessions), frozenset(user.waiting_at), tuple(user.outbox.unacknowledged))
             for id, user in self.hub.users.items()
@@ -204,16 +204,16 @@ class World:
 
 
 class Client:
-    """A client that keeps what a resume needs.
+    """A client that stores what it needs for a resume.
 
     Attributes:
-        world: the world that it is connected to.
-        instance: the id of its run; None for a client that cannot resume.
-        peer: its newest connection.
-        user: its identity.
-        secret: its newest resume secret.
-        received: how many counted events it has received.
-        survival: the result of its last resume.
+        world: the world to which the client is connected.
+        instance: the id of the client's run; None for a client that cannot resume.
+        peer: the peer id of the client's newest connection.
+        user: the client's user id.
+        secret: the client's newest resume secret.
+        received: how many counted events the client has received.
+        survival: the result of the client's last resume.
 
     """
 
@@ -243,7 +243,7 @@ class Client:
         return events
 
     def follow_welcome(self, welcome: Welcome) -> None:
-        """Take over the identity and the secret of a welcome."""
+        """Store the identity and the resume secret of a `welcome`."""
         self.user, self.secret, self.survival = welcome.user, welcome.secret, welcome.resumed
         if self.survival is not Survival.EVERYTHING:
             self.received = 0
@@ -253,7 +253,7 @@ class Client:
         self.world.disconnect(self.peer, ending)
 
     def resume(self, instance: str | None = None, secret: Secret | None = None) -> list[Event]:
-        """Resume on another connection, and return the events after the welcome."""
+        """Resume on a new connection, and return the events after the `welcome`."""
         self.instance = self.instance if instance is None else Instance(instance)
         known = secret or self.secret
         assert known is not None

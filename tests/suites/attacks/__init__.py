@@ -1,1 +1,1 @@
-"""Attacks on a server in a process of its own, over real sockets: what they cost it, and what its neighbours notice."""
+"""Attacks on a server in a separate process; they measure the server's cost and the delay for other clients."""

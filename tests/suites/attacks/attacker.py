@@ -1,4 +1,4 @@
-"""An attacker in a process of its own: `python -m tests.suites.attacks.attacker`.
+"""An attacker in a separate process: `python -m tests.suites.attacks.attacker`.
 
 It takes one order a line on standard input, as JSON, carries it out, and answers with a line of JSON: how many
 connections it made, how many bytes it sent, and how they ended.
@@ -19,19 +19,19 @@ from collections.abc import Iterator, Sequence
 from tests.suites.attacks.loads import LOADS, Link, Load
 from tests.suites.attacks.target import any_certificate
 
-#: Seconds for a connection and its TLS handshake.
+#: The seconds that a TCP connection and its TLS handshake may take.
 PATIENCE = 5.0
 
-#: Seconds after the end of an attack within which the server has to have refused.
+#: The seconds after the end of an attack within which the server must have refused in every expected way.
 REFUSED_WITHIN = 20.0
 
-#: Seconds until a slot whose connection was ended has a new one.
+#: The seconds until an ended connection is replaced by a new one.
 AGAIN = 0.02
 
-#: Outcomes of a connection for which the server gave no reason.
+#: The outcomes of a connection for which the server gave no reason.
 CUT_OFF, LEFT = "cut off", "left open"
 
-#: Bytes of the server's output that are kept.
+#: The number of bytes of the server's output that are kept.
 KEPT = 4096
 
 
@@ -39,10 +39,10 @@ class Line:
     """One connection of an attack."""
 
     def __init__(self, load: Load, link: Link, place: tuple[str, int], source: str, tls: bool) -> None:
-        """Connect.
+        """Connect to the server.
 
         Raises:
-            OSError: there is no connection.
+            OSError: the connection could not be opened.
 
         """
         self.socket = socket.create_connection(place, timeout=PATIENCE, source_address=(source, 0))
@@ -60,15 +60,15 @@ class Line:
         self._rest = memoryview(b"")
 
     def step(self) -> bool:
-        """Send and hear what goes at once; whether anything went.
+        """Send and receive without blocking; return whether any bytes were transferred.
 
         Raises:
-            OSError: the connection is over.
+            OSError: the connection has ended.
 
         """
         went = self.link.reads and self._hear()
         if went and self.link.number % 2 and ending(self.head, bytes(self.link.received)) != CUT_OFF:
-            # One half has understood and begins anew; the other goes on sending.
+            # Odd-numbered connections reconnect once the server has refused them; the others continue to send.
             raise ConnectionResetError
         if not self._rest:
             self._rest = memoryview(next(self._attack, b""))
@@ -93,7 +93,7 @@ class Line:
         return True
 
     def end(self) -> str:
-        """Close it; how the server had ended it."""
+        """Close the connection; return how the server had ended it."""
         if self.link.reads:
             with contextlib.suppress(OSError):
                 while self._hear():
@@ -109,7 +109,7 @@ def ending(head: bytes, tail: bytes) -> str:
         if at >= 0 and tail[at] == 0x88 and tail[at + 1] == length:
             reason = tail[at + 4 :].decode("utf-8", "replace")
             number = int.from_bytes(tail[at + 2 : at + 4], "big")
-            # Autobahn's own sentences say what the standard says.
+            # Other reasons are Autobahn's sentences, which repeat the meaning of the close code.
             return f"{number} {reason}" if reason.replace("-", "").isalpha() and reason.islower() else str(number)
     if head.startswith(b"HTTP/1.1 ") and not head.startswith(b"HTTP/1.1 101"):
         code = head.partition(b'"code":"')[2].partition(b'"')[0]
@@ -172,14 +172,14 @@ def carry_out(
     for line in lines:
         if line is not None:
             sent += line.sent
-            # Told already, and waited for until it answers.
+            # The server has not ended the connections that are still open, so that `cut off` is counted as `left open`.
             ends[line.end().replace(CUT_OFF, LEFT)] += 1
     return {"opened": opened, "sent": sent, "ends": dict(ends)}
 
 
 def main() -> None:
-    """Take orders until there are no more."""
-    # It is elsewhere in truth, and is not to take the processor from those whom it attacks.
+    """Carry out orders until standard input ends."""
+    # A real attacker runs on another machine, and would not take processor time from the server and the bystander.
     os.nice(10)
     for order in sys.stdin:
         sys.stdout.write(json.dumps(carry_out(**json.loads(order))) + "\n")

@@ -1,4 +1,4 @@
-"""A bystander: a few connections that have nothing to do with an attack, and how long they wait for their answers."""
+"""A bystander: a few clients that take no part in an attack, whose waits for responses are measured."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from collections.abc import Sequence
 from tests.suites.attacks.target import Target
 from tests.support.native_client import NativeClient
 
-#: Connections, in turn; each has a budget of messages of its own.
+#: The number of connections, used in turn; each connection has its own budget of messages.
 COUNT = 8
 
-#: Seconds between two questions.
+#: The seconds between two requests.
 PAUSE = 0.0015
 
 
 class Bystander:
-    """Asks a daemon for a sign of life, again and again."""
+    """Sends `ping` messages to a daemon repeatedly."""
 
     def __init__(self, target: Target) -> None:
-        """Connect from addresses of its own."""
+        """Connect from addresses that no attacker uses."""
         self._clients = [
             NativeClient(target.port, tls=target.tls, socket=connection(f"127.0.9.{number + 1}", target))
             for number in range(COUNT)
@@ -29,7 +29,7 @@ class Bystander:
             client.greet()
 
     def waits(self, seconds: float) -> list[float]:
-        """Ask for so many seconds; each wait in seconds."""
+        """Send `ping` messages for so many seconds; return the seconds that each waited for its reply."""
         found = list[float]()
         end = time.monotonic() + seconds
         while time.monotonic() < end:
@@ -39,19 +39,19 @@ class Bystander:
         return found
 
     def close(self) -> None:
-        """Go."""
+        """Close the connections."""
         for client in self._clients:
             client.close()
 
 
 def connection(source: str, target: Target) -> socket.socket:
-    """A TCP connection from another address of the loopback network."""
+    """Open a TCP connection from another address of the loopback network."""
     plain = socket.create_connection(("127.0.0.1", target.port), timeout=10, source_address=(source, 0))
     plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return target.wrap(plain)
 
 
 def quantile(waits: Sequence[float], share: float) -> float:
-    """The wait that this share of all does not exceed, in milliseconds."""
+    """Return a quantile of the waits in milliseconds."""
     ordered = sorted(waits)
     return ordered[min(len(ordered) - 1, int(len(ordered) * share))] * 1000

@@ -1,4 +1,4 @@
-"""A test case in which a daemon is attacked while a bystander is measured."""
+"""A test case that attacks a daemon and measures the response times of a bystander meanwhile."""
 
 from __future__ import annotations
 
@@ -13,28 +13,28 @@ from tests.suites.attacks.report import add_threat, in_full
 from tests.suites.attacks.target import Target, attacker, target, twin
 from tests.suites.e2e.program import faults as logged_faults
 
-#: MiB that an attack may take above the idle server.
+#: The memory in MiB that an attack may use above the idle server.
 MOST_MIB = 16.0
 
-#: The bystander's 99th percentile may be so many times the one measured while the twin is attacked.
+#: The largest ratio of the bystander's 99th percentile during the attack to that while the twin is attacked.
 MOST_TIMES = 2.0
 
-#: Milliseconds of a 99th percentile that are no harm, however short the other one was.
+#: A 99th percentile up to so many milliseconds is harmless, whatever the ratio is.
 NO_HARM = 5.0
 
-#: The same in a run of all tests, in which a machine may have other things to do and the sample is small.
+#: The same bound in a run of all tests, in which the machine may be busy and the sample is small.
 BUSY = 50.0
 
-#: Connections of an attacker at a time.
+#: The number of an attacker's simultaneous connections.
 CONNECTIONS = 20
 
-#: The same in a short run of an attack that spends a large budget.
+#: The number of simultaneous connections in a short run of an attack that spends a large budget.
 FEW = 4
 
-#: Lines that an attack may add to the log.
+#: The number of lines that an attack may add to the log.
 MOST_LINES = 10
 
-#: An attack is measured at most so often before it has failed, since other programs share the machine.
+#: The number of measurements before an attack fails its test, since other programs share the machine.
 TRIES = 3
 
 
@@ -43,10 +43,10 @@ class Measured:
 
     Attributes:
         before: the bystander's waits while the twin was attacked, in seconds.
-        during: its waits while its own daemon was.
+        during: the bystander's waits while its own daemon was attacked, in seconds.
         ends: how the daemon ended the attacker's connections, and how often.
-        mib: the daemon's memory at most, above the idle one's.
-        lines: that it added to its log.
+        mib: the daemon's peak memory above the idle daemon's, in MiB.
+        lines: the number of lines that the daemon added to its log.
 
     """
 
@@ -59,7 +59,7 @@ class Measured:
 
     @property
     def times(self) -> float:
-        """The bystander's 99th percentile in multiples of the one before."""
+        """The ratio of the bystander's 99th percentile during the attack to that while the twin was attacked."""
         return quantile(self.during, 0.99) / quantile(self.before, 0.99)
 
     def faults(self, load: Load) -> list[str]:
@@ -77,12 +77,12 @@ class AttackTestCase(SynchronousTestCase):
     """Attacks the shared daemon of a transport."""
 
     def setUp(self) -> None:
-        """Memory is read from /proc."""
+        """Skip the test without /proc, from which the memory is read."""
         if not Path("/proc/self/clear_refs").exists():
             raise SkipTest("the memory of a process is read from /proc")
 
     def measure(self, name: str, tls: bool, times: int) -> Measured:
-        """Let an attack go to the twin and to the daemon in turn, for so many times the usual time."""
+        """Attack the twin and the daemon in turn, `times` times as long as usual, and return the measured cost."""
         found = Measured()
         victim, other = target(tls), twin(tls)
         lines = victim.log.count("\n")
@@ -104,7 +104,7 @@ class AttackTestCase(SynchronousTestCase):
     def attack(
         self, name: str, goes_to: Target, seconds: float, bystander: Bystander, waits: list[float]
     ) -> dict[str, int]:
-        """Attack for so many seconds, and measure the bystander meanwhile; how the connections ended."""
+        """Attack for so many seconds, and measure the bystander meanwhile; return how the connections ended."""
         attacker().order(
             name=name,
             port=goes_to.port,
@@ -120,10 +120,11 @@ class AttackTestCase(SynchronousTestCase):
         return ends
 
     def threaten(self, name: str, tls: bool) -> None:
-        """Carry an attack out, add its row, and assert its bounds."""
+        """Carry out an attack, add its row to the table, and assert its bounds."""
         load = LOADS[name]
         for tries in range(TRIES):
-            # A limit such as `message-burst` is reached later where attacker and server get less of the processors.
+            # On a busy machine attacker and server reach a limit such as `message-burst` later; each retry attacks
+            # longer.
             found = self.measure(name, tls, 1 if in_full() else 2**tries)
             faults = found.faults(load)
             if not faults:
@@ -145,6 +146,6 @@ _sources = iter(range(1, 1 << 16))
 
 
 def next_source() -> str:
-    """An address of the loopback network that no attack has used yet, with its budgets whole."""
+    """Return an address of the loopback network that no attack has used yet, so that its budgets are unused."""
     number = next(_sources)
     return f"127.1.{number >> 8}.{number & 255}"

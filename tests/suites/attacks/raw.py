@@ -1,4 +1,4 @@
-"""Bytes to a daemon and what comes back: for attacks that are a single request."""
+"""Sends bytes to a daemon and returns its response, for attacks that consist of a single request."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from contextlib import suppress
 
 from tests.suites.attacks.target import Target
 
-#: Seconds for a whole answer.
+#: The seconds that a whole response may take.
 PATIENCE = 5.0
 
 
@@ -24,7 +24,7 @@ def dial(target: Target, source: str = "127.0.0.1") -> socket.socket:
 
 
 def exchange(target: Target, *pieces: bytes, source: str = "127.0.0.1", whole: bool = True) -> bytes:
-    """Send pieces; all that comes until the server closes, or until the first response is there if that is enough."""
+    """Send pieces; return all received bytes, up to the first response if `whole` is false."""
     received = b""
     with suppress(OSError), dial(target, source) as sock:
         for piece in pieces:
@@ -38,7 +38,7 @@ def exchange(target: Target, *pieces: bytes, source: str = "127.0.0.1", whole: b
 
 
 def verdict(received: bytes) -> str:
-    """The status of a response, with the error's code if it has one; `cut off` for nothing."""
+    """Return the status of a response, with the error's code if the body has one; `cut off` for an empty response."""
     if not received.startswith(b"HTTP/1.1 "):
         return "cut off" if not received else "no HTTP"
     _, _, content = received.partition(b"\r\n\r\n")
@@ -49,7 +49,7 @@ def verdict(received: bytes) -> str:
 
 
 def headers(received: bytes) -> dict[str, str]:
-    """The headers of a response, by lower-case name."""
+    """Return the headers of a response, by lower-case name."""
     lines = received.partition(b"\r\n\r\n")[0].decode("latin-1").split("\r\n")[1:]
     return {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
 

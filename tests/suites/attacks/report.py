@@ -23,17 +23,17 @@ def add_threat(
     during: tuple[float, float] | None = None,
     verdict: str = "ok",
 ) -> None:
-    """Add a row; what was not measured is left empty.
+    """Add a row to the table; a value that was not measured is left empty.
 
     Arguments:
-        threat: what could be done to a server.
+        threat: the attack on a server.
         over: `ws` or `wss`, or `http`, `tls` and so on.
-        sent: what was.
-        refused: what came of it.
-        mib: memory at most, above the idle server.
-        before: the bystander's median and 99th percentile, in milliseconds, when another daemon is attacked.
-        during: the same when its own is.
-        verdict: `ok`, or which bound was missed.
+        sent: the traffic that the attacker sent.
+        refused: how the server refused the traffic.
+        mib: the most memory that the server used above the idle server.
+        before: the bystander's median and 99th percentile, in milliseconds, while the twin is attacked.
+        during: the same while the bystander's own daemon is attacked.
+        verdict: `ok`, or the bound that was exceeded.
 
     """
     figures = [f"{waits[0]:.2f}, {waits[1]:.2f}" if waits else "" for waits in (before, during)]

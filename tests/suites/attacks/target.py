@@ -1,4 +1,4 @@
-"""The daemon that is attacked, and a twin of it that takes the same attack for comparison."""
+"""The attacked daemon, and its twin, which receives the same attack for comparison."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from tests.support.native_client import NativeClient
 
 ROOT = Path(__file__).resolve().parents[3]
 
-#: MiB above its idle self that a daemon may have when the next attack begins.
+#: The memory in MiB above the idle daemon that a daemon may still use when the next attack begins.
 MOST_LEFT = 2.0
 
 
 @functools.cache
 def any_certificate() -> ssl.SSLContext:
-    """Return the context of a client that takes whatever certificate it is shown."""
+    """Return the TLS context of a client that accepts any certificate."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
@@ -40,19 +40,19 @@ class Target:
 
     Attributes:
         daemon: the daemon.
-        tls: whether it speaks TLS.
-        idle: its resident memory before anything happened, in KiB.
+        tls: whether the daemon speaks TLS.
+        idle: the daemon's resident memory before the first attack, in KiB.
 
     """
 
     def __init__(self, tls: bool, *options: str) -> None:
-        """Start it."""
+        """Start the daemon."""
         directory = Path(tempfile.mkdtemp(prefix="signald-attack-"))
         atexit.register(shutil.rmtree, directory, ignore_errors=True)
         self.tls = tls
         self.daemon = Daemon(directory, "--interface", "127.0.0.1", *(() if tls else ("--no-tls",)), *options)
         atexit.register(self.stop)
-        # One connection, so that what is made at the first one is not counted as an attack's.
+        # The first connection causes one-time allocations, which must not be counted as memory of an attack.
         NativeClient(self.port, tls=tls).close()
         self.asset = self._asset()
         self.idle = self.memory("VmRSS")
@@ -64,34 +64,34 @@ class Target:
 
     @property
     def log(self) -> str:
-        """The log so far."""
+        """The daemon's log so far."""
         return self.daemon.program.stderr
 
     def memory(self, name: str) -> int:
-        """Its memory in KiB: `VmRSS` now, `VmHWM` at most since `forget_peak`."""
+        """Return the daemon's memory in KiB: `VmRSS` is the current value, `VmHWM` the peak since `forget_peak`."""
         status = Path(f"/proc/{self.daemon.program.process.pid}/status").read_text()
         found = re.search(rf"^{name}:\s+(\d+) kB", status, re.MULTILINE)
         assert found is not None
         return int(found[1])
 
     def forget_peak(self) -> None:
-        """Let `VmHWM` begin anew (proc(5), clear_refs)."""
+        """Reset the peak memory `VmHWM` (proc(5), clear_refs)."""
         Path(f"/proc/{self.daemon.program.process.pid}/clear_refs").write_text("5")
 
     def above_idle(self) -> float:
-        """The most memory since `forget_peak`, in MiB above the idle server."""
+        """Return the peak memory since `forget_peak`, in MiB above the idle daemon."""
         return (self.memory("VmHWM") - self.idle) / 1024
 
     def stop(self) -> None:
-        """End it."""
+        """Stop the daemon."""
         self.daemon.stop()
 
     def wrap(self, plain: socket.socket) -> socket.socket:
-        """Put TLS over a connection, where the daemon speaks it, whatever certificate it shows."""
+        """Wrap a TCP connection in TLS if the daemon speaks TLS, and accept any certificate."""
         return any_certificate().wrap_socket(plain) if self.tls else plain
 
     def fetch(self, path: str) -> bytes:
-        """Get a file of the page."""
+        """Fetch a file of the page."""
         url = f"{'https' if self.tls else 'http'}://localhost:{self.port}{path}"
         with urllib.request.urlopen(url, timeout=10, context=any_certificate()) as response:  # noqa: S310 # the scheme is ours
             content: bytes = response.read()
@@ -108,7 +108,7 @@ _targets: dict[tuple[bool, str], Target] = {}
 
 
 def _target(tls: bool, role: str) -> Target:
-    """Return the daemon of a role; another one where an attack has left it larger than it was."""
+    """Return the daemon of a role; start a new daemon if an attack has left the old daemon's memory too large."""
     known = _targets.get((tls, role))
     if known is not None and (known.memory("VmRSS") - known.idle) / 1024 <= MOST_LEFT:
         return known
@@ -119,20 +119,20 @@ def _target(tls: bool, role: str) -> Target:
 
 
 def target(tls: bool) -> Target:
-    """Return the daemon of a transport that is attacked."""
+    """Return the attacked daemon of a transport."""
     return _target(tls, "victim")
 
 
 def twin(tls: bool) -> Target:
-    """Return the one that takes the same attack while the bystander of the first one is measured."""
+    """Return the twin, which receives the same attack while the bystander of the first daemon is measured."""
     return _target(tls, "twin")
 
 
 class Attacker:
-    """The attacker's process."""
+    """The process of the attacker."""
 
     def __init__(self) -> None:
-        """Start it."""
+        """Start the attacker's process."""
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tests.suites.attacks.attacker"],
             stdin=subprocess.PIPE,
@@ -143,19 +143,19 @@ class Attacker:
         atexit.register(self.stop)
 
     def order(self, **order: Any) -> None:
-        """Let it begin."""
+        """Send the attacker an order to begin an attack."""
         assert self._process.stdin is not None
         self._process.stdin.write(json.dumps(order) + "\n")
         self._process.stdin.flush()
 
     def report(self) -> Mapping[str, Any]:
-        """Wait for what it has to say at the end."""
+        """Wait for the attacker's report at the end of the attack."""
         assert self._process.stdout is not None
         report: Mapping[str, Any] = json.loads(self._process.stdout.readline())
         return report
 
     def stop(self) -> None:
-        """End it."""
+        """Stop the attacker's process."""
         self._process.kill()
         self._process.communicate()
 

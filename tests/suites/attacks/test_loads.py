@@ -1,4 +1,4 @@
-"""Each attack of `loads`, plain and over TLS."""
+"""Runs each attack of `loads` over plain TCP and over TLS."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from tests.suites.attacks.report import in_full
 
 
 class LoadTests(AttackTestCase):
-    """Over ws."""
+    """The attacks over ws."""
 
     tls = False
 
 
 class TLSLoadTests(AttackTestCase):
-    """Over wss."""
+    """The attacks over wss."""
 
     tls = True
 
@@ -30,7 +30,7 @@ def _test(name: str, load: Load) -> Callable[[LoadTests | TLSLoadTests], None]:
 
 
 def _fill() -> None:
-    """Give the cases their tests; a run of all tests has each attack over one of the two, in turn."""
+    """Add the test methods to the cases; a run of all tests has each attack over only one of the two, alternately."""
     for number, (name, load) in enumerate(LOADS.items()):
         for case in (LoadTests, TLSLoadTests):
             if in_full() or number % 2 == case.tls:

@@ -12,17 +12,17 @@ from tests.suites.attacks.target import Target
 from tests.support.endpoints import TEXT, frame, request, upgrade_request
 from tests.support.native_client import NativeClient
 
-#: Line ends, a terminal's escape, a change of the writing direction, and a line that looks like the log's own.
+#: Line ends, a terminal escape, a change of the writing direction, and a line that looks like a line of the log.
 EVIL = "canary\r\n2026-01-01T00:00:00+0000 [signald#critical] forged\x1b[2J\u202e\u2028canary"
 
 ESCAPED = EVIL.encode("unicode_escape").decode()
 
 
 class LogTests(AttackTestCase):
-    """Both forms of the log."""
+    """Tests of the text log and the JSON log."""
 
     def test_injection(self) -> None:
-        """No input of a client is logged in any field; nor are addresses, ids, descriptions and candidates."""
+        """No log field contains input of a client; nor are addresses, ids, descriptions and candidates logged."""
         for form in ("human", "json"):
             victim = Target(False, "--log-format", form, "--log-level", "debug", "--limit", "hello-seconds=0.5")
             raw = EVIL.encode().replace(b"\r\n", b"\r ")

@@ -1,4 +1,4 @@
-"""Clients outside a session: guessing its id, and sending requests about it."""
+"""Tests clients outside a session that guess the session's id, or send requests about the session."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from tests.suites.attacks.report import add_threat
 from tests.suites.attacks.target import Target, target
 from tests.support.native_client import Body, NativeClient
 
-#: A stranger's guesses: more than are allowed.
+#: The number of a stranger's guesses, which exceeds the limit.
 GUESSES = 14
 
-#: The number of guesses that are answered (`failed-guesses`).
+#: The number of guesses to which the server replies (`failed-guesses`).
 ANSWERED = 10
 
 
 class SessionCase(AttackTestCase):
-    """Clients from addresses of their own."""
+    """A test case with clients that connect from separate addresses."""
 
     def client(self, victim: Target, source: str = "127.0.6.1", **options: Any) -> NativeClient:
-        """Connect and greet."""
+        """Connect, and send `hello`."""
         client = NativeClient(victim.port, tls=victim.tls, socket=connection(source, victim), **options)
         self.addCleanup(client.close)
         client.greet()
@@ -30,14 +30,14 @@ class SessionCase(AttackTestCase):
 
 
 class GuessTests(SessionCase):
-    """Ids of sessions, tried out."""
+    """Tests of guessing session ids."""
 
     def codes(self, client: NativeClient, count: int, first: int = 0) -> list[str]:
-        """Ask for so many sessions that there are not; the errors."""
+        """Ask for so many sessions that do not exist; return the codes of the errors."""
         return [client.ask("join", session=f"{first + number:010d}")["code"] for number in range(count)]
 
     def test_guesses(self) -> None:
-        """After ten in half an hour an address gets no answer, with whatever connections and identities; others do."""
+        """After ten guesses in half an hour an address is refused with any identity; other addresses are not."""
         for tls in (False, True):
             victim = target(tls)
             source = f"127.0.6.{10 + tls}"
@@ -53,7 +53,7 @@ class GuessTests(SessionCase):
             )  # fmt: skip
 
     def test_guesses_of_a_network(self) -> None:
-        """A /64 of IPv6 counts as one address, whatever proxy brings it; the next /64 is another."""
+        """A /64 network of IPv6 counts as one address behind any proxy; the next /64 counts as another address."""
         victim = Target(False, "--trusted-proxy", "127.0.0.0/8")
         codes = list[str]()
         for number in range(GUESSES):
@@ -68,7 +68,7 @@ class GuessTests(SessionCase):
         )  # fmt: skip
 
     def test_forged_address(self) -> None:
-        """X-Forwarded-For is believed from trusted proxies only, and there only its last hop."""
+        """The server accepts X-Forwarded-For from trusted proxies only, and reads only its last hop."""
         victim = target(False)
         codes = list[str]()
         for number in range(GUESSES):
@@ -87,7 +87,7 @@ class GuessTests(SessionCase):
         )  # fmt: skip
 
     def test_forged_proxy_header(self) -> None:
-        """A PROXY header from somebody who is no trusted proxy is no request."""
+        """A PROXY header from a client that is not a trusted proxy is refused as an invalid request."""
         from tests.suites.attacks.raw import exchange, verdict
         from tests.support.endpoints import request
 
@@ -108,10 +108,10 @@ class GuessTests(SessionCase):
 
 
 class InjectionTests(SessionCase):
-    """Messages that are not the sender's to send."""
+    """Tests of messages that the sender has no right to send."""
 
     def everything(self, session: str, to: str) -> list[tuple[str, Body]]:
-        """Each request that names a session or a member, filled in."""
+        """Return a valid request of each type that names a session or a member."""
         pair = {"session": session, "to": to}
         negotiation = {"offerer": to, "n": 1}
         return [
@@ -128,7 +128,7 @@ class InjectionTests(SessionCase):
         ]
 
     def test_outsiders(self) -> None:
-        """A client outside a session gets the same error whether or not it exists, and members receive nothing."""
+        """A client outside a session gets the same error as for an unknown session; members receive nothing."""
         for tls in (False, True):
             victim = target(tls)
             host, guest, stranger = (self.client(victim, f"127.0.6.{40 + tls}") for _ in range(3))
@@ -148,7 +148,7 @@ class InjectionTests(SessionCase):
             )  # fmt: skip
 
     def test_guests(self) -> None:
-        """A guest may do nothing of a host's, and what it says bears its own name, whatever it writes."""
+        """A guest cannot send a host's requests, and its messages bear its own user id, whatever sender it claims."""
         victim = target(False)
         host, guest = (self.client(victim, "127.0.6.43") for _ in range(2))
         session: str = host.ask("open")["session"]
@@ -171,7 +171,7 @@ class InjectionTests(SessionCase):
         )  # fmt: skip
 
     def test_turn_credentials(self) -> None:
-        """A stranger who greets, guesses and waits gets none; a member does."""
+        """A stranger who sends `hello`, guesses and waits gets no TURN credentials; a member does."""
         import tempfile
         from pathlib import Path
 
@@ -196,7 +196,7 @@ class InjectionTests(SessionCase):
         )  # fmt: skip
 
     def quiet(self, *clients: NativeClient) -> None:
-        """Assert that the next that each hears is the answer to what it asks now."""
+        """Assert that no client has an unread message: the next message is the reply to a new request."""
         for client in clients:
             client.say("ping", id="quiet")
             self.assertEqual(client.hear(), {"type": "pong", "id": "quiet"})

@@ -1,4 +1,4 @@
-"""TLS: versions and suites that are not spoken, and keys that others can read."""
+"""Tests the TLS versions and cipher suites that the daemon refuses, and private keys that other users can read."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.suites.e2e.daemon import Daemon
 from tests.suites.e2e.program import SCRIPTS, run
 from tests.suites.e2e.program import faults as logged_faults
 
-#: Suites without authenticated encryption or without forward secrecy.
+#: Cipher suites without authenticated encryption or without forward secrecy.
 WEAK = (
     "ECDHE-ECDSA-AES128-SHA", "ECDHE-ECDSA-AES256-SHA384", "ECDHE-ECDSA-AES128-SHA256", "AES128-GCM-SHA256",
     "AES128-SHA", "DHE-RSA-AES128-GCM-SHA256", "ECDHE-ECDSA-AES128-CCM8", "NULL-SHA", "ECDHE-ECDSA-NULL-SHA",
@@ -28,7 +28,7 @@ class TLSTests(AttackTestCase):
     """TLS versions and cipher suites that the daemon negotiates."""
 
     def shake_hands(self, context: SSL.Context) -> str:
-        """Try a handshake; the version that was agreed on, or `refused`."""
+        """Try a TLS handshake; return the negotiated version, or `refused`."""
         with socket.create_connection(
             ("127.0.0.1", target(True).port), timeout=5, source_address=("127.0.7.1", 0)
         ) as sock:
@@ -42,7 +42,7 @@ class TLSTests(AttackTestCase):
             return connection.get_protocol_version_name()
 
     def context(self, version: int, suites: bytes) -> SSL.Context:
-        """A client that speaks one version with these suites of 1.2 and before."""
+        """Return a client's TLS context for one version, with these cipher suites of TLS 1.2 and earlier versions."""
         context = SSL.Context(SSL.TLS_METHOD)
         context.set_min_proto_version(version)
         context.set_max_proto_version(version)
@@ -50,7 +50,7 @@ class TLSTests(AttackTestCase):
         return context
 
     def test_versions(self) -> None:
-        """1.2 and 1.3, nothing before."""
+        """The daemon negotiates TLS 1.2 and 1.3, and no earlier version."""
         found = {
             name: self.shake_hands(self.context(version, b"ALL"))
             for name, version in (
@@ -64,7 +64,7 @@ class TLSTests(AttackTestCase):
         add_threat("old TLS", "tls", "TLS 1.0, 1.1", "refused; 1.2 and 1.3 agreed to")
 
     def test_suites(self) -> None:
-        """With 1.2, none without authenticated encryption and an ephemeral key."""
+        """With TLS 1.2, the daemon negotiates only cipher suites with authenticated encryption and an ephemeral key."""
         self.assertEqual(
             self.shake_hands(self.context(SSL.TLS1_2_VERSION, b"ECDHE-ECDSA-AES128-GCM-SHA256")), "TLSv1.2"
         )
@@ -84,7 +84,7 @@ class TLSTests(AttackTestCase):
         )  # fmt: skip
 
     def test_key_that_others_can_read(self) -> None:
-        """No daemon starts with one, whether it is its own or was given."""
+        """The daemon does not start if other users can read its own key or the configured key."""
         with tempfile.TemporaryDirectory() as name:
             directory = Path(name)
             daemon = Daemon(directory, "--interface", "127.0.0.1")
@@ -101,7 +101,7 @@ class TLSTests(AttackTestCase):
         add_threat("key that others can read", "files", "a key of mode 0644", "no start, status 1; made with mode 0600")
 
     def test_plain_text_on_the_port(self) -> None:
-        """Neither HTTP nor rubbish in the place of TLS gets more than an alert."""
+        """Plain HTTP or invalid data on the TLS port receives no more than a TLS alert."""
         for data in (
             b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n",
             b"\x16\x03\x01\xff\xff" + b"x" * 70000,

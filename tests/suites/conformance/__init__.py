@@ -1,1 +1,1 @@
-"""Conformance with RFC 6455, judged by a fuzzing client against an echo built from signald's own protocol class."""
+"""Tests of conformance with RFC 6455: a fuzzing client against an echo server built from signald's protocol class."""

@@ -1,8 +1,8 @@
-"""An echo on signald's own WebSocket protocol: prints its port, and runs until it is ended.
+"""An echo server on signald's own WebSocket protocol: it prints its port, and runs until it is terminated.
 
-Its bounds are wider, since the suite sends messages of 16 MiB and some in many fragments, and it takes binary
-messages; the frames go the same way as in the daemon. `--deflate` accepts compression as well, which the daemon never
-does, for the cases that are about it.
+Its limits are wider than the daemon's, since the suite sends messages of 16 MiB and messages of many fragments, and it
+accepts binary messages. Frames take the same path as in the daemon. `--deflate` also accepts compression, which the
+daemon never does, for the cases about compression.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from signald.server.switchboard import Connection, Switchboard
 from signald.server.upgrade_request import UpgradeRule
 from signald.server.websocket import SignalingProtocol
 
-# The suite takes a ping that comes in the middle of a case of more than 20 s for a wrong answer.
+# The suite judges a ping in the middle of a case of more than 20 s as a wrong response.
 LIMITS = Limits(
     message_bytes=32 << 20,
     message_byte_rate=1e12,
@@ -48,32 +48,32 @@ LIMITS = Limits(
 
 
 class EchoDialect(Dialect):
-    """Speaks no subprotocol; its messages hold the frames as they came."""
+    """A dialect without a subprotocol; its messages contain the received frames."""
 
     subprotocol = None
 
     def decode(self, frame: bytes) -> list[Request]:
-        """Return a message with the frame, which may be binary."""
+        """Return a message that contains the frame, which may be binary."""
         return [AppMessage(SessionId(""), cast(str, frame))]
 
     def encode(self, event: Event) -> list[bytes | CloseFrame]:
-        """Return the frame that the event holds, which is a message."""
+        """Return the frame that the event contains; the event is a message."""
         return [cast(bytes, event.content)] if isinstance(event, ForwardedMessage) else []
 
 
 class EchoProtocol(SignalingProtocol):
-    """Takes binary messages too, and sends each kind back as what it came."""
+    """Accepts binary messages too, and echoes each message with its own opcode."""
 
     binary_messages = True
     _is_binary = False
 
     def onMessage(self, payload: bytes, isBinary: bool) -> None:
-        """Remember the kind for the answer, which comes within this call."""
+        """Store whether the message is binary for the echo, which is sent within this call."""
         self._is_binary = isBinary
         super().onMessage(payload, isBinary)
 
     def send_text(self, payload: bytes) -> None:
-        """Send a message of the kind of the one that is answered."""
+        """Send a message of the same kind as the message that is echoed."""
         if self._is_binary or self._perMessageCompress is not None:
             self.sendMessage(payload, self._is_binary)
         else:
@@ -81,7 +81,7 @@ class EchoProtocol(SignalingProtocol):
 
 
 class EchoSwitchboard:
-    """Sends every message back to where it came from."""
+    """Sends every message back to its sender."""
 
     is_suspended = False
 
@@ -90,25 +90,25 @@ class EchoSwitchboard:
         self._peers = 0
 
     def add_connection(self, connection: Connection, address: AddressKey, traits: Traits) -> PeerId:
-        """Give the connection a number."""
+        """Assign a peer id to the connection."""
         self._peers += 1
         peer = PeerId(self._peers)
         self._connections[peer] = connection
         return peer
 
     def receive_requests(self, peer: PeerId, requests: Sequence[Request]) -> None:
-        """Send them back."""
+        """Send the frames back to their sender."""
         for request in requests:
             if isinstance(request, AppMessage):
                 self._connections[peer].send_event(ForwardedMessage(request.session, UserId(""), request.content))
 
     def remove_connection(self, peer: PeerId, code: int | None = None) -> None:
-        """Forget the connection."""
+        """Remove the connection."""
         del self._connections[peer]
 
 
 class EchoFactory(SignalingFactory):
-    """Makes the protocols of the echo."""
+    """Creates the echo server's protocols."""
 
     protocol = EchoProtocol
 
@@ -120,7 +120,7 @@ def first_deflate(offers: Sequence[object]) -> PerMessageDeflateOfferAccept | No
 
 
 def main() -> None:
-    """Listen on a free port of the loopback interface, say which, and run."""
+    """Listen on a free port of the loopback interface, print the port, and run."""
     switchboard = cast(Switchboard, EchoSwitchboard())
     port = SignalingPort(
         switchboard=switchboard,

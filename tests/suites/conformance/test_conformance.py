@@ -1,7 +1,7 @@
-"""RFC 6455 as a fuzzing client sees it: every case passes against signald's own frame handling.
+"""Tests conformance with RFC 6455: a fuzzing client runs all of its cases against signald's own frame handling.
 
-With TEST_CONFORMANCE=all in the environment all cases run; without it, what a commit needs: not those with large
-messages, nor those about compression.
+With TEST_CONFORMANCE=all in the environment all cases run. Otherwise the cases with large messages and the cases about
+compression are omitted.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ PASSED = {"OK", "NON-STRICT", "INFORMATIONAL"}
 
 
 class ConformanceTests(SynchronousTestCase):
-    """The echo server of this directory under kosoku's fuzzing client."""
+    """Runs kosoku's fuzzing client against the echo server of this directory."""
 
     def setUp(self) -> None:
-        """Start the echo server in a process of its own, and learn its port."""
-        # -P: what is tested is the installed signald, also where the sources lie beside the script.
+        """Start the echo server in a separate process, and read its port from its output."""
+        # With -P Python imports the installed signald even if the sources are in the script's directory.
         script = str(Path(__file__).with_name("echo_server.py"))
         command = [sys.executable, "-P", script, *(["--deflate"] if EVERY else [])]
         self.server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
@@ -38,12 +38,12 @@ class ConformanceTests(SynchronousTestCase):
         self.port = int(self.server.stdout.readline())
 
     def stop(self) -> None:
-        """End the process."""
+        """Stop the process."""
         self.server.terminate()
         self.server.communicate(timeout=10)
 
     def test_cases(self) -> None:
-        """As many cases as there are were run, and none failed."""
+        """The expected number of cases ran, and none failed."""
         excluded = [argument for pattern in LEFT_OUT for argument in ("-x", pattern)]
         with tempfile.TemporaryDirectory() as report:
             client = str(Path(sys.executable).with_name("kosoku"))

@@ -1,6 +1,6 @@
-"""Looks at a page as people with other abilities meet it: axe-core's rules, and what these do not cover.
+"""Checks a page for accessibility with axe-core's rules, and with checks that axe-core lacks.
 
-What is looked for is WCAG 2.2 on the levels A and AA, and axe-core's further advice.
+The rules are those of WCAG 2.2 on the levels A and AA, and axe-core's best practices.
 """
 
 from __future__ import annotations
@@ -19,10 +19,11 @@ AXE = Path(__file__).parents[2] / "vendor" / "axe.min.js"
 
 TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 
-#: Impacts that no screen may have.
+#: The impacts of violations that fail a screen.
 FORBIDDEN = ("serious", "critical")
 
-#: Size of the window, colours, and whether all rules are checked; dark colours differ in contrasts only.
+#: The size of the window, the colours, and whether all rules are checked; with dark colours only the contrast is
+#: checked.
 LOOKS: dict[str, tuple[dict[str, int], str, bool]] = {
     "wide-light": (WIDE, "light", True),
     "wide-dark": (WIDE, "dark", False),
@@ -30,7 +31,7 @@ LOOKS: dict[str, tuple[dict[str, int], str, bool]] = {
     "phone-dark": (PHONE, "dark", False),
 }
 
-#: CSS pixels: a window in which nothing may need scrolling from side to side (WCAG 1.4.10).
+#: The size of a window, in CSS pixels, in which nothing may need horizontal scrolling (WCAG 1.4.10).
 NARROW = {"width": 320, "height": 640}
 
 ALL_RULES = {"type": "tag", "values": TAGS}
@@ -40,17 +41,17 @@ RUN = """axe.run(document, {runOnly: %s, resultTypes: ['violations'], preload: f
     .then(({violations}) => violations.map(({id, impact, help, nodes}) =>
         ({rule: id, impact, help, elements: nodes.map(({target}) => target.join(' '))})))"""
 
-#: Two frames: the page has the new size and colours.
+#: JavaScript that waits for two frames, after which the page is drawn in the new size and colours.
 SETTLED = "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done(true))))"
 
-#: JavaScript: animations that run although the person asked for reduced motion.
+#: JavaScript that returns the animations that run although the person asked for reduced motion.
 MOVING = """document.getAnimations().filter((animation) => animation.playState === 'running'
     && animation.effect.getComputedTiming().activeDuration > 1
     && !['opacity', 'visibility'].includes(animation.transitionProperty))
     .map((animation) => `${animation.animationName ?? animation.transitionProperty} at ${
         animation.effect.target.id || animation.effect.target.className}`)"""
 
-#: JavaScript: targets that are too small; a link within a text may be smaller (WCAG 2.5.8, exception “inline”).
+#: JavaScript that returns targets that are too small; links within text are exempt (WCAG 2.5.8, exception “inline”).
 SMALL = """[...document.querySelectorAll('button, input, select, summary, a[href], [role=button], label.check')]
     .filter((element) => element.checkVisibility({visibilityProperty: true}) && !element.disabled
         && !element.closest('label.check input') && !element.closest('dialog:not([open])')
@@ -60,7 +61,7 @@ SMALL = """[...document.querySelectorAll('button, input, select, summary, a[href
     .filter((element) => { const {width, height} = element.getBoundingClientRect(); return width < 24 || height < 24; })
     .map((element) => element.id || element.outerHTML.slice(0, 80))"""
 
-#: JavaScript: the elements that Tab reaches, in order; those of an open popover come after its button.
+#: JavaScript that returns the elements that Tab reaches, in order; the elements of an open popover follow its button.
 REACHABLE = """(() => {
   const inside = document.querySelector(':modal') ?? document.body;
   const groups = new Set();
@@ -82,11 +83,11 @@ REACHABLE = """(() => {
   return found.map(%s);
 })()"""
 
-#: An element's name in these lists.
+#: JavaScript that returns an element's name in the lists of elements.
 NAMED = """((element) => element.id || `${element.tagName.toLowerCase()}.${element.className}:${
     [...document.querySelectorAll(element.tagName)].indexOf(element)}`)"""
 
-#: The element that has the keyboard: its name, whether that can be seen, and where it is.
+#: JavaScript that returns the focused element: its name, whether its focus indicator is visible, and its position.
 FOCUSED = """(() => {
   const element = document.activeElement;
   // A dialog that scrolls takes the keyboard itself, for the arrows.
@@ -105,12 +106,12 @@ FOCUSED = """(() => {
 
 @dataclass(frozen=True)
 class Violation:
-    """A violation that a rule found.
+    """A violation that axe-core found.
 
     Attributes:
-        rule: its name.
+        rule: the name of the rule.
         impact: `minor`, `moderate`, `serious` or `critical`.
-        text: what is wrong, and where.
+        text: a description of the violation, and the element.
 
     """
 
@@ -121,12 +122,12 @@ class Violation:
 
 @functools.cache
 def source() -> str:
-    """Return axe-core."""
+    """Return the source text of axe-core."""
     return AXE.read_text()
 
 
 def dress(tab: ChromiumTab, look: str) -> None:
-    """Let a page be of another size, in other colours."""
+    """Change the size of the window and the colour scheme of a page."""
     size, colours, _ = LOOKS[look]
     tab.page.set_viewport_size({"width": size["width"], "height": size["height"]})
     tab.page.emulate_media(color_scheme="dark" if colours == "dark" else "light", reduced_motion="reduce")
@@ -134,10 +135,10 @@ def dress(tab: ChromiumTab, look: str) -> None:
 
 
 def audit(tab: ChromiumTab, look: str) -> list[Violation]:
-    """Return what the rules find on a page that is looked at so."""
+    """Return the violations that axe-core finds on a page with this size and colour scheme."""
     session = tab.context.new_cdp_session(tab.page)
     if not tab.evaluate("'axe' in globalThis"):
-        # The page's policy lets no script in; the debugger may.
+        # The page's content security policy forbids foreign scripts; the debugger may evaluate them.
         session.send("Runtime.evaluate", {"expression": source()})
     rules = json.dumps(ALL_RULES if LOOKS[look][2] else CONTRASTS)
     answer = session.send("Runtime.evaluate", {"expression": RUN % rules, "awaitPromise": True, "returnByValue": True})
@@ -160,20 +161,20 @@ def too_wide(tab: ChromiumTab) -> int:
 
 
 def reachable(tab: ChromiumTab) -> list[str]:
-    """Return what there is to reach by the keyboard, in the order of the document."""
+    """Return the elements that the keyboard can reach, in the order of the document."""
     names: list[str] = tab.evaluate(REACHABLE % NAMED)
     return names
 
 
 def walk(tab: ChromiumTab) -> list[dict[str, Any]]:
-    """Press Tab until the keyboard has been everywhere; return the places, in the order of the document."""
+    """Press Tab until the focus has visited every element; return the elements in the order of the document."""
     places: list[dict[str, Any]] = []
     beginning = 0
     for _ in range(2 * len(reachable(tab)) + 4):
         tab.page.keyboard.press("Tab")
         place = tab.evaluate(FOCUSED % NAMED)
         if place is None:
-            # Behind the last one comes the browser itself, and then the first one.
+            # After the last element the focus moves to the browser's own controls, and then to the first element.
             beginning = len(places)
         elif place["name"] in [known["name"] for known in places]:
             break
@@ -183,7 +184,7 @@ def walk(tab: ChromiumTab) -> list[dict[str, Any]]:
 
 
 def jumps(places: list[dict[str, Any]]) -> list[str]:
-    """Return the steps within a group that lead upwards in the same column: another order than people read."""
+    """Return the focus steps within a group that lead upwards in the same column, against the reading order."""
     return [
         f"{before['name']} to {after['name']}"
         for before, after in itertools.pairwise(places)

@@ -1,4 +1,4 @@
-"""The interface that the tests use of every browser."""
+"""The interface of browsers that the tests use."""
 
 from __future__ import annotations
 
@@ -7,32 +7,32 @@ from typing import Any, Protocol
 
 
 class Tab(Protocol):
-    """One page with a profile of its own: nothing is shared with another tab but the camera's picture."""
+    """A page with a separate profile; tabs share nothing except the picture of the fake camera."""
 
     @property
     def messages(self) -> list[str]:
         """The messages that the page has written to the console."""
 
     def open(self, url: str) -> None:
-        """Go to a URL, and return when the page has loaded."""
+        """Navigate to a URL, and return when the page has loaded."""
 
     def reload(self) -> None:
-        """Load the page anew, as a person does, and return when it has loaded."""
+        """Reload the page as a person does, and return when the page has loaded."""
 
     def evaluate(self, expression: str) -> Any:
-        """Return the value of a JavaScript expression, or of the promise that it gives, as JSON has it."""
+        """Return the JSON value of a JavaScript expression, or of the promise that the expression returns."""
 
     def click(self, selector: str) -> None:
         """Click on the middle of an element, as a person does."""
 
     def type(self, selector: str, text: str) -> None:
-        """Click on an element and type."""
+        """Click on an element, and type a text."""
 
     def screenshot(self, path: Path) -> None:
-        """Save what is seen as a PNG file."""
+        """Save a screenshot of the page as a PNG file."""
 
     def close(self) -> None:
-        """Close it, as a person closes a tab."""
+        """Close the tab as a person does."""
 
 
 class Browser(Protocol):
@@ -46,4 +46,4 @@ class Browser(Protocol):
         """Open an empty tab."""
 
     def close(self) -> None:
-        """End the browser."""
+        """Terminate the browser."""

@@ -1,4 +1,4 @@
-"""The browsers that the tests share: each starts when it is first wanted, and ends with the process."""
+"""The browsers that the tests share: each starts at its first use, and ends with the test process."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def chromium() -> Chromium:
     """Return the shared Chromium.
 
     Raises:
-        SkipTest: there is none on this machine.
+        SkipTest: there is no Chromium on this machine.
 
     """
     return _start_chromium()
@@ -61,7 +61,7 @@ def firefox() -> Firefox:
     """Return the shared Firefox.
 
     Raises:
-        SkipTest: there is none on this machine.
+        SkipTest: there is no Firefox on this machine.
 
     """
     if firefox_executable() is None:
@@ -75,7 +75,7 @@ def browser(name: str) -> Browser:
     """Return the shared browser of that name.
 
     Raises:
-        SkipTest: there is none on this machine.
+        SkipTest: the browser is not installed on this machine.
 
     """
     return chromium() if name == Chromium.name else firefox()

@@ -1,4 +1,4 @@
-"""The call page as a person uses it, in whichever browser."""
+"""Operates the call page as a person does, in any browser."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from typing import Any
 from tests.suites.e2e.browser import Tab
 from tests.suites.e2e.waiting import until
 
-#: Seconds for the page to load, and for two pages to find each other.
+#: The seconds within which the page has to load, and within which two pages have to connect.
 PATIENCE = 30.0
 
-#: Seconds of picture that make a call a call.
+#: The seconds for which video must play until a call counts as working.
 WATCHED = 2.0
 
-#: Audio energy in a second that is no sound: what Chromium adds to silence for comfort is about 1e-9, its fake
-#: microphone 0.2.
+#: The audio energy in a second that counts as silence: Chromium's comfort noise has about 1e-9, its fake microphone
+#: 0.2.
 SILENCE = 1e-4
 
-#: Frames in a second that are no picture: Firefox goes on with a black one, now and then two fall into a second.
+#: The frames in a second that count as no video: Firefox sends a black frame each second, and sometimes two.
 DARK = 2
 
 
@@ -30,8 +30,8 @@ class Figures:
     """The media statistics of one side of a call.
 
     Attributes:
-        frames_in, frames_out: frames of video, decoded and sent.
-        audio_in, audio_out: packets of audio, received and sent.
+        frames_in, frames_out: decoded and sent frames of video.
+        audio_in, audio_out: received and sent packets of audio.
         first_frame: seconds from the moment at which the guest pressed Join to this side's first picture; None when
             it does not know.
 
@@ -45,10 +45,10 @@ class Figures:
 
 
 class CallPage:
-    """signald's page in a tab.
+    """The call page of signald in a browser tab.
 
     Attributes:
-        tab: the tab.
+        tab: the browser tab.
 
     """
 
@@ -63,10 +63,10 @@ class CallPage:
         return state
 
     def wait_for(self, *states: str) -> str:
-        """Wait for one of these states, and return it.
+        """Wait until the page is in one of these states, and return the state.
 
         Raises:
-            AssertionError: it did not come; says what the page shows instead.
+            AssertionError: the page did not reach the state; the message has what the page shows.
 
         """
         try:
@@ -77,25 +77,25 @@ class CallPage:
         return self.state
 
     def open(self, url: str) -> None:
-        """Load the page, and wait until it works."""
+        """Load the page, and wait until the page is ready for input."""
         self.tab.open(url)
         self.wait_for("start")
 
     def host(self) -> str:
-        """Start a call and return its id, canonical."""
+        """Start a call, and return its id in canonical form."""
         self.tab.click("#start")
         self.wait_for("waiting")
         return self.text("session-id").replace("-", "")
 
     def join(self, session: str = "") -> None:
-        """Type the id, unless the page's address held it already, and press Join; returns at once."""
+        """Type the id, unless the page's address contains it already, press Join, and return at once."""
         if session:
             self.tab.evaluate("document.getElementById('session-input').value = ''")
             self.tab.type("#session-input", session)
         self.tab.click("#join")
 
     def hang_up(self) -> None:
-        """As the host of a call with others in it, end it for all."""
+        """Press the button that ends the call for all, as the host of a call with other members."""
         self.tab.click("#hang-up")
         self.tab.click("#confirm-end")
 
@@ -113,7 +113,7 @@ class CallPage:
         until(lambda: self.tab.evaluate(rows) == count, PATIENCE, f"{count} people")
 
     def close_side(self) -> None:
-        """Close what is shown beside the call."""
+        """Close the panel that is open beside the call."""
         self.tab.click("#side-close")
         until(lambda: not self.shown("side"), PATIENCE, "nothing beside the call")
 
@@ -127,7 +127,7 @@ class CallPage:
         return bool(self.tab.evaluate(f"document.getElementById('{element}').checkVisibility()"))
 
     def wait_for_text(self, element: str, text: str) -> None:
-        """Wait until an element is seen and holds this text."""
+        """Wait until an element is visible and has this text."""
         until(
             lambda: self.shown(element) and text.lower() in self.text(element).lower(),
             PATIENCE,
@@ -135,24 +135,24 @@ class CallPage:
         )
 
     def picture(self) -> tuple[int, float]:
-        """Width of the other side's picture, and how far it has played (seconds)."""
+        """Return the width of the remote video in pixels, and its playing time in seconds."""
         video = "document.getElementById('remote-video')"
         width, played = self.tab.evaluate(f"[{video}.videoWidth, {video}.currentTime]")
         return int(width), float(played)
 
     def statistics(self) -> dict[str, Any]:
-        """The figures of the only peer connection; none where there is no connection."""
+        """Return the statistics of the only peer connection; None without a peer connection."""
         members = list(self.statistics_of_all().values())
         assert len(members) < 2, members
         return members[0] if members else {}
 
     def statistics_of_all(self) -> dict[str, dict[str, Any]]:
-        """The figures of each peer connection, by the other's user id."""
+        """Return the statistics of each peer connection, by the user id of the other member."""
         members: dict[str, dict[str, Any]] = json.loads(self.tab.evaluate("globalThis.signald.stats()"))
         return members
 
     def look_for_picture(self, since: float) -> bool:
-        """Return whether there is a picture, and record when it was first seen.
+        """Return whether the remote video is visible, and record the time when it was first seen.
 
         Arguments:
             since: when the guest pressed Join (monotonic seconds).
@@ -164,20 +164,20 @@ class CallPage:
         return self._first_frame is not None
 
     def watch(self) -> Figures:
-        """Watch a call that has a picture for a while.
+        """Watch the video of a call for `WATCHED` seconds.
 
         Raises:
-            AssertionError: it does not play, or frames or audio packets are not received.
+            AssertionError: the video does not play, or frames or audio packets are not received.
 
         """
         (figures,) = watch(self)
         return figures
 
     def compare(self, before: dict[str, Any]) -> Figures:
-        """Return what was counted so far, more of everything than `before`.
+        """Return the current statistics, and assert that every value is larger than in `before`.
 
         Raises:
-            AssertionError: there is no picture, no connection, or no more frames or audio packets than before.
+            AssertionError: the video or the peer connection is missing, or frames or audio packets stopped.
 
         """
         width, _ = self.picture()
@@ -196,10 +196,10 @@ class CallPage:
         )
 
     def still(self, name: str, most: float) -> None:
-        """Wait until a figure rises no more than this in a second.
+        """Wait until a value rises by no more than a limit in a second.
 
         Raises:
-            AssertionError: it goes on rising.
+            AssertionError: the value continues to rise.
 
         """
         before, since = float(self.statistics()[name]), time.monotonic()
@@ -214,10 +214,10 @@ class CallPage:
         until(look, PATIENCE, f"{name} to stay as it is")
 
     def rises(self, name: str, least: float = 0.0) -> None:
-        """Wait until a figure rises more than this in a second.
+        """Wait until a value rises by more than a limit in a second.
 
         Raises:
-            AssertionError: it does not.
+            AssertionError: the value does not rise.
 
         """
         before, since = float(self.statistics()[name]), time.monotonic()
@@ -235,10 +235,10 @@ class CallPage:
 
 
 def watch(*pages: CallPage) -> list[Figures]:
-    """Watch the pages of a call that has a picture, all at the same time; return what each counted.
+    """Watch the videos of a call on several pages at the same time; return the statistics of each page.
 
     Raises:
-        AssertionError: a page does not play, or frames or audio packets are not received.
+        AssertionError: a page does not play its video, or receives no frames or audio packets.
 
     """
     for page in pages:

@@ -1,4 +1,4 @@
-"""A client that signals, and has no media."""
+"""A signaling client without media."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ class Caller:
         """Return the next message of this type.
 
         Raises:
-            AssertionError: an error came, or the message did not come in time.
+            AssertionError: an error arrived, or the message did not arrive in time.
 
         """
         end = time.monotonic() + PATIENCE
-        # Pings of the server are returned too: they would begin the timeout of one receipt again, without end.
+        # recv() also returns on the server's pings, which would restart its timeout without end.
         while (left := end - time.monotonic()) > 0:
             self.socket.settimeout(left)
             opcode, data = self.socket.recv_data(control_frame=True)

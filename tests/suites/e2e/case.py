@@ -1,4 +1,4 @@
-"""A test case with a daemon, and with pages and peers that its end closes."""
+"""A test case with a daemon, whose pages and peers are closed at the end of each test."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.suites.e2e.peer import Peer
 
 
 class _SharedDaemon:
-    """The daemon that the tests of one class share; it ends when another class needs one, or with the process."""
+    """The daemon that the tests of one class share; it ends when another class starts a daemon, or at exit."""
 
     def __init__(self) -> None:
         self._owner: type | None = None
@@ -28,7 +28,7 @@ class _SharedDaemon:
         atexit.register(self.stop)
 
     def of(self, owner: type, options: tuple[str, ...]) -> Daemon:
-        """Return the daemon of a class, after it was started if need be."""
+        """Return the daemon of a test class, and start the daemon at the first use."""
         if self._daemon is None or self._owner is not owner:
             self.stop()
             self._directory = Path(tempfile.mkdtemp(prefix="signald-e2e-"))
@@ -36,14 +36,14 @@ class _SharedDaemon:
         return self._daemon
 
     def faults(self) -> list[str]:
-        """Return what is wrong with the daemon: the errors in its log, and that it has ended."""
+        """Return the faults of the daemon: the errors in its log, and an unexpected end of its process."""
         if self._daemon is None:
             return []
         status = self._daemon.program.process.poll()
         return [*self._daemon.program.faults, *([] if status is None else [f"it ended with status {status}"])]
 
     def stop(self) -> None:
-        """End the daemon, if there is one."""
+        """Stop the daemon if it is running."""
         if self._daemon is not None:
             daemon, self._daemon = self._daemon, None
             daemon.stop()
@@ -54,13 +54,13 @@ _shared = _SharedDaemon()
 
 
 class CallTestCase(SynchronousTestCase):
-    """A daemon, and whoever calls through it.
+    """A test case with a daemon, pages and peers.
 
     The daemon is shared by the tests of a class. A test that stops it, or needs other options, calls `start_daemon`.
 
     Attributes:
         options: further options of the shared daemon.
-        directory: of the test's own.
+        directory: the directory of the test.
 
     """
 
@@ -68,14 +68,14 @@ class CallTestCase(SynchronousTestCase):
     _own_daemon: Daemon | None = None
 
     def setUp(self) -> None:
-        """Make the directory."""
+        """Create the directory of the test."""
         self.directory = Path(self.mktemp()).resolve()
         self.directory.mkdir()
         self.addCleanup(lambda: self.assertEqual(_shared.faults(), []))
 
     @property
     def daemon(self) -> Daemon:
-        """The daemon of this test, or that of its class."""
+        """The daemon of the test, or the daemon of the class if the test has started none."""
         return self._own_daemon or _shared.of(type(self), self.options)
 
     def start_daemon(
@@ -85,13 +85,13 @@ class CallTestCase(SynchronousTestCase):
         environment: Mapping[str, str] | None = None,
         through: Sequence[str] = (),
     ) -> Daemon:
-        """Start a daemon for this test alone, in the place of an earlier one.
+        """Start a daemon that only this test uses, in place of an earlier daemon.
 
         Arguments:
             options: further options of the command line.
-            directory: for its data; that of the test otherwise.
-            environment: what is different from this process's own.
-            through: a command that runs another one in its own place, such as `ip netns exec NAME`.
+            directory: the directory for the daemon's data; by default the test's.
+            environment: variables that differ from this process's environment.
+            through: a wrapper command that executes the daemon, such as `ip netns exec NAME`.
 
         """
         if self._own_daemon is not None:
@@ -104,8 +104,8 @@ class CallTestCase(SynchronousTestCase):
         """Open the call page in a new tab.
 
         Arguments:
-            name: of the browser.
-            fragment: of the page's address, the id of a call.
+            name: the name of the browser.
+            fragment: the fragment of the page's address, which is the id of a call.
 
         """
         tab = browser(name).tab()
@@ -115,7 +115,7 @@ class CallTestCase(SynchronousTestCase):
         return page
 
     def peer(self, *arguments: str) -> Peer:
-        """Start a peer with these arguments."""
+        """Start a `signald-peer` process with these arguments."""
         peer = Peer(self.daemon, *arguments)
         self.addCleanup(peer.program.stop, signal.SIGKILL)
         return peer

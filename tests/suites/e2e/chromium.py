@@ -16,9 +16,9 @@ from tests.suites.e2e.waiting import until
 
 __all__ = ["Chromium", "ChromiumTab", "Error", "executable"]
 
-#: Parts of Chromium that no page needs. The first three are pages of the address bar, hidden in every window, that cost
-#: more processor time than the page under test: 2 s of the first 5 s of a window. The others are those that Playwright
-#: switches off, since Chromium heeds only the last list on a command line.
+#: Features of Chromium that no page needs. The first three belong to the address bar; their hidden pages in every
+#: window cost more processor time than the page under test: 2 s of the first 5 s of a window. The others are the
+#: features that Playwright disables; they are repeated here since Chromium uses only the last list on a command line.
 WITHOUT = (
     "WebUIOmniboxPopup",
     "WebUIOmniboxAimPopup",
@@ -39,7 +39,7 @@ WITHOUT = (
     "ThirdPartyStoragePartitioning",
 )
 
-#: Nothing of these may reach a network but what a test asks for.
+#: Options that keep Chromium from sending requests to a network that no test asked for.
 QUIET = (
     "--disable-quic",
     "--no-first-run",
@@ -49,15 +49,15 @@ QUIET = (
     f"--disable-features={','.join(WITHOUT)}",
 )
 
-#: Chromium's message when it refuses a service worker: the tests make it ignore errors of a page's certificate, but
-#: not of its worker's.
+#: Chromium's message when it refuses a service worker: the tests make Chromium ignore certificate errors of a page, but
+#: Chromium does not ignore those of the page's service worker.
 NO_WORKER = "An SSL certificate error occurred when fetching the script."
 
-#: Seconds that one step has.
+#: The seconds that one step may take.
 PATIENCE = 20.0
 
-#: The picture of the shared browser's camera, in pixels, and its frames in a second. Chromium's own fake camera gives
-#: 1280 by 720 pixels twenty times a second, of which each page of a test draws, encodes and decodes every one.
+#: The width and height of the fake camera's video in pixels, and its frame rate. Chromium's own fake camera produces
+#: 1280 by 720 pixels at 20 frames a second, which every page of a test would have to draw, encode and decode.
 WIDTH, HEIGHT, RATE = 320, 180, 10
 
 
@@ -68,7 +68,7 @@ def executable() -> str | None:
 
 @functools.cache
 def driver() -> Playwright:
-    """Return Playwright, of which a thread can have one; it ends with the process."""
+    """Return Playwright, which exists once per thread, and ends with the process."""
     playwright = sync_playwright().start()
     atexit.register(playwright.stop)
     return playwright
@@ -76,7 +76,7 @@ def driver() -> Playwright:
 
 @functools.cache
 def camera_file() -> Path:
-    """Write a film for the fake camera, a grey that changes, and return its path; it goes with the process."""
+    """Write a video of a changing grey for the fake camera, and return its path; it is deleted at exit."""
     directory = Path(tempfile.mkdtemp(prefix="signald-camera-"))
     atexit.register(shutil.rmtree, directory, ignore_errors=True)
     colours = bytes([128]) * (WIDTH * HEIGHT // 2)
@@ -87,7 +87,7 @@ def camera_file() -> Path:
 
 
 class ChromiumTab:
-    """A page in a context of its own."""
+    """A page in a separate browser context."""
 
     def __init__(self, context: BrowserContext) -> None:
         self.context = context
@@ -101,13 +101,13 @@ class ChromiumTab:
             self.messages.append(f"{message.type}: {message.text}")
 
     def open(self, url: str) -> None:
-        """Go to a URL, and return when the page has loaded."""
+        """Navigate to a URL, and return when the page has loaded."""
 
         def look() -> bool:
             try:
                 self.page.goto(url)
             except Error as error:
-                # A network of this machine came or went, which breaks whatever Chromium loads just then.
+                # Chromium aborts every load when a network interface of the machine appears or disappears.
                 if "ERR_NETWORK_CHANGED" in error.message:
                     return False
                 raise
@@ -116,11 +116,11 @@ class ChromiumTab:
         until(look, PATIENCE, "the page to load")
 
     def reload(self) -> None:
-        """Load the page anew, and return when it has loaded."""
+        """Reload the page, and return when the page has loaded."""
         self.page.reload()
 
     def evaluate(self, expression: str) -> Any:
-        """Return the value of a JavaScript expression, or of the promise that it gives."""
+        """Return the value of a JavaScript expression, or of the promise that the expression returns."""
         return self.page.evaluate(expression)
 
     def click(self, selector: str) -> None:
@@ -128,12 +128,12 @@ class ChromiumTab:
         self.page.click(selector)
 
     def type(self, selector: str, text: str) -> None:
-        """Click on an element and type."""
+        """Click on an element, and type a text."""
         self.page.click(selector)
         self.page.keyboard.type(text)
 
     def screenshot(self, path: Path) -> None:
-        """Save what is seen as a PNG file."""
+        """Save a screenshot of the page as a PNG file."""
         self.page.screenshot(path=path, type="png")
 
     def close(self) -> None:
@@ -145,7 +145,7 @@ class Chromium:
     """A headless Chromium with a fake camera and microphone.
 
     Attributes:
-        name: what it is called in reports.
+        name: the name of the browser in reports.
 
     """
 
@@ -159,19 +159,19 @@ class Chromium:
         program: str | None = None,
         cameras: int = 0,
     ) -> None:
-        """Start it.
+        """Start Chromium.
 
         Arguments:
-            program: what starts it; the system's Chromium by default.
-            cameras: how many of Chromium's own cameras there are; one with a small picture for 0.
-            camera: whether a page that asks for camera or microphone gets it; otherwise it is refused.
-            environment: the whole environment of its process; this process's own otherwise.
+            program: the program to start; by default the system's Chromium.
+            cameras: the number of Chromium's own fake cameras; with 0, one camera with a small picture.
+            camera: whether a page gets permission for camera and microphone; otherwise the request is refused.
+            environment: the whole environment of Chromium's process; by default that of this process.
 
         """
         devices = f"=device-count={cameras}" if cameras else ""
         flags = ["--disable-gpu", f"--use-fake-device-for-media-stream{devices}", *QUIET]
         flags += [] if cameras else [f"--use-file-for-fake-video-capture={camera_file()}"]
-        # Nobody is there to answer the question for permission: without this one the browser refuses.
+        # Without this option headless Chromium refuses the permission, since no user can grant it.
         flags += ["--use-fake-ui-for-media-stream"] if camera else []
         self._browser: PlaywrightBrowser = driver().chromium.launch(
             executable_path=program or executable(), args=flags, chromium_sandbox=False, env=environment
@@ -189,5 +189,5 @@ class Chromium:
         return ChromiumTab(context)
 
     def close(self) -> None:
-        """End the browser."""
+        """Terminate the browser."""
         self._browser.close()

@@ -1,4 +1,4 @@
-"""Set-ups for `signald doctor`, and what it says about them, with names and numbers as a reader wants them."""
+"""Creates set-ups for `signald doctor`, and compares the doctor's reports with the documentation."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ DOCUMENT = Path(__file__).resolve().parents[3] / "docs" / "doctor.md"
 #: signald's options behind a proxy on the same machine.
 BEHIND_PROXY = ("--no-tls", "--interface", "127.0.0.1", "--trusted-proxy", "127.0.0.1")
 
-#: Set in the environment, it lets the tests write the document instead of comparing with it.
+#: The environment variable that makes the tests write the document instead of comparing with the document.
 WRITE = "TEST_WRITE_DOCTOR_DOCUMENT"
 
 LOCALHOST = x509.DNSName("localhost")
@@ -39,28 +39,28 @@ SHARED_SECRET = "0123456789abcdef0123456789abcdef"
 
 
 class SecretTurnServer:
-    """A coturn that shares a secret with signald, as `deploy` recommends it: no private peers.
+    """A coturn that shares a secret with signald and refuses private peers, as `deploy` recommends.
 
     Attributes:
-        program: its process.
-        host: its address.
-        port: where it listens over UDP and TCP.
-        tls_port: where it listens with TLS, if it has a certificate.
+        program: coturn's process.
+        host: coturn's address.
+        port: coturn's port for UDP and TCP.
+        tls_port: coturn's port for TLS, if coturn has a certificate.
 
     """
 
     host = HOST
 
     def __init__(self, directory: Path, secret: str, pair: Pair | None = None) -> None:
-        """Start it, and wait until it listens.
+        """Start coturn, and wait until it listens.
 
         Arguments:
-            directory: for its files.
-            secret: that it shares.
-            pair: its certificate, for TLS.
+            directory: the directory for coturn's files.
+            secret: the secret that coturn shares with signald.
+            pair: coturn's certificate and key, for TLS.
 
         Raises:
-            SkipTest: it is not installed.
+            SkipTest: coturn is not installed.
 
         """
         if shutil.which("turnserver") is None:
@@ -91,12 +91,12 @@ class SecretTurnServer:
 
 @define
 class Clinic:
-    """Makes set-ups in a directory.
+    """Creates set-ups of daemons, proxies and TURN servers in a directory.
 
     Attributes:
-        directory: of the test's own.
-        authority: that the doctor is told to trust.
-        names: what the document says in the place of what was used.
+        directory: the directory of the test.
+        authority: the certificate authority that the doctor trusts.
+        names: the document's replacement for each host, port and path of the test.
 
     """
 
@@ -106,13 +106,13 @@ class Clinic:
 
     @property
     def trust(self) -> list[str]:
-        """The doctor's option for the authority."""
+        """The doctor's option that names the trusted certificate authority."""
         path = self.directory / "authority.pem"
         path.write_bytes(certificates_pem((self.authority.root,)))
         return ["--ca", str(path)]
 
     def call(self, daemon: Daemon) -> list[str]:
-        """Name a daemon's port and directory, and return the doctor's options for them."""
+        """Assign names for the document to a daemon's port and directory, and return the doctor's options for them."""
         self.names |= {f"port {daemon.port}": "port 9000", str(daemon.data): "/var/lib/signald"}
         return ["--port", str(daemon.port), "--data-dir", str(daemon.data)]
 
@@ -125,14 +125,14 @@ class Clinic:
         chain: int = 2,
         changes: Mapping[str, str] | None = None,
     ) -> ReverseProxy:
-        """Start a proxy in front of a daemon.
+        """Start a reverse proxy in front of a daemon.
 
         Arguments:
-            kind: which.
-            daemon: behind it.
-            pair: its certificate; one for localhost otherwise.
-            chain: how many certificates of the chain it sends.
-            changes: of its file in `deploy/`.
+            kind: the class of the proxy.
+            daemon: the daemon behind the proxy.
+            pair: the proxy's certificate and key; by default a certificate for localhost.
+            chain: the number of certificates of the chain that the proxy sends.
+            changes: replacements in the proxy's file in `deploy/`.
 
         """
         shown = pair or self.authority.issue(LOCALHOST)
@@ -142,7 +142,7 @@ class Clinic:
         return proxy
 
     def turn_options(self, port: int, secret: str = SHARED_SECRET) -> list[str]:
-        """Options for a TURN server on that port that shares a secret with signald."""
+        """Return options for a TURN server on a port that shares a secret with signald."""
         path = self.directory / "turn-secret"
         path.write_text(secret)
         path.chmod(0o600)
@@ -152,7 +152,7 @@ class Clinic:
         return [f"--ice-server=stun:{HOST}:{port}", *options, f"--ice-turn-secret-file={path}"]
 
     def examine(self, *options: str) -> tuple[int, list[Finding]]:
-        """Run the doctor; its exit status, and the findings without the one about this machine's time service."""
+        """Run the doctor; return its exit status, and its findings except that about the time service."""
         command: list[str | Path] = [SCRIPTS / "signald", "doctor", "--json", *self.trust, *options]
         program = run(command, seconds=90, environment={"HOME": str(self.directory)})
         if program.stderr:
@@ -164,7 +164,7 @@ class Clinic:
         return program.process.returncode, [one for one in found if "time service" not in one.text]
 
     def as_document(self, findings: Sequence[Finding], *, whole: bool = False) -> str:
-        """The report as the document shows it: what is not well, or the whole."""
+        """Return the report in the form of the document: only warnings and failures, or all findings."""
         told = [finding for finding in findings if whole or finding.mark in (Mark.WARNING, Mark.FAILURE)]
         lines = as_text([self._renamed(finding) for finding in told], colour=False).splitlines()
         return "\n".join([*lines[:-1], as_text(findings, colour=False).splitlines()[-1]])
@@ -176,7 +176,7 @@ class Clinic:
         return evolve(finding, text=text, remedy=remedy)
 
     def _rename(self, text: str) -> str:
-        # The longest first: one may be in another.
+        # The longest replacement comes first, since one text may contain another.
         for old in sorted(self.names, key=len, reverse=True):
             text = text.replace(old, self.names[old])
         for pattern, plain in (
@@ -191,13 +191,13 @@ class Clinic:
 
 
 def shown(name: str) -> str:
-    """The text that the document has for a set-up."""
+    """Return the report that the document contains for a set-up."""
     found = _block(name).search(DOCUMENT.read_text())
     return found[2] if found else ""
 
 
 def show(name: str, text: str) -> None:
-    """Put the text of a set-up into the document, where this was asked for."""
+    """Write the report of a set-up into the document if `TEST_WRITE_DOCTOR_DOCUMENT` is set."""
     if os.environ.get(WRITE):
         document = DOCUMENT.read_text()
         DOCUMENT.write_text(_block(name).sub(lambda found: found[1] + text + found[3], document))

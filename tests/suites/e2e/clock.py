@@ -1,4 +1,4 @@
-"""A wall clock for one program that differs from the machine's: libfaketime."""
+"""Gives one program a wall clock that differs from the machine's, with libfaketime."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from twisted.trial.unittest import SkipTest
 
 
 def faketime() -> Path:
-    """Return the library that shows a program another wall clock.
+    """Return the path of libfaketime, which replaces the wall clock of a program.
 
     Raises:
-        SkipTest: it is not installed.
+        SkipTest: libfaketime is not installed.
 
     """
     for path in sorted(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1")):
@@ -26,7 +26,7 @@ def another_clock(**settings: str) -> dict[str, str]:
         settings: variables of libfaketime, such as `FAKETIME="+3600s"`.
 
     Raises:
-        SkipTest: it is not installed.
+        SkipTest: libfaketime is not installed.
 
     """
     monotonic = {"FAKETIME_DONT_FAKE_MONOTONIC": "1", "DONT_FAKE_MONOTONIC": "1"}

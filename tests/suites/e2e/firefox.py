@@ -1,6 +1,6 @@
-"""Firefox, driven through WebDriver BiDi (https://www.w3.org/TR/webdriver-bidi/) without a driver program.
+"""Controls Firefox through WebDriver BiDi (https://www.w3.org/TR/webdriver-bidi/) without a driver program.
 
-Debian has no geckodriver, and Playwright drives only builds of its own; Firefox itself speaks BiDi on a WebSocket.
+Debian has no geckodriver, and Playwright controls only its own builds; Firefox itself implements BiDi on a WebSocket.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from tests.suites.e2e.program import Program
 from tests.suites.e2e.waiting import until
 
 PREFERENCES = {
-    # A fake camera and microphone, given without asking.
+    # Firefox uses a fake camera and microphone, and grants the permission without a prompt.
     "media.navigator.streams.fake": True,
     "media.navigator.permission.disabled": True,
-    # Calls to this machine itself, with its addresses in the candidates.
+    # Calls within this machine need loopback addresses, and its addresses in the candidates.
     "media.peerconnection.ice.loopback": True,
     "media.peerconnection.ice.obfuscate_host_addresses": False,
     "media.autoplay.default": 0,
     "remote.active-protocols": 1,
-    # No window but the tests' own, and no request that a test did not ask for.
+    # These settings prevent additional windows, and requests that a test did not ask for.
     "app.normandy.enabled": False,
     "app.update.enabled": False,
     "browser.aboutwelcome.enabled": False,
@@ -43,7 +43,7 @@ PREFERENCES = {
     "toolkit.telemetry.reportingpolicy.firstRun": False,
 }
 
-#: Seconds that Firefox has to start, and that one command has.
+#: The seconds within which Firefox has to start, and within which one command has to complete.
 PATIENCE = 30.0
 
 
@@ -53,11 +53,11 @@ def executable() -> str | None:
 
 
 class BiDiError(Exception):
-    """A command was refused, or a script threw."""
+    """A BiDi command was refused, or a script raised an exception."""
 
 
 class FirefoxTab:
-    """A page in a user context of its own (BiDi's name for a container: its own cookies and storage)."""
+    """A page in a separate user context (BiDi's name for a container with its own cookies and storage)."""
 
     def __init__(self, firefox: Firefox) -> None:
         self._firefox = firefox
@@ -71,11 +71,11 @@ class FirefoxTab:
         return self._firefox.messages.setdefault(self.context, [])
 
     def open(self, url: str) -> None:
-        """Go to a URL, and return when the page has loaded."""
+        """Navigate to a URL, and return when the page has loaded."""
         self._firefox.command("browsingContext.navigate", context=self.context, url=url, wait="complete")
 
     def reload(self) -> None:
-        """Load the page anew, and return when it has loaded."""
+        """Reload the page, and return when the page has loaded."""
         self._firefox.command("browsingContext.reload", context=self.context, wait="complete")
 
     def _script(self, expression: str) -> Any:
@@ -92,7 +92,7 @@ class FirefoxTab:
         return answer["result"]
 
     def evaluate(self, expression: str) -> Any:
-        """Return the value of a JavaScript expression, or of the promise that it gives, as JSON has it."""
+        """Return the JSON value of a JavaScript expression, or of the promise that the expression returns."""
         result = self._script(f"Promise.resolve({expression}).then(value => JSON.stringify(value))")
         return json.loads(result.get("value", "null"))
 
@@ -112,13 +112,13 @@ class FirefoxTab:
         )
 
     def type(self, selector: str, text: str) -> None:
-        """Click on an element and type."""
+        """Click on an element, and type a text."""
         self.click(selector)
         strokes = [{"type": stroke, "value": key} for key in text for stroke in ("keyDown", "keyUp")]
         self._perform({"type": "key", "id": "keyboard", "actions": strokes})
 
     def _element(self, selector: str) -> dict[str, str]:
-        """Return a reference to an element that is seen, once it is there."""
+        """Wait until an element is visible, and return a reference to the element."""
         quoted = json.dumps(selector)
 
         def look() -> dict[str, str] | None:
@@ -131,18 +131,18 @@ class FirefoxTab:
         return element
 
     def _perform(self, source: dict[str, Any]) -> None:
-        """Do what a person's mouse or keyboard does (BiDi `input.performActions`)."""
-        # As a person does, click into the front window: Firefox starts no camera for a page without the focus.
+        """Simulate actions of a person's mouse or keyboard (BiDi `input.performActions`)."""
+        # Firefox starts no camera for a page without focus, so that the window is activated before each action.
         self._firefox.command("browsingContext.activate", context=self.context)
         self._firefox.command("input.performActions", context=self.context, actions=[source])
 
     def screenshot(self, path: Path) -> None:
-        """Save what is seen as a PNG file."""
+        """Save a screenshot of the page as a PNG file."""
         answer = self._firefox.command("browsingContext.captureScreenshot", context=self.context)
         path.write_bytes(base64.b64decode(answer["data"]))
 
     def close(self) -> None:
-        """Close the page and forget its user context."""
+        """Close the page, and remove its user context."""
         self._firefox.command("browser.removeUserContext", userContext=self._user_context)
 
 
@@ -150,28 +150,28 @@ class Firefox:
     """A headless Firefox with a fake camera and microphone.
 
     Attributes:
-        name: what it is called in reports.
-        messages: what each page has written to the console, by browsing context.
+        name: the name of the browser in reports.
+        messages: the console messages of each page, by browsing context.
 
     """
 
     name = "Firefox"
 
     def __init__(self) -> None:
-        """Start it with a fresh profile, and open a BiDi session."""
+        """Start Firefox with a new profile, and open a BiDi session."""
         self._profile = tempfile.TemporaryDirectory(prefix="signald-firefox-", ignore_cleanup_errors=True)
         profile = Path(self._profile.name)
         lines = (f"user_pref({json.dumps(name)}, {json.dumps(value)});\n" for name, value in PREFERENCES.items())
         (profile / "user.js").write_text("".join(lines))
         command = [executable() or "firefox-esr", "--headless", "--no-remote", "--profile", str(profile)]
         command += ["--remote-debugging-port", "0", "about:blank"]
-        # HOME: nothing of the tests stays with the person who runs them.
+        # With this HOME Firefox leaves no files in the home directory of the person who runs the tests.
         self._program = Program(command, environment={"HOME": str(profile)})
         self.messages: dict[str, list[str]] = {}
         self._number = 0
         try:
             url = self._program.wait_for(r"WebDriver BiDi listening on (ws://\S+)", PATIENCE)[1]
-            # Firefox refuses a connection that names an origin.
+            # Firefox refuses a WebSocket whose opening handshake has an Origin header.
             self._socket = websocket.create_connection(f"{url}/session", timeout=PATIENCE, suppress_origin=True)
             self.command("session.new", capabilities={"alwaysMatch": {"acceptInsecureCerts": True}})
             self.command("session.subscribe", events=["log.entryAdded"])
@@ -180,10 +180,10 @@ class Firefox:
             raise
 
     def command(self, method: str, **parameters: Any) -> Any:
-        """Send a command and return its result.
+        """Send a BiDi command, and return its result.
 
         Raises:
-            BiDiError: it was refused.
+            BiDiError: Firefox refused the command.
 
         """
         self._number += 1
@@ -204,7 +204,7 @@ class Firefox:
         return FirefoxTab(self)
 
     def close(self) -> None:
-        """End the browser."""
+        """Terminate the browser."""
         try:
             self.command("browser.close")
             self._socket.close()
@@ -212,7 +212,7 @@ class Firefox:
             self._end()
 
     def _end(self) -> None:
-        """End the process, if it still runs, and remove the profile."""
+        """End the process if it is still running, and remove the profile."""
         try:
             self._program.stop()
         finally:

@@ -1,4 +1,4 @@
-"""Both heaps of a page: JavaScript's, and that of the interpreter within."""
+"""Measures both heaps of a page: the heap of JavaScript, and the heap of MicroPython."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from tests.suites.e2e.chromium import ChromiumTab
 
 __all__ = ["CONNECTIONS", "REMEMBER", "Heaps"]
 
-#: JavaScript for before the page: notes the peer connections without holding them, and the interpreter's memory.
+#: JavaScript that runs before the page's scripts: it records weak references to the peer connections, and the
+#: interpreter's memory.
 REMEMBER = """
 globalThis.connections = [];
 globalThis.RTCPeerConnection = class extends RTCPeerConnection {
@@ -25,10 +26,10 @@ for (const name of ["instantiate", "instantiateStreaming"]) {
 }
 """
 
-#: The peer connections that are still there.
+#: JavaScript that counts the peer connections that are not garbage collected.
 CONNECTIONS = "connections.filter((one) => one.deref()).length"
 
-#: JavaScript: run a statement in the page's interpreter.
+#: JavaScript that runs a statement in the page's interpreter.
 PYTHON = """(code) => {
   const length = Module.lengthBytesUTF8(code);
   const [text, value] = [Module._malloc(length + 1), Module._malloc(12)];
@@ -38,7 +39,7 @@ PYTHON = """(code) => {
   Module._free(value);
 }"""
 
-#: Milliseconds after which what one collection has freed is known to the other heap.
+#: The milliseconds after which one heap knows which objects the collection of the other heap has freed.
 PAUSE = 100
 
 
@@ -51,7 +52,7 @@ class Heaps:
         self._session.send("HeapProfiler.enable")
 
     def collect(self) -> None:
-        """Free what can be freed: each heap holds objects of the other, which go only after it was collected."""
+        """Collect both heaps in turn: an object is freed only after the heap that references it was collected."""
         for _ in range(3):
             # MicroPython collects garbage only when control returns to the browser's event loop.
             self._python("import gc\ngc.collect()")
@@ -59,7 +60,7 @@ class Heaps:
             self._tab.page.wait_for_timeout(PAUSE)
 
     def used(self) -> tuple[int, int, int]:
-        """Return the bytes that are used in JavaScript, those in Python, and those that Python has from the browser."""
+        """Return the used bytes of JavaScript's heap, the used bytes of Python's heap, and its total size."""
         self._python("import gc, shim\nshim.window.signald.allocated = gc.mem_alloc()")
         heap: dict[str, Any] = self._session.send("Runtime.getHeapUsage")
         allocated, memory = self._tab.evaluate("[signald.allocated, memory.buffer.byteLength]")

@@ -1,7 +1,7 @@
-"""A network of two hosts: network namespaces, joined by a cable that can be cut, with addresses that can change.
+"""A network of two hosts: network namespaces with a virtual cable that can be cut, and addresses that can change.
 
-Neither end of the cable is in the machine's own namespace: Chromium gives up its connections whenever a network
-interface of its machine comes or goes, and so did those of every other test that ran at that moment.
+Neither end of the cable is in the machine's own namespace: Chromium closes its connections whenever a network interface
+of the machine appears or disappears, which would break every other test that runs at that moment.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from pathlib import Path
 
 from twisted.trial.unittest import SkipTest
 
-#: Addresses of the two networks: the server's and the host's end.
+#: The addresses of the two networks: the server's address and the host's address.
 NETWORKS = (("10.231.1.1", "10.231.1.2"), ("10.231.2.1", "10.231.2.2"))
 
-#: setns(2): the namespace is one of networks.
+#: The flag of setns(2) for a network namespace.
 CLONE_NEWNET = 0x40000000
 
 
 def ip(*arguments: str) -> None:
-    """Run `ip`."""
+    """Run the command `ip`."""
     subprocess.run(["ip", *arguments], check=True, capture_output=True)
 
 
@@ -33,7 +33,7 @@ class Host:
     """A host in a namespace that is connected to the namespace of a server.
 
     Attributes:
-        name: of the host's namespace.
+        name: the name of the host's namespace.
         home: the name of the server's namespace.
         server: the server's address, which the host reaches in either network.
 
@@ -42,10 +42,10 @@ class Host:
     server = NETWORKS[0][0]
 
     def __init__(self) -> None:
-        """Make both, with the host in the first network.
+        """Create both namespaces, with the host in the first network.
 
         Raises:
-            SkipTest: this process may not.
+            SkipTest: this process is not allowed to create namespaces.
 
         """
         if os.geteuid() != 0 or shutil.which("ip") is None:
@@ -69,12 +69,12 @@ class Host:
 
     @property
     def through(self) -> tuple[str, ...]:
-        """The command that runs another one in the server's namespace."""
+        """The command prefix that runs a command in the server's namespace."""
         return "ip", "netns", "exec", self.home
 
     @contextlib.contextmanager
     def at_home(self) -> Iterator[None]:
-        """Let this thread be in the server's namespace, so that the sockets that it makes are there (setns(2))."""
+        """Run this thread in the server's namespace, so that new sockets belong to that namespace (setns(2))."""
         library = ctypes.CDLL(None, use_errno=True)
         with open("/proc/thread-self/ns/net") as outside, open(f"/run/netns/{self.home}") as inside:
             _enter(library, inside.fileno())
@@ -84,16 +84,16 @@ class Host:
                 _enter(library, outside.fileno())
 
     def move(self) -> None:
-        """Leave the first network for the second, as a phone does that goes from one to another."""
+        """Move the host from the first network to the second, as a phone that changes its network."""
         ip("-n", self.name, "addr", "flush", "dev", self._there)
         self._join(1)
 
     def cut(self, cut: bool) -> None:
-        """Pull the cable out, or put it back."""
+        """Disconnect the cable, or reconnect it."""
         ip("-n", self.home, "link", "set", self._here, "down" if cut else "up")
 
     def lose(self, percent: int) -> None:
-        """Lose so much of what the host sends over UDP."""
+        """Drop a percentage of the UDP packets that the host sends."""
         self._nft("add", "table", "inet", "loss")
         self._nft("delete", "table", "inet", "loss")
         if percent:
@@ -114,7 +114,7 @@ class Host:
         return str(script)
 
     def remove(self) -> None:
-        """Remove both, and the cable with them."""
+        """Delete both namespaces, which deletes the cable as well."""
         for name in (self.name, self.home):
             subprocess.run(["ip", "netns", "delete", name], check=False, capture_output=True)
 

@@ -1,4 +1,4 @@
-"""`signald-peer` in a process of its own."""
+"""Runs `signald-peer` in a separate process."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from tests.suites.e2e.call_page import Figures
 from tests.suites.e2e.daemon import Daemon
 from tests.suites.e2e.program import SCRIPTS, Program
 
-#: Seconds to start and to open a session.
+#: The seconds within which a peer has to start and to open a session.
 PATIENCE = 30.0
 
-#: A small picture: the two cores of a test machine encode several.
+#: The options for a small picture, so that the two cores of a test machine can encode several of them.
 PICTURE = ("--size", "320x240", "--rate", "15")
 
-#: An id as people are shown it.
+#: The pattern of a session id as the page displays it to people.
 GROUPED = r"\b([0-9A-Z]{3}-[0-9A-Z]{4}-[0-9A-Z]{3})\b"
 
 
@@ -24,15 +24,15 @@ class Peer:
     """A running peer.
 
     Attributes:
-        program: its process.
+        program: the peer's process.
 
     """
 
     def __init__(self, daemon: Daemon, *arguments: str) -> None:
-        """Start it.
+        """Start the peer.
 
         Arguments:
-            daemon: whose server it calls, with trust in its authority alone.
+            daemon: the daemon to which the peer connects; the peer trusts only this daemon's authority.
             arguments: `host`, or `join` and an id, and options.
 
         """
@@ -41,14 +41,14 @@ class Peer:
         self.program = Program(command)
 
     def session(self) -> str:
-        """Return the id of the session that it has opened, canonical."""
+        """Return the id of the session that the peer has opened, in canonical form."""
         return self.program.wait_for(GROUPED, PATIENCE)[1].replace("-", "")
 
     def report(self) -> dict[str, Any]:
-        """Return its report, once it has ended by itself.
+        """Wait until the peer ends by itself, and return its report.
 
         Raises:
-            AssertionError: it does not end, or media did not flow both ways, by its report or its exit status.
+            AssertionError: the peer does not end, or its report or exit status says that media did not flow.
 
         """
         status = self.program.wait(PATIENCE)
@@ -60,7 +60,7 @@ class Peer:
         return report
 
     def figures(self) -> Figures:
-        """Return what it counted with its only other member, once it has ended by itself."""
+        """Wait until the peer ends by itself, and return its statistics about the only other member."""
         (member,) = self.report()["members"]
         return Figures(
             frames_in=member["video-frames-received"],

@@ -1,4 +1,4 @@
-"""A program in a process of its own, with its output collected."""
+"""Runs a program in a separate process, and collects its output."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ from typing import IO
 
 from tests.suites.e2e.waiting import until
 
-#: The scripts of the environment that runs the tests: `signald`, `signald-peer`, `twistd`.
+#: The directory of the commands in the environment that runs the tests: `signald`, `signald-peer`, `twistd`.
 SCRIPTS = Path(sys.executable).parent
 
-#: Seconds that a program has to end after it was asked to.
+#: The seconds within which a program has to end after a signal.
 PATIENCE = 15.0
 
 
 def surroundings() -> dict[str, str]:
-    """Return this process's environment without what is said to the tests, which a daemon would take for settings."""
+    """Return this process's environment without the variables of the tests, which a daemon would read as settings."""
     return {name: value for name, value in os.environ.items() if not name.startswith("SIGNALD_")}
 
 
-#: The mark of an error in a line: of the log for people, of the log in JSON, and of a traceback.
+#: The pattern of an error in a line of output: in the text log, in the JSON log, and in a traceback.
 FAULT = re.compile(r"^\S+ (error|critical) \[|\"level\":\"(error|critical)\"|^Traceback", re.MULTILINE)
 
 
 def faults(text: str) -> list[str]:
-    """The lines of a daemon's output that tell of errors of its own."""
+    """Return the lines of a daemon's output that report errors of the daemon itself."""
     return [line for line in text.splitlines() if FAULT.search(line)]
 
 
@@ -39,7 +39,7 @@ class Program:
     """A running program.
 
     Attributes:
-        process: the process; its id ends it.
+        process: the process.
 
     """
 
@@ -51,13 +51,13 @@ class Program:
         directory: Path | None = None,
         descriptors: Sequence[int] = (),
     ) -> None:
-        """Start it.
+        """Start the program.
 
         Arguments:
             command: the program and its arguments.
-            environment: what is different from this process's own.
-            directory: its working directory; this process's own otherwise.
-            descriptors: that it inherits, under the same numbers.
+            environment: variables that differ from this process's environment.
+            directory: the working directory; by default that of this process.
+            descriptors: the descriptors that the program inherits under the same numbers.
 
         """
         self.process = subprocess.Popen(
@@ -80,7 +80,7 @@ class Program:
             reader.start()
 
     def _collect(self, name: str, stream: IO[str]) -> None:
-        """Read a stream to its end, in a thread, so that the program never waits for a reader."""
+        """Read a stream to its end in a thread, so that the program never blocks on a full pipe."""
         with stream:
             for line in stream:
                 self._output[name].append(line)
@@ -97,14 +97,14 @@ class Program:
 
     @property
     def faults(self) -> list[str]:
-        """The lines that it has written of errors of its own: of signald's log, or of an exception that ended it."""
+        """The lines of output that report errors of the program: errors in signald's log, or an unhandled exception."""
         return faults(self.stdout + self.stderr)
 
     def wait_for(self, pattern: str, seconds: float) -> re.Match[str]:
-        """Return the first match of a regular expression in what it writes.
+        """Wait for a regular expression in the program's output, and return its first match.
 
         Raises:
-            AssertionError: it ended without writing that, or did not in time.
+            AssertionError: the program ended without a match, or did not write a match in time.
 
         """
 
@@ -120,10 +120,10 @@ class Program:
         return until(look, seconds, f"output {pattern!r}")
 
     def wait(self, seconds: float = PATIENCE) -> int:
-        """Return its exit status once it has ended; negative for a signal (subprocess's convention).
+        """Wait until the program ends, and return its exit status; negative for a signal (subprocess's convention).
 
         Raises:
-            AssertionError: it did not end in time.
+            AssertionError: the program did not end in time.
 
         """
         try:
@@ -134,10 +134,10 @@ class Program:
         return status
 
     def stop(self, number: int = signal.SIGTERM) -> int:
-        """Send a signal, and return the exit status; a program that stays is killed.
+        """Send a signal, and return the exit status; kill the program if it does not end.
 
         Raises:
-            AssertionError: it had to be killed.
+            AssertionError: the program had to be killed.
 
         """
         if self.process.poll() is None:
@@ -150,16 +150,16 @@ class Program:
             raise
 
     def _read_all(self) -> None:
-        """Wait until the output of an ended program has been read; a child of its own may hold the streams open."""
+        """Wait until all output of an ended program has been read; a child process may hold the streams open."""
         for reader in self._readers:
             reader.join(1)
 
 
 def run(command: Sequence[str | Path], *, seconds: float = 60, environment: Mapping[str, str] | None = None) -> Program:
-    """Return a program that has ended by itself.
+    """Run a program, wait until it ends by itself, and return it.
 
     Raises:
-        AssertionError: it did not end in time; it has been killed.
+        AssertionError: the program did not end in time and was killed.
 
     """
     program = Program(command, environment=environment)

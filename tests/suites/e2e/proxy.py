@@ -1,4 +1,4 @@
-"""A TCP proxy that loses connections: in a moment, at a word of the server, or in silence."""
+"""A TCP proxy that drops connections: at once, at a certain text from the server, or without notice to either side."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ import struct
 import threading
 from contextlib import suppress
 
-#: Bytes read at once.
+#: The number of bytes that are read at once.
 PIECE = 65536
 
 _RESET = struct.pack("ii", 1, 0)
 
 
 class _Link:
-    """One client's connection and the proxy's own to the server."""
+    """The TCP connection of a client, and the proxy's TCP connection to the server."""
 
     def __init__(self, client: socket.socket, server: socket.socket) -> None:
         self.sockets = (client, server)
 
     def reset(self) -> None:
-        """Lose both, as a router that restarts would."""
+        """Reset both TCP connections, as a router that restarts would."""
         for end in self.sockets:
             with suppress(OSError):
                 end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
@@ -30,15 +30,15 @@ class _Link:
 
 
 class Proxy:
-    """Passes connections to a port of this machine on.
+    """Forwards TCP connections to a port of this machine.
 
     Attributes:
-        port: where it listens.
+        port: the port on which the proxy listens.
 
     """
 
     def __init__(self, target: int) -> None:
-        """Listen; `target` is the port that it passes connections to."""
+        """Listen on a free port; `target` is the port to which connections are forwarded."""
         self._target = target
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
@@ -50,23 +50,23 @@ class Proxy:
         threading.Thread(target=self._accept, daemon=True).start()
 
     def cut(self) -> None:
-        """Lose all connections now."""
+        """Reset all connections now."""
         links, self._links = self._links, []
         for link in links:
             link.reset()
 
     def cut_at(self, word: bytes, *, deliver: bool) -> None:
-        """Lose a connection once when the server says this in it, before or after the client hears it."""
+        """Reset one connection once the server sends this text, before or after the text is forwarded to the client."""
         self._word, self._deliver = word, deliver
 
     def hold(self) -> None:
-        """Pass nothing on any more in the connections that there are, without a word to either side."""
+        """Forward nothing more on the open connections, without notice to either side."""
         self._held.set()
         self._links, links = [], self._links
         self._silent = links
 
     def close(self) -> None:
-        """Listen no more, and lose what is left."""
+        """Stop listening, and reset the remaining connections."""
         self._listener.close()
         self.cut()
         for link in getattr(self, "_silent", []):

@@ -1,6 +1,6 @@
-"""The report of `make e2e`: a table of the calls, and pictures of the page.
+"""The report of `make e2e`: a table of the calls, and screenshots of the page.
 
-Both go into the directory that TEST_E2E_REPORT names; nothing is kept where it names none.
+Both are written into the directory that TEST_E2E_REPORT names; without TEST_E2E_REPORT nothing is written.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def directory() -> Path | None:
 
 
 def add_call(host: str, guest: str, at_host: Figures, at_guest: Figures) -> None:
-    """Add a call to the table; each figure is what the host and what the guest saw."""
+    """Add a call to the table, with the figures of the host and of the guest."""
     _rows.append(
         (
             host,
@@ -60,18 +60,18 @@ def table() -> str:
 
 
 def add_time(what: str, seconds: float, note: str) -> None:
-    """Add to the table of what was lost and how long it took to come back."""
+    """Add a row to the table of losses and the seconds until recovery."""
     _times.append(f"{what:<34}  {seconds:6.2f} s  {note}")
     _write("times.txt", "What was lost, the seconds until it was back, and what was seen meanwhile.\n\n", _times)
 
 
 def add_mesh(rows: Sequence[str]) -> None:
-    """Add the table of a call of several."""
+    """Add the table of a call with several members."""
     _write("mesh.txt", "Frames decoded in a call of several people: who decoded them, and of whom.\n\n", rows)
 
 
 def add_screen(name: str, found: Mapping[str, Sequence[tuple[str, str]]]) -> None:
-    """Add a screen to the table of accessibility: the impacts and rules that were found, by how it was looked at."""
+    """Add a screen to the table of accessibility: the violations, by window size and colours."""
     cells = [
         ", ".join(f"{count} {impact}" for impact, count in Counter(impact for impact, _ in one).items()) or "-"
         for one in found.values()
@@ -90,7 +90,7 @@ def _write(name: str, title: str, lines: Sequence[str]) -> None:
 
 
 def add_picture(tab: Tab, name: str) -> None:
-    """Keep a picture of what a tab shows."""
+    """Save a screenshot of a tab."""
     where = directory()
     if where is not None:
         tab.screenshot(where / f"{name}.png")

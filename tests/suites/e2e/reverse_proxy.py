@@ -1,4 +1,4 @@
-"""nginx and HAProxy in processes of their own, with the files of `deploy/` moved to free ports."""
+"""Runs nginx and HAProxy in separate processes, with the files of `deploy/` changed to free ports."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from tests.suites.e2e.program import Program
 from tests.suites.e2e.turn import free_port
 from tests.suites.e2e.waiting import until
 
-#: The files that an operator copies.
+#: The directory of the files that an operator copies.
 DEPLOY = Path(__file__).resolve().parents[3] / "deploy"
 
-#: Seconds that a proxy has to start.
+#: The seconds within which a proxy has to start.
 PATIENCE = 20.0
 
 
 def changed(text: str, changes: Mapping[str, str]) -> str:
-    """Return a configuration with pieces of it replaced, each of which has to be in it."""
+    """Return a configuration with pieces replaced; each piece must occur in the configuration."""
     for old, new in changes.items():
         assert old in text, f"not in the file: {old}"
         text = text.replace(old, new)
@@ -29,30 +29,30 @@ def changed(text: str, changes: Mapping[str, str]) -> str:
 
 
 class ReverseProxy:
-    """A running proxy that ends TLS in front of a server on this machine.
+    """A running reverse proxy that terminates TLS in front of a server on this machine.
 
     Attributes:
-        program: its process.
-        port: where it listens, with TLS.
-        plain_port: where it listens without, and sends to HTTPS.
-        url: the page behind it.
+        program: the proxy's process.
+        port: the port with TLS.
+        plain_port: the port without TLS, which redirects to HTTPS.
+        url: the URL of the page through the proxy.
 
     """
 
     def __init__(
         self, directory: Path, upstream: int, chain: bytes, key: bytes, changes: Mapping[str, str] | None = None
     ) -> None:
-        """Start it, and wait until it listens.
+        """Start the proxy, and wait until it listens.
 
         Arguments:
-            directory: made for its files.
-            upstream: the port of what it stands in front of.
-            chain: its certificate and what follows it, as PEM.
+            directory: created for the proxy's files.
+            upstream: the port of the server behind the proxy.
+            chain: the proxy's certificate and its intermediate certificates, as PEM.
             key: the certificate's key, as PEM.
-            changes: what is different from the file in `deploy/`, besides ports and paths.
+            changes: replacements in the file of `deploy/`, in addition to ports and paths.
 
         Raises:
-            SkipTest: it is not installed.
+            SkipTest: the proxy is not installed.
 
         """
         directory.mkdir(parents=True)
@@ -71,7 +71,7 @@ class ReverseProxy:
     def prepare(
         self, directory: Path, upstream: int, chain: bytes, key: bytes, changes: Mapping[str, str]
     ) -> list[str]:
-        """Write its files, and return its command line."""
+        """Write the proxy's files, and return its command line."""
         raise NotImplementedError
 
     def _listens(self) -> bool:
@@ -81,17 +81,17 @@ class ReverseProxy:
             return tcp.connect_ex(("127.0.0.1", self.port)) == 0
 
     def stop(self) -> None:
-        """End it."""
+        """Stop the proxy."""
         self.program.stop()
 
 
 class Nginx(ReverseProxy):
-    """nginx with `deploy/nginx.conf`."""
+    """An nginx with `deploy/nginx.conf`."""
 
     def prepare(
         self, directory: Path, upstream: int, chain: bytes, key: bytes, changes: Mapping[str, str]
     ) -> list[str]:
-        """One file each for certificate and key; its temporary files in the same directory."""
+        """Write certificate and key into separate files; nginx's temporary files are in the same directory."""
         (directory / "chain.pem").write_bytes(chain)
         (directory / "key.pem").write_bytes(key)
         folders = "".join(
@@ -122,12 +122,12 @@ class Nginx(ReverseProxy):
 
 
 class HAProxy(ReverseProxy):
-    """HAProxy with `deploy/haproxy.cfg`."""
+    """An HAProxy with `deploy/haproxy.cfg`."""
 
     def prepare(
         self, directory: Path, upstream: int, chain: bytes, key: bytes, changes: Mapping[str, str]
     ) -> list[str]:
-        """Certificate and key in one file."""
+        """Write certificate and key into one file, as HAProxy requires."""
         (directory / "pair.pem").write_bytes(chain + key)
         text = changed(
             (DEPLOY / "haproxy.cfg").read_text(),

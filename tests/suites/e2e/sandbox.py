@@ -1,9 +1,9 @@
-"""The restrictions of a systemd unit, put on a process without systemd: bubblewrap's namespaces and a seccomp filter.
+"""Applies the restrictions of a systemd unit to a process without systemd: with bubblewrap and a seccomp filter.
 
-From the unit are taken: what may be called (`SystemCallFilter=`), the address families, namespaces and realtime. Made
-alike by bubblewrap: a read-only system but for the state directory, no capabilities, no new privileges, a user without
-rights, private /tmp, /dev and home, IPC and host name. Not made: cgroups (devices, IP addresses), and what hides other
-processes in /proc.
+The unit supplies the allowed system calls (`SystemCallFilter=`), address families, namespaces and realtime. Bubblewrap
+imitates: a read-only system except for the state directory, no capabilities, no new privileges, an unprivileged user,
+private /tmp, /dev and home, IPC and host name. Not imitated are cgroups (devices, IP addresses), and the options that
+hide other processes in /proc.
 """
 
 from __future__ import annotations
@@ -23,20 +23,20 @@ UNIT = ROOT / "deploy" / "signald.service"
 
 _ALLOW = 0x7FFF0000
 _ERRNO = 0x00050000
-"""Actions of libseccomp: SCMP_ACT_ALLOW, SCMP_ACT_ERRNO with the error in the lower bits."""
+"""The actions of libseccomp: SCMP_ACT_ALLOW, and SCMP_ACT_ERRNO with the error in the lower bits."""
 
 _EQUAL, _MASKED_EQUAL = 4, 7
-"""Comparisons of libseccomp: SCMP_CMP_EQ, SCMP_CMP_MASKED_EQ."""
+"""The comparisons of libseccomp: SCMP_CMP_EQ and SCMP_CMP_MASKED_EQ."""
 
 _CLONE_NAMESPACES = 0x7E020000
-"""All CLONE_NEW… flags of clone(2) but the one that shares a bit with its exit signal."""
+"""All CLONE_NEW… flags of clone(2) except the flag that shares a bit with the exit signal."""
 
-#: Always allowed beside a list of what may be called (systemd.exec(5), `SystemCallFilter=`).
+#: The calls that systemd always allows in addition to a list of allowed calls (systemd.exec(5), `SystemCallFilter=`).
 _IMPLICIT = ("@default", "execve", "exit", "exit_group", "getrlimit", "rt_sigreturn", "sigreturn")
 
 
 class _Comparison(ctypes.Structure):
-    """`struct scmp_arg_cmp`."""
+    """The C structure `struct scmp_arg_cmp` of libseccomp."""
 
     _fields_ = (
         ("arg", ctypes.c_uint),
@@ -47,7 +47,7 @@ class _Comparison(ctypes.Structure):
 
 
 def settings(unit: Path = UNIT) -> dict[str, list[str]]:
-    """The assignments of a unit file, in order; several of one name are kept."""
+    """Return the assignments of a unit file in order; a name may occur several times."""
     found: dict[str, list[str]] = {}
     for line in unit.read_text().splitlines():
         name, equals, value = line.partition("=")
@@ -57,7 +57,7 @@ def settings(unit: Path = UNIT) -> dict[str, list[str]]:
 
 
 def allowed_calls(filters: list[str]) -> set[str]:
-    """The system calls that `SystemCallFilter=` lines leave."""
+    """Return the system calls that the `SystemCallFilter=` lines allow."""
     calls = {call for word in _IMPLICIT for call in _expanded(word)}
     for line in filters:
         named = {call for word in line.removeprefix("~").split() for call in _expanded(word)}
@@ -66,7 +66,7 @@ def allowed_calls(filters: list[str]) -> set[str]:
 
 
 def write_filter(unit: dict[str, list[str]], path: Path) -> None:
-    """Write the program of a seccomp filter (BPF) that does what the unit asks for."""
+    """Write the program of a seccomp filter (BPF) that enforces the restrictions of the unit."""
     library = ctypes.CDLL(ctypes.util.find_library("seccomp") or "libseccomp.so.2")
     library.seccomp_init.restype = ctypes.c_void_p
     library.seccomp_rule_add_array.argtypes = (
@@ -79,7 +79,7 @@ def write_filter(unit: dict[str, list[str]], path: Path) -> None:
         number: int = library.seccomp_syscall_resolve_name(name.encode())
         return number
 
-    # systemd has a filter for the list and one for each of the other settings; here they are one program.
+    # systemd installs a filter for the list and a filter for each of the other settings; here one program covers all.
     context = library.seccomp_init(denied)
     conditional = {"socket", "clone", "clone3", "unshare", "setns", "sched_setscheduler"}
     for name in sorted(allowed_calls(unit["SystemCallFilter"]) - conditional):
@@ -93,9 +93,9 @@ def write_filter(unit: dict[str, list[str]], path: Path) -> None:
 
     for family in unit["RestrictAddressFamilies"][0].split():
         allow("socket", _Comparison(0, _EQUAL, getattr(socket, family), 0))
-    # RestrictNamespaces=; RestrictRealtime= is in the list, without sched_setscheduler.
+    # The rule covers RestrictNamespaces=. The list covers RestrictRealtime=, since it lacks sched_setscheduler.
     allow("clone", _Comparison(0, _MASKED_EQUAL, _CLONE_NAMESPACES, 0))
-    # clone3 has its flags in memory: refused as unknown, so that the C library falls back on clone.
+    # The flags of clone3 are in memory, which a filter cannot read: with ENOSYS the C library falls back to clone.
     library.seccomp_rule_add_array(context, _ERRNO | errno.ENOSYS, call("clone3"), 0, None)
     with path.open("wb") as file:
         if library.seccomp_export_bpf(context, file.fileno()):
@@ -103,12 +103,12 @@ def write_filter(unit: dict[str, list[str]], path: Path) -> None:
 
 
 def confined(data: Path, seccomp: str, visible: tuple[Path, ...] = ()) -> list[str | Path]:
-    """The command in front of another one that runs it as the unit would.
+    """Return the command prefix that runs a command under the restrictions of the unit.
 
     Arguments:
-        data: the state directory, the one place that can be written.
-        seccomp: the descriptor of the filter's program.
-        visible: what else has to be seen, read-only.
+        data: the state directory, the only writable directory.
+        seccomp: the descriptor from which bubblewrap reads the filter's program.
+        visible: further paths that are visible, read-only.
 
     """
     seen = (Path(sys.base_prefix), Path(sys.prefix), ROOT, *visible)
@@ -123,7 +123,7 @@ def confined(data: Path, seccomp: str, visible: tuple[Path, ...] = ()) -> list[s
 
 
 def _expanded(word: str) -> Iterator[str]:
-    """The calls behind a name, which may be that of a set."""
+    """Return the calls of a name, which may be the name of a set."""
     if not word.startswith("@"):
         yield word
         return

@@ -1,7 +1,7 @@
-"""Every screen of the call page, and how a page comes to it.
+"""Brings the call page to each of its screens.
 
-A journey brings a page from screen to screen and yields each with its name. What looks at screens looks at all of
-them: `test_screens` for accessibility, and `make e2e` keeps pictures.
+A journey leads a page from screen to screen, and yields each screen with its name. `test_accessibility` checks all
+screens for accessibility, and `make e2e` keeps screenshots of all screens.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ PHONE = {"width": 390, "height": 844}
 
 Screens = Iterator[tuple[str, CallPage]]
 
-#: JavaScript of a browser that has not asked its user yet; whose user does not answer, or refuses; without devices.
+#: JavaScript that simulates a browser that has not asked for permission, a user who does not respond or refuses, or
+#: missing devices.
 UNASKED = "navigator.permissions.query = () => Promise.resolve({state: 'prompt'})"
 UNANSWERED = "navigator.mediaDevices.getUserMedia = () => new Promise(() => {})"
 REFUSED = "navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException('', 'NotAllowedError'))"
@@ -29,14 +30,14 @@ NO_DEVICES = "navigator.mediaDevices.enumerateDevices = () => Promise.resolve([]
 
 
 class ScreenTestCase(CallTestCase):
-    """A daemon, and pages in Chromium that the end closes."""
+    """A test case with a daemon and pages in Chromium, which are closed at the end of each test."""
 
     def chromium_page(self, *, fragment: str = "", prepare: str = "") -> CallPage:
         """Open the page in a new tab.
 
         Arguments:
-            fragment: of the page's address, the id of a call.
-            prepare: JavaScript that runs before the page's own.
+            fragment: the fragment of the page's address, which is the id of a call.
+            prepare: JavaScript that runs before the page's own scripts.
 
         """
         tab = chromium().tab(viewport=WIDE, reduced_motion="reduce")
@@ -48,40 +49,40 @@ class ScreenTestCase(CallTestCase):
         return page
 
     def caller(self) -> Caller:
-        """Connect somebody who has no media."""
+        """Connect a signaling client that has no media."""
         caller = Caller(self.daemon.signaling_url, str(self.daemon.authority))
         self.addCleanup(caller.socket.close)
         return caller
 
 
 def tab_of(page: CallPage) -> ChromiumTab:
-    """Return the Chromium tab of a page of a journey."""
+    """Return the Chromium tab of a journey's page."""
     assert isinstance(page.tab, ChromiumTab)
     return page.tab
 
 
 def opened(page: CallPage, button: str, dialog: str) -> CallPage:
-    """Open a dialog."""
+    """Open a dialog of the page."""
     page.tab.click(f"#{button}")
     until(lambda: page.tab.evaluate(f"document.getElementById('{dialog}').open"), PATIENCE, f"#{dialog} to open")
     return page
 
 
 def closed(page: CallPage, dialog: str) -> None:
-    """Close it by the keyboard."""
+    """Close a dialog with the keyboard."""
     tab_of(page).page.keyboard.press("Escape")
     until(lambda: not page.tab.evaluate(f"document.getElementById('{dialog}').open"), PATIENCE, f"#{dialog} to close")
 
 
 def closed_popover(page: CallPage, popover: str) -> None:
-    """Close it by the keyboard."""
+    """Close a popover with the keyboard."""
     tab_of(page).page.keyboard.press("Escape")
     shown = f"document.getElementById('{popover}').matches(':popover-open')"
     until(lambda: not page.tab.evaluate(shown), PATIENCE, f"#{popover} to close")
 
 
 def before_a_call(case: ScreenTestCase) -> Screens:
-    """The start screen, and the dialogs that it opens."""
+    """Visit the start screen, and the dialogs that it opens."""
     page = case.chromium_page(prepare=UNASKED)
     yield "start", page
     page.tab.click("#options summary")
@@ -99,7 +100,7 @@ def before_a_call(case: ScreenTestCase) -> Screens:
 
 
 def connectivity(case: ScreenTestCase) -> Screens:
-    """The connectivity test before it begins, and with its result."""
+    """Visit the connectivity test before its start, and with its result."""
     page = case.chromium_page()
     page.tab.click("#open-test")
     page.wait_for("test")
@@ -111,7 +112,7 @@ def connectivity(case: ScreenTestCase) -> Screens:
 
 
 def invited(case: ScreenTestCase) -> Screens:
-    """The screens of a guest, up to a call in which nobody answers."""
+    """Visit the screens of a guest, up to a call in which no other member responds."""
     host = case.caller()
     host.say("open", password="open sesame", lobby=True, capacity=3)
     session = host.hear("opened")["session"]
@@ -130,7 +131,7 @@ def invited(case: ScreenTestCase) -> Screens:
 
 
 def without_devices(case: ScreenTestCase) -> Screens:
-    """A browser that does not answer, one that refuses, and one without camera and microphone."""
+    """Visit a browser that does not grant or refuse, one that refuses, and one without camera and microphone."""
     page = case.chromium_page(prepare=UNANSWERED)
     page.tab.click("#start")
     page.wait_for("connecting")
@@ -143,7 +144,7 @@ def without_devices(case: ScreenTestCase) -> Screens:
 
 
 def host_of_a_call(case: ScreenTestCase) -> Screens:
-    """A host who waits, has a guest, and then four more; then the server is lost, and the call ends."""
+    """Visit a host who waits, has one guest, then five, loses the signaling connection, and ends the call."""
     daemon = case.start_daemon()
     page = case.chromium_page()
     session = page.host()
@@ -196,7 +197,7 @@ def host_of_a_call(case: ScreenTestCase) -> Screens:
 
 
 def host_with_a_lobby(case: ScreenTestCase) -> Screens:
-    """Somebody knocks."""
+    """Visit the host's screen while a person waits in the lobby."""
     page = case.chromium_page()
     page.tab.click("#options summary")
     page.tab.click("#new-lobby")
@@ -209,7 +210,7 @@ def host_with_a_lobby(case: ScreenTestCase) -> Screens:
 
 
 def without_a_path(case: ScreenTestCase) -> Screens:
-    """A server that is lost before there is a call."""
+    """Visit the screen after the signaling connection is lost before a call is established."""
     daemon = case.start_daemon()
     page = case.chromium_page()
     daemon.kill()
@@ -219,7 +220,7 @@ def without_a_path(case: ScreenTestCase) -> Screens:
 
 
 def with_a_peer_that_freezes(case: ScreenTestCase) -> Screens:
-    """The other side falls silent, and the last frame stays."""
+    """Visit the screen while the other member sends no media, so that the last frame stays."""
     peer = case.peer("host", "--duration", "60")
     page = case.chromium_page(fragment=peer.session())
     page.join()
@@ -242,4 +243,4 @@ JOURNEYS: tuple[Callable[[ScreenTestCase], Screens], ...] = (
     without_a_path,
     with_a_peer_that_freezes,
 )
-"""All of them; those that lose the server have a daemon of their own."""
+"""All journeys; those that lose the signaling connection use a separate daemon."""

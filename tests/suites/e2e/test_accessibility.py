@@ -1,4 +1,4 @@
-"""Every screen for people who see, hear, point and type in other ways; `make a11y` prints the table."""
+"""Tests every screen for people who see, hear, point and type in other ways; `make a11y` prints the table."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ from tests.suites.e2e.waiting import until
 
 
 class AccessibilityTests(ScreenTestCase):
-    """WCAG 2.2, levels A and AA, on every screen: wide and on a phone, light and dark, and by the keyboard alone."""
+    """Tests of WCAG 2.2 A and AA on every screen: desktop and phone, light and dark, and by keyboard alone."""
 
     def look(self, journey: Callable[[ScreenTestCase], Screens]) -> None:
-        """Look at each screen of a journey, and keep pictures."""
+        """Check each screen of a journey, and save screenshots."""
         faults: list[str] = []
         for name, page in journey(self):
             tab = tab_of(page)
@@ -46,7 +46,7 @@ class AccessibilityTests(ScreenTestCase):
         self.assertEqual(faults, [], "\n".join(faults))
 
     def keyboard(self, page: CallPage) -> list[str]:
-        """Return what is wrong for those who use the keyboard alone."""
+        """Return the violations that affect people who use the keyboard alone."""
         tab = tab_of(page)
         wanted = accessibility.reachable(tab)
         places = accessibility.walk(tab)
@@ -61,43 +61,43 @@ class AccessibilityTests(ScreenTestCase):
         return faults + [f"upwards from {jump}" for jump in accessibility.jumps(places)]
 
     def test_before_a_call(self) -> None:
-        """The start screen, its dialogs, an error, the own picture."""
+        """The start screen, its dialogs, an error message and the self-view are accessible."""
         self.look(before_a_call)
 
     def test_connectivity(self) -> None:
-        """The connectivity test."""
+        """The connectivity test is accessible."""
         self.look(connectivity)
 
     def test_invited(self) -> None:
-        """An invitation, a password, a lobby, a call in which nobody answers."""
+        """An invitation, a password, a lobby, and a call in which no other member responds are accessible."""
         self.look(invited)
 
     def test_without_devices(self) -> None:
-        """No answer, no permission, no camera."""
+        """The screens for a missing response, a refused permission and a missing camera are accessible."""
         self.look(without_devices)
 
     def test_host_of_a_call(self) -> None:
-        """Waiting, connected, six people, no server, the end."""
+        """A host's screens are accessible: waiting, connected, six members, no signaling connection, the end."""
         self.look(host_of_a_call)
 
     def test_host_with_a_lobby(self) -> None:
-        """Somebody knocks."""
+        """The host's screen with a person in the lobby is accessible."""
         self.look(host_with_a_lobby)
 
     def test_without_a_path(self) -> None:
-        """A call that failed."""
+        """The screen of a failed call is accessible."""
         self.look(without_a_path)
 
     def test_with_a_peer_that_freezes(self) -> None:
-        """The last frame of somebody who is not reached any more."""
+        """The screen with the last frame of a member who is no longer reachable is accessible."""
         self.look(with_a_peer_that_freezes)
 
 
 class DialogTests(ScreenTestCase):
-    """Dialogs by the keyboard."""
+    """Tests of dialogs that are operated by keyboard."""
 
     def test_focus_comes_back(self) -> None:
-        """Enter opens, the keyboard is inside; Escape closes, and it is back where it was."""
+        """Enter opens a dialog and moves the focus into it; Escape closes it, and the focus returns to the button."""
         page = self.chromium_page()
         keys = tab_of(page).page.keyboard
         for button, dialog in (("shortcuts-button", "shortcuts"), ("privacy", "verify")):

@@ -1,4 +1,4 @@
-"""The screen before a call: the own picture, devices, and joining without them."""
+"""Tests the screen before a call: the self-view, the devices, and joining without devices."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.suites.e2e.case import CallTestCase
 from tests.suites.e2e.chromium import Chromium, ChromiumTab
 from tests.suites.e2e.waiting import until
 
-#: Notes what the page asks of the browser in `asked` and `played`.
+#: JavaScript that records the page's requests to the browser in `asked` and `played`.
 WATCH = """(() => {
     globalThis.asked = [];
     globalThis.played = 0;
@@ -24,18 +24,18 @@ WATCH = """(() => {
 
 
 class BeforeTests(CallTestCase):
-    """Somebody who is not in a call yet."""
+    """Tests of a page that is not in a call yet."""
 
     def before(
         self, browser: Chromium | None = None, granted: bool = True, **options: Any
     ) -> tuple[CallPage, ChromiumTab]:
-        """Open the page where camera and microphone are permitted already, or are yet to be asked for."""
+        """Open the page with permission for camera and microphone granted already, or still to be requested."""
         tab = (browser or chromium()).tab(**options)
         self.addCleanup(tab.close)
         if granted:
             tab.context.grant_permissions(["camera", "microphone"])
         else:
-            # The switch that answers the question also tells pages that there is none.
+            # The option that grants the permission also makes `permissions.query` report that no prompt is due.
             tab.page.add_init_script("navigator.permissions.query = async () => ({ state: 'prompt' })")
         tab.page.add_init_script(WATCH)
         page = CallPage(tab)
@@ -43,13 +43,13 @@ class BeforeTests(CallTestCase):
         return page, tab
 
     def see_themselves(self, tab: Tab) -> None:
-        """Wait for the own picture."""
+        """Wait for the self-view."""
         until(
             lambda: tab.evaluate("document.getElementById('local-video').videoWidth > 0"), PATIENCE, "the own picture"
         )
 
     def test_picture_without_a_press(self) -> None:
-        """With permission from before, the own picture and a level meter of the microphone appear without a press."""
+        """With permission granted earlier, the self-view and the microphone's level meter appear without a click."""
         page, tab = self.before()
         self.see_themselves(tab)
         self.assertTrue(page.shown("self-level"))
@@ -58,7 +58,7 @@ class BeforeTests(CallTestCase):
         until(lambda: tab.evaluate(level), PATIENCE, "the level to rise")
 
     def test_without_devices(self) -> None:
-        """Both can be switched off before anything is asked for, and then nothing is asked for."""
+        """The page requests no permission if camera and microphone are switched off before."""
         page, tab = self.before(granted=False)
         tab.click("#mute")
         tab.click("#camera")
@@ -69,7 +69,7 @@ class BeforeTests(CallTestCase):
         page.wait_for_text("camera", "Camera on")
 
     def test_muted(self) -> None:
-        """Somebody who joins muted gives the camera alone."""
+        """A person who joins muted is asked for the camera only."""
         page, tab = self.before(granted=False)
         tab.click("#mute")
         page.host()
@@ -77,7 +77,7 @@ class BeforeTests(CallTestCase):
         self.assertEqual(tab.evaluate("asked.map(wanted => Object.keys(wanted).join())"), ["video"])
 
     def test_another_camera(self) -> None:
-        """The camera that is chosen is the one that runs, in this call and after a reload."""
+        """The page uses the chosen camera in this call and after a reload."""
         page, tab = self.before(chromium_with_two_cameras())
         self.see_themselves(tab)
         tab.click("#devices summary")
@@ -94,7 +94,7 @@ class BeforeTests(CallTestCase):
         self.assertEqual(tab.evaluate(used), second)
 
     def test_speaker(self) -> None:
-        """A press plays a sound."""
+        """Pressing the button of the speaker test plays a sound."""
         _, tab = self.before()
         tab.click("#devices summary")
         cameras = "document.getElementById('pick-camera').options.length"
@@ -103,7 +103,7 @@ class BeforeTests(CallTestCase):
         until(lambda: tab.evaluate("played") == 1, PATIENCE, "a sound")
 
     def test_the_name_is_remembered(self) -> None:
-        """It is there the next time."""
+        """The page remembers the name for the next call."""
         page, tab = self.before()
         tab.type("#name", "Ann")
         page.host()

@@ -1,4 +1,4 @@
-"""The browsers do what the tests ask of them, shown on a page of the tests' own."""
+"""Tests that the browsers support what the other tests need, on a page of this test."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ PAGE = """<!doctype html><title>A page</title>
 
 
 class BrowserTests(SynchronousTestCase):
-    """The features of a browser that the other tests need."""
+    """Tests of the browser features that the other tests need."""
 
     def check(self, browser: Browser) -> None:
-        """A tab opens a page, sees values and promises, clicks and types, and saves a picture."""
+        """A tab opens a page, evaluates values and promises, clicks and types, and saves a screenshot."""
         tab = browser.tab()
         self.addCleanup(tab.close)
         tab.open("data:text/html," + quote(PAGE))
@@ -37,15 +37,15 @@ class BrowserTests(SynchronousTestCase):
         self.assertTrue(picture.read_bytes().startswith(b"\x89PNG"))
 
         def message() -> bool:
-            tab.evaluate("null")  # Events come with the next answer.
+            tab.evaluate("null")  # The browser delivers console events with its next response.
             return any("a message" in text for text in tab.messages)
 
         until(message, 5, "the console's message")
 
     def test_chromium(self) -> None:
-        """Chromium through Playwright."""
+        """Chromium supports these features through Playwright."""
         self.check(chromium())
 
     def test_firefox(self) -> None:
-        """Firefox through WebDriver BiDi."""
+        """Firefox supports these features through WebDriver BiDi."""
         self.check(firefox())

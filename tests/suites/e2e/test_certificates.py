@@ -1,4 +1,4 @@
-"""The certificate of the local authority, seen from programs that trust that authority and nothing else."""
+"""Tests the certificate of the local authority with programs that trust only this authority."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.suites.e2e.daemon import Daemon
 
 
 class CertificateTests(SynchronousTestCase):
-    """Clients that trust the certificate, and clients that do not."""
+    """Tests of clients that trust the authority, and of clients that do not."""
 
     def setUp(self) -> None:
         """Start a daemon with a new authority."""
@@ -28,10 +28,10 @@ class CertificateTests(SynchronousTestCase):
         self.addCleanup(self.daemon.stop)
 
     def page(self, address: str, host: str, context: ssl.SSLContext) -> bytes:
-        """Return the start of the answer to a request for the page.
+        """Return the beginning of the response to a request for the page.
 
         Raises:
-            ssl.SSLCertVerificationError: the certificate is not one for that host.
+            ssl.SSLCertVerificationError: the certificate is not valid for that host.
 
         """
         authority = f"[{host}]" if ":" in host else host
@@ -44,7 +44,7 @@ class CertificateTests(SynchronousTestCase):
             return connection.recv(1024)
 
     def test_names(self) -> None:
-        """It is valid for localhost, for the loopback addresses and for every address that the terminal shows."""
+        """The certificate is valid for localhost, for the loopback addresses and for every address on the terminal."""
         context = ssl.create_default_context(cafile=self.daemon.authority)
         hosts = {"localhost", "127.0.0.1"}
         shown = {urlsplit(url).hostname or "" for url in self.daemon.urls}
@@ -55,14 +55,14 @@ class CertificateTests(SynchronousTestCase):
             self.assertTrue(self.page("127.0.0.1", name, context).startswith(b"HTTP/1.1 200 "), name)
 
     def test_strangers(self) -> None:
-        """It is valid for no other name, and for nobody who has not been told of the authority."""
+        """The certificate is valid for no other name, and for no client that does not trust the authority."""
         context = ssl.create_default_context(cafile=self.daemon.authority)
         self.assertRaises(ssl.SSLCertVerificationError, self.page, "127.0.0.1", "example.org", context)
         unaware = ssl.create_default_context()
         self.assertRaises(ssl.SSLCertVerificationError, self.page, "127.0.0.1", "localhost", unaware)
 
     def test_restart(self) -> None:
-        """A client that trusts the authority still does after a restart."""
+        """A client that trusts the authority still trusts the certificate after a restart."""
         context = ssl.create_default_context(cafile=self.daemon.authority)
         self.daemon.stop()
         self.daemon = Daemon(self.directory)
@@ -70,7 +70,7 @@ class CertificateTests(SynchronousTestCase):
         self.assertTrue(self.page("127.0.0.1", "localhost", context).startswith(b"HTTP/1.1 200 "))
 
     def test_browser(self) -> None:
-        """Chromium that has the authority in its store opens the page without a warning; another does not."""
+        """Chromium opens the page without a warning if it trusts the authority, and shows a warning otherwise."""
         for program in ("chromium", "certutil"):
             if shutil.which(program) is None:
                 raise SkipTest(f"{program} is not installed")

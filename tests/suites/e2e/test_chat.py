@@ -1,4 +1,4 @@
-"""Messages between the pages of a call."""
+"""Tests chat messages between the pages of a call."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ MESSAGES = """[...document.querySelectorAll('#chat-log .message')].map(row => [
     row.querySelector('.mark span').textContent,
 ])"""
 
-#: JavaScript: what each link in the messages is.
+#: JavaScript: the properties of each link in the messages.
 LINKS = """[...document.querySelectorAll('#chat-log a')].map(link => [
     link.textContent, link.href, link.target, link.rel,
 ])"""
 
 DELIVERED = "Delivered"
 
-#: JavaScript: lets a test send through a page's data channel what the page itself would not.
+#: JavaScript that lets a test send texts through a page's data channel that the page itself would not send.
 LEAK = """{
     const make = RTCPeerConnection.prototype.createDataChannel;
     RTCPeerConnection.prototype.createDataChannel = function (...given) {
@@ -37,7 +37,7 @@ LEAK = """{
     };
 }"""
 
-#: JavaScript: sends what no page sends, and then more than anybody reads.
+#: JavaScript that sends invalid texts, and then more messages than a page accepts.
 ATTACK = """{
     const chat = (id, text) => leaked.send(JSON.stringify({type: 'chat', id, text}));
     for (const text of ['{', '[]', '{"type":"chat"}', '{"type":"chat","id":[],"text":{}}']) leaked.send(text);
@@ -52,25 +52,25 @@ ATTACK = """{
     for (let number = 0; number < 150; number++) chat('f' + number, 'https://a.example/ '.repeat(200));
 }"""
 
-#: Seconds after which what was to come a second time would have come.
+#: The seconds after which a duplicate of a message would have arrived.
 WATCHED = 2.0
 
 
 def name(page: CallPage, name: str) -> None:
-    """Say who this is."""
+    """Type the person's name on the start screen."""
     page.tab.evaluate("document.getElementById('name').value = ''")
     page.tab.type("#name", name)
 
 
 def open_chat(*pages: CallPage) -> None:
-    """Open the panel."""
+    """Open the chat panel."""
     for page in pages:
         page.tab.click("#chat-button")
         until(lambda page: page.shown("chat-panel"), PATIENCE, "the panel", page)
 
 
 def write(page: CallPage, text: str) -> None:
-    """Write a message and send it."""
+    """Type a message and send it."""
     page.tab.type("#chat-text", text)
     page.tab.click("#chat-form button")
 
@@ -82,7 +82,7 @@ def messages(page: CallPage) -> list[list[str]]:
 
 
 def wait_for_messages(page: CallPage, *wanted: list[str]) -> None:
-    """Wait until a page shows exactly these."""
+    """Wait until a page shows exactly these messages."""
     seen: list[list[str]] = []
 
     def look() -> bool:
@@ -96,10 +96,10 @@ def wait_for_messages(page: CallPage, *wanted: list[str]) -> None:
 
 
 class ChatTests(CallTestCase):
-    """Pages that write to each other."""
+    """Tests of pages that send messages to each other."""
 
     def call(self, *guests: str) -> list[CallPage]:
-        """Return Ann, who hosts a call in Chromium, and guests in these browsers, with the panel open."""
+        """Return a call of Ann, who is the host in Chromium, and guests in these browsers, with the chat panel open."""
         host = self.page()
         name(host, "Ann")
         session = host.host()
@@ -115,7 +115,7 @@ class ChatTests(CallTestCase):
         return pages
 
     def test_three_browsers(self) -> None:
-        """A message reaches all others, in Chromium and in Firefox, and its mark says when it was delivered."""
+        """A message reaches all other members, in Chromium and in Firefox, and its mark shows its delivery."""
         ann, bob, cleo = self.call("Chromium", "Firefox")
         write(ann, "hello")
         wait_for_messages(ann, ["You", "hello", DELIVERED])
@@ -133,7 +133,7 @@ class ChatTests(CallTestCase):
             self.assertFalse(page.shown("broken"))
 
     def test_link_is_followed(self) -> None:
-        """A link opens another tab, which cannot reach back into the call."""
+        """A link in a message opens a new tab, which has no access to the tab of the call."""
         ann, bob = self.call("Chromium")
         write(ann, f"{self.daemon.url}icon.svg")
         until(lambda: bob.tab.evaluate(LINKS), PATIENCE, "the link")
@@ -145,7 +145,7 @@ class ChatTests(CallTestCase):
         self.assertEqual(bob.state, "connected")
 
     def test_keys(self) -> None:
-        """Enter sends, Shift and Enter break the line; what is too long is told, and stays."""
+        """Enter sends, Shift+Enter inserts a line break; a message that is too long shows an error and stays."""
         ann, bob = self.call("Chromium")
         tab = ann.tab
         assert isinstance(tab, ChromiumTab)
@@ -168,7 +168,7 @@ class ChatTests(CallTestCase):
         wait_for_messages(bob, ["Ann", "one\ntwo", ""], ["Ann", "x" * 4000, ""])
 
     def test_unread(self) -> None:
-        """While the panel is closed, the button and the title count what comes, and the newest is shown in short."""
+        """While the panel is closed, button and title count new messages, and a preview shows the newest message."""
         ann, bob = self.call("Chromium")
         bob.tab.click("#chat-button")
         for text in ("one", "two"):
@@ -194,7 +194,7 @@ class ChatTests(CallTestCase):
         place = f"{log}.scrollHeight - {log}.clientHeight - {log}.scrollTop"
         until(lambda: bob.tab.evaluate(f"{log}.scrollHeight > {log}.clientHeight"), PATIENCE, "many messages")
         until(lambda: bob.tab.evaluate(place) < 2, PATIENCE, "the end of the list")
-        # Until the page has heard of it, the next message would scroll to the end again.
+        # Until the page has processed the scrolling, the next message would scroll to the end again.
         bob.tab.evaluate(
             f"new Promise(done => {{ {log}.onscroll = () => setTimeout(done, 50); {log}.scrollTop = 0; }})"
         )
@@ -205,7 +205,7 @@ class ChatTests(CallTestCase):
         until(lambda: not bob.shown("chat-new") and bob.tab.evaluate(place) < 2, PATIENCE, "the end of the list")
 
     def test_before_anybody_comes(self) -> None:
-        """A message written while waiting reaches the first guest, and no later one."""
+        """A message that the host writes while waiting reaches the first guest, and no later guest."""
         ann = self.page()
         session = ann.host()
         open_chat(ann)
@@ -221,7 +221,7 @@ class ChatTests(CallTestCase):
         self.assertFalse(ann.shown("chat-note"))
 
     def test_without_devices(self) -> None:
-        """People without camera and microphone can write."""
+        """People without camera and microphone can send messages."""
         pages: list[CallPage] = []
         for _ in range(2):
             tab = chromium_without_camera().tab()
@@ -239,7 +239,7 @@ class ChatTests(CallTestCase):
         wait_for_messages(ann, ["You", "can you hear me?", DELIVERED], ["Somebody", "I can read you", ""])
 
     def test_another_program(self) -> None:
-        """A member whose program cannot read messages is named."""
+        """The page names a member whose program cannot receive messages."""
         ann = self.page()
         self.peer("join", ann.host(), "--name", "Robot")
         ann.wait_for("connected")
@@ -247,7 +247,7 @@ class ChatTests(CallTestCase):
         ann.wait_for_text("chat-note", "Robot cannot read messages")
 
     def test_hostile(self) -> None:
-        """Hostile input on the data channel is shown as plain text, and the page goes on."""
+        """The page shows hostile input on the data channel as plain text, and continues to work."""
         tab = chromium().tab()
         self.addCleanup(tab.close)
         tab.page.add_init_script(LEAK)
@@ -272,7 +272,7 @@ class ChatTests(CallTestCase):
         self.assertFalse(bob.shown("broken"))
 
     def test_after_the_call(self) -> None:
-        """Each call begins without messages."""
+        """Each call begins without the messages of earlier calls."""
         ann, bob = self.call("Chromium")
         write(ann, "secret")
         wait_for_messages(bob, ["Ann", "secret", ""])
@@ -285,7 +285,7 @@ class ChatTests(CallTestCase):
             wait_for_messages(page)
 
     def test_screens(self) -> None:
-        """The panel, wide and on a phone, light and dark."""
+        """The chat panel fits the window in desktop and phone size, light and dark."""
         ann = self.page()
         name(ann, "Ann")
         session = ann.host()
@@ -318,9 +318,9 @@ class ChatTests(CallTestCase):
 
 
 class CutTests(CallTestCase):
-    """A guest behind a proxy that loses connections."""
+    """Tests of a guest behind a proxy that drops connections."""
 
-    #: `localhost` is a secure context without TLS, too.
+    #: `localhost` is a secure context even without TLS.
     options = ("--no-tls",)
 
     def setUp(self) -> None:
@@ -338,7 +338,7 @@ class CutTests(CallTestCase):
         return page
 
     def test_nothing_is_lost_or_shown_twice(self) -> None:
-        """Through a lost connection to the server, and a page that is loaded anew, each message comes once."""
+        """Each message arrives exactly once, although the signaling connection is lost and the page is reloaded."""
         ann = self.open(self.daemon.port)
         bob = self.open(self.proxy.port, ann.host())
         bob.join()

@@ -1,4 +1,4 @@
-"""`signald check-config` and `signald config`, as an operator calls them."""
+"""Tests `signald check-config` and `signald config`, called as an operator calls them."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from tests.suites.e2e.program import SCRIPTS, Program, run
 
 
 class ConfigurationTests(SynchronousTestCase):
-    """The commands."""
+    """Tests of the two commands."""
 
     def setUp(self) -> None:
-        """Make a folder with a file."""
+        """Create a directory with a configuration file."""
         self.directory = Path(self.mktemp()).resolve()
         self.directory.mkdir()
         self.file = self.directory / "signald.toml"
 
     def signald(self, *arguments: str, **environment: str) -> Program:
-        """Run a command of signald, and return the ended program."""
+        """Run a command of signald to its end, and return the program."""
         return run([SCRIPTS / "signald", *arguments], environment={"HOME": str(self.directory), **environment})
 
     def test_check(self) -> None:
-        """A good one, and one with every kind of mistake, each on a line of its own."""
+        """`check-config` accepts a valid file, and reports every kind of mistake on a separate line."""
         self.file.write_text("port = 443\n", "utf-8")
         good = self.signald("check-config", "--config", str(self.file))
         self.assertEqual((good.process.returncode, good.stderr), (0, ""))
@@ -41,7 +41,7 @@ class ConfigurationTests(SynchronousTestCase):
         )
 
     def test_check_reads_the_files(self) -> None:
-        """Those that settings name: a certificate, keys and secrets; all that is wrong is told."""
+        """`check-config` reads the files that settings name (certificate, keys, secrets); it reports all mistakes."""
         self.file.write_text(
             "certificate = 'no.pem'\nkey = 'no.key'\n[tokens]\nneed = 'hosts'\n[webhook]\nurl = 'http://example.org'\n",
             "utf-8",
@@ -66,7 +66,7 @@ class ConfigurationTests(SynchronousTestCase):
         self.assertEqual(tomllib.loads(again.stdout), document)
 
     def test_a_start_that_cannot_be(self) -> None:
-        """The daemon tells the same."""
+        """The daemon reports the same mistakes at its start as `check-config`."""
         started = self.signald(SIGNALD_PROT="1", SIGNALD_PORT="x")
         self.assertEqual(started.process.returncode, 1)
         self.assertEqual(

@@ -1,4 +1,4 @@
-"""The connectivity test of the call page, with and without what it looks for."""
+"""Tests the connectivity test of the call page, with and without the servers and devices that it checks."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.suites.e2e.waiting import until
 
 CHECKS = ("camera", "microphone", "server", "stun", "turn", "call")
 
-#: JavaScript: keep what the page takes from the browser, so as to see whether it is released.
+#: JavaScript that records the devices and connections that the page acquires, to check their release.
 WATCH = """(() => {
     globalThis.taken = [];
     const ask = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
@@ -36,26 +36,26 @@ WATCH = """(() => {
     };
 })()"""
 
-#: JavaScript: what of that is not released.
+#: JavaScript that returns the acquired devices and connections that are not released.
 HELD = "taken.map(released => released()).filter(outcome => outcome !== true)"
 
-#: Seconds for which the server keeps an HTTP connection that is not used, and some more.
+#: The seconds for which the server keeps an idle HTTP connection, with a margin.
 IDLE = 20.0
 
 
 def connections(port: int) -> int:
-    """Return how many TCP connections to a port of this machine are open (proc(5), `/proc/net/tcp`)."""
+    """Return the number of established TCP connections to a port of this machine (proc(5), `/proc/net/tcp`)."""
     lines = [line for name in ("tcp", "tcp6") for line in Path("/proc/net", name).read_text().splitlines()[1:]]
     fields = [line.split() for line in lines]
-    # State 01 is ESTABLISHED; of both ends on this machine, the server's counts.
+    # State 01 is ESTABLISHED; both ends are on this machine, and only the server's end is counted.
     return len([1 for _, local, _, state, *_ in fields if state == "01" and int(local.split(":")[1], 16) == port])
 
 
 class ConnectivityTests(CallTestCase):
-    """The test, from the start screen to its end."""
+    """Tests of the connectivity test from the start screen to its end."""
 
     def open_test(self, tab: Tab | None = None, name: str = "Chromium") -> CallPage:
-        """Open the page, watch what it takes, and go to the test by its link."""
+        """Open the page, record what it acquires, and open the connectivity test by its link."""
         if tab is None:
             tab = browser(name).tab()
             self.addCleanup(tab.close)
@@ -67,19 +67,19 @@ class ConnectivityTests(CallTestCase):
         return page
 
     def wait_for_list(self, page: CallPage) -> None:
-        """Wait until the test can be begun, and watch only what is taken from then on."""
+        """Wait until the connectivity test can be started, and record only what is acquired from then on."""
         page.wait_for("test")
         until(lambda: page.shown("test-checks") and page.text("test-checks"), PATIENCE, "the list")
         until(lambda: "a track" not in page.tab.evaluate(HELD), PATIENCE, "the start screen's devices to be released")
         page.tab.evaluate("taken.splice(0).length")
 
     def state(self, page: CallPage, check: str) -> str:
-        """Return the outcome of a check."""
+        """Return the result of a check."""
         state: str = page.tab.evaluate(f"document.getElementById('test-{check}').className")
         return state
 
     def run_test(self, page: CallPage) -> str:
-        """Start the test, wait for its end, and return what the whole came to."""
+        """Start the connectivity test, wait for its end, and return the overall result."""
         page.tab.click("#test-start")
         verdict = "document.getElementById('test-status').className"
         until(lambda: not page.tab.evaluate(verdict), PATIENCE, "the test to begin")
@@ -90,11 +90,11 @@ class ConnectivityTests(CallTestCase):
         return found
 
     def states(self, page: CallPage) -> dict[str, str]:
-        """Return the outcome of each check."""
+        """Return the result of each check."""
         return {check: self.state(page, check) for check in CHECKS}
 
     def with_options(self, *options: str) -> None:
-        """Let a daemon with other options take the place of the shared one."""
+        """Replace the shared daemon by a daemon with other options."""
         self.start_daemon(*options)
 
     def test_without_stun_and_turn(self) -> None:
@@ -121,7 +121,7 @@ class ConnectivityTests(CallTestCase):
         self.assertEqual(copied[-1], page.text("test-status"))
 
     def with_turn(self, name: str) -> CallPage:
-        """Make the test with a STUN and TURN server, and return the page."""
+        """Run the connectivity test with a STUN and TURN server, and return the page."""
         turn = TurnServer()
         self.addCleanup(turn.stop)
         self.with_options(*turn.options)
@@ -136,19 +136,19 @@ class ConnectivityTests(CallTestCase):
         return page
 
     def test_with_turn(self) -> None:
-        """A STUN and TURN server is found, and a call goes through it."""
+        """The connectivity test finds a STUN and TURN server, and makes a call through the TURN server."""
         page = self.with_turn("Chromium")
         self.assertEqual((self.verdict, self.state(page, "microphone")), ("ready", "passed"))
 
     def test_with_turn_firefox(self) -> None:
-        """In Firefox, too; without a loudspeaker it does not measure the microphone, and says so."""
+        """Firefox finds the servers, too; without a loudspeaker it reports that the microphone is not measured."""
         page = self.with_turn("Firefox")
         if self.state(page, "microphone") != "passed":
             self.assertEqual(self.verdict, "usable")
             self.assertIn("does not tell how loud", page.text("test-microphone-found"))
 
     def test_wrong_secret(self) -> None:
-        """A TURN server that refuses what the server gives out is told from one that does not answer."""
+        """The result differs between a TURN server that refuses the credentials and an unreachable one."""
         turn = TurnServer()
         self.addCleanup(turn.stop)
         self.with_options("--ice-server", f"turn:127.0.0.1:{turn.port},ada,byron")
@@ -159,7 +159,7 @@ class ConnectivityTests(CallTestCase):
         self.assertEqual(self.state(page, "call"), "passed")
 
     def test_refused(self) -> None:
-        """Without permission for camera and microphone the page says what to do, and tests the rest."""
+        """Without permission for camera and microphone the page shows what to do, and runs the other checks."""
         tab = chromium_without_camera().tab()
         self.addCleanup(tab.close)
         page = self.open_test(tab)
@@ -171,7 +171,7 @@ class ConnectivityTests(CallTestCase):
         self.assertEqual(self.state(page, "call"), "passed")
 
     def test_without_the_server(self) -> None:
-        """Without the server, what needs it is not tested."""
+        """Without the signaling server, the checks that need it are skipped."""
         daemon = self.start_daemon()
         page = self.open_test()
         daemon.kill()
@@ -181,45 +181,45 @@ class ConnectivityTests(CallTestCase):
         self.assertEqual({self.state(page, check) for check in ("stun", "turn", "call")}, {"skipped"})
 
     def with_silent_stun(self) -> None:
-        """Let the server name a STUN server that never answers, so that the test takes a while there."""
+        """Let signald name a STUN server that never responds, so that the check of this server takes a while."""
         silent = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.addCleanup(silent.close)
         silent.bind(("127.0.0.1", 0))
         self.with_options("--ice-server", f"stun:127.0.0.1:{silent.getsockname()[1]}")
 
     def test_leave_midway(self) -> None:
-        """Going back in the middle releases everything, and leaves no socket open at the server."""
+        """Leaving the connectivity test midway releases everything, and leaves no TCP connection to the server open."""
         self.with_silent_stun()
         page = self.open_test()
         page.tab.click("#test-start")
         until(lambda: self.state(page, "stun") == "running", PATIENCE, "the test to come to STUN")
         self.assertEqual(set(page.tab.evaluate(HELD)), {"a socket", "a connection"})
         self.assertGreater(connections(self.daemon.port), 0)
-        # What the start screen takes when the person is back is its own.
+        # The start screen acquires devices of its own when the person returns, which are not part of the test.
         page.tab.evaluate("(globalThis.left = taken.splice(0)).length")
         page.tab.click("#test-back")
         page.wait_for("start")
         until(lambda: not page.tab.evaluate(HELD.replace("taken", "left")), PATIENCE, "all to be released")
         until(lambda: not connections(self.daemon.port), IDLE + PATIENCE, "no connection at the server")
-        # Nothing of it is left when the person comes back.
+        # Nothing of the earlier run remains when the person opens the connectivity test again.
         page.tab.click("#open-test")
         page.wait_for("test")
         self.assertEqual(set(self.states(page).values()), {"waiting"})
         self.assertEqual(page.tab.evaluate("signald.log"), [])
 
     def test_leave_while_the_camera_is_asked_for(self) -> None:
-        """A camera that comes when the person is gone is released at once."""
+        """A camera that is granted after the person has left the connectivity test is released at once."""
         page = self.open_test()
         page.tab.evaluate("document.getElementById('test-start').click()")
         page.tab.evaluate("document.getElementById('test-back').click()")
         page.wait_for("start")
-        # The start screen has camera and microphone again.
+        # The start screen has acquired camera and microphone again.
         given = "taken.map(released => released()).filter(outcome => outcome === true).length"
         until(lambda: page.tab.evaluate(given) == 1, PATIENCE, "the test's camera to be given, and released")
         until(lambda: page.tab.evaluate(HELD).count("a track") == 2, PATIENCE, "the start screen's own devices")
 
     def test_stop(self) -> None:
-        """The person may stop the test, and make it again."""
+        """The person can stop the connectivity test, and run it again."""
         self.with_silent_stun()
         page = self.open_test()
         page.tab.click("#test-start")
@@ -234,7 +234,7 @@ class ConnectivityTests(CallTestCase):
         self.assertIn("No STUN server answers", page.text("test-stun-found"))
 
     def test_address(self) -> None:
-        """`#test` leads to the test, and back to the call that the address named before."""
+        """`#test` opens the connectivity test, and leads back to the call that the address named before."""
         tab = chromium().tab()
         self.addCleanup(tab.close)
         page = CallPage(tab)
@@ -259,7 +259,7 @@ class ConnectivityTests(CallTestCase):
         page.wait_for("connected")
 
     def test_not_fetched(self) -> None:
-        """When the test cannot be fetched, the start screen says so, and the link can be pressed again."""
+        """If the test's code cannot be fetched, the start screen shows an error; the link can be pressed again."""
         tab = chromium().tab(service_workers="block")
         self.addCleanup(tab.close)
         page = CallPage(tab)
@@ -274,7 +274,7 @@ class ConnectivityTests(CallTestCase):
         until(lambda: page.text("test-checks"), PATIENCE, "the list")
 
     def test_camera_of_the_start_screen(self) -> None:
-        """The start screen releases its camera for the test, and takes it again afterwards."""
+        """The start screen releases its camera for the connectivity test, and acquires it again afterwards."""
         tab = chromium().tab(permissions=["camera", "microphone"])
         self.addCleanup(tab.close)
         tab.page.add_init_script(WATCH)
@@ -290,7 +290,7 @@ class ConnectivityTests(CallTestCase):
         until(lambda: tab.evaluate(tracks) == 2, PATIENCE, "camera and microphone once more")
 
     def test_by_keyboard(self) -> None:
-        """The test is made by keyboard alone, and its rows are announced."""
+        """The connectivity test can be run by keyboard alone, and screen readers announce its rows."""
         page = self.page()
         tab = page.tab
         tab.evaluate("document.getElementById('open-test').focus()")
@@ -306,10 +306,10 @@ class ConnectivityTests(CallTestCase):
 
 
 class ConnectivityLayoutTests(CallTestCase):
-    """The screen of the test on a computer and on a phone, light and dark; `make e2e` keeps pictures."""
+    """Tests of the connectivity test's layout on desktop and phone, light and dark; `make e2e` keeps screenshots."""
 
     def check(self, name: str, **options: object) -> None:
-        """Look at the screen before, during and after."""
+        """Check the layout before, during and after the run."""
         tab = chromium().tab(**options)
         self.addCleanup(tab.close)
         page = CallPage(tab)
@@ -318,7 +318,7 @@ class ConnectivityLayoutTests(CallTestCase):
         until(lambda: page.text("test-checks"), PATIENCE, "the list")
         self.fits(page, f"{name}-test", "test-heading", "test-start", "test-back", "test-camera", "test-call")
         tab.click("#test-start")
-        # Both are there for a moment: where they are is asked together with whether.
+        # The element is visible only briefly, so that visibility and position are checked in one expression.
         shown = f"{WITHIN.format('test-video')} && document.getElementById('test-video').videoWidth > 0"
         until(lambda: tab.evaluate(shown), PATIENCE, "the own picture")
         self.fits(page, f"{name}-test-camera", "test-start")
@@ -329,25 +329,25 @@ class ConnectivityLayoutTests(CallTestCase):
         self.fits(page, f"{name}-test-over", "test-copy", "test-turn-remedy", "test-call-found")
 
     def fits(self, page: CallPage, name: str, *elements: str) -> None:
-        """Assert that nothing sticks out of the window, and keep a picture."""
+        """Assert that no element exceeds the window, and save a screenshot."""
         report.add_picture(page.tab, name)
-        # A phone's window grows with what sticks out of it, its screen does not.
+        # A phone's layout viewport grows with overflowing content, but its screen does not.
         self.assertLessEqual(page.tab.evaluate("document.documentElement.scrollWidth - screen.width"), 0, name)
         for element in elements:
             self.assertTrue(page.tab.evaluate(WITHIN.format(element)), f"{name}: {element} is not within the window")
 
     def test_wide_light(self) -> None:
-        """A computer."""
+        """The connectivity test fits a desktop window in light colours."""
         self.check("wide-light", viewport=WIDE, color_scheme="light")
 
     def test_wide_dark(self) -> None:
-        """A computer at night."""
+        """The connectivity test fits a desktop window in dark colours."""
         self.check("wide-dark", viewport=WIDE, color_scheme="dark")
 
     def test_phone_light(self) -> None:
-        """A phone."""
+        """The connectivity test fits a phone's screen in light colours."""
         self.check("phone-light", viewport=PHONE, color_scheme="light", is_mobile=True, has_touch=True)
 
     def test_phone_dark(self) -> None:
-        """A phone at night."""
+        """The connectivity test fits a phone's screen in dark colours."""
         self.check("phone-dark", viewport=PHONE, color_scheme="dark", is_mobile=True, has_touch=True)

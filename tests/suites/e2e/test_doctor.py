@@ -1,4 +1,4 @@
-"""`signald doctor` against a good set-up and broken ones, as its document shows them."""
+"""Tests `signald doctor` against a correct set-up and broken set-ups, as docs/doctor.md shows them."""
 
 from __future__ import annotations
 
@@ -25,21 +25,21 @@ HOST_LINE = "            proxy_set_header Host $http_host;\n"
 UPGRADE_LINE = "            proxy_set_header Upgrade $http_upgrade;\n"
 FORWARDED_LINE = "            proxy_set_header X-Forwarded-For $remote_addr;\n"
 
-#: Few enough for every machine that runs the tests.
+#: A limit of connections that the descriptor limit of every test machine allows.
 FEW = ("--limit", "connections=1000")
 
 
 class DoctorTests(SynchronousTestCase):
-    """The findings of the doctor, and its exit status."""
+    """Tests of the doctor's findings and exit status."""
 
     def setUp(self) -> None:
-        """Make a directory."""
+        """Create a directory for the set-ups."""
         directory = Path(self.mktemp()).resolve()
         directory.mkdir()
         self.clinic = Clinic(directory)
 
     def daemon(self, *options: str) -> Daemon:
-        """Start signald, behind a proxy unless told otherwise."""
+        """Start signald, by default with the options for a reverse proxy."""
         daemon = Daemon(self.clinic.directory / "signald", *(options or BEHIND_PROXY))
         self.addCleanup(daemon.stop)
         return daemon
@@ -51,7 +51,7 @@ class DoctorTests(SynchronousTestCase):
         return server
 
     def failures(self, name: str, *options: str) -> list[Finding]:
-        """Examine a broken set-up: the status is 1, and the document shows what is said."""
+        """Run the doctor on a broken set-up: the exit status is 1, and the document shows the findings."""
         status, findings = self.clinic.examine(*options)
         failures = [finding for finding in findings if finding.mark is Mark.FAILURE]
         self.assertEqual(status, 1, findings)
@@ -62,14 +62,14 @@ class DoctorTests(SynchronousTestCase):
         return failures
 
     def behind(self, name: str, changes: dict[str, str], *options: str) -> list[Finding]:
-        """Examine signald behind an nginx whose file is changed."""
+        """Run the doctor on a signald behind an nginx whose file is changed."""
         daemon = self.daemon()
         proxy = self.clinic.proxy(Nginx, daemon, changes=changes)
         self.addCleanup(proxy.stop)
         return self.failures(name, *BEHIND_PROXY, *FEW, *self.clinic.call(daemon), "--url", proxy.url, *options)
 
     def test_good(self) -> None:
-        """Behind nginx, with a TURN server that shares a secret: nothing is wrong, and no secret is told."""
+        """Behind nginx, with a TURN server that shares a secret, the doctor finds no failure and prints no secret."""
         daemon, turn = self.daemon(), self.turn(SHARED_SECRET)
         proxy = self.clinic.proxy(Nginx, daemon)
         self.addCleanup(proxy.stop)
@@ -83,7 +83,7 @@ class DoctorTests(SynchronousTestCase):
         self.assertEqual(text, shown("good"))
 
     def test_good_behind_haproxy(self) -> None:
-        """With HAProxy likewise, and an idle WebSocket lives."""
+        """Behind HAProxy the doctor finds no failure either, and an idle WebSocket stays open."""
         limits = ("--limit", "ping-seconds=1", "--limit", "pong-seconds=1")
         daemon = self.daemon(*BEHIND_PROXY, *limits)
         proxy = self.clinic.proxy(HAProxy, daemon)
@@ -94,7 +94,7 @@ class DoctorTests(SynchronousTestCase):
         self.assertTrue(any("An idle WebSocket lives" in finding.text for finding in findings), findings)
 
     def test_good_without_a_proxy(self) -> None:
-        """With the local authority: its certificate is trusted here, and fits the name."""
+        """With the local authority the doctor trusts the certificate here, and the certificate matches the name."""
         daemon = self.daemon("--interface", "127.0.0.1")
         options = ["--interface", "127.0.0.1", *FEW, *self.clinic.call(daemon), "--url", daemon.url]
         status, findings = self.clinic.examine(*options)
@@ -102,17 +102,17 @@ class DoctorTests(SynchronousTestCase):
         self.assertEqual({finding.mark for finding in findings}, {Mark.OK, Mark.SKIPPED})
 
     def test_upgrade_is_not_passed_on(self) -> None:
-        """A plain request arrives."""
+        """The finding reports that the proxy does not forward the Upgrade header of a WebSocket."""
         (found,) = self.behind("upgrade", {UPGRADE_LINE: ""})
         self.assertIn("Upgrade is not passed on", found.text)
 
     def test_host_is_rewritten(self) -> None:
-        """The page's own origin is another one then."""
+        """The finding reports that the proxy rewrites the Host header, so that the page's own origin is refused."""
         (found,) = self.behind("host", {HOST_LINE: ""})
         self.assertIn("Host is not passed on: signald saw Host: signald", found.text)
 
     def test_proxy_is_not_trusted(self) -> None:
-        """Its address is named."""
+        """The finding names the address of a proxy that signald does not trust."""
         options = ("--no-tls", "--interface", "127.0.0.1")
         daemon = self.daemon(*options)
         proxy = self.clinic.proxy(Nginx, daemon)
@@ -121,12 +121,12 @@ class DoctorTests(SynchronousTestCase):
         self.assertIn("127.0.0.1 is not trusted", found.text)
 
     def test_forged_address(self) -> None:
-        """The client's own X-Forwarded-For gets through."""
+        """The finding reports that the proxy passes on the client's own X-Forwarded-For."""
         (found,) = self.behind("forged", {FORWARDED_LINE: ""})
         self.assertIn("that a client has made up", found.text)
 
     def test_short_timeout(self) -> None:
-        """An idle WebSocket is closed before signald pings."""
+        """The finding reports that the proxy closes an idle WebSocket before signald sends a ping."""
         limits = ("--limit", "ping-seconds=6", "--limit", "pong-seconds=1")
         daemon = self.daemon(*BEHIND_PROXY, *limits)
         proxy = self.clinic.proxy(Nginx, daemon, changes={"proxy_read_timeout 120s": "proxy_read_timeout 2s"})
@@ -136,7 +136,7 @@ class DoctorTests(SynchronousTestCase):
         self.assertIn("An idle WebSocket is closed after 2 s", found.text)
 
     def test_nothing_behind_the_proxy(self) -> None:
-        """The daemon does not run."""
+        """The finding reports that no daemon runs behind the proxy."""
         daemon = self.daemon()
         proxy = self.clinic.proxy(Nginx, daemon)
         self.addCleanup(proxy.stop)
@@ -146,7 +146,7 @@ class DoctorTests(SynchronousTestCase):
         self.assertIn("The proxy answers 502", found.text)
 
     def test_certificate_of_another_name(self) -> None:
-        """The finding names the host of the certificate."""
+        """The finding names the host names in the certificate of another host."""
         daemon = self.daemon()
         pair = self.clinic.authority.issue(x509.DNSName("www.example.org"))
         proxy = self.clinic.proxy(Nginx, daemon, pair=pair)
@@ -163,7 +163,7 @@ class DoctorTests(SynchronousTestCase):
         self.assertIn("“Test Intermediate”, which issued “a server”, is neither sent nor trusted", found.text)
 
     def test_expired_certificate(self) -> None:
-        """The finding says since when the certificate has been expired, and nothing else fails."""
+        """The finding names the date on which the certificate expired, and no other check fails."""
         daemon = self.daemon()
         pair = self.clinic.authority.issue(LOCALHOST, start=timedelta(days=-91), end=timedelta(days=-1))
         proxy = self.clinic.proxy(Nginx, daemon, pair=pair)
@@ -172,21 +172,21 @@ class DoctorTests(SynchronousTestCase):
         self.assertIn(" ended on ", found.text)
 
     def test_wrong_turn_secret(self) -> None:
-        """It is told apart from a server that is not there, over both transports."""
+        """The findings distinguish a wrong TURN secret from an unreachable TURN server, over UDP and TCP."""
         daemon, turn = self.daemon(), self.turn("f" * 32)
         options = self.clinic.turn_options(turn.port)
         found = self.failures("secret", *BEHIND_PROXY, *FEW, *self.clinic.call(daemon), *options)
         self.assertEqual([finding.text.count("refuses the credentials") for finding in found], [1, 1])
 
     def test_turn_server_is_down(self) -> None:
-        """STUN and TURN cannot be reached."""
+        """The finding reports that the STUN and TURN server cannot be reached."""
         daemon = self.daemon()
         options = self.clinic.turn_options(free_port())
         found = self.failures("turn-down", *BEHIND_PROXY, *FEW, *self.clinic.call(daemon), *options)
         self.assertEqual([finding.text.count("cannot be reached") for finding in found], [1, 1, 1])
 
     def test_port_of_another_program(self) -> None:
-        """The finding names the program that has the port."""
+        """The finding names the program that uses the port."""
         port = free_port()
         program = Program([sys.executable, "-m", "http.server", "--bind", "127.0.0.1", str(port)])
         self.addCleanup(program.stop, signal.SIGKILL)
@@ -203,14 +203,14 @@ class DoctorTests(SynchronousTestCase):
         self.assertIn("is taken by python", found[0].text)
 
     def test_few_descriptors(self) -> None:
-        """Those of the running daemon count, not the doctor's own."""
+        """The doctor checks the descriptor limit of the running daemon, not the doctor's own limit."""
         daemon = self.daemon()
         resource.prlimit(daemon.program.process.pid, resource.RLIMIT_NOFILE, (1024, 1024))
         (found,) = self.failures("descriptors", *BEHIND_PROXY, *FEW, *self.clinic.call(daemon))
         self.assertIn("enough for 960 connections only", found.text)
 
     def test_key_that_others_can_read(self) -> None:
-        """It is found before signald refuses to start with it."""
+        """The finding reports a key that other users can read before signald refuses to start with it."""
         pair = self.clinic.authority.issue(LOCALHOST)
         certificate, key = self.clinic.directory / "fullchain.pem", self.clinic.directory / "privkey.pem"
         certificate.write_bytes(certificates_pem(pair.chain))
@@ -222,7 +222,7 @@ class DoctorTests(SynchronousTestCase):
         self.assertEqual(["0644" in finding.text for finding in found], [True])
 
     def test_behind_a_proxy_header(self) -> None:
-        """HAProxy says the client's address in a PROXY header; signald's own port cannot be asked from here then."""
+        """With the PROXY protocol, the doctor reports that it cannot check signald's own port from this machine."""
         options = [*BEHIND_PROXY, "--proxy-protocol"]
         daemon = self.daemon(*options)
         server = f"server signald 127.0.0.1:{daemon.port}"
@@ -235,7 +235,7 @@ class DoctorTests(SynchronousTestCase):
             self.assertEqual({finding.mark for finding in findings}, {Mark.OK, Mark.SKIPPED}, findings)
 
     def test_interrupted(self) -> None:
-        """It says nothing, and does not say that all is well."""
+        """An interrupted doctor prints no result, and its exit status does not report success."""
         daemon = self.daemon()
         options = [*BEHIND_PROXY, *FEW, *self.clinic.call(daemon), "--slow"]
         program = Program([SCRIPTS / "signald", "doctor", *options])
@@ -248,14 +248,14 @@ class DoctorTests(SynchronousTestCase):
         folder = Path(f"/proc/{program.process.pid}")
         inodes = set[str]()
         for path in (folder / "fd").iterdir():
-            # One may be closed meanwhile.
+            # A descriptor may be closed meanwhile.
             with contextlib.suppress(FileNotFoundError):
                 inodes.add(str(path.readlink()).removeprefix("socket:[").removesuffix("]"))
         lines = [line.split() for line in (folder / "net" / "tcp").read_text().splitlines()[1:]]
         return any(line[9] in inodes and line[2].endswith(f":{daemon.port:04X}") for line in lines)
 
     def test_turn_over_tls(self) -> None:
-        """The server's certificate is judged too: here it is for another name."""
+        """The doctor also checks the TURN server's certificate, which is for another name here."""
         daemon = self.daemon()
         pair = self.clinic.authority.issue(x509.DNSName("turn.example.org"))
         turn = SecretTurnServer(self.clinic.directory, SHARED_SECRET, pair)
@@ -270,7 +270,7 @@ class DoctorTests(SynchronousTestCase):
         self.assertIn("is not for 127.0.0.1; it names turn.example.org", said[3])
 
     def test_options(self) -> None:
-        """Options that cannot be used end it with one sentence and status 2."""
+        """Invalid options end the doctor with one sentence and status 2."""
         for options, said in (
             (["--url", "ftp://x"], "no address of a page"),
             (["--seconds", "0"], "--seconds"),

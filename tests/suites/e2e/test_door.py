@@ -1,4 +1,4 @@
-"""Passwords and lobbies, before and behind the door, with the page and clients that only signal."""
+"""Tests passwords and lobbies with the page and with signaling clients, as a guest and as a host."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ class DoorTests(CallTestCase):
     """Admission by password and lobby."""
 
     def caller(self) -> Caller:
-        """Connect."""
+        """Connect a signaling client."""
         caller = Caller(self.daemon.signaling_url, str(self.daemon.authority))
         self.addCleanup(caller.socket.close)
         return caller
 
     def test_password_and_lobby(self) -> None:
-        """The page asks for the password, waits to be let in, and lets others in once it is the host."""
+        """The page asks for the password, waits in the lobby, and admits and refuses visitors once it is the host."""
         host, page = self.caller(), self.page()
         host.say("open", password="open sesame", lobby=True, capacity=3)
         session = host.hear("opened")["session"]

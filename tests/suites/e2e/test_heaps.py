@@ -1,4 +1,4 @@
-"""Memory of ended connections is freed in both heaps of the page."""
+"""Tests that both heaps of the page free the memory of ended peer connections."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from tests.suites.e2e.waiting import until
 
 
 class HeapTests(ScreenTestCase):
-    """A page whom others visit."""
+    """Tests of a page with several guests in turn."""
 
     def test_visitors(self) -> None:
-        """The peer connections of visitors that left are garbage collected."""
+        """The peer connections of guests that have left are garbage collected."""
         page = self.chromium_page(prepare=REMEMBER)
         session = page.host()
         for _ in range(3):

@@ -1,4 +1,4 @@
-"""The host's controls: admission, members, and the end of a call."""
+"""Tests the host's controls: admission, members, and the end of a call."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.suites.e2e.case import CallTestCase
 from tests.suites.e2e.chromium import ChromiumTab
 from tests.suites.e2e.waiting import until
 
-#: The buttons of a person in the host's list, in their order.
+#: The positions of a member's buttons in the host's list.
 MUTE, MAKE_HOST, REMOVE = 1, 2, 3
 
 WIDE: ViewportSize = {"width": 1280, "height": 800}
@@ -21,14 +21,14 @@ PHONE: ViewportSize = {"width": 390, "height": 844}
 
 
 def person(page: CallPage, place: int, action: int) -> None:
-    """As the host, press a person's button; they are counted from 1, which is oneself."""
+    """As the host, press a button of a member; members are counted from 1, which is the host."""
     page.people()
     page.tab.click(f"#people li:nth-child({place}) > button")
     page.tab.click(f"#people li:nth-child({place}) .actions button:nth-child({action})")
 
 
 def named(page: CallPage, name: str) -> CallPage:
-    """A page whose person has typed their name."""
+    """Open a page, and type the person's name."""
     page.tab.type("#name", name)
     return page
 
@@ -39,7 +39,7 @@ def on(page: CallPage, switch: str) -> bool:
 
 
 def turn(page: CallPage, switch: str) -> None:
-    """Turn a switch over, and wait until the server has."""
+    """Toggle a switch, and wait until the server has confirmed the change."""
     page.people()
     before = on(page, switch)
     page.tab.click(f"#{switch}")
@@ -47,10 +47,10 @@ def turn(page: CallPage, switch: str) -> None:
 
 
 class HostTestCase(CallTestCase):
-    """Ann, the host, and Bob, in a call with each other."""
+    """A test case with Ann, the host, and Bob, in a call with each other."""
 
     def meet(self, host: str = "Chromium", guest: str = "Chromium") -> tuple[CallPage, CallPage]:
-        """Let Ann call, and Bob join."""
+        """Let Ann start a call, and let Bob join."""
         ann, bob = named(self.page(host), "Ann"), named(self.page(guest), "Bob")
         bob.join(ann.host())
         for page in (ann, bob):
@@ -58,12 +58,12 @@ class HostTestCase(CallTestCase):
         return ann, bob
 
     def session(self, page: CallPage) -> str:
-        """The id of a page's call."""
+        """Return the session id of a page's call."""
         session: str = page.tab.evaluate("location.hash.slice(1)")
         return session
 
     def third(self, session: str, name: str = "Cat") -> CallPage:
-        """Somebody else, who wants to join."""
+        """Open the page of a third person who joins the session."""
         page = named(self.page(), name)
         page.join(session)
         return page
@@ -75,10 +75,10 @@ class HostTestCase(CallTestCase):
 
 
 class DoorTests(HostTestCase):
-    """The host controls admission."""
+    """Tests of the host's control over admission."""
 
     def test_lock(self) -> None:
-        """Everybody can invite; a locked call refuses a third person, and everybody knows; unlocked it lets them in."""
+        """Everybody can invite; a locked call refuses a third person, and all members see the lock."""
         ann, bob = self.meet()
         session = self.session(ann)
         for page in (ann, bob):
@@ -102,7 +102,7 @@ class DoorTests(HostTestCase):
         until(lambda: "Cat" in self.rows(bob), PATIENCE, "Cat in Bob's list")
 
     def test_lobby(self) -> None:
-        """With a lobby each who joins knocks, is told by a badge as well, and is let in or turned away."""
+        """With a lobby each joining person waits, the host sees a badge, and the host admits or refuses the person."""
         ann, bob = self.meet()
         turn(ann, "lobby")
         bob.people()
@@ -133,7 +133,7 @@ class DoorTests(HostTestCase):
         until(lambda: not ann.shown("knocks") and not ann.shown("people-badge"), PATIENCE, "nobody to knock")
 
     def test_options(self) -> None:
-        """A new call can have a password, which the host can read, and a lobby; it has them tomorrow, too."""
+        """A new call can have a password, which the host can read, and a lobby; a later call keeps both settings."""
         ann = self.page()
         ann.tab.click("#options summary")
         ann.tab.type("#new-password", "sesame 🔑")
@@ -163,16 +163,16 @@ class DoorTests(HostTestCase):
         ann.wait_for("waiting")
         bob.join()
         bob.wait_for_text("error", "has a password")
-        # The one that was typed before is still in the field.
+        # The field still contains the password that was typed before.
         bob.join()
         ann.wait_for_text("knocks", "Bob wants to join")
 
 
 class PeopleTests(HostTestCase):
-    """The host removes, mutes and promotes members."""
+    """Tests of removing, muting and promoting members."""
 
     def remove(self, host: str, guest: str) -> None:
-        """Remove Bob, after thinking twice; Cat stays."""
+        """Remove Bob after a confirmation; Cat stays in the call."""
         ann, bob = self.meet(host, guest)
         cat = self.third(self.session(ann))
         ann.wait_for_people(3)
@@ -192,15 +192,15 @@ class PeopleTests(HostTestCase):
             page.wait_for("connected")
 
     def test_remove(self) -> None:
-        """The host is asked first; the one who is removed reads why, and the others go on."""
+        """The host has to confirm the removal; the removed member reads the reason, and the other members stay."""
         self.remove("Chromium", "Chromium")
 
     def test_remove_firefox(self) -> None:
-        """The same in Firefox."""
+        """The host removes a member with a confirmation in Firefox."""
         self.remove("Firefox", "Chromium")
 
     def test_mute(self) -> None:
-        """A request for silence mutes one member or all, who see why; the host sees it and cannot unmute them."""
+        """The host can mute one member or all, who see the reason, but the host cannot unmute them."""
         ann, bob = self.meet()
         ann.rises("audioEnergy", SILENCE)
         self.wait_for_devices(ann, 2, "Microphone on")
@@ -224,7 +224,7 @@ class PeopleTests(HostTestCase):
         self.assertEqual(ann.tab.evaluate("document.getElementById('mute-all').ariaDisabled"), "true")
 
     def wait_for_devices(self, page: CallPage, place: int, words: str) -> None:
-        """Wait until a row says this of microphone or camera."""
+        """Wait until a member's row shows this state of microphone or camera."""
         page.people()
         icons = f"[...document.querySelectorAll('#people li:nth-child({place}) .device:not([hidden])')]"
         until(
@@ -234,7 +234,7 @@ class PeopleTests(HostTestCase):
         )
 
     def test_hand_over(self) -> None:
-        """The other one is the host then, with all that a host can do; the first one is a guest."""
+        """The other member becomes the host with all controls of a host; the first host becomes a guest."""
         ann, bob = self.meet()
         self.assertFalse(bob.shown("door-tools"))
         person(ann, 2, MAKE_HOST)
@@ -253,11 +253,11 @@ class PeopleTests(HostTestCase):
         ann.wait_for_text("status", "removed you")
 
     def test_host_no_more(self) -> None:
-        """A host that loses the role while a confirmation is open sees it close."""
+        """When a host loses the role while a confirmation is open, the confirmation closes."""
         ann, bob = self.meet()
         person(ann, 2, REMOVE)
         ann.wait_for_text("confirm-heading", "Remove Bob")
-        # In another place the same person opens their call anew, which replaces them here.
+        # The same person opens the call again in another browser, which replaces the host here.
         keys = ann.tab.evaluate("localStorage.getItem('signald.host-keys')")
         second = self.page()
         second.tab.evaluate(f"localStorage.setItem('signald.host-keys', {json.dumps(keys)})")
@@ -271,19 +271,19 @@ class PeopleTests(HostTestCase):
 
 
 class EndTests(HostTestCase):
-    """The host leaves the call or ends it."""
+    """Tests of the host's choice to leave the call or to end it."""
 
     def sees(self, page: CallPage) -> int:
-        """Return the number of members whose picture the page decodes."""
+        """Return the number of members whose video the page decodes."""
         return sum(figures["framesDecoded"] > 0 for figures in page.statistics_of_all().values())
 
     def leave(self, host: str, guest: str) -> None:
-        """Leave the call to Bob, who goes on."""
+        """Leave the call to Bob as the new host, who continues the call."""
         ann, bob = self.meet(host, guest)
         cat = self.third(self.session(ann))
         cat.wait_for("connected")
         ann.wait_for_people(3)
-        # What is said of somebody who comes would otherwise take the place of what is said of who left.
+        # A later notification about a joining member would replace the notification about the host who left.
         for page in (ann, bob, cat):
             until(lambda page: self.sees(page) == 2, 2 * PATIENCE, "pictures of both others", page)
         ann.tab.click("#hang-up")
@@ -299,15 +299,15 @@ class EndTests(HostTestCase):
             self.assertEqual(page.state, "connected")
 
     def test_leave(self) -> None:
-        """The host makes somebody the host and leaves; the call goes on."""
+        """The host promotes another member and leaves; the call continues."""
         self.leave("Chromium", "Chromium")
 
     def test_leave_firefox(self) -> None:
-        """The same in Firefox."""
+        """The host promotes another member and leaves in Firefox."""
         self.leave("Firefox", "Chromium")
 
     def test_end(self) -> None:
-        """The host ends the call for all, or stays after all."""
+        """The host ends the call for all members, or cancels and stays."""
         ann, bob = self.meet()
         ann.tab.click("#hang-up")
         ann.wait_for_text("confirm-heading", "Leave the call")
@@ -322,7 +322,7 @@ class EndTests(HostTestCase):
         ann.wait_for_text("status", "You ended the call")
 
     def test_alone(self) -> None:
-        """Nobody is asked about somebody who is no longer there, and a host with nobody else is not asked at all."""
+        """A confirmation closes when its member leaves, and a host who is alone leaves without a confirmation."""
         ann, bob = self.meet()
         person(ann, 2, REMOVE)
         ann.wait_for_text("confirm-heading", "Remove Bob")
@@ -335,10 +335,10 @@ class EndTests(HostTestCase):
 
 
 class LookTests(HostTestCase):
-    """The panel and the question on every screen; the pictures are for people."""
+    """Tests of the layout of people panel and confirmation; the screenshots are for people to review."""
 
     def test_screens(self) -> None:
-        """Nothing is cut off, wide and on a phone."""
+        """No element is cut off on a desktop and on a phone."""
         tab = chromium().tab(viewport=PHONE)
         self.addCleanup(tab.close)
         ann = CallPage(tab)
@@ -370,7 +370,7 @@ class LookTests(HostTestCase):
         self.look(tab, "leave")
 
     def look(self, tab: ChromiumTab, what: str) -> None:
-        """Take pictures, and see that nothing is wider than the window or what it is in."""
+        """Save screenshots, and assert that no element is wider than the window or its container."""
         wider = """[...document.querySelectorAll('body, #side, #people-panel, #confirm, #knocks')]
             .filter(element => element.scrollWidth > element.clientWidth).map(element => element.id)"""
         for screen, viewport in (("wide", WIDE), ("phone", PHONE)):

@@ -1,4 +1,4 @@
-"""The page as something that is installed: its manifest, its icons, and that it opens without a network."""
+"""Tests the page as an installed app: its manifest, its icons, and opening it offline."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from tests.suites.e2e.chromium import ChromiumTab, driver, executable
 from tests.suites.e2e.daemon import Daemon
 from tests.suites.e2e.waiting import until
 
-#: Seconds that the page has for itself first.
+#: The seconds after the load of the page before it fetches the service worker.
 AFTER = 3.0
 
-#: JavaScript: whether a service worker has kept the page.
+#: JavaScript that returns whether a service worker has cached the page.
 KEPT = "(async () => Boolean((await navigator.serviceWorker.getRegistration())?.active))()"
 
 
 class InstallTests(SynchronousTestCase):
-    """A page over plain HTTP on this machine, which browsers trust as they do HTTPS (Secure Contexts §3.1)."""
+    """Tests of a page over plain HTTP on localhost, which is a secure context as HTTPS is (Secure Contexts §3.1)."""
 
     def setUp(self) -> None:
         """Start the daemon."""
@@ -34,16 +34,16 @@ class InstallTests(SynchronousTestCase):
         self.url = f"http://localhost:{self.daemon.port}/"
 
     def again(self) -> None:
-        """Start the daemon again, on the same port."""
+        """Start the daemon again on the same port."""
         self.daemon = Daemon(self.directory, "--no-tls", "--port", str(self.daemon.port))
 
     def opened(self, page: CallPage, fragment: str = "") -> None:
-        """Open the page, and wait until it is kept."""
+        """Open the page, and wait until the service worker has cached it."""
         page.open(self.url + fragment)
         until(lambda: page.tab.evaluate(KEPT), PATIENCE, "the service worker")
 
     def works_offline(self, page: CallPage) -> None:
-        """Assert that the page opens without the server, says so, and works again when the server is back."""
+        """Assert that the page opens without the server, shows that it is offline, and works again with the server."""
         self.opened(page, "#ABC-DEFG-HJK")
         page.tab.reload()
         page.wait_for("start")
@@ -61,7 +61,7 @@ class InstallTests(SynchronousTestCase):
         page.host()
 
     def test_offline(self) -> None:
-        """With the daemon stopped the page opens, and says that it is offline."""
+        """When the daemon is stopped the page opens, and shows that it is offline."""
         tab = chromium().tab()
         self.addCleanup(tab.close)
         self.works_offline(CallPage(tab))
@@ -73,7 +73,7 @@ class InstallTests(SynchronousTestCase):
         self.works_offline(CallPage(tab))
 
     def test_language_offline(self) -> None:
-        """A page in another language keeps it without a network."""
+        """A page in another language keeps its language when it is offline."""
         tab = chromium().tab(locale="ar")
         self.addCleanup(tab.close)
         page = CallPage(tab)
@@ -87,7 +87,7 @@ class InstallTests(SynchronousTestCase):
         self.again()
 
     def test_first_load(self) -> None:
-        """The worker is fetched when the page has long been usable; what an older one kept is forgotten then."""
+        """The page fetches the worker only some time after its load; the caches of an older worker are deleted."""
         tab = chromium().tab()
         self.addCleanup(tab.close)
         page = CallPage(tab)
@@ -102,7 +102,7 @@ class InstallTests(SynchronousTestCase):
         self.assertNotEqual(tab.evaluate("caches.keys()"), ["old"])
 
     def test_manifest(self) -> None:
-        """Chromium reads it without an error, fetches its icons, and has nothing against installing it."""
+        """Chromium reads the manifest without an error, fetches the icons, and could install the page."""
         if executable() is None:
             raise SkipTest("Chromium is not installed")
         context = driver().chromium.launch_persistent_context(
@@ -123,7 +123,7 @@ class InstallTests(SynchronousTestCase):
             self.assertEqual(self.sides(tab, urljoin(self.url, icon["src"]), icon["sizes"]), icon["sizes"])
 
     def sides(self, tab: ChromiumTab, url: str, sizes: str) -> Any:
-        """The sizes of an icon, which has to load; `any` of a drawing."""
+        """Load an icon, and return its size; `any` for a vector image."""
         width, height = tab.evaluate(
             f"(async () => {{ const icon = new Image(); icon.src = '{url}'; await icon.decode();"
             " return [icon.naturalWidth, icon.naturalHeight]; })()"

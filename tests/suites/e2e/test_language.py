@@ -1,4 +1,4 @@
-"""The page in another language: a call in Arabic, and the way there and back."""
+"""Tests the page in another language: a call in Arabic, and changes of the language."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from tests.suites.e2e.waiting import until
 WIDE = {"width": 1280, "height": 800}
 PHONE = {"width": 390, "height": 844}
 
-#: JavaScript: every text and label of the document, seen or not, in which a pattern is found; but what every language
-#: says alike, people's names, and what devices, codecs and candidates call themselves.
+#: JavaScript that returns every text and label of the document, visible or not, that matches a pattern. Words that are
+#: the same in every language, people's names, and names of devices, codecs and candidates are exempt.
 FOUND = """(pattern => {{
     const found = [];
     const apart = /signald|ABC-DEFG-HJK|localhost|https|Chrome|Firefox|Edge|Safari|TURN|STUN|WebRTC|VP8|opus|host|UDP/g;
@@ -38,10 +38,10 @@ ARABIC = FOUND.format("[\\u0600-\\u06ff]")
 
 
 class LanguageTests(CallTestCase):
-    """People who read Arabic."""
+    """Tests of the page in Arabic."""
 
     def arabic(self, fragment: str = "", **options: Any) -> CallPage:
-        """Open the page in a browser that asks for Arabic."""
+        """Open the page in a browser whose preferred language is Arabic."""
         tab = chromium().tab(locale="ar", **options)
         self.addCleanup(tab.close)
         page = CallPage(tab)
@@ -50,13 +50,13 @@ class LanguageTests(CallTestCase):
         return page
 
     def check(self, page: CallPage, name: str) -> None:
-        """Assert that a screen has no English left, and keep a picture of it."""
+        """Assert that a screen contains no English text, and save a screenshot."""
         report.add_picture(page.tab, f"arabic-{name}")
         self.assertEqual(page.tab.evaluate(ENGLISH), [], f"{name}: {page.state}")
         self.assertFalse(page.tab.evaluate("document.documentElement.scrollWidth > innerWidth"), name)
 
     def look(self, name: str, **options: Any) -> None:
-        """Take a host through every screen."""
+        """Visit every screen as a host."""
         host = self.arabic(**options)
         self.assertEqual(host.tab.evaluate("document.documentElement.lang"), "ar")
         self.check(host, f"{name}-start")
@@ -81,11 +81,11 @@ class LanguageTests(CallTestCase):
         self.check(host, f"{name}-left")
 
     def test_wide(self) -> None:
-        """A call in Arabic runs from right to left, and no screen has English left."""
+        """A call in Arabic is laid out from right to left, and no screen contains English text."""
         self.look("wide", viewport=WIDE)
 
     def test_phone(self) -> None:
-        """The call in Arabic works on a phone with dark colours too."""
+        """The call in Arabic also works on a phone with dark colours."""
         self.look("phone", viewport=PHONE, color_scheme="dark", is_mobile=True, has_touch=True)
 
     def test_shortcuts(self) -> None:
@@ -96,7 +96,7 @@ class LanguageTests(CallTestCase):
         self.check(page, "wide-shortcuts")
 
     def test_choice(self) -> None:
-        """A choice takes effect at once, there and back, and is remembered."""
+        """A choice of language takes effect at once, can be reverted, and is remembered."""
         tab: ChromiumTab = chromium().tab(locale="en-GB")
         self.addCleanup(tab.close)
         page = CallPage(tab)
@@ -133,7 +133,7 @@ class LanguageTests(CallTestCase):
         self.assertEqual(page.tab.evaluate(ENGLISH), [])
 
     def test_between_calls(self) -> None:
-        """After a change of language between calls, no text of the first language is left, whatever was opened."""
+        """After a change of language between calls, no text of the first language remains in any panel."""
         page, guest, third = self.page(), self.page(), self.page()
         guest.join(page.host())
         page.wait_for("connected")
@@ -156,7 +156,7 @@ class LanguageTests(CallTestCase):
         self.check(page, "wide-three")
 
     def open_all(self, page: CallPage) -> None:
-        """Open whatever there is to open in a call, and close it."""
+        """Open every panel and dialog of a call, and close it."""
         for name in ("chat-button", "people-button"):
             page.tab.click(f"#{name}")
             until(lambda: page.shown("side"), PATIENCE, "what lies beside the call")

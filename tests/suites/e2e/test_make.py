@@ -1,4 +1,4 @@
-"""`make run` on a terminal, as somebody who tries signald runs it."""
+"""Tests `make run` on a terminal, as a person who tries signald runs it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 ROOT = Path(__file__).resolve().parents[3]
 
-#: Seconds for the banner to come, and for the end.
+#: The seconds within which the banner has to appear, and within which the program has to end.
 PATIENCE = 30.0
 
 #: The byte that a terminal sends for Ctrl-C.
@@ -24,14 +24,14 @@ CTRL_C = b"\x03"
 
 
 class MakeRunTests(SynchronousTestCase):
-    """The recipe, with everything installed before."""
+    """Tests of the make recipe, with everything installed before."""
 
     def setUp(self) -> None:
-        """Start it as the leader of a terminal's session."""
+        """Start `make run` as the session leader of a pseudo-terminal."""
         if shutil.which("make") is None or not (ROOT / ".venv" / "bin" / "signald").exists():
             raise SkipTest("this is no checkout with `make install` done")
         home = Path(self.mktemp()).resolve()
-        # -o: no file is made anew here, since the tests use what is installed.
+        # With -o install make builds nothing, since the tests use the installed files.
         command = ["make", "-C", str(ROOT), "-o", "install", "run", f"ARGS=--port 0 --data-dir {home}"]
         self.process, self.terminal = pty.fork()
         if self.process == 0:
@@ -40,23 +40,23 @@ class MakeRunTests(SynchronousTestCase):
         self.shown = ""
 
     def end(self) -> None:
-        """Hang up, and collect what a failed test left."""
+        """Close the terminal, and wait for a process that a failed test left."""
         os.close(self.terminal)
         with contextlib.suppress(ProcessLookupError, ChildProcessError):
             os.kill(self.process, signal.SIGTERM)
             os.waitpid(self.process, 0)
 
     def read(self) -> bool:
-        """Read what is shown within a moment; False at the end."""
+        """Read the terminal's output of a short time; return False at its end."""
         if select.select([self.terminal], [], [], 0.1)[0]:
             try:
                 self.shown += os.read(self.terminal, 65536).decode(errors="replace")
-            except OSError:  # Nobody has the terminal open any more.
+            except OSError:  # The last process has closed the terminal.
                 return False
         return True
 
     def test_interrupt(self) -> None:
-        """Ctrl-C ends signald, and make with status 0."""
+        """Ctrl-C ends signald, and make ends with status 0."""
         deadline = time.monotonic() + PATIENCE
         while not re.search(r"(?s)Open .*https://", self.shown):
             self.assertTrue(self.read(), self.shown)

@@ -1,4 +1,4 @@
-"""Calls of several people: everybody is connected with everybody."""
+"""Tests calls of several members, in which each member is connected to every other member."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ from tests.suites.e2e.program import SCRIPTS, Program
 from tests.suites.e2e.report import add_mesh, add_picture
 from tests.suites.e2e.waiting import until
 
-#: A small and slow picture: aiortc encodes each of them once for each of the others.
+#: Options for a small and slow video, since aiortc encodes the video separately for every other member.
 SMALL = ("--size", "160x120", "--rate", "5")
 
-#: The bot of the documentation.
+#: The bot of the documentation, whose source is an example.
 BOT = Path(__file__).parents[3] / "examples" / "bot.py"
 
-#: Frames of each other person that make a stream.
+#: The number of decoded frames of each other member that counts as a working stream.
 ENOUGH = 10
 
 
 def decoded(page: CallPage) -> dict[str, int]:
-    """Frames that a page has decoded, by the last four symbols of whose they are."""
+    """Return the number of frames that a page has decoded, by the last four symbols of the sender's user id."""
     members: dict[str, dict[str, Any]] = json.loads(page.tab.evaluate("globalThis.signald.stats()"))
     return {user[-4:]: figures["framesDecoded"] for user, figures in members.items()}
 
 
 class MeshTests(CallTestCase):
-    """More than two."""
+    """Tests of calls with more than two members."""
 
     def test_six(self) -> None:
-        """Two pages and four peers: each decodes the pictures of the five others."""
+        """Two pages and four peers are in a call; each decodes the videos of the five others."""
         host, guest = self.page(), self.page()
         session = host.host()
         guest.join(session)
@@ -72,7 +72,7 @@ class MeshTests(CallTestCase):
         add_mesh(rows)
 
     def test_an_escaped_emoji(self) -> None:
-        """A name that a Python client sends in JSON's escapes is whole on the tile."""
+        """The tile shows a name correctly if a Python client sends an emoji as JSON escapes."""
         page = self.page()
         session = page.host()
         context = {"ca_certs": str(self.daemon.authority)}
@@ -88,7 +88,7 @@ class MeshTests(CallTestCase):
         until(lambda: page.tab.evaluate(shown) == "Zoë 😀", PATIENCE, "the name on the tile")
 
     def test_the_bot(self) -> None:
-        """The bot of the documentation in a call with a peer."""
+        """The bot of the documentation has a call with a peer."""
         host = self.peer("host", "--duration", "20")
         session = host.session()
         bot = Program([sys.executable, BOT, self.daemon.signaling_url, session, self.daemon.authority])

@@ -1,4 +1,4 @@
-"""Monitoring of a real daemon: metrics, probes, the log, the admin page."""
+"""Tests the monitoring of a real daemon: metrics, probes, the log, and the admin page."""
 
 from __future__ import annotations
 
@@ -30,16 +30,16 @@ SECONDS = 15.0
 
 
 class MonitoringTestCase(SynchronousTestCase):
-    """A daemon with an operator's listener.
+    """A test case with a daemon that has an operator's listener.
 
     Attributes:
         daemon: the daemon.
-        operations: the listener's port.
+        operations: the port of the operator's listener.
 
     """
 
     def start(self, *options: str, tls: bool = False) -> None:
-        """Start it, with an admin page."""
+        """Start the daemon with the admin page enabled."""
         self.directory = Path(self.mktemp()).resolve()
         self.directory.mkdir()
         token = self.directory / "token"
@@ -52,13 +52,13 @@ class MonitoringTestCase(SynchronousTestCase):
         self.operations = int(self.daemon.program.wait_for(pattern, SECONDS)[1])
 
     def client(self, *, tls: bool = False, **headers: str) -> NativeClient:
-        """Connect to the daemon."""
+        """Connect a client to the daemon."""
         client = NativeClient(self.daemon.port, tls=tls, headers=headers)
         self.addCleanup(client.close)
         return client
 
     def ask(self, path: str, method: str = "GET", **headers: str) -> tuple[int, str]:
-        """The status and body of an answer of the operator's listener."""
+        """Send a request to the operator's listener, and return status and body of the response."""
         asked = {name.replace("_", "-"): text for name, text in headers.items()}
         connection = http.client.HTTPConnection("127.0.0.1", self.operations, timeout=SECONDS)
         try:
@@ -69,7 +69,7 @@ class MonitoringTestCase(SynchronousTestCase):
             connection.close()
 
     def sample(self, name: str, **labels: str) -> float:
-        """A value of a scrape."""
+        """Return the value of a metric from a scrape."""
         families = text_string_to_metric_families(self.ask("/metrics")[1])
         [found] = [
             sample.value
@@ -81,10 +81,10 @@ class MonitoringTestCase(SynchronousTestCase):
 
 
 class ScrapeTests(MonitoringTestCase):
-    """Metrics and probes."""
+    """Tests of metrics and probes."""
 
     def test_a_scrape_of_a_call(self) -> None:
-        """Connections, messages, bytes, latencies and what was refused, as they were."""
+        """After a call the metrics show its connections, messages, bytes, latencies and refused requests."""
         self.start(tls=True)
         host, guest = self.client(tls=True), self.client(tls=True)
         host.greet(instance="a" * 22)
@@ -123,13 +123,13 @@ class ScrapeTests(MonitoringTestCase):
         self.assertEqual(self.ask("/ws")[0], 404)
 
     def test_not_ready_while_it_drains(self) -> None:
-        """From SIGTERM to the end of the process, alive and not ready; then it has ended with status 0."""
+        """After SIGTERM the daemon is alive and not ready until its process ends with status 0."""
         self.start("--drain-seconds", "4")
         client = self.client()
         client.greet(instance="a" * 22)
         self.assertEqual((self.ask("/readyz")[0], self.ask("/healthz")[0]), (200, 200))
         self.daemon.program.process.send_signal(signal.SIGTERM)
-        # The client does not answer the closing handshake, so that there is time to look.
+        # The client does not reply to the server's close frame, so that the daemon drains for a while.
         until(lambda: self.ask("/readyz")[0] == 503, 3.0, "not ready")
         self.assertEqual(json.loads(self.ask("/readyz")[1])["code"], "draining")
         self.assertEqual(self.ask("/healthz")[0], 200)
@@ -137,7 +137,7 @@ class ScrapeTests(MonitoringTestCase):
         self.assertEqual(self.daemon.program.wait(), 0)
 
     def test_a_stalled_process_is_seen(self) -> None:
-        """One that was stopped as a whole has stalled, and nothing blames the code for it."""
+        """A process that was stopped by SIGSTOP counts a stall, but logs no stack, since no code caused the stall."""
         self.start()
         before = self.sample("signald_reactor_stalls_total")
         self.daemon.program.process.send_signal(signal.SIGSTOP)
@@ -145,7 +145,7 @@ class ScrapeTests(MonitoringTestCase):
         until(lambda: path.read_text().rpartition(")")[2].split()[0] == "T", SECONDS, "stopped")
         silent = http.client.HTTPConnection("127.0.0.1", self.operations, timeout=1.5)
         silent.request("GET", "/healthz")
-        # Time passes while nobody answers.
+        # Wait while the stopped daemon sends no response.
         self.assertRaises(TimeoutError, silent.getresponse)
         silent.close()
         self.daemon.program.process.send_signal(signal.SIGCONT)
@@ -154,10 +154,10 @@ class ScrapeTests(MonitoringTestCase):
 
 
 class LogTests(MonitoringTestCase):
-    """The log of a real daemon."""
+    """Tests of the log of a real daemon."""
 
     def test_canaries(self) -> None:
-        """Nothing of what clients say, in TLS, HTTP, WebSocket and messages, at the lowest level, as JSON."""
+        """The JSON log contains no client input of TLS, HTTP, WebSocket and messages, even at the lowest level."""
         self.start("--log-format", "json", "--log-level", "debug", tls=True)
         host = self.client(tls=True, X_Forwarded_For=f"198.51.100.77, {CANARY}", User_Agent=CANARY)
         host.greet(instance="a" * 22)
@@ -200,10 +200,10 @@ class LogTests(MonitoringTestCase):
 
 
 class AdminTests(MonitoringTestCase):
-    """The admin page in Chromium."""
+    """Tests of the admin page in Chromium."""
 
     def tab(self, **options: Any) -> ChromiumTab:
-        """Open the page."""
+        """Open the admin page."""
         chromium = browser("Chromium")
         assert isinstance(chromium, Chromium)
         tab = chromium.tab(**options)
@@ -212,12 +212,12 @@ class AdminTests(MonitoringTestCase):
         return tab
 
     def shown(self, tab: ChromiumTab, selector: str) -> str:
-        """The text of an element."""
+        """Return the text of an element."""
         text: str = tab.evaluate(f"document.querySelector('{selector}').textContent")
         return text
 
     def test_it_shows_the_daemon_and_drains_it(self) -> None:
-        """A wrong token opens nothing; the right one shows what happens while it does; the button ends the daemon."""
+        """A wrong token is refused; the right token shows live values, and the page's button drains the daemon."""
         self.start("--drain-seconds", "4")
         host, guest = self.client(), self.client()
         host.greet(instance="a" * 22)
@@ -256,7 +256,7 @@ class AdminTests(MonitoringTestCase):
         self.assertEqual([message for message in complaints if "ERR_CONNECTION" not in message], [])
 
     def test_how_it_looks(self) -> None:
-        """Wide, narrow, light and dark: axe-core has no complaint that matters, and nothing is wider than a phone."""
+        """axe-core finds no serious violation in any size and colours; nothing exceeds a phone's width."""
         self.start()
         host = self.client()
         host.greet(instance="a" * 22)

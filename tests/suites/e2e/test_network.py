@@ -1,4 +1,4 @@
-"""A page whose network is another one in the middle of a call."""
+"""Tests a page whose network changes in the middle of a call."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from tests.suites.e2e.report import add_time
 from tests.suites.e2e.test_resume import frames, reconnects
 from tests.suites.e2e.waiting import until
 
-#: Seconds for a browser to give up the paths of a network that is gone, and to find new ones.
+#: The seconds within which a browser has to give up the paths of a lost network, and to find new ones.
 MOVING = 45.0
 
 
 class NetworkTests(SynchronousTestCase):
-    """A browser in a network namespace of its own."""
+    """Tests of a browser in a separate network namespace."""
 
     def test_another_address(self) -> None:
-        """The server is reached again, the call is resumed, and media flows again by an ICE restart."""
+        """The page resumes its signaling connection over the new network, and an ICE restart lets media flow again."""
         program = executable()
         if program is None:
             raise SkipTest("Chromium is not installed")

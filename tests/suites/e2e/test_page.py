@@ -1,4 +1,4 @@
-"""The page's messages to people, and its buttons."""
+"""Tests the page's messages to people, and its buttons."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.suites.e2e.waiting import until
 WIDE = {"width": 1280, "height": 800}
 PHONE = {"width": 390, "height": 844}
 
-#: JavaScript: whether an element lies within the window, from side to side.
+#: JavaScript that returns whether an element lies horizontally within the window.
 WITHIN = """(element => {{
     const {{left, right, width}} = element.getBoundingClientRect();
     return width > 0 && left >= 0 && right <= innerWidth;
@@ -22,24 +22,24 @@ WITHIN = """(element => {{
 
 
 class PageTests(CallTestCase):
-    """Two pages, and what happens to them."""
+    """Tests of two pages in a call."""
 
     def call(self, host_name: str = "Chromium", guest_name: str = "Chromium") -> tuple[CallPage, CallPage]:
-        """Return host and guest of a call that has a picture on both sides."""
+        """Return host and guest of a call with video on both pages."""
         host, guest = self.page(host_name), self.page(guest_name)
         guest.join(host.host())
         self.wait_for_pictures(host, guest)
         return host, guest
 
     def wait_for_pictures(self, *pages: CallPage) -> None:
-        """Wait until each page plays a picture."""
+        """Wait until each page plays a video."""
         since = time.monotonic()
         for page in pages:
             page.wait_for("connected")
             until(lambda page: page.look_for_picture(since), PATIENCE, "a picture", page)
 
     def test_link(self) -> None:
-        """The link that a host is shown, and its QR code, lead to the call with one press."""
+        """The link and the QR code that the host sees lead to the call with one click."""
         host = self.page()
         session = host.host()
         link = host.tab.evaluate("document.getElementById('link').value")
@@ -53,14 +53,14 @@ class PageTests(CallTestCase):
         self.wait_for_pictures(host, guest)
 
     def test_id_as_people_type_it(self) -> None:
-        """An id in lower case, with hyphens, is the same."""
+        """An id in lower case, with hyphens, is accepted as the same id."""
         host, guest = self.page(), self.page()
         session = host.host().lower()
         guest.join(f"{session[:3]}-{session[3:7]}-{session[7:]}")
         self.wait_for_pictures(host, guest)
 
     def test_third(self) -> None:
-        """A third person comes in as well, and everybody sees both others."""
+        """A third person can join, and everybody sees both other members."""
         host, guest = self.page(), self.page()
         session = host.host()
         guest.join(session)
@@ -73,7 +73,7 @@ class PageTests(CallTestCase):
             until(lambda page: page.tab.evaluate(count) == 2, PATIENCE, "two pictures", page)
 
     def test_full(self) -> None:
-        """One too many is told that the call is full, and the call goes on."""
+        """A person who exceeds the capacity reads that the call is full, and the call continues."""
         peer = self.peer("host")
         session = peer.session()
         guest, third = self.page(), self.page()
@@ -86,7 +86,7 @@ class PageTests(CallTestCase):
         guest.watch()
 
     def test_unknown_id(self) -> None:
-        """An id that there is not, and a text that is none, are told."""
+        """The page shows an error for an unknown id, and for a text that is not an id."""
         page = self.page()
         page.join("000-0000-000")
         page.wait_for_text("error", "no call with this ID")
@@ -96,7 +96,7 @@ class PageTests(CallTestCase):
         page.wait_for("start")
 
     def test_guest_leaves(self) -> None:
-        """The host is told that the guest hung up; somebody else may come."""
+        """The host reads that the guest hung up; another guest can join."""
         host, guest = self.call()
         guest.tab.click("#hang-up")
         guest.wait_for("ended")
@@ -107,14 +107,14 @@ class PageTests(CallTestCase):
         self.wait_for_pictures(host, another)
 
     def test_host_leaves(self) -> None:
-        """The guest is told that the host ended the call."""
+        """The guest reads that the host ended the call."""
         host, guest = self.call()
         host.hang_up()
         guest.wait_for("ended")
         guest.wait_for_text("status", "ended")
 
     def test_tab_is_closed(self) -> None:
-        """Closing the tab is leaving."""
+        """Closing the tab leaves the call."""
         host = self.page()
         guest_tab = chromium().tab()
         guest = CallPage(guest_tab)
@@ -125,7 +125,7 @@ class PageTests(CallTestCase):
         host.wait_for("waiting")
 
     def test_again(self) -> None:
-        """After a call has ended, the same page makes another."""
+        """After a call has ended, the same page can start another call."""
         host, guest = self.call()
         host.hang_up()
         for page in (host, guest):
@@ -137,7 +137,7 @@ class PageTests(CallTestCase):
         watch(host, guest)
 
     def test_daemon_dies_while_waiting(self) -> None:
-        """A page that waits says that it reconnects; with the next daemon its link works as before."""
+        """A waiting page shows that it reconnects; after the daemon has restarted, the page's link works as before."""
         daemon = self.start_daemon()
         host = self.page()
         session = host.host()
@@ -151,7 +151,7 @@ class PageTests(CallTestCase):
         self.wait_for_pictures(host, guest)
 
     def test_daemon_dies_in_a_call(self) -> None:
-        """A call goes on without the server, and both are told."""
+        """A call continues without the signaling server, and both pages show that they reconnect."""
         daemon = self.start_daemon()
         host, guest = self.call()
         daemon.kill()
@@ -160,7 +160,7 @@ class PageTests(CallTestCase):
         watch(host, guest)
 
     def test_daemon_is_not_there(self) -> None:
-        """A call that is started without the server shows an error."""
+        """A call that is started without the signaling server shows an error."""
         daemon = self.start_daemon()
         page = self.page()
         daemon.kill()
@@ -169,7 +169,7 @@ class PageTests(CallTestCase):
         until(lambda: page.shown("error") and page.text("error"), PATIENCE, "an error to be shown")
 
     def mutes(self, host_name: str, guest_name: str) -> None:
-        """Assert that what is muted is not heard, and is heard again."""
+        """Assert that a muted microphone sends no sound, and sends sound again when it is unmuted."""
         host, guest = self.call(host_name, guest_name)
         host.rises("audioEnergy", SILENCE)
         guest.tab.click("#mute")
@@ -187,7 +187,7 @@ class PageTests(CallTestCase):
         self.mutes("Chromium", "Firefox")
 
     def switches_camera(self, host_name: str, guest_name: str) -> None:
-        """Assert that a camera that is off sends nothing and is released, and works again."""
+        """Assert that a switched-off camera sends no video and is released, and that it can be switched on again."""
         host, guest = self.call(host_name, guest_name)
         guest.tab.click("#camera")
         host.still("framesDecoded", DARK)
@@ -200,15 +200,15 @@ class PageTests(CallTestCase):
         self.assertEqual(guest.tab.evaluate(live), 1)
 
     def test_camera(self) -> None:
-        """A camera that is off in Chromium sends no picture."""
+        """A camera that is switched off in Chromium sends no video."""
         self.switches_camera("Chromium", "Chromium")
 
     def test_camera_firefox(self) -> None:
-        """A camera that is off in Firefox sends no picture."""
+        """A camera that is switched off in Firefox sends no video."""
         self.switches_camera("Chromium", "Firefox")
 
     def test_no_permission(self) -> None:
-        """Without camera and microphone the page says why, and still receives picture and sound."""
+        """Without camera and microphone the page shows the reason, and still receives video and audio."""
         host = self.page()
         session = host.host()
         tab = chromium_without_camera().tab()
@@ -223,7 +223,7 @@ class PageTests(CallTestCase):
         self.assertEqual(guest.statistics()["framesSent"], 0)
 
     def test_own_origin_only(self) -> None:
-        """The page asks nothing of anybody but its own server, and writes nothing into the console."""
+        """The page sends requests to its own server only, and writes nothing to the console."""
         tab = chromium().tab()
         self.addCleanup(tab.close)
         asked: set[str] = set()
@@ -237,10 +237,10 @@ class PageTests(CallTestCase):
 
 
 class LayoutTests(CallTestCase):
-    """The page on a computer and on a phone, light and dark; `make e2e` keeps pictures."""
+    """Tests of the page's layout on desktop and phone, light and dark; `make e2e` keeps screenshots."""
 
     def check(self, name: str, **options: object) -> None:
-        """Look at each screen."""
+        """Check the layout of each screen."""
         tab = chromium().tab(**options)
         self.addCleanup(tab.close)
         page = CallPage(tab)
@@ -266,24 +266,24 @@ class LayoutTests(CallTestCase):
         self.fits(page, f"{name}-ended", "status", "again")
 
     def fits(self, page: CallPage, name: str, *elements: str) -> None:
-        """Assert that nothing sticks out of the window, and keep a picture."""
+        """Assert that no element exceeds the window, and save a screenshot."""
         report.add_picture(page.tab, name)
         self.assertLessEqual(page.tab.evaluate("document.documentElement.scrollWidth - innerWidth"), 0, name)
         for element in elements:
             self.assertTrue(page.tab.evaluate(WITHIN.format(element)), f"{name}: {element} is not within the window")
 
     def test_wide_light(self) -> None:
-        """A computer."""
+        """The page fits a desktop window in light colours."""
         self.check("wide-light", viewport=WIDE, color_scheme="light")
 
     def test_wide_dark(self) -> None:
-        """A computer at night."""
+        """The page fits a desktop window in dark colours."""
         self.check("wide-dark", viewport=WIDE, color_scheme="dark")
 
     def test_phone_light(self) -> None:
-        """A phone."""
+        """The page fits a phone's screen in light colours."""
         self.check("phone-light", viewport=PHONE, color_scheme="light", is_mobile=True, has_touch=True)
 
     def test_phone_dark(self) -> None:
-        """A phone at night."""
+        """The page fits a phone's screen in dark colours."""
         self.check("phone-dark", viewport=PHONE, color_scheme="dark", is_mobile=True, has_touch=True)

@@ -1,4 +1,4 @@
-"""A running daemon imports nothing any more: an upgrade may have replaced the files of its modules on disk."""
+"""A running daemon imports no further modules, since an upgrade may have replaced their files on disk."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from tests.suites.e2e.program import SCRIPTS, Program, run
 from tests.suites.e2e.waiting import until
 from tests.support.native_client import NativeClient
 
-#: Seconds for one step of the daemon.
+#: The seconds for one step of the daemon.
 PATIENCE = 10.0
 
-#: Runs the daemon, and answers each byte that comes in over a pipe with a line of the modules that are imported.
+#: Python source that runs the daemon, and replies to each byte from a pipe with a line of the imported modules.
 WATCHED = """
 import json, os, sys, threading
 questions, answers = int(sys.argv.pop(1)), int(sys.argv.pop(1))
@@ -42,10 +42,10 @@ finally:
 
 
 class Allowing(http.server.BaseHTTPRequestHandler):
-    """A webhook that allows everything."""
+    """Handles the requests of a webhook that allows every operation."""
 
     def do_POST(self) -> None:
-        """Answer a question."""
+        """Respond to a request."""
         self.rfile.read(int(self.headers["content-length"]))
         body = b'{"allow":true}'
         self.send_response(200)
@@ -54,14 +54,14 @@ class Allowing(http.server.BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, format: str, *arguments: object) -> None:
-        """Write nothing."""
+        """Write no log."""
 
 
 class PreloadingTests(SynchronousTestCase):
-    """One daemon, and everything that it may have to do."""
+    """Tests of one daemon with every feature that it may use at run time."""
 
     def setUp(self) -> None:
-        """Start a webhook and a daemon that uses whatever can be configured."""
+        """Start a webhook, and a daemon with all features configured."""
         self.directory = Path(self.mktemp()).resolve()
         self.directory.mkdir()
         webhook = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Allowing)
@@ -91,7 +91,7 @@ class PreloadingTests(SynchronousTestCase):
         self.program.wait_for("Open ", PATIENCE)
 
     def write_settings(self, url: str) -> None:
-        """Write the configuration's file."""
+        """Write the configuration file."""
         secret = json.dumps(str(self.secret))
         self.file.write_text(
             f'port = 0\ninterface = "127.0.0.1"\ndata_dir = "data"\ndrain_seconds = 1\n'
@@ -101,17 +101,17 @@ class PreloadingTests(SynchronousTestCase):
         )
 
     def modules(self) -> set[str]:
-        """The modules that the daemon has imported by now."""
+        """Return the modules that the daemon has imported so far."""
         os.write(self.ask, b"?")
         return set(json.loads(self.answers.readline()))
 
     def reload(self, line: str) -> None:
-        """Have the configuration read, and wait until the log has a line about it."""
+        """Reload the configuration, and wait until the log has a line about the reload."""
         os.kill(self.program.process.pid, signal.SIGHUP)
         self.program.wait_for(line, PATIENCE)
 
     def request(self, path: str, method: str = "GET", token: str | None = None) -> int:
-        """Return the status of the operator's listener for a request."""
+        """Send a request to the operator's listener, and return the status of the response."""
         headers = {} if token is None else {"Authorization": f"Bearer {token}", "X-Signald-Confirm": "drain"}
         connection = http.client.HTTPConnection("127.0.0.1", self.operations, timeout=PATIENCE)
         with contextlib.closing(connection):
@@ -142,15 +142,15 @@ class PreloadingTests(SynchronousTestCase):
         self.assertEqual(guest.ask("join", session=session, password="pw")["type"], "joined")
 
     def fail_to_meet(self) -> None:
-        """Open a session while the webhook cannot be asked."""
+        """Open a session while the webhook is unreachable."""
         host = NativeClient(self.port, tls=True)
         self.addCleanup(host.close)
         host.greet()
         self.assertEqual(host.ask("open")["code"], "decision-unavailable")
 
     def test_nothing_is_imported_after_the_start(self) -> None:
-        """Reloads, passwords, tokens, the webhook, metrics, the admin page and the drain find every module loaded."""
-        # The last of the modules imports no other ones: once it is there, all are complete.
+        """Reloads, passwords, tokens, webhook, metrics, admin page and drain import no module after the start."""
+        # The module that is imported last imports no others: once it is loaded, the preloading is complete.
         before = until(
             lambda: found if set(LATE_MODULES) <= (found := self.modules()) else None, PATIENCE, "preloading"
         )

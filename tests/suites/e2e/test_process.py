@@ -1,4 +1,4 @@
-"""The programs as an operator starts and stops them."""
+"""Tests the programs as an operator starts and stops them."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ from tests.support.endpoints import upgrade_request
 from tests.support.machines import DAY
 from tests.support.native_client import NativeClient
 
-#: Seconds in which a daemon without clients ends.
+#: The seconds within which a daemon without clients has to end.
 ENDS_WITHIN = 5.0
 
-#: Lets a name be looked up for longer than a daemon may take to end.
+#: Python source that makes a name lookup take longer than a daemon may take to end.
 SLOW_NAMES = """\
 import socket, time
 resolver = socket.getaddrinfo
@@ -42,30 +42,30 @@ def slow(host, *arguments, **options):
 socket.getaddrinfo = slow
 """
 
-#: The log line that says that the page can be fetched.
+#: The pattern of the log line after which the page can be fetched.
 LISTENING = r"listening: https on port (\d+)"
 
 
 class ProcessTestCase(SynchronousTestCase):
-    """Starts daemons, and ends those that still run."""
+    """A test case that starts daemons, and ends those that still run."""
 
     def setUp(self) -> None:
-        """Give the test a directory of its own."""
+        """Create a directory for the test."""
         self.directory = Path(self.mktemp()).resolve()
         self.directory.mkdir()
 
     def daemon(self, *options: str, **environment: str) -> Daemon:
-        """Start a daemon that the test's end stops."""
+        """Start a daemon that is stopped at the end of the test."""
         daemon = Daemon(self.directory, *options, environment=environment)
         self.addCleanup(daemon.stop)
         return daemon
 
 
 class SignalTests(ProcessTestCase):
-    """Signals."""
+    """Tests of signals."""
 
     def stops(self, number: int) -> None:
-        """Assert that a signal ends the daemon soon, with status 0."""
+        """Assert that a signal ends the daemon in time, with status 0."""
         daemon = self.daemon()
         started = time.monotonic()
         self.assertEqual(daemon.program.stop(number), 0)
@@ -73,15 +73,15 @@ class SignalTests(ProcessTestCase):
         self.assertEqual(daemon.program.faults, [])
 
     def test_interrupt(self) -> None:
-        """SIGINT, which Ctrl-C sends, ends it with status 0."""
+        """SIGINT, which Ctrl-C sends, ends the daemon with status 0."""
         self.stops(signal.SIGINT)
 
     def test_terminate(self) -> None:
-        """SIGTERM, which service managers send, ends it with status 0."""
+        """SIGTERM, which service managers send, ends the daemon with status 0."""
         self.stops(signal.SIGTERM)
 
     def test_second_interrupt(self) -> None:
-        """It does not wait for the answer of a client that gives none."""
+        """A second SIGINT ends the daemon without waiting for the close frame of a client that sends none."""
         daemon = self.daemon("--no-tls")
         with socket.create_connection(("127.0.0.1", daemon.port), timeout=10) as client:
             client.sendall(upgrade_request())
@@ -94,7 +94,7 @@ class SignalTests(ProcessTestCase):
         self.assertEqual(daemon.program.faults, [])
 
     def test_while_a_name_is_looked_up(self) -> None:
-        """A server of names that does not answer holds nobody up: in the place of one, a function that sleeps."""
+        """A pending name lookup, simulated by a sleeping function, does not delay the end of the daemon."""
         secret = self.directory / "secret"
         secret.write_text("s" * 32)
         secret.chmod(0o600)
@@ -111,10 +111,10 @@ class SignalTests(ProcessTestCase):
 
 
 class HangupTests(ProcessTestCase):
-    """SIGHUP."""
+    """Tests of SIGHUP."""
 
     def test_reload(self) -> None:
-        """The file is read again; what needs a restart is told, and so is what is wrong, which changes nothing."""
+        """SIGHUP reloads the file; settings that need a restart are reported, and an invalid file changes nothing."""
         file = self.directory / "signald.toml"
         file.write_text("ws_port = 0\n", "utf-8")
         daemon = self.daemon("--config", str(file), "--no-tls")
@@ -137,7 +137,7 @@ class HangupTests(ProcessTestCase):
         self.assertIn(b" 101 ", upgrades())
 
     def test_the_terminal_is_closed(self) -> None:
-        """Then it ends, since nobody would know that it runs."""
+        """When its terminal is closed the daemon ends, since no person would notice that it still runs."""
         main, terminal = os.openpty()
         data = self.directory / "data"
         command: list[str | Path] = [SCRIPTS / "signald", "--port", "0", "--no-tls", "--data-dir", data]
@@ -154,7 +154,7 @@ class HangupTests(ProcessTestCase):
 
 
 class TerminalTests(ProcessTestCase):
-    """The output on the terminal."""
+    """Tests of the output on the terminal."""
 
     def test_banner(self) -> None:
         """The address of the page is shown as text and as a QR code."""
@@ -185,10 +185,10 @@ class TerminalTests(ProcessTestCase):
 
 
 class RefusalTests(ProcessTestCase):
-    """A start that cannot work ends with one sentence and status 1."""
+    """Tests of starts that end with one sentence and status 1."""
 
     def refused(self, *options: str, expecting: str) -> None:
-        """Assert how it ends."""
+        """Assert that a start ends with one sentence and status 1."""
         command: list[str | Path] = [SCRIPTS / "signald", "--port", "0", "--data-dir", self.directory / "data"]
         program = run([*command, *options], environment={"HOME": str(self.directory)})
         self.assertEqual(program.process.returncode, 1)
@@ -198,11 +198,11 @@ class RefusalTests(ProcessTestCase):
         self.assertIn(expecting, program.stderr)
 
     def test_unknown_option(self) -> None:
-        """An option that there is not."""
+        """An unknown option is refused."""
         self.refused("--colour", expecting="colour")
 
     def test_values(self) -> None:
-        """A value that an option cannot have."""
+        """An invalid value of an option is refused."""
         self.refused("--port", "http", expecting="http")
         self.refused("--port", "65536", expecting="65536")
         self.refused("--interface", "nowhere", expecting="nowhere")
@@ -212,24 +212,24 @@ class RefusalTests(ProcessTestCase):
         self.refused("--trusted-proxy", "10.0.0.0/99", expecting="10.0.0.0/99")
 
     def test_port_in_use(self) -> None:
-        """A port that somebody else listens on."""
+        """A port that another program uses is refused."""
         with socket.create_server(("127.0.0.1", 0)) as taken:
             port = str(taken.getsockname()[1])
             self.refused("--port", port, "--interface", "127.0.0.1", expecting=f"port {port}")
 
     def test_unreadable_key(self) -> None:
-        """A key that is not there."""
+        """A missing key file is refused."""
         certificate, _ = self.pair("one")
         self.refused("--cert", certificate, "--key", str(self.directory / "none.pem"), expecting="none.pem")
 
     def test_mismatched_pair(self) -> None:
-        """A key that is not the certificate's."""
+        """A key that does not belong to the certificate is refused."""
         certificate, _ = self.pair("one")
         _, key = self.pair("two")
         self.refused("--cert", certificate, "--key", key, expecting="key")
 
     def pair(self, name: str) -> tuple[str, str]:
-        """Write a certificate and its key, and return their paths."""
+        """Write a certificate and its key, and return the paths of both files."""
         pair = self_signed(ec.generate_private_key(ec.SECP256R1()), time.time() - DAY, time.time() + DAY)
         certificate, key = self.directory / f"{name}.pem", self.directory / f"{name}-key.pem"
         certificate.write_bytes(pair.leaf.public_bytes(Encoding.PEM))
@@ -239,10 +239,10 @@ class RefusalTests(ProcessTestCase):
 
 
 class TwistdTests(ProcessTestCase):
-    """The plugin under twistd."""
+    """Tests of the plugin under twistd."""
 
     def setUp(self) -> None:
-        """Write down the arguments that all have in common."""
+        """Store the arguments that all tests have in common."""
         super().setUp()
         self.options = ["signald", "--port", "0", "--data-dir", str(self.directory / "data")]
 
@@ -253,13 +253,13 @@ class TwistdTests(ProcessTestCase):
         self.addCleanup(program.stop)
         port = int(program.wait_for(LISTENING, 20)[1])
         socket.create_connection(("localhost", port), 5).close()
-        # twistd ends itself by the signal that it got, once everything is closed.
+        # twistd ends itself by the signal that it received, after it has closed everything.
         self.assertIn(program.stop(), (0, -signal.SIGTERM))
         self.assertIn("[stopped] stopped", program.stdout)
         self.assertEqual(program.faults, [])
 
     def test_daemon(self) -> None:
-        """`twistd signald` goes into the background, writes a log and a pid file, and stops by the latter."""
+        """`twistd signald` runs in the background, writes a log and a pid file, and can be stopped by its pid."""
         pid_file, log = self.directory / "signald.pid", self.directory / "signald.log"
         files = ["--pidfile", str(pid_file), "--logfile", str(log)]
         started = run([SCRIPTS / "twistd", *files, *self.options], environment={"HOME": str(self.directory)})
@@ -277,6 +277,6 @@ class TwistdTests(ProcessTestCase):
         self.assertEqual(faults(log.read_text()), [])
 
     def end(self, pid_file: Path) -> None:
-        """End a daemon that a failed test left."""
+        """End a daemon that a failed test has left running."""
         with contextlib.suppress(FileNotFoundError, ProcessLookupError):
             os.kill(int(pid_file.read_text()), signal.SIGKILL)

@@ -1,4 +1,4 @@
-"""signald behind HAProxy that passes TCP on and says whose each connection is: the PROXY protocol, both versions."""
+"""Tests signald behind an HAProxy that forwards TCP connections with the PROXY protocol, in both versions."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.suites.e2e.reverse_proxy import ReverseProxy
 #: The address from which HAProxy connects.
 PROXY = "127.0.0.9"
 
-#: Seconds for an answer.
+#: The seconds within which a response has to arrive.
 PATIENCE = 10.0
 
 GET = b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
@@ -40,7 +40,7 @@ backend signald
 
 
 class TcpProxy(ReverseProxy):
-    """HAProxy that looks at nothing."""
+    """An HAProxy that forwards TCP connections without inspecting them."""
 
     send: str
     check = ""
@@ -48,36 +48,36 @@ class TcpProxy(ReverseProxy):
     def prepare(
         self, directory: Path, upstream: int, chain: bytes, key: bytes, changes: Mapping[str, str]
     ) -> list[str]:
-        """It has no certificate."""
+        """Write the configuration, which needs no certificate."""
         text = _CONFIG.format(port=self.port, upstream=upstream, send=self.send, proxy=PROXY, check=self.check)
         (directory / "haproxy.cfg").write_text(text)
         return ["/usr/sbin/haproxy", "-db", "-f", str(directory / "haproxy.cfg")]
 
 
 class First(TcpProxy):
-    """With version 1."""
+    """An HAProxy that sends version 1 of the PROXY protocol."""
 
     send = "send-proxy"
 
 
 class Second(TcpProxy):
-    """With version 2, and checks of its own four times a second."""
+    """An HAProxy that sends version 2 of the PROXY protocol, and health checks four times a second."""
 
     send = "send-proxy-v2"
     check = "check check-send-proxy inter 250ms"
 
 
 class Silent(TcpProxy):
-    """Without any."""
+    """An HAProxy that sends no PROXY header."""
 
     send = ""
 
 
 class ProxyProtocolTests(SynchronousTestCase):
-    """A daemon that trusts one proxy, and takes one connection from an address."""
+    """Tests of a daemon that trusts one proxy, and accepts one connection from each client address."""
 
     def setUp(self) -> None:
-        """Start the daemon, with TLS."""
+        """Start the daemon with TLS."""
         self.directory = Path(self.mktemp()).resolve()
         self.directory.mkdir()
         options = ("--proxy-protocol", "--trusted-proxy", PROXY, "--limit", "address-connections=1")
@@ -86,7 +86,7 @@ class ProxyProtocolTests(SynchronousTestCase):
         self.context = ssl.create_default_context(cafile=self.daemon.authority)
 
     def end(self) -> None:
-        """End the daemon, which has written no traceback and no address of a client."""
+        """Stop the daemon, and assert that its log has no traceback and no client address."""
         self.daemon.stop()
         self.assertEqual(self.daemon.program.faults, [])
         for line in self.daemon.program.stderr.splitlines():
@@ -99,13 +99,13 @@ class ProxyProtocolTests(SynchronousTestCase):
         return proxy
 
     def dial(self, source: str, port: int) -> socket.socket:
-        """Connect from an address of this machine."""
+        """Open a TCP connection from an address of this machine."""
         plain = socket.create_connection(("127.0.0.1", port), PATIENCE, (source, 0))
         self.addCleanup(plain.close)
         return plain
 
     def secure(self, source: str, port: int) -> ssl.SSLSocket:
-        """Connect likewise, with TLS."""
+        """Open a TLS connection from an address of this machine."""
         connection = self.context.wrap_socket(self.dial(source, port), server_hostname="localhost")
         self.addCleanup(connection.close)
         return connection
@@ -119,7 +119,7 @@ class ProxyProtocolTests(SynchronousTestCase):
         return signaling
 
     def see_clients(self, kind: type[TcpProxy]) -> None:
-        """Each address of a client has its own budget, whatever it has in common with others."""
+        """Assert that each client address has a separate budget, although all clients share the proxy."""
         proxy = self.proxy(kind)
         first = self.websocket("127.0.0.2", proxy.port)
         with self.assertRaises((OSError, websocket.WebSocketException)):
@@ -130,17 +130,17 @@ class ProxyProtocolTests(SynchronousTestCase):
             self.assertIn('"pong"', signaling.recv())
 
     def test_version_1(self) -> None:
-        """`send-proxy`."""
+        """With `send-proxy` each client address has a separate budget."""
         self.see_clients(First)
 
     def test_version_2(self) -> None:
-        """`send-proxy-v2`; the checks of the proxy itself are no clients and leave nothing in the log."""
+        """With `send-proxy-v2` too; the proxy's health checks do not count as clients and are not logged."""
         self.see_clients(Second)
         time.sleep(1)
         self.assertNotIn("PROXY", self.daemon.program.stderr)
 
     def test_without(self) -> None:
-        """A trusted proxy that says nothing is not served, and the log says why, once."""
+        """A trusted proxy that sends no PROXY header is not served, and the log reports the reason once."""
         proxy = self.proxy(Silent)
         for _ in range(3):
             self.assertRaises(OSError, self.secure, "127.0.0.2", proxy.port)
@@ -148,13 +148,13 @@ class ProxyProtocolTests(SynchronousTestCase):
         self.assertEqual(self.daemon.program.stderr.count("sent no valid PROXY header"), 1)
 
     def test_from_anybody(self) -> None:
-        """An untrusted client needs no header and may not send one: with TLS it breaks the handshake."""
+        """An untrusted client needs no PROXY header; if it sends one, the TLS handshake fails."""
         signaling = self.websocket("127.0.0.2", self.daemon.port)
         signaling.close()
         plain = self.dial("127.0.0.3", self.daemon.port)
         plain.sendall(b"PROXY TCP4 198.51.100.1 127.0.0.1 1 2\r\n")
         with contextlib.suppress(ConnectionError):
-            self.assertLess(len(plain.recv(1024)), 10)  # nothing, or the alert of TLS
+            self.assertLess(len(plain.recv(1024)), 10)  # nothing, or a TLS alert
         open_to_all = Daemon(self.directory / "plain", "--no-tls", "--proxy-protocol", "--trusted-proxy", PROXY)
         self.addCleanup(open_to_all.stop)
         asking = self.dial("127.0.0.3", open_to_all.port)

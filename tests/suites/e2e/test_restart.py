@@ -1,4 +1,4 @@
-"""A call in two browsers, and a restart of the server in the middle of it."""
+"""Tests a restart of the server in the middle of a call of two browsers."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from tests.support.supervisor import Supervisor
 
 
 class RestartTests(SynchronousTestCase):
-    """Under a service manager that holds the socket."""
+    """Tests of a daemon under a service manager that holds the listening socket."""
 
     def setUp(self) -> None:
-        """Start a daemon; without TLS, under a name that is a secure context all the same."""
+        """Start a daemon without TLS, at `localhost`, which is a secure context even without TLS."""
         directory = Path(self.mktemp()).resolve()
         directory.mkdir()
         self.supervisor = Supervisor(directory, "--no-tls")
@@ -26,7 +26,7 @@ class RestartTests(SynchronousTestCase):
         self.supervisor.start()
 
     def open(self, session: str = "") -> CallPage:
-        """Open the page."""
+        """Open the page of the daemon."""
         tab = browser("Chromium").tab()
         self.addCleanup(tab.close)
         page = CallPage(tab)
@@ -34,7 +34,7 @@ class RestartTests(SynchronousTestCase):
         return page
 
     def test_the_call_goes_on(self) -> None:
-        """No pause of the picture, no ICE restart, the same people: both pages come back to the next process."""
+        """After the restart both pages resume with the next process, without a pause of the video or an ICE restart."""
         host = self.open()
         guest = self.open(host.host())
         guest.join()

@@ -1,4 +1,4 @@
-"""Connections to the server that are lost in the middle of things, and pages that come back."""
+"""Tests signaling connections that are lost in the middle of an exchange, and pages that reconnect."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from tests.suites.e2e.proxy import Proxy
 from tests.suites.e2e.report import add_time
 from tests.suites.e2e.waiting import until
 
-#: Seconds of picture after a cut in which no pause may be longer than `PAUSE`.
+#: The seconds of video after a cut in which no pause may be longer than `PAUSE`.
 WATCHED = 3.0
 
-#: Seconds without a new frame that a person would notice; the fake cameras have 10 frames a second or more.
+#: The seconds without a new frame that a person would notice; the fake cameras have 10 frames a second or more.
 PAUSE = 1.0
 
 
@@ -28,12 +28,12 @@ def reconnects(page: CallPage) -> int:
 
 
 def frames(page: CallPage) -> int:
-    """Frames that a page has decoded of the only other person; 0 before."""
+    """Return the number of frames that a page has decoded of the only other member; 0 without a peer connection."""
     return int(page.statistics().get("framesDecoded", 0))
 
 
 def watched(page: CallPage, guest: CallPage | None = None) -> tuple[float, float]:
-    """Watch a page: the longest time without a new frame, and the time until the guest's connection was back."""
+    """Watch a page; return the longest time without a new frame, and the seconds until the guest has reconnected."""
     began = since = time.monotonic()
     last, longest, back = frames(page), 0.0, 0.0
     while time.monotonic() < began + WATCHED or (guest is not None and not back):
@@ -49,9 +49,9 @@ def watched(page: CallPage, guest: CallPage | None = None) -> tuple[float, float
 
 
 class CutTests(CallTestCase):
-    """A guest's connection to the server is cut, in a proxy that reads along."""
+    """Tests in which a proxy that reads the messages cuts a guest's signaling connection."""
 
-    #: Without TLS, so that the proxy can read what the server says.
+    #: The daemon runs without TLS, so that the proxy can read the server's messages.
     options = ("--no-tls",)
 
     def setUp(self) -> None:
@@ -61,7 +61,7 @@ class CutTests(CallTestCase):
         self.addCleanup(self.proxy.close)
 
     def open(self, port: int, session: str = "", name: str = "Chromium") -> CallPage:
-        """Open the page at a port of this machine; `localhost` is a secure context without TLS, too."""
+        """Open the page at a port of this machine; `localhost` is a secure context even without TLS."""
         tab = browser(name).tab()
         self.addCleanup(tab.close)
         page = CallPage(tab)
@@ -69,7 +69,7 @@ class CutTests(CallTestCase):
         return page
 
     def in_negotiation(self, what: str, word: bytes, *, deliver: bool) -> None:
-        """Cut the guest when the server says a word, and see the call come about."""
+        """Cut the guest's connection when the server sends a certain text, and assert that the call is established."""
         host = self.open(self.daemon.port)
         guest = self.open(self.proxy.port, host.host())
         self.proxy.cut_at(word, deliver=deliver)
@@ -87,19 +87,19 @@ class CutTests(CallTestCase):
         watch(host, guest)
 
     def test_before_the_answer(self) -> None:
-        """The answer is lost on its way, and sent again."""
+        """If the cut loses the answer, the server sends the answer again after the resume."""
         self.in_negotiation("cut between offer and answer", b'"type":"answer"', deliver=False)
 
     def test_after_the_answer(self) -> None:
-        """Candidates that come while nobody listens arrive afterwards, all of them."""
+        """All candidates that arrive while the guest is disconnected reach the guest after the resume."""
         self.in_negotiation("cut between answer and candidates", b'"type":"answer"', deliver=True)
 
     def test_before_the_candidates(self) -> None:
-        """The candidates themselves are lost on their way."""
+        """If the cut loses the candidates, the server sends them again after the resume."""
         self.in_negotiation("cut at the first candidates", b'"type":"candidates"', deliver=False)
 
     def calling(self) -> tuple[CallPage, CallPage]:
-        """A call whose guest is behind the proxy, with a picture on both sides."""
+        """Return a call whose guest is behind the proxy, with video on both pages."""
         host = self.open(self.daemon.port)
         guest = self.open(self.proxy.port, host.host())
         guest.join()
@@ -109,7 +109,7 @@ class CutTests(CallTestCase):
         return host, guest
 
     def test_in_a_call(self) -> None:
-        """Picture and sound go on as if nothing had happened."""
+        """Video and audio continue without a pause while the signaling connection is cut."""
         host, guest = self.calling()
         self.proxy.cut()
         pause, back = watched(host, guest)
@@ -119,7 +119,7 @@ class CutTests(CallTestCase):
         self.assertEqual(guest.statistics()["iceRestarts"], 0)
 
     def test_in_silence(self) -> None:
-        """A connection that is half open is found out as soon as something hints at it."""
+        """The page detects a half-open signaling connection as soon as an event indicates the loss."""
         host, guest = self.calling()
         self.proxy.hold()
         guest.tab.evaluate("dispatchEvent(new Event('online'))")
@@ -129,7 +129,7 @@ class CutTests(CallTestCase):
         guest.watch()
 
     def test_peer_in_a_call(self) -> None:
-        """The peer comes back as well, and its report says so."""
+        """The peer resumes its signaling connection as well, and its report counts the resume."""
         host = self.open(self.daemon.port)
         session = host.host()
         server = f"ws://localhost:{self.proxy.port}/ws"
@@ -145,10 +145,10 @@ class CutTests(CallTestCase):
 
 
 class ReloadTests(CallTestCase):
-    """Pages that are loaded anew, twice, or tomorrow."""
+    """Tests of pages that are reloaded, opened twice, or opened again after the end of a call."""
 
     def call(self, name: str = "Chromium") -> tuple[CallPage, CallPage]:
-        """A call with a picture on both sides."""
+        """Return a call with video on both pages."""
         host, guest = self.page(), self.page(name)
         guest.join(host.host())
         for page in (host, guest):
@@ -157,7 +157,7 @@ class ReloadTests(CallTestCase):
         return host, guest
 
     def reload(self, what: str, page: CallPage, other: CallPage) -> None:
-        """Load a page anew, and see the call go on without a press."""
+        """Reload a page, and assert that the call continues without a click."""
         began = time.monotonic()
         page.tab.reload()
         page.wait_for("connected")
@@ -166,18 +166,18 @@ class ReloadTests(CallTestCase):
         watch(page, other)
 
     def test_a_guest_reloads(self) -> None:
-        """It is in the same call again."""
+        """A guest that reloads the page is in the same call again."""
         host, guest = self.call()
         self.reload("reload of a guest", guest, host)
 
     def test_a_host_reloads(self) -> None:
-        """And so is the host; and the guest, in Firefox."""
+        """A host that reloads the page is in the same call again, with a guest in Firefox."""
         host, guest = self.call("Firefox")
         self.reload("reload of a host", host, guest)
         self.reload("reload of a guest, Firefox", guest, host)
 
     def test_two_tabs(self) -> None:
-        """When two tabs have one identity, the first one says that the call moved, and does not reconnect."""
+        """When a second tab takes over the identity, the first tab shows it, and does not reconnect."""
         host, guest = self.call()
         kept = guest.tab.evaluate("sessionStorage.getItem('signald.call')")
         second = self.page()
@@ -190,7 +190,7 @@ class ReloadTests(CallTestCase):
         self.assertEqual((guest.state, second.state, host.state), ("failed", "connected", "connected"))
 
     def test_tomorrow(self) -> None:
-        """The host's link opens the call again, and lets those in who came early."""
+        """The host's link opens an ended call again, and a guest who was early joins it."""
         host = self.page()
         session = host.host()
         host.tab.click("#hang-up")

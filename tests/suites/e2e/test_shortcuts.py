@@ -1,4 +1,4 @@
-"""The keyboard shortcuts, and push to talk, in a browser."""
+"""Tests the keyboard shortcuts and push-to-talk in a browser."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ from tests.suites.e2e.case import CallTestCase
 from tests.suites.e2e.chromium import ChromiumTab
 from tests.suites.e2e.waiting import until
 
-#: JavaScript: note the id of what was pressed last, which does nothing from then on.
+#: JavaScript that records the id of the last pressed element, whose action is suppressed from then on.
 LISTEN = """document.addEventListener('click', event => {
     globalThis.pressed = event.target.id;
     event.stopImmediatePropagation();
 }, true)"""
 
-#: JavaScript: whether a button can be pressed, if need be after its menu was opened.
+#: JavaScript that returns whether a button can be pressed, if necessary after its menu was opened.
 CAN = """(button => Boolean(button && !button.disabled && !button.hidden && (button.checkVisibility()
     || (button.closest('[popover]') && document.getElementById('more-button').checkVisibility())
 )))(document.getElementById('{}'))"""
 
 
 class ShortcutTests(CallTestCase):
-    """A person at a keyboard."""
+    """Tests of a person at a keyboard."""
 
     def setUp(self) -> None:
-        """Wait for somebody, with camera and microphone on."""
+        """Open a page that waits for a guest, with camera and microphone on."""
         super().setUp()
         self.tab: ChromiumTab = chromium().tab()
         self.addCleanup(self.tab.close)
@@ -36,23 +36,23 @@ class ShortcutTests(CallTestCase):
         self.away()
 
     def away(self) -> None:
-        """Let nothing have the focus."""
+        """Remove the focus from all elements."""
         self.tab.evaluate("document.activeElement.blur()")
 
     def on(self, name: str) -> bool:
-        """Return whether a device is on."""
+        """Return whether a device is switched on."""
         return bool(self.tab.evaluate(f"document.getElementById('{name}').dataset.on == 'true'"))
 
     def wait_for_microphone(self, on: bool) -> None:
-        """Wait until the microphone is on, or off."""
+        """Wait until the microphone is switched on or off."""
         until(lambda: self.on("mute") == on, PATIENCE, f"a microphone that is {'on' if on else 'off'}")
 
     def open(self) -> bool:
-        """Return whether the sheet of shortcuts is open."""
+        """Return whether the list of shortcuts is open."""
         return bool(self.tab.evaluate("document.getElementById('shortcuts').open"))
 
     def warm(self) -> None:
-        """Let the page know that keys are used."""
+        """Press a key, so that the page loads its code for shortcuts."""
         self.keys.press("?")
         until(self.open, PATIENCE, "the sheet")
         self.keys.press("?")
@@ -60,7 +60,7 @@ class ShortcutTests(CallTestCase):
         self.away()
 
     def test_devices(self) -> None:
-        """M is the microphone, V the camera, with capital letters as well, and once for a press that repeats."""
+        """M toggles the microphone and V the camera, also as capital letters, and only once while the key repeats."""
         self.keys.press("m")
         self.wait_for_microphone(False)
         self.keys.press("Shift+M")
@@ -74,7 +74,7 @@ class ShortcutTests(CallTestCase):
         until(lambda: not self.on("camera"), PATIENCE, "no camera")
 
     def test_each(self) -> None:
-        """Each key presses its button where there is one that can be pressed, and nothing elsewhere."""
+        """Each key presses its button if the button can be pressed, and has no effect otherwise."""
         self.warm()
         self.tab.evaluate(LISTEN)
         for key, name in (
@@ -92,7 +92,7 @@ class ShortcutTests(CallTestCase):
             self.assertEqual(self.tab.evaluate("globalThis.pressed"), name if can else "", key)
 
     def test_not_while_typing(self) -> None:
-        """A key that is typed into a field, or with a modifier, is no shortcut."""
+        """A key that is typed into a field, or pressed with a modifier, is not a shortcut."""
         self.warm()
         self.tab.evaluate("document.getElementById('link').focus()")
         self.keys.press("m")
@@ -104,14 +104,14 @@ class ShortcutTests(CallTestCase):
         self.assertFalse(self.open())
 
     def test_another_layout(self) -> None:
-        """Without Latin letters the key in the same place does the same."""
+        """On a keyboard layout without Latin letters, the key in the same position has the same effect."""
         self.tab.evaluate(
             "document.body.dispatchEvent(new KeyboardEvent('keydown', {key: 'ة', code: 'KeyM', bubbles: true}))"
         )
         self.wait_for_microphone(False)
 
     def test_push_to_talk(self) -> None:
-        """The microphone of who is muted is on while space is held, however long."""
+        """A muted microphone is switched on while the space bar is held, however long."""
         self.keys.press("m")
         self.wait_for_microphone(False)
         self.keys.down("Space")
@@ -124,7 +124,7 @@ class ShortcutTests(CallTestCase):
         self.assertEqual(self.tab.evaluate("scrollY"), 0)
 
     def test_push_to_talk_first(self) -> None:
-        """It works for who has pressed no other key before, and never goes on when the key is let go at once."""
+        """Push-to-talk works as the first key of a call, and switches off if the key is released at once."""
         self.tab.click("#mute")
         self.wait_for_microphone(False)
         self.away()
@@ -137,7 +137,7 @@ class ShortcutTests(CallTestCase):
         self.wait_for_microphone(False)
 
     def test_push_to_talk_ends(self) -> None:
-        """It ends when the window loses the keyboard."""
+        """Push-to-talk ends when the window loses the focus."""
         self.keys.press("m")
         self.wait_for_microphone(False)
         self.keys.down("Space")
@@ -148,13 +148,13 @@ class ShortcutTests(CallTestCase):
         self.assertFalse(self.on("mute"))
 
     def test_push_to_talk_unmuted(self) -> None:
-        """Push to talk does not mute an open microphone."""
+        """Push-to-talk does not mute an open microphone."""
         self.warm()
         self.keys.press("Space")
         self.assertTrue(self.on("mute"))
 
     def test_space_presses_buttons(self) -> None:
-        """With the focus on a button, space presses the button and nothing else."""
+        """If a button has the focus, the space bar presses the button and nothing else."""
         self.tab.evaluate("document.getElementById('camera').focus()")
         until(lambda: self.on("camera"), PATIENCE, "the camera")
         self.keys.press("m")
@@ -164,7 +164,7 @@ class ShortcutTests(CallTestCase):
         self.assertFalse(self.on("mute"))
 
     def test_sheet(self) -> None:
-        """The question mark opens a list of all of them, and closes it; so does Escape."""
+        """The question mark opens and closes the list of all shortcuts, and Escape closes it."""
         self.keys.press("?")
         until(self.open, PATIENCE, "the sheet")
         rows = self.tab.evaluate("document.getElementById('shortcut-rows').innerText")
@@ -200,10 +200,10 @@ class ShortcutTests(CallTestCase):
 
 
 class FirefoxTests(CallTestCase):
-    """The same in Firefox, with events in the place of a keyboard."""
+    """Tests of shortcuts in Firefox, which dispatch events instead of using a keyboard."""
 
     def test_keys(self) -> None:
-        """A key presses its button, and space lets who is muted talk for as long as it is held."""
+        """A key presses its button, and the space bar unmutes the microphone while it is held."""
         page = self.page("Firefox")
         page.host()
         until(lambda: page.tab.evaluate("document.getElementById('mute').dataset.on") == "true", PATIENCE, "sound")
@@ -220,6 +220,6 @@ class FirefoxTests(CallTestCase):
         until(lambda: page.tab.evaluate("document.getElementById('shortcuts').open"), PATIENCE, "the sheet")
 
     def send(self, page: CallPage, name: str, key: str, code: str) -> None:
-        """Send an event of the keyboard to the document."""
+        """Dispatch a keyboard event to the document."""
         event = f"new KeyboardEvent('{name}', {{key: '{key}', code: '{code}', bubbles: true}})"
         page.tab.evaluate(f"void document.body.dispatchEvent({event})")

@@ -1,4 +1,4 @@
-"""The room of a call: large pictures, screens, who speaks, the own picture, devices that come and go."""
+"""Tests the stage of a call: large videos, screen sharing, active speakers, the self-view, and changes of devices."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.suites.e2e.case import CallTestCase
 from tests.suites.e2e.chromium import Chromium, ChromiumTab
 from tests.suites.e2e.waiting import until
 
-#: JavaScript: width and time of the picture that a selector finds, and how much sound comes with it.
+#: JavaScript: size and playing time of the video that a selector finds, and its audio energy.
 PICTURE = """(video => video
     ? [video.videoWidth, video.currentTime, video.srcObject.getAudioTracks().length]
     : [0, 0, 0])(document.querySelector('{}'))"""
@@ -21,7 +21,7 @@ PICTURE = """(video => video
 SCREEN = "#remotes [data-screen=true] video"
 CAMERA = "#remotes [data-screen=false] video"
 
-#: Notes in `locks` how often the page wants the screen to stay on, in `asked` what it wants of the devices.
+#: JavaScript that counts the page's wake locks in `locks`, and records its requests for devices in `asked`.
 WATCH = """(() => {
     globalThis.locks = [];
     globalThis.asked = [];
@@ -35,10 +35,10 @@ WATCH = """(() => {
 
 
 class StageTests(CallTestCase):
-    """Two pages in a call, of which the host's is watched."""
+    """Tests of two pages in a call, in which the host's page is observed."""
 
     def tab(self, browser: Chromium | None = None, **options: Any) -> CallPage:
-        """Open the page in Chromium, and watch what it asks of it."""
+        """Open the page in Chromium, and record its requests to the browser."""
         tab = (browser or chromium()).tab(**options)
         self.addCleanup(tab.close)
         tab.page.add_init_script(WATCH)
@@ -47,7 +47,7 @@ class StageTests(CallTestCase):
         return page
 
     def call(self, guest_name: str = "Chromium", **options: Any) -> tuple[CallPage, CallPage]:
-        """Return host and guest of a call that has a picture on both sides."""
+        """Return host and guest of a call with video on both pages."""
         host = self.tab(**options)
         guest = self.page(guest_name)
         guest.join(host.host())
@@ -58,7 +58,7 @@ class StageTests(CallTestCase):
         return host, guest
 
     def plays(self, page: CallPage, selector: str) -> None:
-        """Wait until a picture goes on."""
+        """Wait until a video is playing."""
         _, before, _ = page.tab.evaluate(PICTURE.format(selector))
 
         def look() -> bool:
@@ -68,22 +68,22 @@ class StageTests(CallTestCase):
         until(look, PATIENCE, f"{selector} to play")
 
     def attribute(self, page: CallPage, selector: str, name: str) -> str | None:
-        """The attribute of an element; None where there is none."""
+        """Return an attribute of an element; None if it is not set."""
         value: str | None = page.tab.evaluate(f"document.querySelector('{selector}')?.getAttribute('{name}') ?? null")
         return value
 
     def test_screen(self) -> None:
-        """A screen comes beside the camera, large and with its sound, and goes again."""
+        """A shared screen appears beside the camera, large and with its sound, and disappears when sharing stops."""
         host, guest = self.call()
         self.shared(host, guest)
 
     def test_screen_to_firefox(self) -> None:
-        """Firefox sees it as well."""
+        """A shared screen is visible in Firefox as well."""
         host, guest = self.call("Firefox")
         self.shared(host, guest)
 
     def shared(self, host: CallPage, guest: CallPage) -> None:
-        """The host shares and stops, twice: what was negotiated once serves again."""
+        """Let the host share the screen and stop twice: the second time reuses the negotiated transceivers."""
         for _ in range(2):
             host.tab.click("#share")
             self.plays(guest, SCREEN)
@@ -96,7 +96,7 @@ class StageTests(CallTestCase):
             self.plays(guest, CAMERA)
 
     def test_screen_without_a_camera(self) -> None:
-        """Nobody needs a camera to show something, and both may at once."""
+        """A member without a camera can share a screen, and both members can share at the same time."""
         host, guest = self.call()
         guest.tab.click("#camera")
         guest.tab.click("#share")
@@ -106,7 +106,7 @@ class StageTests(CallTestCase):
         self.plays(host, SCREEN)
 
     def test_screen_for_a_program(self) -> None:
-        """A program that knows of one picture gets the screen in the place of the camera."""
+        """A program that supports only one video receives the screen in place of the camera."""
         host = self.tab()
         peer = self.peer("join", host.host(), "--duration", "30")
         host.wait_for("connected")
@@ -119,7 +119,7 @@ class StageTests(CallTestCase):
         peer.program.stop()
 
     def test_pin(self) -> None:
-        """The person decides which picture is large."""
+        """A person can choose the video that is large."""
         host, guest = self.call()
         host.tab.click("#share")
         self.plays(guest, SCREEN)
@@ -138,7 +138,7 @@ class StageTests(CallTestCase):
         until(lambda: self.attribute(guest, "#remotes", "data-layout") == "spotlight", PATIENCE, "one large picture")
 
     def test_the_own_picture(self) -> None:
-        """It is as in a mirror, goes to another corner by mouse and by keys, and changes places with the other one."""
+        """The self-view is mirrored, can be moved by mouse and keyboard, and swaps with the remote video."""
         host, _ = self.call(viewport={"width": 1280, "height": 800})
         assert isinstance(host.tab, ChromiumTab)
         mirrored = "new DOMMatrix(getComputedStyle(document.getElementById('local-video')).transform).a"
@@ -162,7 +162,7 @@ class StageTests(CallTestCase):
         until(lambda: not host.tab.evaluate(wide), PATIENCE, "the own picture to be small")
 
     def test_who_speaks(self) -> None:
-        """A picture is framed while its person speaks, and whoever talks while muted is told; both from one sound."""
+        """The tile of a speaking member is framed, and a member who speaks while muted sees a hint."""
         host, guest = self.call()
         until(
             lambda: (
@@ -186,7 +186,7 @@ class StageTests(CallTestCase):
         until(lambda: not guest.shown("talking"), PATIENCE, "the hint to go")
 
     def test_release_when_muted(self) -> None:
-        """Without the hint, muting lets go of the microphone."""
+        """If the hint for muted speakers is switched off, muting releases the microphone."""
         host, _ = self.call()
         host.tab.click("#more-button")
         host.tab.click("#open-settings")
@@ -201,7 +201,7 @@ class StageTests(CallTestCase):
         until(lambda: host.tab.evaluate(tracks) == 1, PATIENCE, "the microphone to be back")
 
     def test_full_screen(self) -> None:
-        """The call fills the screen, and the button leads back."""
+        """The button switches to full screen, and back."""
         host, _ = self.call()
         for filled in (True, False):
             host.tab.click("#more-button")
@@ -214,7 +214,7 @@ class StageTests(CallTestCase):
             )
 
     def test_the_screen_stays_on(self) -> None:
-        """While a call lasts, and no longer."""
+        """The page holds a wake lock for the screen during a call only."""
         host, guest = self.call()
         until(lambda: host.tab.evaluate("locks.length") > 0, PATIENCE, "the lock")
         self.assertEqual(host.tab.evaluate("locks"), ["screen"])
@@ -222,7 +222,7 @@ class StageTests(CallTestCase):
         until(lambda: "released" in host.tab.evaluate("locks"), PATIENCE, "the lock to be released")
 
     def test_a_camera_that_is_unplugged(self) -> None:
-        """The page says so, and takes it again as soon as it is back."""
+        """The page reports that the camera was unplugged, and uses the camera again once it is plugged in."""
         host, guest = self.call()
         track = "document.getElementById('local-video').srcObject.getVideoTracks()[0]"
         host.tab.evaluate(f"{track}.dispatchEvent(new Event('ended'))")
@@ -232,7 +232,7 @@ class StageTests(CallTestCase):
         self.plays(guest, CAMERA)
 
     def test_the_other_camera_of_a_phone(self) -> None:
-        """A press turns to the camera at the back, whose picture is not mirrored."""
+        """The button switches to the rear camera of a phone, whose self-view is not mirrored."""
         host = self.tab(
             chromium_with_two_cameras(), viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True
         )
@@ -248,7 +248,7 @@ class StageTests(CallTestCase):
         self.plays(guest, CAMERA)
 
     def test_a_muted_microphone_that_is_unplugged(self) -> None:
-        """A muted member stays muted, whatever device is plugged in."""
+        """A muted member stays muted when a microphone is unplugged and another one is plugged in."""
         host, guest = self.call()
         host.tab.click("#mute")
         host.wait_for_text("mute", "Unmute")
@@ -261,7 +261,7 @@ class StageTests(CallTestCase):
         guest.still("audioEnergy", SILENCE)
 
     def test_devices_after_a_failure(self) -> None:
-        """A second attempt uses the same devices as the first."""
+        """A second attempt to join uses the same devices as the first."""
         daemon = self.start_daemon()
         page = self.tab()
         kinds = "document.getElementById('local-video').srcObject.getTracks().map(track => track.kind).sort().join()"
@@ -276,7 +276,7 @@ class StageTests(CallTestCase):
         until(lambda: page.tab.evaluate(kinds) == "video", PATIENCE, "the camera alone")
 
     def test_messages_that_cannot_be_shown(self) -> None:
-        """A message whose panel cannot be fetched is told once, and the page goes on."""
+        """If the chat panel cannot be fetched, the page reports it once, and continues to work."""
         host, guest = self.call()
         assert isinstance(host.tab, ChromiumTab)
         tries: list[str] = []
@@ -292,7 +292,7 @@ class StageTests(CallTestCase):
         host.wait_for_text("error", "could not be fetched")
         host.wait_for_text("chat-badge", "1")
         count = len(tries)
-        # Two seconds, in which the page would have tried once more.
+        # Watching takes two seconds, in which the page would have repeated its attempt.
         host.watch()
         self.assertEqual(len(tries), count)
         self.assertEqual(host.tab.evaluate("document.querySelectorAll('link[href*=extras]').length"), 0)

@@ -1,4 +1,4 @@
-"""Connection quality: the bars in the tiles, the statistics panel and the report."""
+"""Tests the connection quality: the bars in the tiles, the statistics panel and the report."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ from tests.suites.e2e.network import Host
 from tests.suites.e2e.report import add_picture
 from tests.suites.e2e.waiting import until
 
-#: JavaScript: what the first tile's bars say, and how many there are.
+#: JavaScript that returns the label of the first tile's bars, and their number.
 BARS = "(bars => [bars.hidden ? '' : bars.ariaLabel, bars.dataset.bars])(document.querySelector('.remote .bars'))"
 
-#: The name of a local connection by its number of bars; the number depends on the load of the machine.
+#: The labels of the bars by their number; the number of a local call depends on the load of the machine.
 WORDS = {"1": "bad", "2": "weak", "3": "fair", "4": "good"}
 
-#: JavaScript: the panel's rows as lists of texts, the last one how many points a row's line has.
+#: JavaScript that returns the panel's rows as lists of texts; the last item is the number of points in the row's chart.
 ROWS = """[...document.querySelectorAll('#statistics-people tr')].map(row => [
     row.querySelector('th').textContent, row.querySelector('td').textContent,
     (row.querySelector('polyline')?.getAttribute('points') ?? '').split(' ').filter(Boolean).length])"""
 
-#: Seconds for a browser to notice that nothing comes any more, or that it comes again.
+#: The seconds within which a browser has to notice that media has stopped, or that it flows again.
 NOTICING = 45.0
 
 
 class Pages(CallTestCase):
-    """Makes a call of two Chromium pages."""
+    """A test case that sets up a call of two Chromium pages."""
 
     def call(self, names: tuple[str, str], browsers: Sequence[Chromium] = (), url: str = "") -> list[CallPage]:
         """Return the pages of a call that is connected, the host's first."""
@@ -53,29 +53,29 @@ class Pages(CallTestCase):
         return pages
 
     def graded(self, page: CallPage) -> None:
-        """Wait until the other person's tile has bars."""
+        """Wait until the remote member's tile has bars."""
         until(lambda: page.tab.evaluate(BARS)[1] in WORDS, NOTICING, "bars")
 
     def open(self, page: CallPage) -> None:
-        """Open the panel."""
+        """Open the statistics panel."""
         page.tab.click("#more-button")
         page.tab.click("#open-statistics")
         until(lambda: page.shown("statistics"), PATIENCE, "the panel")
 
 
 class StatisticsTests(Pages):
-    """Two pages on this machine."""
+    """Tests of two pages on this machine."""
 
     def rows(self, page: CallPage) -> dict[str, tuple[str, int]]:
-        """Return the text of the panel and the points of each line, by the row's heading."""
+        """Return the text and the number of chart points of each row in the panel, by the row's heading."""
         return {label: (value, points) for label, value, points in page.tab.evaluate(ROWS)}
 
     def number(self, page: CallPage, label: str) -> float:
-        """The figure in a row; waits until it is known."""
+        """Wait until a row of the panel has a value, and return the value."""
         return float(until(lambda: re.match(r"[\d.]+", self.rows(page)[label][0]), PATIENCE, f"a figure: {label}")[0])
 
     def test_bars_and_panel(self) -> None:
-        """Both tiles have bars and say what they mean, and the panel shows figures that are possible."""
+        """Both tiles have bars with a label, and the panel shows plausible values."""
         host, guest = self.call(("Ann", "Bob"))
         for page, name in ((host, "Bob"), (guest, "Ann")):
             self.graded(page)
@@ -103,7 +103,7 @@ class StatisticsTests(Pages):
         self.assertEqual(host.tab.evaluate("signald.log"), [])
 
     def test_firefox(self) -> None:
-        """In Firefox bars and panel are there as well; what it does not tell says so."""
+        """Firefox shows bars and panel as well; values that Firefox does not provide are marked as not known."""
         host, guest = self.page("Firefox"), self.page()
         guest.join(host.host())
         for page in (host, guest):
@@ -118,7 +118,7 @@ class StatisticsTests(Pages):
         self.assertEqual(host.tab.evaluate("signald.log"), [])
 
     def test_report(self) -> None:
-        """The report is saved as JSON, with the last samples, and without names, addresses or the call's id."""
+        """The report is saved as JSON with the last samples, and without names, addresses or the call's id."""
         host, _ = self.call(("Annabel", "Bartholomew"))
         self.graded(host)
         host.tab.evaluate("signald.log.push('candidate:1 1 udp 2113937151 192.0.2.77 51000 typ host', location.href)")
@@ -149,10 +149,10 @@ class StatisticsTests(Pages):
 
 
 class NetworkTests(Pages):
-    """One of the two is in a network of its own."""
+    """Tests of two pages in different networks."""
 
     def setUp(self) -> None:
-        """Make the network, and a call across it."""
+        """Create the network, and a call across it."""
         program = executable()
         if program is None:
             raise SkipTest("Chromium is not installed")
@@ -168,7 +168,7 @@ class NetworkTests(Pages):
         self.graded(self.here)
 
     def test_cut(self) -> None:
-        """While the network is cut, the last frame stays, dimmed, and seconds are counted; all recovers afterwards."""
+        """While the network is cut, the last frame is dimmed and seconds are counted; then the call recovers."""
         trouble = "document.querySelector('.remote .trouble').textContent"
         live = "document.querySelector('.remote').dataset.live"
         self.host.cut(True)
@@ -195,7 +195,7 @@ class NetworkTests(Pages):
             self.graded(page)
 
     def test_loss(self) -> None:
-        """When packets are lost on the way out of one network, both sides show few bars and name the direction."""
+        """When packets from one network are lost, both pages show few bars, and name the direction of the loss."""
         self.host.lose(20)
         for page, words in ((self.here, "that they send"), (self.there, "that you send")):
             until(

@@ -1,4 +1,4 @@
-"""The systemd units: what systemd says of them, and the daemon under their restrictions."""
+"""Tests the systemd units: the verdict of systemd's tools, and the daemon under the units' restrictions."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ from tests.suites.e2e.waiting import until
 from tests.support.native_client import NativeClient
 from tests.support.supervisor import Supervisor
 
-#: The exposure that `systemd-analyze security` may find, from 0 to 10.
+#: The largest exposure that `systemd-analyze security` may report, from 0 to 10.
 EXPOSURE = 1.6
 
 DEPLOY = ROOT / "deploy"
 
 
 def need(*programs: str) -> None:
-    """Skip a test without its programs."""
+    """Skip a test if one of these programs is not installed."""
     missing = [program for program in programs if shutil.which(program) is None]
     if missing:
         raise SkipTest(f"{', '.join(missing)} is not installed")
 
 
 class UnitTests(SynchronousTestCase):
-    """The files as systemd reads them."""
+    """Tests of the unit files with systemd's own tools."""
 
     def test_the_exposure_is_small(self) -> None:
-        """`systemd-analyze security` finds little that the service may do."""
+        """`systemd-analyze security` reports a small exposure of the service."""
         need("systemd-analyze")
         command = ["systemd-analyze", "security", "--offline=true", "--no-pager", str(UNIT)]
         said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
@@ -43,7 +43,7 @@ class UnitTests(SynchronousTestCase):
         self.assertLessEqual(float(found[1]), EXPOSURE, said)
 
     def test_systemd_has_nothing_to_say(self) -> None:
-        """Against the units and the drop-in, with a program that is there in the place of the daemon."""
+        """`systemd-analyze verify` accepts the units and the drop-in, with /bin/true in place of the daemon."""
         need("systemd-analyze")
         directory = Path(self.mktemp()).resolve()
         shutil.copytree(DEPLOY, directory, ignore=shutil.ignore_patterns("*.conf.*"))
@@ -55,7 +55,7 @@ class UnitTests(SynchronousTestCase):
         self.assertEqual((checked.returncode, checked.stdout, checked.stderr), (0, "", ""))
 
     def test_there_is_time_to_drain(self) -> None:
-        """Before systemd would kill it; and more than the watchdog's time between two signs of life."""
+        """The unit's stop timeout leaves the daemon enough time to drain."""
         unit = settings()
         self.assertEqual(unit["Type"], ["notify"])
         self.assertGreaterEqual(int(unit["TimeoutStopSec"][0].removesuffix("s")), 10)
@@ -63,10 +63,10 @@ class UnitTests(SynchronousTestCase):
 
 
 class SandboxTests(SynchronousTestCase):
-    """The daemon under the unit's restrictions, as far as they can be had without systemd (`sandbox.py`)."""
+    """Tests of the daemon under the unit's restrictions, as far as `sandbox.py` can apply them without systemd."""
 
     def setUp(self) -> None:
-        """Start it, with a socket for each purpose."""
+        """Start the daemon with a socket for each purpose."""
         need("bwrap", "systemd-analyze")
         directory = Path(self.mktemp()).resolve()
         data = directory / "data"
@@ -82,20 +82,21 @@ class SandboxTests(SynchronousTestCase):
             descriptors=(seccomp,),
         )
         self.addCleanup(self.supervisor.close)
-        # A program's file is read from its beginning each time.
+        # The directory of the notification socket has to be visible inside the sandbox.
         folder = Path(self.supervisor.notify_path).parent
         self.supervisor.around = confined(data, f"{seccomp}", (folder,))
         self.seccomp = seccomp
         self.supervisor.start()
 
     def test_it_serves_and_is_restarted(self) -> None:
-        """Page, both WebSockets and health; a call's signaling goes on after a restart; it ends with status 0."""
+        """The sandboxed daemon serves page, WebSockets and health, and signaling continues after a restart."""
         status = self.status()
         self.assertEqual((status["Seccomp"], status["NoNewPrivs"], int(status["CapEff"], 16)), ("2", "1", 0))
         host = NativeClient(self.supervisor.port, tls=True)
         self.addCleanup(host.close)
         welcome = host.greet(instance="host")
         session = host.ask("open", password="sesame")["session"]
+        # bubblewrap reads the filter from the descriptor's current position, which is its end after the first start.
         os.lseek(self.seccomp, 0, os.SEEK_SET)
         self.supervisor.restart()
         again = NativeClient(self.supervisor.port, tls=True)
@@ -115,7 +116,7 @@ class SandboxTests(SynchronousTestCase):
             self.assertEqual(program.faults, [])
 
     def test_it_shows_that_it_is_alive(self) -> None:
-        """Three times in the watchdog's time; one that hangs shows nothing."""
+        """The daemon sends three watchdog messages in the watchdog's interval, and none while it is stopped."""
         until(lambda: self.supervisor.count("WATCHDOG=1") >= 3, 10, "signs of life")
         process = self.supervisor.process
         os.kill(process, signal.SIGSTOP)

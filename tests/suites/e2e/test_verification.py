@@ -1,4 +1,4 @@
-"""The verification code between two pages, with an honest server and with hostile ones."""
+"""Tests the verification code between two pages, with an honest server and with hostile servers."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.suites.e2e.waiting import until
 #: The root of the checkout, from which the hostile server is run.
 ROOT = Path(__file__).parents[3]
 
-#: JavaScript: what the shield beside the only other person's name means, and the words of the code.
+#: JavaScript that returns the state of the shield beside the only other member's name, and the words of the code.
 SHIELD = "document.querySelector('.remote:has([data-user]) .trust')"
 LABEL = f"{SHIELD}.getAttribute('aria-label')"
 WORDS = "[...document.querySelectorAll('#verify-code li')].map(item => item.lastChild.textContent)"
@@ -27,10 +27,10 @@ OPEN = "document.getElementById('verify').open"
 
 
 class SheetPage(CallPage):
-    """A page whose sheet about verification is read."""
+    """A call page with functions that read the verification dialog."""
 
     def wait_for_label(self, text: str) -> None:
-        """Wait until the shield beside the other person's name means this."""
+        """Wait until the shield beside the other member's name has this label."""
         until(lambda: text in (self.tab.evaluate(LABEL) or ""), PATIENCE, f"a shield that says “{text}”")
 
     def open_sheet(self) -> None:
@@ -39,7 +39,7 @@ class SheetPage(CallPage):
         until(lambda: self.tab.evaluate(OPEN), PATIENCE, "the sheet")
 
     def close_sheet(self) -> None:
-        """Press its close button."""
+        """Press the dialog's close button."""
         self.tab.click("#verify form button")
         until(lambda: not self.tab.evaluate(OPEN), PATIENCE, "the sheet to close")
 
@@ -52,20 +52,20 @@ class SheetPage(CallPage):
         return words
 
     def listed(self, count: int) -> list[list[str]] | None:
-        """Return user and name of those whom the sheet can be about, if they are so many."""
+        """Return user and name of the members in the dialog's choice, if there are so many."""
         options = "[...document.getElementById('verify-who').options].map(option => [option.value, option.text])"
         found: list[list[str]] = self.tab.evaluate(options)
         return found if len(found) == count else None
 
     def choose(self, user: str) -> None:
-        """Let the sheet be about somebody else."""
+        """Choose another member in the dialog."""
         self.tab.evaluate(
             f"(who => {{ who.value = '{user}'; who.dispatchEvent(new Event('change')); }})"
             "(document.getElementById('verify-who'))"
         )
 
     def not_verified(self, reason: str) -> None:
-        """Wait until the page says that it cannot verify, and why."""
+        """Wait until the page shows that it cannot verify, and the reason."""
         self.wait_for_label("not verified")
         self.open_sheet()
         self.wait_for_text("verify-status", "Not verified")
@@ -75,7 +75,7 @@ class SheetPage(CallPage):
 
 
 class VerificationCase(CallTestCase):
-    """Calls in Chromium, or in two browsers."""
+    """A test case with calls in Chromium, or in two browsers."""
 
     def sheet_page(self, url: str, name: str = "Chromium") -> SheetPage:
         """Open the page at an address."""
@@ -95,10 +95,10 @@ class VerificationCase(CallTestCase):
 
 
 class HonestTests(VerificationCase):
-    """With a server that passes on what it is given."""
+    """Tests with a server that forwards messages unchanged."""
 
     def test_one_code(self) -> None:
-        """Both see the same seven words; what they answer is shown beside the name."""
+        """Both pages show the same seven words; the person's confirmation is shown beside the name."""
         host, guest = self.call(self.daemon.url)
         self.assertEqual(host.code(), guest.code())
         report.add_picture(host.tab, "verify-code")
@@ -115,12 +115,12 @@ class HonestTests(VerificationCase):
         guest.wait_for_label("differ")
 
     def test_firefox(self) -> None:
-        """Browsers that write descriptions differently come to the same code."""
+        """Browsers that write session descriptions differently compute the same code."""
         host, guest = self.call(self.daemon.url, guest_name="Firefox")
         self.assertEqual(host.code(), guest.code())
 
     def test_a_connection_that_begins_anew(self) -> None:
-        """A reload makes another connection: the confirmation is gone, which is told, and there is another code."""
+        """A reload creates a new peer connection, which voids the confirmation with a notice, and has a new code."""
         host, guest = self.call(self.daemon.url)
         before = host.code()
         host.tab.click("#verify-match")
@@ -135,7 +135,7 @@ class HonestTests(VerificationCase):
         self.assertEqual(after, guest.code())
 
     def test_an_ice_restart(self) -> None:
-        """New paths for the same connection leave it verified."""
+        """An ICE restart changes the paths of the same peer connection, which stays verified."""
         daemon = Daemon(self.directory / "plain", "--no-tls")
         self.addCleanup(daemon.stop)
         proxy = Proxy(daemon.port)
@@ -153,7 +153,7 @@ class HonestTests(VerificationCase):
             page.wait_for_label(": verified")
 
     def test_a_program_without_a_code(self) -> None:
-        """A program without a verification code is shown as one that cannot be verified."""
+        """A member whose program has no verification code is shown as one that cannot be verified."""
         host = self.sheet_page(self.daemon.url)
         self.peer("join", host.host(), "--duration", "60")
         host.wait_for("connected")
@@ -162,7 +162,7 @@ class HonestTests(VerificationCase):
         host.wait_for_text("verify-status", "has no code")
 
     def test_three(self) -> None:
-        """Each pair has a code of its own, and the sheet has a choice of people."""
+        """Each pair of members has a separate code, and the dialog offers a choice of members."""
         pages = [self.sheet_page(self.daemon.url) for _ in range(3)]
         for page, name in zip(pages, ("Ann", "Bob", "Cat"), strict=True):
             page.tab.type("#name", name)
@@ -185,7 +185,7 @@ class HonestTests(VerificationCase):
         self.assertEqual(len(set.union(*codes.values())), 3)
 
     def test_relayed(self) -> None:
-        """A person who hides their address is connected through the TURN server only, and both pages say so."""
+        """A person who hides their address is connected through the TURN server only, and both pages show it."""
         turn = TurnServer()
         self.addCleanup(turn.stop)
         daemon = Daemon(self.directory / "turn", *turn.options)
@@ -226,13 +226,13 @@ class HonestTests(VerificationCase):
 
 
 class HostileTests(VerificationCase):
-    """With a server that ends both connections itself, and shows each page its own key."""
+    """Tests with a server that terminates both peer connections itself, and gives each page its own key."""
 
-    #: The honest server, which the hostile one pretends to be.
+    #: The options of the honest server, for which the hostile server poses.
     options = ("--no-tls",)
 
     def attacked(self, conduct: str) -> tuple[SheetPage, SheetPage]:
-        """Return two pages with somebody between them."""
+        """Return two pages whose peer connections end at the hostile server."""
         command = [sys.executable, "-m", "tests.suites.e2e.hostile_server", str(self.daemon.port), conduct]
         hostile = Program(command, directory=ROOT)
         self.addCleanup(hostile.stop, signal.SIGKILL)
@@ -266,7 +266,7 @@ class HostileTests(VerificationCase):
             page.not_verified("something else than it had committed to")
 
     def test_late_key(self) -> None:
-        """A key that is swapped in a call which people have verified is found out, and told at once."""
+        """If the server replaces a key in a verified call, the page detects it and shows it at once."""
         host, guest = self.attacked("late-key")
         self.assertEqual(host.code(), guest.code())
         for page in (host, guest):
@@ -278,6 +278,6 @@ class HostileTests(VerificationCase):
         host.not_verified("another one than at its beginning")
 
     def test_no_hello(self) -> None:
-        """A server that hides that pages have codes leaves them marked as not verifiable."""
+        """If a server hides that the pages support codes, the pages show each other as not verifiable."""
         for page in self.attacked("dumb"):
             page.wait_for_label("cannot be verified")

@@ -1,4 +1,4 @@
-"""A STUN and TURN server in a process of its own: coturn, as Debian packs it."""
+"""Runs coturn, a STUN and TURN server, in a separate process, as Debian packages it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from twisted.trial.unittest import SkipTest
 from tests.suites.e2e.program import Program
 from tests.suites.e2e.waiting import until
 
-#: Seconds that it has to start.
+#: The seconds within which coturn has to start.
 PATIENCE = 20.0
 
 USER = "ada"
@@ -28,7 +28,7 @@ SHIPPED = Path(__file__).parents[3] / "deploy" / "turnserver.conf"
 
 
 def free_port() -> int:
-    """Return a port that nobody uses just now, neither over UDP nor over TCP."""
+    """Return a port that is currently unused for both UDP and TCP."""
     with (
         socket.socket(socket.AF_INET, socket.SOCK_STREAM) as tcp,
         socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp,
@@ -43,16 +43,16 @@ class TurnServer:
     """A running coturn with one user, on the loopback interface.
 
     Attributes:
-        program: its process.
-        port: where it listens over UDP and TCP.
+        program: coturn's process.
+        port: coturn's port for UDP and TCP.
 
     """
 
     def __init__(self) -> None:
-        """Start it, and wait until it listens.
+        """Start coturn, and wait until it listens.
 
         Raises:
-            SkipTest: it is not installed.
+            SkipTest: coturn is not installed.
 
         """
         if shutil.which("turnserver") is None:
@@ -61,7 +61,7 @@ class TurnServer:
         options = ["--no-tls", "--no-dtls", "--no-cli", "--lt-cred-mech", "--allow-loopback-peers"]
         options += [f"--listening-ip={HOST}", f"--relay-ip={HOST}", f"--listening-port={self.port}"]
         options += [f"--user={USER}:{SECRET}", "--realm=signald.test", "--log-file=stdout", "--simple-log"]
-        # No configuration file, database or pid file of this machine's.
+        # With these options coturn uses no configuration file, database or pid file of this machine.
         options += ["-c", "/dev/null", "--userdb=/dev/null", "--pidfile=/dev/null"]
         self.program = Program(["turnserver", *options])
         try:
@@ -76,39 +76,39 @@ class TurnServer:
 
     @property
     def options(self) -> list[str]:
-        """Return signald's options that name this server, over UDP and over TCP."""
+        """Return signald's options that name the TURN server, over UDP and over TCP."""
         options = ["--ice-server", f"stun:{HOST}:{self.port}"]
         for transport in ("udp", "tcp"):
             options += ["--ice-server", f"turn:{HOST}:{self.port}?transport={transport},{USER},{SECRET}"]
         return options
 
     def stop(self) -> None:
-        """End it."""
+        """Stop coturn."""
         self.program.stop()
 
 
 class ShippedTurnServer:
-    """A running coturn with the configuration that signald comes with, on the loopback interface.
+    """A running coturn with the configuration in `deploy/`, on the loopback interface.
 
     Attributes:
-        program: its process.
-        port: where it listens over UDP, TCP, TLS and DTLS.
-        secret: the file that signald is to read.
+        program: coturn's process.
+        port: coturn's port for UDP, TCP, TLS and DTLS.
+        secret: the file from which signald reads the shared secret.
 
     """
 
     def __init__(self, directory: Path, host: str = HOST, secret: str = "0123456789abcdef" * 2, port: int = 0) -> None:
-        """Start it, and wait until it listens.
+        """Start coturn, and wait until it listens.
 
         Arguments:
-            directory: for its files.
+            directory: the directory for coturn's files.
             host: the address that it listens on and relays from; the relays of a test have to reach each other there,
                 so that this one is allowed.
-            secret: that it shares with signald.
-            port: where it listens; 0 for any free one.
+            secret: the secret that coturn shares with signald.
+            port: the port on which coturn listens; 0 for any free port.
 
         Raises:
-            SkipTest: it is not installed.
+            SkipTest: coturn is not installed.
 
         """
         if shutil.which("turnserver") is None:
@@ -131,13 +131,15 @@ class ShippedTurnServer:
         database = directory / "turndb"
         database.unlink(missing_ok=True)
         with closing(sqlite3.connect(database)) as connection:
-            # coturn takes no secret, not even that of its file, unless it can look into its database, too. As installed
-            # by the package: its threads make tables that are missing, and get into each other's way.
+            # coturn accepts no secret, not even the secret in its file, unless it can read its database, too. The
+            # schema is created here as the package does: coturn's threads would create missing tables concurrently, and
+            # collide.
             connection.executescript(SCHEMA.read_text())
         options = ["-c", str(configuration), f"--userdb={database}", f"--listening-ip={host}", f"--relay-ip={host}"]
         options += [f"--listening-port={self.port}", f"--tls-listening-port={self.port}"]
         options += ["--allow-loopback-peers", f"--allowed-peer-ip={host}", "--allocation-default-address-family=keep"]
-        # OpenSSL alone would refuse old versions of TLS at its usual level: the file is to do it.
+        # At its usual level OpenSSL itself refuses old TLS versions, so that the test would not test the configuration
+        # file.
         options += ["--cipher-list=ALL:@SECLEVEL=0"]
         options += ["--log-file=stdout", "--simple-log", "--verbose", f"--pidfile={directory / 'turn.pid'}"]
         self.program = Program(["turnserver", *options])
@@ -154,10 +156,10 @@ class ShippedTurnServer:
 
     @property
     def options(self) -> list[str]:
-        """Return signald's options for making credentials of this server."""
+        """Return signald's options for creating credentials of the TURN server."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return ["--turn-url", f"turn:{host}:{self.port}", "--ice-turn-secret-file", str(self.secret)]
 
     def stop(self) -> None:
-        """End it."""
+        """Stop coturn."""
         self.program.stop()

@@ -1,4 +1,4 @@
-"""A TURN client, one request at a time (RFC 8656), with the messages of aioice."""
+"""A TURN client that sends one request at a time (RFC 8656), with the message classes of aioice."""
 
 from __future__ import annotations
 
@@ -8,25 +8,25 @@ from typing import Any
 
 from aioice import stun
 
-#: Seconds for an answer.
+#: The seconds within which a response has to arrive.
 PATIENCE = 10.0
 
-#: REQUESTED-TRANSPORT: UDP.
+#: The value of REQUESTED-TRANSPORT for UDP.
 UDP = 17 << 24
 
 Address = tuple[str, int]
 
 
 class TurnClient:
-    """A client of one server, over UDP, with at most one allocation.
+    """A client of one TURN server over UDP, with at most one allocation.
 
     Attributes:
-        username, credential: as a server gives them out; None for none.
+        username, credential: the credentials that signald issued; None to send none.
 
     """
 
     def __init__(self, server: Address, username: str | None = None, credential: str | None = None) -> None:
-        """Prepare to ask this server."""
+        """Store the address of the server; no request is sent yet."""
         self.username, self.credential = username, credential
         self._server = server
         family = socket.AF_INET6 if ":" in server[0] else socket.AF_INET
@@ -36,28 +36,28 @@ class TurnClient:
         self._channel = 0x4000
 
     def allocate(self) -> int:
-        """Ask for a relay; return 0, or the error's code (RFC 8656 §19)."""
+        """Request an allocation; return 0, or the code of the error (RFC 8656 §19)."""
         return self._ask(stun.Method.ALLOCATE, {"LIFETIME": 600, "REQUESTED-TRANSPORT": UDP})
 
     def refresh(self) -> int:
-        """Ask for more time for it, as `allocate`."""
+        """Request a longer lifetime of the allocation; return 0, or the code of the error."""
         return self._ask(stun.Method.REFRESH, {"LIFETIME": 600})
 
     def reach(self, peer: str) -> int:
-        """Ask to be relayed to an address, as `allocate`; nothing is sent there."""
+        """Bind a channel to an address, without sending data; return 0, or the code of the error."""
         self._channel += 1
         return self._ask(stun.Method.CHANNEL_BIND, {"CHANNEL-NUMBER": self._channel, "XOR-PEER-ADDRESS": (peer, 40000)})
 
     def permit(self, peer: str) -> int:
-        """Ask for the permission alone that goes with it."""
+        """Request only a permission for an address; return 0, or the code of the error."""
         return self._ask(stun.Method.CREATE_PERMISSION, {"XOR-PEER-ADDRESS": (peer, 40000)})
 
     def close(self) -> None:
-        """Go away without a word."""
+        """Close the socket without releasing the allocation."""
         self._socket.close()
 
     def _ask(self, method: stun.Method, attributes: dict[str, Any]) -> int:
-        """Ask, and once more where the server has to tell realm and nonce first (RFC 8489 §9.2)."""
+        """Send a request, and repeat it once if the server's response has realm and nonce (RFC 8489 §9.2)."""
         for attempt in range(2):
             response = self._exchange(method, attributes)
             error = response.attributes.get("ERROR-CODE")

@@ -1,4 +1,4 @@
-"""Waiting for something to become true, by looking again and again until a deadline."""
+"""Polls a condition until it becomes true or a deadline expires."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TypeVar, TypeVarTuple
 Found = TypeVar("Found")
 Arguments = TypeVarTuple("Arguments")
 
-#: Seconds between two looks.
+#: The seconds between two calls of the probe.
 INTERVAL = 0.05
 
 
@@ -17,13 +17,13 @@ def until(probe: Callable[[*Arguments], Found | None], seconds: float, what: str
     """Return the first true value of `probe`.
 
     Arguments:
-        probe: looks once.
-        seconds: how long to go on looking.
-        what: what is waited for, for the error.
-        arguments: those of `probe`, such as the variable of a loop, which a lambda would not keep.
+        probe: the function that is polled.
+        seconds: the timeout.
+        what: a description of the condition, for the error.
+        arguments: the arguments of `probe`, such as the variable of a loop, which a lambda would not capture.
 
     Raises:
-        AssertionError: it did not become true in time; says what the last look saw.
+        AssertionError: the condition did not become true in time; the message has the last value.
 
     """
     deadline = time.monotonic() + seconds

@@ -15,7 +15,7 @@ from tests.support.native_client import Body, NativeClient
 
 
 class FaultTestCase(SynchronousTestCase):
-    """Starts daemons and clients, and ends those that still run.
+    """Starts daemons and clients, and ends those that still run at the end of the test.
 
     Attributes:
         directory: the test's own directory.
@@ -23,7 +23,7 @@ class FaultTestCase(SynchronousTestCase):
     """
 
     def setUp(self) -> None:
-        """Make the directory."""
+        """Create the directory of the test."""
         if not Path("/proc/self/fd").exists():
             raise SkipTest("what a process has open is read from /proc")
         self.directory = Path(self.mktemp()).resolve()
@@ -43,7 +43,7 @@ class FaultTestCase(SynchronousTestCase):
         return daemon
 
     def end(self, daemon: Daemon) -> None:
-        """End a daemon, also a stopped one, and assert that it has logged no error."""
+        """End a daemon, even if its process is stopped by SIGSTOP, and assert that the daemon has logged no error."""
         with contextlib.suppress(ProcessLookupError):
             daemon.program.process.send_signal(signal.SIGCONT)
         daemon.program.stop(signal.SIGKILL)
@@ -57,7 +57,7 @@ class FaultTestCase(SynchronousTestCase):
         return client
 
     def pair(self, daemon: Daemon, *, tls: bool = False, **keys: object) -> tuple[NativeClient, NativeClient, str]:
-        """Connect two clients that are in one session: the host, the guest, and the session's id."""
+        """Connect two clients that are in one session; return the host, the guest, and the session's id."""
         host, guest = self.client(daemon, tls=tls, **keys), self.client(daemon, tls=tls, **keys)
         session: str = host.ask("open")["session"]
         self.assertEqual(guest.ask("join", session=session)["type"], "joined")
@@ -72,7 +72,7 @@ class FaultTestCase(SynchronousTestCase):
         return heard
 
     def refused(self, daemon: Daemon) -> bool:
-        """Return whether a client that connects now is refused."""
+        """Return whether the server refuses a client that connects now."""
         try:
             NativeClient(daemon.port, tls=False, timeout=1.0).close()
         except (OSError, websocket.WebSocketException):

@@ -13,7 +13,7 @@ _table = Table("faults", _TITLE, ("fault", "seen", "figures"))
 
 
 def add_fault(fault: str, seen: str, figures: str = "") -> None:
-    """Add a row.
+    """Add a row to the table of `make faults`.
 
     Arguments:
         fault: the fault that was injected, such as `20 rolling restarts`.

@@ -23,10 +23,10 @@ from tests.support.native_client import NativeClient
 #: Number of replacements.
 ROUNDS = 100 if in_full() else 10
 
-#: One in so many replacements is left to the daemon's periodic check; SIGHUP announces the others.
+#: Every n-th replacement is left to the daemon's periodic check; SIGHUP announces the others.
 ALONE = 5
 
-#: One in so many replacements is preceded by a pair that cannot be used.
+#: Every n-th replacement is preceded by a pair that cannot be used.
 BAD = 3
 
 #: Pairs of clients that exchange messages.
@@ -40,11 +40,11 @@ SHOWN_WITHIN = 15.0
 
 
 class Talk(threading.Thread):
-    """Sends numbers from a host to a guest, one after the other.
+    """Sends numbers from a host to a guest in sequence.
 
     Attributes:
         waits: seconds from the sending of each message to its receipt.
-        fault: the exception that ended it.
+        fault: the exception that ended the thread.
 
     """
 
@@ -69,16 +69,16 @@ class Talk(threading.Thread):
             self.fault = error
 
     def end(self) -> None:
-        """Send no more, and wait for the thread."""
+        """Stop sending, and wait for the thread."""
         self._ends.set()
         self.join(30)
 
 
 class SwapTests(FaultTestCase):
-    """A daemon with a certificate and a key in files."""
+    """Tests of a daemon with a certificate and a key in files."""
 
     def setUp(self) -> None:
-        """Write the first pair, and start the daemon."""
+        """Write the first pair of files, and start the daemon."""
         super().setUp()
         self.certificate, self.key = self.directory / "fullchain.pem", self.directory / "privkey.pem"
         self.renew()

@@ -1,4 +1,4 @@
-"""The wall clock jumps: timeouts are not affected, and what carries a date follows the clock."""
+"""The wall clock jumps: timeouts are not affected, and certificates and credentials follow the wall clock."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.support.native_client import NativeClient
 
 HOUR, DAY = 3600, 86400
 
-#: The offsets of the wall clock in seconds, one after the other.
+#: The offsets of the wall clock in seconds, in the order of the jumps.
 JUMPS = (5 * HOUR, -5 * HOUR, 3 * DAY, -3 * DAY, 0)
 
 #: Lifetime of TURN credentials in seconds.
@@ -28,10 +28,10 @@ CLOSE = 5.0
 
 
 class ClockTests(FaultTestCase):
-    """A daemon whose wall clock is set while its monotonic clock goes on."""
+    """Tests of a daemon whose wall clock is changed while its monotonic clock continues."""
 
     def start_with_clock(self, *options: str) -> Daemon:
-        """Start a daemon with the right time."""
+        """Start a daemon whose wall clock is right."""
         self.offset = self.directory / "offset"
         self.jump(0)
         return self.start(
@@ -90,7 +90,8 @@ class ClockTests(FaultTestCase):
         self.jump(400 * DAY)
         begin = time.monotonic()
         if not in_full():
-            # A full run waits for the periodic check of the certificate, a minute at most.
+            # Without SIGHUP the test would have to wait up to a minute for the periodic check of the certificate, as a
+            # full run does.
             daemon.program.process.send_signal(signal.SIGHUP)
         while self.shown(daemon) == before:
             self.assertLess(time.monotonic() - begin, 90.0)

@@ -28,7 +28,7 @@ class DescriptorTests(FaultTestCase):
     """More connections arrive than there are file descriptors."""
 
     def flood(self, daemon: Daemon, count: int) -> contextlib.ExitStack:
-        """Open `count` connections, and return a stack whose end closes them."""
+        """Open `count` connections, and return a stack that closes the connections when it is closed."""
         stack = contextlib.ExitStack()
         self.addCleanup(stack.close)
         for _ in range(count):
@@ -36,7 +36,7 @@ class DescriptorTests(FaultTestCase):
         return stack
 
     def live_through(self, daemon: Daemon, pair: tuple[NativeClient, NativeClient, str], seconds: float) -> float:
-        """Exchange messages between two members while nobody else is accepted; return the longest wait in seconds."""
+        """Exchange messages between two members while other clients are refused; return the longest wait in seconds."""
         longest, end = 0.0, time.monotonic() + seconds
         while time.monotonic() < end:
             begin = time.monotonic()
@@ -47,7 +47,7 @@ class DescriptorTests(FaultTestCase):
         return longest
 
     def recover(self, daemon: Daemon, lines: int) -> tuple[float, int]:
-        """Wait until the daemon accepts connections again; return the seconds, and the lines that it has logged."""
+        """Wait until the daemon accepts connections again; return the seconds and the number of new log lines."""
         begin = time.monotonic()
         until(lambda: not self.refused(daemon), RECOVERS_WITHIN, "to be let in")
         recovered = time.monotonic() - begin
@@ -103,7 +103,7 @@ class KillTests(FaultTestCase):
     """A daemon is killed with SIGKILL."""
 
     def test_killed_and_started_again(self) -> None:
-        """A killed daemon leaves nothing behind that keeps the next one from serving from the same directory."""
+        """A killed daemon leaves no file that prevents the next daemon from serving from the same directory."""
         rounds = 10 if in_full() else 2
         authorities, waits = set[bytes](), list[float]()
         for _ in range(rounds):

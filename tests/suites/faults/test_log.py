@@ -1,4 +1,4 @@
-"""A log that nobody reads, or whose disk is full: the daemon goes on serving."""
+"""The daemon continues to serve clients when nobody reads its log, or when the disk of the log is full."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.suites.faults.case import FaultTestCase
 from tests.suites.faults.report import add_fault, in_full
 from tests.support.native_client import NativeClient
 
-#: The smallest pipe that Linux makes, in bytes.
+#: The size of the smallest pipe that Linux creates, in bytes.
 PIPE_BYTES = 4096
 
 #: Seconds that a round trip may take while the log cannot be written.
@@ -31,7 +31,7 @@ class Served:
     """A daemon that writes its log to a file.
 
     Attributes:
-        program: its process.
+        program: the daemon's process.
         port: the port of the page.
 
     """
@@ -54,7 +54,7 @@ class LogTests(FaultTestCase):
         return Served(program, port)
 
     def start_with_pipe(self) -> tuple[Served, int]:
-        """Start a daemon that logs into a small pipe; return it, and the descriptor that reads from the pipe."""
+        """Start a daemon that logs into a small pipe; return the daemon and the reading descriptor of the pipe."""
         pipe = self.directory / "log"
         os.mkfifo(pipe)
         reader = os.open(pipe, os.O_RDWR | os.O_NONBLOCK)
@@ -63,7 +63,7 @@ class LogTests(FaultTestCase):
         return self.start_with(pipe), reader
 
     def serve(self, daemon: Served, seconds: float) -> float:
-        """Exchange messages while the daemon has much to log; return the longest wait in seconds."""
+        """Exchange messages while the daemon writes many log lines; return the longest wait in seconds."""
         host, guest = (NativeClient(daemon.port, tls=False) for _ in range(2))
         for client in (host, guest):
             self.addCleanup(client.close)
@@ -81,7 +81,7 @@ class LogTests(FaultTestCase):
         return longest
 
     def test_nobody_reads(self) -> None:
-        """With a full pipe the daemon goes on serving; once the pipe is read, the rest of the log is written."""
+        """With a full pipe the daemon continues to serve; once the pipe is read, the rest of the log is written."""
         daemon, ours = self.start_with_pipe()
         longest = self.serve(daemon, 20 if in_full() else 3)
         self.assertLess(longest, MOST_WAIT)
@@ -121,7 +121,7 @@ class LogTests(FaultTestCase):
         add_fault("SIGTERM while nobody reads the log", "exit 0", f"ended in {time.monotonic() - begin:.1f} s")
 
     def test_no_room(self) -> None:
-        """With a full disk under the log the daemon goes on serving, and ends with status 0."""
+        """With a full disk under the log the daemon continues to serve, and ends with status 0."""
         daemon = self.start_with(Path("/dev/full"))
         longest = self.serve(daemon, 10 if in_full() else 2)
         self.assertLess(longest, MOST_WAIT)

@@ -1,4 +1,4 @@
-"""Clients that vanish or stop without closing their connection: the server's pings find them."""
+"""The server's pings detect clients that vanish or stop without closing their connection."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.support.native_client import NativeClient
 
 ROOT = Path(__file__).resolve().parents[3]
 
-#: Python of a guest in a process of its own, with the arguments address, port and session.
+#: Python source of a guest in a separate process, with the arguments address, port and session.
 GUEST = """
 import sys
 from tests.support.native_client import NativeClient
@@ -35,7 +35,7 @@ while True:
 
 
 class PeerTests(FaultTestCase):
-    """A member's process is stopped, or its network is cut."""
+    """Tests in which a member's process is stopped, or its network is cut."""
 
     def setUp(self) -> None:
         """Choose the ping interval: the defaults in a full run, one second otherwise."""
@@ -58,7 +58,7 @@ class PeerTests(FaultTestCase):
         return guest
 
     def found(self, daemon: Daemon, host: NativeClient, before: int) -> float:
-        """Wait until the host receives `member-away` and the descriptor is closed; return the seconds."""
+        """Wait until the host receives `member-away` and the guest's socket is closed; return the seconds."""
         begin = time.monotonic()
         host.socket.settimeout(self.ping + self.pong + 5)
         deadline = begin + self.ping + self.pong + 5
@@ -71,7 +71,7 @@ class PeerTests(FaultTestCase):
         return found
 
     def test_stopped(self) -> None:
-        """A client whose process is stopped is away within the ping and pong timeouts."""
+        """The server reports a client whose process is stopped as away within the ping and pong timeouts."""
         daemon = self.start_pinging("127.0.0.1")
         host = self.client(daemon)
         session: str = host.ask("open")["session"]
@@ -86,7 +86,7 @@ class PeerTests(FaultTestCase):
         )
 
     def test_cut(self) -> None:
-        """A client whose network is cut, so that no packet passes, is away within the same timeouts."""
+        """The server reports a client whose network drops all packets as away within the same timeouts."""
         if os.geteuid() != 0:
             raise SkipTest("network namespaces need root")
         network = Host()

@@ -23,7 +23,7 @@ ROUNDS = 20 if in_full() else 3
 #: Clients that exchange messages meanwhile.
 CLIENTS = 60 if in_full() else 20
 
-#: Seconds between the last client's return and the next restart.
+#: The seconds between the reconnection of the last client and the next restart.
 PAUSE = 2.0 if in_full() else 0.5
 
 #: Limits of one address, which are raised because all clients of this test have the same one.
@@ -35,17 +35,17 @@ BACK_WITHIN = 30.0
 #: Seconds within which every message has to be received at the end.
 HEARD_WITHIN = 70.0
 
-#: Seconds between two visitors, and the seconds that each waits for its response.
+#: The seconds between two visitors, and the seconds that each visitor waits for the response.
 VISIT_EVERY = 0.05
 VISIT_PATIENCE = 20.0
 
 
 class Visitors:
-    """Fetches the page on a new connection again and again, from the first moment to the last.
+    """Fetches the page on a new connection repeatedly, during the whole test.
 
     Attributes:
         waits: seconds that each visitor waited for the whole response.
-        faults: the errors of those who received none.
+        faults: the errors of the visitors that received no response.
 
     """
 
@@ -60,7 +60,7 @@ class Visitors:
         self._starting.start()
 
     def end(self) -> None:
-        """Start no more visitors, and wait for those that are waiting."""
+        """Start no more visitors, and wait for the visitors whose requests are pending."""
         self._over.set()
         self._starting.join()
         for visit in self._visits:
@@ -101,7 +101,7 @@ class RestartTests(SynchronousTestCase):
     """The daemon receives SIGTERM, and a new process takes its place, repeatedly."""
 
     def setUp(self) -> None:
-        """Make the directory."""
+        """Create the directory of the test."""
         self.directory = Path(self.mktemp()).resolve()
         self.directory.mkdir()
 
@@ -110,7 +110,7 @@ class RestartTests(SynchronousTestCase):
         self.restart_under_traffic(tls=False)
 
     def test_wss(self) -> None:
-        """The same holds over TLS."""
+        """No connection is refused over TLS, and no message is lost, duplicated or reordered."""
         self.restart_under_traffic(tls=True)
 
     def restart_under_traffic(self, *, tls: bool) -> None:

@@ -28,10 +28,10 @@ signal.signal(signal.SIGUSR2, hold_up)
 
 
 class StallTests(FaultTestCase):
-    """The reactor's thread is blocked, or the whole process is stopped."""
+    """Tests in which the reactor's thread is blocked, or the whole process is stopped."""
 
     def start_with_hook(self) -> Daemon:
-        """Start a daemon whose reactor SIGUSR2 blocks."""
+        """Start a daemon whose reactor is blocked by SIGUSR2."""
         hooks = self.directory / "hooks"
         hooks.mkdir()
         (hooks / "sitecustomize.py").write_text(HOOK)

@@ -121,7 +121,7 @@ def print_line(line: str) -> None:
 
 
 async def send_numbers(client: Client) -> None:
-    """Send numbers for ever, starting at a random moment."""
+    """Send numbers until the program ends, starting at a random moment."""
     await asyncio.sleep(random.random() * SEND_SECONDS)  # spreads the messages; no secret depends on it
     while True:
         client.send_number()

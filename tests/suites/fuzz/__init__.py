@@ -1,1 +1,1 @@
-"""Inputs of any kind to whatever reads what others wrote: coverage-guided, and kept where one was found to do harm."""
+"""Coverage-guided fuzzing of the parsers of untrusted input; inputs that caused a crash become regression tests."""

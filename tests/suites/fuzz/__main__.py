@@ -1,4 +1,4 @@
-"""Fuzzes every target for a time: `python -m tests.suites.fuzz --seconds 600`; prints how far each came.
+"""Fuzzes every target for a given time: `python -m tests.suites.fuzz --seconds 600`; prints the coverage of each.
 
 A crash is kept as a file under `tests/suites/fuzz/regressions/TARGET/`, which a unit test replays from then on.
 """
@@ -20,10 +20,10 @@ from tests.suites.fuzz.targets import TARGETS
 
 HERE = Path(__file__).resolve().parent
 
-#: Inputs of more bytes than this are not tried.
+#: The largest size of an input in bytes.
 MOST_BYTES = 4096
 
-#: Seconds between two lines of progress.
+#: The seconds between two lines of progress.
 PROGRESS = 30.0
 
 _PULSE = re.compile(r"^#(\d+)\s.*\bcov: (\d+)", re.MULTILINE)
@@ -31,15 +31,15 @@ _DONE = re.compile(r"^Done (\d+) runs", re.MULTILINE)
 
 
 class Run:
-    """One target in a process of its own.
+    """One target in a separate process.
 
     Attributes:
-        target: its name.
+        target: the target's name.
 
     """
 
     def __init__(self, target: str, seconds: float, folder: Path) -> None:
-        """Start it."""
+        """Start the process."""
         self.target = target
         corpus, kept = folder / target, HERE / "regressions" / target
         corpus.mkdir(parents=True)
@@ -58,7 +58,7 @@ class Run:
             )
 
     def progress(self) -> tuple[int, int]:
-        """Return the number of inputs so far, and of the edges of code that they reached."""
+        """Return the number of inputs so far, and the number of code edges that the inputs have reached."""
         text = self._log.read_text(errors="replace")
         pulses = _PULSE.findall(text)
         runs, edges = pulses[-1] if pulses else ("0", "0")
@@ -72,12 +72,12 @@ class Run:
         return f"{self.target:<12} {runs:>12,} inputs {edges:>7,} edges  {state}".rstrip()
 
     def fault(self) -> str:
-        """The end of what it wrote."""
+        """The last lines of the fuzzer's output."""
         return self._log.read_text(errors="replace")[-4000:]
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Fuzz, two targets at a time; 1 where one did what it must not."""
+    """Fuzz two targets at a time; return 1 if a target has failed."""
     parser = argparse.ArgumentParser(description="Fuzzes signald.")
     parser.add_argument("--seconds", type=float, default=600, help="for all targets together")
     parser.add_argument("--only", action="append", choices=[*TARGETS], help="this target; repeatable")
@@ -103,7 +103,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _watch(runs: Sequence[Run]) -> None:
-    """Print progress until all are done."""
+    """Print progress until all processes have ended."""
     say_at = time.monotonic() + PROGRESS
     while any(run.process.poll() is None for run in runs):
         time.sleep(0.5)
@@ -113,7 +113,7 @@ def _watch(runs: Sequence[Run]) -> None:
 
 
 def _quoted(word: str) -> str:
-    """A word as libFuzzer's dictionaries have it."""
+    """Return a word in the syntax of libFuzzer's dictionaries."""
     return '"' + "".join(f"\\x{byte:02x}" for byte in word.encode()) + '"'
 
 

@@ -1,4 +1,4 @@
-"""One target under libFuzzer, by way of atheris: `python -m tests.suites.fuzz.drive TARGET ARGUMENTS-OF-LIBFUZZER…`."""
+"""Runs one target under libFuzzer with atheris: `python -m tests.suites.fuzz.drive TARGET LIBFUZZER-ARGUMENTS…`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ with atheris.instrument_imports(include=["signald"]):
 
 
 def main() -> None:
-    """Run until libFuzzer ends: at a crash, or when its time is over."""
+    """Run the target until libFuzzer ends because of a crash or its time limit."""
     name = sys.argv.pop(1)
     atheris.Setup(sys.argv, TARGETS[name])
     atheris.Fuzz()

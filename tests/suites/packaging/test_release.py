@@ -1,4 +1,4 @@
-"""The sdist and the wheel of a release hold what docs/releasing.md promises, and a faulty release is refused."""
+"""The sdist and the wheel of a release contain what docs/releasing.md promises, and a faulty release is refused."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from signald import __version__
 
 ROOT = next(path for path in Path(__file__).resolve().parents if (path / "setup.cfg").exists())
 
-#: The files beside the directories that the sdist is built from.
+#: The files, besides the directories, from which the sdist is built.
 FILES = ("setup.cfg", "pyproject.toml", "MANIFEST.in", "Makefile", "README.md", "CHANGELOG.md", "LICENSE")
 
 
@@ -40,12 +40,12 @@ release = load_release()
 
 
 class ArchiveTests(SynchronousTestCase):
-    """One sdist, and the wheel that is built from it, serve all the tests."""
+    """Tests that share one sdist, and the wheel that is built from it."""
 
     directory: ClassVar[Path | None] = None
 
     def setUp(self) -> None:
-        """Build both, the first time."""
+        """Build the sdist and the wheel before the first test."""
         if ArchiveTests.directory is None:
             ArchiveTests.directory = self.build()
         self.tree = ArchiveTests.directory / "tree"
@@ -54,7 +54,7 @@ class ArchiveTests(SynchronousTestCase):
         self.sdist, self.wheel = sdist, wheel
 
     def build(self) -> Path:
-        """Build from a copy of the tree, so that nothing is left in the checkout; return where the archives are."""
+        """Build from a copy of the tree, so that the checkout stays unchanged; return the archives' directory."""
         directory = Path(self.mktemp()).resolve()
         tree = directory / "tree"
         tree.mkdir(parents=True)
@@ -77,7 +77,7 @@ class ArchiveTests(SynchronousTestCase):
             return set(package.namelist())
 
     def test_names(self) -> None:
-        """Both files are named after the version."""
+        """The file names of the sdist and the wheel contain the version."""
         self.assertEqual(self.sdist.name, f"signald-{__version__}.tar.gz")
         self.assertTrue(self.wheel.name.startswith(f"signald-{__version__}-py3-none-"), self.wheel.name)
 
@@ -110,7 +110,7 @@ class ArchiveTests(SynchronousTestCase):
                 self.assertEqual(package.read(f"{folder}/{installed}"), (ROOT / "deploy" / source).read_bytes())
 
     def test_missing_files_are_named(self) -> None:
-        """A file that an archive lacks is reported by its name."""
+        """The check reports a file that is missing in an archive by its name."""
         sdist = self.names_in_sdist() - {"docs/protocol.md"}
         self.assertEqual(release.missing_from_sdist(self.tree, sdist), ["docs/protocol.md"])
         wheel = {name for name in self.names_in_wheel() if not name.endswith("/nginx.conf")}
@@ -118,10 +118,10 @@ class ArchiveTests(SynchronousTestCase):
 
 
 class LockTests(SynchronousTestCase):
-    """The locks of the environments for the site and for a release; `make lock` writes them."""
+    """Tests of the locks for the documentation site and for a release, which `make lock` writes."""
 
     def test_extras_are_locked(self) -> None:
-        """Each lock has every requirement of its extra in a fitting version, with hashes, and names no index."""
+        """Each lock has every requirement of its extra in a matching version, with hashes, and names no index."""
         config = configparser.ConfigParser()
         config.read(ROOT / "setup.cfg")
         for extra in ("docs", "release"):
@@ -138,7 +138,7 @@ class LockTests(SynchronousTestCase):
                     self.assertIn(pins[canonicalize_name(requirement.name)][0], requirement.specifier)
 
     def test_build_is_locked(self) -> None:
-        """The release's environment has what the build requires, since the build is not isolated from it."""
+        """The lock of the release environment has the build requirements, since the build is not isolated from it."""
         project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
         text = (ROOT / "requirements" / "release.txt").read_text("utf-8")
         for line in project["build-system"]["requires"]:
@@ -146,22 +146,22 @@ class LockTests(SynchronousTestCase):
 
 
 class ChangelogTests(SynchronousTestCase):
-    """The changelog's section for a version."""
+    """Tests of the changelog's section for a version."""
 
     def test_this_version(self) -> None:
-        """CHANGELOG.md has a section with a date for every version but one under development."""
+        """CHANGELOG.md has a dated section for the current version, unless the version is under development."""
         version = release.read_version(ROOT)
         self.assertEqual(version, __version__)
         if "dev" not in version:
             self.assertIn("### Added", release.changes_of((ROOT / "CHANGELOG.md").read_text("utf-8"), version))
 
     def test_section(self) -> None:
-        """The text between the version's heading and the next one is returned."""
+        """The function returns the text between the version's heading and the next heading."""
         text = "## Unreleased\n\n## 1.2.0 - 2026-11-28\n\n### Fixed\n\n- A.\n\n## 1.1.0 - 2026-01-01\n\n- B.\n"
         self.assertEqual(release.changes_of(text, "1.2.0"), "### Fixed\n\n- A.")
 
     def test_refused(self) -> None:
-        """No section, a date that is none, and an empty section are refused, each with what was expected."""
+        """A missing or empty section and an invalid date are refused with an error that names the expectation."""
         for text, reason in (
             ("## Unreleased\n\n- A.\n", "expected a heading `## 1.2.0 - YYYY-MM-DD`"),
             ("## 1.2.0 - soon\n\n- A.\n", "found soon"),
@@ -172,10 +172,10 @@ class ChangelogTests(SynchronousTestCase):
 
 
 class CommandTests(SynchronousTestCase):
-    """The command in a repository of the test's own."""
+    """Tests of the release command in a separate repository."""
 
     def setUp(self) -> None:
-        """Make a repository with one commit: a version and its changes."""
+        """Create a repository with one commit that has a version and a changelog."""
         self.root = Path(self.mktemp()).resolve()
         (self.root / "signald").mkdir(parents=True)
         (self.root / "signald" / "__init__.py").write_text('__version__ = "1.2.0"\n')
@@ -185,25 +185,25 @@ class CommandTests(SynchronousTestCase):
         self.git("commit", "--quiet", "--message", "First")
 
     def git(self, *arguments: str) -> None:
-        """Run git there, with an identity that is nobody's."""
+        """Run git in the repository, with a fictitious identity."""
         identity = ["-c", "user.name=Ann", "-c", "user.email=ann@example.org", "-c", "commit.gpgsign=false"]
         release.run(["git", "-C", self.root, *identity, *arguments])
 
     def test_dirty_tree_is_refused(self) -> None:
-        """A file that is not committed stops the release before anything is built, and is named."""
+        """An uncommitted file stops the release before anything is built, and the error names the file."""
         (self.root / "new.txt").write_text("new\n")
         error = self.assertRaises(release.ReleaseError, release.release, self.root, tag=True)
         self.assertIn("new.txt", str(error))
         self.assertFalse((self.root / "dist").exists())
 
     def test_existing_tag_is_refused(self) -> None:
-        """A version that was tagged is not tagged again."""
+        """A version that has a tag already is not tagged again."""
         self.git("tag", "v1.2.0")
         error = self.assertRaises(release.ReleaseError, release.release, self.root, tag=True)
         self.assertIn("The tag v1.2.0 exists.", str(error))
 
     def test_failing_command(self) -> None:
-        """A command that fails is named with its status and what it wrote."""
+        """The error about a failed command names the command, its status and its output."""
         error = self.assertRaises(
             release.ReleaseError, release.run, [sys.executable, "-c", "import sys; print('spilled'); sys.exit(3)"]
         )

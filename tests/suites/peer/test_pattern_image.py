@@ -1,4 +1,4 @@
-"""Images of the test pattern."""
+"""Tests the images of the test pattern."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ CLOCK = "12:34:56.7"
 
 
 class PictureTests(SynchronousTestCase):
-    """`PatternImage`."""
+    """Tests of `PatternImage`."""
 
     def test_planes(self) -> None:
         """The planes have the given strides and the heights of YUV 4:2:0."""

@@ -1,4 +1,4 @@
-"""The peer as a library: two or three in one process, with the real daemon or a fake server."""
+"""Tests the peer as a library: two or three peers in one process, with the real daemon or a fake server."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class CallTests(PeerCase):
 
     @asynchronous
     async def test_two(self) -> None:
-        """Video and audio flow both ways, and both reports tell so."""
+        """Video and audio flow both ways, and both reports state it."""
         host, hosts = self.real_peer(stay_alone=False)
         guest, guests = self.real_peer(stay_alone=False)
         await host.connect()
@@ -123,7 +123,7 @@ class CallTests(PeerCase):
 
     @asynchronous
     async def test_one_direction(self) -> None:
-        """A peer that sends nothing still receives, and neither report tells that media flowed both ways."""
+        """A peer that sends no media still receives media, and neither report states that media flowed both ways."""
         host, hosts = self.real_peer()
         guest = Peer(self.address(self.daemon), SilentMedia, trust=self.trust(), reactor=reactor)
         await host.connect()
@@ -156,7 +156,7 @@ class CallTests(PeerCase):
 
     @asynchronous
     async def test_server_stops(self) -> None:
-        """A server that does not return within the grace ends the call."""
+        """A server that does not return within the grace period ends the call."""
         self.daemon = self.start_daemon("--limit", "grace-seconds=0.2")
         peer, _ = self.real_peer()
         await peer.connect()
@@ -167,7 +167,7 @@ class CallTests(PeerCase):
 
     @asynchronous
     async def test_events(self) -> None:
-        """The application gets the session's events."""
+        """The application receives the events of the session."""
         events: asyncio.Queue[Value] = asyncio.Queue()
         host, _ = self.real_peer(on_event=events.put_nowait)
         guest, _ = self.real_peer()
@@ -220,7 +220,7 @@ class CallTests(PeerCase):
 
     @asynchronous
     async def test_host_requests(self) -> None:
-        """A host admits, refuses, removes, hands over, changes and ends; a guest's request is refused."""
+        """A host admits, refuses, removes, hands over, changes and ends; the same requests of a guest are refused."""
         knocks: asyncio.Queue[str] = asyncio.Queue()
 
         def collect(event: Value) -> None:
@@ -261,7 +261,7 @@ class CallTests(PeerCase):
 
     @asynchronous
     async def test_reconnect(self) -> None:
-        """A call continues while the connections to the server are lost and resumed."""
+        """A call continues while the WebSockets to the server are lost and resumed."""
         events: asyncio.Queue[Value] = asyncio.Queue()
         host, hosts = self.real_peer(on_event=events.put_nowait)
         guest, guests = self.real_peer()
@@ -286,7 +286,7 @@ class CallTests(PeerCase):
 
 
 def lose_connection(peer: Peer) -> None:
-    """Lose a peer's connection to the server."""
+    """Lose a peer's WebSocket to the server."""
     (connection,) = peer._socket._open_connections
     connection.dropConnection(abort=True)
 
@@ -331,12 +331,12 @@ def without_candidates(sdp: str) -> str:
 
 
 class RemotePeer:
-    """The member Bob of the fake server, which uses aiortc without the code under test.
+    """The member Bob on the fake server, which uses aiortc without the code under test.
 
     Attributes:
         server: the fake server.
-        trickle: whether its candidates are sent by themselves, as a browser does; otherwise they are lost.
-        connection: its peer connection.
+        trickle: whether Bob's candidates are sent in separate messages, as a browser does; otherwise they are lost.
+        connection: Bob's peer connection.
 
     """
 
@@ -351,7 +351,7 @@ class RemotePeer:
         server.script = self.script
 
     def script(self, message: dict[str, Any]) -> None:
-        """Answer as a session that has Bob as its member."""
+        """Respond to the client's requests as the server of a session that has Bob as its member."""
         self.server.welcome(message)
         if message["type"] == "join":
             self.server.send_message(JOINED | {"id": message["id"]})
@@ -359,7 +359,7 @@ class RemotePeer:
             self.tasks.append(asyncio.ensure_future(self.answer(message)))
 
     async def answer(self, message: dict[str, Any]) -> None:
-        """Answer the offer without candidates, and send the candidates after the answer."""
+        """Reply to the offer with an answer without candidates, and send the candidates after the answer."""
         offer = message["sdp"] if self.trickle else without_candidates(message["sdp"])
         await self.connection.setRemoteDescription(RTCSessionDescription(offer, "offer"))
         await self.connection.setLocalDescription(await self.connection.createAnswer())
@@ -373,14 +373,14 @@ class RemotePeer:
         self.server.send_message({"type": "candidates", "candidates": candidates, "end": True} | shared)
 
     async def close(self) -> None:
-        """Close the connection."""
+        """Close the peer connection."""
         await asyncio.gather(*self.tasks)
         await self.media.stop()
         await self.connection.close()
 
 
 class FakeServerTests(PeerCase):
-    """Behaviour that the real daemon and a correct member do not show."""
+    """Tests of situations that the real daemon and a correct member do not cause."""
 
     def setUp(self) -> None:
         """Start the fake server, and silence the log."""
@@ -502,7 +502,7 @@ class FakeServerTests(PeerCase):
 
     @asynchronous
     async def test_invalid_offer(self) -> None:
-        """An offer that cannot be applied fails its connection, and keeps the reason of an ended call."""
+        """An offer that cannot be applied fails its peer connection, and keeps the reason of an ended call."""
         peer = await self.join_silent_session(stay_alone=False)
         number = {"offerer": "CY", "n": 1}
         cy = {"user": "CY", "role": "guest", "polite": True, "offers-first": False, "base": 0}
@@ -572,7 +572,7 @@ class FakeServerTests(PeerCase):
 
     @asynchronous
     async def test_refusal_before_the_welcome(self) -> None:
-        """A request that is refused because too many wait leaves `connect` waiting for the welcome."""
+        """If a request is refused because too many requests are queued, `connect` still waits for the welcome."""
         peer, _ = self.make_peer(self.server.address)
         self.server.script = lambda message: None
         connecting = asyncio.ensure_future(peer.connect())
@@ -589,7 +589,7 @@ class FakeServerTests(PeerCase):
 
     @asynchronous
     async def test_lost_before_the_welcome(self) -> None:
-        """A connection that is lost before the welcome raises an error."""
+        """A WebSocket that is lost before the welcome raises an error."""
         self.server.script = lambda message: self.server.connections[0].dropConnection(abort=True)
         peer, _ = self.make_peer(self.server.address)
         with self.assertRaises(UnreachableError) as context:
@@ -599,7 +599,7 @@ class FakeServerTests(PeerCase):
 
     @asynchronous
     async def test_lost_request(self) -> None:
-        """A request whose reply is lost with the identity raises an error."""
+        """A request raises an error when the identity is lost before the request's reply arrives."""
         peer, _ = self.make_peer(self.server.address)
         await peer.connect()
 
@@ -617,7 +617,7 @@ class FakeServerTests(PeerCase):
 
     @asynchronous
     async def test_replaced(self) -> None:
-        """When another connection takes the identity over, the call and its pending requests end."""
+        """When another client resumes the identity, the call and its pending requests end."""
         peer, _ = self.make_peer(self.server.address)
         await peer.connect()
         self.server.script = lambda message: self.server.connections[0].sendClose(4001, "replaced")
@@ -628,7 +628,7 @@ class FakeServerTests(PeerCase):
 
     @asynchronous
     async def test_lost_twice(self) -> None:
-        """A connection that is lost again during the handshake is resumed within the same grace."""
+        """A WebSocket that is lost again during the handshake is resumed within the same grace period."""
         peer = await self.join_silent_session()
         script = self.server.script
         self.server.script = lambda message: self.server.connections[-1].dropConnection(abort=True)
@@ -652,7 +652,7 @@ class FakeServerTests(PeerCase):
 
     @asynchronous
     async def test_membership(self) -> None:
-        """A resume with the membership alone, and a renewed member, result in new peer connections."""
+        """A resume that preserves only the membership, and a renewed member, result in new peer connections."""
         peer = await self.join_silent_session()
         await self.server.wait_for_message("offer")
 
@@ -715,7 +715,7 @@ class FakeServerTests(PeerCase):
 
     @asynchronous
     async def test_media_raises(self) -> None:
-        """An error in media fails its connection, and not the peer."""
+        """An error in media fails the peer connection, and does not end the call of the peer."""
         other = RemotePeer(self.server, trickle=True)
         peer = Peer(self.server.address, BrokenMedia, stay_alone=False, reactor=reactor)
         await peer.connect()

@@ -1,4 +1,4 @@
-"""The report of a call."""
+"""Tests the report of a call."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def member(**changes: Any) -> MemberReport:
 
 
 class FlowedTests(SynchronousTestCase):
-    """`flowed`: whether media flowed both ways."""
+    """Tests of `flowed`, which returns whether media flowed both ways."""
 
     def test_both_ways(self) -> None:
         """Media flowed when every kind that a side sends has arrived."""
@@ -45,14 +45,14 @@ class FlowedTests(SynchronousTestCase):
         self.assertFalse(member(receives=[]).flowed)
 
     def test_all_members(self) -> None:
-        """Media of a call flowed when there was a member, and it flowed with each."""
+        """Media of a call flowed when there was at least one other member, and media flowed with each member."""
         self.assertTrue(Report(members=[member(), member()]).flowed)
         self.assertFalse(Report(members=[member(), member(video_frames_sent=0)]).flowed)
         self.assertFalse(Report().flowed)
 
 
 class JsonTests(SynchronousTestCase):
-    """The report as JSON."""
+    """Tests of the report as JSON."""
 
     def test_sums(self) -> None:
         """The report has the session, the reason and the sums over all members."""

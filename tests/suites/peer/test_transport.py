@@ -1,4 +1,4 @@
-"""The signaling socket: the client over real WebSockets."""
+"""Tests the signaling socket: the client over real WebSockets."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ reactor: Any = installed
 
 
 class AddressTests(SynchronousTestCase):
-    """`Address`."""
+    """Tests of `Address`."""
 
     def test_addresses(self) -> None:
         """URLs of the WebSocket and of the page are parsed as the same address; ports default by scheme."""
@@ -45,7 +45,7 @@ class AddressTests(SynchronousTestCase):
             self.assertEqual(Address.parse(text), Address(*parts), text)
 
     def test_invalid_addresses(self) -> None:
-        """A text that is not a server's address is refused with a sentence."""
+        """A text that is not a server's address is refused with an error message."""
         for text in ("", "localhost:9000", "ftp://example.org", "wss://", "wss://example.org:99999", "wss://[::1"):
             error = self.assertRaises(ValueError, Address.parse, text)
             self.assertEqual(str(error), f"{text!r} is not the address of a server, like wss://localhost:9000/ws.")
@@ -63,10 +63,10 @@ class AddressTests(SynchronousTestCase):
 
 
 class TrustTests(SynchronousTestCase):
-    """`Trust`."""
+    """Tests of `Trust`."""
 
     def test_no_certificate(self) -> None:
-        """A CA file without a certificate, or with an invalid one, is refused with a sentence."""
+        """A CA file without a certificate, or with an invalid certificate, is refused with an error message."""
         broken = b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
         for content in (b"", b"no certificate", broken):
             error = self.assertRaises(ValueError, Trust(content).tls_options, "localhost")
@@ -75,7 +75,7 @@ class TrustTests(SynchronousTestCase):
 
 @implementer(IHostResolution)
 class Resolution:
-    """A resolution of `EmptyResolver`."""
+    """The name resolution of `EmptyResolver`."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -104,7 +104,7 @@ class EmptyResolver:
 
 
 class ConnectTests(AsyncCase):
-    """Connecting and reconnecting."""
+    """Tests of connecting and reconnecting."""
 
     def setUp(self) -> None:
         """Create the queue of events."""
@@ -193,7 +193,7 @@ class ConnectTests(AsyncCase):
 
     @asynchronous
     async def test_connection_lost(self) -> None:
-        """A lost connection is resumed, and requests made meanwhile are sent then."""
+        """A lost WebSocket is resumed, and requests made meanwhile are sent after the resume."""
         server = self.start_server()
         socket = self.make_socket(server.address)
         await socket.connect()
@@ -227,7 +227,7 @@ class ConnectTests(AsyncCase):
 
     @asynchronous
     async def test_server_restarts(self) -> None:
-        """The attempts continue while no server answers."""
+        """The client continues its attempts to reconnect while no server responds."""
         server = self.start_server()
         socket = self.make_socket(server.address)
         await socket.connect()
@@ -244,7 +244,7 @@ class ConnectTests(AsyncCase):
 
     @asynchronous
     async def test_close_while_reconnecting(self) -> None:
-        """Closing while the connection is lost, or while one is being opened, leaves no task behind."""
+        """Closing while the WebSocket is lost, or while a new WebSocket is being opened, leaves no task behind."""
         server = self.start_server()
         for refuse in (False, True):
             socket = self.make_socket(server.address)
@@ -261,7 +261,7 @@ class ConnectTests(AsyncCase):
 
     @asynchronous
     async def test_abort(self) -> None:
-        """`abort` drops the connection without a close frame."""
+        """`abort` drops the TCP connection without a close frame."""
         server = self.start_server()
         socket = self.make_socket(server.address)
         await socket.connect()
@@ -302,7 +302,7 @@ class ConnectTests(AsyncCase):
 
 
 class SilentListener(Factory):
-    """Accepts connections and never answers.
+    """Accepts TCP connections and never sends a response.
 
     Attributes:
         called: set when bytes were received.

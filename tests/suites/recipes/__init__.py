@@ -1,1 +1,1 @@
-"""The recipes of the documentation, carried out: programs that need more than the suites of tests may ask for."""
+"""Runs the recipes of the documentation with programs that the other test suites do not require."""

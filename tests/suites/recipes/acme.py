@@ -1,7 +1,8 @@
-"""The recipes of docs/certificates.md with a local ACME server: `make acme`.
+"""Runs the recipes of docs/certificates.md with a local ACME server: `make acme`.
 
-It needs certbot, caddy, and pebble with pebble-challtestsrv (https://github.com/letsencrypt/pebble), each on the PATH
-or named by CERTBOT, CADDY, PEBBLE, PEBBLE_CHALLTESTSRV. Nothing listens but on 127.0.0.1, and nothing is left behind.
+The program needs certbot, caddy, and pebble with pebble-challtestsrv (https://github.com/letsencrypt/pebble), each on
+the PATH or named by CERTBOT, CADDY, PEBBLE, PEBBLE_CHALLTESTSRV. All servers listen on 127.0.0.1 only, and the program
+removes all of its files.
 """
 
 from __future__ import annotations
@@ -33,25 +34,25 @@ from tests.suites.e2e.turn import free_port
 from tests.suites.e2e.waiting import until
 
 NAME = "calls.example.org"
-"""The name in the certificates, which the ACME server's own DNS resolves to this machine."""
+"""The host name in the certificates, which the DNS server of the ACME server resolves to this machine."""
 
 PATIENCE = 90.0
-"""Seconds for each step."""
+"""The seconds that each step may take."""
 
 PROGRAMS = ("certbot", "caddy", "pebble", "pebble-challtestsrv")
 
 
 def say(line: str) -> None:
-    """Tell what happened."""
+    """Print what happened."""
     sys.stdout.write(line + "\n")
     sys.stdout.flush()
 
 
 def find_programs() -> dict[str, str]:
-    """Return the path of each program.
+    """Return the path of each required program.
 
     Raises:
-        SystemExit: some are missing; says which.
+        SystemExit: some programs are missing; the message names them.
 
     """
     wanted = {name: os.environ.get(name.upper().replace("-", "_"), name) for name in PROGRAMS}
@@ -66,16 +67,16 @@ class AcmeServer:
     """Pebble, a small ACME server (RFC 8555) for tests.
 
     Attributes:
-        directory: the URL of its ACME directory.
-        trust: the certificate that its own HTTPS is to be trusted by, a PEM file.
-        root: the certificate of the authority that it issues by, a PEM file.
-        http_port: where it looks for an answer to the HTTP-01 challenge (RFC 8555 §8.3).
-        tls_port: where it looks for an answer to the TLS-ALPN-01 challenge (RFC 8737).
+        directory: the URL of the ACME directory.
+        trust: the PEM file of the authority that issued the certificate of the ACME server itself.
+        root: the PEM file of the authority that issues the certificates.
+        http_port: the port at which the server validates the HTTP-01 challenge (RFC 8555 §8.3).
+        tls_port: the port at which the server validates the TLS-ALPN-01 challenge (RFC 8737).
 
     """
 
     def __init__(self, programs: dict[str, str], folder: Path, stack: contextlib.ExitStack) -> None:
-        """Start it, and a DNS server for which every name is 127.0.0.1."""
+        """Start the ACME server, and a DNS server that resolves every name to 127.0.0.1."""
         port, management, dns = free_port(), free_port(), free_port()
         self.http_port, self.tls_port = free_port(), free_port()
         self.directory = f"https://localhost:{port}/dir"
@@ -105,7 +106,8 @@ class AcmeServer:
         self._start(
             stack,
             [programs["pebble"], "-config", folder / "pebble.json", "-dnsserver", f"127.0.0.1:{dns}"],
-            # Its own trials of clients' patience are of no use here.
+            # These variables disable Pebble's random delays and random rejections of nonces, which test the robustness
+            # of clients.
             {"PEBBLE_VA_NOSLEEP": "1", "PEBBLE_WFE_NONCEREJECT": "0"},
         )
         context = ssl.create_default_context(cafile=self.trust)
@@ -131,10 +133,9 @@ class AcmeServer:
 
 @contextlib.contextmanager
 def secured(port: int, root: Path) -> Iterator[tuple[ssl.SSLSocket, int]]:
-    """Connect as a browser does that trusts that authority: to the name, with the whole chain checked.
+    """Connect by name over TLS as a browser that trusts the authority, and verify the whole chain.
 
-    Gives the connection and the serial number of the certificate that it was shown.
-
+    Return the connection and the serial number of the certificate that the server presented.
     """
     context = ssl.create_default_context(cafile=root)
     with (
@@ -146,14 +147,14 @@ def secured(port: int, root: Path) -> Iterator[tuple[ssl.SSLSocket, int]]:
 
 
 def serial(port: int, root: Path) -> int:
-    """The serial number of the certificate that a new connection is shown."""
+    """Return the serial number of the certificate that the server presents on a new connection."""
     with secured(port, root) as (_, number):
         return number
 
 
 @contextlib.contextmanager
 def signaling(port: int, root: Path) -> Iterator[websocket.WebSocket]:
-    """Open a WebSocket through a connection that is checked likewise."""
+    """Open a WebSocket over a TLS connection that is verified in the same way."""
     with secured(port, root) as (connection, _):
         yield websocket.create_connection(
             f"wss://{NAME}:{port}/ws", socket=connection, subprotocols=["signald.1"], timeout=PATIENCE
@@ -161,13 +162,13 @@ def signaling(port: int, root: Path) -> Iterator[websocket.WebSocket]:
 
 
 def ping(line: websocket.WebSocket) -> None:
-    """Assert that the server answers."""
+    """Send a `ping` message, and assert that the server replies."""
     line.send('{"type":"ping","id":"1"}')
     assert json.loads(line.recv())["type"] == "pong"
 
 
 def with_certbot(programs: dict[str, str], acme: AcmeServer, folder: Path, stack: contextlib.ExitStack) -> None:
-    """Carry out the recipe with certbot: get a certificate, serve with it, and renew it under a call."""
+    """Carry out the recipe with certbot: get a certificate, serve with it, and renew it during a call."""
     tls = folder / "tls"
     tls.mkdir(mode=0o750)
     environment = {
@@ -216,7 +217,7 @@ def with_certbot(programs: dict[str, str], acme: AcmeServer, folder: Path, stack
 
 
 def another(port: int, root: Path, first: int) -> int:
-    """Wait until new connections are shown another certificate than the first; its serial number."""
+    """Wait until the server presents a certificate other than the first one, and return its serial number."""
 
     def look() -> int | None:
         number = serial(port, root)
@@ -226,14 +227,14 @@ def another(port: int, root: Path, first: int) -> int:
 
 
 def certbot(command: Sequence[str], environment: dict[str, str]) -> None:
-    """Run certbot to its end."""
+    """Run certbot and wait for its end."""
     program = run(command, seconds=2 * PATIENCE, environment=environment)
     if program.process.returncode:
         raise AssertionError(f"certbot failed: {program.stdout}{program.stderr}")
 
 
 def with_caddy(programs: dict[str, str], acme: AcmeServer, folder: Path, stack: contextlib.ExitStack) -> None:
-    """Carry out the recipe with Caddy: it gets the certificate by itself, and stands in front."""
+    """Carry out the recipe with Caddy, which gets the certificate by itself and is the reverse proxy of the daemon."""
     daemon = Daemon(folder / "behind", "--no-tls", "--interface", "127.0.0.1", "--trusted-proxy", "127.0.0.1")
     stack.callback(daemon.stop)
     options = f"""{{

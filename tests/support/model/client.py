@@ -61,7 +61,7 @@ NOBODY = UserId("")
 
 
 class Kind(Enum):
-    """The kind of a client: one that can resume, one that cannot, or one of the original server."""
+    """The capability of a client: it can resume, it cannot resume, or it speaks the dialect of the original server."""
 
     RESUMABLE = 1
     PLAIN = 2
@@ -80,13 +80,13 @@ def expect(truth: object, what: str) -> None:
 
 @define(eq=False)
 class Socket:
-    """A connection with delay: messages are under way until they are delivered.
+    """A WebSocket with delay: messages are in transit until the test delivers them.
 
     Attributes:
-        peer: its id at the hub.
-        to_server: the requests under way.
-        to_client: the events under way; an error code is the server's close.
-        closing: whether the server has closed it.
+        peer: the WebSocket's peer id at the hub.
+        to_server: the requests in transit.
+        to_client: the events in transit; an error code stands for the server's close frame.
+        closing: whether the server has closed the WebSocket.
 
     """
 
@@ -101,7 +101,7 @@ class Sent:
     """A numbered message; it must arrive unless one of the two clients loses state after it was sent.
 
     Attributes:
-        request: its request id.
+        request: the request id of the message.
         sender, receiver: the clients.
         losses: how often each of the two had lost state when the message was sent.
 
@@ -123,31 +123,31 @@ class Room:
 
 @define(eq=False)
 class Client:
-    """One client.
+    """A client that keeps the state which the protocol document demands.
 
     Attributes:
         number: the client's number.
         kind: its capabilities.
-        socket: its connection; None while it has none.
-        welcomed: whether that connection is welcomed.
-        user: its identity; empty before its first welcome.
-        secret: the newest resume secret that it knows.
-        spent: the secrets before.
-        loads: how often it was started.
-        received: how many counted events it has received.
-        sent: how many of its counted requests are acknowledged.
-        unacknowledged: the requests after those.
-        turn_user: the user of its newest TURN credentials; empty where it has none.
-        rooms: the sessions of which it is a member.
-        waiting_at: the sessions at which it waits.
-        knocks: the visitors in the lobbies of its sessions.
-        awaited: the requests without a reply.
+        socket: the client's WebSocket; None while the client is disconnected.
+        welcomed: whether the server has sent `welcome` on that WebSocket.
+        user: the client's user id; empty before its first welcome.
+        secret: the newest resume secret that the client received.
+        spent: the earlier resume secrets.
+        loads: how often the client program was started.
+        received: how many counted events the client has received.
+        sent: how many of the client's counted requests the server has acknowledged.
+        unacknowledged: the counted requests that the server has not acknowledged yet.
+        turn_user: the user of the client's newest TURN credentials; empty without credentials.
+        rooms: the sessions of which the client is a member.
+        waiting_at: the sessions in whose lobby the client waits.
+        knocks: the visitors in the lobbies of the client's sessions.
+        awaited: the requests that have no reply yet.
         doubtful: the requests whose reply may have been an error that was lost.
-        forgotten: the requests before its last loss of state, whose replies may still come.
+        forgotten: the requests before the client's last loss of state, whose replies may still arrive.
         refused: the requests that were rejected.
-        losses: how often it lost messages, its identity or a membership.
+        losses: how often the client lost messages, its identity or a membership.
         last_numbers: the number of the last message from each sender.
-        requests: how many requests it has made.
+        requests: how many requests the client has sent.
 
     """
 
@@ -176,13 +176,13 @@ class Client:
 
     @property
     def instance(self) -> Instance:
-        """The id of its run."""
+        """Return the id of the client's current run."""
         return Instance(f"{self.number}.{self.loads}")
 
     # Sending
 
     def connect(self, socket: Socket) -> None:
-        """Send a hello or a resume on a new connection."""
+        """Send `hello` or `resume` on a new WebSocket."""
         self.socket = socket
         self.welcomed = False
         if self.secret is not None:
@@ -194,7 +194,7 @@ class Client:
             socket.to_server.append(Hello(1))
 
     def send_request(self, request: Request) -> RequestId:
-        """Send a request, now or when the connection is back."""
+        """Send a request now, or after the client has reconnected."""
         self.requests += 1
         id = RequestId(f"{self.number}-{self.requests}")
         request = evolve(request, id=id)
@@ -212,7 +212,7 @@ class Client:
             self.socket.to_server.append(Ack(Count(self.received)))
 
     def disconnected(self) -> None:
-        """Handle the loss of the connection."""
+        """Handle the loss of the WebSocket."""
         self.socket = None
         self.welcomed = False
         self.doubtful |= set(self.awaited)
@@ -220,14 +220,14 @@ class Client:
             self.lose_identity()
 
     def lose_identity(self) -> None:
-        """Lose the identity."""
+        """Handle the loss of the client's identity."""
         if self.secret is not None:
             self.spent.append(self.secret)
         self.user, self.secret = NOBODY, None
         self._lose_state()
 
     def reload(self) -> None:
-        """Restart the program; the identity stays."""
+        """Restart the client program; the identity is kept."""
         self.loads += 1
         self._forget_sessions()
         self.received = self.sent = 0
@@ -250,7 +250,7 @@ class Client:
     # Receiving
 
     def receive(self, event: Event) -> None:
-        """Follow an event, and check that it is allowed."""
+        """Process an event, and check that the protocol allows it."""
         if self.kind is Kind.RESUMABLE and not isinstance(event, UNCOUNTED):
             expect(self.welcomed, "an event came before the welcome")
             self.received += 1

@@ -1,4 +1,4 @@
-"""The core with its surroundings: connections that lose messages, and outcomes that arrive late and in any order."""
+"""Runs the core with simulated connections that lose messages, and with outcomes that arrive late and in any order."""
 
 from __future__ import annotations
 
@@ -35,21 +35,22 @@ LIMITS = Limits(
     outbox_messages=16,
     waiting_messages=1000,
 )
-"""Limits that are small where the tests should reach them, and large where they would close correct clients."""
+"""Limits that are small where tests have to reach a limit, and large where a limit would disconnect correct clients."""
 
 
 TURN_SECONDS = 20.0
-"""The lifetime of TURN credentials: shorter than most sessions, so that they are renewed."""
+"""The lifetime of TURN credentials: it is shorter than most sessions, so that the server has to renew the credentials.
+"""
 
 
 def random_ids(seed: int) -> IdSource:
-    """Return a source of random ids that are the same in each run."""
+    """Return a source of random ids that yields the same ids in each run."""
     return IdSource(random.Random(seed).randbytes)
 
 
 @define(eq=False)
 class System:
-    """The hub, the registry, the clients, and the messages under way between them.
+    """The hub, the registry, the clients, and the messages in transit between them.
 
     Attributes:
         seed: the seed of the ids.
@@ -57,7 +58,7 @@ class System:
         ghosts: the connections that clients have lost without the hub noticing it.
         outcomes: the outcomes of the registry that have not reached the hub.
         now: monotonic seconds.
-        peers: how many connections there have been.
+        peers: how many connections were opened so far.
         refused: the requests that were rejected; an error that is lost with the connection is not repeated.
         hub: the hub.
         registry: the registry.
@@ -77,7 +78,7 @@ class System:
     sockets: dict[PeerId, tuple[Client, Socket]] = field(factory=dict)
 
     def __attrs_post_init__(self) -> None:
-        """Start the first process."""
+        """Start the first server process."""
         self._start()
 
     def _start(self) -> None:
@@ -89,7 +90,7 @@ class System:
     # Connections
 
     def connect(self, client: Client) -> None:
-        """Open a connection for a client that has none."""
+        """Open a connection for a client that is disconnected."""
         self.peers += 1
         socket = Socket(PeerId(self.peers))
         self.sockets[socket.peer] = (client, socket)
@@ -98,7 +99,7 @@ class System:
         client.connect(socket)
 
     def lose(self, client: Client, chance: random.Random, ending: DisconnectReason = DisconnectReason.LOST) -> None:
-        """Cut a client's connection: a random part of the messages under way still arrives on either side."""
+        """Cut a client's connection: a random part of the messages in transit still arrives at either side."""
         socket = client.socket
         if socket is None:
             return
@@ -127,7 +128,7 @@ class System:
             peer, ending = self.ghosts.pop(chance.randrange(len(self.ghosts)))
             self.carry_out(self.hub.disconnected(peer, ending, self.now))
 
-    # Messages under way
+    # Messages in transit
 
     def deliver_request(self, socket: Socket) -> None:
         """Deliver the next request of a connection to the hub."""
@@ -135,7 +136,7 @@ class System:
             self.carry_out(self.hub.received(socket.peer, socket.to_server.popleft(), self.now))
 
     def deliver_event(self, client: Client) -> None:
-        """Deliver the next event, or the server's close, to a client."""
+        """Deliver the next event, or the server's close frame, to a client."""
         socket = client.socket
         if socket is None or not socket.to_client:
             return
@@ -157,7 +158,7 @@ class System:
             self.carry_out(self.hub.decided(id, outcome, self.now))
 
     def tick(self, seconds: float) -> None:
-        """Let time pass."""
+        """Advance the clock."""
         self.now += seconds
         self.registry.tick(self.now)
         self.carry_out(self.hub.tick(self.now))
@@ -186,7 +187,7 @@ class System:
     # Quiescence
 
     def settle(self, chance: random.Random) -> None:
-        """Deliver all messages that are under way."""
+        """Deliver all messages that are in transit."""
         while self.outcomes or self.ghosts or any(c.socket and _is_busy(c.socket) for c in self.clients):
             self.deliver_outcome(chance)
             self.notice_disconnect(chance)
@@ -196,7 +197,7 @@ class System:
                 self.deliver_event(client)
 
     def restart(self, chance: random.Random) -> None:
-        """Take a snapshot, lose every connection, and restore the snapshot in another process."""
+        """Take a snapshot, lose every connection, and restore the snapshot in a new server process."""
         while self.outcomes:
             self.deliver_outcome(chance)
         snapshot = load(dump(take_snapshot(self.hub, self.registry, self.now)))
@@ -217,7 +218,7 @@ class System:
         self.carry_out(restore(snapshot, self.hub, self.registry, self.now))
 
     def _receive_last(self, client: Client) -> None:
-        """Deliver an event that the process sent before its end; a close ends the connection."""
+        """Deliver an event that the server process sent before it ended; a close frame ends the connection."""
         assert client.socket is not None
         event = client.socket.to_client.popleft()
         if isinstance(event, ErrorCode):
@@ -234,7 +235,7 @@ class System:
             found[1].to_client.append(event)
 
     def carry_out(self, actions: Iterable[Action]) -> None:
-        """Carry out actions: events and outcomes are under way until they are delivered."""
+        """Carry out actions: events and outcomes are in transit until a test step delivers them."""
         for action in actions:
             match action:
                 case SendCredentials(peer, user, event):
