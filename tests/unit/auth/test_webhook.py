@@ -120,7 +120,7 @@ class AnswerTests(WebhookCase):
         self.assertEqual(signature, "v1," + base64.b64encode(expected).decode())
 
     def test_allowed(self) -> None:
-        """An answer that allows is a yes, whatever else is in it."""
+        """A response that allows is accepted, whatever other keys it has."""
         for answer in (
             {"allow": True},
             {"allow": True, "code": "session-full", "x": 1},
@@ -129,7 +129,7 @@ class AnswerTests(WebhookCase):
             self.assertIsNone(self.verdict(answer))
 
     def test_refused(self) -> None:
-        """A refusal has the code of the answer where the list has it, else `not-permitted`."""
+        """A refusal has the response's code if that code is in the list, and `not-permitted` otherwise."""
         for code in ("not-permitted", "token-expired", "session-full", "session-locked", "unknown-session"):
             verdict = self.verdict({"allow": False, "code": code})
             self.assertEqual(verdict.value if verdict else None, code)
@@ -143,7 +143,7 @@ class AnswerTests(WebhookCase):
         self.assertIsNone(self.verdict({"allow": True, "role": "guest"}, JOINING))
 
     def test_invalid_answers(self) -> None:
-        """An answer that is not understood is a refusal."""
+        """A malformed response is a refusal."""
         answers: tuple[object, ...] = (
             b"",
             b"yes",
@@ -204,7 +204,7 @@ class FailureTests(WebhookCase):
         self.assertNotIn("app.example", str(logs))
 
     def test_timeout(self) -> None:
-        """A request without an answer in time is cancelled."""
+        """A request without a response within the timeout is cancelled."""
         asked = self.ask()
         self.clock.advance(1.9)
         self.assertNoResult(asked)

@@ -25,7 +25,7 @@ class BuildCacheTests(SynchronousTestCase):
         self.assertEqual(sources, [b"a", b"b", b"a"])
 
     def test_stored_results(self) -> None:
-        """A stored result is used for the same source alone."""
+        """A stored result is used only for the same source."""
         cache = BuildCache({})
         cache("kind", b"source", bytes.upper)
         loaded = BuildCache(unpack(pack(cache.results)))
