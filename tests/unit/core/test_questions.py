@@ -23,14 +23,14 @@ class QuestionTests(SynchronousTestCase):
     """The body of the webhook's HTTP request."""
 
     def test_a_question_names_the_token_and_its_claims(self) -> None:
-        """The claims go out as the token had them."""
+        """The question contains the token's claims unchanged."""
         grant = Grant("ann@example", 2000.0, Role.HOST, claims='{"sub":"ann@example","plan":"free"}')
         body = json.loads(make_question(JOIN, grant).body())
         claims = {"sub": "ann@example", "plan": "free"}
         self.assertEqual(body, {"operation": "join", "session": SESSION, "user": "ann@example", "claims": claims})
 
     def test_a_question_without_a_token_has_null_in_their_place(self) -> None:
-        """A new session has no id yet either."""
+        """Without a token the user and the claims are null; a new session has no id, so its id is null too."""
         body = json.loads(make_question(OPEN, None).body())
         self.assertEqual(body, {"operation": "open", "session": None, "user": None, "claims": None})
 

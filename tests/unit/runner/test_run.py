@@ -269,7 +269,10 @@ class RunTests(SynchronousTestCase):
         self.assertTrue(any(line.startswith("unit                3") for line in lines), lines)
 
     def test_table(self) -> None:
-        """Seconds by suite and the slowest tests stand before the sums, and a record of seconds can be kept."""
+        """A table of the suites' seconds and of the slowest tests precedes the sums.
+
+        The seconds can be recorded in a file.
+        """
         self.add_suite("one", "def test_slow(self): time.sleep(0.3)\ndef test_fast(self): pass")
         self.add("tests/runner/seconds.json", '{"e2e.test_calls": 5.0}')
         lines = self.assert_sums("2 passed, 0 failed", "one", "--record-times")
