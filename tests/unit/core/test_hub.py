@@ -194,7 +194,7 @@ class SessionTests(SynchronousTestCase):
     def test_a_third_joiner_is_refused_and_the_guest_stays(self) -> None:
         """A session for two rejects a third joiner.
 
-        (In the original server a third joiner silently replaced the guest.)
+        In the original server a third joiner silently replaced the guest.
         """
         world = World()
         host, _, guest, guest_user, session = world.pair()
@@ -218,7 +218,7 @@ class SessionTests(SynchronousTestCase):
     def test_a_guest_who_leaves_frees_the_seat(self) -> None:
         """The host is informed, and another guest can join.
 
-        (In the original server the host was not informed that the guest left, and the guest's place stayed taken.)
+        In the original server the host was not informed that the guest left, and the guest's place stayed taken.
         """
         world = World()
         host, _, guest, guest_user, session = world.pair()
@@ -290,7 +290,7 @@ class SessionTests(SynchronousTestCase):
     def test_an_id_that_exists_is_not_given_again(self) -> None:
         """A colliding id is replaced by another one.
 
-        (In the original server a collision of ids overwrote a session.)
+        In the original server a collision of ids overwrote a session.
         """
         world = World()
         source = iter([1, 1, 7, 7, 7, 8])
@@ -379,7 +379,7 @@ class ForwardTests(SynchronousTestCase):
     def test_an_outsider_reaches_nobody(self) -> None:
         """An outsider's messages are rejected.
 
-        (The original server forwarded offers and answers from any client that knew the session id.)
+        The original server forwarded offers and answers from any client that knew the session id.
         """
         world = World()
         host, host_user, guest, _, session = world.pair()
@@ -430,7 +430,7 @@ class EarlyCandidateTests(SynchronousTestCase):
     def test_they_are_delivered_on_join(self) -> None:
         """Early candidates are delivered on join.
 
-        (In the original server, candidates before the guest joined were errors.)
+        In the original server, candidates before the guest joined were errors.
         """
         world = World()
         host, host_user, session = world.open_session(traits=SERDE)
@@ -582,7 +582,7 @@ class BudgetTests(SynchronousTestCase):
     def test_debug_is_a_line_a_minute(self) -> None:
         """`Debug` writes at most one log line a minute and has no reply.
 
-        (In the original server `Debug` from any client printed all state.)
+        In the original server `Debug` from any client printed all state.
         """
         world = World()
         peer, *_ = world.pair()

@@ -133,7 +133,10 @@ class EverythingTests(Case):
         self.assertEqual(self.world.hub.users[self.bob.user].inbox.received, 4)
 
     def test_a_connection_that_the_server_still_holds_is_taken_over(self) -> None:
-        """The old connection is closed with `replaced` and ignored from then on; the others notice nothing."""
+        """The old connection is closed with `replaced`, and its later frames are ignored.
+
+        The other members get no event.
+        """
         old = self.bob.peer
         self.bob.resume()
         self.assertIs(self.bob.survival, Survival.EVERYTHING)
@@ -481,7 +484,10 @@ class OutboxTests(Case):
     """The messages that are kept for a member are bounded."""
 
     def test_messages_beyond_the_limit_are_rejected(self) -> None:
-        """A message beyond them is rejected until the member acknowledges; the receiver does not notice it."""
+        """Messages beyond the limits are rejected until the member acknowledges.
+
+        The receiver gets no event about a rejected message.
+        """
         cat = Client(self.world)
         cat.send(Join(self.session))
         cat.send(Ack(Count(cat.received)))

@@ -99,7 +99,10 @@ class RecordTests(SynchronousTestCase):
         self.assertEqual(later.receive(host), [ForwardedMessage(self.opened.session, self.guest_welcome.user, "after")])
 
     def test_a_user_that_does_not_resume_is_gone(self) -> None:
-        """The grace starts again with the restart; after it the other members see the user as gone."""
+        """The grace period starts again with the restart.
+
+        When it ends, the other members get the event that the user is gone.
+        """
         later = again(self.world)
         host, _ = resume(later, self.host_welcome, 2)
         later.tick(later.hub.limits.grace_seconds - 4)

@@ -83,7 +83,7 @@ class OriginalTests(SynchronousTestCase):
         self.assertEqual((host.closed, guest.closed), ([], []))
 
     def test_nothing_of_a_call_is_logged(self) -> None:
-        """Nothing of a call is logged. (The original logged session descriptions and addresses.)"""
+        """Nothing of a call is logged. The original logged session descriptions and addresses."""
         events: list[LogEvent] = []
         observer = cast(ILogObserver, events.append)
         globalLogPublisher.addObserver(observer)
@@ -95,7 +95,7 @@ class OriginalTests(SynchronousTestCase):
             self.assertNotIn(secret.decode(), written)
 
     def test_a_third_joiner_gets_an_error_and_replaces_no_member(self) -> None:
-        """The third client gets an error. (In the original it took the guest's place.)"""
+        """The third client gets an error. In the original it took the guest's place."""
         host, guest = self.call()
         third = self.connect()
         third.receive(b'{"SessionJoin":"' + SESSION + b'"}')
@@ -113,7 +113,7 @@ class OriginalTests(SynchronousTestCase):
     def test_an_outsider_reaches_no_member_and_learns_nothing(self) -> None:
         """An outsider's messages are rejected.
 
-        (The original forwarded offers and answers from any client that knew the id.)
+        The original forwarded offers and answers from any client that knew the id.
         """
         host, guest = self.call()
         outsider = self.connect()
@@ -124,7 +124,7 @@ class OriginalTests(SynchronousTestCase):
         self.assertEqual((host.frames, guest.frames, outsider.frames[1:], outsider.closed), ([], [], [], []))
 
     def test_an_ice_error_is_forwarded(self) -> None:
-        """An ICE error reaches the other member. (The original server crashed on such a message.)"""
+        """An ICE error reaches the other member. The original server crashed on such a message."""
         host, guest = self.call()
         guest.receive(b'{"ICEError":["failed","' + SESSION + b'"]}')
         self.assertEqual(host.frames, [b'{"ICEError":["failed","' + SESSION + b'"]}'])
@@ -166,7 +166,7 @@ class OriginalTests(SynchronousTestCase):
         ])  # fmt: skip
 
     def test_candidates_may_come_before_the_guest(self) -> None:
-        """Candidates before the guest's join are delivered afterwards. (The original answered with an error.)"""
+        """Candidates before the guest's join are delivered afterwards. The original answered with an error."""
         host, guest = self.connect(), self.connect()
         host.receive(b'"SessionNew"')
         frame = b'{"IceCandidate":["' + CANDIDATE + b'","' + SESSION + b'"]}'
