@@ -361,9 +361,10 @@ ping            .        -        .        .        .
 debug           .        quiet    .        .        .
 """,
 }
-"""For each state, what comes of each message of each role. A dot: as in `OPEN`. A hyphen: it cannot be said there.
+"""The outcome of each message of each role, by state.
 
-A role that is not in a state's table cannot be in that state.
+A dot stands for the outcome in `OPEN`, a hyphen for a message that cannot be sent in this state. A role that is not in
+a state's table cannot occur in that state.
 """
 
 

@@ -74,7 +74,7 @@ class ActionTests(SynchronousTestCase):
 
 
 class ReservedKeysTests(SynchronousTestCase):
-    """`reserved_keys` says which keys the focused element handles itself."""
+    """`reserved_keys` returns the keys that the focused element handles itself."""
 
     def test_fields(self) -> None:
         """Text fields and lists handle all keys themselves."""

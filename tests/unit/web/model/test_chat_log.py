@@ -524,7 +524,7 @@ class ReceivingTests(SynchronousTestCase):
 
 
 class ViewTests(SynchronousTestCase):
-    """The page shows a badge and a note beside the messages."""
+    """The page shows a badge for unread messages and a note beside the messages."""
 
     def test_unread(self) -> None:
         """Messages count as unread until the person reads them; local messages never do."""

@@ -57,7 +57,7 @@ class ResumeTests(SynchronousTestCase):
     """A resumed connection may have lost the memberships or the events."""
 
     def test_no_membership(self) -> None:
-        """Without memberships the session is requested again at once."""
+        """After a resume without memberships the session is requested again at once."""
         flow = JoinFlow(False)
         next_guest_request(flow)
         flow.entered()

@@ -171,7 +171,10 @@ class SessionTests(SynchronousTestCase):
             self.assertEqual((page.stage, page.notices.notice), ("calling", ""))
 
     def test_a_guest_who_lost_only_the_server(self) -> None:
-        """A peer connection outlives the participant's server connection, until it breaks as well."""
+        """A peer connection outlives the participant's signaling connection.
+
+        The participant is removed when the peer connection breaks as well.
+        """
         page = host_page("ann")
         page.member_left("ann", "gone")
         self.assertEqual((page.stage, page.notices.notice), ("connected", texts.OTHER_LOST_SERVER))
@@ -365,7 +368,10 @@ class PeerConnectionTests(SynchronousTestCase):
         self.assertEqual((page.stage, page.notices.notice), ("connected", ""))
 
     def test_an_interruption(self) -> None:
-        """ICE is restarted with back-off during an interruption, which starts again with the next one."""
+        """ICE is restarted with back-off during an interruption.
+
+        The back-off starts again with the next interruption.
+        """
         page = guest_page("ann")
         self.assertEqual(page.tick(100.0), [])
         page.connection_changed("ann", "disconnected")
@@ -428,7 +434,7 @@ class PeerConnectionTests(SynchronousTestCase):
             self.assertEqual(page.tick(100.5), ["ann"])
 
     def test_an_interruption_that_lasts(self) -> None:
-        """The steps of an interruption do not prolong it: the participant is given up in the end."""
+        """The state changes of an interruption do not prolong it: the participant is given up in the end."""
         page = guest_page("ann")
         page.connection_changed("ann", "disconnected")
         page.tick(15.0)
