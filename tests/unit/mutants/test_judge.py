@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 ROOT = Path(__file__).resolve().parents[3]
 
-# The program tests the module `subject` in a forked process and prints what killed it. Its first argument is the
+#: The program tests the module `subject` in a forked process and prints what killed it. Its first argument is the
 # source.
 PROGRAM = """
 import sys, time

@@ -16,7 +16,7 @@ from twisted.trial.unittest import SynchronousTestCase
 ROOT = Path(__file__).resolve().parents[3]
 TESTS = ROOT / "tests"
 
-# Functions that start a program, whose command line is the first argument, and functions that search for a program.
+#: Functions that start a program, whose command line is the first argument, and functions that search for a program.
 STARTS = {"Popen", "Program", "check_call", "check_output", "execvp", "run", "which"}
 
 #: Functions and properties that return a command line.
@@ -29,7 +29,7 @@ NAMED_ELSEWHERE = {
     "redis-server": "../requirements/system",
 }
 
-# Programs that every machine has on which `make test` runs: make itself, and packages that Debian calls essential.
+#: Programs that every machine has on which `make test` runs: make itself, and packages that Debian calls essential.
 ALWAYS_THERE = {"make", "sh", "prlimit"}
 
 
