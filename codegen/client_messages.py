@@ -89,7 +89,10 @@ def _summary(class_: type) -> str:
 
 
 def _tuple(name: str, elements: list[str]) -> list[str]:
-    """The lines of a class attribute with a tuple, laid out as the formatter does; no lines for an empty tuple."""
+    """Return the lines of a class attribute with a tuple, as the formatter lays them out.
+
+    An empty tuple has no lines.
+    """
     if len(elements) < 2:
         return [f"    {name} = ({element},)" for element in elements]
     return [f"    {name} = (", *(f"        {element}," for element in elements), "    )"]

@@ -218,7 +218,7 @@ class FailureTests(WebhookCase):
         self.assertIs(self.successResultOf(self.ask()), UNAVAILABLE)
 
     def test_bounds(self) -> None:
-        """At most 32 requests are in flight and 1,024 questions pending; further ones are refused at once."""
+        """At most 32 requests are in flight and 1,024 questions pending; a further question is refused at once."""
         asked = [self.webhook.ask(evolve(OPENING, user=str(count))) for count in range(1024)]
         self.assertEqual(len(self.agent.requests), 32)
         one_more = self.webhook.ask(evolve(OPENING, user="more"))

@@ -55,7 +55,7 @@ class AddressBudgetTests(SynchronousTestCase):
     """A token bucket for each address."""
 
     def test_a_charge(self) -> None:
-        """A charge takes tokens even where there are none, from the network too, and the debt is bounded."""
+        """A charge takes tokens even from an empty bucket, and from the network's bucket too; the debt is bounded."""
         budget = AddressBudget(RateLimit(1.0, 3, 2, 100))
         budget.charge(ANN, 5, 0.0)
         self.assertFalse(budget.take_token(ANN, 2.9))

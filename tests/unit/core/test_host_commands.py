@@ -252,7 +252,7 @@ class SuccessionTests(Case):
         self.assertEqual(cat.receive(), news)
 
     def test_the_host_is_gone(self) -> None:
-        """A guest that is present is preferred to one that is away."""
+        """A present guest becomes the host rather than a guest that is away."""
         bob, cat = self.come(), self.come()
         self.ann.lose()
         self.world.tick(15)

@@ -551,7 +551,7 @@ class BudgetTests(SynchronousTestCase):
     """The rate limits of a peer's messages apply."""
 
     def test_a_flood_ends_the_connection(self) -> None:
-        """The burst is answered, the next message closes the connection, and later ones are ignored."""
+        """Messages within the burst are handled, the next message closes the connection, and later ones are ignored."""
         world = World(Limits(message_burst=3, message_rate=1.0))
         peer = world.connect()
         self.assertEqual(len(world.send(peer, Ping(), Ping(), Ping())), 3)
@@ -637,7 +637,7 @@ class LifetimeTests(SynchronousTestCase):
         self.assertEqual(world.receive(host), [])
 
     def test_a_session_that_is_opened_again_and_again_has_few_deadlines(self) -> None:
-        """Obsolete ones are removed; a session that becomes idle still ends on time."""
+        """Obsolete deadlines are removed; a session that becomes idle still ends on time."""
         world = World(Limits(session_idle_seconds=100.0))
         host = Client(world)
         opened = host.send(Open(keep=True))[-1]

@@ -53,7 +53,7 @@ class AnswerTests(SynchronousTestCase):
         self.assertIs(self.read({"allow": True, "role": "guest"}), ErrorCode.NOT_PERMITTED)
 
     def test_a_refusal_names_one_of_the_listed_errors(self) -> None:
-        """An unknown code, one that is not for services and a missing one count as `not-permitted`."""
+        """An unknown code, a code that is not for services and a missing code count as `not-permitted`."""
         self.assertIs(self.read({"allow": False, "code": "session-locked"}), ErrorCode.SESSION_LOCKED)
         for code in ("going-away", "unheard-of", 7, None):
             self.assertIs(self.read({"allow": False, "code": code}), ErrorCode.NOT_PERMITTED)

@@ -212,7 +212,10 @@ class IdentityTests(Case):
         self.assertNotIn(self.bob, self.registry.users)
 
     def test_a_renewal_that_cannot_be_ends_the_membership(self) -> None:
-        """A member cannot start over where another one supports a single exchange; the others see it as gone."""
+        """A member cannot start over if another member supports a single exchange only.
+
+        The others get an event that it is gone.
+        """
         session = self.open(self.bob, Settings(succession=True))
         self.changed(JoinSession(self.ann, SERDE, session))
         [renewed, left] = sorted(self.changes(RenewUser(self.bob, Traits())), key=lambda change: change.session.id)
@@ -291,7 +294,7 @@ class SessionTests(Case):
         self.assertEqual(self.ended(HostCommand(self.bob, End(self.session))), EndReason.BY_HOST)
 
     def test_a_guest_has_no_host_requests(self) -> None:
-        """Neither a guest nor an outsider may make them."""
+        """Neither a guest nor an outsider may make host requests."""
         requests: list[HostRequest] = [
             Change(self.session, locked=True),
             Admit(self.session, self.cat),
@@ -305,7 +308,7 @@ class SessionTests(Case):
             self.refused(HostCommand(self.cat, request), ErrorCode.NOT_A_MEMBER)
 
     def test_a_session_ends_once(self) -> None:
-        """A session ends once: an operation on one that has ended or is kept is refused."""
+        """A session ends once: operations on a session that has ended or is kept are refused."""
         self.assertEqual(self.ended(EndSession(self.session, EndReason.EXPIRED)), EndReason.EXPIRED)
         self.refused(EndSession(self.session, EndReason.IDLE), ErrorCode.UNKNOWN_SESSION)
 

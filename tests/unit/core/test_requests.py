@@ -325,7 +325,7 @@ class ReplyTests(Case):
         self.assertEqual(events, [Changed(self.session, False, False, "Monday"), Done(ID)])
 
     def test_only_the_host_gets_a_knock(self) -> None:
-        """Connections that come and go during requests."""
+        """Only the host gets the event of a knock, and other members do not."""
         self.ann.send(Change(self.session, lobby=True))
         self.bob.receive()
         cat = Client(self.world)

@@ -676,7 +676,7 @@ class DecisionTests(Case):
         self.world.decide_deferred()
 
     def test_a_visitor_gets_the_new_reason_to_wait(self) -> None:
-        """A visitor in the lobby waits for the host once the host is gone."""
+        """When the host is gone, a visitor in the lobby waits for the host instead of admission."""
         session = self.ann.open(Open(lobby=True, keep=True))
         self.assertEqual(self.bob.send(Join(session, id=ID)), [Waiting(session, WaitReason.LOBBY, ID)])
         self.ann.lose(DisconnectReason.LEFT)
@@ -687,7 +687,7 @@ class TransitionTests(SynchronousTestCase):
     """The transition tables."""
 
     def test_nothing_else_happens_to_a_connection(self) -> None:
-        """A closed connection stays closed, and one that is closing cannot be welcomed."""
+        """A closed connection stays closed, and a closing connection cannot be welcomed."""
         happens = {
             (PeerState.GREETING, PeerEvent.WELCOME),
             (PeerState.GREETING, PeerEvent.CLOSE),
@@ -708,7 +708,7 @@ class TransitionTests(SynchronousTestCase):
                 self.assertIs(peer.state, state)
 
     def test_nothing_else_happens_to_an_identity(self) -> None:
-        """An ended user stays ended; only one that is away expires, and only one that is present leaves or is lost."""
+        """An ended user stays ended. Only a user that is away expires, and only a present user leaves or is lost."""
         happens = {
             (UserState.PRESENT, UserEvent.RESUMED),
             (UserState.PRESENT, UserEvent.LOST),

@@ -63,7 +63,7 @@ class Case(SynchronousTestCase):
 
 
 class MembershipTests(Case):
-    """Members join and leave; each change makes a new version."""
+    """Members join and leave; each change creates a new version."""
 
     def setUp(self) -> None:
         """A session of up to three with its host."""
@@ -96,7 +96,7 @@ class MembershipTests(Case):
         self.refused(ErrorCode.SESSION_FULL, with_guest, evolve(self.session, seats=LAST_SEAT), BOB)
 
     def test_exactly_one_of_a_pair_is_polite(self) -> None:
-        """The polite peer is one that can roll back, where either can."""
+        """If either peer of a pair can roll back, the polite peer is one that can."""
         for host, guest in product((True, False), repeat=2):
             session = opened(traits=Traits(rollback=host))
             earlier, later = with_guest(session, BOB, Traits(rollback=guest)).members

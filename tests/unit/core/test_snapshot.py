@@ -233,7 +233,7 @@ class RecordTests(SynchronousTestCase):
         self.assertIsNotNone(lone_welcome.secret)
 
     def test_a_snapshot_without_users_ends_their_memberships(self) -> None:
-        """No user can resume, and of the sessions only the kept ones stay."""
+        """No user can resume, and only the kept sessions are restored."""
         [opened] = self.world.send(self.host, Open())
         assert isinstance(opened, Opened)
         snapshot = without_users(take_snapshot(self.world.hub, self.world.registry, self.world.now))

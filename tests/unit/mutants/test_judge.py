@@ -11,8 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 ROOT = Path(__file__).resolve().parents[3]
 
-#: The program tests the module `subject` in a forked process and prints what killed it. Its first argument is the
-# source.
+#: The program tests the module `subject`, whose source is the first argument, in a fork, and prints what killed it.
 PROGRAM = """
 import sys, time
 from pathlib import Path

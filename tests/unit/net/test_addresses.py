@@ -48,7 +48,7 @@ class BestAddressTests(SynchronousTestCase):
         self.assertEqual(None if found is None else str(found), best)
 
     def test_default_route(self) -> None:
-        """The IPv4 address of the default route wins, even over one that was found first."""
+        """The IPv4 address of the default route is chosen, even if another address was found first."""
         self.check(["172.17.0.1", "192.168.1.20"], ["192.168.1.20", "fd00::2"], "192.168.1.20")
 
     def test_private_before_other(self) -> None:

@@ -37,6 +37,6 @@ class PackTests(SynchronousTestCase):
     """`pack` and `unpack`."""
 
     def test_round_trip(self) -> None:
-        """Unpacking returns the same contents, also empty ones."""
+        """Unpacking returns the packed contents, even if they are empty."""
         for contents in ({}, {"a": b""}, {"a": b"1\n2", "b": b"", "ü": b"\xff"}):
             self.assertEqual(unpack(pack(contents)), contents)

@@ -211,7 +211,7 @@ class DrainTests(SiteCase):
     def test_a_handshake_of_tls_under_way(self) -> None:
         """A TLS handshake may finish during a drain.
 
-        A client that has sent nothing is aborted early; one that has sent bytes is only late.
+        A client that has sent nothing is aborted early, and a client that has sent bytes at the deadline.
         """
         names = machine("attic", ["192.168.1.20"])
         tls = ServerTLS(server_context(Authority.create(names, NOW).issue(names, NOW)))

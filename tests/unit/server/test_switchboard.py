@@ -289,7 +289,7 @@ class IsolationTests(SynchronousTestCase):
             member.say(type="join", session=self.session)
 
     def setUp(self) -> None:
-        """Make an empty switchboard."""
+        """Create an empty switchboard."""
         self.clock = Clock()
         self.switchboard = make_switchboard(self.clock)
 

@@ -351,7 +351,7 @@ class SuppliedLoadTests(SuppliedCase):
         self.assertRegex(str(error), f"^{self.files[0]} cannot be used. OpenSSL does not accept the certificate: ")
 
     def test_open_to_others(self) -> None:
-        """A key that everybody may read is rejected; one that its group may read is not."""
+        """A key that everybody may read is rejected; a key that only its group may read is accepted."""
         self.files[1].chmod(0o640)
         self.load()
         self.files[1].chmod(0o644)

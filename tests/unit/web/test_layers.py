@@ -111,7 +111,7 @@ def modules() -> dict[str, Path]:
 
 
 def imports(module: str, known: Mapping[str, Path]) -> set[Import]:
-    """Return the imports of a module; `from package import name` counts as the module `name` where there is one."""
+    """Return the imports of a module; `from package import name` counts as the module `name` if it exists."""
     package = module.split(".")[:-1]
     found = set[Import]()
 

@@ -197,7 +197,7 @@ def mark(name: str) -> None:
 
 
 def report_entries(report: Any, types: list[str], keys: list[str]) -> list[dict[str, Any]]:
-    """Return these keys of an RTCStatsReport's entries of these types."""
+    """Return the values of these keys in all entries of these types in an RTCStatsReport."""
     entries: list[dict[str, Any]] = json.loads(shim.entries(report, _to_js(types), _to_js(keys)))
     return entries
 

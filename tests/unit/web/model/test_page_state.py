@@ -571,7 +571,7 @@ class AdmissionTests(SynchronousTestCase):
         self.assertEqual(page.notices.outcome, texts.HUNG_UP + " " + texts.IS_HOST.format(texts.SOMEBODY))
 
     def test_refused_hand_over(self) -> None:
-        """A refused hand-over keeps the person in the call, also when the host changes later."""
+        """After a refused hand-over the person stays in the call, even if the host changes later."""
         page = host_page("ann", "bob")
         page.participants.successor = "bob"
         page.member_left("bob", "left")
