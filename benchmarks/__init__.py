@@ -1,1 +1,1 @@
-"""Benchmarks: programs that print figures, each beside a figure of the same run to compare it with."""
+"""Benchmarks: programs that print measurements, each beside a reference value of the same run."""

@@ -1,4 +1,4 @@
-"""A page to compare with: an ES module that does nothing, served as the real page is, by a daemon of its own."""
+"""The reference page of the benchmarks: an ES module that does nothing, served by a signald daemon of its own."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ INDEX = """<!doctype html>
 BOOT = "globalThis.signald = { marks: { js: performance.now() } };\n"
 
 FOLDERS = ("client/extras", "stubs", "vendor", "icons", "languages")
-"""What the daemon asks of a page."""
+"""The assets that the daemon requires of a page."""
 
 
 def empty_page(folder: Path) -> dict[str, str]:
-    """Write it into a folder, and return the environment in which a daemon serves it."""
+    """Write the reference page into a folder, and return the environment in which a daemon serves it."""
     page = folder / "signald_page"
     for name in FOLDERS:
         (page / name).mkdir(parents=True)

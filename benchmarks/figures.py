@@ -1,4 +1,4 @@
-"""Figures that a benchmark prints: each the median of several, beside its bound."""
+"""Measurements that a benchmark prints: the median of several values, beside its bound."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from benchmarks.plots import Bar, bars
 __all__ = ["REPORT", "Figure", "save", "table"]
 
 REPORT = Path(__file__).parents[1] / "bench-report"
-"""Where reports go."""
+"""The directory into which reports are written."""
 
 HEADINGS = ("", "median", "least", "most", "bound", "")
 
@@ -25,14 +25,14 @@ def _numbers(values: Iterable[float]) -> tuple[float, ...]:
 
 @frozen
 class Figure:
-    """What was measured.
+    """A measured quantity.
 
     Attributes:
-        name: what it is.
-        unit: of the values, such as `ms`.
-        values: as they were measured.
-        bound: the most that the median may be; None where the figure is there to compare with.
-        digits: behind the point.
+        name: the name of the quantity.
+        unit: the unit of the values, such as `ms`.
+        values: the values in the order in which they were measured.
+        bound: the greatest median that is accepted; None for a reference value.
+        digits: the number of printed decimal places.
 
     """
 
@@ -44,35 +44,35 @@ class Figure:
 
     @property
     def median(self) -> float:
-        """The middle one."""
+        """The median of the values."""
         return statistics.median(self.values)
 
     @property
     def met(self) -> bool:
-        """Whether the bound holds; always where there is none."""
+        """Whether the median is within the bound; True if there is no bound."""
         return self.bound is None or self.median <= self.bound
 
     @property
     def verdict(self) -> str:
-        """That in a word."""
+        """The result of the comparison with the bound, in one word."""
         if self.bound is None:
             return ""
         return "met" if self.met else "MISSED"
 
     def row(self) -> tuple[str, ...]:
-        """Its cells under the headings."""
+        """The cells of the figure's table row."""
         shown = [f"{value:.{self.digits}f} {self.unit}" for value in (self.median, min(self.values), max(self.values))]
         bound = "" if self.bound is None else f"{self.bound:g} {self.unit}"
         return (self.name, *shown, bound, self.verdict)
 
     def bar(self, bound: float) -> Bar:
-        """What stands for it in a picture."""
+        """Return the figure's bar in a chart, relative to the bound."""
         median, least, most = (value / bound for value in (self.median, min(self.values), max(self.values)))
         return Bar(self.name, self.row()[1], median, least, most, self.met)
 
 
 def table(figures: Sequence[Figure]) -> str:
-    """All of them as text, in columns."""
+    """Return all figures as a text table."""
     rows = [HEADINGS, *(figure.row() for figure in figures)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(HEADINGS))]
     lines = [
@@ -84,7 +84,7 @@ def table(figures: Sequence[Figure]) -> str:
 
 
 def save(name: str, title: str, figures: Sequence[Figure], notes: str = "") -> None:
-    """Keep the figures as text, as JSON, and those that have a bound as a picture."""
+    """Write the figures as text and as JSON, and those that have a bound as a chart."""
     REPORT.mkdir(exist_ok=True)
     (REPORT / f"{name}.txt").write_text(f"{title}\n\n{table(figures)}{notes}")
     values = {figure.name: {"unit": figure.unit, "values": figure.values, "bound": figure.bound} for figure in figures}

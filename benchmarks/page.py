@@ -1,10 +1,10 @@
-"""The call page against its bounds: how fast it loads, how soon people see each other, and what it costs meanwhile.
+"""Benchmark of the call page: how fast it loads, how soon people see each other, and what a call costs.
 
-`python -m benchmarks.page [--rounds N] [--only NAME] [--strict]`. A real Chromium with a fake camera, plain HTTP on
-loopback, an empty profile for each load. What is compared alternates in the same run: an empty ES-module page, served
-by an equal daemon, and a call between two connections in one page that exchange everything by function calls. A
-machine that does something else meanwhile shows in the most and in the least. Status 1 under `--strict` when a bound
-is missed.
+`python -m benchmarks.page [--rounds N] [--only NAME] [--strict]` runs a real Chromium with a fake camera, plain HTTP on
+loopback, and an empty profile for each load. Each measurement alternates with its reference in the same run. The
+references are an ES-module page that does nothing, served by an identical daemon, and a call between two peer
+connections in one page that exchange all signaling messages by function calls. Other load on the machine shows as a
+large spread between the least and the greatest value. With `--strict` the exit status is 1 if a bound is missed.
 """
 
 from __future__ import annotations
@@ -33,27 +33,27 @@ from tests.suites.e2e.waiting import until
 ROUNDS = 10
 
 FIRST_STATEMENT_TIMES = 1.5
-"""Python's first statement, at most so many times as late as an empty page's."""
+"""The greatest ratio of the time of Python's first statement to the time of the reference page's first statement."""
 
 SETTLE_MS = 400.0
-"""From the first statement to a start screen that takes presses, and to the own picture."""
+"""The greatest times from Python's first statement to a usable start screen, and to the self-view."""
 
 FIRST_FRAME_MS = 700.0
-"""From the press on Join to the other's first frame."""
+"""The greatest time from the press on Join to the first frame of the other participant."""
 
 SLOW_MS = 2000.0
 SLOW_BYTES = 2_000_000 / 8
 SLOW_LATENCY_MS = 100
-"""A line of 2 Mbit/s and 100 ms, and what the page may take there."""
+"""The greatest load time on a slow line, and the line's bandwidth of 2 Mbit/s and its latency of 100 ms."""
 
 FETCHED_KB = 260.0
-"""Bytes fetched, in thousands."""
+"""The greatest number of fetched bytes, in thousands."""
 
 TASK_MS = 50.0
-"""The longest task in a call (W3C Long Tasks calls longer ones long)."""
+"""The greatest duration of a task during a call. The W3C Long Tasks API defines a task above 50 ms as long."""
 
 CALL_SECONDS = 10.0
-"""For which a call's tasks are watched."""
+"""The seconds for which the tasks of a call are recorded."""
 
 PATIENCE = 60.0
 
@@ -64,12 +64,13 @@ MANY = (
     "address-request-rate",
     "address-request-burst",
 )
-"""Limits that a benchmark from one address would run into."""
+"""Limits of the server that a benchmark from a single address would exceed."""
 
 SMALL = ("--size", "160x120", "--rate", "5")
-"""The picture of the peers in a call of six: a machine of two cores encodes twenty of them."""
+"""The video size in a call of six: a machine with two cores encodes twenty videos."""
 
-# When the own picture is there. It presses the button for it where the page does not begin by itself.
+# The script records when the self-view is shown. It presses the preview button if the page does not start the preview
+# by itself.
 WATCH_PREVIEW = """
 addEventListener("loadeddata", (event) => {
   if (event.target.id === "local-video") globalThis.previewShown ??= performance.now();
@@ -82,7 +83,7 @@ const press = setInterval(() => {
 }, 5);
 """
 
-# What a browser needs at the least: camera, two connections, and every message handed over at once.
+# The reference of a call: a camera, two peer connections in one page, and signaling by function calls.
 BARE_CALL = """async () => {
   const began = performance.now();
   const stream = await navigator.mediaDevices.getUserMedia({audio: true, video: {width: 1280, height: 720}});
@@ -111,13 +112,13 @@ BARE_CALL = """async () => {
 
 @frozen
 class Stand:
-    """What everything is measured on.
+    """The browser and the servers of all measurements.
 
     Attributes:
         browser: a running Chromium.
-        server: serves the page.
-        empty: serves the empty page.
-        rounds: how often each is measured.
+        server: the daemon that serves the call page.
+        empty: the daemon that serves the reference page.
+        rounds: the number of times that each quantity is measured.
 
     """
 
@@ -127,8 +128,9 @@ class Stand:
     rounds: int
 
     def tab(self) -> ChromiumTab:
-        """Open a tab with a profile of its own, that may use camera and microphone."""
-        # Playwright's `ignore_https_errors`, which the tests need, would switch the cache off.
+        """Open a tab with a new profile that has permission to use camera and microphone."""
+        # The benchmark does not set Playwright's `ignore_https_errors`, which the tests need, since it disables the
+        # cache.
         return self.browser.tab(ignore_https_errors=False, permissions=["camera", "microphone"])
 
     def load(self, server: Server, prepare: Callable[[ChromiumTab], None] = lambda tab: None) -> dict[str, float]:
@@ -145,14 +147,14 @@ class Stand:
             tab.close()
 
     def page(self, fragment: str = "") -> tuple[ChromiumTab, CallPage]:
-        """Open the call page, and wait until it works."""
+        """Open the call page, and wait until it is usable."""
         tab = self.tab()
         page = CallPage(tab)
         page.open(self.server.url + fragment)
         return tab, page
 
     def call(self) -> tuple[list[ChromiumTab], CallPage, str]:
-        """Let two pages call each other; return their tabs, the guest, and the id of the session."""
+        """Connect two pages in a call; return their tabs, the guest's page, and the session id."""
         host_tab, host = self.page()
         session = host.host()
         guest_tab, guest = self.page("#" + session)
@@ -162,9 +164,9 @@ class Stand:
 
 
 def cold_load(stand: Stand) -> tuple[list[Figure], str]:
-    """The page's first statement against the empty page's, and what follows from it."""
+    """Measure the time of the page's first statement, compared with the reference page, and of the later load steps."""
     first, empty, usable = [], [], []
-    # A browser's own first load is slower than any that follows.
+    # A browser's first load is slower than any later load, so it is not measured.
     for count in range(-1, stand.rounds):
         progress("cold loads", count, stand.rounds)
         nothing, page = stand.load(stand.empty), stand.load(stand.server)
@@ -184,7 +186,7 @@ def cold_load(stand: Stand) -> tuple[list[Figure], str]:
 
 
 def preview(stand: Stand) -> tuple[list[Figure], str]:
-    """How long after the first statement the person sees themselves."""
+    """Measure the time from the page's first statement to the self-view."""
     seen = []
     for count in range(stand.rounds):
         progress("previews", count, stand.rounds)
@@ -201,7 +203,7 @@ def preview(stand: Stand) -> tuple[list[Figure], str]:
 
 
 def first_frame(stand: Stand) -> tuple[list[Figure], str]:
-    """From joining to the first picture, against the same without any server and any page."""
+    """Measure the time from joining to the first frame, compared with the reference call."""
     bare, joined = [], []
     for count in range(stand.rounds):
         progress("calls", count, stand.rounds)
@@ -221,7 +223,7 @@ def first_frame(stand: Stand) -> tuple[list[Figure], str]:
 
 
 def slow_line(stand: Stand) -> tuple[list[Figure], str]:
-    """The page on a slow line."""
+    """Measure the load of the page on a slow line."""
 
     def slow(tab: ChromiumTab) -> None:
         session = tab.context.new_cdp_session(tab.page)
@@ -238,7 +240,7 @@ def slow_line(stand: Stand) -> tuple[list[Figure], str]:
 
 
 def fetched(stand: Stand) -> tuple[list[Figure], str]:
-    """What is fetched for the start screen, and until a call was made as its host; and a list of all of it."""
+    """Measure the bytes that are fetched for the start screen and for a call as its host, and list the files."""
     tab = stand.tab()
     bodies: dict[str, int] = {}
     whole: dict[str, int] = {}
@@ -250,7 +252,7 @@ def fetched(stand: Stand) -> tuple[list[Figure], str]:
         names[event["requestId"]] = urlsplit(event["request"]["url"]).path
 
     def answered(event: dict[str, Any]) -> None:
-        # What has come by then is the headers.
+        # At the time of this event only the response's headers have arrived.
         headers[event["requestId"]] = int(event["response"]["encodedDataLength"])
 
     def finished(event: dict[str, Any]) -> None:
@@ -286,7 +288,7 @@ def fetched(stand: Stand) -> tuple[list[Figure], str]:
 
 
 def busy(tab: ChromiumTab, page: CallPage) -> None:
-    """Use a call as people do, for a while."""
+    """Use the controls of a call for a while."""
     for _ in range(int(CALL_SECONDS)):
         for _ in range(2):
             tab.click("#mute")
@@ -295,13 +297,13 @@ def busy(tab: ChromiumTab, page: CallPage) -> None:
 
 
 def close(tabs: list[ChromiumTab]) -> None:
-    """Close them all."""
+    """Close the tabs."""
     for tab in tabs:
         tab.close()
 
 
 def tasks_of_two(stand: Stand) -> tuple[list[Figure], str]:
-    """The longest tasks in a call of two."""
+    """Measure the longest tasks in a call of two."""
     tabs, guest, _ = stand.call()
     processor, clock = longest_tasks(tabs[0], lambda: busy(tabs[0], guest))
     close(tabs)
@@ -313,7 +315,7 @@ def tasks_of_two(stand: Stand) -> tuple[list[Figure], str]:
 
 
 def tasks_of_six(stand: Stand) -> tuple[list[Figure], str]:
-    """The longest tasks in a call of six, while four of them come."""
+    """Measure the longest tasks in a call of six, while four participants join."""
     tabs, guest, session = stand.call()
     peers: list[Program] = []
 
@@ -351,11 +353,11 @@ MEASURES: dict[str, Callable[[Stand], tuple[list[Figure], str]]] = {
     "two": tasks_of_two,
     "six": tasks_of_six,
 }
-"""What can be measured: figures, and what stands below the table."""
+"""The measurements by name; each returns its figures and the text to print below the table."""
 
 
 def measure(stand: Stand, names: list[str]) -> tuple[list[Figure], str]:
-    """Measure these."""
+    """Run the named measurements."""
     figures: list[Figure] = []
     notes = ""
     for name in names:
@@ -366,7 +368,7 @@ def measure(stand: Stand, names: list[str]) -> tuple[list[Figure], str]:
 
 
 def main() -> None:
-    """Run it."""
+    """Run the benchmark."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--rounds", type=int, default=ROUNDS, help=f"of each measurement (default: {ROUNDS})")
     parser.add_argument("--only", action="append", choices=MEASURES, help="measure this alone; repeatable")

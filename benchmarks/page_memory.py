@@ -1,10 +1,10 @@
-"""Whether a long call leaves the page's memory as it was: an hour's events in a few minutes.
+"""Benchmark of memory leaks in the call page: the events of an hour's call are played in a few minutes.
 
-`python -m benchmarks.page_memory [--minutes N] [--strict]`. Two pages are in a call, and all that happens in N minutes
-of it happens as fast as it can: looks at the statistics, microphones that are switched, new paths, windows of another
-size, somebody who comes and goes. After each tenth of it both heaps are collected and measured: JavaScript's and the
-interpreter's. Growth is counted from the second sample on, since the first minutes load what is loaded once. Status 1
-under `--strict` when it is more than the bound.
+`python -m benchmarks.page_memory [--minutes N] [--strict]` connects two pages in a call and plays the events of N
+minutes as fast as possible: statistics are read, microphones muted and unmuted, ICE restarted, windows resized, and a
+visitor joins and leaves. After each tenth of the minutes both heaps, JavaScript's and MicroPython's, are collected and
+measured. Growth is counted from the second sample on, since modules are loaded once in the first minutes. With
+`--strict` the exit status is 1 if the growth exceeds the bound.
 """
 
 from __future__ import annotations
@@ -32,24 +32,24 @@ MINUTES = 60
 SAMPLES = 10
 
 GROWTH = 0.02
-"""Of a heap, from the second sample to the last."""
+"""The greatest accepted growth of a heap from the second sample to the last, as a fraction."""
 
 LOOKS = 60
 SWITCHES = 6
 RESIZES = 2
-"""What happens in a minute of a call: looks at the statistics, presses on the microphone, other sizes of the window."""
+"""The number of events in one minute of a call: reading statistics, toggling the microphone, resizing."""
 
 LOOKS_AT_ONCE = 4
-"""For a sample."""
+"""The number of measurements for each sample."""
 
 SETTLE_SECONDS = 6.0
-"""Before a sample: messages are kept until the server acknowledges them, which it does after 5 s."""
+"""Seconds to wait before a sample. Sent messages are kept until the server acknowledges them, after 5 s."""
 
 PATIENCE = 60.0
 
 SIZES = ({"width": 1280, "height": 800}, {"width": 700, "height": 800})
 
-# A minute's events within the page.
+# The script runs the events of one minute within the page.
 MINUTE = """async ([looks, switches]) => {
   for (let count = 0; count < looks; count++) {
     await signald.stats();
@@ -63,13 +63,13 @@ ALONE = "document.querySelectorAll('#remotes [data-user]').length === 1"
 
 @frozen
 class Sample:
-    """Both heaps of a page, collected.
+    """The size of a page's heaps after garbage collection.
 
     Attributes:
-        minutes: of the call that have passed.
-        javascript: bytes in use.
-        python: bytes in use by the interpreter's objects.
-        memory: bytes that the interpreter has of the browser.
+        minutes: the minutes of the call that have been played.
+        javascript: the bytes in use by JavaScript.
+        python: the bytes in use by MicroPython's objects.
+        memory: the bytes of WebAssembly memory that the interpreter has allocated.
 
     """
 
@@ -80,7 +80,7 @@ class Sample:
 
 
 class Watched:
-    """A page whose memory is watched."""
+    """A page whose memory is measured."""
 
     def __init__(self, browser: Chromium, url: str) -> None:
         self.tab: ChromiumTab = browser.tab(ignore_https_errors=False, permissions=["camera", "microphone"])
@@ -90,7 +90,10 @@ class Watched:
         self._heaps = Heaps(self.tab)
 
     def sample(self, minutes: float) -> Sample:
-        """Collect and measure, several times, and keep the least: what happens just now needs memory, too."""
+        """Collect and measure both heaps several times, and keep the least values.
+
+        Work that happens to run during a measurement needs memory too.
+        """
         found = []
         for _ in range(LOOKS_AT_ONCE):
             self._heaps.collect()
@@ -99,7 +102,7 @@ class Watched:
         return Sample(minutes, *least)
 
     def minute(self) -> None:
-        """Let a minute's events happen."""
+        """Play the events of one minute."""
         self.tab.page.evaluate(MINUTE, [LOOKS, SWITCHES])
         for count in range(RESIZES):
             size = SIZES[count % len(SIZES)]
@@ -107,7 +110,7 @@ class Watched:
 
 
 def visit(server: Server, session: str) -> None:
-    """Somebody without media comes, and goes again."""
+    """Join the session as a visitor without media, and leave it."""
     caller = websocket.create_connection(server.signaling_url, timeout=PATIENCE, subprotocols=["signald.1"])
     for message in ({"type": "hello", "version": 1}, {"type": "join", "session": session, "name": "Cat"}):
         caller.send(json.dumps(message))
@@ -118,7 +121,7 @@ def visit(server: Server, session: str) -> None:
 
 
 def soak(server: Server, browser: Chromium, minutes: int) -> dict[str, list[Sample]]:
-    """Let the minutes of a call pass; return the samples of both pages."""
+    """Play the minutes of a call; return the samples of both pages."""
     host = Watched(browser, server.url)
     session = host.page.host()
     guest = Watched(browser, f"{server.url}#{session}")
@@ -143,12 +146,12 @@ def soak(server: Server, browser: Chromium, minutes: int) -> dict[str, list[Samp
 
 
 def growth(samples: list[Sample], heap: str) -> float:
-    """How much larger a heap is at the end than at the second sample, as a part of it."""
+    """Return the growth of a heap from the second sample to the last, as a fraction."""
     return float(getattr(samples[-1], heap) / getattr(samples[1], heap)) - 1
 
 
 def slope(samples: list[Sample], heap: str) -> float:
-    """Bytes a minute, by least squares, from the second sample on."""
+    """Return the growth of a heap in bytes per minute, by least squares from the second sample on."""
     points = [(sample.minutes, float(getattr(sample, heap))) for sample in samples[1:]]
     mean_x, mean_y = (sum(point[axis] for point in points) / len(points) for axis in (0, 1))
     spread = sum((x - mean_x) ** 2 for x, _ in points)
@@ -156,7 +159,7 @@ def slope(samples: list[Sample], heap: str) -> float:
 
 
 def report(samples: dict[str, list[Sample]]) -> bool:
-    """Print and save what was measured; whether it is flat."""
+    """Print and save the samples; return whether the growth is within the bound."""
     text = ["minutes" + "".join(f"  {name:>5}: JavaScript   Python   memory (kB)" for name in samples)]
     for row in zip(*samples.values(), strict=True):
         cells = [f"  {one.javascript / 1000:17.0f} {one.python / 1000:8.1f} {one.memory / 1000:13.0f}" for one in row]
@@ -186,7 +189,7 @@ def report(samples: dict[str, list[Sample]]) -> bool:
 
 
 def main() -> None:
-    """Run it."""
+    """Run the benchmark."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--minutes", type=int, default=MINUTES, help=f"of a call (default: {MINUTES})")
     parser.add_argument("--strict", action="store_true", help="status 1 when a heap grows")

@@ -1,4 +1,4 @@
-"""Plots as SVG, to look at in a browser: bars against a bound, and lines over time."""
+"""SVG charts for a browser: bars against a bound, and lines over time."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["Bar", "bars", "lines"]
 
 WIDTH = 900
 LABELS = 430
-"""Pixels: of a plot, and of the room for names at its left."""
+"""The size of a chart and the width of the labels at its left, in pixels."""
 
 ROW = 30
 TOP = 56
@@ -25,13 +25,13 @@ STYLE = (
 
 @frozen
 class Bar:
-    """One bar.
+    """One bar of a chart.
 
     Attributes:
-        name: at its left.
-        value: what it stands for, as text.
-        median, least, most: as parts of the bound.
-        met: whether the bound holds.
+        name: the label at the left.
+        value: the value as text.
+        median, least, most: the values relative to the bound.
+        met: whether the bound is met.
 
     """
 
@@ -44,7 +44,7 @@ class Bar:
 
 
 def bars(title: str, rows: Sequence[Bar]) -> str:
-    """Bars from nothing to their medians, with a line from the least to the most, all in parts of their bounds."""
+    """Draw a bar from zero to each median and a line from the least to the greatest value, relative to the bounds."""
     scale = (WIDTH - LABELS - 100) / max(1.2, *(min(row.most, 3.0) for row in rows))
     bottom = TOP + ROW * len(rows)
     bound = LABELS + scale
@@ -67,7 +67,7 @@ def bars(title: str, rows: Sequence[Bar]) -> str:
 
 
 def lines(title: str, times: Sequence[float], series: Mapping[str, Sequence[float]]) -> str:
-    """Values over time (seconds), each series in parts of its own first value."""
+    """Draw values over time (seconds), each series relative to its own first value."""
     height = 260
     left, right, bottom = 60, WIDTH - 20, TOP + height
     most = max(1.1, *(value / values[0] for values in series.values() for value in values))

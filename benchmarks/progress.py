@@ -1,4 +1,4 @@
-"""How far a benchmark is."""
+"""Shows the progress of a benchmark."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ __all__ = ["progress"]
 
 
 def progress(what: str, done: int, of: int) -> None:
-    """Show how far it is, on a terminal; the line is erased when all is done."""
+    """Show the progress on a terminal; the line is erased when the benchmark is complete."""
     if sys.stderr.isatty():
         sys.stderr.write(f"\r\x1b[K{what}: {done} of {of} " if done < of else "\r\x1b[K")
         sys.stderr.flush()

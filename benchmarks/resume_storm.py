@@ -1,9 +1,9 @@
-"""A thousand clients in pairs lose their sockets in the same moment, in the middle of their traffic, and all resume.
+"""Benchmark of a resume storm: a thousand clients lose their connections at the same moment, and all resume.
 
-`python -m benchmarks.resume_storm [--clients N] [--no-tls]`. Every client is the library's own signaling client over a
-real WebSocket, and tells its partner numbered messages all the time: none may be lost and none may come twice. The
-first connecting of the same clients, one storm as well, is what the resume's figures are compared with. Status 1 if a
-message is lost or comes twice, or a client does not resume with everything.
+`python -m benchmarks.resume_storm [--clients N] [--no-tls]` runs the library's signaling client over real WebSockets,
+in pairs. Each client sends numbered messages to its partner all the time; no message may be lost or delivered twice.
+The initial connecting of the same clients, a storm as well, is the reference of the resume's figures. The exit status
+is 1 if a message is lost or delivered twice, or if a client loses a part of its state on the resume.
 """
 
 from __future__ import annotations
@@ -33,27 +33,27 @@ from signald_client.signaling.wire import Value
 from signald_client.transport import SignalingSocket
 
 TALK_SECONDS = 1.0
-"""Between two messages of one client."""
+"""Seconds between two messages of one client."""
 
 LIMIT_SECONDS = 60.0
-"""For a phase; the server's grace is 30 s."""
+"""The timeout of each phase, in seconds; the server's grace period is 30 s."""
 
 WELCOME_AT_ONCE = 64
-"""Clients that connect at the same time at first: each needs the event loop for its own handshake."""
+"""The number of concurrent initial connects, since each handshake needs the event loop."""
 
 
 class Line(SignalingSocket):
-    """A signaling socket that can be cut."""
+    """A signaling WebSocket that the benchmark can cut."""
 
     transport: Any = None
 
     def transport_connected(self, protocol: Any) -> None:
-        """Remember what carries the connection."""
+        """Store the transport of the WebSocket."""
         self.transport = protocol.transport
         super().transport_connected(protocol)
 
     def cut(self) -> None:
-        """Lose the connection, without a word to the server."""
+        """Abort the TCP connection without a close frame."""
         self.transport.abortConnection()
 
 
@@ -62,14 +62,14 @@ class Client:
     """One client.
 
     Attributes:
-        line: its connection.
-        session: where it meets its partner.
-        sent: how many messages it told its partner.
-        heard: the numbers that its partner told it.
-        survivals: what its resumes found.
-        faults: what must not happen.
-        resumed: when it resumed, monotonic seconds.
-        ready: set when it is in its session.
+        line: the client's signaling connection.
+        session: the session that it shares with its partner.
+        sent: the number of messages that it sent to its partner.
+        heard: the numbers of the messages that it received from its partner.
+        survivals: the results of its resumes.
+        faults: descriptions of unexpected events.
+        resumed: the time of its resume, in monotonic seconds.
+        ready: set when the client is a member of its session.
 
     """
 
@@ -83,7 +83,7 @@ class Client:
     ready: asyncio.Event = field(factory=asyncio.Event)
 
     def event(self, event: Value) -> None:
-        """Follow what happens."""
+        """Record an event of the signaling client."""
         if isinstance(event, messages.Opened | messages.Joined):
             self.session = event.session
             self.ready.set()
@@ -96,7 +96,7 @@ class Client:
             self.faults.append(repr(event))
 
     def talk(self) -> None:
-        """Tell the partner the next number."""
+        """Send the next number to the partner."""
         self.sent += 1
         self.line.perform(self.line.client.send_message(self.session, str(self.sent)))
 
@@ -109,7 +109,7 @@ async def connect(client: Client, address: Address, trust: Trust, reactor: Any) 
 
 
 async def storm(server: Server, count: int, tls: bool, reactor: Any) -> bool:
-    """Connect, talk, cut, resume, compare; whether nothing was lost."""
+    """Connect all clients, exchange messages, cut and resume; return whether no message was lost."""
     address = Address(tls, "127.0.0.1", server.port, "/ws")
     trust = Trust(server.authority.read_bytes() if tls else None)
     clients = [Client() for _ in range(count)]
@@ -143,7 +143,7 @@ async def storm(server: Server, count: int, tls: bool, reactor: Any) -> bool:
 
 
 async def talk(client: Client) -> None:
-    """Talk for ever, beginning at a random moment."""
+    """Send messages repeatedly, starting at a random moment."""
     await asyncio.sleep(random.random() * TALK_SECONDS)  # noqa: S311 # spreads the messages, protects nothing
     while True:
         client.talk()
@@ -151,7 +151,7 @@ async def talk(client: Client) -> None:
 
 
 async def until(done: Any, what: str, clients: list[Client]) -> None:
-    """Wait until something is so, or for `LIMIT_SECONDS`."""
+    """Wait until the condition is true, for `LIMIT_SECONDS` at most."""
     end = time.monotonic() + LIMIT_SECONDS
     while not done() and time.monotonic() < end:
         if what:
@@ -167,7 +167,7 @@ def report(
     connecting: float,
     costs: tuple[Cost, Cost, Cost, Cost],
 ) -> bool:
-    """Print the figures; whether all is well."""
+    """Print the figures; return whether no fault occurred."""
     before, connected, at_cut, resumed = costs
     ways = [way for pair in pairs for way in (pair, pair[::-1])]
     lost = sum(len(set(range(1, a.sent + 1)) - set(b.heard)) for a, b in ways)
@@ -196,7 +196,7 @@ def report(
 
 
 def main() -> None:
-    """Run the storm."""
+    """Run the benchmark."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--clients", type=int, default=1000, help="how many, in pairs (default: 1000)")
     parser.add_argument("--no-tls", action="store_true", help="plain WebSockets")

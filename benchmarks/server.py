@@ -1,4 +1,4 @@
-"""signald in a process of its own, and what it costs."""
+"""Runs signald in a process of its own, and measures its resources."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _TICKS = os.sysconf("SC_CLK_TCK")
 
 @frozen
 class Cost:
-    """What a process has used so far: CPU seconds (user and system) and its largest resident memory in MiB."""
+    """The resources that a process has used: CPU seconds (user and system) and its peak resident memory in MiB."""
 
     cpu: float
     peak: float
@@ -31,19 +31,16 @@ class Server:
     """A running signald on a free port of the loopback interface.
 
     Attributes:
-        port: of the page and the signaling socket.
-        authority: its local authority's certificate, where it speaks TLS.
+        port: the port of the page and of the signaling WebSocket.
+        authority: the certificate of its local authority; None without TLS.
 
     """
 
     def __init__(self, directory: Path, *options: str, environment: Mapping[str, str] | None = None) -> None:
-        """Start it, and wait until it listens.
+        """Start the process, and wait until it listens.
 
-        Arguments:
-            directory: for its log and its data.
-            options: of the command line.
-            environment: what is different from this process's own.
-
+        Arguments:: directory: the directory of its log and its data. ;; options: command-line options. ;; environment:
+        environment variables that replace or extend those of this process.
         """
         self._log = directory / "signald.log"
         self.authority = directory / "data" / "ca.pem"
@@ -61,23 +58,23 @@ class Server:
 
     @property
     def url(self) -> str:
-        """The page, where it speaks plain HTTP: under a name that counts as secure all the same."""
+        """The page's URL without TLS. Its host name is one that browsers treat as a secure context."""
         return f"http://localhost:{self.port}/"
 
     @property
     def signaling_url(self) -> str:
-        """The signaling socket, where it speaks plain HTTP."""
+        """The URL of the signaling WebSocket without TLS."""
         return f"ws://localhost:{self.port}/ws"
 
     def cost(self) -> Cost:
-        """Read the kernel's accounts."""
+        """Read the process's CPU time and memory from the kernel."""
         process = Path(f"/proc/{self._process.pid}")
         fields = (process / "stat").read_text().rpartition(")")[2].split()
         peak = re.search(r"VmHWM:\s+(\d+) kB", (process / "status").read_text())
         return Cost((int(fields[11]) + int(fields[12])) / _TICKS, int(peak[1]) / 1024 if peak else 0.0)
 
     def stop(self) -> None:
-        """End it."""
+        """Stop the process."""
         self._process.terminate()
         try:
             self._process.wait(STOP_SECONDS)

@@ -1,4 +1,4 @@
-"""How long a page's Python keeps the browser from everything else, by the browser's own trace."""
+"""Measures how long a page's Python blocks the browser's main thread, from a trace of the browser."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from tests.suites.e2e.chromium import ChromiumTab
 __all__ = ["longest_tasks"]
 
 CALLS = ("FunctionCall", "RunMicrotasks")
-"""Events of a trace: the browser calls a script, or goes on with what waited for a promise. Python runs in both."""
+"""The trace events of running scripts: the browser calls a script, or runs microtasks. Python runs in both."""
 
 
 def longest_tasks(tab: ChromiumTab, deed: Callable[[], None]) -> tuple[float, float]:
-    """Return the longest times of scripts during the deed, in milliseconds: on the processor, and by the clock.
+    """Run an action, and return its longest script times in milliseconds: CPU time and wall time.
 
-    Of all tabs of the browser: they run the same page. By the clock a script also waits for a processor that others
-    have, of which there are many where one machine plays all the people of a call.
+    The trace covers all tabs of the browser, which run the same page. The wall time includes waiting for a processor,
+    which is often busy because one machine runs all participants of the call.
     """
     browser: Any = tab.context.browser
     browser.start_tracing(page=tab.page, categories=["devtools.timeline"])

@@ -17,7 +17,7 @@ from signald.dialects.native import EVENTS, NESTED, REQUESTS, key
 PATH = Path(__file__).parents[1] / "clients" / "signaling" / "messages.py"
 
 NAMES = {"MemberView": "Member"}
-"""The classes that the client names differently from the server."""
+"""The client's names of classes that have another name on the server."""
 
 _SHAPES: dict[Any, tuple[str, str]] = {
     str: ('"string"', "str"),
@@ -41,12 +41,12 @@ from .wire import FROM_SERVER, REQUIRED, Field, Message, Value
 
 
 def name(class_: type) -> str:
-    """The client's name of a class of the server."""
+    """Return the client's name for a class of the server."""
     return NAMES.get(class_.__name__, class_.__name__)
 
 
 def client_messages() -> str:
-    """The source text of the module."""
+    """Return the source text of the module."""
     parts = [_HEAD]
     parts += [_class(class_, None) for class_ in NESTED]
     parts += [_class(class_, type_) for type_, class_ in REQUESTS.items()]
@@ -74,7 +74,7 @@ def _class(class_: Any, type_: str | None) -> str:
 
 
 def _attributes(class_: Any) -> list[Attribute[Any]]:
-    """A class's attributes, the required ones first; `Error` gets its sentence in addition to its code."""
+    """Return a class's attributes, the required ones first; `Error` gets its sentence in addition to its code."""
     found = list(fields(class_))
     if class_ is Error:
         sentence = found[0].evolve(name="message", type=str)
@@ -83,13 +83,16 @@ def _attributes(class_: Any) -> list[Attribute[Any]]:
 
 
 def _summary(class_: type) -> str:
-    """The first paragraph of a class's docstring."""
+    """Return the first paragraph of a class's docstring."""
     first = (class_.__doc__ or "").strip().partition("\n\n")[0]
     return " ".join(first.split())
 
 
 def _tuple(name: str, elements: list[str]) -> list[str]:
-    """The lines of a class attribute with a tuple, laid out as the formatter does; no lines for an empty tuple."""
+    """Return the lines of a class attribute with a tuple, as the formatter lays them out.
+
+    An empty tuple has no lines.
+    """
     if len(elements) < 2:
         return [f"    {name} = ({element},)" for element in elements]
     return [f"    {name} = (", *(f"        {element}," for element in elements), "    )"]
@@ -114,7 +117,7 @@ def _argument(attribute: Attribute[Any]) -> str:
 
 
 def _default(attribute: Attribute[Any]) -> str:
-    """The value of an absent key. For a list it is None, since callers could change a shared default list."""
+    """Return the default of an absent key. For a list it is None, since callers could change a shared default list."""
     if attribute.default is NOTHING:
         return "REQUIRED"
     return "None" if attribute.default == () else repr(attribute.default)
@@ -125,7 +128,7 @@ def _value(attribute: Attribute[Any]) -> str:
 
 
 def _shape(type_: Any) -> tuple[str, str]:
-    """A type's shape on the wire, and its annotation in Python."""
+    """Return a type's shape on the wire, and its annotation in Python."""
     if type_ in _SHAPES:
         return _SHAPES[type_]
     if type_ == type[Request] or (get_args(type_) and type[Request] in get_args(type_)):

@@ -22,7 +22,7 @@ def write() -> list[Path]:
 
 
 def filled(text: str) -> str:
-    """The page's text with its tables replaced by current ones.
+    """Return the page's text with its tables replaced by current ones.
 
     Raises:
         LookupError: the mark before the tables is missing.
@@ -47,7 +47,7 @@ def _table_head(section: str) -> list[str]:
 
 
 def _row(setting: Setting) -> str:
-    """The table row of a setting."""
+    """Return the table row of a setting."""
     default = "" if setting.default is NOTHING else setting.shown(setting.default)
     shown = f"`{default}`" if default else "none"
     if setting.path == ("data_dir",):

@@ -31,9 +31,9 @@ class Panel:
 
     Attributes:
         title: the panel's title.
-        unit: the unit of its values, by Grafana's name.
-        queries: its queries.
-        kind: `timeseries`, or `stat` for one value.
+        unit: the unit of the panel's values, by Grafana's name.
+        queries: the panel's queries.
+        kind: `timeseries`, or `stat` for a single value.
 
     """
 
@@ -128,7 +128,7 @@ ROWS: dict[str, tuple[Panel, ...]] = {
 
 
 def text() -> str:
-    """The dashboard in the JSON format that Grafana imports."""
+    """Return the dashboard in the JSON format that Grafana imports."""
     panels: list[dict[str, object]] = []
     top = 0
     for title, row in ROWS.items():
@@ -190,7 +190,7 @@ def _panel(number: int, panel: Panel, position: dict[str, int]) -> dict[str, obj
 
 
 def _selected(expression: str) -> str:
-    """The expression, restricted to the selected instances."""
+    """Return the expression, restricted to the selected instances."""
     return expression.replace("{}", "{" + SELECTION + "}").replace(
         '{state="open"}', '{state="open", ' + SELECTION + "}"
     )

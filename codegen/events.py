@@ -31,7 +31,7 @@ class LoggedEvent:
     """A call that logs an event.
 
     Attributes:
-        name: the event's name; None where it is missing.
+        name: the event's name; None if it is missing.
         level: the log level.
         sentence: the template of the log line.
         where: the file and line of the call.
@@ -45,7 +45,7 @@ class LoggedEvent:
 
 
 def logged_events() -> list[LoggedEvent]:
-    """All calls of the daemon that log, in the order of the events' names."""
+    """Return all log calls of the daemon, in the order of the events' names."""
     found = [
         event
         for path in sorted(SOURCE.rglob("*.py"))

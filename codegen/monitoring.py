@@ -14,7 +14,7 @@ PATH = Path(__file__).parents[1] / "docs" / "monitoring.md"
 
 
 def metrics_table() -> str:
-    """The table of signald's own metrics: name, kind, labels and help."""
+    """Return the table of signald's own metrics: name, kind, labels and help."""
     rows = ["| metric | kind | labels | |", "| --- | --- | --- | --- |"]
     for metric in OWN_METRICS:
         labels = ", ".join(f"`{label}`" for label in metric.labels)
@@ -23,7 +23,7 @@ def metrics_table() -> str:
 
 
 def events_table() -> str:
-    """The table of logged events: name, level and sentence."""
+    """Return the table of logged events: name, level and sentence."""
     rows = ["| event | level | sentence |", "| --- | --- | --- |"]
     for event in logged_events():
         rows.append(f"| `{event.name}` | {event.level} | {event.sentence} |")
@@ -31,7 +31,7 @@ def events_table() -> str:
 
 
 def filled(text: str) -> str:
-    """The page's text with its tables replaced by current ones.
+    """Return the page's text with its tables replaced by current ones.
 
     Raises:
         LookupError: a mark around a table is missing.

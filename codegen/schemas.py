@@ -28,7 +28,7 @@ _MOST_COUNT = 2**53 - 1
 
 
 def _symbols(length: int) -> Json:
-    """The schema of a text in Crockford's base 32."""
+    """Return the schema of a text in Crockford's base 32."""
     # The length is given twice, since `$` in Python's regular expressions also matches before a final line break.
     return {"type": "string", "pattern": f"^[0-9A-HJKMNP-TV-Z]{{{length}}}$", "maxLength": length}
 
@@ -45,7 +45,7 @@ _SESSION_HEARD = _symbols(SESSION_SYMBOLS)
 
 
 def schema() -> Json:
-    """The JSON Schema (draft 2020-12). A message is a request or an event; each class has a definition."""
+    """Return the JSON Schema (draft 2020-12). A message is a request or an event; each class has a definition."""
     requests = {type_: _message(type_, class_, strict=True) for type_, class_ in REQUESTS.items()}
     events = {type_: _message(type_, class_, strict=False) for class_, type_ in EVENTS.items()}
     events["error"] = _error()
@@ -56,7 +56,7 @@ def schema() -> Json:
         "$id": "urn:signald:signald.1",
         "title": "signald.1",
         "description": f"The native protocol of signald {__version__}; docs/protocol.md is normative.",
-        # It is not oneOf, since an ack is both a request and an event.
+        # The schema does not use `oneOf`, since an ack is both a request and an event.
         "anyOf": [{"$ref": "#/$defs/request"}, {"$ref": "#/$defs/event"}],
         "$defs": {
             "request": {"oneOf": [{"$ref": f"#/$defs/request-{type_}"} for type_ in requests]},
@@ -70,7 +70,7 @@ def schema() -> Json:
 
 
 def asyncapi() -> Json:
-    """The AsyncAPI 3.0 document: one channel with the messages that a client sends and receives."""
+    """Return the AsyncAPI 3.0 document: one channel with the messages that a client sends and receives."""
     definitions = schema()["$defs"]
     sent = [f"request-{type_}" for type_ in REQUESTS]
     received = [f"event-{type_}" for type_ in (*EVENTS.values(), "error")]
@@ -131,7 +131,7 @@ def write() -> Iterable[Path]:
 
 
 def text(document: Json) -> str:
-    """The text of a document's file."""
+    """Return the text of a document's file."""
     return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
 
 
@@ -143,9 +143,9 @@ def _message(type_: str, class_: Any, strict: bool) -> Json:
 
 
 def _object(class_: Any, strict: bool) -> Json:
-    """The schema of a class's objects; `strict` is for requests, in which an unknown key is an error."""
+    """Return the schema of a class's objects; `strict` is for requests, in which an unknown key is an error."""
     resolve_types(class_)
-    # An ack has a request id only where a client sends it.
+    # An ack has a request id only if a client sends it.
     attributes = [a for a in fields(class_) if strict or class_ is not Ack or a.name != "id"]
     meanings = _meanings(class_)
     body: Json = {
@@ -160,7 +160,7 @@ def _object(class_: Any, strict: bool) -> Json:
 
 
 def _property(attribute: Attribute[Any], meaning: str | None, strict: bool) -> Json:
-    """The schema of a field: its values, its meaning, and its default."""
+    """Return the schema of a field: its values, its meaning, and its default."""
     body = _value(attribute.type, attribute.metadata, strict)
     if "$ref" in body:  # AsyncAPI allows nothing beside a reference.
         return body
@@ -172,12 +172,12 @@ def _property(attribute: Attribute[Any], meaning: str | None, strict: bool) -> J
 
 
 def _summary(class_: Any) -> str:
-    """The first paragraph of a class's docstring."""
+    """Return the first paragraph of a class's docstring."""
     return " ".join((class_.__doc__ or "").partition("\n\n")[0].split())
 
 
 def _meanings(class_: Any) -> dict[str, str]:
-    """The descriptions in the Attributes section of a class's docstring, by attribute name."""
+    """Return the descriptions in the Attributes section of a class's docstring, by attribute name."""
     found: dict[str, str] = {}
     for line in (class_.__doc__ or "").partition("Attributes:\n")[2].splitlines():
         names, colon, meaning = line.strip().partition(": ")
@@ -187,7 +187,7 @@ def _meanings(class_: Any) -> dict[str, str]:
 
 
 def _is_required(attribute: Attribute[Any], strict: bool) -> bool:
-    # None for a receiver or a negotiation occurs only in dialects without addresses, so the key is required here.
+    # None as the receiver or the negotiation occurs only in dialects without addresses, so the key is required here.
     return attribute.default is NOTHING and (strict or NoneType not in get_args(attribute.type))
 
 
@@ -209,7 +209,7 @@ def _error() -> Json:
 
 
 def _value(type_: Any, bounds: Mapping[str, int], strict: bool) -> Json:
-    """The schema of a field's values."""
+    """Return the schema of a field's values."""
     if type_ in _IDS:
         return _IDS[type_]
     if type_ is SessionId:
@@ -238,7 +238,7 @@ def _sizes(what: str, bounds: Mapping[str, int]) -> Json:
 
 
 def _with_moved_references(body: Any) -> Any:
-    """A definition with its references rewritten to AsyncAPI's place for schemas."""
+    """Return a definition with its references rewritten to AsyncAPI's path for schemas."""
     if isinstance(body, dict):
         return {
             name: value.replace("#/$defs/", "#/components/schemas/")

@@ -1,7 +1,7 @@
-"""Draws a table of state transitions as an SVG picture, without a layout program or anything from the network.
+"""Draws a table of state transitions as an SVG picture, without a layout program and without network access.
 
-The states stand in one column. Each transition leaves its state at a side, runs along a lane of its own and enters the
-next state: on the right downwards and back to the same state, on the left upwards.
+The states are drawn in one column. Each transition leaves its state at a side, follows a lane of its own and enters the
+next state. Downward transitions and those back to the same state are on the right, upward ones on the left.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from attrs import frozen
 __all__ = ["Transitions", "svg"]
 
 Transitions = Mapping[tuple[str, str], str]
-"""(state, event) to the next state; the first key names the initial state."""
+"""A transition table: (state, event) to next state; the first key names the initial state."""
 
 BOX_WIDTH = 120
 #: Pixels between two lines that meet the same side of a box, and between two lanes.
@@ -22,7 +22,7 @@ PORT_STEP = 22
 LANE_STEP = 14
 GAP = 26
 MARGIN = 16
-#: An estimate of a character's width in the label font, which no renderer tells us beforehand.
+#: An estimated width of a character in the label font, since the renderer's font metrics are unknown.
 CHARACTER = 6.6
 
 STYLE = (
@@ -36,8 +36,8 @@ class Edge:
     """All transitions from one state to another.
 
     Attributes:
-        source: the index of the state that is left.
-        target: the index of the state that is entered.
+        source: the index of the source state.
+        target: the index of the target state.
         label: the events, joined by commas.
 
     """
@@ -53,7 +53,7 @@ class Edge:
 
     @property
     def span(self) -> int:
-        """How many boxes the line passes."""
+        """The number of boxes that the line passes."""
         return abs(self.target - self.source)
 
 
@@ -104,7 +104,7 @@ def svg(title: str, transitions: Transitions) -> str:
 
 
 def _edges(states: Sequence[str], transitions: Transitions) -> list[Edge]:
-    """Return the lines to draw: one for each pair of states, whatever number of events it has."""
+    """Return the lines to draw: one for each pair of states, whatever the number of its events."""
     events: dict[tuple[int, int], list[str]] = {}
     for (state, event), after in transitions.items():
         events.setdefault((states.index(state), states.index(after)), []).append(event)
@@ -112,7 +112,7 @@ def _edges(states: Sequence[str], transitions: Transitions) -> list[Edge]:
 
 
 def _ends(index: int, right: bool, edges: Sequence[Edge]) -> list[tuple[Edge, bool]]:
-    """Return what meets one side of a box, from top to bottom: an edge, and whether it leaves there."""
+    """Return the edges that meet one side of a box, from top to bottom, and whether each edge leaves the box there."""
     mine = [edge for edge in edges if edge.right is right]
     found = [(edge, True) for edge in mine if edge.source == index]
     found += [(edge, False) for edge in mine if edge.target == index]
@@ -121,7 +121,7 @@ def _ends(index: int, right: bool, edges: Sequence[Edge]) -> list[tuple[Edge, bo
 
 
 def _ports(edge: Edge, edges: Sequence[Edge]) -> tuple[int, int]:
-    """Return at which place, from 1, an edge leaves its source and enters its target."""
+    """Return the positions, from 1, at which an edge leaves its source and enters its target."""
     leaves = _ends(edge.source, edge.right, edges).index((edge, True))
     enters = _ends(edge.target, edge.right, edges).index((edge, False))
     return leaves + 1, enters + 1

@@ -22,7 +22,7 @@ LIMITS_PATH = PATH.with_name("limits.md")
 PICTURES = PATH.with_name("diagrams")
 
 Transitions = Mapping[tuple[Any, Any], Any]
-"""A transition table: (state, event) to next state. Each is an enum member or a text."""
+"""A transition table: (state, event) to next state, each as an enum member or a text."""
 
 DIAGRAMS: dict[str, Transitions] = {
     "PEER_TRANSITIONS in signald/core/users.py": PEER_TRANSITIONS,
@@ -34,7 +34,7 @@ DIAGRAMS: dict[str, Transitions] = {
 
 
 def errors_table() -> str:
-    """The table of errors: code, sentence, HTTP status and close code."""
+    """Return the table of errors: code, sentence, HTTP status and close code."""
     rows = ["| code | message | HTTP | close |", "| --- | --- | --- | --- |"]
     for code in ErrorCode:
         rows.append(f"| `{code.value}` | {code.sentence} | {code.http_status or ''} | {code.close_code or ''} |")
@@ -42,7 +42,7 @@ def errors_table() -> str:
 
 
 def limits_table() -> str:
-    """The table of limits: name, default, unit and meaning."""
+    """Return the table of limits: name, default, unit and meaning."""
     rows = ["| name | default | unit | bounds |", "| --- | --- | --- | --- |"]
     for limit in fields(Limits):
         name = limit.name.replace("_", "-")
@@ -51,7 +51,7 @@ def limits_table() -> str:
 
 
 def refusals_table() -> str:
-    """The table of the errors that clients get when they exceed a limit, in the order of the limits."""
+    """Return the table of the errors that clients get when they exceed a limit, in the order of the limits."""
     rows = ["| limit | error | HTTP | close |", "| --- | --- | --- | --- |"]
     errors = {limit: code for code, limit in LIMIT_OF.items()}
     for limit in (limit.name for limit in fields(Limits) if limit.name in errors):
@@ -62,14 +62,17 @@ def refusals_table() -> str:
 
 
 def picture_name(name: str) -> str:
-    """Return the file name of a diagram's picture, out of the diagram's name: `TABLE in path/to/module.py`."""
+    """Return the file name of a diagram's picture, derived from the diagram's name: `TABLE in path/to/module.py`."""
     table, _, module = name.partition(" in ")
     stem = f"{Path(module).stem}-{table.lower()}".replace("_", "-")
     return f"{stem.removesuffix('-transitions')}.svg"
 
 
 def diagram(name: str, transitions: Transitions) -> str:
-    """Return a state diagram as Markdown: its picture, and the same as a table; the first state is the initial one."""
+    """Return a state diagram as Markdown: its picture, and the same as a table.
+
+    The first state is the initial state.
+    """
     rows = [f"![State diagram; the table below says the same](diagrams/{picture_name(name)})", ""]
     rows += ["| state | event | next state |", "| --- | --- | --- |"]
     rows += [f"| {_text(state)} | {_text(event)} | {_text(after)} |" for (state, event), after in transitions.items()]
@@ -86,7 +89,7 @@ def pictures() -> dict[Path, str]:
 
 
 def filled(text: str) -> str:
-    """The text of docs/protocol.md with its tables and diagrams replaced by current ones."""
+    """Return the text of docs/protocol.md with its tables and diagrams replaced by current ones."""
     for name, table in (("errors", errors_table()), ("limits", limits_table())):
         text = between(
             text, f"<!-- {name}: generated from signald/core/{name}.py -->", f"<!-- end of {name} -->", table
@@ -97,7 +100,7 @@ def filled(text: str) -> str:
 
 
 def filled_limits(text: str) -> str:
-    """The text of docs/limits.md with its table replaced by a current one."""
+    """Return the text of docs/limits.md with its table replaced by a current one."""
     return between(
         text,
         "<!-- refusals: generated from signald/monitoring/metrics.py -->",
@@ -107,7 +110,7 @@ def filled_limits(text: str) -> str:
 
 
 def between(text: str, begin: str, end: str, content: str) -> str:
-    """The text with the content between two marks replaced."""
+    """Return the text with the content between two marks replaced."""
     before, mark, rest = text.partition(begin)
     _, end_mark, after = rest.partition(end)
     if not mark or not end_mark:

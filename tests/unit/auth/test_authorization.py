@@ -41,8 +41,8 @@ class FakeWebhook(Webhook):
     """A webhook whose verdict the test sets.
 
     Attributes:
-        verdict: what it answers; a deferred to answer later.
-        questions: all questions that it was asked.
+        verdict: the verdict, or a deferred that fires with it later.
+        questions: all questions that were sent to the webhook.
 
     """
 
@@ -66,7 +66,7 @@ class Client:
     """A client whose connection is in memory.
 
     Attributes:
-        connection: its connection.
+        connection: the client's connection.
 
     """
 
@@ -75,16 +75,16 @@ class Client:
 
     @property
     def frames(self) -> list[Any]:
-        """The messages that it was sent."""
+        """The messages that the client received."""
         return [json.loads(frame) for frame in self.connection.frames]
 
     @property
     def closed(self) -> list[tuple[int, str]]:
-        """The code and reason of each close."""
+        """The code and reason of each close frame."""
         return self.connection.closed
 
     def say(self, type: str, **keys: Any) -> Any:
-        """Send a request, and return the last message that the client was sent by then."""
+        """Send a request, and return the last message that the client has received by then."""
         self.connection.say(type=type, **{key.replace("_", "-"): value for key, value in keys.items()})
         return self.connection.last() if self.connection.frames else None
 
@@ -95,7 +95,7 @@ class Client:
         return self.say("hello", version=1, **keys)
 
     def lose(self) -> None:
-        """Lose the connection."""
+        """Lose the WebSocket connection."""
         self.connection.disconnect()
 
     @property
@@ -128,12 +128,12 @@ class AuthorizationCase(SynchronousTestCase):
         return Switchboard(hub, self.registry, chain, self.clock)
 
     def need(self, need: TokenNeed) -> None:
-        """Change who needs a token."""
+        """Change which operations need a token."""
         self.settings = evolve(self.settings, need=need)
         self.tokens.configure(self.settings)
 
     def client(self, token: str | None = None, **claims: Any) -> Client:
-        """Return a client that was welcomed; with claims it shows a token."""
+        """Return a welcomed client; with claims it presents a token."""
         client = Client(self.switchboard)
         if claims:
             token = minted(**claims)
@@ -175,7 +175,7 @@ class HelloTests(AuthorizationCase):
         self.assertEqual(self.registry.users, {})
 
     def test_clients_of_the_original_protocol(self) -> None:
-        """Clients without tokens are closed at once where everybody needs one, else when they open."""
+        """Clients without tokens are closed at once if all clients need one, and otherwise when they open a session."""
         self.need(TokenNeed.HOSTS)
         client = Client(self.switchboard, Serde())
         client.connection.receive(b'"SessionNew"')
@@ -256,7 +256,7 @@ class ResumeTests(AuthorizationCase):
         self.assertEqual(codes, [["token-invalid"]] * 10 + [["too-many-guesses"]])
 
     def test_restart(self) -> None:
-        """The grant is part of the state that is handed over."""
+        """The grant is part of the state that is handed over to the next process."""
         self.need(TokenNeed.EVERYONE)
         ann = self.client(signald=HOST, team="a")
         ann.say("open")
@@ -300,7 +300,7 @@ class EnterTests(AuthorizationCase):
         self.assertEqual(self.client(signald={}).say("open")["code"], "not-permitted")
 
     def test_session_of_the_token(self) -> None:
-        """A token with a session opens that one alone, named or not, and only for a host."""
+        """A token with a session opens only that session, whether or not the request names it, and only for a host."""
         for named in ({}, {"session": SESSION}):
             ann = self.client(signald=HOST)
             self.assertEqual(ann.say("open", **named)["session"], SESSION)
@@ -414,7 +414,7 @@ class WebhookTests(AuthorizationCase):
         return self.webhook.questions
 
     def test_questions(self) -> None:
-        """Opening and joining are asked about, with the token's user and claims; nothing else is."""
+        """The webhook decides about opening and joining only; its question has the token's user and claims."""
         ann, bob = self.client(signald=HOST), self.client()
         ann.say("open")
         bob.say("join", session=SESSION)
@@ -426,7 +426,7 @@ class WebhookTests(AuthorizationCase):
         self.assertEqual(joining, Question("join", SESSION, None, None))
 
     def test_refusals(self) -> None:
-        """A refused operation changes nothing, and the client gets the reason."""
+        """A refused operation changes nothing, and the client receives the reason."""
         ann = self.client()
         session = ann.say("open")["session"]
         for code in (ErrorCode.NOT_PERMITTED, ErrorCode.DECISION_UNAVAILABLE, ErrorCode.SESSION_FULL):
@@ -437,7 +437,7 @@ class WebhookTests(AuthorizationCase):
         self.assertEqual(len(self.registry.sessions), 1)
 
     def test_refused_without_a_question(self) -> None:
-        """The webhook is not asked about what the token forbids, nor about unknown session ids."""
+        """No question is sent for an operation that the token forbids, nor for an unknown session id."""
         self.answer(ErrorCode.NOT_PERMITTED)
         self.assertEqual(self.client(signald=GUEST).say("open")["code"], "not-permitted")
         bob = self.client()

@@ -17,7 +17,7 @@ from signald.tap import make_daemon
 
 
 def no_bytes(_count: int) -> bytes:
-    """Fail: no random bytes are drawn where the file exists."""
+    """Fail, because no random bytes may be drawn if the file exists."""
     raise AssertionError("random bytes were drawn although the file exists")
 
 

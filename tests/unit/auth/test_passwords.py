@@ -77,13 +77,13 @@ class PasswordTests(SynchronousTestCase):
         return outcome.user
 
     def decide(self, operation: Operation) -> Deferred[Outcome]:
-        """Have the link decide something later."""
+        """Start a decision of the link, and return its deferred outcome."""
         outcome = self.passwords.decide(operation)
         assert isinstance(outcome, Deferred)
         return outcome
 
     def start_open(self) -> Deferred[Outcome]:
-        """Ask to open a session with a password."""
+        """Start to open a session with a password."""
         return self.decide(OpenSession(self.ann, Traits(), None, Settings(8, keep=True), RIGHT))
 
     def open_session(self) -> SessionId:
@@ -96,7 +96,7 @@ class PasswordTests(SynchronousTestCase):
         return decided.session
 
     def join(self, session: SessionId, password: str = RIGHT) -> Deferred[Outcome]:
-        """Ask to join with a password."""
+        """Start to join with a password."""
         return self.decide(JoinSession(self.bob, Traits(), session, password=password))
 
     def members(self, session: SessionId) -> list[UserId]:
@@ -200,7 +200,7 @@ class PasswordTests(SynchronousTestCase):
 
 @implementer(IReactorFromThreads)
 class FakeReactor:
-    """Queues what threads call in the reactor's thread."""
+    """Queues the calls that threads make into the reactor's thread."""
 
     def __init__(self) -> None:
         self.waiting: Queue[Callable[[], object]] = Queue()

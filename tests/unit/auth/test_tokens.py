@@ -136,7 +136,7 @@ class ClaimTests(VerifierCase):
                 )
 
     def payload(self, claims: dict[str, Any]) -> dict[str, Any]:
-        """Return Ann's claims with some replaced; one that is None is left out."""
+        """Return Ann's claims with some values replaced; a claim whose value is None is left out."""
         return {name: value for name, value in {"sub": "ann", "exp": NOW + 9, **claims}.items() if value is not None}
 
     def test_times(self) -> None:
@@ -198,7 +198,7 @@ class AttackTests(VerifierCase):
         self.assertIs(self.refusal(signed_with({}, payload)), ErrorCode.TOKEN_INVALID)
 
     def test_a_public_key_as_a_secret(self) -> None:
-        """A public key is not accepted as an HMAC secret (key confusion), also where no secret is configured."""
+        """A public key is not accepted as an HMAC secret (key confusion), even if no secret is configured."""
         without_secret = evolve(self.settings, secret_file=None)
         payload = {"sub": "mallory", "exp": NOW + 9, "signald": {"role": "host"}}
         raw = ED25519.public_key().public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)
@@ -428,7 +428,7 @@ class KeyFileTests(VerifierCase):
         self.assertIs(self.refusal(minted(), Tokens()), ErrorCode.TOKEN_INVALID)
 
     def test_reload(self) -> None:
-        """New settings replace the old ones; those that cannot be used change nothing."""
+        """New settings replace the old settings; settings that cannot be used change nothing."""
         verifier = TokenVerifier(self.settings)
         with self.assertRaises(ConfigError):
             verifier.configure(Tokens(secret_file=self.directory / "none", need=TokenNeed.EVERYONE))

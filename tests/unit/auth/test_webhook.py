@@ -120,7 +120,7 @@ class AnswerTests(WebhookCase):
         self.assertEqual(signature, "v1," + base64.b64encode(expected).decode())
 
     def test_allowed(self) -> None:
-        """An answer that allows is a yes, whatever else is in it."""
+        """A response that allows is accepted, whatever other keys it has."""
         for answer in (
             {"allow": True},
             {"allow": True, "code": "session-full", "x": 1},
@@ -129,7 +129,7 @@ class AnswerTests(WebhookCase):
             self.assertIsNone(self.verdict(answer))
 
     def test_refused(self) -> None:
-        """A refusal has the code of the answer where the list has it, else `not-permitted`."""
+        """A refusal has the response's code if that code is in the list, and `not-permitted` otherwise."""
         for code in ("not-permitted", "token-expired", "session-full", "session-locked", "unknown-session"):
             verdict = self.verdict({"allow": False, "code": code})
             self.assertEqual(verdict.value if verdict else None, code)
@@ -143,7 +143,7 @@ class AnswerTests(WebhookCase):
         self.assertIsNone(self.verdict({"allow": True, "role": "guest"}, JOINING))
 
     def test_invalid_answers(self) -> None:
-        """An answer that is not understood is a refusal."""
+        """A malformed response is a refusal."""
         answers: tuple[object, ...] = (
             b"",
             b"yes",
@@ -204,7 +204,7 @@ class FailureTests(WebhookCase):
         self.assertNotIn("app.example", str(logs))
 
     def test_timeout(self) -> None:
-        """A request without an answer in time is cancelled."""
+        """A request without a response within the timeout is cancelled."""
         asked = self.ask()
         self.clock.advance(1.9)
         self.assertNoResult(asked)
@@ -218,7 +218,7 @@ class FailureTests(WebhookCase):
         self.assertIs(self.successResultOf(self.ask()), UNAVAILABLE)
 
     def test_bounds(self) -> None:
-        """At most 32 requests are in flight and 1,024 questions pending; further ones are refused at once."""
+        """At most 32 requests are in flight and 1,024 questions pending; a further question is refused at once."""
         asked = [self.webhook.ask(evolve(OPENING, user=str(count))) for count in range(1024)]
         self.assertEqual(len(self.agent.requests), 32)
         one_more = self.webhook.ask(evolve(OPENING, user="more"))

@@ -45,7 +45,7 @@ class SourcesTests(SynchronousTestCase):
         return str(error).replace(f"{self.folder}/", "").splitlines()
 
     def test_precedence(self) -> None:
-        """Options override variables, these the file, and this the defaults; the source of each is known."""
+        """Options override variables, variables the file, and the file the defaults; each value's source is known."""
         self.write("""\
             port = 1
             interface = "::1"
@@ -285,6 +285,6 @@ class LinesTests(SynchronousTestCase):
         )
 
     def test_a_document_that_cannot_be_reproduced(self) -> None:
-        """A document that tomlkit reorders has no lines, rather than wrong ones."""
+        """A document that tomlkit reorders has no line numbers, rather than wrong line numbers."""
         self.assertEqual(lines_of("[[a]]\n[[b]]\n[a.c]\nd = 1\n"), {})
         self.assertEqual(lines_of("a." * 300 + "b = 1\n"), {})

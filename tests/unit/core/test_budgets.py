@@ -32,7 +32,7 @@ class RateLimitTests(SynchronousTestCase):
     """The rate limits that the settings define."""
 
     def test_each_budget_has_its_rate_limit(self) -> None:
-        """Each has its own rate and burst; all share the network factor and the bound on tracked addresses."""
+        """Each budget has its own rate and burst; all share the network factor and the bound on tracked addresses."""
         limits = Limits(
             address_connection_rate=1.0,
             address_connection_burst=2,
@@ -55,7 +55,7 @@ class AddressBudgetTests(SynchronousTestCase):
     """A token bucket for each address."""
 
     def test_a_charge(self) -> None:
-        """A charge takes tokens even where there are none, from the network too, and the debt is bounded."""
+        """A charge takes tokens even from an empty bucket, and from the network's bucket too; the debt is bounded."""
         budget = AddressBudget(RateLimit(1.0, 3, 2, 100))
         budget.charge(ANN, 5, 0.0)
         self.assertFalse(budget.take_token(ANN, 2.9))
@@ -88,12 +88,15 @@ class AddressBudgetTests(SynchronousTestCase):
             now += step
             bucket.take(now, 0.0)
             if abs(bucket.tokens - 1.0) < 0.01:
-                # Either may be right.
+                # The exact result is within the rounding error here, so the bucket may decide either way.
                 return
             self.assertEqual(budget.take_token(ANN, now), bucket.take(now))
 
     def test_a_network_counts_as_so_many_addresses(self) -> None:
-        """A /48 network is bounded whatever the number of its addresses; a refused token is not charged anywhere."""
+        """A /48 network has a fixed multiple of an address's tokens.
+
+        The number of its addresses does not matter, and a refused token is not charged anywhere.
+        """
         budget = AddressBudget(RateLimit(1.0, 2, 3, 100))
         taken = [budget.take_token(in_network(number), 0.0) for number in range(10)]
         self.assertEqual(taken, [True] * 6 + [False] * 4)
@@ -102,7 +105,10 @@ class AddressBudgetTests(SynchronousTestCase):
         self.assertEqual([budget.take_token(in_network(0), 0.4) for _ in range(2)], [True, False])
 
     def test_memory(self) -> None:
-        """Full buckets are removed, the least recently used first; these are also removed when there are too many."""
+        """Full buckets are removed, the least recently used first.
+
+        Buckets that are not full are removed too if there are too many.
+        """
         budget = AddressBudget(RateLimit(1.0, 2, 16, 64))
         for number in range(1000):
             budget.take_token(AddressKey(f"a{number}"), 0.0)
@@ -126,7 +132,10 @@ class ConnectionBudgetTests(SynchronousTestCase):
     """Admission of connections."""
 
     def test_an_address_has_so_many_connections(self) -> None:
-        """Another address is not affected, and a closed connection makes room."""
+        """The connections of an address are bounded.
+
+        Another address is not affected, and a closed connection makes room.
+        """
         budget = ConnectionBudget(Limits(address_connections=2))
         self.assertEqual([budget.admit(ANN, 0.0) for _ in range(2)], [None, None])
         self.assertEqual(budget.admit(ANN, 0.0), ErrorCode.TOO_MANY_CONNECTIONS)
@@ -136,7 +145,10 @@ class ConnectionBudgetTests(SynchronousTestCase):
         self.assertEqual(budget.total, 3)
 
     def test_a_network_has_so_many_connections(self) -> None:
-        """A /48 network may have as many as its factor of addresses; a closed one makes room, and no counter stays."""
+        """A /48 network may have as many connections as its factor of addresses.
+
+        A closed connection makes room, and no counter of an unused network stays.
+        """
         budget = ConnectionBudget(Limits(address_connections=2, network_factor=3))
         answers = [budget.admit(in_network(number), 0.0) for number in range(7)]
         self.assertEqual(answers, [None] * 6 + [ErrorCode.TOO_MANY_CONNECTIONS])
@@ -147,7 +159,7 @@ class ConnectionBudgetTests(SynchronousTestCase):
         self.assertEqual((budget.total, budget.addresses), (0, {}))
 
     def test_an_address_connects_so_often(self) -> None:
-        """Closing a connection does not refill the rate limit; time does."""
+        """Time refills the rate limit of new connections; closing a connection does not."""
         budget = ConnectionBudget(Limits(address_connection_burst=1, address_connection_rate=1.0))
         self.assertIsNone(budget.admit(ANN, 0.0))
         budget.release(ANN)

@@ -8,10 +8,10 @@ from signald.core.deadlines import DeadlineKind, Deadlines
 
 
 class DeadlinesTests(SynchronousTestCase):
-    """Deadlines come due in order, and obsolete ones do not pile up."""
+    """Deadlines come due in order, and obsolete ones do not accumulate."""
 
     def test_due_deadlines_come_earliest_first(self) -> None:
-        """Those that are not due stay."""
+        """Due deadlines are returned earliest first, and deadlines that are not due stay in the heap."""
         deadlines = Deadlines()
         for at in (3.0, 1.0, 2.0):
             deadlines.add(at, DeadlineKind.HELLO, int(at))
@@ -20,7 +20,7 @@ class DeadlinesTests(SynchronousTestCase):
         self.assertEqual([deadline.key for deadline in deadlines.pop_due(3.0)], [3])
 
     def test_compaction_removes_obsolete_deadlines(self) -> None:
-        """It waits until they clearly outnumber the others, and keeps the order of the rest."""
+        """Compaction waits until obsolete deadlines clearly outnumber the others, and keeps the order of the rest."""
         deadlines = Deadlines()
         for key in range(66):
             deadlines.add(100.0 - key, DeadlineKind.IDLE, key)

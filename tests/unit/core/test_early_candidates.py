@@ -22,7 +22,7 @@ class EarlyCandidatesTests(SynchronousTestCase):
     """The bounds of each session."""
 
     def test_batches_are_kept_in_order_and_returned_once(self) -> None:
-        """Sessions do not share anything."""
+        """Batches are returned in order, and each session has only its own batches."""
         early = EarlyCandidates(Limits())
         first, second, elsewhere = batch("a"), batch("b"), batch("c", session=OTHER)
         for each in (first, second, elsewhere):
@@ -32,7 +32,7 @@ class EarlyCandidatesTests(SynchronousTestCase):
         self.assertEqual(early.pop(OTHER), [(ANN, elsewhere)])
 
     def test_a_batch_beyond_a_bound_is_not_kept(self) -> None:
-        """The bounds are of batches, of candidates and of bytes in UTF-8; what was kept before stays."""
+        """A batch beyond a bound on batches, candidates or UTF-8 bytes is refused; what was kept before stays."""
         limits = Limits(waiting_candidates=2, waiting_candidate_bytes=4)
         for too_much in (batch("a", "b"), batch("éé")):
             early = EarlyCandidates(limits)

@@ -13,14 +13,14 @@ class ErrorCodeTests(SynchronousTestCase):
     """Every error has a code, a sentence and valid status codes."""
 
     def test_codes_are_unique_words(self) -> None:
-        """They are lower-case words with hyphens."""
+        """Error codes are lower-case words with hyphens, and no two errors have the same code."""
         codes = [code.value for code in ErrorCode]
         self.assertEqual(len(set(codes)), len(codes))
         for code in codes:
             self.assertRegex(code, r"\A[a-z]+(-[a-z]+)*\Z")
 
     def test_sentences_are_full_sentences(self) -> None:
-        """Each begins with a capital letter and ends with a period; none quotes the peer's message."""
+        """Each sentence begins with a capital letter and ends with a period; none quotes the peer's message."""
         for code in ErrorCode:
             self.assertTrue(re.fullmatch(r"[A-Z][^{}]*\.", code.sentence), code)
 
@@ -31,6 +31,6 @@ class ErrorCodeTests(SynchronousTestCase):
             self.assertTrue(code.close_code is None or code.close_code in (*range(1003, 1013), 4001), code)
 
     def test_an_exception_carries_its_code(self) -> None:
-        """Its text is the code on the wire."""
+        """The text of the exception is the error code on the wire."""
         error = SignalError(ErrorCode.SESSION_FULL)
         self.assertEqual((error.code, str(error)), (ErrorCode.SESSION_FULL, "session-full"))

@@ -1,4 +1,7 @@
-"""Who may send what to whom, and what the receiver gets; test_hub.py shows the same through the hub."""
+"""Rules for forwarding messages between members, and the events that receivers get.
+
+test_hub.py tests the same rules through the hub.
+"""
 
 from __future__ import annotations
 
@@ -52,7 +55,7 @@ def offer(to: UserId | None = None, n: int = 1) -> Offer:
 
 
 class ReceiverTests(SynchronousTestCase):
-    """The members that a message is for."""
+    """The receivers of a message are found from its addressee."""
 
     def setUp(self) -> None:
         """Ann hosts; Bob and Cat are guests, and Cat's program accepts no application messages."""
@@ -60,20 +63,20 @@ class ReceiverTests(SynchronousTestCase):
         self.cat = member(CAT, 2, Traits(messages=False))
 
     def test_an_addressee_has_to_be_another_member(self) -> None:
-        """A stranger and the sender itself are not receivers."""
+        """A stranger and the sender itself are not accepted as receivers."""
         three = session(self.ann, self.bob, self.cat)
         self.assertEqual(find_receivers(offer(ANN), three, self.bob), (self.ann,))
         self.assertEqual(find_receivers(offer(BOB), three, self.bob), ())
         self.assertEqual(find_receivers(offer(UserId("D" * 26)), three, self.bob), ())
 
     def test_without_an_addressee_the_only_other_member_gets_it(self) -> None:
-        """With more than one other member, or none, there is no receiver."""
+        """The message is rejected if there is more than one other member, or none."""
         self.assertEqual(find_receivers(offer(), session(self.ann, self.bob), self.bob), (self.ann,))
         self.assertEqual(find_receivers(offer(), session(self.ann, self.bob, self.cat), self.bob), ())
         self.assertEqual(find_receivers(offer(), session(self.bob), self.bob), ())
 
     def test_an_application_message_goes_to_all_that_accept_it(self) -> None:
-        """The sender does not get its own."""
+        """The sender does not get its own application message."""
         three = session(self.ann, self.bob, self.cat)
         self.assertEqual(find_receivers(AppMessage(SESSION, "hi"), three, self.bob), (self.ann,))
         self.assertEqual(find_receivers(AppMessage(SESSION, "hi"), three, self.cat), (self.ann, self.bob))
@@ -83,20 +86,20 @@ class RuleTests(SynchronousTestCase):
     """Which messages are rejected, and with which error."""
 
     def test_members_that_renegotiate_may_send_anything(self) -> None:
-        """Either may offer, at any time."""
+        """Either member may send an offer at any time."""
         ann, bob = member(ANN, 0), member(BOB, 1)
         for sender, receiver in ((ann, bob), (bob, ann)):
             for message in (offer(n=7), Answer(SESSION, None, FIRST, "v=0"), IceError(SESSION, None, "failed")):
                 self.assertIsNone(forbidden(message, sender, receiver))
 
     def test_an_application_message_needs_a_receiver_that_accepts_it(self) -> None:
-        """The sender's program does not matter."""
+        """The receiver's program decides whether the message is accepted; the sender's does not matter."""
         ann, old = member(ANN, 0), member(BOB, 1, SERDE)
         self.assertIsNone(forbidden(AppMessage(SESSION, "hi"), old, ann))
         self.assertIs(forbidden(AppMessage(SESSION, "hi"), ann, old), ErrorCode.UNSUPPORTED_BY_PEER)
 
     def test_with_a_single_exchange_the_later_joiner_offers_once(self) -> None:
-        """The earlier one answers; a second offer has a number that is too high."""
+        """The earlier member answers the offer, and a second offer is rejected since its number is too high."""
         ann, old = member(ANN, 0), member(BOB, 1, SERDE)
         answer = Answer(SESSION, None, FIRST, "v=0")
         self.assertIsNone(forbidden(offer(n=1), old, ann))
@@ -107,17 +110,17 @@ class RuleTests(SynchronousTestCase):
         self.assertIsNone(forbidden(Candidates(SESSION, None, None, ()), ann, old))
 
     def test_the_single_offer_is_allowed_again_when_a_member_starts_over(self) -> None:
-        """Its new epoch raises the number that the next offer has to have."""
+        """The member's new epoch raises the number that the next offer has to have."""
         ann, old = member(ANN, 0), evolve(member(BOB, 1, SERDE), epoch=2)
         self.assertIsNone(forbidden(offer(n=4097), old, ann))
         self.assertIs(forbidden(offer(n=4098), old, ann), ErrorCode.WRONG_ROLE)
 
 
 class EventTests(SynchronousTestCase):
-    """What the receiver gets."""
+    """A forwarded message becomes an event for the receiver."""
 
     def test_each_message_is_stamped_with_its_sender(self) -> None:
-        """The event has no addressee and no request id."""
+        """The event names its sender, and has neither an addressee nor a request id."""
         candidates = (Candidate("c"),)
         pairs: list[tuple[Forwardable, object]] = [
             (offer(ANN), ForwardedOffer(SESSION, BOB, FIRST, "v=0")),

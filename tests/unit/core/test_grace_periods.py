@@ -1,4 +1,7 @@
-"""Lost connections and the reconnect grace; test_resume.py shows what a resume finds."""
+"""Tests of lost connections and the reconnect grace period.
+
+test_resume.py tests what a resume restores.
+"""
 
 from __future__ import annotations
 
@@ -16,21 +19,21 @@ LIMITS = Limits(grace_seconds=30.0, reload_seconds=5.0)
 
 
 class GraceTests(SynchronousTestCase):
-    """A client that can resume."""
+    """A client that can resume has a grace period."""
 
     def setUp(self) -> None:
-        """Welcome it."""
+        """Welcome the client."""
         self.world = World(LIMITS)
         self.client = Client(self.world)
 
     def is_known(self) -> bool:
-        """Whether its identity still exists, at the hub and at the registry alike."""
+        """Return whether the identity still exists, in both the hub and the registry."""
         known = self.client.user in self.world.hub.users
         self.assertEqual(self.client.user in self.world.registry.users, known)
         return known
 
     def test_the_grace_depends_on_how_the_connection_ended(self) -> None:
-        """A lost connection has the long one, a page that reloads the short one; a deliberate close has none."""
+        """A lost connection has the long grace period, a reloading page the short one, and a deliberate close none."""
         for reason, seconds in ((DisconnectReason.LOST, 30.0), (DisconnectReason.RELOADING, 5.0)):
             self.client = Client(self.world)
             self.client.lose(reason)
@@ -44,13 +47,13 @@ class GraceTests(SynchronousTestCase):
         self.assertFalse(self.is_known())
 
     def test_a_client_without_an_instance_has_no_grace(self) -> None:
-        """It could not resume anyway."""
+        """Such a client could not resume, so its identity ends at once."""
         self.client = Client(self.world, instance=None)
         self.client.lose()
         self.assertFalse(self.is_known())
 
     def test_a_resume_under_way_extends_the_grace(self) -> None:
-        """The identity must not end between the request and its outcome."""
+        """A pending resume extends the grace period, so that the identity does not end before the outcome."""
         self.client.lose()
         self.world.tick(29.5)
         self.world.deferred_operations = (ResumeUser,)
@@ -66,7 +69,7 @@ class GraceTests(SynchronousTestCase):
         self.assertIs(self.world.hub.users[self.client.user].state, UserState.PRESENT)
 
     def test_a_second_loss_starts_a_new_grace(self) -> None:
-        """The deadline of the first grace ends nothing."""
+        """The deadline of the first grace period does not end the identity."""
         self.client.lose()
         self.world.tick(20.0)
         self.client.resume()
@@ -77,7 +80,7 @@ class GraceTests(SynchronousTestCase):
         self.assertFalse(self.is_known())
 
     def test_new_limits_apply_to_later_losses(self) -> None:
-        """A grace that runs already keeps its end."""
+        """A grace period that has already started keeps its end."""
         self.client.lose()
         self.world.hub.reload_limits(Limits(grace_seconds=1.0))
         self.world.tick(2.0)
@@ -89,7 +92,7 @@ class GraceTests(SynchronousTestCase):
         self.assertEqual(self.world.closed, dict[object, ErrorCode]())
 
     def test_a_member_that_does_not_come_back_leaves(self) -> None:
-        """The session ends with its host's grace."""
+        """The session ends when the grace period of its host ends."""
         session = self.client.open()
         guest, _ = self.world.join_session(session)
         self.client.lose()

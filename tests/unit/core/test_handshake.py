@@ -1,4 +1,7 @@
-"""Hello and resume before the welcome: versions and tokens; test_resume.py shows what a resume restores."""
+"""Tests of hello and resume before the welcome: protocol versions and tokens.
+
+test_resume.py tests what a resume restores.
+"""
 
 from __future__ import annotations
 
@@ -56,7 +59,7 @@ class HandshakeTests(SynchronousTestCase):
         return self.hub.decided(decide.id, Refused(ErrorCode.TOKEN_INVALID), 0.0)
 
     def test_the_welcome_shows_what_a_token_grants(self) -> None:
-        """The token itself goes to the decision and is not kept."""
+        """The welcome shows the token's grant; the token is passed to the decision and is not stored."""
         _, decide = self.hello()
         assert isinstance(decide, Decide)
         self.assertEqual(decide.operation, Identify(None, "token"))
@@ -67,7 +70,10 @@ class HandshakeTests(SynchronousTestCase):
         self.assertEqual((welcome.event.role, welcome.event.session), (Role.HOST, SessionId("7Q2M9RT6ZC")))
 
     def test_invalid_tokens_are_rate_limited_by_address(self) -> None:
-        """After two, no token from that address is checked; hellos without one and other addresses are unaffected."""
+        """After two invalid tokens from an address no further token from it is verified.
+
+        Hellos without a token and other addresses are unaffected.
+        """
         for _ in range(2):
             peer, decide = self.hello()
             self.assertEqual(self.reject(decide), [Send(peer, Error(ErrorCode.TOKEN_INVALID, Hello))])
@@ -77,7 +83,7 @@ class HandshakeTests(SynchronousTestCase):
         self.assertIsInstance(self.hello(ELSEWHERE)[1], Decide)
 
     def test_an_invalid_token_is_charged_after_its_sender_has_gone(self) -> None:
-        """Disconnecting before the outcome does not help, and nobody is answered."""
+        """Disconnecting before the outcome does not avoid the charge, and no error is sent."""
         for _ in range(2):
             peer, decide = self.hello()
             self.hub.disconnected(peer, DisconnectReason.LOST, 0.0)
@@ -92,7 +98,7 @@ class HandshakeTests(SynchronousTestCase):
         self.assertEqual(self.hub.handshake.bad_tokens.full_at, {})
 
     def test_another_version_is_rejected_in_both_requests(self) -> None:
-        """The connection stays open, and the client can try again."""
+        """A hello or resume of another version is rejected. The connection stays open, and the client can try again."""
         peer = self.connect()
         resume = Resume(2, ANN, Secret("s"), Instance("i"), Count(0))
         for request in (Hello(version=2), resume):

@@ -85,7 +85,7 @@ class LobbyTests(Case):
         self.assertEqual(self.ann.receive(), [Knock(self.session, bob.user, "Bob")])
 
     def test_a_visitor_is_admitted(self) -> None:
-        """Its join is answered late; the host gets a new member and the end of the knock."""
+        """The visitor's join gets its response, and the host gets the new member and the end of the knock."""
         bob = self.come()
         events = self.ann.send(Admit(self.session, bob.user, ID))
         self.assertEqual(types(events), [MemberJoined, KnockOver, Done])
@@ -94,7 +94,7 @@ class LobbyTests(Case):
         self.assertEqual((joined.role, joined.id), (Role.GUEST, ID))
 
     def test_a_visitor_is_turned_away(self) -> None:
-        """Its join is answered late too, and it may knock again."""
+        """The visitor's join is rejected when the host refuses it; the visitor may knock again."""
         bob = self.come()
         self.assertEqual(self.ann.send(Refuse(self.session, bob.user, ID)), [KnockOver(self.session, bob.user), DONE])
         self.assertEqual(bob.receive(), [NotAdmitted(self.session, RefusalReason.REFUSED, ID)])
@@ -123,7 +123,10 @@ class LobbyTests(Case):
         self.assertEqual(self.ann.receive(), [KnockOver(self.session, bob.user)])
 
     def test_a_visitor_is_gone(self) -> None:
-        """The host gets no event about a visitor that is away, only the end of its knock."""
+        """When a visitor is away, the host gets no event.
+
+        When the visitor's identity ends, the host gets the end of the knock.
+        """
         bob = self.come()
         bob.lose()
         self.assertEqual(self.ann.receive(), [])
@@ -131,7 +134,7 @@ class LobbyTests(Case):
         self.assertIn(KnockOver(self.session, bob.user), self.ann.receive())
 
     def test_a_visitor_is_admitted_while_it_is_away(self) -> None:
-        """A visitor that is away learns of its admission when it is back; the others see that it is away."""
+        """A visitor that is admitted while away gets its membership on resume; the others see that it is away."""
         bob = self.come()
         bob.lose()
         joined = self.ann.send(Admit(self.session, bob.user))[0]
@@ -140,13 +143,13 @@ class LobbyTests(Case):
         self.assertEqual(types(bob.resume()), [Joined])
 
     def test_the_session_ends(self) -> None:
-        """The visitors get the end."""
+        """The visitors get the event that the session has ended."""
         bob = self.come()
         self.assertEqual(self.ann.send(End(self.session, ID)), [Ended(self.session, EndReason.BY_HOST), DONE])
         self.assertEqual(bob.receive(), [NotAdmitted(self.session, RefusalReason.ENDED, ID)])
 
     def test_the_lobby_is_switched_off(self) -> None:
-        """Visitors become guests while there is room, and later joins do not wait."""
+        """Visitors become guests while there is room, and later joins do not wait for admission."""
         bob, cat = self.come(), self.come()
         self.ann.send(Admit(self.session, bob.user))
         bob.receive()
@@ -158,7 +161,7 @@ class LobbyTests(Case):
         self.assertEqual(dan.receive(), [NotAdmitted(self.session, RefusalReason.FULL, ID)])
 
     def test_waiting_counts_as_being_in_a_session(self) -> None:
-        """The limit on a user's sessions counts those at which it waits."""
+        """The limit on a user's sessions includes the sessions in whose lobby the user waits."""
         world = World(Limits(user_sessions=1))
         session = Client(world).open(Open(lobby=True))
         bob = Client(world)
@@ -177,7 +180,7 @@ class LockTests(Case):
     """A locked session admits no further guests."""
 
     def test_it_is_locked_and_unlocked(self) -> None:
-        """All members get the new setting, and they stay."""
+        """All members get the new setting and stay members."""
         bob = self.come()
         self.assertEqual(
             self.ann.send(Change(self.session, locked=True, id=ID)), [Changed(self.session, True, False), DONE]
@@ -193,7 +196,7 @@ class RemovalTests(Case):
     """A guest that is removed."""
 
     def test_a_removed_guest_cannot_join_again(self) -> None:
-        """For the removed guest the id is unknown from then on; the others get an event."""
+        """To the removed guest the session id is unknown from then on; the other members get an event."""
         bob, cat = self.come(), self.come()
         self.ann.receive()
         bob.receive()
@@ -206,7 +209,7 @@ class RemovalTests(Case):
         self.assertEqual(bob.send(offer), [Error(ErrorCode.NOT_A_MEMBER, Offer)])
 
     def test_a_removed_guest_that_is_away_learns_it_when_it_is_back(self) -> None:
-        """It is no longer a member."""
+        """A resume of the removed guest restores no membership."""
         bob = self.come()
         bob.lose()
         self.ann.send(Remove(self.session, bob.user))
@@ -249,7 +252,7 @@ class SuccessionTests(Case):
         self.assertEqual(cat.receive(), news)
 
     def test_the_host_is_gone(self) -> None:
-        """A guest that is present is preferred to one that is away."""
+        """A present guest becomes the host rather than a guest that is away."""
         bob, cat = self.come(), self.come()
         self.ann.lose()
         self.world.tick(15)
@@ -270,7 +273,7 @@ class SuccessionTests(Case):
         self.assertEqual(self.world.registry.sessions, {})
 
     def test_without_it_the_session_ends(self) -> None:
-        """The end is for all members."""
+        """All members get the event that the session has ended."""
         session = self.ann.open(Open(8))
         bob = Client(self.world)
         bob.send(Join(session))

@@ -192,7 +192,10 @@ class SessionTests(SynchronousTestCase):
         self.assertFalse(told.member.polite)
 
     def test_a_third_joiner_is_refused_and_the_guest_stays(self) -> None:
-        """Fault of the original: a third joiner silently replaced the guest."""
+        """A session for two rejects a third joiner.
+
+        In the original server a third joiner silently replaced the guest.
+        """
         world = World()
         host, _, guest, guest_user, session = world.pair()
         third, third_user = world.welcome_peer()
@@ -213,7 +216,10 @@ class SessionTests(SynchronousTestCase):
         self.assertEqual(world.state(), before)
 
     def test_a_guest_who_leaves_frees_the_seat(self) -> None:
-        """Faults of the original: the host never learned that the guest left, and the guest's place stayed taken."""
+        """The host is informed, and another guest can join.
+
+        In the original server the host was not informed that the guest left, and the guest's place stayed taken.
+        """
         world = World()
         host, _, guest, guest_user, session = world.pair()
         self.assertEqual(world.send(guest, Leave(session, ONE)), [Left(session, ONE)])
@@ -239,7 +245,7 @@ class SessionTests(SynchronousTestCase):
         self.assertIsInstance(world.send(guest, Join(other))[0], Joined)
 
     def test_the_host_gone_ends_the_session(self) -> None:
-        """The reason differs from that of a host that left."""
+        """The reason of the end differs from the reason when the host leaves."""
         world = World()
         host, _, guest, _, session = world.pair()
         world.disconnect(host)
@@ -260,7 +266,7 @@ class SessionTests(SynchronousTestCase):
         self.assertEqual(world.receive(host)[-1], told)
 
     def test_an_outsider_cannot_leave(self) -> None:
-        """An outsider gets the same answer whether or not the session exists."""
+        """An outsider gets the same error whether or not the session exists."""
         world = World()
         _, _, _, _, session = world.pair()
         outsider, _ = world.welcome_peer()
@@ -282,7 +288,10 @@ class SessionTests(SynchronousTestCase):
         self.assertEqual(world.registry.users[host_user].sessions, before)
 
     def test_an_id_that_exists_is_not_given_again(self) -> None:
-        """Fault of the original: a collision of ids overwrote a session."""
+        """A colliding id is replaced by another one.
+
+        In the original server a collision of ids overwrote a session.
+        """
         world = World()
         source = iter([1, 1, 7, 7, 7, 8])
         world.registry.ids = type(world.registry.ids)(lambda count: next(source).to_bytes(count, "big"))
@@ -368,7 +377,10 @@ class ForwardTests(SynchronousTestCase):
         self.assertEqual(world.receive(guest), [ForwardedAnswer(session, host_user, negotiation, "answer")])
 
     def test_an_outsider_reaches_nobody(self) -> None:
-        """Fault of the original: it forwarded offers and answers from any client that knew the id."""
+        """An outsider's messages are rejected.
+
+        The original server forwarded offers and answers from any client that knew the session id.
+        """
         world = World()
         host, host_user, guest, _, session = world.pair()
         outsider, outsider_user = world.welcome_peer()
@@ -399,7 +411,7 @@ class ForwardTests(SynchronousTestCase):
         self.assertEqual(world.state(), before)
 
     def test_without_an_address_the_only_other_member_is_meant(self) -> None:
-        """In a session of three there is no receiver."""
+        """With one other member the message goes to that member; in a session of three there is no receiver."""
         world = World()
         host, host_user, session = world.open_session(capacity=3)
         guest, _ = world.join_session(session)
@@ -413,10 +425,13 @@ class ForwardTests(SynchronousTestCase):
 
 
 class EarlyCandidateTests(SynchronousTestCase):
-    """Candidates that are sent before the other side is there."""
+    """Candidates that are sent before the other member joins are kept."""
 
     def test_they_are_delivered_on_join(self) -> None:
-        """Fault of the original: candidates sent before the guest joined were errors."""
+        """Early candidates are delivered on join.
+
+        In the original server, candidates before the guest joined were errors.
+        """
         world = World()
         host, host_user, session = world.open_session(traits=SERDE)
         batch = Candidates(session, None, None, (CANDIDATE,))
@@ -477,7 +492,7 @@ class EarlyCandidateTests(SynchronousTestCase):
 
 
 class SingleExchangeTests(SynchronousTestCase):
-    """Members whose program takes one offer/answer exchange: the later joiner offers, once."""
+    """Members whose program supports a single offer/answer exchange: only the later joiner offers, and only once."""
 
     def test_the_guest_offers_and_the_host_answers(self) -> None:
         """A client of the original may not do it the other way round."""
@@ -496,7 +511,7 @@ class SingleExchangeTests(SynchronousTestCase):
         self.assertEqual(world.state(), before)
 
     def test_a_native_host_cannot_offer_to_such_a_guest(self) -> None:
-        """Its own program could renegotiate, but the other one could not."""
+        """The host's program could renegotiate, but the guest's program could not."""
         world = World()
         host, host_user, _, guest_user, session = world.pair(Traits(), SERDE)
         offer = Offer(session, guest_user, Negotiation(host_user, 1), "")
@@ -533,10 +548,10 @@ class SingleExchangeTests(SynchronousTestCase):
 
 
 class BudgetTests(SynchronousTestCase):
-    """What a peer may say in a time."""
+    """The rate limits of a peer's messages apply."""
 
     def test_a_flood_ends_the_connection(self) -> None:
-        """The burst is answered, the next message closes the connection, and later ones are ignored."""
+        """Messages within the burst are handled, the next message closes the connection, and later ones are ignored."""
         world = World(Limits(message_burst=3, message_rate=1.0))
         peer = world.connect()
         self.assertEqual(len(world.send(peer, Ping(), Ping(), Ping())), 3)
@@ -565,7 +580,10 @@ class BudgetTests(SynchronousTestCase):
         self.assertEqual(world.closed, {peer: ErrorCode.TOO_MANY_MESSAGES})
 
     def test_debug_is_a_line_a_minute(self) -> None:
-        """Fault of the original: `Debug` from any client printed all state. It has no reply."""
+        """`Debug` writes at most one log line a minute and has no reply.
+
+        In the original server `Debug` from any client printed all state.
+        """
         world = World()
         peer, *_ = world.pair()
         self.assertEqual(world.send(peer, Debug(), Debug()), [])
@@ -576,7 +594,7 @@ class BudgetTests(SynchronousTestCase):
 
 
 class LifetimeTests(SynchronousTestCase):
-    """Sessions that nobody ends."""
+    """Sessions end after a timeout if no member ends them."""
 
     def test_a_lonely_session_ends_when_idle(self) -> None:
         """A session with one member and no messages ends after the idle timeout."""
@@ -619,7 +637,7 @@ class LifetimeTests(SynchronousTestCase):
         self.assertEqual(world.receive(host), [])
 
     def test_a_session_that_is_opened_again_and_again_has_few_deadlines(self) -> None:
-        """Obsolete ones are removed; a session that becomes idle still ends on time."""
+        """Obsolete deadlines are removed; a session that becomes idle still ends on time."""
         world = World(Limits(session_idle_seconds=100.0))
         host = Client(world)
         opened = host.send(Open(keep=True))[-1]
@@ -649,7 +667,7 @@ class LifetimeTests(SynchronousTestCase):
 
 
 class DecisionTests(SynchronousTestCase):
-    """Decisions that take time."""
+    """Requests wait while a decision is pending."""
 
     def setUp(self) -> None:
         """Create a hub whose decisions the test makes."""
@@ -717,7 +735,7 @@ class DecisionTests(SynchronousTestCase):
         self.assertIn(HOME, self.hub.requests.session_guesses.full_at)
 
     def test_a_session_that_is_not_ended_may_have_changed(self) -> None:
-        """The outcome may be a newer version instead of the end, and the members get what changed."""
+        """The outcome may be a newer version of the session instead of its end; the members get what changed."""
         user = self.welcome()
         [decide] = self.hub.received(self.peer, Open(4), 0.0)
         assert isinstance(decide, Decide)
@@ -748,7 +766,7 @@ class DecisionTests(SynchronousTestCase):
         self.assertEqual((self.hub.sessions[NOWHERE], self.hub.decisions.deferred_outcomes), (newest, {}))
 
     def test_facts_about_unknown_peers_are_passed_over(self) -> None:
-        """They belong to connections that have ended meanwhile."""
+        """Facts about connections that have ended meanwhile are ignored."""
         gone = PeerId(9)
         self.assertEqual(self.hub.received(gone, Ping(), 0.0), [])
         self.assertEqual(self.hub.malformed(gone, Error(ErrorCode.BAD_MESSAGE), 0.0), [])

@@ -58,7 +58,7 @@ class IceSupplyTests(SynchronousTestCase):
         self.world.carry_out(self.world.hub.ice.reload_servers((STUN,), seconds, relay_only, self.world.now))
 
     def test_a_stranger_has_none(self) -> None:
-        """Neither `welcome` nor a failed join nor the lobby brings credentials."""
+        """Neither the welcome nor a failed join nor the lobby contains credentials."""
         peer = self.world.connect()
         [welcome] = self.world.send(peer, Hello(1))
         self.assertEqual(names(welcome), [None])
@@ -71,7 +71,7 @@ class IceSupplyTests(SynchronousTestCase):
         self.assertIsInstance(waiting, Waiting)
 
     def test_members_have_them_before_anybody_to_connect_with(self) -> None:
-        """The host gets them before `opened`, the guest before `joined`, each under its own pseudonym."""
+        """The host gets credentials before `opened`, the guest before `joined`, each under its own pseudonym."""
         host, host_user = self.world.welcome_peer()
         given, opened = self.world.send(host, Open())
         assert isinstance(opened, Opened)
@@ -84,7 +84,10 @@ class IceSupplyTests(SynchronousTestCase):
         self.assertIsInstance(came, MemberJoined)
 
     def test_a_second_session_brings_no_others(self) -> None:
-        """Credentials belong to the user; after its last session the next one brings new ones."""
+        """Credentials belong to the user, so a second session sends no others.
+
+        A session after the user's last one ended brings new credentials.
+        """
         peer, _ = self.world.welcome_peer()
         _, first = self.world.send(peer, Open())
         [second] = self.world.send(peer, Open())
@@ -98,7 +101,7 @@ class IceSupplyTests(SynchronousTestCase):
         self.assertIsInstance(given, IceServers)
 
     def test_they_come_again_in_time(self) -> None:
-        """They are renewed after four fifths of their lifetime, while the user is a member."""
+        """Credentials are renewed after four fifths of their lifetime, while the user is a member."""
         peer, _ = self.world.welcome_peer()
         _, opened = self.world.send(peer, Open())
         assert isinstance(opened, Opened)
@@ -147,7 +150,7 @@ class IceSupplyTests(SynchronousTestCase):
         self.assertTrue([event for event in client.receive() if isinstance(event, IceServers)])
 
     def resume(self, client: Client, instance: str | None = None) -> Welcome:
-        """Resume, and return the welcome."""
+        """Resume the client's identity, and return the welcome."""
         said: list[Event] = []
         hears = self.world.receive
 
@@ -156,14 +159,14 @@ class IceSupplyTests(SynchronousTestCase):
             said.extend(events)
             return events
 
-        self.world.receive = overhear  # type: ignore[method-assign] # the client throws its welcome away
+        self.world.receive = overhear  # type: ignore[method-assign] # the client itself discards its welcome
         client.resume(instance)
         self.world.receive = hears  # type: ignore[method-assign] # as above
         assert isinstance(said[0], Welcome)
         return said[0]
 
     def test_a_client_without_anything_to_resume_has_none(self) -> None:
-        """An identity that has ended gets none."""
+        """A client whose identity has ended gets no credentials."""
         client = Client(self.world)
         client.open()
         client.lose()
@@ -187,7 +190,7 @@ class IceSupplyTests(SynchronousTestCase):
         self.assertTrue([event for event in client.receive() if isinstance(event, IceServers)])
 
     def test_other_servers_while_running(self) -> None:
-        """All clients get the new servers, members with credentials and the others without."""
+        """After a reload all clients get the new servers, members with credentials and the others without."""
         member, _, _ = self.hosting()
         stranger, _ = self.world.welcome_peer()
         self.configure(seconds=50.0)
@@ -203,21 +206,21 @@ class IceSupplyTests(SynchronousTestCase):
         self.assertEqual(self.world.receive(member), [])
 
     def hosting(self) -> tuple[PeerId, str, SessionId]:
-        """Make a host with all events read."""
+        """Create a host that has received all its events."""
         peer, user = self.world.welcome_peer()
         _, opened = self.world.send(peer, Open())
         assert isinstance(opened, Opened)
         return peer, user, opened.session
 
     def test_without_turn_nothing_is_new(self) -> None:
-        """Without TURN there are no additional events."""
+        """Without TURN the server sends no additional events."""
         self.configure(seconds=None)
         peer, _ = self.world.welcome_peer()
         [opened] = self.world.send(peer, Open())
         self.assertIsInstance(opened, Opened)
 
     def test_a_loss_before_the_first_frame(self) -> None:
-        """A visitor that is admitted while away gets them with its welcome."""
+        """A visitor that is admitted while away gets credentials with its welcome."""
         host, _ = self.world.welcome_peer()
         _, opened = self.world.send(host, Open(lobby=True))
         assert isinstance(opened, Opened)
@@ -234,14 +237,14 @@ class IceSupplyTests(SynchronousTestCase):
 
 
 class RelayedTests(SynchronousTestCase):
-    """Sessions whose media goes through TURN servers alone."""
+    """Sessions whose media is relayed by TURN servers only need a feature of the client."""
 
     def setUp(self) -> None:
-        """A server that leaves the choice to the hosts."""
+        """Create a server that lets hosts choose relay-only."""
         self.world = World()
 
     def welcomed(self, *features: str, traits: Traits | None = None) -> PeerId:
-        """Make a peer with these features."""
+        """Welcome a peer with these features."""
         peer = self.world.connect(traits)
         self.world.send(peer, Hello(1, features=features))
         return peer
@@ -254,7 +257,7 @@ class RelayedTests(SynchronousTestCase):
         return opened.session
 
     def test_a_host_wishes_it(self) -> None:
-        """The replies say so, and a client without the feature is not admitted."""
+        """If a host chooses relay-only, the replies say so, and a client without the feature is not admitted."""
         session = self.open(Open(relay_only=True))
         [joined] = self.world.send(self.welcomed(RELAY_ONLY), Join(session))
         assert isinstance(joined, Joined)
@@ -267,7 +270,7 @@ class RelayedTests(SynchronousTestCase):
             self.assertEqual(self.world.state(), before)
 
     def test_a_host_without_the_feature_cannot_open(self) -> None:
-        """A host that asks for it needs the feature itself."""
+        """A host that chooses relay-only needs the feature itself."""
         peer = self.welcomed()
         before = self.world.state()
         [refused] = self.world.send(peer, Open(relay_only=True))
@@ -275,7 +278,7 @@ class RelayedTests(SynchronousTestCase):
         self.assertEqual((refused.code, self.world.state()), (ErrorCode.RELAY_NEEDED, before))
 
     def test_the_server_wants_it(self) -> None:
-        """The setting applies to sessions that open from then on; open sessions keep theirs."""
+        """If the server requires relay-only, the setting applies to sessions that are opened from then on."""
         peer = self.welcomed(RELAY_ONLY)
         [early] = self.world.send(peer, Open())
         assert isinstance(early, Opened)
@@ -286,7 +289,7 @@ class RelayedTests(SynchronousTestCase):
         self.assertFalse(joined.relay_only)
 
     def test_nobody_switches_it_off(self) -> None:
-        """The holder of the host key cannot change it in an open session, but can when reopening a kept one."""
+        """The holder of the host key cannot switch relay-only off in an open session. Reopening a kept session can."""
         host = self.welcomed(RELAY_ONLY)
         [opened] = self.world.send(host, Open(relay_only=True, keep=True, succession=True))
         assert isinstance(opened, Opened)

@@ -1,4 +1,4 @@
-"""Ids: making, parsing and checking them."""
+"""Tests of creating, parsing and checking ids."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ def source(byte: int) -> IdSource:
 
 
 class MakeTests(SynchronousTestCase):
-    """Making ids of random bytes."""
+    """Ids are created from random bytes."""
 
     def test_they_have_their_forms(self) -> None:
-        """A user id has 26 symbols of Crockford's base 32, a session id ten, a secret 43 of base64url."""
+        """A user id has 26 symbols of Crockford's base 32, a session id has ten, and a secret has 43 of base64url."""
         self.assertEqual(source(0).new_user_id(), "0" * 26)
         self.assertEqual(source(255).new_user_id(), "7" + "Z" * 25)
         self.assertEqual(source(0).new_session_id(), "0" * 10)
@@ -34,7 +34,7 @@ class MakeTests(SynchronousTestCase):
 
     @given(st.binary(min_size=32, max_size=32))
     def test_ids_that_were_made_are_parsed(self, data: bytes) -> None:
-        """An id that was made is in canonical form."""
+        """A created id is in canonical form, so parsing leaves it unchanged."""
         ids = IdSource(lambda count: data[:count])
         self.assertTrue(is_user_id(ids.new_user_id()))
         self.assertEqual(parse_session_id(ids.new_session_id()), ids.new_session_id())
@@ -49,7 +49,7 @@ class MakeTests(SynchronousTestCase):
 
 
 class ReadTests(SynchronousTestCase):
-    """Parsing ids of people and programs."""
+    """Ids that people type or programs send are parsed."""
 
     def test_a_session_id_is_read_in_any_spelling(self) -> None:
         """Any case, I and L for 1, and O for 0 are accepted; hyphens and spaces are ignored."""

@@ -68,7 +68,7 @@ class Case(SynchronousTestCase):
         self.session, self.key = opened.session, opened.host_key
 
     def again(self, client: Client, **settings: bool | int | str) -> list[Event]:
-        """Reopen it with the key."""
+        """Reopen the session with the key."""
         return client.send(Open(session=self.session, host_key=self.key, id=ID, **settings))  # type: ignore[arg-type]
 
     def kept(self) -> tuple[Client, SessionId]:
@@ -83,20 +83,23 @@ class HostKeyTests(Case):
     """The holder of the key is the host."""
 
     def test_only_a_session_to_be_kept_has_one(self) -> None:
-        """Only the reply to the opening contains the key."""
+        """Only a session that is to be kept has a host key, and only the reply to the opening contains it."""
         [opened] = self.ann.send(Open())
         assert isinstance(opened, Opened)
         self.assertIsNone(opened.host_key)
 
     def test_it_opens_the_same_id_again(self) -> None:
-        """New settings apply, also for another identity; the key stays the same."""
+        """Reopening applies the new settings, even for another identity; the key stays the same."""
         self.ann.lose(DisconnectReason.LEFT)
         host = Client(self.world)
         [opened] = self.again(host, capacity=3, label="again", keep=True)
         self.assertEqual(opened, Opened(self.session, 3, False, False, label="again", host_key=self.key, id=ID))
 
     def test_a_wrong_key_is_refused(self) -> None:
-        """The error is the same for a kept, an open and an unknown session, and for a key or a session alone."""
+        """A wrong key gets the same error for a kept, an open and an unknown session.
+
+        A key without a session and a session without a key get that error too.
+        """
         stranger = Client(self.world)
         _, kept = self.kept()
         before = self.world.state()
@@ -113,7 +116,7 @@ class HostKeyTests(Case):
         self.assertEqual(self.world.state(), before)
 
     def test_a_visitor_that_opens_may_be_admitted_before(self) -> None:
-        """A membership is not the reply to the opening: the user is a guest, and the opening is refused."""
+        """If a visitor is admitted while its opening is decided, it is a guest and its opening is rejected."""
         self.ann.lose(DisconnectReason.LEFT)
         bob, host = Client(self.world), Client(self.world)
         bob.send(Join(self.session))
@@ -144,7 +147,7 @@ class HostKeyTests(Case):
         self.assertEqual(changed, HostChanged(self.session, host.user))
 
     def test_a_host_by_hand_over_is_a_guest_then(self) -> None:
-        """The member that opened it with the key is replaced although it is a guest by now."""
+        """The member that reopens the session with the key is replaced although it is a guest by now."""
         bob = Client(self.world)
         bob.send(Join(self.session))
         self.ann.send(HandOver(self.session, bob.user))
@@ -157,7 +160,7 @@ class HostKeyTests(Case):
         self.assertEqual(types(bob.receive()), [MemberLeft, MemberJoined, HostChanged])
 
     def test_a_serde_guest_meets_the_new_host(self) -> None:
-        """It joined later, so it offers first: once, with a number above all before."""
+        """The new host has joined later, so it sends the first offer: once, with a number above all earlier ones."""
         peer, user = self.world.welcome_peer(SERDE)
         self.world.send(peer, Join(self.session))
         host = Client(self.world)
@@ -199,10 +202,10 @@ class HostKeyTests(Case):
 
 
 class EarlyTests(Case):
-    """Guests that come before the host."""
+    """Guests join before the host has reopened the session."""
 
     def setUp(self) -> None:
-        """Ann has left; Bob and Cat come."""
+        """Let Ann leave; then Bob and Cat join."""
         super().setUp()
         self.ann.send(End(self.session))
         self.bob, self.cat = Client(self.world), Client(self.world)
@@ -210,7 +213,10 @@ class EarlyTests(Case):
             self.assertEqual(guest.send(Join(self.session, id=ID)), [Waiting(self.session, WaitReason.HOST, ID)])
 
     def test_they_are_members_when_the_host_is_back(self) -> None:
-        """They become guests while there is room, in their order, and their joins are answered."""
+        """When the host reopens the session, visitors become guests in their order while there is room.
+
+        Their joins get their replies then.
+        """
         [opened] = self.again(self.ann)
         assert isinstance(opened, Opened)
         self.assertEqual([member.user for member in opened.members], [self.bob.user])
@@ -220,13 +226,13 @@ class EarlyTests(Case):
         self.assertEqual(self.cat.receive(), [NotAdmitted(self.session, RefusalReason.FULL, ID)])
 
     def test_they_wait_in_the_lobby_when_there_is_one(self) -> None:
-        """Their reason to wait changes to the lobby; the host gets both knocks."""
+        """The reason why the visitors wait changes to the lobby; the host gets both knocks."""
         self.assertEqual(types(self.again(self.ann, lobby=True)), [Opened, Knock, Knock])
         for guest in (self.bob, self.cat):
             self.assertEqual(guest.receive(), [Waiting(self.session, WaitReason.LOBBY)])
 
     def test_they_may_leave_or_be_gone(self) -> None:
-        """No state of them stays."""
+        """A visitor that leaves or whose identity ends leaves no state."""
         self.bob.send(Leave(self.session))
         self.cat.lose()
         self.world.tick(31)
@@ -239,16 +245,16 @@ class EarlyTests(Case):
         self.assertEqual(self.world.send(peer, Join(self.session)), [Error(ErrorCode.CANNOT_WAIT, Join)])
 
     def test_a_session_that_is_not_open_is_never_idle(self) -> None:
-        """Visitors get no event."""
+        """A kept session that is not open has no idle timeout, and its visitors get no event."""
         self.world.tick(self.limits.session_life_seconds + 1)
         self.assertEqual([types(guest.receive()) for guest in (self.bob, self.cat)], [[Ack], [Ack]])
 
 
 class KeptTests(Case):
-    """How long a kept session is known."""
+    """A kept session is remembered for a limited time."""
 
     def test_a_kept_session_is_forgotten_after_its_time(self) -> None:
-        """Then it is unknown, and the key still opens it."""
+        """After that time the session id is unknown, and the key still opens it."""
         self.ann.send(End(self.session))
         self.world.tick(999)
         self.assertIs(self.world.registry.sessions[self.session].state, SessionState.KEPT)
@@ -273,7 +279,7 @@ class KeptTests(Case):
         self.assertEqual(self.world.registry.sessions, {})
 
     def test_the_oldest_are_forgotten_when_there_are_too_many(self) -> None:
-        """Open sessions do not count."""
+        """Open sessions do not count against the bound on kept sessions."""
         self.ann.send(End(self.session))
         _, second = self.kept()
         _, third = self.kept()
@@ -295,7 +301,7 @@ class KeptTests(Case):
         self.assertEqual(list(self.world.registry.kept_since), [second, last])
 
     def test_a_reopened_session_is_not_forgotten(self) -> None:
-        """The time ends when it is reopened."""
+        """Reopening a session cancels the time after which it is removed."""
         self.ann.send(End(self.session))
         self.again(self.ann, keep=True)
         self.world.tick(1001)
@@ -313,7 +319,7 @@ class KeptTests(Case):
         self.assertEqual(types(self.again(self.ann)), [Opened])
 
     def test_a_key_that_is_used_while_the_session_ends(self) -> None:
-        """Its version is higher than all before, whichever session had the id."""
+        """The version of the session is higher than all earlier versions, whichever session had the id."""
         first = Client(self.world)
         self.again(first)
         bob = Client(self.world)

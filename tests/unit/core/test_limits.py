@@ -22,7 +22,7 @@ class LimitsTests(SynchronousTestCase):
             self.assertRaises(ValueError, Limits, ping_seconds=seconds)
 
     def test_a_whole_limit_takes_no_fraction(self) -> None:
-        """The range also holds for limits that are made in code."""
+        """The range is also checked for limits that are created in code."""
         self.assertRaises(ValueError, Limits, message_bytes=4096.5)
 
 
@@ -30,7 +30,7 @@ class TokenBucketTests(SynchronousTestCase):
     """A token bucket."""
 
     def test_it_holds_its_burst_and_refills_at_its_rate(self) -> None:
-        """It never holds more than its burst, however long it waits."""
+        """The bucket never holds more than its burst, however long it is idle."""
         bucket = TokenBucket.full(rate=2.0, burst=3, now=0.0)
         self.assertEqual([bucket.take(0.0) for _ in range(4)], [True, True, True, False])
         self.assertFalse(bucket.take(0.4))
@@ -38,7 +38,7 @@ class TokenBucketTests(SynchronousTestCase):
         self.assertEqual([bucket.take(100.0) for _ in range(4)], [True, True, True, False])
 
     def test_a_clock_that_stands_still_or_steps_back_gives_nothing(self) -> None:
-        """A refused request takes no token."""
+        """The bucket does not refill, and a refused request takes no token."""
         bucket = TokenBucket.full(rate=1.0, burst=1, now=10.0)
         self.assertTrue(bucket.take(10.0))
         self.assertFalse(bucket.take(9.0))
@@ -47,7 +47,7 @@ class TokenBucketTests(SynchronousTestCase):
 
     @given(st.lists(st.floats(0, 1), max_size=200))
     def test_it_never_gives_more_than_it_may(self, steps: list[float]) -> None:
-        """In any period it allows at most the burst plus the rate times the period."""
+        """In any period the bucket allows at most the burst plus the rate times the period."""
         bucket = TokenBucket.full(rate=5.0, burst=10, now=0.0)
         now, taken = 0.0, 0
         for step in steps:
@@ -60,7 +60,10 @@ class AddressKeyTests(SynchronousTestCase):
     """The key under which an address is counted."""
 
     def test_forms(self) -> None:
-        """IPv4 counts alone, also mapped into IPv6; IPv6 counts by /64 without its zone; other texts are own keys."""
+        """IPv4 counts by address, even if mapped into IPv6.
+
+        IPv6 counts by /64 without its zone, and any other text is a key of its own.
+        """
         for address, key in (
             ("192.0.2.1", "192.0.2.1"),
             ("::ffff:192.0.2.1", "192.0.2.1"),

@@ -123,7 +123,7 @@ class OutboxTests(SynchronousTestCase):
         self.assertTrue(self.outbox.has_room_for(message()))
 
     def test_an_outbox_is_bounded_in_bytes(self) -> None:
-        """They are bounded in bytes, in this outbox and in all together."""
+        """Kept messages are bounded in bytes, in this outbox and in all outboxes together."""
         half = message("x" * (LIMITS.outbox_bytes // 2 - 256))
         self.put(half)
         self.assertTrue(self.outbox.has_room_for(half))
@@ -135,7 +135,7 @@ class OutboxTests(SynchronousTestCase):
         self.assertFalse(other.has_room_for(message()))
 
     def test_the_outbox_overflows_at_twice_the_limit(self) -> None:
-        """Events of the server only overflow at twice the limit; then nothing is kept until a reset."""
+        """Only the server's events can fill an outbox up to twice the limit; then it keeps nothing until a reset."""
         self.put(*[message()] * 32)
         self.assertTrue(self.outbox.complete)
         self.put(message())
@@ -149,7 +149,7 @@ class OutboxTests(SynchronousTestCase):
         self.assertEqual((self.outbox.complete, self.outbox.sent, self.kept()), (True, 1, [message("a")]))
 
     def test_events_that_are_not_kept_are_counted(self) -> None:
-        """For a user that cannot resume, events are only counted."""
+        """If the user cannot resume, events are counted and not kept."""
         self.outbox.count_unkept()
         self.assertEqual((self.outbox.sent, self.kept()), (1, []))
         self.assertTrue(self.outbox.acknowledge(1))

@@ -1,8 +1,8 @@
-"""Clients that do anything at any time, and lose anything: what must be so is so after each step.
+"""A stateful property test (hypothesis): clients do anything at any time, messages are lost, and the invariants hold.
 
-A stateful property test (hypothesis). Drawing an example costs hypothesis far more than the core needs for a step, so
-each rule draws a seed and takes `BATCH` steps with it; what is counted are these steps. `TEST_MODEL_STEPS` makes a
-longer run, `make soak-model`, which then begins at random.
+Drawing an example costs hypothesis far more than a step costs the core. Each rule therefore draws a seed and takes
+`BATCH` steps with it; the steps are what is counted. `TEST_MODEL_STEPS` sets the length of a longer run, `make
+soak-model`, which starts with a random seed.
 """
 
 from __future__ import annotations
@@ -46,27 +46,27 @@ from tests.support.model.system import LIMITS, System
 from tests.support.world import HOST_SECRET
 
 STEPS = int(os.environ.get("TEST_MODEL_STEPS", "200000"))
-"""The number of steps in all."""
+"""The total number of steps."""
 
 SOAK = "TEST_MODEL_STEPS" in os.environ
 
 BATCH = 25
 RULES = 40
-"""The steps of a rule, and the rules of an example."""
+"""The number of steps of one rule, and the number of rules of one example."""
 
 PROGRESS = 100_000
 """The number of steps between two progress lines of a long run."""
 
 CLIENTS = 7
 LONG = 1000.0
-"""Seconds after which no state of any client may be left."""
+"""Seconds after which no state of any client may exist."""
 
 
 class Model(RuleBasedStateMachine):
-    """The rules.
+    """The state machine whose rules are run.
 
     Attributes:
-        taken: steps of all examples.
+        taken: the number of steps of all examples so far.
 
     """
 
@@ -88,7 +88,7 @@ class Model(RuleBasedStateMachine):
 
     @rule(seed=st.integers(0, 2**32 - 1))
     def anything(self, seed: int) -> None:
-        """The rules: everything that clients, the network and the registry can do."""
+        """Take steps, each of which lets a client, the network or the registry do something."""
         self.chance.seed(seed)
         for _ in range(BATCH):
             self.step()
@@ -112,7 +112,7 @@ class Model(RuleBasedStateMachine):
 
     @rule(seed=st.integers(0, 2**32 - 1))
     def peace(self, seed: int) -> None:
-        """All messages arrive, and then all clients and the server agree."""
+        """Deliver all messages; then all clients and the server have the same state."""
         self.chance.seed(seed)
         self.settle()
         self.count(1)
@@ -120,7 +120,7 @@ class Model(RuleBasedStateMachine):
     @precondition(lambda self: self.system.clients)
     @rule(seed=st.integers(0, 2**32 - 1), seconds=st.sampled_from([5.5, 29.0, 31.0, 95.0, 410.0]))
     def pause(self, seed: int, seconds: float) -> None:
-        """Time passes while nothing happens."""
+        """Advance the clock while nothing else happens."""
         self.chance.seed(seed)
         self.system.tick(seconds)
         self.count(1)
@@ -167,7 +167,7 @@ class Model(RuleBasedStateMachine):
             )
             system.lose(client, chance, ending)
         elif draw < 0.77 and client.kind is Kind.RESUMABLE and client.secret is not None:
-            # Another tab with the same identity: for the server the first one is still there.
+            # Another tab resumes the same identity, while the server still has the first tab's connection.
             system.ghosts.append((client.socket.peer, DisconnectReason.LOST))
             del system.sockets[client.socket.peer]
             client.disconnected()
@@ -191,7 +191,7 @@ class Model(RuleBasedStateMachine):
             self.system.connect_briefly()
 
     def say(self, client: Client) -> None:
-        """Let a client make a request, valid or not."""
+        """Let a client send a request, valid or not."""
         if client.welcomed or (client.kind is Kind.RESUMABLE and client.user):
             draw = self.chance.random()
             if client.rooms and draw < 0.5:
@@ -214,7 +214,7 @@ class Model(RuleBasedStateMachine):
         self.sent[(*pair, number)] = Sent(request, client, other, (client.losses, other.losses))
 
     def request(self, client: Client) -> Request:
-        """Make a request, mostly one that can succeed."""
+        """Create a request, mostly one that can succeed."""
         if client.kind is Kind.SERDE:
             return self.chance.choice(self.as_the_original(client))
         if self.chance.random() < 0.1:
@@ -224,19 +224,19 @@ class Model(RuleBasedStateMachine):
         return self.chance.choice(self.at_the_door(client))
 
     def session(self, client: Client) -> SessionId:
-        """Choose a session, mostly one that exists."""
+        """Choose a session id, mostly of an existing session."""
         there = list(self.system.registry.sessions)
         return self.chance.choice([*there, *there, *client.rooms, *client.waiting_at, *self.known[-2:]])
 
     def as_the_original(self, client: Client) -> list[Request]:
-        """The requests that a client of the original protocol can make."""
+        """Return the requests that a client of the original protocol can send."""
         session = self.session(client)
         mine = next(iter(client.rooms), session)
         negotiation = Negotiation(client.user, 1)
         return [Open(), Join(session), Leave(session), Offer(mine, None, negotiation, ""), IceError(mine, None, "")]
 
     def at_the_door(self, client: Client) -> list[Request]:
-        """Requests with which a client gets into a session."""
+        """Return requests with which a client opens or joins a session."""
         choose, session = self.chance.choice, self.session(client)
 
         def flag() -> bool:
@@ -254,7 +254,7 @@ class Model(RuleBasedStateMachine):
         return [opened, opened if again.host_key is None else again, join, join, join, join]
 
     def inside(self, client: Client) -> list[Request]:
-        """Requests of members."""
+        """Return requests of members."""
         choose = self.chance.choice
         session = choose([*client.rooms, *client.rooms, *client.waiting_at, self.session(client)])
         room = client.rooms.get(session)
@@ -275,7 +275,7 @@ class Model(RuleBasedStateMachine):
             IceError(session, user, "text"),
         ]
 
-    # What is always so
+    # Invariants that hold after each step
 
     @invariant()
     def memory_is_bounded(self) -> None:
@@ -302,7 +302,7 @@ class Model(RuleBasedStateMachine):
                 self.keys[session.id] = host_key(HOST_SECRET, session.id)
 
     def settle(self) -> None:
-        """Let all clients reconnect and all messages arrive, and compare what each knows."""
+        """Let all clients reconnect and all messages arrive, and compare the clients' states."""
         system = self.system
         for _ in range(4):
             for client in system.clients:
@@ -317,7 +317,7 @@ class Model(RuleBasedStateMachine):
         self.registry_agrees()
 
     def compare(self, client: Client) -> None:
-        """What a client knows is what the registry has."""
+        """Assert that the client's state equals the registry's."""
         registry = self.system.registry
         expect(client.socket is not None and client.welcomed, f"client {client.number} cannot come back")
         due = self.system.hub.users[client.user].credentials_due
@@ -349,7 +349,7 @@ class Model(RuleBasedStateMachine):
         expect(len(client.unacknowledged) < LIMITS.ack_messages, "nothing is acknowledged")
 
     def nothing_is_missing(self) -> None:
-        """Each message has arrived, or one of the two clients knows that it may be lost."""
+        """Assert that each message has arrived, or that one of the two clients knows that it may be lost."""
         for (sender, _, number), sent in list(self.sent.items()):
             arrived = sent.receiver.last_numbers.get(sender, 0) >= number
             refused = sent.request in self.system.refused
@@ -358,7 +358,7 @@ class Model(RuleBasedStateMachine):
         self.sent.clear()
 
     def registry_agrees(self) -> None:
-        """With nothing under way, the hub and the registry have the same state."""
+        """Assert that the hub and the registry have the same state if no decision is pending."""
         hub, registry = self.system.hub, self.system.registry
         expect(not hub.decisions.by_id, "a decision was never taken")
         expect(hub.users.keys() == registry.users.keys(), "hub and registry know other users")
@@ -368,7 +368,7 @@ class Model(RuleBasedStateMachine):
             expect(registry.sessions.get(session.id) == session, "an old copy of a session")
 
     def teardown(self) -> None:
-        """All clients leave; after a while no state of them is left."""
+        """Let all clients leave, and assert that no state of them is left after some time."""
         system = self.system
         for client in system.clients:
             system.lose(client, self.chance, DisconnectReason.LOST)
@@ -391,7 +391,7 @@ class Model(RuleBasedStateMachine):
 
 
 class ModelTests(SynchronousTestCase):
-    """The rules, many times."""
+    """The rules are run many times."""
 
     def test_whatever_happens(self) -> None:
         """An ordinary run takes 200,000 steps, the same ones each time."""
@@ -410,6 +410,6 @@ class ModelTests(SynchronousTestCase):
                 ),
             )
         except Exception as error:
-            # trial does not show notes, in which hypothesis says how it came there.
+            # Trial does not print the notes in which hypothesis describes the failing example.
             raise AssertionError("\n".join([str(error), *getattr(error, "__notes__", [])])) from error
         self.assertGreaterEqual(Model.taken, STEPS)

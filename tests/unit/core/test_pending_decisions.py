@@ -19,7 +19,7 @@ SESSION = SessionId("7Q2M9RT6ZC")
 
 
 class PendingDecisionsTests(SynchronousTestCase):
-    """Submitting operations and finding them again."""
+    """Operations are submitted, and found again by their id, user or session."""
 
     def setUp(self) -> None:
         """A peer with a welcomed user, and one without."""
@@ -35,7 +35,7 @@ class PendingDecisionsTests(SynchronousTestCase):
         self.assertEqual(self.decisions.submit(MarkAway(ANN)), Decide(DecisionId(2), MarkAway(ANN)))
 
     def test_a_user_waits_for_its_decision(self) -> None:
-        """Its queue names the decision until the hub completes it."""
+        """The request queue of the user names the decision until the hub completes it."""
         self.assertIsNone(self.decisions.for_user(self.user))
         operation, request = LeaveSession(self.user.id, SESSION), Leave(SESSION)
         self.decisions.submit_for_user(operation, self.user, request)
@@ -43,7 +43,7 @@ class PendingDecisionsTests(SynchronousTestCase):
         self.assertEqual(pending, PendingDecision(operation, request, user=self.user.id, address=self.user.address))
 
     def test_a_resume_under_way_is_found_by_its_user(self) -> None:
-        """Another user has none."""
+        """A resume under way is found by its user, and another user has none."""
         request = Resume(1, ANN, Secret("s"), Instance("i"), Count(0))
         operation = ResumeUser(ANN, request.secret, request.instance, Traits(), can_replay=True)
         self.decisions.submit_for_peer(operation, self.newcomer, request)

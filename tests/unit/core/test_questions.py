@@ -23,14 +23,14 @@ class QuestionTests(SynchronousTestCase):
     """The body of the webhook's HTTP request."""
 
     def test_a_question_names_the_token_and_its_claims(self) -> None:
-        """The claims go out as the token had them."""
+        """The question contains the token's claims unchanged."""
         grant = Grant("ann@example", 2000.0, Role.HOST, claims='{"sub":"ann@example","plan":"free"}')
         body = json.loads(make_question(JOIN, grant).body())
         claims = {"sub": "ann@example", "plan": "free"}
         self.assertEqual(body, {"operation": "join", "session": SESSION, "user": "ann@example", "claims": claims})
 
     def test_a_question_without_a_token_has_null_in_their_place(self) -> None:
-        """A new session has no id yet either."""
+        """Without a token the user and the claims are null; a new session has no id, so its id is null too."""
         body = json.loads(make_question(OPEN, None).body())
         self.assertEqual(body, {"operation": "open", "session": None, "user": None, "claims": None})
 
@@ -53,7 +53,7 @@ class AnswerTests(SynchronousTestCase):
         self.assertIs(self.read({"allow": True, "role": "guest"}), ErrorCode.NOT_PERMITTED)
 
     def test_a_refusal_names_one_of_the_listed_errors(self) -> None:
-        """An unknown code, one that is not for services and a missing one count as `not-permitted`."""
+        """An unknown code, a code that is not for services and a missing code count as `not-permitted`."""
         self.assertIs(self.read({"allow": False, "code": "session-locked"}), ErrorCode.SESSION_LOCKED)
         for code in ("going-away", "unheard-of", 7, None):
             self.assertIs(self.read({"allow": False, "code": code}), ErrorCode.NOT_PERMITTED)

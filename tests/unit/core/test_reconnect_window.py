@@ -15,10 +15,10 @@ from signald.core.reconnect_window import (
 
 
 class ReconnectWindowTests(SynchronousTestCase):
-    """The window that clients are told."""
+    """The server tells clients the window in which to reconnect."""
 
     def test_few(self) -> None:
-        """The first clients reconnect soon, sooner where connections are queued, and not all reconnect at once."""
+        """With few clients the window is short, and shorter if connections are queued; not all reconnect at once."""
         self.assertEqual(reconnect_window(4, 30.0, queued=True), ReconnectWindow(QUEUED_SECONDS, QUEUED_SECONDS))
         self.assertEqual(reconnect_window(4, 30.0, queued=False), ReconnectWindow(REFUSED_SECONDS, REFUSED_SECONDS))
 
@@ -28,7 +28,7 @@ class ReconnectWindowTests(SynchronousTestCase):
         self.assertEqual(window.spread, reconnect_seconds(1500))
 
     def test_within_the_grace(self) -> None:
-        """The window ends before the grace does, however many clients there are and however short the grace is."""
+        """The window ends before the grace period, however many clients there are and however short the period is."""
         for clients in (0, 100, 100_000):
             for grace in (0.1, 1.0, 30.0):
                 for queued in (False, True):

@@ -114,7 +114,7 @@ class Case(SynchronousTestCase):
         self.assertEqual(after, before)
 
     def check(self) -> None:
-        """Check that identities and sessions agree on who is where."""
+        """Check that identities and sessions agree on all memberships."""
         for id, session in self.registry.sessions.items():
             self.assertIsNot(session.state, SessionState.OVER)
             for user in session.user_ids:
@@ -132,7 +132,10 @@ class IdentityTests(Case):
     """The operations on identities."""
 
     def test_an_ended_identity_can_do_nothing(self) -> None:
-        """An operation on an identity that has ended is refused; the sender may not have learned of the end yet."""
+        """An operation on an identity that has ended is refused.
+
+        Its sender may not have received the event of the end yet.
+        """
         for operation in (
             OpenSession(NOBODY, Traits(), None, Settings()),
             JoinSession(NOBODY, Traits(), self.session),
@@ -146,7 +149,7 @@ class IdentityTests(Case):
             self.refused(operation, ErrorCode.NOT_A_MEMBER)
 
     def test_one_without_an_instance_has_no_secret(self) -> None:
-        """It has no secret, so it cannot be resumed."""
+        """An identity without an instance has no secret, so it cannot be resumed."""
         outcome = self.registry.decide(Identify(None))
         assert isinstance(outcome, Identified)
         self.assertIsNone(outcome.secret)
@@ -174,7 +177,7 @@ class IdentityTests(Case):
         return member.epoch
 
     def test_presence_is_marked_in_every_session(self) -> None:
-        """Its memberships and its visits are marked; a session that it joins while away marks it as well."""
+        """Absence is marked in all memberships and lobbies of the user, and in a session that it joins while away."""
         lobby = self.open(self.ann, Settings(lobby=True))
         self.changed(JoinSession(self.bob, Traits(), lobby))
         marked = self.changes(MarkAway(self.bob))
@@ -186,7 +189,7 @@ class IdentityTests(Case):
         self.assertTrue(joined.person.away)
 
     def test_a_spent_secret_ends_it(self) -> None:
-        """All its memberships end with it."""
+        """A spent secret ends the identity and all its memberships."""
         self.changed(JoinSession(self.cat, Traits(), self.session))
         first = self.secret
         self.changes(ResumeUser(self.cat, first, ONE, Traits(), can_replay=True))
@@ -209,7 +212,10 @@ class IdentityTests(Case):
         self.assertNotIn(self.bob, self.registry.users)
 
     def test_a_renewal_that_cannot_be_ends_the_membership(self) -> None:
-        """A member cannot start over where another one supports a single exchange; the others see it as gone."""
+        """A member cannot start over if another member supports a single exchange only.
+
+        The others get an event that it is gone.
+        """
         session = self.open(self.bob, Settings(succession=True))
         self.changed(JoinSession(self.ann, SERDE, session))
         [renewed, left] = sorted(self.changes(RenewUser(self.bob, Traits())), key=lambda change: change.session.id)
@@ -259,7 +265,7 @@ class SessionTests(Case):
         self.refused(JoinSession(self.bob, Traits(), lobby), ErrorCode.LOBBY_FULL)
 
     def test_a_host_that_leaves_ends_the_session(self) -> None:
-        """The reason says how the host left."""
+        """The reason of the end says whether the host left or was lost."""
         for reason, expected in (
             (LeaveReason.LEFT, EndReason.HOST_LEFT),
             (LeaveReason.GONE, EndReason.HOST_GONE),
@@ -271,7 +277,7 @@ class SessionTests(Case):
         self.assertEqual(self.ended(LeaveSession(self.ann, self.session)), EndReason.HOST_LEFT)
 
     def test_each_host_request(self) -> None:
-        """Each host request makes its change, with the reasons for those that are no longer in the session."""
+        """Each host request changes the session, and users who are no longer in it get the reason."""
         requests: list[tuple[HostRequest, LeaveReason, RefusalReason]] = [
             (Change(self.session, lobby=True), LeaveReason.LEFT, RefusalReason.FULL),
             (Refuse(self.session, self.cat), LeaveReason.LEFT, RefusalReason.REFUSED),
@@ -288,7 +294,7 @@ class SessionTests(Case):
         self.assertEqual(self.ended(HostCommand(self.bob, End(self.session))), EndReason.BY_HOST)
 
     def test_a_guest_has_no_host_requests(self) -> None:
-        """Neither a guest nor an outsider may make them."""
+        """Neither a guest nor an outsider may make host requests."""
         requests: list[HostRequest] = [
             Change(self.session, locked=True),
             Admit(self.session, self.cat),
@@ -302,7 +308,7 @@ class SessionTests(Case):
             self.refused(HostCommand(self.cat, request), ErrorCode.NOT_A_MEMBER)
 
     def test_a_session_ends_once(self) -> None:
-        """A session ends once: an operation on one that has ended or is kept is refused."""
+        """A session ends once: operations on a session that has ended or is kept are refused."""
         self.assertEqual(self.ended(EndSession(self.session, EndReason.EXPIRED)), EndReason.EXPIRED)
         self.refused(EndSession(self.session, EndReason.IDLE), ErrorCode.UNKNOWN_SESSION)
 
@@ -319,7 +325,7 @@ class KeptTests(Case):
         self.refused(EndSession(self.session, EndReason.EXPIRED), ErrorCode.UNKNOWN_SESSION)
 
     def test_its_versions_go_on(self) -> None:
-        """Its versions rise even after it was over, so that older versions are recognized everywhere."""
+        """The versions of a session rise even after it was over, so that outdated versions are recognized."""
         key = self.registry.decide(OpenSession(self.cat, Traits(), None, self.settings))
         assert isinstance(key, Decided)
         assert key.session is not None
@@ -334,14 +340,14 @@ class KeptTests(Case):
 
 
 class GrantTests(Case):
-    """Sessions that tokens name."""
+    """Tokens name the sessions that can be opened and joined."""
 
     name = SessionId("TEAMCA11TE")
 
     def identify_with(
         self, user: str, role: Role = Role.HOST, session: SessionId | None = name
     ) -> tuple[UserId, Grant]:
-        """Make an identity with a token."""
+        """Create an identity with a token."""
         grant = Grant(user, 9999.0, role, session)
         outcome = self.registry.decide(Identify(ONE, grant=grant))
         assert isinstance(outcome, Identified)
@@ -352,7 +358,7 @@ class GrantTests(Case):
         return OpenSession(user, Traits(), None, Settings(capacity=8), session=self.name, grant=grant)
 
     def test_a_guest_with_a_token_waits_for_the_host(self) -> None:
-        """The session of its token need not exist yet; the host then lets it in by opening it."""
+        """The session that the guest's token names need not exist; the host admits the guest by opening it."""
         guest, _ = self.identify_with("guest@example", Role.GUEST)
         waiting = self.changed(JoinSession(guest, Traits(), self.name)).session
         self.assertEqual((waiting.state, waiting.user_ids), (SessionState.KEPT, frozenset({guest})))
@@ -363,13 +369,16 @@ class GrantTests(Case):
         self.assertNotIn(self.name, self.registry.kept_since)
 
     def test_a_session_that_no_token_names_stays_unknown(self) -> None:
-        """A token for another session, and no token at all, do not make one."""
+        """A token for another session, and no token at all, do not create the session."""
         other, _ = self.identify_with("guest@example", Role.GUEST, SessionId("0" * 10))
         for user in (self.cat, other):
             self.refused(JoinSession(user, Traits(), self.name), ErrorCode.UNKNOWN_SESSION)
 
     def test_a_host_replaces_its_earlier_self(self) -> None:
-        """The same person, by its token, is replaced; another host of the session becomes a guest."""
+        """A host with the same token user replaces its earlier membership.
+
+        Another host of the session becomes a guest.
+        """
         first, grant = self.identify_with("host@example")
         self.changed(self.open_with(first, grant))
         colleague, other_grant = self.identify_with("colleague@example")
@@ -382,6 +391,6 @@ class GrantTests(Case):
         self.assertEqual(roles, [(colleague, Role.GUEST), (second, Role.HOST)])
 
     def test_a_token_opens_its_own_session_alone(self) -> None:
-        """Any other session needs its host key."""
+        """A token opens only the session that it names; any other session needs its host key."""
         user, grant = self.identify_with("host@example", session=SessionId("0" * 10))
         self.refused(self.open_with(user, grant), ErrorCode.WRONG_HOST_KEY)

@@ -96,7 +96,10 @@ class GuessTests(SynchronousTestCase):
         self.plain = ann.open()
 
     def test_wrong_passwords_are_throttled(self) -> None:
-        """After ten wrong passwords every join with one is rejected, also with the right one; other joins are not."""
+        """After ten wrong passwords every join with a password is rejected, also with the right one.
+
+        Joins without a password are not affected.
+        """
         guesser = Client(self.world, address=ELSEWHERE)
         for _ in range(10):
             refused = guesser.send(Join(self.secret, password="guess"))[-1]
@@ -129,7 +132,7 @@ class GuessTests(SynchronousTestCase):
         self.assertEqual(types(guesser.send(Join(self.secret, password=RIGHT)))[-1:], [Joined])
 
     def test_a_needed_password_is_no_guess(self) -> None:
-        """A page asks for the password after this error, so it is free."""
+        """The error that a password is needed is not charged, since a page asks for the password after it."""
         client = Client(self.world, address=ELSEWHERE)
         for _ in range(20):
             self.assertEqual(client.send(Join(self.secret))[-1], Error(ErrorCode.PASSWORD_NEEDED, Join))
@@ -153,10 +156,10 @@ class NumberTests(SynchronousTestCase):
 
 
 class OpeningTests(SynchronousTestCase):
-    """The rate limit of opening sessions."""
+    """The number of sessions that an address opens is rate-limited."""
 
     def test_an_address_opens_so_many(self) -> None:
-        """It counts by address, whatever user it is; another address is not affected, and the budget refills."""
+        """Openings count by address, whatever the user; another address is not affected, and the budget refills."""
         world = World(Limits(address_session_burst=3, address_session_rate=1.0))
         ann, bob = Client(world), Client(world)
         self.assertEqual(types([*ann.send(Open()), *ann.send(Open()), *bob.send(Open())]), [Opened] * 3)
@@ -169,7 +172,7 @@ class OpeningTests(SynchronousTestCase):
         self.assertEqual(types(bob.send(Open())), [Opened])
 
     def test_an_invalid_request_costs_nothing(self) -> None:
-        """A request that is invalid in itself costs nothing."""
+        """A request that is invalid in itself is not charged."""
         world = World(Limits(address_session_burst=1, address_session_rate=1.0))
         ann = Client(world)
         self.assertEqual(ann.send(Open(capacity=99)), [Error(ErrorCode.BAD_CAPACITY, Open)])
@@ -180,7 +183,7 @@ class ConfigureTests(Case):
     """New limits while the hub runs."""
 
     def test_other_limits(self) -> None:
-        """They apply at once to requests, budgets and outboxes; nothing that exceeds them already ends."""
+        """New limits apply at once to requests, budgets and outboxes; whatever exceeds them already stays."""
         self.world.hub.reload_limits(Limits(address_session_burst=1, session_members=2, outbox_messages=16))
         self.assertEqual(self.ann.send(Open(capacity=3)), [Error(ErrorCode.BAD_CAPACITY, Open)])
         self.assertEqual(self.ann.send(Open()), [Error(ErrorCode.TOO_MANY_NEW_SESSIONS, Open)])
@@ -196,7 +199,7 @@ class RaceTests(Case):
     """Sessions that change while a request is decided."""
 
     def test_a_session_ends_before_it_is_joined(self) -> None:
-        """The session is unknown by then, and nothing of it is stored."""
+        """The session is unknown by then, and no state of the join is stored."""
         cat = Client(self.world)
         self.world.deferred_operations = (JoinSession,)
         self.assertEqual(cat.send(Join(self.session, id=ID)), [])
@@ -256,7 +259,7 @@ class RaceTests(Case):
         self.assertEqual([(first.session, first.id), (second.session, second.id)], [(lobby, "1"), (self.session, "2")])
 
     def test_a_guest_is_admitted_while_it_asks_for_something_else(self) -> None:
-        """The membership answers the join, and the other request gets its own reply."""
+        """The membership is the reply to the join, and the other request gets its own reply."""
         lobby = self.ann.open(Open(8, lobby=True))
         self.bob.send(Join(lobby, id=RequestId("1")))
         self.world.deferred_operations = (LeaveSession,)
@@ -269,7 +272,7 @@ class RaceTests(Case):
         self.assertEqual(self.bob.receive(), [Left(self.session, RequestId("2"))])
 
     def test_a_visitor_leaves_while_it_is_admitted(self) -> None:
-        """It gets the membership that it had for a moment, and then it leaves."""
+        """The visitor gets its membership, and then it leaves the session."""
         lobby = self.ann.open(Open(8, lobby=True))
         cat = Client(self.world)
         cat.send(Join(lobby))
@@ -281,7 +284,7 @@ class RaceTests(Case):
         self.assertEqual(self.world.hub.users[cat.user].sessions, set())
 
     def test_a_guest_is_removed_while_it_leaves(self) -> None:
-        """It is not a member any more when its leave is decided."""
+        """The guest is no longer a member when its leave is decided."""
         self.world.deferred_operations = (LeaveSession,)
         self.bob.send(Leave(self.session, ID))
         self.ann.send(Remove(self.session, self.bob.user))
@@ -302,7 +305,7 @@ class RaceTests(Case):
         self.assertEqual(events[-1], Pong())
 
     def test_a_guest_joins_before_the_host_has_its_reply(self) -> None:
-        """The host learns of the guest from the reply to its `open` request, or from a later event."""
+        """The host gets the guest in the reply to its `open` request, or in a later event."""
         self.world.deferred_operations = (OpenSession,)
         cat = Client(self.world)
         cat.send(Open(8, id=ID))
@@ -317,12 +320,12 @@ class ReplyTests(Case):
     """Replies and their order."""
 
     def test_events_come_before_the_reply(self) -> None:
-        """The sender gets the change first, and then `Done`."""
+        """The sender gets the event of the change first, and then `Done`."""
         events = self.ann.send(Change(self.session, label="Monday", id=ID))
         self.assertEqual(events, [Changed(self.session, False, False, "Monday"), Done(ID)])
 
     def test_only_the_host_gets_a_knock(self) -> None:
-        """Connections that come and go during requests."""
+        """Only the host gets the event of a knock, and other members do not."""
         self.ann.send(Change(self.session, lobby=True))
         self.bob.receive()
         cat = Client(self.world)
@@ -332,7 +335,7 @@ class ReplyTests(Case):
         self.assertEqual(self.bob.receive(), [])
 
     def test_a_closing_connection_can_be_replaced(self) -> None:
-        """Its connection is closed once although its user resumes at once on another one."""
+        """A closing connection is closed once, even if its user resumes at once on another one."""
         world = World(Limits(message_burst=3, message_rate=1.0))
         ann = Client(world)
         flooder = ann.peer
@@ -381,7 +384,7 @@ class ReplyTests(Case):
         self.assertEqual(self.world.closed, {peer: ErrorCode.HELLO_TIMEOUT})
 
     def test_hello_is_too_late(self) -> None:
-        """A second hello is rejected also where it was queued behind a decision."""
+        """A second hello is rejected even if it was queued behind a decision."""
         self.world.deferred_operations = (OpenSession,)
         self.bob.send(Open(), Hello(1, instance=Instance("two")))
         self.world.decide_deferred()
@@ -389,10 +392,13 @@ class ReplyTests(Case):
 
 
 class StoppingTests(Case):
-    """The server is about to restart and writes its state into a file."""
+    """A server that is about to restart writes its state into a file."""
 
     def test_requests_with_a_password_are_rejected(self) -> None:
-        """No password gets into the file: pending and queued ones are rejected in order, other requests stay."""
+        """No password is written into the file: pending and queued requests with one are rejected in order.
+
+        Other requests are kept.
+        """
         cat = Client(self.world)
         self.world.deferred_operations = (OpenSession, JoinSession)
         pending = Open(8, password=RIGHT, id=RequestId("1"))
@@ -405,7 +411,10 @@ class StoppingTests(Case):
         self.assertIsNone(self.world.hub.decisions.for_user(self.world.hub.users[cat.user]).request)  # type: ignore[union-attr] # it is pending
 
     def test_every_client_learns_when_to_reconnect(self) -> None:
-        """A connection that is not welcomed has nothing to resume and is told nothing."""
+        """Every welcomed client gets the reconnect window.
+
+        A connection that is not welcomed has nothing to resume and gets nothing.
+        """
         stranger = self.world.connect()
         self.world.carry_out(self.world.hub.stopping(ReconnectWindow(1.0, 2.0), lambda: 0.0))
         self.assertEqual(self.ann.receive(), [GoingAway(1.0)])

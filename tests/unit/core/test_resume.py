@@ -75,22 +75,22 @@ class Case(SynchronousTestCase):
         self.bob.receive()
 
     def message(self, sender: Client, text: str = "") -> ForwardedMessage:
-        """The event that a message from the other member becomes."""
+        """Return the event that a message from the other member becomes."""
         return ForwardedMessage(self.session, sender.user, text)
 
 
 class WelcomeTests(Case):
-    """Which clients can resume."""
+    """Only some clients can resume."""
 
     def test_one_with_an_instance_gets_a_secret_and_a_grace(self) -> None:
-        """A client without an instance gets neither a secret nor a grace."""
+        """A client with an instance gets a secret and a grace period; a client without an instance gets neither."""
         for instance, expected in (("one", True), (None, False)):
             client = Client(self.world, None if instance is None else instance)
             self.assertEqual(client.secret is not None, expected)
             self.assertIsNone(client.survival)
 
     def test_each_welcome_has_another_secret(self) -> None:
-        """Every welcome states the grace."""
+        """Every welcome has a new secret and states the grace period."""
         first = self.bob.secret
         self.bob.lose()
         self.bob.resume()
@@ -98,10 +98,10 @@ class WelcomeTests(Case):
 
 
 class EverythingTests(Case):
-    """Resumes that lose nothing."""
+    """A resume can restore the state without any loss."""
 
     def test_messages_during_the_absence_arrive_in_order(self) -> None:
-        """The others see the member go away and come back; messages to it are kept."""
+        """The other members see the member go away and come back; messages to it are kept."""
         self.bob.lose()
         self.assertEqual(self.ann.receive(), [MemberAway(self.session, self.bob.user)])
         self.ann.send(AppMessage(self.session, "a"), Change(self.session, label="b"), AppMessage(self.session, "c"))
@@ -133,7 +133,10 @@ class EverythingTests(Case):
         self.assertEqual(self.world.hub.users[self.bob.user].inbox.received, 4)
 
     def test_a_connection_that_the_server_still_holds_is_taken_over(self) -> None:
-        """The old connection is closed with `replaced` and ignored from then on; the others notice nothing."""
+        """The old connection is closed with `replaced`, and its later frames are ignored.
+
+        The other members get no event.
+        """
         old = self.bob.peer
         self.bob.resume()
         self.assertIs(self.bob.survival, Survival.EVERYTHING)
@@ -191,7 +194,7 @@ class MembershipTests(Case):
             self.ann.secret = welcome.secret
 
     def test_a_lost_welcome_after_a_reload_resets_the_counters_again(self) -> None:
-        """The client cannot know from where its messages are counted, so the counters are reset once more."""
+        """The client cannot know from where its messages are counted, so the counters are reset again."""
         before = self.bob.secret
         self.bob.resume(instance="two")
         self.bob.received = 0
@@ -228,7 +231,7 @@ class MembershipTests(Case):
         self.assertIs(self.bob.survival, Survival.MEMBERSHIP)
 
     def test_the_other_member_supports_a_single_exchange(self) -> None:
-        """A session with a client of a single exchange cannot be renewed: the client leaves it."""
+        """A session with a member of a single exchange cannot be renewed, so the resuming client leaves the session."""
         session = self.bob.open(Open())
         serde, _ = self.world.join_session(session, SERDE)
         self.bob.receive()
@@ -251,7 +254,7 @@ class MembershipTests(Case):
 
 
 class NothingTests(Case):
-    """Resumes that find nothing."""
+    """A resume fails if its identity does not exist."""
 
     def test_a_new_identity(self) -> None:
         """An unknown user, a wrong secret and an ended identity get a new identity, and no other client notices."""
@@ -269,14 +272,14 @@ class NothingTests(Case):
         self.assertEqual((self.ann.receive(), self.world.closed), ([], {}))
 
     def test_the_new_identity_can_come_back(self) -> None:
-        """It can resume like any other."""
+        """The new identity can be resumed like any other."""
         self.bob.resume(secret=WRONG)
         self.bob.lose()
         self.bob.resume()
         self.assertIs(self.bob.survival, Survival.EVERYTHING)
 
     def test_one_without_an_instance_cannot_be_resumed(self) -> None:
-        """It has no secret, so any secret is wrong."""
+        """The identity has no secret, so any secret is wrong."""
         client = Client(self.world, None)
         client.instance = self.bob.instance
         client.resume(secret=WRONG)
@@ -294,7 +297,10 @@ class SecretTests(Case):
             self.assertIs(self.bob.survival, Survival.EVERYTHING)
 
     def test_a_spent_secret_ends_the_identity(self) -> None:
-        """Both clients lose the identity: the connected one is closed, and the other one gets a new identity."""
+        """A spent secret ends the identity for both clients.
+
+        The connected client is closed, and the resuming client gets a new identity.
+        """
         first = self.bob.secret
         self.bob.resume()
         self.bob.send(Ack(Count(self.bob.received)))
@@ -308,7 +314,7 @@ class SecretTests(Case):
         self.world.disconnect(victim)
 
     def test_a_spent_secret_of_a_user_that_is_away(self) -> None:
-        """The same happens without a connection to close; the newest secret is invalid too."""
+        """A spent secret also ends the identity of a user that is away; the newest secret is invalid too."""
         first = self.bob.secret
         self.bob.resume()
         self.bob.send(Ping())
@@ -331,7 +337,10 @@ class SecretTests(Case):
         self.assertEqual(self.world.closed[victim], ErrorCode.SECRET_REUSED)
 
     def test_a_connection_that_never_had_the_secret_does_not_confirm_it(self) -> None:
-        """The new connection is lost before the outcome: the old one goes on, and the old secret stays valid."""
+        """If the new connection is lost before the outcome, the old secret stays valid.
+
+        The old connection continues.
+        """
         first, old = self.bob.secret, self.bob.peer
         self.world.deferred_operations = (ResumeUser,)
         self.bob.resume()
@@ -343,10 +352,10 @@ class SecretTests(Case):
 
 
 class GraceTests(Case):
-    """The reconnect grace."""
+    """Lost connections have a reconnect grace period."""
 
     def gone_after(self, client: Client, ending: DisconnectReason, seconds: float) -> None:
-        """The member stays for the grace, and then leaves."""
+        """Assert that the member stays for the grace period, and then leaves."""
         client.lose(ending)
         self.assertEqual(self.ann.receive(), [MemberAway(self.session, client.user)])
         self.world.tick(seconds - 0.1)
@@ -357,11 +366,11 @@ class GraceTests(Case):
         self.assertNotIn(client.user, self.world.registry.users)
 
     def test_a_lost_connection(self) -> None:
-        """A lost connection has the full grace."""
+        """A lost connection has the full grace period."""
         self.gone_after(self.bob, DisconnectReason.LOST, 30.0)
 
     def test_a_page_that_is_left(self) -> None:
-        """A page that reloads has a shorter one."""
+        """A page that reloads has a shorter grace period."""
         self.gone_after(self.bob, DisconnectReason.RELOADING, 5.0)
 
     def test_a_deliberate_close_has_no_grace(self) -> None:
@@ -371,12 +380,12 @@ class GraceTests(Case):
         self.assertNotIn(self.bob.user, self.world.registry.users)
 
     def test_a_host_who_leaves(self) -> None:
-        """The others can tell it from a member that is gone."""
+        """The other members get another reason than for a lost member."""
         self.ann.lose(DisconnectReason.LEFT)
         self.assertEqual(self.bob.receive(), [Ended(self.session, EndReason.HOST_LEFT)])
 
     def test_a_resume_ends_the_grace(self) -> None:
-        """An earlier grace neither ends nor shortens a later one."""
+        """The end of an earlier grace period neither ends nor shortens a later one."""
         self.bob.lose()
         self.world.tick(20)
         self.bob.resume()
@@ -389,7 +398,7 @@ class GraceTests(Case):
         self.assertIs(self.bob.survival, Survival.EVERYTHING)
 
     def test_a_pending_resume_extends_the_grace(self) -> None:
-        """The grace does not end while a resume is decided."""
+        """The grace period does not end while a resume is decided."""
         self.bob.lose()
         self.ann.receive()
         self.world.tick(29)
@@ -443,7 +452,7 @@ class AcknowledgementTests(Case):
         self.assertEqual(self.bob.receive(), [])
 
     def test_a_user_that_is_away_gets_the_ack_with_its_welcome(self) -> None:
-        """The welcome states the number."""
+        """The welcome states how many of the client's messages have arrived."""
         self.bob.send(AppMessage(self.session, ""))
         self.bob.lose()
         self.world.tick(6)
@@ -466,16 +475,19 @@ class AcknowledgementTests(Case):
         self.assertEqual((forgetful.received, forgetful.send(Ack(Count(1)))), (1, []))
 
     def test_a_client_that_cannot_resume_gets_no_acks(self) -> None:
-        """The server keeps nothing for it."""
+        """Such a client keeps nothing to resend, and the server keeps nothing for it."""
         client = Client(self.world, None)
         self.assertEqual(client.send(*[Debug()] * 40), [])
 
 
 class OutboxTests(Case):
-    """The limits of what is kept for a member."""
+    """The messages that are kept for a member are bounded."""
 
     def test_messages_beyond_the_limit_are_rejected(self) -> None:
-        """A message beyond them is rejected until the member acknowledges; the receiver does not notice it."""
+        """Messages beyond the limits are rejected until the member acknowledges.
+
+        The receiver gets no event about a rejected message.
+        """
         cat = Client(self.world)
         cat.send(Join(self.session))
         cat.send(Ack(Count(cat.received)))
@@ -495,7 +507,7 @@ class OutboxTests(Case):
         self.assertEqual(self.bob.receive(), [self.message(self.ann, "now")])
 
     def test_the_quota_of_a_user_that_is_gone_is_freed(self) -> None:
-        """The quota that its outbox used is freed."""
+        """When the identity ends, the quota that its outbox used is freed."""
         self.bob.lose()
         self.ann.send(AppMessage(self.session, "x" * 1000))
         self.ann.lose()
@@ -504,10 +516,10 @@ class OutboxTests(Case):
 
 
 class DecisionTests(Case):
-    """Decisions that are pending while connections come and go."""
+    """Decisions are pending while connections are lost and resumed."""
 
     def test_a_reply_is_kept_for_a_user_that_is_away(self) -> None:
-        """The request is carried out, then those queued behind it, in order."""
+        """The request of a user that is away is carried out, and then the requests queued behind it, in order."""
         other = self.ann.open(Open(8))
         self.world.deferred_operations = (JoinSession,)
         self.bob.send(Join(other, id=ID), AppMessage(self.session, "after"))
@@ -531,7 +543,7 @@ class DecisionTests(Case):
         self.assertEqual((len(self.world.registry.sessions), len(self.world.hub.sessions)), (1, 1))
 
     def test_more_came_while_a_resume_was_decided(self) -> None:
-        """All negotiations start over after all."""
+        """If an event is dropped while a resume is decided, all negotiations start over after all."""
         self.bob.lose()
         self.ann.receive()
         self.world.deferred_operations = (ResumeUser,)
@@ -546,7 +558,7 @@ class DecisionTests(Case):
         self.assertEqual([type(event) for event in self.ann.receive()], [MemberBack, MemberRenewed])
 
     def test_the_resuming_connection_is_lost_before_the_renewal(self) -> None:
-        """The user is away again until its grace is over."""
+        """The user is away again until its grace period is over."""
         self.bob.lose()
         self.renewal()
         self.bob.lose()
@@ -568,7 +580,7 @@ class DecisionTests(Case):
         self.assertEqual([decide.operation for decide in self.world.deferred], [RenewUser(self.bob.user, Traits())])
 
     def test_another_connection_is_faster_than_the_renewal(self) -> None:
-        """The connection that waits for it is closed."""
+        """The connection that waits for the renewal is closed."""
         first = self.bob.secret
         self.bob.lose()
         self.renewal()
@@ -581,7 +593,7 @@ class DecisionTests(Case):
         self.assertEqual(self.bob.send(Ping())[-1], Pong())
 
     def test_the_identity_ends_before_the_renewal(self) -> None:
-        """It left on its old connection, so the new one gets another identity."""
+        """The user left on its old connection, so the new connection gets another identity."""
         old, user = self.bob.peer, self.bob.user
         self.renewal()
         self.world.disconnect(old, DisconnectReason.LEFT)
@@ -591,7 +603,7 @@ class DecisionTests(Case):
         self.assertNotEqual(self.bob.user, user)
 
     def test_a_reloaded_page_is_gone_before_the_outcome(self) -> None:
-        """The others have started over with it already, so it starts over too when it resumes again."""
+        """The others have already started over with the member, so it starts over too when it resumes again."""
         first = self.bob.secret
         self.bob.lose()
         self.world.deferred_operations = (ResumeUser,)
@@ -604,7 +616,7 @@ class DecisionTests(Case):
         self.assertIs(self.bob.survival, Survival.MEMBERSHIP)
 
     def test_the_resuming_connection_is_lost_before_the_outcome(self) -> None:
-        """It is away again, and can resume with its old secret."""
+        """The user is away again, and can resume with its old secret."""
         first = self.bob.secret
         self.bob.lose()
         self.world.deferred_operations = (ResumeUser,)
@@ -619,7 +631,7 @@ class DecisionTests(Case):
         self.assertIs(self.bob.survival, Survival.EVERYTHING)
 
     def test_of_two_that_come_back_at_once_the_newer_secret_counts(self) -> None:
-        """The late outcome is ignored."""
+        """The outcome of the earlier resume is ignored."""
         self.bob.lose()
         self.world.deferred_operations = (ResumeUser,)
         self.bob.resume()
@@ -636,7 +648,7 @@ class DecisionTests(Case):
         self.assertEqual(self.world.receive(earlier), [])
 
     def test_a_resume_of_an_identity_that_ended_meanwhile(self) -> None:
-        """Its user left on the old connection while the resume was decided."""
+        """The user left on the old connection while the resume was decided, so the resume finds no identity."""
         self.world.deferred_operations = (ResumeUser,)
         old = self.bob.peer
         self.bob.resume()
@@ -646,7 +658,7 @@ class DecisionTests(Case):
         self.assertIs(self.bob.survival, Survival.NOTHING)
 
     def test_a_wrong_secret_for_a_user_that_ended_before_the_outcome(self) -> None:
-        """No connection is welcomed."""
+        """The outcome welcomes no connection."""
         users = set(self.world.hub.users)
         self.world.deferred_operations = (ResumeUser,)
         self.bob.resume(secret=WRONG)
@@ -656,7 +668,7 @@ class DecisionTests(Case):
         self.assertEqual(self.world.hub.decisions.by_id, {})
 
     def test_the_first_message_confirms_the_secret(self) -> None:
-        """The secret is confirmed once."""
+        """The first message confirms the secret, and later messages do not repeat this."""
         self.bob.resume()
         self.world.deferred_operations = (ConfirmSecret,)
         self.bob.send(Ping(), Ping())
@@ -664,7 +676,7 @@ class DecisionTests(Case):
         self.world.decide_deferred()
 
     def test_a_visitor_gets_the_new_reason_to_wait(self) -> None:
-        """A visitor in the lobby waits for the host once the host is gone."""
+        """When the host is gone, a visitor in the lobby waits for the host instead of admission."""
         session = self.ann.open(Open(lobby=True, keep=True))
         self.assertEqual(self.bob.send(Join(session, id=ID)), [Waiting(session, WaitReason.LOBBY, ID)])
         self.ann.lose(DisconnectReason.LEFT)
@@ -675,7 +687,7 @@ class TransitionTests(SynchronousTestCase):
     """The transition tables."""
 
     def test_nothing_else_happens_to_a_connection(self) -> None:
-        """A closed connection stays closed, and one that is closing cannot be welcomed."""
+        """A closed connection stays closed, and a closing connection cannot be welcomed."""
         happens = {
             (PeerState.GREETING, PeerEvent.WELCOME),
             (PeerState.GREETING, PeerEvent.CLOSE),
@@ -696,7 +708,7 @@ class TransitionTests(SynchronousTestCase):
                 self.assertIs(peer.state, state)
 
     def test_nothing_else_happens_to_an_identity(self) -> None:
-        """An ended user stays ended; only one that is away expires, and only one that is present leaves or is lost."""
+        """An ended user stays ended. Only a user that is away expires, and only a present user leaves or is lost."""
         happens = {
             (UserState.PRESENT, UserEvent.RESUMED),
             (UserState.PRESENT, UserEvent.LOST),

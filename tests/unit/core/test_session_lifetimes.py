@@ -24,19 +24,19 @@ class SessionLifetimesTests(SynchronousTestCase):
         self.lifetimes.start(SESSION, 1000.0)
 
     def test_a_new_session_has_two_deadlines(self) -> None:
-        """One is for its first idle check, one for the end of its life."""
+        """A new session has a deadline for its first idle check and a deadline for the end of its life."""
         due = list(self.deadlines.pop_due(9999.0))
         idle, life = Deadline(1060.0, DeadlineKind.IDLE, SESSION), Deadline(1600.0, DeadlineKind.LIFE, SESSION)
         self.assertEqual(due, [idle, life])
 
     def test_starting_again_changes_nothing(self) -> None:
-        """A later version of an open session must not prolong its life."""
+        """A later version of an open session must not extend its life."""
         self.lifetimes.start(SESSION, 1500.0)
         self.assertEqual(self.lifetimes.expires, {SESSION: 1600.0})
         self.assertEqual(self.lifetimes.active, {SESSION: 1000.0})
 
     def test_a_session_expires_at_the_end_of_its_life(self) -> None:
-        """Activity does not postpone that; a session without timeouts never expires."""
+        """Activity does not postpone the end of a session's life; a session without timeouts never expires."""
         self.lifetimes.record_activity(SESSION, 1599.0)
         self.assertFalse(self.lifetimes.is_expired(SESSION, 1599.9))
         self.assertTrue(self.lifetimes.is_expired(SESSION, 1600.0))
@@ -55,7 +55,7 @@ class SessionLifetimesTests(SynchronousTestCase):
         self.assertTrue(self.lifetimes.check_idle(SESSION, 1090.0, members=1, now=1090.0))
 
     def test_a_session_with_several_members_is_not_idle(self) -> None:
-        """They may talk for hours without signaling."""
+        """Several members may talk for hours without signaling, so their session is not idle."""
         self.assertFalse(self.lifetimes.check_idle(SESSION, 1060.0, members=2, now=1060.0))
         self.assertEqual(self.lifetimes.idle_checks, {SESSION: 1120.0})
 

@@ -53,7 +53,7 @@ def waiting(session: Session) -> list[UserId]:
 
 
 class Case(SynchronousTestCase):
-    """The error of a change that is not allowed."""
+    """A test with an assertion about changes that are refused."""
 
     def refused(self, code: ErrorCode, change: Callable[..., Session | None], *arguments: object) -> None:
         """Check that a call raises this error; the session is immutable, so nothing has changed."""
@@ -63,7 +63,7 @@ class Case(SynchronousTestCase):
 
 
 class MembershipTests(Case):
-    """Members join and leave; each change makes a new version."""
+    """Members join and leave; each change creates a new version."""
 
     def setUp(self) -> None:
         """A session of up to three with its host."""
@@ -96,7 +96,7 @@ class MembershipTests(Case):
         self.refused(ErrorCode.SESSION_FULL, with_guest, evolve(self.session, seats=LAST_SEAT), BOB)
 
     def test_exactly_one_of_a_pair_is_polite(self) -> None:
-        """The polite peer is one that can roll back, where either can."""
+        """If either peer of a pair can roll back, the polite peer is one that can."""
         for host, guest in product((True, False), repeat=2):
             session = opened(traits=Traits(rollback=host))
             earlier, later = with_guest(session, BOB, Traits(rollback=guest)).members
@@ -145,7 +145,7 @@ class LobbyTests(Case):
         self.refused(ErrorCode.LOBBY_FULL, with_guest, self.session, DAN)
 
     def test_the_host_admits_and_refuses(self) -> None:
-        """One is admitted as a guest, the other is turned away; neither waits any longer."""
+        """The host admits one visitor as a guest and refuses the other; neither of them waits any longer."""
         admitted = self.session.with_visitor_admitted(ANN, CAT)
         self.assertEqual((roles(admitted), waiting(admitted)), ([(ANN, Role.HOST), (CAT, Role.GUEST)], [BOB]))
         refused = admitted.with_visitor_refused(ANN, BOB)
@@ -153,7 +153,7 @@ class LobbyTests(Case):
         self.assertEqual([s.version for s in (self.session, admitted, refused)], [3, 4, 5])
 
     def test_only_a_visitor_can_be_admitted_or_refused(self) -> None:
-        """Only the host may do that, and only while there is room."""
+        """Only the host may admit or refuse, only a visitor, and only while there is room."""
         for change in (self.session.with_visitor_admitted, self.session.with_visitor_refused):
             self.refused(ErrorCode.UNKNOWN_MEMBER, change, ANN, DAN)
             self.refused(ErrorCode.NOT_A_MEMBER, change, BOB, CAT)
@@ -163,17 +163,17 @@ class LobbyTests(Case):
         self.refused(ErrorCode.SESSION_FULL, full.with_visitor_admitted, ANN, BOB)
 
     def test_without_the_lobby_visitors_join_while_there_is_room(self) -> None:
-        """They join in the order in which they came; the others are turned away."""
+        """The visitors become guests in the order in which they knocked while there is room; the others are refused."""
         session = evolve(self.session, settings=evolve(self.session.settings, capacity=2))
         session = session.with_settings(ANN, label=None, locked=None, lobby=False)
         self.assertEqual((roles(session), waiting(session)), ([(ANN, Role.HOST), (BOB, Role.GUEST)], []))
 
     def test_a_visitor_may_leave(self) -> None:
-        """The members stay."""
+        """A visitor that leaves does not affect the members."""
         self.assertEqual(waiting(self.session.without(BOB)), [CAT])
 
     def test_no_lobby_with_a_member_that_does_not_know_it(self) -> None:
-        """It makes no difference whether the host changes the settings or reopens the session."""
+        """A lobby is refused both when the host changes the settings and when it reopens the session."""
         session = with_guest(opened(), BOB, SERDE)
         self.refused(ErrorCode.UNSUPPORTED_BY_PEER, session.with_settings, ANN, None, None, True)
         alone = evolve(session, settings=Settings(capacity=2, succession=True)).without(ANN)
@@ -270,25 +270,25 @@ class KeptTests(Case):
         self.assertEqual(waiting(kept), [BOB])
 
     def test_removed_guests_cannot_join_again(self) -> None:
-        """A kept session remembers whom its host removed."""
+        """A kept session remembers the guests that its host removed."""
         session = joined(opened(Settings(keep=True)), CAT).with_guest_removed(ANN, CAT).ended()
         self.refused(ErrorCode.UNKNOWN_SESSION, with_guest, session, CAT)
 
     def test_everybody_waits_whatever_the_settings(self) -> None:
-        """The lock and the capacity do not apply while it is kept; the password and the bound on visitors do."""
+        """In a kept session the lock and the capacity do not apply; the password and the bound on visitors do."""
         self.assertEqual(waiting(with_guest(self.session, CAT)), [BOB, CAT])
         self.refused(ErrorCode.LOBBY_FULL, with_guest, with_guest(self.session, CAT), DAN)
         secret = evolve(self.session, settings=Settings(password="hash", keep=True))
         self.refused(ErrorCode.PASSWORD_NEEDED, with_guest, secret, CAT)
 
     def test_the_host_opens_it_again(self) -> None:
-        """The visitors become guests while there is room."""
+        """When the host reopens the session, the visitors become guests while there is room."""
         session = with_guest(self.session, CAT).reopened_by(self.dan, Settings(capacity=2, label="again"))
         self.assertEqual((session.state, session.settings.label), (SessionState.OPEN, "again"))
         self.assertEqual((roles(session), waiting(session)), ([(DAN, Role.HOST), (BOB, Role.GUEST)], []))
 
     def test_with_a_lobby_they_go_on_waiting(self) -> None:
-        """With a lobby they wait for admission."""
+        """With a lobby the visitors still wait for admission."""
         session = self.session.reopened_by(self.dan, Settings(lobby=True))
         self.assertEqual((roles(session), waiting(session)), ([(DAN, Role.HOST)], [BOB]))
         self.assertIs(session.wait_reason, WaitReason.LOBBY)
@@ -319,10 +319,10 @@ class KeptTests(Case):
 
 
 class PresenceTests(Case):
-    """Members that are away and come back."""
+    """Members are marked as away and as back."""
 
     def test_a_mark_that_is_new(self) -> None:
-        """Members and visitors alike are marked; the others stay as they were."""
+        """Members and visitors alike are marked; the other members do not change."""
         session = joined(opened(Settings(lobby=True)), BOB)
         for user in (ANN, BOB):
             away = session.with_presence(user, away=True)
@@ -338,7 +338,7 @@ class PresenceTests(Case):
         self.assertEqual((session.seats, session.version), (4, 4))
 
     def test_a_visitor_has_nothing_to_renew(self) -> None:
-        """The session stays as it was."""
+        """Renewing a visitor does not change the session."""
         session = joined(opened(Settings(lobby=True)), BOB)
         self.assertIs(session.with_renewed_member(BOB, Traits()), session)
 
@@ -352,7 +352,7 @@ class PresenceTests(Case):
             self.assertEqual((found.person.traits, changed.version), (Traits(rollback=False), session.version + 1))
 
     def test_no_renewal_with_a_member_of_a_single_exchange(self) -> None:
-        """A program of a single exchange cannot start over, and it cannot resume itself."""
+        """A program with a single exchange can neither start over nor resume."""
         session = with_guest(opened(), BOB, SERDE)
         self.refused(ErrorCode.UNSUPPORTED_BY_PEER, session.with_renewed_member, ANN, Traits())
 

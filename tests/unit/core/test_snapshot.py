@@ -37,7 +37,7 @@ ONE = Instance("one")
 
 
 def welcomed(world: World) -> tuple[PeerId, Welcome]:
-    """Make a peer that can resume."""
+    """Welcome a peer that can resume."""
     peer = world.connect()
     [welcome] = world.send(peer, Hello(version=1, instance=ONE))
     assert isinstance(welcome, Welcome)
@@ -45,7 +45,7 @@ def welcomed(world: World) -> tuple[PeerId, Welcome]:
 
 
 def again(world: World, seconds: float = 3.0) -> World:
-    """Restore the world in another process, with another clock, so many seconds later."""
+    """Restore the world in another process with another clock, this number of seconds later."""
     data = dump(take_snapshot(world.hub, world.registry, world.now))
     later = World()
     later.now = 77.0
@@ -56,7 +56,7 @@ def again(world: World, seconds: float = 3.0) -> World:
 
 
 def resume(world: World, welcome: Welcome, received: int) -> tuple[PeerId, list[object]]:
-    """Resume as this user."""
+    """Resume as the user of this welcome."""
     peer = world.connect()
     assert welcome.secret is not None
     return peer, list(world.send(peer, Resume(1, welcome.user, welcome.secret, ONE, Count(received))))
@@ -89,7 +89,7 @@ class RecordTests(SynchronousTestCase):
         """A user resumes with everything: kept events arrive once, and its memberships go on."""
         self.world.send(self.guest, AppMessage(self.opened.session, "before"))
         later = again(self.world)
-        # The host had heard of the opened session and of the guest.
+        # The host has received the events of the opened session and of the guest.
         host, [welcome, message] = resume(later, self.host_welcome, 2)
         assert isinstance(welcome, Welcome)
         self.assertEqual((welcome.resumed, welcome.received), (Survival.EVERYTHING, 1))
@@ -99,7 +99,10 @@ class RecordTests(SynchronousTestCase):
         self.assertEqual(later.receive(host), [ForwardedMessage(self.opened.session, self.guest_welcome.user, "after")])
 
     def test_a_user_that_does_not_resume_is_gone(self) -> None:
-        """The grace starts again with the restart; after it the other members see the user as gone."""
+        """The grace period starts again with the restart.
+
+        When it ends, the other members get the event that the user is gone.
+        """
         later = again(self.world)
         host, _ = resume(later, self.host_welcome, 2)
         later.tick(later.hub.limits.grace_seconds - 4)
@@ -110,7 +113,7 @@ class RecordTests(SynchronousTestCase):
         )
 
     def test_a_user_that_cannot_resume_is_gone_at_once(self) -> None:
-        """The others learn that when they are back."""
+        """The other members get the event when they resume."""
         world = World()
         host, welcome = welcomed(world)
         [opened] = world.send(host, Open())
@@ -161,7 +164,7 @@ class RecordTests(SynchronousTestCase):
         self.assertEqual(len(later.hub.users[user.id].sessions), 2)
 
     def test_candidates_that_wait_for_the_other_member(self) -> None:
-        """A member that joins after the restart gets them."""
+        """A member that joins after the restart gets the early candidates."""
         world = World()
         host, _ = welcomed(world)
         [opened] = world.send(host, Open())
@@ -174,7 +177,7 @@ class RecordTests(SynchronousTestCase):
         self.assertIn("ForwardedCandidates", [type(event).__name__ for event in events])
 
     def test_records_that_do_not_fit_each_other(self) -> None:
-        """A session with an unknown user and an id that occurs twice are refused."""
+        """A session with an unknown user and a duplicate id are refused."""
         snapshot = take_snapshot(self.world.hub, self.world.registry, self.world.now)
         for wrong in (
             evolve(snapshot, users=snapshot.users[1:]),
@@ -185,7 +188,7 @@ class RecordTests(SynchronousTestCase):
             self.assertRaises(ValueError, load, dump(wrong))
 
     def test_many_have_longer_to_come_back(self) -> None:
-        """The grace grows by the time in which all of them can reconnect at the bounded rate."""
+        """The grace period is extended by the time in which all users can reconnect at the bounded rate."""
         user = next(iter(again(self.world, seconds=0.0).hub.users.values()))
         self.assertAlmostEqual(user.grace_ends, 77.0 + self.world.hub.limits.grace_seconds + reconnect_seconds(2))
 
@@ -230,7 +233,7 @@ class RecordTests(SynchronousTestCase):
         self.assertIsNotNone(lone_welcome.secret)
 
     def test_a_snapshot_without_users_ends_their_memberships(self) -> None:
-        """No user can resume, and of the sessions only the kept ones stay."""
+        """No user can resume, and only the kept sessions are restored."""
         [opened] = self.world.send(self.host, Open())
         assert isinstance(opened, Opened)
         snapshot = without_users(take_snapshot(self.world.hub, self.world.registry, self.world.now))

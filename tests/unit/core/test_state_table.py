@@ -1,7 +1,8 @@
-"""Every message of every role in every state of a session, as docs/protocol.md has it.
+"""Every message of every role in every state of a session has the outcome that docs/protocol.md states.
 
-`TABLES` says for each what comes of it; the tests are made from it. A word in capitals is a refusal: its sender gets
-the error, nobody hears anything, and nothing changes. A word in small letters is told by `DONE`.
+`TABLES` gives the outcome of each message, and the tests are generated from it. A word in capitals is a rejection: the
+sender gets the error, no other client receives anything, and nothing changes. `DONE` explains each word in small
+letters.
 """
 
 from __future__ import annotations
@@ -85,25 +86,25 @@ REFUSED = {
 }
 
 DONE = {
-    # Who is who
+    # Identities and connections
     "welcome": "sender: welcome",
     "taken": "sender: welcome; guest: closed",
     "back": "sender: welcome; guest: ; others: member-back",
     "pong": "sender: pong",
     "quiet": "",
-    # Coming
+    # Opening and joining sessions
     "opened": "sender: opened",
     "reopened": "sender: opened; early: joined",
     "claimed": "sender: opened; host: ended; others: member-left member-joined host-changed",
     "joined": "sender: joined; others: member-joined",
     "knocks": "sender: waiting; host: knock",
     "waits": "sender: waiting",
-    # Going
+    # Leaving and ending sessions
     "left": "sender: left; others: member-left",
     "ends": "sender: left; others: ended; visitor: not-admitted",
     "desists": "sender: left; host: knock-over",
     "ended": "sender: ended done; others: ended; visitor: not-admitted",
-    # What the host does
+    # Requests of the host
     "same": "sender: done",
     "changed": "sender: changed done; others: changed",
     "let-in": "sender: member-joined changed knock-over done; visitor: joined; others: member-joined changed",
@@ -112,11 +113,14 @@ DONE = {
     "removed": "sender: member-left done; target: ended; others: member-left",
     "handed": "sender: host-changed done; others: host-changed",
     "lobby-too": "sender: host-changed done; target: host-changed knock; others: host-changed",
-    # What members say; "=" is an event of the same name as the request
+    # Messages of members; "=" is an event of the same name as the request
     "sent": "target: =",
     "told": "others: =",
 }
-"""The columns: who receives what. `others` are all other members; events to the guest of `away` wait for it."""
+"""The events that each client receives, by outcome.
+
+`others` are all other members; the events of the guest in the state `away` are kept for it.
+"""
 
 OPEN = """
                 host     guest    removed  outsider new      return
@@ -151,7 +155,7 @@ ack-wrong       ACK      ACK      ACK      ACK      HELLO    HELLO
 ping            pong     pong     pong     pong     pong     pong
 debug           -        -        -        -        -        -
 """
-"""The results in a plain open session, and in all other states whose own tables do not say otherwise."""
+"""The outcomes in a plain open session; they also apply to other states whose tables have a dot."""
 
 TABLES = {
     "open": OPEN,
@@ -357,13 +361,14 @@ ping            .        -        .        .        .
 debug           .        quiet    .        .        .
 """,
 }
-"""For each state, what comes of each message of each role. A dot: as in `OPEN`. A hyphen: it cannot be said there.
+"""The outcome of each message of each role, by state.
 
-A role that is not in a state's table cannot be in that state.
+A dot stands for the outcome in `OPEN`, a hyphen for a message that cannot be sent in this state. A role that is not in
+a state's table cannot occur in that state.
 """
 
 
-# A state, and what is said in it
+# The texts and ids of the requests that are sent in each state.
 
 LIMITS = Limits(outbox_messages=16)
 PASSWORD = "open sesame"
@@ -374,15 +379,15 @@ ID = RequestId("7")
 
 @define
 class Scene:
-    """A session in a state, and everybody who has to do with it.
+    """A session in a given state, with all clients that are involved.
 
     Attributes:
-        state: its name in `TABLES`.
-        world: the hub.
-        peers, users: of each role, and of a `bystander` who is a guest too, where there is room.
-        session: its id.
-        secret: the guest's.
-        base: of the negotiations between host and guest.
+        state: the name of the state in `TABLES`.
+        world: the hub with its clients.
+        peers, users: the peer and the user of each role, and of a `bystander`, who is another guest if there is room.
+        session: the id of the session.
+        secret: the guest's resume secret.
+        base: the base of the negotiation numbers between host and guest.
 
     """
 
@@ -395,7 +400,7 @@ class Scene:
     base: int = 0
 
     def __attrs_post_init__(self) -> None:
-        """Create the state."""
+        """Bring the session into the state."""
         self.enter("outsider")
         self.peers["new"] = self.world.connect()
         self.peers["return"] = self.world.connect()
@@ -420,7 +425,7 @@ class Scene:
             self.world.receive(peer)
 
     def finish(self) -> None:
-        """Do what distinguishes this state from a plain open session."""
+        """Make the changes that distinguish this state from a plain open session."""
         match self.state:
             case "locked":
                 self.say("host", Change(self.session, locked=True))
@@ -452,7 +457,7 @@ class Scene:
             self.secret = welcome.secret
 
     def join(self, role: str) -> None:
-        """Welcome a client and let it join."""
+        """Welcome a client, and let the client join."""
         self.enter(role)
         joined = self.say(role, Join(self.session, password=PASSWORD))
         assert isinstance(joined, Joined)
@@ -481,7 +486,7 @@ class Scene:
 
 
 def _request(name: str, scene: Scene, sender: str) -> Request:
-    """The request of a row, as a client in this role sends it."""
+    """Return the request of a row, as a client in this role sends it."""
     session, users = scene.session, scene.users
     target = users[scene.target(sender)]
     to = None if sender == "serde" else target
@@ -527,7 +532,7 @@ def _request(name: str, scene: Scene, sender: str) -> Request:
 
 
 Table = dict[tuple[str, str], str]
-"""The results by message (first in the key) and role (second)."""
+"""The outcomes by message (first in the key) and role (second)."""
 
 
 def read(text: str) -> Table:
@@ -548,7 +553,7 @@ MESSAGES = list(dict.fromkeys(name for name, _ in _OPEN))
 
 
 def cells(state: str) -> Table:
-    """The whole table of a state.
+    """Return the complete table of a state.
 
     Raises:
         KeyError: a cell is missing.
@@ -568,12 +573,12 @@ class CompletenessTests(SynchronousTestCase):
     """The completeness of the tables."""
 
     def test_every_message_is_in_the_table(self) -> None:
-        """Each request type of the native dialect has a row, and so has each that only the serde dialect has."""
+        """Each request type of the native dialect has a row, and so has each type that only the serde dialect has."""
         types = {_request(name, Scene("lobby"), "host").__class__ for name in MESSAGES}
         self.assertEqual(types, {*REQUESTS.values(), Debug})
 
     def test_every_cell_is_there(self) -> None:
-        """A role that `OPEN` lacks has every row in its own table, and every word is explained."""
+        """A role that `OPEN` lacks has every row in its own table, and every outcome is explained."""
         used = {cell for state in TABLES for cell in cells(state).values()}
         self.assertEqual(used, {*REFUSED, *DONE, "-"})
 
@@ -585,10 +590,10 @@ class CompletenessTests(SynchronousTestCase):
 
 
 class TableTests(SynchronousTestCase):
-    """There is one test for each row of each state; a failure shows the cells that differ."""
+    """Each row of each state has its own test; a failure shows the cells that differ."""
 
     def check_row(self, state: str, name: str) -> None:
-        """Test each cell of a row in a new scene."""
+        """Test each cell of a row in a new session."""
         wrong: list[str] = []
         for (row, role), cell in cells(state).items():
             if row == name and cell != "-":
@@ -597,7 +602,7 @@ class TableTests(SynchronousTestCase):
         self.assertEqual(wrong, [])
 
     def outcome(self, scene: Scene, name: str, sender: str, cell: str) -> list[str]:
-        """Send the request, and return the differences from the cell."""
+        """Send the request, and return the differences from the expected outcome."""
         world = scene.world
         request = _request(name, scene, sender)
         was_member = sender in scene.members()
@@ -625,7 +630,7 @@ class TableTests(SynchronousTestCase):
         return wrong
 
     def expected(self, scene: Scene, request: Request, sender: str, cell: str) -> dict[str, list[str]]:
-        """The events that each client is to receive."""
+        """Return the events that each client should receive."""
         if cell in REFUSED:
             return {sender: [REFUSED[cell].value]}
         parts = (part.split(":") for part in DONE[cell].split("; ") if part)
@@ -639,7 +644,7 @@ class TableTests(SynchronousTestCase):
 
 
 def _name(event: object) -> str:
-    """An event's type on the wire, or an error's code."""
+    """Return an event's type on the wire, or an error's code."""
     if isinstance(event, Error):
         return str(event.code.value)
     return next(name for type_, name in EVENTS.items() if isinstance(event, type_))

@@ -19,12 +19,12 @@ REQUIRED, EXPIRED, FORBIDDEN = ErrorCode.TOKEN_REQUIRED, ErrorCode.TOKEN_EXPIRED
 
 
 def opening(session: SessionId | None = None) -> OpenSession:
-    """Make an operation that opens a session."""
+    """Create an operation that opens a session."""
     return OpenSession(ANN, Traits(), "Ann", Settings(), session=session)
 
 
 def joining(session: SessionId) -> JoinSession:
-    """Make an operation that joins a session."""
+    """Create an operation that joins a session."""
     return JoinSession(ANN, Traits(), session, "Ann")
 
 

@@ -20,7 +20,7 @@ class CredentialTests(SynchronousTestCase):
     """The user name and the credential."""
 
     def test_the_form(self) -> None:
-        """The expiry, a colon, a name; and base64 of 20 bytes.
+        """The user name is the expiry, a colon and a pseudonym; the credential is the base64 form of 20 bytes.
 
         The credential is what `printf %s USERNAME | openssl dgst -sha1 -hmac SECRET -binary | base64` prints.
         """

@@ -41,7 +41,7 @@ def joined(session: Session, user: UserId, traits: Traits | None = None) -> Sess
 
 
 def told(known: Session, session: Session, user: UserId, reason: LeaveReason = LeaveReason.LEFT) -> list[Event]:
-    """The events that a member of both versions gets."""
+    """Return the events for a member of both versions."""
     member = session.member(user)
     assert member is not None
     return difference_events(known, session, member, reason)
@@ -84,7 +84,7 @@ class ViewTests(SynchronousTestCase):
         self.assertEqual((seen.renegotiates, seen.messages, seen.away), (False, False, True))
 
     def test_the_others_are_listed_in_order(self) -> None:
-        """The viewer itself is not among them."""
+        """The other members are listed in order, without the viewer itself."""
         bob = self.session.members[1]
         self.assertEqual([other.user for other in member_views(self.session, bob)], [ANN, CAT])
 
@@ -103,7 +103,7 @@ class DifferenceTests(SynchronousTestCase):
         self.assertEqual(told(self.session, self.session, BOB), [])
 
     def test_members_join_and_leave(self) -> None:
-        """The event has the reason; departures come first."""
+        """The event of a leave has its reason; leaves precede joins."""
         more = joined(self.session, CAT)
         self.assertEqual(
             told(self.session, more, ANN), [MemberJoined(ID, member_view(more.members[2], more.members[0]))]
@@ -113,7 +113,7 @@ class DifferenceTests(SynchronousTestCase):
         self.assertEqual([type(event) for event in told(self.session, other, ANN)], [MemberLeft, MemberJoined])
 
     def test_members_are_away_and_back(self) -> None:
-        """A member that joins while it is away is announced as away, in one event."""
+        """A member that joins while away is announced once, as away."""
         away = self.session.with_presence(BOB, away=True)
         self.assertEqual(told(self.session, away, ANN), [MemberAway(ID, BOB)])
         self.assertEqual(told(away, self.session, ANN), [MemberBack(ID, BOB)])
@@ -131,7 +131,7 @@ class DifferenceTests(SynchronousTestCase):
         self.assertTrue(event.member.away)
 
     def test_the_host_changes(self) -> None:
-        """All that stay get the event, the new host included."""
+        """All remaining members get the new host, and so does the new host itself."""
         followed = self.session.without(ANN)
         gone = MemberLeft(ID, ANN, LeaveReason.LEFT)
         self.assertEqual(told(self.session, followed, BOB), [gone, HostChanged(ID, BOB)])
@@ -158,12 +158,12 @@ class DifferenceTests(SynchronousTestCase):
         self.assertEqual(told(knocked, handed, ANN), [HostChanged(ID, BOB)])
 
     def test_no_knocks_without_a_host(self) -> None:
-        """Visitors of a session that is not open wait for its host, so there are no knocks."""
+        """Without a host no member gets the knocks of a session that is not open."""
         kept = Session.new(ID, Settings(keep=True), Person(ANN, Traits())).ended()
         self.assertEqual(lobby_knocks(joined(kept, BOB)), [])
 
     def test_a_version_may_have_no_host(self) -> None:
-        """Such a version lies between two others; it has no host."""
+        """A version between two others may have no host, and causes no exception."""
         nobody = evolve(self.session, members=self.session.members[1:])
         self.assertEqual(told(self.session, nobody, BOB), [MemberLeft(ID, ANN, LeaveReason.LEFT)])
         self.assertEqual(told(nobody, self.session, ANN)[-1], HostChanged(ID, ANN))

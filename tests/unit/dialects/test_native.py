@@ -86,7 +86,7 @@ SYMBOLS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 users = st.text(SYMBOLS, min_size=26, max_size=26).map(UserId)
 sessions = st.text(SYMBOLS, min_size=10, max_size=10).map(SessionId)
 ids = st.none() | st.text(string.printable, min_size=1, max_size=64).map(RequestId)
-# No surrogates: they are no text that JSON in UTF-8 could carry.
+# Surrogates are excluded, since a text in UTF-8 cannot contain them.
 passwords = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=128)
 secrets = st.text(string.ascii_letters, min_size=43, max_size=43).map(Secret)
 instances = st.text(string.printable, min_size=1, max_size=64).map(Instance)
@@ -154,10 +154,10 @@ def as_a_client(request: Request) -> dict[str, Any]:
 
 
 class DecodeTests(SynchronousTestCase):
-    """Decoding what clients send."""
+    """Requests of clients are decoded."""
 
     def refused(self, body: object) -> DecodeError:
-        """Decode something that is not a valid request."""
+        """Decode something that is not a valid request, and return the error."""
         frame = body if isinstance(body, bytes) else json.dumps(body).encode()
         error = self.assertRaises(DecodeError, Native().decode, frame)
         assert isinstance(error, DecodeError)
@@ -202,7 +202,7 @@ class DecodeTests(SynchronousTestCase):
         self.assertEqual(join, Join(SessionId("0011110011")))
 
     def test_a_text_that_is_no_session_id_is_an_unknown_one(self) -> None:
-        """Such a text is not malformed: for the client, the session does not exist."""
+        """A malformed session id is not an error of the format: to the client the session does not exist."""
         self.assertEqual(Native().decode(b'{"type":"join","session":"U"}'), [Join(SessionId("U"))])
 
     def test_malformed_json_is_refused(self) -> None:
@@ -265,16 +265,16 @@ class DecodeTests(SynchronousTestCase):
 
 
 class EncodeTests(SynchronousTestCase):
-    """Encoding what clients receive."""
+    """Events for clients are encoded."""
 
     def says(self, event: Event) -> object:
-        """The decoded JSON of an event."""
+        """Return the decoded JSON of an event."""
         [frame] = Native().encode(event)
         assert isinstance(frame, bytes)
         return json.loads(frame)
 
     def test_every_event_has_its_form(self) -> None:
-        """Names and keys are those of docs/protocol.md; an absent value has no key."""
+        """Types and keys are those of docs/protocol.md; an absent value has no key."""
         negotiation = Negotiation(USER, 1)
         one = RequestId("1")
         view = MemberView(USER, Role.GUEST, polite=True, offers_first=False, base=0, renegotiates=False)

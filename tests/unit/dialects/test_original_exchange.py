@@ -1,7 +1,7 @@
-"""The original's own message sequence, byte for byte, and its faults, each of which is mended here.
+"""The message sequence of the original, byte for byte, and tests that its faults are corrected.
 
-The frames are written after the table of the serde dialect (docs/serde.md): what a client of the original sends in a
-call from its start to its end, and what it must hear.
+The frames are those of the table of the serde dialect (docs/serde.md): all frames that a client of the original sends
+and receives in a call.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ class OriginalTests(SynchronousTestCase):
         return host, guest
 
     def test_a_call(self) -> None:
-        """Every frame is identical to the byte, in the same order, and there are no others."""
+        """Each client receives exactly the expected frames, byte for byte and in order."""
         host = self.connect()
         guest = self.connect()
         connections = {"host": host, "guest": guest}
@@ -83,7 +83,7 @@ class OriginalTests(SynchronousTestCase):
         self.assertEqual((host.closed, guest.closed), ([], []))
 
     def test_nothing_of_a_call_is_logged(self) -> None:
-        """The original logged session descriptions and addresses."""
+        """Nothing of a call is logged. The original logged session descriptions and addresses."""
         events: list[LogEvent] = []
         observer = cast(ILogObserver, events.append)
         globalLogPublisher.addObserver(observer)
@@ -95,7 +95,7 @@ class OriginalTests(SynchronousTestCase):
             self.assertNotIn(secret.decode(), written)
 
     def test_a_third_joiner_gets_an_error_and_replaces_no_member(self) -> None:
-        """The original let a third client take the guest's place."""
+        """The third client gets an error. In the original it took the guest's place."""
         host, guest = self.call()
         third = self.connect()
         third.receive(b'{"SessionJoin":"' + SESSION + b'"}')
@@ -105,13 +105,16 @@ class OriginalTests(SynchronousTestCase):
         self.assertEqual(len(third.frames), 2)
 
     def test_an_unknown_session_is_an_error(self) -> None:
-        """The error's sentence stands in the place of the id."""
+        """The variant that has the session id otherwise has the error's sentence."""
         guest = self.connect()
         guest.receive(b'{"SessionJoin":"ZZZZZZZZZZ"}')
         self.assertEqual(guest.frames[1:], [b'{"SessionJoinError":"This session does not exist."}'])
 
     def test_an_outsider_reaches_no_member_and_learns_nothing(self) -> None:
-        """The original forwarded offers and answers from any client that knew the id."""
+        """An outsider's messages are rejected.
+
+        The original forwarded offers and answers from any client that knew the id.
+        """
         host, guest = self.call()
         outsider = self.connect()
         for name in (b"VideoOffer", b"VideoAnswer", b"ICEError"):
@@ -121,21 +124,27 @@ class OriginalTests(SynchronousTestCase):
         self.assertEqual((host.frames, guest.frames, outsider.frames[1:], outsider.closed), ([], [], [], []))
 
     def test_an_ice_error_is_forwarded(self) -> None:
-        """The original server crashed on such a message."""
+        """An ICE error reaches the other member. The original server crashed on such a message."""
         host, guest = self.call()
         guest.receive(b'{"ICEError":["failed","' + SESSION + b'"]}')
         self.assertEqual(host.frames, [b'{"ICEError":["failed","' + SESSION + b'"]}'])
         self.assertEqual(guest.frames, [])
 
     def test_an_invalid_text_closes_its_sender_alone(self) -> None:
-        """The original server crashed on it; tests of the WebSocket cover binary frames and broken handshakes."""
+        """Invalid text closes its sender.
+
+        The original server crashed on it; tests of the WebSocket cover binary frames and broken handshakes.
+        """
         host, guest = self.call()
         guest.receive(b"\xff\xfe")
         self.assertEqual(guest.closed, [(1007, "bad-message")])
         self.assertEqual((host.frames, host.closed), ([], []))
 
     def test_a_guest_who_leaves_frees_the_seat(self) -> None:
-        """In the original the guest's place stayed taken; the host still gets no message that its protocol lacks."""
+        """The guest's place is free again, and the host gets no message that its protocol lacks.
+
+        In the original the place stayed taken.
+        """
         host, guest = self.call()
         guest.disconnect()
         next_guest = self.connect()
@@ -144,7 +153,7 @@ class OriginalTests(SynchronousTestCase):
         self.assertEqual(host.frames, [])
 
     def test_the_host_leaving_frees_the_guest(self) -> None:
-        """The session has ended, and the guest can join another."""
+        """The session ends, and the guest can join another one."""
         host, guest = self.call()
         host.disconnect()
         guest.receive(b'{"SessionJoin":"' + SESSION + b'"}')
@@ -157,7 +166,7 @@ class OriginalTests(SynchronousTestCase):
         ])  # fmt: skip
 
     def test_candidates_may_come_before_the_guest(self) -> None:
-        """The original answered them with an error; now they are delivered after the join succeeds."""
+        """Candidates before the guest's join are delivered afterwards. The original answered with an error."""
         host, guest = self.connect(), self.connect()
         host.receive(b'"SessionNew"')
         frame = b'{"IceCandidate":["' + CANDIDATE + b'","' + SESSION + b'"]}'
@@ -166,7 +175,7 @@ class OriginalTests(SynchronousTestCase):
         self.assertEqual(guest.frames[1:], [b'{"SessionJoinSuccess":"' + SESSION + b'"}', frame])
 
     def test_a_client_is_welcomed_without_a_hello(self) -> None:
-        """The hello timeout does not apply to it."""
+        """The client is welcomed at once, and the hello timeout does not apply to it."""
         connection = self.connect()
         self.clock.advance(5.0)
         self.switchboard.tick()

@@ -79,20 +79,20 @@ def welcomed() -> Serde:
 
 
 class DecodeTests(SynchronousTestCase):
-    """Decoding what the original's clients send."""
+    """Messages of the original's clients are decoded."""
 
     def test_a_connection_is_welcomed_without_a_hello(self) -> None:
-        """The dialect sends the hello in the client's place."""
+        """The dialect creates the hello in the client's place."""
         self.assertEqual(Serde().initial_requests(), [Hello(version=1)])
 
     def test_unit_variants(self) -> None:
-        """It is a bare string; serde also accepts an object with null."""
+        """A variant without fields is a bare string; serde also accepts an object with null."""
         for frame in (b'"SessionNew"', b'{"SessionNew":null}'):
             self.assertEqual(Serde().decode(frame), [Open()])
         self.assertEqual(Serde().decode(b'"Debug"'), [Debug()])
 
     def test_variants_with_fields(self) -> None:
-        """One field stands alone, two stand in a list; the session id is parsed in any spelling."""
+        """A single field stands alone, two fields stand in a list; the session id is parsed in any spelling."""
         serde = welcomed()
         first = Negotiation(ME, 1)
         self.assertEqual(serde.decode(b'{"SessionJoin":"7q2-m9rt-6zc"}'), [Join(SESSION)])
@@ -119,7 +119,7 @@ class DecodeTests(SynchronousTestCase):
         self.assertEqual(serde.decode(offer), [Offer(SESSION, None, Negotiation(ME, 1), "v=0")])
 
     def test_offers_are_counted_from_the_base_of_the_pair(self) -> None:
-        """The base is that of the current other member."""
+        """Offers are counted from the base of the pair with the current other member."""
         serde = welcomed()
         view = MemberView(OTHER, Role.HOST, polite=True, offers_first=False, base=4096)
         offer = b'{"VideoOffer":["v=0","7Q2M9RT6ZC"]}'
@@ -131,7 +131,7 @@ class DecodeTests(SynchronousTestCase):
         self.assertEqual(serde.decode(offer), [Offer(SESSION, None, Negotiation(ME, 8193), "v=0")])
 
     def test_candidates_for_the_next_member_are_not_numbered(self) -> None:
-        """They do not belong to the negotiation with the earlier member."""
+        """Such candidates do not belong to the negotiation with the earlier member, so they have no number."""
         serde = welcomed()
         serde.encode(ForwardedOffer(SESSION, OTHER, Negotiation(OTHER, 1), "v=0"))
         serde.encode(MemberLeft(SESSION, OTHER, LeaveReason.LEFT))
@@ -193,7 +193,7 @@ class DecodeTests(SynchronousTestCase):
 
 
 class RoundTripTests(SynchronousTestCase):
-    """Between two clients of the original nothing is changed."""
+    """Messages between two clients of the original are not changed."""
 
     @given(MOST_TEXT)
     def test_descriptions_and_errors(self, text: str) -> None:
@@ -219,7 +219,7 @@ class RoundTripTests(SynchronousTestCase):
         self.assertEqual(welcomed().decode(frame), [Candidates(SESSION, None, None, (candidate,))])
 
     def test_a_candidate_is_the_same_to_the_byte(self) -> None:
-        """It has the three keys of the original, in its order, without white space."""
+        """The candidate has the three keys of the original, in the original's order, without white space."""
         frame = (
             b'{"IceCandidate":["{\\"candidate\\":\\"c\\",\\"sdpMid\\":\\"0\\",\\"sdpMLineIndex\\":0}","7Q2M9RT6ZC"]}'
         )
@@ -229,7 +229,7 @@ class RoundTripTests(SynchronousTestCase):
 
 
 class EncodeTests(SynchronousTestCase):
-    """Encoding what the original's clients receive."""
+    """Events for the original's clients are encoded."""
 
     def test_a_batch_is_one_frame_a_candidate(self) -> None:
         """The end of candidates is not encoded, since it is no candidate."""
@@ -264,7 +264,7 @@ class EncodeTests(SynchronousTestCase):
             self.assertEqual(welcomed().encode(event), [])
 
     def test_the_variants_that_it_knows(self) -> None:
-        """Each frame is what serde writes."""
+        """Each frame equals the one that serde writes."""
         for event, frame in (
             (WELCOME, b'{"NewUser":"0K3PB4X7WQ2M9RT6ZC8HNJVDYA"}'),
             (Opened(SESSION, 2, locked=False, lobby=False), b'{"SessionReady":"7Q2M9RT6ZC"}'),
@@ -273,7 +273,10 @@ class EncodeTests(SynchronousTestCase):
             self.assertEqual(Serde().encode(event), [frame])
 
     def test_errors_are_encoded_as_far_as_the_protocol_can(self) -> None:
-        """A failed join has a variant, a member's error another, others close the connection; outsiders get none."""
+        """A failed join and a member's error have a variant each.
+
+        Other errors close the connection; outsiders get none.
+        """
         for error, frames in (
             (Error(ErrorCode.SESSION_FULL, Join), [b'{"SessionJoinError":"The session is full."}']),
             (

@@ -1,7 +1,7 @@
-"""Nothing that a client says is in the log: real traffic with canaries in every field, through every path of errors.
+"""Tests that no log line contains client data: real traffic has canaries in every field and causes every error.
 
-The whole daemon runs in memory, its log at the lowest level and in both formats. Each canary is a word that is nowhere
-in the code.
+The whole daemon runs in memory, with its log at the lowest level and in both formats. Each canary is a word that occurs
+nowhere in the code.
 """
 
 from __future__ import annotations
@@ -49,10 +49,10 @@ FORBIDDEN = (CANARY, CANARY.upper(), ADDRESS, "198.51.100", "2001:db8:77", "typ 
 
 
 class Broken:
-    """Replaces a part of the daemon: every method raises an exception that quotes its arguments."""
+    """Replaces a part of the daemon by an object whose methods raise an exception that quotes their arguments."""
 
     def __getattr__(self, name: str) -> Any:
-        """Fail."""
+        """Return a function that raises."""
 
         def fails(*arguments: object, **keywords: object) -> None:
             raise ValueError(f"{CANARY} {ADDRESS} {SDP} {arguments!r} {keywords!r}")
@@ -64,10 +64,10 @@ class Broken:
 
 
 class BrokenLater:
-    """Replaces the part that decides: every outcome is a failure, later."""
+    """Replaces the registry by an object whose decisions all fail after a delay."""
 
     def decide(self, operation: object) -> Deferred[object]:
-        """Fail, as if later."""
+        """Return a deferred that fails."""
         return fail(ValueError(f"{CANARY} {operation!r}"))
 
 
@@ -75,7 +75,7 @@ class CanaryCase(SynchronousTestCase):
     """A daemon in memory whose log is read."""
 
     def setUp(self) -> None:
-        """Observe all that is logged, in both formats."""
+        """Record all log events in both formats."""
         self.paths: list[Path] = []
         self.logs: list[Log] = []
         for format in LogFormat:
@@ -90,7 +90,7 @@ class CanaryCase(SynchronousTestCase):
         self.open_lines: list[Endpoint] = []
 
     def make(self, **options: Any) -> Daemon:
-        """A daemon without TLS that is started, and stopped at the end."""
+        """Start a daemon without TLS, and stop it at the end of the test."""
         config = Config(Path(self.mktemp()), port=0, interface="127.0.0.1", tls=False, **options)
         daemon = make_daemon(config, cast(Any, self.reactor))
         daemon.startService()
@@ -107,13 +107,13 @@ class CanaryCase(SynchronousTestCase):
         return daemon
 
     def dial(self) -> Endpoint:
-        """Connect to the page's port from an address that no line may have."""
+        """Connect to the site from an address that no log line may contain."""
         line = Endpoint(self.daemon.page.factory, ADDRESS)
         self.open_lines.append(line)
         return line
 
     def hang_up(self, line: Endpoint) -> None:
-        """A connection is gone, once."""
+        """Disconnect a connection, unless it is disconnected."""
         self.open_lines.remove(line)
         line.disconnect()
 
@@ -136,12 +136,12 @@ class CanaryCase(SynchronousTestCase):
         return line
 
     def say(self, line: Endpoint, **body: object) -> list[dict[str, Any]]:
-        """Say something in the native dialect, and hear what is answered."""
+        """Send a request in the native dialect, and return the responses."""
         line.send(frame(TEXT, json.dumps(body).encode()))
         return [json.loads(payload) for opcode, payload in parse_frames(line.answer()) if opcode == TEXT]
 
     def lines(self) -> list[str]:
-        """All lines of both logs, of which none has anything of a client."""
+        """Return all lines of both logs after asserting that none contains client data."""
         found: list[str] = []
         for log, path in zip(self.logs, self.paths, strict=True):
             log.flush(20.0)
@@ -152,15 +152,15 @@ class CanaryCase(SynchronousTestCase):
         return found
 
     def events(self) -> set[str]:
-        """The names of all events that were logged."""
+        """Return the names of all logged events."""
         return {json.loads(line)["event"] for line in self.lines() if line.startswith("{")}
 
 
 class TrafficTests(CanaryCase):
-    """Traffic of clients."""
+    """The traffic of clients leaves no client data in the log."""
 
     def test_a_call(self) -> None:
-        """A call from hello to leave has canaries in every text that a client chooses."""
+        """All requests of a call are sent, with canaries in every text that a client chooses."""
         self.make()
         host, guest = self.websocket(), self.websocket()
         instance = (CANARY * 2)[:22]
@@ -186,7 +186,7 @@ class TrafficTests(CanaryCase):
         self.assertEqual(self.flushLoggedErrors(), [])
 
     def test_the_original_s_dialect(self) -> None:
-        """The serde dialect is spoken, with its request that writes a line into the log."""
+        """The serde dialect is spoken, including `Debug`, the request that writes a line into the log."""
         self.make()
         line = self.websocket(None)
         for text in (
@@ -202,7 +202,7 @@ class TrafficTests(CanaryCase):
         self.assertIn("counts", self.events())
 
     def test_malformed_messages_and_frames(self) -> None:
-        """Each ends its own connection at most."""
+        """Malformed messages and frames are sent, and close no connection but their own."""
         self.make()
         for data in (
             frame(TEXT, CANARY.encode()),
@@ -223,7 +223,7 @@ class TrafficTests(CanaryCase):
         self.lines()
 
     def test_http(self) -> None:
-        """Paths, queries, headers, methods, bodies, whatever becomes of them."""
+        """HTTP requests have canaries in paths, queries, headers, methods and bodies, whether or not they succeed."""
         self.make()
         for data in (
             request(f"/{CANARY}?{CANARY}={CANARY}", {"Host": CANARY, "Referer": CANARY}),
@@ -250,7 +250,7 @@ class TrafficTests(CanaryCase):
         self.lines()
 
     def test_tokens(self) -> None:
-        """Neither good nor bad ones."""
+        """Neither valid nor invalid tokens are logged."""
         secret = Path(self.mktemp())
         secret.write_text(CANARY * 4)
         secret.chmod(0o600)
@@ -263,17 +263,17 @@ class TrafficTests(CanaryCase):
 
 
 class FailureTests(CanaryCase):
-    """Errors of our own, whose texts quote what they were about."""
+    """Exceptions in signald, whose texts quote client data, leave no client data in the log."""
 
     def failed(self, least: int = 1) -> None:
-        """Errors were logged, as trial saw, and nothing of their texts."""
+        """Assert that errors were logged, and that no line contains their texts."""
         self.assertGreaterEqual(len(self.flushLoggedErrors()), least)
         text = "\n".join(self.lines())
         self.assertIn("ValueError", text)
         self.assertRegex(text, r"[a-z_]+\.py:\d+ [a-z_]+")
 
     def test_a_hub_that_fails(self) -> None:
-        """The hub raises at every fact: a connection, a message, an end, a tick."""
+        """The hub raises for every fact: a connection, a message, an end and a tick."""
         switchboard = self.make()._switchboard
         line, other = self.websocket(), self.websocket()
         hub, switchboard.hub = switchboard.hub, cast(Any, Broken())
@@ -297,7 +297,7 @@ class FailureTests(CanaryCase):
         self.assertIn("decision-failed", self.events())
 
     def test_a_handshake_that_fails(self) -> None:
-        """The rule of the port raises."""
+        """The check of the opening handshake raises."""
         daemon = self.make()
         factory = cast(Any, daemon.page.factory).resource.children[b"ws"]._factory
         factory.signaling_port.rule = Broken()
@@ -308,7 +308,7 @@ class FailureTests(CanaryCase):
         self.assertIn("handshake-failed", self.events())
 
     def test_a_resource_that_fails(self) -> None:
-        """While a request is answered."""
+        """A resource raises while it renders a response."""
         site = cast(Any, self.make().page.factory)
         site.resource = Broken()
         line = self.dial()
@@ -317,7 +317,7 @@ class FailureTests(CanaryCase):
         self.assertIn("request-failed", self.events())
 
     def test_what_libraries_log(self) -> None:
-        """Twisted's and Autobahn's own lines, old style and new, with values, reprs and unhandled errors."""
+        """The log calls of Twisted and Autobahn, in old and new style, have values, reprs and unhandled errors."""
         twisted = Logger(namespace="twisted.internet.tcp")
         for level in ("debug", "info", "warn", "error", "critical"):
             getattr(twisted, level)(f"{CANARY} {{what}}", what=Broken(), address=ADDRESS, event=CANARY)
@@ -338,7 +338,7 @@ class FailureTests(CanaryCase):
         self.assertIn("library", self.events())
 
     def test_a_terminal_is_not_obeyed(self) -> None:
-        """Nor are lines made by what is in them, in either format."""
+        """Client data in a log line can neither send control sequences to a terminal nor start a new line."""
         logger = Logger(namespace="signald.test")
         logger.warn("a {value} b", event="test", value="x\n2026 error [fake] \x1b[2J\u202e\u2028y")
         lines = [line for line in self.lines() if "test" in line]

@@ -64,7 +64,7 @@ class EntryTests(SynchronousTestCase):
         self.assertEqual(entry("x", namespace="signaldish").event, LIBRARY)
 
     def test_exception(self) -> None:
-        """An exception is reduced to its class and locations, without its text and source lines."""
+        """An exception is reduced to its class and its stack locations, without its text and source lines."""
         for namespace in ("signald.web", "log_legacy"):
             found = entry("it failed", namespace=namespace, log_failure=failure("canary"))
             self.assertEqual(found.exception, "ValueError")
@@ -127,7 +127,7 @@ class LineTests(SynchronousTestCase):
         self.assertEqual(line, "2026-01-01T00:00:00.250Z warn [it-is] so it is: ValueError at a.py:1 f < b.py:2 g")
 
     def test_as_json(self) -> None:
-        """A line of JSON has the same and the values, which override nothing."""
+        """A JSON line has the same fields and the event's values; a value never overrides a field."""
         line = as_json(Entry(1767225600.25, "warn", "it-is", "so", {"port": 1, "text": "other"}, "E", ("a.py:1 f",)))
         self.assertEqual(
             json.loads(line),

@@ -91,7 +91,7 @@ class SinkTests(SynchronousTestCase):
         self.assertEqual((self.sink.written, self.sink.dropped), (10, 991))
 
     def test_full_disk(self) -> None:
-        """A line that cannot be written is dropped; the next one follows a line with the number of dropped ones."""
+        """A line that cannot be written is dropped. The next line follows a line with the number of dropped lines."""
         self.descriptor.fails = OSError(errno.ENOSPC, "full")
         self.sink.put(b"lost one\n")
         self.assertTrue(self.descriptor.failed.wait(SECONDS))

@@ -32,7 +32,7 @@ class LogTests(SynchronousTestCase):
         return self.path.read_text().splitlines()
 
     def test_interface(self) -> None:
-        """It provides `ILogObserver`."""
+        """`Log` provides `ILogObserver`."""
         verifyObject(ILogObserver, Log(Settings()))
 
     def test_text(self) -> None:
@@ -89,7 +89,7 @@ class LogTests(SynchronousTestCase):
         self.assertEqual(log.counts(), (0, 1))
 
     def test_closed_stream(self) -> None:
-        """A closed stream is treated as none."""
+        """A closed stream is treated as a missing one."""
         stream = open(os.devnull, "w")  # noqa: SIM115 # closed at once
         stream.close()
         log = Log(Settings()).to_stream(stream)

@@ -34,7 +34,7 @@ class HeartbeatTests(SynchronousTestCase):
         self.assertEqual(self.metrics.stalls, 0)
 
     def test_late(self) -> None:
-        """A heartbeat that is more than `LATE_SECONDS` late counts as a stall; an early one does not."""
+        """A heartbeat that is more than `LATE_SECONDS` late counts as a stall; an early heartbeat does not."""
         self.heartbeat.beat(100.0 + LATE_SECONDS)
         self.heartbeat.beat(self.heartbeat.due - 1.0)
         self.assertEqual(self.metrics.stalls, 0)

@@ -1,4 +1,4 @@
-"""A mutant is killed by a test that fails, by a crash or by the time limit, and otherwise survives."""
+"""Tests that a mutant is killed by a failing test, a crash or the time limit, and otherwise survives."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 ROOT = Path(__file__).resolve().parents[3]
 
-#: Tests the module `subject`, whose source is the first argument, in a fork, and prints what killed it.
+#: The program tests the module `subject`, whose source is the first argument, in a fork, and prints what killed it.
 PROGRAM = """
 import sys, time
 from pathlib import Path
@@ -38,7 +38,7 @@ class Case(SynchronousTestCase):
 
 
 class JudgeTests(SynchronousTestCase):
-    """Sources of a module that has two test modules."""
+    """Mutated sources of a module with two test modules are judged."""
 
     def setUp(self) -> None:
         """Write the module and its tests."""
@@ -49,7 +49,7 @@ class JudgeTests(SynchronousTestCase):
         (self.directory / "test_second.py").write_text(TEST.replace("width(), 3", "width() * 2, 6"))
 
     def killer(self, source: str) -> str:
-        """Return what killed the module with this source."""
+        """Return the name of the test or the event that killed the module with this source."""
         arguments = [textwrap.dedent(source), str(self.directory), str(ROOT)]
         done = subprocess.run(
             [sys.executable, "-c", PROGRAM, *arguments], capture_output=True, text=True, check=True, cwd=self.directory
@@ -57,15 +57,15 @@ class JudgeTests(SynchronousTestCase):
         return done.stdout.strip()
 
     def test_survivor(self) -> None:
-        """With a source that behaves as it has to, every test passes."""
+        """If every test passes, the source survives."""
         self.assertEqual(self.killer("def width(): return 1 + 2"), "")
 
     def test_killed(self) -> None:
-        """The first test that fails is named."""
+        """The result names the first test that fails."""
         self.assertEqual(self.killer("def width(): return 4"), "test_first.Case.test_width")
 
     def test_second_module(self) -> None:
-        """The modules are run in their order until one fails."""
+        """The test modules are run in order until a test fails."""
         source = "calls = []\ndef width():\n    calls.append(1)\n    return 3 if len(calls) == 1 else 4"
         self.assertEqual(self.killer(source), "test_second.Case.test_width")
 
@@ -74,9 +74,9 @@ class JudgeTests(SynchronousTestCase):
         self.assertIn("test_first", self.killer("def width(): return 3\nraise ValueError"))
 
     def test_crash(self) -> None:
-        """A source that ends the process is killed."""
+        """A source that exits the process is killed."""
         self.assertEqual(self.killer("import os\ndef width(): os._exit(3)"), "a crash")
 
     def test_endless(self) -> None:
-        """A source that does not come to its end is killed by the limit of processor time."""
+        """A source with an endless loop is killed by the limit of processor time."""
         self.assertIn("signal", self.killer("def width():\n    while True: pass"))

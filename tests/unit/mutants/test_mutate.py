@@ -1,4 +1,4 @@
-"""Mutants are small faults at places that are carried out."""
+"""Tests that mutants are single small faults in code that is executed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ FILE = Path("module.py")
 
 
 class MutantTestCase(SynchronousTestCase):
-    """A module in a directory.
+    """A test with a module in a temporary directory.
 
     Attributes:
         root: the directory.
@@ -22,7 +22,7 @@ class MutantTestCase(SynchronousTestCase):
     """
 
     def setUp(self) -> None:
-        """Make the directory."""
+        """Create the directory."""
         self.root = Path(self.mktemp())
         self.root.mkdir()
 
@@ -37,52 +37,52 @@ class MutantTestCase(SynchronousTestCase):
 
 
 class KindTests(MutantTestCase):
-    """The kinds of faults."""
+    """Each kind of fault has its mutants."""
 
     def test_comparison(self) -> None:
-        """A bound moves by one, and a membership is turned around; a chain of comparisons stays."""
+        """A comparison with a bound is shifted by one, and a membership test is negated; chained comparisons stay."""
         self.assertEqual(self.faults("a = b < c"), [("comparison", "b <= c")])
         self.assertEqual(self.faults("a = b not in c"), [("comparison", "b in c")])
         self.assertEqual(self.faults("a = b < c < d"), [])
 
     def test_boolean(self) -> None:
-        """`and` becomes `or`, and a negation is lost."""
+        """`and` becomes `or` and vice versa, and a negation is removed."""
         self.assertEqual(self.faults("a = b and c and d"), [("boolean", "b or c or d")])
         self.assertEqual(self.faults("a = not b"), [("boolean", "b")])
 
     def test_arithmetic(self) -> None:
-        """An operation becomes its inverse, also where it changes a variable."""
+        """An operator becomes its inverse, even in an augmented assignment."""
         self.assertEqual(self.faults("a = b + c"), [("arithmetic", "b - c")])
         self.assertEqual(self.faults("a -= b"), [("arithmetic", "a += b"), ("removed statement", "pass")])
 
     def test_constant(self) -> None:
-        """A number is one more or one less, and a truth value is turned around; texts stay."""
+        """A number is increased or decreased by one, and a truth value is negated; texts stay."""
         self.assertEqual(self.faults("a = 5"), [("constant", "6"), ("constant", "4")])
         self.assertEqual(self.faults("a = True"), [("constant", "False")])
         self.assertEqual(self.faults("a = 'text'"), [])
 
     def test_branches(self) -> None:
-        """The two branches change places."""
+        """The two branches of a condition are swapped."""
         self.assertEqual(self.faults("if a:\n    b = c\nelse:\n    b = d"), [("swapped branch", "if not a:")])
         self.assertEqual(self.faults("a = b if c else d"), [("swapped branch", "b if not c else d")])
 
     def test_return_value(self) -> None:
-        """A value is not returned; where nothing is returned, nothing changes."""
+        """A returned value is replaced by None; a return without a value stays."""
         self.assertEqual(self.faults("def f():\n    return a"), [("return value", "return None")])
         self.assertEqual(self.faults("def f():\n    return None"), [])
 
     def test_removed_statement(self) -> None:
-        """An effect is left out, but no definition and no docstring."""
+        """A statement with a side effect is removed; definitions and docstrings stay."""
         self.assertEqual(self.faults("f()"), [("removed statement", "pass")])
         self.assertEqual(self.faults("a.b = c"), [("removed statement", "pass")])
         self.assertEqual(self.faults("'''Is a module.'''\nimport a\nb = a\ndef f():\n    '''Is a function.'''"), [])
 
 
 class PlaceTests(MutantTestCase):
-    """The places of faults."""
+    """Only some places of a module are mutated."""
 
     def test_only_what_runs(self) -> None:
-        """Annotations, decorators and what only the type checker looks at stay."""
+        """Annotations, decorators and code for the type checker are not mutated."""
         text = """
             if TYPE_CHECKING:
                 a = 1
@@ -93,12 +93,12 @@ class PlaceTests(MutantTestCase):
         self.assertEqual(self.faults(text), [])
 
     def test_function(self) -> None:
-        """A mutant says which function it is in, and its line."""
+        """A mutant contains the name of its function and its line."""
         (mutant,) = self.mutants("class A:\n    def f(self):\n        return self.x")
         self.assertEqual((mutant.function, mutant.line), ("A.f", 3))
 
     def test_source(self) -> None:
-        """The mutated source differs from the original at one place."""
+        """The mutated source differs from the original in one place."""
         mutants = self.mutants("a = 1\nb = 1\nif a < b:\n    f()\n    f()\n")
         sources = [mutated_source(self.root, mutant) for mutant in mutants]
         self.assertEqual(len(set(sources)), len(mutants))
@@ -107,7 +107,7 @@ class PlaceTests(MutantTestCase):
             self.assertEqual(sum(a != b for a, b in zip(original, source.splitlines(), strict=True)), 1, source)
 
     def test_changed_file(self) -> None:
-        """A mutant of a file that has changed is refused."""
+        """Applying a mutant to a file that has changed is an error."""
         (mutant, *_) = self.mutants("a = 1")
         (self.root / FILE).write_text("a = b")
         self.assertRaises(ValueError, mutated_source, self.root, mutant)

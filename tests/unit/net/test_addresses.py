@@ -43,12 +43,12 @@ class BestAddressTests(SynchronousTestCase):
     """`best_address` chooses the address to show first."""
 
     def check(self, own: Iterable[str], routed: Iterable[str], best: str | None) -> None:
-        """Assert the choice for a machine."""
+        """Assert which address is chosen for a machine."""
         found = best_address(usable(addresses(*own)), addresses(*routed))
         self.assertEqual(None if found is None else str(found), best)
 
     def test_default_route(self) -> None:
-        """The IPv4 address of the default route wins, even over one that was found first."""
+        """The IPv4 address of the default route is chosen, even if another address was found first."""
         self.check(["172.17.0.1", "192.168.1.20"], ["192.168.1.20", "fd00::2"], "192.168.1.20")
 
     def test_private_before_other(self) -> None:
@@ -60,7 +60,7 @@ class BestAddressTests(SynchronousTestCase):
         self.check(["169.254.7.7", "fd00::2"], ["fd00::2"], "fd00::2")
 
     def test_any(self) -> None:
-        """Without a route and a private address, the first of any kind is chosen."""
+        """Without a route and a private address, the first address of any kind is chosen."""
         self.check(["169.254.7.7", "8.8.4.4"], [], "169.254.7.7")
 
     def test_none(self) -> None:
@@ -77,11 +77,11 @@ class NamesTests(SynchronousTestCase):
         self.assertEqual(machine("attic.example.org").dns_names, ("localhost", "attic.example.org", "attic.local"))
 
     def test_host_under_local(self) -> None:
-        """A host name that is a .local name already comes once."""
+        """A host name that is already a .local name is listed once."""
         self.assertEqual(machine("attic.local").dns_names, ("localhost", "attic.local"))
 
     def test_no_host(self) -> None:
-        """A machine without a useful host name is localhost alone."""
+        """A machine without a useful host name has localhost as its only name."""
         self.assertEqual(machine(None).dns_names, ("localhost",))
         self.assertIsNone(machine(None).mdns)
 
@@ -106,7 +106,7 @@ class DnsNameTests(SynchronousTestCase):
             self.assertEqual(dns_name(host), name)
 
     def test_invalid(self) -> None:
-        """Other forms are rejected: empty or long labels, other characters, addresses, localhost."""
+        """Empty and long labels, other characters, addresses and localhost are rejected."""
         long = ".".join(["a" * 63] * 4)
         for host in ("", "my_host", "-a", "a-", "a..b", "dachböden", "10.0.0.1", "a.1", "a" * 64, long, "localhost"):
             self.assertIsNone(dns_name(host), host)
@@ -114,7 +114,7 @@ class DnsNameTests(SynchronousTestCase):
 
 
 class MachineTests(SynchronousTestCase):
-    """The functions that ask the system."""
+    """Functions that query the operating system return its interfaces and routes."""
 
     def test_interfaces(self) -> None:
         """The IPv4 and IPv6 forms of ifaddr's addresses are both read."""
@@ -131,7 +131,7 @@ class MachineTests(SynchronousTestCase):
         self.assertEqual(interface_addresses(adapters), [])
 
     def test_routes(self) -> None:
-        """The source address towards a destination is found, and one without a route is skipped."""
+        """The source address towards a destination is found, and a destination without a route is skipped."""
         elsewhere = [(socket.AF_INET6, "127.0.0.1"), (socket.AF_INET, "127.0.0.1")]
         self.assertEqual(routed_addresses(elsewhere), list(addresses("127.0.0.1")))
 

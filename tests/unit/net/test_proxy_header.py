@@ -134,7 +134,7 @@ class InvalidHeaderTests(SynchronousTestCase):
 
     @given(st.one_of(st.binary(max_size=300), st.binary(max_size=300).map(lambda tail: SIGNATURE + tail)))
     def test_anything(self, data: bytes) -> None:
-        """Any data is a header, an incomplete one, or rejected; the client of a header is a valid address."""
+        """Any data is a header, incomplete or rejected; the client of a header has a valid address."""
         try:
             header = read_proxy_header(data)
         except ProxyHeaderError:

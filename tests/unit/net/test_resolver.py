@@ -1,4 +1,4 @@
-"""Names are looked up aside."""
+"""Tests that host names are resolved in daemon threads."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from signald.net.resolver import start_resolver_threads
 
 
 class ThreadTests(SynchronousTestCase):
-    """The threads."""
+    """The resolver's threads are daemon threads."""
 
     def test_nobody_waits_for_them(self) -> None:
-        """The interpreter ends while one of them is still at work."""
+        """The interpreter exits while a thread of the resolver is still at work."""
         done, daemonic = threading.Event(), list[bool]()
 
         def work() -> None:

@@ -26,7 +26,10 @@ class BuildTests(SynchronousTestCase):
         self.results = unpack(file.read_bytes())
 
     def test_cache(self) -> None:
-        """The wheel contains the same cache; assets loaded through it equal others, and no build step runs again."""
+        """The wheel contains the same cache.
+
+        Assets that are loaded through the cache equal freshly built ones, and no build step runs again.
+        """
         self.assertIn(load_build_cache().results, ({}, self.results))
         cache = BuildCache(self.results)
         assets = {**load_assets(build=cache), **load_schemas(cache)}

@@ -25,7 +25,7 @@ class BuildCacheTests(SynchronousTestCase):
         self.assertEqual(sources, [b"a", b"b", b"a"])
 
     def test_stored_results(self) -> None:
-        """A stored result is used for the same source alone."""
+        """A stored result is used only for the same source."""
         cache = BuildCache({})
         cache("kind", b"source", bytes.upper)
         loaded = BuildCache(unpack(pack(cache.results)))
@@ -37,6 +37,6 @@ class PackTests(SynchronousTestCase):
     """`pack` and `unpack`."""
 
     def test_round_trip(self) -> None:
-        """Unpacking returns the same contents, also empty ones."""
+        """Unpacking returns the packed contents, even if they are empty."""
         for contents in ({}, {"a": b""}, {"a": b"1\n2", "b": b"", "ü": b"\xff"}):
             self.assertEqual(unpack(pack(contents)), contents)

@@ -25,7 +25,10 @@ class BundleTests(SynchronousTestCase):
         self.assertEqual(bundle["signald_page/client/browser/main.py"], main.read_bytes())
 
     def test_bytecode(self) -> None:
-        """With the compiler it holds the same modules as bytecode of the runtime's version, less than half as large."""
+        """With the compiler the bundle holds the same modules as bytecode, less than half as large.
+
+        The bytecode has the version of the vendored runtime.
+        """
         compiler = find_compiler()
         assert compiler is not None, "the tests' requirements include the compiler"
         sources = unpack(make_bundle(*PACKAGES, compiler=None))

@@ -91,7 +91,7 @@ class SchemaTests(SynchronousTestCase):
     """The JSON Schema agrees with the native dialect."""
 
     def test_is_valid(self) -> None:
-        """It is a valid JSON Schema of draft 2020-12."""
+        """The document is a valid JSON Schema of draft 2020-12."""
         Draft202012Validator.check_schema(SCHEMA)
 
     def test_every_example(self) -> None:
@@ -178,14 +178,14 @@ class AsyncApiTests(SynchronousTestCase):
     """The AsyncAPI document is valid and describes the same messages."""
 
     def test_is_valid(self) -> None:
-        """It conforms to the official schema of AsyncAPI 3.0, and two damaged copies do not."""
+        """The document conforms to the official schema of AsyncAPI 3.0, and two damaged copies do not."""
         official = Draft7Validator(json.loads(OFFICIAL.read_text()))
         self.assertEqual([error.message for error in official.iter_errors(ASYNCAPI)], [])
         self.assertFalse(official.is_valid(with_value(ASYNCAPI, "asyncapi", "2.0.0")))
         self.assertFalse(official.is_valid(with_value(ASYNCAPI, "operations", {"ask": {"action": "listen"}})))
 
     def test_references(self) -> None:
-        """Every reference can be resolved."""
+        """Every reference resolves."""
         for reference in set(re.findall(r'"\$ref": ?"#/([^"]+)"', json.dumps(ASYNCAPI))):
             found: Any = ASYNCAPI
             for part in reference.split("/"):
@@ -193,6 +193,6 @@ class AsyncApiTests(SynchronousTestCase):
                 found = found[part]
 
     def test_the_same_messages(self) -> None:
-        """It has the same messages as the JSON Schema."""
+        """The document has the same messages as the JSON Schema."""
         messages = set(ASYNCAPI["components"]["messages"])
         self.assertEqual(messages, {name for name in SCHEMA["$defs"] if name.startswith(("request-", "event-"))})

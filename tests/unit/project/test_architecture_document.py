@@ -1,4 +1,4 @@
-"""`docs/architecture.md` names files that exist, so that a reader who follows it finds them."""
+"""Tests that `docs/architecture.md` names files that exist."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ DOCUMENT = ROOT / "docs" / "architecture.md"
 
 QUESTION = re.compile(r"^\| (Where .*\?) \| `(.+)` \|$", re.MULTILINE)
 FILE = re.compile(r"`([a-z_]+(?:/[a-z_]+)*/[a-z_]+\.py)`")
-"""A path in backquotes, from the root of the checkout or, in the server's packages, from `signald/`."""
+"""Matches a path in backquotes, relative to the root of the checkout or to `signald/`."""
 
 
 class ArchitectureDocumentTests(SynchronousTestCase):
     """The table of questions and the other paths of the page."""
 
     def test_each_question_is_answered_by_a_file(self) -> None:
-        """There are twenty questions with twenty different files, and each file exists."""
+        """The table has twenty questions with twenty different files, and each file exists."""
         answers = QUESTION.findall(DOCUMENT.read_text(encoding="utf-8"))
         self.assertEqual(len({question for question, _ in answers}), 20)
         self.assertEqual(len({file for _, file in answers}), 20)

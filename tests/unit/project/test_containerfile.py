@@ -1,4 +1,4 @@
-"""Tests of the form of the Containerfile; there is no container engine to build it."""
+"""Tests of the form of the Containerfile, since no container engine is available to build it."""
 
 from __future__ import annotations
 

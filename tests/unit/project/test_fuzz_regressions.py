@@ -1,4 +1,4 @@
-"""Tests of the fuzz targets with inputs that failed once, and with the seeds of fuzzing."""
+"""Tests of the fuzz targets with inputs that once caused a failure, and with the seeds of fuzzing."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ KEPT = Path(__file__).resolve().parents[2] / "suites" / "fuzz" / "regressions"
 
 
 class RegressionTests(SynchronousTestCase):
-    """Each target handles its stored inputs and its seeds."""
+    """Each fuzz target handles its stored inputs and its seeds."""
 
     def test_stored_inputs(self) -> None:
-        """Stored inputs, which failed once, cause no failure."""
+        """Stored inputs, which once caused a failure, cause none."""
         for path in sorted(KEPT.glob("*/*")):
             try:
                 TARGETS[path.parent.name](path.read_bytes())

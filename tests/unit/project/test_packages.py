@@ -1,4 +1,4 @@
-"""The list of packages in `setup.cfg` is complete, so that the wheel lacks nothing which a checkout has."""
+"""Tests that the list of packages in `setup.cfg` is complete, so that the wheel has every module of the checkout."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ ROOT = Path(__file__).resolve().parents[3]
 
 
 class PackagesTests(SynchronousTestCase):
-    """The packages of the three import names."""
+    """The packages of the three import names are listed."""
 
     def test_each_directory_with_python_is_listed(self) -> None:
-        """A directory that has an `__init__.py` is a package of the wheel."""
+        """Each directory that has an `__init__.py` is listed as a package of the wheel."""
         setup = ConfigParser()
         setup.read(ROOT / "setup.cfg", encoding="utf-8")
         listed = set(setup["options"]["packages"].split())

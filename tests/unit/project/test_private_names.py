@@ -1,4 +1,4 @@
-"""The names of Twisted and Autobahn that signald uses without a promise of theirs: all are listed, and all exist."""
+"""Tests that all private names of Twisted and Autobahn that signald uses are listed, and that they exist."""
 
 from __future__ import annotations
 
@@ -73,12 +73,12 @@ PRIVATE_NAMES: dict[type, dict[str, str]] = {
         "_logger": "replaced: what a port logs has addresses in it, and a flood of accept errors would flood the log",
     },
 }
-"""By class of the library, each name that its documentation does not promise, and what signald does with it."""
+"""The names that a library's documentation does not promise, by class, with signald's use of each."""
 
 PRIVATE_MODULES = {
     "twisted.internet._resolver": "GAIResolver, to be given a thread pool whose threads do not hold up the end",
 }
-"""Modules of the libraries whose names begin with an underscore, with what they are imported for."""
+"""The modules of the libraries whose names begin with an underscore, with the reason why signald imports them."""
 
 LIBRARIES = ("autobahn", "twisted", "txaio")
 
@@ -86,7 +86,7 @@ LISTED = {name for names in PRIVATE_NAMES.values() for name in names}
 
 
 def modules() -> Iterator[ModuleType]:
-    """Every module of the server and the client."""
+    """Yield every module of the server and the client."""
     for package in (signald, signald_client):
         for found in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
             if not found.name.endswith(".__main__"):
@@ -95,7 +95,7 @@ def modules() -> Iterator[ModuleType]:
 
 @cache
 def nodes_of(module: str) -> list[ast.AST]:
-    """All nodes of the syntax tree of an imported module."""
+    """Return all nodes of the syntax tree of an imported module."""
     path = sys.modules[module].__file__
     assert path is not None
     return list(ast.walk(ast.parse(Path(path).read_bytes())))
@@ -103,25 +103,25 @@ def nodes_of(module: str) -> list[ast.AST]:
 
 @cache
 def body_of(class_: type) -> list[ast.AST]:
-    """All nodes of a class's definition."""
+    """Return all nodes of a class's definition."""
     definitions = (node for node in nodes_of(class_.__module__) if isinstance(node, ast.ClassDef))
     return [node for found in definitions if found.name == class_.__name__ for node in ast.walk(found)]
 
 
 def is_private(name: str) -> bool:
-    """Whether a name begins with one underscore and is not one of an enum's documented names such as `_value_`."""
+    """Return whether a name begins with one underscore and is not a documented name of an enum such as `_value_`."""
     return name.startswith("_") and not name.endswith("_")
 
 
 def is_of_self(node: ast.Attribute) -> bool:
-    """Whether an attribute is that of `self`, `cls` or `super()`."""
+    """Return whether an attribute belongs to `self`, `cls` or `super()`."""
     owner = node.value.func if isinstance(node.value, ast.Call) else node.value
     return isinstance(owner, ast.Name) and owner.id in ("self", "cls", "super")
 
 
 @cache
 def attributes_of(class_: type) -> set[str]:
-    """The names that a class defines or assigns to `self`."""
+    """Return the names that a class defines or assigns to `self`."""
     assigned = {
         node.attr
         for node in body_of(class_)
@@ -131,16 +131,16 @@ def attributes_of(class_: type) -> set[str]:
 
 
 def names_of_library(class_: type) -> set[str]:
-    """The names that a class has of those of its bases, itself included, that belong to the libraries."""
+    """Return the names that a class has from those of its bases, itself included, that belong to the libraries."""
     bases = (base for base in class_.__mro__ if base.__module__.partition(".")[0] in LIBRARIES)
     return set[str]().union(*map(attributes_of, bases))
 
 
 class PrivateNameTests(SynchronousTestCase):
-    """After an upgrade of Twisted or Autobahn."""
+    """An upgrade of Twisted or Autobahn that removes a private name is detected."""
 
     def test_every_listed_name_exists(self) -> None:
-        """A name that is gone or renamed is reported with its class and with what signald does with it."""
+        """A name that was removed or renamed is reported with its class and signald's use of the name."""
         gone = [
             f"{class_.__qualname__}.{name}: {reason}"
             for class_, names in PRIVATE_NAMES.items()
@@ -150,12 +150,12 @@ class PrivateNameTests(SynchronousTestCase):
         self.assertEqual(gone, [])
 
     def test_every_listed_module_exists(self) -> None:
-        """A private module that is gone raises ImportError with its name."""
+        """A private module that was removed raises ImportError with its name."""
         for name in PRIVATE_MODULES:
             importlib.import_module(name)
 
     def test_every_listed_name_is_used(self) -> None:
-        """A name that signald no longer uses leaves the list."""
+        """A listed name that signald no longer uses fails the test, so that it is removed from the list."""
         used = set[str]()
         for module in modules():
             for node in nodes_of(module.__name__):
@@ -167,7 +167,7 @@ class PrivateNameTests(SynchronousTestCase):
         self.assertEqual(LISTED - used, set())
 
     def test_subclasses_use_listed_names_alone(self) -> None:
-        """A private name of a base class of the libraries that one of our classes overrides or reads is in the list."""
+        """A private name of a library's base class that one of our classes overrides or reads is listed."""
         found = list[str]()
         for module in modules():
             own = (value for value in vars(module).values() if isinstance(value, type))
@@ -180,7 +180,7 @@ class PrivateNameTests(SynchronousTestCase):
         self.assertEqual(found, [])
 
     def test_other_objects_are_asked_for_listed_names_alone(self) -> None:
-        """A private attribute of an object that is not `self` is one that our own code defines, or in the list."""
+        """A private attribute of an object other than `self` is defined by our own code, or listed."""
         nodes = {module.__name__: nodes_of(module.__name__) for module in modules()}
         own = set[str]()
         for module_nodes in nodes.values():
@@ -205,7 +205,7 @@ class PrivateNameTests(SynchronousTestCase):
         self.assertEqual(found, [])
 
     def test_private_modules_are_listed(self) -> None:
-        """A module of the libraries with an underscore is imported only if it is in the list."""
+        """A private module of the libraries is imported only if it is listed."""
         found = [
             f"{module.__name__}:{node.lineno} {node.module}"
             for module in modules()

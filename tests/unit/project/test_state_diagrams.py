@@ -22,7 +22,7 @@ class PictureTests(SynchronousTestCase):
     """A small table of transitions is drawn."""
 
     def setUp(self) -> None:
-        """Draw it, and read it as XML."""
+        """Draw the table, and parse the picture as XML."""
         self.root = ElementTree.fromstring(svg("A door", DOOR))  # noqa: S314 # our own output
         self.texts = [element.text for element in self.root.iter(f"{SVG}text")]
 

@@ -1,6 +1,7 @@
-"""`requirements/system` installs every program that the tests start.
+"""Tests that `requirements/system` installs every program that the tests start.
 
-A machine that happens to have a program hides that nothing installs it, so the programs are read from the syntax trees.
+A machine on which a program happens to be installed hides its absence from the list. The programs are therefore read
+from the syntax trees.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from twisted.trial.unittest import SynchronousTestCase
 ROOT = Path(__file__).resolve().parents[3]
 TESTS = ROOT / "tests"
 
-#: What starts a program, whose command line is the first argument, and what looks for one.
+#: Functions that start a program, whose command line is the first argument, and functions that search for a program.
 STARTS = {"Popen", "Program", "check_call", "check_output", "execvp", "run", "which"}
 
 #: Functions and properties that return a command line.
@@ -28,7 +29,7 @@ NAMED_ELSEWHERE = {
     "redis-server": "../requirements/system",
 }
 
-#: What is on every machine on which `make test` runs: make itself, and packages that Debian calls essential.
+#: Programs that every machine has on which `make test` runs: make itself, and packages that Debian calls essential.
 ALWAYS_THERE = {"make", "sh", "prlimit"}
 
 
@@ -41,7 +42,7 @@ def requirements() -> set[str]:
 
 
 def started(source: str) -> set[str]:
-    """Return the programs that a module starts or looks for, as far as its syntax tree shows."""
+    """Return the programs that a module starts or searches for, as far as its syntax tree shows."""
     tree = ast.parse(source)
     values: dict[str, list[ast.expr]] = {}
     for node in ast.walk(tree):
@@ -65,14 +66,14 @@ def started(source: str) -> set[str]:
 
 
 def first_words(command: ast.expr, values: dict[str, list[ast.expr]]) -> Iterator[str]:
-    """Yield the first words that a command line can have; nothing for Python and the scripts of its environment."""
+    """Yield the possible first words of a command line; Python and scripts of its environment are left out."""
     match command:
         case ast.Constant(value=str(word)):
             yield word
         case ast.List(elts=[first, *_]) | ast.Tuple(elts=[first, *_]) | ast.Starred(value=first):
             yield from first_words(first, values)
         case ast.Name(id=name):
-            # A variable that is assigned from itself is not followed again.
+            # A variable that is assigned from itself is not followed again, since that would never end.
             rest = {other: found for other, found in values.items() if other != name}
             for value in values.get(name, ()):
                 yield from first_words(value, rest)
@@ -82,7 +83,7 @@ class SystemRequirementsTests(SynchronousTestCase):
     """The list of programs is complete."""
 
     def test_every_program_is_installed(self) -> None:
-        """Each program that a test starts is in `requirements/system`; `make acme` says itself what it needs."""
+        """Each program that a test starts is in `requirements/system`; `make acme` lists its own requirements."""
         needed: dict[str, list[str]] = {}
         for path in sorted(TESTS.rglob("*.py")):
             name = str(path.relative_to(TESTS))
@@ -97,7 +98,7 @@ class SystemRequirementsTests(SynchronousTestCase):
         self.assertEqual(requirements() - needed.keys(), set(), "no test starts these")
 
     def test_what_is_seen(self) -> None:
-        """Literals, variables, tuples that a loop goes through, and commands that run another one are followed."""
+        """Literals, variables, tuples in loops, and commands that run another command are followed."""
         source = """
 database = ["certutil", "-d", "x"]
 for program in ("chromium", "certutil"):

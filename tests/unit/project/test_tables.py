@@ -23,7 +23,7 @@ class TableTests(SynchronousTestCase):
         )
 
     def test_file(self) -> None:
-        """The table is written to a file again with each row, if a directory is given."""
+        """If a directory is given, the table is rewritten to a file with each new row."""
         directory = Path(self.mktemp()).absolute()
         self.patch(os, "environ", {**os.environ, "TEST_REPORT": str(directory)})
         table = Table("fish", "What was caught.", ("fish",))

@@ -51,7 +51,7 @@ class DocumentTests(SynchronousTestCase):
         secret = directory / "token-secret"
         secret.touch(mode=0o600)
         secret.write_bytes(SECRET + b"\n")
-        before = os.getcwd()  # to come back
+        before = os.getcwd()  # The current directory is restored after the example.
         self.addCleanup(os.chdir, before)
         os.chdir(directory)
         example = self.functions(0)

@@ -1,4 +1,4 @@
-"""Tests of the script that updates the vendored files, which accepts pinned ones alone."""
+"""Tests of the script that updates the vendored files, and accepts only pinned files."""
 
 from __future__ import annotations
 

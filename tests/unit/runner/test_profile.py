@@ -1,4 +1,4 @@
-"""The unit tests share one profile of hypothesis."""
+"""Tests that all unit tests share one hypothesis profile."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from twisted.trial.unittest import SynchronousTestCase
 
 
 class ProfileTests(SynchronousTestCase):
-    """What holds for each test that says nothing else."""
+    """The profile applies to each test without settings of its own."""
 
     def test_settings(self) -> None:
-        """No example has a deadline, and where nothing may be skipped each run tries the same examples."""
+        """No example has a deadline, and in a strict run the examples are derandomized."""
         strict = os.environ.get("TEST_REQUIRE_ALL") == "1"
         self.assertEqual((settings().deadline, settings().derandomize), (None, strict))

@@ -1,4 +1,4 @@
-"""The quick run finds what changed, and the tests that concern it."""
+"""Tests that the quick run finds the changed files and the tests that depend on them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class QuickTestCase(SynchronousTestCase):
     """A checkout under git.
 
     Attributes:
-        root: its directory.
+        root: the directory of the checkout.
 
     """
 
@@ -74,14 +74,17 @@ class QuickTestCase(SynchronousTestCase):
 
 
 class ChangeTests(QuickTestCase):
-    """What changed since the last green run."""
+    """The changes since the last green run are found."""
 
     def changed(self) -> list[str]:
         """Return the changed paths."""
         return [str(path) for path in changed_paths(self.root, working_tree(self.root))]
 
     def test_since_commit(self) -> None:
-        """Before the first green run it is what differs from the last commit: edited, new and removed files."""
+        """Before the first green run the changes are the differences from the last commit.
+
+        Edited, new and removed files count.
+        """
         self.assertEqual(self.changed(), [])
         self.add("signald/ids.py", "WIDTH = 4")
         self.add("signald/new.py", "")
@@ -89,7 +92,7 @@ class ChangeTests(QuickTestCase):
         self.assertEqual(self.changed(), ["docs/protocol.md", "signald/ids.py", "signald/new.py"])
 
     def test_since_green_run(self) -> None:
-        """After a green run it is what differs from that, and an older file that comes back counts."""
+        """After a green run the changes are the differences from that run; a file that is restored counts too."""
         self.add("signald/ids.py", "WIDTH = 4")
         (self.root / ".checks/quick.tree").write_text(working_tree(self.root))
         self.assertEqual(self.changed(), [])
@@ -97,12 +100,12 @@ class ChangeTests(QuickTestCase):
         self.assertEqual(self.changed(), ["signald/ids.py"])
 
     def test_tree_is_gone(self) -> None:
-        """A tree that git has dropped counts as none."""
+        """If git has deleted the recorded tree, the quick run behaves as before the first green run."""
         (self.root / ".checks/quick.tree").write_text("0" * 40)
         self.assertEqual(self.changed(), [])
 
     def test_index_stays(self) -> None:
-        """What is staged stays as it is."""
+        """The quick run does not change what is staged in the index."""
         self.add("signald/new.py", "")
         working_tree(self.root)
         done = subprocess.run(["git", "status", "--short"], cwd=self.root, capture_output=True, text=True, check=True)
@@ -110,10 +113,10 @@ class ChangeTests(QuickTestCase):
 
 
 class ChoiceTests(QuickTestCase):
-    """Which tests concern a change."""
+    """Tests are chosen for a change."""
 
     def choose(self, *changed: str, budget: float = 10.0) -> Choice:
-        """Choose tests, of which each takes a second."""
+        """Choose tests within a time budget; each test takes a second."""
         tests = [f"tests.unit.{name}" for name in ("test_both", "test_document", "test_hub", "test_ids")]
         texts = {test: (self.root / f"{test.replace('.', '/')}.py").read_text() for test in tests}
         graph = read_graph(self.root)
@@ -124,42 +127,42 @@ class ChoiceTests(QuickTestCase):
         return [name.rpartition(".")[2] for name in names]
 
     def test_nearest_first(self) -> None:
-        """The module's mirror comes first, then who imports it directly, then who imports an importer."""
+        """The module's own test comes first, then the tests of its direct importers, then those of indirect ones."""
         self.assertEqual(self.short(self.choose("signald/ids.py").run), ["test_ids", "test_both", "test_hub"])
         self.assertEqual(self.short(self.choose("signald/hub.py").run), ["test_hub", "test_both"])
 
     def test_budget(self) -> None:
-        """What does not fit is left, and named."""
+        """Tests that exceed the budget are not run, and their names are printed."""
         choice = self.choose("signald/ids.py", budget=1.5)
         self.assertEqual(self.short(choice.run), ["test_ids"])
         self.assertEqual(self.short(choice.left), ["test_both", "test_hub"])
 
     def test_changed_test(self) -> None:
-        """A test module that changed itself is run whatever it takes."""
+        """A test module that changed itself is run even if it exceeds the budget."""
         self.assertEqual(self.short(self.choose("tests/unit/test_hub.py", budget=0.0).run), ["test_hub"])
 
     def test_other_files(self) -> None:
-        """A file that is no module concerns the tests that name it."""
+        """A change of a file that is not a module selects the tests that name the file."""
         self.assertEqual(self.short(self.choose("docs/protocol.md").run), ["test_document"])
         self.assertEqual(self.choose("docs/other.md"), Choice((), ()))
 
     def test_removed_module(self) -> None:
-        """A module that is gone concerns those who still import it."""
+        """A removed module selects the tests of the modules that still import it."""
         (self.root / "signald/ids.py").unlink()
         self.assertEqual(set(self.short(self.choose("signald/ids.py").run)), {"test_ids", "test_both", "test_hub"})
 
 
 class RunTests(QuickTestCase):
-    """The whole command."""
+    """The quick command runs as a whole."""
 
     def run_quick(self) -> tuple[int, list[str]]:
-        """Run it, and return the exit status and the lines printed."""
+        """Run the command, and return the exit status and the printed lines."""
         command = [sys.executable, str(RUN), "--quick", "--root", str(self.root)]
         done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
         return done.returncode, done.stdout.splitlines()
 
     def test_until_green(self) -> None:
-        """The checkout's sources are tested; a change stays to be tested until its tests pass."""
+        """The checkout's own sources are tested, and a change is tested again in each run until its tests pass."""
         self.add("signald/ids.py", '"""Makes ids."""\n\nWIDTH = 4\n')
         for _ in range(2):
             status, lines = self.run_quick()
@@ -171,7 +174,7 @@ class RunTests(QuickTestCase):
         self.assertEqual((status, lines[-1]), (0, "0 passed, 0 failed"), lines)
 
     def test_lint(self) -> None:
-        """A changed file that the linter or the formatter does not like fails the run."""
+        """A changed file that fails the linter or the formatter fails the run."""
         self.add("signald/hub.py", "import os\nWIDTH  = 3\n")
         status, lines = self.run_quick()
         self.assertEqual(status, 1)

@@ -1,4 +1,4 @@
-"""The test runner counts right, whatever the suites do."""
+"""Tests that the test runner counts correctly, whatever the suites do."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ class Case(SynchronousTestCase):
 
 
 class RunTests(SynchronousTestCase):
-    """What `run.py` prints and returns for suites of each kind."""
+    """`run.py` prints its lines and returns its status for suites of each kind."""
 
     def setUp(self) -> None:
-        """Make an empty tree."""
+        """Create an empty tree."""
         self.root = Path(self.mktemp()).resolve()
         self.add("tests/__init__.py", "")
 
@@ -42,7 +42,7 @@ class RunTests(SynchronousTestCase):
         self.add(path, HEAD + textwrap.indent(textwrap.dedent(body), "    "))
 
     def run_tests(self, *arguments: str, strict: bool = False) -> tuple[int, list[str]]:
-        """Return the exit status and the lines printed, with standard error among them."""
+        """Return the exit status and the printed lines, including standard error."""
         environment = dict(os.environ, TEST_REQUIRE_ALL="1" if strict else "0")
         command = [sys.executable, str(RUN), "--root", str(self.root), *(arguments or ("unit",))]
         done = subprocess.run(
@@ -51,7 +51,7 @@ class RunTests(SynchronousTestCase):
         return done.returncode, done.stdout.splitlines()
 
     def assert_sums(self, expected: str, *arguments: str, strict: bool = False) -> list[str]:
-        """Assert the last line and the exit status that goes with it; return all lines."""
+        """Assert the last line and its exit status; return all lines."""
         status, lines = self.run_tests(*arguments, strict=strict)
         self.assertEqual(lines[-1], expected, "\n".join(lines))
         self.assertEqual(status, 0 if expected.endswith(" 0 failed") else 1)
@@ -77,7 +77,7 @@ class RunTests(SynchronousTestCase):
         self.assertIn("failed: tests.unit.test_a.Case.test_broken", lines)
 
     def test_skipping(self) -> None:
-        """A skipped test is listed with its reason, and counts as failed only where everything is required."""
+        """A skipped test is listed with its reason, and counts as failed in a strict run."""
         self.add_tests(
             "tests/unit/test_a.py", "def test_one(self): pass\ndef test_two(self): raise SkipTest('no camera')"
         )
@@ -86,13 +86,13 @@ class RunTests(SynchronousTestCase):
         self.assertIn(listed, self.assert_sums("1 passed, 1 failed", strict=True))
 
     def test_expected_failure(self) -> None:
-        """A test that is marked as not working yet neither passes nor is passed over where everything is required."""
+        """A test with an expected failure does not count as passed, and counts as failed in a strict run."""
         self.add_tests("tests/unit/test_a.py", "def test_one(self): self.fail()\ntest_one.todo = 'later'")
         self.assert_sums("0 passed, 0 failed")
         self.assert_sums("0 passed, 1 failed", strict=True)
 
     def test_unexpected_success(self) -> None:
-        """A test that is marked as not working yet, but passes, fails."""
+        """A test that is expected to fail, but passes, counts as failed."""
         self.add_tests("tests/unit/test_a.py", "def test_one(self): pass\ntest_one.todo = 'later'")
         self.assert_sums("0 passed, 1 failed")
 
@@ -103,7 +103,7 @@ class RunTests(SynchronousTestCase):
         self.assert_sums("1 passed, 1 failed")
 
     def test_success_and_error(self) -> None:
-        """A test that passes but leaves a logged error behind counts once, as failed."""
+        """A test that passes but leaves a logged error counts once, as failed."""
         self.add_tests(
             "tests/unit/test_a.py",
             """
@@ -115,13 +115,13 @@ class RunTests(SynchronousTestCase):
         self.assert_sums("0 passed, 1 failed")
 
     def test_crash(self) -> None:
-        """A suite whose process dies keeps what had passed, and counts as failed."""
+        """A suite whose process crashes counts as failed, and its tests that had passed still count."""
         for death in ("os._exit(3)", "os._exit(0)", "os.kill(os.getpid(), 9)"):
             self.add_tests("tests/unit/test_a.py", f"def test_1(self): pass\ndef test_2(self): {death}")
             self.assert_sums("1 passed, 1 failed")
 
     def test_hang(self) -> None:
-        """A suite that does not end is killed at its limit with the processes that it started."""
+        """A suite that exceeds its time limit is killed together with the processes that it started."""
         self.add_tests(
             "tests/unit/test_a.py",
             f"""
@@ -132,7 +132,7 @@ class RunTests(SynchronousTestCase):
                 time.sleep(600)
             """,
         )
-        # On a machine that has other things to do, three seconds may be over before the second test begins.
+        # On a busy machine, three seconds may pass before the second test starts.
         for limit in (3, 12, 48):
             started = time.monotonic()
             status, lines = self.run_tests("unit", "--limit", str(limit))
@@ -145,7 +145,7 @@ class RunTests(SynchronousTestCase):
         self.assert_gone()
 
     def test_left_process(self) -> None:
-        """A process that outlives its suite is ended and counts as failed, even in a session of its own."""
+        """A process that outlives its suite is killed and counts as a failure, even if it has a session of its own."""
         for session in (False, True):
             self.add_tests(
                 "tests/unit/test_a.py",
@@ -164,26 +164,26 @@ class RunTests(SynchronousTestCase):
         test_left_process.skip = "there is no /proc here"  # type: ignore[attr-defined]
 
     def assert_gone(self) -> None:
-        """Assert that the process whose id was noted down has ended."""
+        """Assert that the process whose id was recorded has ended."""
         child = int((self.root / "child").read_text())
         with contextlib.suppress(ProcessLookupError):
             os.kill(child, 0)
             self.fail(f"process {child} is still there")
 
     def test_no_tests(self) -> None:
-        """A suite without tests cannot run."""
+        """A suite without tests is a failure."""
         lines = self.assert_sums("0 passed, 0 failed", "peer")
         self.assertIn("skipped: peer: cannot run: there are no test modules", lines)
         self.assert_sums("0 passed, 1 failed", "peer", strict=True)
 
     def test_no_summary(self) -> None:
-        """Modules that hold no test cannot run either."""
+        """A suite whose modules contain no test is a failure too."""
         self.add("tests/unit/test_a.py", "")
         self.assert_sums("0 passed, 0 failed")
         self.assert_sums("0 passed, 1 failed", strict=True)
 
     def test_several_suites(self) -> None:
-        """The last line sums up over the suites, also after one that crashed; an unknown directory is a suite too."""
+        """The last line is the sum over all suites, even if one crashed. An unlisted directory is a suite too."""
         self.add_tests("tests/unit/test_a.py", "def test_one(self): os._exit(1)")
         self.add_tests("tests/suites/peer/test_b.py", "def test_one(self): pass")
         self.add("tests/suites/peer/__init__.py", "")
@@ -192,13 +192,13 @@ class RunTests(SynchronousTestCase):
         self.assert_sums("2 passed, 2 failed", "unit", "peer", "more")
 
     def add_suite(self, name: str, body: str) -> None:
-        """Write a suite of one module."""
+        """Write a suite with one module."""
         self.add(f"tests/suites/{name}/__init__.py", "")
         self.add("tests/suites/__init__.py", "")
         self.add_tests(f"tests/suites/{name}/test_{name}.py", body)
 
     def test_side_by_side(self) -> None:
-        """Two suites run at the same time, each waiting for the other, and the output of each is in one piece."""
+        """Two suites that wait for each other run at the same time, and the output of each is not interleaved."""
         for own, other in (("one", "two"), ("two", "one")):
             self.add_suite(
                 own,
@@ -221,7 +221,7 @@ class RunTests(SynchronousTestCase):
             self.assertNotIn(f"{other} ends", text)
 
     def test_other_lane(self) -> None:
-        """A suite that ends neither is blamed for the processes of one that still runs nor ends these."""
+        """The processes of a suite that still runs are neither killed nor counted against another suite that ends."""
         self.add_suite(
             "long",
             f"""
@@ -260,7 +260,7 @@ class RunTests(SynchronousTestCase):
         test_other_lane.skip = "there is no /proc here"  # type: ignore[attr-defined]
 
     def test_divided(self) -> None:
-        """A whole suite is divided among the lanes, and its sums are those of all parts, also of one that dies."""
+        """A whole suite is divided among the lanes, and the counts of all parts are summed, even if one crashes."""
         self.add_tests("tests/unit/test_a.py", "def test_one(self): os._exit(1)")
         self.add_tests("tests/unit/test_b.py", "def test_one(self): pass\ndef test_two(self): self.fail()")
         lines = self.assert_sums("1 passed, 2 failed", "unit", "--jobs", "2")
@@ -269,7 +269,10 @@ class RunTests(SynchronousTestCase):
         self.assertTrue(any(line.startswith("unit                3") for line in lines), lines)
 
     def test_table(self) -> None:
-        """Seconds by suite and the slowest tests stand before the sums, and a record of seconds can be kept."""
+        """A table of the suites' seconds and of the slowest tests precedes the sums.
+
+        The seconds can be recorded in a file.
+        """
         self.add_suite("one", "def test_slow(self): time.sleep(0.3)\ndef test_fast(self): pass")
         self.add("tests/runner/seconds.json", '{"e2e.test_calls": 5.0}')
         lines = self.assert_sums("2 passed, 0 failed", "one", "--record-times")
@@ -282,7 +285,7 @@ class RunTests(SynchronousTestCase):
         self.assertGreater(times["one.test_one"], 0.2)
 
     def test_processor_time(self) -> None:
-        """The processor time of a suite is that of all its processes."""
+        """The processor time of a suite includes all its processes."""
         self.add_suite(
             "one",
             """
@@ -296,7 +299,7 @@ class RunTests(SynchronousTestCase):
         self.assertGreater(float(line.split()[-2]), 0.5)
 
     def test_ended(self) -> None:
-        """Whoever ends the runner ends the suites with it, and what had passed still counts."""
+        """If the runner is terminated, its suites are terminated too, and the tests that had passed still count."""
         self.add_suite(
             "one",
             f"""
@@ -337,7 +340,7 @@ class RunTests(SynchronousTestCase):
         self.assert_sums("1 passed, 0 failed", "peer")
 
     def test_checkout_is_hidden(self) -> None:
-        """Nothing of the checkout but its tests can be imported: what is installed is tested."""
+        """Nothing but the tests can be imported from the checkout, so that the installed package is tested."""
         self.add("sources_of_something/__init__.py", "")
         self.add("tests/helper.py", "")
         self.add_tests(
@@ -352,6 +355,6 @@ class RunTests(SynchronousTestCase):
         self.assert_sums("1 passed, 0 failed")
 
     def test_unknown_name(self) -> None:
-        """A name that is no suite and no test is refused."""
+        """A name that is neither a suite nor a test is an error."""
         status, lines = self.run_tests("nonsense")
         self.assertEqual((status, lines), (1, ["run.py: there is no suite or test named nonsense."]))

@@ -1,4 +1,4 @@
-"""Test modules are divided into groups that take equally long."""
+"""Tests that test modules are divided into groups of equal duration."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.runner.times import by_module, divide, estimate, module_key, read_tim
 
 
 class KeyTests(SynchronousTestCase):
-    """A module keeps its seconds wherever its suite lies."""
+    """The recorded seconds of a module do not depend on the directory of its suite."""
 
     def test_modules(self) -> None:
         """The key begins with the suite and ends with the module."""
@@ -24,7 +24,7 @@ class KeyTests(SynchronousTestCase):
             self.assertEqual(module_key(name), key)
 
     def test_sums(self) -> None:
-        """The seconds of a module are those of its tests."""
+        """The seconds of a module are the sum of the seconds of its tests."""
         seconds = {
             "tests.suites.e2e.test_a.A.test_1": 1.0,
             "tests.suites.e2e.test_a.B.test_1": 2.0,
@@ -34,7 +34,7 @@ class KeyTests(SynchronousTestCase):
 
 
 class DivideTests(SynchronousTestCase):
-    """Groups of modules."""
+    """Modules are divided into groups."""
 
     modules = (
         "tests.suites.e2e.test_a",
@@ -44,13 +44,13 @@ class DivideTests(SynchronousTestCase):
     )
 
     def test_equal_seconds(self) -> None:
-        """The long module is alone, the others share a group in their order."""
+        """The longest module has a group of its own, and the other modules share a group in their order."""
         times = {"e2e.test_a": 1.0, "e2e.test_b": 9.0, "e2e.test_c": 3.0, "e2e.test_d": 4.0}
         a, b, c, d = self.modules
         self.assertEqual(divide(self.modules, 2, times), [[b], [a, c, d]])
 
     def test_unknown(self) -> None:
-        """A module without a record counts as the median of those with one."""
+        """A module without a record counts as the median of the recorded modules."""
         times = {"e2e.test_a": 1.0, "e2e.test_b": 2.0, "e2e.test_c": 30.0}
         self.assertEqual(estimate(self.modules, times)["tests.suites.e2e.test_d"], 2.0)
 
@@ -59,22 +59,22 @@ class DivideTests(SynchronousTestCase):
         self.assertEqual([len(group) for group in divide(self.modules, 2, {})], [2, 2])
 
     def test_few_modules(self) -> None:
-        """There are never more groups than modules, and one where there are none."""
+        """There are never more groups than modules, and there is one group if there are no modules."""
         self.assertEqual(divide(self.modules[:1], 4, {}), [["tests.suites.e2e.test_a"]])
         self.assertEqual(divide((), 4, {}), [[]])
 
     def test_nothing_is_lost(self) -> None:
-        """Each module is in one group."""
+        """Each module is in exactly one group."""
         for number in range(1, 6):
             groups = divide(self.modules, number, {"e2e.test_c": 5.0})
             self.assertEqual(sorted(chain.from_iterable(groups)), list(self.modules))
 
 
 class FileTests(SynchronousTestCase):
-    """The record of seconds."""
+    """The seconds are recorded in a file."""
 
     def test_written_and_read(self) -> None:
-        """What is written is read again, rounded; a tree without the file has no record."""
+        """The written record is read again, rounded; a tree without the file has an empty record."""
         root = Path(self.mktemp())
         self.assertEqual(read_times(root), {})
         (root / "tests/runner").mkdir(parents=True)

@@ -1,4 +1,4 @@
-"""The counting and the summary of accept errors."""
+"""Accept errors are counted, and the log has one summary line a minute."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from signald.server.accept_errors import SUMMARY_SECONDS, AcceptErrorLog
 
 
 class UnacceptedTests(SynchronousTestCase):
-    """Twisted's own words come in as `tcp.Port` says them."""
+    """The tests emit the log events that Twisted's `tcp.Port` emits when accept(2) fails."""
 
     def setUp(self) -> None:
-        """Listen to the log."""
+        """Record the lines of the log."""
         self.clock = Clock()
         self.closed = 0
         self.log = Logger(observer=AcceptErrorLog(self.clock, self.count))
@@ -25,21 +25,21 @@ class UnacceptedTests(SynchronousTestCase):
         self.addCleanup(globalLogPublisher.removeObserver, observer)
 
     def count(self) -> None:
-        """One was closed."""
+        """Count one connection that was closed because no descriptor was free."""
         self.closed += 1
 
     def out_of_descriptors(self) -> None:
-        """Say what Twisted says for one connection."""
+        """Emit the log event that Twisted emits when accept(2) fails for want of descriptors."""
         self.log.info("EMFILE encountered; releasing reserved file descriptor.")
         self.log.info("EMFILE recovery: Closed socket from {address}", address=("192.0.2.7", 40000))
         self.log.info("Re-reserving EMFILE recovery file descriptor.")
 
     def said(self) -> list[str]:
-        """The lines of the log."""
+        """Return the recorded log lines."""
         return [formatEvent(event) for event in self.events]
 
     def test_a_flood(self) -> None:
-        """Each is counted, and there is one line a minute, without an address."""
+        """Each closed connection is counted, and the log has one line a minute, which contains no address."""
         for _ in range(1000):
             self.out_of_descriptors()
         self.assertEqual(self.closed, 1000)
@@ -52,7 +52,7 @@ class UnacceptedTests(SynchronousTestCase):
         self.assertEqual({event["event"] for event in self.events}, {"accept-failed"})
 
     def test_another_error(self) -> None:
-        """One that closes nothing is told by its name, as often."""
+        """An accept error that closes no connection is logged by its name, at most once a minute too."""
         for _ in range(2):
             self.log.info("Could not accept new connection ({acceptError})", acceptError="ENFILE")
         [line] = self.said()

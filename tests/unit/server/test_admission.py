@@ -13,10 +13,10 @@ from signald.server.admission import Admission, AdmissionTicket
 
 
 class ArrivalTests(SynchronousTestCase):
-    """Admission by the other end's address."""
+    """Transports and requests are admitted by the address of the remote endpoint."""
 
     def test_number_and_rate(self) -> None:
-        """An address has a number and a rate of transports: a release frees one place, time the rate."""
+        """An address's transports are bounded in number and rate: a release frees a slot, time refills the rate."""
         admission = Admission(Limits(address_connections=2, address_connection_rate=1.0, address_connection_burst=3))
         key = AddressKey("192.0.2.1")
         self.assertEqual([admission.admit("192.0.2.1", 0.0) for _ in range(2)], [key, key])
@@ -29,13 +29,13 @@ class ArrivalTests(SynchronousTestCase):
         self.assertEqual(admission.admit("192.0.2.1", 1.0), key)
 
     def test_networks(self) -> None:
-        """IPv6 is counted by /64."""
+        """IPv6 addresses are counted by /64 network."""
         admission = Admission(Limits(address_connections=1))
         self.assertEqual(admission.admit("2001:db8::1", 0.0), "2001:db8::/64")
         self.assertIs(admission.admit("2001:db8::2", 0.0), ErrorCode.TOO_MANY_CONNECTIONS)
 
     def test_all(self) -> None:
-        """Connections of every kind count together, as they come and go."""
+        """Connections of every kind count against one total, which falls when a connection is released."""
         admission = Admission(Limits(connections=3))
         kinds: list[set[object]] = [set(), set()]
         for kind in kinds:
@@ -48,7 +48,7 @@ class ArrivalTests(SynchronousTestCase):
         self.assertFalse(admission.is_full())
 
     def test_trusted_proxy(self) -> None:
-        """It speaks for many, and is not counted."""
+        """A trusted proxy connects on behalf of many clients, so its address is not counted."""
         admission = Admission(Limits(address_connections=1), [ip_network("10.0.0.0/8")])
         self.assertEqual([admission.admit("10.0.0.1", 0.0) for _ in range(3)], [None, None, None])
 
@@ -64,7 +64,7 @@ class ArrivalTests(SynchronousTestCase):
         self.assertEqual(list(admission._budget.new_connections.full_at), ["198.51.100.1"])
 
     def test_requests(self) -> None:
-        """They have a rate of their own; a proxy that asks for itself has none."""
+        """HTTP requests have a rate limit of their own, which does not apply to a trusted proxy's own requests."""
         admission = Admission(Limits(address_request_rate=1.0, address_request_burst=2), [ip_network("10.0.0.0/8")])
         asked = [admission.admit_request("192.0.2.1", now) for now in (0.0, 0.0, 0.5, 1.0)]
         self.assertEqual(asked, [True, True, False, True])
@@ -86,7 +86,7 @@ class ArrivalTests(SynchronousTestCase):
         self.assertEqual(hit, {"address_connections": 1, "address_connection_rate": 1, "connections": 1})
 
     def test_other_limits(self) -> None:
-        """They hold from the next connection and request on; what is held is given back as it was taken."""
+        """New limits apply from the next connection and request on; a slot returns to the budget it was taken from."""
         admission = Admission(Limits(address_connections=1, address_request_burst=1))
         admission.admit("2001:db8::1", 0.0)
         admission.admit_request("192.0.2.1", 0.0)
@@ -101,19 +101,19 @@ class ArrivalTests(SynchronousTestCase):
 
 
 class PlaceTests(SynchronousTestCase):
-    """The parts of the budgets that one connection holds."""
+    """A ticket holds the parts of the budgets that one connection uses."""
 
     def setUp(self) -> None:
-        """An address may have one connection of each kind."""
+        """Allow each address one connection of each kind."""
         limits = Limits(address_connections=1)
         self.admission, self.budget = Admission(limits), ConnectionBudget(limits)
 
     def ticket(self) -> AdmissionTicket:
-        """Make the ticket of a further connection."""
+        """Create the ticket of a further connection."""
         return AdmissionTicket(self.admission, self.budget)
 
     def test_whole_life(self) -> None:
-        """Each part is given back once, by itself or with all others."""
+        """Each part of a ticket is released once, alone or together with all others."""
         ticket = self.ticket()
         self.assertIsNone(ticket.admit_transport("192.0.2.1", 0.0))
         self.assertIs(self.ticket().admit_transport("192.0.2.1", 0.0), ErrorCode.TOO_MANY_CONNECTIONS)
@@ -131,7 +131,7 @@ class PlaceTests(SynchronousTestCase):
         self.assertIsNone(self.ticket().admit_transport("192.0.2.1", 0.0))
 
     def test_refused(self) -> None:
-        """A refused connection gives nothing back."""
+        """The ticket of a refused connection releases nothing."""
         held = self.ticket()
         held.admit_transport("192.0.2.1", 0.0)
         held.admit_websocket(AddressKey("192.0.2.1"), 0.0)

@@ -25,10 +25,10 @@ class Connection:
 
 
 class DrainTests(SynchronousTestCase):
-    """Connections that end in time, or do not."""
+    """A drain waits for connections that close in time, and aborts the others."""
 
     def setUp(self) -> None:
-        """Add two connections."""
+        """Register a connection that has output to send and a silent one."""
         self.clock = Clock()
         self.connections: ConnectionSet[Connection] = ConnectionSet(self.clock)
         self.busy, self.silent = Connection(is_silent=False), Connection(is_silent=True)
@@ -36,7 +36,7 @@ class DrainTests(SynchronousTestCase):
         self.connections.add(self.silent)
 
     def test_all_go(self) -> None:
-        """The drain is complete with the last connection's end, and leaves no call pending."""
+        """The drain is complete when the last connection closes, and leaves no delayed call pending."""
         self.assertFalse(self.connections.is_draining)
         drained = self.connections.drain(5.0)
         self.assertTrue(self.connections.is_draining)
@@ -49,7 +49,7 @@ class DrainTests(SynchronousTestCase):
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_the_silent_ones_do_not_hold_it_up(self) -> None:
-        """A silent connection is aborted long before the end."""
+        """A silent connection is aborted long before the deadline of the drain."""
         drained = self.connections.drain(5.0)
         self.clock.advance(ANSWER_SECONDS)
         self.assertEqual((self.busy.calls, self.silent.calls), (["close"], ["close", "abort"]))
@@ -59,14 +59,14 @@ class DrainTests(SynchronousTestCase):
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_the_others_have_until_the_end(self) -> None:
-        """At the end every connection is aborted, and the drain does not wait for it."""
+        """At the deadline every connection is aborted, and the drain does not wait for the aborts."""
         drained = self.connections.drain(5.0)
         self.clock.pump([1.0] * 5)
         self.assertEqual(self.busy.calls, ["close", "abort"])
         self.successResultOf(drained)
 
     def test_a_short_time(self) -> None:
-        """Within less than the silent ones' time, all are aborted together."""
+        """If the drain is shorter than the timeout of silent connections, all connections are aborted together."""
         drained = self.connections.drain(ANSWER_SECONDS / 2)
         self.clock.advance(ANSWER_SECONDS)
         self.assertEqual((self.busy.calls, self.silent.calls), (["close", "abort"], ["close", "abort"]))

@@ -1,4 +1,4 @@
-"""Whatever bytes come: nothing raises, nothing is logged, and nothing is left."""
+"""Hostile input: no bytes raise an exception, cause a log line or leave state behind."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ PIECES = (b"\x00", b"\xff", b"\r\n", b"\n", b" ", b":", b",", b";", b"=", b'"', 
 
 
 class BytesTests(SynchronousTestCase):
-    """Mutated handshakes and random frames, whole or in pieces, on the bare port and under the site."""
+    """Mutated handshakes and random frames are sent whole or in pieces, to the bare port and to the site."""
 
     def setUp(self) -> None:
-        """Start both, and watch the log."""
+        """Start both listeners, and record the log."""
         self.random = random.Random(6455)
         limits = Limits(address_connections=10**6, address_connection_rate=1e6, address_connection_burst=10**6)
         big = Asset("/assets/big", "application/wasm", FOREVER, {"identity": Representation(bytes(200_000), '"big"')})
@@ -55,7 +55,7 @@ class BytesTests(SynchronousTestCase):
         self.addCleanup(globalLogPublisher.removeObserver, observer)
 
     def mutated(self, line: bytes) -> bytes:
-        """The line with a byte or two added, taken away or changed."""
+        """Return the line with one or two bytes inserted, removed or changed."""
         for _ in range(self.random.randint(1, 2)):
             position, kind = self.random.randrange(len(line) + 1), self.random.randrange(3)
             inserted = (self.random.choice(PIECES), b"", self.random.randbytes(1))[kind]
@@ -63,7 +63,7 @@ class BytesTests(SynchronousTestCase):
         return line
 
     def handshake(self) -> bytes:
-        """An opening handshake, in half of the cases wrong."""
+        """Return an opening handshake, which is malformed in half of the cases."""
         lines = list(LINES)
         for _ in range(self.random.choice((0, 1, 2))):
             position = self.random.randrange(len(lines))
@@ -81,7 +81,7 @@ class BytesTests(SynchronousTestCase):
         return b"\r\n".join([*lines, b"", b""])
 
     def frame(self) -> bytes:
-        """A frame, mostly one that RFC 6455 allows."""
+        """Return a frame, mostly a valid one (RFC 6455 §5.2)."""
         chance = self.random
         opcode = chance.choice((0, 1, 1, 1, 2, 8, 9, 10, chance.randrange(16)))
         if chance.random() < 0.05:
@@ -93,7 +93,7 @@ class BytesTests(SynchronousTestCase):
         return frame(opcode, payload, fin=chance.random() < 0.8, mask=mask, rsv=rsv)
 
     def talk(self, listener: IProtocolFactory) -> None:
-        """One connection's life."""
+        """Open a connection, send hostile bytes, and close it."""
         line = Endpoint(listener)
         data = self.handshake()
         pieces = (
@@ -109,7 +109,7 @@ class BytesTests(SynchronousTestCase):
         line.disconnect()
 
     def test_anything(self) -> None:
-        """A thousand connections on each port."""
+        """A thousand connections to each port raise nothing, log nothing and leave nothing open."""
         for _ in range(CASES):
             self.talk(self.server.site)
             self.talk(self.server.bare)

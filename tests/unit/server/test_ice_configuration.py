@@ -1,4 +1,4 @@
-"""The operator's servers, at the start and while running."""
+"""The operator's STUN and TURN servers are configured at the start and while the server runs."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ URL = "turn:turn.example.org"
 
 
 class IceConfigurationTests(SynchronousTestCase):
-    """Usable settings are applied, and unusable ones change nothing."""
+    """Usable settings are applied, and unusable settings change nothing."""
 
     def setUp(self) -> None:
-        """A switchboard, and a file with a secret."""
+        """Create a switchboard, and a file with a TURN secret."""
         self.switchboard = make_switchboard(Clock())
         self.switchboard.wall = lambda: 1_700_000_000.0
         self.path = Path(self.mktemp())
@@ -33,19 +33,19 @@ class IceConfigurationTests(SynchronousTestCase):
         self.settings = Ice(turn_urls=(URL,), turn_secret_file=self.path)
 
     def keep(self, content: bytes, mode: int = 0o600) -> None:
-        """Write the file."""
+        """Write the secret file."""
         self.path.write_bytes(content)
         self.path.chmod(mode)
 
     def host(self) -> MemoryConnection:
-        """Make a member."""
+        """Connect a client that opens a session."""
         connection = MemoryConnection(self.switchboard)
         connection.say(type="hello", version=1)
         connection.say(type="open")
         return connection
 
     def test_members_get_what_the_turn_server_takes(self) -> None:
-        """The credential is that of the user and the time; the file's line end is no part of the secret."""
+        """The credential belongs to the user name and its expiry; the secret file's trailing newline is ignored."""
         self.ice.reload(self.settings)
         welcome, given, _ = (json.loads(frame) for frame in self.host().frames)
         username, credential = credentials(SECRET, welcome["user"], 1_700_000_600)
@@ -57,7 +57,7 @@ class IceConfigurationTests(SynchronousTestCase):
         )
 
     def test_another_secret(self) -> None:
-        """Members have other credentials at once; the same settings again say nothing to anybody."""
+        """A new secret gives members new credentials at once; applying the same settings again sends no event."""
         self.ice.reload(self.settings)
         host = self.host()
         count = len(host.frames)
@@ -70,7 +70,7 @@ class IceConfigurationTests(SynchronousTestCase):
         self.assertEqual(host.last()["ice-servers"], [{"urls": ["stun:s"]}])
 
     def test_what_cannot_be_used(self) -> None:
-        """The error names the file and holds nothing of the secret; the servers are those of before."""
+        """The error names the file without any part of the secret, and the previous servers stay configured."""
         self.ice.reload(self.settings)
         turn = self.switchboard.turn
         for content, mode in (
@@ -87,7 +87,10 @@ class IceConfigurationTests(SynchronousTestCase):
         self.assertRaises(ConfigError, self.ice.reload, self.settings)
 
     def test_settings_that_do_not_fit(self) -> None:
-        """URLs without a secret, a secret without URLs, TURN alone without TURN, times out of bounds."""
+        """Contradictory settings are rejected.
+
+        They are URLs without a secret, a secret without URLs, relay-only without TURN, and times out of range.
+        """
         for wrong in (
             {"turn_urls": (URL,)},
             {"turn_secret_file": self.path},

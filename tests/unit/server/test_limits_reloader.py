@@ -1,4 +1,4 @@
-"""Other limits while the server runs."""
+"""A hot reload replaces the limits while the server runs."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from tests.support.memory_server import make_port
 
 
 class LimitingTests(SynchronousTestCase):
-    """Everything that has limits gets the others."""
+    """New limits reach every object that holds limits."""
 
     def setUp(self) -> None:
-        """Wire a server that listens nowhere."""
+        """Create a server that listens on no port."""
         self.switchboard, limits, self.clock = make_switchboard(Clock()), Limits(), Clock()
         self.budget, self.admission = ConnectionBudget(limits), Admission(limits)
         self.signaling = SignalingFactory(
@@ -35,7 +35,7 @@ class LimitingTests(SynchronousTestCase):
         )
 
     def test_all(self) -> None:
-        """The switchboard's parts, the budgets, the factories and the site; the trusted proxies with them."""
+        """The switchboard's parts, the budgets, the factories and the site get the new limits and trusted proxies."""
         limits = Limits(connections=500, user_sessions=1, waiting_passwords=1, address_connections=1)
         network = ip_network("10.0.0.0/8")
         self.limits_reloader.reload(Config(Path("/nowhere"), trusted_proxies=(network,), limits=limits))
@@ -50,7 +50,7 @@ class LimitingTests(SynchronousTestCase):
         self.assertEqual(self.admission.trusted_proxies, (network,))
 
     def test_descriptors(self) -> None:
-        """There are never more connections than the process has descriptors for."""
+        """The limit on connections never exceeds the number of descriptors that the process may open."""
         self.assertEqual(within(Limits(connections=2000), 1000).connections, 1000)
         self.limits_reloader.reload(Config(Path("/nowhere"), limits=Limits(connections=2000)))
         self.assertEqual(self.budget.limits.connections, 1000)

@@ -1,4 +1,4 @@
-"""The queue for output that a slow reader has not taken, and the detector of stalled transports."""
+"""Tests for the output queue of a slow reader and for the detection of stalled transports."""
 
 from __future__ import annotations
 
@@ -17,26 +17,26 @@ MOST = 200_000
 
 
 class OutputCase(SynchronousTestCase):
-    """An output of 200,000 bytes and 5 seconds over a transport that fills up."""
+    """A test with an output queue of 200,000 bytes and 5 seconds over a transport whose buffer fills up."""
 
     def setUp(self) -> None:
-        """Make the queue and its transport."""
+        """Create the queue and its transport."""
         self.clock = Clock()
         self.transport = MemoryTransport(None, IPv4Address("TCP", CLIENT, 50000))
         self.given_up: list[str] = []
         self.output = OutputQueue(self.transport, self.clock, MOST, 5.0, self.give_up)
 
     def give_up(self, limit: str) -> None:
-        """Record the limit, and stop the queue as a protocol does."""
+        """Record the exceeded limit, and stop the queue as a protocol does."""
         self.given_up.append(limit)
         self.output.stop()
 
 
 class BytesTests(OutputCase):
-    """The bound in bytes."""
+    """The number of queued bytes is bounded."""
 
     def test_order(self) -> None:
-        """Queued bytes are sent after those that were not queued, and before those that are written later."""
+        """Queued bytes are sent after the bytes that were written directly, and before later ones."""
         pieces = [bytes([number]) * 20_000 for number in range(8)]
         for piece in pieces:
             self.output.write(piece)
@@ -47,7 +47,7 @@ class BytesTests(OutputCase):
         self.assertEqual(self.given_up, [])
 
     def test_too_much(self) -> None:
-        """It gives up while it is written to, without waiting for the clock; nothing is left in memory."""
+        """The write that exceeds the bound gives up at once, without waiting for the clock, and frees the queue."""
         for _ in range((MOST - TRANSPORT_BYTES) // 1000):
             self.output.write(b"x" * 1000)
         self.assertEqual(self.given_up, [])
@@ -59,7 +59,7 @@ class BytesTests(OutputCase):
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_what_was_read_does_not_count(self) -> None:
-        """A reader that keeps up may get any amount."""
+        """A peer that keeps reading can receive any number of bytes."""
         for _ in range(100):
             for _ in range(10):
                 self.output.write(b"x" * 10_000)
@@ -67,7 +67,7 @@ class BytesTests(OutputCase):
         self.assertEqual(self.given_up, [])
 
     def test_takes_over(self) -> None:
-        """It is the transport's producer, in the place of the one before."""
+        """The queue registers as the transport's producer in place of the previous producer."""
         former: Any = object()
         transport = MemoryTransport(None, IPv4Address("TCP", CLIENT, 50000))
         transport.registerProducer(former, True)
@@ -77,15 +77,15 @@ class BytesTests(OutputCase):
 
 
 class SecondsTests(OutputCase):
-    """The bound in seconds."""
+    """The time without progress is bounded."""
 
     def fill(self) -> None:
-        """Write more than the transport takes at once."""
+        """Write more than the transport's buffer accepts at once."""
         self.output.write(b"x" * 100_000)
         self.output.write(b"y" * 10_000)
 
     def test_nothing_is_read(self) -> None:
-        """It gives up after its seconds."""
+        """The queue gives up if the peer reads nothing within the timeout."""
         self.fill()
         self.clock.advance(4.9)
         self.assertEqual(self.given_up, [])
@@ -95,7 +95,7 @@ class SecondsTests(OutputCase):
         self.assertEqual(self.given_up, ["output_seconds"])
 
     def test_slow_reader(self) -> None:
-        """One that reads a little in each of them is slow, not gone."""
+        """A peer that reads a little within each timeout is slow but not stalled, so the queue does not give up."""
         self.fill()
         for _ in range(10):
             self.clock.advance(4.9)
@@ -105,19 +105,19 @@ class SecondsTests(OutputCase):
         self.assertEqual(self.given_up, ["output_seconds"])
 
     def test_read(self) -> None:
-        """When everything is read nothing is waited for."""
+        """The timeout is cancelled when the peer has read everything."""
         self.fill()
         self.transport.take_all()
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_gone(self) -> None:
-        """Nor when the transport is gone."""
+        """The timeout is cancelled when the transport is closed."""
         self.fill()
         self.output.stopProducing()
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_finish(self) -> None:
-        """After `finish` everything is the transport's, and the time runs although it no longer pauses."""
+        """`finish` passes all queued bytes on, and the timeout runs although the transport no longer pauses."""
         self.fill()
         self.output.finish()
         self.assertEqual(len(self.transport.dataBuffer), 110_000)
@@ -125,7 +125,10 @@ class SecondsTests(OutputCase):
         self.assertEqual(self.given_up, ["output_seconds"])
 
     def test_finish_when_all_is_sent(self) -> None:
-        """A transport that has nothing left to send and is not closed either is given up too: TLS without an answer."""
+        """A transport with an empty buffer that does not close is given up too.
+
+        An example is a TLS peer that never sends its close_notify.
+        """
         self.output.write(b"x")
         self.transport.take_all()
         self.output.finish()
@@ -134,10 +137,10 @@ class SecondsTests(OutputCase):
 
 
 class WatchTests(SynchronousTestCase):
-    """Whether a transport gets on."""
+    """The progress of a transport is derived from the bytes that its socket has sent."""
 
     def test_unknown_transport(self) -> None:
-        """A transport whose position is unknown counts as stalled."""
+        """A transport whose number of sent bytes is unknown counts as stalled."""
         clock = Clock()
         stalled: list[float] = []
         watch = StallDetector(object(), clock, 5.0, lambda: stalled.append(clock.seconds()))
@@ -147,7 +150,7 @@ class WatchTests(SynchronousTestCase):
         self.assertEqual(stalled, [5.0])
 
     def test_wrapped_transport(self) -> None:
-        """Under TLS the wrapped one is looked at."""
+        """Under TLS the progress of the wrapped TCP transport is measured."""
 
         class Wrapper:
             transport = MemoryTransport(None, IPv4Address("TCP", CLIENT, 50000))

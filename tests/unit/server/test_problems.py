@@ -1,4 +1,4 @@
-"""Errors as HTTP tells them."""
+"""Errors are sent as HTTP problem documents."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from tests.support.endpoints import parse_response, problem_code
 
 
 class ProblemTests(SynchronousTestCase):
-    """RFC 9457 documents of the one vocabulary."""
+    """Each error of the protocol has an RFC 9457 problem document."""
 
     def test_document(self) -> None:
-        """`about:blank` with the status's phrase as its title; the code is a further member."""
+        """The type is `about:blank`, the title is the status's reason phrase, and the code is an extension member."""
         self.assertEqual(
             json.loads(problem(ErrorCode.BAD_HOST)),
             {
@@ -28,7 +28,7 @@ class ProblemTests(SynchronousTestCase):
         )
 
     def test_every_error(self) -> None:
-        """Each has a response; one that HTTP has no status for is the server's mistake."""
+        """Every error has a response; an error without an HTTP status of its own becomes 500."""
         for code in ErrorCode:
             status, headers, body = parse_response(last_response(code))
             self.assertEqual(status, code.http_status or 500)
@@ -37,7 +37,7 @@ class ProblemTests(SynchronousTestCase):
             self.assertEqual(headers["server"], "signald")
 
     def test_headers(self) -> None:
-        """Further ones are added, and none comes twice."""
+        """Further headers are added, and no header occurs twice."""
         response = parse_response(last_response(ErrorCode.METHOD_NOT_ALLOWED, [("Allow", "GET")]))
         self.assertEqual(problem_code(response), ErrorCode.METHOD_NOT_ALLOWED)
         self.assertEqual(response[1]["allow"], "GET")
@@ -45,7 +45,7 @@ class ProblemTests(SynchronousTestCase):
         self.assertEqual(data.count(b"X-Content-Type-Options"), 1)
 
     def test_when_to_come_again(self) -> None:
-        """An error that is temporary has Retry-After, which a given header replaces."""
+        """A temporary error has Retry-After, which a header of the caller replaces."""
         for code in ErrorCode:
             _, headers, _ = parse_response(last_response(code))
             self.assertEqual("retry-after" in headers, code.http_status in (429, 503), code)
@@ -53,7 +53,7 @@ class ProblemTests(SynchronousTestCase):
         self.assertEqual(headers["retry-after"], "2")
 
     def test_head(self) -> None:
-        """It has the headers of the whole response, and no body."""
+        """The response to HEAD has the headers of the whole response and no body."""
         whole = last_response(ErrorCode.BAD_HOST)
         head, _, body = whole.partition(b"\r\n\r\n")
         self.assertEqual(last_response(ErrorCode.BAD_HOST, head=True), head + b"\r\n\r\n")

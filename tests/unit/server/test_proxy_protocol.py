@@ -1,4 +1,4 @@
-"""The PROXY protocol below a port."""
+"""A port accepts the PROXY protocol in front of TLS, HTTP and WebSockets."""
 
 from __future__ import annotations
 
@@ -35,17 +35,17 @@ PAGE = request("/", {"Host": "localhost"})
 
 
 def head(client: str = CLIENT, *, old: bool = False) -> bytes:
-    """The PROXY header for a client."""
+    """Return the PROXY header for a client."""
     address = ip_address(client)
     here = HERE if address.version == 4 else ip_address("2001:db8::2")
     return (line if old else binary)(address, here, 4711, 443)
 
 
 class ProxyProtocolCase(ServerCase):
-    """A port behind a trusted proxy."""
+    """A test of a port behind a trusted proxy."""
 
     def serve(self, limits: Limits | None = None, **changes: Any) -> None:
-        """Start a server; `bare` says on which of its ports."""
+        """Start a server; `bare` chooses the bare WebSocket port."""
         self.bare = changes.pop("bare", False)
         super().serve(limits, proxies=["10.0.0.0/8"], **changes)
         self.budget, self.admission = self.server.budget, self.server.admission
@@ -53,20 +53,20 @@ class ProxyProtocolCase(ServerCase):
         self.proxied = ProxyProtocolFactory(self.inner, self.admission, self.clock)
 
     def dial(self, address: str = PROXY) -> Endpoint:
-        """Make a connection."""
+        """Open a TCP connection from this address."""
         return Endpoint(self.proxied, address)
 
     def nothing_left(self) -> None:
-        """Assert that no connection is open or counted, and that no call is pending."""
+        """Assert that no connection is open or counted, and that no delayed call is pending."""
         self.assertEqual(self.proxied.waiting, set())
         super().nothing_left()
 
 
 class ClientTests(ProxyProtocolCase):
-    """The client's address counts in the place of the proxy's."""
+    """The client's address is counted in place of the proxy's."""
 
     def test_the_client_counts(self) -> None:
-        """From the header on the client's address is counted in every budget, and the proxy's is not."""
+        """From the header on, every budget counts the client's address and not the proxy's."""
         for old in (False, True):
             proxied = self.dial()
             self.assertEqual(self.admission._budget.addresses, {})
@@ -80,7 +80,7 @@ class ClientTests(ProxyProtocolCase):
             self.nothing_left()
 
     def test_pieces(self) -> None:
-        """A header may come byte by byte, or in one read with the request."""
+        """A header may arrive byte by byte, or in one read together with the request."""
         for old in (False, True):
             proxied = self.dial()
             proxied.send(*(bytes([byte]) for byte in head(old=old)), PAGE)
@@ -90,7 +90,7 @@ class ClientTests(ProxyProtocolCase):
             self.assertEqual(proxied.response()[0], 404)
 
     def test_ipv6(self) -> None:
-        """It counts by /64, as any."""
+        """An IPv6 address from a header is counted by /64 network, as any other."""
         proxied = self.dial()
         proxied.send(head("2001:db8:1:2:3::4"))
         self.assertIn(AddressKey("2001:db8:1:2::/64"), self.admission._budget.addresses)
@@ -109,7 +109,7 @@ class ClientTests(ProxyProtocolCase):
         self.nothing_left()
 
     def test_nobody(self) -> None:
-        """A proxy that speaks for itself is served as itself: not counted, and its X-Forwarded-For believed."""
+        """A LOCAL header serves the proxy itself: the connection is not counted, and its X-Forwarded-For is trusted."""
         for start in (b"PROXY UNKNOWN\r\n", SIGNATURE + b"\x20\x00\x00\x00"):
             proxied = self.dial()
             proxied.send(start)
@@ -120,13 +120,13 @@ class ClientTests(ProxyProtocolCase):
             proxied.disconnect()
 
     def test_a_client_says_nothing_of_itself(self) -> None:
-        """Its X-Forwarded-For does not count, though the proxy is trusted."""
+        """The client's own X-Forwarded-For is ignored, although the proxy is trusted."""
         proxied = self.dial()
         proxied.send(head(), upgrade_request(x_forwarded_for="198.51.100.4"))
         self.assertEqual(self.budget.addresses, {AddressKey(CLIENT): 1})
 
     def test_others_need_no_header(self) -> None:
-        """Who is not trusted is served as without all this, and a header of theirs is a bad request."""
+        """An untrusted peer is served without a PROXY header, and a header that it sends is a bad request."""
         other = self.dial("192.0.2.9")
         self.assertEqual(self.admission._budget.addresses, {AddressKey("192.0.2.9"): 1})
         other.send(PAGE)
@@ -138,7 +138,7 @@ class ClientTests(ProxyProtocolCase):
             self.assertTrue(other.closed)
 
     def test_the_bare_port(self) -> None:
-        """The same where a WebSocket alone is spoken."""
+        """The bare WebSocket port accepts the PROXY header in the same way."""
         self.serve(Limits(), bare=True)
         proxied = self.dial()
         proxied.send(head(old=True))
@@ -151,7 +151,7 @@ class ClientTests(ProxyProtocolCase):
         self.assertIs(problem_code(other.response()), ErrorCode.BAD_REQUEST)
 
     def test_tls(self) -> None:
-        """The header comes before TLS."""
+        """The PROXY header precedes the TLS handshake."""
         names = machine("attic", ["192.168.1.20"])
         authority = Authority.create(names, NOW)
         tls = TLSFactory(ServerTLS(server_context(authority.issue(names, NOW))), False, self.inner, self.clock)
@@ -174,10 +174,10 @@ class ClientTests(ProxyProtocolCase):
 
 
 class RefusalTests(ProxyProtocolCase):
-    """Connections of a trusted proxy that are closed."""
+    """Connections of a trusted proxy are closed if their header is missing, invalid or late."""
 
     def refused(self, *pieces: bytes) -> None:
-        """Assert that a connection is closed without a word, and nothing is left of it."""
+        """Assert that a connection is closed without a response, and that no state of it is left."""
         proxied = self.dial()
         proxied.send(*pieces)
         self.assertTrue(proxied.transport.aborted)
@@ -186,7 +186,7 @@ class RefusalTests(ProxyProtocolCase):
         self.nothing_left()
 
     def test_no_header(self) -> None:
-        """A connection without a valid header is closed; the log warns now and then, without an address."""
+        """A connection without a valid header is closed; the log has a rate-limited warning without an address."""
         with capturedLogs() as log:
             self.refused(PAGE)
             self.refused(b"\x16\x03\x01\x02\x00")
@@ -196,7 +196,7 @@ class RefusalTests(ProxyProtocolCase):
         self.assertEqual([event["event"] for event in log], ["proxy-header-refused"] * 2)
 
     def test_too_late(self) -> None:
-        """A header has its time, which no byte extends."""
+        """The timeout for the header is not extended by bytes that arrive."""
         proxied = self.dial()
         for byte in head()[:9]:
             self.assertFalse(proxied.closed)
@@ -209,7 +209,7 @@ class RefusalTests(ProxyProtocolCase):
         self.nothing_left()
 
     def test_gone_before_its_header(self) -> None:
-        """A health check that only connects leaves nothing behind and logs nothing."""
+        """A health check that connects and disconnects without a header leaves no state and logs nothing."""
         with capturedLogs() as log:
             proxied = self.dial()
             proxied.send(head()[:5])
@@ -218,7 +218,7 @@ class RefusalTests(ProxyProtocolCase):
         self.assertEqual(log, [])
 
     def test_in_all(self) -> None:
-        """Connections without their header count as any."""
+        """Connections that have not sent their header count against the total, as any connection."""
         self.serve(Limits(connections=2))
         lines = [self.dial(), self.dial("192.0.2.9")]
         self.assertTrue(self.dial().transport.aborted)
@@ -229,7 +229,7 @@ class RefusalTests(ProxyProtocolCase):
         self.assertEqual(lines[0].response()[0], 404)
 
     def test_other_proxies(self) -> None:
-        """Who is trusted can change; connections go on."""
+        """The list of trusted proxies can change while the server runs; open connections continue."""
         proxied = self.dial()
         self.admission.reload_limits(Limits(), [ip_network("192.0.2.9")])
         proxied.send(head(), PAGE)

@@ -1,4 +1,4 @@
-"""Many clients of both dialects doing anything in any order: nothing raises, nobody hears what is not theirs."""
+"""Random walks of many clients: no request raises, and no client receives another session's messages."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ LIMITS = Limits(
 
 
 NOT_HEARD = {"pong", "ack", "going-away", "member-away", "member-back", "member-renewed"}
-"""Events that do not occur in these walks: no client sends a valid ping, can resume or sees a stop."""
+"""Events that do not occur in the walks: no client sends a valid ping, resumes or sees the server stop."""
 
 
 class Client(MemoryConnection):
-    """A connection that knows what it has been told, as any client would.
+    """A connection that records the state it learned from events, as a real client does.
 
     Attributes:
         native: whether it speaks the native dialect.
-        user: its id, since the welcome.
-        sessions: those it was told that it is in, with the other members as far as it was told of them.
-        waits: those at which it was told that it waits.
+        user: its user id, known since the welcome.
+        sessions: the sessions that it is a member of, with the other members that were announced to it.
+        waits: the sessions in whose lobby it waits.
 
     """
 
@@ -51,21 +51,21 @@ class Client(MemoryConnection):
 
 
 class FuzzTests(SynchronousTestCase):
-    """Random walks, each repeatable by its seed."""
+    """Each random walk is repeatable by its seed."""
 
     def test_random_walks(self) -> None:
-        """In each walk messages come from members alone, and no state is left after the last client."""
+        """Messages arrive from members only, and no state is left after the last client has disconnected."""
         heard = set[str]()
         for seed in range(6):
             walk = Walk(self, seed)
             walk.run()
             heard |= walk.heard
-        # Otherwise the walks do not come where they should. Nobody comes back here: `test_model` walks there.
+        # The walks must reach all these events. No client reconnects here: `test_model` covers reconnects.
         self.assertEqual(heard, {*EVENTS.values(), "error"} - NOT_HEARD)
 
 
 class Walk:
-    """One random walk."""
+    """One random walk of several clients over one switchboard."""
 
     def __init__(self, test: FuzzTests, seed: int) -> None:
         self.test = test
@@ -78,7 +78,7 @@ class Walk:
         self.heard: set[str] = set()
 
     def run(self) -> None:
-        """Walk, and then let all clients go."""
+        """Take the steps of the walk, and then disconnect all clients."""
         for _ in range(STEPS):
             self.step()
             for client in self.clients:
@@ -94,7 +94,7 @@ class Walk:
         self.test.assertEqual(left, [{}] * 11)
 
     def step(self) -> None:
-        """Do one thing."""
+        """Take one random step: connect, disconnect, send a frame, or advance the clock."""
         choice = self.random.random()
         if choice < 0.05 or not self.clients:
             if len(self.clients) < 8:
@@ -112,7 +112,7 @@ class Walk:
             client.receive(frame)
 
     def native_frame(self, client: Client) -> bytes:
-        """Something that a native client may say, sensible or not."""
+        """Return a random frame of the native dialect, valid or not."""
         draw = self.random.choice
         session = draw([*client.sessions, *self.known[-6:]])
         users = [other.user for other in self.clients if other.user]
@@ -144,7 +144,7 @@ class Walk:
         return json.dumps(body).encode()
 
     def serde_frame(self) -> bytes:
-        """Something that a client of the original may say."""
+        """Return a random frame of the original protocol's dialect."""
         session = self.random.choice(self.known[-6:])
         body = self.random.choice(
             [
@@ -161,7 +161,7 @@ class Walk:
         return json.dumps(body).encode()
 
     def hear(self, client: Client, body: Any) -> None:
-        """Take note of what a client hears, and check that it may."""
+        """Record an event that a client received, and check that it may receive it."""
         if not client.native:
             self.known += [body[name] for name in ("SessionReady",) if name in body]
             return

@@ -1,4 +1,4 @@
-"""The response header that tells the operator's own check what came through the proxies."""
+"""The response header that shows the doctor which headers and addresses arrived through the proxies."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PROXIES = [ip_network("10.0.0.0/8")]
 
 
 def seen(headers: dict[str, str], *, peer: str = "10.1.2.3", given: str | None = None) -> Seen | None:
-    """The content of the header."""
+    """Return the content of the response header."""
     reflector = RequestReflector(SECRET, lambda: NOW)
     proved = {REQUEST.lower(): proof(SECRET, NOW) if given is None else given}
     answer = reflector.headers({**headers, **proved}, peer, PROXIES)
@@ -24,22 +24,22 @@ def seen(headers: dict[str, str], *, peer: str = "10.1.2.3", given: str | None =
 
 
 class MirrorTests(SynchronousTestCase):
-    """Who is told what."""
+    """The server reports what it received to the operator's doctor only."""
 
     def test_what_was_seen(self) -> None:
-        """The Host, the other end, the hops and the address that counts."""
+        """The report has the Host header, the TCP peer's address, the proxy hops and the address that is counted."""
         found = seen({"host": "calls.example.org", "x-forwarded-for": "192.0.2.77, 203.0.113.9"})
         self.assertEqual(
             found, Seen("calls.example.org", "10.1.2.3", True, ("192.0.2.77", "203.0.113.9"), "203.0.113.9")
         )
 
     def test_a_stranger_proxy(self) -> None:
-        """Its header is told, and that it is not believed."""
+        """The report has an untrusted proxy's forwarding header, and says that the header is not trusted."""
         found = seen({"x-forwarded-for": "203.0.113.9"}, peer="198.51.100.1")
         self.assertEqual(found, Seen("", "198.51.100.1", False, ("203.0.113.9",), "198.51.100.1"))
 
     def test_only_the_operator(self) -> None:
-        """No proof, another secret's, one of another time, and what is none: nothing is told."""
+        """No report is sent for a missing or malformed proof, or for one of another secret or another time."""
         other = proof(bytes(32), NOW)
         early, late = proof(SECRET, NOW - PROOF_SECONDS - 1), proof(SECRET, NOW + PROOF_SECONDS + 1)
         moved = f"{NOW + 1:.0f}-{proof(SECRET, NOW).partition('-')[2]}"
@@ -48,7 +48,7 @@ class MirrorTests(SynchronousTestCase):
         self.assertEqual(RequestReflector(SECRET, lambda: NOW).headers({"host": "x"}, "10.1.2.3", PROXIES), {})
 
     def test_bounds(self) -> None:
-        """However long the headers are, the answer is short, and fit for a header."""
+        """However long the request's headers are, the report is short and a valid header value."""
         proved = {REQUEST.lower(): proof(SECRET, NOW), "host": "é" * 9000, "x-forwarded-for": "\x00, " * 5000}
         answer = RequestReflector(SECRET, lambda: NOW).headers(proved, "10.1.2.3", PROXIES)[ANSWER]
         self.assertLess(len(answer), 8192)
@@ -58,27 +58,27 @@ class MirrorTests(SynchronousTestCase):
         self.assertEqual(len(found.hops), MAX_HOPS)
 
     def test_what_is_no_answer(self) -> None:
-        """A proxy may say anything in that header."""
+        """The parser rejects any text that is not a report, since a proxy may have written it."""
         for value in ("", "e30=", "bnVsbA==", "!", "W10=", "é"):
             self.assertIsNone(read_seen(value), value)
 
 
 class AnswerTests(SynchronousTestCase):
-    """The header on the answers of the signaling path."""
+    """The report is in the responses of the signaling path."""
 
     def setUp(self) -> None:
-        """Serve."""
+        """Start the site."""
         self.site = MemoryServer(reflector=RequestReflector(SECRET, lambda: NOW)).site
 
     def ask(self, data: bytes) -> tuple[int, dict[str, str]]:
-        """The status and headers of an answer."""
+        """Return the status and headers of a response."""
         endpoint = Endpoint(self.site)
         endpoint.send(data)
         status, headers, _body = parse_response(endpoint.answer())
         return status, headers
 
     def test_every_answer_has_it(self) -> None:
-        """An upgrade, a refused one, and a request whose Upgrade a proxy has lost."""
+        """An upgrade, a refused upgrade and a request whose Upgrade header a proxy removed all get the report."""
         proved = {"Host": "calls.example.org", REQUEST: proof(SECRET, NOW)}
         answers = [
             self.ask(upgrade_request("/ws", **{"Signald-Doctor": proof(SECRET, NOW)})),
@@ -92,6 +92,6 @@ class AnswerTests(SynchronousTestCase):
             self.assertEqual(found.peer, CLIENT)
 
     def test_nobody_else_has_it(self) -> None:
-        """Without the proof the header is not there."""
+        """A response to a request without the proof has no report."""
         for data in (upgrade_request("/ws"), request("/ws", {"Host": "calls.example.org"})):
             self.assertNotIn(ANSWER.lower(), self.ask(data)[1])

@@ -1,4 +1,4 @@
-"""HTTP/1.1 connections: bounded in number, time and size, and strict about what a request is."""
+"""HTTP/1.1 connections are bounded in number, time and size, and malformed requests are refused."""
 
 from __future__ import annotations
 
@@ -41,12 +41,12 @@ BIG = bytes(range(256)) * 1000
 
 
 def asset(path: str, body: bytes) -> Asset:
-    """An asset with one representation."""
+    """Return an asset with one representation."""
     return Asset(path, "application/wasm", FOREVER, {"identity": Representation(body, '"etag"')})
 
 
 class Waiting(Resource):
-    """Answers when it is told to."""
+    """A resource that responds when the test tells it to."""
 
     isLeaf = True
 
@@ -55,13 +55,13 @@ class Waiting(Resource):
         self.requests: list[Request] = []
 
     def render_GET(self, request: Request) -> int:
-        """Wait."""
+        """Leave the request pending."""
         self.requests.append(request)
         return NOT_DONE_YET
 
 
 class SiteCase(ServerCase):
-    """A site with a small page, a big asset, and a resource that makes its clients wait."""
+    """A site with a small page, a big asset, and a resource whose responses the test delays."""
 
     def serve(self, limits: Limits | None = None, **changes: Any) -> None:
         """Start a site."""
@@ -74,7 +74,7 @@ class SiteCase(ServerCase):
 
 
 class TimeTests(SiteCase):
-    """The deadlines of a connection."""
+    """HTTP connections have deadlines."""
 
     def test_headers(self) -> None:
         """The deadline runs from the connection's start to the end of the headers, and bytes do not extend it."""
@@ -89,7 +89,7 @@ class TimeTests(SiteCase):
         self.nothing_left()
 
     def test_further_headers(self) -> None:
-        """Each further request has the same time, from its first byte."""
+        """Each further request has the same timeout for its headers, which starts at the request's first byte."""
         line = self.dial()
         line.send(PAGE)
         self.assertEqual(line.response()[0], 200)
@@ -102,7 +102,7 @@ class TimeTests(SiteCase):
         self.assertTrue(line.transport.aborted)
 
     def test_idle(self) -> None:
-        """Without a further request the connection ends."""
+        """A connection without a further request is closed at the idle timeout."""
         line = self.dial()
         line.send(PAGE)
         self.advance(IDLE_SECONDS - 0.1)
@@ -116,7 +116,7 @@ class TimeTests(SiteCase):
         self.nothing_left()
 
     def test_tls(self) -> None:
-        """TLS's handshake is part of the time, also when it never gets anywhere."""
+        """The TLS handshake counts against the timeout for the headers, even if the handshake never completes."""
         names = machine("attic", ["192.168.1.20"])
         tls = ServerTLS(server_context(Authority.create(names, NOW).issue(names, NOW)))
         line = Endpoint(TLSFactory(tls, False, self.site, self.clock))
@@ -129,7 +129,7 @@ class TimeTests(SiteCase):
         self.nothing_left()
 
     def test_upgrade(self) -> None:
-        """None of it is left for a WebSocket."""
+        """After an upgrade no HTTP deadline is left for the WebSocket."""
         line = self.dial()
         self.assertEqual(line.upgrade(), 101)
         self.advance(15.0)
@@ -138,7 +138,7 @@ class TimeTests(SiteCase):
         self.nothing_left()
 
     def test_unread_end(self) -> None:
-        """A last response that nobody takes does not hold the connection."""
+        """A last response that the client does not read does not keep the connection open."""
         line = self.dial()
         line.send(request("/", HOST, method="POST"))
         self.assertTrue(line.transport.lost)
@@ -153,12 +153,12 @@ class DrainTests(SiteCase):
     """HTTP connections while the server drains."""
 
     def test_nobody_there(self) -> None:
-        """There is nothing to wait for."""
+        """A drain without connections is complete at once."""
         self.successResultOf(self.site.http_connections.drain(5.0))
         self.nothing_left()
 
     def test_idle(self) -> None:
-        """A connection on which nothing is asked is closed at once."""
+        """A connection without a request under way is closed at once."""
         line = self.dial()
         line.send(PAGE)
         line.response()
@@ -184,7 +184,10 @@ class DrainTests(SiteCase):
         self.successResultOf(drained)
 
     def test_asked_just_now(self) -> None:
-        """One who had connected and asks now is answered, and told that the connection ends."""
+        """A client that connected before the drain and sends a request now gets its response.
+
+        The response has `Connection: close`.
+        """
         line = self.dial()
         drained = self.site.http_connections.drain(5.0)
         self.assertFalse(line.closed)
@@ -196,7 +199,7 @@ class DrainTests(SiteCase):
         self.successResultOf(drained)
 
     def test_nothing_is_asked(self) -> None:
-        """One who has connected and says nothing does not hold up the restart."""
+        """A client that connected and sends no request does not delay the restart."""
         line = self.dial()
         drained = self.site.http_connections.drain(5.0)
         self.advance(ANSWER_SECONDS + 0.1)
@@ -206,7 +209,10 @@ class DrainTests(SiteCase):
         self.nothing_left()
 
     def test_a_handshake_of_tls_under_way(self) -> None:
-        """It may go on: who has not said a word is aborted, who has is only late."""
+        """A TLS handshake may finish during a drain.
+
+        A client that has sent nothing is aborted early, and a client that has sent bytes at the deadline.
+        """
         names = machine("attic", ["192.168.1.20"])
         tls = ServerTLS(server_context(Authority.create(names, NOW).issue(names, NOW)))
         factory = TLSFactory(tls, False, self.site, self.clock)
@@ -242,7 +248,7 @@ class DrainTests(SiteCase):
     def test_upgrades_are_refused(self) -> None:
         """An upgrade is refused with `going-away`, while the WebSockets of the port drain as well.
 
-        The answer is waited for, also where this is the last connection.
+        The drain waits until the response is sent, even if this is the last connection.
         """
         line = self.dial()
         drained = self.site.http_connections.drain(5.0)
@@ -254,7 +260,7 @@ class DrainTests(SiteCase):
 
 
 class NumberTests(SiteCase):
-    """The bounds on the number of connections."""
+    """The number of connections is bounded."""
 
     def test_of_an_address(self) -> None:
         """An address has a bounded number of connections that are not WebSockets."""
@@ -267,7 +273,7 @@ class NumberTests(SiteCase):
         self.assertFalse(self.dial().closed)
 
     def test_in_all(self) -> None:
-        """WebSockets count too, each once; the refused ones leave no trace."""
+        """WebSockets count against the total, each once; a refused connection leaves no state."""
         self.serve(Limits(connections=3))
         lines = [self.dial(f"192.0.2.{number}") for number in range(1, 4)]
         self.assertEqual([line.upgrade() for line in lines[:2]], [101, 101])
@@ -278,7 +284,10 @@ class NumberTests(SiteCase):
         self.assertEqual(line.response()[0], 200)
 
     def test_in_all_on_both_ports(self) -> None:
-        """The bare port's count with the page's, since they share the descriptors; so do those of one address."""
+        """Connections of the bare port and the site count together.
+
+        They share the process's descriptors; the connections of one address count together too.
+        """
         self.serve(Limits(connections=3, address_connections=2))
         lines = [self.dial("192.0.2.1"), Endpoint(self.server.bare, "192.0.2.1")]
         for factory in (self.site, self.server.bare):
@@ -290,7 +299,7 @@ class NumberTests(SiteCase):
         self.assertEqual(Endpoint(self.server.bare, "192.0.2.3").upgrade(), 101)
 
     def test_in_all_over_tls(self) -> None:
-        """The same where TLS stands between."""
+        """Connections over TLS count against the total in the same way."""
         self.serve(Limits(connections=1))
         names = machine("attic", ["192.168.1.20"])
         tls = ServerTLS(server_context(Authority.create(names, NOW).issue(names, NOW)))
@@ -301,7 +310,7 @@ class NumberTests(SiteCase):
         self.nothing_left()
 
     def test_refused_at_once(self) -> None:
-        """No protocol is made, so that what is refused holds no descriptor until the reactor's next round."""
+        """A refused connection creates no protocol, so that its descriptor is closed in the same reactor iteration."""
         self.serve(Limits(address_connections=1))
         peer = IPv4Address("TCP", CLIENT, 50000)
         names = machine("attic", ["192.168.1.20"])
@@ -316,7 +325,7 @@ class RateTests(SiteCase):
     """The rate limit of requests by address."""
 
     def test_requests(self) -> None:
-        """A burst is answered, on one connection or several; then 429 with Retry-After, and the connection closes."""
+        """A burst is answered on one connection or several; then a request gets 429 with Retry-After and is closed."""
         self.serve(Limits(address_request_burst=3, address_request_rate=1.0))
         line = self.dial()
         for _ in range(2):
@@ -341,7 +350,7 @@ class RateTests(SiteCase):
             self.assertEqual(self.dial().upgrade(origin="https://evil.example"), expected)
 
     def test_behind_a_proxy(self) -> None:
-        """The client's own address counts, and only where the proxy is trusted."""
+        """The client's own address is counted if the proxy is trusted, and the proxy's address otherwise."""
         self.serve(Limits(address_request_burst=1, address_request_rate=1.0))
         self.server.admission.trusted_proxies = [ip_network(CLIENT)]
 
@@ -358,13 +367,13 @@ class SizeTests(SiteCase):
     """The bounds on the size of a request."""
 
     def test_line(self) -> None:
-        """A line without end is cut off."""
+        """A request line without an end is refused."""
         line = self.dial()
         line.send(b"GET /", *[b"x" * 1000] * 20)
         self.assertIs(problem_code(line.response()), ErrorCode.BAD_REQUEST)
 
     def test_headers(self) -> None:
-        """Endless headers are refused, whether one is long or there are many."""
+        """Headers without an end are refused, whether one header is too long or there are too many."""
         for header in (b"X: " + b"x" * 1000 + b"\r\n", b"X: x\r\n"):
             line = self.dial()
             line.send(PAGE[:-2])
@@ -372,7 +381,7 @@ class SizeTests(SiteCase):
             self.assertIs(problem_code(line.response()), ErrorCode.BAD_REQUEST)
 
     def test_big_response(self) -> None:
-        """It is handed to the transport as that takes it, not copied whole for each client."""
+        """A big response is passed to the transport as the transport accepts it, not copied whole for each client."""
         line = self.dial()
         line.send(request("/assets/big.wasm", HOST))
         self.assertLess(len(line.transport.dataBuffer), TRANSPORT_BYTES + 40_000)
@@ -384,7 +393,7 @@ class SizeTests(SiteCase):
         self.nothing_left()
 
     def test_unread_response(self) -> None:
-        """A client that takes nothing of it is aborted; one that takes a little now and then is not."""
+        """A client that reads nothing of a response is aborted; a client that reads a little now and then is not."""
         line = self.dial()
         line.send(request("/assets/big.wasm", HOST))
         for _ in range(5):
@@ -397,7 +406,7 @@ class SizeTests(SiteCase):
         self.nothing_left()
 
     def test_many_requests_in_one_read(self) -> None:
-        """Responses that are not taken end the answering, so that small requests do not become large memory."""
+        """Unread responses stop the handling of pipelined requests, so that small requests cannot fill the memory."""
         line = self.dial()
         line.send(request("/assets/big.wasm", HOST) * 50)
         most = 0
@@ -412,7 +421,7 @@ class SizeTests(SiteCase):
         self.assertTrue(line.transport.lost)
 
     def test_lost_in_the_middle(self) -> None:
-        """A client that goes away while it is answered leaves nothing."""
+        """A client that disconnects while its response is sent leaves no state."""
         line = self.dial()
         line.send(request("/assets/big.wasm", HOST))
         producer: Any = line.transport.producer
@@ -421,7 +430,10 @@ class SizeTests(SiteCase):
         self.nothing_left()
 
     def test_requests_while_one_is_answered(self) -> None:
-        """Pipelined requests are neither buffered nor answered: the connection closes, and they are to be repeated."""
+        """Pipelined requests are neither buffered nor answered.
+
+        The connection closes, and the client has to repeat them.
+        """
         line = self.dial()
         line.send(request("/waiting", HOST) + PAGE * 100, *[PAGE * 100] * 20)
         kept: Any = line.transport.protocol
@@ -456,7 +468,7 @@ class RequestTests(SiteCase):
     """The form of a request."""
 
     def refused(self, code: ErrorCode, data: bytes) -> None:
-        """Assert that the request is refused once, and nothing behind it is looked at."""
+        """Assert that the request is refused once, and that the bytes behind it are not parsed."""
         line = self.dial()
         line.send(data + PAGE, PAGE)
         response = line.response()
@@ -468,7 +480,7 @@ class RequestTests(SiteCase):
         self.nothing_left()
 
     def test_bodies(self) -> None:
-        """None is taken, however it is announced; nor is a client asked to go on with one."""
+        """A request body is refused however it is announced, and the server never sends `100 Continue`."""
         for header in (
             "Content-Length: 5", "Content-Length: 0005", "Content-Length: 99999999999", "Transfer-Encoding: chunked",
             "Transfer-Encoding: identity",
@@ -477,20 +489,20 @@ class RequestTests(SiteCase):
             self.refused(ErrorCode.BODY_REFUSED, f"GET / HTTP/1.1\r\nHost: a\r\n{header}\r\n\r\n".encode())
 
     def test_no_body(self) -> None:
-        """One of no bytes is none, and there is nothing to go on with."""
+        """A request with `Content-Length: 0` has no body, and gets no `100 Continue`."""
         line = self.dial()
         line.send(request("/", {**HOST, "Content-Length": "0", "Expect": "100-continue"}))
         self.assertEqual(line.response()[0], 200)
 
     def test_hosts(self) -> None:
-        """Exactly one, and valid; in HTTP/1.0 too."""
+        """A request needs exactly one valid Host header, in HTTP/1.0 too."""
         for hosts in ("", "Host: \r\n", "Host: a b\r\n", "Host: a\r\nHost: a\r\n", "Host: a:b\r\n", "Host: \xe9\r\n"):
             for version in ("1.0", "1.1"):
                 data = f"GET / HTTP/{version}\r\n{hosts}\r\n".encode("latin-1")
                 self.refused(ErrorCode.BAD_HOST, data)
 
     def test_methods(self) -> None:
-        """GET and HEAD; the answer says so."""
+        """Only GET and HEAD are allowed, and the response's Allow header lists them."""
         for method in ("POST", "PUT", "DELETE", "OPTIONS", "TRACE", "CONNECT", "PATCH", "get"):
             self.refused(ErrorCode.METHOD_NOT_ALLOWED, request("/", HOST, method=method))
         line = self.dial()
@@ -498,7 +510,7 @@ class RequestTests(SiteCase):
         self.assertEqual(line.response()[1]["allow"], "GET, HEAD")
 
     def test_refused_head(self) -> None:
-        """It is told what GET would be, without the body."""
+        """A refused HEAD request gets the headers of the refused GET request, without the body."""
         for data in (
             request("/", {}, method="HEAD"),
             request("/", {**HOST, "Content-Length": "5"}, method="HEAD"),
@@ -546,7 +558,7 @@ class RequestTests(SiteCase):
             self.refused(ErrorCode.BAD_REQUEST, data)
 
     def test_old_version(self) -> None:
-        """HTTP/1.0 gets its answer and the connection's end."""
+        """An HTTP/1.0 request gets its response, and the connection closes."""
         line = self.dial()
         line.send(request("/", HOST, version="HTTP/1.0") + PAGE)
         self.assertEqual(line.response()[2], b"page")
@@ -564,7 +576,7 @@ class RequestTests(SiteCase):
 
 
 class VersionTests(SiteCase):
-    """HTTP/2 would pass by all of this."""
+    """HTTP/2 is never spoken, since its connections would bypass all these bounds."""
 
     def test_offer(self) -> None:
         """ALPN does not offer HTTP/2, even if the package `h2` is installed."""
@@ -572,18 +584,18 @@ class VersionTests(SiteCase):
         self.assertEqual(self.site.acceptableProtocols(), [b"http/1.1"])
 
     def test_negotiated(self) -> None:
-        """If a client negotiates HTTP/2 all the same, the connection speaks HTTP/1.1."""
+        """If a client negotiates HTTP/2 nevertheless, the connection speaks HTTP/1.1."""
         line = self.dial()
-        line.transport.negotiatedProtocol = b"h2"  # type: ignore[attr-defined] # as TLS has it
+        line.transport.negotiatedProtocol = b"h2"  # type: ignore[attr-defined] # TLS transports have this attribute
         line.send(PAGE)
         self.assertEqual(line.response()[0], 200)
 
 
 class TLSTests(SiteCase):
-    """The site under TLS."""
+    """The site works over TLS."""
 
     def test_page_and_socket(self) -> None:
-        """The same connection carries requests and becomes a WebSocket."""
+        """The same TLS connection carries requests and is then upgraded to a WebSocket."""
         names = machine("attic", ["192.168.1.20"])
         authority = Authority.create(names, NOW)
         tls = ServerTLS(server_context(authority.issue(names, NOW)))

@@ -1,4 +1,4 @@
-"""The switchboard: connections on one side, the hub on the other."""
+"""The switchboard connects the clients' connections with the hub."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class SwitchboardTests(SynchronousTestCase):
     """The switchboard reports facts to the hub and carries out its actions."""
 
     def setUp(self) -> None:
-        """Make an empty switchboard."""
+        """Create an empty switchboard."""
         self.clock = Clock()
         self.switchboard = make_switchboard(self.clock, Limits(message_burst=20))
 
@@ -39,7 +39,7 @@ class SwitchboardTests(SynchronousTestCase):
         return MemoryConnection(self.switchboard, dialect)
 
     def host(self) -> tuple[MemoryConnection, str]:
-        """Open a native connection that hosts a session; the connection and the session's id."""
+        """Open a native connection that hosts a session; return the connection and the session's id."""
         connection = self.open()
         connection.say(type="hello", version=1)
         connection.say(type="open")
@@ -52,7 +52,7 @@ class SwitchboardTests(SynchronousTestCase):
         self.assertEqual(connection.frames, [b'{"type":"pong","id":"1"}'])
 
     def test_a_dialect_may_speak_first(self) -> None:
-        """The original's clients are welcomed as soon as they connect."""
+        """Clients of the original protocol get their welcome as soon as they connect, without a request."""
         connection = self.open(Serde())
         self.assertEqual(connection.frames, [b'{"NewUser":"00000000000000000000000001"}'])
 
@@ -68,7 +68,7 @@ class SwitchboardTests(SynchronousTestCase):
         self.assertEqual(host.closed, [])
 
     def test_an_error_may_close(self) -> None:
-        """An error closes the connection where the dialect has no message for it, and at a rate limit."""
+        """An error closes the connection if the dialect has no message for it, or if a rate limit is exceeded."""
         connection = self.open(Serde())
         connection.receive(b"{")
         self.assertEqual(connection.closed, [(1007, "bad-message")])
@@ -78,7 +78,7 @@ class SwitchboardTests(SynchronousTestCase):
         self.assertEqual(flooder.closed, [(1008, "too-many-messages")])
 
     def test_a_closed_connection_is_forgotten(self) -> None:
-        """The others are told, its state is gone, and late frames are passed over."""
+        """The other members get an event, the connection's state is deleted, and late frames are ignored."""
         host, session = self.host()
         guest = self.open()
         guest.say(type="hello", version=1)
@@ -93,7 +93,7 @@ class SwitchboardTests(SynchronousTestCase):
         self.assertEqual((self.switchboard.hub.peers, self.switchboard.hub.users), ({}, {}))
 
     def test_a_connection_that_breaks_while_it_is_written_to(self) -> None:
-        """Its end is the next fact, after the actions that are under way; all others hear both in order."""
+        """The hub processes a connection's end after the actions under way; all other members get both in order."""
         host, session = self.host()
         guest = self.open()
         guest.say(type="hello", version=1)
@@ -102,7 +102,7 @@ class SwitchboardTests(SynchronousTestCase):
         self.assertEqual([json.loads(frame)["type"] for frame in host.frames[-2:]], ["member-joined", "member-left"])
 
     def test_time_passes(self) -> None:
-        """Deadlines are looked at in each tick."""
+        """Each tick checks the deadlines."""
         connection = self.open()
         self.clock.advance(11)
         self.switchboard.tick()
@@ -121,7 +121,10 @@ class SwitchboardTests(SynchronousTestCase):
         self.assertEqual(len(connection.frames), 1)
 
     def test_how_a_connection_ends_says_what_becomes_of_its_user(self) -> None:
-        """1000 leaves, 1001 is a page that may be loaded anew, all else a loss (RFC 6455 §7.4.1)."""
+        """The close code decides whether the user left or can resume.
+
+        1000 is a leave, 1001 a page that may reload, and anything else a lost connection (RFC 6455 §7.4.1).
+        """
         for code, seconds in ((1000, 0.0), (1001, 5.0), (1006, 30.0), (None, 30.0)):
             host, session = self.host()
             guest = self.open()
@@ -140,7 +143,10 @@ class SwitchboardTests(SynchronousTestCase):
             host.disconnect()
 
     def test_who_is_welcomed_is_told_that_the_server_stops(self) -> None:
-        """Each another time, so that not all come back at once; serde clients could not hear it."""
+        """Each welcomed client gets `going-away` with its own delay, so that not all reconnect at once.
+
+        Serde clients get nothing, since their dialect has no such message.
+        """
         jitters = iter((0.25, 0.5, 0.75))
         first, _ = self.host()
         second, _ = self.host()
@@ -153,7 +159,10 @@ class SwitchboardTests(SynchronousTestCase):
         self.assertEqual((silent.frames, len(serde.frames)), ([], heard))
 
     def test_a_password_is_checked_elsewhere_and_others_go_on(self) -> None:
-        """Requests that the same peer sends meanwhile are handled afterwards, in order."""
+        """A password is checked outside the reactor, and other clients are served.
+
+        Requests that the same peer sends meanwhile are handled afterwards, in order.
+        """
         calls: list[Callable[[], object]] = []
         find_link(self.switchboard.access, PasswordLink).run = lambda call: held(calls, call)
         host = self.open()
@@ -173,7 +182,7 @@ class SwitchboardTests(SynchronousTestCase):
             self.assertEqual(guest.last().get("code"), expected)
 
     def test_a_check_that_fails_is_told_and_logged(self) -> None:
-        """The one who asked gets `internal-error`, and can go on."""
+        """If a password check fails with an exception, its client gets `internal-error` and can continue."""
 
         def broken(_: Callable[[], str]) -> Deferred[str]:
             return fail(RuntimeError("no thread"))
@@ -188,7 +197,7 @@ class SwitchboardTests(SynchronousTestCase):
         self.assertEqual(connection.last()["type"], "opened")
 
     def test_a_decision_that_cannot_be_begun_is_told_and_logged(self) -> None:
-        """The one who asked gets `internal-error`, and can go on."""
+        """If a decision cannot be started, its client gets `internal-error` and can continue."""
         connection = self.open()
         connection.say(type="hello", version=1)
         access, self.switchboard.access = self.switchboard.access, cast(Any, None)
@@ -200,7 +209,7 @@ class SwitchboardTests(SynchronousTestCase):
         self.assertEqual(connection.last()["type"], "opened")
 
     def test_what_is_for_a_connection_that_is_gone_is_passed_over(self) -> None:
-        """Its user may be there still; neither a frame nor a closing has anywhere to go."""
+        """A frame or a close for a disconnected connection is ignored, even if its user still exists."""
         connection = self.open()
         connection.disconnect()
         self.switchboard._act([Send(connection.peer, Pong()), Close(connection.peer, ErrorCode.REPLACED)])
@@ -255,7 +264,7 @@ class FailingPart:
         self._fails = fails
 
     def __getattr__(self, name: str) -> Any:
-        """An attribute of the part; for the method that fails a function that raises."""
+        """Return an attribute of the part, or a function that raises for the method that fails."""
         return self._raise if name == self._fails else getattr(self._part, name)
 
     def _raise(self, *_: object) -> None:
@@ -280,7 +289,7 @@ class IsolationTests(SynchronousTestCase):
             member.say(type="join", session=self.session)
 
     def setUp(self) -> None:
-        """Make an empty switchboard."""
+        """Create an empty switchboard."""
         self.clock = Clock()
         self.switchboard = make_switchboard(self.clock)
 
@@ -315,18 +324,18 @@ class IsolationTests(SynchronousTestCase):
             self.assertEqual(member.closed, [])
 
     def test_a_receiver_whose_encode_raises_is_closed_alone(self) -> None:
-        """The sender and the other members notice nothing."""
+        """The sender and the third member get no error."""
         self.meet(FailingConnection(self.switchboard, FailingDialect()))
         self.assert_isolated()
 
     def test_a_receiver_whose_send_raises_is_closed_alone(self) -> None:
-        """The sender and the other members notice nothing."""
+        """The sender and the third member get no error."""
         self.meet()
         self.b.fails = frozenset({"send"})
         self.assert_isolated()
 
     def test_a_receiver_that_can_neither_send_nor_close_is_aborted(self) -> None:
-        """The hub is told at once that it is gone, since such a connection may never report its end."""
+        """The hub is informed of the peer's end at once, since such a connection may never report its end."""
         self.meet()
         self.b.fails = frozenset({"send", "close_for_error"})
         self.a.say(type="message", session=self.session, content="fine")
@@ -337,7 +346,10 @@ class IsolationTests(SynchronousTestCase):
         self.assertEqual([message["type"] for message in self.a.take_messages()][-2:], ["member-left", "message"])
 
     def test_a_connection_whose_close_raises_is_aborted(self) -> None:
-        """A close that the hub asks for; nobody else is closed, and the hub is told that the peer is gone."""
+        """If closing raises, only this connection is aborted.
+
+        The hub asked for the close, and is informed that the peer is gone.
+        """
         self.meet()
         self.b.fails = frozenset({"close_for_error"})
         for _ in range(Limits().message_burst + 1):
@@ -345,7 +357,7 @@ class IsolationTests(SynchronousTestCase):
         self.assert_gone()
 
     def test_a_connection_whose_abort_raises_too_is_forgotten(self) -> None:
-        """The hub is told that the peer is gone all the same."""
+        """If aborting raises too, the hub is still informed that the peer is gone."""
         self.meet()
         self.b.fails = frozenset({"close_for_error", "abort"})
         for _ in range(Limits().message_burst + 1):
@@ -362,7 +374,7 @@ class IsolationTests(SynchronousTestCase):
         self.assert_isolated()
 
     def test_a_connection_that_the_hub_cannot_take_is_closed(self) -> None:
-        """It sends nothing to the hub afterwards."""
+        """A connection that the hub could not register is closed, and its later frames do not reach the hub."""
         hub, self.switchboard.hub = self.switchboard.hub, cast(Any, FailingPart(self.switchboard.hub, "connected"))
         connection = MemoryConnection(self.switchboard, Serde())
         self.switchboard.hub = hub
@@ -372,7 +384,7 @@ class IsolationTests(SynchronousTestCase):
         self.assertEqual(len(self.flushLoggedErrors(ArithmeticError)), 1)
 
     def test_an_end_that_the_hub_cannot_process_is_logged(self) -> None:
-        """The other members go on."""
+        """The exception is logged, and the other members continue."""
         self.meet()
         hub, self.switchboard.hub = self.switchboard.hub, cast(Any, FailingPart(self.switchboard.hub, "disconnected"))
         self.b.disconnect()
@@ -381,7 +393,7 @@ class IsolationTests(SynchronousTestCase):
         self.send_message()
 
     def test_a_decision_whose_outcome_the_hub_cannot_process_ends_one_connection(self) -> None:
-        """The one who asked is closed, and its next request does not wait for the decision for ever."""
+        """The client that sent the request is closed, so that its next request does not wait for ever."""
         self.meet()
         hub = self.switchboard.hub
         replicas, hub.replicas = hub.replicas, cast(Any, FailingPart(hub.replicas, "apply_change"))
@@ -394,7 +406,10 @@ class IsolationTests(SynchronousTestCase):
         self.assertEqual(self.a.last()["type"], "pong")
 
     def test_an_action_for_no_connection_that_raises_is_logged(self) -> None:
-        """A decision that the hub does not know of, for example; the actions behind it are carried out."""
+        """An exception for an action without a connection is logged.
+
+        An example is a decision that the hub does not know; the actions behind it are carried out.
+        """
         connection = MemoryConnection(self.switchboard)
         connection.say(type="hello", version=1)
         decide = Decide(DecisionId(7), EndIdentity(UserId("nobody"), LeaveReason.GONE))
@@ -404,7 +419,7 @@ class IsolationTests(SynchronousTestCase):
 
 
 def held(calls: list[Callable[[], object]], call: Callable[[], str]) -> Deferred[str]:
-    """Hold a call back until the test makes it."""
+    """Hold a call back until the test runs it."""
     done: Deferred[str] = Deferred()
     calls.append(lambda: maybeDeferred(call).chainDeferred(done))
     return done

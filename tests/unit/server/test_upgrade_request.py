@@ -1,4 +1,4 @@
-"""Whether an opening handshake is accepted."""
+"""The server checks an opening handshake, and accepts or refuses it."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ HEADERS = {"host": "signald.example"}
 
 
 class ChoiceTests(SynchronousTestCase):
-    """The dialect, or the refusal."""
+    """The check returns the dialect, or raises the error."""
 
     def setUp(self) -> None:
-        """Two dialects on a path."""
+        """Create a rule with two dialects on one path."""
         self.rule = UpgradeRule.of([PlainDialect, NamedDialect], OriginRule.of(tls=True), "/ws")
 
     def choose(self, *offered: str, path: str = "/ws", **headers: str) -> type[Dialect]:
-        """Choose with some headers more."""
+        """Check a handshake with these subprotocols and additional headers."""
         return self.rule.choose(path, {**HEADERS, **headers}, offered)
 
     def refused(self, code: ErrorCode, *offered: str, path: str = "/ws", **headers: str) -> None:
@@ -30,7 +30,10 @@ class ChoiceTests(SynchronousTestCase):
         self.assertIs(error.code, code)
 
     def test_dialect(self) -> None:
-        """The first offered name that is known; for no offer the dialect without a name."""
+        """The first offered subprotocol that the server knows is chosen.
+
+        Without an offer the dialect without a subprotocol is chosen.
+        """
         self.assertIs(self.choose(), PlainDialect)
         self.assertIs(self.choose("named.1"), NamedDialect)
         self.assertIs(self.choose("other", "named.1"), NamedDialect)
@@ -43,28 +46,31 @@ class ChoiceTests(SynchronousTestCase):
         self.refused(ErrorCode.UNSUPPORTED_SUBPROTOCOL)
 
     def test_path(self) -> None:
-        """Exactly one, or any."""
+        """The path has to equal the configured one; without a configured path any path is accepted."""
         for path in ("/", "/ws/", "/WS", "", "/ws/x"):
             self.refused(ErrorCode.NOT_FOUND, path=path)
         self.rule = UpgradeRule.of([PlainDialect], OriginRule.bare(), None)
         self.assertIs(self.choose(path="/anything"), PlainDialect)
 
     def test_host_and_origin(self) -> None:
-        """A host that is none, and an origin that may not connect."""
+        """A missing or invalid Host header and a forbidden Origin are refused."""
         self.refused(ErrorCode.BAD_HOST, host="a b")
         self.assertIs(self.choose(origin="https://signald.example"), PlainDialect)
         self.refused(ErrorCode.BAD_ORIGIN, origin="https://evil.example")
 
 
 class RefusalTests(SynchronousTestCase):
-    """The error code of a refusal."""
+    """The refusal's error code is derived from Autobahn's reason and status."""
 
     def test_ours(self) -> None:
-        """A code in the place of the reason is that error, whatever the status."""
+        """A reason that is one of our error codes stands for that error, whatever the status."""
         self.assertIs(refusal("server-full", 500, "null"), ErrorCode.SERVER_FULL)
 
     def test_autobahns(self) -> None:
-        """Its sentences are a bad request but for some statuses, and for the origin that it refuses itself."""
+        """Autobahn's own reasons become `bad-request`.
+
+        Exceptions are some statuses, and the origin `null` or of a file, which Autobahn refuses itself.
+        """
         self.assertIs(refusal("HTTP Connection header missing", 400, ""), ErrorCode.BAD_REQUEST)
         self.assertIs(refusal(None, 505, ""), ErrorCode.BAD_REQUEST)
         self.assertIs(refusal("x", 405, ""), ErrorCode.METHOD_NOT_ALLOWED)
@@ -73,7 +79,7 @@ class RefusalTests(SynchronousTestCase):
             self.assertIs(refusal("x", 400, origin), ErrorCode.BAD_ORIGIN)
 
     def test_headers(self) -> None:
-        """Those that RFC 9110 wants with a status."""
+        """The response has the headers that RFC 9110 requires for its status."""
         self.assertEqual(refusal_headers(ErrorCode.UPGRADE_REQUIRED), [("Upgrade", "websocket")])
         self.assertEqual(refusal_headers(ErrorCode.METHOD_NOT_ALLOWED), [("Allow", "GET")])
         self.assertEqual(refusal_headers(ErrorCode.BAD_REQUEST), [])

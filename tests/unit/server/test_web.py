@@ -34,30 +34,30 @@ ASSETS = {
 
 
 class Broken(Resource):
-    """Raises."""
+    """A resource whose rendering raises an exception."""
 
     isLeaf = True
 
     def render_GET(self, request: Request) -> bytes:
-        """Raise."""
+        """Raise an exception."""
         raise ArithmeticError("secret")
 
 
 class WebCase(SynchronousTestCase):
-    """A site."""
+    """A test with a site."""
 
     assets = ASSETS
 
     def setUp(self) -> None:
-        """Make it, with a certificate to install."""
+        """Create the site, with a certificate that devices can install."""
         self.serve(b"certificate", hsts=False)
 
     def serve(self, ca_der: bytes | None, *, hsts: bool) -> None:
-        """Make another."""
+        """Create another site."""
         self.site = MemoryServer(assets=self.assets, ca_der=ca_der, hsts=hsts, origins=OriginRule.of(tls=True)).site
 
     def ask(self, path: str, method: str = "GET", **headers: str) -> tuple[int, dict[str, str], bytes]:
-        """The response to a request."""
+        """Send a request, and return the response."""
         endpoint = Endpoint(self.site)
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         endpoint.send(request(path, {**HOST, **named}, method=method))
@@ -65,10 +65,10 @@ class WebCase(SynchronousTestCase):
 
 
 class SchemaTests(WebCase):
-    """The descriptions of the protocol."""
+    """The site serves the JSON Schemas of the protocol."""
 
     def test_documents(self) -> None:
-        """The index names them, and each has its type and its validator."""
+        """The index lists the schemas, and each schema has a media type and an ETag."""
         self.assets = load_schemas()
         self.serve(None, hsts=False)
         status, headers, body = self.ask("/schema/")
@@ -87,10 +87,10 @@ class SchemaTests(WebCase):
 
 
 class AssetTests(WebCase):
-    """The page."""
+    """The site serves the page and its assets."""
 
     def test_page(self) -> None:
-        """Its type, its validator, and that it has to be asked for again."""
+        """The page has a media type and an ETag, and caches have to revalidate it."""
         status, headers, body = self.ask("/")
         self.assertEqual((status, body), (200, INDEX))
         self.assertEqual(headers["content-type"], "text/html; charset=utf-8")
@@ -101,7 +101,7 @@ class AssetTests(WebCase):
         self.assertEqual(self.ask("/?session=7Q2M9RT6ZC")[2], INDEX)
 
     def test_asset(self) -> None:
-        """An asset may be cached for ever, and its content coding is negotiated."""
+        """An asset may be cached without limit, and its content coding is negotiated."""
         status, headers, body = self.ask("/assets/engine.1.wasm")
         self.assertEqual((status, body, headers["etag"]), (200, ENGINE, '"plain"'))
         self.assertEqual(headers["cache-control"], "public, max-age=31536000, immutable")
@@ -112,7 +112,7 @@ class AssetTests(WebCase):
         self.assertEqual((headers["content-type"], headers["vary"]), ("application/wasm", "Accept-Encoding"))
 
     def test_head(self) -> None:
-        """Everything but the body (RFC 9110 §9.3.2), for errors too; none of it is worth a line in the log."""
+        """A HEAD response has all headers and no body (RFC 9110 §9.3.2), for errors too; nothing is logged."""
         for path in ("/", "/assets/engine.1.wasm", "/ca.crt", "/nothing", "/ws"):
             got, head = self.ask(path), self.ask(path, "HEAD")
             for _, headers, _ in (got, head):
@@ -120,7 +120,10 @@ class AssetTests(WebCase):
             self.assertEqual(head, (got[0], got[1], b""), path)
 
     def test_conditional(self) -> None:
-        """A client that has the representation is told so (RFC 9110 §15.4.5), one that has another coding's is not."""
+        """A client that has the current representation gets 304 (RFC 9110 §15.4.5).
+
+        A client that has the representation of another content coding gets the body.
+        """
         status, headers, body = self.ask("/", if_none_match='"index"')
         self.assertEqual((status, body, headers["etag"]), (304, b"", '"index"'))
         self.assertEqual((headers["vary"], headers["cache-control"]), ("Accept-Encoding", "no-cache"))
@@ -133,11 +136,11 @@ class AssetTests(WebCase):
         self.assertEqual(self.ask(path, if_none_match='"brotli"', accept_encoding="br")[0], 304)
 
     def test_strange_headers(self) -> None:
-        """Bytes that are no text do no harm."""
+        """Header bytes that are not UTF-8 cause no error."""
         self.assertEqual(self.ask("/", accept_encoding="\xff\xfe", if_none_match="\xff", cookie="\xff=\xff;")[0], 200)
 
     def test_nothing_else(self) -> None:
-        """No listing, no other way to write a path, no files."""
+        """There is no directory listing, no other spelling of a path, and no access to files."""
         for path in (
             "/assets", "/assets/", "/assets/engine.wasm", "/assets/engine.1.wasm/", "/assets/engine.1.wasm/x", "//",
             "/index.html", "/assets/../index.html", "/assets/%2e%2e/", "/..%2f..%2fetc/passwd", "/etc/passwd", "/%00",
@@ -146,11 +149,11 @@ class AssetTests(WebCase):
             self.assertIs(problem_code(self.ask(path)), ErrorCode.NOT_FOUND, path)
 
     def test_no_ranges(self) -> None:
-        """A range may be ignored (RFC 9110 §14.2), and is."""
+        """Range requests get the whole representation, which RFC 9110 §14.2 allows."""
         self.assertEqual(self.ask("/", range="bytes=0-1,2-3,1-2")[2], INDEX)
 
     def test_installed_page(self) -> None:
-        """Everything that the installed page refers to is there."""
+        """The site serves every file that the installed page refers to."""
         self.assets = load_assets()
         self.serve(None, hsts=False)
         page = self.ask("/")[2].decode()
@@ -161,10 +164,10 @@ class AssetTests(WebCase):
 
 
 class CertificateTests(WebCase):
-    """The local authority's certificate."""
+    """The site serves the local authority's certificate."""
 
     def test_der(self) -> None:
-        """Under the type that makes devices offer to install it."""
+        """The certificate has the media type for which devices offer to install it."""
         status, headers, body = self.ask("/ca.crt")
         self.assertEqual((status, body), (200, b"certificate"))
         self.assertEqual(headers["content-type"], "application/x-x509-ca-cert")
@@ -186,10 +189,10 @@ class SocketTests(WebCase):
 
 
 class HeaderTests(WebCase):
-    """The headers of every response."""
+    """Every response has the security headers."""
 
     def responses(self) -> list[dict[str, str]]:
-        """Those of one response of each kind."""
+        """Return the headers of one response of each kind."""
         root = self.site.resource
         root.putChild(b"broken", Broken())
         found = [
@@ -237,17 +240,20 @@ class HeaderTests(WebCase):
             self.assertNotIn("set-cookie", headers)
 
     def test_hsts(self) -> None:
-        """Only where it is wanted."""
+        """Strict-Transport-Security is sent only if it is configured."""
         self.serve(None, hsts=True)
         self.assertEqual(self.ask("/")[1]["strict-transport-security"], "max-age=31536000")
         self.assertEqual(self.ask("/", "POST")[1]["strict-transport-security"], "max-age=31536000")
 
 
 class FailureTests(WebCase):
-    """Errors of the server's own."""
+    """An exception in a resource is an internal error."""
 
     def test_rendering(self) -> None:
-        """Told as a problem without a word on what it is, and logged once; the next request is answered."""
+        """The response is a problem document without details of the exception, which is logged once.
+
+        The next request on the connection gets its response.
+        """
         root = self.site.resource
         root.putChild(b"broken", Broken())
         for method in ("GET", "HEAD"):
@@ -267,7 +273,7 @@ class LogTests(WebCase):
     """Requests are not logged."""
 
     def test_silence(self) -> None:
-        """No request is worth a line: not its address, not its path."""
+        """No request is logged, neither with its address nor with its path."""
         events: list[str] = []
 
         @implementer(ILogObserver)

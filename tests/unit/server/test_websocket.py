@@ -1,4 +1,4 @@
-"""The WebSocket side: handshakes, frames, bounds, and what the switchboard hears; bare and under the site."""
+"""WebSocket connections on the bare port and on the site: handshakes, frames, limits, and events of the switchboard."""
 
 from __future__ import annotations
 
@@ -48,18 +48,18 @@ from tests.support.memory_server import ServerCase, make_port
 
 
 class WebSocketCase(ServerCase):
-    """Tests on the bare port, or on the page's."""
+    """A test on the bare port; a subclass runs it on the site."""
 
     bare = True
 
     def open(self, address: str = CLIENT, **changes: str | None) -> Endpoint:
-        """Make a WebSocket."""
+        """Open a WebSocket."""
         endpoint = self.dial(address)
         self.assertEqual(endpoint.upgrade("/ws", **changes), 101)
         return endpoint
 
     def refused(self, code: ErrorCode, data: bytes | None = None, **changes: str | None) -> None:
-        """Assert that an opening handshake is refused with that error, and nothing is left of it."""
+        """Assert that an opening handshake is refused with this error, and that no state of it is left."""
         endpoint = self.dial()
         endpoint.send(data or upgrade_request("/ws", **changes))
         self.assertIs(problem_code(endpoint.response()), code)
@@ -72,7 +72,7 @@ class HandshakeTests(WebSocketCase):
     """The opening handshake."""
 
     def test_accepted(self) -> None:
-        """RFC 6455 §1.3's example; without a word on compression, software or versions."""
+        """The handshake of RFC 6455 §1.3 is accepted; the response names no compression, software or version."""
         endpoint = self.dial()
         endpoint.send(upgrade_request(sec_websocket_extensions="permessage-deflate; client_max_window_bits"))
         status, headers, rest = endpoint.response()
@@ -82,13 +82,13 @@ class HandshakeTests(WebSocketCase):
         self.assertEqual(self.record.addresses, {PeerId(1): CLIENT})
 
     def test_in_pieces(self) -> None:
-        """It may come byte by byte."""
+        """An opening handshake may arrive byte by byte."""
         endpoint = self.dial()
         endpoint.send(*(bytes([byte]) for byte in upgrade_request()))
         self.assertEqual(endpoint.response()[0], 101)
 
     def test_one_peer_a_connection(self) -> None:
-        """The switchboard hears of each once, and once of its end."""
+        """The switchboard is informed of each connection once, and of its end once."""
         first, second = self.open(), self.open("2001:db8::1")
         self.assertEqual(self.record.addresses, {PeerId(1): CLIENT, PeerId(2): "2001:db8::/64"})
         first.disconnect()
@@ -97,7 +97,7 @@ class HandshakeTests(WebSocketCase):
         self.nothing_left()
 
     def test_origins(self) -> None:
-        """Pages of the same host, programs, and nobody else."""
+        """Pages of the same host and programs without an Origin header are accepted, and other origins are refused."""
         self.open(origin="http://signald.example").disconnect()
         for origin in (
             "http://evil.example", "null", "NULL", "file:///tmp/x.html", "https://signald.example.evil",
@@ -106,12 +106,12 @@ class HandshakeTests(WebSocketCase):
             self.refused(ErrorCode.BAD_ORIGIN, origin=origin)
 
     def test_origin_wanted(self) -> None:
-        """Programs may be kept out."""
+        """With the setting that requires an origin, programs without an Origin header are refused."""
         self.serve(origins=OriginRule.of(tls=False, missing=False))
         self.refused(ErrorCode.BAD_ORIGIN)
 
     def test_malformed(self) -> None:
-        """A handshake that is none is answered with 400 and an explanation; nothing is logged as an error."""
+        """An invalid handshake gets 400 and an explanation; no error is logged."""
         for changes in (
             {"host": None}, {"host": "a b"}, {"host": ""}, {"host": "signald.example:port"}, {"host": "a,b"},
             {"upgrade": "h2c"}, {"connection": None}, {"connection": "keep-alive"},
@@ -131,14 +131,17 @@ class HandshakeTests(WebSocketCase):
         self.refused(ErrorCode.METHOD_NOT_ALLOWED, request("/ws", UPGRADE, method="POST"))
 
     def test_double_host(self) -> None:
-        """Two hosts are no host, although they are the same."""
+        """Two Host headers are refused, even if they are equal."""
         twice = upgrade_request().replace(b"\r\nUpgrade", b"\r\nHost: signald.example\r\nUpgrade", 1)
         endpoint = self.dial()
         endpoint.send(twice)
         self.assertEqual(endpoint.response()[0], 400)
 
     def test_too_many(self) -> None:
-        """An address has so many WebSockets; the refused one is told before the upgrade, and others may still come."""
+        """The WebSockets of an address are bounded.
+
+        A refused client gets the error before the upgrade, and other addresses are still accepted.
+        """
         self.serve(Limits(address_connections=2))
         endpoints = [self.open(), self.open()]
         self.assertEqual(self.server.budget.total, 2)
@@ -153,7 +156,7 @@ class HandshakeTests(WebSocketCase):
         self.nothing_left()
 
     def test_trusted_proxy(self) -> None:
-        """Behind one the address that it passes on is counted, and what a client wrote itself is not."""
+        """Behind a trusted proxy the address that the proxy appended is counted, not the one that the client wrote."""
         self.serve(Limits(address_connections=1), proxies=("192.0.2.0/24",))
         self.open(x_forwarded_for="198.51.100.1")
         self.open(x_forwarded_for="198.51.100.1, 198.51.100.2")
@@ -163,12 +166,12 @@ class HandshakeTests(WebSocketCase):
         self.assertIs(problem_code(endpoint.response()), ErrorCode.TOO_MANY_CONNECTIONS)
 
     def test_untrusted_proxy(self) -> None:
-        """Anyone can write the header."""
+        """The forwarding header of an untrusted peer is ignored, since anyone can write it."""
         self.open("198.51.100.7", x_forwarded_for="198.51.100.1")
         self.assertEqual(list(self.record.addresses.values()), ["198.51.100.7"])
 
     def test_unfinished(self) -> None:
-        """A handshake that never ends is aborted in its time from the beginning, whatever comes meanwhile."""
+        """A handshake that never ends is aborted at a timeout, which later bytes do not extend."""
         endpoint = self.dial()
         data = upgrade_request()
         for position in range(9):
@@ -181,7 +184,7 @@ class HandshakeTests(WebSocketCase):
         self.nothing_left()
 
     def test_too_long(self) -> None:
-        """A handshake without end is cut off at 16 KiB."""
+        """A handshake without an end is aborted at 16 KiB."""
         endpoint = self.dial()
         headers = [b"X-%d: " % number + b"x" * 1000 + b"\r\n" for number in range(20)]
         endpoint.send(request("/ws", UPGRADE)[:-2], *headers)
@@ -189,7 +192,7 @@ class HandshakeTests(WebSocketCase):
         self.assertTrue(endpoint.transport.lost)
 
     def test_failing_switchboard(self) -> None:
-        """A connection that cannot be told to the switchboard is closed; the error is logged once."""
+        """A connection that the switchboard cannot register is closed; the exception is logged once."""
         self.record.fails.add("add_connection")
         endpoint = self.dial()
         endpoint.send(upgrade_request())
@@ -201,13 +204,13 @@ class HandshakeTests(WebSocketCase):
         self.nothing_left()
 
     def test_failing_rule(self) -> None:
-        """An error of ours in the handshake is told as one, and logged once."""
+        """An exception in our check of the handshake is an internal error, and logged once."""
         self.factory.signaling_port.rule = None  # type: ignore[assignment] # a fault
         self.refused(ErrorCode.INTERNAL_ERROR)
         self.assertEqual(len(self.flushLoggedErrors(AttributeError)), 1)
 
     def test_failing_protocol(self) -> None:
-        """An error of Autobahn's, which nothing is known to cause, ends the connection and is logged once."""
+        """An exception in Autobahn, for which no cause is known, ends the connection and is logged once."""
 
         class Failing(SignalingProtocol):
             def processHandshake(self) -> None:
@@ -223,12 +226,15 @@ class HandshakeTests(WebSocketCase):
 
 
 class SiteHandshakeTests(HandshakeTests):
-    """The same under the site, where the subprotocol chooses the dialect."""
+    """The same tests on the site, where the subprotocol chooses the dialect."""
 
     bare = False
 
     def test_subprotocols(self) -> None:
-        """The first that is known is spoken, and said in the answer; no offer means the dialect without one."""
+        """The first subprotocol that the server knows is chosen and named in the response.
+
+        Without an offer the dialect without a subprotocol is spoken.
+        """
         endpoint = self.dial()
         endpoint.send(upgrade_request(sec_websocket_protocol="other, named.1"))
         self.assertEqual(endpoint.response()[1]["sec-websocket-protocol"], "named.1")
@@ -237,11 +243,11 @@ class SiteHandshakeTests(HandshakeTests):
         self.assertEqual(spoken, [NamedDialect, PlainDialect])
 
     def test_unknown_subprotocols(self) -> None:
-        """A client that offers only others is refused."""
+        """A client that offers only unknown subprotocols is refused."""
         self.refused(ErrorCode.UNSUPPORTED_SUBPROTOCOL, sec_websocket_protocol="other, named.2")
 
     def test_paths(self) -> None:
-        """The WebSocket is in one place."""
+        """WebSockets are accepted on one path only."""
         for path in ("/", "/ws/", "/ws/x", "/%77s", "//ws"):
             endpoint = self.dial()
             endpoint.send(request(path, UPGRADE))
@@ -254,14 +260,17 @@ class SiteHandshakeTests(HandshakeTests):
         self.assertIs(problem_code(endpoint.response()), ErrorCode.UPGRADE_REQUIRED)
 
     def test_frames_before_the_answer(self) -> None:
-        """A client that does not wait for the answer (RFC 6455 §4.1) is none; its frames are not read askew."""
+        """A client that sends frames before the response violates RFC 6455 §4.1 and is refused.
+
+        Its frames are not parsed as HTTP.
+        """
         endpoint = self.dial()
         endpoint.send(upgrade_request() + frame(TEXT, b"early"))
         self.assertEqual(self.record.heard, [])
         self.assertTrue(endpoint.closed)
 
     def test_server_full(self) -> None:
-        """There are so many WebSockets in all."""
+        """The number of all WebSockets is bounded."""
         self.serve(Limits(connections=10))
         self.server.budget.total = 10
         self.refused_by_budget(ErrorCode.SERVER_FULL)
@@ -277,16 +286,16 @@ class BareHandshakeTests(WebSocketCase):
     """The opening handshake on the bare port alone."""
 
     def test_any_path(self) -> None:
-        """It listens everywhere."""
+        """The bare port accepts WebSockets on any path."""
         for path in ("/", "/ws", "/x/y?z"):
             self.assertEqual(self.dial().upgrade(path), 101)
 
     def test_only_the_plain_dialect(self) -> None:
-        """Subprotocols are not spoken."""
+        """The bare port accepts no subprotocol."""
         self.refused(ErrorCode.UNSUPPORTED_SUBPROTOCOL, sec_websocket_protocol="named.1")
 
     def test_any_port_of_the_host(self) -> None:
-        """The pages of the original came from another port."""
+        """The origin may have any port, since the pages of the original were served from another port."""
         self.open(origin="http://signald.example:9000")
 
     def test_plain_request(self) -> None:
@@ -298,7 +307,10 @@ class BareHandshakeTests(WebSocketCase):
         self.assertEqual(response[1]["upgrade"], "websocket")
 
     def test_arrivals(self) -> None:
-        """An address has so many connections that say nothing; a WebSocket is no longer one of them."""
+        """An address has a bounded number of connections without a finished handshake.
+
+        An open WebSocket no longer counts as such a connection.
+        """
         self.serve(Limits(address_connections=2))
         self.open()
         silent = [self.dial(), self.dial()]
@@ -308,14 +320,17 @@ class BareHandshakeTests(WebSocketCase):
         self.assertFalse(self.dial().closed)
 
     def test_full(self) -> None:
-        """More connections than there may be are closed at once, also those of a proxy, which are not counted apart."""
+        """Connections beyond the total are closed at once.
+
+        This includes the connections of a proxy, which are not counted by address.
+        """
         self.serve(Limits(connections=2), proxies=("192.0.2.0/24",))
         endpoints = [self.dial(f"192.0.2.{number}") for number in range(3)]
         self.assertEqual([endpoint.closed for endpoint in endpoints], [False, False, True])
 
 
 class FrameTests(WebSocketCase):
-    """Frames and messages."""
+    """Frames and messages are parsed and bounded."""
 
     def setUp(self) -> None:
         """Open a WebSocket."""
@@ -327,7 +342,7 @@ class FrameTests(WebSocketCase):
         return [payload for _, payload in self.record.heard]
 
     def closed_with(self, code: ErrorCode) -> None:
-        """Assert that the connection is being closed for that, and what still comes is not heard."""
+        """Assert that the connection closes with this error, and that later frames do not reach the switchboard."""
         self.assertEqual(self.endpoint.frames()[-1], closing(code))
         before = self.heard()
         self.endpoint.send(frame(TEXT, b"more"), frame(CONTINUATION, b"more"), frame(PING, b"more"))
@@ -340,7 +355,7 @@ class FrameTests(WebSocketCase):
         self.nothing_left()
 
     def test_messages(self) -> None:
-        """Whole, in fragments with a ping between them, in one read or byte by byte."""
+        """A message may arrive whole, in fragments with a ping between them, in one read or byte by byte."""
         self.endpoint.send(frame(TEXT, b"one") + frame(TEXT, b"two") + frame(TEXT, b""))
         pieces = frame(TEXT, "thr\u00e9".encode()[:4], fin=False) + frame(PING, b"p") + frame(CONTINUATION, b"\xa9e")
         self.endpoint.send(*(bytes([byte]) for byte in pieces))
@@ -348,26 +363,29 @@ class FrameTests(WebSocketCase):
         self.assertEqual(self.endpoint.frames(), [(PONG, b"p")])
 
     def test_sending(self) -> None:
-        """Text frames, also longer ones than may come in."""
+        """Messages are sent as text frames, and may be longer than the greatest message that is accepted."""
         connection = self.record.connections[PeerId(1)]
         connection.send_text(b"short")
         connection.send_text(b"x" * 100_000)
         self.assertEqual(self.endpoint.frames(), [(TEXT, b"short"), (TEXT, b"x" * 100_000)])
 
     def test_too_large(self) -> None:
-        """Refused at the header of the frame, before any of it is there."""
+        """A frame that is too large is refused at its header, before its payload arrives."""
         self.endpoint.send(frame(TEXT, b"x" * 65536))
         self.assertEqual(len(self.heard()), 1)
         self.endpoint.send(frame_header(TEXT, 65537) + b"mask")
         self.closed_with(ErrorCode.MESSAGE_TOO_LARGE)
 
     def test_too_large_in_all(self) -> None:
-        """Fragments count together."""
+        """The fragments of a message count together against the greatest size."""
         self.endpoint.send(frame(TEXT, b"x" * 65536, fin=False), frame_header(CONTINUATION, 1) + b"mask")
         self.closed_with(ErrorCode.MESSAGE_TOO_LARGE)
 
     def test_too_many_fragments(self) -> None:
-        """A message has a bounded number of fragments, also when they are empty, which no bound on bytes would stop."""
+        """A message has a bounded number of fragments.
+
+        Empty fragments count too, since no bound on bytes would stop them.
+        """
         rest = [frame(CONTINUATION, fin=False)] * 62
         self.endpoint.send(frame(TEXT, fin=False), *rest, frame(CONTINUATION))
         self.assertEqual(self.heard(), [b""])
@@ -375,7 +393,10 @@ class FrameTests(WebSocketCase):
         self.closed_with(ErrorCode.TOO_MANY_FRAGMENTS)
 
     def test_slow_message(self) -> None:
-        """It has to be there in its time, whether its pieces are frames or bytes; traffic does not extend it."""
+        """A message has to be complete within the timeout, whether it arrives in fragments or in bytes.
+
+        Other traffic does not extend the timeout.
+        """
         self.endpoint.send(frame(TEXT, b"a", fin=False))
         for _ in range(9):
             self.advance(1.0)
@@ -385,7 +406,7 @@ class FrameTests(WebSocketCase):
         self.closed_with(ErrorCode.SLOW_MESSAGE)
 
     def test_slow_frame(self) -> None:
-        """The same for one frame that trickles in."""
+        """A single frame that arrives byte by byte has the same timeout."""
         self.endpoint.send(frame_header(TEXT, 100) + b"mask")
         for _ in range(9):
             self.advance(1.0)
@@ -394,7 +415,7 @@ class FrameTests(WebSocketCase):
         self.closed_with(ErrorCode.SLOW_MESSAGE)
 
     def test_time_of_each_message(self) -> None:
-        """The next message has its own time, also when it begins in the read that ends the one before."""
+        """Each message has its own timeout, even if it begins in the read that completes the previous message."""
         self.endpoint.send(frame(TEXT, b"a", fin=False))
         self.advance(6.0)
         self.endpoint.send(frame(CONTINUATION, b"b") + frame(TEXT, b"c", fin=False))
@@ -403,7 +424,7 @@ class FrameTests(WebSocketCase):
         self.assertEqual(self.heard(), [b"ab", b"cd"])
 
     def test_binary(self) -> None:
-        """No dialect has binary messages: refused at their beginning."""
+        """A binary message is refused at its first frame, since no dialect has binary messages."""
         self.endpoint.send(frame(BINARY, b"x", fin=False))
         self.closed_with(ErrorCode.UNSUPPORTED_DATA)
 
@@ -431,7 +452,7 @@ class FrameTests(WebSocketCase):
         self.assertEqual(self.heard(), [])
 
     def test_nothing_is_kept_after_a_failure(self) -> None:
-        """A control frame of any length would be, by Autobahn."""
+        """After a failure a control frame of any length is discarded, which Autobahn alone would buffer."""
         self.endpoint.send(frame_header(PING, 1 << 40) + b"mask")
         self.assertEqual(self.endpoint.frames()[0][0], CLOSE)
         protocol: Any = self.endpoint.transport.protocol
@@ -440,7 +461,10 @@ class FrameTests(WebSocketCase):
         self.assertEqual(sum(map(len, protocol.control_frame_data)) + len(protocol.data), 0)
 
     def test_flood_after_a_close(self) -> None:
-        """A peer that is to go is not listened to for long; one that finishes its message and answers is."""
+        """After a close frame was sent, the input that is still parsed is bounded.
+
+        A peer that completes its message and sends its close frame stays within the bound.
+        """
         for count, answered in ((20, True), (200, False)):
             endpoint = self.open()
             endpoint.send(frame(BINARY, b"x"))
@@ -451,7 +475,10 @@ class FrameTests(WebSocketCase):
             self.assertNotEqual(endpoint.transport.aborted, answered)
 
     def test_a_peer_that_goes_on_after_a_close_is_cut_off(self) -> None:
-        """It is read from at first, so that its going is noticed at once; before it is cut off it can read why."""
+        """A peer that continues to send after a close is aborted.
+
+        Its input is read at first, so that a disconnect is seen at once and the peer can read the close code.
+        """
         endpoint = self.open()
         endpoint.send(frame(BINARY, b"x"))
         endpoint.send(frame(TEXT, b"more") * 6000)
@@ -464,7 +491,7 @@ class FrameTests(WebSocketCase):
         self.assertTrue(endpoint.transport.aborted)
 
     def test_a_peer_that_is_to_be_cut_off_goes(self) -> None:
-        """A peer that disconnects before it is aborted leaves no pending call and no counted connection."""
+        """A peer that disconnects before it is aborted leaves no delayed call and no counted connection."""
         self.endpoint.send(frame(BINARY, b"x"))
         self.endpoint.send(frame(TEXT, b"more") * 6000)
         self.endpoint.send(b"x" * MAX_DISCARDED_BYTES)
@@ -473,7 +500,10 @@ class FrameTests(WebSocketCase):
         self.nothing_left()
 
     def test_closing_by_the_peer(self) -> None:
-        """A close frame is answered, the switchboard is told at once, and the transport is closed without a reset."""
+        """A close frame is echoed, and the switchboard is informed at once.
+
+        The TCP connection closes without a reset.
+        """
         self.endpoint.send(frame(CLOSE, close_payload(1001, "bye")))
         self.assertEqual(self.endpoint.frames(), [(CLOSE, close_payload(1000))])
         self.assertEqual(self.record.closed_peers, [PeerId(1)])
@@ -481,7 +511,10 @@ class FrameTests(WebSocketCase):
         self.assertFalse(self.endpoint.transport.aborted)
 
     def test_closing_by_the_server(self) -> None:
-        """The code and reason of the switchboard; after the answer the transport is closed in an orderly way."""
+        """The close frame has the switchboard's code and reason.
+
+        After the peer's close frame the TCP connection ends without a reset.
+        """
         connection = self.record.connections[PeerId(1)]
         connection.close(4001, "replaced")
         connection.close(4002, "again")
@@ -498,7 +531,7 @@ class FrameTests(WebSocketCase):
         self.nothing_left()
 
     def test_closing_without_an_answer(self) -> None:
-        """The transport is aborted in time, and the switchboard told."""
+        """Without the peer's close frame the transport is aborted at a timeout, and the switchboard is informed."""
         self.record.connections[PeerId(1)].close(1008, "x" * 200)
         self.assertEqual(self.endpoint.frames(), [(CLOSE, close_payload(1008, "x" * 123))])
         self.advance(CLOSE_SECONDS + 0.1)
@@ -516,7 +549,7 @@ class FrameTests(WebSocketCase):
         self.closed_with(ErrorCode.TOO_MANY_CONTROL_FRAMES)
 
     def test_bytes(self) -> None:
-        """Bytes have a rate limit with a burst, and the frame that exceeds it is refused at its header."""
+        """Bytes have a rate limit with a burst, and a frame that exceeds the limit is refused at its header."""
         self.serve(Limits(message_byte_rate=1024.0, message_byte_burst=4096, message_bytes=4096))
         self.endpoint = self.open()
         self.endpoint.send(*[frame(TEXT, b"x" * 1024)] * 4)
@@ -528,14 +561,14 @@ class FrameTests(WebSocketCase):
         self.assertEqual(self.factory.signaling_port.metrics.limits["message_byte_rate"], 1)
 
     def test_the_largest_message_is_always_possible(self) -> None:
-        """A message of the greatest size is accepted although the configured burst is smaller."""
+        """A message of the greatest size is accepted even if the configured burst is smaller."""
         self.serve(Limits(message_byte_rate=1024.0, message_byte_burst=1024, message_bytes=4096))
         self.endpoint = self.open()
         self.endpoint.send(frame(TEXT, b"x" * 4096))
         self.assertEqual(len(self.heard()), 1)
 
     def test_other_limits(self) -> None:
-        """A connection keeps those that it began with; the next ones have the others."""
+        """An open connection keeps its limits; later connections have the new limits."""
         self.factory.reload_limits(Limits(message_bytes=1024, ping_seconds=5.0, address_connections=1))
         self.endpoint.send(frame(TEXT, b"x" * 65536))
         self.assertEqual(len(self.heard()), 1)
@@ -544,7 +577,7 @@ class FrameTests(WebSocketCase):
         self.assertEqual(self.endpoint.frames()[-1], closing(ErrorCode.MESSAGE_TOO_LARGE))
 
     def test_silence(self) -> None:
-        """A peer that answers no ping is aborted."""
+        """A peer that sends no pong is aborted."""
         self.advance(19.9)
         self.assertEqual(self.endpoint.frames(), [])
         self.advance(0.2)
@@ -558,7 +591,7 @@ class FrameTests(WebSocketCase):
         self.assertEqual(self.factory.signaling_port.metrics.limits["pong_seconds"], 1)
 
     def test_answered_pings(self) -> None:
-        """One that answers stays, for hours."""
+        """A peer that answers each ping stays connected for hours."""
         for _ in range(100):
             self.advance(20.1)
             for opcode, payload in self.endpoint.frames():
@@ -569,7 +602,7 @@ class FrameTests(WebSocketCase):
         self.nothing_left()
 
     def test_small_times(self) -> None:
-        """Times below a second are kept to, which Autobahn's own timers would round away."""
+        """Timeouts below a second are precise, which Autobahn's own timers would round to zero."""
         self.serve(Limits(ping_seconds=0.5, pong_seconds=0.5))
         self.endpoint = self.open()
         self.clock.advance(0.49)
@@ -582,7 +615,10 @@ class FrameTests(WebSocketCase):
         self.assertTrue(self.endpoint.closed)
 
     def test_failing_switchboard(self) -> None:
-        """An error closes the connection it came with, alone; it is logged once, without the message."""
+        """An exception in the switchboard closes only the connection whose message caused it.
+
+        The exception is logged once, without the message.
+        """
         other = self.open()
         self.record.fails.add("receive_requests")
         self.endpoint.send(frame(TEXT, b"secret"), frame(TEXT, b"secret"))
@@ -594,7 +630,7 @@ class FrameTests(WebSocketCase):
         self.assertEqual(self.record.heard, [(PeerId(2), b"fine")])
 
     def test_failing_end(self) -> None:
-        """An error while the switchboard is told of an end is logged, and the connection is given back."""
+        """An exception while the switchboard processes an end is logged, and the connection's slots are released."""
         self.record.fails.add("remove_connection")
         self.endpoint.disconnect()
         self.assertEqual(len(self.flushLoggedErrors(ArithmeticError)), 1)
@@ -602,10 +638,10 @@ class FrameTests(WebSocketCase):
 
 
 class TurnTests(WebSocketCase):
-    """Fairness between connections that send many messages."""
+    """Connections that send many messages take turns with the others."""
 
     def test_a_flood_waits_for_others(self) -> None:
-        """Of many messages in one read the rest waits while other connections are served, and is not lost."""
+        """Of many messages in one read, the rest waits while other connections are served. No message is lost."""
         flood, other = self.open(), self.open()
         many = MESSAGES_PER_READ + 3
         flood.send(b"".join(frame(TEXT, b"%d" % number) for number in range(many)))
@@ -620,7 +656,7 @@ class TurnTests(WebSocketCase):
         self.assertEqual(len(self.record.heard), many + 1)
 
     def test_large_messages_wait_sooner(self) -> None:
-        """A long one takes as long to decode as several."""
+        """Large messages end a connection's turn sooner, since they take longer to decode."""
         flood = self.open()
         large = b"x" * (CHARGED_BYTES * (MESSAGES_PER_READ - 1))
         flood.send(frame(TEXT, large) * 3)
@@ -629,7 +665,7 @@ class TurnTests(WebSocketCase):
         self.assertEqual(len(self.record.heard), 3)
 
     def test_a_message_that_is_not_whole(self) -> None:
-        """Behind a flood it has its deadline too."""
+        """An incomplete message behind a flood has its timeout too."""
         endpoint = self.open()
         endpoint.send(frame(TEXT, b"a") * MESSAGES_PER_READ + frame(TEXT, b"b") + frame(TEXT, b"c", fin=False))
         self.clock.pump([0, 0])
@@ -638,7 +674,7 @@ class TurnTests(WebSocketCase):
         self.assertIn(closing(ErrorCode.SLOW_MESSAGE), endpoint.frames())
 
     def test_a_flood_that_ends(self) -> None:
-        """Nothing of it is heard after the connection is gone, or has closed."""
+        """Waiting messages are dropped when the connection closes or disconnects."""
         gone, closed = self.open(), self.open()
         for endpoint in (gone, closed):
             endpoint.send(frame(TEXT, b"a") * (MESSAGES_PER_READ + 9))
@@ -650,7 +686,10 @@ class TurnTests(WebSocketCase):
         self.nothing_left()
 
     def test_offences_count(self) -> None:
-        """A connection that was closed for what its peer did counts as many new ones of that address, and no other."""
+        """A connection that is closed for its peer's fault counts as many new connections of that address.
+
+        Other addresses are not affected.
+        """
         self.serve(Limits(address_connection_burst=OFFENCE_COST + 2))
         endpoint = self.open()
         endpoint.send(frame(BINARY, b"x"))
@@ -661,7 +700,7 @@ class TurnTests(WebSocketCase):
         self.open("192.0.2.200")
 
     def test_no_offence(self) -> None:
-        """One that ends by itself, or because the server stops, counts as one."""
+        """A connection that ends by itself, or because the server stops, counts as one connection."""
         self.serve(Limits(address_connection_burst=OFFENCE_COST + 2))
         endpoint = self.open()
         endpoint.send(frame(CLOSE, close_payload(1000)))
@@ -670,7 +709,7 @@ class TurnTests(WebSocketCase):
             self.open().disconnect()
 
     def refused_or_cut(self) -> None:
-        """Assert that the next connection is not let in."""
+        """Assert that the next connection is refused."""
         endpoint = self.dial()
         if not endpoint.closed:
             endpoint.send(upgrade_request("/ws"))
@@ -678,19 +717,19 @@ class TurnTests(WebSocketCase):
 
 
 class SiteTurnTests(TurnTests):
-    """The same under the site."""
+    """The same tests on the site."""
 
     bare = False
 
 
 class SiteFrameTests(FrameTests):
-    """The same under the site."""
+    """The same tests on the site."""
 
     bare = False
 
 
 class OutputTests(WebSocketCase):
-    """Output that the peer does not read."""
+    """The output of a peer that reads too slowly is bounded."""
 
     def setUp(self) -> None:
         """Open a WebSocket."""
@@ -699,7 +738,7 @@ class OutputTests(WebSocketCase):
         self.connection = self.record.connections[PeerId(1)]
 
     def test_too_much(self) -> None:
-        """The connection is aborted while it is written to, and the switchboard told."""
+        """The write that exceeds the bound in bytes aborts the connection, and the switchboard is informed."""
         for _ in range(262):
             self.connection.send_text(b"x" * 1000)
         self.assertTrue(self.endpoint.transport.aborted)
@@ -708,7 +747,7 @@ class OutputTests(WebSocketCase):
         self.nothing_left()
 
     def test_too_long(self) -> None:
-        """The connection is aborted when nothing of the output is taken for too long."""
+        """The connection is aborted when the peer reads nothing for the timeout."""
         self.connection.send_text(b"x" * 70_000)
         self.advance(4.9)
         self.assertFalse(self.endpoint.closed)
@@ -717,7 +756,7 @@ class OutputTests(WebSocketCase):
         self.assertEqual(self.record.closed_peers, [PeerId(1)])
 
     def test_all_of_it_in_order(self) -> None:
-        """A peer that was slow for a while has missed nothing."""
+        """A peer that was slow for a while receives all messages in order."""
         messages = [b"%d" % number * 1000 for number in range(40)]
         for message in messages:
             self.connection.send_text(message)
@@ -727,14 +766,14 @@ class OutputTests(WebSocketCase):
         self.assertFalse(self.endpoint.closed)
 
     def test_unread_pongs(self) -> None:
-        """Pings cannot make the server buffer without end."""
+        """Pongs count against the bound, so that pings cannot fill the server's memory."""
         self.serve(Limits(control_rate=1e6, control_burst=10**6))
         endpoint = self.open()
         endpoint.send(*[frame(PING, b"x" * 125)] * 2100)
         self.assertTrue(endpoint.transport.aborted)
 
     def test_unread_close(self) -> None:
-        """A close that is never taken ends all the same."""
+        """The connection ends even if the peer never reads the close frame."""
         self.connection.send_text(b"x" * 70_000)
         self.endpoint.send(frame(CLOSE, close_payload(1000)))
         self.assertTrue(self.endpoint.transport.lost)
@@ -743,14 +782,14 @@ class OutputTests(WebSocketCase):
         self.assertTrue(self.endpoint.transport.aborted)
 
     def test_close_after_what_waits(self) -> None:
-        """A peer that reads gets everything that was sent before the close."""
+        """A peer that reads receives everything that was sent before the close."""
         for _ in range(10):
             self.connection.send_text(b"x" * 10_000)
         self.endpoint.send(frame(CLOSE, close_payload(1000)))
         self.assertEqual(self.endpoint.frames(), [*[(TEXT, b"x" * 10_000)] * 10, (CLOSE, close_payload(1000))])
 
     def test_after_the_end(self) -> None:
-        """TLS goes on to deliver after a close; nothing of it is kept."""
+        """Input that TLS delivers after a close is discarded."""
         self.endpoint.send(frame(CLOSE, close_payload(1000)))
         protocol: Any = self.endpoint.transport.protocol
         protocol.dataReceived(b"x" * 100_000)
@@ -758,25 +797,25 @@ class OutputTests(WebSocketCase):
 
 
 class SiteOutputTests(OutputTests):
-    """The same under the site."""
+    """The same tests on the site."""
 
     bare = False
 
 
 class DrainTests(WebSocketCase):
-    """WebSockets while the server drains."""
+    """WebSockets are closed while the server drains."""
 
     def drain(self, seconds: float = 10.0) -> Deferred[None]:
-        """Begin to drain."""
+        """Start the drain."""
         return self.factory.signaling_port.connections.drain(seconds)
 
     def test_nobody_there(self) -> None:
-        """There is nothing to wait for."""
+        """A drain without connections is complete at once."""
         self.successResultOf(self.drain())
         self.nothing_left()
 
     def test_everyone_goes(self) -> None:
-        """Each is closed with 1012, and waited for."""
+        """The drain closes each WebSocket with 1012 and waits for its end."""
         endpoints = [self.open(), self.open()]
         drained = self.drain()
         for endpoint in endpoints:
@@ -800,7 +839,7 @@ class DrainTests(WebSocketCase):
         self.nothing_left()
 
     def test_somebody_is_frozen(self) -> None:
-        """Who has got everything and does not answer does not hold up the restart."""
+        """A peer that has received everything and sends no close frame does not delay the restart."""
         endpoint = self.open()
         drained = self.drain()
         endpoint.transport.take_all()
@@ -811,7 +850,7 @@ class DrainTests(WebSocketCase):
         self.nothing_left()
 
     def test_somebody_reads_slowly(self) -> None:
-        """A peer that still has output to read has the whole time of the drain."""
+        """A peer that still has output to read has the whole duration of the drain."""
         endpoint = self.open()
         drained = self.drain()
         self.advance(ANSWER_SECONDS + 0.1)
@@ -822,7 +861,7 @@ class DrainTests(WebSocketCase):
         self.successResultOf(drained)
 
     def test_nobody_comes(self) -> None:
-        """An upgrade is refused from then on."""
+        """Upgrades are refused during the drain."""
         self.successResultOf(self.drain())
         self.refused(ErrorCode.GOING_AWAY)
 
@@ -837,12 +876,12 @@ class DrainTests(WebSocketCase):
 
 
 class SiteDrainTests(DrainTests):
-    """The same under the site."""
+    """The same tests on the site."""
 
     bare = False
 
     def test_unfinished_handshake(self) -> None:
-        """An unfinished handshake on the page's port is still HTTP: it may be completed, and is refused then."""
+        """An unfinished handshake on the site is still HTTP: it may be completed, and is then refused."""
         endpoint = self.dial()
         endpoint.send(upgrade_request()[:20])
         self.successResultOf(self.drain())
@@ -854,7 +893,7 @@ class DialectTests(SynchronousTestCase):
     """A WebSocket decodes and encodes in its dialect, over a real switchboard."""
 
     def setUp(self) -> None:
-        """Make a port with both dialects."""
+        """Create a port with both dialects."""
         clock = Clock()
         self.port = make_port(clock, make_switchboard(clock), dialects=DIALECTS)
         self.factory = SignalingFactory(self.port)
@@ -867,13 +906,13 @@ class DialectTests(SynchronousTestCase):
         return endpoint
 
     def say(self, endpoint: Endpoint, **message: object) -> list[str]:
-        """Send a message; the types of the messages that come back."""
+        """Send a message, and return the types of the responses."""
         endpoint.answer()
         endpoint.send(frame(TEXT, json.dumps(message).encode()))
         return [json.loads(payload)["type"] for opcode, payload in endpoint.frames() if opcode == TEXT]
 
     def test_requests_and_events_are_counted(self) -> None:
-        """A request, its event, a malformed frame and the error that answers it are counted by their classes."""
+        """A request, its event, a malformed frame and the resulting error are counted by their classes."""
         endpoint, metrics = self.open("signald.1"), self.port.metrics
         self.assertEqual(self.say(endpoint, type="hello", version=1), ["welcome"])
         self.assertEqual(self.say(endpoint, type="join"), ["error"])
@@ -882,7 +921,7 @@ class DialectTests(SynchronousTestCase):
         self.assertEqual(metrics.errors[ErrorCode.BAD_MESSAGE], 1)
 
     def test_forwarded_messages_are_timed(self) -> None:
-        """A message to another member is observed by the histogram, and a ping is not."""
+        """The histogram observes a message to another member, and not a ping."""
         host, guest = self.open("signald.1"), self.open("signald.1")
         for endpoint in (host, guest):
             self.say(endpoint, type="hello", version=1)
@@ -914,7 +953,7 @@ class DialectTests(SynchronousTestCase):
         self.assertEqual(protocol.localCloseCode, 1011)
 
     def test_a_suspended_switchboard_receives_nothing(self) -> None:
-        """A frame is neither decoded nor counted after the state was handed over."""
+        """After the state was handed over a frame is neither decoded nor counted."""
         endpoint = self.open("signald.1")
         self.port.switchboard.suspend()
         self.assertEqual(self.say(endpoint, type="hello", version=1), [])
@@ -925,7 +964,7 @@ class LogTests(WebSocketCase):
     """Addresses and payloads are not logged."""
 
     def test_no_address_and_no_payload(self) -> None:
-        """Whatever a client does: refusals, violations, aborts and closes are not worth a line with either."""
+        """No log line about a refusal, a violation, an abort or a close contains an address or a payload."""
         events: list[str] = []
 
         @implementer(ILogObserver)
@@ -948,6 +987,6 @@ class LogTests(WebSocketCase):
 
 
 class SiteLogTests(LogTests):
-    """The same under the site."""
+    """The same tests on the site."""
 
     bare = False

@@ -40,7 +40,7 @@ class CreateTests(SynchronousTestCase):
         self.certificate = self.authority.certificate
 
     def critical(self, oid: x509.ObjectIdentifier) -> bool:
-        """Tell whether the certificate has this extension, marked critical."""
+        """Return whether the certificate has this extension, marked as critical."""
         return self.certificate.extensions.get_extension_for_oid(oid).critical
 
     def test_usage(self) -> None:
@@ -164,7 +164,7 @@ class FromPairTests(SynchronousTestCase):
 
 
 class IssueTests(SynchronousTestCase):
-    """`issue` creates leaves that clients accept for permitted names alone."""
+    """`issue` creates leaves that clients accept for permitted names only."""
 
     def setUp(self) -> None:
         """Create an authority and a leaf."""
@@ -193,7 +193,7 @@ class IssueTests(SynchronousTestCase):
                 self.assertIn("no permitted name constraints matched SAN", str(error))
 
     def test_usage(self) -> None:
-        """The leaf has a new P-256 key, is valid for TLS servers alone, and cannot sign certificates."""
+        """The leaf has a new P-256 key, is valid for TLS servers only, and cannot sign certificates."""
         extensions = self.pair.leaf.extensions
         usage = extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
         self.assertEqual(list(usage), [ExtendedKeyUsageOID.SERVER_AUTH])
@@ -237,7 +237,7 @@ class IssueTests(SynchronousTestCase):
 
 
 class RenewalTests(SynchronousTestCase):
-    """`renewal_reason` says whether a leaf must be issued again."""
+    """`renewal_reason` decides whether a leaf must be issued again."""
 
     def setUp(self) -> None:
         """Create an authority and a leaf."""

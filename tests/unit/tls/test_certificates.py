@@ -31,7 +31,7 @@ UNCHANGED = CertificateReport()
 
 
 def served_certificate(certificate: LocalCertificate | SuppliedCertificate) -> x509.Certificate:
-    """Return the certificate that a new client gets in the handshake."""
+    """Return the certificate that the server sends to a new client in the handshake."""
     context = SSL.Context(SSL.TLS_METHOD)
     return Link(certificate.tls, context).shown
 
@@ -332,7 +332,7 @@ class SuppliedLoadTests(SuppliedCase):
     def test_types_of_keys(self) -> None:
         """The pair is used unchanged, whatever the type of its key."""
         for key in (self.pair.key, rsa.generate_private_key(65537, 2048)):
-            pair = self_signed(key)  # type: ignore[arg-type]  # of a kind that can sign certificates, as above
+            pair = self_signed(key)  # type: ignore[arg-type]  # these key types can sign certificates
             self.write(pair)
             certificate = self.load()
             self.assertEqual(certificate.initial_report, UNCHANGED)
@@ -346,12 +346,12 @@ class SuppliedLoadTests(SuppliedCase):
 
     def test_rejected_by_openssl(self) -> None:
         """A certificate that OpenSSL rejects is an error that names its file."""
-        self.write(self_signed(rsa.generate_private_key(65537, 1024)))  # noqa: S505 - that is the point
+        self.write(self_signed(rsa.generate_private_key(65537, 1024)))  # noqa: S505 - the key is too small on purpose
         error = self.assertRaises(CertificateError, self.load)
         self.assertRegex(str(error), f"^{self.files[0]} cannot be used. OpenSSL does not accept the certificate: ")
 
     def test_open_to_others(self) -> None:
-        """A key that everybody may read is rejected; one that its group may read is not."""
+        """A key that everybody may read is rejected; a key that only its group may read is accepted."""
         self.files[1].chmod(0o640)
         self.load()
         self.files[1].chmod(0o644)
@@ -431,7 +431,7 @@ class SuppliedCheckTests(SuppliedCase):
         self.assertEqual(self.check(NOW + 2 * MISMATCH_SECONDS), UNCHANGED)
 
     def test_detection(self) -> None:
-        """A change of the time, the size or the inode alone is detected."""
+        """A change of only the time, only the size or only the inode is detected."""
         path = self.files[0]
         before = path.stat()
         os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns + 1))

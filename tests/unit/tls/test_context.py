@@ -43,7 +43,7 @@ class TLSCase(SynchronousTestCase):
 
 
 class HandshakeTests(TLSCase):
-    """Handshakes negotiate only what is secure."""
+    """Handshakes negotiate only secure parameters."""
 
     def test_interface(self) -> None:
         """`ServerTLS` provides Twisted's interface."""
@@ -120,7 +120,7 @@ class HandshakeTests(TLSCase):
             self.assert_rejected("alert handshake failure")
 
     def test_alpn(self) -> None:
-        """HTTP/1.1 is chosen from what a client offers, and a client may offer nothing."""
+        """HTTP/1.1 is chosen from the client's ALPN offer, and a client may omit the offer."""
         self.assertEqual(Link(self.tls, self.context).client.get_alpn_proto_negotiated(), b"")
         self.context = client_context(self.authority.certificate, wall_time(NOW))
         self.context.set_alpn_protos([b"h2", b"http/1.1"])
@@ -140,7 +140,7 @@ class HandshakeTests(TLSCase):
         self.assertIn("no renegotiation", str(error))
 
     def test_no_resumption(self) -> None:
-        """A client that offers a session does a full handshake."""
+        """A client that offers a TLS session for resumption does a full handshake."""
         for version in (SSL.TLS1_2_VERSION, SSL.TLS1_3_VERSION):
             context = client_context(self.authority.certificate, wall_time(NOW))
             context.set_max_proto_version(version)
@@ -178,6 +178,6 @@ class ReplaceTests(TLSCase):
 
     def test_key_too_small(self) -> None:
         """A certificate that OpenSSL rejects is an error of one sentence."""
-        pair = self_signed(rsa.generate_private_key(65537, 1024))  # noqa: S505 - that is the point
+        pair = self_signed(rsa.generate_private_key(65537, 1024))  # noqa: S505 - the key is too small on purpose
         error = self.assertRaises(CertificateError, server_context, pair)
         self.assertEqual(str(error), "OpenSSL does not accept the certificate: ee key too small.")

@@ -64,7 +64,7 @@ class StaticTexts(HTMLParser):
             self._note(attributes.get(name) or "")
 
     def handle_endtag(self, tag: str) -> None:
-        """Leave an element."""
+        """Track the end of an element."""
         if self._ignored and self._ignored[-1] == tag:
             self._ignored.pop()
 

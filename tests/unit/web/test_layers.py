@@ -24,7 +24,7 @@ PAGE = files("signald_page")
 CLIENT = Path(signald_page.client.__file__).parent
 
 BROWSER = {"jsffi", "shim"}
-"""The modules that lead to JavaScript; `js` would do as well, but nobody imports it."""
+"""The modules that lead to JavaScript; `js` also would, but no module of the page imports it."""
 
 STANDARD = {"__future__", "asyncio", "hashlib", "json", "sys", "typing"}
 """The standard modules that MicroPython has and the page uses; `__future__` and `typing` are in `web/stubs`."""
@@ -111,7 +111,7 @@ def modules() -> dict[str, Path]:
 
 
 def imports(module: str, known: Mapping[str, Path]) -> set[Import]:
-    """Return the imports of a module; `from package import name` counts as the module `name` where there is one."""
+    """Return the imports of a module; `from package import name` counts as the module `name` if it exists."""
     package = module.split(".")[:-1]
     found = set[Import]()
 

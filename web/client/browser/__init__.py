@@ -1,1 +1,1 @@
-"""The part of the page that uses the DOM, WebRTC, media devices and storage, by way of `bridge`."""
+"""The modules of the page that use the DOM, WebRTC, media devices and storage, through `bridge`."""

@@ -1,4 +1,4 @@
-"""Audio levels: the local level bar, the active speaker, and whether the person talks while muted."""
+"""Audio levels: the local level bar, the active speaker, and the warning about speech while muted."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["AudioLevels"]
 
 INTERVAL = 0.25
-"""Seconds between two measurements: shorter than a word."""
+"""Seconds between two measurements; the interval is shorter than a word."""
 
 LEVEL_BARS = ("self-level", "level")
 
@@ -30,7 +30,7 @@ class AudioLevels:
     """Measures the local and the remote audio levels.
 
     Attributes:
-        speech: tells who speaks.
+        speech: detects the active speaker and speech while muted.
 
     """
 
@@ -43,15 +43,11 @@ class AudioLevels:
         peers: Callable[[], dict[str, PeerConnection]],
         refresh: Callable[[], None],
     ) -> None:
-        """Start to measure.
+        """Start measuring.
 
-        Args:
-            page: the page's elements.
-            state: the page's state.
-            media: the local microphone.
-            peers: returns the peer connections by user.
-            refresh: called when another person speaks, or this one talks while muted.
-
+        Args:: page: the page's elements. ;; state: the page's state. ;; media: the local microphone. ;; peers: returns
+        the peer connections by user. ;; refresh: called when the active speaker changes, or the local person talks
+        while muted.
         """
         self.speech = ActiveSpeaker()
         self._page = page
@@ -64,7 +60,7 @@ class AudioLevels:
         spawn(self._measure())
 
     def meter_microphone(self) -> None:
-        """Measure the microphone that runs at present."""
+        """Measure the current local microphone track from now on."""
         self._meter.set_track(self._media.track(AUDIO))
 
     async def _measure(self) -> None:
@@ -81,7 +77,7 @@ class AudioLevels:
         levels = {}
         for user, peer in self._peers().items():
             member = state.participants.find(user)
-            # Browsers report the last level for some seconds after a microphone stopped.
+            # Browsers report the last level for some seconds after a microphone has stopped.
             levels[user] = peer.loudness() if member is not None and member.microphone is not False else 0.0
         speech.update(levels, time)
         speech.update_own(level, state.devices.microphone.status == MUTED, INTERVAL, time)

@@ -13,7 +13,7 @@ __all__ = ["set_speaker"]
 
 
 def set_speaker(element: Any, device: str) -> None:
-    """Play a media element through this device, where the browser can; an empty id stands for the system's default."""
+    """Play a media element through this device if the browser supports it; an empty id selects the default device."""
     if get(element, "setSinkId") is not None:
         spawn(_set_sink(element, device))
 
@@ -22,5 +22,5 @@ async def _set_sink(element: Any, device: str) -> None:
     try:
         await wait(call(element, "setSinkId", device))
     except BrowserError:
-        # The device is gone; the browser goes on with the one that it plays through.
+        # The device was removed; the browser continues to play through the current device.
         return

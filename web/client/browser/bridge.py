@@ -75,7 +75,7 @@ def _to_js(value: Any) -> Any:
 
 
 def get(target: Any, *path: str) -> Any:
-    """Return the property at the end of a path; None where one is missing, null or undefined."""
+    """Return the property at the end of a path; None if a property on the path is missing, null or undefined."""
     for name in path:
         if target is None:
             return None
@@ -131,7 +131,7 @@ def _fail(error: Exception) -> None:
 
 
 def listen(target: Any, event: str, handler: Callable[[Any], object]) -> None:
-    """Call `handler` with each of the target's events of this name, as long as the target exists."""
+    """Call `handler` with each of the target's events of this name, until the target is destroyed."""
     _listen(target, event, handler, {})
 
 
@@ -146,16 +146,16 @@ def _listen(target: Any, event: str, handler: Callable[[Any], object], options: 
 
 
 class Listeners:
-    """Event listeners that are removed together, for objects that do not last as long as the page.
+    """Event listeners that are removed together, for objects with a shorter life than the page.
 
-    A listener that refers to its target would keep both forever: neither garbage collector sees the other's heap.
+    A listener that refers to its target would keep both alive forever: neither garbage collector sees the other's heap.
     """
 
     def __init__(self) -> None:
         self._controller = construct("AbortController")
 
     def listen(self, target: Any, event: str, handler: Callable[[Any], object]) -> None:
-        """Call `handler` with each of the target's events of this name, until `end`."""
+        """Call `handler` with each of the target's events of this name, until `end` is called."""
         _listen(target, event, handler, {"signal": get(self._controller, "signal")})
 
     def end(self) -> None:
@@ -179,9 +179,9 @@ def random_float() -> float:
 
 
 def random_hex(count: int) -> str:
-    """Return cryptographically random bytes as hexadecimal digits; this works in insecure contexts, too."""
+    """Return cryptographically random bytes as hexadecimal digits; this works in insecure contexts too."""
     numbers = call(get(window, "crypto"), "getRandomValues", construct("Uint8Array", count))
-    # Bytes do not cross the bridge, so they are joined to a text.
+    # The bridge does not pass bytes, so they are joined to a text.
     return bytes([int(number) for number in call(numbers, "join", " ").split()]).hex()
 
 
@@ -192,18 +192,18 @@ def random_text() -> str:
 
 
 def mark(name: str) -> None:
-    """Store the present time under `signald.marks`."""
+    """Store the current time under `signald.marks`."""
     shim.mark(name)
 
 
 def report_entries(report: Any, types: list[str], keys: list[str]) -> list[dict[str, Any]]:
-    """Return these keys of an RTCStatsReport's entries of these types."""
+    """Return the values of these keys in all entries of these types in an RTCStatsReport."""
     entries: list[dict[str, Any]] = json.loads(shim.entries(report, _to_js(types), _to_js(keys)))
     return entries
 
 
 async def load_extras() -> bool:
-    """Fetch `signald_page.client.extras`, unless it is there, so that it can be imported; False when that failed."""
+    """Fetch `signald_page.client.extras`, unless it is loaded, so that it can be imported; return False on failure."""
     try:
         await wait(shim.extras())
     except BrowserError:
@@ -212,7 +212,7 @@ async def load_extras() -> bool:
 
 
 async def load_qr() -> Any:
-    """Return the library that draws QR codes, which is fetched on the first use."""
+    """Return the library that draws QR codes; it is fetched on first use."""
     return await wait(shim.qr())
 
 
@@ -240,7 +240,7 @@ class BrowserJson:
         return text
 
     def loads(self, text: str) -> Any:
-        """Return the value of a JSON text; raise ValueError when it is none."""
+        """Return the value of a JSON text; raise ValueError if the text is not valid JSON."""
         browser = get(window, "JSON")
         try:
             # The browser checks the text and writes it without escapes, which MicroPython reads correctly.

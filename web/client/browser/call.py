@@ -29,16 +29,16 @@ if TYPE_CHECKING:
 __all__ = ["Call", "ice_servers"]
 
 UNREACHABLE_AFTER = 10.0
-"""Seconds after which a server that does not answer counts as unreachable."""
+"""Seconds without a response after which the server counts as unreachable."""
 
 
 class Call:
-    """One call.
+    """One call, from connecting until hanging up.
 
     Attributes:
         peers: the peer connections.
         ended: whether the call has ended.
-        reconnects: how often the connection to the server was restored.
+        reconnects: how often the signaling connection was restored.
 
     """
 
@@ -58,18 +58,11 @@ class Call:
     ) -> None:
         """Connect to the server, and open or join the session that `state` names.
 
-        Args:
-            state: the page's state.
-            media: the local camera and microphone.
-            screen: the local shared screen.
-            messaging: the messages between the pages.
-            refresh: called when `state` or `peers` changed.
-            log: takes lines for diagnosis.
-            name: the person's name; empty for none.
-            password: the session's password, or the one that it is to have; empty for none.
-            lobby: whether a session that is opened has a lobby.
-            identity: what the signaling client needs to resume after the page was reloaded; empty for a new start.
-
+        Args:: state: the page's state. ;; media: the local camera and microphone. ;; screen: the local shared screen.
+        ;; messaging: the messages between the pages. ;; refresh: called when `state` or `peers` changed. ;; log:
+        receives log lines for diagnosis. ;; name: the person's name; empty for none. ;; password: the password of the
+        session, existing or new; empty for none. ;; lobby: whether a session that is opened has a lobby. ;; identity:
+        the stored identity with which the signaling client resumes after a reload; empty for a new identity.
         """
         self.peers = PeerConnections(
             state=state, media=media, screen=screen, messaging=messaging, send=self._send, refresh=self._settle, log=log
@@ -91,18 +84,18 @@ class Call:
 
     @property
     def server(self) -> str:
-        """The name and version that the server sent; empty before it was reached."""
+        """The name and version that the server sent; empty until the server has sent its welcome."""
         return "" if self._client.welcome is None else self._client.welcome.server
 
     # Calls from the page
 
     def devices_settled(self) -> None:
-        """Let a guest join, because the person has their devices or goes without them."""
+        """Let a guest join, because the person has their devices or continues without them."""
         self._devices_settled = True
         self._request_entry()
 
     def tick(self) -> None:
-        """Run the timers of the call; call it about once a second."""
+        """Run the timers of the call; the page calls this method about once a second."""
         time = now()
         self._perform(self._client.tick(time))
         if self._client.welcome is None and time - self._started_at > UNREACHABLE_AFTER:
@@ -114,7 +107,7 @@ class Call:
         self._settle()
 
     def probe_network(self, network_changed: bool) -> None:
-        """Check every connection now, because the network changed or the page was hidden."""
+        """Check every connection now, because the network changed or the page is visible again."""
         if network_changed:
             self._state.network.changed = True
         for member in self._state.participants.members:
@@ -122,7 +115,7 @@ class Call:
         self._perform(self._client.probe_connection(now()))
 
     def answer_knock(self, user: str, admitted: bool) -> None:
-        """Admit somebody who waits in the lobby, or refuse them."""
+        """Admit or refuse a visitor who waits in the lobby."""
         request = self._client.admit_user if admitted else self._client.refuse_user
         self._perform(request(self._state.session.id, user))
 
@@ -131,15 +124,15 @@ class Call:
         self._perform(self._client.change_session(self._state.session.id, locked=locked, lobby=lobby))
 
     def remove(self, user: str) -> None:
-        """Remove somebody, as the host."""
+        """Remove a participant, as the host."""
         self._perform(self._client.remove_member(self._state.session.id, user))
 
     def hand_over(self, user: str) -> None:
-        """Make somebody else the host."""
+        """Make another participant the host."""
         self._perform(self._client.make_host(self._state.session.id, user))
 
     def end(self) -> None:
-        """Leave, or as the host end the session for all, and close every connection."""
+        """Leave the session, or as the host end it for all, and close every connection."""
         if self.ended:
             return
         self.ended = True
@@ -184,7 +177,7 @@ class Call:
         if self.ended:
             return
         if isinstance(event, events.Negotiate):
-            # Candidates come in dozens, and change nothing that the page shows.
+            # Dozens of candidates arrive at a time, and a candidate changes nothing that the page shows.
             self.peers.run(event.user, event.commands)
             return
         handler = self._handlers.get(type(event))
@@ -233,7 +226,7 @@ class Call:
         elif reaction == join_flow.REPORT:
             state.request_refused(refusal.about, refusal.code, texts.refusal(refusal.code, refusal.sentence))
         else:
-            # Most of these refuse a message to a member who left at the same moment.
+            # Most of these errors refuse a message to a member who left at the same moment.
             self._log(f"{refusal.about}: {refusal.code}")
 
     def _opened(self, opened: messages.Opened) -> None:
@@ -266,21 +259,21 @@ class Call:
     # Entering the session
 
     def _membership_lost(self) -> None:
-        """Close the peer connections, because the server no longer knows this member."""
+        """Close the peer connections, because the server no longer has this user's membership."""
         self.peers.close_all()
-        # Somebody who was in the call has their devices, or goes without them.
+        # A person who was in the call has already decided about their devices.
         self._devices_settled = self._devices_settled or self._state.in_session
         self._state.membership_lost()
 
     def _request_entry(self) -> None:
-        """Open or join the session, once everything that this takes is there."""
+        """Open or join the session, once everything that the request needs is available."""
         if self.ended or self._client.state != client.READY:
             return
         state = self._state
         session_id = state.session.id
         key = storage.host_key(session_id) if session_id else ""
         welcome = self._client.welcome
-        # A host's token for this session takes the place of a key.
+        # A host's token for this session replaces the host key.
         granted = bool(welcome and session_id and welcome.role == HOST and welcome.session == session_id)
         opens = state.role == HOST or granted
         request = self._join_flow.request(opens, session_id, key or ("token" if granted else ""), self._devices_settled)
@@ -307,7 +300,7 @@ class Call:
         )
 
     def _entered(self, entered: messages.Opened | messages.Joined, role: str) -> None:
-        """Connect to the members of the session, which was entered for the first time or again."""
+        """Connect to the members of the session, which this user has entered for the first time or again."""
         session_id, members = entered.session, entered.members or []
         state, session = self._state, self._state.session
         session.relay_only = entered.relay_only
@@ -337,7 +330,7 @@ class Call:
         self._perform(self._client.send_request(message))
 
     def _settle(self) -> None:
-        """Adapt the peer connections to the state, and store what a reload needs."""
+        """Adapt the peer connections to the state, and store the data that a reload needs."""
         state = self._state
         self.peers.match_participants()
         if not self.ended and self._join_flow.active and self._signaling.identity:
@@ -346,7 +339,7 @@ class Call:
 
 
 def ice_servers(configured: list[messages.IceServer]) -> list[dict[str, Any]]:
-    """Return the STUN and TURN servers that the server names, as W3C `RTCIceServer` dicts."""
+    """Return the STUN and TURN servers that the server sent, as W3C `RTCIceServer` dicts."""
     servers = []
     for server in configured:
         entry = {"urls": server.urls, "username": server.username, "credential": server.credential}

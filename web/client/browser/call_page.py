@@ -1,4 +1,4 @@
-"""The page from the preview to the end of a call: creates its parts, starts calls, and updates the page."""
+"""The page from the preview to the end of a call: creates its features, starts calls, and updates the document."""
 
 from __future__ import annotations
 
@@ -28,23 +28,20 @@ if TYPE_CHECKING:
 __all__ = ["CallPage"]
 
 NONCE_BYTES = 32
-"""Length of the random number behind a verification code."""
+"""The length of the random nonce of a verification code."""
 
 TICK_INTERVAL = 1.0
-"""Seconds between two checks of what depends on time."""
+"""Seconds between two runs of the timers."""
 
 
 class CallPage:
-    """The parts of the page that calls need."""
+    """The features of the page that calls need."""
 
     def __init__(self, state: PageState, page: Page, show_start: Callable[[], None]) -> None:
-        """Create the parts.
+        """Create the features.
 
-        Args:
-            state: the page's state.
-            page: the page's elements.
-            show_start: shows the start screen for the session that the page's address names.
-
+        Args:: state: the page's state. ;; page: the page's elements. ;; show_start: shows the start screen for the
+        session that the page's URL names.
         """
         self._state = state
         self._page = page
@@ -100,16 +97,12 @@ class CallPage:
         lobby: bool = False,
         identity: str = "",
     ) -> None:
-        """Start a call, or join this one.
+        """Start a call, or join an existing call.
 
-        Args:
-            role: `host` or `guest`.
-            session_id: the session to join; empty for a new one.
-            name: the person's name; empty for none.
-            password: the session's password; empty for none.
-            lobby: whether a session that is opened has a lobby.
-            identity: what the signaling client needs to resume after the page was reloaded; empty for a new start.
-
+        Args:: role: `host` or `guest`. ;; session_id: the session to join; empty for a new session. ;; name: the
+        person's name; empty for none. ;; password: the session's password; empty for none. ;; lobby: whether a session
+        that is opened has a lobby. ;; identity: the stored identity with which the signaling client resumes after a
+        reload; empty for a new identity.
         """
         if not self._state.start_call(role, session_id):
             return
@@ -134,12 +127,12 @@ class CallPage:
         self.refresh()
 
     def resume_call(self, role: str, session_id: str, identity: str) -> None:
-        """Resume the call that was on when the page was reloaded."""
+        """Resume the call that was active when the page was reloaded."""
         password, lobby, self._state.session.relay_only = storage.session_settings(session_id)
         self.start_call(role, session_id, name=storage.name(), password=password, lobby=lobby, identity=identity)
 
     def refresh(self) -> None:
-        """End a call that is over at once, and update the page soon: once for all changes until then."""
+        """Stop a call that is over at once, and update the document soon: once for all changes until then."""
         if self._current.call is not None and self._state.phase not in (CONNECTING, SESSION):
             self._current.end()
             self._devices.call_ended()
@@ -158,7 +151,7 @@ class CallPage:
         self._panels.update(self._name)
         fragment = "#" + state.session.id
         if state.in_session and get(window, "location", "hash") != fragment:
-            # A reload or a bookmark then leads to this session.
+            # With the session in the URL, a reload or a bookmark leads to this session.
             call(get(window, "history"), "replaceState", None, "", fragment)
         self._page.show(view(state))
 
@@ -181,7 +174,7 @@ class CallPage:
         self.refresh()
 
     def _repeat(self) -> None:
-        """Try a failed call again; after another call, return to the start screen."""
+        """Retry a failed call; after a call that ended normally, return to the start screen."""
         state = self._state
         if state.phase == FAILED:
             self.start_call(state.role, state.session.id, name=self._name, password=self._password, lobby=self._lobby)

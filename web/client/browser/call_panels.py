@@ -59,7 +59,8 @@ class CallPanels:
         self._refresh = refresh
         self._loaded: Panels | None = None
         self._loading = False
-        # The number of unread messages when loading the panels failed: they are loaded again once there are more.
+        # The number of unread messages at the time when loading the panels failed; a higher number causes a new
+        # attempt.
         self._unread_at_failure = 0
         self._feed = ChatFeed(page, state, current.messaging, refresh)
         self._invitation = Invitation(page, state, refresh)
@@ -75,7 +76,7 @@ class CallPanels:
         page.on("devices", "toggle", lambda event: spawn(self._load()))
 
     def update(self, name: str) -> None:
-        """Show the present state; `name` is this person's name."""
+        """Show the current state; `name` is the local person's name."""
         self._feed.update()
         self._invitation.draw()
         self._lobby_list.show()
@@ -89,7 +90,7 @@ class CallPanels:
         self._keyboard_loader.update()
 
     async def _load(self) -> None:
-        """Load chat and device pickers, or say that they cannot be loaded."""
+        """Load the chat and the device pickers, or show that they cannot be loaded."""
         layout = self._state.layout
         if not await load_extras():
             layout.side_panel = ""

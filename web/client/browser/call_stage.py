@@ -1,4 +1,4 @@
-"""The stage of a call: the pictures, and what is shown on them."""
+"""The stage of a call: the participants' pictures, and the indicators on them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ __all__ = ["CallStage"]
 
 
 class CallStage:
-    """The features that show the participants' pictures and the state of the connections with them.
+    """The features that show the participants' pictures and the state of their peer connections.
 
     Attributes:
         tiles: the pictures.
@@ -41,7 +41,7 @@ class CallStage:
         trust: Trust,
         refresh: Callable[[], None],
     ) -> None:
-        """Create the features; `refresh` is called when the state changed."""
+        """Create the features; `refresh` is called when the state has changed."""
         self.tiles = Tiles(page, state, devices.speaker_id, refresh)
         self._state = state
         self._current = current
@@ -55,7 +55,7 @@ class CallStage:
         page.on_click("hear", self.tiles.play_sound)
 
     def update(self) -> None:
-        """Show the present state of the call."""
+        """Show the current state of the call."""
         self.tiles.show_pictures(self._current.peers(), self._audio_levels.speech)
         self._trust_badges.show()
         self._quality_monitor.update()

@@ -1,4 +1,4 @@
-"""Receives the chat messages of a call, also while the chat panel is closed."""
+"""Receives the chat messages of a call, even while the chat panel is closed."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["ChatFeed"]
 
 BATCH_SECONDS = 0.05
-"""Seconds in which messages are gathered before the page is updated, so that many cost little more than one."""
+"""Seconds in which received messages are collected before one update of the page shows them all."""
 
 
 class ChatFeed:
@@ -29,12 +29,12 @@ class ChatFeed:
     Attributes:
         chat: the messages.
         opened: whether the chat panel is open.
-        calls: how many calls have ended; with each the log is cleared.
+        calls: the number of calls that have ended; the log is cleared at each end.
 
     """
 
     def __init__(self, page: Page, state: PageState, messaging: PeerMessaging, refresh: Callable[[], None]) -> None:
-        """Start without a message; `refresh` is called when `update` has something to do."""
+        """Start with an empty log; `refresh` is called when the page should call `update`."""
         self.chat = ChatLog(state, messaging, now, _time_of_day, random_text, self.schedule_update)
         self.opened = False
         self.calls = 0
@@ -47,7 +47,7 @@ class ChatFeed:
         listen(self._document, "visibilitychange", lambda event: self.schedule_update())
 
     def update(self) -> None:
-        """Bring the log and the number of unread messages in line with the page's state."""
+        """Update the log and the number of unread messages from the page's state."""
         chat, state = self.chat, self._state
         call_over = state.phase in (START, ENDED)
         if call_over and not self._call_over:
@@ -63,7 +63,7 @@ class ChatFeed:
         self._part.show(chat.view())
 
     def schedule_update(self) -> None:
-        """Update the page after `BATCH_SECONDS`, because the log changed."""
+        """Update the page after `BATCH_SECONDS`, because the log has changed."""
         if not self._update_pending:
             self._update_pending = True
             spawn(self._refresh_later())

@@ -1,4 +1,4 @@
-"""Access to the call that is on, for the parts of the page that outlive it."""
+"""Access to the current call, for the features of the page that outlive a call."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["CurrentCall"]
 
 
 class CurrentCall:
-    """Passes requests to the call that is on; between calls they do nothing.
+    """Passes requests to the current call; between calls a request has no effect.
 
     Attributes:
         call: the call; None between calls.
@@ -30,7 +30,7 @@ class CurrentCall:
     def end(self) -> None:
         """End the call."""
         if self.call is not None:
-            # Cleared first, because the call triggers a refresh while it ends.
+            # The attribute is cleared first, because the call triggers a refresh while it ends.
             ended, self.call = self.call, None
             ended.end()
 
@@ -39,22 +39,22 @@ class CurrentCall:
         return {} if self.call is None else self.call.peers.by_user
 
     def descriptions(self, user: str) -> tuple[str, str]:
-        """Return the local and the remote SDP of the connection with this user; empty where there is none."""
+        """Return the local and the remote SDP of the peer connection with this user; empty if there is none."""
         peer = self.peers().get(user)
         return ("", "") if peer is None else peer.descriptions
 
     def replace_track(self, kind: str) -> None:
-        """Send the present local track of this kind."""
+        """Send the current local track of this kind."""
         if self.call is not None:
             self.call.peers.replace_track(kind)
 
     def replace_screen(self) -> None:
-        """Send the present tracks of the shared screen."""
+        """Send the current tracks of the shared screen."""
         if self.call is not None:
             self.call.peers.replace_screen()
 
     def answer_knock(self, user: str, admitted: bool) -> None:
-        """Admit somebody who waits in the lobby, or refuse them."""
+        """Admit or refuse a visitor who waits in the lobby."""
         if self.call is not None:
             self.call.answer_knock(user, admitted)
 

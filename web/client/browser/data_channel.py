@@ -17,11 +17,13 @@ __all__ = ["DataChannel", "proposed"]
 
 LABEL = "signald"
 STREAM = 0
-"""The stream id that both pages use, so that no page waits for the other to open it (RFC 8832 §6.1: negotiated by the
-application)."""
+"""The stream id that both pages use.
+
+The application negotiates it (RFC 8832 §6.1), so that no page waits for the other page to open the channel.
+"""
 
 MAX_BUFFERED = 1_000_000
-"""Maximum of buffered bytes; with more, the other side does not keep up, and texts are refused."""
+"""The maximum number of buffered bytes. Above it the other page is too slow, and texts are refused."""
 
 
 def proposed(sdp: str) -> bool:
@@ -30,7 +32,7 @@ def proposed(sdp: str) -> bool:
 
 
 class DataChannel:
-    """One data channel."""
+    """A data channel that is negotiated by the application."""
 
     def __init__(
         self,
@@ -42,13 +44,9 @@ class DataChannel:
     ) -> None:
         """Create the channel.
 
-        Args:
-            connection: an `RTCPeerConnection`.
-            listeners: registers the event listeners, and removes them at the end of the connection.
-            opened: called when texts can be sent.
-            received: called with each text.
-            closed: called when the channel closed.
-
+        Args:: connection: an `RTCPeerConnection`. ;; listeners: registers the event listeners, and removes them when
+        the connection is closed. ;; opened: called when texts can be sent. ;; received: called with each received text.
+        ;; closed: called when the channel has closed.
         """
         self._channel = call(connection, "createDataChannel", LABEL, {"negotiated": True, "id": STREAM})
         listeners.listen(self._channel, "open", lambda event: opened())
@@ -56,7 +54,7 @@ class DataChannel:
         listeners.listen(self._channel, "close", lambda event: closed())
 
     def send(self, text: str) -> bool:
-        """Send a text; False when the channel is not open, or too much is buffered."""
+        """Send a text; return False if the channel is not open, or if too many bytes are buffered."""
         if get(self._channel, "readyState") != "open" or get(self._channel, "bufferedAmount") > MAX_BUFFERED:
             return False
         try:

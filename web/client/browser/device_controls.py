@@ -24,7 +24,7 @@ __all__ = ["DeviceControls"]
 
 
 class DeviceControls:
-    """The local devices, as the person starts, mutes and stops them.
+    """Starts, mutes and stops the local devices on the person's request.
 
     Attributes:
         choices: the devices that the person chose.
@@ -34,7 +34,7 @@ class DeviceControls:
     """
 
     def __init__(self, page: Page, state: PageState, current: CurrentCall, refresh: Callable[[], None]) -> None:
-        """Listen to the buttons; `refresh` is called when the state changed."""
+        """Listen to the buttons; `refresh` is called when the state has changed."""
         self.choices = DeviceChoices(storage.devices())
         self.media = LocalMedia(state, self.choices, refresh, current.replace_track)
         self.screen = ScreenShare(state, refresh, current.replace_screen)
@@ -56,37 +56,37 @@ class DeviceControls:
             listen(target, "devicechange", lambda event: spawn(self.media.devices_changed()))
 
     def preview(self) -> None:
-        """Show the person their own picture before a call."""
+        """Start the self-view before a call."""
         devices = self._state.devices
         devices.previewing = devices.microphone.wanted = devices.camera.wanted = True
         spawn(self.media.start(AUDIO, VIDEO))
         self._refresh()
 
     async def preview_if_granted(self) -> None:
-        """Show the preview if the browser grants the devices without a prompt."""
+        """Start the self-view if the browser grants the devices without a prompt."""
         if await self.media.granted() and self._state.phase == START and not self._state.devices.previewing:
             self.preview()
 
     async def start_wanted(self) -> None:
-        """Start the devices that the person wants in a call; a preview has started them already."""
+        """Start the devices that the person wants in a call; a preview may have started them already."""
         devices = self._state.devices
         if not devices.previewing:
             wanted = [device.kind for device in (devices.microphone, devices.camera) if device.wanted]
             await self.media.start(*wanted)
 
     def stop(self) -> None:
-        """Release camera and microphone."""
+        """Release the camera and the microphone."""
         self.media.stop()
         self._refresh()
 
     def call_ended(self) -> None:
-        """Return to the preview after a cancelled call; release the devices after another one."""
+        """Return to the preview after a cancelled call; release the devices after any other call."""
         self._state.devices.previewing = self._state.phase == START
         if not self._state.devices.previewing:
             self.media.stop()
 
     def update(self) -> None:
-        """Bring the state in line with the chosen camera, and stop sharing outside a session."""
+        """Update the state from the chosen camera, and stop sharing the screen outside a session."""
         devices = self._state.devices
         devices.front_camera = self.choices.facing == USER
         devices.can_flip = self.choices.several_cameras and self._coarse_pointer
@@ -94,7 +94,7 @@ class DeviceControls:
             self.screen.stop()
 
     def mute_by_host(self) -> None:
-        """Mute the microphone, because the host asked for it."""
+        """Mute the microphone at the host's request."""
         microphone = self._state.devices.microphone
         if microphone.wanted and microphone.status in (REQUESTED, ON):
             self.media.toggle_microphone()
@@ -108,7 +108,7 @@ class DeviceControls:
     def _toggle(self, kind: str) -> None:
         devices = self._state.devices
         if self._state.phase == START and not devices.previewing:
-            # No device runs yet; the button sets which ones a call starts.
+            # No device is running yet, so the button chooses which devices a call starts.
             device = devices.microphone if kind == AUDIO else devices.camera
             device.wanted = not device.wanted
             self._refresh()

@@ -1,4 +1,4 @@
-"""Publishes figures for tests and diagnosis, which scripts read through `signald` (docs/page.md)."""
+"""Publishes statistics for tests and diagnosis, which scripts read through `signald` (docs/page.md)."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Diagnostics:
         publish("connection", self._connection)
 
     async def _statistics(self, *args: Any) -> str:
-        """Return the figures of each peer connection, as JSON."""
+        """Return the statistics of each peer connection, as JSON."""
         members = {}
         for user, peer in list(self._current.peers().items()):
             values = webrtc_stats.totals(await peer.statistics())
@@ -50,7 +50,7 @@ class Diagnostics:
         return json.dumps(members)
 
     def _connection(self, *args: Any) -> str:
-        """Return the state of the connection to the server, as JSON."""
+        """Return the state of the signaling connection, as JSON."""
         call = self._current.call
         return json.dumps(
             {

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["Invitation"]
 
 CONFIRMATION_SECONDS = 2.5
-"""Seconds for which the page says that the link was copied."""
+"""Seconds during which the page shows that the link was copied."""
 
 
 class Invitation:
@@ -36,7 +36,7 @@ class Invitation:
         self._page.on(field, "focus", lambda event: call(self._page.element(field), "select"))
 
     def draw(self) -> None:
-        """Draw the QR code of the present link, unless it is drawn already."""
+        """Draw the QR code of the current link, unless it is already shown."""
         link = self._state.session.link
         if link and link != self._drawn_link:
             self._drawn_link = link
@@ -47,7 +47,7 @@ class Invitation:
             qr = await load_qr()
             call(call(qr, "generate", link), "toCanvas", self._page.element("qr"))
         except BrowserError:
-            # The library could not be loaded; the next update tries again, and the link can be copied.
+            # The library could not be loaded. The next update tries again, and the person can copy the link meanwhile.
             self._drawn_link = ""
 
     async def _copy(self, field: str) -> None:

@@ -19,7 +19,7 @@ TEXT_FIELDS = ("INPUT", "SELECT", "TEXTAREA")
 
 
 class KeyboardLoader:
-    """Passes the first key to the keyboard shortcuts once they are loaded; later ones they receive themselves."""
+    """Passes the first key to the keyboard shortcuts once they are loaded, and receives no keys afterwards."""
 
     def __init__(self, page: Page, state: PageState) -> None:
         self._page = page
@@ -33,12 +33,12 @@ class KeyboardLoader:
         page.on("controls", "click", self._clicked)
 
     def update(self) -> None:
-        """Mute or unmute the microphone by the key that is held."""
+        """Mute or unmute the microphone while its push-to-talk key is held."""
         if self._keyboard is not None:
             self._keyboard.update()
 
     def _clicked(self, event: Any) -> None:
-        """Take the focus off a clicked device button, so that the space key does not press it again."""
+        """Remove the focus from a clicked device button, so that the space key does not press the button again."""
         active = get(window, "document", "activeElement")
         if get(event, "detail") and active is not None and call(active, "matches", "#controls [data-on]"):
             call(active, "blur")
@@ -53,7 +53,8 @@ class KeyboardLoader:
     async def _replay_key(self) -> None:
         """Handle the last key that was pressed while the shortcuts were loaded."""
         keyboard = await self._load()
-        # The space key works while it is held and may be released by now; if it is not, it repeats.
+        # The space key works while it is held, and may have been released by now. If it is still held, its key event
+        # repeats.
         if keyboard is not None and get(self._last_event, "key") != " ":
             keyboard.key_down(self._last_event)
 

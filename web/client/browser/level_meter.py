@@ -1,4 +1,4 @@
-"""Measures the level of the local microphone, also while it is muted."""
+"""Measures the level of the local microphone, even while it is muted."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ if TYPE_CHECKING:
 __all__ = ["LevelMeter"]
 
 SAMPLES = 1024
-"""Samples behind one measurement: 21 ms at 48 kHz."""
+"""The number of samples of one measurement, which is 21 ms at 48 kHz."""
 
 
 class LevelMeter:
-    """Measures a clone of the track, which goes on when the track itself is muted."""
+    """Measures a clone of the track, which stays enabled when the track itself is muted."""
 
     def __init__(self) -> None:
         self._track_id = ""
@@ -30,7 +30,7 @@ class LevelMeter:
         listen(window, "keydown", lambda event: self._resume_context())
 
     def set_track(self, track: Any) -> None:
-        """Measure this audio track from now on; None for none."""
+        """Measure this audio track from now on; None stops measuring."""
         track_id = "" if track is None else get(track, "id")
         if track_id == self._track_id:
             return
@@ -50,12 +50,12 @@ class LevelMeter:
             self._source = call(self._context, "createMediaStreamSource", stream)
             call(self._source, "connect", self._analyser)
         except BrowserError:
-            # Without Web Audio no level is shown, and everything else works.
+            # Without Web Audio no level is shown; everything else works.
             self._stop()
         self._resume_context()
 
     def level(self) -> float:
-        """Return the present level, from 0.0 for silence to 1.0."""
+        """Return the current level, from 0.0 for silence to 1.0."""
         return loudness(self._analyser, self._samples) if self._source is not None else 0.0
 
     def _stop(self) -> None:

@@ -1,4 +1,4 @@
-"""The people in the lobby as the host sees them: a row with two buttons for each."""
+"""The list of visitors in the lobby, which the host sees: a row with two buttons for each visitor."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class LobbyList:
     """The list element `knocks`."""
 
     def __init__(self, page: Page, state: PageState, answer: Callable[[str, bool], None]) -> None:
-        """Take the page's list; `answer` is called with a user and whether they are admitted."""
+        """Use the page's list; `answer` is called with a user and whether the host admits them."""
         self._page = page
         self._list = page.element("knocks")
         self._in_side_panel = False
@@ -30,7 +30,7 @@ class LobbyList:
         self._rows: dict[str, Any] = {}
 
     def show(self) -> None:
-        """Show exactly those who wait at present."""
+        """Show exactly the visitors who are waiting now."""
         waiting = self._state.participants.knocks
         in_side_panel = self._state.in_session and bool(self._state.layout.side_panel)
         if in_side_panel != self._in_side_panel:

@@ -51,20 +51,21 @@ class LocalMedia:
         self._choices = choices
         self._refresh = refresh
         self._replaced = replaced
-        self._switch_later: list[str] = []  # kinds chosen while a request for the earlier device was pending
-        self._generation = 0  # grows with each `stop`, so that devices requested before it are released when they start
+        self._switch_later: list[str] = []  # kinds that were chosen while a request for the earlier device was pending
+        # `stop` increments it, so that a device that was requested before is released when it starts
+        self._generation = 0
 
     def track(self, kind: str) -> Any:
-        """Return the running track of this kind; None when there is none."""
+        """Return the running track of this kind; None if there is none."""
         return self._tracks[kind]
 
     def device_id(self, kind: str) -> str:
-        """Return the id of the device that the running track of this kind uses; empty when there is none."""
+        """Return the id of the device that the running track of this kind uses; empty if no track runs."""
         track = self._tracks[kind]
         return "" if track is None else get(call(track, "getSettings"), "deviceId") or ""
 
     async def start(self, *kinds: str) -> None:
-        """Request devices, both with one prompt where the browser can; those that run already stay."""
+        """Request devices, both with one prompt if the browser supports it; devices that run already are kept."""
         wanted = [kind for kind in kinds if self._tracks[kind] is None and self._devices[kind].status != REQUESTED]
         if not wanted:
             return
@@ -86,7 +87,7 @@ class LocalMedia:
             self.switch_device(kind)
 
     async def _request(self, kinds: list[str], generation: int) -> dict[str, str]:
-        """Start the devices of these kinds; return the problem of each, empty for none."""
+        """Start the devices of these kinds; return the problem code of each kind, empty for success."""
         devices = get(window, "navigator", "mediaDevices")
         if devices is None:
             problem = "unsupported" if get(window, "isSecureContext") else "insecure"
@@ -97,13 +98,13 @@ class LocalMedia:
         together = await self._open(devices, wanted, generation) if wanted else ""
         for kind in wanted:
             problems[kind] = together
-            # One device may work without the other; but no second prompt follows a refusal of both.
+            # One device may work without the other. After a refusal of both devices there is no second prompt.
             if together and len(wanted) > 1 and (together != "refused" or await self._granted(kind)):
                 problems[kind] = await self._open(devices, [kind], generation)
         return problems
 
     async def _open(self, devices: Any, kinds: list[str], generation: int) -> str:
-        """Start devices of all these kinds; return the problem if that failed."""
+        """Start devices of all these kinds together; return the problem code on failure."""
         if generation != self._generation:
             return ""
         try:
@@ -117,21 +118,21 @@ class LocalMedia:
         return ""
 
     async def _available_kinds(self) -> list[str]:
-        """Return the kinds of which the browser lists a device."""
+        """Return the kinds for which the browser lists a device."""
         entries = await self._entries()
         if entries is None:
             return [AUDIO, VIDEO]
-        # Matches the chosen devices with the listed ones before they are requested.
+        # The chosen devices are matched with the listed devices before they are requested.
         self._choices.set_available(entries)
         kinds = [kind for kind, _, _ in entries]
         return [kind for kind in (AUDIO, VIDEO) if device_kind(kind) in kinds]
 
     async def discover(self) -> list[str]:
-        """Update the list of devices; return the kinds of which there is one more now."""
+        """Update the list of devices; return the kinds of which a device was added."""
         return self._choices.set_available(await self._entries() or [])
 
     async def _entries(self) -> list[tuple[str, str, str]] | None:
-        """Return kind, id and label of each device; None when the browser does not list them."""
+        """Return kind, id and label of each device; None if the browser does not list its devices."""
         try:
             found = await wait(call(get(window, "navigator", "mediaDevices"), "enumerateDevices"))
         except BrowserError:
@@ -164,17 +165,17 @@ class LocalMedia:
         self._tracks[kind] = track
         self._devices[kind].started()
         if not wanted:
-            # Muted before it is sent, so that a muted person is never heard.
+            # The track is muted before it is sent, so that a muted person is never audible.
             self._devices[kind].status = MUTED
             put(track, "enabled", False)
         call(self.stream, "addTrack", track)
         track_id = get(track, "id")
-        # The listener holds the id only: with the track itself, neither would ever be released.
+        # The listener holds only the id: with a reference to the track, neither of the two would ever be released.
         listen(track, "ended", lambda event: self._track_ended(kind, track_id))
         self._replaced(kind)
 
     def _track_ended(self, kind: str, track_id: str) -> None:
-        """Release a track that ended by itself: the device was unplugged, or the permission withdrawn."""
+        """Release a track that ended because the device was unplugged or the permission was withdrawn."""
         if get(self._tracks[kind], "id") == track_id:
             self._release(kind, "lost")
             self._state.devices.changed()
@@ -191,7 +192,7 @@ class LocalMedia:
         self._replaced(kind)
 
     def toggle_microphone(self) -> None:
-        """Mute or unmute; a microphone that does not run is requested."""
+        """Mute or unmute the microphone; request it if it does not run."""
         device: Device = self._devices[AUDIO]
         device.wanted = device.status in (OFF, MUTED) or (device.status == REQUESTED and not device.wanted)
         if device.status == OFF:
@@ -205,7 +206,7 @@ class LocalMedia:
         self._refresh()
 
     def toggle_camera(self) -> None:
-        """Switch the camera on, or release it, so that its light goes out."""
+        """Switch the camera on, or release it so that its light goes out."""
         device: Device = self._devices[VIDEO]
         device.wanted = device.status == OFF or (device.status == REQUESTED and not device.wanted)
         if device.status == OFF:
@@ -215,19 +216,19 @@ class LocalMedia:
         self._refresh()
 
     def switch_device(self, kind: str) -> None:
-        """Switch to the chosen device of this kind, if one runs."""
+        """Switch to the chosen device of this kind, if a device of this kind is running."""
         if self._devices[kind].status == REQUESTED:
             self._switch_later.append(kind)
         elif self._tracks[kind] is not None:
             spawn(self._restart(kind))
 
     async def _restart(self, kind: str) -> None:
-        # Released first, because phones cannot open two cameras at once.
+        # The track is released first, because phones cannot open two cameras at once.
         self._release(kind)
         await self.start(kind)
 
     async def devices_changed(self) -> None:
-        """Start a wanted device that was missing or lost, after a device was plugged in or out."""
+        """Start a wanted device that was missing or lost, after a device was plugged in or unplugged."""
         added = await self.discover()
         missing = [
             kind
@@ -243,7 +244,7 @@ class LocalMedia:
         self._refresh()
 
     def stop(self) -> None:
-        """Release both devices, and those that a pending request will start."""
+        """Release both devices, and the devices that a pending request will start."""
         self._generation += 1
         for kind in (AUDIO, VIDEO):
             self._release(kind)

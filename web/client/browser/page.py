@@ -26,11 +26,11 @@ ATTRIBUTES = {
 """Properties of a view that become attributes for the style sheet; the others are the elements' own properties."""
 
 PROPERTIES = {"text": "textContent"}
-"""Properties of a view under the names that elements have for them."""
+"""The element's name of each view property that has another name there."""
 
 
 class Page:
-    """The document; only values that changed are written to it."""
+    """The document; only changed values are written to it."""
 
     def __init__(self, shown: View) -> None:
         """Start from `shown`, the view that index.html shows by itself."""
@@ -49,7 +49,7 @@ class Page:
         listen(self.element(name), event, handler)
 
     def on_click(self, name: str, action: Callable[[], Coroutine[Any, Any, None] | None]) -> None:
-        """Call `action` on each click on the element with this id; run it as a task if it is a coroutine function."""
+        """Call `action` on each click on the element with this id. A coroutine function is run as a task."""
 
         def clicked(event: Any) -> None:
             task = action()
@@ -88,17 +88,17 @@ class Page:
             put(element, PROPERTIES.get(what, what), value)
 
     def _focus(self, name: str) -> None:
-        """Focus an element, unless the one that has the focus is still visible."""
+        """Focus an element, unless the currently focused element is still visible."""
         active = get(self._document, "activeElement")
         if active is None or get(active, "offsetParent") is None:
             call(self.element(name), "focus", {"preventScroll": True})
 
 
 class PagePart:
-    """A part of the page with its own view, which is a function of its feature's state."""
+    """A part of the page with its own view, which is computed from the state of its feature."""
 
     def __init__(self, page: Page) -> None:
-        """Start without a view, so that the first one is written completely."""
+        """Start with an empty view, so that the first view is written completely."""
         self._page = page
         self._shown: View = {}
 

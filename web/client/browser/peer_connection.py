@@ -1,4 +1,4 @@
-"""One peer connection: runs the negotiator's commands in their order, and sends the local tracks."""
+"""One peer connection: runs the negotiator's commands in order, and sends the local tracks."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
     from .screen_share import ScreenShare
 
     class ConnectionObserver(Protocol):
-        """The owner of a peer connection, which carries its messages and is called on each change.
+        """The owner of a peer connection, which sends its messages and is called on each change.
 
         Attributes:
-            send: takes each message for the other side, which goes through the server.
-            log: takes lines for diagnosis.
+            send: sends a message to the other side through the server.
+            log: receives log lines for diagnosis.
 
         """
 
@@ -35,40 +35,40 @@ if TYPE_CHECKING:
         log: Callable[[str], None]
 
         def connection_changed(self, __peer: PeerConnection, __connection: str) -> None:
-            """The connection is in another `RTCPeerConnectionState`."""
+            """The `RTCPeerConnectionState` of the connection has changed."""
 
         def negotiation_failed(self, __user: str) -> None:
             """A negotiation with this user failed."""
 
         def media_changed(self) -> None:
-            """The connection has another description, or one more remote track."""
+            """The connection has a new description, or one more remote track."""
 
         def channel_opened(self, __peer: PeerConnection) -> None:
-            """The data channel is open."""
+            """The data channel has opened."""
 
         def receive(self, __peer: PeerConnection, __text: str) -> None:
             """A text arrived over the data channel."""
 
         def channel_closed(self, __peer: PeerConnection) -> None:
-            """The data channel is closed."""
+            """The data channel has closed."""
 
 
 __all__ = ["PeerConnection"]
 
 
 class PeerConnection:
-    """The connection with one other member.
+    """The peer connection with one other member.
 
     Attributes:
-        user: the other member.
+        user: the user id of the other member.
         negotiator: decides about offers, answers and candidates.
         stream: a JavaScript `MediaStream` with the remote microphone and camera tracks, one of each kind.
-        screen: a `MediaStream` with the tracks of the remote screen, which stay for the next time that it is shared.
-        descriptions_set: how many descriptions were set.
-        understands_messages: whether the other page understands messages (`peer_messaging`), and so tells the camera's
-            picture from the screen's.
-        video_limits: the maximum bits per second and the divisor of the size of the local video that the browser has
-            accepted; None before.
+        screen: a `MediaStream` with the tracks of the remote screen, which are kept until the screen is shared again.
+        descriptions_set: the number of descriptions that were set.
+        understands_messages: whether the other page supports messages (`peer_messaging`), and therefore distinguishes
+            the camera's video from the screen's.
+        video_limits: the maximum bits per second and the divisor of the size of the local video that the browser
+            accepted last; None before.
 
     """
 
@@ -84,14 +84,9 @@ class PeerConnection:
     ) -> None:
         """Create the connection.
 
-        Args:
-            negotiator: the pair's.
-            configuration: W3C `RTCConfiguration`.
-            media: the local camera and microphone.
-            screen: the local shared screen.
-            offers_first: whether this side sends the first offer.
-            observer: takes what the connection sends, and is called on its changes.
-
+        Args:: negotiator: the negotiator of this pair of members. ;; configuration: W3C `RTCConfiguration`. ;; media:
+        the local camera and microphone. ;; screen: the local shared screen. ;; offers_first: whether this side sends
+        the first offer. ;; observer: sends the connection's messages, and is called on its changes.
         """
         self.user = negotiator.remote_user
         self.negotiator = negotiator
@@ -145,7 +140,7 @@ class PeerConnection:
     def _add_transceivers(self) -> None:
         """Prepare to send and receive audio and video, with or without a device.
 
-        A camera that is switched on later then needs no new negotiation.
+        A camera that is switched on later then needs no further negotiation.
         """
         for kind in (AUDIO, VIDEO):
             track = self._media.track(kind)
@@ -163,12 +158,12 @@ class PeerConnection:
             self._senders[kind] = sender
             put(transceiver, "direction", "sendrecv")
             if get(sender, "setStreams") is not None:
-                # With one stream for both, the other side keeps lips and voice synchronous.
+                # With one stream for both tracks, the other side's browser keeps lips and voice synchronous.
                 call(sender, "setStreams", self._media.stream)
             await self._replace_track(kind)
 
     async def _replace_track(self, kind: str) -> None:
-        """Send the present local track; the screen in the camera's place to a client that knows one video only."""
+        """Send the current local track; a client that supports one video only gets the screen instead of the camera."""
         if kind in self._senders:
             track = self._media.track(kind)
             if kind == VIDEO and not self.understands_messages and self._screen.track(VIDEO) is not None:
@@ -183,7 +178,7 @@ class PeerConnection:
                 self._log("replaceTrack", error)
 
     def replace_screen(self) -> None:
-        """Send the present tracks of the shared screen, or none."""
+        """Send the current tracks of the shared screen, or no track."""
         spawn(self._replace_screen())
 
     async def _replace_screen(self) -> None:
@@ -199,13 +194,13 @@ class PeerConnection:
                 self.video_limits = None
 
     def enable_messages(self) -> None:
-        """Send the shared screen beside the camera, because the other page understands messages."""
+        """Send the shared screen as a second video, because the other page supports messages."""
         self.understands_messages = True
         if self._screen.track(VIDEO) is not None:
             self.replace_screen()
 
     def send_text(self, text: str) -> bool:
-        """Send a text over the data channel; False when that is impossible at present."""
+        """Send a text over the data channel; return False if that is impossible now."""
         return self._channel is not None and self._channel.send(text)
 
     def _open_channel(self) -> None:
@@ -221,7 +216,7 @@ class PeerConnection:
             )
 
     def replace_track(self, kind: str) -> None:
-        """Send the present local track of this kind, or none."""
+        """Send the current local track of this kind, or no track."""
         spawn(self._replace_track(kind))
 
     def run(self, commands: list[Value]) -> None:
@@ -264,7 +259,7 @@ class PeerConnection:
         return self.negotiator.local_description_set(get(self._connection, "localDescription", "sdp"))
 
     async def _set_remote(self, command: negotiation_commands.SetRemote) -> list[Value]:
-        # Stored first, because the channel may open before Python resumes here.
+        # The description is stored first, because the channel may open before Python resumes here.
         self._remote_sdp = command.sdp
         try:
             await wait(call(self._connection, "setRemoteDescription", {"type": command.type, "sdp": command.sdp}))
@@ -283,7 +278,7 @@ class PeerConnection:
 
     @property
     def descriptions(self) -> tuple[str, str]:
-        """The local and the remote SDP; the remote one as it arrived, followed by what the browser made of it."""
+        """The local and the remote SDP; the remote SDP as it arrived, followed by the browser's version of it."""
         local = get(self._connection, "localDescription", "sdp")
         remote = get(self._connection, "remoteDescription", "sdp")
         return local or "", self._remote_sdp + "\n" + (remote or "")
@@ -295,7 +290,7 @@ class PeerConnection:
             else:
                 await wait(call(self._connection, "addIceCandidate", candidate))
         except BrowserError:
-            # An unusable candidate is one path less and no failure of the connection.
+            # An unusable candidate means one path less, and is not a failure of the connection.
             return
 
     async def _flush_after(self, seconds: float) -> None:
@@ -314,7 +309,7 @@ class PeerConnection:
 
     def _track_added(self, event: Any) -> None:
         track, kind = get(event, "track"), get(event, "track", "kind")
-        # The first transceiver of a kind is the camera's or microphone's, a second one the screen's.
+        # The first transceiver of a kind carries the camera or microphone, the second one the screen.
         mids = [
             get(transceiver, "mid")
             for transceiver in call(self._connection, "getTransceivers")
@@ -338,9 +333,9 @@ class PeerConnection:
         return loudest
 
     def limit_video(self, bitrate: int, scale: float) -> None:
-        """Limit the local video to so many bits per second, and divide its size by `scale`.
+        """Limit the local video to this number of bits per second, and divide its size by `scale`.
 
-        Call it repeatedly: the browser accepts new parameters only while no negotiation is under way.
+        The caller repeats the call, since the browser accepts new parameters only while no negotiation is in progress.
         """
         if self.video_limits != (bitrate, scale) and not self._limiting:
             self._limiting = True
@@ -353,7 +348,7 @@ class PeerConnection:
             if VIDEO in self._senders and get(self._connection, "signalingState") == "stable":
                 screen = self._screen_senders.get(VIDEO)
                 accepted = await _set_limits(self._senders[VIDEO], bitrate, scale)
-                # A screen keeps its size, so that its text stays readable.
+                # The size of a screen is not reduced, so that its text stays readable.
                 if (screen is None or await _set_limits(screen, bitrate, 1.0)) and accepted:
                     self.video_limits = (bitrate, scale)
         except BrowserError as error:
@@ -372,7 +367,7 @@ class PeerConnection:
         return get(self._connection, "iceConnectionState"), get(self._connection, "connectionState")
 
     def close(self) -> None:
-        """Close the connection; the other side's browser notices by itself."""
+        """Close the connection; the other side's browser detects that by itself."""
         self._closed = True
         self._commands = []
         call(self._connection, "close")
@@ -380,7 +375,7 @@ class PeerConnection:
 
 
 async def _set_limits(sender: Any, bitrate: int, scale: float) -> bool:
-    """Limit the video of an `RTCRtpSender`; False while it has no encoding yet."""
+    """Limit the video of an `RTCRtpSender`; return False if the sender has no encoding yet."""
     parameters = call(sender, "getParameters")
     encoding = get(parameters, "encodings", "0")
     if encoding is None:

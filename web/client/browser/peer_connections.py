@@ -24,13 +24,13 @@ __all__ = ["PeerConnections"]
 
 
 class PeerConnections:
-    """The peer connections of one call; each change of one is passed to the page's state.
+    """The peer connections of one call; each change of a connection is passed to the page's state.
 
     Attributes:
-        by_user: the connections.
+        by_user: the connections by user.
         ice_servers: W3C `RTCIceServer` dicts for new connections.
-        send: takes each message for another member, which goes through the server.
-        log: takes lines for diagnosis.
+        send: sends a message to another member through the server.
+        log: receives log lines for diagnosis.
 
     """
 
@@ -46,15 +46,9 @@ class PeerConnections:
     ) -> None:
         """Start without a connection.
 
-        Args:
-            state: the page's state.
-            media: the local camera and microphone.
-            screen: the local shared screen.
-            messaging: the messages between the pages.
-            send: the attribute.
-            refresh: called when the state changed.
-            log: the attribute.
-
+        Args:: state: the page's state. ;; media: the local camera and microphone. ;; screen: the local shared screen.
+        ;; messaging: the messages between the pages. ;; send: the attribute. ;; refresh: called when the state has
+        changed. ;; log: the attribute.
         """
         self.by_user: dict[str, PeerConnection] = {}
         self.ice_servers: list[dict[str, Any]] = []
@@ -67,7 +61,7 @@ class PeerConnections:
         self._refresh = refresh
 
     def connect(self, negotiator: Negotiator, offers_first: bool) -> None:
-        """Create the connection of a pair; `offers_first`: this side sends the first offer."""
+        """Create the connection with a member; `offers_first` means that this side sends the first offer."""
         self.by_user[negotiator.remote_user] = PeerConnection(
             negotiator=negotiator,
             configuration={
@@ -81,7 +75,7 @@ class PeerConnections:
         )
 
     def set_ice_servers(self, ice_servers: list[dict[str, Any]]) -> None:
-        """Use these servers for new connections, and for the next ICE restart of the present ones."""
+        """Use these servers for new connections, and for the next ICE restart of the existing connections."""
         self.ice_servers = ice_servers
         for peer in self.by_user.values():
             peer.set_ice_servers(ice_servers)
@@ -92,27 +86,27 @@ class PeerConnections:
             self.by_user[user].run(commands)
 
     def restart_ice(self, users: list[str]) -> None:
-        """Seek new paths to these users."""
+        """Restart ICE on the connections with these users."""
         for user in users:
             if user in self.by_user:
                 self.by_user[user].run(self.by_user[user].negotiator.restart_ice())
 
     def replace_track(self, kind: str) -> None:
-        """Send the present local track of this kind to everybody, or none."""
+        """Send the current local track of this kind to all participants, or no track."""
         for peer in list(self.by_user.values()):
             peer.replace_track(kind)
 
     def replace_screen(self) -> None:
-        """Send the present tracks of the shared screen to everybody, or none."""
+        """Send the current tracks of the shared screen to all participants, or no track."""
         for peer in list(self.by_user.values()):
             peer.replace_screen()
 
     def send_text(self, user: str, text: str) -> bool:
-        """Send a text over the data channel; False when that is impossible at present."""
+        """Send a text over the data channel; return False if that is impossible now."""
         return user in self.by_user and self.by_user[user].send_text(text)
 
     def match_participants(self) -> None:
-        """Close the connections with those who left, and limit the video of the others by their number."""
+        """Close the connections with users who left, and limit the video of the others by their number."""
         self.close([user for user in self.by_user if self._state.participants.find(user) is None])
         for peer in self.by_user.values():
             peer.limit_video(*mesh.video_bounds(len(self.by_user)))
@@ -129,7 +123,7 @@ class PeerConnections:
         """Close every connection."""
         self.close(list(self.by_user))
 
-    # ConnectionObserver
+    # Methods of `ConnectionObserver`
 
     def connection_changed(self, peer: PeerConnection, connection: str) -> None:
         """Pass a new `RTCPeerConnectionState` to the page's state."""
@@ -143,7 +137,7 @@ class PeerConnections:
         self._refresh()
 
     def media_changed(self) -> None:
-        """Show that a connection has another description, or one more remote track."""
+        """Update the page, because a connection has a new description or one more remote track."""
         self._refresh()
 
     def channel_opened(self, peer: PeerConnection) -> None:
@@ -159,6 +153,6 @@ class PeerConnections:
                 peer.enable_messages()
 
     def channel_closed(self, peer: PeerConnection) -> None:
-        """Stop the exchange of messages with a page whose channel closed, possibly before the connection."""
+        """Stop the exchange of messages with a page whose channel has closed, possibly before the connection."""
         if self.by_user.get(peer.user) is peer:
             self._messaging.channel_closed(peer.user)

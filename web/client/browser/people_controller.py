@@ -1,4 +1,4 @@
-"""Loads the people panel and the host's dialog for leaving when they are first needed."""
+"""Loads the people panel and the host's dialog for leaving on first use."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 __all__ = ["PeopleController"]
 
 LOAD_TIMEOUT = 2.0
-"""Seconds for the host's dialog to load; without a network, the host leaves without it."""
+"""Seconds within which the host's dialog has to load; without a network, the host leaves without the dialog."""
 
 
 class PeopleController:
-    """The people panel, and hanging up."""
+    """The people panel, and the hang-up button's dialog."""
 
     def __init__(
         self,
@@ -35,7 +35,7 @@ class PeopleController:
         current: Callable[[], Call | None],
         refresh: Callable[[], None],
     ) -> None:
-        """Start without the panel; the arguments are those of `PeoplePanel`."""
+        """Start without loading the panel; the arguments are those of `PeoplePanel`."""
         self._state = state
         self._refresh = refresh
         self._panel_arguments = (page, state, media_status, current, refresh)
@@ -44,7 +44,7 @@ class PeopleController:
         self._requested = False
 
     def hang_up(self) -> None:
-        """Leave the call; a host of others is asked what becomes of the call."""
+        """Leave the call; the host of other participants is asked first whether the call should end."""
         if self._state.leads:
             spawn(self._ask_host())
         else:
@@ -52,7 +52,7 @@ class PeopleController:
             self._refresh()
 
     def show(self, name: str) -> None:
-        """Show the participants while the panel is open; `name` is this person's name."""
+        """Show the participants while the panel is open; `name` is the local person's name."""
         self._name = name
         if self._panel is not None:
             self._panel.update(name)
@@ -70,7 +70,7 @@ class PeopleController:
         if panel is not None:
             panel.ask_to_leave()
         else:
-            # The panel could not be loaded, and without the server the dialog would have no choice to offer.
+            # The panel could not be loaded. Without the signaling connection the dialog would offer no choice anyway.
             self._state.hung_up()
             self._refresh()
 

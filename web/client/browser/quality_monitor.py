@@ -24,10 +24,10 @@ __all__ = ["QualityMonitor"]
 
 
 class QualityMonitor:
-    """Samples the connections one by one, spread over the interval so that Python is never busy for long."""
+    """Samples the connections one after the other, spread over the interval so that Python never blocks for long."""
 
     def __init__(self, page: Page, state: PageState, current: CurrentCall, refresh: Callable[[], None]) -> None:
-        """Start to sample; `refresh` is called when the state changed."""
+        """Start sampling; `refresh` is called when the state has changed."""
         self._page = page
         self._state = state
         self._current = current
@@ -44,7 +44,7 @@ class QualityMonitor:
         spawn(self._measure())
 
     def update(self) -> None:
-        """Log what changed, and show the quality of each connection."""
+        """Log the changes, and show the quality of each connection."""
         self._event_log.update(now(), self._state)
         self._show_quality()
         if self._sheet is not None:
@@ -89,7 +89,7 @@ class QualityMonitor:
         try:
             after = webrtc_stats.by_id(await peer.statistics())
         except BrowserError:
-            # The connection was closed meanwhile.
+            # The connection was closed while its statistics were read.
             return
         member = self._state.participants.find(user)
         sampled_peer, before = self._previous.get(user, (None, {}))

@@ -21,7 +21,7 @@ CONSTRAINTS: dict[str, Any] = {
     "audio": {"echoCancellation": False, "noiseSuppression": False, "autoGainControl": False},
     "systemAudio": "include",
 }
-"""Constraints of the capture (Screen Capture, `DisplayMediaStreamOptions`). The sound is not processed as speech."""
+"""Constraints of the capture (Screen Capture, `DisplayMediaStreamOptions`); the audio is not processed as speech."""
 
 
 def can_share_screen() -> bool:
@@ -33,18 +33,15 @@ class ScreenShare:
     """The shared screen, window or tab.
 
     Attributes:
-        stream: a JavaScript `MediaStream` with the captured tracks; None while nothing is shared.
+        stream: a JavaScript `MediaStream` with the captured tracks; None while no screen is shared.
 
     """
 
     def __init__(self, state: PageState, refresh: Callable[[], None], replaced: Callable[[], None]) -> None:
         """Start without a shared screen.
 
-        Args:
-            state: the page's state; `devices.sharing` is set here.
-            refresh: called when the state changed.
-            replaced: called when the tracks to send changed.
-
+        Args:: state: the page's state; this class sets `devices.sharing`. ;; refresh: called when the state has
+        changed. ;; replaced: called when the tracks to send have changed.
         """
         self.stream: Any = None
         self._state = state
@@ -53,7 +50,7 @@ class ScreenShare:
         self._requesting = False
 
     def track(self, kind: str) -> Any:
-        """Return the captured track of this kind; None where there is none."""
+        """Return the captured track of this kind; None if there is none."""
         tracks = [] if self.stream is None else call(self.stream, "getTracks")
         for track in tracks:
             if get(track, "kind") == kind:
@@ -61,7 +58,7 @@ class ScreenShare:
         return None
 
     def toggle(self) -> None:
-        """Let the person choose what to share, or stop sharing."""
+        """Let the person choose a screen, window or tab to share, or stop sharing."""
         if self.stream is not None:
             self.stop()
         elif not self._requesting:
@@ -84,17 +81,17 @@ class ScreenShare:
             return
         self.stream = stream
         video = self.track(VIDEO)
-        # With "detail" the browser lowers the frame rate rather than the resolution, which keeps text readable.
+        # With "detail" the browser reduces the frame rate rather than the resolution, which keeps text readable.
         put(video, "contentHint", "detail")
         stream_id = get(stream, "id")
-        # The listener holds the id only: with the stream itself, neither would ever be released.
+        # The listener holds only the id: with a reference to the stream, neither of the two would ever be released.
         listen(video, "ended", lambda event: self._capture_ended(stream_id))
         self._state.devices.sharing = True
         self._replaced()
         self._refresh()
 
     def _capture_ended(self, stream_id: str) -> None:
-        """Stop sharing, because the person ended it in the browser or closed the window."""
+        """Stop sharing, because the person ended the capture in the browser or closed the window."""
         if self.stream is not None and get(self.stream, "id") == stream_id:
             self.stop()
 

@@ -19,7 +19,7 @@ BUTTONS = {"chat": "chat-button", "people": "people-button"}
 
 
 class SidePanel:
-    """The element `side`: its buttons open and close it; its own button and Escape close it."""
+    """The element `side`: its toolbar buttons open and close it; its close button and Escape close it."""
 
     def __init__(self, page: Page, state: PageState, refresh: Callable[[], None]) -> None:
         """Listen to the buttons; `refresh` is called when the state changed."""

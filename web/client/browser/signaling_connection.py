@@ -1,4 +1,4 @@
-"""The connection to the server: runs the signaling client over one WebSocket after the other."""
+"""The signaling connection: runs the signaling client over a sequence of WebSockets."""
 
 from __future__ import annotations
 
@@ -23,20 +23,18 @@ class SignalingConnection:
 
     Attributes:
         client: the signaling client.
-        identity: the text with which the client resumes after a reload (`events.StoreIdentity`); empty where it cannot.
+        identity: the text with which the client resumes after a reload (`events.StoreIdentity`); empty if it cannot
+            resume.
         received_at: the time of the server's last message, in seconds of the page's clock; 0.0 before the first.
 
     """
 
     def __init__(self, address: str, handle: Callable[[Value], None], identity: str, token: str) -> None:
-        """Start without a connection.
+        """Start without a WebSocket.
 
-        Args:
-            address: the URL of the server's WebSocket.
-            handle: called with each event of the client, and each `Negotiate`.
-            identity: the attribute as it was before the page was reloaded; empty for none.
-            token: the person's access token; empty for none.
-
+        Args:: address: the URL of the server's WebSocket. ;; handle: called with each event of the client, and with
+        each `Negotiate`. ;; identity: the value of the attribute before the page was reloaded; empty for none. ;;
+        token: the person's access token; empty for none.
         """
         self.client = client.SignalingClient(
             BrowserJson(),
@@ -71,7 +69,7 @@ class SignalingConnection:
                 self._handle(effect)
 
     def _discard_socket(self, code: int, reason: str) -> None:
-        """Close the present socket, and cancel the planned one."""
+        """Close the current WebSocket, and cancel a scheduled connection attempt."""
         self._attempts += 1
         socket, self._socket = self._socket, None
         if socket is not None:

@@ -1,4 +1,4 @@
-"""The stage: moves the own picture, switches the layout and the full screen."""
+"""The stage: moves the self-view, and switches the layout and full screen."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 __all__ = ["Stage"]
 
 DRAG_THRESHOLD = 8
-"""Pixels of movement from which a press counts as a drag."""
+"""The movement in pixels from which a press counts as a drag."""
 
 
 class Stage:
-    """Arranges the pictures as the person wants them."""
+    """Arranges the pictures on the person's input."""
 
     def __init__(self, page: Page, state: PageState, refresh: Callable[[], None]) -> None:
         """Listen to the elements; `refresh` is called when the state changed."""
@@ -60,7 +60,7 @@ class Stage:
         change()
         self._refresh()
 
-    # Moving the own picture with a finger, the mouse or the arrow keys
+    # Moving the self-view with a finger, the mouse or the arrow keys
 
     def _drag_started(self, event: Any) -> None:
         button = call(get(event, "target"), "closest", "button")

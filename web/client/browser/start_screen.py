@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["StartScreen"]
 
 TEST_FRAGMENT = "#test"
-"""The fragment of the page's address that opens the connectivity test."""
+"""The fragment of the page's URL that opens the connectivity test."""
 
 
 class StartScreen:
@@ -45,13 +45,13 @@ class StartScreen:
         self._check_browser()
 
     async def load_language(self) -> None:
-        """Switch to the person's language, if it can be loaded; the page starts in English."""
+        """Switch to the person's language, if its file can be loaded; the page starts in English."""
         language = choose(storage.language(), list(get(window, "navigator", "languages")))
         if language != ENGLISH:
             await self._switch_language(language)
 
     def load_call_page(self) -> None:
-        """Load the modules of a call; resume the call that was on when the page was reloaded."""
+        """Load the modules of a call; resume the call that was active when the page was reloaded."""
         if self._state.phase in (LOADING, START):
             call_page = self._calls()
             saved = storage.saved_call()
@@ -68,11 +68,11 @@ class StartScreen:
         self._calls().start_call(HOST, name=self._save_name(), password=password, lobby=lobby)
 
     def preview(self) -> None:
-        """Show the person their own picture."""
+        """Start the self-view."""
         self._calls().preview()
 
     def join(self) -> None:
-        """Join the call whose id or link stands in the input field."""
+        """Join the call whose id or link is in the input field."""
         text = get(self._page.element("session-input"), "value")
         try:
             session = find_session_id(text) if text.strip() else ""
@@ -98,7 +98,7 @@ class StartScreen:
             self._show_problem(texts.SERVER_UNREACHABLE)
 
     async def _switch_language(self, language: str) -> bool:
-        """Switch to a language; False when it could not be loaded."""
+        """Switch to a language; return False if its file could not be loaded."""
         previous, self._language = self._language, language
         sections = None
         try:
@@ -110,13 +110,13 @@ class StartScreen:
             sections = None
         if sections is None:
             language = self._language = previous
-        # The language that was chosen last counts, in whatever order the files arrive.
+        # The language that was chosen last takes effect, in whatever order the files arrive.
         if language == self._language:
             put(self._page.element("language"), "value", language)
             if sections is not None:
                 apply(language, sections)
                 if self._state.phase in (LOADING, START):
-                    # A problem is a sentence in the earlier language.
+                    # A shown problem is a sentence in the earlier language.
                     self._state.dismiss()
                 self._check_browser()
                 if self._call_page is not None:
@@ -139,13 +139,13 @@ class StartScreen:
         self._page.show(view(self._state))
 
     def _check_browser(self) -> None:
-        """Check whether this browser can make calls, and read the page's address."""
+        """Check whether this browser can make calls, and read the page's URL."""
         if get(window, "RTCPeerConnection") is None or get(window, "WebSocket") is None:
             self._state.browser_unsupported(texts.NO_WEBRTC)
         self._read_address()
 
     def _read_address(self) -> None:
-        """Show the start screen for the session that the page's address names, or the connectivity test."""
+        """Show the start screen for the session that the page's URL names, or the connectivity test."""
         fragment = get(window, "location", "hash")
         if fragment == TEST_FRAGMENT:
             if self._state.show_test():
@@ -157,13 +157,13 @@ class StartScreen:
         self._show()
 
     def _show_start(self, fragment: str) -> None:
-        """Show the start screen for the session that a fragment names; an empty one names none."""
+        """Show the start screen for the session that a fragment names; an empty fragment names no session."""
         state = self._state
         if self._check_screen is not None:
             self._check_screen.reset()
         token = find_token(fragment)
         if token:
-            # Removed from the address bar and from the history.
+            # The token is removed from the address bar and from the history.
             fragment = fragment[: fragment.find("&")]
             call(get(window, "history"), "replaceState", None, "", fragment)
         tested = state.phase == TEST
@@ -184,9 +184,9 @@ class StartScreen:
             self.load_call_page()
 
     async def _open_test(self) -> None:
-        """Load the connectivity test, unless it is loaded."""
+        """Load the connectivity test, unless it is already loaded."""
         if not await load_extras():
-            # With the fragment removed, the link can be clicked again.
+            # The fragment is removed, so that the link can be clicked again.
             call(get(window, "history"), "replaceState", None, "", self._fragment_before_test or "#")
             self._read_address()
             self._state.notices.problem = texts.NO_EXTRAS
@@ -198,7 +198,10 @@ class StartScreen:
             self._check_screen = CheckScreen(self._page)
 
     def _order_forms(self, joining: bool) -> None:
-        """Place the join form first for somebody who came with a link: on the screen and in the focus order."""
+        """Place the join form first for a person who opened an invitation link.
+
+        This applies to the position on the screen and to the focus order.
+        """
         form = self._page.element("join-form")
         call(get(form, "parentNode"), "prepend" if joining else "append", form)
 

@@ -44,10 +44,10 @@ SINGLE_KEYS = "signald.single-keys"
 RELAY_ONLY = "signald.relay-only"
 DEVICES = "signald.devices"
 NO_HINTS = "signald.no-hints"
-"""Keys in `localStorage`, which all tabs share and which survives the browser's end."""
+"""Keys in `localStorage`, which all tabs share and which persists when the browser is closed."""
 
 MAX_HOST_KEYS = 20
-"""Maximum of stored host keys; beyond it, the oldest are deleted."""
+"""The maximum number of stored host keys; beyond this number the oldest keys are deleted."""
 
 
 def save_call(role: str, session: str, identity: str) -> None:
@@ -56,12 +56,12 @@ def save_call(role: str, session: str, identity: str) -> None:
 
 
 def clear_call() -> None:
-    """Delete what `save_call` stored, because the call has ended."""
+    """Delete the data of `save_call`, because the call has ended."""
     _write("sessionStorage", CALL, None)
 
 
 def saved_call() -> tuple[str, str, str] | None:
-    """Return the role, the session and the resume identity that this tab had before a reload; None without a call."""
+    """Return the role, session and resume identity that this tab had before a reload; None if it had no call."""
     found = _read("sessionStorage", CALL)
     if isinstance(found, list) and len(found) == 3 and all(isinstance(part, str) for part in found):
         return found[0], found[1], found[2]
@@ -69,9 +69,9 @@ def saved_call() -> tuple[str, str, str] | None:
 
 
 def save_token(session: str, token: str) -> None:
-    """Store this tab's access token, and the id of the session that it is valid for: empty for any session.
+    """Store this tab's access token with the id of the session that the token is valid for.
 
-    An empty token leaves what is stored.
+    An empty id means any session; an empty token does not change the stored token.
     """
     if token:
         _write("sessionStorage", TOKEN, json.dumps([session, token]))
@@ -91,12 +91,12 @@ def host_key(session: str) -> str:
 
 
 def session_settings(session: str) -> tuple[str, bool, bool]:
-    """Return password (empty for none), lobby and relay-only setting of a session that this person opened."""
+    """Return the password (empty for none), lobby and relay-only setting of a session that this person opened."""
     return _stored_session(session)[2:]
 
 
 def save_host_key(session: str, key: str, password: str = "", lobby: bool = False, relay_only: bool = False) -> None:
-    """Store the host key of a session, and the settings to open it again with; an empty key deletes them."""
+    """Store a session's host key and the settings for reopening the session; an empty key deletes them."""
     keys = [entry for entry in _host_keys() if entry[0] != session]
     if key:
         keys.append((session, key, password, lobby, relay_only))
@@ -114,7 +114,7 @@ def _host_keys() -> list[tuple[str, str, str, bool, bool]]:
     found = _read("localStorage", HOST_KEYS)
     keys = []
     for entry in found if isinstance(found, list) else []:
-        # Earlier versions of the page stored fewer settings, or none.
+        # Earlier versions of the page stored fewer settings or no settings.
         if isinstance(entry, list) and 2 <= len(entry) <= 5 and all(isinstance(part, str) for part in entry[:3]):
             password, lobby, relay = (entry[2:] + ["", False, False][len(entry) - 2 :])[:3]
             keys.append((entry[0], entry[1], password, lobby is True, relay is True))
@@ -152,7 +152,7 @@ def save_relay_only(on: bool) -> None:
 
 
 def single_keys() -> bool:
-    """Return whether single-character shortcuts are on, which they are until the person switches them off."""
+    """Return whether single-character shortcuts are on, which is the default."""
     return _text("localStorage", SINGLE_KEYS) != "off"
 
 
@@ -177,12 +177,12 @@ def save_devices(chosen: dict[str, str]) -> None:
 
 
 def mute_hints() -> bool:
-    """Return whether the page says when the person talks while muted, which it does until they switch it off."""
+    """Return whether the page shows a hint when the person talks while muted, which is the default."""
     return not _text("localStorage", NO_HINTS)
 
 
 def save_mute_hints(wanted: bool) -> None:
-    """Store whether the page says when the person talks while muted."""
+    """Store whether the page shows a hint when the person talks while muted."""
     _write("localStorage", NO_HINTS, None if wanted else "1")
 
 
@@ -190,7 +190,7 @@ def _text(storage: str, key: str) -> str | None:
     try:
         text: str | None = call(get(window, storage), "getItem", key)
     except BrowserError:
-        # Browsers that block cookies block storage as well.
+        # Browsers that block cookies also block storage.
         return None
     return text
 

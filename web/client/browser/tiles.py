@@ -1,4 +1,4 @@
-"""The remote pictures, one tile each."""
+"""The tiles of the remote pictures."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ class Tile:
     """One picture on the stage.
 
     Attributes:
-        figure: the element; the style sheet dims one whose `data-live` is false.
+        figure: the element; the style sheet dims an element whose `data-live` is false.
         name: the picture's name (`layout`); empty while the tile is free.
-        user: the user whose picture it is; empty while the tile is free.
+        user: the user who sends the picture; empty while the tile is free.
         video: the `video` element.
-        stream: the `MediaStream` that it plays; None while the tile is free.
+        stream: the `MediaStream` that the tile plays; None while the tile is free.
         first_frame: the time of the first frame, in seconds of the page's clock; 0.0 before.
 
     """
@@ -43,14 +43,11 @@ class Tile:
     def __init__(
         self, figure: Any, sound_blocked: Callable[[], None], pin: Callable[[str], None], speaker_id: SpeakerId
     ) -> None:
-        """Take a `figure` that contains a `video`.
+        """Create a tile for a `figure` that contains a `video`.
 
-        Args:
-            figure: the element.
-            sound_blocked: called when the browser wants a click before it plays sound.
-            pin: called with the picture's name when the person clicks its pin.
-            speaker_id: returns the id of the loudspeaker to play through.
-
+        Args:: figure: the element. ;; sound_blocked: called when the browser requires a click before it plays sound. ;;
+        pin: called with the picture's name when the person clicks its pin. ;; speaker_id: returns the id of the
+        loudspeaker to play through.
         """
         self.figure = figure
         self.video = call(figure, "querySelector", "video")
@@ -91,13 +88,13 @@ class Tile:
             await wait(call(self.video, "play"))
         except BrowserError as error:
             if error.name == "NotAllowedError" and self.user:
-                # Browsers play muted video without a click; a button asks for the click that sound needs.
+                # Browsers play muted video without a click; a button requests the click that sound requires.
                 put(self.video, "muted", True)
                 self._sound_blocked()
                 spawn(_call_ignoring_refusal(self.video, "play"))
 
     def play_sound(self) -> None:
-        """Play with sound, which the person's click permits."""
+        """Play with sound, which the browser allows after the person's click."""
         if self.user:
             put(self.video, "muted", False)
             spawn(self._play())
@@ -134,16 +131,16 @@ class Tile:
         put(call(self.figure, "querySelector", selector), name, value)
 
     def check_frames(self) -> None:
-        """Tell the style sheet whether frames arrive."""
+        """Set the attribute that tells the style sheet whether frames arrive."""
         if not self.user:
             return
         if get(self.video, "requestVideoFrameCallback") is None:
-            # No other interface tells it: `totalVideoFrames` stays at 0 in Firefox.
+            # No other interface reports frames: `totalVideoFrames` stays at 0 in Firefox.
             self._last_frame = now()
         elif not self._frame_requested:
             self._frame_requested = True
             self._frame_request = call(self.video, "requestVideoFrameCallback", self._frame_received)
-        # While the connection is interrupted, the last frame stays and is dimmed.
+        # While the connection is interrupted, the last frame is kept and dimmed.
         live = call(self.figure, "getAttribute", "data-live") != "false"
         picture_id = bool(self.first_frame) and (not live or now() - self._last_frame < STALE_AFTER)
         call(self.figure, "setAttribute", "data-picture", "true" if picture_id else "false")
@@ -164,7 +161,7 @@ class Tile:
         self.stream = None
         self.first_frame = 0.0
         if self._frame_requested:
-            # The pending callback would keep the tile in memory.
+            # A pending callback would keep the tile in memory.
             self._frame_requested = False
             call(self.video, "cancelVideoFrameCallback", self._frame_request)
         put(self.video, "srcObject", None)
@@ -173,17 +170,13 @@ class Tile:
 
 
 class Tiles:
-    """All tiles. The first one has the element `remote-video`; the others are copies of it."""
+    """All tiles. The first tile is the element `remote-video`; the others are clones of it."""
 
     def __init__(self, page: Page, state: PageState, speaker_id: SpeakerId, refresh: Callable[[], None]) -> None:
-        """Take the page's first tile.
+        """Use the page's first tile.
 
-        Args:
-            page: the page's elements.
-            state: the page's state.
-            speaker_id: returns the id of the loudspeaker to play through.
-            refresh: called when the state changed.
-
+        Args:: page: the page's elements. ;; state: the page's state. ;; speaker_id: returns the id of the loudspeaker
+        to play through. ;; refresh: called when the state has changed.
         """
         self._state = state
         self._speaker_id = speaker_id
@@ -192,7 +185,7 @@ class Tiles:
         figure = call(self._remotes, "querySelector", "figure")
         self._template = call(figure, "cloneNode", True)
         call(call(self._template, "querySelector", "video"), "removeAttribute", "id")
-        # The clone is attached to the document, so that switching the language translates it too.
+        # The clone is attached to the document, so that switching the language translates the clone too.
         document = get(window, "document")
         container = call(document, "createElement", "template")
         call(get(container, "content"), "append", self._template)
@@ -235,7 +228,7 @@ class Tiles:
         return Tile(figure, self._sound_blocked, self._pin, self._speaker_id)
 
     def _free_tile(self) -> Tile:
-        """Return a tile that is free; create one if there is none."""
+        """Return a free tile; create a tile if none is free."""
         if not self._tiles[0].name:
             return self._tiles[0]
         figure = call(self._template, "cloneNode", True)
@@ -253,19 +246,19 @@ class Tiles:
         self._refresh()
 
     def play_sound(self) -> None:
-        """Play all tiles with sound, which the person's click permits."""
+        """Play all tiles with sound, which the browser allows after the person's click."""
         self._state.devices.sound_blocked = False
         for tile in self._tiles:
             tile.play_sound()
         self._refresh()
 
     def apply_speaker(self) -> None:
-        """Play through the chosen loudspeaker from now on."""
+        """Play all tiles through the chosen loudspeaker from now on."""
         for tile in self._tiles:
             set_speaker(tile.video, self._speaker_id())
 
     def check_frames(self) -> None:
-        """Find out which tiles receive frames; call it about once a second."""
+        """Check which tiles receive frames; the page calls this method about once a second."""
         for tile in self._tiles:
             tile.check_frames()
 
@@ -278,7 +271,7 @@ class Tiles:
 
 
 async def _call_ignoring_refusal(element: Any, method: str) -> None:
-    """Call a method whose promise the browser may reject; the person sees that nothing happens."""
+    """Call a method whose promise the browser may reject; a rejection only means that nothing happens on the page."""
     try:
         await wait(call(element, method))
     except BrowserError:

@@ -21,7 +21,7 @@ __all__ = ["TrustBadges"]
 
 
 class TrustBadges:
-    """The badges, one in each tile."""
+    """The verification badges, one in each tile."""
 
     def __init__(
         self, page: Page, state: PageState, trust: Trust, peers: Callable[[], dict[str, PeerConnection]]
@@ -38,7 +38,7 @@ class TrustBadges:
             page.on_click(name, lambda: self._open_sheet(""))
 
     def show(self) -> None:
-        """Show whether the connection with each person is verified."""
+        """Show whether the connection with each participant is verified."""
         for figure in call(self._remotes, "querySelectorAll", ".remote"):
             member = self._state.participants.find(_user(figure))
             button = call(figure, "querySelector", ".trust")
@@ -60,7 +60,7 @@ class TrustBadges:
             spawn(self._open_sheet(_user(call(button, "closest", ".remote"))))
 
     async def _open_sheet(self, user: str) -> None:
-        """Open the sheet for this person; an empty user stands for the first."""
+        """Open the sheet for this participant; an empty user selects the first participant."""
         if self._sheet is None:
             if not await load_extras():
                 return

@@ -13,7 +13,7 @@ __all__ = ["WakeLock"]
 
 
 class WakeLock:
-    """The browser's screen lock (Screen Wake Lock), which it releases whenever the page is hidden."""
+    """The browser's screen wake lock (Screen Wake Lock API), which the browser releases whenever the page is hidden."""
 
     def __init__(self) -> None:
         self._wanted = False
@@ -22,7 +22,7 @@ class WakeLock:
         listen(get(window, "document"), "visibilitychange", lambda event: self.hold(self._wanted))
 
     def hold(self, wanted: bool) -> None:
-        """Hold the lock while it is wanted and the page is visible; else release it."""
+        """Hold the lock while it is wanted and the page is visible; release it otherwise."""
         self._wanted = wanted
         if not wanted and self._lock is not None:
             lock, self._lock = self._lock, None
@@ -37,7 +37,8 @@ class WakeLock:
             if locks is not None and get(window, "document", "visibilityState") == "visible":
                 self._lock = await wait(call(locks, "request", "screen"))
         except BrowserError:
-            # The browser refuses with a low battery, for instance. The call goes on, and the screen may go dark.
+            # The browser refuses the lock on a low battery, for instance. The call continues, and the screen may go
+            # dark.
             self._lock = None
         self._requesting = False
         if not self._wanted:

@@ -1,4 +1,4 @@
-"""A WebSocket to the server, over the browser's `WebSocket`."""
+"""A WebSocket to the server, implemented with the browser's `WebSocket`."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 __all__ = ["BrowserWebSocket"]
 
 OPEN = 1
-"""`WebSocket.readyState` while frames can be sent."""
+"""The `WebSocket.readyState` in which frames can be sent."""
 
 
 class BrowserWebSocket:
-    """One connection; after `closed` was called, it cannot be used any more."""
+    """One WebSocket; after `closed` was called, it cannot be used again."""
 
     def __init__(
         self,
@@ -29,13 +29,9 @@ class BrowserWebSocket:
     ) -> None:
         """Start to connect.
 
-        Args:
-            address: `ws:` or `wss:` URL.
-            subprotocol: the WebSocket subprotocol to request.
-            opened: called when frames can be sent.
-            received: called with each text message.
-            closed: called once with the close code and its reason, also when the connection failed to open.
-
+        Args:: address: the `ws:` or `wss:` URL. ;; subprotocol: the WebSocket subprotocol to request. ;; opened: called
+        when frames can be sent. ;; received: called with each text message. ;; closed: called once with the close code
+        and its reason, even if the WebSocket failed to open.
         """
         self._closed = closed
         self._received = received
@@ -47,17 +43,17 @@ class BrowserWebSocket:
         self._listeners.listen(self._socket, "close", self._close_received)
 
     def send(self, text: str) -> None:
-        """Send a text message; a connection that is closing discards it."""
+        """Send a text message; a WebSocket that is closing discards it."""
         if get(self._socket, "readyState") == OPEN:
             call(self._socket, "send", text)
 
     def discard(self, code: int, reason: str) -> None:
-        """Close the connection without a call of `closed`."""
+        """Close the WebSocket without calling `closed`."""
         self._stop_listening()
         try:
             call(self._socket, "close", code, reason)
         except BrowserError:
-            # The browser refused a code that pages may not send; the connection is closed without one.
+            # The browser refused a code that pages may not send, so the WebSocket is closed without a code.
             call(self._socket, "close")
 
     def _stop_listening(self) -> None:

@@ -33,7 +33,7 @@ class OrderTests(SynchronousTestCase):
     """The checks run one after the other."""
 
     def test_before_the_start(self) -> None:
-        """Before the test begins, all checks wait and there is no verdict."""
+        """Before the test starts, all checks are waiting and there is no verdict."""
         test = Checks()
         self.assertEqual({check.state for check in test.checks}, {checks.WAITING})
         self.assertEqual([check.name for check in test.checks], list(checks.ORDER))
@@ -183,12 +183,12 @@ class IceServerTests(SynchronousTestCase):
     )
 
     def test_stun_servers(self) -> None:
-        """Each STUN URL makes a server of its own."""
+        """Each STUN URL becomes a server of its own."""
         found = checks.stun_servers(list(self.ICE_SERVERS))
         self.assertEqual([server["urls"] for server in found], [["stun:a.example:3478"], ["STUN:c.example"]])
 
     def test_turn_servers(self) -> None:
-        """Each TURN URL makes a server of its own, with credentials and the name of its transport."""
+        """Each TURN URL becomes a server of its own, with credentials and the name of its transport."""
         found = checks.turn_servers(list(self.ICE_SERVERS))
         self.assertEqual([transport for transport, _ in found], ["UDP", "TCP", "TLS"])
         self.assertEqual(found[0][1], {"urls": ["turn:a.example"], "username": "u", "credential": "c"})
@@ -198,7 +198,7 @@ class IceServerTests(SynchronousTestCase):
         self.assertEqual(len(checks.stun_servers([{"urls": ["stun:a.example"] * 100}])), checks.MAX_SERVERS)
 
     def test_answer(self) -> None:
-        """A candidate of the wanted type is an answer, and error codes tell why there is none."""
+        """A candidate of the wanted type counts as a response; without one the error codes give the reason."""
         host = "candidate:1 1 udp 2122194687 192.0.2.2 53773 typ host"
         seen = "candidate:2 1 udp 1686052607 198.51.100.7 53773 typ srflx raddr 192.0.2.2 rport 53773"
         relay = "candidate:3 1 udp 58597375 203.0.113.1 54194 typ relay raddr 0.0.0.0 rport 0"
@@ -213,7 +213,7 @@ class IceServerTests(SynchronousTestCase):
         self.assertEqual(checks.answer("relay", [], [401], True), checks.REFUSED)
 
     def test_stun_outcome(self) -> None:
-        """The outcome of STUN counts the servers that answer."""
+        """The outcome of STUN counts the servers that respond."""
         self.assertEqual(checks.stun_outcome([]), ("unnamed", "0/0"))
         self.assertEqual(checks.stun_outcome([checks.FOUND, checks.SAME]), ("works", "2/2"))
         self.assertEqual(checks.stun_outcome([checks.SAME]), ("same", "1/1"))

@@ -48,7 +48,7 @@ class RowTests(SynchronousTestCase):
         self.assertEqual(rows(HostActions(page), page, "")[0].name, common.YOU)
 
     def test_actions_of_a_host(self) -> None:
-        """A host may take every action, but cannot mute participants who are muted or whose page does not say."""
+        """A host may take every action, except muting participants who are muted or whose page sends no status."""
         page = call_of_three()
         mine, ann, bob = rows(HostActions(page), page, "")
         self.assertEqual((mine.actions, ann.actions, bob.actions), ([], ACTIONS, [MAKE_HOST, REMOVE]))
@@ -62,7 +62,7 @@ class RowTests(SynchronousTestCase):
         self.assertEqual([row.actions for row in rows(HostActions(page), page, "")], [[], []])
 
     def test_unreachable_participants(self) -> None:
-        """Without the server, or for a participant whom it lost, no action is possible."""
+        """Without the signaling connection, or for a participant who lost theirs, no action is possible."""
         page = call_of_three()
         page.member_left("bob", "gone")
         page.participants.set_away("ann", True)
@@ -73,7 +73,7 @@ class RowTests(SynchronousTestCase):
         self.assertEqual([row.actions for row in rows(HostActions(page), page, "")], [[], [], []])
 
     def test_notes(self) -> None:
-        """The notes say who is the host and who shares a screen."""
+        """The notes name the host and the people who share a screen."""
         page = call_of_three()
         page.devices.sharing = True
         self.assertEqual(rows(HostActions(page), page, "")[0].notes, f"{extra_texts.HOST}, {extra_texts.SHARES}")
@@ -85,7 +85,7 @@ class RowTests(SynchronousTestCase):
         )
 
     def test_devices(self) -> None:
-        """The devices are shown as they are, and for others as their pages say."""
+        """The local devices have their real state, and the devices of others have the state that their pages sent."""
         page = call_of_three()
         page.devices.microphone.started()
         mine, ann, bob = rows(HostActions(page), page, "")
@@ -198,7 +198,7 @@ class QuestionTests(SynchronousTestCase):
         self.assertEqual(self.question(), (LEAVE, "bob"))
 
     def test_ending(self) -> None:
-        """Ending the call is an answer to leaving, and a question of its own."""
+        """Ending the call is a possible answer to the question about leaving, and also a question of its own."""
         self.actions.request(LEAVE)
         self.assertFalse(view(self.actions, self.state)["confirm-end", "hidden"])
         self.assertEqual(self.actions.answer(END), (END, ""))
@@ -207,7 +207,7 @@ class QuestionTests(SynchronousTestCase):
         self.assertEqual(self.actions.answer(END), (END, ""))
 
     def test_hanging_up_alone(self) -> None:
-        """A guest, a host who is alone, and a host without the server leave without a question."""
+        """A guest, a host who is alone, and a host without a signaling connection leave without a question."""
         drifting = host_page("ann")
         drifting.server_lost("Lost.")
         for page in (guest_page("ann"), host_page(), drifting):
@@ -246,7 +246,7 @@ class ViewTests(SynchronousTestCase):
             self.assertEqual((shown["door-tools", "hidden"], shown["door", "text"]), (True, text))
 
     def test_server_lost(self) -> None:
-        """Actions that need the server are disabled while it is lost."""
+        """Actions that need the signaling connection are disabled while it is lost."""
         page = call_of_three()
         self.assertEqual(view(HostActions(page), page)["lock", "ariaDisabled"], "false")
         page.network.interrupted()
@@ -269,7 +269,7 @@ class ViewTests(SynchronousTestCase):
         self.assertTrue(shown["people-invite", "hidden"])
 
     def test_nobody_to_mute(self) -> None:
-        """A person who is alone is not offered to mute everybody."""
+        """For a person who is alone, the action to mute everybody is hidden."""
         for page, hidden in ((call_of_three(), False), (host_page(), True)):
             self.assertEqual(view(HostActions(page), page)["mute-all", "hidden"], hidden)
 

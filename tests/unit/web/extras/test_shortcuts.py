@@ -74,7 +74,7 @@ class ActionTests(SynchronousTestCase):
 
 
 class ReservedKeysTests(SynchronousTestCase):
-    """`reserved_keys` says which keys the focused element handles itself."""
+    """`reserved_keys` returns the keys that the focused element handles itself."""
 
     def test_fields(self) -> None:
         """Text fields and lists handle all keys themselves."""
@@ -118,7 +118,7 @@ class PushToTalkTests(SynchronousTestCase):
         self.assertFalse(self.talk.should_press(ON))
 
     def test_muted_while_held(self) -> None:
-        """A person who mutes while holding the key stays muted, also when the key repeats."""
+        """A person who mutes while holding the key stays muted, even when the key repeats."""
         self.talk.press(MUTED)
         self.assertFalse(self.talk.press(MUTED))
         self.talk.release()

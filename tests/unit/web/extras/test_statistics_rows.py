@@ -43,10 +43,10 @@ def history(*values: float | None) -> list[tuple[Any, ...]]:
 
 
 class RowsTests(SynchronousTestCase):
-    """`rows` puts figures into words."""
+    """`rows` formats figures as text."""
 
     def test_known_figures(self) -> None:
-        """Figures have units, and unknown ones say so."""
+        """Known figures have units, and unknown figures are shown as unknown."""
         self.assertEqual(
             list(row_values().values()),
             [
@@ -66,7 +66,7 @@ class RowsTests(SynchronousTestCase):
         )
 
     def test_rows_before_a_sample(self) -> None:
-        """The rows and charts are the same before the first sample."""
+        """The panel has the same rows and charts before the first sample as after it."""
         self.assertEqual([(label, name) for label, _, name in rows({})], [(row[0], row[2]) for row in rows(VALUES)])
         self.assertEqual({value for _, value, _ in rows({})}, {extra_texts.UNKNOWN})
         self.assertEqual([name for _, _, name in rows({}) if name], list(SERIES))

@@ -35,7 +35,7 @@ class ViewTests(SynchronousTestCase):
             self.assertEqual(seen["verify-differ", "pressed"], state == "denied")
 
     def test_every_reason(self) -> None:
-        """Each reason for a failed verification has a sentence, and there is none for others."""
+        """Each reason for a failed verification has a sentence, and other states have no reason."""
         reasons = {
             value
             for name, value in vars(verification).items()
@@ -59,7 +59,7 @@ class ViewTests(SynchronousTestCase):
         self.assertTrue(alone["verify-person", "hidden"])
 
     def test_no_turn_server(self) -> None:
-        """A person who wants to hide their address is told when there is no TURN server."""
+        """A person who wants to hide their address sees a note if there is no TURN server."""
         self.assertEqual(shown("code")["relay-note", "text"], "")
         self.assertEqual(shown("code", without_turn=True)["relay-note", "text"], extra_texts.NO_TURN)
 

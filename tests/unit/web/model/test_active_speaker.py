@@ -28,7 +28,7 @@ class ActiveSpeakerTests(SynchronousTestCase):
         self.assertFalse(speech.is_speaking("ann", 2.1 + HOLD))
 
     def test_speaker_changes_after_silence(self) -> None:
-        """The active speaker stays until they are silent; then the loudest participant who speaks replaces them."""
+        """The active speaker is kept until they are silent. Then the loudest participant who speaks replaces them."""
         speech = ActiveSpeaker()
         speech.update({"ann": 0.1, "bob": 0.0}, 1.0)
         speech.update({"ann": 0.1, "bob": 0.5}, 1.5)

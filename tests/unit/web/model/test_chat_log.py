@@ -35,8 +35,8 @@ class ChatPage:
         chat: the chat log.
         now: the page's clock, in seconds.
         wire: the sent messages with their users.
-        open: the users to whom a channel is open.
-        shown: how often there was something new to show.
+        open: the users with an open data channel.
+        shown: the number of calls of `changed`.
 
     """
 
@@ -61,11 +61,11 @@ class ChatPage:
         return f"own-{self.ids}"
 
     def changed(self) -> None:
-        """Count that there is something new to show."""
+        """Count a call of the chat log's callback for updates."""
         self.shown += 1
 
     def send(self, user: str, text: str) -> bool:
-        """Record a sent message if there is an open channel."""
+        """Record a sent message if the user's data channel is open."""
         if user in self.open:
             self.wire.append((user, json.loads(text)))
         return user in self.open
@@ -164,7 +164,7 @@ class SendingTests(SynchronousTestCase):
         self.assertEqual(side.delivery(second), "Sent")
 
     def test_queued_until_hello(self) -> None:
-        """Messages are sent only after the other page said hello."""
+        """Messages are sent only after the other page has sent its hello."""
         side = ChatPage("ann")
         side.open.add("ann")
         side.messaging.channel_opened("ann", 0.0)
@@ -222,7 +222,10 @@ class SendingTests(SynchronousTestCase):
         self.assertEqual(side.delivery(message), "Delivered to 1 of 2")
 
     def test_all_recipients_left(self) -> None:
-        """A message that nobody got goes to those who join within a minute, mostly the same person as another user."""
+        """A message that no participant received goes to those who join within a minute.
+
+        This is mostly the same person as another user.
+        """
         side = ChatPage("ann")
         message = side.write("hello")
         side.leave("ann")
@@ -234,7 +237,7 @@ class SendingTests(SynchronousTestCase):
         self.assertEqual(side.delivery(message), "Delivered")
 
     def test_nobody_returned(self) -> None:
-        """A message that nobody got within a minute counts as not delivered, and the page is told."""
+        """A message that no participant received within a minute counts as not delivered, and the page is updated."""
         side = ChatPage("ann")
         message = side.write("hello")
         side.leave("ann")
@@ -247,7 +250,7 @@ class SendingTests(SynchronousTestCase):
         self.assertEqual(side.sent(), [])
 
     def test_first_participant_left(self) -> None:
-        """A message that was written alone stays open when the first participant leaves without it."""
+        """A message that was written alone remains pending if the first participant leaves without receiving it."""
         side = ChatPage()
         message = side.write("welcome")
         side.join("ann")
@@ -278,7 +281,7 @@ class SendingTests(SynchronousTestCase):
         self.assertEqual(side.chat.messages, [])
 
     def test_empty_and_too_long(self) -> None:
-        """Empty and too long messages are refused, and the reason is shown before sending."""
+        """Empty and too long messages are refused, and the reason is shown before the person sends the message."""
         side = ChatPage("ann")
         for text in ("", "  \n ", "\x00", "x" * (MAX_CHARACTERS + 1)):
             self.assertFalse(side.chat.send(text))
@@ -413,7 +416,7 @@ class ReceivingTests(SynchronousTestCase):
         self.assertEqual(self.side.texts, [(texts.SOMEBODY, "hello")])
 
     def test_reused_ids(self) -> None:
-        """A message with the id of another author's message neither hides nor changes that one."""
+        """A message with the id of another author's message neither hides nor changes the other message."""
         own = self.side.write("mine")
         self.side.receive("ann", type="chat", id="1", text="ann's")
         self.side.receive("bob", type="chat", id="1", text="bob's")
@@ -422,7 +425,7 @@ class ReceivingTests(SynchronousTestCase):
         self.assertEqual(own.text, "mine")
 
     def test_acknowledged_by_recipients_only(self) -> None:
-        """Only a recipient can acknowledge a message, only once, and only a local one."""
+        """Only a recipient can acknowledge a local message, and only once."""
         message = self.side.write("hello")
         self.side.join("eve")
         self.side.open_channels("eve")
@@ -521,10 +524,10 @@ class ReceivingTests(SynchronousTestCase):
 
 
 class ViewTests(SynchronousTestCase):
-    """The page shows a badge and a note beside the messages."""
+    """The page shows a badge for unread messages and a note beside the messages."""
 
     def test_unread(self) -> None:
-        """Messages count as unread until the person reads them; local ones never do."""
+        """Messages count as unread until the person reads them; local messages never do."""
         side = ChatPage("ann")
         side.open_channels("ann")
         side.write("mine")
@@ -540,13 +543,13 @@ class ViewTests(SynchronousTestCase):
         self.assertEqual(side.chat.unread, 0)
 
     def note(self, side: ChatPage) -> str:
-        """Return the note that is shown; empty for none."""
+        """Return the shown note; empty if no note is shown."""
         view = side.chat.view()
         self.assertEqual(view["chat-note", "hidden"], not view["chat-note", "text"])
         return str(view["chat-note", "text"])
 
     def test_note_while_alone(self) -> None:
-        """A person who writes alone is told who will read it."""
+        """A person who writes while alone sees a note about who will receive the message."""
         side = ChatPage()
         self.assertEqual(self.note(side), texts.CHAT_ALONE)
         side.join("ann")
@@ -559,7 +562,10 @@ class ViewTests(SynchronousTestCase):
         side.chat.update()
 
     def test_participant_without_chat(self) -> None:
-        """A connected participant without messages cannot chat: this is shown, and nothing is queued for them."""
+        """A connected participant whose page sends no hello cannot chat.
+
+        The note says so, and no messages are queued for them.
+        """
         side = ChatPage("ann", "bob")
         self.connected(side, "ann", "bob")
         side.open_channels("bob")
@@ -575,7 +581,7 @@ class ViewTests(SynchronousTestCase):
         self.assertEqual(self.note(side), "")
 
     def test_all_without_chat(self) -> None:
-        """Among programs without chat a message waits for the first participant who can read it."""
+        """If no participant's program supports chat, a message waits for the first participant whose program does."""
         side = ChatPage("ann")
         self.connected(side, "ann")
         side.pass_time(NO_CHAT_AFTER)
@@ -586,7 +592,7 @@ class ViewTests(SynchronousTestCase):
         self.assertEqual(side.sent(), [("bob", "hello")])
 
     def test_late_hello(self) -> None:
-        """A page that says hello late gets the messages that it missed."""
+        """A page that sends its hello late gets the messages that it missed."""
         side = ChatPage("ann")
         self.connected(side, "ann")
         message = side.write("hello")
@@ -598,7 +604,7 @@ class ViewTests(SynchronousTestCase):
         self.assertEqual(side.delivery(message), "Delivered")
 
     def test_no_connection_is_not_without_chat(self) -> None:
-        """An interruption, or the search for a path, does not count as silence of the program."""
+        """During an interruption or the search for a path a missing hello does not count as missing chat support."""
         side = ChatPage("ann")
         side.pass_time(100)
         self.connected(side, "ann")

@@ -25,14 +25,14 @@ class DeviceChoicesTests(SynchronousTestCase):
         self.gained = self.choices.set_available(self.entries)
 
     def test_listed_devices(self) -> None:
-        """The devices of each kind are listed in the browser's order; one without a name gets a number."""
+        """The devices of each kind are listed in the browser's order; a device without a name gets a number."""
         self.assertEqual(self.choices.options(CAMERA, ""), [("c1", "Front", True), ("c2", "Back", False)])
         self.assertEqual(self.choices.options(MICROPHONE, ""), [("m1", "Microphone 1", True)])
         self.assertEqual(self.choices.options(SPEAKER, ""), [])
         self.assertTrue(self.choices.several_cameras)
 
     def test_device_in_use(self) -> None:
-        """The device in use is marked, whichever was chosen."""
+        """The device in use is marked, whichever device was chosen."""
         self.choices.choose(CAMERA, "c1")
         self.assertEqual([used for _, _, used in self.choices.options(CAMERA, "c2")], [False, True])
         self.assertEqual([used for _, _, used in self.choices.options(CAMERA, "")], [True, False])
@@ -66,7 +66,7 @@ class DeviceChoicesTests(SynchronousTestCase):
         self.assertEqual(self.choices.constraints(AUDIO)["deviceId"], {"ideal": "m1"})
 
     def test_flipped_camera(self) -> None:
-        """The camera can be flipped and flipped back; choosing a camera by name ends that."""
+        """The camera can be flipped and flipped back; choosing a camera by name resets this."""
         self.choices.choose(CAMERA, "c1")
         self.choices.flip()
         self.assertEqual(self.choices.constraints(VIDEO)["facingMode"], "environment")

@@ -21,7 +21,7 @@ class EventLogTests(SynchronousTestCase):
         self.event_log.update(1.0, self.state)
 
     def new_events(self) -> list[tuple[float, int, str]]:
-        """Return what is logged at second 2.0; a further update logs nothing."""
+        """Return the events that are logged at second 2.0, after asserting that a further update logs no event."""
         before = len(self.event_log.events)
         self.event_log.update(2.0, self.state)
         self.event_log.update(3.0, self.state)
@@ -35,7 +35,7 @@ class EventLogTests(SynchronousTestCase):
         self.assertEqual([(known.number, known.present) for known in self.event_log.people], [(1, False), (2, True)])
 
     def test_connection_events(self) -> None:
-        """Connection states, ICE restarts, and the loss of the participant's server connection are logged."""
+        """Connection states, ICE restarts, and the loss of the participant's signaling connection are logged."""
         self.member.set_connection("connected")
         self.assertEqual(self.new_events(), [(2.0, 1, "connected")])
         self.member.set_connection("disconnected")
@@ -47,7 +47,7 @@ class EventLogTests(SynchronousTestCase):
         self.assertEqual(self.new_events(), [])
 
     def test_server_connection(self) -> None:
-        """The page's own server connection is logged under the number 0."""
+        """The page's own signaling connection is logged under the number 0."""
         self.state.network.offline_for = 0.0
         self.assertEqual(self.new_events(), [(2.0, 0, "server-lost")])
         self.state.network.offline_for = None

@@ -31,7 +31,7 @@ class NextRequestTests(SynchronousTestCase):
     """`next_request` decides whether to open or join."""
 
     def test_a_host_opens_at_once(self) -> None:
-        """A host opens a new session, or one whose key they have, at once and only once."""
+        """A host opens a new session, or a session whose key they have, at once and only once."""
         for session, key in (("", ""), (ID, KEY)):
             flow = JoinFlow(False)
             self.assertEqual(flow.request(True, session, key, False), OPEN)
@@ -45,7 +45,7 @@ class NextRequestTests(SynchronousTestCase):
         self.assertEqual(next_guest_request(flow), "")
 
     def test_host_without_key(self) -> None:
-        """A member who was made the host joins again as a guest, because they have no key."""
+        """A member who became the host by hand-over rejoins as a guest, because they have no host key."""
         self.assertEqual(JoinFlow(False).request(True, ID, "", True), JOIN)
 
     def test_reloaded_page(self) -> None:
@@ -57,7 +57,7 @@ class ResumeTests(SynchronousTestCase):
     """A resumed connection may have lost the memberships or the events."""
 
     def test_no_membership(self) -> None:
-        """Without memberships the session is requested again at once."""
+        """After a resume without memberships the session is requested again at once."""
         flow = JoinFlow(False)
         next_guest_request(flow)
         flow.entered()
@@ -72,7 +72,7 @@ class ResumeTests(SynchronousTestCase):
         self.assertEqual((flow.active, flow.session_lost(200.0), next_guest_request(flow)), (True, False, ""))
 
     def test_membership_of_an_ended_session(self) -> None:
-        """A session that ended meanwhile sends no event, and is requested again once after a moment."""
+        """A session that has ended sends no event after the resume, and is requested again once after a moment."""
         flow = JoinFlow(True)
         flow.resumed(True, 100.0)
         self.assertEqual((flow.session_lost(100.0 + GRACE / 2), next_guest_request(flow)), (False, ""))
@@ -105,12 +105,12 @@ class RefusalTests(SynchronousTestCase):
             self.assertEqual(next_guest_request(flow), JOIN if reaction == RETRY else "")
 
     def test_already_a_member(self) -> None:
-        """A refusal because the person is a member already is ignored."""
+        """A refusal because the person is already a member is ignored."""
         for about in (OPEN, JOIN):
             self.assertEqual(JoinFlow(False).refused(about, "already-member", True), IGNORED)
 
     def test_reported_refusals(self) -> None:
-        """Only refusals of requests that a person caused are reported."""
+        """Only refusals of requests that a person's action caused are shown."""
         for about in REPORTED:
             self.assertEqual(JoinFlow(False).refused(about, "server-full", False), REPORT)
         for about in ("offer", "candidates", "leave"):

@@ -29,7 +29,7 @@ class ArrangeTests(SynchronousTestCase):
         self.assertEqual(arrange([], "", SPOTLIGHT, ""), ([], ""))
 
     def test_shared_screen(self) -> None:
-        """A shared screen is large; of several, the last one."""
+        """A shared screen is large; if several are shared, the last one is large."""
         self.assertEqual(
             arrange(participants("ann", screens=("ann",)), "", "", ""), (["ann", "ann/screen"], "ann/screen")
         )
@@ -47,7 +47,7 @@ class ArrangeTests(SynchronousTestCase):
         self.assertEqual(arrange(participants("ann", screens=("ann",)), "", GRID, "")[1], "")
 
     def test_spotlight_follows_the_speaker(self) -> None:
-        """In spotlight mode the active speaker is large, and before anybody spoke the first participant."""
+        """In spotlight mode the active speaker is large; before anyone has spoken, the first participant is."""
         members = participants("ann", "bob")
         self.assertEqual(arrange(members, "", SPOTLIGHT, "")[1], "ann")
         self.assertEqual(arrange(members, "", SPOTLIGHT, "bob")[1], "bob")
@@ -59,17 +59,17 @@ class ArrangeTests(SynchronousTestCase):
 
 
 class CornerTests(SynchronousTestCase):
-    """The self view lies in a corner."""
+    """The self-view is placed in a corner."""
 
     def test_nearest(self) -> None:
-        """The nearest corner is that of the quadrant in which the self view is dropped."""
+        """The self-view moves to the corner of the quadrant in which it is dropped."""
         self.assertEqual(nearest_corner(10, 10, 800, 600), "top-left")
         self.assertEqual(nearest_corner(700, 10, 800, 600), "top-right")
         self.assertEqual(nearest_corner(10, 500, 800, 600), "bottom-left")
         self.assertEqual(nearest_corner(700, 500, 800, 600), "bottom-right")
 
     def test_arrow_keys(self) -> None:
-        """Each arrow key moves the self view in its direction and stops at the edge; other keys do nothing."""
+        """Each arrow key moves the self-view in its direction as far as the edge; other keys have no effect."""
         corner = CORNERS[0]
         self.assertEqual(next_corner(corner, "ArrowLeft"), "bottom-left")
         self.assertEqual(next_corner(corner, "ArrowUp"), "top-right")

@@ -39,7 +39,7 @@ class MediaStatusTests(SynchronousTestCase):
         return True
 
     def changed(self) -> None:
-        """Count the changes of media status."""
+        """Count the calls for a changed media status."""
         self.changes += 1
 
     def count_mute_request(self) -> None:
@@ -51,7 +51,7 @@ class MediaStatusTests(SynchronousTestCase):
         self.messaging.receive(user, json.dumps(message), 0.0)
 
     def hello(self, user: str) -> None:
-        """Receive `hello`, with which a page says that it understands messages."""
+        """Receive `hello`, which announces that a page supports messages."""
         self.receive(user, type="hello", version=1)
 
     def test_sent_after_hello(self) -> None:
@@ -61,7 +61,7 @@ class MediaStatusTests(SynchronousTestCase):
         self.assertEqual(self.sent, [("ann", status)])
 
     def test_sent_when_changed(self) -> None:
-        """A change is sent once, to every page that understands messages."""
+        """A change is sent once, to every page that supports messages."""
         self.hello("ann")
         self.media_status.update()
         self.sent.clear()
@@ -95,7 +95,7 @@ class MediaStatusTests(SynchronousTestCase):
         self.assertEqual(self.requested, 2)
 
     def test_mute_requests_as_host(self) -> None:
-        """A host can ask one participant to mute, or everybody who understands messages."""
+        """A host can ask one participant to mute, or all participants whose pages support messages."""
         self.hello("ann")
         self.hello("bob")
         self.sent.clear()

@@ -119,7 +119,7 @@ class StartScreenTests(SynchronousTestCase):
         self.assertEqual(page.stage, "start")
 
     def test_an_unreachable_server(self) -> None:
-        """Without a server the attempt fails, and can be repeated."""
+        """If the server is unreachable, the attempt fails and can be repeated."""
         page = start_page()
         page.start_call(GUEST, ID)
         page.server_lost(texts.SERVER_UNREACHABLE)
@@ -161,7 +161,7 @@ class SessionTests(SynchronousTestCase):
         self.assertEqual(page.stage, "connected")
 
     def test_a_guest_leaves(self) -> None:
-        """When a guest leaves, the host waits again and is told, until the next participant joins."""
+        """When a guest leaves, the host waits again and sees a notice, until the next participant joins."""
         for reason, notice in (("left", texts.LEFT_WAITING), ("gone", texts.LOST_WAITING)):
             page = host_page()
             page.member_joined(RemotePeer("ann"))
@@ -171,7 +171,10 @@ class SessionTests(SynchronousTestCase):
             self.assertEqual((page.stage, page.notices.notice), ("calling", ""))
 
     def test_a_guest_who_lost_only_the_server(self) -> None:
-        """A peer connection outlives the participant's server connection, until it breaks as well."""
+        """A peer connection outlives the participant's signaling connection.
+
+        The participant is removed when the peer connection breaks as well.
+        """
         page = host_page("ann")
         page.member_left("ann", "gone")
         self.assertEqual((page.stage, page.notices.notice), ("connected", texts.OTHER_LOST_SERVER))
@@ -179,7 +182,7 @@ class SessionTests(SynchronousTestCase):
         self.assertEqual((page.stage, page.notices.notice), ("waiting", texts.LOST_WAITING))
 
     def test_rejoined_participant_replaces_the_lost_one(self) -> None:
-        """A participant who rejoins with a new connection replaces the one whom the server lost."""
+        """A participant who rejoins with a new signaling connection replaces their lost membership."""
         page = host_page("ann")
         page.member_left("ann", "gone")
         page.member_joined(RemotePeer("ann-again"))
@@ -209,14 +212,17 @@ class SessionTests(SynchronousTestCase):
         self.assertEqual(guest.stage, "start")
 
     def test_the_session_ends(self) -> None:
-        """Each reason for the end of a session has a sentence, and so has an unknown one."""
+        """Each reason for the end of a session has a sentence, and so has an unknown reason."""
         for reason in ("host-left", "idle", "expired", "something-new"):
             page = guest_page("ann")
             page.session_ended(reason)
             self.assertEqual((page.stage, page.notices.outcome), ("ended", texts.ENDED.get(reason, texts.CALL_OVER)))
 
     def test_a_host_who_lost_only_the_server(self) -> None:
-        """A peer connection outlives a session whose host lost the server; when it breaks, the reason is shown."""
+        """A peer connection outlives a session whose host lost the signaling connection.
+
+        When the peer connection breaks, the reason is shown.
+        """
         page = guest_page("ann")
         page.session_ended("host-gone")
         self.assertEqual((page.stage, page.notices.notice), ("connected", texts.OTHER_LOST_SERVER))
@@ -231,16 +237,16 @@ class SessionTests(SynchronousTestCase):
 
 
 class ServerLossTests(SynchronousTestCase):
-    """The connection to the server is over for good."""
+    """The signaling connection is lost for good."""
 
     def test_while_waiting(self) -> None:
-        """Without a server nobody can join, so that a waiting host fails."""
+        """Without a signaling connection nobody can join, so the call of a waiting host fails."""
         page = host_page()
         page.server_lost(texts.SERVER_LOST)
         self.assertEqual((page.stage, page.notices.problem), ("failed", texts.SERVER_LOST))
 
     def test_while_connected(self) -> None:
-        """A connected call goes on, and its later break is reported."""
+        """A connected call continues, and the later loss of its peer connection is reported."""
         page = guest_page("ann")
         page.server_lost(texts.SERVER_LOST)
         self.assertEqual((page.stage, page.notices.notice), ("connected", texts.SERVER_LOST_CONNECTED))
@@ -248,21 +254,21 @@ class ServerLossTests(SynchronousTestCase):
         self.assertEqual((page.stage, page.notices.problem), ("failed", texts.SERVER_LOST))
 
     def test_unconnected_participants_are_removed(self) -> None:
-        """Participants without a peer connection are removed when the server is lost."""
+        """Participants without a peer connection are removed when the signaling connection is lost for good."""
         page = host_page("ann")
         page.member_joined(RemotePeer("bob"))
         page.server_lost(texts.SERVER_LOST)
         self.assertEqual([member.user for member in page.participants.members], ["ann"])
 
     def test_hanging_up_without_a_server(self) -> None:
-        """The person can end a call that goes on without the server."""
+        """The person can end a call that continues without the signaling connection."""
         page = guest_page("ann")
         page.server_lost(texts.SERVER_LOST)
         page.hung_up()
         self.assertEqual((page.stage, page.notices.outcome), ("ended", texts.HUNG_UP))
 
     def test_one_of_two_connections_breaks(self) -> None:
-        """A detached call goes on with the remaining participant when one of two leaves."""
+        """A call without a signaling connection continues with the remaining participant when one of two leaves."""
         page = host_page("ann", "bob")
         page.server_lost(texts.SERVER_LOST)
         page.connection_changed("ann", "closed")
@@ -273,7 +279,7 @@ class PeerConnectionTests(SynchronousTestCase):
     """Peer connections are established, interrupted and given up."""
 
     def test_no_path(self) -> None:
-        """A guest without a path fails, and is told whether a TURN server was tried."""
+        """The call of a guest without a network path fails, and the message says whether a TURN server was tried."""
         for turn, problem in ((False, texts.NO_PATH), (True, texts.NO_PATH_WITH_TURN)):
             page = guest_page("ann", connected=False)
             page.network.turn_available = turn
@@ -281,7 +287,7 @@ class PeerConnectionTests(SynchronousTestCase):
             self.assertEqual((page.stage, page.notices.problem), ("failed", problem))
 
     def test_no_path_with_a_hidden_address(self) -> None:
-        """A person who hides their address without a TURN server is told that this is the reason."""
+        """If a person hides their address and there is no TURN server, the message names this as the reason."""
         for turn, problem in ((False, texts.NO_PATH_RELAY_ONLY), (True, texts.NO_PATH_WITH_TURN)):
             page = guest_page("ann", connected=False)
             page.network.relay_only = True
@@ -290,7 +296,7 @@ class PeerConnectionTests(SynchronousTestCase):
             self.assertEqual(page.notices.problem, problem)
 
     def test_relay_only_without_a_turn_server(self) -> None:
-        """Without a TURN server a relay-only connection is given up at once; an existing one goes on."""
+        """Without a TURN server a new relay-only connection is given up at once; an existing connection continues."""
         page = guest_page("ann", connected=False)
         page.network.relay_only = True
         page.tick(1.0)
@@ -305,7 +311,10 @@ class PeerConnectionTests(SynchronousTestCase):
         self.assertEqual(page.stage, "connected")
 
     def test_relay_only_session_without_a_turn_server(self) -> None:
-        """A relay-only session without a TURN server is given up at once, without blaming the person's own setting."""
+        """A relay-only session without a TURN server is given up at once.
+
+        The message does not blame the person's own setting.
+        """
         page = guest_page("ann", connected=False)
         page.session.relay_only = True
         self.assertTrue(page.relay_only)
@@ -317,7 +326,7 @@ class PeerConnectionTests(SynchronousTestCase):
         self.assertEqual((page.stage, page.notices.problem), ("failed", texts.NO_PATH))
 
     def test_no_path_to_a_guest(self) -> None:
-        """A host keeps the session open when there is no path to a guest, who can then try again."""
+        """The session stays open when there is no path to a guest, who can then try again."""
         page = host_page()
         page.member_joined(RemotePeer("bob"))
         page.connection_changed("bob", "failed")
@@ -342,7 +351,7 @@ class PeerConnectionTests(SynchronousTestCase):
         self.assertEqual((page.stage, page.notices.problem), ("connected", ""))
 
     def test_a_long_search(self) -> None:
-        """After some seconds the page says that the search for a path goes on, and in the end that it failed."""
+        """After some seconds the page shows that the search for a path continues, and in the end that it failed."""
         page = guest_page("ann", connected=False)
         self.assertEqual(page.tick(page_state.CALLING_LONG_AFTER - 1), [])
         self.assertEqual(page.notices.notice, "")
@@ -352,14 +361,17 @@ class PeerConnectionTests(SynchronousTestCase):
         self.assertEqual((page.stage, page.notices.problem), ("failed", texts.NO_PATH))
 
     def test_a_search_beside_a_call(self) -> None:
-        """During a connected call the search for another path is not mentioned."""
+        """During a connected call the search for another path is not shown."""
         page = host_page("ann")
         page.member_joined(RemotePeer("bob"))
         page.tick(page_state.CALLING_LONG_AFTER)
         self.assertEqual((page.stage, page.notices.notice), ("connected", ""))
 
     def test_an_interruption(self) -> None:
-        """ICE is restarted with back-off during an interruption, which starts again with the next one."""
+        """ICE is restarted with back-off during an interruption.
+
+        The back-off starts again with the next interruption.
+        """
         page = guest_page("ann")
         self.assertEqual(page.tick(100.0), [])
         page.connection_changed("ann", "disconnected")
@@ -374,7 +386,7 @@ class PeerConnectionTests(SynchronousTestCase):
         self.assertEqual([page.tick(201.0), page.tick(202.0)], [[], ["ann"]])
 
     def test_immediate_ice_restart(self) -> None:
-        """ICE is restarted at once after a failure, and after the server connection is restored on either side."""
+        """ICE is restarted at once after a failure, and after the signaling connection is restored on either side."""
         for cause in (
             lambda page: page.connection_changed("ann", "failed"),
             lambda page: page.server_connected(),
@@ -388,7 +400,10 @@ class PeerConnectionTests(SynchronousTestCase):
             self.assertEqual(page.participants.members[0].restarts, 1)
 
     def test_network_change(self) -> None:
-        """After a network change ICE is restarted as soon as the server is reached, even if no loss was noticed."""
+        """After a network change ICE is restarted as soon as the signaling connection works.
+
+        This happens even if no loss was noticed.
+        """
         page = guest_page("ann")
         page.tick(100.0)
         page.network.changed = True
@@ -402,7 +417,7 @@ class PeerConnectionTests(SynchronousTestCase):
         self.assertEqual(page.tick(1.0), [])
 
     def test_no_negotiation_without_the_server(self) -> None:
-        """While either side has lost the server, ICE is not restarted and nobody is given up."""
+        """While either side has lost the signaling connection, ICE is not restarted and no participant is given up."""
         for lost, back in (
             (lambda page: page.network.interrupted(), lambda page: page.server_connected()),
             (
@@ -419,7 +434,7 @@ class PeerConnectionTests(SynchronousTestCase):
             self.assertEqual(page.tick(100.5), ["ann"])
 
     def test_an_interruption_that_lasts(self) -> None:
-        """The steps of an interruption do not prolong it: the participant is given up in the end."""
+        """The state changes of an interruption do not prolong it: the participant is given up in the end."""
         page = guest_page("ann")
         page.connection_changed("ann", "disconnected")
         page.tick(15.0)
@@ -431,7 +446,7 @@ class PeerConnectionTests(SynchronousTestCase):
         self.assertEqual((page.stage, page.notices.problem), ("failed", texts.OTHER_LOST))
 
     def test_repeated_connection_state(self) -> None:
-        """A connection state that is reported twice does not restart its time."""
+        """A connection state that is reported twice does not restart its timeout."""
         page = guest_page("ann")
         page.connection_changed("ann", "disconnected")
         page.tick(10.0)
@@ -440,7 +455,7 @@ class PeerConnectionTests(SynchronousTestCase):
 
 
 class ReconnectTests(SynchronousTestCase):
-    """The connection to the server is lost and restored."""
+    """The signaling connection is lost and restored."""
 
     def test_offline_seconds(self) -> None:
         """The duration of the loss is counted from its start."""
@@ -455,7 +470,7 @@ class ReconnectTests(SynchronousTestCase):
         self.assertIsNone(page.network.offline_for)
 
     def test_participant_reloaded(self) -> None:
-        """A participant who reloaded their page gets a new connection in the same place."""
+        """A participant who reloaded their page gets a new peer connection at the same position."""
         page = guest_page("ann", "bob")
         page.participants.set_away("ann", True)
         page.participants.connection_reset("ann")
@@ -464,7 +479,7 @@ class ReconnectTests(SynchronousTestCase):
         self.assertEqual((ann.user, ann.away, ann.connection, ann.was_connected), ("ann", False, "new", False))
 
     def test_own_page_reloaded(self) -> None:
-        """After a reload of the own page, the received participants replace the previous ones."""
+        """After a reload of the local page, the received participants replace the previous participants."""
         page = guest_page("ann")
         page.session_joined(ID, HOST, [RemotePeer("bob")])
         self.assertEqual(
@@ -472,7 +487,7 @@ class ReconnectTests(SynchronousTestCase):
         )
 
     def test_membership_lost(self) -> None:
-        """A person whose membership the server lost joins again; without a session nothing happens."""
+        """A person whose membership the server no longer has joins again; without a session nothing happens."""
         page = guest_page("ann")
         page.membership_lost()
         self.assertEqual((page.stage, page.participants.members, page.session.id), ("connecting", [], ID))
@@ -481,7 +496,7 @@ class ReconnectTests(SynchronousTestCase):
         self.assertEqual(page.stage, "start")
 
     def test_replaced_by_another_tab(self) -> None:
-        """A page whose person was taken over by another tab fails and says so."""
+        """A page whose user was taken over by another tab fails and shows the reason."""
         page = guest_page("ann")
         page.replaced_elsewhere()
         self.assertEqual((page.stage, page.notices.problem), ("failed", texts.TAKEN_OVER))
@@ -510,7 +525,7 @@ class AdmissionTests(SynchronousTestCase):
             self.assertEqual((page.stage, page.notices.problem), ("start", texts.TURNED_AWAY[why.value]))
 
     def test_a_password(self) -> None:
-        """The password is asked for when the server requires it, until the join succeeds."""
+        """The page asks for the password when the server requires one, until the join succeeds."""
         for code in ("password-needed", "wrong-password"):
             page = start_page()
             page.start_call(GUEST, ID)
@@ -521,7 +536,7 @@ class AdmissionTests(SynchronousTestCase):
             self.assertFalse(page.session.password_required)
 
     def test_knocks(self) -> None:
-        """The host sees who waits, until they stop waiting or another member becomes the host."""
+        """The host sees the waiting visitors, until they stop waiting or another member becomes the host."""
         page = host_page()
         page.participants.knocked("bob", "Bob")
         page.participants.knocked("cat", "")
@@ -547,7 +562,7 @@ class AdmissionTests(SynchronousTestCase):
         self.assertEqual([member.host for member in page.participants.members], [False, False])
 
     def test_hand_over_and_leave(self) -> None:
-        """A host who hands over in order to leave leaves when the server confirms the new host."""
+        """A host who wants to leave and hands over first leaves when the server confirms the new host."""
         page = host_page("ann")
         page.participants.successor = "ann"
         self.assertTrue(page.in_session)
@@ -556,7 +571,7 @@ class AdmissionTests(SynchronousTestCase):
         self.assertEqual(page.notices.outcome, texts.HUNG_UP + " " + texts.IS_HOST.format(texts.SOMEBODY))
 
     def test_refused_hand_over(self) -> None:
-        """A refused hand-over keeps the person in the call, also when the host changes later."""
+        """After a refused hand-over the person stays in the call, even if the host changes later."""
         page = host_page("ann", "bob")
         page.participants.successor = "bob"
         page.member_left("bob", "left")
@@ -587,7 +602,7 @@ class AdmissionTests(SynchronousTestCase):
         self.assertEqual((page.session.lobby, page.notices.notice), (True, ""))
 
     def test_leads(self) -> None:
-        """A person leads as the host of others, while the server can be reached."""
+        """A person can act as the host of other participants while the signaling connection works."""
         detached = host_page("ann")
         detached.server_lost("Lost.")
         for page, leads in (
@@ -599,7 +614,7 @@ class AdmissionTests(SynchronousTestCase):
             self.assertEqual(page.leads, leads)
 
     def test_announcements(self) -> None:
-        """An announcement is withdrawn after some seconds, and later notices stay."""
+        """An announcement is removed after some seconds, while later notices stay."""
         page = guest_page("ann")
         page.tick(100.0)
         page.settings_changed(True, False, True)

@@ -39,7 +39,7 @@ class BarsTests(SynchronousTestCase):
     """The bars follow from the samples."""
 
     def test_before_a_sample(self) -> None:
-        """Before a sample the bars are unknown, and nobody is at fault."""
+        """Before the first sample the bars are unknown, and neither side is at fault."""
         self.assertIsNone(Quality().bars)
         self.assertEqual(Quality().fault(NETWORK), "")
 
@@ -78,13 +78,13 @@ class BarsTests(SynchronousTestCase):
         self.assertEqual(connection(*[{"limit": "bandwidth", "target": 300_000}] * WARM_UP).bars, GOOD)
 
     def test_a_slow_computer(self) -> None:
-        """A slow computer makes a connection fair, and a weak one if the frame rate is low."""
+        """A slow computer reduces the rating to fair, and to weak if the frame rate is low."""
         self.assertEqual(bars(limit="cpu"), 3)
         self.assertEqual(bars(limit="cpu", frames_out=8), 2)
         self.assertEqual(bars(limit="cpu", frames_out=None), 2)
 
     def test_no_flicker(self) -> None:
-        """A single bad sample changes nothing, two do; the bars rise only after three good ones."""
+        """A single bad sample changes nothing, but two do; the bars rise only after three good samples."""
         bad = {"loss_in": 20.0}
         seen = []
         quality = Quality()
@@ -157,7 +157,7 @@ class FaultTests(SynchronousTestCase):
         self.assertEqual(connection({"rtt": 600}).fault(""), "delay")
 
     def test_all_connections_are_weak(self) -> None:
-        """Several connections that are all weak blame the local network."""
+        """Several connections that are all weak indicate a fault of the local network."""
         connections = [connection({"loss_out": 20.0}), connection({"loss_in": 6.0})]
         self.assertEqual(local_fault([*connections, Quality()]), NETWORK)
         self.assertEqual(connections[0].fault(NETWORK), "yours")
@@ -174,7 +174,7 @@ class FaultTests(SynchronousTestCase):
         self.assertEqual(quality.fault(""), "theirs")
 
     def test_both_networks(self) -> None:
-        """If both sides blame themselves, the symptom is reported."""
+        """If both sides report a fault of their own network, the symptom is reported."""
         quality = connection({"loss_in": 20.0})
         quality.receive({"bars": 1, "fault": "network"})
         self.assertEqual(quality.fault(NETWORK), "in")
@@ -207,5 +207,5 @@ class FaultTests(SynchronousTestCase):
         self.assertEqual(connection({}, loss, {}).fault(""), "")
 
     def test_report_before_a_sample(self) -> None:
-        """Before the first sample the other side is told that all is well."""
+        """Before the first sample the report to the other side has no fault."""
         self.assertEqual(Quality().report(""), {"type": "quality", "bars": 4, "fault": ""})

@@ -12,7 +12,7 @@ class RatingTests(SynchronousTestCase):
     """`RemotePeer.rating` rates the connection."""
 
     def test_fault_of_an_interruption(self) -> None:
-        """An interrupted connection has no bars, and the side that lost the server as well is at fault."""
+        """An interrupted peer connection has no bars; the side that also lost its signaling connection is at fault."""
         peer = RemotePeer("ann")
         self.assertEqual(peer.rating([peer], offline=True), (None, ""))
         peer.set_connection("connected")

@@ -15,7 +15,7 @@ class StageLayoutTests(SynchronousTestCase):
         self.layout = StageLayout()
 
     def test_pinned_picture(self) -> None:
-        """A picture is pinned and unpinned, and another one takes its place; the self view is small then."""
+        """A picture is pinned and unpinned, and pinning another picture replaces it; the self-view is small then."""
         self.layout.toggle_self_view()
         self.layout.pin("ann")
         self.assertEqual((self.layout.pinned, self.layout.self_view_large), ("ann", False))
@@ -25,7 +25,7 @@ class StageLayoutTests(SynchronousTestCase):
         self.assertEqual(self.layout.pinned, "")
 
     def test_self_view(self) -> None:
-        """The self view becomes large and small again."""
+        """The self-view becomes large and small again."""
         self.layout.toggle_self_view()
         self.assertTrue(self.layout.self_view_large)
         self.layout.toggle_self_view()

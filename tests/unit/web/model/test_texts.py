@@ -33,7 +33,7 @@ class DeviceTests(SynchronousTestCase):
         self.assertEqual(self.problem("", "lost"), "The camera was disconnected.")
 
     def test_how_to_grant_permission(self) -> None:
-        """A person who refused permission is told how to grant it in their browser."""
+        """For a person who refused permission the sentence explains how to grant it in their browser."""
         for browser, words in (("chromium", "View site information"), ("firefox", "Blocked"), ("safari", "Website")):
             self.assertIn(words, self.problem("", "refused", browser))
             self.assertIn(words, self.problem("refused", "refused", browser))
@@ -82,7 +82,7 @@ class QualityTests(SynchronousTestCase):
     """`quality` describes a connection."""
 
     def test_unknown(self) -> None:
-        """Before the first sample nothing is said."""
+        """Before the first sample the text is empty."""
         self.assertEqual(texts.quality("Ann", None, ""), "")
 
     def test_every_fault(self) -> None:

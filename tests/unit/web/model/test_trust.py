@@ -119,7 +119,7 @@ class TrustTests(SynchronousTestCase):
         self.assertEqual((self.trust.verification("bob").reason, self.changes), ("timeout", 2))
 
     def test_new_connection(self) -> None:
-        """A new connection starts another exchange with another nonce, and the lost confirmation is announced."""
+        """A new connection starts another exchange with a new nonce, and the lost confirmation is announced."""
         self.greet()
         self.complete_exchange()
         self.trust.answer("bob", True)
@@ -135,7 +135,7 @@ class TrustTests(SynchronousTestCase):
         self.assertEqual(self.state.notices.notice, "")
 
     def test_replaced_participant(self) -> None:
-        """A participant without a code in the place of a verified one raises the alarm after some seconds."""
+        """An alarm is raised some seconds after a participant without a code has replaced a verified one."""
         self.greet()
         self.complete_exchange()
         self.trust.answer("bob", True)

@@ -10,7 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from signald_page.client.model.verification import DOMAIN, Verification, commitment
 
-# With this seed the tables below happen to hold a pair that is alike in all 42 bits of a code; one is to be expected.
+# With this seed the tables below contain a pair that agrees in all 42 bits of a code; one such pair is expected.
 SESSION = "0000000000"
 
 PRECOMPUTED = 2**21
@@ -47,9 +47,9 @@ def fingerprints_only_hash(honest: str, fingerprint: str) -> bytes:
 
 
 def table(honest: str) -> Iterator[bytes]:
-    """Yield the first 40 bits of `alone` for each precomputed fingerprint, in their order.
+    """Yield the first 40 bits of `fingerprints_only_hash` for each precomputed fingerprint, in order.
 
-    The common prefix is hashed once for each 256 of them.
+    The common prefix is hashed once for every 256 fingerprints.
     """
     head = f"{DOMAIN}code\n{SESSION}\n{honest}\n{attacker_fingerprint(0)[:-8]}".encode()
     for block in range(PRECOMPUTED // 256):
@@ -134,14 +134,14 @@ class AttackTests(SynchronousTestCase):
         self.assert_codes_differ(attack)
 
     def test_attacker_nonces(self) -> None:
-        """Nonces of the attacker do not help, whether they are the same to both sides or not."""
+        """The codes differ if the attacker chooses the nonces, whether or not both sides get the same ones."""
         for for_ann, for_bob in (("x", "y"), ("z", "z")):
             attack = Attack(attacker_fingerprint(1), attacker_fingerprint(2))
             attack.use_attacker_nonces(nonce(for_ann), nonce(for_bob))
             self.assert_codes_differ(attack)
 
     def test_nonce_of_the_other_exchange(self) -> None:
-        """After Ann has revealed her nonce, committing to it towards Bob does not help."""
+        """After Ann has revealed her nonce, the attacker gains nothing by committing to it towards Bob."""
         attack = Attack(attacker_fingerprint(1), attacker_fingerprint(2))
         attack.use_attacker_nonces(nonce("x"), nonce("Ann "))
         self.assert_codes_differ(attack)

@@ -80,7 +80,7 @@ class ScreenTests(SynchronousTestCase):
         self.assertEqual(view(page)[PAGE, "title"], f"(2) {texts.TITLES['connected']}")
 
     def test_knocks(self) -> None:
-        """Knocks are listed, counted at the button, and announced."""
+        """Knocks are listed, counted on the button, and announced."""
         page = host_page("ann")
         shown = view(page)
         self.assertEqual((shown["people-badge", "hidden"], shown["knock-news", "text"]), (True, ""))
@@ -113,7 +113,7 @@ class ScreenTests(SynchronousTestCase):
             self.assertFalse(view(start_page())[element, "disabled"])
 
     def test_an_invitation(self) -> None:
-        """A person with an invitation link is offered to join first."""
+        """For a person with an invitation link the join form comes first."""
         page = PageState()
         page.show_start("7Q2M9RT6ZC")
         shown = view(page)
@@ -212,14 +212,14 @@ class StatusTests(SynchronousTestCase):
         self.assertEqual(self.status(connected), texts.INTERRUPTED)
 
     def test_without_the_server(self) -> None:
-        """While the server is lost, the seconds are shown, and whether the call goes on."""
+        """While the signaling connection is lost, the status shows the seconds and whether the call continues."""
         for page, sentence in ((host_page(), texts.RECONNECTING), (guest_page("ann"), texts.RECONNECTING_CONNECTED)):
             page.network.interrupted()
             page.tick(12.9)
             self.assertEqual(self.status(page), sentence.format(12))
 
     def test_without_the_server_for_good(self) -> None:
-        """Without the server for good, no seconds are shown."""
+        """When the signaling connection is lost for good, no seconds are shown."""
         page = guest_page("ann")
         page.network.interrupted()
         page.tick(12.9)
@@ -228,7 +228,7 @@ class StatusTests(SynchronousTestCase):
         self.assertEqual(self.status(page), texts.SERVER_LOST_CONNECTED)
 
     def test_somebody_is_away(self) -> None:
-        """A participant who lost the server is named, if they have a name."""
+        """A participant who lost the signaling connection is named, if they have a name."""
         page = guest_page("ann")
         page.participants.set_away("ann", True)
         self.assertEqual(self.status(page), texts.AWAY.format(texts.SOMEBODY))
@@ -295,7 +295,7 @@ class DeviceTests(SynchronousTestCase):
             self.assertEqual((shown["mute", "disabled"], shown["camera", "disabled"]), (disabled, disabled))
 
     def test_self_view(self) -> None:
-        """The self view says why it has no picture."""
+        """The self-view shows the reason when it has no picture."""
         page = guest_page("ann")
         self.assertEqual((view(page)["self", "picture"], view(page)["self-note", "text"]), (False, texts.CAMERA_OFF))
         page.devices.camera.requested()
