@@ -98,15 +98,15 @@ class WiringTests(SynchronousTestCase):
 
     def test_to_stop_twice_is_to_stop(self) -> None:
         """`stop` raises no exception if the reactor is already stopping, as after a signal."""
-        asked = list[str]()
+        calls = list[str]()
 
         class Stopped(MemoryReactorClock):
             def stop(self) -> None:
-                asked.append("stop")
+                calls.append("stop")
                 raise ReactorNotRunning
 
         stop(IReactorTime(Stopped()))
-        self.assertEqual(asked, ["stop"])
+        self.assertEqual(calls, ["stop"])
 
     def test_make_service_exits_with_a_sentence(self) -> None:
         """`makeService` exits with a sentence, because twistd shows a traceback for every other exception."""

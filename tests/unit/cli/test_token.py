@@ -25,10 +25,10 @@ class CommandTests(SynchronousTestCase):
         """Write a configuration with a token secret."""
         self.directory = Path(self.mktemp())
         self.directory.mkdir()
-        self.written("secret", SECRET.decode() + "\n")
-        self.config = self.written("signald.toml", 'data_dir = "data"\n[tokens]\nsecret_file = "secret"\n')
+        self.write_private("secret", SECRET.decode() + "\n")
+        self.config = self.write_private("signald.toml", 'data_dir = "data"\n[tokens]\nsecret_file = "secret"\n')
 
-    def written(self, name: str, text: str) -> Path:
+    def write_private(self, name: str, text: str) -> Path:
         """Write a file that only its owner can read."""
         path = self.directory / name
         path.touch(mode=0o600)
@@ -76,7 +76,9 @@ class CommandTests(SynchronousTestCase):
 
     def test_issuer_and_audience(self) -> None:
         """The token has the issuer and the audience of the configuration, so that the server accepts it."""
-        config = self.written("other.toml", '[tokens]\nsecret_file = "secret"\nissuer = "app"\naudience = "calls"\n')
+        config = self.write_private(
+            "other.toml", '[tokens]\nsecret_file = "secret"\nissuer = "app"\naudience = "calls"\n'
+        )
         _, out, _ = self.run_command("--user", "ann", config=config)
         claims = jwt.decode(out.strip(), SECRET, algorithms=["HS256"], audience="calls", issuer="app")
         self.assertEqual(claims["sub"], "ann")
@@ -88,12 +90,12 @@ class CommandTests(SynchronousTestCase):
             private = one.private_bytes(
                 serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
             )
-            self.written(name, private.decode())
+            self.write_private(name, private.decode())
         public = key.public_key().public_bytes(
             serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
         )
-        self.written("public", public.decode())
-        config = self.written("keys.toml", '[tokens]\nkey_files = ["public"]\n')
+        self.write_private("public", public.decode())
+        config = self.write_private("keys.toml", '[tokens]\nkey_files = ["public"]\n')
         status, out, _ = self.run_command("--user", "ann", "--key", self.directory / "key", config=config)
         self.assertEqual(status, 0)
         self.assertEqual(jwt.get_unverified_header(out.strip())["alg"], "EdDSA")
@@ -101,11 +103,11 @@ class CommandTests(SynchronousTestCase):
         status, out, err = self.run_command("--user", "ann", "--key", self.directory / "other", config=config)
         self.assertEqual((status, out), (1, ""))
         self.assertIn("would not take this token", err)
-        bare = self.written("bare.toml", "")
+        bare = self.write_private("bare.toml", "")
         rsa = generate_rsa_key(65537, 2048).private_bytes(
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
         )
-        self.written("rsa", rsa.decode())
+        self.write_private("rsa", rsa.decode())
         _, out, _ = self.run_command("--user", "ann", "--key", self.directory / "rsa", config=bare)
         self.assertEqual(jwt.get_unverified_header(out.strip())["alg"], "RS256")
         self.assertEqual(self.run_command("--user", "ann", "--key", self.directory / "other", config=bare)[0], 0)
@@ -117,11 +119,11 @@ class CommandTests(SynchronousTestCase):
 
     def test_what_is_wrong(self) -> None:
         """Every error results in one line on standard error, an empty standard output and the exit status 1."""
-        bare = self.written("bare.toml", "")
+        bare = self.write_private("bare.toml", "")
         curve = generate_private_key(SECP256R1()).private_bytes(
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
         )
-        self.written("curve", curve.decode())
+        self.write_private("curve", curve.decode())
         cases: tuple[tuple[tuple[object, ...], Path, str], ...] = (
             ((), self.config, "--user"),
             (("--user", "ann", "--role", "admin"), self.config, "admin"),
@@ -152,7 +154,7 @@ class CommandTests(SynchronousTestCase):
         """`check-config` reports token secrets and webhook URLs with which the daemon would not start."""
         check = find_command("check-config")
         assert check is not None
-        hook = self.written(
+        hook = self.write_private(
             "hook.toml", 'data_dir = "data"\n[webhook]\nurl = "http://app.example/"\nsecret_file = "secret"\n'
         )
         for config, mode, said in (

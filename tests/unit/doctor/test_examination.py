@@ -256,11 +256,11 @@ class ExaminationTests(SynchronousTestCase):
         path.mkdir(mode=0o700)
         self.clock = Clock()
         config = Config(path, port=0, limits=Limits(connections=1))
-        self.patient = DoctorTarget(config, None, None, trusted_store([]), NOW, seconds=5.0)
+        self.target = DoctorTarget(config, None, None, trusted_store([]), NOW, seconds=5.0)
 
-    def examine(self, patient: DoctorTarget) -> Deferred[list[Finding]]:
+    def examine(self, target: DoctorTarget) -> Deferred[list[Finding]]:
         """Start the examination."""
-        return Deferred.fromCoroutine(examine(patient, self.clock, self.in_thread))
+        return Deferred.fromCoroutine(examine(target, self.clock, self.in_thread))
 
     def in_thread(self, call: Any, *arguments: Any) -> Deferred[Any]:
         """Return a Deferred that never fires, in place of running the call in a thread."""
@@ -268,7 +268,7 @@ class ExaminationTests(SynchronousTestCase):
 
     def test_order(self) -> None:
         """The topics are always in the same order, and no delayed call is left."""
-        topics = [found.topic for found in self.successResultOf(self.examine(self.patient))]
+        topics = [found.topic for found in self.successResultOf(self.examine(self.target))]
         self.assertEqual(
             list(dict.fromkeys(topics)), ["files", "descriptors", "ports", "clock", "certificate", "public"]
         )
@@ -277,8 +277,8 @@ class ExaminationTests(SynchronousTestCase):
     def test_a_check_that_does_not_end(self) -> None:
         """A check that does not end is reported as a failure after its timeout."""
         ice = Ice(servers=(IceServer(("stun:stun.example.org",)),))
-        patient = evolve(self.patient, config=evolve(self.patient.config, ice=ice))
-        done = self.examine(patient)
+        target = evolve(self.target, config=evolve(self.target.config, ice=ice))
+        done = self.examine(target)
         self.clock.advance(4.9)
         self.assertNoResult(done)
         self.clock.advance(0.2)
@@ -290,14 +290,14 @@ class ExaminationTests(SynchronousTestCase):
         """A check that raises an exception is reported as a failure, and the log has the traceback."""
         self.in_thread = lambda *_: 1 / 0  # type: ignore[method-assign,assignment] # what is to happen
         ice = Ice(servers=(IceServer(("stun:stun.example.org",)),))
-        done = self.examine(evolve(self.patient, config=evolve(self.patient.config, ice=ice)))
+        done = self.examine(evolve(self.target, config=evolve(self.target.config, ice=ice)))
         self.assertIn("an error of the doctor's own", self.successResultOf(done)[-1].text)
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
 
     def test_an_unusable_secret(self) -> None:
         """A TURN secret that cannot be read is reported as a failure."""
-        ice = Ice(turn_urls=("turn:turn.example.org",), turn_secret_file=self.patient.config.data_dir / "nothing")
-        done = self.examine(evolve(self.patient, config=evolve(self.patient.config, ice=ice)))
+        ice = Ice(turn_urls=("turn:turn.example.org",), turn_secret_file=self.target.config.data_dir / "nothing")
+        done = self.examine(evolve(self.target, config=evolve(self.target.config, ice=ice)))
         found = self.successResultOf(done)[-1]
         self.assertEqual((found.topic, found.mark), ("ice", Mark.FAILURE))
         self.assertIn("nothing cannot be read", found.text)

@@ -64,7 +64,7 @@ class Server:
     Attributes:
         key: the long-term key of its only user.
         allowed: the peers for which it grants a permission.
-        asked: the methods of the requests, in the order of their arrival.
+        methods: the methods of the requests, in the order of their arrival.
         challenges: the number of requests that are refused with a new nonce.
 
     """
@@ -72,16 +72,16 @@ class Server:
     def __init__(self, *, secret: str = ADA.secret, allowed: tuple[str, ...] = ()) -> None:
         self.key = long_term_key("ada", "realm", secret)
         self.allowed = allowed
-        self.asked: list[int] = []
+        self.methods: list[int] = []
         self.challenges = 1
 
-    def answer(self, data: bytes) -> Message:
+    def respond(self, data: bytes) -> Message:
         """Process a request and return the response."""
         request = decode(data)
-        self.asked.append(request.method)
+        self.methods.append(request.method)
         if request.method == Method.BINDING:
             mapped = xor_address("198.51.100.7", 5000, request.transaction)
-            return self._say(request, {Attribute.XOR_MAPPED_ADDRESS: mapped})
+            return self._succeed(request, {Attribute.XOR_MAPPED_ADDRESS: mapped})
         if Attribute.NONCE not in request.attributes or self.challenges > 1:
             self.challenges -= Attribute.NONCE in request.attributes
             number = 438 if Attribute.NONCE in request.attributes else 401
@@ -90,15 +90,15 @@ class Server:
         if encode(evolve(request, attributes=unsigned), self.key) != data:
             return self._refuse(request, 401, realm=True)
         if request.method == Method.ALLOCATE:
-            return self._say(
+            return self._succeed(
                 request, {Attribute.XOR_RELAYED_ADDRESS: xor_address("2001:db8::1", 49152, request.transaction)}
             )
         denied = request.address(Attribute.XOR_PEER_ADDRESS) not in self.allowed
         if request.method == Method.CREATE_PERMISSION and denied:
             return self._refuse(request, 403)
-        return self._say(request, {})
+        return self._succeed(request, {})
 
-    def _say(self, request: Message, attributes: dict[int, bytes]) -> Message:
+    def _succeed(self, request: Message, attributes: dict[int, bytes]) -> Message:
         return Message(request.method, Kind.SUCCESS, request.transaction, attributes)
 
     def _refuse(self, request: Message, number: int, *, realm: bool = False) -> Message:
@@ -157,11 +157,11 @@ class StunTests(SynchronousTestCase):
 class DialogueTests(SynchronousTestCase):
     """Tests of the sequence of requests in a dialogue."""
 
-    def hold(self, server: Server, credentials: Credentials | None = ADA) -> Outcome:
+    def run_dialogue(self, server: Server, credentials: Credentials | None = ADA) -> Outcome:
         """Run a dialogue with a server and return its outcome."""
         dialogue = Dialogue(credentials, transactions().__next__)
         for _ in range(20):
-            outcome = dialogue.received(server.answer(dialogue.request))
+            outcome = dialogue.received(server.respond(dialogue.request))
             if outcome is not None:
                 return outcome
         raise AssertionError("the dialogue has no end")
@@ -169,34 +169,36 @@ class DialogueTests(SynchronousTestCase):
     def test_stun(self) -> None:
         """Without credentials, the dialogue is a single Binding request."""
         server = Server()
-        self.assertEqual(self.hold(server, None), Outcome(Result.MAPPED))
-        self.assertEqual(server.asked, [Method.BINDING])
+        self.assertEqual(self.run_dialogue(server, None), Outcome(Result.MAPPED))
+        self.assertEqual(server.methods, [Method.BINDING])
 
     def test_turn(self) -> None:
         """The dialogue authenticates, allocates, requests a permission for each private peer, and then deallocates."""
         server = Server()
-        self.assertEqual(self.hold(server), Outcome(Result.RELAYED))
+        self.assertEqual(self.run_dialogue(server), Outcome(Result.RELAYED))
         permissions = [Method.CREATE_PERMISSION] * len(PRIVATE_PEERS)
-        self.assertEqual(server.asked, [Method.ALLOCATE, Method.ALLOCATE, *permissions, Method.REFRESH])
+        self.assertEqual(server.methods, [Method.ALLOCATE, Method.ALLOCATE, *permissions, Method.REFRESH])
 
     def test_private_peers(self) -> None:
         """The outcome lists the private peers for which the server granted a permission."""
-        self.assertEqual(self.hold(Server(allowed=("10.0.0.1",))), Outcome(Result.RELAYED, reached=("10.0.0.1",)))
+        self.assertEqual(
+            self.run_dialogue(Server(allowed=("10.0.0.1",))), Outcome(Result.RELAYED, reached=("10.0.0.1",))
+        )
 
     def test_wrong_secret(self) -> None:
         """A second 401 response ends the dialogue as refused."""
         server = Server(secret="byron")
-        self.assertEqual(self.hold(server), Outcome(Result.REFUSED, 401))
-        self.assertEqual(server.asked, [Method.ALLOCATE, Method.ALLOCATE])
+        self.assertEqual(self.run_dialogue(server), Outcome(Result.REFUSED, 401))
+        self.assertEqual(server.methods, [Method.ALLOCATE, Method.ALLOCATE])
 
     def test_stale_nonce(self) -> None:
         """A 438 response (stale nonce) makes the dialogue retry once; a second one ends it as refused."""
         server = Server()
         server.challenges = 2
-        self.assertEqual(self.hold(server).result, Result.RELAYED)
+        self.assertEqual(self.run_dialogue(server).result, Result.RELAYED)
         server = Server()
         server.challenges = 100
-        self.assertEqual(self.hold(server), Outcome(Result.REFUSED, 438))
+        self.assertEqual(self.run_dialogue(server), Outcome(Result.REFUSED, 438))
 
     def test_open_relay(self) -> None:
         """A server that allocates without authentication is reported as open."""
@@ -211,8 +213,8 @@ class DialogueTests(SynchronousTestCase):
         for kind in (Kind.SUCCESS, Kind.REQUEST):
             for credentials in (ADA, None):
                 dialogue = Dialogue(credentials, transactions().__next__)
-                asked = decode(dialogue.request)
-                found = dialogue.received(Message(asked.method, kind, asked.transaction))
+                request = decode(dialogue.request)
+                found = dialogue.received(Message(request.method, kind, request.transaction))
                 self.assertEqual(found, Outcome(Result.NONSENSE))
 
     def test_answers_of_others(self) -> None:
@@ -228,7 +230,7 @@ class DialogueTests(SynchronousTestCase):
         self.assertNotIn("lovelace", repr(ADA))
 
 
-class Wire:
+class RecordingTransport:
     """A datagram transport that records what is sent."""
 
     def __init__(self) -> None:
@@ -249,7 +251,7 @@ class TransportTests(SynchronousTestCase):
 
     def test_datagrams(self) -> None:
         """A request over UDP is retransmitted until its response arrives, and nothing is sent after the end."""
-        clock, wire, server = Clock(), Wire(), Server()
+        clock, wire, server = Clock(), RecordingTransport(), Server()
         protocol = Datagrams(Dialogue(ADA, transactions().__next__), ("192.0.2.1", 3478), clock)
         protocol.transport = wire
         protocol.startProtocol()
@@ -257,7 +259,7 @@ class TransportTests(SynchronousTestCase):
         self.assertEqual(len(wire.sent), 3)
         self.assertEqual(len(set(wire.sent)), 1)
         for _ in range(8):
-            protocol.datagramReceived(encode(server.answer(wire.sent[-1])), ("192.0.2.1", 3478))
+            protocol.datagramReceived(encode(server.respond(wire.sent[-1])), ("192.0.2.1", 3478))
         self.assertEqual(self.successResultOf(protocol.asking.ended), Outcome(Result.RELAYED))
         sent = len(wire.sent)
         clock.pump([0.5] * 4)
@@ -273,7 +275,7 @@ class TransportTests(SynchronousTestCase):
             (lambda protocol: protocol.datagramReceived(b"hello", None), Result.NONSENSE),
         ):
             protocol = Datagrams(Dialogue(None, transactions().__next__), ("192.0.2.1", 3478), Clock())
-            protocol.transport = Wire()
+            protocol.transport = RecordingTransport()
             protocol.startProtocol()
             happens(protocol)
             self.assertEqual(self.successResultOf(protocol.asking.ended), Outcome(result))
@@ -284,10 +286,10 @@ class TransportTests(SynchronousTestCase):
         protocol = Stream(Dialogue(ADA, transactions().__next__))
         protocol.makeConnection(wire)
         for _ in range(8):
-            if not (asked := wire.value()):
+            if not (request := wire.value()):
                 break
             wire.clear()
-            for byte in encode(server.answer(asked)):
+            for byte in encode(server.respond(request)):
                 protocol.dataReceived(bytes((byte,)))
         self.assertEqual(self.successResultOf(protocol.asking.ended), Outcome(Result.RELAYED))
 

@@ -125,14 +125,14 @@ class PublicTests(SynchronousTestCase):
         self.record = RecordingSwitchboard()
         self.limits = Limits(ping_seconds=2.0, pong_seconds=1.0)
         self.network = Network(None)
-        arrivals = Admission(self.limits, [ip_network("127.0.0.1")])
+        admission = Admission(self.limits, [ip_network("127.0.0.1")])
         signaling = SignalingFactory(
             make_port(
                 self.network,
                 self.record.as_switchboard,
                 dialects=[Dialect],
                 limits=self.limits,
-                admission=arrivals,
+                admission=admission,
                 reflector=RequestReflector(SECRET, lambda: NOW),
             )
         )
@@ -143,7 +143,7 @@ class PublicTests(SynchronousTestCase):
         config = Config(self.path, tls=False, trusted_proxies=(ip_network("127.0.0.1"),), limits=self.limits)
         return Visit(PublicUrl.read(url), is_public, config, trusted_store([]), NOW)
 
-    def answer(self) -> None:
+    def send_welcome(self) -> None:
         """Send a welcome to all clients."""
         for connection in self.record.connections.values():
             connection.send_text(b'{"type": "welcome"}')
@@ -152,7 +152,7 @@ class PublicTests(SynchronousTestCase):
         """Run a check and return its findings."""
         done: Deferred[list[Finding]] = Deferred.fromCoroutine(check)
         self.network.run_for(0.5)
-        self.answer()
+        self.send_welcome()
         self.network.run_for(seconds)
         return self.successResultOf(done)
 
@@ -196,6 +196,6 @@ class PublicTests(SynchronousTestCase):
         """A server that names itself signald is recognized; a closed port is not."""
         for site, said in ((self.site, True), (None, False)):
             self.network._site = site
-            asked = Deferred.fromCoroutine(is_signald(self.network, Target("127.0.0.1", 9000, False)))
+            check = Deferred.fromCoroutine(is_signald(self.network, Target("127.0.0.1", 9000, False)))
             self.network.run_for(0.5)
-            self.assertIs(self.successResultOf(asked), said)
+            self.assertIs(self.successResultOf(check), said)

@@ -61,11 +61,11 @@ class HandoverTests(SynchronousTestCase):
         self.guest.say(type="hello", version=1, instance="guest")
         self.guest.say(type="join", session=self.session)
 
-    def told(self) -> list[str]:
+    def event_names(self) -> list[str]:
         """Return the names of the logged events."""
         return [str(event.get("event")) for event in self.events]
 
-    def next(self, seconds: float = 1.0) -> Process:
+    def start_next(self, seconds: float = 1.0) -> Process:
         """Start the next process, `seconds` after the state was saved."""
         later = Process(self.directory)
         later.handover.restore(NOW + seconds)
@@ -82,14 +82,14 @@ class HandoverTests(SynchronousTestCase):
 
     def test_everything_goes_on(self) -> None:
         """A message received before the save is delivered once, by the next process, to the host that resumes."""
-        heard = len([frame for frame in self.host.frames if b"welcome" not in frame])
+        received = len([frame for frame in self.host.frames if b"welcome" not in frame])
         self.guest.say(type="message", session=self.session, content="before")
         self.old.handover.save(NOW)
-        again = self.resume(self.next(), heard)
+        again = self.resume(self.start_next(), received)
         bodies = [json.loads(frame) for frame in again.frames]
         self.assertEqual([body["type"] for body in bodies], ["welcome", "message"])
         self.assertEqual((bodies[0]["resumed"], bodies[1]["content"]), ("everything", "before"))
-        self.assertEqual(self.told(), ["state-written", "state-restored"])
+        self.assertEqual(self.event_names(), ["state-written", "state-restored"])
 
     def test_nothing_happens_after_the_state(self) -> None:
         """After the save, messages are neither delivered nor counted, and no member is notified of a disconnect."""
@@ -101,7 +101,7 @@ class HandoverTests(SynchronousTestCase):
         self.old.clock.advance(60)
         self.old.switchboard.tick()
         self.assertEqual((len(self.host.frames), len(self.guest.frames)), before)
-        later = self.next()
+        later = self.start_next()
         guest = next(user for id, user in later.switchboard.hub.users.items() if id != self.host_user)
         self.assertEqual(guest.inbox.received, 1)  # the join
 
@@ -113,16 +113,16 @@ class HandoverTests(SynchronousTestCase):
     def test_too_old(self) -> None:
         """From a state that is too old, only kept sessions are restored, and no users."""
         self.old.handover.save(NOW)
-        later = self.next(MOST + 1)
-        self.only_the_kept_session(later)
-        self.assertEqual(self.told(), ["state-written", "state-old", "state-restored"])
+        later = self.start_next(MOST + 1)
+        self.assert_only_the_kept_session(later)
+        self.assertEqual(self.event_names(), ["state-written", "state-old", "state-restored"])
 
     def test_a_clock_that_went_back(self) -> None:
         """If the wall clock was set back, the age is unknown, and the state counts as too old."""
         self.old.handover.save(NOW)
-        self.only_the_kept_session(self.next(-1))
+        self.assert_only_the_kept_session(self.start_next(-1))
 
-    def only_the_kept_session(self, process: Process) -> None:
+    def assert_only_the_kept_session(self, process: Process) -> None:
         """Assert that the process has restored the kept session, and nothing else."""
         hub, registry = process.switchboard.hub, process.switchboard.registry
         self.assertEqual((set(registry.users), set(hub.users), set(hub.sessions)), (set(), set(), set()))
@@ -134,7 +134,7 @@ class HandoverTests(SynchronousTestCase):
         """The time between two processes is subtracted from the remaining lifetime of a session."""
         before = self.old.switchboard.hub.lifetimes.expires[self.session] - self.old.clock.seconds()
         self.old.handover.save(NOW)
-        later = self.next(100.0)
+        later = self.start_next(100.0)
         self.assertAlmostEqual(
             later.switchboard.hub.lifetimes.expires[self.session] - later.clock.seconds(), before - 100
         )
@@ -142,16 +142,16 @@ class HandoverTests(SynchronousTestCase):
     def test_a_crash_loop(self) -> None:
         """A state is restored only once: if the process that restored it crashes, the next one finds no state."""
         self.old.handover.save(NOW)
-        self.next()
-        self.assertEqual(self.next().switchboard.hub.users, {})
+        self.start_next()
+        self.assertEqual(self.start_next().switchboard.hub.users, {})
 
     def test_damaged(self) -> None:
         """A damaged state file is logged, and the process starts without users."""
         self.old.handover.save(NOW)
         path = self.directory / FILE_NAME
         path.write_bytes(path.read_bytes()[:-1])
-        self.assertEqual(self.next().switchboard.hub.users, {})
-        self.assertEqual(self.told(), ["state-written", "state-damaged"])
+        self.assertEqual(self.start_next().switchboard.hub.users, {})
+        self.assertEqual(self.event_names(), ["state-written", "state-damaged"])
 
     def test_a_fault_in_restoring(self) -> None:
         """An exception during the restore is logged, the file is set aside, and the process starts without users."""
@@ -161,7 +161,7 @@ class HandoverTests(SynchronousTestCase):
         hub.limits = cast(Any, None)
         later.handover.restore(NOW + 1)
         self.assertEqual(len(self.flushLoggedErrors(AttributeError)), 1)
-        self.assertEqual(self.told(), ["state-written", "state-unusable"])
+        self.assertEqual(self.event_names(), ["state-written", "state-unusable"])
         self.assertEqual((hub.users, later.switchboard.registry.users), ({}, {}))
         self.assertEqual({path.name for path in self.directory.iterdir()} - {".lock"}, {"state.damaged"})
 
@@ -192,7 +192,7 @@ class HandoverTests(SynchronousTestCase):
         self.old.handover.save(NOW)
         self.assertNotIn(b"open ", (self.directory / FILE_NAME).read_bytes())
         slow.callback("")  # a result after the save has no effect
-        later = self.next()
+        later = self.start_next()
         self.assertEqual(later.switchboard.hub.users[self.host_user].inbox.received, 3)
         self.assertEqual(list(later.switchboard.registry.sessions), [self.session])
 
@@ -200,7 +200,7 @@ class HandoverTests(SynchronousTestCase):
         """If the file cannot be written, a warning is logged, and no exception is raised."""
         self.directory.write_bytes(b"")
         self.old.handover.save(NOW)
-        self.assertEqual(self.told(), ["state-lost"])
+        self.assertEqual(self.event_names(), ["state-lost"])
 
     def test_what_cannot_be_written_down(self) -> None:
         """If the state cannot be encoded, the error is logged, and the next process starts without users."""
@@ -208,20 +208,20 @@ class HandoverTests(SynchronousTestCase):
         user.queue.waiting.append(AppMessage(self.session, "\ud800"))
         self.old.handover.save(NOW)
         self.assertEqual(len(self.flushLoggedErrors()), 1)
-        self.assertEqual(self.told(), ["state-failed"])
-        self.assertEqual(self.next().switchboard.hub.users, {})
+        self.assertEqual(self.event_names(), ["state-failed"])
+        self.assertEqual(self.start_next().switchboard.hub.users, {})
 
     def test_it_cannot_be_read(self) -> None:
         """If the file cannot be read, a warning is logged, and the process starts without users."""
         self.directory.mkdir()
         (self.directory / FILE_NAME).mkdir()
-        self.assertEqual(self.next().switchboard.hub.users, {})
-        self.assertEqual(self.told(), ["state-unreadable"])
+        self.assertEqual(self.start_next().switchboard.hub.users, {})
+        self.assertEqual(self.event_names(), ["state-unreadable"])
 
     def test_clients_that_cannot_come_back(self) -> None:
         """Clients of the original dialect cannot reconnect, so that neither they nor their sessions are restored."""
         process = Process(self.directory)
         MemoryConnection(process.switchboard, Serde()).receive(b'"SessionNew"')
         process.handover.save(NOW)
-        later = self.next()
+        later = self.start_next()
         self.assertEqual((later.switchboard.registry.sessions, later.switchboard.registry.users), ({}, {}))

@@ -45,7 +45,7 @@ class ReloadingTests(SynchronousTestCase):
             raise self.refusal
         self.applied.append(("tokens", config.tokens))
 
-    def events(self) -> list[object]:
+    def event_names(self) -> list[object]:
         """Return the names of the logged events."""
         return [event["event"] for event in self.seen]
 
@@ -53,7 +53,7 @@ class ReloadingTests(SynchronousTestCase):
         """Each part is called even if no setting has changed, because the files that the settings name may have."""
         self.reloader.reload()
         self.assertEqual([name for name, _ in self.applied], ["ice", "tokens"])
-        self.assertEqual((self.events(), self.reloader.config), (["reloaded"], self.old))
+        self.assertEqual((self.event_names(), self.reloader.config), (["reloaded"], self.old))
 
     def test_a_part_takes_what_is_new(self) -> None:
         """A changed setting is passed to its part, becomes a part of the configuration in use, and is logged."""
@@ -75,7 +75,7 @@ class ReloadingTests(SynchronousTestCase):
         for _ in range(2):
             self.reloader.reload()
         self.assertEqual(self.reloader.config, evolve(self.old, ice=Ice(turn_seconds=60.0)))
-        self.assertEqual(self.events(), ["reload-needs-restart", "reloaded"] * 2)
+        self.assertEqual(self.event_names(), ["reload-needs-restart", "reloaded"] * 2)
         self.assertEqual([*self.seen][2]["settings"], "port, log.format")
 
     def test_what_fits_only_after_a_restart_is_refused(self) -> None:
@@ -88,7 +88,7 @@ class ReloadingTests(SynchronousTestCase):
         )
         self.wanted = evolve(self.old, proxy_protocol=False, trusted_proxies=())
         self.reloader.reload()
-        self.assertEqual((self.events(), self.applied, self.reloader.config), (["reload-refused"], [], self.old))
+        self.assertEqual((self.event_names(), self.applied, self.reloader.config), (["reload-refused"], [], self.old))
 
     def test_a_part_that_refuses_keeps_what_it_had(self) -> None:
         """A part that refuses its settings keeps its old ones, and the other parts are reloaded."""
@@ -96,7 +96,7 @@ class ReloadingTests(SynchronousTestCase):
         self.wanted = evolve(self.old, ice=Ice(turn_seconds=60.0), tokens=Tokens(issuer="a"))
         self.reloader.reload()
         self.assertEqual(self.reloader.config, evolve(self.old, ice=Ice(turn_seconds=60.0)))
-        self.assertEqual(self.events(), ["reload-refused", "reloaded"])
+        self.assertEqual(self.event_names(), ["reload-refused", "reloaded"])
         self.refusal = None
         self.reloader.reload()
         self.assertEqual(self.reloader.config, self.wanted)

@@ -63,9 +63,9 @@ class NotifierTests(SynchronousTestCase):
         path = self.short_path()
         manager = self.manager(path)
         Notifier.of({"NOTIFY_SOCKET": path}).status("a\nREADY=1 " + "b" * 1000)
-        told = manager.recv(4096)
-        self.assertTrue(told.startswith(b"STATUS=a READY=1 bbb"))
-        self.assertEqual(len(told), len("STATUS=") + STATUS_LETTERS)
+        datagram = manager.recv(4096)
+        self.assertTrue(datagram.startswith(b"STATUS=a READY=1 bbb"))
+        self.assertEqual(len(datagram), len("STATUS=") + STATUS_LETTERS)
 
     def test_nobody_listens(self) -> None:
         """No value of `$NOTIFY_SOCKET`, valid or not, makes a notification raise an exception."""

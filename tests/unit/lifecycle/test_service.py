@@ -103,44 +103,48 @@ class DaemonTests(SynchronousTestCase):
 
     def supervise(self) -> tuple[socket.socket, Notifier]:
         """Return the socket of a service manager, and the notifier that sends to the socket."""
-        ear = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self.addCleanup(ear.close)
+        receiver = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.addCleanup(receiver.close)
         name = f"\0signald-test-{secrets.token_hex(8)}"
-        ear.bind(name)
-        ear.setblocking(False)
-        return ear, Notifier(name)
+        receiver.bind(name)
+        receiver.setblocking(False)
+        return receiver, Notifier(name)
 
-    def told(self, ear: socket.socket) -> list[str]:
+    def notifications(self, receiver: socket.socket) -> list[str]:
         """Return the notifications that the service manager has received."""
-        told = []
+        received = []
         with contextlib.suppress(BlockingIOError):
             while True:
-                told.append(ear.recv(4096).decode())
-        return told
+                received.append(receiver.recv(4096).decode())
+        return received
 
     def test_the_service_manager_is_told(self) -> None:
         """The daemon sends READY, heartbeats, its status, RELOADING, and STOPPING with a timeout for the drain."""
-        ear, notifier = self.supervise()
+        receiver, notifier = self.supervise()
         daemon = self.make(tls=False, drain_seconds=40.0, supervision=Supervision({}, notifier, watchdog=9.0))
-        self.assertEqual(self.told(ear), [])
+        self.assertEqual(self.notifications(receiver), [])
         daemon.startService()
-        self.assertEqual([line for line in self.told(ear) if "STATUS" not in line], ["WATCHDOG=1", "READY=1"])
+        self.assertEqual(
+            [line for line in self.notifications(receiver) if "STATUS" not in line], ["WATCHDOG=1", "READY=1"]
+        )
         for _ in range(9):
             self.reactor.advance(TICK_SECONDS)
-        self.assertEqual(self.told(ear), ["WATCHDOG=1"] * 3)
+        self.assertEqual(self.notifications(receiver), ["WATCHDOG=1"] * 3)
         self.reactor.advance(TICK_SECONDS)
-        self.assertEqual(self.told(ear), ["STATUS=0 users, 0 sessions"])
+        self.assertEqual(self.notifications(receiver), ["STATUS=0 users, 0 sessions"])
         daemon.reload()
-        reloading, ready = self.told(ear)
+        reloading, ready = self.notifications(receiver)
         self.assertRegex(reloading, r"\ARELOADING=1\nMONOTONIC_USEC=\d+\Z")
         self.assertEqual(ready, "READY=1")
         self.successResultOf(daemon.stopService())
         daemon.reload()
-        self.assertEqual(self.told(ear), [f"STOPPING=1\nEXTEND_TIMEOUT_USEC={int((40 + EXIT_SECONDS) * 1e6)}"])
+        self.assertEqual(
+            self.notifications(receiver), [f"STOPPING=1\nEXTEND_TIMEOUT_USEC={int((40 + EXIT_SECONDS) * 1e6)}"]
+        )
 
     def test_a_reload_that_fails_ends_too(self) -> None:
         """READY is sent even after a reload that fails, because the service manager waits for the end of the reload."""
-        ear, notifier = self.supervise()
+        receiver, notifier = self.supervise()
         daemon = self.make(supervision=Supervision({}, notifier))
 
         def fail() -> Config:
@@ -148,7 +152,7 @@ class DaemonTests(SynchronousTestCase):
 
         daemon._reloader.load = fail
         daemon.reload()
-        self.assertEqual([line.partition("\n")[0] for line in self.told(ear)], ["RELOADING=1", "READY=1"])
+        self.assertEqual([line.partition("\n")[0] for line in self.notifications(receiver)], ["RELOADING=1", "READY=1"])
         self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 1)
 
     def test_sockets_that_are_handed_over(self) -> None:

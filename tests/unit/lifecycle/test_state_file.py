@@ -31,18 +31,18 @@ class StateFileTests(SynchronousTestCase):
         """The path of the state file."""
         return self.directory / FILE_NAME
 
-    def there(self) -> set[str]:
+    def file_names(self) -> set[str]:
         """Return the names of the files in the directory, without the lock file."""
         return {path.name for path in self.directory.iterdir()} - {".lock"}
 
-    def damaged(self, content: bytes, reason: str) -> None:
+    def assert_damaged(self, content: bytes, reason: str) -> None:
         """Assert that a file with this content is set aside and not read again."""
         self.directory.mkdir(exist_ok=True)
         self.path.write_bytes(content)
         self.path.chmod(0o600)
         with self.assertRaisesRegex(DamagedStateError, reason):
             self.file.take(NOW)
-        self.assertEqual(self.there(), {"state.damaged"})
+        self.assertEqual(self.file_names(), {"state.damaged"})
         self.assertEqual((self.directory / "state.damaged").read_bytes(), content)
         self.assertIsNone(self.file.take(NOW))
 
@@ -54,7 +54,7 @@ class StateFileTests(SynchronousTestCase):
         self.assertEqual((state.snapshot, state.age), (EMPTY, 2.5))
         self.file.forget()
         self.assertIsNone(self.file.take(NOW + 3))
-        self.assertEqual(self.there(), set())
+        self.assertEqual(self.file_names(), set())
 
     def test_nothing_was_left(self) -> None:
         """Without a state file, nothing is read, and the missing directory is not created."""
@@ -95,11 +95,11 @@ class StateFileTests(SynchronousTestCase):
         self.file.write(EMPTY, NOW)
         whole = self.path.read_bytes()
         for length in range(len(whole)):
-            self.damaged(whole[:length], "state.damaged")
+            self.assert_damaged(whole[:length], "state.damaged")
         for place in range(whole.index(b"\n"), len(whole)):
             changed = bytearray(whole)
             changed[place] ^= 1
-            self.damaged(bytes(changed), "state.damaged")
+            self.assert_damaged(bytes(changed), "state.damaged")
 
     def test_what_is_no_state(self) -> None:
         """Other formats, other versions, and records that are no snapshot despite a valid checksum are refused."""
@@ -108,13 +108,13 @@ class StateFileTests(SynchronousTestCase):
             digest = hashlib.sha256(body).hexdigest()
             return orjson.dumps({"kind": kind, "written": written, "sha256": digest}) + b"\n" + body
 
-        self.damaged(b"\xff" * 100, "does not say what it is")
-        self.damaged(b"[" * 100_000, "does not say what it is")
-        self.damaged(head(b"{}", written=None), "does not say what it is")
-        self.damaged(head(b"{}", written="nan"), "not a snapshot")
-        self.damaged(head(b"{}", kind="signald-state-2"), "another version")
-        self.damaged(head(b"{}"), "not a snapshot")
-        self.damaged(head(b'{"format":99,"users":[],"gone":[],"sessions":[]}'), "this version reads format")
+        self.assert_damaged(b"\xff" * 100, "does not say what it is")
+        self.assert_damaged(b"[" * 100_000, "does not say what it is")
+        self.assert_damaged(head(b"{}", written=None), "does not say what it is")
+        self.assert_damaged(head(b"{}", written="nan"), "not a snapshot")
+        self.assert_damaged(head(b"{}", kind="signald-state-2"), "another version")
+        self.assert_damaged(head(b"{}"), "not a snapshot")
+        self.assert_damaged(head(b'{"format":99,"users":[],"gone":[],"sessions":[]}'), "this version reads format")
 
     def test_a_link_is_not_followed(self) -> None:
         """A symbolic link is not followed, so that no file outside the data directory is read."""

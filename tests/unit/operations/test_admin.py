@@ -173,8 +173,8 @@ class DrainTests(AdminCase):
 
     def drain(self, **headers: str) -> int:
         """Send a request to drain as the page does, except for these headers, and return the status."""
-        asked = {"Authorization": BEARER, "X_Signald_Confirm": "drain", "Sec_Fetch_Site": "same-origin", **headers}
-        return self.operations.ask("/admin/drain", "POST", **{name: text for name, text in asked.items() if text})[0]
+        sent = {"Authorization": BEARER, "X_Signald_Confirm": "drain", "Sec_Fetch_Site": "same-origin", **headers}
+        return self.operations.ask("/admin/drain", "POST", **{name: text for name, text in sent.items() if text})[0]
 
     def test_it_drains_once(self) -> None:
         """The daemon is not ready immediately after the request, and a second request does not drain again."""

@@ -18,7 +18,7 @@ from tests.support.operations_world import OperationsWorld
 from tests.unit.lifecycle.test_service import AdoptingReactor
 
 
-class Ending:
+class ExpiringCertificate:
     """A certificate that has only a number of days left."""
 
     def __init__(self) -> None:
@@ -29,14 +29,14 @@ class Ending:
         return self.days
 
 
-class OversightTests(SynchronousTestCase):
+class OperationsServiceTests(SynchronousTestCase):
     """Tests of the service from its start to its stop."""
 
     def setUp(self) -> None:
         """Create a reactor in memory, and sources with a certificate that expires in a day."""
         self.reactor = AdoptingReactor()
         self.world = OperationsWorld()
-        self.certificate = Ending()
+        self.certificate = ExpiringCertificate()
         self.sources = evolve(self.world.sources, certificate=cast(Any, self.certificate))
         self.stops = 0
 
