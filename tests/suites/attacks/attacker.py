@@ -36,7 +36,7 @@ KEPT = 4096
 
 
 class Line:
-    """One connection of an attack."""
+    """One TCP connection of an attack."""
 
     def __init__(self, load: Load, link: Link, place: tuple[str, int], source: str, tls: bool) -> None:
         """Connect to the server.
@@ -103,7 +103,7 @@ class Line:
 
 
 def ending(head: bytes, tail: bytes) -> str:
-    """Return how the server ended a connection, from the first and the last bytes of its output."""
+    """Return how the server ended a TCP connection, from the first and the last bytes of its output."""
     for length in range(2, 126):
         at = len(tail) - length - 2
         if at >= 0 and tail[at] == 0x88 and tail[at + 1] == length:

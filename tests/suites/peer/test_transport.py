@@ -130,7 +130,7 @@ class ConnectTests(AsyncCase):
 
     @asynchronous
     async def test_real_daemon(self) -> None:
-        """The socket connects to the real daemon, trusts its authority, gets the welcome, and closes."""
+        """The client connects to the real daemon, trusts the daemon's authority, receives the welcome, and closes."""
         daemon = self.start_daemon()
         socket = self.make_socket(self.address(daemon), self.trust())
         await socket.connect()
@@ -141,7 +141,7 @@ class ConnectTests(AsyncCase):
 
     @asynchronous
     async def test_untrusted(self) -> None:
-        """A certificate of an untrusted authority, and one for another name, are reported."""
+        """A certificate of an untrusted authority, and a certificate for another name, are reported."""
         address = self.address(self.start_daemon())
         sentence = f"The certificate of {address.authority} is not trusted; name its authority with --ca FILE."
         self.assertEqual(await self.connect_error(address), sentence)
@@ -320,7 +320,7 @@ class SilentListener(Factory):
 
 
 class Forwarder(Factory):
-    """Forwards each connection to a port of 127.0.0.1."""
+    """Forwards each TCP connection to a port of 127.0.0.1."""
 
     noisy = False
 
