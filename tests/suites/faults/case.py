@@ -23,7 +23,7 @@ class FaultTestCase(SynchronousTestCase):
     """
 
     def setUp(self) -> None:
-        """Create the directory of the test."""
+        """Create a directory for the test."""
         if not Path("/proc/self/fd").exists():
             raise SkipTest("what a process has open is read from /proc")
         self.directory = Path(self.mktemp()).resolve()

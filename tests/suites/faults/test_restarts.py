@@ -101,7 +101,7 @@ class RestartTests(SynchronousTestCase):
     """Tests in which the daemon is repeatedly stopped by SIGTERM and replaced by a new process."""
 
     def setUp(self) -> None:
-        """Create the directory of the test."""
+        """Create a directory for the test."""
         self.directory = Path(self.mktemp()).resolve()
         self.directory.mkdir()
 

@@ -317,7 +317,7 @@ class RealCallTests(CallCase):
 
 
 class StoppedMedia(SmallMedia):
-    """Negotiates media and never sends any."""
+    """Negotiates audio and video, and never sends a frame."""
 
     def tracks(self) -> Any:
         """Return tracks that are stopped already."""

@@ -141,7 +141,7 @@ class PatternAndToneTests(AsyncCase):
 
     @asynchronous
     async def test_tracks(self) -> None:
-        """There is a track of each kind, and `stop` ends both."""
+        """The default media has an audio and a video track, and `stop` ends both tracks."""
         media = PatternAndTone(64, 48, 10)
         tracks = media.tracks()
         self.assertEqual([track.kind for track in tracks], ["video", "audio"])

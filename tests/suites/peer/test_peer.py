@@ -292,7 +292,7 @@ def lose_connection(peer: Peer) -> None:
 
 
 class SilentMedia(Media):
-    """Media that sends nothing.
+    """Media that sends no frames.
 
     Attributes:
         latest: the latest instance.
@@ -540,7 +540,7 @@ class FakeServerTests(PeerCase):
 
     @asynchronous
     async def test_hello_refused(self) -> None:
-        """A refused hello raises the error of the server."""
+        """If the server refuses `hello`, `connect` raises the server's error."""
         self.server.script = lambda message: self.server.send_message(
             {"type": "error", "id": message["id"], "code": "unsupported-version", "message": "Version 7 only."}
         )

@@ -165,7 +165,7 @@ class ConnectTests(AsyncCase):
 
     @asynchronous
     async def test_closed_port(self) -> None:
-        """A closed port is reported."""
+        """`connect` raises an error when the server's port is closed."""
         server = self.start_server()
         address = server.address
         await server.stop().asFuture(asyncio.get_running_loop())
@@ -173,7 +173,7 @@ class ConnectTests(AsyncCase):
 
     @asynchronous
     async def test_unknown_host(self) -> None:
-        """A name without an address is reported."""
+        """`connect` raises an error when the server's name has no address."""
         self.addCleanup(reactor.installNameResolver, reactor.installNameResolver(EmptyResolver()))
         self.assertEqual(
             await self.connect_error(Address.parse("ws://nobody.example/")), "There is no host named nobody.example."
@@ -181,7 +181,7 @@ class ConnectTests(AsyncCase):
 
     @asynchronous
     async def test_other_protocol(self) -> None:
-        """A server that does not speak the protocol is reported."""
+        """`connect` raises an error when the server does not implement the protocol."""
         daemon = self.start_daemon("--no-tls")
         nowhere = Address(False, "127.0.0.1", daemon.page.port, "/nowhere")
         sentence = f"{nowhere.url} is not a signaling server that speaks signald.1."
