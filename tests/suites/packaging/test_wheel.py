@@ -45,7 +45,7 @@ class WheelTests(SynchronousTestCase):
         self.home.mkdir()
 
     def build(self) -> Path:
-        """Build the wheel, install it with the locked dependencies, and return the directory of wheel and environment."""
+        """Build and install the wheel with the locked dependencies, and return the directory of both."""
         directory = Path(self.mktemp()).resolve()
         source = directory / "source"
         source.mkdir(parents=True)
