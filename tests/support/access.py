@@ -67,7 +67,7 @@ def open_access(registry: MemoryRegistry, run: Run) -> TokenLink:
 
 
 def find_link(chain: Decider, kind: type[_Link]) -> _Link:
-    """Return the link of this class in a chain."""
+    """Return the link of an authorization chain that is an instance of this class."""
     while not isinstance(chain, kind):
         chain = getattr(chain, "next")  # noqa: B009 # only the registry has none, and it is the last
     return chain

@@ -66,7 +66,7 @@ class NativeClient:
 
     @property
     def user(self) -> str:
-        """The client's user id, as the welcome names it."""
+        """The client's user id, which the welcome contained."""
         assert self.welcome is not None
         user: str = self.welcome["user"]
         return user

@@ -162,21 +162,21 @@ class World:
     def welcome_peer(
         self, traits: Traits | None = None, address: AddressKey = HOME, instance: str | None = None
     ) -> tuple[PeerId, UserId]:
-        """Open a connection and welcome it."""
+        """Connect a peer, send `hello`, and read the welcome."""
         peer = self.connect(traits, address)
         [welcome] = self.send(peer, Hello(version=1, instance=None if instance is None else Instance(instance)))
         assert isinstance(welcome, Welcome)
         return peer, welcome.user
 
     def open_session(self, capacity: int = 2, traits: Traits | None = None) -> tuple[PeerId, UserId, SessionId]:
-        """Welcome a peer and let it open a session."""
+        """Connect a peer that sends `hello` and opens a session."""
         peer, user = self.welcome_peer(traits)
         [opened] = self.send(peer, Open(capacity=capacity))
         assert isinstance(opened, Opened)
         return peer, user, opened.session
 
     def join_session(self, session: SessionId, traits: Traits | None = None) -> tuple[PeerId, UserId]:
-        """Welcome a peer and let it join a session."""
+        """Connect a peer that sends `hello` and joins a session."""
         peer, user = self.welcome_peer(traits)
         events = self.send(peer, Join(session))
         assert isinstance(events[0], Joined)

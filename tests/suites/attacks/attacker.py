@@ -1,7 +1,7 @@
 """An attacker in a separate process: `python -m tests.suites.attacks.attacker`.
 
-It takes one order a line on standard input, as JSON, carries it out, and answers with a line of JSON: how many
-connections it made, how many bytes it sent, and how they ended.
+The attacker reads one order per line on standard input, as JSON, carries it out, and prints a line of JSON: how many
+TCP connections it opened, how many bytes it sent, and how the connections ended.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ KEPT = 4096
 
 
 class Line:
-    """One connection of an attack."""
+    """One TCP connection of an attack."""
 
     def __init__(self, load: Load, link: Link, place: tuple[str, int], source: str, tls: bool) -> None:
         """Connect to the server.
@@ -103,7 +103,7 @@ class Line:
 
 
 def ending(head: bytes, tail: bytes) -> str:
-    """Return how the server ended a connection, from the first and the last bytes of its output."""
+    """Return how the server ended a TCP connection, from the first and the last bytes of its output."""
     for length in range(2, 126):
         at = len(tail) - length - 2
         if at >= 0 and tail[at] == 0x88 and tail[at + 1] == length:
@@ -120,9 +120,9 @@ def ending(head: bytes, tail: bytes) -> str:
 def carry_out(
     name: str, port: int, tls: bool, seconds: float, count: int, source: str, asset: str, refused: Sequence[str]
 ) -> dict[str, object]:
-    """Attack for so many seconds, and then until the server has refused in every expected way.
+    """Attack for a number of seconds, and then until the server has refused connections in every expected way.
 
-    On a busy machine the attacker gets little of the processors, and reaches a limit of the server later.
+    On a busy machine the attacker gets little processor time, and reaches a limit of the server later.
 
     Arguments:
         name: the name of the attack in `LOADS`.

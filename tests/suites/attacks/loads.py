@@ -36,7 +36,7 @@ SYMBOLS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 @dataclass
 class Link:
-    """One connection of an attack, as its generator sees it.
+    """The part of an attack's TCP connection that is visible to the attack's generator.
 
     Attributes:
         number: the number of the connection in its attack, from 0.
@@ -331,7 +331,7 @@ def guesses(link: Link) -> Iterator[bytes]:
 
 
 def connections(link: Link) -> Iterator[bytes]:
-    """Send nothing: the connection itself is the attack."""
+    """Send nothing: the TCP connection itself is the attack."""
     link.over = True
     yield b"G"
 

@@ -74,7 +74,7 @@ class HttpTests(AttackTestCase):
         return "https" if self.tls else "http"
 
     def count_verdicts(self, requests: Iterable[bytes]) -> Counter[str]:
-        """Send each request on a new connection; count the verdicts. No response has a secret or a redirect."""
+        """Send each request on a new TCP connection; count the verdicts. No response has a secret or a redirect."""
         victim = target(self.tls)
         found = Counter[str]()
         for data in requests:
@@ -107,7 +107,7 @@ class HttpTests(AttackTestCase):
         self.row("metrics, health, admin from outside", f"{len(OPERATORS)} paths on the public port", found)
 
     def test_smuggling(self) -> None:
-        """An ambiguous request is refused and closes the connection, so that no request behind it is read."""
+        """The server refuses an ambiguous request and closes the TCP connection without reading further requests."""
         hidden = request("/schema/hidden", HOST)
         victim = target(self.tls)
         found = Counter[str]()

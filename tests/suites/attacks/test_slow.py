@@ -28,7 +28,7 @@ PACE = 0.5
 
 
 class Slow:
-    """A connection that sends one byte at intervals.
+    """A TCP connection on which the client sends one byte at intervals.
 
     Attributes:
         begun: when the connection was opened (monotonic seconds).

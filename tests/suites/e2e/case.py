@@ -68,7 +68,7 @@ class CallTestCase(SynchronousTestCase):
     _own_daemon: Daemon | None = None
 
     def setUp(self) -> None:
-        """Create the directory of the test."""
+        """Create a directory for the test."""
         self.directory = Path(self.mktemp()).resolve()
         self.directory.mkdir()
         self.addCleanup(lambda: self.assertEqual(_shared.faults(), []))

@@ -172,7 +172,7 @@ class ToServer(WebSocketClientProtocol):
 
 
 class Fronts(WebSocketServerFactory):
-    """Creates the WebSockets of pages.
+    """Creates the WebSockets to the pages.
 
     Attributes:
         target: the port of the honest server.

@@ -50,23 +50,23 @@ class Proxy:
         threading.Thread(target=self._accept, daemon=True).start()
 
     def cut(self) -> None:
-        """Reset all connections now."""
+        """Reset all TCP connections now."""
         links, self._links = self._links, []
         for link in links:
             link.reset()
 
     def cut_at(self, word: bytes, *, deliver: bool) -> None:
-        """Reset one connection once the server sends this text, before or after the text is forwarded to the client."""
+        """Reset one TCP connection once the server sends this text, before or after forwarding it to the client."""
         self._word, self._deliver = word, deliver
 
     def hold(self) -> None:
-        """Forward nothing more on the open connections, without notice to either side."""
+        """Forward nothing more on the open TCP connections, without notice to either side."""
         self._held.set()
         self._links, links = [], self._links
         self._silent = links
 
     def close(self) -> None:
-        """Stop listening, and reset the remaining connections."""
+        """Stop listening, and reset the remaining TCP connections."""
         self._listener.close()
         self.cut()
         for link in getattr(self, "_silent", []):

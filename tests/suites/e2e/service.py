@@ -18,7 +18,7 @@ class Service:
 
     Attributes:
         url: the URL of the webhook.
-        questions: the bodies of the received requests.
+        requests: the bodies of the received requests.
         answer: the body of the response; with None the service closes the connection without a response.
 
     """

@@ -318,7 +318,7 @@ class ChatTests(CallTestCase):
 
 
 class CutTests(CallTestCase):
-    """Tests of a guest behind a proxy that drops connections."""
+    """Tests of a guest behind a proxy that drops TCP connections."""
 
     #: `localhost` is a secure context even without TLS.
     options = ("--no-tls",)

@@ -244,7 +244,7 @@ class DoctorTests(SynchronousTestCase):
         self.assertEqual(program.stdout, "")
 
     def began(self, program: Program, daemon: Daemon) -> bool:
-        """Return whether the process has a connection to the daemon, so that its reactor runs."""
+        """Return whether the doctor's process has a TCP connection to the daemon, which shows that its reactor runs."""
         folder = Path(f"/proc/{program.process.pid}")
         inodes = set[str]()
         for path in (folder / "fd").iterdir():

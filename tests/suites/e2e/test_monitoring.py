@@ -112,7 +112,7 @@ class ScrapeTests(MonitoringTestCase):
         until(lambda: self.sample("signald_users", state="away") == 1, SECONDS, "the host to be away")
 
     def test_nothing_of_it_on_the_public_port(self) -> None:
-        """The public port serves no operator's path, and the operator's port no public one."""
+        """The public port serves no path of the operator's listener, and the operator's port serves no public path."""
         self.start()
         for path in ("/metrics", "/healthz", "/readyz", "/admin", "/admin/state"):
             connection = http.client.HTTPConnection("127.0.0.1", self.daemon.port, timeout=SECONDS)

@@ -69,7 +69,7 @@ class CutTests(CallTestCase):
         return page
 
     def in_negotiation(self, what: str, word: bytes, *, deliver: bool) -> None:
-        """Cut the guest's connection when the server sends a certain text, and assert that the call is established."""
+        """Cut the guest's WebSocket when the server sends a certain text, and assert that the call is established."""
         host = self.open(self.daemon.port)
         guest = self.open(self.proxy.port, host.host())
         self.proxy.cut_at(word, deliver=deliver)

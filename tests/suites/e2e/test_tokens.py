@@ -314,7 +314,7 @@ class WebhookTests(ServiceTestCase):
     """Tests of a webhook service that decides about requests."""
 
     def test_it_decides(self) -> None:
-        """The service allows or denies with a reason; an invalid response denies; a reload changes the service."""
+        """The webhook allows or denies a request with a reason; no response denies it; a reload changes the webhook."""
         ann, bob = self.client(self.token("--role", "host")), self.client()
         session = ann.ask("open")["session"]
         self.assertEqual(self.service.requests[0]["user"], "ann")

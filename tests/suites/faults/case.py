@@ -23,7 +23,7 @@ class FaultTestCase(SynchronousTestCase):
     """
 
     def setUp(self) -> None:
-        """Create the directory of the test."""
+        """Create a directory for the test."""
         if not Path("/proc/self/fd").exists():
             raise SkipTest("what a process has open is read from /proc")
         self.directory = Path(self.mktemp()).resolve()
@@ -36,7 +36,7 @@ class FaultTestCase(SynchronousTestCase):
         environment: Mapping[str, str] | None = None,
         tls: bool = False,
     ) -> Daemon:
-        """Start a daemon on the loopback interface; its arguments are those of `Daemon`."""
+        """Start a daemon on the loopback interface; the arguments are passed to `Daemon`."""
         given = ("--interface", "127.0.0.1", *(() if tls else ("--no-tls",)), *options)
         daemon = Daemon(self.directory, *given, through=through, environment=environment)
         self.addCleanup(self.end, daemon)
@@ -50,7 +50,7 @@ class FaultTestCase(SynchronousTestCase):
         self.assertEqual(daemon.program.faults, [])
 
     def client(self, daemon: Daemon, *, tls: bool = False, **keys: object) -> NativeClient:
-        """Connect a client and send `hello` with these keys."""
+        """Connect a client, and send `hello` with additional keys."""
         client = NativeClient(daemon.port, tls=tls)
         self.addCleanup(client.close)
         client.greet(**keys)

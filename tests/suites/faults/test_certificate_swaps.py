@@ -91,7 +91,7 @@ class SwapTests(FaultTestCase):
         return pair
 
     def shown(self) -> bytes:
-        """Return the certificate that a new connection receives, in DER form."""
+        """Return the certificate that the daemon presents in a new TLS handshake, in DER form."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
         with (
@@ -101,7 +101,7 @@ class SwapTests(FaultTestCase):
             return connection.getpeercert(binary_form=True) or b""
 
     def wait_for(self, newest: bytes) -> None:
-        """Wait until a new connection receives that certificate."""
+        """Wait until the daemon presents that certificate in a new TLS handshake."""
         until(lambda: self.shown() == newest, SHOWN_WITHIN, "the new certificate")
 
     def hang_up(self, daemon: Daemon, event: str) -> None:
@@ -111,14 +111,14 @@ class SwapTests(FaultTestCase):
         until(lambda: daemon.program.stderr.count(event) > before, SHOWN_WITHIN, f"{event!r} in the log")
 
     def refuse_a_bad_pair(self) -> None:
-        """Assert that a key of another certificate is refused, and that new connections receive the old certificate."""
+        """Assert that a key of another certificate is refused, and that new handshakes present the old certificate."""
         old = self.shown()
         write_files({self.key: key_pem(ec.generate_private_key(ec.SECP256R1()))})
         self.hang_up(self.daemon, "The certificate in use was kept.")
         self.assertEqual(self.shown(), old)
 
     def test_swaps_under_traffic(self) -> None:
-        """No connection is closed, no message is lost, and each new handshake presents the newest certificate."""
+        """No WebSocket is closed, no message is lost, and each new handshake presents the newest certificate."""
         talks = [Talk(*self.pair(self.daemon, tls=True)) for _ in range(PAIRS)]
         for talk in talks:
             talk.start()

@@ -41,13 +41,13 @@ class ClockTests(FaultTestCase):
         )
 
     def jump(self, seconds: int) -> None:
-        """Set the daemon's wall clock to this offset from the right time."""
+        """Set the daemon's wall clock to an offset from the right time, in seconds."""
         new = self.offset.with_suffix(".new")
         new.write_text(f"{seconds:+d}s\n")
         os.replace(new, self.offset)
 
     def test_jumps(self) -> None:
-        """Jumps of hours and days close no connection, and new TURN credentials have the new time."""
+        """Jumps of hours and days close no WebSocket, and new TURN credentials have the new time."""
         secret = self.directory / "secret"
         secret.write_text("north" * 8)
         secret.chmod(0o600)

@@ -25,10 +25,10 @@ RECOVERS_WITHIN = 10.0
 
 
 class DescriptorTests(FaultTestCase):
-    """More connections arrive than there are file descriptors."""
+    """Tests in which more TCP connections arrive than the daemon has file descriptors."""
 
     def flood(self, daemon: Daemon, count: int) -> contextlib.ExitStack:
-        """Open `count` connections, and return a stack that closes the connections when it is closed."""
+        """Open `count` TCP connections, and return an `ExitStack` that closes them."""
         stack = contextlib.ExitStack()
         self.addCleanup(stack.close)
         for _ in range(count):

@@ -1,4 +1,4 @@
-"""The server's pings detect clients that vanish or stop without closing their connection."""
+"""The server's pings detect clients that vanish or stop without closing their WebSocket."""
 
 from __future__ import annotations
 

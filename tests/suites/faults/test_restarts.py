@@ -26,7 +26,7 @@ CLIENTS = 60 if in_full() else 20
 #: The seconds between the reconnection of the last client and the next restart.
 PAUSE = 2.0 if in_full() else 0.5
 
-#: Limits of one address, which are raised because all clients of this test have the same one.
+#: The limits of one address, which are raised because all clients of this test have the same address.
 _LIMITS = ("address-connections", "address-connection-rate", "address-request-rate")
 
 #: Seconds within which all clients have to be connected again.
@@ -41,7 +41,7 @@ VISIT_PATIENCE = 20.0
 
 
 class Visitors:
-    """Fetches the page on a new connection repeatedly, during the whole test.
+    """Fetches the page on a new TCP connection repeatedly, during the whole test.
 
     Attributes:
         waits: seconds that each visitor waited for the whole response.
@@ -98,19 +98,19 @@ class Visitors:
 
 
 class RestartTests(SynchronousTestCase):
-    """The daemon receives SIGTERM, and a new process takes its place, repeatedly."""
+    """Tests in which the daemon is repeatedly stopped by SIGTERM and replaced by a new process."""
 
     def setUp(self) -> None:
-        """Create the directory of the test."""
+        """Create a directory for the test."""
         self.directory = Path(self.mktemp()).resolve()
         self.directory.mkdir()
 
     def test_ws(self) -> None:
-        """No connection is refused, and no message is lost, duplicated or reordered."""
+        """No WebSocket is refused, and no message is lost, duplicated or reordered."""
         self.restart_under_traffic(tls=False)
 
     def test_wss(self) -> None:
-        """No connection is refused over TLS, and no message is lost, duplicated or reordered."""
+        """No WebSocket is refused over TLS, and no message is lost, duplicated or reordered."""
         self.restart_under_traffic(tls=True)
 
     def restart_under_traffic(self, *, tls: bool) -> None:

@@ -84,7 +84,7 @@ class StallTests(FaultTestCase):
         )
 
     def test_stopped_process(self) -> None:
-        """A process that was stopped and continued keeps all its connections, and counts a stall."""
+        """A process that was stopped and continued keeps all its WebSockets, and counts a stall."""
         daemon = self.start_with_hook()
         pair = self.pair(daemon)
         before = self.stalls(daemon)

@@ -56,7 +56,7 @@ def _state() -> bytes:
 
 
 def seeds(target: str) -> list[bytes]:
-    """Return valid inputs of a target; those for connections begin with a byte that decides the size of the pieces."""
+    """Return valid inputs of a target; inputs for connections begin with a byte that sets the size of the pieces."""
     serde = [json.dumps(body).encode() for body in _SERDE]
     host = {"Host": "signald.example"}
     match target:

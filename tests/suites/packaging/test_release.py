@@ -82,7 +82,7 @@ class ArchiveTests(SynchronousTestCase):
         self.assertTrue(self.wheel.name.startswith(f"signald-{__version__}-py3-none-"), self.wheel.name)
 
     def test_sdist_is_complete(self) -> None:
-        """The sdist holds deploy/, docs/, the tests and everything else that a contributor needs."""
+        """The sdist contains deploy/, docs/, the tests and all other files that a contributor needs."""
         names = self.names_in_sdist()
         self.assertEqual(release.missing_from_sdist(self.tree, names), [])
         for name in (*FILES, "deploy/signald.service", "docs/protocol.md", "tests/run.py", "requirements/run.txt"):

@@ -45,7 +45,7 @@ class WheelTests(SynchronousTestCase):
         self.home.mkdir()
 
     def build(self) -> Path:
-        """Build the wheel, install it with the locked dependencies, and return the directory of both."""
+        """Build the wheel, install it with its locked dependencies, and return the directory of wheel and venv."""
         directory = Path(self.mktemp()).resolve()
         source = directory / "source"
         source.mkdir(parents=True)

@@ -29,7 +29,7 @@ UNCOUNTED = ("hello", "resume", "ack", "ping")
 
 
 class _Protocol(WebSocketServerProtocol):
-    """One connection of the fake server."""
+    """One WebSocket of the fake server."""
 
     fake_server: FakeServer
 
@@ -80,7 +80,7 @@ class FakeServer:
             self.send_message(WELCOME | {"resumed": "everything", "received": received})
 
     def send_message(self, message: dict[str, Any]) -> None:
-        """Send a message on the latest connection."""
+        """Send a message on the latest WebSocket."""
         self.connections[-1].sendMessage(json.dumps(message).encode())
 
     def types(self) -> list[str]:
@@ -93,7 +93,7 @@ class FakeServer:
             await asyncio.sleep(0.01)
 
     def stop(self) -> Any:
-        """Close all connections and the port."""
+        """Close all WebSockets and the port."""
         for connection in self.connections:
             connection.dropConnection(abort=True)
         return self.port.stopListening()

@@ -43,7 +43,7 @@ class WatchedStderr(io.StringIO):
         self.linked: asyncio.Future[str] = asyncio.get_running_loop().create_future()
 
     def write(self, text: str) -> int:
-        """Store the text, and complete `linked` when it holds a link."""
+        """Store the text, and complete `linked` when the text contains a link."""
         for line in text.splitlines():
             if line.startswith("https://"):
                 self.linked.set_result(line)
@@ -236,7 +236,7 @@ class RealCallTests(CallCase):
 
     @asynchronous
     async def test_token_file(self) -> None:
-        """The token in the file is sent in the handshake, and one that the server refuses is reported."""
+        """The client sends the file's token in `hello`, and reports a token that the server refuses."""
         path = self.file("token")
         path.write_text("invalid\n")
         running = self.start_call("host", "--server", self.server.url, "--token-file", str(path), *self.shared)
@@ -245,7 +245,7 @@ class RealCallTests(CallCase):
 
     @asynchronous
     async def test_refused(self) -> None:
-        """A refused join is reported with the server's sentence, and with its code as the report's reason."""
+        """A refused join is reported with the server's message, and the error's code is the report's reason."""
         running = self.start_call("join", "000-0000-000", "--server", self.server.url, *self.shared)
         self.assertEqual(await running, EXIT_NOT_FLOWED)
         self.assertEqual(self.err.getvalue(), "signald-peer: This session does not exist.\n")
@@ -317,7 +317,7 @@ class RealCallTests(CallCase):
 
 
 class StoppedMedia(SmallMedia):
-    """Negotiates media and never sends any."""
+    """Negotiates audio and video, and never sends a frame."""
 
     def tracks(self) -> Any:
         """Return tracks that are stopped already."""

@@ -112,7 +112,7 @@ class PatternTrackTests(AsyncCase):
 
     @asynchronous
     async def test_end(self) -> None:
-        """A stopped track raises `MediaStreamError`."""
+        """A stopped track raises `MediaStreamError` when a frame is requested."""
         for track in (PatternTrack(64, 48, make_pacer(10)), ToneTrack(make_pacer(50))):
             track.stop()
             with self.assertRaises(MediaStreamError):
@@ -141,7 +141,7 @@ class PatternAndToneTests(AsyncCase):
 
     @asynchronous
     async def test_tracks(self) -> None:
-        """There is a track of each kind, and `stop` ends both."""
+        """The default media has an audio and a video track, and `stop` ends both tracks."""
         media = PatternAndTone(64, 48, 10)
         tracks = media.tracks()
         self.assertEqual([track.kind for track in tracks], ["video", "audio"])
@@ -233,7 +233,7 @@ class RecordingTests(AsyncCase):
         return directory / name
 
     async def record(self, path: Path, kinds: str = "audio video") -> Recording:
-        """Record one second of these kinds."""
+        """Record one second of media of these kinds."""
         recording = Recording(path)
         for kind in kinds.split():
             recording.expect_kind(kind)
@@ -347,7 +347,7 @@ class RecordingTests(AsyncCase):
 
     @asynchronous
     async def test_recorded_media(self) -> None:
-        """The wrapped media sends and receives as usual, and what it receives is recorded."""
+        """The wrapped media sends and receives as usual, and the received frames are recorded."""
         path = self.path("a.webm")
         echo = EchoMedia()
         recorded = RecordedMedia(echo, Recording(path))
@@ -390,7 +390,7 @@ class FileTests(AsyncCase):
 
     @asynchronous
     async def test_stopped_early(self) -> None:
-        """A file that is not played to its end, or not at all, is closed without delay."""
+        """A file is closed without delay even if it was not played to its end, or not at all."""
         path = Path(self.mktemp()).with_suffix(".wav")
         recording = Recording(path)
         recording.expect_kind("audio")

@@ -98,7 +98,7 @@ class CallTests(PeerCase):
 
     @asynchronous
     async def test_three(self) -> None:
-        """Each peer of a mesh connects to every other; a bot stays when the others leave, and serves the next one."""
+        """Each peer of a mesh connects to every other; a bot stays when its guests leave, and serves the next guest."""
         bot, bots = self.real_peer()
         ann, anns = self.real_peer(stay_alone=False)
         bob, bobs = self.real_peer(stay_alone=False)
@@ -184,7 +184,7 @@ class CallTests(PeerCase):
 
     @asynchronous
     async def test_send_message(self) -> None:
-        """Members with names send messages to one or to all."""
+        """Members with names can send a message to one member or to all members."""
         events: asyncio.Queue[Value] = asyncio.Queue()
         host, _ = self.real_peer(on_event=events.put_nowait, name="Ann")
         guest, _ = self.real_peer(on_event=events.put_nowait, name="Bob")
@@ -214,7 +214,7 @@ class CallTests(PeerCase):
         await host.close()
 
     def only_member(self, peer: Peer) -> str:
-        """Return the one other member."""
+        """Return the only other member."""
         (member,) = peer.report.members
         return member.user
 
@@ -292,7 +292,7 @@ def lose_connection(peer: Peer) -> None:
 
 
 class SilentMedia(Media):
-    """Media that sends nothing.
+    """Media that sends no frames.
 
     Attributes:
         latest: the latest instance.
@@ -391,7 +391,7 @@ class FakeServerTests(PeerCase):
 
     @asynchronous
     async def test_trickled_candidates(self) -> None:
-        """Trickled candidates are used, and an invalid one is ignored."""
+        """Trickled candidates are used, and an invalid candidate is ignored."""
         other = RemotePeer(self.server, trickle=True)
         peer, made = self.make_peer(self.server.address)
         await peer.connect()
@@ -421,7 +421,7 @@ class FakeServerTests(PeerCase):
 
     @asynchronous
     async def test_unsupported_ice_servers(self) -> None:
-        """URLs of ICE servers that aiortc cannot parse are left out."""
+        """URLs of ICE servers that aiortc cannot parse are ignored."""
         urls = ["turn:[2001:db8::1]:3478", "nonsense", "turn:", "stuns:a", ""]
         servers = [{"urls": urls, "username": "u", "credential": "c"}, {"urls": []}]
         other = RemotePeer(self.server, trickle=True)
@@ -540,7 +540,7 @@ class FakeServerTests(PeerCase):
 
     @asynchronous
     async def test_hello_refused(self) -> None:
-        """A refused hello raises the error of the server."""
+        """If the server refuses `hello`, `connect` raises the server's error."""
         self.server.script = lambda message: self.server.send_message(
             {"type": "error", "id": message["id"], "code": "unsupported-version", "message": "Version 7 only."}
         )
@@ -552,7 +552,7 @@ class FakeServerTests(PeerCase):
 
     @asynchronous
     async def test_requests_before_the_welcome(self) -> None:
-        """A session that is opened while `connect` waits for the welcome is opened after it."""
+        """If a session is opened while `connect` waits for the welcome, the request is sent after the welcome."""
         peer, _ = self.make_peer(self.server.address)
         self.server.script = lambda message: None
         connecting = asyncio.ensure_future(peer.connect())
@@ -643,7 +643,7 @@ class FakeServerTests(PeerCase):
 
     @asynchronous
     async def test_identity_lost(self) -> None:
-        """A call whose session did not survive ends."""
+        """A call ends if the server has lost the call's session."""
         peer = await self.join_silent_session()
         self.server.script = lambda message: self.server.send_message(WELCOME | {"resumed": "nothing"})
         self.server.connections[0].dropConnection(abort=True)

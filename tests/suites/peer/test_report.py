@@ -11,7 +11,7 @@ from signald_client.report import MemberReport, Report
 
 
 def member(**changes: Any) -> MemberReport:
-    """Return the report of a connection in which both kinds flowed both ways, with some changes."""
+    """Return the report of a peer connection whose audio and video flowed both ways, with some fields changed."""
     values: dict[str, Any] = {
         "connection_state": "connected",
         "ice_state": "completed",
@@ -40,7 +40,7 @@ class FlowedTests(SynchronousTestCase):
             self.assertFalse(member(**{name: 0}).flowed, name)
 
     def test_one_way(self) -> None:
-        """Media did not flow when one side sends nothing."""
+        """Media did not flow both ways when one side sends no media."""
         self.assertFalse(member(sends=[]).flowed)
         self.assertFalse(member(receives=[]).flowed)
 

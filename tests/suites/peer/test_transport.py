@@ -130,7 +130,7 @@ class ConnectTests(AsyncCase):
 
     @asynchronous
     async def test_real_daemon(self) -> None:
-        """The socket connects to the real daemon, trusts its authority, gets the welcome, and closes."""
+        """The client connects to the real daemon, trusts the daemon's authority, receives the welcome, and closes."""
         daemon = self.start_daemon()
         socket = self.make_socket(self.address(daemon), self.trust())
         await socket.connect()
@@ -141,7 +141,7 @@ class ConnectTests(AsyncCase):
 
     @asynchronous
     async def test_untrusted(self) -> None:
-        """A certificate of an untrusted authority, and one for another name, are reported."""
+        """A certificate of an untrusted authority, and a certificate for another name, are reported."""
         address = self.address(self.start_daemon())
         sentence = f"The certificate of {address.authority} is not trusted; name its authority with --ca FILE."
         self.assertEqual(await self.connect_error(address), sentence)
@@ -165,7 +165,7 @@ class ConnectTests(AsyncCase):
 
     @asynchronous
     async def test_closed_port(self) -> None:
-        """A closed port is reported."""
+        """`connect` raises an error when the server's port is closed."""
         server = self.start_server()
         address = server.address
         await server.stop().asFuture(asyncio.get_running_loop())
@@ -173,7 +173,7 @@ class ConnectTests(AsyncCase):
 
     @asynchronous
     async def test_unknown_host(self) -> None:
-        """A name without an address is reported."""
+        """`connect` raises an error when the server's name has no address."""
         self.addCleanup(reactor.installNameResolver, reactor.installNameResolver(EmptyResolver()))
         self.assertEqual(
             await self.connect_error(Address.parse("ws://nobody.example/")), "There is no host named nobody.example."
@@ -181,7 +181,7 @@ class ConnectTests(AsyncCase):
 
     @asynchronous
     async def test_other_protocol(self) -> None:
-        """A server that does not speak the protocol is reported."""
+        """`connect` raises an error when the server does not implement the protocol."""
         daemon = self.start_daemon("--no-tls")
         nowhere = Address(False, "127.0.0.1", daemon.page.port, "/nowhere")
         sentence = f"{nowhere.url} is not a signaling server that speaks signald.1."
@@ -320,7 +320,7 @@ class SilentListener(Factory):
 
 
 class Forwarder(Factory):
-    """Forwards each connection to a port of 127.0.0.1."""
+    """Forwards each TCP connection to a port of 127.0.0.1."""
 
     noisy = False
 

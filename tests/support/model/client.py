@@ -115,7 +115,7 @@ class Sent:
 
 @define(eq=False)
 class Room:
-    """A session as a client knows it: the client's role and the other members."""
+    """The state of a session at a client: the client's role and the other members."""
 
     role: Role
     members: dict[UserId, MemberView]
